@@ -1,0 +1,1 @@
+//! The vendors that Roster talks to, emulated on loopback.

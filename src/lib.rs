@@ -1,0 +1,1 @@
+//! One GraphQL graph over the people in a company's SaaS tools.
