@@ -1,0 +1,20 @@
+//! Intercom, not emulated yet: every path is unknown.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+
+use crate::vendor::{Emulation, Name, Vendor};
+
+/// How Intercom is emulated.
+pub static EMULATION: Emulation = Emulation {
+    name: Name::Intercom,
+    variants: &[],
+    start: |_, _, _| Vendor {
+        router: Router::new(),
+        records: Arc::new(Vec::new),
+    },
+    throttled: |_| StatusCode::TOO_MANY_REQUESTS.into_response(),
+};

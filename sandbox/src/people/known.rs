@@ -1,0 +1,121 @@
+//! The hard cases by their addresses, so that tests and the demo can name
+//! them. All are there when each vendor holds [`ENOUGH`] users or more.
+
+/// The number of users per vendor from which every hard case is there.
+pub const ENOUGH: usize = 200;
+
+/// A person in all four vendors, with all fields filled.
+pub const EVERYWHERE: &str = "ann@x.test";
+/// The external id of [`EVERYWHERE`].
+pub const EVERYWHERE_EXTERNAL_ID: &str = "crm-ann";
+/// Another person in all four, whose address contains [`EVERYWHERE`].
+pub const JOANN: &str = "joann@x.test";
+/// The plus-address of a third, in all four.
+pub const PLUS: &str = "ann+news@x.test";
+
+/// An address of two persons at every vendor: stored once like this, once as
+/// [`SHARED_UPPER`].
+pub const SHARED: &str = "help@trainco.test";
+/// The other spelling of [`SHARED`].
+pub const SHARED_UPPER: &str = "HELP@trainco.test";
+/// A person whose address contains [`SHARED`], at every vendor.
+pub const SHARED_DECOY: &str = "selfhelp@trainco.test";
+
+/// A person in all four, whose address Usertour stores as [`MIXED_CASE_AT_USERTOUR`].
+pub const MIXED_CASE: &str = "mixed.case@usertour.test";
+/// How Usertour spells [`MIXED_CASE`].
+pub const MIXED_CASE_AT_USERTOUR: &str = "Mixed.Case@Usertour.test";
+/// A person in all four, whose address Intercom stores as [`UPPER_AT_INTERCOM`].
+pub const UPPER: &str = "upper@x.test";
+/// How Intercom spells [`UPPER`].
+pub const UPPER_AT_INTERCOM: &str = "UPPER@X.TEST";
+
+/// A user and, at Intercom, an anonymous lead beside it with the same address.
+/// The user is also at Usertour.
+pub const LEAD: &str = "lead@x.test";
+/// An anonymous lead at Intercom, known nowhere else.
+pub const LEAD_ALONE: &str = "only.lead@x.test";
+
+/// At Ada alone.
+pub const AT_ADA: &str = "only.ada@x.test";
+/// At DigitalChalk alone.
+pub const AT_DIGITAL_CHALK: &str = "only.digitalchalk@x.test";
+/// At Intercom alone.
+pub const AT_INTERCOM: &str = "only.intercom@x.test";
+/// At Usertour alone.
+pub const AT_USERTOUR: &str = "only.usertour@x.test";
+/// Held nowhere.
+pub const NOBODY: &str = "nobody@x.test";
+
+/// At DigitalChalk, 16 addresses that contain this one come before it.
+pub const POSITION_17: &str = "seventeen@pages.test";
+/// At DigitalChalk, 100 addresses that contain this one come before it.
+pub const POSITION_101: &str = "hundred@pages.test";
+
+/// An underscore in the local part, in all four.
+pub const UNDERSCORE: &str = "un_der@x.test";
+/// What [`UNDERSCORE`] would match as an SQL pattern.
+pub const UNDERSCORE_DECOY: &str = "unxder@x.test";
+/// A percent sign in the local part, in all four.
+pub const PERCENT: &str = "per%cent@x.test";
+/// What [`PERCENT`] would match as an SQL pattern.
+pub const PERCENT_DECOY: &str = "per-and-cent@x.test";
+/// An apostrophe in the local part, in all four.
+pub const APOSTROPHE: &str = "o'hara@x.test";
+
+/// An address that is the beginning of [`PREFIX_LONGER`]; both in all four.
+pub const PREFIX: &str = "a@b.test";
+/// The longer address.
+pub const PREFIX_LONGER: &str = "a@b.test.example";
+
+/// Names outside ASCII, in all four.
+pub const UNICODE_NAME: &str = "unicode.name@x.test";
+/// A local part outside ASCII, in all four; DigitalChalk stores
+/// [`UNICODE_LOCAL_AT_DIGITAL_CHALK`].
+pub const UNICODE_LOCAL: &str = "jörg@x.test";
+/// How DigitalChalk spells [`UNICODE_LOCAL`].
+pub const UNICODE_LOCAL_AT_DIGITAL_CHALK: &str = "JÖRG@x.test";
+/// An international domain name, in all four.
+pub const IDN: &str = "info@bücher.example";
+
+/// Custom fields with numbers beyond 2^53 and 2^31, in all four.
+pub const BIG_NUMBER: &str = "big.number@x.test";
+/// The value of [`BIG_NUMBER`]'s attribute `account`: 2^53 + 1.
+pub const BIG_NUMBER_ACCOUNT: i64 = 9_007_199_254_740_993;
+/// Custom fields of odd types (list, object, null, a number under `name`), in
+/// all four.
+pub const ODD_TYPES: &str = "odd.types@x.test";
+
+/// No name, in all four.
+pub const NO_NAME: &str = "no.name@x.test";
+/// Never seen, no tags, no locale, no time zone, no companies, in all four.
+pub const NEVER_SEEN: &str = "never.seen@x.test";
+/// The external id of a person without e-mail, in all four.
+pub const NO_EMAIL_EXTERNAL_ID: &str = "crm-no-email";
+/// The external id of a person of whom nothing else is known, in all four.
+pub const EMPTY_EXTERNAL_ID: &str = "crm-empty";
+
+/// External ids that must be percent-encoded in a path; at Intercom and Usertour.
+pub const ODD_EXTERNAL_IDS: [&str; 5] = [
+    "odd/slash",
+    "odd?question",
+    "odd#hash",
+    "odd%25percent",
+    "odd space",
+];
+/// The addresses of [`ODD_EXTERNAL_IDS`], in the same order.
+pub const ODD_EXTERNAL_ID_EMAILS: [&str; 5] = [
+    "odd.slash@x.test",
+    "odd.question@x.test",
+    "odd.hash@x.test",
+    "odd.percent@x.test",
+    "odd.space@x.test",
+];
+
+/// The place of [`EDGE_LAST`] in the lists of Ada and Usertour.
+pub const EDGE: usize = 100;
+/// Record 100 of Ada and of Usertour: the last of a full page.
+pub const EDGE_LAST: &str = "edge.last@pages.test";
+/// Record 101 of Ada and of Usertour, created in the same second as
+/// [`EDGE_LAST`]: the first of the second page.
+pub const EDGE_FIRST: &str = "edge.first@pages.test";
