@@ -1,0 +1,238 @@
+//! What Intercom keeps: users, leads and companies.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+/// A user or a lead.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Contact {
+    /// 24 hexadecimal digits.
+    pub(super) id: String,
+    /// Whether it is a lead, `anonymous` in the vendor's word.
+    pub(super) lead: bool,
+    /// The customer's identifier; a lead's is generated.
+    pub(super) user_id: Option<String>,
+    /// Not unique.
+    pub(super) email: Option<String>,
+    /// Phone number.
+    pub(super) phone: Option<String>,
+    /// Full name.
+    pub(super) name: Option<String>,
+    /// A lead's nickname.
+    pub(super) pseudonym: Option<String>,
+    /// Address of a picture.
+    pub(super) avatar: Option<String>,
+    /// IANA time zone, from which the location is told.
+    pub(super) timezone: Option<String>,
+    /// Seconds since the epoch.
+    pub(super) created_at: i64,
+    /// Seconds since the epoch.
+    pub(super) updated_at: i64,
+    /// Seconds since the epoch.
+    pub(super) last_request_at: Option<i64>,
+    /// Seconds since the epoch; `remote_created_at` is another name of it.
+    pub(super) signed_up_at: Option<i64>,
+    /// Address of the last visit.
+    pub(super) last_seen_ip: Option<String>,
+    /// Browser of the last visit.
+    pub(super) user_agent: Option<String>,
+    /// The teammate who owns the contact.
+    pub(super) owner: Option<u64>,
+    /// How many visits there were.
+    pub(super) session_count: u64,
+    /// Whether mail is unwanted.
+    pub(super) unsubscribed: bool,
+    /// Names of tags.
+    pub(super) tags: Vec<String>,
+    /// Names of segments.
+    pub(super) segments: Vec<String>,
+    /// The customer's identifiers of companies.
+    pub(super) companies: Vec<String>,
+    /// `referrer` and `utm_*`.
+    pub(super) campaign: Map<String, Value>,
+    /// Flat custom attributes.
+    pub(super) custom: Map<String, Value>,
+}
+
+/// A company.
+#[derive(Debug, Clone)]
+pub(super) struct Company {
+    /// 24 hexadecimal digits.
+    pub(super) id: String,
+    /// The customer's identifier.
+    pub(super) company_id: String,
+    /// Its name.
+    pub(super) name: Option<String>,
+}
+
+/// Contacts of one kind by their place, the newest last, and by what they are looked up with.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: BTreeMap<u64, Contact>,
+    by_id: HashMap<String, u64>,
+    by_user_id: HashMap<String, u64>,
+    by_email: HashMap<String, BTreeSet<u64>>,
+}
+
+impl Table {
+    /// All, the newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Contact)> {
+        self.rows
+            .iter()
+            .rev()
+            .map(|(place, contact)| (*place, contact))
+    }
+
+    /// The contact at a place.
+    pub(super) fn at(&self, place: u64) -> Option<&Contact> {
+        self.rows.get(&place)
+    }
+
+    /// The place of the contact with this identifier.
+    pub(super) fn place(&self, id: &str) -> Option<u64> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The place of the contact whom the customer calls so.
+    pub(super) fn place_of_user_id(&self, user_id: &str) -> Option<u64> {
+        self.by_user_id.get(user_id).copied()
+    }
+
+    /// Those with the address, the newest first; by default without regard to letter case.
+    pub(super) fn with_email(&self, email: &str, case_sensitive: bool) -> Vec<(u64, &Contact)> {
+        let places = self.by_email.get(&email.to_lowercase());
+        places
+            .into_iter()
+            .flatten()
+            .rev()
+            .filter_map(|place| Some((*place, self.rows.get(place)?)))
+            .filter(|(_, contact)| !case_sensitive || contact.email.as_deref() == Some(email))
+            .collect()
+    }
+
+    /// Puts a contact at a place, instead of the one that is there.
+    pub(super) fn put(&mut self, place: u64, contact: Contact) {
+        self.take(place);
+        self.by_id.insert(contact.id.clone(), place);
+        if let Some(user_id) = &contact.user_id {
+            self.by_user_id.insert(user_id.clone(), place);
+        }
+        if let Some(email) = &contact.email {
+            let places = self.by_email.entry(email.to_lowercase()).or_default();
+            places.insert(place);
+        }
+        self.rows.insert(place, contact);
+    }
+
+    /// Takes a contact out.
+    pub(super) fn take(&mut self, place: u64) -> Option<Contact> {
+        let contact = self.rows.remove(&place)?;
+        self.by_id.remove(&contact.id);
+        if let Some(user_id) = &contact.user_id {
+            self.by_user_id.remove(user_id);
+        }
+        if let Some(email) = &contact.email
+            && let Some(places) = self.by_email.get_mut(&email.to_lowercase())
+        {
+            places.remove(&place);
+        }
+        Some(contact)
+    }
+}
+
+/// One workspace.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    /// The users.
+    pub(super) users: Table,
+    /// The leads.
+    pub(super) leads: Table,
+    /// The companies by the customer's identifier.
+    pub(super) companies: BTreeMap<String, Company>,
+    /// What reads no longer show, by identifier.
+    pub(super) archived: HashMap<String, Contact>,
+    made: u64,
+}
+
+impl Store {
+    /// A place after all others, and an identifier for what is made there at a moment.
+    pub(super) fn next(&mut self, at: i64) -> (u64, String) {
+        let place = self.made;
+        self.made += 1;
+        (place, object_id(at, place))
+    }
+
+    /// The table of users or of leads.
+    pub(super) fn table(&self, lead: bool) -> &Table {
+        if lead { &self.leads } else { &self.users }
+    }
+
+    /// The table of users or of leads, to be changed.
+    pub(super) fn table_mut(&mut self, lead: bool) -> &mut Table {
+        if lead {
+            &mut self.leads
+        } else {
+            &mut self.users
+        }
+    }
+
+    /// Users and leads together, the newest first.
+    pub(super) fn everybody(&self) -> Vec<&Contact> {
+        merged(self.users.newest_first(), self.leads.newest_first())
+    }
+
+    /// The company, found or made; a name that is given replaces the old one.
+    pub(super) fn found(&mut self, company_id: &str, name: Option<&str>, at: i64) {
+        if let Some(company) = self.companies.get_mut(company_id) {
+            if let Some(name) = name {
+                company.name = Some(name.to_owned());
+            }
+            return;
+        }
+        let (_, id) = self.next(at);
+        let company = Company {
+            id,
+            company_id: company_id.to_owned(),
+            name: name.map(str::to_owned),
+        };
+        self.companies.insert(company_id.to_owned(), company);
+    }
+
+    /// The company with Intercom's identifier.
+    pub(super) fn company(&self, id: &str) -> Option<&Company> {
+        self.companies.values().find(|company| company.id == id)
+    }
+}
+
+/// Two lists as one, the newest first.
+pub(super) fn merged<'a>(
+    users: impl IntoIterator<Item = (u64, &'a Contact)>,
+    leads: impl IntoIterator<Item = (u64, &'a Contact)>,
+) -> Vec<&'a Contact> {
+    let mut all: Vec<_> = users.into_iter().chain(leads).collect();
+    all.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    all.into_iter().map(|(_, contact)| contact).collect()
+}
+
+/// An identifier of a tag or segment, made from its name.
+pub(super) fn label_id(name: &str) -> String {
+    let mixed = name
+        .bytes()
+        .fold(7, |mixed, byte| scramble(mixed ^ u64::from(byte)));
+    (mixed % 9_000_000 + 1_000_000).to_string()
+}
+
+/// Seconds and a serial number as 24 hexadecimal digits.
+fn object_id(at: i64, serial: u64) -> String {
+    let seconds = u32::try_from(at).unwrap_or_default();
+    format!("{seconds:08x}{:016x}", scramble(serial))
+}
+
+/// Spreads the bits of a number (the finaliser of `SplitMix64`).
+pub(super) fn scramble(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

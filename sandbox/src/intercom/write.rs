@@ -1,0 +1,269 @@
+//! Create or update, archive, delete (intercom.md, sections 1.1 and 1.6).
+
+use serde_json::{Map, Value, json};
+
+use super::refusal::Refusal;
+use super::seed::generated;
+use super::store::{Contact, Store};
+use crate::rate;
+
+/// The custom attributes that a workspace may have.
+const MOST_ATTRIBUTES: usize = 250;
+
+/// `POST /users` and, for leads, `POST /contacts`: the first identifier that is there decides,
+/// and none stands in for another. Gives the contact as written.
+pub(super) fn upsert(store: &mut Store, body: &[u8], lead: bool) -> Result<Contact, Refusal> {
+    let fields: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
+    let now = rate::now();
+    let place = locate(store, &fields, lead)?;
+    let known = place.and_then(|place| store.table(lead).at(place)).cloned();
+    let is_new = known.is_none();
+    let mut contact = known.unwrap_or_else(|| Contact {
+        lead,
+        created_at: now,
+        ..Contact::default()
+    });
+    Draft(&fields).apply(&mut contact, now)?;
+    let owner = contact
+        .user_id
+        .as_deref()
+        .and_then(|id| store.table(lead).place_of_user_id(id));
+    if owner.is_some() && owner != place {
+        return Err(Refusal::bad_request("User already exists"));
+    }
+    attend(store, &mut contact, fields.get("companies"), now)?;
+    contact.updated_at = now;
+    let place = match place {
+        Some(place) => place,
+        None => {
+            let (place, id) = store.next(now);
+            contact.id = id;
+            place
+        }
+    };
+    if is_new && lead && contact.user_id.is_none() {
+        contact.user_id = Some(generated(place));
+    }
+    store.table_mut(lead).put(place, contact.clone());
+    Ok(contact)
+}
+
+/// Who is meant; nobody yet where the identifier is new.
+fn locate(store: &Store, fields: &Map<String, Value>, lead: bool) -> Result<Option<u64>, Refusal> {
+    let table = store.table(lead);
+    if let Some(id) = identifier(fields, "id")? {
+        let message = if lead {
+            "Contact Not Found"
+        } else {
+            "User Not Found"
+        };
+        let place = table
+            .place(&id)
+            .ok_or_else(|| Refusal::not_found(message))?;
+        return Ok(Some(place));
+    }
+    if let Some(user_id) = identifier(fields, "user_id")? {
+        return Ok(table.place_of_user_id(&user_id));
+    }
+    if lead {
+        return Ok(None);
+    }
+    let email = identifier(fields, "email")?.ok_or_else(Refusal::nobody)?;
+    match table.with_email(&email, false)[..] {
+        [] => Ok(None),
+        [(place, _)] => Ok(Some(place)),
+        _ => Err(Refusal::ambiguous()),
+    }
+}
+
+/// A number is as good as its digits.
+fn identifier(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(_) => Err(invalid(name)),
+    }
+}
+
+fn invalid(name: &str) -> Refusal {
+    Refusal::invalid(format!("{name} is invalid"))
+}
+
+/// The fields of a body: what is absent stays, null clears.
+struct Draft<'a>(&'a Map<String, Value>);
+
+impl Draft<'_> {
+    fn apply(&self, contact: &mut Contact, now: i64) -> Result<(), Refusal> {
+        if let Some(user_id) = identifier(self.0, "user_id")? {
+            contact.user_id = Some(user_id);
+        }
+        self.text("email", &mut contact.email)?;
+        self.text("phone", &mut contact.phone)?;
+        self.text("name", &mut contact.name)?;
+        self.text("last_seen_ip", &mut contact.last_seen_ip)?;
+        self.text("last_seen_user_agent", &mut contact.user_agent)?;
+        self.moment("remote_created_at", &mut contact.signed_up_at)?;
+        self.moment("signed_up_at", &mut contact.signed_up_at)?;
+        self.moment("last_request_at", &mut contact.last_request_at)?;
+        if self.flag("update_last_request_at")? == Some(true) {
+            contact.last_request_at = Some(now);
+        }
+        if self.flag("new_session")? == Some(true) {
+            contact.session_count += 1;
+        }
+        if let Some(unsubscribed) = self.flag("unsubscribed_from_emails")? {
+            contact.unsubscribed = unsubscribed;
+        }
+        self.avatar(contact)?;
+        self.campaign(contact)?;
+        self.custom(contact)
+    }
+
+    fn text(&self, name: &str, field: &mut Option<String>) -> Result<(), Refusal> {
+        match self.0.get(name) {
+            None => {}
+            Some(Value::Null) => *field = None,
+            Some(Value::String(text)) => *field = Some(text.clone()),
+            Some(_) => return Err(invalid(name)),
+        }
+        Ok(())
+    }
+
+    fn moment(&self, name: &str, field: &mut Option<i64>) -> Result<(), Refusal> {
+        match self.0.get(name) {
+            None => {}
+            Some(Value::Null) => *field = None,
+            Some(value) => *field = Some(value.as_i64().ok_or_else(|| invalid(name))?),
+        }
+        Ok(())
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_bool().map(Some).ok_or_else(|| invalid(name)),
+        }
+    }
+
+    fn avatar(&self, contact: &mut Contact) -> Result<(), Refusal> {
+        let address = match self.0.get("avatar") {
+            None => return Ok(()),
+            Some(Value::Object(avatar)) => avatar.get("image_url").unwrap_or(&Value::Null),
+            Some(other) => other,
+        };
+        contact.avatar = match address {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            _ => return Err(invalid("avatar")),
+        };
+        Ok(())
+    }
+
+    fn campaign(&self, contact: &mut Contact) -> Result<(), Refusal> {
+        for (name, value) in self.0 {
+            if name != "referrer" && !name.starts_with("utm_") {
+                continue;
+            }
+            if !value.is_string() && !value.is_null() {
+                return Err(invalid(name));
+            }
+            contact.campaign.insert(name.clone(), value.clone());
+        }
+        Ok(())
+    }
+
+    fn custom(&self, contact: &mut Contact) -> Result<(), Refusal> {
+        let changes = match self.0.get("custom_attributes") {
+            None | Some(Value::Null) => return Ok(()),
+            Some(Value::Object(changes)) => changes,
+            Some(_) => return Err(invalid("custom_attributes")),
+        };
+        for (name, value) in changes {
+            if value.is_array() || value.is_object() {
+                return Err(Refusal::invalid(format!(
+                    "custom attribute {name} is not a single value"
+                )));
+            }
+            contact.custom.insert(name.clone(), value.clone());
+        }
+        if contact.custom.len() > MOST_ATTRIBUTES {
+            return Err(Refusal::too_many_attributes());
+        }
+        Ok(())
+    }
+}
+
+/// Attaches the companies named, and detaches those with `remove`.
+fn attend(
+    store: &mut Store,
+    contact: &mut Contact,
+    companies: Option<&Value>,
+    now: i64,
+) -> Result<(), Refusal> {
+    let companies = match companies {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Array(companies)) => companies,
+        Some(_) => return Err(invalid("companies")),
+    };
+    let mut changes = Vec::new();
+    for company in companies {
+        let fields = company.as_object().ok_or_else(|| invalid("companies"))?;
+        let company_id = identifier(fields, "company_id")?.ok_or_else(|| invalid("company_id"))?;
+        let remove = Draft(fields).flag("remove")? == Some(true);
+        changes.push((
+            company_id,
+            fields.get("name").and_then(Value::as_str),
+            remove,
+        ));
+    }
+    for (company_id, name, remove) in changes {
+        contact.companies.retain(|known| *known != company_id);
+        if !remove {
+            store.found(&company_id, name, now);
+            contact.companies.push(company_id);
+        }
+    }
+    Ok(())
+}
+
+/// Archives a contact: reads no longer show it, and the answer is the whole of it.
+pub(super) fn archive(store: &mut Store, place: u64, lead: bool) -> Option<Contact> {
+    let contact = store.table_mut(lead).take(place)?;
+    store.archived.insert(contact.id.clone(), contact.clone());
+    Some(contact)
+}
+
+/// `DELETE /users?user_id=` or `?email=`: who is meant.
+pub(super) fn named(
+    store: &Store,
+    user_id: Option<&str>,
+    email: Option<&str>,
+) -> Result<u64, Refusal> {
+    let unknown = || Refusal::not_found("User Not Found");
+    if let Some(user_id) = user_id {
+        return store.users.place_of_user_id(user_id).ok_or_else(unknown);
+    }
+    let email = email.ok_or_else(Refusal::nobody)?;
+    match store.users.with_email(email, false)[..] {
+        [] => Err(unknown()),
+        [(place, _)] => Ok(place),
+        _ => Err(Refusal::ambiguous()),
+    }
+}
+
+/// `POST /user_delete_requests`: for good, by Intercom's identifier alone.
+pub(super) fn delete_for_good(store: &mut Store, body: &[u8]) -> Result<Value, Refusal> {
+    let fields: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
+    let id = fields.get("intercom_user_id").and_then(Value::as_str);
+    let id = id.ok_or_else(|| invalid("intercom_user_id"))?;
+    let place = store.users.place(id);
+    let held = place.and_then(|place| store.users.take(place)).is_some();
+    if !held && store.archived.remove(id).is_none() {
+        return Err(Refusal::not_found("User Not Found"));
+    }
+    Ok(json!({"id": super::store::label_id(id)}))
+}

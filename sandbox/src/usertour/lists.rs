@@ -1,0 +1,179 @@
+//! The lists: users, companies and attribute definitions (usertour.md, sections 2 and 3).
+
+use serde_json::{Map, Value, json};
+
+use super::failure::Failure;
+use super::moment;
+use super::paging::Asked;
+use super::rules;
+use super::shape;
+use super::store::{Definition, Row, Scope, Store, scramble};
+
+const COMPANY_EXPANDS: [&str; 3] = ["users", "memberships", "memberships.user"];
+const USER_EXPANDS: [&str; 3] = ["companies", "memberships", "memberships.company"];
+const CREATION: [&str; 2] = ["createdAt", "-createdAt"];
+const DEFINITION_ORDERS: [&str; 6] = [
+    "createdAt",
+    "-createdAt",
+    "codeName",
+    "-codeName",
+    "displayName",
+    "-displayName",
+];
+/// Under shuffled ties, what was created within ten minutes was created at once.
+const TIE: i64 = 600_000;
+
+/// What a user may be expanded by.
+pub(super) fn user_expand(query: &Map<String, Value>) -> Result<Vec<&str>, Failure> {
+    rules::words(query, "expand", &USER_EXPANDS)
+}
+
+/// What a company may be expanded by.
+pub(super) fn company_expand(query: &Map<String, Value>) -> Result<Vec<&str>, Failure> {
+    rules::words(query, "expand", &COMPANY_EXPANDS)
+}
+
+/// `GET /v1/users`; `ties` is the number that shuffles users created at the same time.
+pub(super) fn users(store: &Store, asked: &Asked<'_>, ties: Option<u64>) -> Result<Value, Failure> {
+    let query = asked.query;
+    let limit = rules::limit(query, false)?;
+    let cursor = rules::string(query, "cursor")?;
+    let order = rules::words(query, "orderBy", &CREATION)?;
+    let expand = user_expand(query)?;
+    let filter = Filter {
+        email: rules::email(query)?,
+        company: rules::string(query, "companyId")?.filter(|id| !id.is_empty()),
+    };
+    // A segment that the environment does not have is no condition, and it has none.
+    rules::string(query, "segmentId")?;
+    filter.storable()?;
+
+    let mut found: Vec<(u64, &Row)> = filter.apply(store);
+    if let Some(salt) = ties {
+        found.sort_by_key(|(place, row)| (tied(row.created_at), scramble(place ^ scramble(salt))));
+    }
+    if order.first() == Some(&"-createdAt") {
+        found.reverse();
+    }
+    let keys: Vec<&str> = found.iter().map(|(_, row)| row.key.as_str()).collect();
+    let page = asked.page(&keys, limit, cursor)?;
+    let results = found[page.rows.clone()].iter().map(|(place, row)| {
+        let mut user = shape::user(store, *place, row, &expand);
+        if ties.is_some() {
+            user["createdAt"] = json!(moment::text(tied(row.created_at)));
+        }
+        user
+    });
+    Ok(page.envelope(&results.collect::<Vec<_>>()))
+}
+
+fn tied(created_at: i64) -> i64 {
+    created_at - created_at.rem_euclid(TIE)
+}
+
+struct Filter<'a> {
+    email: Option<&'a str>,
+    company: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    fn storable(&self) -> Result<(), Failure> {
+        [self.email, self.company]
+            .into_iter()
+            .flatten()
+            .try_for_each(rules::storable)
+    }
+
+    fn apply<'s>(&self, store: &'s Store) -> Vec<(u64, &'s Row)> {
+        let company = self.company.map(|id| store.companies.place(id));
+        store
+            .users
+            .iter()
+            .filter(|(place, row)| {
+                let belongs = match company {
+                    None => true,
+                    Some(None) => false,
+                    Some(Some(company)) => store.belongs(*place, company),
+                };
+                belongs && self.email.is_none_or(|email| is_email_of(row, email))
+            })
+            .collect()
+    }
+}
+
+/// Letter case and all.
+fn is_email_of(row: &Row, email: &str) -> bool {
+    row.attributes.get("email").and_then(Value::as_str) == Some(email)
+}
+
+/// `GET /v1/companies`.
+pub(super) fn companies(store: &Store, asked: &Asked<'_>) -> Result<Value, Failure> {
+    let query = asked.query;
+    let limit = rules::limit(query, true)?;
+    let cursor = rules::string(query, "cursor")?;
+    let expand = company_expand(query)?;
+    let order = rules::words(query, "orderBy", &CREATION)?;
+
+    let mut found: Vec<(u64, &Row)> = store.companies.iter().collect();
+    if order.first() == Some(&"-createdAt") {
+        found.reverse();
+    }
+    let keys: Vec<&str> = found.iter().map(|(_, row)| row.key.as_str()).collect();
+    let page = asked.page(&keys, limit, cursor)?;
+    let results = found[page.rows.clone()]
+        .iter()
+        .map(|(place, row)| shape::company(store, *place, row, &expand));
+    Ok(page.envelope(&results.collect::<Vec<_>>()))
+}
+
+/// `GET /v1/attribute-definitions`.
+pub(super) fn definitions(store: &Store, asked: &Asked<'_>) -> Result<Value, Failure> {
+    let query = asked.query;
+    let limit = rules::limit(query, false)?;
+    let cursor = rules::string(query, "cursor")?;
+    let scope = scope(query)?;
+    let order = rules::words(query, "orderBy", &DEFINITION_ORDERS)?;
+
+    let mut found: Vec<&Definition> = store
+        .definitions()
+        .iter()
+        .filter(|definition| scope.is_none_or(|scope| definition.scope == scope))
+        .collect();
+    sort_definitions(&mut found, order.first().copied().unwrap_or("displayName"));
+    let keys: Vec<&str> = found
+        .iter()
+        .map(|definition| definition.key.as_str())
+        .collect();
+    let page = asked.page(&keys, limit, cursor)?;
+    let results = found[page.rows.clone()]
+        .iter()
+        .map(|definition| shape::definition(definition));
+    Ok(page.envelope(&results.collect::<Vec<_>>()))
+}
+
+fn scope(query: &Map<String, Value>) -> Result<Option<Scope>, Failure> {
+    let all = [Scope::User, Scope::Company, Scope::Membership];
+    let Some(value) = query.get("scope") else {
+        return Ok(None);
+    };
+    let known = all
+        .into_iter()
+        .find(|scope| value.as_str() == Some(scope.word()));
+    let words = all.map(Scope::word).join(", ");
+    known.map(Some).ok_or_else(|| {
+        Failure::invalid(format!(
+            "scope must be one of the following values: {words}"
+        ))
+    })
+}
+
+fn sort_definitions(definitions: &mut [&Definition], order: &str) {
+    match order.trim_start_matches('-') {
+        "createdAt" => definitions.sort_by_key(|definition| definition.created_at),
+        "codeName" => definitions.sort_by(|one, other| one.code_name.cmp(&other.code_name)),
+        _ => definitions.sort_by_cached_key(|definition| shape::display_name(definition)),
+    }
+    if order.starts_with('-') {
+        definitions.reverse();
+    }
+}

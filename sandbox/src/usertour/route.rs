@@ -1,0 +1,72 @@
+//! The paths of v1: any letter case, one slash at the end or none (usertour.md, sections 1 and 2).
+
+use axum::http::{Method, Uri};
+
+use super::failure::Failure;
+use super::qs;
+
+/// What is called.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// `GET /v1/users`.
+    Users,
+    /// `GET /v1/users/{id}`.
+    User(String),
+    /// `POST /v1/users`.
+    PostUser,
+    /// `DELETE /v1/users/{id}`.
+    DeleteUser(String),
+    /// `GET /v1/companies`.
+    Companies,
+    /// `GET /v1/companies/{id}`.
+    Company(String),
+    /// `POST /v1/companies`.
+    PostCompany,
+    /// `DELETE /v1/companies/{id}`.
+    DeleteCompany(String),
+    /// `DELETE /v1/company-memberships`.
+    DeleteMembership,
+    /// `GET /v1/attribute-definitions`.
+    Definitions,
+}
+
+impl Route {
+    /// The route, or the framework's refusal: a known path with another method is unknown too.
+    pub(super) fn find(method: &Method, uri: &Uri) -> Result<Self, Failure> {
+        let unknown = || Failure::NoRoute(format!("Cannot {method} {uri}"));
+        let path = uri.path();
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let (version, collection, id) = match segments[..] {
+            [version, collection] => (version, collection, None),
+            [version, collection, id] if !id.is_empty() => (version, collection, Some(id)),
+            _ => return Err(unknown()),
+        };
+        if !version.eq_ignore_ascii_case("v1") {
+            return Err(unknown());
+        }
+        let verb = match method.as_str() {
+            "HEAD" => "GET",
+            verb => verb,
+        };
+        let collection = collection.to_ascii_lowercase();
+        match (verb, collection.as_str(), id) {
+            ("GET", "users", None) => Ok(Self::Users),
+            ("GET", "users", Some(id)) => Ok(Self::User(decoded(id)?)),
+            ("POST", "users", None) => Ok(Self::PostUser),
+            ("DELETE", "users", Some(id)) => Ok(Self::DeleteUser(decoded(id)?)),
+            ("GET", "companies", None) => Ok(Self::Companies),
+            ("GET", "companies", Some(id)) => Ok(Self::Company(decoded(id)?)),
+            ("POST", "companies", None) => Ok(Self::PostCompany),
+            ("DELETE", "companies", Some(id)) => Ok(Self::DeleteCompany(decoded(id)?)),
+            ("DELETE", "company-memberships", None) => Ok(Self::DeleteMembership),
+            ("GET", "attribute-definitions", None) => Ok(Self::Definitions),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+fn decoded(segment: &str) -> Result<String, Failure> {
+    qs::decode_segment(segment)
+        .ok_or_else(|| Failure::Unreadable(format!("Failed to decode param '{segment}'")))
+}

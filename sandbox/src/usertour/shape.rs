@@ -1,0 +1,113 @@
+//! The objects that Usertour shows (usertour.md, section 5).
+
+use serde_json::{Value, json};
+
+use super::jsonb;
+use super::moment;
+use super::store::{Definition, Membership, Row, Store};
+
+/// A user; what is not expanded is null, what is expanded and empty is `[]`.
+pub(super) fn user(store: &Store, place: u64, row: &Row, expand: &[&str]) -> Value {
+    let wants = |word: &str| expand.contains(&word);
+    let with_company = wants("memberships.company");
+    let joined = if expand.is_empty() {
+        Vec::new()
+    } else {
+        store.companies_of(place)
+    };
+    let companies = wants("companies").then(|| {
+        let rows = joined
+            .iter()
+            .filter_map(|(company, _)| store.companies.at(*company));
+        rows.map(|company| short("company", company))
+            .collect::<Vec<_>>()
+    });
+    let memberships = (wants("memberships") || with_company).then(|| {
+        let pairs = joined.iter().filter_map(|(company, membership)| {
+            let company = store.companies.at(*company)?;
+            let mut shown = self::membership(membership, &row.key, &company.key);
+            if with_company {
+                shown["company"] = short("company", company);
+            }
+            Some(shown)
+        });
+        pairs.collect::<Vec<_>>()
+    });
+    let mut shown = short("user", row);
+    shown["companies"] = json!(companies);
+    shown["memberships"] = json!(memberships);
+    shown
+}
+
+/// A company, the other way round.
+pub(super) fn company(store: &Store, place: u64, row: &Row, expand: &[&str]) -> Value {
+    let wants = |word: &str| expand.contains(&word);
+    let with_user = wants("memberships.user");
+    let joined = if expand.is_empty() {
+        Vec::new()
+    } else {
+        store.users_of(place)
+    };
+    let users = wants("users").then(|| {
+        let rows = joined.iter().filter_map(|(user, _)| store.users.at(*user));
+        rows.map(|user| short("user", user)).collect::<Vec<_>>()
+    });
+    let memberships = (wants("memberships") || with_user).then(|| {
+        let pairs = joined.iter().filter_map(|(user, membership)| {
+            let user = store.users.at(*user)?;
+            let mut shown = self::membership(membership, &user.key, &row.key);
+            if with_user {
+                shown["user"] = short("user", user);
+            }
+            Some(shown)
+        });
+        pairs.collect::<Vec<_>>()
+    });
+    let mut shown = short("company", row);
+    shown["users"] = json!(users);
+    shown["memberships"] = json!(memberships);
+    shown
+}
+
+/// An attribute definition.
+pub(super) fn definition(definition: &Definition) -> Value {
+    json!({
+        "id": definition.key,
+        "object": "attributeDefinition",
+        "createdAt": moment::text(definition.created_at),
+        "dataType": definition.data_type.word(),
+        "description": "",
+        "displayName": display_name(definition),
+        "codeName": definition.code_name,
+        "scope": definition.scope.word(),
+    })
+}
+
+/// The code name with a capital.
+pub(super) fn display_name(definition: &Definition) -> String {
+    let mut letters = definition.code_name.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
+}
+
+/// A user or company as it stands within the other.
+fn short(object: &str, row: &Row) -> Value {
+    json!({
+        "id": row.id,
+        "object": object,
+        "attributes": jsonb::bag(&row.attributes),
+        "createdAt": moment::text(row.created_at),
+    })
+}
+
+/// A membership names user and company by their internal identifiers.
+fn membership(membership: &Membership, user: &str, company: &str) -> Value {
+    json!({
+        "id": membership.key,
+        "object": "companyMembership",
+        "attributes": jsonb::bag(&membership.attributes),
+        "createdAt": moment::text(membership.created_at),
+        "companyId": company,
+        "userId": user,
+    })
+}

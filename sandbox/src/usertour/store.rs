@@ -1,0 +1,337 @@
+//! What Usertour keeps: users, companies, who belongs where, and which type each attribute has.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::moment;
+
+/// A user or a company.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// The identifier that the database gave: 25 characters, shown only in cursors and memberships.
+    pub(super) key: String,
+    /// The identifier that the customer gave.
+    pub(super) id: String,
+    /// The bag of attributes.
+    pub(super) attributes: Map<String, Value>,
+    /// Milliseconds since the epoch.
+    pub(super) created_at: i64,
+}
+
+/// Rows in the order of their creation, found by either identifier.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: BTreeMap<u64, Row>,
+    by_id: HashMap<String, u64>,
+    by_key: HashMap<String, u64>,
+    made: u64,
+}
+
+impl Table {
+    /// Every row with its place, oldest first.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &Row)> {
+        self.rows.iter().map(|(place, row)| (*place, row))
+    }
+
+    /// The place of the row that the customer calls `id`.
+    pub(super) fn place(&self, id: &str) -> Option<u64> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The row at a place.
+    pub(super) fn at(&self, place: u64) -> Option<&Row> {
+        self.rows.get(&place)
+    }
+
+    /// The row at a place, to be changed; its identifiers must stay.
+    pub(super) fn at_mut(&mut self, place: u64) -> Option<&mut Row> {
+        self.rows.get_mut(&place)
+    }
+
+    /// The place of the row with this internal identifier.
+    pub(super) fn place_of_key(&self, key: &str) -> Option<u64> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Adds a row after all others.
+    pub(super) fn add(&mut self, row: Row) -> u64 {
+        let place = self.made;
+        self.made += 1;
+        self.by_id.insert(row.id.clone(), place);
+        self.by_key.insert(row.key.clone(), place);
+        self.rows.insert(place, row);
+        place
+    }
+
+    /// Removes a row for good.
+    pub(super) fn remove(&mut self, place: u64) -> Option<Row> {
+        let row = self.rows.remove(&place)?;
+        self.by_id.remove(&row.id);
+        self.by_key.remove(&row.key);
+        Some(row)
+    }
+}
+
+/// That a user belongs to a company.
+#[derive(Debug, Clone)]
+pub(super) struct Membership {
+    /// The identifier that the database gave.
+    pub(super) key: String,
+    /// The bag of attributes; unlike elsewhere, null may stand in it.
+    pub(super) attributes: Map<String, Value>,
+    /// Milliseconds since the epoch.
+    pub(super) created_at: i64,
+    /// How many were made before.
+    pub(super) turn: u64,
+}
+
+/// What an attribute describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    /// A user.
+    User,
+    /// A company.
+    Company,
+    /// A user's place in a company.
+    Membership,
+}
+
+impl Scope {
+    /// The vendor's word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Company => "company",
+            Self::Membership => "companyMembership",
+        }
+    }
+}
+
+/// The type of an attribute, fixed by the first value seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataType {
+    /// Any number.
+    Number,
+    /// Text that is no moment.
+    String,
+    /// True or false.
+    Boolean,
+    /// An array.
+    List,
+    /// `YYYY-MM-DDTHH:mm:ss(.SSS)Z`.
+    DateTime,
+    /// An object, for which the vendor has no type.
+    Other,
+}
+
+impl DataType {
+    /// The type of a value.
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            Value::Number(_) => Self::Number,
+            Value::Bool(_) => Self::Boolean,
+            Value::Array(_) => Self::List,
+            Value::String(text) if moment::is_utc(text) => Self::DateTime,
+            Value::String(_) => Self::String,
+            Value::Null | Value::Object(_) => Self::Other,
+        }
+    }
+
+    /// The vendor's word, if it has one.
+    pub(super) fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Number => Some("number"),
+            Self::String => Some("string"),
+            Self::Boolean => Some("boolean"),
+            Self::List => Some("list"),
+            Self::DateTime => Some("datetime"),
+            Self::Other => None,
+        }
+    }
+}
+
+/// An attribute that the vendor knows.
+#[derive(Debug, Clone)]
+pub(super) struct Definition {
+    /// The identifier that the database gave.
+    pub(super) key: String,
+    /// What it describes.
+    pub(super) scope: Scope,
+    /// Its name in bags.
+    pub(super) code_name: String,
+    /// Its type.
+    pub(super) data_type: DataType,
+    /// Milliseconds since the epoch.
+    pub(super) created_at: i64,
+}
+
+/// Everything in one environment.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    /// The users.
+    pub(super) users: Table,
+    /// The companies.
+    pub(super) companies: Table,
+    memberships: BTreeMap<(u64, u64), Membership>,
+    definitions: Vec<Definition>,
+    keys: u64,
+    turns: u64,
+}
+
+impl Store {
+    /// An internal identifier that was not given before.
+    pub(super) fn key(&mut self) -> String {
+        self.keys += 1;
+        let mut state = scramble(self.keys);
+        let mut key = format!("cm{:07}", self.keys % 10_000_000);
+        while key.len() < 25 {
+            state = scramble(state);
+            let digit = u32::try_from(state % 36).unwrap_or_default();
+            key.extend(char::from_digit(digit, 36));
+        }
+        key
+    }
+
+    /// Adds a user or company made at a moment.
+    pub(super) fn row(&mut self, id: &str, attributes: Map<String, Value>, at: i64) -> Row {
+        Row {
+            key: self.key(),
+            id: id.to_owned(),
+            attributes,
+            created_at: at,
+        }
+    }
+
+    /// The memberships of a user with the place of the company, in the order they were made.
+    pub(super) fn companies_of(&self, user: u64) -> Vec<(u64, &Membership)> {
+        let mut found: Vec<_> = self
+            .memberships
+            .range((user, 0)..=(user, u64::MAX))
+            .map(|((_, company), membership)| (*company, membership))
+            .collect();
+        found.sort_by_key(|(_, membership)| membership.turn);
+        found
+    }
+
+    /// The memberships of a company with the place of the user, in the order they were made.
+    pub(super) fn users_of(&self, company: u64) -> Vec<(u64, &Membership)> {
+        let mut found: Vec<_> = self
+            .memberships
+            .iter()
+            .filter(|((_, place), _)| *place == company)
+            .map(|((user, _), membership)| (*user, membership))
+            .collect();
+        found.sort_by_key(|(_, membership)| membership.turn);
+        found
+    }
+
+    /// Whether a user belongs to a company.
+    pub(super) fn belongs(&self, user: u64, company: u64) -> bool {
+        self.memberships.contains_key(&(user, company))
+    }
+
+    /// Makes a user belong to a company. Null stays in a new membership's bag and removes a
+    /// key from an old one's.
+    pub(super) fn join(
+        &mut self,
+        user: u64,
+        company: u64,
+        attributes: Map<String, Value>,
+        at: i64,
+    ) {
+        let attributes = self.typed(Scope::Membership, attributes, at);
+        if let Some(membership) = self.memberships.get_mut(&(user, company)) {
+            merge(&mut membership.attributes, attributes);
+            return;
+        }
+        self.turns += 1;
+        let membership = Membership {
+            key: self.key(),
+            attributes,
+            created_at: at,
+            turn: self.turns,
+        };
+        self.memberships.insert((user, company), membership);
+    }
+
+    /// Ends a membership.
+    pub(super) fn part(&mut self, user: u64, company: u64) -> Option<Membership> {
+        self.memberships.remove(&(user, company))
+    }
+
+    /// Deletes a user and what hangs on it.
+    pub(super) fn delete_user(&mut self, place: u64) {
+        self.users.remove(place);
+        self.memberships.retain(|(user, _), _| *user != place);
+    }
+
+    /// Deletes a company and what hangs on it.
+    pub(super) fn delete_company(&mut self, place: u64) {
+        self.companies.remove(place);
+        self.memberships.retain(|(_, company), _| *company != place);
+    }
+
+    /// The attributes whose type fits; a new one is defined by its first value, one of another
+    /// type is dropped without a word.
+    pub(super) fn typed(
+        &mut self,
+        scope: Scope,
+        attributes: Map<String, Value>,
+        at: i64,
+    ) -> Map<String, Value> {
+        attributes
+            .into_iter()
+            .filter(|(name, value)| value.is_null() || self.fits(scope, name, value, at))
+            .collect()
+    }
+
+    fn fits(&mut self, scope: Scope, name: &str, value: &Value, at: i64) -> bool {
+        let seen = DataType::of(value);
+        let known = self
+            .definitions
+            .iter()
+            .find(|definition| definition.scope == scope && definition.code_name == name);
+        if let Some(definition) = known {
+            return definition.data_type == seen;
+        }
+        self.define(scope, name, seen, at);
+        true
+    }
+
+    /// Fixes the type of an attribute.
+    pub(super) fn define(&mut self, scope: Scope, name: &str, data_type: DataType, at: i64) {
+        let key = self.key();
+        self.definitions.push(Definition {
+            key,
+            scope,
+            code_name: name.to_owned(),
+            data_type,
+            created_at: at,
+        });
+    }
+
+    /// The attributes known.
+    pub(super) fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+}
+
+/// Merges shallowly; null removes a key.
+pub(super) fn merge(into: &mut Map<String, Value>, changes: Map<String, Value>) {
+    for (name, value) in changes {
+        if value.is_null() {
+            into.remove(&name);
+        } else {
+            into.insert(name, value);
+        }
+    }
+}
+
+/// Spreads the bits of a number (the finaliser of `SplitMix64`).
+pub(super) fn scramble(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
