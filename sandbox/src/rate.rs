@@ -1,5 +1,6 @@
 //! Rate limits in fixed windows, for vendors that count calls.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// How many calls a vendor grants within a span of seconds.
@@ -14,12 +15,13 @@ pub struct Window {
 /// The counted calls of one class of endpoints.
 #[derive(Debug)]
 pub struct Rate {
-    counts: Mutex<Vec<Count>>,
+    windows: Vec<Window>,
+    /// By the span of the window.
+    counts: Mutex<BTreeMap<i64, Count>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    window: Window,
     start: i64,
     taken: u64,
 }
@@ -40,57 +42,46 @@ pub struct Verdict {
 impl Rate {
     /// Nothing taken yet.
     pub fn new(windows: &[Window]) -> Self {
-        let count = |window: &Window| Count {
-            window: *window,
-            start: i64::MIN,
-            taken: 0,
-        };
         Self {
-            counts: Mutex::new(windows.iter().map(count).collect()),
+            windows: windows.to_vec(),
+            counts: Mutex::default(),
         }
     }
 
     /// Takes one call at `now` (unix seconds). A refused call is not counted.
     pub fn take(&self, now: i64) -> Verdict {
+        self.take_within(&self.windows, now)
+    }
+
+    /// Takes one call within other windows than the rate's own.
+    pub fn take_within(&self, windows: &[Window], now: i64) -> Verdict {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for count in counts.iter_mut() {
-            count.roll(now);
-        }
-        let granted = counts.iter().all(|count| count.taken < count.window.limit);
-        if granted {
-            for count in counts.iter_mut() {
-                count.taken += 1;
+        for window in windows {
+            let start = now - now.rem_euclid(window.seconds.max(1));
+            let count = counts.entry(window.seconds).or_default();
+            if count.start != start {
+                *count = Count { start, taken: 0 };
             }
         }
-        counts
-            .iter()
-            .map(|count| count.verdict(granted))
-            .min_by_key(|verdict| verdict.remaining)
-            .unwrap_or(Verdict {
-                granted: true,
-                limit: u64::MAX,
-                remaining: u64::MAX,
-                reset: now,
-            })
-    }
-}
-
-impl Count {
-    fn roll(&mut self, now: i64) {
-        let start = now - now.rem_euclid(self.window.seconds.max(1));
-        if self.start != start {
-            self.start = start;
-            self.taken = 0;
-        }
-    }
-
-    fn verdict(&self, granted: bool) -> Verdict {
-        Verdict {
-            granted,
-            limit: self.window.limit,
-            remaining: self.window.limit.saturating_sub(self.taken),
-            reset: self.start.saturating_add(self.window.seconds),
-        }
+        let has_room = |window: &Window| counts[&window.seconds].taken < window.limit;
+        let granted = windows.iter().all(has_room);
+        let verdicts = windows.iter().map(|window| {
+            let count = counts.entry(window.seconds).or_default();
+            count.taken += u64::from(granted);
+            Verdict {
+                granted,
+                limit: window.limit,
+                remaining: window.limit.saturating_sub(count.taken),
+                reset: count.start.saturating_add(window.seconds),
+            }
+        });
+        let tightest = verdicts.min_by_key(|verdict| verdict.remaining);
+        tightest.unwrap_or(Verdict {
+            granted: true,
+            limit: u64::MAX,
+            remaining: u64::MAX,
+            reset: now,
+        })
     }
 }
 
