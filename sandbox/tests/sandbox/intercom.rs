@@ -1,0 +1,602 @@
+//! Intercom 1.x, through the front door.
+
+use roster_sandbox::known;
+use serde_json::{Value, json};
+
+use crate::calling::{Reply, Sandbox, column};
+
+fn intercom(users: usize, version: &str) -> Sandbox {
+    Sandbox::with_users(users)
+        .header("authorization", "Bearer sandbox-token")
+        .header("intercom-version", version)
+}
+
+fn code(reply: &Reply) -> (u16, Value) {
+    reply.at("/errors/0/code")
+}
+
+/// The ids that a walk by page number finds, and the pages it took.
+async fn walk(sandbox: &Sandbox, query: &str) -> (Vec<String>, u64) {
+    let (mut ids, mut page) = (Vec::new(), 0);
+    loop {
+        page += 1;
+        let path = format!("/intercom/users?{query}&page={page}");
+        let body = sandbox.get(&path).await.json();
+        ids.extend(column(&body["users"], "id"));
+        if body["pages"]["total_pages"].as_u64().unwrap_or_default() <= page {
+            return (ids, page);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_token_opens_and_strangers_see_no_rate() {
+    let open = Sandbox::with_users(3);
+    for header in ["Bearer nope", "Basic bm9wZTo=", "sandbox-token", "Basic !"] {
+        let reply = open
+            .header("authorization", header)
+            .get("/intercom/users")
+            .await;
+        assert_eq!(code(&reply), (401, json!("unauthorized")), "{header}");
+        assert_eq!(reply.header("x-ratelimit-limit"), None);
+    }
+    for header in ["Bearer sandbox-token", "Basic c2FuZGJveC10b2tlbjo="] {
+        let reply = open
+            .header("authorization", header)
+            .get("/intercom/users")
+            .await;
+        assert_eq!(reply.status, 200, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn every_reply_is_identified_and_tells_the_rate() {
+    let sandbox = intercom(3, "1.4");
+
+    let reply = sandbox.get("/intercom/users/nobody").await;
+
+    assert_eq!(code(&reply), (404, json!("not_found")));
+    assert_eq!(
+        reply.header("x-request-id"),
+        reply.json()["request_id"].as_str()
+    );
+    assert_eq!(reply.header("x-request-id").map(str::len), Some(20));
+    assert_eq!(reply.header("x-ratelimit-limit"), Some("167"));
+    let reset = reply
+        .header("x-ratelimit-reset")
+        .and_then(|reset| reset.parse::<i64>().ok());
+    assert_eq!(reset.map(|reset| reset % 10), Some(0));
+    assert_eq!(reply.header("intercom-version"), Some("1.4"));
+    assert_eq!(
+        reply.header("content-type"),
+        Some("application/json; charset=utf-8")
+    );
+}
+
+#[tokio::test]
+async fn versions_but_those_of_1_are_refused() {
+    let sandbox = intercom(3, "1.1");
+    for version in ["2.0", "2.14", "1.5", "1", "Unstable"] {
+        let caller = sandbox.header("intercom-version", version);
+        let reply = caller.get("/intercom/users").await;
+        assert_eq!(
+            code(&reply),
+            (400, json!("intercom_version_invalid")),
+            "{version}"
+        );
+    }
+    let app = Sandbox::with_users(3).header("authorization", "Bearer sandbox-token");
+    assert_eq!(
+        app.get("/intercom/users").await.header("intercom-version"),
+        Some("1.1")
+    );
+    app.behave("intercom", "app_version", "2.0").await;
+    assert_eq!(app.get("/intercom/users").await.status, 400);
+    app.behave("intercom", "app_version", "1.0").await;
+    assert_eq!(
+        app.get("/intercom/users?email=nobody@x.test").await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_not_found() {
+    let sandbox = intercom(3, "1.4");
+    for (method, path) in [
+        ("GET", "/nope"),
+        ("PUT", "/users"),
+        ("PATCH", "/users/x"),
+        ("GET", "/users/x/y"),
+    ] {
+        let reply = sandbox.send(method, &format!("/intercom{path}"), "").await;
+        assert_eq!(
+            reply.at("/type"),
+            (404, json!("error.list")),
+            "{method} {path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_walk_lists_every_user_once_the_newest_first() {
+    let sandbox = intercom(130, "1.4");
+    let held = column(&json!(sandbox.records("intercom").await), "id");
+
+    assert!(held.len() < 130, "leads are no users");
+    assert_eq!(walk(&sandbox, "x=1").await, (held.clone(), 3));
+    assert_eq!(walk(&sandbox, "per_page=60").await, (held.clone(), 3));
+    assert_eq!(walk(&sandbox, "per_page=500").await, (held.clone(), 3));
+    assert_eq!(walk(&sandbox, "per_page=7").await.0, held);
+    let backwards: Vec<String> = held.into_iter().rev().collect();
+    assert_eq!(walk(&sandbox, "order=asc").await.0, backwards);
+}
+
+#[tokio::test]
+async fn the_next_link_names_the_real_host_unless_told_otherwise() {
+    let sandbox = intercom(130, "1.4").header("host", "127.0.0.1:8081");
+    let next =
+        async || sandbox.get("/intercom/users?order=asc&page=1").await.json()["pages"].clone();
+
+    let expected = "https://api.intercom.io/users?order=asc&per_page=50&page=2";
+    assert_eq!(next().await["next"], expected);
+    sandbox.behave("intercom", "next", "same_host").await;
+    let expected = "http://127.0.0.1:8081/intercom/users?order=asc&per_page=50&page=2";
+    assert_eq!(next().await["next"], expected);
+    sandbox.behave("intercom", "next", "absent").await;
+    assert_eq!(next().await.get("next"), None);
+    let past = sandbox.get("/intercom/users?page=9").await.json();
+    assert_eq!(
+        (&past["users"], &past["pages"]["page"]),
+        (&json!([]), &json!(9))
+    );
+}
+
+#[tokio::test]
+async fn sizes_are_clamped_or_rejected_and_the_depth_is_limited() {
+    let sandbox = intercom(130, "1.4");
+    let size = async |size: &str| {
+        let reply = sandbox
+            .get(&format!("/intercom/users?per_page={size}"))
+            .await;
+        reply.at("/pages/per_page")
+    };
+
+    assert_eq!(size("61").await, (200, json!(60)));
+    assert_eq!(size("0").await, (200, json!(50)));
+    sandbox.behave("intercom", "per_page", "reject").await;
+    assert_eq!(size("61").await.0, 400);
+    sandbox.behave("intercom", "ceiling", "100").await;
+    assert_eq!(sandbox.get("/intercom/users?page=2").await.status, 200);
+    let beyond = sandbox.get("/intercom/users?page=3").await;
+    assert_eq!(code(&beyond), (400, json!("bad_request")));
+    let beyond = intercom(3, "1.4")
+        .get("/intercom/users?page=167&per_page=60")
+        .await;
+    assert_eq!(code(&beyond), (400, json!("bad_request")));
+}
+
+#[tokio::test]
+async fn no_match_by_email_is_an_error_in_1_0_and_an_empty_list_later() {
+    let sandbox = intercom(known::ENOUGH, "1.0");
+    let path = format!("/intercom/users?email={}", known::NOBODY);
+
+    assert_eq!(code(&sandbox.get(&path).await), (404, json!("not_found")));
+    for version in ["1.1", "1.2", "1.3", "1.4"] {
+        let reply = sandbox.header("intercom-version", version).get(&path).await;
+        let expected = json!({
+            "type": "user.list", "limited": false, "total_count": 0,
+            "pages": {"type": "pages", "next": null, "page": 1, "per_page": 50, "total_pages": 0},
+            "users": [],
+        });
+        assert_eq!((reply.status.as_u16(), reply.json()), (200, expected));
+    }
+}
+
+#[tokio::test]
+async fn a_match_by_email_is_a_bare_user_in_1_0_and_a_list_later() {
+    let sandbox = intercom(known::ENOUGH, "1.0");
+    let path = format!("/intercom/users?email={}", known::EVERYWHERE);
+    let shared = format!("/intercom/users?email={}", known::SHARED);
+
+    assert_eq!(
+        sandbox.get(&path).await.at("/user_id"),
+        (200, json!("crm-ann"))
+    );
+    assert_eq!(code(&sandbox.get(&shared).await), (409, json!("conflict")));
+    let later = sandbox.header("intercom-version", "1.3");
+    let emails = column(&later.get(&shared).await.json()["users"], "email");
+    assert_eq!(emails, [known::SHARED_UPPER, known::SHARED]);
+    sandbox.behave("intercom", "email", "case_sensitive").await;
+    let emails = column(&later.get(&shared).await.json()["users"], "email");
+    assert_eq!(emails, [known::SHARED]);
+}
+
+#[tokio::test]
+async fn leads_are_mixed_into_the_matches_of_1_1_alone() {
+    let sandbox = intercom(known::ENOUGH, "1.1");
+    let path = format!("/intercom/users?email={}", known::LEAD);
+    let kinds = async |version: &str| {
+        let reply = sandbox.header("intercom-version", version).get(&path).await;
+        column(&reply.json()["users"], "type")
+    };
+
+    assert_eq!(kinds("1.1").await, ["contact", "user"]);
+    assert_eq!(kinds("1.2").await, ["user"]);
+    let reply = sandbox.header("intercom-version", "1.0").get(&path).await;
+    assert_eq!(reply.at("/anonymous"), (200, json!(false)));
+    let leads = sandbox.get("/intercom/contacts").await.json();
+    assert_eq!(leads["type"], "contact.list");
+    assert_eq!(
+        column(&leads["contacts"], "email"),
+        [known::LEAD_ALONE, known::LEAD]
+    );
+    let id = leads["contacts"][0]["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let lead = sandbox.get(&format!("/intercom/contacts/{id}")).await;
+    assert_eq!(lead.at("/anonymous"), (200, json!(true)));
+    assert_eq!(
+        sandbox.get(&format!("/intercom/users/{id}")).await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn users_are_found_by_their_own_ids_and_by_phone_from_1_2() {
+    let sandbox = intercom(known::ENOUGH, "1.2");
+    let by_user_id = sandbox.get("/intercom/users?user_id=odd%2Fslash").await;
+    let id = by_user_id.json()["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+
+    assert_eq!((by_user_id.status.as_u16(), id.len()), (200, 24));
+    assert_eq!(
+        sandbox
+            .get(&format!("/intercom/users/{id}"))
+            .await
+            .at("/user_id")
+            .1,
+        "odd/slash"
+    );
+    assert_eq!(code(&sandbox.get("/intercom/users/crm-ann").await).0, 404);
+    assert_eq!(
+        code(&sandbox.get("/intercom/users?user_id=nope").await).0,
+        404
+    );
+    let path = "/intercom/users?phone=%2B44%2020%207946%200001";
+    assert_eq!(sandbox.get(path).await.at("/total_count").1, 1);
+    let old = sandbox
+        .header("intercom-version", "1.1")
+        .get(path)
+        .await
+        .json();
+    assert!(
+        old["total_count"].as_u64() > Some(1),
+        "1.1 does not know the parameter"
+    );
+}
+
+#[tokio::test]
+async fn tags_and_segments_list_their_members_and_exclude_each_other() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let tags = sandbox.get("/intercom/tags").await.json();
+    let tags = tags["tags"].as_array().cloned().unwrap_or_default();
+    let known_tag = tags
+        .iter()
+        .find(|tag| tag["name"] == "known")
+        .expect("there is the tag");
+    let id = known_tag["id"].as_str().unwrap_or_default();
+
+    let tagged = sandbox
+        .get(&format!("/intercom/users?tag_id={id}"))
+        .await
+        .json();
+
+    assert!(column(&tagged["users"], "type").contains(&"contact".to_owned()));
+    let both = sandbox
+        .get(&format!("/intercom/users?tag_id={id}&segment_id=1"))
+        .await;
+    assert_eq!(code(&both), (400, json!("bad_request")));
+}
+
+#[tokio::test]
+async fn a_company_has_its_users_under_either_of_its_ids() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let ann = sandbox.get("/intercom/users?user_id=crm-ann").await.json();
+    let id = ann["companies"]["companies"][0]["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+
+    let one = sandbox
+        .get(&format!("/intercom/companies/{id}/users"))
+        .await
+        .json();
+    let other = sandbox
+        .get("/intercom/companies?company_id=c-1&type=user")
+        .await
+        .json();
+
+    assert_eq!(one["users"], other["users"]);
+    assert!(column(&one["users"], "user_id").contains(&"crm-ann".to_owned()));
+    let unknown = sandbox.get("/intercom/companies/nope/users").await;
+    assert_eq!(code(&unknown), (404, json!("company_not_found")));
+}
+
+#[tokio::test]
+async fn a_scroll_keeps_its_parameter_and_is_alone() {
+    let sandbox = intercom(250, "1.4");
+    let held = column(&json!(sandbox.records("intercom").await), "id");
+    let first = sandbox.get("/intercom/users/scroll").await.json();
+    let param = first["scroll_param"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let path = format!("/intercom/users/scroll?scroll_param={param}");
+    let second = sandbox.get("/intercom/users/scroll").await;
+
+    assert_eq!(code(&second), (400, json!("scroll_exists")));
+    assert_eq!(sandbox.get("/intercom/contacts/scroll").await.status, 400);
+    let mut ids = column(&first["users"], "id");
+    for expected in [100, held.len() - 200, 0] {
+        let page = sandbox.get(&path).await.json();
+        assert_eq!(
+            (&page["scroll_param"], page.get("pages")),
+            (&json!(param), None)
+        );
+        let found = column(&page["users"], "id");
+        assert_eq!(found.len(), expected);
+        ids.extend(found);
+    }
+    assert_eq!(ids, held);
+    let message = sandbox.get(&path).await.at("/errors/0/message");
+    assert_eq!(message, (404, json!("scroll parameter not found")));
+    assert_eq!(sandbox.get("/intercom/users/scroll").await.status, 200);
+}
+
+#[tokio::test]
+async fn personal_traces_are_gone_from_1_2_on() {
+    let sandbox = intercom(known::ENOUGH, "1.1");
+    let path = "/intercom/users?user_id=crm-ann";
+    let old = sandbox.get(path).await.json();
+    let new = sandbox
+        .header("intercom-version", "1.2")
+        .get(path)
+        .await
+        .json();
+
+    assert!(old["last_seen_ip"].is_string() && old["user_agent_data"].is_string());
+    assert!(old["location_data"]["latitude"].is_f64());
+    assert_eq!(
+        (new.get("last_seen_ip"), new.get("user_agent_data")),
+        (None, None)
+    );
+    assert_eq!(new["location_data"].get("latitude"), None);
+    assert_eq!(new["location_data"]["city_name"], "London");
+    assert_eq!(new["custom_attributes"]["job title"], "pilot");
+}
+
+#[tokio::test]
+async fn switches_change_the_shape_of_users_and_errors() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let ann = async || sandbox.get("/intercom/users?user_id=crm-ann").await.json();
+    let picture = json!("https://pictures.example/ann.png");
+
+    assert_eq!(
+        ann().await["avatar"],
+        json!({"type": "avatar", "image_url": picture})
+    );
+    assert!(ann().await["owner_id"].is_string());
+    sandbox.behave("intercom", "avatar", "string").await;
+    sandbox.behave("intercom", "owner_id", "int").await;
+    sandbox.behave("intercom", "location", "empty_object").await;
+    sandbox.behave("intercom", "errors", "type_only").await;
+    let odd = ann().await;
+    assert_eq!(
+        (&odd["avatar"], &odd["location_data"]),
+        (&picture, &json!({}))
+    );
+    assert!(odd["owner_id"].is_u64());
+    let entry = sandbox.get("/intercom/users/nope").await.json()["errors"][0].clone();
+    assert_eq!(
+        entry,
+        json!({"type": "not_found", "message": "User Not Found"})
+    );
+    sandbox
+        .behave("intercom", "email_body", "error_list_200")
+        .await;
+    let reply = sandbox.get("/intercom/users?email=ann@x.test").await;
+    assert_eq!(reply.at("/type"), (200, json!("error.list")));
+}
+
+#[tokio::test]
+async fn an_upsert_answers_200_and_never_falls_back_to_the_email() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let before = sandbox.records("intercom").await.len();
+    let by_email = json!({"email": known::EVERYWHERE.to_uppercase(), "custom_attributes": {"plan": null, "city": "Bath"}});
+    let by_user_id = json!({"user_id": "new-ann", "email": known::EVERYWHERE});
+
+    let updated = sandbox.post("/intercom/users", by_email).await;
+    assert_eq!(updated.at("/user_id"), (200, json!("crm-ann")));
+    assert_eq!(updated.at("/custom_attributes/plan").1, Value::Null);
+    assert_eq!(updated.at("/custom_attributes/seats").1, 17);
+    assert!(updated.json()["updated_at"].as_i64() > updated.json()["created_at"].as_i64());
+    assert_eq!(sandbox.records("intercom").await.len(), before);
+    let created = sandbox.post("/intercom/users", by_user_id).await;
+    assert_eq!(created.at("/user_id"), (200, json!("new-ann")));
+    let held = sandbox.records("intercom").await;
+    assert_eq!(
+        (held.len(), &held[0]["externalId"]),
+        (before + 1, &json!("new-ann"))
+    );
+    let ambiguous = sandbox
+        .post("/intercom/users", json!({"email": known::EVERYWHERE}))
+        .await;
+    assert_eq!(code(&ambiguous), (409, json!("conflict")));
+}
+
+#[tokio::test]
+async fn an_upsert_that_is_refused_changes_nothing() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let ann = sandbox.get("/intercom/users?user_id=crm-ann").await.json();
+    let id = ann["id"].clone();
+    for (body, expected) in [
+        (json!({"name": "Nobody"}), (400, "parameter_not_found")),
+        (
+            json!({"id": "64aa00000000000000000001", "name": "N"}),
+            (404, "not_found"),
+        ),
+        (
+            json!({"id": id, "user_id": "odd/slash"}),
+            (400, "bad_request"),
+        ),
+        (json!({"id": id, "name": 7}), (400, "parameter_invalid")),
+        (
+            json!({"id": id, "name": "N", "custom_attributes": {"a": []}}),
+            (400, "parameter_invalid"),
+        ),
+        (
+            json!({"id": id, "name": "N", "companies": [{"company_id": "x"}, {}]}),
+            (400, "parameter_invalid"),
+        ),
+        (json!(["x"]), (400, "parameter_invalid")),
+    ] {
+        let reply = sandbox.post("/intercom/users", body).await;
+        assert_eq!(
+            code(&reply),
+            (expected.0, json!(expected.1)),
+            "{}",
+            reply.text
+        );
+    }
+    assert_eq!(
+        sandbox.get("/intercom/users?user_id=crm-ann").await.json(),
+        ann
+    );
+    assert_eq!(
+        sandbox.get("/intercom/companies?company_id=x").await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn null_clears_absence_keeps_and_companies_come_and_go() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let first = json!({"user_id": "crm-ann", "phone": null, "companies": [{"company_id": "n", "name": "New"}, {"company_id": "c-1", "remove": true}]});
+
+    let reply = sandbox.post("/intercom/users", first).await.json();
+
+    assert_eq!(
+        (&reply["phone"], &reply["name"]),
+        (&Value::Null, &json!("Ann Archer"))
+    );
+    let companies = &reply["companies"]["companies"];
+    assert_eq!(column(companies, "name"), ["New"]);
+}
+
+#[tokio::test]
+async fn an_archived_user_vanishes_from_reads() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    let before = sandbox.records("intercom").await.len();
+
+    let gone = sandbox.delete("/intercom/users?user_id=crm-ann").await;
+
+    let id = gone.json()["id"].clone();
+    assert_eq!(gone.at("/email"), (200, json!(known::EVERYWHERE)));
+    assert_eq!(
+        sandbox.get("/intercom/users?user_id=crm-ann").await.status,
+        404
+    );
+    assert_eq!(sandbox.records("intercom").await.len(), before - 1);
+    let request = json!({"intercom_user_id": id});
+    assert_eq!(
+        sandbox
+            .post("/intercom/user_delete_requests", request.clone())
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        sandbox
+            .post("/intercom/user_delete_requests", request)
+            .await
+            .status,
+        404
+    );
+    let shared = format!("/intercom/users?email={}", known::SHARED);
+    assert_eq!(
+        code(&sandbox.delete(&shared).await),
+        (409, json!("conflict"))
+    );
+}
+
+#[tokio::test]
+async fn leads_are_created_without_an_identifier() {
+    let sandbox = intercom(3, "1.4");
+
+    let lead = sandbox
+        .post("/intercom/contacts", json!({"email": "l@x.test"}))
+        .await
+        .json();
+    let renamed = json!({"id": lead["id"], "name": "Lou"});
+    let again = sandbox.post("/intercom/contacts", renamed).await.json();
+
+    assert_eq!(
+        (&lead["type"], &lead["anonymous"]),
+        (&json!("contact"), &json!(true))
+    );
+    assert_eq!(lead["user_id"].as_str().map(str::len), Some(36));
+    assert_eq!(
+        (&again["id"], &again["email"]),
+        (&lead["id"], &json!("l@x.test"))
+    );
+}
+
+#[tokio::test]
+async fn the_rate_is_limited_only_when_switched_on() {
+    let sandbox = intercom(3, "1.4");
+    sandbox.behave("intercom", "rate_limit", "2").await;
+    for _ in 0..5 {
+        assert_eq!(sandbox.get("/intercom/users").await.status, 200);
+    }
+    sandbox.behave("intercom", "rate", "on").await;
+
+    let mut replies = Vec::new();
+    for _ in 0..6 {
+        replies.push(sandbox.get("/intercom/users").await);
+    }
+
+    // Two windows may meet within the six calls; at least one is then refused in each.
+    let refused = replies
+        .iter()
+        .find(|reply| reply.status == 429)
+        .expect("one is refused");
+    assert_eq!(code(refused), (429, json!("rate_limit_exceeded")));
+    assert_eq!(
+        refused.at("/errors/0/message").1,
+        "Exceeded rate limit of 2 in 10_seconds"
+    );
+    assert_eq!(refused.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(refused.header("retry-after"), None);
+}
+
+#[tokio::test]
+async fn created_since_counts_days_and_is_ignored_in_look_ups() {
+    let sandbox = intercom(known::ENOUGH, "1.4");
+    sandbox
+        .post("/intercom/users", json!({"user_id": "fresh"}))
+        .await;
+    let total = async |query: &str| {
+        let reply = sandbox.get(&format!("/intercom/users?{query}")).await;
+        reply.at("/total_count")
+    };
+
+    assert_eq!(total("created_since=1").await, (200, json!(1)));
+    assert_eq!(total("created_since=x").await.0, 400);
+    assert_eq!(
+        total("created_since=x&email=ann@x.test").await,
+        (200, json!(1))
+    );
+}
