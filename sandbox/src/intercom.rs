@@ -183,7 +183,7 @@ fn throttled(throttle: &Throttle) -> Response {
         granted: false,
         limit: LIMIT,
         remaining: 0,
-        reset: now + throttle.reset.unwrap_or(SECONDS - now.rem_euclid(SECONDS)),
+        reset: now.saturating_add(throttle.reset.unwrap_or(SECONDS - now.rem_euclid(SECONDS))),
     };
     let headers = response.headers_mut();
     identify(headers, &request_id);
@@ -212,8 +212,6 @@ async fn enter(
         }
     };
     let mut response = (status, Json(body)).into_response();
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    headers.insert("content-type", json);
     response.headers_mut().extend(headers);
     response
 }
@@ -232,6 +230,8 @@ fn identify(headers: &mut HeaderMap, request_id: &str) {
     tell(headers, "x-request-id", request_id);
     let private = HeaderValue::from_static("max-age=0, private, must-revalidate");
     headers.insert("cache-control", private);
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    headers.insert("content-type", json);
 }
 
 fn tell(headers: &mut HeaderMap, name: &'static str, value: &str) {
