@@ -37,7 +37,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::behaviour::{Behaviour, Values, Variant};
+use crate::behaviour::{Behaviour, Variant};
 use crate::people::Person;
 use crate::rate::{self, Rate, Window};
 use crate::vendor::{Emulation, Name, Throttle, Vendor};
@@ -53,30 +53,20 @@ pub static EMULATION: Emulation = Emulation {
 };
 
 const VARIANTS: &[Variant] = &[
-    one_of("cursor", &["exclusive"]),
-    one_of(
+    Variant::one_of("cursor", &["exclusive"]),
+    Variant::one_of(
         "end",
         &["absent", "meta_null", "meta_empty", "empty_string"],
     ),
-    one_of("next", &["keep_limit", "foreign_host", "self_loop"]),
-    one_of("unset", &["omit", "empty_object"]),
-    one_of("unknown_cursor", &["empty"]),
-    one_of("details", &["string", "object", "null"]),
-    one_of("auth_body", &["message"]),
-    one_of("dates", &["naive_micro", "z"]),
-    one_of("rate", &["on"]),
-    Variant {
-        name: "rate_limit",
-        values: Values::Number,
-    },
+    Variant::one_of("next", &["keep_limit", "foreign_host", "self_loop"]),
+    Variant::one_of("unset", &["omit", "empty_object"]),
+    Variant::one_of("unknown_cursor", &["empty"]),
+    Variant::one_of("details", &["string", "object", "null"]),
+    Variant::one_of("auth_body", &["message"]),
+    Variant::one_of("dates", &["naive_micro", "z"]),
+    Variant::one_of("rate", &["on"]),
+    Variant::number("rate_limit"),
 ];
-
-const fn one_of(name: &'static str, words: &'static [&'static str]) -> Variant {
-    Variant {
-        name,
-        values: Values::OneOf(words),
-    }
-}
 
 /// The windows of the whole platform, and those of one user's endpoint.
 const LIST_WINDOWS: [Window; 3] = windows(10, 100, 10_000);

@@ -27,6 +27,24 @@ pub enum Values {
     Number,
 }
 
+impl Variant {
+    /// A switch with these positions, beside not being set.
+    pub const fn one_of(name: &'static str, words: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            values: Values::OneOf(words),
+        }
+    }
+
+    /// A switch that takes a number.
+    pub const fn number(name: &'static str) -> Self {
+        Self {
+            name,
+            values: Values::Number,
+        }
+    }
+}
+
 impl Values {
     fn accept(self, value: &str) -> bool {
         match self {
@@ -121,10 +139,11 @@ impl Behaviours {
         Ok(())
     }
 
-    /// What is set now.
-    pub(crate) fn list(&self) -> Vec<Setting> {
+    /// What is set now, at one vendor or at all.
+    pub(crate) fn list(&self, vendor: Option<Name>) -> Vec<Setting> {
         read(&self.set)
             .iter()
+            .filter(|((owner, _), _)| vendor.is_none_or(|vendor| vendor == *owner))
             .map(|((vendor, name), value)| Setting {
                 vendor: *vendor,
                 name,

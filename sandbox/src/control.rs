@@ -2,10 +2,14 @@
 //!
 //! | path | `GET` | `POST` | `DELETE` |
 //! |---|---|---|---|
-//! | `calls[?vendor=]` | the calls received | | forgets them |
-//! | `faults[?vendor=]` | the active faults | sets one | clears them |
-//! | `behaviour[?vendor=&name=]` | the switches set | sets one | turns them back |
-//! | `records?vendor=` | every record held now | | |
+//! | `calls` | the calls received | | forgets all of them |
+//! | `faults` | the active faults | sets one | clears them |
+//! | `behaviour` | the switches set | sets one | turns them back |
+//! | `records` | every record of a vendor's list of users now | | |
+//!
+//! `?vendor=` narrows all but the forgetting of calls (`records` needs it), and
+//! `?name=` the turning back of switches. A fault is what [`crate::faults`]
+//! says, a switch `{"vendor", "name", "value"}`.
 //!
 //! A wrong request is answered 400 `{"message": …}`; a right `POST` or
 //! `DELETE` 204.
@@ -59,9 +63,10 @@ async fn calls(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Call>>,
     Ok(Json(house.calls.list(asked.vendor)))
 }
 
-async fn forget_calls(State(house): Shared) -> StatusCode {
+async fn forget_calls(State(house): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
+    Asked::parse(query, &[])?;
     house.calls.clear();
-    StatusCode::NO_CONTENT
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn faults(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Active>>, Refusal> {
@@ -88,8 +93,9 @@ struct Switch {
     value: String,
 }
 
-async fn behaviour(State(house): Shared) -> Json<Vec<Setting>> {
-    Json(house.behaviours.list())
+async fn behaviour(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Setting>>, Refusal> {
+    let asked = Asked::parse(query, &["vendor"])?;
+    Ok(Json(house.behaviours.list(asked.vendor)))
 }
 
 async fn set_behaviour(State(house): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
@@ -129,7 +135,9 @@ impl Asked {
         let mut asked = Self::default();
         for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*key {
-                "vendor" => asked.vendor = Some(value.parse().map_err(Refusal)?),
+                "vendor" if known.contains(&"vendor") => {
+                    asked.vendor = Some(value.parse().map_err(Refusal)?)
+                }
                 "name" if known.contains(&"name") => asked.name = Some(value.into_owned()),
                 other => {
                     let known = known.join(", ");

@@ -36,7 +36,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::behaviour::{Behaviour, Values, Variant};
+use crate::behaviour::{Behaviour, Variant};
 use crate::people::Person;
 use crate::vendor::{Emulation, Name, Throttle, Vendor};
 use failure::{Failure, page};
@@ -51,28 +51,21 @@ pub static EMULATION: Emulation = Emulation {
 };
 
 const VARIANTS: &[Variant] = &[
-    one_of(
+    Variant::one_of(
         "links",
         &["relative", "other_prefix", "drop_filters", "foreign_host"],
     ),
-    one_of("back", &["previous", "none"]),
-    one_of("end", &["null"]),
-    one_of("limit", &["reject"]),
-    one_of("empty", &["null", "empty_string"]),
-    one_of("location", &["absolute", "none"]),
-    one_of("put", &["201"]),
-    one_of("put_null", &["ignore"]),
-    one_of("not_found", &["html"]),
-    one_of("usernames", &["off"]),
-    one_of("auth", &["html", "forbidden"]),
+    Variant::one_of("back", &["previous", "none"]),
+    Variant::one_of("end", &["null"]),
+    Variant::one_of("limit", &["reject"]),
+    Variant::one_of("empty", &["null", "empty_string"]),
+    Variant::one_of("location", &["absolute", "none"]),
+    Variant::one_of("put", &["201"]),
+    Variant::one_of("put_null", &["ignore"]),
+    Variant::one_of("not_found", &["html"]),
+    Variant::one_of("usernames", &["off"]),
+    Variant::one_of("auth", &["html", "forbidden"]),
 ];
-
-const fn one_of(name: &'static str, words: &'static [&'static str]) -> Variant {
-    Variant {
-        name,
-        values: Values::OneOf(words),
-    }
-}
 
 /// The path before 2024-12 and the one after; both are served.
 const PREFIXES: [&str; 2] = ["/dc/api/v5", "/api/v5"];

@@ -89,10 +89,11 @@ pub struct Vendor {
     pub records: Records,
 }
 
-/// Lists all records that a vendor holds now, in its default list order.
+/// Lists all records that a vendor's plain list of users shows now, in its
+/// order. Intercom's leads are not among them: they are in no such list.
 pub type Records = Arc<dyn Fn() -> Vec<Record> + Send + Sync>;
 
-/// One record that a vendor holds: the ground truth for a test.
+/// One record of a vendor's list: the ground truth for a test.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {

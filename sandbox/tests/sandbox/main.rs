@@ -1,0 +1,11 @@
+//! The sandbox as a client meets it: [`house`] over a socket, [`calling`] on
+//! the router itself.
+
+mod ada;
+mod calling;
+mod control;
+mod digitalchalk;
+mod faults;
+mod house;
+mod intercom;
+mod usertour;
