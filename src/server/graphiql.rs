@@ -1,0 +1,210 @@
+//! The page at `/graphiql`: GraphiQL over `/graphql`, complete without internet.
+//!
+//! Ours are the page, its start script and a plain query box; GraphiQL and React are files that are named
+//! in a lock file and served from this program when it holds them. Where it does not, the page loads them
+//! from a public CDN, and where that fails too, the query box is there.
+//! All addresses in the page are relative, so that a proxy may put a path before them.
+
+mod fetch;
+mod files;
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use files::{FILES, File, Shelf};
+
+/// The page, with one place for what differs from program to program.
+const PAGE: &str = include_str!("graphiql/index.html");
+
+/// Our own files. They import each other by name, so one digest of all is in the address of each.
+const OWN: &[(&str, &[u8])] = &[
+    ("bootstrap.js", include_bytes!("graphiql/bootstrap.js")),
+    ("examples.js", include_bytes!("graphiql/examples.js")),
+    ("icon.svg", include_bytes!("graphiql/icon.svg")),
+    ("plain.js", include_bytes!("graphiql/plain.js")),
+    ("style.css", include_bytes!("graphiql/style.css")),
+];
+
+/// The page always asks whether it changed; what has a digest in its address never does.
+const ASK: &str = "no-cache";
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// The one `style` element that GraphiQL writes, by its hash: it stops scrolling behind a dialog.
+const DIALOG: &str = "'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='";
+
+static SHELF: LazyLock<Arc<Shelf>> = LazyLock::new(|| Arc::new(Shelf::embedded()));
+
+/// Serves the page and all it needs.
+pub(crate) fn router() -> Router {
+    routes(Arc::clone(&SHELF))
+}
+
+/// Gets GraphiQL on this machine, for a program that was built without it.
+///
+/// Takes as long as a download may, and cannot fail: spawn it and do not wait for it.
+pub(crate) async fn prepare() {
+    fetch::fill(&SHELF).await;
+}
+
+fn routes(shelf: Arc<Shelf>) -> Router {
+    Router::new()
+        .route("/graphiql", get(page))
+        .route(
+            "/graphiql/",
+            get(|| async { Redirect::permanent("../graphiql") }),
+        )
+        .route("/graphiql/credits", get(credits))
+        .route("/graphiql/assets/{digest}/{name}", get(asset))
+        .with_state(shelf)
+}
+
+async fn page(State(shelf): State<Arc<Shelf>>, headers: HeaderMap) -> Response {
+    let is_here = shelf.is_full();
+    let own = own_digest();
+    let text = PAGE
+        .replace("{own}", &format!("graphiql/assets/{own}"))
+        .replace("{manifest}", &manifest(is_here).replace('<', "\\u003c"));
+    let mut response = fresh(&headers, "text/html; charset=utf-8", ASK, Bytes::from(text));
+    if let Ok(policy) = policy(is_here).parse() {
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// What the start script loads, in order, and where from.
+fn manifest(is_here: bool) -> String {
+    let address = |file: &File| match is_here {
+        true => file.address(),
+        false => file.cdn_address(),
+    };
+    let files: Vec<_> = loaded()
+        .map(|file| json!({ "address": address(file), "integrity": file.integrity() }))
+        .collect();
+    json!({ "isHere": is_here, "files": files }).to_string()
+}
+
+/// Nothing but this server, and of the CDN, if it is needed, these very files.
+///
+/// GraphiQL's style sheet holds its fonts and images as `data:` addresses.
+fn policy(is_here: bool) -> String {
+    let of = |end: &str| match is_here {
+        true => String::new(),
+        false => loaded()
+            .filter(|file| file.member.ends_with(end))
+            .map(|file| format!(" {}", file.cdn_address()))
+            .collect(),
+    };
+    let (scripts, styles) = (of(".js"), of(".css"));
+    format!(
+        "default-src 'self'; script-src 'self'{scripts}; style-src 'self' {DIALOG}{styles}; \
+         font-src 'self' data:; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
+    )
+}
+
+/// The files that run on the page: all but the licences.
+fn loaded() -> impl Iterator<Item = &'static File> {
+    FILES.iter().filter(|file| file.name() != "LICENSE")
+}
+
+async fn asset(
+    State(shelf): State<Arc<Shelf>>,
+    Path((digest, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let own = OWN
+        .iter()
+        .find(|(own, _)| *own == name && digest == own_digest())
+        .map(|(_, bytes)| Bytes::from_static(bytes));
+    let locked = || {
+        let mut files = shelf.files()?;
+        files
+            .find(|(file, _)| file.name() == name && file.digest() == digest)
+            .map(|(_, bytes)| bytes.clone())
+    };
+    match own.or_else(locked) {
+        Some(bytes) => fresh(&headers, content_type(&name), FOREVER, bytes),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Whose work the page is built on, with the licences of the copies that are served from here.
+async fn credits(State(shelf): State<Arc<Shelf>>, headers: HeaderMap) -> Response {
+    let mut text = "The page at /graphiql is built on these works.\n".to_owned();
+    for file in FILES.iter().filter(|file| file.name() == "LICENSE") {
+        text += &format!("\n{} {}, MIT License\n", file.package, file.version);
+        text += &format!("{}\n", file.cdn_address());
+    }
+    text += "\nGraphiQL's files contain, among others, CodeMirror, GraphQL.js, markdown-it and Radix UI (MIT\n\
+             License) and the fonts Roboto (Apache License 2.0) and Fira Code (SIL Open Font License 1.1).\n";
+    for (file, bytes) in shelf.files().into_iter().flatten() {
+        if file.name() == "LICENSE" {
+            text += &format!("\n---- {} {} ----\n\n", file.package, file.version);
+            text += &String::from_utf8_lossy(bytes);
+        }
+    }
+    fresh(
+        &headers,
+        "text/plain; charset=utf-8",
+        ASK,
+        Bytes::from(text),
+    )
+}
+
+/// An answer that a browser may keep, or the word that what it kept is still right.
+fn fresh(asked: &HeaderMap, kind: &'static str, keep: &'static str, body: Bytes) -> Response {
+    let tag = format!("\"{}\"", files::short(&Sha256::digest(&body).into()));
+    let is_known = asked
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|tags| tags.to_str().ok())
+        .flat_map(|tags| tags.split(','))
+        .any(|known| matches!(known.trim().trim_start_matches("W/"), known if known == tag || known == "*"));
+    let headers = [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, keep),
+        (ETAG, tag.as_str()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+    ];
+    match is_known {
+        true => (StatusCode::NOT_MODIFIED, headers).into_response(),
+        false => (headers, body).into_response(),
+    }
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, end)| end) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+fn own_digest() -> &'static str {
+    static DIGEST: LazyLock<String> = LazyLock::new(|| {
+        let all = OWN
+            .iter()
+            .fold(Sha256::new(), |all, (_, bytes)| all.chain_update(bytes));
+        files::short(&all.finalize().into())
+    });
+    &DIGEST
+}
+
+#[cfg(test)]
+mod tests;

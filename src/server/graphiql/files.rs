@@ -1,0 +1,171 @@
+//! The files of the page that are not ours: which they are, whether bytes are theirs, and where they are.
+//!
+//! The lock file names them. Their bytes may be in the program, in the user's cache folder, or only on a
+//! public CDN; wherever they come from, none is served or run whose SHA-256 is another.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use axum::body::Bytes;
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+
+/// What is asked for a file that is not held here.
+const CDN: &str = "https://cdn.jsdelivr.net/npm";
+
+/// All of them, in the order of the lock file, which is the order in which the page loads them.
+pub(super) const FILES: &[File] = &include!(concat!(env!("OUT_DIR"), "/graphiql_files.rs"));
+
+/// One member of one package, as locked.
+pub(super) struct File {
+    pub(super) package: &'static str,
+    pub(super) version: &'static str,
+    pub(super) member: &'static str,
+    sha256: [u8; 32],
+    embedded: Option<&'static [u8]>,
+}
+
+impl File {
+    /// The last part of its path.
+    pub(super) fn name(&self) -> &'static str {
+        self.member.rsplit('/').next().unwrap_or(self.member)
+    }
+
+    /// Where the page finds it on this server, relative to the page.
+    pub(super) fn address(&self) -> String {
+        format!("graphiql/assets/{}/{}", self.digest(), self.name())
+    }
+
+    /// Where the page finds it on the CDN.
+    pub(super) fn cdn_address(&self) -> String {
+        format!("{CDN}/{}@{}/{}", self.package, self.version, self.member)
+    }
+
+    /// What a browser checks before it runs the file (Subresource Integrity).
+    pub(super) fn integrity(&self) -> String {
+        format!("sha256-{}", BASE64_STANDARD.encode(self.sha256))
+    }
+
+    /// The part of its address that changes with its content.
+    pub(super) fn digest(&self) -> String {
+        short(&self.sha256)
+    }
+
+    /// Its path under a folder of such files, the same for `assets/graphiql` and the cache.
+    pub(super) fn path(&self) -> PathBuf {
+        Path::new(&self.folder()).join(self.member)
+    }
+
+    /// The folder of its package.
+    pub(super) fn folder(&self) -> String {
+        format!("{}-{}", self.package, self.version)
+    }
+
+    fn is(&self, bytes: &[u8]) -> bool {
+        Sha256::digest(bytes).as_slice() == self.sha256
+    }
+}
+
+/// A digest short enough for an address: 72 bits of it.
+pub(super) fn short(sha256: &[u8; 32]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&sha256[..9])
+}
+
+/// The bytes of all [`FILES`] in their order, from the moment on at which they are at hand.
+#[derive(Default)]
+pub(super) struct Shelf(OnceLock<Vec<Bytes>>);
+
+impl Shelf {
+    /// A shelf with the files that were compiled in, or an empty one.
+    pub(super) fn embedded() -> Self {
+        let shelf = Self::default();
+        shelf.fill(|file| file.embedded.map(Bytes::from_static));
+        shelf
+    }
+
+    /// A shelf that holds these, right or wrong.
+    #[cfg(test)]
+    pub(super) fn holding(bytes: Vec<Bytes>) -> Self {
+        Self(OnceLock::from(bytes))
+    }
+
+    /// Takes the files from a folder, if all are there and right; says whether the shelf is full now.
+    pub(super) fn fill_from(&self, folder: &Path) -> bool {
+        self.fill(|file| fs::read(folder.join(file.path())).ok().map(Bytes::from));
+        self.is_full()
+    }
+
+    /// Whether all files are at hand.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// The files with their bytes, if they are at hand.
+    pub(super) fn files(&self) -> Option<impl Iterator<Item = (&'static File, &Bytes)>> {
+        self.0.get().map(|all| FILES.iter().zip(all))
+    }
+
+    fn fill(&self, read: impl Fn(&File) -> Option<Bytes>) {
+        let right = |file: &File| read(file).filter(|bytes| file.is(bytes));
+        if let Some(all) = FILES.iter().map(right).collect() {
+            // Whoever was first put the same bytes there.
+            let _ = self.0.set(all);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_file_names_what_the_page_needs() {
+        let names: Vec<&str> = FILES.iter().map(File::name).collect();
+        assert_eq!(
+            names,
+            [
+                "react.production.min.js",
+                "LICENSE",
+                "react-dom.production.min.js",
+                "LICENSE",
+                "graphiql.min.css",
+                "graphiql.min.js",
+                "LICENSE",
+            ]
+        );
+    }
+
+    #[test]
+    fn integrity_is_the_locked_hash() {
+        assert_eq!(
+            FILES[5].integrity(),
+            "sha256-hnImuor1znlJkD/FOTL3jayfS/xsyNoP04abi8bFJWs="
+        );
+        assert_eq!(FILES[5].digest(), "hnImuor1znlJ");
+    }
+
+    #[test]
+    fn embedded_files_are_all_or_none_and_right() {
+        let embedded = FILES.iter().filter(|file| file.embedded.is_some()).count();
+        assert!(embedded == 0 || embedded == FILES.len());
+        assert_eq!(Shelf::embedded().is_full(), embedded > 0);
+    }
+
+    #[test]
+    fn a_folder_with_one_wrong_file_is_refused() {
+        let folder = std::env::temp_dir().join(format!("roster-files-{}", std::process::id()));
+        for file in FILES {
+            let path = folder.join(file.path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "alert('not what was locked')").unwrap();
+        }
+
+        let shelf = Shelf::default();
+        let is_full = shelf.fill_from(&folder);
+
+        assert!(!is_full && shelf.files().is_none());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
