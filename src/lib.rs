@@ -1,1 +1,15 @@
-//! One GraphQL graph over the people in a company's SaaS tools.
+//! Roster: one GraphQL graph over the people in a company's SaaS tools.
+
+pub mod config;
+pub mod demo;
+pub mod directory;
+pub mod error;
+pub mod gateway;
+pub mod graphql;
+pub mod http;
+pub mod loader;
+pub mod metrics;
+pub mod page;
+pub mod server;
+pub mod user;
+pub mod vendor;

@@ -54,7 +54,7 @@ pub(crate) fn router() -> Router {
 /// Gets GraphiQL on this machine, for a program that was built without it.
 ///
 /// Takes as long as a download may, and cannot fail: spawn it and do not wait for it.
-pub(crate) async fn prepare() {
+pub async fn prepare() {
     fetch::fill(&SHELF).await;
 }
 

@@ -1,0 +1,266 @@
+//! What the program can be told to do.
+
+use std::{
+    error::Error,
+    io::{IsTerminal, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, Parser, ValueEnum};
+use roster::{
+    config::Settings,
+    demo, gateway,
+    graphql::{Schema, sdl},
+    server::{self, Readiness},
+};
+use roster_sandbox::{Options, known};
+use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tracing_subscriber::EnvFilter;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// One GraphQL graph over the people in Intercom, Ada, Usertour and DigitalChalk.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) enum Command {
+    /// Serve the whole product on loopback, over sandboxes of the four vendors: no accounts, no files.
+    Demo(Demo),
+    /// Serve the graph over the vendors of a configuration.
+    Serve(Serve),
+    /// Say what is wrong with a configuration, if anything; nothing is started and no vendor is asked.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE", default_value = "roster.toml")]
+        config: PathBuf,
+    },
+    /// Print the schema in the GraphQL schema language, as a federated subgraph.
+    Schema,
+    /// Serve the sandboxes of the four vendors alone.
+    Sandbox {
+        /// The address to listen on; port 0 picks one.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+        listen: SocketAddr,
+        #[command(flatten)]
+        sandbox: Sandbox,
+    },
+    /// Ask a running gateway whether it is ready; for the health check of a container.
+    Health {
+        /// The gateway's address.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        address: SocketAddr,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// The gateway's address; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The sandboxes' address; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    sandbox_listen: SocketAddr,
+    #[command(flatten)]
+    sandbox: Sandbox,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "roster.toml")]
+    config: PathBuf,
+    /// The address to listen on, instead of the configuration's; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t = Log::Auto)]
+    log: Log,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Log {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// A line of text for each event.
+    Text,
+    /// A line of JSON for each event.
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Sandbox {
+    /// How many users each vendor holds.
+    #[arg(long, default_value_t = 500)]
+    users: usize,
+    /// What the seeded people are drawn from: the same seed, the same people.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many milliseconds each vendor takes to answer.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    latency: u64,
+}
+
+impl Sandbox {
+    fn options(&self) -> Options {
+        Options {
+            users: self.users,
+            seed: self.seed,
+            latency: Duration::from_millis(self.latency),
+            ..Options::default()
+        }
+    }
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Outcome<ExitCode> {
+        match self {
+            Self::Demo(demo) => {
+                log(Log::Auto, "warn");
+                runtime()?.block_on(demo.run())?;
+            }
+            Self::Serve(serve) => {
+                log(serve.log, "info");
+                runtime()?.block_on(serve.run())?;
+            }
+            Self::Check { config } => {
+                let settings = Settings::read(&config)?;
+                gateway::open(&settings)?;
+                settings.listen(None)?;
+                println!("{}: nothing is wrong", config.display());
+            }
+            Self::Schema => {
+                let schema = gateway::open(&Settings::default())?;
+                std::io::stdout().write_all(sdl(&schema).as_bytes())?;
+            }
+            Self::Sandbox { listen, sandbox } => {
+                log(Log::Auto, "warn");
+                runtime()?.block_on(sandboxes(listen, &sandbox.options()))?;
+            }
+            Self::Health { address } => {
+                return Ok(if is_ready(address)? {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                });
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+/// Logs go to standard error; `RUST_LOG` narrows or widens them.
+fn log(format: Log, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let is_json = match format {
+        Log::Json => true,
+        Log::Text => false,
+        Log::Auto => !std::io::stderr().is_terminal(),
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if is_json {
+        subscriber.json().init();
+    } else {
+        subscriber.init();
+    }
+}
+
+/// Ends on the first signal to stop.
+async fn stop() {
+    let terminated = async {
+        match tokio::signal::unix::signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; choose another address or port").into()
+    })
+}
+
+async fn serve(listener: TcpListener, schema: Schema, settings: &Settings) -> Outcome {
+    let readiness = Readiness::default();
+    let app = server::router(schema, readiness.clone(), &settings.server.cors_origins)?;
+    let drain = Duration::from_secs(settings.server.drain_seconds);
+    Ok(server::accept::serve(listener, app, readiness, drain, stop()).await?)
+}
+
+async fn sandboxes(listen: SocketAddr, options: &Options) -> Outcome {
+    let listener = bind(listen).await?;
+    println!("Sandboxes  http://{}", listener.local_addr()?);
+    Ok(roster_sandbox::serve(listener, options, stop()).await?)
+}
+
+impl Serve {
+    async fn run(self) -> Outcome {
+        let settings = Settings::read(&self.config)?;
+        let listen = settings.listen(self.listen)?;
+        let schema = gateway::open(&settings)?;
+        let listener = bind(listen).await?;
+        println!("GraphiQL   http://{}/graphiql", listener.local_addr()?);
+        tokio::spawn(server::graphiql::prepare());
+        serve(listener, schema, &settings).await
+    }
+}
+
+impl Demo {
+    async fn run(self) -> Outcome {
+        let sandbox = bind(self.sandbox_listen).await?;
+        let listener = bind(self.listen).await?;
+        let (address, vendors) = (listener.local_addr()?, sandbox.local_addr()?);
+        let settings = demo::settings(vendors);
+        settings.listen(Some(address))?;
+        let schema = gateway::open(&settings)?;
+        let options = self.sandbox.options();
+        tokio::spawn(async move { roster_sandbox::serve(sandbox, &options, stop()).await });
+        println!("GraphiQL   http://{address}/graphiql");
+        println!("GraphQL    http://{address}/graphql");
+        println!("Sandboxes  http://{vendors}");
+        for (email, why) in [
+            (known::EVERYWHERE, "a person whom all four vendors know"),
+            (
+                known::SHARED,
+                "several records at one vendor, and a near miss",
+            ),
+            (
+                known::MIXED_CASE,
+                "spelled in another letter case at Usertour",
+            ),
+        ] {
+            println!("Try        usersByEmail(email: \"{email}\")    # {why}");
+        }
+        std::io::stdout().flush()?;
+        tokio::spawn(server::graphiql::prepare());
+        serve(listener, schema, &settings).await
+    }
+}
+
+/// A request without a client library: this runs every few seconds in every container.
+fn is_ready(address: SocketAddr) -> Outcome<bool> {
+    let wait = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, wait)?;
+    stream.set_read_timeout(Some(wait))?;
+    write!(
+        stream,
+        "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer)?;
+    Ok(&answer == b"HTTP/1.1 200")
+}

@@ -1,0 +1,327 @@
+//! The configuration: a TOML file, and secrets from the environment or from files. Nothing else in the
+//! program reads either.
+
+use std::{
+    collections::BTreeMap,
+    env, fmt, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::{graphql::Bounds, user::Provider, vendor::door};
+
+/// Everything that can be configured.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The gateway's own door.
+    pub server: Server,
+    /// What one request may ask for.
+    pub limits: Limits,
+    /// The vendors, by name. One that is not named is disabled.
+    pub vendor: BTreeMap<Provider, Vendor>,
+}
+
+/// The gateway's own door.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Whether something before the gateway lets in only who may come in. Without it the gateway
+    /// listens on loopback addresses only, since it does not authenticate clients itself.
+    pub behind_authenticating_proxy: bool,
+    /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
+    pub cors_origins: Vec<String>,
+    /// For how many seconds requests under way may go on after the signal to stop.
+    pub drain_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            behind_authenticating_proxy: false,
+            cors_origins: Vec::new(),
+            drain_seconds: 20,
+        }
+    }
+}
+
+/// What one request may ask for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The largest `first` and `last`.
+    pub page: u32,
+    /// How many seconds a request may take, all its calls to vendors included.
+    pub deadline_seconds: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let bounds = Bounds::default();
+        Self {
+            page: bounds.page,
+            deadline_seconds: bounds.deadline.as_secs_f64(),
+        }
+    }
+}
+
+/// A vendor's account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vendor {
+    /// Whether the vendor is asked at all.
+    pub enabled: bool,
+    /// The API's address, path prefix included; each vendor but Ada has a default.
+    pub base_url: Option<String>,
+    /// The environment variable that holds the token; `ROSTER_NAME_TOKEN` unless given.
+    pub token_env: Option<String>,
+    /// The file that holds the token, instead of an environment variable.
+    pub token_file: Option<PathBuf>,
+    /// The token itself, for programs that make their settings themselves: no file can hold it.
+    #[serde(skip)]
+    pub token: Option<SecretString>,
+    /// How many seconds one attempt may take.
+    pub timeout_seconds: Option<f64>,
+    /// How many times a call that may be repeated is sent at most.
+    pub attempts: u32,
+    /// How many calls the vendor gets at the same time.
+    pub concurrency: Option<usize>,
+    /// The largest answer that is read, in bytes.
+    pub max_answer_bytes: usize,
+    /// The vendor's own options.
+    pub options: toml::Table,
+}
+
+impl Default for Vendor {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            base_url: None,
+            token_env: None,
+            token_file: None,
+            token: None,
+            timeout_seconds: None,
+            attempts: 3,
+            concurrency: None,
+            max_answer_bytes: 16 * 1024 * 1024,
+            options: toml::Table::new(),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, a line each.
+#[derive(Debug)]
+pub struct Mistakes(pub Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// What it takes to reach a vendor.
+#[derive(Debug)]
+pub struct Account {
+    /// The API's address.
+    pub base: Url,
+    /// The token.
+    pub token: SecretString,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How many calls the vendor gets at the same time.
+    pub concurrency: usize,
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// The mistakes in it, with the line and what was expected.
+    pub fn read(path: &Path) -> Result<Self, Mistakes> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Mistakes(vec![format!("{}: {error}", path.display())]))?;
+        Self::parse(&text).map_err(|error| Mistakes(vec![format!("{}: {error}", path.display())]))
+    }
+
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// The first mistake in it, with the line and what was expected.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// What one request may ask for.
+    ///
+    /// # Errors
+    /// Numbers that cannot be meant.
+    pub fn bounds(&self) -> Result<Bounds, Mistakes> {
+        let mut mistakes = Vec::new();
+        if !(1..=10_000).contains(&self.limits.page) {
+            mistakes.push(format!(
+                "limits.page is {}: expected 1 to 10000",
+                self.limits.page
+            ));
+        }
+        let deadline = seconds(
+            "limits.deadline_seconds",
+            self.limits.deadline_seconds,
+            &mut mistakes,
+        );
+        if mistakes.is_empty() {
+            Ok(Bounds {
+                page: self.limits.page,
+                deadline,
+                ..Bounds::default()
+            })
+        } else {
+            Err(Mistakes(mistakes))
+        }
+    }
+
+    /// The address to listen on: the command line's, if it names one.
+    ///
+    /// # Errors
+    /// An address that others can reach, when nothing keeps them out.
+    pub fn listen(&self, asked: Option<SocketAddr>) -> Result<SocketAddr, Mistakes> {
+        let listen = asked.unwrap_or(self.server.listen);
+        if listen.ip().is_loopback() || self.server.behind_authenticating_proxy {
+            return Ok(listen);
+        }
+        Err(Mistakes(vec![format!(
+            "server.listen is {listen}, which others can reach, and this gateway does not authenticate clients: \
+             put an authenticating proxy before it and say so with `server.behind_authenticating_proxy = true`, \
+             or listen on 127.0.0.1"
+        )]))
+    }
+}
+
+impl Vendor {
+    /// The account of a vendor that is enabled.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong.
+    pub fn account(&self, provider: Provider) -> Result<Account, Mistakes> {
+        let name = provider.name();
+        let door = door(provider);
+        let mut mistakes = Vec::new();
+        let base = self.base_url.as_deref().or(door.base_url);
+        let base =
+            base.and_then(|base| address(base, &format!("vendor.{name}.base_url"), &mut mistakes));
+        if base.is_none() && mistakes.is_empty() {
+            mistakes.push(format!(
+                "vendor.{name}.base_url is missing: every account has an address of its own"
+            ));
+        }
+        let token = self
+            .token(name)
+            .map_err(|mistake| mistakes.push(mistake))
+            .ok();
+        let given = self.timeout_seconds.unwrap_or(door.timeout.as_secs_f64());
+        let timeout = seconds(
+            &format!("vendor.{name}.timeout_seconds"),
+            given,
+            &mut mistakes,
+        );
+        let concurrency = self.concurrency.unwrap_or(door.concurrency);
+        if !(1..=1000).contains(&concurrency) {
+            mistakes.push(format!(
+                "vendor.{name}.concurrency is {concurrency}: expected 1 to 1000"
+            ));
+        }
+        if !(1..=10).contains(&self.attempts) {
+            mistakes.push(format!(
+                "vendor.{name}.attempts is {}: expected 1 to 10",
+                self.attempts
+            ));
+        }
+        match (base, token) {
+            (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
+                base,
+                token,
+                timeout,
+                concurrency,
+            }),
+            _ => Err(Mistakes(mistakes)),
+        }
+    }
+
+    fn token(&self, name: &str) -> Result<SecretString, String> {
+        if let Some(token) = &self.token {
+            return Ok(token.clone());
+        }
+        let at = format!("vendor.{name}");
+        let token = match (&self.token_file, &self.token_env) {
+            (Some(_), Some(_)) => {
+                return Err(format!(
+                    "{at}: `token_file` and `token_env` exclude each other: drop one"
+                ));
+            }
+            (Some(file), None) => fs::read_to_string(file)
+                .map_err(|error| format!("{at}.token_file: {}: {error}", file.display()))?,
+            (None, variable) => {
+                let usual = || format!("ROSTER_{}_TOKEN", name.to_uppercase());
+                let variable = variable.clone().unwrap_or_else(usual);
+                variable_named(&variable).ok_or_else(|| {
+                    format!("{at}: no token: set the environment variable {variable}, or `{at}.token_file`")
+                })?
+            }
+        };
+        match token.trim() {
+            "" => Err(format!("{at}: the token is empty")),
+            token => Ok(SecretString::from(token)),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where the environment is read"
+)]
+fn variable_named(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn address(text: &str, at: &str, mistakes: &mut Vec<String>) -> Option<Url> {
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            mistakes.push(format!("{at} is not an address: {error}"));
+            return None;
+        }
+    };
+    let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let mistake = if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+        "must begin with https://"
+    } else if url.scheme() == "http" && !is_local {
+        "must begin with https://: a token would travel in the clear"
+    } else if !url.username().is_empty() || url.password().is_some() {
+        "must not hold a user name or a password: the token is configured apart"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        "must end with its path: no query, no fragment"
+    } else {
+        return Some(url);
+    };
+    mistakes.push(format!("{at} {mistake}"));
+    None
+}
+
+fn seconds(at: &str, value: f64, mistakes: &mut Vec<String>) -> Duration {
+    match Duration::try_from_secs_f64(value) {
+        Ok(duration) if (0.01..=600.0).contains(&value) => duration,
+        _ => {
+            mistakes.push(format!("{at} is {value}: expected 0.01 to 600"));
+            Duration::from_secs(1)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The settings of the demo: the four vendors, played by the sandboxes on loopback.
+
+use std::net::SocketAddr;
+
+use secrecy::SecretString;
+
+use crate::{
+    config::{Settings, Vendor},
+    user::Provider,
+};
+
+/// Settings that reach the sandboxes at an address.
+#[must_use]
+pub fn settings(sandbox: SocketAddr) -> Settings {
+    let vendor = Provider::ALL.into_iter().map(|provider| {
+        let base = format!("http://{sandbox}/{}{}", provider.name(), prefix(provider));
+        let vendor = Vendor {
+            base_url: Some(base),
+            token: Some(token(provider)),
+            ..Vendor::default()
+        };
+        (provider, vendor)
+    });
+    Settings {
+        vendor: vendor.collect(),
+        ..Settings::default()
+    }
+}
+
+/// What follows the host in a vendor's addresses.
+fn prefix(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Ada => "/api",
+        Provider::DigitalChalk => "/dc/api/v5",
+        Provider::Intercom | Provider::Usertour => "",
+    }
+}
+
+fn token(provider: Provider) -> SecretString {
+    let token = roster_sandbox::TOKEN;
+    match provider {
+        Provider::Usertour => format!("ak_{token}").into(),
+        Provider::Ada | Provider::DigitalChalk | Provider::Intercom => token.to_owned().into(),
+    }
+}

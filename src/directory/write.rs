@@ -1,0 +1,252 @@
+//! Writing: find, then create or update, unless the vendor does that itself in one call that may be
+//! repeated. A blind create is never repeated, and two records for one address are nobody's guess.
+
+use std::sync::Arc;
+
+use super::Directory;
+use crate::{
+    error::{Error, ErrorCode, Kind, Result},
+    http::Scope,
+    user::{Draft, DraftField, Identity, Outcome, User},
+    vendor::{Expand, Vendor},
+};
+
+/// Why a write was not, or not wholly, done.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The field of the input at fault, or the vendor's name of one.
+    pub field: Option<String>,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// Its code.
+    pub code: ErrorCode,
+    /// How many seconds to wait before the next attempt, where the vendor said so.
+    pub retry_after: Option<u64>,
+}
+
+/// What became of a draft.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The record as it is now.
+    pub user: Option<Arc<User>>,
+    /// What was done; `None` when the vendor failed and that cannot be known.
+    pub outcome: Option<Outcome>,
+    /// What stood in the way.
+    pub problems: Vec<Problem>,
+}
+
+impl Problem {
+    fn input(field: &str, message: impl Into<String>) -> Self {
+        let field = Some(field.to_owned());
+        Self {
+            field,
+            message: message.into(),
+            code: ErrorCode::BadUserInput,
+            retry_after: None,
+        }
+    }
+}
+
+impl Written {
+    fn skipped(problems: Vec<Problem>) -> Self {
+        Self {
+            user: None,
+            outcome: Some(Outcome::Skipped),
+            problems,
+        }
+    }
+
+    fn done(user: User, outcome: Outcome) -> Self {
+        Self {
+            user: Some(Arc::new(user)),
+            outcome: Some(outcome),
+            problems: Vec::new(),
+        }
+    }
+
+    /// A failure as problems. Refused is not written; what failed otherwise may have been written.
+    #[must_use]
+    pub fn failed(error: &Error) -> Self {
+        let kind = error.kind();
+        let is_unwritten = matches!(
+            kind,
+            Kind::Rejected | Kind::Invalid | Kind::Unsupported | Kind::Denied | Kind::Throttled
+        );
+        let problem = |field: Option<String>, message: String| Problem {
+            field,
+            message,
+            code: kind.code(),
+            retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
+        };
+        let reasons = error.why().iter().filter(|_| kind == Kind::Rejected);
+        let mut problems: Vec<_> = reasons
+            .map(|reason| problem(reason.field.clone(), presentable(&reason.message)))
+            .collect();
+        if problems.is_empty() {
+            problems.push(problem(None, error.message().to_owned()));
+        }
+        Self {
+            user: None,
+            outcome: is_unwritten.then_some(Outcome::Skipped),
+            problems,
+        }
+    }
+}
+
+/// A vendor's words without links, control characters or excess.
+fn presentable(words: &str) -> String {
+    let words = words
+        .split_whitespace()
+        .filter(|word| !word.contains("://"));
+    let text: String = words.collect::<Vec<_>>().join(" ");
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+impl Directory {
+    /// Creates or updates a user. Disabled vendors are skipped without an error and without a call.
+    pub async fn upsert(&self, scope: &Scope, draft: &Draft) -> Written {
+        let Ok(vendor) = self.vendor() else {
+            return Written::skipped(Vec::new());
+        };
+        let problems = self.problems(vendor, draft);
+        if !problems.is_empty() {
+            return Written::skipped(problems);
+        }
+        match self.write(vendor, scope, draft).await {
+            Ok(written) => written,
+            Err(error) => {
+                tracing::info!(vendor.name = self.provider.name(), kind = ?error.kind(), "write failed");
+                Written::failed(&error)
+            }
+        }
+    }
+
+    fn problems(&self, vendor: &dyn Vendor, draft: &Draft) -> Vec<Problem> {
+        let name = self.provider.name();
+        let writes = vendor.profile().writes;
+        let unwritable = draft
+            .fields()
+            .into_iter()
+            .filter(|field| !writes.contains(field));
+        let mut problems: Vec<_> = unwritable
+            .map(|field| Problem::input(field.name(), format!("{name} has no such field to write")))
+            .collect();
+        if draft.identity().is_none() {
+            let message =
+                "one of `vendorId`, `externalId` and `email` must say which user is meant";
+            problems.push(Problem::input("email", message));
+        }
+        problems
+    }
+
+    async fn write(&self, vendor: &dyn Vendor, scope: &Scope, draft: &Draft) -> Result<Written> {
+        let Some(identity) = draft.identity() else {
+            return Ok(Written::skipped(Vec::new()));
+        };
+        if vendor.profile().upserts.contains(&identity) {
+            let upserted = vendor.upsert(scope, draft).await?;
+            let dropped = upserted.dropped.iter().map(|name| {
+                Problem::input(
+                    "attributes",
+                    format!("the vendor did not take `{name}`: it holds values of another type"),
+                )
+            });
+            let problems = dropped.collect();
+            return Ok(Written {
+                problems,
+                ..Written::done(upserted.user, upserted.outcome)
+            });
+        }
+        match self.meant(vendor, scope, draft, identity).await? {
+            Meant::One(user) if changes(draft, identity) => {
+                match vendor.update(scope, &user.vendor_id, draft).await? {
+                    Some(user) => Ok(Written::done(user, Outcome::Updated)),
+                    None => Ok(missing()),
+                }
+            }
+            Meant::One(user) => Ok(Written::done(user, Outcome::Matched)),
+            Meant::Nobody if identity == Identity::VendorId => Ok(missing()),
+            Meant::Nobody => Ok(Written::done(
+                vendor.create(scope, draft).await?,
+                Outcome::Created,
+            )),
+            Meant::Unclear(message) => Ok(Written::skipped(vec![Problem::input("email", message)])),
+        }
+    }
+
+    /// Which record a draft means.
+    async fn meant(
+        &self,
+        vendor: &dyn Vendor,
+        scope: &Scope,
+        draft: &Draft,
+        identity: Identity,
+    ) -> Result<Meant> {
+        let expand = Expand::default();
+        let users = match identity {
+            Identity::VendorId => {
+                vendor
+                    .by_id(scope, draft.vendor_id.as_slice(), expand)
+                    .await?
+            }
+            Identity::ExternalId => {
+                let id: Vec<_> = draft.external_id.set().cloned().into_iter().collect();
+                vendor.by_external_id(scope, &id, expand).await?
+            }
+            Identity::Email => {
+                let Some(email) = draft.email.set() else {
+                    return Ok(Meant::Nobody);
+                };
+                let mut found = vendor
+                    .by_email(scope, std::slice::from_ref(email), expand)
+                    .await?;
+                if let Some(shortfall) = found.shortfall {
+                    return match shortfall.error {
+                        Some(error) => Err(error),
+                        None => Ok(Meant::Unclear(format!(
+                            "whether a user with this email exists cannot be told: {}; give `vendorId` or `externalId`",
+                            shortfall.notice
+                        ))),
+                    };
+                }
+                found.users.retain(|user| {
+                    user.email
+                        .as_deref()
+                        .is_some_and(|spelling| email.is(spelling))
+                });
+                found.users
+            }
+        };
+        Ok(match <[User; 1]>::try_from(users) {
+            Ok([user]) => Meant::One(user),
+            Err(users) if users.is_empty() => Meant::Nobody,
+            Err(users) => Meant::Unclear(format!(
+                "{} users have this email: say with `vendorId` which one is meant",
+                users.len()
+            )),
+        })
+    }
+}
+
+/// Which record a draft means.
+enum Meant {
+    Nobody,
+    One(User),
+    Unclear(String),
+}
+
+fn missing() -> Written {
+    Written::skipped(vec![Problem::input(
+        "vendorId",
+        "there is no user with this id",
+    )])
+}
+
+/// Whether anything but what says who is meant is to change.
+fn changes(draft: &Draft, identity: Identity) -> bool {
+    draft.fields().iter().any(|&field| match identity {
+        Identity::VendorId => true,
+        Identity::ExternalId => field != DraftField::ExternalId,
+        Identity::Email => field != DraftField::Email,
+    })
+}

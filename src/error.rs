@@ -1,0 +1,250 @@
+//! What can go wrong, in one closed set: [`Kind`] decides whether a call is repeated, which code a
+//! client sees, and whose words the message is made of. "Not found" is not here: absence is `None`.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+/// A result whose error is ours.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error that every waiter of one batch can hold: cloning it is cheap.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    vendor: Option<&'static str>,
+    operation: Option<&'static str>,
+    retry_after: Option<Duration>,
+    request_id: Option<String>,
+    reasons: Vec<Reason>,
+}
+
+/// The kinds of failure.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// An argument or a cursor that cannot be meant.
+    Invalid,
+    /// The vendor cannot do what was asked.
+    Unsupported,
+    /// The vendor no longer knows the place that a cursor names.
+    Expired,
+    /// The vendor is switched off in the configuration.
+    Disabled,
+    /// The vendor answers 404 where something must be.
+    Missing,
+    /// The vendor understood the request and refused it, with reasons.
+    Rejected,
+    /// The vendor refused our credentials, or what they may do.
+    Denied,
+    /// The vendor's rate limit is used up.
+    Throttled,
+    /// The vendor did not answer in time.
+    TimedOut,
+    /// The vendor cannot be reached, or says that it is ill.
+    Unavailable,
+    /// The vendor answered something that cannot be read.
+    Malformed,
+    /// A fault of our own.
+    Internal,
+}
+
+/// The codes in `extensions.code`: the contract with clients.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ErrorCode {
+    /// The request is wrong: its syntax, an argument, a cursor. The message says what to change.
+    BadUserInput,
+    /// The client did not say who it is.
+    Unauthenticated,
+    /// The client may not do this.
+    Forbidden,
+    /// The provider is switched off in this gateway's configuration.
+    ProviderDisabled,
+    /// The vendor refused the gateway's credentials; its operator must look at them.
+    VendorAuth,
+    /// The vendor's rate limit is used up; `retryAfter` says for how many seconds, where known.
+    VendorRateLimited,
+    /// The vendor did not answer within the request's deadline.
+    VendorTimeout,
+    /// The vendor cannot be reached or answers server errors.
+    VendorUnavailable,
+    /// The vendor answered something that is not what its API promises.
+    VendorBadResponse,
+    /// The vendor understood the request and refused it.
+    VendorRejected,
+    /// The query asks for more than one request may.
+    QueryTooComplex,
+    /// The gateway failed; its log says why.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The code as it is written in `extensions.code`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::ProviderDisabled => "PROVIDER_DISABLED",
+            Self::VendorAuth => "VENDOR_AUTH",
+            Self::VendorRateLimited => "VENDOR_RATE_LIMITED",
+            Self::VendorTimeout => "VENDOR_TIMEOUT",
+            Self::VendorUnavailable => "VENDOR_UNAVAILABLE",
+            Self::VendorBadResponse => "VENDOR_BAD_RESPONSE",
+            Self::VendorRejected => "VENDOR_REJECTED",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// One reason that a vendor gives for a refusal, in words fit for a client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reason {
+    /// The vendor's name of the field at fault, where it names one.
+    pub field: Option<String>,
+    /// What the vendor says of it.
+    pub message: String,
+}
+
+impl Kind {
+    /// The code that a client sees.
+    #[must_use]
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::Invalid | Self::Unsupported | Self::Expired => ErrorCode::BadUserInput,
+            Self::Disabled => ErrorCode::ProviderDisabled,
+            Self::Rejected => ErrorCode::VendorRejected,
+            Self::Denied => ErrorCode::VendorAuth,
+            Self::Throttled => ErrorCode::VendorRateLimited,
+            Self::TimedOut => ErrorCode::VendorTimeout,
+            Self::Unavailable => ErrorCode::VendorUnavailable,
+            Self::Missing | Self::Malformed => ErrorCode::VendorBadResponse,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::TimedOut | Self::Unavailable)
+    }
+}
+
+impl Error {
+    /// An error of a kind, with a message that a client may read.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            vendor: None,
+            operation: None,
+            retry_after: None,
+            request_id: None,
+            reasons: Vec::new(),
+        }))
+    }
+
+    /// A wrong argument; the message says what to change.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    /// A vendor's answer that cannot be read.
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Malformed, message)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Names the vendor and the operation that failed, unless they are named.
+    #[must_use]
+    pub fn at(self, vendor: &'static str, operation: &'static str) -> Self {
+        self.with(|inner| {
+            inner.vendor.get_or_insert(vendor);
+            inner.operation.get_or_insert(operation);
+        })
+    }
+
+    /// Says how long to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(self, wait: Option<Duration>) -> Self {
+        self.with(|inner| inner.retry_after = wait)
+    }
+
+    /// Adds the vendor's own id of the failed request.
+    #[must_use]
+    pub fn request_id(self, id: Option<String>) -> Self {
+        self.with(|inner| inner.request_id = id)
+    }
+
+    /// Adds the vendor's reasons.
+    #[must_use]
+    pub fn reasons(self, reasons: Vec<Reason>) -> Self {
+        self.with(|inner| inner.reasons = reasons)
+    }
+
+    /// The kind of failure.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What happened, in words fit for a client.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The vendor at fault, by its configuration name.
+    #[must_use]
+    pub fn vendor(&self) -> Option<&'static str> {
+        self.0.vendor
+    }
+
+    /// The operation that failed.
+    #[must_use]
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+
+    /// How long to wait before the next attempt, where the vendor said so.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The vendor's own id of the failed request.
+    #[must_use]
+    pub fn vendor_request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// The vendor's reasons for a refusal.
+    #[must_use]
+    pub fn why(&self) -> &[Reason] {
+        &self.0.reasons
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(vendor), Some(operation)) = (self.0.vendor, self.0.operation) {
+            write!(f, "{vendor} {operation}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({self})", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {}

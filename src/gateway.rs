@@ -1,0 +1,98 @@
+//! The composition root: from settings to vendors, to directories, to the schema. The only wiring.
+
+use std::sync::Arc;
+
+use crate::{
+    config::{Account, Mistakes, Settings, Vendor},
+    directory::Directory,
+    error::Result,
+    graphql::{Graph, Schema, schema},
+    http::{
+        Http, Layer, Wire,
+        auth::Bearer,
+        concurrency::Concurrency,
+        measure::{Measure, Pulse},
+        retry::Retry,
+        timeout::Timeout,
+    },
+    user::Provider,
+    vendor::{Connection, Door, Vendor as Adapter, door},
+};
+
+/// Builds the schema over the vendors of a configuration.
+///
+/// # Errors
+/// Everything that is wrong with the configuration.
+pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
+    let mut mistakes = Vec::new();
+    let bounds = settings
+        .bounds()
+        .map_err(|wrong| mistakes.extend(wrong.0))
+        .unwrap_or_default();
+    let directories = Provider::ALL.into_iter().filter_map(|provider| {
+        directory(provider, settings.vendor.get(&provider))
+            .map_err(|wrong| mistakes.extend(wrong.0))
+            .ok()
+    });
+    let directories: Vec<_> = directories.map(Arc::new).collect();
+    if mistakes.is_empty() {
+        Ok(schema(Graph {
+            directories,
+            bounds,
+        }))
+    } else {
+        Err(Mistakes(mistakes))
+    }
+}
+
+fn directory(provider: Provider, settings: Option<&Vendor>) -> Result<Directory, Mistakes> {
+    let pulse = Pulse::default();
+    let Some(settings) = settings.filter(|settings| settings.enabled) else {
+        return Ok(Directory::new(provider, None, pulse));
+    };
+    let account = settings.account(provider)?;
+    let door = door(provider);
+    let adapter = connect(provider, &door, settings, account, &pulse).map_err(|error| {
+        Mistakes(vec![format!(
+            "vendor.{}.options: {}",
+            provider.name(),
+            error.message()
+        )])
+    })?;
+    Ok(Directory::new(provider, Some(adapter), pulse))
+}
+
+/// A vendor behind its layers, in the order in which a call travels through them.
+fn connect(
+    provider: Provider,
+    door: &Door,
+    settings: &Vendor,
+    account: Account,
+    pulse: &Pulse,
+) -> Result<Box<dyn Adapter>> {
+    let wire = Wire::new(
+        provider.name(),
+        account.base,
+        settings.max_answer_bytes,
+        door.explain,
+    )?;
+    let layers: Vec<Box<dyn Layer>> = vec![
+        // One observation for each call, however often it is repeated.
+        Box::new(Measure::of(provider.name(), Arc::clone(pulse))),
+        Box::new(Retry {
+            attempts: settings.attempts,
+            ..Retry::default()
+        }),
+        // Every attempt takes a permit; none is held while waiting for the next attempt. The rate
+        // budget and the circuit breaker will have their places before it.
+        Box::new(Concurrency::of(account.concurrency)),
+        // A token that is renewed serves the next attempt.
+        Box::new(Bearer::new(&account.token)?),
+        // An attempt dies, and not the loop around it.
+        Box::new(Timeout::each(account.timeout)),
+    ];
+    (door.connect)(Connection {
+        http: Http::new(wire, layers),
+        options: settings.options.clone(),
+    })
+}

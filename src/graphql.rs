@@ -1,0 +1,115 @@
+//! The graph: arguments become domain types here, and domain types answers. No vendor is known here
+//! by more than its name.
+
+pub mod connection;
+pub mod cost;
+pub mod cursor;
+pub mod entities;
+pub mod error;
+pub mod mutation;
+pub mod person;
+pub mod query;
+pub mod source;
+pub mod user;
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::{Context, EmptySubscription, SDLExportOptions};
+use tokio::time::Instant;
+
+use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider};
+use entities::Root;
+use mutation::Mutation;
+
+/// The schema with its resolvers.
+pub type Schema = async_graphql::Schema<Root, Mutation, EmptySubscription>;
+
+/// What one request may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The largest `first` and `last`.
+    pub page: u32,
+    /// The largest number of `ids` in `nodes` and of representations in `_entities`.
+    pub keys: usize,
+    /// How long a request may take.
+    pub deadline: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            page: 500,
+            keys: 500,
+            deadline: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What the resolvers stand on.
+pub struct Graph {
+    /// The vendors' users, in the order of [`Provider::ALL`].
+    pub directories: Vec<Arc<Directory>>,
+    /// What one request may ask for.
+    pub bounds: Bounds,
+}
+
+/// The engine's own limits; the costs that it does not count are counted before, in the server.
+const DEPTH: usize = 20;
+const RECURSION: usize = 64;
+const DIRECTIVES: usize = 50;
+
+/// Builds the schema.
+#[must_use]
+pub fn schema(graph: Graph) -> Schema {
+    Schema::build(Root::default(), Mutation, EmptySubscription)
+        .enable_federation()
+        .limit_depth(DEPTH)
+        .limit_recursive_depth(RECURSION)
+        .limit_directives(DIRECTIVES)
+        .data(graph)
+        .finish()
+}
+
+/// The schema in its own language, as `schema.graphql` holds it: for routers and for reviewers.
+#[must_use]
+pub fn sdl(schema: &Schema) -> String {
+    let options = SDLExportOptions::new()
+        .federation()
+        .prefer_single_line_descriptions();
+    let text = schema.sdl_with_options(options);
+    let lines = text.lines().map(str::trim_end);
+    lines
+        .fold(String::new(), |all, line| all + line + "\n")
+        .trim_start()
+        .to_owned()
+}
+
+/// What a request carries beside its query: its deadline, and loaders that nobody else shares.
+#[must_use]
+pub fn with_loaders(request: async_graphql::Request, schema: &Schema) -> async_graphql::Request {
+    let Some(graph) = schema.data::<Graph>() else {
+        return request;
+    };
+    let scope = Scope::until(Instant::now() + graph.bounds.deadline);
+    let loaders = Loaders::new(&graph.directories, &scope);
+    request.data(scope).data(loaders)
+}
+
+impl Graph {
+    fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+        ctx.data_unchecked::<Self>()
+    }
+
+    fn directory(&self, provider: Provider) -> crate::error::Result<&Arc<Directory>> {
+        let found = self
+            .directories
+            .iter()
+            .find(|directory| directory.provider() == provider);
+        found.ok_or_else(|| {
+            crate::error::Error::new(
+                crate::error::Kind::Internal,
+                "there is no directory for this vendor",
+            )
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Relay connections: arguments to a [`Span`] of a list, a window to edges and cursors.
+
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, SimpleObject};
+
+use super::{Bounds, cursor, source::SourceReport};
+use crate::{
+    directory::{Listed, Report, Search},
+    error::{Error, Result},
+    page::Span,
+    user::{Provider, User},
+    vendor::Filter,
+};
+
+/// Users, in pages (Relay Cursor Connections).
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct UserConnection {
+    /// The users with their cursors.
+    edges: Vec<UserEdge>,
+    /// Where this page stands in the list.
+    page_info: PageInfo,
+    /// How many users the whole list has; null where the provider does not say.
+    total_count: Option<u64>,
+    /// What each provider did for this answer, and how far it can be trusted.
+    sources: Vec<SourceReport>,
+}
+
+/// A user in a list.
+#[derive(SimpleObject)]
+pub struct UserEdge {
+    /// The place of the user in the list: for `after` and `before`.
+    cursor: String,
+    /// The user.
+    node: Arc<User>,
+}
+
+/// Where a page stands in its list.
+#[derive(SimpleObject)]
+pub struct PageInfo {
+    /// Whether there are users behind the last of this page.
+    has_next_page: bool,
+    /// Whether there are users before the first of this page.
+    has_previous_page: bool,
+    /// The cursor of the first user.
+    start_cursor: Option<String>,
+    /// The cursor of the last user: `after` it the next page begins.
+    end_cursor: Option<String>,
+}
+
+#[ComplexObject]
+impl UserConnection {
+    /// The users without their cursors.
+    async fn nodes(&self) -> Vec<&Arc<User>> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+}
+
+impl UserConnection {
+    fn new(
+        edges: Vec<UserEdge>,
+        has_previous_page: bool,
+        has_next_page: bool,
+        reports: Vec<Report>,
+    ) -> Self {
+        let page_info = PageInfo {
+            has_next_page,
+            has_previous_page,
+            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+        };
+        Self {
+            edges,
+            page_info,
+            total_count: None,
+            sources: reports.into_iter().map(SourceReport).collect(),
+        }
+    }
+
+    /// A page of a vendor's list.
+    pub fn of_list(provider: Provider, filter: &Filter, listed: Listed) -> Self {
+        let window = listed.window;
+        let edges = window.rows.into_iter().map(|row| UserEdge {
+            cursor: cursor::of_mark(provider, filter, &row.mark),
+            node: Arc::new(row.user),
+        });
+        let total_count = window.total;
+        let page = Self::new(
+            edges.collect(),
+            window.has_previous,
+            window.has_next,
+            vec![listed.report],
+        );
+        Self {
+            total_count,
+            ..page
+        }
+    }
+
+    /// A page of what several vendors found, in the order of providers and vendor ids.
+    ///
+    /// # Errors
+    /// `Invalid` when the cursor is not of this search.
+    pub fn of_searches(
+        key: &impl serde::Serialize,
+        searches: Vec<Search>,
+        first: usize,
+        after: Option<&str>,
+    ) -> Result<Self> {
+        let after = after
+            .map(|after| cursor::to_record(key, after))
+            .transpose()?;
+        let reports = searches
+            .iter()
+            .map(|search| search.report.clone())
+            .collect();
+        let mut users: Vec<Arc<User>> = searches
+            .into_iter()
+            .flat_map(|search| search.users)
+            .collect();
+        let total = users.len() as u64;
+        if let Some((provider, id)) = &after {
+            users
+                .retain(|user| (user.provider, user.vendor_id.as_str()) > (*provider, id.as_str()));
+        }
+        let has_next = users.len() > first;
+        users.truncate(first);
+        let edges = users.into_iter().map(|user| UserEdge {
+            cursor: cursor::of_record(key, user.provider, &user.vendor_id),
+            node: user,
+        });
+        let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
+        Ok(Self {
+            total_count: Some(total),
+            ..page
+        })
+    }
+}
+
+/// The page size where a query names none.
+const DEFAULT_FIRST: u32 = 20;
+
+/// The number in `first` or `last`.
+///
+/// # Errors
+/// `Invalid` when it is negative or larger than allowed.
+pub fn count(name: &str, value: i32, bounds: &Bounds) -> Result<u32> {
+    let count = u32::try_from(value)
+        .map_err(|_| Error::invalid(format!("`{name}` is {value}: it cannot be negative")))?;
+    if count > bounds.page {
+        return Err(Error::invalid(format!(
+            "`{name}` is {count}: at most {} users come at a time, use `pageInfo.endCursor` for more",
+            bounds.page
+        )));
+    }
+    Ok(count)
+}
+
+/// The four arguments of a connection.
+pub struct Slice {
+    /// How many users from the start.
+    pub first: Option<i32>,
+    /// The cursor after which the page starts.
+    pub after: Option<String>,
+    /// How many users from the end.
+    pub last: Option<i32>,
+    /// The cursor before which the page ends.
+    pub before: Option<String>,
+}
+
+impl Slice {
+    /// The part of a vendor's list that is meant.
+    ///
+    /// # Errors
+    /// `Invalid` for numbers out of bounds, both `first` and `last`, and cursors of other lists.
+    pub fn span(&self, provider: Provider, filter: &Filter, bounds: &Bounds) -> Result<Span> {
+        let (name, value, from_end) = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid(
+                    "`first` and `last` exclude each other: drop one",
+                ));
+            }
+            (None, Some(last)) => ("last", last, true),
+            (Some(first), None) => ("first", first, false),
+            // A page that is bound by `before` alone ends there.
+            (None, None) if self.before.is_some() => ("last", DEFAULT_FIRST.cast_signed(), true),
+            (None, None) => ("first", DEFAULT_FIRST.cast_signed(), false),
+        };
+        let mark = |argument: &str, text: &Option<String>| {
+            let text = text.as_deref().filter(|text| !text.is_empty());
+            text.map(|text| cursor::to_mark(provider, filter, argument, text))
+                .transpose()
+        };
+        Ok(Span {
+            after: mark("after", &self.after)?,
+            before: mark("before", &self.before)?,
+            count: count(name, value, bounds)?,
+            from_end,
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! What a query costs, counted before it runs: over the document as it expands, every fragment once.
+//!
+//! The engine counts neither selections in fragments that spread each other (628 bytes can keep a core
+//! busy for seconds) nor the rows that a `first` asks for.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name, Positioned, Request, Value as Literal, Variables,
+    parser::types::{
+        ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+    },
+};
+
+use super::Bounds;
+use crate::user::Provider;
+
+/// How many fields a query may have, its fragments expanded.
+const FIELDS: u64 = 10_000;
+/// How many fields a query may have at its root, its fragments expanded.
+const ROOTS: u64 = 300;
+/// How many rows a query may ask of all its lists together.
+const ROWS: u64 = 10_000;
+/// How deep brackets may be nested: the parser is recursive.
+const NESTING: usize = 128;
+
+/// Whether brackets are nested deeper than the parser can be trusted with. Looks at the text alone.
+#[must_use]
+pub fn is_nested_too_deep(query: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut bytes = query.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            b'#' => while bytes.next_if(|&byte| byte != b'\n').is_some() {},
+            _ => {}
+        }
+        if depth > NESTING {
+            return true;
+        }
+    }
+    false
+}
+
+/// Counts what a request asks for.
+///
+/// # Errors
+/// What is too much, in words for the client.
+pub fn check(request: &mut Request, bounds: &Bounds) -> Result<(), String> {
+    if is_nested_too_deep(&request.query) {
+        return Err(format!(
+            "the query is nested too deep: at most {NESTING} brackets"
+        ));
+    }
+    let variables = request.variables.clone();
+    let operation_name = request.operation_name.clone();
+    // What cannot be parsed is refused by the engine, with the place of the mistake.
+    let Ok(document) = request.parsed_query() else {
+        return Ok(());
+    };
+    let Some(operation) = operation(document, operation_name.as_deref()) else {
+        return Ok(());
+    };
+    let mut count = Count {
+        document,
+        variables: &variables,
+        bounds,
+        known: HashMap::new(),
+    };
+    let total = count.set(&operation.selection_set.node)?;
+    let over = |what: &str, is: u64, most: u64| {
+        Err(format!(
+            "the query asks for too many {what}: {is}, at most {most}"
+        ))
+    };
+    match total {
+        Cost { top, .. } if top > ROOTS => over("fields at its root", top, ROOTS),
+        Cost { fields, .. } if fields > FIELDS => {
+            over("fields, fragments expanded", fields, FIELDS)
+        }
+        Cost { rows, .. } if rows > ROWS => over("users in all its lists together", rows, ROWS),
+        Cost { .. } => Ok(()),
+    }
+}
+
+fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
+    let mut operations = document.operations.iter();
+    match name {
+        Some(name) => operations
+            .find(|(of, _)| of.is_some_and(|of| of == name))
+            .map(|(_, operation)| &operation.node),
+        None => operations.next().map(|(_, operation)| &operation.node),
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// Fields, at whatever depth.
+    fields: u64,
+    /// Rows of lists.
+    rows: u64,
+    /// Fields of the outermost set.
+    top: u64,
+}
+
+impl Cost {
+    fn and(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.saturating_add(other.fields),
+            rows: self.rows.saturating_add(other.rows),
+            top: self.top.saturating_add(other.top),
+        }
+    }
+}
+
+struct Count<'a> {
+    document: &'a ExecutableDocument,
+    variables: &'a Variables,
+    bounds: &'a Bounds,
+    known: HashMap<&'a str, Cost>,
+}
+
+impl<'a> Count<'a> {
+    fn set(&mut self, set: &'a SelectionSet) -> Result<Cost, String> {
+        let mut total = Cost::default();
+        for selection in &set.items {
+            let cost = match &selection.node {
+                Selection::Field(field) => self.field(&field.node)?,
+                Selection::InlineFragment(fragment) => {
+                    self.set(&fragment.node.selection_set.node)?
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node)?
+                }
+            };
+            total = total.and(cost);
+        }
+        Ok(total)
+    }
+
+    /// A fragment is counted once, however often it is spread. One that spreads itself counts nothing
+    /// here: the engine refuses it.
+    fn fragment(&mut self, name: &'a Name) -> Result<Cost, String> {
+        if let Some(known) = self.known.get(name.as_str()) {
+            return Ok(*known);
+        }
+        self.known.insert(name, Cost::default());
+        let Some(fragment) = self.definition(name) else {
+            return Ok(Cost::default());
+        };
+        let cost = self.set(&fragment.node.selection_set.node)?;
+        self.known.insert(name, cost);
+        Ok(cost)
+    }
+
+    fn definition(&self, name: &str) -> Option<&'a Positioned<FragmentDefinition>> {
+        self.document.fragments.get(name)
+    }
+
+    fn field(&mut self, field: &'a Field) -> Result<Cost, String> {
+        let below = self.set(&field.selection_set.node)?;
+        let keys = match field.name.node.as_str() {
+            "nodes" => self.length(field, "ids"),
+            "_entities" => self.length(field, "representations"),
+            _ => 0,
+        };
+        if keys > self.bounds.keys as u64 {
+            let name = &field.name.node;
+            return Err(format!(
+                "`{name}` is asked for too many things: {keys}, at most {}",
+                self.bounds.keys
+            ));
+        }
+        let rows = match field.name.node.as_str() {
+            "users" if field.get_argument("provider").is_some() => self.rows(field),
+            // An address has few records, whatever `first` allows.
+            "usersByEmail" | "person" => Provider::ALL.len() as u64,
+            _ => keys,
+        };
+        let below = Cost { top: 0, ..below };
+        Ok(below.and(Cost {
+            fields: 1,
+            rows,
+            top: 1,
+        }))
+    }
+
+    fn rows(&self, field: &Field) -> u64 {
+        let asked = |name| match self.argument(field, name)? {
+            Literal::Number(number) => number.as_u64(),
+            _ => None,
+        };
+        asked("first").or_else(|| asked("last")).unwrap_or(20)
+    }
+
+    fn length(&self, field: &Field, name: &str) -> u64 {
+        match self.argument(field, name) {
+            Some(Literal::List(items)) => items.len() as u64,
+            _ => 0,
+        }
+    }
+
+    fn argument(&self, field: &Field, name: &str) -> Option<Literal> {
+        let value = &field.get_argument(name)?.node;
+        value
+            .clone()
+            .into_const_with(|name| self.variables.get(&name).cloned().ok_or(()))
+            .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, check, is_nested_too_deep};
+
+    fn refused(query: &str) -> Option<String> {
+        check(&mut async_graphql::Request::new(query), &Bounds::default()).err()
+    }
+
+    #[test]
+    fn fragments_that_spread_each_other_are_counted_as_they_expand() {
+        let spread = |to: usize| format!("...f{to} ").repeat(10);
+        let mut bomb = format!("{{ {} }} fragment f8 on Query {{ __typename }}", "...f0 ");
+        for of in 0..8 {
+            bomb.push_str(&format!("fragment f{of} on Query {{ {} }}", spread(of + 1)));
+        }
+
+        assert!(refused(&bomb).is_some());
+    }
+
+    #[test]
+    fn rows_are_counted_through_variables_and_aliases() {
+        let lists = |number: usize| {
+            let fields: Vec<_> = (0..number)
+                .map(|n| format!("a{n}: users(provider: ADA, first: 500) {{ totalCount }}"))
+                .collect();
+            format!("{{ {} }}", fields.join(" "))
+        };
+
+        assert_eq!(refused(&lists(20)), None);
+        assert!(refused(&lists(21)).is_some());
+    }
+
+    #[test]
+    fn an_everyday_query_passes() {
+        assert_eq!(
+            refused(
+                "{ usersByEmail(email: \"a@x.test\") { nodes { id ...f } } } fragment f on User { name }"
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn deep_nesting_is_seen_before_the_parser_sees_it() {
+        assert!(is_nested_too_deep(&"{a".repeat(1000)));
+        assert!(is_nested_too_deep(&format!(
+            "{{ a(b: {}1",
+            "[".repeat(1000)
+        )));
+        assert!(!is_nested_too_deep("{ a { b(c: [1, 2]) } } # {{{"));
+    }
+}

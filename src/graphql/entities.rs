@@ -1,0 +1,75 @@
+//! Apollo Federation: the entities that other subgraphs hang their fields on.
+//!
+//! The engine resolves the representations of `_entities` side by side, but lets one bad
+//! representation fail them all. [`Root`] stands before [`Query`]: for a bad representation it answers
+//! null and an error of that one's own, for an unknown one null.
+
+use std::borrow::Cow;
+
+use async_graphql::{
+    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerError,
+    ServerResult, Value, parser::types::Field, registry::Registry,
+    resolver_utils::resolve_container,
+};
+
+use super::query::Query;
+
+/// The root of queries.
+#[derive(Default)]
+pub struct Root(Query);
+
+impl ContainerType for Root {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        self.0.resolve_field(ctx).await
+    }
+
+    async fn find_entity(
+        &self,
+        ctx: &Context<'_>,
+        representation: &Value,
+    ) -> ServerResult<Option<Value>> {
+        match self.0.find_entity(ctx, representation).await {
+            Ok(entity) => Ok(entity.or(Some(Value::Null))),
+            Err(error) => {
+                let of = named(representation);
+                let message = format!("{of}: {}", error.message);
+                ctx.add_error(ServerError {
+                    message,
+                    ..ctx.set_error_path(error)
+                });
+                Ok(Some(Value::Null))
+            }
+        }
+    }
+}
+
+/// What a representation is of, for the error that names it.
+fn named(representation: &Value) -> String {
+    let Value::Object(fields) = representation else {
+        return "a representation that is no object".to_owned();
+    };
+    match fields.get("__typename") {
+        Some(Value::String(name)) => format!("representation of {name:.40}"),
+        _ => "representation without __typename".to_owned(),
+    }
+}
+
+impl OutputType for Root {
+    fn type_name() -> Cow<'static, str> {
+        Query::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Query::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        resolve_container(ctx, self).await
+    }
+}
+
+impl ObjectType for Root {}

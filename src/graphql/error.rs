@@ -1,0 +1,70 @@
+//! Our errors as a client sees them: a message, a code, and what helps to act on it. A vendor's body,
+//! a token or a URL is never among it.
+
+use async_graphql::ErrorExtensionValues;
+
+use crate::error::{Error, ErrorCode, Kind, Result};
+
+/// What a resolver of a nullable field that can fail answers. `Option<Result<T>>` nulls that field
+/// alone; `Result<Option<T>>` would null its parent and cancel its siblings.
+pub type Answer<T> = Option<async_graphql::Result<T>>;
+
+/// A resolver's result as the engine wants it.
+pub fn answer<T>(result: Result<T>) -> Answer<T> {
+    Some(result.map_err(|error| shown(&error)))
+}
+
+/// A resolver's result that may be nothing.
+pub fn answer_option<T>(result: Result<Option<T>>) -> Answer<T> {
+    result.map_err(|error| shown(&error)).transpose()
+}
+
+/// An error with its extensions.
+pub fn shown(error: &Error) -> async_graphql::Error {
+    if error.kind() == Kind::Internal {
+        tracing::error!(%error, "a resolver failed");
+    }
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", error.kind().code().as_str());
+    if let Some(provider) = error.vendor().and_then(crate::user::Provider::named) {
+        extensions.set("provider", async_graphql::Value::from(provider));
+    }
+    if let Some(wait) = error.wait() {
+        extensions.set("retryAfter", seconds(wait));
+    }
+    if let Some(id) = error.vendor_request_id() {
+        extensions.set("vendorRequestId", id);
+    }
+    let mut shown = async_graphql::Error::new(error.message());
+    shown.extensions = Some(extensions);
+    shown
+}
+
+/// Whole seconds, rounded up: who waits that long has waited enough.
+pub fn seconds(wait: std::time::Duration) -> i32 {
+    i32::try_from(wait.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
+}
+
+/// Gives every error of the engine's own a code, so that no client has to read messages.
+pub fn coded(errors: &mut [async_graphql::ServerError]) {
+    for error in errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_some() {
+            continue;
+        }
+        let is_limit = [
+            "too complex",
+            "too deep",
+            "nested too deep",
+            "recursion depth",
+            "too many",
+        ];
+        let message = error.message.to_lowercase();
+        let code = if is_limit.iter().any(|words| message.contains(words)) {
+            ErrorCode::QueryTooComplex
+        } else {
+            ErrorCode::BadUserInput
+        };
+        extensions.set("code", code.as_str());
+    }
+}

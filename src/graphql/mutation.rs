@@ -1,0 +1,198 @@
+//! The fields of `Mutation`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::Graph;
+use crate::{
+    directory::{Problem, Written},
+    error::{Error, ErrorCode, Result},
+    http::Scope,
+    user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User},
+};
+
+/// A user to create or to change. The first of `vendorId`, `externalId` and `email` that is given says
+/// which record is meant. A field that is left out stays as it is; null clears it.
+#[derive(InputObject)]
+pub struct UpsertUserInput {
+    /// The provider to write to.
+    provider: Provider,
+    /// The provider's own id of a record that exists: it is changed, and never created.
+    vendor_id: Option<ID>,
+    /// The id that your systems give the user.
+    external_id: MaybeUndefined<ID>,
+    /// The email address.
+    email: MaybeUndefined<String>,
+    /// The whole name.
+    name: MaybeUndefined<String>,
+    /// The given name.
+    first_name: MaybeUndefined<String>,
+    /// The family name.
+    last_name: MaybeUndefined<String>,
+    /// The login name.
+    username: MaybeUndefined<String>,
+    /// The telephone number.
+    phone: MaybeUndefined<String>,
+    /// The address of a picture.
+    avatar_url: MaybeUndefined<String>,
+    /// The language.
+    locale: MaybeUndefined<String>,
+    /// Labels: the whole set.
+    tags: MaybeUndefined<Vec<String>>,
+    /// Companies to join or to leave; the others stay.
+    companies: Option<Vec<CompanyInput>>,
+    /// When the person signed up with you.
+    signed_up_at: MaybeUndefined<Timestamp>,
+    /// Whether the person takes no more email.
+    unsubscribed_from_emails: MaybeUndefined<bool>,
+    /// Custom fields, an object that is merged key by key; a null clears its key.
+    attributes: Option<Json<Value>>,
+}
+
+/// A company that a user joins or leaves.
+#[derive(InputObject)]
+pub struct CompanyInput {
+    /// The id that your systems gave the company.
+    external_id: ID,
+    /// The company's name, if it is to be set.
+    name: Option<String>,
+    /// Whether the user leaves the company; otherwise it joins.
+    #[graphql(default)]
+    leave: bool,
+}
+
+/// What became of a write.
+#[derive(SimpleObject)]
+pub struct UpsertUserPayload {
+    /// The record as it is now; null when nothing was written.
+    user: Option<Arc<User>>,
+    /// What was done; null when the provider failed and it cannot be known whether anything was.
+    outcome: Option<Outcome>,
+    /// What stood in the way; empty when all was done.
+    user_errors: Vec<UserError>,
+}
+
+/// What stood in the way of a write.
+#[derive(SimpleObject)]
+pub struct UserError {
+    /// The way to the field of the input at fault, or the provider's name of a field.
+    field: Option<Vec<String>>,
+    /// What is wrong and what to do.
+    message: String,
+    /// The kind of failure.
+    code: ErrorCode,
+    /// After how many seconds another attempt may succeed, where the provider says so.
+    retry_after: Option<u64>,
+}
+
+impl From<Problem> for UserError {
+    fn from(problem: Problem) -> Self {
+        let field = problem.field.map(|field| vec!["input".to_owned(), field]);
+        Self {
+            field,
+            message: problem.message,
+            code: problem.code,
+            retry_after: problem.retry_after,
+        }
+    }
+}
+
+impl From<Written> for UpsertUserPayload {
+    fn from(written: Written) -> Self {
+        let user_errors = written.problems.into_iter().map(UserError::from).collect();
+        Self {
+            user: written.user,
+            outcome: written.outcome,
+            user_errors,
+        }
+    }
+}
+
+fn change<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) -> Result<Change<U>> {
+    Ok(match value {
+        MaybeUndefined::Undefined => Change::Keep,
+        MaybeUndefined::Null => Change::Clear,
+        MaybeUndefined::Value(value) => Change::Set(parse(value)?),
+    })
+}
+
+/// A text that is not empty: to clear a field there is null.
+fn text(name: &'static str) -> impl Fn(String) -> Result<String> {
+    move |text| match text.trim() {
+        "" => Err(Error::invalid(format!(
+            "`{name}` is empty: null clears a field"
+        ))),
+        _ => Ok(text),
+    }
+}
+
+impl UpsertUserInput {
+    fn draft(self) -> Result<Draft> {
+        let id = |name| move |id: ID| text(name)(id.into());
+        let leave = |company: CompanyInput| CompanyDraft {
+            external_id: company.external_id.into(),
+            name: company.name,
+            leave: company.leave,
+        };
+        Ok(Draft {
+            vendor_id: self.vendor_id.map(id("vendorId")).transpose()?,
+            external_id: change(self.external_id, id("externalId"))?,
+            email: change(self.email, |email| Email::parse(&email))?,
+            name: change(self.name, text("name"))?,
+            first_name: change(self.first_name, text("firstName"))?,
+            last_name: change(self.last_name, text("lastName"))?,
+            username: change(self.username, text("username"))?,
+            phone: change(self.phone, text("phone"))?,
+            avatar_url: change(self.avatar_url, text("avatarUrl"))?,
+            locale: change(self.locale, text("locale"))?,
+            tags: change(self.tags, Ok)?,
+            companies: self
+                .companies
+                .unwrap_or_default()
+                .into_iter()
+                .map(leave)
+                .collect(),
+            signed_up_at: change(self.signed_up_at, Ok)?,
+            unsubscribed_from_emails: change(self.unsubscribed_from_emails, Ok)?,
+            attributes: attributes(self.attributes)?,
+        })
+    }
+}
+
+fn attributes(given: Option<Json<Value>>) -> Result<Map<String, Value>> {
+    match given {
+        None => Ok(Map::new()),
+        Some(Json(Value::Object(attributes))) => Ok(attributes),
+        Some(_) => Err(Error::invalid("`attributes` must be an object")),
+    }
+}
+
+/// The fields at which a mutation starts.
+pub struct Mutation;
+
+/// Changes to the people in the SaaS tools of a company.
+#[Object(name = "Mutation")]
+impl Mutation {
+    /// Creates a user, or changes the one that is there. Whatever stands in the way is in `userErrors`.
+    async fn upsert_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user as it is to be.")] input: UpsertUserInput,
+    ) -> UpsertUserPayload {
+        let provider = input.provider;
+        let write = async {
+            let draft = input.draft()?;
+            let directory = Graph::of(ctx).directory(provider)?;
+            Ok(directory
+                .upsert(ctx.data_unchecked::<Scope>(), &draft)
+                .await)
+        };
+        let written: Result<Written> = write.await;
+        written
+            .unwrap_or_else(|error| Written::failed(&error))
+            .into()
+    }
+}

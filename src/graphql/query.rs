@@ -1,0 +1,372 @@
+//! The fields of `Query`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use super::{
+    Graph,
+    connection::{Slice, UserConnection, count},
+    cursor,
+    error::{Answer, answer, answer_option, shown},
+    person::{Person, search},
+    source::{ProviderStatus, providers},
+    user::{Node, expand, expand_at},
+};
+use crate::{
+    directory::{Report, Search},
+    error::{Error, Result},
+    http::Scope,
+    loader::Loaders,
+    user::{Email, Provider, User},
+    vendor::{Expand, Filter, Selection, SortDirection, SortField},
+};
+
+/// How an email is compared.
+#[derive(Clone, Copy, Enum, Eq, PartialEq)]
+pub enum EmailMatch {
+    /// The whole address, without regard to letter case.
+    Exact,
+    /// Any part of the address, of at least three characters. Only DigitalChalk has such a search;
+    /// the other providers are skipped.
+    Substring,
+}
+
+/// The key of a user at one provider.
+#[derive(OneofObject)]
+pub enum UserKey {
+    /// The provider's own id.
+    VendorId(ID),
+    /// The id that your systems gave.
+    ExternalId(ID),
+}
+
+/// Which users of a provider's list are wanted, and in which order. `providers { capabilities }` tells
+/// what each provider can do; what it cannot do is an error.
+#[derive(Default, InputObject)]
+pub struct UserFilter {
+    /// Those with this email, without regard to letter case.
+    email: Option<String>,
+    /// Those in this segment, by the provider's id of it.
+    segment_id: Option<ID>,
+    /// Those in this company, by the id that your systems gave it.
+    company_id: Option<ID>,
+    /// Those with this tag, by the provider's id of it.
+    tag_id: Option<ID>,
+    /// Those whose record was made at this moment or later.
+    created_since: Option<Timestamp>,
+    /// The order; without it the provider's own.
+    sort: Option<UserSort>,
+}
+
+/// The order of a list.
+#[derive(InputObject)]
+pub struct UserSort {
+    /// What counts.
+    field: SortField,
+    /// Which way.
+    #[graphql(default_with = "SortDirection::Ascending")]
+    direction: SortDirection,
+}
+
+impl UserFilter {
+    fn parse(self) -> Result<Filter> {
+        let id = |name: &str, id: Option<ID>| match id {
+            Some(id) if id.trim().is_empty() => Err(Error::invalid(format!(
+                "`filter.{name}` is empty: leave it out, or give an id"
+            ))),
+            id => Ok(id.map(String::from)),
+        };
+        Ok(Filter {
+            email: self.email.as_deref().map(Email::parse).transpose()?,
+            segment_id: id("segmentId", self.segment_id)?,
+            company_id: id("companyId", self.company_id)?,
+            tag_id: id("tagId", self.tag_id)?,
+            created_since: self.created_since,
+            sort: self.sort.map(|sort| (sort.field, sort.direction)),
+        })
+    }
+}
+
+/// The fields at which a query starts.
+#[derive(Default)]
+pub struct Query;
+
+/// The people in the SaaS tools of a company.
+#[Object(name = "Query")]
+impl Query {
+    /// The users with an email address, of every provider at once. A provider that fails does not fail
+    /// the query: `sources` tells how far the answer can be trusted.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's")]
+    async fn users_by_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
+        email: String,
+        #[graphql(desc = "The providers to ask; all of them where none are named.")]
+        providers: Option<Vec<Provider>>,
+        #[graphql(
+            name = "match",
+            desc = "How the email is compared.",
+            default_with = "EmailMatch::Exact"
+        )]
+        matching: EmailMatch,
+        #[graphql(
+            desc = "How many users; at most what the gateway allows, 500 unless configured."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor of the same search: the page starts behind it.")] after: Option<
+            String,
+        >,
+    ) -> Answer<UserConnection> {
+        let graph = Graph::of(ctx);
+        let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
+        let find = async {
+            let first = first.map_or(Ok(graph.bounds.page), |first| {
+                count("first", first, &graph.bounds)
+            })?;
+            let providers = chosen(providers)?;
+            let (key, searches) = match matching {
+                EmailMatch::Exact => {
+                    let email = Email::parse(&email)?;
+                    let searches = if first == 0 {
+                        Vec::new()
+                    } else {
+                        search(ctx, &email, &providers, expand).await?
+                    };
+                    (email.folded().to_owned(), searches)
+                }
+                EmailMatch::Substring => {
+                    let text = fragment(&email)?;
+                    let searches = if first == 0 {
+                        Vec::new()
+                    } else {
+                        substring(ctx, &text, &providers, expand).await?
+                    };
+                    (text, searches)
+                }
+            };
+            let key = (key, matching == EmailMatch::Substring, &providers);
+            UserConnection::of_searches(&key, searches, first as usize, after.as_deref())
+        };
+        answer(find.await)
+    }
+
+    /// The users of one provider, in its own order, in pages.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's")]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The provider.")] provider: Provider,
+        #[graphql(
+            desc = "How many users from the start: 20 unless given; at most what the gateway allows, 500 unless configured."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor: the page starts behind it.")] after: Option<String>,
+        #[graphql(
+            desc = "How many users from the end; only where the provider counts or numbers its users."
+        )]
+        last: Option<i32>,
+        #[graphql(
+            desc = "A cursor: the page ends before it; only where the provider counts or numbers its users."
+        )]
+        before: Option<String>,
+        #[graphql(desc = "Which users, in which order.")] filter: Option<UserFilter>,
+    ) -> Answer<UserConnection> {
+        let graph = Graph::of(ctx);
+        let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
+        let list = async {
+            let filter = filter.unwrap_or_default().parse()?;
+            let slice = Slice {
+                first,
+                after,
+                last,
+                before,
+            };
+            let span = slice.span(provider, &filter, &graph.bounds)?;
+            let selection = Selection { filter, expand };
+            let directory = graph.directory(provider)?;
+            let listed = directory
+                .list(ctx.data_unchecked::<Scope>(), &selection, &span)
+                .await?;
+            Ok(UserConnection::of_list(provider, &selection.filter, listed))
+        };
+        answer(
+            list.await
+                .map_err(|error: Error| error.at(provider.name(), "list")),
+        )
+    }
+
+    /// One user of one provider; null when there is none.
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The provider.")] provider: Provider,
+        #[graphql(desc = "What names the user.")] by: UserKey,
+    ) -> Answer<Arc<User>> {
+        let loaders = ctx.data_unchecked::<Loaders>();
+        let expand = expand_at(ctx, &[&[]]);
+        answer_option(match by {
+            UserKey::VendorId(id) => loaders.by_id(provider, id.into(), expand).await,
+            UserKey::ExternalId(id) => loaders.by_external_id(provider, id.into(), expand).await,
+        })
+    }
+
+    /// Everybody that the providers know by an email address, as one person. Null when every provider
+    /// says that there is nobody; when one could not say, its source tells.
+    async fn person(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
+        email: String,
+    ) -> Answer<Person> {
+        answer_option(async { Person::known(ctx, Email::parse(&email)?).await }.await)
+    }
+
+    /// The thing with a global id; null when there is none.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A global id.")] id: ID,
+    ) -> Answer<Node> {
+        answer_option(node(ctx, &id, expand_at(ctx, &[&[]])).await)
+    }
+
+    /// The things with these global ids, in their order; null for each that does not exist.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global ids: at most 500.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Answer<Node>>> {
+        let most = Graph::of(ctx).bounds.keys;
+        if ids.len() > most {
+            let message = format!(
+                "`ids` holds {}: at most {most} are looked up at a time",
+                ids.len()
+            );
+            return Err(shown(&Error::invalid(message)));
+        }
+        let expand = expand(&ctx.look_ahead());
+        Ok(join_all(
+            ids.iter()
+                .map(|id| async move { answer_option(node(ctx, id, expand).await) }),
+        )
+        .await)
+    }
+
+    /// Every provider: whether it is asked, how it fares, what it can do.
+    async fn providers<'ctx>(&self, ctx: &Context<'ctx>) -> Vec<ProviderStatus<'ctx>> {
+        providers(ctx)
+    }
+
+    #[graphql(entity)]
+    async fn user_entity(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> async_graphql::Result<Option<Arc<User>>> {
+        let find = async {
+            let (provider, vendor_id) = cursor::to_user(&id)?;
+            ctx.data_unchecked::<Loaders>()
+                .by_id(provider, vendor_id, expand_at(ctx, &[&[]]))
+                .await
+        };
+        find.await.map_err(|error| shown(&error))
+    }
+
+    #[graphql(entity)]
+    async fn user_entity_at_provider(
+        &self,
+        ctx: &Context<'_>,
+        provider: Provider,
+        vendor_id: ID,
+    ) -> async_graphql::Result<Option<Arc<User>>> {
+        let loaders = ctx.data_unchecked::<Loaders>();
+        let found = loaders
+            .by_id(provider, vendor_id.into(), expand_at(ctx, &[&[]]))
+            .await;
+        found.map_err(|error| shown(&error))
+    }
+
+    #[graphql(entity)]
+    async fn person_entity(
+        &self,
+        ctx: &Context<'_>,
+        email: String,
+    ) -> async_graphql::Result<Person> {
+        let email = Email::parse(&email).map_err(|error| shown(&error))?;
+        Ok(Person::new(email, expand_at(ctx, &[&["users"]])))
+    }
+}
+
+async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<Node>> {
+    let (provider, vendor_id) = cursor::to_user(id)?;
+    let user = ctx
+        .data_unchecked::<Loaders>()
+        .by_id(provider, vendor_id, expand)
+        .await?;
+    Ok(user.map(Node::User))
+}
+
+/// The providers to ask, each once, in the order in which answers are joined.
+fn chosen(named: Option<Vec<Provider>>) -> Result<Vec<Provider>> {
+    match named {
+        Some(named) if named.is_empty() => Err(Error::invalid(
+            "`providers` is empty: name at least one, or leave it out to ask all",
+        )),
+        Some(named) => Ok(Provider::ALL
+            .into_iter()
+            .filter(|provider| named.contains(provider))
+            .collect()),
+        None => Ok(Provider::ALL.to_vec()),
+    }
+}
+
+/// The shortest part of an address that is searched for: less would match nearly everybody.
+const SHORTEST_FRAGMENT: usize = 3;
+
+fn fragment(text: &str) -> Result<String> {
+    let text = crate::user::email::fold(text);
+    if text.chars().count() < SHORTEST_FRAGMENT {
+        return Err(Error::invalid(format!(
+            "`email` is shorter than {SHORTEST_FRAGMENT} characters: search for more of the address"
+        )));
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Error::invalid(
+            "`email` holds white space or control characters",
+        ));
+    }
+    Ok(text)
+}
+
+async fn substring(
+    ctx: &Context<'_>,
+    text: &str,
+    providers: &[Provider],
+    expand: Expand,
+) -> Result<Vec<Search>> {
+    let graph = Graph::of(ctx);
+    let scope = ctx.data_unchecked::<Scope>();
+    let ask = |&provider: &Provider| async move {
+        let directory = graph.directory(provider)?;
+        let nobody = |report| Search {
+            users: Vec::new(),
+            report,
+        };
+        if directory.profile().is_none() {
+            return Ok(nobody(Report::disabled(provider)));
+        }
+        let found = directory
+            .containing(scope, text, graph.bounds.page, expand)
+            .await;
+        let notice = "this provider finds whole addresses only";
+        Ok(found.unwrap_or_else(|| nobody(Report::skipped(provider, notice))))
+    };
+    join_all(providers.iter().map(ask))
+        .await
+        .into_iter()
+        .collect()
+}

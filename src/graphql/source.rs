@@ -1,0 +1,199 @@
+//! What a source did for an answer, and how every source fares.
+
+use async_graphql::{Context, Enum, Object, SimpleObject};
+use jiff::Timestamp;
+
+use super::{Graph, error::seconds};
+use crate::{
+    directory::{Directory, Report, SourceStatus},
+    error::ErrorCode,
+    user::{Identity, Provider},
+    vendor::{FilterField, SortField},
+};
+
+/// What one provider did for an answer, and how far the answer can be trusted.
+pub struct SourceReport(pub Report);
+
+/// Why a source did not answer, or not wholly.
+#[derive(SimpleObject)]
+pub struct SourceError {
+    /// The kind of failure.
+    code: ErrorCode,
+    /// What happened, and what to do.
+    message: String,
+    /// After how many seconds another attempt may succeed, where the vendor says so.
+    retry_after: Option<i32>,
+    /// The vendor's own id of the failed request, for its support.
+    vendor_request_id: Option<String>,
+}
+
+/// What one provider did for an answer, and how far the answer can be trusted.
+#[Object]
+impl SourceReport {
+    /// The provider.
+    async fn provider(&self) -> Provider {
+        self.0.provider
+    }
+
+    /// How far the answer can be trusted.
+    async fn status(&self) -> SourceStatus {
+        self.0.status
+    }
+
+    /// What went wrong; null when nothing did.
+    async fn error(&self) -> Option<SourceError> {
+        self.0.error.as_ref().map(|error| SourceError {
+            code: error.kind().code(),
+            message: error.message().to_owned(),
+            retry_after: error.wait().map(seconds),
+            vendor_request_id: error.vendor_request_id().map(str::to_owned),
+        })
+    }
+
+    /// What may be missing from the answer and why; null when nothing is.
+    async fn notice(&self) -> Option<&str> {
+        self.0.notice.as_deref()
+    }
+
+    /// When the data was read from the vendor; null when there is none.
+    async fn as_of(&self) -> Option<Timestamp> {
+        self.0.as_of
+    }
+
+    /// Whether the data comes from the gateway's mirror of the vendor's users rather than from the vendor.
+    async fn from_mirror(&self) -> bool {
+        false
+    }
+
+    /// How many requests were sent to the vendor. Fields that ask for the same share them, and each
+    /// of those fields counts them.
+    async fn upstream_calls(&self) -> u32 {
+        self.0.calls
+    }
+}
+
+/// How a provider fares, by the calls made since the gateway started.
+#[derive(Clone, Copy, Enum, Eq, PartialEq)]
+pub enum ProviderHealth {
+    /// The last call got an answer.
+    Healthy,
+    /// The last call failed by the vendor's fault.
+    Failing,
+    /// No call was made yet, or the provider is disabled.
+    Unknown,
+}
+
+/// A provider as this gateway has it: whether it is asked, how it fares, what it can do.
+pub struct ProviderStatus<'a>(&'a Directory);
+
+/// A provider as this gateway has it: whether it is asked, how it fares, what it can do.
+#[Object]
+impl ProviderStatus<'_> {
+    /// The provider.
+    async fn provider(&self) -> Provider {
+        self.0.provider()
+    }
+
+    /// Whether the gateway asks it. Reads of a disabled provider answer DISABLED, writes SKIPPED.
+    async fn enabled(&self) -> bool {
+        self.0.profile().is_some()
+    }
+
+    /// How it fares.
+    async fn health(&self) -> ProviderHealth {
+        let health = self.0.health();
+        match (health.last_success_at, health.last_failure) {
+            (None, None) => ProviderHealth::Unknown,
+            (Some(success), Some((failure, _))) if success < failure => ProviderHealth::Failing,
+            (None, Some(_)) => ProviderHealth::Failing,
+            (Some(_), _) => ProviderHealth::Healthy,
+        }
+    }
+
+    /// When a call last got an answer.
+    async fn last_success_at(&self) -> Option<Timestamp> {
+        self.0.health().last_success_at
+    }
+
+    /// When a call last failed by the vendor's fault.
+    async fn last_failure_at(&self) -> Option<Timestamp> {
+        self.0.health().last_failure.map(|(at, _)| at)
+    }
+
+    /// How the last such call failed.
+    async fn last_failure(&self) -> Option<ErrorCode> {
+        self.0.health().last_failure.map(|(_, code)| code)
+    }
+
+    /// How many calls were made since the gateway started, retries not counted.
+    async fn calls(&self) -> u64 {
+        self.0.health().calls
+    }
+
+    /// What it can do; null when it is disabled.
+    async fn capabilities(&self) -> Option<Capabilities> {
+        let profile = self.0.profile()?;
+        Some(Capabilities {
+            filters: profile.filters.to_vec(),
+            sorts: profile.sorts.to_vec(),
+            page_size: profile.listing.max,
+            pages_backwards: profile.listing.is_ordinal(),
+            reach: profile.listing.reach,
+            external_id: profile.by_external_id.is_some(),
+            email_search: match (profile.email_caveat, profile.by_email.max) {
+                (Some(_), _) => EmailSearch::ByCase,
+                (None, usize::MAX) => EmailSearch::Scan,
+                (None, _) => EmailSearch::Exact,
+            },
+            native_upsert: profile.upserts.contains(&Identity::ExternalId),
+            writes: profile
+                .writes
+                .iter()
+                .map(|field| field.name().to_owned())
+                .collect(),
+        })
+    }
+}
+
+/// How a provider finds users by email.
+#[derive(Clone, Copy, Enum, Eq, PartialEq)]
+pub enum EmailSearch {
+    /// Every spelling is found.
+    Exact,
+    /// The vendor compares letter case: other spellings than those asked for may be missed.
+    ByCase,
+    /// The vendor has no such search: its list is read, within bounds.
+    Scan,
+}
+
+/// What a provider can do.
+#[derive(SimpleObject)]
+pub struct Capabilities {
+    /// By which fields of `UserFilter` the list can be narrowed.
+    filters: Vec<FilterField>,
+    /// By what the list can be sorted.
+    sorts: Vec<SortField>,
+    /// How many users one of the vendor's pages holds: a `first` up to this costs one call.
+    page_size: u32,
+    /// Whether `last` and `before` work.
+    pages_backwards: bool,
+    /// How many users can be paged through at most, where the vendor sets a bound.
+    reach: Option<u64>,
+    /// Whether users can be found by the id that your systems gave.
+    external_id: bool,
+    /// How users are found by email.
+    email_search: EmailSearch,
+    /// Whether the vendor itself finds or creates a user by external id, so that a write may be repeated.
+    native_upsert: bool,
+    /// Which fields of `UpsertUserInput` can be written.
+    writes: Vec<String>,
+}
+
+/// Every provider's status.
+pub fn providers<'a>(ctx: &Context<'a>) -> Vec<ProviderStatus<'a>> {
+    Graph::of(ctx)
+        .directories
+        .iter()
+        .map(|directory| ProviderStatus(directory))
+        .collect()
+}

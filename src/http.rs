@@ -1,0 +1,163 @@
+//! The way to a vendor: a [`Call`] travels through the layers to the wire, a [`Reply`] comes back.
+//! What only needs a request and its answer is a layer here; what needs to know users is not here.
+
+pub mod auth;
+pub mod call;
+pub mod concurrency;
+pub mod measure;
+pub mod retry;
+pub mod timeout;
+pub mod wire;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+pub use call::{Call, Operation, Reply};
+pub use wire::{Refusal, Wire};
+
+use crate::error::{Error, Kind, Result};
+
+/// What one piece of work may spend, and what it has spent.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    deadline: Instant,
+    calls: Arc<AtomicU32>,
+}
+
+impl Scope {
+    /// A scope that ends at a deadline.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            calls: Arc::default(),
+        }
+    }
+
+    /// A scope with the same deadline, and a tally of its own.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self::until(self.deadline)
+    }
+
+    /// The same scope with a deadline that is no later than `instant`.
+    #[must_use]
+    pub fn no_later_than(&self, instant: Instant) -> Self {
+        Self {
+            deadline: self.deadline.min(instant),
+            calls: Arc::clone(&self.calls),
+        }
+    }
+
+    /// When the work must be done.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How many requests were sent to vendors.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One thing done to every call of a vendor.
+#[async_trait]
+pub trait Layer: Send + Sync {
+    /// Handles a call, by `next.run` or without it.
+    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply>;
+}
+
+/// The rest of the way to the vendor. It is `Copy`: a layer may go it several times.
+#[derive(Clone, Copy)]
+pub struct Next<'a> {
+    layers: &'a [Box<dyn Layer>],
+    wire: &'a Wire,
+}
+
+impl Next<'_> {
+    /// Sends the call on its way.
+    ///
+    /// # Errors
+    /// What the layers and the wire answer.
+    pub async fn run(self, call: Call) -> Result<Reply> {
+        match self.layers.split_first() {
+            Some((layer, layers)) => {
+                layer
+                    .call(
+                        call,
+                        Next {
+                            layers,
+                            wire: self.wire,
+                        },
+                    )
+                    .await
+            }
+            None => self.wire.send(call).await,
+        }
+    }
+}
+
+/// A vendor's API behind its layers.
+#[derive(Clone)]
+pub struct Http {
+    layers: Arc<[Box<dyn Layer>]>,
+    wire: Arc<Wire>,
+}
+
+impl Http {
+    /// A vendor's API, reached over `wire` through `layers`, the outermost first.
+    #[must_use]
+    pub fn new(wire: Wire, layers: Vec<Box<dyn Layer>>) -> Self {
+        Self {
+            layers: layers.into(),
+            wire: Arc::new(wire),
+        }
+    }
+
+    /// Sends a call.
+    ///
+    /// # Errors
+    /// Whatever went wrong, named by vendor and operation; 404 is [`Kind::Missing`].
+    pub async fn send(&self, scope: &Scope, call: Call) -> Result<Reply> {
+        let operation = call.operation;
+        let call = call.within(scope.clone());
+        let next = Next {
+            layers: &self.layers,
+            wire: &self.wire,
+        };
+        next.run(call)
+            .await
+            .map_err(|error| error.at(self.wire.vendor(), operation.name()))
+    }
+
+    /// Sends a call whose answer 404 means that there is no such thing.
+    ///
+    /// # Errors
+    /// As [`Http::send`], but for 404.
+    pub async fn find(&self, scope: &Scope, call: Call) -> Result<Option<Reply>> {
+        match self.send(scope, call).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) if error.kind() == Kind::Missing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The error of work that did not end before its deadline.
+pub(crate) fn late() -> Error {
+    Error::new(
+        Kind::TimedOut,
+        "the vendor did not answer in time; try again, or raise its timeout in the configuration",
+    )
+}

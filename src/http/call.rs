@@ -1,0 +1,175 @@
+//! A request to a vendor and its answer.
+
+use reqwest::{
+    Method, StatusCode,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Scope;
+use crate::error::{Error, Result};
+
+/// What a call is for: the name in metrics, logs and errors.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Operation {
+    /// A page of the list.
+    List,
+    /// One user by the vendor's id.
+    ById,
+    /// One user by the id that your systems gave.
+    ByExternalId,
+    /// Users by address.
+    ByEmail,
+    /// A native find-or-create.
+    Upsert,
+    /// A new user.
+    Create,
+    /// A change to a user.
+    Update,
+}
+
+impl Operation {
+    /// The operation's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::ById => "by_id",
+            Self::ByExternalId => "by_external_id",
+            Self::ByEmail => "by_email",
+            Self::Upsert => "upsert",
+            Self::Create => "create",
+            Self::Update => "update",
+        }
+    }
+}
+
+/// A request to a vendor: everything but the host and the credentials.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What it is for.
+    pub operation: Operation,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the base URL, segment by segment, not encoded; an empty last segment is a
+    /// trailing slash.
+    pub path: Vec<String>,
+    /// The query, not encoded.
+    pub query: Vec<(&'static str, String)>,
+    /// The JSON body.
+    pub body: Option<Value>,
+    /// Further headers.
+    pub headers: HeaderMap,
+    /// Whether sending it twice does what sending it once does.
+    pub is_repeatable: bool,
+    /// The deadline and the tally of the work that it belongs to.
+    pub scope: Scope,
+}
+
+impl Call {
+    fn new(operation: Operation, method: Method, path: &[&str]) -> Self {
+        let is_repeatable = method.is_idempotent();
+        Self {
+            operation,
+            method,
+            path: path.iter().map(|&segment| segment.to_owned()).collect(),
+            query: Vec::new(),
+            body: None,
+            headers: HeaderMap::new(),
+            is_repeatable,
+            scope: Scope::until(tokio::time::Instant::now()),
+        }
+    }
+
+    /// A read.
+    #[must_use]
+    pub fn get(operation: Operation, path: &[&str]) -> Self {
+        Self::new(operation, Method::GET, path)
+    }
+
+    /// A write that may be sent once only, unless [`Call::repeatable`] says otherwise.
+    #[must_use]
+    pub fn post(operation: Operation, path: &[&str], body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..Self::new(operation, Method::POST, path)
+        }
+    }
+
+    /// A write that sets what it names: it may be repeated.
+    #[must_use]
+    pub fn put(operation: Operation, path: &[&str], body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..Self::new(operation, Method::PUT, path)
+        }
+    }
+
+    /// A write that sets what it names: it may be repeated.
+    #[must_use]
+    pub fn patch(operation: Operation, path: &[&str], body: Value) -> Self {
+        Self {
+            body: Some(body),
+            is_repeatable: true,
+            ..Self::new(operation, Method::PATCH, path)
+        }
+    }
+
+    /// Adds query parameters.
+    #[must_use]
+    pub fn query(mut self, pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.query.extend(pairs);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Says whether sending the call twice does what sending it once does.
+    #[must_use]
+    pub fn repeatable(mut self, is_repeatable: bool) -> Self {
+        self.is_repeatable = is_repeatable;
+        self
+    }
+
+    pub(super) fn within(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+}
+
+/// A vendor's answer of a status below 400, read to its end.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body, as JSON of a type.
+    ///
+    /// # Errors
+    /// `Malformed` when it is not; the body's text is kept out of the error.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let at = format!("line {} column {}", error.line(), error.column());
+            let what = match error.classify() {
+                serde_json::error::Category::Data => "JSON of another shape than documented",
+                serde_json::error::Category::Eof => "JSON that is cut short",
+                serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+                    "something that is not JSON"
+                }
+            };
+            Error::malformed(format!("the vendor answered {what} ({at})"))
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! Counts and times every call, and remembers how the vendor fares.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Call, Layer, Next, Reply};
+use crate::{
+    error::{ErrorCode, Kind, Result},
+    metrics,
+};
+
+/// How a vendor fares, by the calls made so far.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// When a call last succeeded.
+    pub last_success_at: Option<Timestamp>,
+    /// When a call last failed by the vendor's fault, and how.
+    pub last_failure: Option<(Timestamp, ErrorCode)>,
+    /// How many calls were made, retries not counted.
+    pub calls: u64,
+}
+
+/// A vendor's health, shared between its calls and those who ask.
+pub type Pulse = Arc<Mutex<Health>>;
+
+/// Reads a vendor's health.
+#[must_use]
+pub fn health(pulse: &Pulse) -> Health {
+    pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// One observation for each logical call; outside the retry.
+pub struct Measure {
+    vendor: &'static str,
+    pulse: Pulse,
+}
+
+impl Measure {
+    /// Observes the calls of a vendor.
+    #[must_use]
+    pub fn of(vendor: &'static str, pulse: Pulse) -> Self {
+        Self { vendor, pulse }
+    }
+}
+
+#[async_trait]
+impl Layer for Measure {
+    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+        let operation = call.operation.name();
+        let started = Instant::now();
+        let answer = next.run(call).await;
+        let outcome = match &answer {
+            Ok(_) => "ok",
+            Err(error) => error.kind().code().as_str(),
+        };
+        metrics::vendor_call(self.vendor, operation, outcome, started.elapsed());
+        tracing::debug!(
+            vendor.name = self.vendor,
+            operation,
+            outcome,
+            duration_ms = started.elapsed().as_millis() as u64,
+            "vendor called"
+        );
+        let mut health = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        health.calls += 1;
+        match &answer {
+            Err(error) if is_the_vendors_fault(error.kind()) => {
+                health.last_failure = Some((Timestamp::now(), error.kind().code()));
+            }
+            _ => health.last_success_at = Some(Timestamp::now()),
+        }
+        answer
+    }
+}
+
+/// A refusal or a 404 is an answer of a vendor in good health.
+fn is_the_vendors_fault(kind: Kind) -> bool {
+    kind.is_transient() || matches!(kind, Kind::Denied | Kind::Malformed)
+}

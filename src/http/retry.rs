@@ -1,0 +1,122 @@
+//! Repeats a call that may be repeated, while its deadline allows.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::{Call, Layer, Next, Reply};
+use crate::error::{Error, Kind, Result};
+
+/// Full jitter over a doubling backoff; where the vendor says how long to wait, that long.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// How often a call is sent at most.
+    pub attempts: u32,
+    /// The longest wait before the second attempt; it doubles.
+    pub base: Duration,
+    /// The longest wait before any attempt that we choose ourselves.
+    pub cap: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            base: Duration::from_millis(200),
+            cap: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Retry {
+    /// How long to wait after a failed attempt, counted from one; `None` when there is no use.
+    fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
+        if attempt >= self.attempts || !error.kind().is_transient() {
+            return None;
+        }
+        let backoff = self
+            .base
+            .saturating_mul(1 << (attempt - 1).min(16))
+            .min(self.cap);
+        let jitter = backoff.mul_f64(fastrand::f64());
+        let wait = error
+            .wait()
+            .map_or(jitter, |asked| asked + jitter.min(self.base));
+        (wait < left).then_some(wait)
+    }
+}
+
+#[async_trait]
+impl Layer for Retry {
+    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+        for attempt in 1.. {
+            let error = match next.run(call.clone()).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let left = call
+                .scope
+                .deadline()
+                .saturating_duration_since(Instant::now());
+            match self
+                .wait(&error, attempt, left)
+                .filter(|_| call.is_repeatable)
+            {
+                Some(wait) => sleep(wait).await,
+                None => return Err(error),
+            }
+        }
+        Err(Error::new(Kind::Internal, "the retry ran out of numbers"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Error, Kind, Retry};
+
+    const LEFT: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn the_vendors_word_is_kept_and_never_past_the_deadline() {
+        let throttled = |seconds| {
+            Error::new(Kind::Throttled, "").retry_after(Some(Duration::from_secs(seconds)))
+        };
+
+        let wait = Retry::default()
+            .wait(&throttled(3), 1, LEFT)
+            .expect("a wait");
+        assert!(
+            (Duration::from_secs(3)..Duration::from_millis(3_201)).contains(&wait),
+            "{wait:?}"
+        );
+        assert_eq!(Retry::default().wait(&throttled(60), 1, LEFT), None);
+    }
+
+    #[test]
+    fn what_will_not_change_is_not_repeated() {
+        for kind in [
+            Kind::Denied,
+            Kind::Rejected,
+            Kind::Malformed,
+            Kind::Missing,
+            Kind::Expired,
+        ] {
+            assert_eq!(
+                Retry::default().wait(&Error::new(kind, ""), 1, LEFT),
+                None,
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_attempt_is_the_last() {
+        let error = Error::new(Kind::Unavailable, "");
+
+        assert!(Retry::default().wait(&error, 2, LEFT).is_some());
+        assert_eq!(Retry::default().wait(&error, 3, LEFT), None);
+    }
+}

@@ -1,0 +1,275 @@
+//! The end of the way: a request over TCP, its answer read within a bound on size, and what the
+//! status means. Layers above reason in kinds of errors, not in numbers.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::{
+    Client, Response, StatusCode, Url,
+    header::{ACCEPT, HeaderMap, HeaderName, RETRY_AFTER},
+    redirect,
+};
+
+use super::{Call, Reply};
+use crate::error::{Error, Kind, Reason, Result};
+
+/// What a vendor's error body says, where it says more than its status.
+#[derive(Debug, Default)]
+pub struct Refusal {
+    /// The kind, where the status alone would mislead.
+    pub kind: Option<Kind>,
+    /// Reasons in words fit for a client.
+    pub reasons: Vec<Reason>,
+    /// The vendor's id of the request.
+    pub request_id: Option<String>,
+}
+
+/// Reads a vendor's error body.
+pub type Explain = fn(StatusCode, &[u8]) -> Refusal;
+
+/// A vendor's host.
+pub struct Wire {
+    vendor: &'static str,
+    client: Client,
+    base: Url,
+    max_body: usize,
+    explain: Explain,
+}
+
+/// The header in which Intercom, and Ada in part, say when the rate limit's window ends (unix seconds).
+static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+/// The header in which Intercom says which request this was.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Wire {
+    /// A connection pool for one vendor.
+    ///
+    /// Redirects are not followed, so that credentials go to the configured host only. Idle
+    /// connections are dropped before Usertour's server closes them (five seconds,
+    /// vendors' documents do not say so; measured).
+    ///
+    /// # Errors
+    /// `Internal` when the TLS roots of this machine cannot be loaded.
+    pub fn new(vendor: &'static str, base: Url, max_body: usize, explain: Explain) -> Result<Self> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(Duration::from_secs(5))
+            .pool_idle_timeout(Duration::from_secs(4))
+            .user_agent(concat!("roster/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::new(Kind::Internal, format!("cannot set up HTTPS: {error}")))?;
+        Ok(Self {
+            vendor,
+            client,
+            base,
+            max_body,
+            explain,
+        })
+    }
+
+    /// The vendor's name.
+    #[must_use]
+    pub fn vendor(&self) -> &'static str {
+        self.vendor
+    }
+
+    fn url(&self, call: &Call) -> Result<Url> {
+        let mut url = self.base.clone();
+        if call
+            .path
+            .iter()
+            .any(|segment| matches!(segment.as_str(), "." | ".."))
+        {
+            return Err(Error::invalid("an id of dots only cannot be asked for"));
+        }
+        match url.path_segments_mut() {
+            Ok(mut segments) => segments.pop_if_empty().extend(&call.path),
+            Err(()) => return Err(Error::new(Kind::Internal, "base_url cannot have a path")),
+        };
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        Ok(url)
+    }
+
+    /// Sends a request and reads its answer.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where requests are sent"
+    )]
+    pub(super) async fn send(&self, call: Call) -> Result<Reply> {
+        let mut request = self.client.request(call.method.clone(), self.url(&call)?);
+        request = request
+            .header(ACCEPT, "application/json")
+            .headers(call.headers);
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        call.scope.count();
+        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let body = self.read(response).await;
+        match body {
+            Ok(body) if status.is_success() => Ok(Reply {
+                status,
+                headers,
+                body,
+            }),
+            // The status says enough, whatever became of the body.
+            body => match self.refuse(status, &headers, body.as_deref().unwrap_or_default()) {
+                Some(refusal) => Err(refusal),
+                None => Err(body
+                    .err()
+                    .unwrap_or_else(|| Error::malformed("the vendor's answer cannot be read"))),
+            },
+        }
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>> {
+        let too_large = || {
+            Error::malformed(format!(
+                "the vendor's answer is larger than {} bytes",
+                self.max_body
+            ))
+        };
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.max_body as u64)
+        {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        let cut_short = |_| Error::malformed("the vendor's answer is cut short");
+        while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
+            if body.len() + chunk.len() > self.max_body {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn refuse(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Error> {
+        if status.is_success() {
+            return None;
+        }
+        let refusal = (self.explain)(status, body);
+        let kind = refusal.kind.unwrap_or_else(|| kind_of(status));
+        let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
+        let wait = if kind.is_transient() {
+            wait_of(headers, SystemTime::now())
+        } else {
+            None
+        };
+        let error = Error::new(kind, said(kind, status))
+            .retry_after(wait)
+            .request_id(refusal.request_id.or_else(header_id))
+            .reasons(refusal.reasons);
+        Some(error)
+    }
+}
+
+/// What a status means, unless the vendor's body says otherwise.
+fn kind_of(status: StatusCode) -> Kind {
+    match status.as_u16() {
+        401 | 403 => Kind::Denied,
+        404 => Kind::Missing,
+        408 => Kind::TimedOut,
+        429 => Kind::Throttled,
+        400..=499 => Kind::Rejected,
+        500.. => Kind::Unavailable,
+        // 1xx never gets here; a redirect is not followed.
+        _ => Kind::Malformed,
+    }
+}
+
+fn said(kind: Kind, status: StatusCode) -> String {
+    let code = status.as_u16();
+    match kind {
+        Kind::Denied => format!(
+            "the vendor refused the gateway's credentials ({code}); the gateway's operator must check the token and its rights"
+        ),
+        Kind::Missing => format!("the vendor answered {code}; the gateway's operator must check `base_url`"),
+        Kind::Throttled => "the vendor's rate limit is used up".to_owned(),
+        Kind::TimedOut => format!("the vendor gave up waiting ({code})"),
+        Kind::Unavailable => format!("the vendor is unavailable ({code})"),
+        Kind::Rejected => format!("the vendor refused the request ({code})"),
+        Kind::Expired => "the vendor no longer knows the place that this cursor names: read the list from its start".to_owned(),
+        Kind::Malformed | Kind::Invalid | Kind::Unsupported | Kind::Disabled | Kind::Internal => {
+            format!("the vendor answered {code}, which its API does not promise")
+        }
+    }
+}
+
+/// How long the vendor asks us to wait: `Retry-After` in seconds or as a date, else the end of the
+/// rate limit's window. A moment in the past is no wait at all.
+fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let until = |seconds: u64| {
+        let moment = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+        Some(moment.duration_since(now).unwrap_or_default())
+    };
+    if let Some(after) = text(&RETRY_AFTER) {
+        if let Ok(seconds) = after.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = jiff::fmt::rfc2822::parse(after).ok()?;
+        return until(u64::try_from(date.timestamp().as_second()).ok()?);
+    }
+    until(text(&RATE_RESET)?.parse().ok()?)
+}
+
+fn unreachable(error: &reqwest::Error) -> Error {
+    if error.is_timeout() {
+        return super::late();
+    }
+    let what = if error.is_connect() {
+        "cannot be reached"
+    } else {
+        "closed the connection"
+    };
+    Error::new(Kind::Unavailable, format!("the vendor {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::wait_of;
+
+    fn wait(name: &'static str, value: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).expect("a header value"));
+        wait_of(
+            &headers,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        )
+    }
+
+    #[test]
+    fn a_wait_is_read_in_seconds_as_a_date_and_from_the_windows_end() {
+        assert_eq!(wait("retry-after", "7"), Some(Duration::from_secs(7)));
+        assert_eq!(
+            wait("retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(
+            wait("x-ratelimit-reset", "1700000003"),
+            Some(Duration::from_secs(3))
+        );
+    }
+
+    #[test]
+    fn a_moment_in_the_past_is_no_wait_and_nonsense_is_none() {
+        assert_eq!(
+            wait("x-ratelimit-reset", "1600000000"),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(wait("x-ratelimit-reset", "99999999999999999999"), None);
+        assert_eq!(wait("x-ratelimit-reset", "18446744073709551615"), None);
+        assert_eq!(wait("retry-after", "soon"), None);
+    }
+}

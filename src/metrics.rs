@@ -1,0 +1,42 @@
+//! The names of what is counted, in one place; `/metrics` shows them.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+
+const VENDOR_CALLS: &str = "roster_vendor_calls_total";
+const VENDOR_SECONDS: &str = "roster_vendor_call_duration_seconds";
+const REQUESTS: &str = "roster_graphql_requests_total";
+const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
+
+/// Says what each metric means; once, at start.
+pub fn describe() {
+    describe_counter!(
+        VENDOR_CALLS,
+        "Calls to vendors by vendor, operation and outcome; retries are one call"
+    );
+    describe_histogram!(VENDOR_SECONDS, "Seconds of a vendor call, retries included");
+    describe_counter!(
+        REQUESTS,
+        "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
+    );
+    describe_histogram!(REQUEST_SECONDS, "Seconds of a GraphQL request");
+}
+
+/// A call to a vendor.
+pub fn vendor_call(
+    vendor: &'static str,
+    operation: &'static str,
+    outcome: &'static str,
+    took: Duration,
+) {
+    counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => outcome)
+        .increment(1);
+    histogram!(VENDOR_SECONDS, "vendor" => vendor, "operation" => operation).record(took);
+}
+
+/// A GraphQL request.
+pub fn request(operation: &'static str, outcome: &'static str, took: Duration) {
+    counter!(REQUESTS, "operation" => operation, "outcome" => outcome).increment(1);
+    histogram!(REQUEST_SECONDS, "operation" => operation).record(took);
+}

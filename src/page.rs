@@ -1,0 +1,292 @@
+//! Pagination: how vendors cut a list into pages, in four words, and how a page is asked for so that
+//! one call holds what is wanted. A vendor *declares* its [`Listing`]; nothing else knows its paging.
+//!
+//! | word | request | a mark after a row is |
+//! |---|---|---|
+//! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row |
+//! | [`Paging::Offset`] | `offset=N&limit=S` | the ordinal of the next row |
+//! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row |
+//! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page and the rows to skip |
+//!
+//! Three pure functions carry everything: [`Listing::ask`] turns a mark into a request,
+//! [`Ask::after`] gives the mark after a row, [`Ask::next`] the mark after a page.
+
+pub mod mark;
+pub mod walk;
+pub mod window;
+
+pub use mark::Mark;
+pub use walk::{Cut, Limits, Walk, walk};
+pub use window::{Row, Span, Window, window};
+
+use crate::{
+    error::{Error, Kind, Result},
+    user::User,
+};
+
+/// The words in which a vendor addresses pages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Paging {
+    /// Numbered pages; the first has the number `first`.
+    Page {
+        /// The number of the first page.
+        first: u64,
+    },
+    /// The ordinal of the first row.
+    Offset,
+    /// The key of a row: the page starts with it or after it, both readings work.
+    Key,
+    /// A token that the vendor mints at the end of a page; the page starts after it.
+    Token,
+}
+
+/// How a vendor lists its users.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing {
+    /// The word in which pages are addressed.
+    pub paging: Paging,
+    /// The query parameter that takes the page number, offset, key or token.
+    pub at: &'static str,
+    /// The query parameter that takes the page size.
+    pub size: &'static str,
+    /// The smallest page size.
+    pub min: u32,
+    /// The largest page size.
+    pub max: u32,
+    /// How many rows the vendor pages through at most, where it sets a bound.
+    pub reach: Option<u64>,
+}
+
+/// What a vendor says about the rest of the list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Whether there is more.
+    More(bool),
+    /// The token of the next page, if there is one.
+    Token(Option<String>),
+    /// How many rows the whole list has.
+    Total(u64),
+    /// Nothing: a full page may or may not be the last.
+    Silent,
+}
+
+/// One page, unfiltered, as the vendor sent it.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The rows in the vendor's order.
+    pub users: Vec<User>,
+    /// What the vendor said about the rest.
+    pub next: Next,
+}
+
+/// The place of a page in the vendor's own words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// A page number.
+    Page(u64),
+    /// An offset.
+    Offset(u64),
+    /// A row's key; `None` is the start.
+    Key(Option<String>),
+    /// A token; `None` is the start.
+    Token(Option<String>),
+}
+
+/// A request for one page: where it starts, how long it is, and which of its rows are not wanted.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    listing: Listing,
+    /// The page's place.
+    pub place: Place,
+    /// The page's size.
+    pub size: u32,
+    ordinal: u64,
+    skip: u32,
+}
+
+impl Listing {
+    /// Whether rows can be counted, so that a list can be read backwards and in parallel.
+    #[must_use]
+    pub fn is_ordinal(&self) -> bool {
+        match self.paging {
+            Paging::Page { .. } | Paging::Offset => true,
+            Paging::Key | Paging::Token => false,
+        }
+    }
+
+    /// The request that resumes at a mark and holds as much as can be of the `want` rows after it.
+    ///
+    /// # Errors
+    /// `Invalid` when the mark is of another paging.
+    pub fn ask(&self, mark: &Mark, want: u32) -> Result<Ask> {
+        let fit = |rows: u32| rows.clamp(self.min, self.max);
+        let ask = |place, size, ordinal, skip| Ask {
+            listing: *self,
+            place,
+            size,
+            ordinal,
+            skip,
+        };
+        match (self.paging, mark) {
+            (Paging::Page { first }, Mark::Start | Mark::Nth(_)) => {
+                let from = mark.ordinal();
+                let size = self.covering(from, u64::from(want.max(1)));
+                let page = from / u64::from(size);
+                let ordinal = page * u64::from(size);
+                // Less than a page, so it fits.
+                let skip = u32::try_from(from - ordinal).unwrap_or(size);
+                Ok(ask(
+                    Place::Page(first.saturating_add(page)),
+                    size,
+                    ordinal,
+                    skip,
+                ))
+            }
+            (Paging::Offset, Mark::Start | Mark::Nth(_)) => {
+                let from = mark.ordinal();
+                Ok(ask(Place::Offset(from), fit(want), from, 0))
+            }
+            (Paging::Key, Mark::Start) => Ok(ask(Place::Key(None), fit(want), 0, 0)),
+            (Paging::Key, Mark::Key(key)) => Ok(ask(
+                Place::Key(Some(key.clone())),
+                fit(want.saturating_add(1)),
+                0,
+                0,
+            )),
+            (Paging::Token, Mark::Start) => Ok(ask(Place::Token(None), fit(want), 0, 0)),
+            (
+                Paging::Token,
+                Mark::Token {
+                    next: Some(next), ..
+                },
+            ) => Ok(ask(Place::Token(Some(next.clone())), fit(want), 0, 0)),
+            (
+                Paging::Token,
+                Mark::Token {
+                    token,
+                    skip,
+                    next: None,
+                },
+            ) => {
+                let skip = u32::from(*skip);
+                Ok(ask(
+                    Place::Token(token.clone()),
+                    fit(skip.saturating_add(want)),
+                    0,
+                    skip,
+                ))
+            }
+            _ => Err(Error::new(
+                Kind::Invalid,
+                "the cursor does not belong to this list",
+            )),
+        }
+    }
+
+    /// The page size with which the fewest numbered pages hold the rows from `from` on; among equals
+    /// the smallest. A page that would end behind the vendor's reach is no candidate.
+    fn covering(&self, from: u64, want: u64) -> u32 {
+        let end = from.saturating_add(want);
+        let candidates = (self.min..=self.max).filter(|&size| {
+            let size = u64::from(size);
+            self.reach
+                .is_none_or(|reach| (from / size + 1).saturating_mul(size) <= reach)
+        });
+        let pages = |size: u32| {
+            let size = u64::from(size);
+            end.div_ceil(size) - from / size
+        };
+        candidates
+            .min_by_key(|&size| (pages(size), size))
+            .unwrap_or(self.max)
+    }
+}
+
+impl Ask {
+    /// The request's query parameters.
+    #[must_use]
+    pub fn params(&self) -> Vec<(&'static str, String)> {
+        let at = match &self.place {
+            Place::Page(number) | Place::Offset(number) => Some(number.to_string()),
+            Place::Key(key) | Place::Token(key) => key.clone(),
+        };
+        let at = at.map(|at| (self.listing.at, at));
+        at.into_iter()
+            .chain([(self.listing.size, self.size.to_string())])
+            .collect()
+    }
+
+    /// The rows of the page that the mark did not have yet, each with its place in the page.
+    pub fn rows<'a>(&'a self, page: &'a Page) -> impl Iterator<Item = (usize, &'a User)> {
+        let named = match &self.place {
+            Place::Key(key) => key.as_deref(),
+            Place::Page(_) | Place::Offset(_) | Place::Token(_) => None,
+        };
+        let rows = page.users.iter().enumerate().skip(self.skip as usize);
+        rows.filter(move |(_, user)| named != Some(user.vendor_id.as_str()))
+    }
+
+    /// The mark after the row at a place of the page.
+    #[must_use]
+    pub fn after(&self, page: &Page, row: usize) -> Mark {
+        match &self.place {
+            Place::Page(_) | Place::Offset(_) => {
+                let is_last = row + 1 == page.users.len();
+                match self.next(page) {
+                    Some((next, _)) if is_last => next,
+                    _ => Mark::Nth(self.ordinal + row as u64 + 1),
+                }
+            }
+            Place::Key(_) => page
+                .users
+                .get(row)
+                .map_or(Mark::Start, |user| Mark::Key(user.vendor_id.clone())),
+            Place::Token(token) => {
+                let next = match &page.next {
+                    Next::Token(next) if row + 1 == page.users.len() => next.clone(),
+                    _ => None,
+                };
+                let skip = u16::try_from(row + 1).unwrap_or(u16::MAX);
+                Mark::Token {
+                    token: token.clone(),
+                    skip,
+                    next,
+                }
+            }
+        }
+    }
+
+    /// The mark after the page and whether the vendor vouches for rows behind it; `None` at the end.
+    #[must_use]
+    pub fn next(&self, page: &Page) -> Option<(Mark, bool)> {
+        let rows = page.users.len() as u64;
+        let behind = self.ordinal + rows;
+        let (more, vouched) = match &page.next {
+            Next::More(more) => (*more, true),
+            Next::Token(token) => (token.is_some(), true),
+            Next::Total(total) => (behind < *total, true),
+            Next::Silent => (rows >= u64::from(self.size), false),
+        };
+        if !more || (rows == 0 && !matches!(self.place, Place::Token(_))) {
+            return None;
+        }
+        let mark = match &self.place {
+            // A numbered page may have holes; the next one starts where it ends.
+            Place::Page(_) => Mark::Nth(self.ordinal + u64::from(self.size)),
+            Place::Offset(_) => Mark::Nth(behind),
+            Place::Key(_) => Mark::Key(page.users.last()?.vendor_id.clone()),
+            Place::Token(token) => {
+                let skip = u16::try_from(rows).unwrap_or(u16::MAX);
+                let Next::Token(next) = &page.next else {
+                    return None;
+                };
+                Mark::Token {
+                    token: token.clone(),
+                    skip,
+                    next: next.clone(),
+                }
+            }
+        };
+        Some((mark, vouched))
+    }
+}

@@ -1,0 +1,57 @@
+//! A mark: the point just after a row, in words that the vendor's paging can resume from. It names no
+//! host, no path and no secret, so it may travel in a cursor.
+
+use serde::{Deserialize, Serialize};
+
+/// A place between two rows.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Mark {
+    /// Before the first row.
+    Start,
+    /// Before the row of this ordinal, counted from nought.
+    Nth(u64),
+    /// After the row of this key.
+    Key(String),
+    /// After `skip` rows of the page that `token` opens.
+    Token {
+        /// The token of the page; `None` is the first page.
+        #[serde(default, rename = "t", skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// How many rows of the page are behind the mark.
+        #[serde(rename = "s")]
+        skip: u16,
+        /// The token of the following page, when the mark is at the end of its page. It is tried
+        /// first; when the vendor no longer knows it, the page itself is read again.
+        #[serde(default, rename = "n", skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+}
+
+impl Mark {
+    /// The ordinal of the next row, for pagings that count rows.
+    #[must_use]
+    pub fn ordinal(&self) -> u64 {
+        match self {
+            Self::Nth(ordinal) => *ordinal,
+            Self::Start | Self::Key(_) | Self::Token { .. } => 0,
+        }
+    }
+
+    /// The mark to fall back to when the vendor no longer knows the token of the next page.
+    #[must_use]
+    pub fn without_next(&self) -> Option<Self> {
+        match self {
+            Self::Token {
+                token,
+                skip,
+                next: Some(_),
+            } => Some(Self::Token {
+                token: token.clone(),
+                skip: *skip,
+                next: None,
+            }),
+            Self::Start | Self::Nth(_) | Self::Key(_) | Self::Token { next: None, .. } => None,
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! GraphQL over HTTP (the specification of the GraphQL working group, 2025).
+//!
+//! The engine's own handler runs mutations over GET and over any content type, which lets a foreign
+//! page write with a visitor's rights, and answers one content type whatever was asked for. This one
+//! takes JSON over POST and queries over GET, and answers what the client accepts.
+
+mod accept;
+
+use async_graphql::{Request, Response as Answer, parser::types::OperationType};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{RawQuery, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    error::ErrorCode,
+    graphql::{Graph, Schema, cost, error::coded, with_loaders},
+    metrics,
+};
+use accept::Media;
+
+/// The route `/graphql`.
+pub fn router(schema: Schema) -> Router {
+    Router::new()
+        .route("/graphql", any(handle))
+        .with_state(schema)
+}
+
+/// What a client asks for, as the specification names it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    query: String,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<Map<String, Value>>,
+    /// Looked at for its type only: there is no extension to the protocol that is understood.
+    #[serde(default, rename = "extensions")]
+    _extensions: Option<Map<String, Value>>,
+}
+
+/// Why a request is refused before the engine sees it.
+struct Refusal {
+    status: StatusCode,
+    code: ErrorCode,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: ErrorCode::BadUserInput,
+            message: message.into(),
+        }
+    }
+}
+
+async fn handle(
+    State(schema): State<Schema>,
+    method: Method,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let started = Instant::now();
+    let Some(media) = accept::negotiate(&headers) else {
+        let message =
+            "this endpoint answers application/graphql-response+json and application/json";
+        return refused(
+            &Refusal::new(StatusCode::NOT_ACCEPTABLE, message),
+            Media::Json,
+        );
+    };
+    let request = match read(&method, query.as_deref(), &headers, body) {
+        Ok(params) => request(params),
+        Err(refusal) => return refused(&refusal, media),
+    };
+    let (operation, response) = match run(&schema, request, &method).await {
+        Ok((operation, answer)) => (operation, shown(answer, media, operation, started)),
+        Err(refusal) => ("unknown", refused(&refusal, media)),
+    };
+    if !response.status().is_success() {
+        metrics::request(operation, "refused", started.elapsed());
+    }
+    response
+}
+
+fn read(
+    method: &Method,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Params, Refusal> {
+    match *method {
+        Method::GET | Method::HEAD => read_query(query.unwrap_or_default()),
+        Method::POST => {
+            let body = body.map_err(|rejection| {
+                Refusal::new(
+                    rejection.status(),
+                    "the body is too large, or was cut short",
+                )
+            })?;
+            read_body(headers, &body)
+        }
+        _ => Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "use POST, or GET for queries",
+        )),
+    }
+}
+
+fn read_query(query: &str) -> Result<Params, Refusal> {
+    let bad = |message: &str| Refusal::new(StatusCode::BAD_REQUEST, message);
+    let mut params = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let value = match name.as_ref() {
+            "query" | "operationName" => Value::String(value.into_owned()),
+            "variables" | "extensions" if value.is_empty() => Value::Null,
+            "variables" | "extensions" => serde_json::from_str(&value)
+                .map_err(|_| bad(&format!("the parameter `{name}` must be a JSON object")))?,
+            _ => continue,
+        };
+        params.insert(name.into_owned(), value);
+    }
+    checked(Value::Object(params))
+}
+
+fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if !accept::is_json(media) {
+        let message = "send the request as `Content-Type: application/json`, in UTF-8";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    let body = serde_json::from_slice(body).map_err(|error| {
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not JSON: {error}"),
+        )
+    })?;
+    checked(body)
+}
+
+fn checked(body: Value) -> Result<Params, Refusal> {
+    let bad = |message: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+    let Value::Object(fields) = &body else {
+        return bad("the body must be an object with `query`; batches are not taken");
+    };
+    match fields.get("query") {
+        Some(Value::String(_)) => {}
+        Some(_) => return bad("`query` must be a string"),
+        None => return bad("`query` is missing"),
+    }
+    serde_json::from_value(body).or_else(|_| {
+        bad("`operationName` must be a string, `variables` and `extensions` must be objects")
+    })
+}
+
+fn request(params: Params) -> Request {
+    let mut request = Request::new(params.query);
+    if let Some(variables) = params.variables {
+        request = request.variables(async_graphql::Variables::from_json(Value::Object(
+            variables,
+        )));
+    }
+    if let Some(name) = params.operation_name.filter(|name| !name.is_empty()) {
+        request = request.operation_name(name);
+    }
+    request
+}
+
+async fn run(
+    schema: &Schema,
+    mut request: Request,
+    method: &Method,
+) -> Result<(&'static str, Answer), Refusal> {
+    let bounds = schema
+        .data::<Graph>()
+        .map(|graph| graph.bounds)
+        .unwrap_or_default();
+    cost::check(&mut request, &bounds).map_err(|message| Refusal {
+        status: StatusCode::BAD_REQUEST,
+        code: ErrorCode::QueryTooComplex,
+        message,
+    })?;
+    let operation = kind(&mut request);
+    if operation == "mutation" && *method != Method::POST {
+        return Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a mutation must be sent by POST",
+        ));
+    }
+    let mut answer = schema.execute(with_loaders(request, schema)).await;
+    coded(&mut answer.errors);
+    Ok((operation, answer))
+}
+
+/// What kind of operation will run, as far as the document can be read.
+fn kind(request: &mut Request) -> &'static str {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        return "unknown";
+    };
+    let mut operations = document.operations.iter();
+    let operation = match &name {
+        Some(name) => operations.find(|(of, _)| of.is_some_and(|of| of == name)),
+        None => operations.next(),
+    };
+    match operation.map(|(_, operation)| operation.node.ty) {
+        Some(OperationType::Query) => "query",
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        None => "unknown",
+    }
+}
+
+/// The answer as the client accepts it. A request that could not be run at all has errors without a
+/// path and no data: then there is no `data` key, and under the newer media type a status that says so.
+fn shown(answer: Answer, media: Media, operation: &'static str, started: Instant) -> Response {
+    let is_request_error = answer.data == async_graphql::Value::Null
+        && !answer.errors.is_empty()
+        && answer.errors.iter().all(|error| error.path.is_empty());
+    let outcome = match (answer.errors.is_empty(), is_request_error) {
+        (true, _) => "ok",
+        (false, true) => "refused",
+        (false, false) if answer.data == async_graphql::Value::Null => "failed",
+        (false, false) => "partial",
+    };
+    let status = match media {
+        Media::GraphqlResponse if is_request_error => StatusCode::BAD_REQUEST,
+        Media::GraphqlResponse | Media::Json => StatusCode::OK,
+    };
+    if status.is_success() {
+        metrics::request(operation, outcome, started.elapsed());
+    }
+    tracing::info!(
+        operation,
+        outcome,
+        errors = answer.errors.len(),
+        duration_ms = started.elapsed().as_millis() as u64,
+        "answered"
+    );
+    let body = if is_request_error {
+        serde_json::to_vec(&json!({ "errors": answer.errors }))
+    } else {
+        serde_json::to_vec(&answer)
+    };
+    match body {
+        Ok(body) => with_media(status, media, body),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, media: Media) -> Response {
+    let error = json!({ "errors": [{
+        "message": refusal.message,
+        "extensions": { "code": refusal.code.as_str() },
+    }]});
+    // A document that asks for too much is a well-formed request: the older media type wants 200.
+    let is_well_formed = refusal.code == ErrorCode::QueryTooComplex;
+    let status = match media {
+        Media::Json if is_well_formed => StatusCode::OK,
+        Media::Json | Media::GraphqlResponse => refusal.status,
+    };
+    let mut response = with_media(status, media, error.to_string().into_bytes());
+    if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    }
+    response
+}
+
+fn with_media(status: StatusCode, media: Media, body: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media.content_type()),
+        (header::VARY, "accept"),
+        // Personal data: nobody on the way may keep it.
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, body).into_response()
+}

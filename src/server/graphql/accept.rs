@@ -1,0 +1,103 @@
+//! Which media type a client accepts, and whether it sends JSON.
+
+use axum::http::{HeaderMap, header};
+
+/// The media types of an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Media {
+    /// `application/graphql-response+json`: the status tells whether the request could be run.
+    GraphqlResponse,
+    /// `application/json`, of older clients: 200 for every well-formed request.
+    Json,
+}
+
+impl Media {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+}
+
+/// The media type that the client likes best; `None` when it accepts neither.
+pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
+    let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();
+    if accepted.peek().is_none() {
+        return Some(Media::Json);
+    }
+    let ranges = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let liked = ranges.filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next()?.to_ascii_lowercase();
+        let weight = parts
+            .find_map(|part| part.strip_prefix("q="))
+            .map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+        // Where two are liked the same, what is named exactly goes first, and the newer before the older.
+        let (media, rank) = match name.as_str() {
+            "application/graphql-response+json" => (Media::GraphqlResponse, 2),
+            "application/json" => (Media::Json, 1),
+            "application/*" | "*/*" => (Media::Json, 0),
+            _ => return None,
+        };
+        (weight > 0.0).then_some((weight, rank, media))
+    });
+    liked
+        .max_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)))
+        .map(|(_, _, media)| media)
+}
+
+/// Whether a content type is JSON in UTF-8.
+pub(super) fn is_json(media: &str) -> bool {
+    let mut parts = media
+        .split(';')
+        .map(|part| part.trim().to_ascii_lowercase());
+    let is_json = parts.next().is_some_and(|name| name == "application/json");
+    let is_utf8 = parts.filter_map(|part| {
+        part.strip_prefix("charset=")
+            .map(|set| set.trim_matches('"').to_owned())
+    });
+    is_json
+        && is_utf8
+            .into_iter()
+            .all(|charset| charset == "utf-8" || charset == "utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::{Media, is_json, negotiate};
+
+    fn accepting(value: &'static str) -> Option<Media> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(value));
+        negotiate(&headers)
+    }
+
+    #[test]
+    fn the_media_type_that_is_liked_best_is_answered() {
+        assert_eq!(negotiate(&HeaderMap::new()), Some(Media::Json));
+        assert_eq!(accepting("*/*"), Some(Media::Json));
+        assert_eq!(
+            accepting("application/graphql-response+json, application/json;q=0.9"),
+            Some(Media::GraphqlResponse)
+        );
+        assert_eq!(
+            accepting("application/graphql-response+json;q=0.1, application/json"),
+            Some(Media::Json)
+        );
+        assert_eq!(accepting("text/html"), None);
+        assert_eq!(accepting("application/json;q=0"), None);
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_taken() {
+        assert!(is_json("application/json; charset=UTF-8"));
+        assert!(!is_json("application/json; charset=latin1"));
+        assert!(!is_json("text/plain"));
+        assert!(!is_json(""));
+    }
+}

@@ -1,0 +1,160 @@
+//! A user as every vendor's records are seen here, and what may be asked and changed of one.
+
+pub mod draft;
+pub mod email;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use draft::{Change, CompanyDraft, Draft, DraftField, Identity, Outcome};
+pub use email::Email;
+
+/// The vendors that Roster knows.
+#[derive(
+    async_graphql::Enum,
+    Clone,
+    Copy,
+    Debug,
+    Deserialize,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Ada, the customer service agent: its end users.
+    Ada,
+    /// DigitalChalk, the learning platform: its users.
+    DigitalChalk,
+    /// Intercom, the messenger: its users and leads.
+    Intercom,
+    /// Usertour, the product tours: its users.
+    Usertour,
+}
+
+impl Provider {
+    /// All of them, in the order in which answers are joined.
+    pub const ALL: [Self; 4] = [
+        Self::Ada,
+        Self::DigitalChalk,
+        Self::Intercom,
+        Self::Usertour,
+    ];
+
+    /// The name in the configuration, in cursors, logs and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ada => "ada",
+            Self::DigitalChalk => "digitalchalk",
+            Self::Intercom => "intercom",
+            Self::Usertour => "usertour",
+        }
+    }
+
+    /// The provider of a name, if there is one.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|provider| provider.name() == name)
+    }
+}
+
+/// What a vendor takes a person for.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UserKind {
+    /// A known user.
+    #[default]
+    User,
+    /// Somebody who has not signed up yet: Intercom's leads.
+    Lead,
+}
+
+/// A company that a user belongs to, as its vendor names it.
+#[derive(async_graphql::SimpleObject, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Company {
+    /// The vendor's own id of the company, where the vendor shows it.
+    pub vendor_id: Option<String>,
+    /// The id that your systems gave the company.
+    pub external_id: Option<String>,
+    /// The company's name.
+    pub name: Option<String>,
+}
+
+/// One vendor's record of a person. What the vendor has no value for is `None`.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The vendor that holds the record.
+    pub provider: Provider,
+    /// The vendor's own id: opaque.
+    pub vendor_id: String,
+    /// The id that your systems gave the user.
+    pub external_id: Option<String>,
+    /// The address as the vendor spells it.
+    pub email: Option<String>,
+    /// The whole name.
+    pub name: Option<String>,
+    /// The given name.
+    pub first_name: Option<String>,
+    /// The family name.
+    pub last_name: Option<String>,
+    /// The login name.
+    pub username: Option<String>,
+    /// The address of a picture.
+    pub avatar_url: Option<String>,
+    /// The language, as the vendor writes it (BCP 47 or ISO 639-1).
+    pub locale: Option<String>,
+    /// The time zone, as the vendor writes it.
+    pub timezone: Option<String>,
+    /// User or lead.
+    pub kind: UserKind,
+    /// Labels; `None` where the vendor has no such thing.
+    pub tags: Option<Vec<String>>,
+    /// Companies; `None` where the vendor has no such thing, or was not asked for them.
+    pub companies: Option<Vec<Company>>,
+    /// When the record was made.
+    pub created_at: Option<Timestamp>,
+    /// When the record last changed.
+    pub updated_at: Option<Timestamp>,
+    /// When the person was last seen.
+    pub last_seen_at: Option<Timestamp>,
+    /// The vendor's custom fields: a JSON object.
+    pub attributes: Option<Arc<RawValue>>,
+    /// The record as the vendor sent it.
+    pub raw: Arc<RawValue>,
+}
+
+impl User {
+    /// A record that has nothing yet but its id.
+    #[must_use]
+    pub fn new(provider: Provider, vendor_id: String, raw: Arc<RawValue>) -> Self {
+        Self {
+            provider,
+            vendor_id,
+            external_id: None,
+            email: None,
+            name: None,
+            first_name: None,
+            last_name: None,
+            username: None,
+            avatar_url: None,
+            locale: None,
+            timezone: None,
+            kind: UserKind::User,
+            tags: None,
+            companies: None,
+            created_at: None,
+            updated_at: None,
+            last_seen_at: None,
+            attributes: None,
+            raw,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A change to a user, before it is written: what stays, what is cleared, what is set.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::Email;
+
+/// What happens to one field.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Change<T> {
+    /// The field stays as it is.
+    #[default]
+    Keep,
+    /// The field loses its value.
+    Clear,
+    /// The field gets a value.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    /// The new value, if one is set.
+    pub fn set(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+
+    /// Whether the field changes at all.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
+
+    /// The JSON for a body: nothing when the field stays, `null` when it is cleared.
+    pub fn json(&self) -> Option<Value>
+    where
+        T: Clone + Into<Value>,
+    {
+        match self {
+            Self::Keep => None,
+            Self::Clear => Some(Value::Null),
+            Self::Set(value) => Some(value.clone().into()),
+        }
+    }
+}
+
+/// A company to put a user into.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CompanyDraft {
+    /// The id that your systems gave the company.
+    pub external_id: String,
+    /// The company's name, if it is to be set.
+    pub name: Option<String>,
+    /// Whether the user leaves the company rather than joins it.
+    pub leave: bool,
+}
+
+/// A change to one user. Which record is meant is said by the first of `vendor_id`, `external_id`
+/// and `email` that is set.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// The vendor's own id of a record that exists.
+    pub vendor_id: Option<String>,
+    /// The id that your systems give the user.
+    pub external_id: Change<String>,
+    /// The address.
+    pub email: Change<Email>,
+    /// The whole name.
+    pub name: Change<String>,
+    /// The given name.
+    pub first_name: Change<String>,
+    /// The family name.
+    pub last_name: Change<String>,
+    /// The login name.
+    pub username: Change<String>,
+    /// The telephone number.
+    pub phone: Change<String>,
+    /// The address of a picture.
+    pub avatar_url: Change<String>,
+    /// The language.
+    pub locale: Change<String>,
+    /// Labels: the whole set.
+    pub tags: Change<Vec<String>>,
+    /// Companies to join or to leave; the others stay.
+    pub companies: Vec<CompanyDraft>,
+    /// When the person signed up with you.
+    pub signed_up_at: Change<Timestamp>,
+    /// Whether the person takes no more email.
+    pub unsubscribed_from_emails: Change<bool>,
+    /// Custom fields, merged key by key; a null clears its key.
+    pub attributes: Map<String, Value>,
+}
+
+/// The fields of a draft, as the input names them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DraftField {
+    /// `externalId`
+    ExternalId,
+    /// `email`
+    Email,
+    /// `name`
+    Name,
+    /// `firstName`
+    FirstName,
+    /// `lastName`
+    LastName,
+    /// `username`
+    Username,
+    /// `phone`
+    Phone,
+    /// `avatarUrl`
+    AvatarUrl,
+    /// `locale`
+    Locale,
+    /// `tags`
+    Tags,
+    /// `companies`
+    Companies,
+    /// `signedUpAt`
+    SignedUpAt,
+    /// `unsubscribedFromEmails`
+    UnsubscribedFromEmails,
+    /// `attributes`
+    Attributes,
+}
+
+impl DraftField {
+    /// The field's name in the input.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExternalId => "externalId",
+            Self::Email => "email",
+            Self::Name => "name",
+            Self::FirstName => "firstName",
+            Self::LastName => "lastName",
+            Self::Username => "username",
+            Self::Phone => "phone",
+            Self::AvatarUrl => "avatarUrl",
+            Self::Locale => "locale",
+            Self::Tags => "tags",
+            Self::Companies => "companies",
+            Self::SignedUpAt => "signedUpAt",
+            Self::UnsubscribedFromEmails => "unsubscribedFromEmails",
+            Self::Attributes => "attributes",
+        }
+    }
+}
+
+/// What says which record a draft means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Identity {
+    /// The vendor's own id.
+    VendorId,
+    /// The id that your systems gave.
+    ExternalId,
+    /// The address.
+    Email,
+}
+
+impl Draft {
+    /// What says which record is meant; `None` when nothing does.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        if self.vendor_id.is_some() {
+            Some(Identity::VendorId)
+        } else if self.external_id.set().is_some() {
+            Some(Identity::ExternalId)
+        } else if self.email.set().is_some() {
+            Some(Identity::Email)
+        } else {
+            None
+        }
+    }
+
+    /// The fields that the draft changes, in the order of the input.
+    #[must_use]
+    pub fn fields(&self) -> Vec<DraftField> {
+        [
+            (self.external_id.is_change(), DraftField::ExternalId),
+            (self.email.is_change(), DraftField::Email),
+            (self.name.is_change(), DraftField::Name),
+            (self.first_name.is_change(), DraftField::FirstName),
+            (self.last_name.is_change(), DraftField::LastName),
+            (self.username.is_change(), DraftField::Username),
+            (self.phone.is_change(), DraftField::Phone),
+            (self.avatar_url.is_change(), DraftField::AvatarUrl),
+            (self.locale.is_change(), DraftField::Locale),
+            (self.tags.is_change(), DraftField::Tags),
+            (!self.companies.is_empty(), DraftField::Companies),
+            (self.signed_up_at.is_change(), DraftField::SignedUpAt),
+            (
+                self.unsubscribed_from_emails.is_change(),
+                DraftField::UnsubscribedFromEmails,
+            ),
+            (!self.attributes.is_empty(), DraftField::Attributes),
+        ]
+        .into_iter()
+        .filter_map(|(changes, field)| changes.then_some(field))
+        .collect()
+    }
+}
+
+/// What a write did.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// A record was made.
+    Created,
+    /// A record was changed.
+    Updated,
+    /// A record was found, and nothing of it was to be changed.
+    Matched,
+    /// Nothing was written: the provider is disabled, or `userErrors` say why not.
+    Skipped,
+}

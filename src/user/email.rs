@@ -1,0 +1,132 @@
+//! An email address as it was asked for, and the form in which addresses are compared.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::error::{Error, Result};
+
+/// An address that has been checked once. Two spellings of one address are not equal as values: a
+/// vendor may tell them apart. [`Email::is`] says whether they are the same address.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Email {
+    given: String,
+    folded: String,
+}
+
+/// The longest address that can be asked for, in bytes (RFC 5321: 64 before the `@`, 255 after it).
+const MAX_BYTES: usize = 320;
+
+impl Email {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// `Invalid` when it is not `name@domain`, holds white space or control characters, or is too long.
+    pub fn parse(text: &str) -> Result<Self> {
+        let given = text.trim();
+        let refused = |why: &str| {
+            Err(Error::invalid(format!(
+                "`email` {why}; expected name@domain"
+            )))
+        };
+        if given.is_empty() {
+            return refused("is empty");
+        }
+        if given.len() > MAX_BYTES {
+            return refused("is longer than 320 bytes");
+        }
+        if given.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return refused("holds white space or control characters");
+        }
+        match given.rsplit_once('@') {
+            Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(Self {
+                given: given.to_owned(),
+                folded: fold(given),
+            }),
+            _ => refused("is not an address"),
+        }
+    }
+
+    /// Part of an address, for vendors whose search finds parts.
+    #[must_use]
+    pub fn fragment(text: &str) -> Self {
+        let given = text.trim().to_owned();
+        let folded = fold(&given);
+        Self { given, folded }
+    }
+
+    /// The address as it was given, without surrounding space.
+    #[must_use]
+    pub fn given(&self) -> &str {
+        &self.given
+    }
+
+    /// The address in the form that is compared.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// Whether a vendor's spelling is this address.
+    #[must_use]
+    pub fn is(&self, spelling: &str) -> bool {
+        fold(spelling) == self.folded
+    }
+}
+
+impl From<Email> for serde_json::Value {
+    fn from(email: Email) -> Self {
+        email.given.into()
+    }
+}
+
+/// The form in which addresses are compared: trimmed, composed (NFC), lower-cased.
+#[must_use]
+pub fn fold(spelling: &str) -> String {
+    spelling
+        .trim()
+        .nfc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfc()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Email, fold};
+
+    #[test]
+    fn letter_case_space_and_composition_do_not_matter() {
+        let email = Email::parse("  ZO\u{cb}@Example.Test ").expect("an address");
+
+        assert_eq!(email.given(), "ZO\u{cb}@Example.Test");
+        assert!(email.is("zoe\u{308}@example.test"));
+        assert!(!email.is("zoe@example.test"));
+    }
+
+    #[test]
+    fn folding_twice_changes_nothing() {
+        for text in [
+            "\u{130}@x.test",
+            "STRASSE@x.test",
+            "A\u{30a}@x.test",
+            "\u{3a3}\u{3c3}\u{3c2}@x.test",
+        ] {
+            assert_eq!(fold(&fold(text)), fold(text));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "  ",
+            "ann",
+            "@x.test",
+            "ann@",
+            "a b@x.test",
+            "a\u{0}@x.test",
+        ] {
+            assert!(Email::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! What a vendor supplies: what it can do and within which limits, how one page, one batch and one
+//! write are spoken, and how its JSON becomes a [`User`]. Nothing on retries, limits, caches, cursors
+//! or GraphQL. The list of vendors is at the end.
+
+pub mod ada;
+pub mod digital_chalk;
+pub mod intercom;
+pub mod usertour;
+pub mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    error::{Error, Kind, Result},
+    http::{Http, Scope, wire::Explain},
+    page::{Ask, Listing, Page},
+    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+};
+
+/// One vendor's API in Roster's words. A method is called only where the [`Profile`] declares it.
+#[async_trait]
+pub trait Vendor: Send + Sync {
+    /// What the vendor can do.
+    fn profile(&self) -> &Profile;
+
+    /// One page of the list. Rows are never filtered here: page ends are told by their number.
+    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page>;
+
+    /// Users by the vendor's own ids; who is absent from the answer does not exist.
+    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Result<Vec<User>>;
+
+    /// Users by the ids that your systems gave.
+    async fn by_external_id(&self, _: &Scope, _: &[String], _: Expand) -> Result<Vec<User>> {
+        Err(unsupported("find users by external id"))
+    }
+
+    /// Users by address; several may share one. Who does not match is left out by the caller.
+    async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found>;
+
+    /// Finds or creates in one call of the vendor's own, which may be repeated.
+    async fn upsert(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
+        Err(unsupported("create or update in one call"))
+    }
+
+    /// Creates a user. It is sent once only.
+    async fn create(&self, _: &Scope, _: &Draft) -> Result<User> {
+        Err(unsupported("create users"))
+    }
+
+    /// Changes the user of a vendor's id; `None` when there is none.
+    async fn update(&self, _: &Scope, _: &str, _: &Draft) -> Result<Option<User>> {
+        Err(unsupported("change users"))
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(Kind::Unsupported, format!("this vendor cannot {what}"))
+}
+
+/// What a vendor can do, and within which limits. What is `None` or absent it cannot do.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The vendor.
+    pub provider: Provider,
+    /// How users are listed.
+    pub listing: Listing,
+    /// By what the list can be narrowed.
+    pub filters: &'static [FilterField],
+    /// By what the list can be sorted.
+    pub sorts: &'static [SortField],
+    /// How many vendor ids one call answers.
+    pub by_id: Batch,
+    /// How many external ids one call answers.
+    pub by_external_id: Option<Batch>,
+    /// How many addresses one search answers.
+    pub by_email: Batch,
+    /// Whether the list's email filter finds parts of addresses too.
+    pub finds_substrings: bool,
+    /// Whom a search by address may miss, for the client; `None` when nobody.
+    pub email_caveat: Option<&'static str>,
+    /// By what the vendor itself finds or creates a record in one repeatable call.
+    pub upserts: &'static [Identity],
+    /// Which fields can be written.
+    pub writes: &'static [DraftField],
+}
+
+/// How many keys one call answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Batch {
+    /// The bound.
+    pub max: usize,
+}
+
+/// A batch of one: the vendor answers one key a call.
+pub const SINGLE: Batch = Batch { max: 1 };
+
+/// By what a list can be narrowed.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FilterField {
+    /// `email`
+    Email,
+    /// `segmentId`
+    SegmentId,
+    /// `companyId`
+    CompanyId,
+    /// `tagId`
+    TagId,
+    /// `createdSince`
+    CreatedSince,
+}
+
+/// By what a list can be sorted.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub enum SortField {
+    /// When the record was made.
+    CreatedAt,
+    /// When the record last changed.
+    UpdatedAt,
+    /// When the person was last seen.
+    LastSeenAt,
+    /// When the person signed up.
+    SignedUpAt,
+}
+
+/// Which way a list is sorted.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub enum SortDirection {
+    /// The smallest or oldest first.
+    Ascending,
+    /// The largest or newest first.
+    Descending,
+}
+
+/// Which users of a list are wanted, in which order.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Filter {
+    /// Those with this address.
+    #[serde(serialize_with = "folded")]
+    pub email: Option<Email>,
+    /// Those in this segment, by the vendor's id.
+    pub segment_id: Option<String>,
+    /// Those in this company, by the id that the vendor asks for.
+    pub company_id: Option<String>,
+    /// Those with this tag, by the vendor's id.
+    pub tag_id: Option<String>,
+    /// Those made at this moment or later.
+    pub created_since: Option<Timestamp>,
+    /// The order; without one it is the vendor's own.
+    pub sort: Option<(SortField, SortDirection)>,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands a reference to the field")]
+fn folded<S: serde::Serializer>(email: &Option<Email>, serializer: S) -> Result<S::Ok, S::Error> {
+    email.as_ref().map(Email::folded).serialize(serializer)
+}
+
+impl Filter {
+    /// The users with one address.
+    #[must_use]
+    pub fn email(email: &Email) -> Self {
+        Self {
+            email: Some(email.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// The fields by which the list is narrowed.
+    #[must_use]
+    pub fn fields(&self) -> Vec<FilterField> {
+        [
+            (self.email.is_some(), FilterField::Email),
+            (self.segment_id.is_some(), FilterField::SegmentId),
+            (self.company_id.is_some(), FilterField::CompanyId),
+            (self.tag_id.is_some(), FilterField::TagId),
+            (self.created_since.is_some(), FilterField::CreatedSince),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, field)| is_set.then_some(field))
+        .collect()
+    }
+
+    /// Whether a user belongs to the list, as far as the record itself can tell.
+    #[must_use]
+    pub fn accepts(&self, user: &User) -> bool {
+        let is_email = match &self.email {
+            Some(email) => user
+                .email
+                .as_deref()
+                .is_some_and(|spelling| email.is(spelling)),
+            None => true,
+        };
+        let is_since = match self.created_since {
+            Some(since) => user.created_at.is_none_or(|created| created >= since),
+            None => true,
+        };
+        is_email && is_since
+    }
+
+    /// Whether [`Filter::accepts`] can refuse anything.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.email.is_some() || self.created_since.is_some()
+    }
+}
+
+/// Parts of a user that cost the vendor more, so that they are asked for only when they are read.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Expand {
+    /// The user's companies.
+    pub companies: bool,
+    /// The user's memberships in companies.
+    pub memberships: bool,
+}
+
+impl Expand {
+    /// What either wants.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            companies: self.companies || other.companies,
+            memberships: self.memberships || other.memberships,
+        }
+    }
+}
+
+/// What a list is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Which users.
+    pub filter: Filter,
+    /// How much of each.
+    pub expand: Expand,
+}
+
+/// The answer of a search by address.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The users that may match.
+    pub users: Vec<User>,
+    /// What may be missing and why; `None` when nobody is.
+    pub shortfall: Option<Shortfall>,
+}
+
+/// Why an answer may lack somebody.
+#[derive(Clone, Debug)]
+pub struct Shortfall {
+    /// What may be missing, for the client.
+    pub notice: String,
+    /// What went wrong, if anything did.
+    pub error: Option<Error>,
+}
+
+/// What a native find-or-create did.
+#[derive(Clone, Debug)]
+pub struct Upserted {
+    /// The record as it is now.
+    pub user: User,
+    /// What happened to it.
+    pub outcome: Outcome,
+    /// The custom fields that the vendor did not take, though it answered with success.
+    pub dropped: Vec<String>,
+}
+
+impl Upserted {
+    /// A write of which the vendor took everything.
+    #[must_use]
+    pub fn whole(user: User, outcome: Outcome) -> Self {
+        Self {
+            user,
+            outcome,
+            dropped: Vec::new(),
+        }
+    }
+}
+
+/// What an adapter is made from.
+pub struct Connection {
+    /// The vendor's API behind its layers.
+    pub http: Http,
+    /// The adapter's own options: the table `[vendor.NAME.options]`.
+    pub options: toml::Table,
+}
+
+impl Connection {
+    /// The adapter's options, as its own type.
+    ///
+    /// # Errors
+    /// `Invalid` with the option at fault.
+    pub fn options<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        let table = toml::Value::Table(self.options.clone());
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| Error::invalid(error.message().to_owned()))
+    }
+}
+
+/// How a vendor is reached: what is needed before there is an adapter, and the way to one.
+#[derive(Clone, Copy)]
+pub struct Door {
+    /// The vendor's production address; `None` where every customer has another.
+    pub base_url: Option<&'static str>,
+    /// How the vendor's error bodies are read.
+    pub explain: Explain,
+    /// How many calls the vendor gets at the same time, unless configured.
+    pub concurrency: usize,
+    /// How long one attempt may take, unless configured.
+    pub timeout: Duration,
+    /// Makes the adapter; `Invalid` when its options are wrong.
+    pub connect: fn(Connection) -> Result<Box<dyn Vendor>>,
+}
+
+/// A vendor's door. A new vendor is a line here, and one in each of the two lists below.
+#[must_use]
+pub fn door(provider: Provider) -> Door {
+    match provider {
+        Provider::Ada => ada::DOOR,
+        Provider::DigitalChalk => digital_chalk::DOOR,
+        Provider::Intercom => intercom::DOOR,
+        Provider::Usertour => usertour::DOOR,
+    }
+}
+
+/// Every documented field of a vendor's own record, typed.
+#[derive(async_graphql::Union)]
+pub enum Details {
+    /// The record at Ada.
+    Ada(Box<ada::AdaEndUser>),
+    /// The record at DigitalChalk.
+    DigitalChalk(Box<digital_chalk::DigitalChalkUser>),
+    /// The record at Intercom.
+    Intercom(Box<intercom::IntercomUser>),
+    /// The record at Usertour.
+    Usertour(Box<usertour::UsertourUser>),
+}
+
+impl Details {
+    /// Reads a record as its vendor sent it.
+    ///
+    /// # Errors
+    /// `Malformed` when the record is not what the vendor documents.
+    pub fn read(provider: Provider, raw: &RawValue) -> Result<Self> {
+        Ok(match provider {
+            Provider::Ada => Self::Ada(wire::read(raw)?),
+            Provider::DigitalChalk => Self::DigitalChalk(wire::read(raw)?),
+            Provider::Intercom => Self::Intercom(wire::read(raw)?),
+            Provider::Usertour => Self::Usertour(wire::read(raw)?),
+        })
+    }
+}

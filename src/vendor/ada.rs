@@ -1,0 +1,426 @@
+//! Ada: the End Users API, version 2.
+//!
+//! # API
+//! `docs.ada.cx/reference/end-users`. The host is the customer's own: `https://HANDLE.ada.support/api`.
+//!
+//! # Credentials
+//! A platform API key as a bearer token.
+//!
+//! # Paging
+//! `cursor` is a user's id. One of Ada's texts says that the page starts *with* it, another *after*
+//! it: the row that a cursor names is dropped when it comes back, so both work. Links are never
+//! followed; whether there is a `next_page_url` is all that is read of it.
+//!
+//! # Limits
+//! 10 a second and 100 a minute on the list. No `Retry-After` is documented.
+//!
+//! # Quirks
+//! No search by address exists: the list is walked, within `scan_pages` and `scan_seconds`. The same
+//! path answers a bare user when `external_id` is asked for. A user made over the API is erased after
+//! a day unless a conversation starts.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::{Json, SimpleObject};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
+use tokio::time::Instant;
+
+use super::{
+    Batch, Connection, Door, Expand, Found, Profile, SINGLE, Selection, Shortfall, Upserted,
+    Vendor, wire,
+};
+use crate::{
+    error::{Error, Reason, Result},
+    http::{Call, Http, Operation, Refusal, Reply, Scope},
+    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+};
+
+/// How Ada is reached.
+pub const DOOR: Door = Door {
+    base_url: None,
+    explain,
+    concurrency: 8,
+    timeout: Duration::from_secs(5),
+    connect: |connection| Ok(Box::new(Ada::connect(&connection)?)),
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Key,
+    at: "cursor",
+    size: "limit",
+    min: 1,
+    max: 100,
+    reach: None,
+};
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Ada,
+    listing: LISTING,
+    filters: &[],
+    sorts: &[],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    // One scan answers every address that is asked for together.
+    by_email: Batch { max: usize::MAX },
+    finds_substrings: false,
+    email_caveat: None,
+    upserts: &[Identity::ExternalId],
+    writes: &[
+        DraftField::ExternalId,
+        DraftField::Email,
+        DraftField::Name,
+        DraftField::FirstName,
+        DraftField::LastName,
+        DraftField::AvatarUrl,
+        DraftField::Locale,
+        DraftField::Attributes,
+    ],
+};
+
+/// Options of this vendor.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// How many pages of 100 a search by address reads at most.
+    scan_pages: u32,
+    /// For how many seconds a search by address reads at most.
+    scan_seconds: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            scan_pages: 20,
+            scan_seconds: 8,
+        }
+    }
+}
+
+/// The adapter.
+pub struct Ada {
+    http: Http,
+    options: Options,
+}
+
+/// An end user at Ada, field by field.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "snake_case"))]
+pub struct AdaEndUser {
+    /// Ada's id of the end user.
+    #[serde(deserialize_with = "wire::id")]
+    end_user_id: String,
+    /// The id that your systems gave, trimmed and lower-cased by Ada; at most 36 characters.
+    #[serde(default, deserialize_with = "wire::text")]
+    external_id: Option<String>,
+    /// What is known of the person.
+    #[serde(default, deserialize_with = "wire::record")]
+    profile: Option<AdaProfile>,
+    /// When the end user was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+    /// When the end user last changed.
+    #[serde(default, deserialize_with = "wire::moment")]
+    updated_at: Option<Timestamp>,
+}
+
+/// The profile of an end user at Ada.
+#[derive(Default, Deserialize, SimpleObject)]
+pub struct AdaProfile {
+    /// The given name.
+    #[serde(default, deserialize_with = "wire::text")]
+    first_name: Option<String>,
+    /// The family name.
+    #[serde(default, deserialize_with = "wire::text")]
+    last_name: Option<String>,
+    /// The name that is shown.
+    #[serde(default, deserialize_with = "wire::text")]
+    display_name: Option<String>,
+    /// The address of a picture.
+    #[serde(default, deserialize_with = "wire::text")]
+    avatar: Option<String>,
+    /// The email address.
+    #[serde(default, deserialize_with = "wire::text")]
+    email: Option<String>,
+    /// The language with its region, as BCP 47 has it.
+    #[serde(default, deserialize_with = "wire::text")]
+    language: Option<String>,
+    /// Custom fields: texts, whole numbers and truth values.
+    metadata: Option<Json<Value>>,
+    /// What Ada itself keeps of the end user; its keys depend on the configuration there.
+    system_properties: Option<Json<Value>>,
+}
+
+#[derive(Deserialize)]
+struct Attributes {
+    #[serde(default, deserialize_with = "wire::record")]
+    profile: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default, deserialize_with = "wire::object")]
+    metadata: Option<Arc<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, deserialize_with = "wire::rows")]
+    data: Vec<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "wire::record")]
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default, deserialize_with = "wire::text")]
+    next_page_url: Option<String>,
+}
+
+fn user(raw: Arc<RawValue>) -> Result<User> {
+    let record: AdaEndUser = wire::read(&raw)?;
+    let attributes: Attributes = wire::read(&raw)?;
+    let profile = record.profile.unwrap_or_default();
+    let whole = || match (&profile.first_name, &profile.last_name) {
+        (Some(first), Some(last)) => Some(format!("{first} {last}")),
+        (name, None) | (None, name) => name.clone(),
+    };
+    Ok(User {
+        external_id: record.external_id,
+        name: profile.display_name.clone().or_else(whole),
+        email: profile.email,
+        first_name: profile.first_name,
+        last_name: profile.last_name,
+        avatar_url: profile.avatar,
+        locale: profile.language,
+        created_at: record.created_at,
+        updated_at: record.updated_at,
+        attributes: attributes.profile.and_then(|profile| profile.metadata),
+        ..User::new(Provider::Ada, record.end_user_id, raw)
+    })
+}
+
+fn user_in(reply: &Reply) -> Result<User> {
+    user(reply.json::<Box<RawValue>>()?.into())
+}
+
+impl Ada {
+    /// The adapter on a connection.
+    ///
+    /// # Errors
+    /// `Invalid` when an option is wrong.
+    pub fn connect(connection: &Connection) -> Result<Self> {
+        Ok(Self {
+            http: connection.http.clone(),
+            options: connection.options()?,
+        })
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/get-end-users>
+    async fn page(&self, scope: &Scope, operation: Operation, ask: &Ask) -> Result<Page> {
+        let call = Call::get(operation, &["v2", "end-users", ""]).query(ask.params());
+        let list: List = self.http.send(scope, call).await?.json()?;
+        let next = list.meta.and_then(|meta| meta.next_page_url);
+        Ok(Page {
+            users: list.data.into_iter().map(user).collect::<Result<_>>()?,
+            next: Next::More(next.is_some()),
+        })
+    }
+}
+
+#[async_trait]
+impl Vendor for Ada {
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    async fn list(&self, scope: &Scope, ask: &Ask, _: &Selection) -> Result<Page> {
+        self.page(scope, Operation::List, ask).await
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for id in ids {
+            let call = Call::get(Operation::ById, &["v2", "end-users", id]);
+            users.extend(
+                self.http
+                    .find(scope, call)
+                    .await?
+                    .map(|reply| user_in(&reply))
+                    .transpose()?,
+            );
+        }
+        Ok(users)
+    }
+
+    /// The list's path with `external_id` answers one user. Ada compares ids without regard to case.
+    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for id in ids {
+            let call = Call::get(Operation::ByExternalId, &["v2", "end-users", ""])
+                .query([("external_id", id.clone())]);
+            users.extend(
+                self.http
+                    .find(scope, call)
+                    .await?
+                    .map(|reply| user_in(&reply))
+                    .transpose()?,
+            );
+        }
+        Ok(users)
+    }
+
+    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+        let until = Instant::now() + Duration::from_secs(self.options.scan_seconds);
+        // A little less than the deadline: what was found by then is an answer, if not the whole.
+        let margin = scope
+            .deadline()
+            .checked_sub(Duration::from_millis(100))
+            .unwrap_or(until);
+        let limits = Limits {
+            pages: self.options.scan_pages,
+            until: until.min(margin),
+        };
+        let wanted = |user: &User| {
+            user.email
+                .as_deref()
+                .is_some_and(|spelling| emails.iter().any(|email| email.is(spelling)))
+        };
+        let found = walk(&LISTING, limits, wanted, |ask| async move {
+            self.page(scope, Operation::ByEmail, &ask).await
+        })
+        .await;
+        let notice = "Ada has no search by email, and its list was not read to the end";
+        let shortfall = found.cut.map(|cut| match cut {
+            Cut::Limit { pages } => Shortfall {
+                notice: format!(
+                    "{notice}: the scan stopped after {pages} pages (scan_pages, scan_seconds)"
+                ),
+                error: None,
+            },
+            Cut::Failed(error) => Shortfall {
+                notice: notice.to_owned(),
+                error: Some(error),
+            },
+        });
+        Ok(Found {
+            users: found.users,
+            shortfall,
+        })
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/create-end-user>: with an external id it may be
+    /// repeated, and answers 200 with the record *as it was* when there is one.
+    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let call =
+            Call::post(Operation::Upsert, &["v2", "end-users", ""], body(draft)).repeatable(true);
+        let reply = self.http.send(scope, call).await?;
+        let user = user_in(&reply)?;
+        if reply.status == StatusCode::CREATED {
+            return Ok(Upserted::whole(user, Outcome::Created));
+        }
+        let changes = draft
+            .fields()
+            .iter()
+            .any(|&field| field != DraftField::ExternalId);
+        if !changes {
+            return Ok(Upserted::whole(user, Outcome::Matched));
+        }
+        match self.update(scope, &user.vendor_id, draft).await? {
+            Some(user) => Ok(Upserted::whole(user, Outcome::Updated)),
+            None => Err(Error::malformed(
+                "the user vanished between two calls; try again",
+            )),
+        }
+    }
+
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<User> {
+        let call = Call::post(Operation::Create, &["v2", "end-users", ""], body(draft));
+        user_in(&self.http.send(scope, call).await?)
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+        let call = Call::patch(Operation::Update, &["v2", "end-users", id], body(draft));
+        self.http
+            .find(scope, call)
+            .await?
+            .map(|reply| user_in(&reply))
+            .transpose()
+    }
+}
+
+fn body(draft: &Draft) -> Value {
+    let fields = [
+        ("email", draft.email.json()),
+        ("display_name", draft.name.json()),
+        ("first_name", draft.first_name.json()),
+        ("last_name", draft.last_name.json()),
+        ("avatar", draft.avatar_url.json()),
+        ("language", draft.locale.json()),
+    ];
+    let mut profile: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    if !draft.attributes.is_empty() {
+        profile.insert(
+            "metadata".to_owned(),
+            Value::Object(draft.attributes.clone()),
+        );
+    }
+    let mut body = json!({ "profile": profile });
+    if let Some(id) = draft.external_id.json() {
+        body["external_id"] = id;
+    }
+    body
+}
+
+/// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.
+fn explain(_: StatusCode, body: &[u8]) -> Refusal {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default, deserialize_with = "wire::records")]
+        errors: Option<Vec<Item>>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        #[serde(default, deserialize_with = "wire::text")]
+        message: Option<String>,
+        #[serde(default, deserialize_with = "wire::records")]
+        details: Option<Vec<Detail>>,
+    }
+    #[derive(Deserialize)]
+    struct Detail {
+        #[serde(default, deserialize_with = "wire::text")]
+        parameter: Option<String>,
+        #[serde(default, deserialize_with = "wire::text")]
+        message: Option<String>,
+    }
+    let errors = serde_json::from_slice::<Body>(body)
+        .ok()
+        .and_then(|body| body.errors)
+        .unwrap_or_default();
+    let reasons = errors.into_iter().flat_map(|item| {
+        let whole = item.message.map(|message| Reason {
+            field: None,
+            message,
+        });
+        let details = item.details.unwrap_or_default().into_iter();
+        whole.into_iter().chain(details.filter_map(|detail| {
+            Some(Reason {
+                field: detail.parameter,
+                message: detail.message?,
+            })
+        }))
+    });
+    Refusal {
+        reasons: reasons.collect(),
+        ..Refusal::default()
+    }
+}

@@ -1,0 +1,350 @@
+//! DigitalChalk: the REST API, version 5.
+//!
+//! # API
+//! `developer.digitalchalk.com/document/rest-api-v5`. The base path drifted from `/dc/api/v5` to
+//! `/api/v5`; it is part of `base_url`.
+//!
+//! # Credentials
+//! A long-lived bearer token, which sees what its owner may see.
+//!
+//! # Paging
+//! `offset` and `limit`, no total. The documents call the back link `prev`, the vendor's own clients
+//! `previous`; only whether there is a `next` is read, no link is followed.
+//!
+//! # Limits
+//! None documented: the gateway limits itself to a few calls at a time.
+//!
+//! # Quirks
+//! `email` is a substring search: all its pages are read and compared. Creating answers no body, the
+//! id is in `Location`. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::SimpleObject;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::{StatusCode, header::LOCATION};
+use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    Connection, Door, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection, Shortfall,
+    Vendor, wire,
+};
+use crate::{
+    error::{Error, Reason, Result},
+    http::{Call, Http, Operation, Refusal, Reply, Scope},
+    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    user::{Draft, DraftField, Email, Provider, User},
+};
+
+/// How DigitalChalk is reached.
+pub const DOOR: Door = Door {
+    base_url: Some("https://api.digitalchalk.com/api/v5"),
+    explain,
+    concurrency: 4,
+    timeout: Duration::from_secs(5),
+    connect: |connection| Ok(Box::new(DigitalChalk::connect(&connection)?)),
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Offset,
+    at: "offset",
+    size: "limit",
+    min: 1,
+    max: 100,
+    reach: None,
+};
+
+const PROFILE: Profile = Profile {
+    provider: Provider::DigitalChalk,
+    listing: LISTING,
+    filters: &[FilterField::Email],
+    sorts: &[],
+    by_id: SINGLE,
+    by_external_id: None,
+    by_email: SINGLE,
+    finds_substrings: true,
+    email_caveat: None,
+    upserts: &[],
+    writes: &[
+        DraftField::Email,
+        DraftField::FirstName,
+        DraftField::LastName,
+        DraftField::Username,
+        DraftField::Locale,
+        DraftField::Tags,
+    ],
+};
+
+/// Options of this vendor.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// How many pages of 100 a search by address reads at most.
+    search_pages: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { search_pages: 10 }
+    }
+}
+
+/// The adapter.
+pub struct DigitalChalk {
+    http: Http,
+    options: Options,
+}
+
+/// A user at DigitalChalk, field by field.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct DigitalChalkUser {
+    /// DigitalChalk's id of the user.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// The given name.
+    #[serde(default, deserialize_with = "wire::text")]
+    first_name: Option<String>,
+    /// The family name.
+    #[serde(default, deserialize_with = "wire::text")]
+    last_name: Option<String>,
+    /// The login name, where the organisation uses them; then addresses need not be unique.
+    #[serde(default, deserialize_with = "wire::text")]
+    username: Option<String>,
+    /// The email address.
+    #[serde(default, deserialize_with = "wire::text")]
+    email: Option<String>,
+    /// The language, as ISO 639-1 has it.
+    #[serde(default, deserialize_with = "wire::text")]
+    locale: Option<String>,
+    /// Labels; seen with an administrator's token only.
+    #[serde(default, deserialize_with = "wire::texts")]
+    tags: Option<Vec<String>>,
+    /// When the user was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_date: Option<Timestamp>,
+    /// When the user last logged in; null when never.
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_login_date: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, deserialize_with = "wire::rows")]
+    results: Vec<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "wire::text")]
+    next: Option<String>,
+}
+
+fn user(raw: Arc<RawValue>) -> Result<User> {
+    let record: DigitalChalkUser = wire::read(&raw)?;
+    let name = match (&record.first_name, &record.last_name) {
+        (Some(first), Some(last)) => Some(format!("{first} {last}")),
+        (name, None) | (None, name) => name.clone(),
+    };
+    Ok(User {
+        email: record.email,
+        name,
+        first_name: record.first_name,
+        last_name: record.last_name,
+        username: record.username,
+        locale: record.locale,
+        tags: Some(record.tags.unwrap_or_default()),
+        created_at: record.created_date,
+        last_seen_at: record.last_login_date,
+        ..User::new(Provider::DigitalChalk, record.id, raw)
+    })
+}
+
+fn user_in(reply: &Reply) -> Result<User> {
+    user(reply.json::<Box<RawValue>>()?.into())
+}
+
+impl DigitalChalk {
+    /// The adapter on a connection.
+    ///
+    /// # Errors
+    /// `Invalid` when an option is wrong.
+    pub fn connect(connection: &Connection) -> Result<Self> {
+        Ok(Self {
+            http: connection.http.clone(),
+            options: connection.options()?,
+        })
+    }
+
+    /// `…/rest-api-v5/users/get-users` and `…/limit-and-offset`
+    async fn page(
+        &self,
+        scope: &Scope,
+        operation: Operation,
+        ask: &Ask,
+        filter: &Filter,
+    ) -> Result<Page> {
+        let email = filter
+            .email
+            .as_ref()
+            .map(|email| ("email", email.given().to_owned()));
+        let call = Call::get(operation, &["users"])
+            .query(email)
+            .query(ask.params());
+        let list: List = self.http.send(scope, call).await?.json()?;
+        Ok(Page {
+            users: list.results.into_iter().map(user).collect::<Result<_>>()?,
+            next: Next::More(list.next.is_some()),
+        })
+    }
+
+    async fn get(&self, scope: &Scope, operation: Operation, id: &str) -> Result<Option<User>> {
+        let call = Call::get(operation, &["users", id]);
+        self.http
+            .find(scope, call)
+            .await?
+            .map(|reply| user_in(&reply))
+            .transpose()
+    }
+}
+
+#[async_trait]
+impl Vendor for DigitalChalk {
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+        self.page(scope, Operation::List, ask, &selection.filter)
+            .await
+    }
+
+    /// `…/rest-api-v5/users/get-users-id`
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for id in ids {
+            users.extend(self.get(scope, Operation::ById, id).await?);
+        }
+        Ok(users)
+    }
+
+    /// `…/rest-api-v5/users/get-users-filter-email`: a substring search, read to its end.
+    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+        let mut found = Found::default();
+        for email in emails {
+            let filter = &Filter::email(email);
+            let limits = Limits {
+                pages: self.options.search_pages,
+                until: scope.deadline(),
+            };
+            let hits = walk(
+                &LISTING,
+                limits,
+                |user| filter.accepts(user),
+                |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
+            )
+            .await;
+            found.users.extend(hits.users);
+            found.shortfall = match hits.cut {
+                // Nothing at all is known: that is a failure, not a short answer.
+                Some(Cut::Failed(error)) if found.users.is_empty() => return Err(error),
+                cut => cut.map(short).or(found.shortfall),
+            };
+        }
+        Ok(found)
+    }
+
+    /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<User> {
+        let call = Call::post(Operation::Create, &["users"], body(draft));
+        let reply = self.http.send(scope, call).await?;
+        let location = reply
+            .headers
+            .get(LOCATION)
+            .and_then(|location| location.to_str().ok());
+        let id = location.and_then(|path| path.trim_end_matches('/').rsplit('/').next());
+        let lost = || {
+            Error::malformed(
+                "the user was created, but the vendor did not say where; look it up by email",
+            )
+        };
+        let id = id.filter(|id| !id.is_empty()).ok_or_else(lost)?;
+        self.get(scope, Operation::Create, id)
+            .await?
+            .ok_or_else(lost)
+    }
+
+    /// `…/rest-api-v5/users/put-users-basic`: changes what it names, 204 without a body.
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+        let call = Call::put(Operation::Update, &["users", id], body(draft));
+        match self.http.find(scope, call).await? {
+            Some(_) => self.get(scope, Operation::Update, id).await,
+            None => Ok(None),
+        }
+    }
+}
+
+fn short(cut: Cut) -> Shortfall {
+    let notice =
+        "DigitalChalk's search finds parts of addresses, and its results were not read to the end";
+    match cut {
+        Cut::Limit { pages } => Shortfall {
+            notice: format!("{notice}: it stopped after {pages} pages (search_pages)"),
+            error: None,
+        },
+        Cut::Failed(error) => Shortfall {
+            notice: notice.to_owned(),
+            error: Some(error),
+        },
+    }
+}
+
+/// Only what changes: whether a `null` clears a field or is refused is not documented.
+fn body(draft: &Draft) -> Value {
+    let fields = [
+        ("email", draft.email.json()),
+        ("firstName", draft.first_name.json()),
+        ("lastName", draft.last_name.json()),
+        ("username", draft.username.json()),
+        ("locale", draft.locale.json()),
+        ("tags", draft.tags.json()),
+    ];
+    let fields: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    Value::Object(fields)
+}
+
+/// DigitalChalk's errors: `errors` and `fieldErrors` when a value is refused, `error_description` when
+/// the token is, `message` elsewhere; there is no code.
+fn explain(_: StatusCode, body: &[u8]) -> Refusal {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body {
+        #[serde(default, deserialize_with = "wire::texts")]
+        errors: Option<Vec<String>>,
+        #[serde(default)]
+        field_errors: Option<Map<String, Value>>,
+        #[serde(default, deserialize_with = "wire::text")]
+        message: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let whole = body.errors.into_iter().flatten().chain(body.message);
+    let whole = whole.map(|message| Reason {
+        field: None,
+        message,
+    });
+    let fields = body
+        .field_errors
+        .into_iter()
+        .flatten()
+        .filter_map(|(field, message)| {
+            Some(Reason {
+                field: Some(field),
+                message: message.as_str()?.to_owned(),
+            })
+        });
+    Refusal {
+        reasons: whole.chain(fields).collect(),
+        ..Refusal::default()
+    }
+}

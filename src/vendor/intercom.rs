@@ -1,0 +1,524 @@
+//! Intercom: the Users API of versions 1.0 to 1.4.
+//!
+//! # API
+//! `developers.intercom.com/docs/references/1.1/rest-api/users`. Contacts, of version 2.0 and later,
+//! are another API and will be another module beside this one.
+//!
+//! # Credentials
+//! An access token as a bearer token. The version is always sent: without it the answer's shape hangs
+//! on a setting of the app that nobody here can see.
+//!
+//! # Paging
+//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the vendor refuses.
+//! `pages.next` is an absolute URL and is not read.
+//!
+//! # Limits
+//! Buckets of ten seconds, told by `X-RateLimit-*`; no `Retry-After`.
+//!
+//! # Quirks
+//! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that mixes
+//! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
+//! A lookup by the vendor's id does not find leads, which live at `/contacts`.
+
+mod record;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::{
+    StatusCode,
+    header::{DATE, HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
+
+pub use record::{
+    IntercomCompany, IntercomLocation, IntercomSegment, IntercomSocialProfile, IntercomTag,
+    IntercomUser,
+};
+
+use super::{
+    Connection, Door, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection, Shortfall,
+    SortDirection, SortField, Upserted, Vendor, wire,
+};
+use crate::{
+    error::{Error, Kind, Reason, Result},
+    http::{Call, Http, Operation, Refusal, Reply, Scope},
+    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+};
+
+/// How Intercom is reached; accounts in Europe and Australia have hosts of their own.
+pub const DOOR: Door = Door {
+    base_url: Some("https://api.intercom.io"),
+    explain,
+    concurrency: 8,
+    timeout: Duration::from_secs(5),
+    connect: |connection| Ok(Box::new(Intercom::connect(&connection)?)),
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Page { first: 1 },
+    at: "page",
+    size: "per_page",
+    min: 1,
+    max: 60,
+    reach: Some(10_000),
+};
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Intercom,
+    listing: LISTING,
+    filters: &[
+        FilterField::Email,
+        FilterField::SegmentId,
+        FilterField::CompanyId,
+        FilterField::TagId,
+        FilterField::CreatedSince,
+    ],
+    sorts: &[
+        SortField::CreatedAt,
+        SortField::UpdatedAt,
+        SortField::LastSeenAt,
+        SortField::SignedUpAt,
+    ],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    by_email: SINGLE,
+    finds_substrings: false,
+    email_caveat: None,
+    upserts: &[Identity::ExternalId, Identity::Email],
+    writes: &[
+        DraftField::ExternalId,
+        DraftField::Email,
+        DraftField::Name,
+        DraftField::Phone,
+        DraftField::AvatarUrl,
+        DraftField::Companies,
+        DraftField::SignedUpAt,
+        DraftField::UnsubscribedFromEmails,
+        DraftField::Attributes,
+    ],
+};
+
+/// How many pages of 60 the users of one address are read through.
+const SEARCH_PAGES: u32 = 10;
+
+const VERSIONS: [&str; 5] = ["1.0", "1.1", "1.2", "1.3", "1.4"];
+
+/// Options of this vendor.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// The API version that is asked for.
+    version: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            version: "1.1".to_owned(),
+        }
+    }
+}
+
+/// The adapter.
+pub struct Intercom {
+    http: Http,
+    version: HeaderValue,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, rename = "type", deserialize_with = "wire::text")]
+    kind: Option<String>,
+    #[serde(default, deserialize_with = "wire::rows")]
+    users: Vec<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "wire::integer")]
+    total_count: Option<i64>,
+    #[serde(default, deserialize_with = "wire::record")]
+    pages: Option<Pages>,
+}
+
+#[derive(Deserialize)]
+struct Pages {
+    #[serde(default, deserialize_with = "wire::text")]
+    next: Option<String>,
+}
+
+fn user_in(reply: &Reply) -> Result<User> {
+    let raw: Box<RawValue> = reply.json()?;
+    record::user(raw.into()).map_err(|error| refused_under_200(reply).unwrap_or(error))
+}
+
+/// An `error.list` under status 200, which the vendor's own SDK expects.
+fn refused_under_200(reply: &Reply) -> Option<Error> {
+    let refusal = explain(reply.status, &reply.body);
+    let is_refusal = !refusal.reasons.is_empty();
+    is_refusal.then(|| {
+        Error::malformed("the vendor answered errors under status 200").reasons(refusal.reasons)
+    })
+}
+
+/// A lookup answers a list, or in version 1.0 a bare user.
+fn page_in(reply: &Reply) -> Result<Page> {
+    let list: List = reply.json()?;
+    match list.kind.as_deref() {
+        Some("user" | "contact") => Ok(Page {
+            users: vec![user_in(reply)?],
+            next: Next::Total(1),
+        }),
+        Some("error.list") => Err(refused_under_200(reply)
+            .unwrap_or_else(|| Error::malformed("the vendor answered an error under status 200"))),
+        _ => {
+            let next = match list.total_count.and_then(|total| u64::try_from(total).ok()) {
+                Some(total) => Next::Total(total),
+                None => Next::More(list.pages.is_some_and(|pages| pages.next.is_some())),
+            };
+            let users = list
+                .users
+                .into_iter()
+                .map(record::user)
+                .collect::<Result<_>>()?;
+            Ok(Page { users, next })
+        }
+    }
+}
+
+impl Intercom {
+    /// The adapter on a connection.
+    ///
+    /// # Errors
+    /// `Invalid` when an option is wrong.
+    pub fn connect(connection: &Connection) -> Result<Self> {
+        let options: Options = connection.options()?;
+        let version = VERSIONS
+            .into_iter()
+            .find(|version| *version == options.version)
+            .ok_or_else(|| {
+                let known = VERSIONS.join(", ");
+                Error::invalid(format!(
+                    "`version` is {:?}; expected one of {known}",
+                    options.version
+                ))
+            })?;
+        Ok(Self {
+            http: connection.http.clone(),
+            version: HeaderValue::from_static(version),
+        })
+    }
+
+    fn versioned(&self, call: Call) -> Call {
+        static VERSION: HeaderName = HeaderName::from_static("intercom-version");
+        call.header(VERSION.clone(), self.version.clone())
+    }
+
+    async fn one(&self, scope: &Scope, call: Call) -> Result<Option<User>> {
+        let reply = self.http.find(scope, self.versioned(call)).await?;
+        reply.map(|reply| user_in(&reply)).transpose()
+    }
+
+    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
+        let is_lookup = call
+            .query
+            .iter()
+            .any(|(name, _)| matches!(*name, "email" | "company_id"));
+        match self.http.send(scope, self.versioned(call)).await {
+            Ok(reply) => page_in(&reply),
+            // Version 1.0 has no empty list.
+            Err(error) if error.kind() == Kind::Missing && is_lookup => Ok(Page {
+                users: Vec::new(),
+                next: Next::Total(0),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The query that narrows and sorts the list. Lookups exclude each other, and the order belongs to the
+/// plain list (`…/1.2/rest-api/users/list-users`).
+fn narrowed(filter: &Filter) -> Result<Vec<(&'static str, String)>> {
+    let lookups = [
+        (
+            "email",
+            filter.email.as_ref().map(|email| email.given().to_owned()),
+        ),
+        ("tag_id", filter.tag_id.clone()),
+        ("segment_id", filter.segment_id.clone()),
+        ("company_id", filter.company_id.clone()),
+    ];
+    let lookups: Vec<_> = lookups
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let is_plain = filter.sort.is_none() && filter.created_since.is_none();
+    match lookups.as_slice() {
+        [] => Ok(ordered(filter)),
+        [("company_id", _)] if is_plain => {
+            Ok([lookups, vec![("type", "user".to_owned())]].concat())
+        }
+        [_] if is_plain => Ok(lookups),
+        [_] => Err(Error::new(
+            Kind::Unsupported,
+            "Intercom sorts and bounds by time the whole list only: drop `sort` and `createdSince`, or the other filter",
+        )),
+        _ => Err(Error::new(
+            Kind::Unsupported,
+            "Intercom takes one of `email`, `tagId`, `segmentId` and `companyId` at a time",
+        )),
+    }
+}
+
+fn ordered(filter: &Filter) -> Vec<(&'static str, String)> {
+    let sort = filter.sort.map(|(field, direction)| {
+        let field = match field {
+            SortField::CreatedAt => "created_at",
+            SortField::UpdatedAt => "updated_at",
+            SortField::LastSeenAt => "last_request_at",
+            SortField::SignedUpAt => "signed_up_at",
+        };
+        let direction = match direction {
+            SortDirection::Ascending => "asc",
+            SortDirection::Descending => "desc",
+        };
+        [("sort", field.to_owned()), ("order", direction.to_owned())]
+    });
+    let days = filter.created_since.map(|since| {
+        let seconds = Timestamp::now()
+            .as_second()
+            .saturating_sub(since.as_second())
+            .max(0);
+        ("created_since", (seconds / 86_400 + 1).to_string())
+    });
+    sort.into_iter().flatten().chain(days).collect()
+}
+
+#[async_trait]
+impl Vendor for Intercom {
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
+    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+        let filter = &selection.filter;
+        let path = if filter.company_id.is_some() {
+            "companies"
+        } else {
+            "users"
+        };
+        let call = Call::get(Operation::List, &[path])
+            .query(narrowed(filter)?)
+            .query(ask.params());
+        self.page(scope, call).await
+    }
+
+    /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for id in ids {
+            let user = match self
+                .one(scope, Call::get(Operation::ById, &["users", id]))
+                .await?
+            {
+                Some(user) => Some(user),
+                None => {
+                    self.one(scope, Call::get(Operation::ById, &["contacts", id]))
+                        .await?
+                }
+            };
+            users.extend(user);
+        }
+        Ok(users)
+    }
+
+    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for id in ids {
+            let call =
+                Call::get(Operation::ByExternalId, &["users"]).query([("user_id", id.clone())]);
+            users.extend(self.one(scope, call).await?);
+        }
+        Ok(users)
+    }
+
+    /// `…/1.1/rest-api/users/list-by-email-1`
+    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+        let mut found = Found::default();
+        for email in emails {
+            let limits = Limits {
+                pages: SEARCH_PAGES,
+                until: scope.deadline(),
+            };
+            let hits = walk(
+                &LISTING,
+                limits,
+                |_| true,
+                |ask| async move {
+                    let call = Call::get(Operation::ByEmail, &["users"])
+                        .query([("email", email.given().to_owned())])
+                        .query(ask.params());
+                    self.page(scope, call).await
+                },
+            )
+            .await;
+            found.users.extend(hits.users);
+            match hits.cut {
+                Some(Cut::Failed(error)) if found.users.is_empty() => return Err(error),
+                Some(Cut::Failed(error)) => {
+                    let notice = "Intercom's answer is not whole".to_owned();
+                    found.shortfall = Some(Shortfall {
+                        notice,
+                        error: Some(error),
+                    });
+                }
+                Some(Cut::Limit { pages }) => {
+                    let notice =
+                        format!("Intercom has more than {pages} pages of users with this address");
+                    found.shortfall = Some(Shortfall {
+                        notice,
+                        error: None,
+                    });
+                }
+                None => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both. A record that was made and last
+    /// changed in the second of the answer is taken for a new one.
+    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let call = Call::post(Operation::Upsert, &["users"], body(None, draft)?).repeatable(true);
+        let reply = self.http.send(scope, self.versioned(call)).await?;
+        let user = user_in(&reply)?;
+        let outcome = if is_new(&user, &reply) {
+            Outcome::Created
+        } else {
+            Outcome::Updated
+        };
+        Ok(Upserted::whole(user, outcome))
+    }
+
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+        let call =
+            Call::post(Operation::Update, &["users"], body(Some(id), draft)?).repeatable(true);
+        self.one(scope, call).await
+    }
+}
+
+fn is_new(user: &User, reply: &Reply) -> bool {
+    let (Some(created), true) = (user.created_at, user.created_at == user.updated_at) else {
+        return false;
+    };
+    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    date.is_none_or(|date| (date.timestamp().as_second() - created.as_second()).abs() <= 2)
+}
+
+/// The identifier that comes first decides, and there is no falling through to the next: `id`, then
+/// `user_id`, then `email`.
+fn body(id: Option<&str>, draft: &Draft) -> Result<Value> {
+    if draft
+        .attributes
+        .values()
+        .any(|value| value.is_array() || value.is_object())
+    {
+        return Err(
+            Error::new(Kind::Rejected, "Intercom's custom attributes are flat").reasons(vec![
+                Reason {
+                    field: Some("attributes".to_owned()),
+                    message: "Intercom takes texts, numbers, truth values and nulls only"
+                        .to_owned(),
+                },
+            ]),
+        );
+    }
+    let signed_up = draft.signed_up_at.clone();
+    let signed_up = match signed_up {
+        crate::user::Change::Set(at) => Some(at.as_second().into()),
+        crate::user::Change::Clear => Some(Value::Null),
+        crate::user::Change::Keep => None,
+    };
+    let avatar = draft
+        .avatar_url
+        .json()
+        .map(|url| json!({ "type": "avatar", "image_url": url }));
+    let companies = draft.companies.iter().map(|company| {
+        let name = company
+            .name
+            .iter()
+            .map(|name| ("name".to_owned(), Value::from(name.clone())));
+        let leave = company
+            .leave
+            .then(|| ("remove".to_owned(), Value::Bool(true)));
+        let id = (
+            "company_id".to_owned(),
+            Value::from(company.external_id.clone()),
+        );
+        Value::Object([id].into_iter().chain(name).chain(leave).collect())
+    });
+    let fields = [
+        ("id", id.map(Value::from)),
+        ("user_id", draft.external_id.json()),
+        ("email", draft.email.json()),
+        ("name", draft.name.json()),
+        ("phone", draft.phone.json()),
+        ("avatar", avatar),
+        ("signed_up_at", signed_up),
+        (
+            "unsubscribed_from_emails",
+            draft.unsubscribed_from_emails.json(),
+        ),
+        (
+            "companies",
+            (!draft.companies.is_empty()).then(|| companies.collect()),
+        ),
+        (
+            "custom_attributes",
+            (!draft.attributes.is_empty()).then(|| Value::Object(draft.attributes.clone())),
+        ),
+    ];
+    let fields: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    Ok(Value::Object(fields))
+}
+
+/// Intercom's errors: an `error.list` with codes; old ones name the code `type`.
+fn explain(_: StatusCode, body: &[u8]) -> Refusal {
+    #[derive(Default, Deserialize)]
+    struct Body {
+        #[serde(default, deserialize_with = "wire::text")]
+        request_id: Option<String>,
+        #[serde(default, deserialize_with = "wire::records")]
+        errors: Option<Vec<Item>>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        #[serde(default, deserialize_with = "wire::text")]
+        code: Option<String>,
+        #[serde(default, rename = "type", deserialize_with = "wire::text")]
+        kind: Option<String>,
+        #[serde(default, deserialize_with = "wire::text")]
+        message: Option<String>,
+        #[serde(default, deserialize_with = "wire::text")]
+        field: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let errors = body.errors.unwrap_or_default().into_iter();
+    let reasons = errors.filter_map(|item| {
+        let message = item.message.or(item.code).or(item.kind)?;
+        Some(Reason {
+            field: item.field,
+            message,
+        })
+    });
+    Refusal {
+        kind: None,
+        reasons: reasons.collect(),
+        request_id: body.request_id,
+    }
+}

@@ -1,0 +1,487 @@
+//! Usertour: the REST API, version 1.
+//!
+//! # API
+//! `docs.usertour.io/api-reference`; where it differs from the server, the server counts (measured on
+//! the public source, 2026-08).
+//!
+//! # Credentials
+//! A key `ak_…` as a bearer token; it selects the environment.
+//!
+//! # Paging
+//! `cursor` is an internal id that appears nowhere but in the answer's `next`, so it is a token. An
+//! exhausted or unknown token is an error, `E1007`. `previous` drifts and is never read.
+//!
+//! # Limits
+//! None on version 1. A page behind a cursor takes seconds on large environments: few calls at a
+//! time, a long timeout.
+//!
+//! # Quirks
+//! The `id` of a user is the one that your systems gave. The email filter compares letter case,
+//! whatever its documents say, so an address is asked for as given and lower-cased. Names and
+//! addresses are conventions inside `attributes`. Values of an unexpected type are dropped without
+//! an error. An unknown segment filters nothing.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use async_graphql::{Json, SimpleObject};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
+
+use super::{
+    Connection, Door, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection, Shortfall,
+    SortDirection, SortField, Upserted, Vendor, wire,
+};
+use crate::{
+    error::{Kind, Reason, Result},
+    http::{Call, Http, Operation, Refusal, Reply, Scope},
+    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    user::{Company, Draft, DraftField, Email, Identity, Outcome, Provider, User, email::fold},
+};
+
+/// How Usertour is reached.
+pub const DOOR: Door = Door {
+    base_url: Some("https://api.usertour.io"),
+    explain,
+    concurrency: 4,
+    timeout: Duration::from_secs(10),
+    connect: |connection| Ok(Box::new(Usertour::connect(&connection)?)),
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Token,
+    at: "cursor",
+    size: "limit",
+    min: 1,
+    max: 100,
+    reach: None,
+};
+
+const CAVEAT: &str = "Usertour compares letter case: the address was asked for as given and lower-cased, \
+                      records that spell it otherwise may be missing";
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Usertour,
+    listing: LISTING,
+    filters: &[
+        FilterField::Email,
+        FilterField::SegmentId,
+        FilterField::CompanyId,
+    ],
+    sorts: &[SortField::CreatedAt],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    by_email: SINGLE,
+    finds_substrings: false,
+    email_caveat: Some(CAVEAT),
+    upserts: &[Identity::ExternalId],
+    writes: &[
+        DraftField::ExternalId,
+        DraftField::Email,
+        DraftField::Name,
+        DraftField::Companies,
+        DraftField::Attributes,
+    ],
+};
+
+/// How many pages of 100 one spelling of an address is searched through.
+const SEARCH_PAGES: u32 = 10;
+
+/// This vendor has no options.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {}
+
+/// The adapter.
+pub struct Usertour {
+    http: Http,
+}
+
+/// A user at Usertour, field by field.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourUser {
+    /// The id that your systems gave.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// Everything that is known of the person; `name` and `email` are conventions.
+    attributes: Option<Json<Value>>,
+    /// When the user was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+    /// The user's companies; null unless the query asks for them.
+    #[serde(default, deserialize_with = "wire::records")]
+    companies: Option<Vec<UsertourCompany>>,
+    /// The user's places in those companies; null unless the query asks for them.
+    #[serde(default, deserialize_with = "wire::records")]
+    memberships: Option<Vec<UsertourMembership>>,
+}
+
+/// A company at Usertour.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourCompany {
+    /// The id that your systems gave.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// Everything that is known of the company; `name` is a convention.
+    attributes: Option<Json<Value>>,
+    /// When the company was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+}
+
+/// A user's place in a company at Usertour.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourMembership {
+    /// Usertour's internal id of the membership.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// What is known of the membership, a role for example.
+    attributes: Option<Json<Value>>,
+    /// When the membership was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+    /// Usertour's internal id of the company: of no use elsewhere in its API.
+    #[serde(default, deserialize_with = "wire::text")]
+    company_id: Option<String>,
+    /// Usertour's internal id of the user: of no use elsewhere in its API.
+    #[serde(default, deserialize_with = "wire::text")]
+    user_id: Option<String>,
+    /// The company.
+    #[serde(default, deserialize_with = "wire::record")]
+    company: Option<UsertourCompany>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, deserialize_with = "wire::rows")]
+    results: Vec<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "wire::text")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Bag {
+    #[serde(default, deserialize_with = "wire::object")]
+    attributes: Option<Arc<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Conventions {
+    #[serde(default, deserialize_with = "wire::text")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_seen_at: Option<Timestamp>,
+}
+
+fn conventions(attributes: Option<&RawValue>) -> Conventions {
+    attributes
+        .and_then(|bag| serde_json::from_str(bag.get()).ok())
+        .unwrap_or_default()
+}
+
+fn user(raw: Arc<RawValue>) -> Result<User> {
+    let record: UsertourUser = wire::read(&raw)?;
+    let bag: Bag = wire::read(&raw)?;
+    let known = conventions(bag.attributes.as_deref());
+    let companies = record
+        .companies
+        .map(|companies| companies.into_iter().map(company).collect());
+    Ok(User {
+        external_id: Some(record.id.clone()),
+        email: known.email,
+        name: known.name,
+        companies,
+        created_at: record.created_at,
+        last_seen_at: known.last_seen_at,
+        attributes: bag.attributes,
+        ..User::new(Provider::Usertour, record.id, raw)
+    })
+}
+
+fn company(company: UsertourCompany) -> Company {
+    let name = company
+        .attributes
+        .and_then(|Json(bag)| Some(bag.get("name")?.as_str()?.to_owned()));
+    Company {
+        vendor_id: None,
+        external_id: Some(company.id),
+        name,
+    }
+}
+
+fn user_in(reply: &Reply) -> Result<User> {
+    user(reply.json::<Box<RawValue>>()?.into())
+}
+
+/// Of the link to the next page only its cursor is read.
+fn cursor(next: &str) -> Option<String> {
+    let (_, query) = next.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs
+        .find(|(name, _)| name == "cursor")
+        .map(|(_, cursor)| cursor.into_owned())
+}
+
+/// `expand` is repeated: a list with commas is refused by the server, whatever its own text says.
+fn expansions(expand: Expand) -> impl Iterator<Item = (&'static str, String)> {
+    let companies = expand.companies.then_some("companies");
+    let memberships = expand.memberships.then_some("memberships.company");
+    companies
+        .into_iter()
+        .chain(memberships)
+        .map(|part| ("expand[]", part.to_owned()))
+}
+
+fn filters(filter: &Filter, spelling: Option<&str>) -> Vec<(&'static str, String)> {
+    let order = match filter.sort {
+        Some((_, SortDirection::Descending)) => Some("-createdAt"),
+        Some((_, SortDirection::Ascending)) => Some("createdAt"),
+        None => None,
+    };
+    [
+        ("email", spelling.map(str::to_owned)),
+        ("segmentId", filter.segment_id.clone()),
+        ("companyId", filter.company_id.clone()),
+        ("orderBy", order.map(str::to_owned)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+impl Usertour {
+    /// The adapter on a connection.
+    ///
+    /// # Errors
+    /// `Invalid` when an option is given: there are none.
+    pub fn connect(connection: &Connection) -> Result<Self> {
+        let Options {} = connection.options()?;
+        Ok(Self {
+            http: connection.http.clone(),
+        })
+    }
+
+    /// `docs.usertour.io/api-reference/users/list`
+    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
+        let list: List = self.http.send(scope, call).await?.json()?;
+        Ok(Page {
+            users: list.results.into_iter().map(user).collect::<Result<_>>()?,
+            next: Next::Token(list.next.as_deref().and_then(cursor)),
+        })
+    }
+}
+
+#[async_trait]
+impl Vendor for Usertour {
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+        let filter = &selection.filter;
+        let call = Call::get(Operation::List, &["v1", "users"])
+            .query(filters(filter, filter.email.as_ref().map(Email::given)))
+            .query(expansions(selection.expand))
+            .query(ask.params());
+        self.page(scope, call).await
+    }
+
+    /// `docs.usertour.io/api-reference/users/get`
+    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for id in ids {
+            let call = Call::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
+            users.extend(
+                self.http
+                    .find(scope, call)
+                    .await?
+                    .map(|reply| user_in(&reply))
+                    .transpose()?,
+            );
+        }
+        Ok(users)
+    }
+
+    async fn by_external_id(
+        &self,
+        scope: &Scope,
+        ids: &[String],
+        expand: Expand,
+    ) -> Result<Vec<User>> {
+        self.by_id(scope, ids, expand).await
+    }
+
+    async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found> {
+        let mut found = Found::default();
+        let spellings: BTreeSet<String> = emails
+            .iter()
+            .flat_map(|email| [email.given().to_owned(), fold(email.given())])
+            .collect();
+        for spelling in &spellings {
+            let limits = Limits {
+                pages: SEARCH_PAGES,
+                until: scope.deadline(),
+            };
+            let hits = walk(
+                &LISTING,
+                limits,
+                |_| true,
+                |ask| async move {
+                    let call = Call::get(Operation::ByEmail, &["v1", "users"])
+                        .query([("email", spelling.clone())])
+                        .query(expansions(expand))
+                        .query(ask.params());
+                    self.page(scope, call).await
+                },
+            )
+            .await;
+            found.users.extend(hits.users);
+            match hits.cut {
+                Some(Cut::Failed(error)) if found.users.is_empty() => return Err(error),
+                Some(Cut::Failed(error)) => {
+                    let notice = "Usertour's answer is not whole".to_owned();
+                    found.shortfall = Some(Shortfall {
+                        notice,
+                        error: Some(error),
+                    });
+                }
+                Some(Cut::Limit { pages }) => {
+                    let notice =
+                        format!("Usertour has more than {pages} pages of users with this address");
+                    found.shortfall = Some(Shortfall {
+                        notice,
+                        error: None,
+                    });
+                }
+                None => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// `docs.usertour.io/api-reference/users/upsert`: always 201, so what it did is told by looking
+    /// first. It may be repeated; racing creates of one id answer 500 and succeed when repeated.
+    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let id = draft
+            .external_id
+            .set()
+            .map(String::as_str)
+            .unwrap_or_default();
+        let before = self
+            .by_id(scope, &[id.to_owned()], Expand::default())
+            .await?;
+        let body = body(id, draft);
+        let is_change = body.as_object().is_some_and(|body| body.len() > 1);
+        if let (Some(user), false) = (before.first(), is_change) {
+            return Ok(Upserted::whole(user.clone(), Outcome::Matched));
+        }
+        let outcome = if before.is_empty() {
+            Outcome::Created
+        } else {
+            Outcome::Updated
+        };
+        let call = Call::post(Operation::Upsert, &["v1", "users"], body.clone()).repeatable(true);
+        let user = user_in(&self.http.send(scope, call).await?)?;
+        let dropped = dropped(&body["attributes"], user.attributes.as_deref());
+        Ok(Upserted {
+            user,
+            outcome,
+            dropped,
+        })
+    }
+
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+        let call =
+            Call::post(Operation::Update, &["v1", "users"], body(id, draft)).repeatable(true);
+        user_in(&self.http.send(scope, call).await?).map(Some)
+    }
+}
+
+fn body(id: &str, draft: &Draft) -> Value {
+    let mut attributes = draft.attributes.clone();
+    let conventions = [("email", draft.email.json()), ("name", draft.name.json())];
+    attributes.extend(
+        conventions
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+    );
+    let companies = draft.companies.iter().map(|company| {
+        let name = company
+            .name
+            .iter()
+            .map(|name| ("name".to_owned(), Value::from(name.clone())));
+        json!({ "id": company.external_id, "attributes": name.collect::<Map<_, _>>() })
+    });
+    let mut body = json!({ "id": id });
+    if !attributes.is_empty() {
+        body["attributes"] = Value::Object(attributes);
+    }
+    if !draft.companies.is_empty() {
+        body["companies"] = companies.collect();
+    }
+    body
+}
+
+/// The attributes that were sent and are not there afterwards: the server drops a value whose type is
+/// not that of the attribute's definition, and answers 201 all the same.
+fn dropped(sent: &Value, kept: Option<&RawValue>) -> Vec<String> {
+    let kept: Map<String, Value> = kept
+        .and_then(|bag| serde_json::from_str(bag.get()).ok())
+        .unwrap_or_default();
+    let sent = sent
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_null());
+    let is_kept = |name: &str, value: &Value| {
+        kept.get(name)
+            .is_some_and(|there| there == value || (there.is_number() && value.is_number()))
+    };
+    sent.filter(|(name, value)| !is_kept(name, value))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+/// Usertour's errors: `error.code` and `error.message`. A 404 without a code is of the web framework:
+/// there is no such route, so `base_url` is wrong; it does not say that a user is missing.
+fn explain(status: StatusCode, body: &[u8]) -> Refusal {
+    #[derive(Default, Deserialize)]
+    struct Body {
+        #[serde(default, deserialize_with = "wire::record")]
+        error: Option<Item>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        #[serde(default, deserialize_with = "wire::text")]
+        code: Option<String>,
+        #[serde(default, deserialize_with = "wire::text")]
+        message: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let code = body.error.as_ref().and_then(|error| error.code.as_deref());
+    let kind = match (status.as_u16(), code) {
+        (400, Some("E1007")) => Some(Kind::Expired),
+        (404, None) => Some(Kind::Malformed),
+        _ => None,
+    };
+    let message = body.error.and_then(|error| error.message);
+    let reasons = message
+        .into_iter()
+        .map(|message| Reason {
+            field: None,
+            message,
+        })
+        .collect();
+    Refusal {
+        kind,
+        reasons,
+        request_id: None,
+    }
+}
