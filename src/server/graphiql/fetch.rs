@@ -30,7 +30,7 @@ pub(super) async fn fill(shelf: &Shelf) {
     }
     tracing::info!(folder = %cache.display(), "fetching GraphiQL with npm, once");
     if let Err(why) = fetch(&cache).await {
-        tracing::info!(%why, "npm did not get GraphiQL: /graphiql loads it from a CDN");
+        tracing::info!(%why, "GraphiQL was not fetched: /graphiql loads it from a CDN");
     } else if !shelf.fill_from(&cache) {
         tracing::warn!("npm got another GraphiQL than the locked one: it is not used");
     }
@@ -103,12 +103,15 @@ fn members(package: &File) -> impl Iterator<Item = &'static str> {
 }
 
 async fn run(mut command: Command, folder: &Path) -> io::Result<()> {
+    let program = command.as_std().get_program().display().to_string();
     let output = command
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(PATIENCE, output).await??;
+    let output = timeout(PATIENCE, output)
+        .await?
+        .map_err(|why| io::Error::new(why.kind(), format!("{program}: {why}")))?;
     if output.status.success() {
         return Ok(());
     }
