@@ -1,0 +1,35 @@
+# Roster with GraphiQL in it, complete without internet, as a user without rights.
+#
+#   docker build --tag roster .
+#   docker run --publish 8080:8080 --volume ./roster.toml:/etc/roster/roster.toml:ro roster
+#
+# In a container the gateway has to listen on 0.0.0.0:8080, which it does only with authentication
+# configured. To look around: docker run --network host roster demo
+
+FROM node:22-bookworm-slim AS graphiql
+WORKDIR /roster
+COPY scripts/graphiql scripts/
+COPY src/server/graphiql/files.lock src/server/graphiql/
+RUN scripts/graphiql
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /roster
+COPY . .
+COPY --from=graphiql /roster/assets/graphiql assets/graphiql
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/roster/target \
+    cargo build --release --locked --bin roster \
+    && install target/release/roster /usr/local/bin/roster
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --create-home roster
+COPY --from=build /usr/local/bin/roster /usr/local/bin/roster
+USER 10001
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["roster", "health", "--url", "http://127.0.0.1:8080/health/live"]
+ENTRYPOINT ["roster"]
+CMD ["serve", "--config", "/etc/roster/roster.toml"]
