@@ -30,6 +30,6 @@ COPY --from=build /usr/local/bin/roster /usr/local/bin/roster
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["roster", "health", "--url", "http://127.0.0.1:8080/health/live"]
+    CMD ["roster", "health"]
 ENTRYPOINT ["roster"]
 CMD ["serve", "--config", "/etc/roster/roster.toml"]

@@ -47,7 +47,7 @@ const DIALOG: &str = "'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='";
 static SHELF: LazyLock<Arc<Shelf>> = LazyLock::new(|| Arc::new(Shelf::embedded()));
 
 /// Serves the page and all it needs.
-pub(crate) fn router() -> Router {
+pub fn router() -> Router {
     routes(Arc::clone(&SHELF))
 }
 

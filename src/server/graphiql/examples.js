@@ -91,13 +91,19 @@ query OnePerson($email: String!) {
 }
 `;
 
-const providers = `# The vendors behind this graph: which
-# are switched on, and how they are.
+const providers = `# The vendors behind this graph: how
+# they are, and what they can do.
 query Providers {
   providers {
     provider
     enabled
-    healthy
+    health
+    calls
+    capabilities {
+      emailSearch
+      pageSize
+      writes
+    }
   }
 }
 `;
