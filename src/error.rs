@@ -52,6 +52,7 @@ pub enum Kind {
 
 /// The codes in `extensions.code`: the contract with clients.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+#[graphql(name = "RosterErrorCode")]
 pub enum ErrorCode {
     /// The request is wrong: its syntax, an argument, a cursor. The message says what to change.
     BadUserInput,

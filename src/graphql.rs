@@ -14,7 +14,8 @@ pub mod user;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Context, EmptySubscription, SDLExportOptions};
+use async_graphql::{Context, EmptySubscription, Json, SDLExportOptions};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider};
@@ -66,6 +67,10 @@ pub fn schema(graph: Graph) -> Schema {
         .limit_depth(DEPTH)
         .limit_recursive_depth(RECURSION)
         .limit_directives(DIRECTIVES)
+        .override_output_type_description::<Timestamp>(
+            "A moment: ISO 8601 in UTC, such as `2026-02-03T04:05:06Z`.",
+        )
+        .override_output_type_description::<Json<()>>("Any JSON value.")
         .data(graph)
         .finish()
 }
@@ -75,7 +80,8 @@ pub fn schema(graph: Graph) -> Schema {
 pub fn sdl(schema: &Schema) -> String {
     let options = SDLExportOptions::new()
         .federation()
-        .prefer_single_line_descriptions();
+        .prefer_single_line_descriptions()
+        .use_space_ident();
     let text = schema.sdl_with_options(options);
     let lines = text.lines().map(str::trim_end);
     lines

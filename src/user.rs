@@ -79,6 +79,7 @@ pub enum UserKind {
 
 /// A company that a user belongs to, as its vendor names it.
 #[derive(async_graphql::SimpleObject, Clone, Debug, Default, Eq, PartialEq)]
+#[graphql(name = "UserCompany")]
 pub struct Company {
     /// The vendor's own id of the company, where the vendor shows it.
     pub vendor_id: Option<String>,

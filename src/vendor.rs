@@ -101,6 +101,7 @@ pub const SINGLE: Batch = Batch { max: 1 };
 
 /// By what a list can be narrowed.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+#[graphql(name = "UserFilterField")]
 pub enum FilterField {
     /// `email`
     Email,
@@ -116,6 +117,7 @@ pub enum FilterField {
 
 /// By what a list can be sorted.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[graphql(name = "UserSortField")]
 pub enum SortField {
     /// When the record was made.
     CreatedAt,
@@ -129,6 +131,7 @@ pub enum SortField {
 
 /// Which way a list is sorted.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[graphql(name = "UserSortDirection")]
 pub enum SortDirection {
     /// The smallest or oldest first.
     Ascending,
@@ -327,6 +330,7 @@ pub fn door(provider: Provider) -> Door {
 
 /// Every documented field of a vendor's own record, typed.
 #[derive(async_graphql::Union)]
+#[graphql(name = "UserDetails")]
 pub enum Details {
     /// The record at Ada.
     Ada(Box<ada::AdaEndUser>),

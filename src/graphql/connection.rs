@@ -38,6 +38,7 @@ pub struct UserEdge {
 
 /// Where a page stands in its list.
 #[derive(SimpleObject)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether there are users behind the last of this page.
     has_next_page: bool,

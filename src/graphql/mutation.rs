@@ -54,6 +54,7 @@ pub struct UpsertUserInput {
 
 /// A company that a user joins or leaves.
 #[derive(InputObject)]
+#[graphql(name = "UserCompanyInput")]
 pub struct CompanyInput {
     /// The id that your systems gave the company.
     external_id: ID,
@@ -77,6 +78,7 @@ pub struct UpsertUserPayload {
 
 /// What stood in the way of a write.
 #[derive(SimpleObject)]
+#[graphql(name = "UpsertUserError")]
 pub struct UserError {
     /// The way to the field of the input at fault, or the provider's name of a field.
     field: Option<Vec<String>>,

@@ -168,6 +168,7 @@ pub enum EmailSearch {
 
 /// What a provider can do.
 #[derive(SimpleObject)]
+#[graphql(name = "ProviderCapabilities")]
 pub struct Capabilities {
     /// By which fields of `UserFilter` the list can be narrowed.
     filters: Vec<FilterField>,

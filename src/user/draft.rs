@@ -203,6 +203,7 @@ impl Draft {
 
 /// What a write did.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+#[graphql(name = "UpsertOutcome")]
 pub enum Outcome {
     /// A record was made.
     Created,
