@@ -14,7 +14,7 @@ pub mod user;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Context, EmptySubscription, Json, SDLExportOptions};
+use async_graphql::{Context, EmptySubscription, ID, Json, SDLExportOptions};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -70,6 +70,7 @@ pub fn schema(graph: Graph) -> Schema {
         .override_output_type_description::<Timestamp>(
             "A moment: ISO 8601 in UTC, such as `2026-02-03T04:05:06Z`.",
         )
+        .override_output_type_description::<ID>("An identifier: opaque text.")
         .override_output_type_description::<Json<()>>("Any JSON value.")
         .data(graph)
         .finish()

@@ -1,0 +1,56 @@
+//! The schema is the contract with other programs.
+
+use roster::{config::Settings, gateway, graphql::sdl};
+use serde_json::Value;
+
+use crate::world::World;
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_served() {
+    let schema = gateway::open(&Settings::default()).expect("settings without mistakes");
+
+    assert!(
+        sdl(&schema) == include_str!("../../schema.graphql"),
+        "schema.graphql is not what the code exports: run `cargo run -- schema > schema.graphql`"
+    );
+}
+
+#[tokio::test]
+async fn every_element_of_the_schema_is_described() {
+    let world = World::with(0, |_| {}).await;
+    let introspection = "{ __schema { types { name description
+        fields(includeDeprecated: true) { name description args { name description } }
+        inputFields { name description } enumValues(includeDeprecated: true) { name description } } } }";
+
+    let data = world.data(introspection).await;
+
+    let types = data["__schema"]["types"].as_array().expect("types");
+    let mut bare = Vec::new();
+    for of in types.iter().filter(|of| {
+        !of["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with('_'))
+    }) {
+        collect(of, of["name"].as_str().unwrap_or_default(), &mut bare);
+    }
+    assert_eq!(bare, Vec::<String>::new());
+}
+
+fn collect(element: &Value, path: &str, bare: &mut Vec<String>) {
+    if element["description"]
+        .as_str()
+        .unwrap_or_default()
+        .is_empty()
+    {
+        bare.push(path.to_owned());
+    }
+    for members in ["fields", "args", "inputFields", "enumValues"] {
+        for member in element[members].as_array().into_iter().flatten() {
+            let name = member["name"].as_str().unwrap_or_default();
+            // The engine's own fields of a federated subgraph.
+            if !name.starts_with('_') {
+                collect(member, &format!("{path}.{name}"), bare);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A gateway and the sandboxes that it stands on, in this process, on ports of their own.
+
+use std::{net::SocketAddr, time::Duration};
+
+use roster::{
+    config::{Settings, Vendor},
+    demo, gateway,
+    server::{self, Readiness, accept},
+    user::Provider,
+};
+use roster_sandbox::Options;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// A call that a vendor got.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Call {
+    pub(crate) vendor: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) version: Option<String>,
+}
+
+/// A gateway over sandboxes.
+pub(crate) struct World {
+    pub(crate) gateway: SocketAddr,
+    pub(crate) sandbox: SocketAddr,
+    pub(crate) client: reqwest::Client,
+}
+
+impl World {
+    /// With 500 users at each vendor.
+    pub(crate) async fn start() -> Self {
+        Self::with(500, |_| {}).await
+    }
+
+    /// With a number of users at each vendor, and settings that differ from the demo's.
+    pub(crate) async fn with(users: usize, change: impl FnOnce(&mut Settings)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let sandbox = listener.local_addr().expect("an address");
+        let options = Options {
+            users,
+            ..Options::default()
+        };
+        tokio::spawn(async move {
+            roster_sandbox::serve(listener, &options, std::future::pending()).await
+        });
+        let mut settings = demo::settings(sandbox);
+        change(&mut settings);
+        let gateway = Self::serve(&settings).await;
+        Self {
+            gateway,
+            sandbox,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// Another gateway over the same or other sandboxes.
+    pub(crate) async fn serve(settings: &Settings) -> SocketAddr {
+        let schema = gateway::open(settings).expect("settings without mistakes");
+        let app = server::router(schema, Readiness::default(), &settings.server.cors_origins)
+            .expect("routes");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = std::future::pending();
+        tokio::spawn(accept::serve(
+            listener,
+            app,
+            Readiness::default(),
+            Duration::ZERO,
+            stop,
+        ));
+        address
+    }
+
+    /// The whole answer to a query.
+    pub(crate) async fn answer(&self, query: &str) -> Value {
+        self.answer_with(query, json!({})).await
+    }
+
+    /// The whole answer to a query with variables.
+    pub(crate) async fn answer_with(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self
+            .client
+            .post(format!("http://{}/graphql", self.gateway))
+            .json(&body);
+        request
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON")
+    }
+
+    /// The data of an answer that has no errors.
+    pub(crate) async fn data(&self, query: &str) -> Value {
+        self.data_with(query, json!({})).await
+    }
+
+    /// The data of an answer that has no errors.
+    pub(crate) async fn data_with(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.answer_with(query, variables).await;
+        assert_eq!(answer.get("errors"), None, "{query}");
+        answer["data"].take()
+    }
+
+    /// The calls that a vendor has got since they were last forgotten, in order.
+    pub(crate) async fn calls(&self, provider: Provider) -> Vec<Call> {
+        let path = format!("calls?vendor={}", provider.name());
+        serde_json::from_value(self.sandbox_get(&path).await).expect("calls")
+    }
+
+    /// Forgets the calls so far.
+    pub(crate) async fn forget_calls(&self) {
+        self.client
+            .delete(self.sandbox_url("calls"))
+            .send()
+            .await
+            .expect("an answer");
+    }
+
+    /// What a vendor holds, in the order of its list: `id`, `externalId`, `email`.
+    pub(crate) async fn records(&self, provider: Provider) -> Vec<Value> {
+        let path = format!("records?vendor={}", provider.name());
+        serde_json::from_value(self.sandbox_get(&path).await).expect("records")
+    }
+
+    /// Sets a fault at a vendor: `{"kind": …}` and what it takes.
+    pub(crate) async fn fault(&self, provider: Provider, mut fault: Value) {
+        fault["vendor"] = provider.name().into();
+        self.sandbox_post("faults", &fault).await;
+    }
+
+    /// Lifts all faults.
+    pub(crate) async fn heal(&self) {
+        self.client
+            .delete(self.sandbox_url("faults"))
+            .send()
+            .await
+            .expect("an answer");
+    }
+
+    /// Makes a vendor behave in one of the ways that its documents leave open.
+    pub(crate) async fn behave(&self, provider: Provider, name: &str, value: &str) {
+        let behaviour = json!({ "vendor": provider.name(), "name": name, "value": value });
+        self.sandbox_post("behaviour", &behaviour).await;
+    }
+
+    fn sandbox_url(&self, path: &str) -> String {
+        format!("http://{}/_sandbox/{path}", self.sandbox)
+    }
+
+    async fn sandbox_get(&self, path: &str) -> Value {
+        let answer = self
+            .client
+            .get(self.sandbox_url(path))
+            .send()
+            .await
+            .expect("an answer");
+        answer.json().await.expect("JSON")
+    }
+
+    async fn sandbox_post(&self, path: &str, body: &Value) {
+        let answer = self
+            .client
+            .post(self.sandbox_url(path))
+            .json(body)
+            .send()
+            .await
+            .expect("an answer");
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        assert!(status.is_success(), "{path} {body}: {status} {text}");
+    }
+}
+
+/// A vendor's settings, to be changed.
+pub(crate) fn vendor(settings: &mut Settings, provider: Provider) -> &mut Vendor {
+    settings
+        .vendor
+        .get_mut(&provider)
+        .expect("the demo has every vendor")
+}
