@@ -164,7 +164,7 @@ impl Directory {
                     None => Ok(missing()),
                 }
             }
-            Meant::One(user) => Ok(Written::done(user, Outcome::Matched)),
+            Meant::One(user) => Ok(Written::done(*user, Outcome::Matched)),
             Meant::Nobody if identity == Identity::VendorId => Ok(missing()),
             Meant::Nobody => Ok(Written::done(
                 vendor.create(scope, draft).await?,
@@ -218,7 +218,7 @@ impl Directory {
             }
         };
         Ok(match <[User; 1]>::try_from(users) {
-            Ok([user]) => Meant::One(user),
+            Ok([user]) => Meant::One(Box::new(user)),
             Err(users) if users.is_empty() => Meant::Nobody,
             Err(users) => Meant::Unclear(format!(
                 "{} users have this email: say with `vendorId` which one is meant",
@@ -231,7 +231,7 @@ impl Directory {
 /// Which record a draft means.
 enum Meant {
     Nobody,
-    One(User),
+    One(Box<User>),
     Unclear(String),
 }
 

@@ -28,19 +28,42 @@ const NESTING: usize = 128;
 #[must_use]
 pub fn is_nested_too_deep(query: &str) -> bool {
     let mut depth = 0_usize;
-    let mut bytes = query.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-            b'#' => while bytes.next_if(|&byte| byte != b'\n').is_some() {},
-            _ => {}
-        }
+    let mut rest = query;
+    while let Some(byte) = rest.bytes().next() {
+        let taken = match byte {
+            b'#' => rest.find('\n').unwrap_or(rest.len()),
+            b'"' => string(rest),
+            b'{' | b'[' | b'(' => {
+                depth += 1;
+                1
+            }
+            b'}' | b']' | b')' => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            _ => rest.chars().next().map_or(1, char::len_utf8),
+        };
         if depth > NESTING {
             return true;
         }
+        rest = rest.get(taken..).unwrap_or_default();
     }
     false
+}
+
+/// The length of the string that a text begins with; of the whole text when it does not end.
+fn string(text: &str) -> usize {
+    let quotes = if text.starts_with("\"\"\"") { 3 } else { 1 };
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(quotes) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' if text[at..].starts_with(&text[..quotes]) => return at + quotes,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Counts what a request asks for.
@@ -263,5 +286,10 @@ mod tests {
             "[".repeat(1000)
         )));
         assert!(!is_nested_too_deep("{ a { b(c: [1, 2]) } } # {{{"));
+        let braces = "{".repeat(1000);
+        assert!(!is_nested_too_deep(&format!(
+            "{{ a(b: \"\\\"{braces}\", c: \"\"\"é\"{braces}\"\"\") }}"
+        )));
+        assert!(is_nested_too_deep(&format!("{{ a(b: \"\") {braces}")));
     }
 }

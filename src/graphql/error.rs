@@ -56,7 +56,8 @@ pub fn coded(errors: &mut [async_graphql::ServerError]) {
             "too complex",
             "too deep",
             "nested too deep",
-            "recursion depth",
+            "recursion",
+            "cannot be greater than",
             "too many",
         ];
         let message = error.message.to_lowercase();

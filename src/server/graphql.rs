@@ -85,7 +85,7 @@ async fn handle(
         Err(refusal) => return refused(&refusal, media),
     };
     let (operation, response) = match run(&schema, request, &method).await {
-        Ok((operation, answer)) => (operation, shown(answer, media, operation, started)),
+        Ok((operation, answer)) => (operation, shown(&answer, media, operation, started)),
         Err(refusal) => ("unknown", refused(&refusal, media)),
     };
     if !response.status().is_success() {
@@ -227,7 +227,7 @@ fn kind(request: &mut Request) -> &'static str {
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
 /// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-fn shown(answer: Answer, media: Media, operation: &'static str, started: Instant) -> Response {
+fn shown(answer: &Answer, media: Media, operation: &'static str, started: Instant) -> Response {
     let is_request_error = answer.data == async_graphql::Value::Null
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());
@@ -254,7 +254,7 @@ fn shown(answer: Answer, media: Media, operation: &'static str, started: Instant
     let body = if is_request_error {
         serde_json::to_vec(&json!({ "errors": answer.errors }))
     } else {
-        serde_json::to_vec(&answer)
+        serde_json::to_vec(answer)
     };
     match body {
         Ok(body) => with_media(status, media, body),

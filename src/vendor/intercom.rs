@@ -46,7 +46,7 @@ use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
-    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{Change, CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User},
 };
 
 /// How Intercom is reached; accounts in Europe and Australia have hosts of their own.
@@ -435,56 +435,56 @@ fn body(id: Option<&str>, draft: &Draft) -> Result<Value> {
             ]),
         );
     }
-    let signed_up = draft.signed_up_at.clone();
-    let signed_up = match signed_up {
-        crate::user::Change::Set(at) => Some(at.as_second().into()),
-        crate::user::Change::Clear => Some(Value::Null),
-        crate::user::Change::Keep => None,
-    };
-    let avatar = draft
-        .avatar_url
-        .json()
-        .map(|url| json!({ "type": "avatar", "image_url": url }));
-    let companies = draft.companies.iter().map(|company| {
-        let name = company
-            .name
-            .iter()
-            .map(|name| ("name".to_owned(), Value::from(name.clone())));
-        let leave = company
-            .leave
-            .then(|| ("remove".to_owned(), Value::Bool(true)));
-        let id = (
-            "company_id".to_owned(),
-            Value::from(company.external_id.clone()),
-        );
-        Value::Object([id].into_iter().chain(name).chain(leave).collect())
-    });
+    let avatar = draft.avatar_url.json();
     let fields = [
         ("id", id.map(Value::from)),
         ("user_id", draft.external_id.json()),
         ("email", draft.email.json()),
         ("name", draft.name.json()),
         ("phone", draft.phone.json()),
-        ("avatar", avatar),
-        ("signed_up_at", signed_up),
+        (
+            "avatar",
+            avatar.map(|url| json!({ "type": "avatar", "image_url": url })),
+        ),
+        ("signed_up_at", seconds(&draft.signed_up_at)),
         (
             "unsubscribed_from_emails",
             draft.unsubscribed_from_emails.json(),
         ),
-        (
-            "companies",
-            (!draft.companies.is_empty()).then(|| companies.collect()),
-        ),
-        (
-            "custom_attributes",
-            (!draft.attributes.is_empty()).then(|| Value::Object(draft.attributes.clone())),
-        ),
+        ("companies", companies(&draft.companies)),
+        ("custom_attributes", attributes(&draft.attributes)),
     ];
-    let fields: Map<String, Value> = fields
+    let fields = fields
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect();
-    Ok(Value::Object(fields))
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Ok(Value::Object(fields.collect()))
+}
+
+fn attributes(attributes: &Map<String, Value>) -> Option<Value> {
+    (!attributes.is_empty()).then(|| Value::Object(attributes.clone()))
+}
+
+fn seconds(moment: &Change<Timestamp>) -> Option<Value> {
+    match moment {
+        Change::Set(moment) => Some(moment.as_second().into()),
+        Change::Clear => Some(Value::Null),
+        Change::Keep => None,
+    }
+}
+
+/// The companies to join, and with `remove` those to leave.
+fn companies(companies: &[CompanyDraft]) -> Option<Value> {
+    let entries = companies.iter().map(|company| {
+        let mut entry = json!({ "company_id": company.external_id });
+        if let Some(name) = &company.name {
+            entry["name"] = name.clone().into();
+        }
+        if company.leave {
+            entry["remove"] = true.into();
+        }
+        entry
+    });
+    (!companies.is_empty()).then(|| entries.collect())
 }
 
 /// Intercom's errors: an `error.list` with codes; old ones name the code `type`.

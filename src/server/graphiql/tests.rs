@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
+
 use super::*;
 
 async fn start(shelf: Shelf) -> String {
