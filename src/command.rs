@@ -15,6 +15,7 @@ use roster::{
     demo, gateway,
     graphql::{Schema, sdl},
     server::{self, Readiness},
+    user::Provider,
 };
 use roster_sandbox::{Options, known};
 use tokio::{net::TcpListener, signal::unix::SignalKind};
@@ -128,7 +129,11 @@ impl Command {
                 let settings = Settings::read(&config)?;
                 gateway::open(&settings)?;
                 settings.listen(None)?;
-                println!("{}: nothing is wrong", config.display());
+                println!(
+                    "{}: nothing is wrong; {}",
+                    config.display(),
+                    vendors(&settings)
+                );
             }
             Self::Schema => {
                 let schema = gateway::open(&Settings::default())?;
@@ -148,6 +153,26 @@ impl Command {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Which vendors a configuration asks, in a few words.
+fn vendors(settings: &Settings) -> String {
+    let is_enabled = |provider: &Provider| {
+        settings
+            .vendor
+            .get(provider)
+            .is_some_and(|vendor| vendor.enabled)
+    };
+    let (enabled, disabled): (Vec<_>, Vec<_>) = Provider::ALL.into_iter().partition(is_enabled);
+    let names = |providers: Vec<Provider>| match providers.as_slice() {
+        [] => "none".to_owned(),
+        providers => providers
+            .iter()
+            .map(|provider| provider.name())
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    format!("enabled: {}; disabled: {}", names(enabled), names(disabled))
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -214,6 +239,7 @@ impl Serve {
         let schema = gateway::open(&settings)?;
         let listener = bind(listen).await?;
         println!("GraphiQL   http://{}/graphiql", listener.local_addr()?);
+        tracing::info!(vendors = vendors(&settings), "serving");
         tokio::spawn(server::graphiql::prepare());
         serve(listener, schema, &settings).await
     }
@@ -228,7 +254,10 @@ impl Demo {
         settings.listen(Some(address))?;
         let schema = gateway::open(&settings)?;
         let options = self.sandbox.options();
-        tokio::spawn(async move { roster_sandbox::serve(sandbox, &options, stop()).await });
+        // The vendors outlive the gateway: requests under way still need them.
+        tokio::spawn(async move {
+            roster_sandbox::serve(sandbox, &options, std::future::pending()).await
+        });
         println!("GraphiQL   http://{address}/graphiql");
         println!("GraphQL    http://{address}/graphql");
         println!("Sandboxes  http://{vendors}");

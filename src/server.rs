@@ -5,9 +5,12 @@ pub mod accept;
 pub mod graphiql;
 pub mod graphql;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -23,6 +26,7 @@ use tower_http::{
     compression::CompressionLayer,
     cors::CorsLayer,
     request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+    timeout::RequestBodyTimeoutLayer,
     trace::TraceLayer,
 };
 
@@ -30,6 +34,9 @@ use crate::graphql::Schema;
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1024;
+
+/// How long a client may pause while it sends a body.
+const BODY: Duration = Duration::from_secs(10);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -79,6 +86,7 @@ pub fn router(
         )
         .route("/health/ready", get(ready).with_state(readiness))
         .route("/metrics", get(move || async move { metrics.render() }))
+        .layer(RequestBodyTimeoutLayer::new(BODY))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(

@@ -5,4 +5,6 @@
 
 mod world;
 
+mod architecture;
+
 mod schema;
