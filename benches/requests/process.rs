@@ -1,0 +1,103 @@
+//! A process of the benchmark: started on a port of its own, ended with the value.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Process {
+    pub(crate) fn sandbox(latency: u64) -> Self {
+        let latency = latency.to_string();
+        Self::start(Command::new(env!("CARGO_BIN_EXE_roster")).args([
+            "sandbox",
+            "--listen",
+            "127.0.0.1:0",
+            "--latency",
+            &latency,
+        ]))
+    }
+
+    pub(crate) fn gateway(sandbox: &str) -> Self {
+        let config = format!(
+            r#"
+            [vendor.ada]
+            base_url = "http://{sandbox}/ada/api"
+            [vendor.digitalchalk]
+            base_url = "http://{sandbox}/digitalchalk/dc/api/v5"
+            [vendor.intercom]
+            base_url = "http://{sandbox}/intercom"
+            [vendor.usertour]
+            base_url = "http://{sandbox}/usertour"
+            "#
+        );
+        let file = std::env::temp_dir().join(format!("roster-bench-{}.toml", std::process::id()));
+        fs::write(&file, config).unwrap();
+        let token = roster_sandbox::TOKEN;
+        let process = Self::start(
+            Command::new(env!("CARGO_BIN_EXE_roster"))
+                .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+                .arg(&file)
+                .env("RUST_LOG", "warn")
+                .env("ROSTER_ADA_TOKEN", token)
+                .env("ROSTER_DIGITALCHALK_TOKEN", token)
+                .env("ROSTER_INTERCOM_TOKEN", token)
+                .env("ROSTER_USERTOUR_TOKEN", format!("ak_{token}")),
+        );
+        fs::remove_file(&file).unwrap();
+        process
+    }
+
+    pub(crate) fn proxy(sandbox: &str) -> Self {
+        Self::start(Command::new(std::env::current_exe().unwrap()).args(["--proxy", sandbox]))
+    }
+
+    /// Starts a command and reads its address from what it prints first.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        let after = line.split("http://").nth(1).unwrap();
+        let address = after.split('/').next().unwrap().trim().to_owned();
+        Self { child, address }
+    }
+
+    /// The CPU time that the process has used.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // After the name in parentheses: state is the first field, utime and stime the 12th and 13th.
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        // A hundred ticks a second, on every Linux that Rust runs on.
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// The memory that the process holds.
+    pub(crate) fn memory_mib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib / 1024.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
