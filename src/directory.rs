@@ -213,22 +213,29 @@ impl Directory {
 
     fn check(&self, profile: &Profile, filter: &Filter) -> Result<()> {
         let name = self.provider.name();
-        let unsupported = |what: String| Err(Error::new(Kind::Unsupported, what).at(name, "list"));
+        let refused = |what: &str, having: Vec<&str>| {
+            let can = if having.is_empty() {
+                "it has no choice there".to_owned()
+            } else {
+                format!("it can by {}", having.join(", "))
+            };
+            let message =
+                format!("{name} cannot {what}; {can} (see `providers {{ capabilities }}`)");
+            Err(Error::new(Kind::Unsupported, message).at(name, "list"))
+        };
         if let Some(field) = filter
             .fields()
             .into_iter()
             .find(|field| !profile.filters.contains(field))
         {
-            return unsupported(format!(
-                "{name} cannot filter its list by {field:?}; it can by {:?} (see `providers`)",
-                profile.filters
-            ));
+            let having = profile.filters.iter().map(|field| field.name()).collect();
+            return refused(&format!("narrow its list by `{}`", field.name()), having);
         }
         match filter.sort {
-            Some((field, _)) if !profile.sorts.contains(&field) => unsupported(format!(
-                "{name} cannot sort its list by {field:?}; it can by {:?} (see `providers`)",
-                profile.sorts
-            )),
+            Some((field, _)) if !profile.sorts.contains(&field) => {
+                let having = profile.sorts.iter().map(|field| field.name()).collect();
+                refused(&format!("sort its list by {}", field.name()), having)
+            }
             _ => Ok(()),
         }
     }

@@ -115,6 +115,20 @@ pub enum FilterField {
     CreatedSince,
 }
 
+impl FilterField {
+    /// The field's name in `UserFilter`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::SegmentId => "segmentId",
+            Self::CompanyId => "companyId",
+            Self::TagId => "tagId",
+            Self::CreatedSince => "createdSince",
+        }
+    }
+}
+
 /// By what a list can be sorted.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[graphql(name = "UserSortField")]
@@ -127,6 +141,19 @@ pub enum SortField {
     LastSeenAt,
     /// When the person signed up.
     SignedUpAt,
+}
+
+impl SortField {
+    /// The value's name in the graph.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "CREATED_AT",
+            Self::UpdatedAt => "UPDATED_AT",
+            Self::LastSeenAt => "LAST_SEEN_AT",
+            Self::SignedUpAt => "SIGNED_UP_AT",
+        }
+    }
 }
 
 /// Which way a list is sorted.

@@ -1,0 +1,40 @@
+//! What the README shows is what the program does.
+
+use roster::config::Settings;
+use serde_json::Value;
+
+use crate::world::World;
+
+const README: &str = include_str!("../../README.md");
+
+/// The blocks of code in a language, with their place.
+fn blocks(language: &str) -> Vec<(usize, &'static str)> {
+    let fence = format!("```{language}\n");
+    let starts = README.match_indices(&fence).map(|(at, _)| at + fence.len());
+    starts.map(|at| (at, README[at..].split("```").next().unwrap_or_default())).collect()
+}
+
+#[tokio::test]
+async fn every_query_of_the_readme_has_the_answer_that_the_readme_shows() {
+    let world = World::start().await;
+    let answers = blocks("json");
+    let queries = blocks("graphql");
+    assert_eq!(queries.len(), answers.len());
+
+    for ((at, query), (_, answer)) in queries.into_iter().zip(answers) {
+        let shown: Value = serde_json::from_str(answer).unwrap_or_else(|error| panic!("after {at}: {error}"));
+
+        assert_eq!(world.data(query).await, shown, "{query}");
+    }
+}
+
+#[test]
+fn the_configuration_of_the_readme_is_understood() {
+    let [(_, toml)] = blocks("toml").try_into().expect("one configuration");
+
+    let settings = Settings::parse(toml).expect("a configuration");
+
+    assert_eq!(settings.vendor.len(), 4);
+    settings.bounds().expect("bounds");
+    settings.listen(None).expect("an address");
+}
