@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Graph;
 use crate::{
     directory::{Problem, Written},
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, Kind, Result},
     http::Scope,
     user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User},
 };
@@ -187,10 +187,13 @@ impl Mutation {
         let provider = input.provider;
         let write = async {
             let draft = input.draft()?;
-            let directory = Graph::of(ctx).directory(provider)?;
-            Ok(directory
-                .upsert(ctx.data_unchecked::<Scope>(), &draft)
-                .await)
+            let directory = Arc::clone(Graph::of(ctx).directory(provider)?);
+            let scope = ctx.data_unchecked::<Scope>().clone();
+            // A write of several calls goes on when the client has left.
+            let write = tokio::spawn(async move { directory.upsert(&scope, &draft).await });
+            write
+                .await
+                .map_err(|_| Error::new(Kind::Internal, "the write failed inside the gateway"))
         };
         let written: Result<Written> = write.await;
         written

@@ -50,7 +50,15 @@ impl Wire {
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
     pub fn new(vendor: &'static str, base: Url, max_body: usize, explain: Explain) -> Result<Self> {
-        let client = Client::builder()
+        let builder = Client::builder();
+        // A proxy of the environment does not reach what runs on this machine.
+        let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let builder = if is_local {
+            builder.no_proxy()
+        } else {
+            builder
+        };
+        let client = builder
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(Duration::from_secs(5))

@@ -12,7 +12,7 @@ use axum::{
     body::Bytes,
     extract::{RawQuery, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::any,
 };
 use serde::Deserialize;
@@ -64,6 +64,14 @@ impl Refusal {
     }
 }
 
+/// What goes back, and what is noted of it.
+struct Reply {
+    operation: &'static str,
+    outcome: &'static str,
+    errors: usize,
+    response: Response,
+}
+
 async fn handle(
     State(schema): State<Schema>,
     method: Method,
@@ -72,26 +80,32 @@ async fn handle(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let started = Instant::now();
-    let Some(media) = accept::negotiate(&headers) else {
-        let message =
-            "this endpoint answers application/graphql-response+json and application/json";
-        return refused(
-            &Refusal::new(StatusCode::NOT_ACCEPTABLE, message),
-            Media::Json,
-        );
-    };
-    let request = match read(&method, query.as_deref(), &headers, body) {
-        Ok(params) => request(params),
-        Err(refusal) => return refused(&refusal, media),
-    };
-    let (operation, response) = match run(&schema, request, &method).await {
-        Ok((operation, answer)) => (operation, shown(&answer, media, operation, started)),
-        Err(refusal) => ("unknown", refused(&refusal, media)),
-    };
-    if !response.status().is_success() {
-        metrics::request(operation, "refused", started.elapsed());
+    if method == Method::GET && query.is_none() && accept::is_a_browser(&headers) {
+        return Redirect::temporary("/graphiql").into_response();
     }
-    response
+    let media = accept::negotiate(&headers);
+    let reply = async {
+        let media = media.ok_or_else(|| {
+            let message =
+                "this endpoint answers application/graphql-response+json and application/json";
+            Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
+        })?;
+        let request = request(read(&method, query.as_deref(), &headers, body)?);
+        let (operation, answer) = run(&schema, request, &method).await?;
+        Ok(shown(&answer, media, operation))
+    };
+    let reply = reply
+        .await
+        .unwrap_or_else(|refusal| refused(&refusal, media.unwrap_or(Media::Json)));
+    metrics::request(reply.operation, reply.outcome, started.elapsed());
+    tracing::info!(
+        operation = reply.operation,
+        outcome = reply.outcome,
+        errors = reply.errors,
+        duration_ms = started.elapsed().as_millis() as u64,
+        "answered"
+    );
+    reply.response
 }
 
 fn read(
@@ -227,45 +241,42 @@ fn kind(request: &mut Request) -> &'static str {
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
 /// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-fn shown(answer: &Answer, media: Media, operation: &'static str, started: Instant) -> Response {
-    let is_request_error = answer.data == async_graphql::Value::Null
+fn shown(answer: &Answer, media: Media, operation: &'static str) -> Reply {
+    let is_empty = answer.data == async_graphql::Value::Null;
+    let is_request_error = is_empty
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());
-    let outcome = match (answer.errors.is_empty(), is_request_error) {
-        (true, _) => "ok",
-        (false, true) => "refused",
-        (false, false) if answer.data == async_graphql::Value::Null => "failed",
-        (false, false) => "partial",
+    let outcome = match answer.errors.as_slice() {
+        [] => "ok",
+        _ if is_request_error => "refused",
+        _ if is_empty => "failed",
+        _ => "partial",
     };
     let status = match media {
         Media::GraphqlResponse if is_request_error => StatusCode::BAD_REQUEST,
         Media::GraphqlResponse | Media::Json => StatusCode::OK,
     };
-    if status.is_success() {
-        metrics::request(operation, outcome, started.elapsed());
-    }
-    tracing::info!(
-        operation,
-        outcome,
-        errors = answer.errors.len(),
-        duration_ms = started.elapsed().as_millis() as u64,
-        "answered"
-    );
     let body = if is_request_error {
         serde_json::to_vec(&json!({ "errors": answer.errors }))
     } else {
         serde_json::to_vec(answer)
     };
-    match body {
+    let response = match body {
         Ok(body) => with_media(status, media, body),
         Err(error) => {
             tracing::error!(%error, "an answer cannot be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    };
+    Reply {
+        operation,
+        outcome,
+        errors: answer.errors.len(),
+        response,
     }
 }
 
-fn refused(refusal: &Refusal, media: Media) -> Response {
+fn refused(refusal: &Refusal, media: Media) -> Reply {
     let error = json!({ "errors": [{
         "message": refusal.message,
         "extensions": { "code": refusal.code.as_str() },
@@ -282,7 +293,12 @@ fn refused(refusal: &Refusal, media: Media) -> Response {
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
     }
-    response
+    Reply {
+        operation: "unknown",
+        outcome: "refused",
+        errors: 1,
+        response,
+    }
 }
 
 fn with_media(status: StatusCode, media: Media, body: Vec<u8>) -> Response {

@@ -19,7 +19,7 @@
 //! path answers a bare user when `external_id` is asked for. A user made over the API is erased after
 //! a day unless a conversation starts.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_graphql::{Json, SimpleObject};
 use async_trait::async_trait;
@@ -37,7 +37,7 @@ use crate::{
     error::{Error, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
-    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User, email::fold},
 };
 
 /// How Ada is reached.
@@ -286,10 +286,11 @@ impl Vendor for Ada {
             pages: self.options.scan_pages,
             until: until.min(margin),
         };
+        let addresses: HashSet<&str> = emails.iter().map(Email::folded).collect();
         let wanted = |user: &User| {
             user.email
                 .as_deref()
-                .is_some_and(|spelling| emails.iter().any(|email| email.is(spelling)))
+                .is_some_and(|spelling| addresses.contains(fold(spelling).as_str()))
         };
         let found = walk(&LISTING, limits, wanted, |ask| async move {
             self.page(scope, Operation::ByEmail, &ask).await

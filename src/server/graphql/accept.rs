@@ -49,6 +49,14 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
         .map(|(_, _, media)| media)
 }
 
+/// Whether a browser shows the answer to a person, who wants the explorer and not an error.
+pub(super) fn is_a_browser(headers: &HeaderMap) -> bool {
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
+}
+
 /// Whether a content type is JSON in UTF-8.
 pub(super) fn is_json(media: &str) -> bool {
     let mut parts = media
