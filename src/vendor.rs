@@ -81,6 +81,8 @@ pub struct Profile {
     pub by_email: Batch,
     /// Whether the list's email filter finds parts of addresses too.
     pub finds_substrings: bool,
+    /// How users are found by address.
+    pub email_search: EmailSearch,
     /// Whom a search by address may miss, for the client; `None` when nobody.
     pub email_caveat: Option<&'static str>,
     /// By what the vendor itself finds or creates a record in one repeatable call.
@@ -98,6 +100,17 @@ pub struct Batch {
 
 /// A batch of one: the vendor answers one key a call.
 pub const SINGLE: Batch = Batch { max: 1 };
+
+/// How a vendor finds users by address.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EmailSearch {
+    /// Every spelling is found.
+    Exact,
+    /// The vendor compares letter case: other spellings than those asked for may be missed.
+    ByCase,
+    /// The vendor has no such search: its list is read, within bounds.
+    Scan,
+}
 
 /// By what a list can be narrowed.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]

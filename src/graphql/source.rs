@@ -8,7 +8,7 @@ use crate::{
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
     user::{Identity, Provider},
-    vendor::{FilterField, SortField},
+    vendor::{EmailSearch, FilterField, SortField},
 };
 
 /// What one provider did for an answer, and how far the answer can be trusted.
@@ -140,11 +140,8 @@ impl ProviderStatus<'_> {
             pages_backwards: profile.listing.is_ordinal(),
             reach: profile.listing.reach,
             external_id: profile.by_external_id.is_some(),
-            email_search: match (profile.email_caveat, profile.by_email.max) {
-                (Some(_), _) => EmailSearch::ByCase,
-                (None, usize::MAX) => EmailSearch::Scan,
-                (None, _) => EmailSearch::Exact,
-            },
+            email_search: profile.email_search,
+            email_caveat: profile.email_caveat.map(str::to_owned),
             native_upsert: profile.upserts.contains(&Identity::ExternalId),
             writes: profile
                 .writes
@@ -153,17 +150,6 @@ impl ProviderStatus<'_> {
                 .collect(),
         })
     }
-}
-
-/// How a provider finds users by email.
-#[derive(Clone, Copy, Enum, Eq, PartialEq)]
-pub enum EmailSearch {
-    /// Every spelling is found.
-    Exact,
-    /// The vendor compares letter case: other spellings than those asked for may be missed.
-    ByCase,
-    /// The vendor has no such search: its list is read, within bounds.
-    Scan,
 }
 
 /// What a provider can do.
@@ -184,6 +170,8 @@ pub struct Capabilities {
     external_id: bool,
     /// How users are found by email.
     email_search: EmailSearch,
+    /// Whom a search by email may miss; null when nobody.
+    email_caveat: Option<String>,
     /// Whether the vendor itself finds or creates a user by external id, so that a write may be repeated.
     native_upsert: bool,
     /// Which fields of `UpsertUserInput` can be written.

@@ -30,8 +30,8 @@ use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 
 use super::{
-    Batch, Connection, Door, Expand, Found, Profile, SINGLE, Selection, Shortfall, Upserted,
-    Vendor, wire,
+    Batch, Connection, Door, EmailSearch, Expand, Found, Profile, SINGLE, Selection, Shortfall,
+    Upserted, Vendor, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -68,6 +68,7 @@ const PROFILE: Profile = Profile {
     // One scan answers every address that is asked for together.
     by_email: Batch { max: usize::MAX },
     finds_substrings: false,
+    email_search: EmailSearch::Scan,
     email_caveat: None,
     upserts: &[Identity::ExternalId],
     writes: &[

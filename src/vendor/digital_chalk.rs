@@ -28,8 +28,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Connection, Door, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection, Shortfall,
-    Vendor, wire,
+    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
+    Shortfall, Vendor, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -65,6 +65,7 @@ const PROFILE: Profile = Profile {
     by_external_id: None,
     by_email: SINGLE,
     finds_substrings: true,
+    email_search: EmailSearch::Exact,
     email_caveat: None,
     upserts: &[],
     writes: &[

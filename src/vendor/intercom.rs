@@ -39,8 +39,8 @@ pub use record::{
 };
 
 use super::{
-    Connection, Door, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection, Shortfall,
-    SortDirection, SortField, Upserted, Vendor, wire,
+    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
+    Shortfall, SortDirection, SortField, Upserted, Vendor, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -87,6 +87,7 @@ const PROFILE: Profile = Profile {
     by_external_id: Some(SINGLE),
     by_email: SINGLE,
     finds_substrings: false,
+    email_search: EmailSearch::Exact,
     email_caveat: None,
     upserts: &[Identity::ExternalId, Identity::Email],
     writes: &[
@@ -101,6 +102,10 @@ const PROFILE: Profile = Profile {
         DraftField::Attributes,
     ],
 };
+
+/// What a search by address lacks since version 1.2.
+const NO_LEADS: &str =
+    "Intercom answers users only since version 1.2: leads with this address may be missing";
 
 /// How many pages of 60 the users of one address are read through.
 const SEARCH_PAGES: u32 = 10;
@@ -127,6 +132,7 @@ impl Default for Options {
 pub struct Intercom {
     http: Http,
     version: HeaderValue,
+    profile: Profile,
 }
 
 #[derive(Deserialize)]
@@ -203,9 +209,14 @@ impl Intercom {
                     options.version
                 ))
             })?;
+        let email_caveat = (!matches!(version, "1.0" | "1.1")).then_some(NO_LEADS);
         Ok(Self {
             http: connection.http.clone(),
             version: HeaderValue::from_static(version),
+            profile: Profile {
+                email_caveat,
+                ..PROFILE
+            },
         })
     }
 
@@ -297,7 +308,7 @@ fn ordered(filter: &Filter) -> Vec<(&'static str, String)> {
 #[async_trait]
 impl Vendor for Intercom {
     fn profile(&self) -> &Profile {
-        &PROFILE
+        &self.profile
     }
 
     /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`

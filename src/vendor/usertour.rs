@@ -31,8 +31,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    Connection, Door, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection, Shortfall,
-    SortDirection, SortField, Upserted, Vendor, wire,
+    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
+    Shortfall, SortDirection, SortField, Upserted, Vendor, wire,
 };
 use crate::{
     error::{Kind, Reason, Result},
@@ -75,6 +75,7 @@ const PROFILE: Profile = Profile {
     by_external_id: Some(SINGLE),
     by_email: SINGLE,
     finds_substrings: false,
+    email_search: EmailSearch::ByCase,
     email_caveat: Some(CAVEAT),
     upserts: &[Identity::ExternalId],
     writes: &[
