@@ -3,8 +3,9 @@
 #   docker build --tag roster .
 #   docker run --publish 8080:8080 --volume ./roster.toml:/etc/roster/roster.toml:ro roster
 #
-# In a container the gateway has to listen on 0.0.0.0:8080, which it does only with authentication
-# configured. To look around: docker run --network host roster demo
+# In a container the gateway has to listen on 0.0.0.0:8080 (server.listen), which it does only where the
+# configuration says that an authenticating proxy stands before it (server.behind_authenticating_proxy).
+# To look around: docker run --network host roster demo
 
 FROM node:22-bookworm-slim AS graphiql
 WORKDIR /roster

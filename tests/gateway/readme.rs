@@ -11,7 +11,9 @@ const README: &str = include_str!("../../README.md");
 fn blocks(language: &str) -> Vec<(usize, &'static str)> {
     let fence = format!("```{language}\n");
     let starts = README.match_indices(&fence).map(|(at, _)| at + fence.len());
-    starts.map(|at| (at, README[at..].split("```").next().unwrap_or_default())).collect()
+    starts
+        .map(|at| (at, README[at..].split("```").next().unwrap_or_default()))
+        .collect()
 }
 
 #[tokio::test]
@@ -22,7 +24,8 @@ async fn every_query_of_the_readme_has_the_answer_that_the_readme_shows() {
     assert_eq!(queries.len(), answers.len());
 
     for ((at, query), (_, answer)) in queries.into_iter().zip(answers) {
-        let shown: Value = serde_json::from_str(answer).unwrap_or_else(|error| panic!("after {at}: {error}"));
+        let shown: Value =
+            serde_json::from_str(answer).unwrap_or_else(|error| panic!("after {at}: {error}"));
 
         assert_eq!(world.data(query).await, shown, "{query}");
     }
