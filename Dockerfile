@@ -19,8 +19,8 @@ COPY . .
 COPY --from=graphiql /roster/assets/graphiql assets/graphiql
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/roster/target \
-    cargo build --release --locked --bin roster \
-    && install target/release/roster /usr/local/bin/roster
+    cargo build --profile dist --locked --bin roster \
+    && install target/dist/roster /usr/local/bin/roster
 
 FROM debian:bookworm-slim
 RUN apt-get update \
