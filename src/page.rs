@@ -15,12 +15,17 @@ pub mod mark;
 pub mod walk;
 pub mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use mark::Mark;
 pub use walk::{Cut, Limits, Walk, walk};
 pub use window::{Row, Span, Window, window};
 
+use std::cmp::Reverse;
+
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     user::User,
 };
 
@@ -119,86 +124,76 @@ impl Listing {
     /// # Errors
     /// `Invalid` when the mark is of another paging.
     pub fn ask(&self, mark: &Mark, want: u32) -> Result<Ask> {
-        let fit = |rows: u32| rows.clamp(self.min, self.max);
-        let ask = |place, size, ordinal, skip| Ask {
+        let ask = |place, want: u32, ordinal, skip| Ask {
             listing: *self,
             place,
-            size,
+            size: want.clamp(self.min, self.max),
             ordinal,
             skip,
         };
         match (self.paging, mark) {
             (Paging::Page { first }, Mark::Start | Mark::Nth(_)) => {
                 let from = mark.ordinal();
-                let size = self.covering(from, u64::from(want.max(1)));
+                let size = self.covering(from, want).unwrap_or(self.max);
                 let page = from / u64::from(size);
                 let ordinal = page * u64::from(size);
                 // Less than a page, so it fits.
                 let skip = u32::try_from(from - ordinal).unwrap_or(size);
-                Ok(ask(
-                    Place::Page(first.saturating_add(page)),
-                    size,
-                    ordinal,
-                    skip,
-                ))
+                let place = Place::Page(first.saturating_add(page));
+                Ok(ask(place, size, ordinal, skip))
             }
             (Paging::Offset, Mark::Start | Mark::Nth(_)) => {
                 let from = mark.ordinal();
-                Ok(ask(Place::Offset(from), fit(want), from, 0))
+                let left = self.reach.map(|reach| reach.saturating_sub(from));
+                let left = left.and_then(|left| u32::try_from(left).ok());
+                let want = want.min(left.unwrap_or(want));
+                Ok(ask(Place::Offset(from), want, from, 0))
             }
-            (Paging::Key, Mark::Start) => Ok(ask(Place::Key(None), fit(want), 0, 0)),
-            (Paging::Key, Mark::Key(key)) => Ok(ask(
-                Place::Key(Some(key.clone())),
-                fit(want.saturating_add(1)),
-                0,
-                0,
-            )),
-            (Paging::Token, Mark::Start) => Ok(ask(Place::Token(None), fit(want), 0, 0)),
-            (
-                Paging::Token,
-                Mark::Token {
-                    next: Some(next), ..
-                },
-            ) => Ok(ask(Place::Token(Some(next.clone())), fit(want), 0, 0)),
-            (
-                Paging::Token,
-                Mark::Token {
-                    token,
-                    skip,
-                    next: None,
-                },
-            ) => {
-                let skip = u32::from(*skip);
-                Ok(ask(
-                    Place::Token(token.clone()),
-                    fit(skip.saturating_add(want)),
-                    0,
-                    skip,
-                ))
+            (Paging::Key, Mark::Start) => Ok(ask(Place::Key(None), want, 0, 0)),
+            // One more, for the vendor may begin the page with the named row itself.
+            (Paging::Key, Mark::Key(key)) => {
+                let place = Place::Key(Some(key.clone()));
+                Ok(ask(place, want.saturating_add(1), 0, 0))
             }
-            _ => Err(Error::new(
-                Kind::Invalid,
-                "the cursor does not belong to this list",
-            )),
+            (Paging::Token, Mark::Start) => Ok(ask(Place::Token(None), want, 0, 0)),
+            (Paging::Token, Mark::Token { token, skip, next }) => {
+                let (token, skip) = match next {
+                    Some(_) => (next, 0),
+                    None => (token, u32::from(*skip)),
+                };
+                let place = Place::Token(token.clone());
+                Ok(ask(place, skip.saturating_add(want), 0, skip))
+            }
+            (Paging::Page { .. } | Paging::Offset, Mark::Key(_) | Mark::Token { .. })
+            | (Paging::Key, Mark::Nth(_) | Mark::Token { .. })
+            | (Paging::Token, Mark::Nth(_) | Mark::Key(_)) => {
+                Err(Error::invalid("the cursor does not belong to this list"))
+            }
         }
     }
 
-    /// The page size with which the fewest numbered pages hold the rows from `from` on; among equals
-    /// the smallest. A page that would end behind the vendor's reach is no candidate.
-    fn covering(&self, from: u64, want: u64) -> u32 {
-        let end = from.saturating_add(want);
-        let candidates = (self.min..=self.max).filter(|&size| {
+    /// The size of the numbered page that holds the row `from` and the most of the `want` rows from
+    /// there on; among equals the smallest. Page by page this makes the fewest pages. A page that
+    /// would end behind the vendor's reach is no candidate; `None` when every page does.
+    fn covering(&self, from: u64, want: u32) -> Option<u32> {
+        let behind = |size: u32| {
             let size = u64::from(size);
-            self.reach
-                .is_none_or(|reach| (from / size + 1).saturating_mul(size) <= reach)
-        });
-        let pages = |size: u32| {
-            let size = u64::from(size);
-            end.div_ceil(size) - from / size
+            (from / size).saturating_add(1).saturating_mul(size)
         };
-        candidates
-            .min_by_key(|&size| (pages(size), size))
-            .unwrap_or(self.max)
+        let end = from.saturating_add(u64::from(want.max(1)));
+        (self.min..=self.max)
+            .filter(|&size| self.reach.is_none_or(|reach| behind(size) <= reach))
+            .min_by_key(|&size| (Reverse(behind(size).min(end)), size))
+    }
+
+    /// Whether the vendor refuses every page that could hold the row after a mark.
+    fn is_beyond_reach(&self, mark: &Mark) -> bool {
+        let from = mark.ordinal();
+        self.reach.is_some_and(|reach| match self.paging {
+            Paging::Page { .. } => self.covering(from, 1).is_none(),
+            Paging::Offset => from.saturating_add(u64::from(self.min)) > reach,
+            Paging::Key | Paging::Token => false,
+        })
     }
 }
 
@@ -234,7 +229,7 @@ impl Ask {
                 let is_last = row + 1 == page.users.len();
                 match self.next(page) {
                     Some((next, _)) if is_last => next,
-                    _ => Mark::Nth(self.ordinal + row as u64 + 1),
+                    _ => Mark::Nth(self.ordinal.saturating_add(row as u64 + 1)),
                 }
             }
             Place::Key(_) => page
@@ -260,19 +255,20 @@ impl Ask {
     #[must_use]
     pub fn next(&self, page: &Page) -> Option<(Mark, bool)> {
         let rows = page.users.len() as u64;
-        let behind = self.ordinal + rows;
+        let behind = self.ordinal.saturating_add(rows);
         let (more, vouched) = match &page.next {
             Next::More(more) => (*more, true),
             Next::Token(token) => (token.is_some(), true),
-            Next::Total(total) => (behind < *total, true),
-            Next::Silent => (rows >= u64::from(self.size), false),
+            Next::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
+            // A number of rows says nothing where nobody knows how many rows are behind the mark.
+            Next::Total(_) | Next::Silent => (rows >= u64::from(self.size), false),
         };
         if !more || (rows == 0 && !matches!(self.place, Place::Token(_))) {
             return None;
         }
         let mark = match &self.place {
             // A numbered page may have holes; the next one starts where it ends.
-            Place::Page(_) => Mark::Nth(self.ordinal + u64::from(self.size)),
+            Place::Page(_) => Mark::Nth(self.end()),
             Place::Offset(_) => Mark::Nth(behind),
             Place::Key(_) => Mark::Key(page.users.last()?.vendor_id.clone()),
             Place::Token(token) => {
@@ -288,5 +284,10 @@ impl Ask {
             }
         };
         Some((mark, vouched))
+    }
+
+    /// The ordinal behind the page, for pagings that count rows.
+    fn end(&self) -> u64 {
+        self.ordinal.saturating_add(u64::from(self.size))
     }
 }

@@ -55,8 +55,7 @@ where
     let mut visited = std::collections::HashSet::new();
     let mut at = Mark::Start;
     for pages in 0.. {
-        let is_beyond = listing.reach.is_some_and(|reach| at.ordinal() >= reach);
-        if pages >= limits.pages || is_beyond || Instant::now() >= limits.until {
+        if pages >= limits.pages || listing.is_beyond_reach(&at) || Instant::now() >= limits.until {
             found.cut = Some(Cut::Limit { pages });
             break;
         }

@@ -78,6 +78,8 @@ where
         accept,
         fetch,
         total: None,
+        seen: HashSet::new(),
+        repeated: 0,
         visited: HashSet::new(),
     };
     if span.before.is_none() && !span.from_end {
@@ -90,26 +92,30 @@ where
             "this list cannot be read backwards: use `first` and `after`",
         ));
     }
-    let start = span.after.as_ref().map_or(0, Mark::ordinal);
+    let start = match &span.after {
+        None => 0,
+        Some(mark) => place_of(mark, "after")?,
+    };
     let end = match &span.before {
-        Some(mark @ Mark::Nth(_)) => mark.ordinal().saturating_sub(1),
-        Some(_) => {
-            return Err(Error::invalid(
-                "the cursor in `before` does not belong to this list",
-            ));
-        }
         None => reader.count().await?,
+        Some(mark) => place_of(mark, "before")?.saturating_sub(1),
     };
     let wanted = u64::from(span.count).min(end.saturating_sub(start));
-    let from = if span.from_end {
-        end - wanted.min(end)
-    } else {
-        start
-    };
+    let from = if span.from_end { end - wanted } else { start };
     let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
     let mut window = reader.forward(Mark::Nth(from), wanted, from > 0).await?;
     window.has_next |= span.before.is_some();
     Ok(window)
+}
+
+/// How many rows are before the mark of a row, where rows are counted.
+fn place_of(mark: &Mark, argument: &str) -> Result<u64> {
+    match mark {
+        Mark::Nth(ordinal) => Ok(*ordinal),
+        Mark::Start | Mark::Key(_) | Mark::Token { .. } => Err(Error::invalid(format!(
+            "the cursor in `{argument}` does not belong to this list"
+        ))),
+    }
 }
 
 struct Reader<'a, F> {
@@ -117,6 +123,11 @@ struct Reader<'a, F> {
     accept: Option<&'a (dyn Fn(&User) -> bool + Sync)>,
     fetch: F,
     total: Option<u64>,
+    /// The ids of the rows read.
+    seen: HashSet<String>,
+    /// How many rows in succession had been read before.
+    repeated: u32,
+    /// The marks after the pages read.
     visited: HashSet<Mark>,
 }
 
@@ -125,67 +136,84 @@ where
     F: Fn(Ask) -> R,
     R: Future<Output = Result<Page>>,
 {
-    /// The rows after a mark. Asks for one row more than wanted only where nothing vouches for it.
+    /// The rows after a mark. Reads past them only where nothing vouches for what follows.
     async fn forward(&mut self, from: Mark, count: u32, has_previous: bool) -> Result<Window> {
-        let count = count as usize;
         let mut window = Window {
             has_previous,
-            total: self.total,
             ..Window::default()
         };
-        if count == 0 {
-            return Ok(window);
-        }
-        let mut seen = HashSet::new();
-        let mut goal = if self.accept.is_some() {
-            count + 1
-        } else {
-            count
+        let mut want = match self.accept {
+            Some(_) => count.saturating_add(1),
+            None => count,
         };
         let mut at = from;
-        'list: loop {
-            if self.is_beyond_reach(&at) {
+        'list: while want > 0 {
+            if self.listing.is_beyond_reach(&at) {
                 window.is_cut = true;
                 break;
             }
-            let want = u32::try_from(goal - window.rows.len()).unwrap_or(u32::MAX);
             for (ask, page) in self.pages(&at, want).await? {
                 if ask.starts_elsewhere(&at) {
                     break;
                 }
-                for (index, user) in ask.rows(&page) {
-                    let is_wanted = self.accept.is_none_or(|accept| accept(user));
-                    if !is_wanted || !seen.insert(user.vendor_id.clone()) {
-                        continue;
-                    }
-                    if window.rows.len() == count {
-                        window.has_next = true;
-                        break 'list;
-                    }
-                    window.rows.push(Row {
-                        user: user.clone(),
-                        mark: ask.after(&page, index),
-                    });
+                window.has_next = self.take(&ask, &page, count, &mut window.rows);
+                if window.has_next {
+                    break 'list;
                 }
                 let Some((next, is_vouched)) = ask.next(&page) else {
                     break 'list;
                 };
-                if window.rows.len() == count {
-                    if is_vouched && self.accept.is_none() {
-                        window.is_cut = self.is_beyond_reach(&next);
-                        window.has_next = !window.is_cut;
-                        break 'list;
-                    }
-                    goal = count + 1;
+                let is_full = window.rows.len() == count as usize;
+                if is_full && is_vouched && self.accept.is_none() {
+                    window.is_cut = self.listing.is_beyond_reach(&next);
+                    window.has_next = !window.is_cut;
+                    break 'list;
                 }
-                if !self.visited.insert(next.clone()) || next == at {
-                    return Err(Error::malformed("the vendor's list runs in a circle"));
-                }
-                at = next;
+                self.advance(&mut at, next)?;
             }
+            want = match self.accept {
+                // Nobody knows how far the next row is that belongs to the window.
+                Some(_) => self.listing.max,
+                None => u32::try_from(count as usize - window.rows.len())
+                    .unwrap_or(u32::MAX)
+                    .max(1),
+            };
         }
-        window.total = self.total;
+        window.total = self.total.filter(|_| self.accept.is_none());
         Ok(window)
+    }
+
+    /// Adds to a window what a page brings, up to `count` rows; whether the page brings more.
+    fn take(&mut self, ask: &Ask, page: &Page, count: u32, rows: &mut Vec<Row>) -> bool {
+        for (index, user) in ask.rows(page) {
+            if !self.seen.insert(user.vendor_id.clone()) {
+                self.repeated += 1;
+                continue;
+            }
+            self.repeated = 0;
+            if self.accept.is_some_and(|accept| !accept(user)) {
+                continue;
+            }
+            if rows.len() == count as usize {
+                return true;
+            }
+            rows.push(Row {
+                user: user.clone(),
+                mark: ask.after(page, index),
+            });
+        }
+        false
+    }
+
+    /// Goes on to the next mark, unless the list runs in a circle: the mark has been there before, or
+    /// more rows than any page holds had all been read before.
+    fn advance(&mut self, at: &mut Mark, next: Mark) -> Result<()> {
+        let is_known = next == *at || !self.visited.insert(next.clone());
+        if is_known || self.repeated > self.listing.max {
+            return Err(Error::malformed("the vendor's list runs in a circle"));
+        }
+        *at = next;
+        Ok(())
     }
 
     /// The pages after a mark: one, or as many as hold the rows wanted where their places are known.
@@ -203,7 +231,7 @@ where
 
     /// One page; when the token of the next page has expired, the page before it once more.
     async fn page(&mut self, at: &Mark, want: u32) -> Result<(Ask, Page)> {
-        let ask = self.listing.ask(at, self.within_reach(at, want))?;
+        let ask = self.listing.ask(at, want)?;
         match ((self.fetch)(ask.clone()).await, at.without_next()) {
             (Ok(page), _) => {
                 if let super::Next::Total(total) = page.next {
@@ -221,34 +249,21 @@ where
     }
 
     fn plan(&self, at: &Mark, want: u32) -> Result<Vec<Ask>> {
-        let mut asks = vec![self.listing.ask(at, self.within_reach(at, want))?];
-        let Some(total) = self.total.filter(|_| self.accept.is_none()) else {
+        let mut asks = vec![self.listing.ask(at, want)?];
+        let is_countable = self.listing.is_ordinal() && self.accept.is_none();
+        let Some(total) = self.total.filter(|_| is_countable) else {
             return Ok(asks);
         };
         let end = at.ordinal().saturating_add(u64::from(want)).min(total);
         while let Some(ordinal) = asks.last().map(Ask::end).filter(|&ordinal| ordinal < end) {
             let mark = Mark::Nth(ordinal);
             let left = u32::try_from(end - ordinal).unwrap_or(u32::MAX);
-            if self.is_beyond_reach(&mark) {
+            if self.listing.is_beyond_reach(&mark) {
                 break;
             }
-            asks.push(self.listing.ask(&mark, self.within_reach(&mark, left))?);
+            asks.push(self.listing.ask(&mark, left)?);
         }
         Ok(asks)
-    }
-
-    fn is_beyond_reach(&self, at: &Mark) -> bool {
-        self.listing
-            .reach
-            .is_some_and(|reach| at.ordinal() >= reach)
-    }
-
-    fn within_reach(&self, at: &Mark, want: u32) -> u32 {
-        let left = self
-            .listing
-            .reach
-            .map_or(u64::from(want), |reach| reach.saturating_sub(at.ordinal()));
-        want.min(u32::try_from(left).unwrap_or(want))
     }
 
     /// How many rows the list has: the vendor's word on its smallest page.
@@ -264,11 +279,6 @@ where
 }
 
 impl Ask {
-    /// The ordinal behind the page, for pagings that count rows.
-    fn end(&self) -> u64 {
-        self.ordinal + u64::from(self.size)
-    }
-
     /// Whether a page that was asked for ahead is not the one that follows: an earlier one was short.
     fn starts_elsewhere(&self, at: &Mark) -> bool {
         self.listing.is_ordinal() && self.ordinal + u64::from(self.skip) != at.ordinal()

@@ -1,0 +1,145 @@
+//! `last` and `before`, where rows are counted.
+
+use super::{
+    forward::fewest_calls,
+    ids, read, span,
+    vendor::{Says, Vendor, Word},
+    window_of,
+};
+use crate::{
+    error::Kind,
+    page::{Mark, Span},
+    user::User,
+};
+
+/// Where the row of each place is, by the mark after it.
+fn mark(edge: Option<usize>) -> Option<Mark> {
+    edge.map(|place| Mark::Nth(place as u64 + 1))
+}
+
+fn check(vendor: &Vendor, after: Option<usize>, before: Option<usize>, count: u32, from_end: bool) {
+    let span = Span {
+        after: mark(after),
+        before: mark(before),
+        count,
+        from_end,
+    };
+    let window = window_of(vendor, &span);
+
+    // As the Relay specification puts it: cut the list at the cursors, then take from one end.
+    let list = vendor.ids();
+    let start = after.map_or(0, |place| place + 1);
+    let end = before.unwrap_or(list.len()).max(start);
+    let count = (count as usize).min(end - start);
+    let (from, to) = if from_end {
+        (end - count, end)
+    } else {
+        (start, start + count)
+    };
+    let context = || format!("{span:?} of {vendor:?}");
+    assert_eq!(ids(&window), list[from..to], "{}", context());
+    if count > 0 {
+        assert_eq!(window.has_previous, from > 0, "{}", context());
+        assert_eq!(window.has_next, to < list.len(), "{}", context());
+    }
+
+    let calls = vendor.calls();
+    // Without `before` the vendor is asked how many rows there are, on its smallest page.
+    let counting = usize::from(before.is_none());
+    let reading = match to - from {
+        0 => 0,
+        rows => fewest_calls(vendor, from, None, rows),
+    };
+    let fewest = counting + reading;
+    let is_open = vendor.says == Says::Silent
+        && calls
+            .get(fewest.wrapping_sub(1))
+            .is_some_and(|last| last.rows == last.size && last.start + last.rows <= to);
+    assert_eq!(
+        calls.len(),
+        fewest + usize::from(is_open),
+        "{calls:?}: {}",
+        context()
+    );
+    if counting == 1 {
+        assert_eq!(calls[0].size, vendor.min as usize);
+        assert!(
+            calls[1..].iter().all(|call| call.start < list.len()),
+            "{}",
+            context()
+        );
+    }
+}
+
+#[test]
+fn a_list_that_is_counted_is_read_from_both_ends() {
+    for word in [Word::Page(0), Word::Page(1), Word::Offset] {
+        for says in [Says::More, Says::Total, Says::Silent] {
+            for (min, max) in [(1, 1), (1, 3), (1, 7), (2, 5), (4, 4)] {
+                for length in [0, 1, 2, 5, 8, 13] {
+                    let vendor = Vendor::new(word, says, length, (min, max));
+                    check_every_span(&vendor, length);
+                }
+            }
+        }
+    }
+}
+
+fn check_every_span(vendor: &Vendor, length: usize) {
+    let edges = || std::iter::once(None).chain((0..length).map(Some));
+    for after in edges() {
+        for before in edges().filter(|before| before.is_some() || vendor.says == Says::Total) {
+            for count in [1, 2, 3, 5, 9] {
+                check(vendor, after, before, count, true);
+                if before.is_some() {
+                    check(vendor, after, before, count, false);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_list_that_nobody_counts_is_not_known() {
+    let vendor = Vendor::new(Word::Offset, Says::More, 9, (1, 7));
+    let last = Span {
+        from_end: true,
+        ..span(None, 2)
+    };
+
+    let error = read(&vendor, &last, None, |ask| vendor.answer(ask)).unwrap_err();
+
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert_eq!(vendor.calls().len(), 1);
+}
+
+#[test]
+fn keys_and_tokens_and_filtered_lists_go_forward_only() {
+    let everybody = |_: &User| true;
+    let last = Span {
+        from_end: true,
+        ..span(None, 2)
+    };
+    let before = Span {
+        before: Some(Mark::Nth(3)),
+        ..span(None, 2)
+    };
+    for span in [last, before] {
+        for (word, says) in [
+            (Word::KeyInclusive, Says::More),
+            (Word::Token, Says::Token),
+            (Word::Offset, Says::Total),
+        ] {
+            let vendor = Vendor::new(word, says, 9, (1, 7));
+            let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = match word {
+                Word::Offset => Some(&everybody),
+                _ => None,
+            };
+
+            let error = read(&vendor, &span, accept, |ask| vendor.answer(ask)).unwrap_err();
+
+            assert_eq!(error.kind(), Kind::Unsupported);
+            assert_eq!(vendor.calls(), []);
+        }
+    }
+}

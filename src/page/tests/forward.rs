@@ -1,0 +1,309 @@
+//! `first` and `after`: all of it, once, in order, in the fewest calls.
+
+use std::{cell::Cell, collections::HashMap};
+
+use proptest::prelude::*;
+
+use super::{
+    bounds, ids, read, span,
+    vendor::{Call, Says, Vendor, Word, id},
+    window_of,
+};
+use crate::page::{Ask, Mark, Place, window};
+
+/// Every window that a client can come to: from the start and from every edge of every window so
+/// found, with every `first` from 1 to 9.
+fn check_every_window(vendor: &Vendor) {
+    let list = vendor.ids();
+    let mut places: HashMap<Option<Mark>, usize> = HashMap::from([(None, 0)]);
+    let mut open: Vec<Option<Mark>> = vec![None];
+    while let Some(after) = open.pop() {
+        let from = places[&after];
+        for first in 1..=9 {
+            let window = window_of(vendor, &span(after.as_ref(), first));
+
+            let end = list.len().min(from + first as usize);
+            let context = || format!("{vendor:?} after {after:?} first {first}");
+            assert_eq!(ids(&window), list[from..end], "{}", context());
+            assert_eq!(window.has_next, end < list.len(), "{}", context());
+            assert_eq!(window.has_previous, from > 0, "{}", context());
+            let total = (vendor.says == Says::Total).then_some(list.len() as u64);
+            assert_eq!((window.total, window.is_cut), (total, false));
+            check_calls(vendor, from, after.as_ref(), first as usize);
+
+            for (row, place) in window.rows.into_iter().zip(from + 1..) {
+                let mark = Some(row.mark);
+                if let Some(&known) = places.get(&mark) {
+                    assert_eq!(known, place, "{mark:?} means two places: {}", context());
+                } else {
+                    places.insert(mark.clone(), place);
+                    open.push(mark);
+                }
+            }
+        }
+    }
+    if vendor.word != Word::Token {
+        let edges = list.len() + 1;
+        assert_eq!(places.len(), edges, "an edge has two cursors: {vendor:?}");
+    }
+}
+
+/// The window took the fewest calls that its mark allows; a vendor that does not say whether there
+/// is more is asked once again where its pages came back full and hold not one row more than wanted.
+fn check_calls(vendor: &Vendor, from: usize, after: Option<&Mark>, first: usize) {
+    let calls = vendor.calls();
+    let rows = first.min(vendor.ids().len() - from);
+    let fewest = fewest_calls(vendor, from, after, rows);
+    let is_silent = match vendor.word {
+        // Where nobody knows how many rows are behind a key, a total is no answer.
+        Word::KeyInclusive | Word::KeyExclusive => {
+            matches!(vendor.says, Says::Silent | Says::Total)
+        }
+        Word::Page(_) | Word::Offset | Word::Token => vendor.says == Says::Silent,
+    };
+    let last = calls[fewest - 1];
+    let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
+    let context = || format!("{calls:?} for {first} after {after:?} of {vendor:?}");
+    assert_eq!(calls.len(), fewest + usize::from(is_open), "{}", context());
+    if vendor.says == Says::Total && vendor.listing().is_ordinal() {
+        let is_inside = |call: &Call| call.start < vendor.ids().len();
+        assert!(calls[1..].iter().all(is_inside), "{}", context());
+    }
+}
+
+/// How few pages can hold the rows after a mark. It is one
+/// - of an offset, a fresh token or the start, when `rows <= max`;
+/// - of an exclusive key likewise, of an inclusive one when `rows + 1 <= max`;
+/// - of a token with rows to skip, when `skip + rows <= max`;
+/// - of page numbers, when some page of an allowed size holds both the first row and the last.
+pub(super) fn fewest_calls(
+    vendor: &Vendor,
+    from: usize,
+    after: Option<&Mark>,
+    rows: usize,
+) -> usize {
+    let max = vendor.max as usize;
+    let calls = match (vendor.word, after) {
+        (Word::Page(_), _) => fewest_pages(vendor, from, from + rows),
+        (Word::KeyInclusive, Some(_)) => rows.div_ceil(max - 1),
+        (Word::KeyInclusive, None) => {
+            usize::from(rows > 0) + rows.saturating_sub(max).div_ceil(max.max(2) - 1)
+        }
+        (Word::Token, Some(Mark::Token { skip, next, .. })) if next.is_none() => {
+            let first_page = max - usize::from(*skip);
+            1 + rows.saturating_sub(first_page).div_ceil(max)
+        }
+        (Word::Offset | Word::KeyExclusive | Word::Token, _) => rows.div_ceil(max),
+    };
+    calls.max(1)
+}
+
+/// Of all ways to cover some rows with numbered pages, whatever their sizes, the shortest.
+fn fewest_pages(vendor: &Vendor, from: usize, end: usize) -> usize {
+    let mut fewest = vec![0; end + 1];
+    for at in (from..end).rev() {
+        let sizes = vendor.min as usize..=vendor.max as usize;
+        let rest = sizes.map(|size| fewest[end.min((at / size + 1) * size)]);
+        fewest[at] = 1 + rest.min().unwrap();
+    }
+    fewest[from]
+}
+
+const LENGTHS: [usize; 8] = [0, 1, 2, 6, 7, 8, 14, 24];
+
+fn check_lists(word: Word, says: &[Says]) {
+    for length in LENGTHS {
+        for bounds in bounds() {
+            for &says in says {
+                check_list(word, says, length, bounds);
+            }
+        }
+    }
+}
+
+fn check_list(word: Word, says: Says, length: usize, (min, max): (u32, u32)) {
+    // An inclusive page of one row is the named row, over and over.
+    let max = if word == Word::KeyInclusive {
+        max.max(2)
+    } else {
+        max
+    };
+    check_every_window(&Vendor::new(word, says, length, (min, max)));
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_numbered_pages() {
+    check_lists(Word::Page(1), &[Says::More, Says::Total, Says::Silent]);
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_offsets() {
+    check_lists(Word::Offset, &[Says::More, Says::Total, Says::Silent]);
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_inclusive_keys() {
+    check_lists(Word::KeyInclusive, &[Says::More, Says::Total, Says::Silent]);
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_exclusive_keys() {
+    check_lists(Word::KeyExclusive, &[Says::More, Says::Total, Says::Silent]);
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_tokens() {
+    check_lists(Word::Token, &[Says::Token]);
+}
+
+/// What each word can be combined with.
+fn dialects() -> impl Strategy<Value = (Word, Says)> {
+    let words = [
+        Word::Page(0),
+        Word::Page(1),
+        Word::Offset,
+        Word::KeyInclusive,
+        Word::KeyExclusive,
+    ];
+    let says = [Says::More, Says::Token, Says::Total, Says::Silent];
+    prop_oneof![
+        5 => (select(&words), select(&says)),
+        1 => Just((Word::Token, Says::Token)),
+    ]
+}
+
+fn select<T: Clone + std::fmt::Debug + 'static>(values: &[T]) -> impl Strategy<Value = T> + use<T> {
+    proptest::sample::select(values.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn any_edge_resumes_any_list(
+        (word, says) in dialects(),
+        length in 0..=24_usize,
+        min in 1..=7_u32,
+        more in 0..=6_u32,
+    ) {
+        check_list(word, says, length, (min, min.max(more + 1)));
+    }
+}
+
+#[test]
+fn nothing_is_asked_for_no_rows() {
+    let vendor = Vendor::new(Word::Offset, Says::More, 3, (1, 7));
+
+    let window = window_of(&vendor, &span(Some(&Mark::Nth(1)), 0));
+
+    assert_eq!((ids(&window), window.has_previous), (vec![], true));
+    assert_eq!(vendor.calls(), []);
+}
+
+/// With the bounds of the four vendors and as many users as a page of `first` suggests.
+#[test]
+fn an_ordinary_walk_makes_one_call_a_window() {
+    for (word, says, max) in [
+        (Word::Page(1), Says::Total, 60),
+        (Word::Offset, Says::More, 100),
+        (Word::KeyInclusive, Says::More, 100),
+        (Word::KeyExclusive, Says::More, 100),
+        (Word::Token, Says::Token, 100),
+    ] {
+        for first in [20, 50] {
+            let vendor = Vendor::new(word, says, 100, (1, max));
+            let mut after = None;
+            for _ in 0..100 / first {
+                let window = window_of(&vendor, &span(after.as_ref(), first));
+
+                assert_eq!(window.rows.len(), first as usize);
+                assert_eq!(vendor.calls().len(), 1, "{word:?} after {after:?}");
+                after = window.rows.last().map(|row| row.mark.clone());
+            }
+        }
+    }
+}
+
+/// Calls that are under way, each for some turns.
+#[derive(Default)]
+struct Traffic {
+    now: Cell<usize>,
+    most: Cell<usize>,
+}
+
+impl Traffic {
+    async fn pass(&self) {
+        self.now.set(self.now.get() + 1);
+        self.most.set(self.most.get().max(self.now.get()));
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        self.now.set(self.now.get() - 1);
+    }
+}
+
+#[tokio::test]
+async fn pages_are_read_side_by_side_once_their_number_is_known() {
+    for (says, most, calls) in [(Says::Total, 4, 8), (Says::More, 1, 8)] {
+        let vendor = Vendor::new(Word::Page(1), says, 24, (1, 3));
+        let traffic = Traffic::default();
+
+        let (listing, everything) = (vendor.listing(), span(None, 30));
+        let window = window(&listing, &everything, None, async |ask| {
+            traffic.pass().await;
+            vendor.answer(&ask)
+        });
+        let window = window.await.unwrap();
+
+        assert_eq!(ids(&window), vendor.ids());
+        assert_eq!((traffic.most.get(), vendor.calls().len()), (most, calls));
+    }
+}
+
+#[test]
+fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
+    let vendor = Vendor::new(Word::Offset, Says::Total, 20, (1, 4));
+    let answer = |ask: &Ask| {
+        let mut page = vendor.answer(ask)?;
+        if ask.place == Place::Offset(8) {
+            page.users.truncate(3);
+        }
+        Ok(page)
+    };
+
+    let window = read(&vendor, &span(None, 20), None, answer).unwrap();
+
+    assert_eq!(ids(&window), vendor.ids());
+}
+
+#[test]
+fn numbered_pages_of_one_size_may_have_holes() {
+    let vendor = Vendor::new(Word::Page(1), Says::More, 24, (4, 4));
+    let hidden = [id(1), id(7), id(8), id(23)];
+    let shown: Vec<_> = vendor
+        .ids()
+        .into_iter()
+        .filter(|id| !hidden.contains(id))
+        .collect();
+    for first in 1..=9 {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let window = read(&vendor, &span(after.as_ref(), first), None, |ask| {
+                let mut page = vendor.answer(ask)?;
+                page.users.retain(|user| !hidden.contains(&user.vendor_id));
+                Ok(page)
+            });
+            let window = window.unwrap();
+            // At the end of a page the next one follows, however many rows the page lacked.
+            let calls = vendor.calls().len();
+            assert!(first != 3 || found.len() >= 6 || calls == 1, "{calls}");
+            found.extend(ids(&window).into_iter().map(str::to_owned));
+            after = window.rows.last().map(|row| row.mark.clone());
+            if !window.has_next {
+                break;
+            }
+        }
+        assert_eq!(found, shown, "first {first}");
+    }
+}

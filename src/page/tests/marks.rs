@@ -1,0 +1,135 @@
+//! Marks as clients hand them back: old, foreign, or made up.
+
+use proptest::prelude::*;
+
+use super::{
+    read, span,
+    vendor::{Says, Vendor, Word},
+};
+use crate::{
+    error::Kind,
+    page::{Mark, Span},
+};
+
+fn vendors() -> [Vendor; 5] {
+    [
+        (Word::Page(1), Says::Total),
+        (Word::Offset, Says::More),
+        (Word::KeyInclusive, Says::More),
+        (Word::KeyExclusive, Says::Silent),
+        (Word::Token, Says::Token),
+    ]
+    .map(|(word, says)| Vendor::new(word, says, 9, (1, 7)))
+}
+
+#[test]
+fn a_mark_of_another_paging_is_refused_without_a_call() {
+    let nth = Mark::Nth(3);
+    let key = Mark::Key("u00".to_owned());
+    let token = Mark::Token {
+        token: None,
+        skip: 2,
+        next: None,
+    };
+    for vendor in vendors() {
+        let foreign = match vendor.word {
+            Word::Page(_) | Word::Offset => [&key, &token],
+            Word::KeyInclusive | Word::KeyExclusive => [&nth, &token],
+            Word::Token => [&nth, &key],
+        };
+        for mark in foreign {
+            let forward = span(Some(mark), 2);
+            let before = Span {
+                before: Some(mark.clone()),
+                ..span(None, 2)
+            };
+            let last = Span {
+                from_end: true,
+                ..forward.clone()
+            };
+            let spans = if vendor.listing().is_ordinal() {
+                vec![forward, before, last]
+            } else {
+                vec![forward]
+            };
+            for span in spans {
+                let error = read(&vendor, &span, None, |ask| vendor.answer(ask)).unwrap_err();
+
+                assert_eq!(error.kind(), Kind::Invalid, "{span:?} of {vendor:?}");
+                assert_eq!(vendor.calls(), []);
+            }
+        }
+    }
+}
+
+fn marks() -> impl Strategy<Value = Mark> {
+    let ordinal = prop_oneof![0..40_u64, u64::MAX - 40..=u64::MAX];
+    let token = || proptest::option::of(Just("t-u37".to_owned()));
+    prop_oneof![
+        Just(Mark::Start),
+        ordinal.prop_map(Mark::Nth),
+        Just(Mark::Key("u37".to_owned())),
+        Just(Mark::Key("nobody".to_owned())),
+        (token(), any::<u16>(), token()).prop_map(|(token, skip, next)| Mark::Token {
+            token,
+            skip,
+            next
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn a_made_up_mark_does_no_harm(
+        after in proptest::option::of(marks()),
+        before in proptest::option::of(marks()),
+        count in prop_oneof![0..9_u32, Just(u32::MAX)],
+        from_end: bool,
+        // A vendor may answer a page behind the end with the last one.
+        is_generous: bool,
+    ) {
+        let span = Span { after, before, count, from_end };
+        for vendor in vendors() {
+            let window = read(&vendor, &span, None, |ask| {
+                let mut page = vendor.answer(ask)?;
+                if is_generous && page.users.is_empty() {
+                    page.users.push(super::vendor::user("u00"));
+                }
+                Ok(page)
+            });
+            if let Ok(window) = window {
+                prop_assert!(window.rows.len() <= count as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_survives_its_text(mark in marks()) {
+        let text = serde_json::to_string(&mark).unwrap();
+
+        let read: Mark = serde_json::from_str(&text).unwrap();
+
+        prop_assert_eq!(read, mark);
+    }
+}
+
+#[test]
+fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
+    let end = Mark::Token {
+        token: None,
+        skip: 2,
+        next: Some("t".to_owned()),
+    };
+    let inside = Mark::Token {
+        token: None,
+        skip: 2,
+        next: None,
+    };
+
+    assert_eq!(end.without_next(), Some(inside.clone()));
+    for mark in [Mark::Start, Mark::Nth(1), Mark::Key("k".to_owned()), inside] {
+        assert_eq!(mark.without_next(), None);
+    }
+}

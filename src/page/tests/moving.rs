@@ -1,0 +1,318 @@
+//! Lists that change while they are read, and vendors that lead in circles.
+
+use std::cell::Cell;
+
+use super::{
+    ids, read, span,
+    vendor::{Says, Vendor, Word, id, user},
+    window_of,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    page::{Ask, Mark, Next, Page, Place, Window},
+    user::User,
+};
+
+/// Every mark of a list, with the number of rows before it, as windows of `first` rows give them.
+fn marks(vendor: &Vendor, first: u32) -> Vec<(Mark, usize)> {
+    let mut marks: Vec<(Mark, usize)> = Vec::new();
+    loop {
+        let after = marks.last().map(|(mark, _)| mark.clone());
+        let window = window_of(vendor, &span(after.as_ref(), first));
+        let from = marks.len() + 1;
+        marks.extend(window.rows.into_iter().map(|row| row.mark).zip(from..));
+        if !window.has_next {
+            return marks;
+        }
+    }
+}
+
+/// The rest of the list after a mark, window by window.
+fn rest(vendor: &Vendor, mark: &Mark, first: u32) -> Vec<String> {
+    let mut rest = Vec::new();
+    let mut after = mark.clone();
+    loop {
+        let window = window_of(vendor, &span(Some(&after), first));
+        rest.extend(ids(&window).into_iter().map(str::to_owned));
+        match window.rows.into_iter().last() {
+            Some(row) if window.has_next => after = row.mark,
+            _ => return rest,
+        }
+    }
+}
+
+#[test]
+fn a_key_whose_user_is_gone_resumes_the_list() {
+    for word in [Word::KeyExclusive, Word::KeyInclusive] {
+        for says in [Says::More, Says::Silent] {
+            for max in 2..=7 {
+                let vendor = Vendor::new(word, says, 12, (1, max));
+                for (mark, place) in marks(&vendor, 3) {
+                    let vendor = vendor.clone();
+                    vendor.delete(&id(place - 1));
+                    for first in 1..=9 {
+                        let found = rest(&vendor, &mark, first);
+                        assert_eq!(found, vendor.ids()[place - 1..], "{vendor:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Between two windows rows at the end of the list vanish, and others are added.
+#[test]
+fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
+    for (min, max) in [(1, 1), (1, 2), (1, 7), (3, 3), (4, 5)] {
+        for width in [1, 3, 5, 9] {
+            let vendor = Vendor::new(Word::Token, Says::Token, 12, (min, max));
+            for (mark, place) in marks(&vendor, width) {
+                for (kept, added) in (place..=12).flat_map(|kept| [(kept, 0), (kept, 2)]) {
+                    let vendor = vendor.clone();
+                    (kept..12).for_each(|row| vendor.delete(&id(row)));
+                    (12..12 + added).for_each(|row| vendor.append(&id(row)));
+                    for first in 1..=9 {
+                        let found = rest(&vendor, &mark, first);
+                        let context = || format!("{kept} + {added} after {mark:?}: {vendor:?}");
+                        assert_eq!(found, vendor.ids()[place..], "{}", context());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
+    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
+    let first = window_of(&vendor, &span(None, 5));
+    let end = first.rows.last().unwrap().mark.clone();
+    let next = Some(format!("t-{}", id(4)));
+    assert_eq!(
+        end,
+        Mark::Token {
+            token: None,
+            skip: 5,
+            next
+        }
+    );
+    (5..8).for_each(|row| vendor.delete(&id(row)));
+    vendor.calls();
+
+    let window = window_of(&vendor, &span(Some(&end), 5));
+
+    assert_eq!((ids(&window), window.has_next), (vec![], false));
+    assert_eq!((vendor.calls().len(), vendor.refusals()), (1, 1));
+}
+
+#[test]
+fn a_token_that_is_known_is_not_read_around() {
+    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
+    let first = window_of(&vendor, &span(None, 5));
+    let end = first.rows.last().unwrap().mark.clone();
+    vendor.calls();
+
+    let window = window_of(&vendor, &span(Some(&end), 3));
+
+    assert_eq!(ids(&window), vendor.ids()[5..]);
+    let calls = vendor.calls();
+    assert_eq!(
+        calls
+            .iter()
+            .map(|call| (call.start, call.size))
+            .collect::<Vec<_>>(),
+        [(5, 3)]
+    );
+}
+
+#[test]
+fn a_token_that_was_forgotten_is_read_around() {
+    let vendor = Vendor::new(Word::Token, Says::Token, 14, (1, 7));
+    let end = window_of(&vendor, &span(None, 3)).rows.pop().unwrap().mark;
+    vendor.calls();
+    let forgotten = Place::Token(Some(format!("t-{}", id(2))));
+    let answer = |ask: &Ask| {
+        if ask.place == forgotten {
+            return Err(Error::new(Kind::Expired, "Invalid cursor parameter"));
+        }
+        vendor.answer(ask)
+    };
+
+    let window = read(&vendor, &span(Some(&end), 4), None, answer).unwrap();
+
+    assert_eq!(
+        (ids(&window), window.has_next),
+        (
+            vendor.ids()[3..7].iter().map(String::as_str).collect(),
+            true
+        )
+    );
+    assert_eq!(vendor.calls().len(), 1);
+}
+
+#[test]
+fn another_error_is_not_read_around() {
+    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
+    let end = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
+    let calls = Cell::new(0);
+
+    let error = read(&vendor, &span(Some(&end), 3), None, |_| {
+        calls.set(calls.get() + 1);
+        Err(Error::new(Kind::Throttled, "slow down"))
+    });
+
+    assert_eq!(
+        (error.unwrap_err().kind(), calls.get()),
+        (Kind::Throttled, 1)
+    );
+}
+
+#[test]
+fn a_token_of_a_page_that_is_gone_has_expired() {
+    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 2));
+    let mark = window_of(&vendor, &span(None, 4)).rows[2].mark.clone();
+    vendor.delete(&id(1));
+
+    let error = read(&vendor, &span(Some(&mark), 3), None, |ask| {
+        vendor.answer(ask)
+    })
+    .unwrap_err();
+
+    assert_eq!(error.kind(), Kind::Expired);
+}
+
+/// A row that is added in front while the list is read moves the last row of a page to the next.
+#[test]
+fn a_row_repeated_at_a_page_boundary_is_given_once() {
+    for word in [Word::Page(1), Word::Offset] {
+        for says in [Says::More, Says::Total, Says::Silent] {
+            for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
+                let vendor = Vendor::new(word, says, 12, bounds);
+                let list = vendor.ids();
+                let answer = |ask: &Ask| {
+                    let page = vendor.answer(ask);
+                    if vendor.ids().len() == 12 {
+                        vendor.insert(0, "new");
+                    }
+                    page
+                };
+
+                let window = read(&vendor, &span(None, 30), None, answer).unwrap();
+
+                assert_eq!(ids(&window), list, "{vendor:?}");
+                assert!(!window.has_next);
+            }
+        }
+    }
+}
+
+/// A token vendor whose pages begin with the last row of the page before.
+#[test]
+fn a_row_repeated_by_a_token_is_given_once() {
+    for first in 1..=9 {
+        let vendor = Vendor::new(Word::Token, Says::Token, 12, (1, 4));
+        let list = vendor.ids();
+
+        let window = read(&vendor, &span(None, first), None, |ask| {
+            let mut page = vendor.answer(ask)?;
+            let start = list.iter().position(|id| *id == page.users[0].vendor_id);
+            if let Some(before) = start.and_then(|start| start.checked_sub(1)) {
+                page.users.insert(0, user(&list[before]));
+            }
+            Ok(page)
+        });
+
+        assert_eq!(ids(&window.unwrap()), list[..first as usize]);
+    }
+}
+
+/// Reads a window from a vendor that cannot be reading its parameters, and counts the calls.
+fn read_circle(
+    listed: &Vendor,
+    answer: impl Fn(usize, &Ask) -> Page,
+    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
+) -> (Result<Window>, usize) {
+    let calls = Cell::new(0);
+    let window = read(listed, &span(None, 9), accept, |ask| {
+        calls.set(calls.get() + 1);
+        assert!(calls.get() < 20, "it goes on and on");
+        Ok(answer(calls.get(), ask))
+    });
+    (window, calls.get())
+}
+
+fn page(rows: std::ops::Range<usize>, next: Next) -> Page {
+    let users = rows.map(|row| user(&id(row))).collect();
+    Page { users, next }
+}
+
+fn token(text: &str) -> Next {
+    Next::Token(Some(text.to_owned()))
+}
+
+#[test]
+fn a_list_in_a_circle_is_an_error() {
+    let nobody = |_: &User| false;
+    for accept in [None, Some(&nobody as &(dyn Fn(&User) -> bool + Sync))] {
+        let tokens = Vendor::new(Word::Token, Says::Token, 0, (1, 3));
+        let keys = Vendor::new(Word::KeyExclusive, Says::More, 0, (1, 3));
+        let offsets = Vendor::new(Word::Offset, Says::More, 0, (1, 3));
+        let pages = Vendor::new(Word::Page(1), Says::Silent, 0, (3, 3));
+        let circles = [
+            read_circle(&tokens, |_, _| page(0..3, token("same")), accept),
+            read_circle(&tokens, |_, _| page(0..0, token("same")), accept),
+            read_circle(
+                &tokens,
+                |call, _| page(0..3, token(["even", "odd"][call % 2])),
+                accept,
+            ),
+            read_circle(
+                &tokens,
+                |call, _| page(call % 3..call % 3 + 1, token(["a", "b", "c"][call % 3])),
+                accept,
+            ),
+            // The cursor, the offset or the page number is not heeded.
+            read_circle(&keys, |_, _| page(0..3, Next::More(true)), accept),
+            read_circle(&offsets, |_, _| page(0..3, Next::More(true)), accept),
+            read_circle(&offsets, |_, _| page(0..1, Next::More(true)), accept),
+            read_circle(&pages, |_, _| page(0..3, Next::Silent), accept),
+        ];
+        for (number, (window, calls)) in circles.into_iter().enumerate() {
+            let error = window.unwrap_err();
+            assert_eq!(error.kind(), Kind::Malformed, "circle {number}");
+            assert!(calls <= 5, "circle {number}: {calls} calls");
+        }
+    }
+}
+
+#[test]
+fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
+    let vendor = Vendor::new(Word::KeyInclusive, Says::More, 3, (1, 1));
+    let mark = Mark::Key(id(0));
+
+    let error = read(&vendor, &span(Some(&mark), 1), None, |ask| {
+        vendor.answer(ask)
+    });
+
+    assert_eq!(error.unwrap_err().kind(), Kind::Malformed);
+    assert_eq!(vendor.calls().len(), 1);
+}
+
+#[test]
+fn an_empty_page_ends_a_list_except_under_a_token() {
+    let offsets = Vendor::new(Word::Offset, Says::More, 0, (1, 3));
+    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, Next::More(true)), None);
+    assert_eq!((window.unwrap().has_next, calls), (false, 1));
+
+    let tokens = Vendor::new(Word::Token, Says::Token, 0, (1, 3));
+    let answer = |call, _: &Ask| match call {
+        1 => page(0..0, token("next")),
+        _ => page(0..2, Next::Token(None)),
+    };
+    let (window, calls) = read_circle(&tokens, answer, None);
+    let window = window.unwrap();
+    assert_eq!(
+        (ids(&window), window.has_next, calls),
+        (vec!["u00", "u37"], false, 2)
+    );
+}

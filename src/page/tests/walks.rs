@@ -1,0 +1,215 @@
+//! Walks: every page, within limits.
+
+use std::{cell::Cell, future::ready, time::Duration};
+
+use tokio::time::Instant;
+
+use super::vendor::{Says, Vendor, Word, id, user};
+use crate::{
+    error::{Error, Kind, Result},
+    page::{Ask, Cut, Limits, Next, Page, Walk, walk},
+    user::User,
+};
+
+const WORDS: [(Word, Says); 8] = [
+    (Word::Page(0), Says::Silent),
+    (Word::Page(1), Says::Total),
+    (Word::Offset, Says::More),
+    (Word::Offset, Says::Silent),
+    (Word::KeyInclusive, Says::More),
+    (Word::KeyExclusive, Says::Silent),
+    (Word::KeyExclusive, Says::Total),
+    (Word::Token, Says::Token),
+];
+
+fn limits(pages: u32) -> Limits {
+    let until = Instant::now() + Duration::from_secs(60);
+    Limits { pages, until }
+}
+
+async fn walk_of(vendor: &Vendor, limits: Limits, answer: impl Fn(&Ask) -> Result<Page>) -> Walk {
+    let everybody = |_: &User| true;
+    walk(&vendor.listing(), limits, everybody, |ask| {
+        ready(answer(&ask))
+    })
+    .await
+}
+
+fn ids(walk: &Walk) -> Vec<&str> {
+    let users = walk.users.iter();
+    users.map(|user| user.vendor_id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_walk_finds_everybody_in_the_fewest_pages() {
+    for (word, says) in WORDS {
+        for (min, max) in [(1, 2), (1, 7), (3, 5), (6, 6)] {
+            for length in 0..=24 {
+                let vendor = Vendor::new(word, says, length, (min, max));
+
+                let walk = walk_of(&vendor, limits(99), |ask| vendor.answer(ask)).await;
+
+                assert_eq!(ids(&walk), vendor.ids(), "{vendor:?}");
+                assert!(walk.cut.is_none());
+                let max = max as usize;
+                let is_silent = says == Says::Silent || word == Word::KeyExclusive;
+                let pages = match word {
+                    Word::KeyInclusive => length.saturating_sub(1).div_ceil(max - 1),
+                    _ if is_silent => length / max + 1,
+                    _ => length.div_ceil(max),
+                };
+                assert_eq!(vendor.calls().len(), pages.max(1), "{vendor:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_keeps_whom_it_was_sent_for() {
+    for (word, says) in WORDS {
+        let vendor = Vendor::new(word, says, 20, (1, 7));
+        let wanted = [id(0), id(6), id(7), id(19)];
+
+        let listing = vendor.listing();
+        let is_wanted = |user: &User| wanted.contains(&user.vendor_id);
+        let walk = walk(&listing, limits(99), is_wanted, |ask| {
+            ready(vendor.answer(&ask))
+        })
+        .await;
+
+        assert_eq!(ids(&walk), wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_walk_stops_at_its_limit_of_pages_and_says_so() {
+    for (word, says) in WORDS {
+        let vendor = Vendor::new(word, says, 24, (1, 4));
+        for pages in 0..=3 {
+            let walk = walk_of(&vendor, limits(pages), |ask| vendor.answer(ask)).await;
+
+            assert!(matches!(walk.cut, Some(Cut::Limit { pages: read }) if read == pages));
+            assert_eq!(ids(&walk), vendor.ids()[..walk.users.len()]);
+            assert_eq!(vendor.calls().len(), pages as usize);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_stops_when_its_time_is_over() {
+    let vendor = Vendor::new(Word::Offset, Says::More, 24, (1, 4));
+    let limits = Limits {
+        pages: 9,
+        until: Instant::now(),
+    };
+
+    let late = walk_of(&vendor, limits, |ask| vendor.answer(ask)).await;
+
+    assert!(matches!(late.cut, Some(Cut::Limit { pages: 0 })));
+    assert_eq!(vendor.calls(), []);
+
+    let until = Instant::now() + Duration::from_millis(50);
+    let limits = Limits { pages: 9, until };
+    let listing = vendor.listing();
+    let calls = Cell::new(0);
+    let slow = walk(
+        &listing,
+        limits,
+        |_| true,
+        async |ask| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 3 {
+                std::future::pending::<()>().await;
+            }
+            vendor.answer(&ask)
+        },
+    );
+    let slow = slow.await;
+
+    assert!(matches!(slow.cut, Some(Cut::Limit { pages: 2 })));
+    assert_eq!(ids(&slow), vendor.ids()[..8]);
+}
+
+#[tokio::test]
+async fn a_walk_keeps_what_it_found_before_a_failure() {
+    for (word, says) in WORDS {
+        let vendor = Vendor::new(word, says, 24, (1, 4));
+        let calls = Cell::new(0);
+
+        let walk = walk_of(&vendor, limits(99), |ask| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 3 {
+                return Err(Error::new(Kind::Unavailable, "down"));
+            }
+            vendor.answer(ask)
+        });
+        let walk = walk.await;
+
+        assert!(matches!(walk.cut, Some(Cut::Failed(error)) if error.kind() == Kind::Unavailable));
+        assert_eq!((walk.users.is_empty(), calls.get()), (false, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_walk_stops_where_the_vendor_refuses_to_go_on() {
+    for word in [Word::Page(1), Word::Offset] {
+        for bounds in [(1, 7), (1, 4), (3, 4), (4, 4)] {
+            for length in [4, 10, 11, 24] {
+                let vendor = Vendor::new(word, Says::Total, length, bounds).reaching(10);
+
+                let walk = walk_of(&vendor, limits(99), |ask| vendor.answer(ask)).await;
+
+                let found = walk.users.len();
+                assert!(
+                    found >= length.min(10 - (bounds.0 as usize - 1)),
+                    "{vendor:?}"
+                );
+                assert_eq!(walk.cut.is_some(), found < length, "{vendor:?}");
+                assert!(matches!(walk.cut, None | Some(Cut::Limit { .. })));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_ends_where_the_tail_of_the_list_vanishes() {
+    for gone in 4..=12 {
+        let vendor = Vendor::new(Word::Token, Says::Token, 12, (1, 4));
+        let left: Vec<_> = (0..gone).map(id).collect();
+
+        let walk = walk_of(&vendor, limits(99), |ask| {
+            let page = vendor.answer(ask);
+            if vendor.ids().len() == 12 {
+                (gone..12).for_each(|row| vendor.delete(&id(row)));
+            }
+            page
+        });
+        let walk = walk.await;
+
+        assert_eq!(ids(&walk), left);
+        assert!(walk.cut.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_walk_in_a_circle_fails() {
+    for (word, says) in [(Word::Token, Says::Token), (Word::KeyExclusive, Says::More)] {
+        let vendor = Vendor::new(word, says, 0, (1, 2));
+        let calls = Cell::new(0);
+
+        let walk = walk_of(&vendor, limits(99), |_| {
+            calls.set(calls.get() + 1);
+            let users = vec![user(&id(0)), user(&id(1))];
+            let next = match says {
+                Says::Token => Next::Token(Some(format!("t{}", calls.get() % 2))),
+                _ => Next::More(true),
+            };
+            Ok(Page { users, next })
+        });
+        let walk = walk.await;
+
+        assert!(matches!(walk.cut, Some(Cut::Failed(error)) if error.kind() == Kind::Malformed));
+        assert_eq!(walk.users.len(), 2);
+        assert!(calls.get() <= 4);
+    }
+}
