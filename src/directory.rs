@@ -7,6 +7,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 pub use write::{Problem, Written};
 
@@ -18,7 +19,7 @@ use crate::{
     },
     page::{Span, Window, window},
     user::{Email, Provider, User},
-    vendor::{Batch, Expand, Filter, Found, Profile, Selection, Vendor},
+    vendor::{Batch, Expand, Filter, Found, Profile, SINGLE, Selection, Vendor},
 };
 
 /// How many batches of one request are under way at one vendor; its own limit is lower.
@@ -282,6 +283,27 @@ impl Directory {
         in_batches(ids, batch, |ids| async move {
             let users = vendor.by_external_id(scope, &ids, expand).await;
             regroup(ids, users, |user| user.external_id.as_deref())
+        })
+        .await
+    }
+
+    /// The custom fields of users, where they are a call of their own, by vendor id.
+    pub async fn attributes(
+        &self,
+        scope: &Scope,
+        ids: Vec<String>,
+    ) -> HashMap<String, Result<Option<Arc<RawValue>>>> {
+        let vendor = match self.vendor() {
+            Ok(vendor) => vendor,
+            Err(error) => return refuse(ids, &error),
+        };
+        in_batches(ids, SINGLE, |ids| async move {
+            let mut answers = HashMap::new();
+            for id in ids {
+                let attributes = vendor.attributes(scope, &id).await;
+                answers.insert(id, attributes);
+            }
+            answers
         })
         .await
     }

@@ -13,6 +13,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
+use serde_json::value::RawValue;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -101,6 +102,7 @@ struct VendorLoaders {
     by_id: ById,
     by_external_id: ById,
     by_email: ByEmail,
+    attributes: Loader<String, Result<Option<Arc<RawValue>>>>,
 }
 
 /// All loaders of one GraphQL request.
@@ -134,6 +136,21 @@ where
         .collect()
 }
 
+/// A loader whose batches ask one vendor's directory.
+fn over<K, V, R>(
+    directory: &Arc<Directory>,
+    scope: &Scope,
+    run: impl Fn(Arc<Directory>, Scope, Vec<K>) -> R + Send + Sync + 'static,
+) -> Loader<K, V>
+where
+    K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    R: Future<Output = HashMap<K, V>> + Send + 'static,
+{
+    let (directory, scope) = (Arc::clone(directory), scope.clone());
+    Loader::new(move |keys| run(Arc::clone(&directory), scope.clone(), keys))
+}
+
 impl Loaders {
     /// Loaders for one request, whose work ends at the scope's deadline.
     #[must_use]
@@ -142,47 +159,27 @@ impl Loaders {
         scope: &Scope,
     ) -> Self {
         let loaders = directories.into_iter().map(|directory| {
-            let by_id = {
-                let (directory, scope) = (Arc::clone(directory), scope.clone());
-                Loader::new(move |wanted| {
-                    let (directory, scope) = (Arc::clone(&directory), scope.clone());
-                    async move {
-                        together(wanted, |ids, expand| directory.by_id(&scope, ids, expand)).await
-                    }
-                })
+            let loaders = VendorLoaders {
+                by_id: over(directory, scope, |directory, scope, wanted| async move {
+                    together(wanted, |ids, expand| directory.by_id(&scope, ids, expand)).await
+                }),
+                by_external_id: over(directory, scope, |directory, scope, wanted| async move {
+                    together(wanted, |ids, expand| {
+                        directory.by_external_id(&scope, ids, expand)
+                    })
+                    .await
+                }),
+                by_email: over(directory, scope, |directory, scope, wanted| async move {
+                    together(wanted, |emails, expand| {
+                        directory.by_email(&scope, emails, expand)
+                    })
+                    .await
+                }),
+                attributes: over(directory, scope, |directory, scope, ids| async move {
+                    directory.attributes(&scope, ids).await
+                }),
             };
-            let by_external_id = {
-                let (directory, scope) = (Arc::clone(directory), scope.clone());
-                Loader::new(move |wanted| {
-                    let (directory, scope) = (Arc::clone(&directory), scope.clone());
-                    async move {
-                        together(wanted, |ids, expand| {
-                            directory.by_external_id(&scope, ids, expand)
-                        })
-                        .await
-                    }
-                })
-            };
-            let by_email = {
-                let (directory, scope) = (Arc::clone(directory), scope.clone());
-                Loader::new(move |wanted| {
-                    let (directory, scope) = (Arc::clone(&directory), scope.clone());
-                    async move {
-                        together(wanted, |emails, expand| {
-                            directory.by_email(&scope, emails, expand)
-                        })
-                        .await
-                    }
-                })
-            };
-            (
-                directory.provider(),
-                VendorLoaders {
-                    by_id,
-                    by_external_id,
-                    by_email,
-                },
-            )
+            (directory.provider(), loaders)
         });
         Self(loaders.collect())
     }
@@ -236,6 +233,18 @@ impl Loaders {
         expand: Expand,
     ) -> Result<Search> {
         self.of(provider)?.by_email.load((email, expand)).await
+    }
+
+    /// The custom fields of a user of a vendor that answers them apart.
+    ///
+    /// # Errors
+    /// What the vendor answers; `None` is "no such user".
+    pub async fn attributes(
+        &self,
+        provider: Provider,
+        id: String,
+    ) -> Result<Option<Arc<RawValue>>> {
+        self.of(provider)?.attributes.load(id).await?
     }
 }
 

@@ -89,6 +89,23 @@ pub struct Company {
     pub name: Option<String>,
 }
 
+/// A vendor's custom fields of a user.
+#[derive(Clone, Debug)]
+pub enum Attributes {
+    /// The record has none.
+    None,
+    /// They are part of the record: a JSON object.
+    Here(Arc<RawValue>),
+    /// They are a call of their own.
+    Apart,
+}
+
+impl From<Option<Arc<RawValue>>> for Attributes {
+    fn from(object: Option<Arc<RawValue>>) -> Self {
+        object.map_or(Self::None, Self::Here)
+    }
+}
+
 /// One vendor's record of a person. What the vendor has no value for is `None`.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -126,8 +143,8 @@ pub struct User {
     pub updated_at: Option<Timestamp>,
     /// When the person was last seen.
     pub last_seen_at: Option<Timestamp>,
-    /// The vendor's custom fields: a JSON object.
-    pub attributes: Option<Arc<RawValue>>,
+    /// The vendor's custom fields.
+    pub attributes: Attributes,
     /// The record as the vendor sent it.
     pub raw: Arc<RawValue>,
 }
@@ -154,7 +171,7 @@ impl User {
             created_at: None,
             updated_at: None,
             last_seen_at: None,
-            attributes: None,
+            attributes: Attributes::None,
             raw,
         }
     }

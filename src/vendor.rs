@@ -8,7 +8,7 @@ pub mod intercom;
 pub mod usertour;
 pub mod wire;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Reason, Result},
     http::{Http, Scope, wire::Explain},
     page::{Ask, Listing, Page},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
@@ -42,18 +42,23 @@ pub trait Vendor: Send + Sync {
     /// Users by address; several may share one. Who does not match is left out by the caller.
     async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found>;
 
+    /// The custom fields of the user of a vendor's id, where they are a call of their own.
+    async fn attributes(&self, _: &Scope, _: &str) -> Result<Option<Arc<RawValue>>> {
+        Err(unsupported("answer custom fields apart from their user"))
+    }
+
     /// Finds or creates in one call of the vendor's own, which may be repeated.
     async fn upsert(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
         Err(unsupported("create or update in one call"))
     }
 
     /// Creates a user. It is sent once only.
-    async fn create(&self, _: &Scope, _: &Draft) -> Result<User> {
+    async fn create(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
         Err(unsupported("create users"))
     }
 
     /// Changes the user of a vendor's id; `None` when there is none.
-    async fn update(&self, _: &Scope, _: &str, _: &Draft) -> Result<Option<User>> {
+    async fn update(&self, _: &Scope, _: &str, _: &Draft) -> Result<Option<Upserted>> {
         Err(unsupported("change users"))
     }
 }
@@ -298,15 +303,15 @@ pub struct Shortfall {
     pub error: Option<Error>,
 }
 
-/// What a native find-or-create did.
+/// What a write did.
 #[derive(Clone, Debug)]
 pub struct Upserted {
     /// The record as it is now.
     pub user: User,
     /// What happened to it.
     pub outcome: Outcome,
-    /// The custom fields that the vendor did not take, though it answered with success.
-    pub dropped: Vec<String>,
+    /// The custom fields that were not taken, though the rest was.
+    pub dropped: Vec<Reason>,
 }
 
 impl Upserted {

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorCode, Kind, Result},
     http::Scope,
     user::{Draft, DraftField, Identity, Outcome, User},
-    vendor::{Expand, Vendor},
+    vendor::{Expand, Upserted, Vendor},
 };
 
 /// Why a write was not, or not wholly, done.
@@ -56,11 +56,18 @@ impl Written {
         }
     }
 
-    fn done(user: User, outcome: Outcome) -> Self {
+    fn done(upserted: Upserted) -> Self {
+        let dropped = upserted.dropped.into_iter().map(|reason| Problem {
+            field: reason.field,
+            message: presentable(&reason.message),
+            code: ErrorCode::VendorRejected,
+            retry_after: None,
+        });
+        let problems = dropped.collect();
         Self {
-            user: Some(Arc::new(user)),
-            outcome: Some(outcome),
-            problems: Vec::new(),
+            user: Some(Arc::new(upserted.user)),
+            outcome: Some(upserted.outcome),
+            problems,
         }
     }
 
@@ -144,32 +151,16 @@ impl Directory {
             return Ok(Written::skipped(Vec::new()));
         };
         if vendor.profile().upserts.contains(&identity) {
-            let upserted = vendor.upsert(scope, draft).await?;
-            let dropped = upserted.dropped.iter().map(|name| {
-                Problem::input(
-                    "attributes",
-                    format!("the vendor did not take `{name}`: it holds values of another type"),
-                )
-            });
-            let problems = dropped.collect();
-            return Ok(Written {
-                problems,
-                ..Written::done(upserted.user, upserted.outcome)
-            });
+            return Ok(Written::done(vendor.upsert(scope, draft).await?));
         }
         match self.meant(vendor, scope, draft, identity).await? {
             Meant::One(user) if changes(draft, identity) => {
-                match vendor.update(scope, &user.vendor_id, draft).await? {
-                    Some(user) => Ok(Written::done(user, Outcome::Updated)),
-                    None => Ok(missing()),
-                }
+                let updated = vendor.update(scope, &user.vendor_id, draft).await?;
+                Ok(updated.map_or_else(missing, Written::done))
             }
-            Meant::One(user) => Ok(Written::done(*user, Outcome::Matched)),
+            Meant::One(user) => Ok(Written::done(Upserted::whole(*user, Outcome::Matched))),
             Meant::Nobody if identity == Identity::VendorId => Ok(missing()),
-            Meant::Nobody => Ok(Written::done(
-                vendor.create(scope, draft).await?,
-                Outcome::Created,
-            )),
+            Meant::Nobody => Ok(Written::done(vendor.create(scope, draft).await?)),
             Meant::Unclear(message) => Ok(Written::skipped(vec![Problem::input("email", message)])),
         }
     }

@@ -8,11 +8,12 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     cursor,
-    error::{Answer, answer},
+    error::{Answer, answer, shown},
 };
 use crate::{
     error::{Error, Kind},
-    user::{Company, Provider, User, UserKind},
+    loader::Loaders,
+    user::{Attributes, Company, Provider, User, UserKind},
     vendor::{Details, Expand},
 };
 
@@ -121,9 +122,23 @@ impl User {
         self.last_seen_at
     }
 
-    /// The provider's custom fields, an object; null where the record has none.
-    async fn attributes(&self) -> Answer<Json<Value>> {
-        Some(json(self.attributes.as_deref()?))
+    /// The provider's custom fields, an object; null where the record has none. DigitalChalk is asked
+    /// for them only when they are read, a call for each user, and names them by the ids of its fields.
+    async fn attributes(&self, ctx: &Context<'_>) -> Answer<Json<Value>> {
+        match &self.attributes {
+            Attributes::None => None,
+            Attributes::Here(object) => Some(json(object)),
+            Attributes::Apart => {
+                let loaders = ctx.data_unchecked::<Loaders>();
+                match loaders
+                    .attributes(self.provider, self.vendor_id.clone())
+                    .await
+                {
+                    Ok(object) => object.map(|object| json(&object)),
+                    Err(error) => Some(Err(shown(&error))),
+                }
+            }
+        }
     }
 
     /// Every documented field of the provider's own record, typed.

@@ -27,6 +27,8 @@ pub enum Operation {
     Create,
     /// A change to a user.
     Update,
+    /// A user's custom fields, where they are a call of their own.
+    Attributes,
 }
 
 impl Operation {
@@ -41,6 +43,7 @@ impl Operation {
             Self::Upsert => "upsert",
             Self::Create => "create",
             Self::Update => "update",
+            Self::Attributes => "attributes",
         }
     }
 }

@@ -200,7 +200,10 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         locale: profile.language,
         created_at: record.created_at,
         updated_at: record.updated_at,
-        attributes: attributes.profile.and_then(|profile| profile.metadata),
+        attributes: attributes
+            .profile
+            .and_then(|profile| profile.metadata)
+            .into(),
         ..User::new(Provider::Ada, record.end_user_id, raw)
     })
 }
@@ -333,27 +336,23 @@ impl Vendor for Ada {
         if !changes {
             return Ok(Upserted::whole(user, Outcome::Matched));
         }
-        match self.update(scope, &user.vendor_id, draft).await? {
-            Some(user) => Ok(Upserted::whole(user, Outcome::Updated)),
-            None => Err(Error::malformed(
-                "the user vanished between two calls; try again",
-            )),
-        }
+        let updated = self.update(scope, &user.vendor_id, draft).await?;
+        updated.ok_or_else(|| Error::malformed("the user vanished between two calls; try again"))
     }
 
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<User> {
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
         let call = Call::post(Operation::Create, &["v2", "end-users", ""], body(draft));
-        user_in(&self.http.send(scope, call).await?)
+        let user = user_in(&self.http.send(scope, call).await?)?;
+        Ok(Upserted::whole(user, Outcome::Created))
     }
 
     /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::patch(Operation::Update, &["v2", "end-users", id], body(draft));
-        self.http
-            .find(scope, call)
-            .await?
-            .map(|reply| user_in(&reply))
-            .transpose()
+        let Some(reply) = self.http.find(scope, call).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Upserted::whole(user_in(&reply)?, Outcome::Updated)))
     }
 }
 

@@ -17,6 +17,7 @@
 //! # Quirks
 //! `email` is a substring search: all its pages are read and compared. Creating answers no body, the
 //! id is in `Location`. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
+//! Custom fields are a resource of their own, `userfieldvalues`, read and written apart.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,13 +30,13 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    Shortfall, Vendor, wire,
+    Shortfall, Upserted, Vendor, wire,
 };
 use crate::{
-    error::{Error, Reason, Result},
+    error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
-    user::{Draft, DraftField, Email, Provider, User},
+    user::{Attributes, Draft, DraftField, Email, Outcome, Provider, User},
 };
 
 /// How DigitalChalk is reached.
@@ -75,6 +76,7 @@ const PROFILE: Profile = Profile {
         DraftField::Username,
         DraftField::Locale,
         DraftField::Tags,
+        DraftField::Attributes,
     ],
 };
 
@@ -155,6 +157,7 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         tags: Some(record.tags.unwrap_or_default()),
         created_at: record.created_date,
         last_seen_at: record.last_login_date,
+        attributes: Attributes::Apart,
         ..User::new(Provider::DigitalChalk, record.id, raw)
     })
 }
@@ -254,7 +257,7 @@ impl Vendor for DigitalChalk {
     }
 
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<User> {
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
         let call = Call::post(Operation::Create, &["users"], body(draft));
         let reply = self.http.send(scope, call).await?;
         let location = reply
@@ -268,18 +271,67 @@ impl Vendor for DigitalChalk {
             )
         };
         let id = id.filter(|id| !id.is_empty()).ok_or_else(lost)?;
-        self.get(scope, Operation::Create, id)
+        let dropped = self.write_attributes(scope, id, draft).await;
+        let user = self
+            .get(scope, Operation::Create, id)
             .await?
-            .ok_or_else(lost)
+            .ok_or_else(lost)?;
+        Ok(Upserted {
+            user,
+            outcome: Outcome::Created,
+            dropped,
+        })
     }
 
     /// `…/rest-api-v5/users/put-users-basic`: changes what it names, 204 without a body.
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::put(Operation::Update, &["users", id], body(draft));
-        match self.http.find(scope, call).await? {
-            Some(_) => self.get(scope, Operation::Update, id).await,
-            None => Ok(None),
+        if self.http.find(scope, call).await?.is_none() {
+            return Ok(None);
         }
+        let dropped = self.write_attributes(scope, id, draft).await;
+        let user = self.get(scope, Operation::Update, id).await?;
+        Ok(user.map(|user| Upserted {
+            user,
+            outcome: Outcome::Updated,
+            dropped,
+        }))
+    }
+
+    /// `…/rest-api-v5/userfieldvalues`: an object by the ids of the fields; `{}` when none is set.
+    async fn attributes(&self, scope: &Scope, id: &str) -> Result<Option<Arc<RawValue>>> {
+        let call = Call::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
+        let reply = self.http.find(scope, call).await?;
+        reply
+            .map(|reply| Ok(Arc::from(reply.json::<Box<RawValue>>()?)))
+            .transpose()
+    }
+}
+
+impl DigitalChalk {
+    /// Writes the custom fields, after their user: what is refused here does not undo that.
+    async fn write_attributes(&self, scope: &Scope, id: &str, draft: &Draft) -> Vec<Reason> {
+        if draft.attributes.is_empty() {
+            return Vec::new();
+        }
+        let values = Value::Object(draft.attributes.clone());
+        let call = Call::put(
+            Operation::Attributes,
+            &["users", id, "userfieldvalues"],
+            values,
+        );
+        let Err(error) = self.http.send(scope, call).await else {
+            return Vec::new();
+        };
+        let why = match (error.kind(), error.why()) {
+            (Kind::Rejected, [reason, ..]) => reason.message.clone(),
+            _ => error.message().to_owned(),
+        };
+        let message = format!("the user was written, its custom fields were not: {why}");
+        vec![Reason {
+            field: Some("attributes".to_owned()),
+            message,
+        }]
     }
 }
 

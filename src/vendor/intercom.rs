@@ -412,10 +412,11 @@ impl Vendor for Intercom {
         Ok(Upserted::whole(user, outcome))
     }
 
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call =
             Call::post(Operation::Update, &["users"], body(Some(id), draft)?).repeatable(true);
-        self.one(scope, call).await
+        let user = self.one(scope, call).await?;
+        Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
     }
 }
 

@@ -38,7 +38,10 @@ use crate::{
     error::{Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
-    user::{Company, Draft, DraftField, Email, Identity, Outcome, Provider, User, email::fold},
+    user::{
+        Attributes, Company, Draft, DraftField, Email, Identity, Outcome, Provider, User,
+        email::fold,
+    },
 };
 
 /// How Usertour is reached.
@@ -201,7 +204,7 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         companies,
         created_at: record.created_at,
         last_seen_at: known.last_seen_at,
-        attributes: bag.attributes,
+        attributes: bag.attributes.into(),
         ..User::new(Provider::Usertour, record.id, raw)
     })
 }
@@ -275,6 +278,19 @@ impl Usertour {
         Ok(Page {
             users: list.results.into_iter().map(user).collect::<Result<_>>()?,
             next: Next::Token(list.next.as_deref().and_then(cursor)),
+        })
+    }
+}
+
+impl Usertour {
+    async fn write(&self, scope: &Scope, operation: Operation, body: Value) -> Result<Upserted> {
+        let call = Call::post(operation, &["v1", "users"], body.clone()).repeatable(true);
+        let user = user_in(&self.http.send(scope, call).await?)?;
+        let dropped = dropped(&body["attributes"], &user.attributes);
+        Ok(Upserted {
+            user,
+            outcome: Outcome::Updated,
+            dropped,
         })
     }
 }
@@ -378,8 +394,10 @@ impl Vendor for Usertour {
         let before = self
             .by_id(scope, &[id.to_owned()], Expand::default())
             .await?;
-        let body = body(id, draft);
-        let is_change = body.as_object().is_some_and(|body| body.len() > 1);
+        let is_change = draft
+            .fields()
+            .iter()
+            .any(|&field| field != DraftField::ExternalId);
         if let (Some(user), false) = (before.first(), is_change) {
             return Ok(Upserted::whole(user.clone(), Outcome::Matched));
         }
@@ -388,20 +406,17 @@ impl Vendor for Usertour {
         } else {
             Outcome::Updated
         };
-        let call = Call::post(Operation::Upsert, &["v1", "users"], body.clone()).repeatable(true);
-        let user = user_in(&self.http.send(scope, call).await?)?;
-        let dropped = dropped(&body["attributes"], user.attributes.as_deref());
+        let (operation, body) = (Operation::Upsert, body(id, draft));
         Ok(Upserted {
-            user,
             outcome,
-            dropped,
+            ..self.write(scope, operation, body).await?
         })
     }
 
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<User>> {
-        let call =
-            Call::post(Operation::Update, &["v1", "users"], body(id, draft)).repeatable(true);
-        user_in(&self.http.send(scope, call).await?).map(Some)
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
+        self.write(scope, Operation::Update, body(id, draft))
+            .await
+            .map(Some)
     }
 }
 
@@ -432,10 +447,11 @@ fn body(id: &str, draft: &Draft) -> Value {
 
 /// The attributes that were sent and are not there afterwards: the server drops a value whose type is
 /// not that of the attribute's definition, and answers 201 all the same.
-fn dropped(sent: &Value, kept: Option<&RawValue>) -> Vec<String> {
-    let kept: Map<String, Value> = kept
-        .and_then(|bag| serde_json::from_str(bag.get()).ok())
-        .unwrap_or_default();
+fn dropped(sent: &Value, kept: &Attributes) -> Vec<Reason> {
+    let kept: Map<String, Value> = match kept {
+        Attributes::Here(bag) => serde_json::from_str(bag.get()).unwrap_or_default(),
+        Attributes::None | Attributes::Apart => Map::new(),
+    };
     let sent = sent
         .as_object()
         .into_iter()
@@ -445,9 +461,12 @@ fn dropped(sent: &Value, kept: Option<&RawValue>) -> Vec<String> {
         kept.get(name)
             .is_some_and(|there| there == value || (there.is_number() && value.is_number()))
     };
-    sent.filter(|(name, value)| !is_kept(name, value))
-        .map(|(name, _)| name.clone())
-        .collect()
+    let lost = sent.filter(|(name, value)| !is_kept(name, value));
+    lost.map(|(name, _)| Reason {
+        field: Some("attributes".to_owned()),
+        message: format!("the vendor did not take `{name}`: it holds values of another type"),
+    })
+    .collect()
 }
 
 /// Usertour's errors: `error.code` and `error.message`. A 404 without a code is of the web framework:

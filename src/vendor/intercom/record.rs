@@ -276,7 +276,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
         created_at: record.created_at,
         updated_at: record.updated_at,
         last_seen_at: record.last_request_at,
-        attributes: attributes.custom_attributes,
+        attributes: attributes.custom_attributes.into(),
         ..User::new(Provider::Intercom, record.id, raw)
     })
 }
