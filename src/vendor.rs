@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Http, Scope, wire::Explain},
-    page::{Ask, Listing, Page},
+    page::{Ask, Cut, Listing, Page, Walk},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
 };
 
@@ -292,6 +292,45 @@ pub struct Found {
     pub users: Vec<User>,
     /// What may be missing and why; `None` when nobody is.
     pub shortfall: Option<Shortfall>,
+}
+
+impl Found {
+    /// What walks through `list` found. One that failed is an error while nobody was found, and a
+    /// shortfall otherwise; `bounds` names the options that limit a walk.
+    ///
+    /// # Errors
+    /// The failure of a walk.
+    pub fn of(walks: impl IntoIterator<Item = Walk>, list: &str, bounds: &str) -> Result<Self> {
+        let mut found = Self::default();
+        let mut failure = None;
+        for walk in walks {
+            found.users.extend(walk.users);
+            match walk.cut {
+                Some(Cut::Failed(error)) => failure = Some(error),
+                Some(Cut::Limit { pages }) => {
+                    let notice =
+                        format!("{list} was not read to its end, but for {pages} pages ({bounds})");
+                    found.shortfall = Some(Shortfall {
+                        notice,
+                        error: None,
+                    });
+                }
+                None => {}
+            }
+        }
+        match failure {
+            Some(error) if found.users.is_empty() => return Err(error),
+            Some(error) => {
+                let notice = format!("{list} could not be read to its end");
+                found.shortfall = Some(Shortfall {
+                    notice,
+                    error: Some(error),
+                });
+            }
+            None => {}
+        }
+        Ok(found)
+    }
 }
 
 /// Why an answer may lack somebody.

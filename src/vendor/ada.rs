@@ -30,13 +30,13 @@ use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 
 use super::{
-    Batch, Connection, Door, EmailSearch, Expand, Found, Profile, SINGLE, Selection, Shortfall,
-    Upserted, Vendor, wire,
+    Batch, Connection, Door, EmailSearch, Expand, Found, Profile, SINGLE, Selection, Upserted,
+    Vendor, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User, email::fold},
 };
 
@@ -300,23 +300,11 @@ impl Vendor for Ada {
             self.page(scope, Operation::ByEmail, &ask).await
         })
         .await;
-        let notice = "Ada has no search by email, and its list was not read to the end";
-        let shortfall = found.cut.map(|cut| match cut {
-            Cut::Limit { pages } => Shortfall {
-                notice: format!(
-                    "{notice}: the scan stopped after {pages} pages (scan_pages, scan_seconds)"
-                ),
-                error: None,
-            },
-            Cut::Failed(error) => Shortfall {
-                notice: notice.to_owned(),
-                error: Some(error),
-            },
-        });
-        Ok(Found {
-            users: found.users,
-            shortfall,
-        })
+        Found::of(
+            [found],
+            "Ada's list of users, which has no search by email,",
+            "scan_pages, scan_seconds",
+        )
     }
 
     /// <https://docs.ada.cx/reference/end-users/create-end-user>: with an external id it may be

@@ -23,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_graphql::SimpleObject;
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use reqwest::{StatusCode, header::LOCATION};
 use serde::Deserialize;
@@ -30,12 +31,12 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    Shortfall, Upserted, Vendor, wire,
+    Upserted, Vendor, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
     user::{Attributes, Draft, DraftField, Email, Outcome, Provider, User},
 };
 
@@ -232,28 +233,25 @@ impl Vendor for DigitalChalk {
 
     /// `…/rest-api-v5/users/get-users-filter-email`: a substring search, read to its end.
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let mut found = Found::default();
-        for email in emails {
+        let limits = Limits {
+            pages: self.options.search_pages,
+            until: scope.deadline(),
+        };
+        let searches = emails.iter().map(|email| async move {
             let filter = &Filter::email(email);
-            let limits = Limits {
-                pages: self.options.search_pages,
-                until: scope.deadline(),
-            };
-            let hits = walk(
+            walk(
                 &LISTING,
                 limits,
                 |user| filter.accepts(user),
                 |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
             )
-            .await;
-            found.users.extend(hits.users);
-            found.shortfall = match hits.cut {
-                // Nothing at all is known: that is a failure, not a short answer.
-                Some(Cut::Failed(error)) if found.users.is_empty() => return Err(error),
-                cut => cut.map(short).or(found.shortfall),
-            };
-        }
-        Ok(found)
+            .await
+        });
+        Found::of(
+            join_all(searches).await,
+            "DigitalChalk's answer, which holds near misses too,",
+            "search_pages",
+        )
     }
 
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
@@ -332,21 +330,6 @@ impl DigitalChalk {
             field: Some("attributes".to_owned()),
             message,
         }]
-    }
-}
-
-fn short(cut: Cut) -> Shortfall {
-    let notice =
-        "DigitalChalk's search finds parts of addresses, and its results were not read to the end";
-    match cut {
-        Cut::Limit { pages } => Shortfall {
-            notice: format!("{notice}: it stopped after {pages} pages (search_pages)"),
-            error: None,
-        },
-        Cut::Failed(error) => Shortfall {
-            notice: notice.to_owned(),
-            error: Some(error),
-        },
     }
 }
 

@@ -20,11 +20,13 @@
 //! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
 //! A lookup by the vendor's id does not find leads, which live at `/contacts`.
 
+mod query;
 mod record;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use reqwest::{
     StatusCode,
@@ -39,13 +41,13 @@ pub use record::{
 };
 
 use super::{
-    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    Shortfall, SortDirection, SortField, Upserted, Vendor, wire,
+    Connection, Door, EmailSearch, Expand, FilterField, Found, Profile, SINGLE, Selection,
+    SortField, Upserted, Vendor, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
     user::{Change, CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User},
 };
 
@@ -247,64 +249,6 @@ impl Intercom {
     }
 }
 
-/// The query that narrows and sorts the list. Lookups exclude each other, and the order belongs to the
-/// plain list (`…/1.2/rest-api/users/list-users`).
-fn narrowed(filter: &Filter) -> Result<Vec<(&'static str, String)>> {
-    let lookups = [
-        (
-            "email",
-            filter.email.as_ref().map(|email| email.given().to_owned()),
-        ),
-        ("tag_id", filter.tag_id.clone()),
-        ("segment_id", filter.segment_id.clone()),
-        ("company_id", filter.company_id.clone()),
-    ];
-    let lookups: Vec<_> = lookups
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
-    let is_plain = filter.sort.is_none() && filter.created_since.is_none();
-    match lookups.as_slice() {
-        [] => Ok(ordered(filter)),
-        [("company_id", _)] if is_plain => {
-            Ok([lookups, vec![("type", "user".to_owned())]].concat())
-        }
-        [_] if is_plain => Ok(lookups),
-        [_] => Err(Error::new(
-            Kind::Unsupported,
-            "Intercom sorts and bounds by time the whole list only: drop `sort` and `createdSince`, or the other filter",
-        )),
-        _ => Err(Error::new(
-            Kind::Unsupported,
-            "Intercom takes one of `email`, `tagId`, `segmentId` and `companyId` at a time",
-        )),
-    }
-}
-
-fn ordered(filter: &Filter) -> Vec<(&'static str, String)> {
-    let sort = filter.sort.map(|(field, direction)| {
-        let field = match field {
-            SortField::CreatedAt => "created_at",
-            SortField::UpdatedAt => "updated_at",
-            SortField::LastSeenAt => "last_request_at",
-            SortField::SignedUpAt => "signed_up_at",
-        };
-        let direction = match direction {
-            SortDirection::Ascending => "asc",
-            SortDirection::Descending => "desc",
-        };
-        [("sort", field.to_owned()), ("order", direction.to_owned())]
-    });
-    let days = filter.created_since.map(|since| {
-        let seconds = Timestamp::now()
-            .as_second()
-            .saturating_sub(since.as_second())
-            .max(0);
-        ("created_since", (seconds / 86_400 + 1).to_string())
-    });
-    sort.into_iter().flatten().chain(days).collect()
-}
-
 #[async_trait]
 impl Vendor for Intercom {
     fn profile(&self) -> &Profile {
@@ -320,7 +264,7 @@ impl Vendor for Intercom {
             "users"
         };
         let call = Call::get(Operation::List, &[path])
-            .query(narrowed(filter)?)
+            .query(query::narrowed(filter)?)
             .query(ask.params());
         self.page(scope, call).await
     }
@@ -356,46 +300,28 @@ impl Vendor for Intercom {
 
     /// `…/1.1/rest-api/users/list-by-email-1`
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let mut found = Found::default();
-        for email in emails {
-            let limits = Limits {
-                pages: SEARCH_PAGES,
-                until: scope.deadline(),
-            };
-            let hits = walk(
+        let limits = Limits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
+        let searches = emails.iter().map(|email| {
+            walk(
                 &LISTING,
                 limits,
                 |_| true,
-                |ask| async move {
+                move |ask| async move {
                     let call = Call::get(Operation::ByEmail, &["users"])
                         .query([("email", email.given().to_owned())])
                         .query(ask.params());
                     self.page(scope, call).await
                 },
             )
-            .await;
-            found.users.extend(hits.users);
-            match hits.cut {
-                Some(Cut::Failed(error)) if found.users.is_empty() => return Err(error),
-                Some(Cut::Failed(error)) => {
-                    let notice = "Intercom's answer is not whole".to_owned();
-                    found.shortfall = Some(Shortfall {
-                        notice,
-                        error: Some(error),
-                    });
-                }
-                Some(Cut::Limit { pages }) => {
-                    let notice =
-                        format!("Intercom has more than {pages} pages of users with this address");
-                    found.shortfall = Some(Shortfall {
-                        notice,
-                        error: None,
-                    });
-                }
-                None => {}
-            }
-        }
-        Ok(found)
+        });
+        Found::of(
+            join_all(searches).await,
+            "Intercom's answer",
+            "at most 600 users are read",
+        )
     }
 
     /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both. A record that was made and last

@@ -25,6 +25,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_graphql::{Json, SimpleObject};
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -32,16 +33,13 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    Shortfall, SortDirection, SortField, Upserted, Vendor, wire,
+    SortDirection, SortField, Upserted, Vendor, wire,
 };
 use crate::{
     error::{Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
-    user::{
-        Attributes, Company, Draft, DraftField, Email, Identity, Outcome, Provider, User,
-        email::fold,
-    },
+    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
+    user::{Attributes, Company, Draft, DraftField, Email, Identity, Outcome, Provider, User},
 };
 
 /// How Usertour is reached.
@@ -336,21 +334,20 @@ impl Vendor for Usertour {
     }
 
     async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found> {
-        let mut found = Found::default();
+        let limits = Limits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
         let spellings: BTreeSet<String> = emails
             .iter()
-            .flat_map(|email| [email.given().to_owned(), fold(email.given())])
+            .flat_map(|email| [email.given().to_owned(), email.folded().to_owned()])
             .collect();
-        for spelling in &spellings {
-            let limits = Limits {
-                pages: SEARCH_PAGES,
-                until: scope.deadline(),
-            };
-            let hits = walk(
+        let searches = spellings.iter().map(|spelling| {
+            walk(
                 &LISTING,
                 limits,
                 |_| true,
-                |ask| async move {
+                move |ask| async move {
                     let call = Call::get(Operation::ByEmail, &["v1", "users"])
                         .query([("email", spelling.clone())])
                         .query(expansions(expand))
@@ -358,29 +355,12 @@ impl Vendor for Usertour {
                     self.page(scope, call).await
                 },
             )
-            .await;
-            found.users.extend(hits.users);
-            match hits.cut {
-                Some(Cut::Failed(error)) if found.users.is_empty() => return Err(error),
-                Some(Cut::Failed(error)) => {
-                    let notice = "Usertour's answer is not whole".to_owned();
-                    found.shortfall = Some(Shortfall {
-                        notice,
-                        error: Some(error),
-                    });
-                }
-                Some(Cut::Limit { pages }) => {
-                    let notice =
-                        format!("Usertour has more than {pages} pages of users with this address");
-                    found.shortfall = Some(Shortfall {
-                        notice,
-                        error: None,
-                    });
-                }
-                None => {}
-            }
-        }
-        Ok(found)
+        });
+        Found::of(
+            join_all(searches).await,
+            "Usertour's answer",
+            "at most 1,000 users are read",
+        )
     }
 
     /// `docs.usertour.io/api-reference/users/upsert`: always 201, so what it did is told by looking
