@@ -82,7 +82,8 @@ where
                 break;
             }
         };
-        let rows = ask.rows(&page).map(|(_, user)| user);
+        // A page that is read again may have other rows now: who is new to the walk says `seen`.
+        let rows = page.users.iter();
         found.users.extend(
             rows.filter(|user| wanted(user) && seen.insert(user.vendor_id.clone()))
                 .cloned(),

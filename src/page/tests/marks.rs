@@ -85,7 +85,7 @@ proptest! {
     fn a_made_up_mark_does_no_harm(
         after in proptest::option::of(marks()),
         before in proptest::option::of(marks()),
-        count in prop_oneof![0..9_u32, Just(u32::MAX)],
+        count in prop_oneof![0..9_u32, Just(5_000)],
         from_end: bool,
         // A vendor may answer a page behind the end with the last one.
         is_generous: bool,

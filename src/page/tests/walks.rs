@@ -192,6 +192,25 @@ async fn a_walk_ends_where_the_tail_of_the_list_vanishes() {
 }
 
 #[tokio::test]
+async fn a_walk_misses_nobody_where_the_row_of_a_token_vanishes() {
+    let vendor = Vendor::new(Word::Token, Says::Token, 12, (1, 4));
+    let list = vendor.ids();
+
+    let walk = walk_of(&vendor, limits(99), |ask| {
+        let page = vendor.answer(ask);
+        if vendor.ids().len() == 12 {
+            vendor.delete(&id(3));
+        }
+        page
+    });
+    let walk = walk.await;
+
+    assert_eq!(ids(&walk), list);
+    assert!(walk.cut.is_none());
+    assert_eq!(vendor.refusals(), 1);
+}
+
+#[tokio::test]
 async fn a_walk_in_a_circle_fails() {
     for (word, says) in [(Word::Token, Says::Token), (Word::KeyExclusive, Says::More)] {
         let vendor = Vendor::new(word, says, 0, (1, 2));
