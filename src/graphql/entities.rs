@@ -28,20 +28,23 @@ impl ContainerType for Root {
         ctx: &Context<'_>,
         representation: &Value,
     ) -> ServerResult<Option<Value>> {
-        match self.0.find_entity(ctx, representation).await {
-            Ok(entity) => Ok(entity.or(Some(Value::Null))),
-            Err(error) => {
-                let of = named(representation);
-                let message = format!("{of}: {}", error.message);
-                ctx.add_error(ServerError {
-                    message,
-                    ..ctx.set_error_path(error)
-                });
-                Ok(Some(Value::Null))
-            }
-        }
+        let error = match self.0.find_entity(ctx, representation).await {
+            Ok(Some(entity)) => return Ok(Some(entity)),
+            Ok(None) => ServerError::new(NO_ENTITY, Some(ctx.item.pos)),
+            Err(error) => error,
+        };
+        let of = named(representation);
+        let message = format!("{of}: {}", error.message);
+        ctx.add_error(ServerError {
+            message,
+            ..ctx.set_error_path(error)
+        });
+        Ok(Some(Value::Null))
     }
 }
+
+/// The type is unknown, or its keys are absent or of another type.
+const NO_ENTITY: &str = "there is no such entity: a `User` is named by `id`, or by `provider` and `vendorId`, a `Person` by `email`";
 
 /// What a representation is of, for the error that names it.
 fn named(representation: &Value) -> String {
