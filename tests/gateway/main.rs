@@ -7,5 +7,8 @@ mod world;
 
 mod architecture;
 
+mod conformance;
+mod listing;
+mod lookup;
 mod readme;
 mod schema;

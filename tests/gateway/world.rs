@@ -114,6 +114,30 @@ impl World {
         serde_json::from_value(self.sandbox_get(&path).await).expect("calls")
     }
 
+    /// How many calls each vendor has got, in the order of [`Provider::ALL`].
+    pub(crate) async fn tally(&self) -> [usize; 4] {
+        let calls: Vec<Call> =
+            serde_json::from_value(self.sandbox_get("calls").await).expect("calls");
+        Provider::ALL.map(|provider| {
+            let of = calls.iter().filter(|call| call.vendor == provider.name());
+            of.count()
+        })
+    }
+
+    /// What a vendor itself answers to a read, past the gateway. Its log keeps this call too.
+    pub(crate) async fn at_vendor(&self, provider: Provider, path: &str) -> Value {
+        let (prefix, token) = match provider {
+            Provider::Ada => ("/api/v2/end-users", ""),
+            Provider::DigitalChalk => ("/dc/api/v5/users", ""),
+            Provider::Intercom => ("", ""),
+            Provider::Usertour => ("/v1/users", "ak_"),
+        };
+        let url = format!("http://{}/{}{prefix}{path}", self.sandbox, provider.name());
+        let token = format!("{token}{}", roster_sandbox::TOKEN);
+        let answer = self.client.get(url).bearer_auth(token).send().await;
+        answer.expect("an answer").json().await.expect("JSON")
+    }
+
     /// Forgets the calls so far.
     pub(crate) async fn forget_calls(&self) {
         self.client
@@ -174,6 +198,16 @@ impl World {
             .expect("an answer");
         let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
         assert!(status.is_success(), "{path} {body}: {status} {text}");
+    }
+}
+
+/// A provider's name in the graph.
+pub(crate) fn word(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Ada => "ADA",
+        Provider::DigitalChalk => "DIGITAL_CHALK",
+        Provider::Intercom => "INTERCOM",
+        Provider::Usertour => "USERTOUR",
     }
 }
 

@@ -1,0 +1,53 @@
+//! What a vendor declares, which everything else here is measured by.
+
+use roster::user::Provider;
+use serde_json::json;
+
+use crate::world::{World, word};
+
+const STATUS: &str =
+    "{ providers { provider enabled health calls capabilities { filters sorts pageSize
+    pagesBackwards reach externalId emailSearch emailCaveat nativeUpsert writes } } }";
+
+const CAVEAT: &str = "Usertour compares letter case: the address was asked for as given and lower-cased, records that \
+    spell it otherwise may be missing";
+
+pub(super) async fn what_it_declares_is_what_its_documents_allow(provider: Provider) {
+    let world = World::with(1, |_| {}).await;
+
+    let data = world.data(STATUS).await;
+
+    let capabilities = match provider {
+        Provider::Ada => json!({
+            "filters": [], "sorts": [], "pageSize": 100, "pagesBackwards": false, "reach": null,
+            "externalId": true, "emailSearch": "SCAN", "emailCaveat": null, "nativeUpsert": true,
+            "writes": ["externalId", "email", "name", "firstName", "lastName", "avatarUrl", "locale", "attributes"],
+        }),
+        Provider::DigitalChalk => json!({
+            "filters": ["EMAIL"], "sorts": [], "pageSize": 100, "pagesBackwards": true, "reach": null,
+            "externalId": false, "emailSearch": "EXACT", "emailCaveat": null, "nativeUpsert": false,
+            "writes": ["email", "firstName", "lastName", "username", "locale", "tags", "attributes"],
+        }),
+        Provider::Intercom => json!({
+            "filters": ["EMAIL", "SEGMENT_ID", "COMPANY_ID", "TAG_ID", "CREATED_SINCE"],
+            "sorts": ["CREATED_AT", "UPDATED_AT", "LAST_SEEN_AT", "SIGNED_UP_AT"],
+            "pageSize": 60, "pagesBackwards": true, "reach": 10_000,
+            "externalId": true, "emailSearch": "EXACT", "emailCaveat": null, "nativeUpsert": true,
+            "writes": ["externalId", "email", "name", "phone", "avatarUrl", "companies", "signedUpAt",
+                "unsubscribedFromEmails", "attributes"],
+        }),
+        Provider::Usertour => json!({
+            "filters": ["EMAIL", "SEGMENT_ID", "COMPANY_ID"], "sorts": ["CREATED_AT"], "pageSize": 100,
+            "pagesBackwards": false, "reach": null,
+            "externalId": true, "emailSearch": "BY_CASE",
+            "emailCaveat": CAVEAT, "nativeUpsert": true,
+            "writes": ["externalId", "email", "name", "companies", "attributes"],
+        }),
+    };
+    let expected = json!({
+        "provider": word(provider), "enabled": true, "health": "UNKNOWN", "calls": 0,
+        "capabilities": capabilities,
+    });
+    assert_eq!(data["providers"][provider as usize], expected);
+    assert_eq!(world.tally().await, [0; 4]);
+}

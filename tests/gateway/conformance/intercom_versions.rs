@@ -1,0 +1,168 @@
+//! Intercom answers in the version that it is asked for, and every version that is configured works.
+
+use roster::user::Provider;
+use roster_sandbox::known;
+use serde_json::{Value, json};
+
+use super::people_held::USERS;
+use crate::world::{World, vendor};
+
+async fn speaking(version: &str) -> World {
+    World::with(USERS, |settings| {
+        let options = &mut vendor(settings, Provider::Intercom).options;
+        options.insert("version".to_owned(), version.into());
+    })
+    .await
+}
+
+const FIND: &str = "query ($email: String!) { usersByEmail(email: $email, providers: [INTERCOM]) {
+    nodes { email name kind } sources { status notice error { code } upstreamCalls } } }";
+
+async fn find(world: &World, email: &str) -> Value {
+    let mut data = world.data_with(FIND, json!({ "email": email })).await;
+    data["usersByEmail"].take()
+}
+
+fn whole(nodes: &Value) -> Value {
+    let source = json!({ "status": "COMPLETE", "notice": null, "error": null, "upstreamCalls": 1 });
+    json!({ "nodes": nodes, "sources": [source] })
+}
+
+#[tokio::test]
+async fn the_version_header_is_on_every_call_whatever_the_app_is_set_to() {
+    for version in ["1.0", "1.1", "1.2", "1.3", "1.4"] {
+        let world = speaking(version).await;
+        world.behave(Provider::Intercom, "app_version", "2.0").await;
+        let read = "{ users(provider: INTERCOM, first: 2) { nodes { id } }
+            filtered: users(provider: INTERCOM, filter: { companyId: \"c-1\" }) { nodes { id } }
+            usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { email } }
+            user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { id }
+            ann: user(provider: INTERCOM, by: { externalId: \"crm-ann\" }) { email } }";
+
+        let data = world.data(read).await;
+
+        assert_eq!(data["ann"]["email"], known::EVERYWHERE, "{version}");
+        assert_eq!(
+            data["usersByEmail"]["nodes"],
+            json!([{ "email": known::EVERYWHERE }])
+        );
+        let calls = world.calls(Provider::Intercom).await;
+        assert_eq!(calls.len(), 6, "{version}");
+        for call in calls {
+            assert_eq!(call.version.as_deref(), Some(version), "{call:?}");
+        }
+
+        let write = "mutation { upsertUser(input: { provider: INTERCOM, externalId: \"crm-ann\", name: \"Ann\" }) {
+            outcome userErrors { message } } }";
+        let data = world.data(write).await;
+        assert_eq!(
+            data["upsertUser"],
+            json!({ "outcome": "UPDATED", "userErrors": [] })
+        );
+        let calls = world.calls(Provider::Intercom).await;
+        assert_eq!(calls[6].version.as_deref(), Some(version));
+    }
+}
+
+#[tokio::test]
+async fn leads_are_among_the_users_of_an_address_in_1_1_only_and_marked() {
+    let user = json!({ "email": known::LEAD, "name": "Lee Known", "kind": "USER" });
+    let lead = json!({ "email": known::LEAD, "name": "Lea Known", "kind": "LEAD" });
+    let alone = json!([{ "email": known::LEAD_ALONE, "name": "Only Lead", "kind": "LEAD" }]);
+
+    let world = speaking("1.1").await;
+    assert_eq!(find(&world, known::LEAD).await, whole(&json!([user, lead])));
+    assert_eq!(find(&world, known::LEAD_ALONE).await, whole(&alone));
+    // Version 1.0 knows no leads here, and later ones do not say whether there are any.
+    let notice =
+        "Intercom answers users only since version 1.2: leads with this address may be missing";
+    for (version, status, notice) in [
+        ("1.0", "COMPLETE", Value::Null),
+        ("1.2", "PARTIAL", json!(notice)),
+        ("1.3", "PARTIAL", json!(notice)),
+        ("1.4", "PARTIAL", json!(notice)),
+    ] {
+        let world = speaking(version).await;
+        let source =
+            json!({ "status": status, "notice": notice, "error": null, "upstreamCalls": 1 });
+        for (email, nodes) in [(known::LEAD, json!([user])), (known::LEAD_ALONE, json!([]))] {
+            let expected = json!({ "nodes": nodes, "sources": [source] });
+            assert_eq!(find(&world, email).await, expected, "{version}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lead_is_found_by_its_id() {
+    let world = speaking("1.1").await;
+    let find = "{ usersByEmail(email: \"only.lead@x.test\", providers: [INTERCOM]) { nodes { id vendorId } } }";
+    let lead = world.data(find).await["usersByEmail"]["nodes"][0].take();
+    world.forget_calls().await;
+
+    let node = "query ($id: ID!) { node(id: $id) { id ... on User { email kind } } }";
+    let data = world.data_with(node, json!({ "id": lead["id"] })).await;
+
+    let expected = json!({ "id": lead["id"], "email": known::LEAD_ALONE, "kind": "LEAD" });
+    assert_eq!(data["node"], expected);
+    let calls = world.calls(Provider::Intercom).await;
+    let paths: Vec<_> = calls
+        .iter()
+        .map(|call| (call.path.clone(), call.status))
+        .collect();
+    let id = lead["vendorId"].as_str().expect("an id");
+    let expected = [
+        (format!("/users/{id}"), Some(404)),
+        (format!("/contacts/{id}"), Some(200)),
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[tokio::test]
+async fn version_1_0_answers_a_bare_user_nobody_and_an_ambiguity() {
+    let world = speaking("1.0").await;
+
+    let ann = json!([{ "email": known::EVERYWHERE, "name": "Ann Archer", "kind": "USER" }]);
+    assert_eq!(find(&world, known::EVERYWHERE).await, whole(&ann));
+    assert_eq!(find(&world, known::NOBODY).await, whole(&json!([])));
+
+    // Two users have the address, and the vendor names neither.
+    let shared = find(&world, known::SHARED).await;
+    assert_eq!(shared["nodes"], json!([]));
+    assert_eq!(shared["sources"][0]["status"], "FAILED");
+    assert_eq!(shared["sources"][0]["error"]["code"], "VENDOR_REJECTED");
+    assert_eq!(shared["sources"][0]["upstreamCalls"], 1);
+}
+
+#[tokio::test]
+async fn personal_data_that_a_version_no_longer_answers_is_null() {
+    let details = "{ user(provider: INTERCOM, by: { externalId: \"crm-ann\" }) { details {
+        ... on IntercomUser { lastSeenIp userAgentData locationData { cityName latitude longitude } } } } }";
+
+    let older = speaking("1.1").await.data(details).await;
+    let newer = speaking("1.2").await.data(details).await;
+
+    let expected = json!({
+        "lastSeenIp": "192.0.2.1", "userAgentData": "Mozilla/5.0 (X11; Linux x86_64) Sandbox/1.0",
+        "locationData": { "cityName": "London", "latitude": 51.5, "longitude": -0.13 },
+    });
+    assert_eq!(older["user"]["details"], expected);
+    let expected = json!({
+        "lastSeenIp": null, "userAgentData": null,
+        "locationData": { "cityName": "London", "latitude": null, "longitude": null },
+    });
+    assert_eq!(newer["user"]["details"], expected);
+}
+
+#[tokio::test]
+async fn an_error_under_status_200_is_a_failure_and_not_nobody() {
+    let world = speaking("1.1").await;
+    world
+        .behave(Provider::Intercom, "email_body", "error_list_200")
+        .await;
+
+    let answer = find(&world, known::EVERYWHERE).await;
+
+    assert_eq!(answer["nodes"], json!([]));
+    assert_eq!(answer["sources"][0]["status"], "FAILED");
+    assert_eq!(answer["sources"][0]["error"]["code"], "VENDOR_BAD_RESPONSE");
+}

@@ -1,0 +1,213 @@
+//! Finding users: by the list, by each kind of key, and not at all.
+
+use roster::user::Provider;
+use roster_sandbox::known;
+use serde_json::{Value, json};
+
+use super::people_held::USERS;
+use crate::world::{World, word};
+
+/// A scan of Ada's list of [`USERS`], a hundred at a time: a page names the last user of the page
+/// before it, who comes back with it, so that each later page brings 99.
+const ADA_SCAN: usize = 1 + (USERS - 100).div_ceil(99);
+
+pub(super) async fn the_list_is_in_the_vendors_order(provider: Provider) {
+    let world = World::with(50, |_| {}).await;
+    let records = world.records(provider).await;
+    let list = "query ($of: Provider!) { users(provider: $of, first: 25) {
+        nodes { provider vendorId externalId email } sources { status upstreamCalls notice error { code } } } }";
+
+    let data = world.data_with(list, json!({ "of": word(provider) })).await;
+
+    let expected = records.iter().take(25).map(|record| {
+        json!({
+            "provider": word(provider),
+            "vendorId": record["id"],
+            "externalId": record["externalId"],
+            "email": record["email"],
+        })
+    });
+    assert_eq!(data["users"]["nodes"], Value::from_iter(expected));
+    let source = json!({ "status": "COMPLETE", "upstreamCalls": 1, "notice": null, "error": null });
+    assert_eq!(data["users"]["sources"], json!([source]));
+    assert_eq!(world.calls(provider).await.len(), 1);
+}
+
+pub(super) async fn a_vendor_id_is_one_call(provider: Provider) {
+    let world = World::with(20, |_| {}).await;
+    let record = &world.records(provider).await[7];
+    let find = "query ($of: Provider!, $id: ID!) {
+        user(provider: $of, by: { vendorId: $id }) { vendorId externalId email } }";
+
+    let variables = json!({ "of": word(provider), "id": record["id"] });
+    let data = world.data_with(find, variables).await;
+
+    let expected = json!({
+        "vendorId": record["id"], "externalId": record["externalId"], "email": record["email"],
+    });
+    assert_eq!(data["user"], expected);
+    assert_eq!(world.calls(provider).await.len(), 1);
+}
+
+pub(super) async fn an_external_id_is_one_call_or_refused_without_one(provider: Provider) {
+    let world = World::with(20, |_| {}).await;
+    let record = &world.records(provider).await[7];
+    let find = "query ($of: Provider!, $id: ID!) {
+        user(provider: $of, by: { externalId: $id }) { vendorId externalId } }";
+    let id = match &record["externalId"] {
+        Value::Null => json!("crm-ann"),
+        id => id.clone(),
+    };
+
+    let mut answer = world
+        .answer_with(find, json!({ "of": word(provider), "id": id }))
+        .await;
+
+    if provider == Provider::DigitalChalk {
+        let error = answer["errors"][0].take();
+        assert_eq!(answer["data"], json!({ "user": null }));
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+        assert_eq!(error["extensions"]["provider"], "DIGITAL_CHALK");
+        assert_eq!(
+            error["message"],
+            "digitalchalk keeps no ids of yours: look users up by `vendorId` or by email"
+        );
+        assert_eq!(world.tally().await, [0; 4]);
+    } else {
+        let user = json!({ "vendorId": record["id"], "externalId": id });
+        assert_eq!(answer, json!({ "data": { "user": user } }));
+        assert_eq!(world.calls(provider).await.len(), 1);
+    }
+}
+
+pub(super) async fn an_email_costs_as_few_calls_as_its_search_allows(provider: Provider) {
+    let world = World::with(USERS, |_| {}).await;
+    let find = "query ($of: Provider!, $email: String!) {
+        usersByEmail(email: $email, providers: [$of]) { nodes { email } sources { upstreamCalls } } }";
+    // Calls of Ada, DigitalChalk, Intercom and Usertour; who has not got the address has no row.
+    for (email, calls) in [
+        (known::EVERYWHERE, [ADA_SCAN, 1, 1, 1]),
+        // Another spelling than the lower-cased one is a second question to Usertour.
+        ("ANN@x.test", [ADA_SCAN, 1, 1, 2]),
+        // The address is the 101st of those that hold it: the second page has it.
+        (known::POSITION_101, [ADA_SCAN, 2, 1, 1]),
+        (known::NOBODY, [ADA_SCAN, 1, 1, 1]),
+    ] {
+        world.forget_calls().await;
+        let variables = json!({ "of": word(provider), "email": email });
+        let data = world.data_with(find, variables).await;
+
+        let is_held = match email {
+            known::NOBODY => false,
+            known::POSITION_101 => provider == Provider::DigitalChalk,
+            _ => true,
+        };
+        let nodes = if is_held {
+            json!([{ "email": email.to_lowercase() }])
+        } else {
+            json!([])
+        };
+        let expected = calls[provider as usize];
+        assert_eq!(data["usersByEmail"]["nodes"], nodes, "{email}");
+        assert_eq!(world.calls(provider).await.len(), expected, "{email}");
+        assert_eq!(
+            data["usersByEmail"]["sources"],
+            json!([{ "upstreamCalls": expected }])
+        );
+    }
+}
+
+pub(super) async fn emails_asked_together_share_what_can_be_shared(provider: Provider) {
+    let world = World::with(USERS, |_| {}).await;
+    let find = "query ($of: [Provider!]) {
+        a: usersByEmail(email: \"ann@x.test\", providers: $of) { nodes { email } }
+        b: usersByEmail(email: \"joann@x.test\", providers: $of) { nodes { email } }
+        c: usersByEmail(email: \"ann@x.test\", providers: $of) { nodes { email } }
+        d: usersByEmail(email: \"nobody@x.test\", providers: $of) { nodes { email } } }";
+
+    let data = world
+        .data_with(find, json!({ "of": [word(provider)] }))
+        .await;
+
+    let (ann, joann) = (
+        json!([{ "email": "ann@x.test" }]),
+        json!([{ "email": "joann@x.test" }]),
+    );
+    let expected = json!({
+        "a": { "nodes": ann }, "b": { "nodes": joann }, "c": { "nodes": ann }, "d": { "nodes": [] },
+    });
+    assert_eq!(data, expected);
+    let mut calls = [0; 4];
+    calls[provider as usize] = [ADA_SCAN, 3, 3, 3][provider as usize];
+    assert_eq!(world.tally().await, calls);
+}
+
+pub(super) async fn nobody_is_null_and_no_error(provider: Provider) {
+    let (world, larger) = (World::with(30, |_| {}).await, World::with(45, |_| {}).await);
+    let list =
+        "query ($of: Provider!) { users(provider: $of, first: 100) { nodes { id vendorId } } }";
+    let ids = larger
+        .data_with(list, json!({ "of": word(provider) }))
+        .await;
+    let held = world.records(provider).await;
+    let ids = ids["users"]["nodes"].as_array().expect("users");
+    let absent = ids
+        .iter()
+        .find(|user| held.iter().all(|record| record["id"] != user["vendorId"]))
+        .expect("the larger world holds more");
+    let find = "query ($of: Provider!, $id: ID!, $vendorId: ID!, $any: [_Any!]!) {
+        user(provider: $of, by: { vendorId: $vendorId }) { id }
+        other: user(provider: $of, by: { vendorId: \"no such id\" }) { id }
+        node(id: $id) { id } nodes(ids: [$id, $id]) { id } _entities(representations: $any) { __typename } }";
+    let variables = json!({
+        "of": word(provider), "id": absent["id"], "vendorId": absent["vendorId"],
+        "any": [
+            { "__typename": "User", "id": absent["id"] },
+            { "__typename": "User", "provider": word(provider), "vendorId": absent["vendorId"] },
+        ],
+    });
+
+    let data = world.data_with(find, variables).await;
+
+    let expected = json!({
+        "user": null, "other": null, "node": null, "nodes": [null, null], "_entities": [null, null],
+    });
+    assert_eq!(data, expected);
+    // Two ids. Who is no user at Intercom may be a lead, which is another question.
+    let calls = [2, 2, 4, 2][provider as usize];
+    assert_eq!(world.calls(provider).await.len(), calls);
+
+    if provider != Provider::DigitalChalk {
+        world.forget_calls().await;
+        let find = "query ($of: Provider!) { user(provider: $of, by: { externalId: \"no-such-id\" }) { id } }";
+        let data = world.data_with(find, json!({ "of": word(provider) })).await;
+        assert_eq!(data, json!({ "user": null }));
+        assert_eq!(world.calls(provider).await.len(), 1);
+    }
+}
+
+pub(super) async fn an_id_from_the_list_finds_the_same_user_everywhere(provider: Provider) {
+    let world = World::with(40, |_| {}).await;
+    let list =
+        "query ($of: Provider!) { users(provider: $of, first: 3) { nodes { id vendorId email } } }";
+    let mut data = world.data_with(list, json!({ "of": word(provider) })).await;
+    let users = data["users"]["nodes"].take();
+    let ids = [&users[0]["id"], &users[1]["id"], &users[2]["id"]];
+    world.forget_calls().await;
+    let find = "query ($id: ID!, $ids: [ID!]!, $any: [_Any!]!) {
+        node(id: $id) { ...f } nodes(ids: $ids) { ...f } _entities(representations: $any) { ...f } }
+        fragment f on User { id vendorId email }";
+    let of = |user: &Value| json!({ "__typename": "User", "provider": word(provider), "vendorId": user["vendorId"] });
+    let variables = json!({
+        "id": ids[0], "ids": [ids[2], ids[0], ids[1]],
+        "any": [of(&users[1]), { "__typename": "User", "id": ids[2] }],
+    });
+
+    let data = world.data_with(find, variables).await;
+
+    let expected = json!({
+        "node": users[0], "nodes": [users[2], users[0], users[1]], "_entities": [users[1], users[2]],
+    });
+    assert_eq!(data, expected);
+    assert_eq!(world.calls(provider).await.len(), 3, "one for each user");
+}

@@ -1,0 +1,283 @@
+//! One record, field by field: what the vendor holds is what the graph shows, and what it has no value
+//! for is null.
+
+use roster::user::Provider;
+use roster_sandbox::known;
+use serde_json::{Value, json};
+
+use super::people_held::USERS;
+use crate::world::{World, word};
+
+/// Everything of a user but `raw` and what names it.
+pub(super) const FIELDS: &str = "
+    email name firstName lastName username avatarUrl locale timezone kind tags
+    companies { vendorId externalId name } createdAt updatedAt lastSeenAt attributes
+    details { __typename
+        ... on AdaEndUser { endUserId externalId createdAt updatedAt profile {
+            firstName lastName displayName avatar email language metadata systemProperties } }
+        ... on DigitalChalkUser { id firstName lastName username email locale tags createdDate lastLoginDate }
+        ... on IntercomUser { id type userId email phone name pseudonym anonymous avatarUrl appId
+            companies { id companyId name }
+            locationData { cityName continentCode countryCode countryName postalCode regionName timezone
+                latitude longitude }
+            lastRequestAt lastSeenIp userAgentData createdAt updatedAt remoteCreatedAt signedUpAt
+            sessionCount ownerId unsubscribedFromEmails markedEmailAsSpam hasHardBounced doNotTrack
+            referrer utmCampaign utmContent utmMedium utmSource utmTerm
+            socialProfiles { name id username url } tags { id name } segments { id } customAttributes }
+        ... on UsertourUser { id attributes createdAt
+            companies { id attributes createdAt }
+            memberships { id attributes createdAt companyId userId company { id attributes createdAt } } } }";
+
+/// The one user of an address, whose other fields are asked for by name.
+async fn user(world: &World, provider: Provider, email: &str, fields: &str) -> Value {
+    let find = format!(
+        "query ($of: Provider!, $email: String!) {{
+            usersByEmail(email: $email, providers: [$of]) {{ nodes {{ {fields} }} }} }}"
+    );
+    let variables = json!({ "of": word(provider), "email": email });
+    let mut data = world.data_with(&find, variables).await;
+    let nodes = data["usersByEmail"]["nodes"].take();
+    assert_eq!(nodes.as_array().map(Vec::len), Some(1), "{email}");
+    nodes[0].clone()
+}
+
+pub(super) async fn raw_is_the_record_as_the_vendor_holds_it(provider: Provider) {
+    let world = World::with(60, |_| {}).await;
+    let list =
+        "query ($of: Provider!) { users(provider: $of, first: 60) { nodes { vendorId raw } } }";
+
+    let data = world.data_with(list, json!({ "of": word(provider) })).await;
+
+    let users = data["users"]["nodes"].as_array().expect("users");
+    assert_eq!(users.len(), world.records(provider).await.len());
+    let plain = |user: &&Value| {
+        let id = user["vendorId"].as_str().unwrap_or_default();
+        id.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    for user in users.iter().filter(plain) {
+        let id = user["vendorId"].as_str().expect("an id");
+        let path = match provider {
+            Provider::Intercom => format!("/users/{id}"),
+            _ => format!("/{id}"),
+        };
+        assert_eq!(user["raw"], world.at_vendor(provider, &path).await, "{id}");
+    }
+}
+
+pub(super) async fn attributes_keep_numbers_beyond_doubles(provider: Provider) {
+    let world = World::with(USERS, |_| {}).await;
+
+    let user = user(&world, provider, known::BIG_NUMBER, "attributes raw").await;
+
+    let attributes = &user["attributes"];
+    match provider {
+        Provider::Ada | Provider::Intercom => {
+            let expected = json!({
+                "account": 9_007_199_254_740_993_i64,
+                "largest": 9_223_372_036_854_775_807_i64,
+                "visits": 4_294_967_296_i64,
+            });
+            assert_eq!(*attributes, expected);
+        }
+        // It names them by the ids of its fields.
+        Provider::DigitalChalk => {
+            let values = attributes.as_object().expect("values");
+            let values: Vec<_> = values.values().filter_map(Value::as_i64).collect();
+            let expected = [9_007_199_254_740_993, i64::MAX, 4_294_967_296];
+            assert_eq!(values, expected);
+        }
+        // The vendor itself rounds to a double.
+        Provider::Usertour => {
+            assert_eq!(attributes["account"], json!(9_007_199_254_740_992_i64));
+            assert_eq!(*attributes, user["raw"]["attributes"]);
+        }
+    }
+}
+
+pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_texts(
+    provider: Provider,
+) {
+    let world = World::with(USERS, |_| {}).await;
+    let list = format!(
+        "query ($of: Provider!) {{ users(provider: $of, first: 300) {{ nodes {{ vendorId externalId {FIELDS} }} }} }}"
+    );
+    let data = world
+        .data_with(&list, json!({ "of": word(provider) }))
+        .await;
+    let users = data["users"]["nodes"].as_array().expect("users");
+    for user in users {
+        assert_eq!(empty_texts("user", user), Vec::<String>::new());
+    }
+
+    let is_empty = |user: &&Value| match provider {
+        // It keeps no external ids: there is one record with neither address nor name.
+        Provider::DigitalChalk => user["email"].is_null() && user["name"].is_null(),
+        _ => user["externalId"] == known::EMPTY_EXTERNAL_ID,
+    };
+    let empty: Vec<_> = users.iter().filter(is_empty).collect();
+    assert_eq!(empty.len(), 1);
+    for field in [
+        "email",
+        "name",
+        "firstName",
+        "lastName",
+        "username",
+        "avatarUrl",
+        "locale",
+        "timezone",
+    ] {
+        assert_eq!(empty[0][field], Value::Null, "{field}");
+    }
+    assert_eq!(empty[0]["kind"], "USER");
+    let none_or_no_such_thing = |can: bool| if can { json!([]) } else { Value::Null };
+    let has_tags = matches!(provider, Provider::DigitalChalk | Provider::Intercom);
+    let has_companies = matches!(provider, Provider::Intercom | Provider::Usertour);
+    assert_eq!(empty[0]["tags"], none_or_no_such_thing(has_tags));
+    assert_eq!(empty[0]["companies"], none_or_no_such_thing(has_companies));
+}
+
+fn empty_texts(path: &str, value: &Value) -> Vec<String> {
+    let below = |at: &str, value: &Value| empty_texts(&format!("{path}.{at}"), value);
+    match value {
+        Value::String(text) if text.is_empty() => vec![path.to_owned()],
+        Value::Array(items) => items.iter().flat_map(|item| below("[]", item)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| below(name, value))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+pub(super) async fn a_known_record_is_complete_in_every_field(provider: Provider) {
+    let world = World::with(USERS, |_| {}).await;
+
+    let user = user(&world, provider, known::EVERYWHERE, FIELDS).await;
+
+    let expected = match provider {
+        Provider::Ada => ada(),
+        Provider::DigitalChalk => digital_chalk(),
+        Provider::Intercom => intercom(),
+        Provider::Usertour => usertour(),
+    };
+    assert_eq!(user, expected);
+}
+
+fn ada() -> Value {
+    let metadata = json!({ "plan": "gold", "seats": 17, "beta": true, "job title": "pilot" });
+    json!({
+        "email": "ann@x.test", "name": "Ann Archer", "firstName": "Ann", "lastName": "Archer",
+        "username": null, "avatarUrl": "https://pictures.example/ann.png", "locale": "en-GB",
+        "timezone": null, "kind": "USER", "tags": null, "companies": null,
+        "createdAt": "2023-11-14T22:13:20Z", "updatedAt": "2023-11-14T22:13:20Z", "lastSeenAt": null,
+        "attributes": metadata,
+        "details": {
+            "__typename": "AdaEndUser", "endUserId": "6a10c0ffee00000000000001", "externalId": "crm-ann",
+            "createdAt": "2023-11-14T22:13:20Z", "updatedAt": "2023-11-14T22:13:20Z",
+            "profile": {
+                "firstName": "Ann", "lastName": "Archer", "displayName": null,
+                "avatar": "https://pictures.example/ann.png", "email": "ann@x.test", "language": "en-GB",
+                "metadata": metadata, "systemProperties": { "sunshine_user_id": null },
+            },
+        },
+    })
+}
+
+fn digital_chalk() -> Value {
+    json!({
+        "email": "ann@x.test", "name": "Ann Archer", "firstName": "Ann", "lastName": "Archer",
+        "username": "ann", "avatarUrl": null, "locale": "en", "timezone": null, "kind": "USER",
+        "tags": ["known", "vip"], "companies": null,
+        "createdAt": "2023-11-14T22:13:20Z", "updatedAt": null, "lastSeenAt": "2025-02-19T21:20:00Z",
+        "attributes": {
+            "ff80818190bb00010190bb0000000000": "+44 20 7946 0001",
+            "ff80818190bb00010190bb0000000005": "gold", "ff80818190bb00010190bb0000000006": 17,
+            "ff80818190bb00010190bb0000000007": true, "ff80818190bb00010190bb0000000008": "pilot",
+        },
+        "details": {
+            "__typename": "DigitalChalkUser", "id": "ff80818190aa00010190aa0000000001",
+            "firstName": "Ann", "lastName": "Archer", "username": "ann", "email": "ann@x.test",
+            "locale": "en", "tags": ["known", "vip"],
+            "createdDate": "2023-11-14T22:13:20Z", "lastLoginDate": "2025-02-19T21:20:00Z",
+        },
+    })
+}
+
+fn intercom() -> Value {
+    let custom = json!({ "plan": "gold", "seats": 17, "beta": true, "job title": "pilot" });
+    let company = "6553f100e220a8397b1dcdaf";
+    let mut details = json!({
+        "__typename": "IntercomUser", "id": "6553f100910a2dec89025cc1", "type": "user",
+        "userId": "crm-ann", "email": "ann@x.test", "phone": "+44 20 7946 0001", "name": "Ann Archer",
+        "pseudonym": null, "anonymous": false, "avatarUrl": "https://pictures.example/ann.png",
+        "appId": "ws0sandbox",
+        "companies": [{ "id": company, "companyId": "c-1", "name": "Harbour Goods" }],
+        "locationData": {
+            "cityName": "London", "continentCode": "EU", "countryCode": "GBR",
+            "countryName": "United Kingdom", "postalCode": null, "regionName": "England",
+            "timezone": "Europe/London", "latitude": 51.5, "longitude": -0.13,
+        },
+        "lastRequestAt": "2025-02-19T21:20:00Z", "lastSeenIp": "192.0.2.1",
+        "userAgentData": "Mozilla/5.0 (X11; Linux x86_64) Sandbox/1.0",
+        "sessionCount": 1, "ownerId": "390000", "socialProfiles": [],
+        "tags": [{ "id": "6695308", "name": "known" }, { "id": "5790589", "name": "vip" }],
+        "segments": [{ "id": "1164532" }], "customAttributes": custom,
+    });
+    for made in ["createdAt", "updatedAt", "remoteCreatedAt", "signedUpAt"] {
+        details[made] = json!("2023-11-14T22:13:20Z");
+    }
+    for no in [
+        "unsubscribedFromEmails",
+        "markedEmailAsSpam",
+        "hasHardBounced",
+    ] {
+        details[no] = json!(false);
+    }
+    for unset in [
+        "doNotTrack",
+        "referrer",
+        "utmCampaign",
+        "utmContent",
+        "utmMedium",
+        "utmSource",
+        "utmTerm",
+    ] {
+        details[unset] = Value::Null;
+    }
+    json!({
+        "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
+        "username": null, "avatarUrl": "https://pictures.example/ann.png", "locale": null,
+        "timezone": "Europe/London", "kind": "USER", "tags": ["known", "vip"],
+        "companies": [{ "vendorId": company, "externalId": "c-1", "name": "Harbour Goods" }],
+        "createdAt": "2023-11-14T22:13:20Z", "updatedAt": "2023-11-14T22:13:20Z",
+        "lastSeenAt": "2025-02-19T21:20:00Z", "attributes": custom, "details": details,
+    })
+}
+
+fn usertour() -> Value {
+    let attributes = json!({
+        "name": "Ann Archer", "email": "ann@x.test", "locale": "en-GB", "plan": "gold", "seats": 17,
+        "beta": true, "job title": "pilot", "first_seen_at": "2023-11-14T22:13:20.006Z",
+        "last_seen_at": "2025-02-19T21:20:00.006Z",
+    });
+    let made = "2023-11-14T22:13:20Z";
+    let company =
+        json!({ "id": "c-1", "attributes": { "name": "Harbour Goods" }, "createdAt": made });
+    json!({
+        "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
+        "username": null, "avatarUrl": null, "locale": null, "timezone": null, "kind": "USER",
+        "tags": null, "companies": [{ "vendorId": null, "externalId": "c-1", "name": "Harbour Goods" }],
+        "createdAt": made, "updatedAt": null, "lastSeenAt": "2025-02-19T21:20:00.006Z",
+        "attributes": attributes,
+        "details": {
+            "__typename": "UsertourUser", "id": "crm-ann", "attributes": attributes, "createdAt": made,
+            "companies": [company],
+            "memberships": [{
+                "id": "cm0000015r9ivp661b1c2mf5u", "attributes": { "role": "owner" }, "createdAt": made,
+                "companyId": "cm00000148mmkv4fkhbb6s0ls", "userId": "cm0000013wncjikqnc1i70exv",
+                "company": company,
+            }],
+        },
+    })
+}

@@ -1,0 +1,11 @@
+//! Walking a vendor's list: every user once, in the vendor's order, in windows of any size, from any
+//! edge, and in as few calls as the vendor's pages allow.
+
+mod ada;
+mod backwards;
+mod edges;
+mod links;
+mod page;
+mod reach;
+mod usertour;
+mod walks;

@@ -1,0 +1,78 @@
+//! The links in a vendor's answers: whatever they look like and wherever they lead, they are not
+//! followed, and the walk is the same.
+
+use roster::user::Provider;
+use serde_json::json;
+
+use super::page::{assert_whole, least};
+use crate::world::World;
+
+/// Walks the list as the vendor now behaves; no other host is asked, as every call is in the log.
+async fn assert_unchanged(world: &World, provider: Provider) {
+    for first in [20, 100] {
+        assert_whole(world, provider, first, least).await;
+    }
+}
+
+#[tokio::test]
+async fn digital_chalks_links_may_be_of_any_form() {
+    for (name, value) in [
+        ("links", "relative"),
+        ("links", "other_prefix"),
+        ("links", "drop_filters"),
+        ("links", "foreign_host"),
+        ("back", "previous"),
+        ("back", "none"),
+        ("end", "null"),
+        ("limit", "reject"),
+    ] {
+        let world = World::with(130, |_| {}).await;
+        world.behave(Provider::DigitalChalk, name, value).await;
+        assert_unchanged(&world, Provider::DigitalChalk).await;
+    }
+}
+
+#[tokio::test]
+async fn digital_chalks_search_keeps_its_filter_when_the_links_drop_it() {
+    let world = World::with(200, |_| {}).await;
+    world
+        .behave(Provider::DigitalChalk, "links", "drop_filters")
+        .await;
+    let find = "{ usersByEmail(email: \"hundred@pages.test\", providers: [DIGITAL_CHALK]) { nodes { email } } }";
+
+    let data = world.data(find).await;
+
+    let expected = json!([{ "email": roster_sandbox::known::POSITION_101 }]);
+    assert_eq!(data["usersByEmail"]["nodes"], expected);
+    let calls = world.calls(Provider::DigitalChalk).await;
+    let queries: Vec<_> = calls.iter().map(|call| call.query.as_str()).collect();
+    let expected = [
+        "email=hundred%40pages.test&offset=0&limit=100",
+        "email=hundred%40pages.test&offset=100&limit=100",
+    ];
+    assert_eq!(queries, expected);
+}
+
+#[tokio::test]
+async fn intercoms_links_may_be_absent_or_lead_home() {
+    for (name, value) in [
+        ("next", "absent"),
+        ("next", "same_host"),
+        ("per_page", "reject"),
+    ] {
+        let world = World::with(130, |_| {}).await;
+        world.behave(Provider::Intercom, name, value).await;
+        assert_unchanged(&world, Provider::Intercom).await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_another_host_is_not_followed_and_changes_nothing() {
+    for provider in Provider::ALL {
+        let world = World::with(130, |_| {}).await;
+        world
+            .fault(provider, json!({ "kind": "foreign_link" }))
+            .await;
+        assert_unchanged(&world, provider).await;
+    }
+}

@@ -1,0 +1,160 @@
+//! A page of a vendor's list as a client sees it, and how many calls it must cost.
+
+use roster::user::Provider;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::world::{World, word};
+
+const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $after: String, $last: Int,
+        $before: String) {
+    users(provider: $of, filter: $filter, first: $first, after: $after, last: $last, before: $before) {
+        edges { cursor node { vendorId } } nodes { vendorId }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        totalCount sources { status notice upstreamCalls } } }";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page {
+    pub(super) edges: Vec<Edge>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) page_info: PageInfo,
+    pub(super) total_count: Option<usize>,
+    sources: Vec<Source>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Edge {
+    pub(super) cursor: String,
+    pub(super) node: Node,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Node {
+    pub(super) vendor_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageInfo {
+    pub(super) has_next_page: bool,
+    pub(super) has_previous_page: bool,
+    pub(super) start_cursor: Option<String>,
+    pub(super) end_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Source {
+    pub(super) status: String,
+    pub(super) notice: Option<String>,
+    pub(super) upstream_calls: usize,
+}
+
+impl Page {
+    pub(super) fn ids(&self) -> Vec<String> {
+        let ids = self.edges.iter().map(|edge| edge.node.vendor_id.clone());
+        ids.collect()
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.sources[0]
+    }
+
+    /// Asserts that the page is this slice of the list, by all that it says of itself.
+    pub(super) fn assert_is(&self, records: &[String], from: usize, to: usize) {
+        assert_eq!(self.ids(), records[from..to]);
+        let nodes: Vec<_> = self.edges.iter().map(|edge| &edge.node).collect();
+        assert_eq!(self.nodes.iter().collect::<Vec<_>>(), nodes);
+        let info = &self.page_info;
+        let flags = (info.has_previous_page, info.has_next_page);
+        assert_eq!(flags, (from > 0, to < records.len()), "{from}..{to}");
+        let cursor = |edge: Option<&Edge>| edge.map(|edge| edge.cursor.clone());
+        assert_eq!(info.start_cursor, cursor(self.edges.first()));
+        assert_eq!(info.end_cursor, cursor(self.edges.last()));
+    }
+}
+
+/// The answer to one slice of a vendor's list, errors and all.
+pub(super) async fn answer(world: &World, provider: Provider, slice: Value) -> Value {
+    let mut variables = slice;
+    variables["of"] = word(provider).into();
+    world.answer_with(LIST, variables).await
+}
+
+/// One slice of a vendor's list.
+pub(super) async fn page(world: &World, provider: Provider, slice: Value) -> Page {
+    let mut answer = answer(world, provider, slice.clone()).await;
+    assert_eq!(answer.get("errors"), None, "{slice}");
+    serde_json::from_value(answer["data"]["users"].take()).expect("a connection")
+}
+
+/// The pages of a walk to the end.
+pub(super) async fn walk(world: &World, provider: Provider, first: usize) -> Vec<Page> {
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let slice = json!({ "first": first, "after": after });
+        let page = page(world, provider, slice).await;
+        after = page.page_info.end_cursor.clone();
+        let is_last = !page.page_info.has_next_page;
+        pages.push(page);
+        if is_last {
+            return pages;
+        }
+        assert!(pages.len() < 1000, "the walk does not end");
+    }
+}
+
+/// The ids of a vendor's list, in its order: what a walk must give.
+pub(super) async fn ids(world: &World, provider: Provider) -> Vec<String> {
+    let records = world.records(provider).await;
+    let id = |record: &Value| record["id"].as_str().map(str::to_owned).expect("an id");
+    records.iter().map(id).collect()
+}
+
+/// Asserts that a walk gave every user once, each page in as few calls as can be.
+pub(super) async fn assert_whole(
+    world: &World,
+    provider: Provider,
+    first: usize,
+    least: fn(Provider, usize, usize) -> usize,
+) {
+    let records = ids(world, provider).await;
+    world.forget_calls().await;
+
+    let pages = walk(world, provider, first).await;
+
+    let (mut from, mut calls) = (0, 0);
+    for page in &pages {
+        let to = records.len().min(from + first);
+        page.assert_is(&records, from, to);
+        let total = (provider == Provider::Intercom).then_some(records.len());
+        assert_eq!(page.total_count, total);
+        let source = page.source();
+        assert_eq!(
+            (source.status.as_str(), &source.notice),
+            ("COMPLETE", &None)
+        );
+        assert_eq!(
+            source.upstream_calls,
+            least(provider, from, to - from),
+            "{from}..{to}"
+        );
+        calls += source.upstream_calls;
+        from = to;
+    }
+    assert_eq!(from, records.len());
+    assert_eq!(world.calls(provider).await.len(), calls);
+}
+
+/// How many calls a number of rows needs that are not the first, or are.
+pub(super) fn least(provider: Provider, from: usize, rows: usize) -> usize {
+    match provider {
+        // A later page starts with the user that its cursor names.
+        Provider::Ada if from == 0 => 1 + rows.saturating_sub(100).div_ceil(99),
+        Provider::Ada => rows.div_ceil(99),
+        Provider::Intercom => rows.div_ceil(60),
+        Provider::DigitalChalk | Provider::Usertour => rows.div_ceil(100),
+    }
+}

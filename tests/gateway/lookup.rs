@@ -1,0 +1,10 @@
+//! Finding people over all vendors at once: by address, as persons, as entities of other subgraphs.
+
+mod batches;
+mod emails;
+mod entities;
+mod expansion;
+mod joined;
+mod persons;
+mod side_by_side;
+mod substrings;

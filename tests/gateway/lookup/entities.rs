@@ -1,0 +1,187 @@
+//! Entities of other subgraphs: a hundred representations at once, equal ones once, bad ones alone.
+
+use roster::user::Provider;
+use roster_sandbox::known;
+use serde_json::{Value, json};
+
+use crate::world::{World, word};
+
+const USERS: &str = "query ($any: [_Any!]!) {
+    _entities(representations: $any) { ... on User { id provider vendorId email } } }";
+const PERSONS: &str = "query ($any: [_Any!]!) {
+    _entities(representations: $any) { ... on Person { email name users { provider email } } } }";
+
+/// The first users of every vendor's list.
+async fn some_of_each(world: &World, first: usize) -> Vec<Value> {
+    let mut all = Vec::new();
+    for provider in Provider::ALL {
+        let list = "query ($of: Provider!, $first: Int) {
+            users(provider: $of, first: $first) { nodes { id provider vendorId email } } }";
+        let variables = json!({ "of": word(provider), "first": first });
+        let mut data = world.data_with(list, variables).await;
+        let users = data["users"]["nodes"].take();
+        all.extend(users.as_array().expect("users").iter().cloned());
+    }
+    world.forget_calls().await;
+    all
+}
+
+fn by_id(user: &Value) -> Value {
+    json!({ "__typename": "User", "id": user["id"] })
+}
+
+fn by_provider(user: &Value) -> Value {
+    json!({ "__typename": "User", "provider": user["provider"], "vendorId": user["vendorId"] })
+}
+
+#[tokio::test]
+async fn a_hundred_users_come_in_order_and_equal_ones_are_asked_for_once() {
+    let world = World::with(60, |_| {}).await;
+    let users = some_of_each(&world, 20).await;
+    assert_eq!(users.len(), 80);
+    let again: Vec<_> = users.iter().step_by(4).collect();
+    let any = users.iter().rev().map(by_id);
+    let any: Vec<_> = any
+        .chain(again.iter().map(|user| by_provider(user)))
+        .collect();
+    assert_eq!(any.len(), 100);
+
+    let data = world.data_with(USERS, json!({ "any": any })).await;
+
+    let expected: Value = users.iter().rev().chain(again).cloned().collect();
+    assert_eq!(data["_entities"], expected);
+    assert_eq!(world.tally().await, [20; 4]);
+}
+
+#[tokio::test]
+async fn a_hundred_persons_of_ten_addresses_are_ten_searches_and_one_scan() {
+    let world = World::with(100, |_| {}).await;
+    let emails = [
+        known::EVERYWHERE,
+        known::JOANN,
+        known::PLUS,
+        known::SHARED,
+        known::UNDERSCORE,
+        known::PERCENT,
+        known::APOSTROPHE,
+        known::PREFIX,
+        known::IDN,
+        known::NOBODY,
+    ];
+    let any = emails.iter().cycle().take(100);
+    let any: Vec<_> = any
+        .map(|email| json!({ "__typename": "Person", "email": email }))
+        .collect();
+
+    let data = world.data_with(PERSONS, json!({ "any": any })).await;
+
+    let persons = data["_entities"].as_array().expect("persons");
+    assert_eq!(persons.len(), 100);
+    for (person, email) in persons.iter().zip(emails.iter().cycle()) {
+        assert_eq!(person["email"], *email);
+        let records = match *email {
+            known::NOBODY => 0,
+            known::SHARED => 7,
+            _ => 4,
+        };
+        assert_eq!(
+            person["users"].as_array().map(Vec::len),
+            Some(records),
+            "{email}"
+        );
+    }
+    assert_eq!(world.tally().await, [1, 10, 10, 10]);
+}
+
+#[tokio::test]
+async fn a_person_of_whom_nothing_but_the_address_is_read_costs_nothing() {
+    let world = World::with(5, |_| {}).await;
+    let read =
+        "query ($any: [_Any!]!) { _entities(representations: $any) { ... on Person { email } } }";
+    let any = json!([{ "__typename": "Person", "email": " Ann@X.test " }]);
+
+    let data = world.data_with(read, json!({ "any": any })).await;
+
+    assert_eq!(data["_entities"], json!([{ "email": "ann@x.test" }]));
+    assert_eq!(world.tally().await, [0; 4]);
+}
+
+#[tokio::test]
+async fn users_and_persons_may_be_mixed() {
+    let world = World::with(60, |_| {}).await;
+    let users = some_of_each(&world, 1).await;
+    let read = "query ($any: [_Any!]!) { _entities(representations: $any) {
+        __typename ... on User { vendorId } ... on Person { name } } }";
+    let any = json!([
+        { "__typename": "Person", "email": known::EVERYWHERE }, by_id(&users[0]), by_provider(&users[3]),
+    ]);
+
+    let data = world.data_with(read, json!({ "any": any })).await;
+
+    let expected = json!([
+        { "__typename": "Person", "name": "Ann Archer" },
+        { "__typename": "User", "vendorId": users[0]["vendorId"] },
+        { "__typename": "User", "vendorId": users[3]["vendorId"] },
+    ]);
+    assert_eq!(data["_entities"], expected);
+}
+
+#[tokio::test]
+async fn a_bad_representation_fails_alone_and_an_unknown_one_is_null() {
+    let world = World::with(60, |_| {}).await;
+    let users = some_of_each(&world, 1).await;
+    let read = "query ($any: [_Any!]!) { _entities(representations: $any) {
+        ... on User { vendorId } ... on Person { email } } }";
+    let nobody = json!({ "__typename": "User", "provider": "ADA", "vendorId": "nobody" });
+    let bad = [
+        json!({ "__typename": "User", "id": "garbage" }),
+        json!({ "__typename": "User", "provider": "MYSPACE", "vendorId": "1" }),
+        json!({ "__typename": "Person", "email": "no address" }),
+        json!({ "__typename": "User", "vendorId": "1" }),
+        json!({ "__typename": "Ghost", "id": "1" }),
+    ];
+    let (first, second) = (by_id(&users[0]), by_provider(&users[1]));
+    let any = json!([
+        first, bad[0], nobody, bad[1], second, bad[2], bad[3], bad[4]
+    ]);
+
+    let answer = world.answer_with(read, json!({ "any": any })).await;
+
+    let known = |user: &Value| json!({ "vendorId": user["vendorId"] });
+    let expected = json!([
+        known(&users[0]),
+        null,
+        null,
+        null,
+        known(&users[1]),
+        null,
+        null,
+        null
+    ]);
+    assert_eq!(answer["data"]["_entities"], expected);
+    let errors = answer["errors"].as_array().expect("errors");
+    assert_eq!(errors.len(), bad.len(), "{errors:?}");
+    for error in errors {
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{error}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with("representation of "), "{message}");
+    }
+    assert_eq!(world.tally().await, [2, 1, 0, 0]);
+}
+
+#[tokio::test]
+async fn more_representations_than_are_allowed_are_refused_without_a_call() {
+    let world = World::with(5, |_| {}).await;
+    let nobody = json!({ "__typename": "User", "provider": "ADA", "vendorId": "nobody" });
+
+    let answer = world
+        .answer_with(USERS, json!({ "any": vec![nobody; 501] }))
+        .await;
+
+    assert_eq!(answer.get("data"), None);
+    assert_eq!(
+        answer["errors"][0]["extensions"]["code"],
+        "QUERY_TOO_COMPLEX"
+    );
+    assert_eq!(world.tally().await, [0; 4]);
+}

@@ -1,0 +1,100 @@
+//! Vendors are asked at the same time, and each no more often at a time than it is meant to bear.
+
+use std::time::Duration;
+
+use roster::user::Provider;
+use serde_json::json;
+
+use crate::world::{Call, World, vendor};
+
+/// Long enough that nothing here ends by itself.
+const LONG: f64 = 100.0;
+
+/// Waits until the calls that the vendors have got are as they should be.
+async fn until(world: &World, is_there: impl Fn(Provider, &[Call]) -> bool) {
+    let there = async {
+        for provider in Provider::ALL {
+            while !is_there(provider, &world.calls(provider).await) {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), there)
+        .await
+        .expect("the calls did not come");
+}
+
+#[tokio::test]
+async fn every_vendor_is_asked_before_any_has_answered() {
+    let world = World::with(5, |settings| {
+        settings.limits.deadline_seconds = LONG;
+        for provider in Provider::ALL {
+            vendor(settings, provider).timeout_seconds = Some(LONG);
+        }
+    })
+    .await;
+    for provider in Provider::ALL {
+        world.fault(provider, json!({ "kind": "hang" })).await;
+    }
+
+    tokio::select! {
+        answer = world.answer("{ usersByEmail(email: \"ann@x.test\") { totalCount } }") => {
+            panic!("nobody answered, but this did: {answer}");
+        }
+        () = until(&world, |_, calls| calls.len() == 1 && calls[0].status.is_none()) => {}
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
+    let world = World::with(60, |settings| {
+        settings.limits.deadline_seconds = LONG;
+        let intercom = vendor(settings, Provider::Intercom);
+        (intercom.timeout_seconds, intercom.concurrency) = (Some(LONG), Some(3));
+    })
+    .await;
+    world
+        .fault(Provider::Intercom, json!({ "kind": "hang" }))
+        .await;
+    let field =
+        |n: usize| format!("a{n}: usersByEmail(email: \"person{n}@x.test\") {{ totalCount }}");
+    let query = format!("{{ {} }}", (0..10).map(field).collect::<Vec<_>>().join(" "));
+    let is_there = |provider, calls: &[Call]| {
+        let answered = calls.iter().filter(|call| call.status == Some(200)).count();
+        match provider {
+            Provider::Ada => answered == 1,
+            Provider::DigitalChalk | Provider::Usertour => answered == 10,
+            Provider::Intercom => calls.len() >= 3,
+        }
+    };
+
+    tokio::select! {
+        answer = world.answer(&query) => panic!("a vendor hangs, but this is an answer: {answer}"),
+        () = until(&world, is_there) => {}
+    }
+
+    // All else is done; seven calls wait for the three that hang.
+    let held = world.calls(Provider::Intercom).await;
+    assert_eq!(held.len(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_waits_no_longer_for_a_vendor_that_hangs_than_its_timeout() {
+    let world = World::with(60, |settings| {
+        let intercom = vendor(settings, Provider::Intercom);
+        (intercom.timeout_seconds, intercom.attempts) = (Some(0.2), 1);
+    })
+    .await;
+    world
+        .fault(Provider::Intercom, json!({ "kind": "hang" }))
+        .await;
+    let find = "{ usersByEmail(email: \"ann@x.test\") { nodes { provider } sources { status error { code } } } }";
+
+    let data = world.data(find).await;
+
+    let nodes =
+        json!([{ "provider": "ADA" }, { "provider": "DIGITAL_CHALK" }, { "provider": "USERTOUR" }]);
+    assert_eq!(data["usersByEmail"]["nodes"], nodes);
+    let failed = json!({ "status": "FAILED", "error": { "code": "VENDOR_TIMEOUT" } });
+    assert_eq!(data["usersByEmail"]["sources"][2], failed);
+}
