@@ -21,8 +21,12 @@ const FIELDS: u64 = 10_000;
 const ROOTS: u64 = 300;
 /// How many rows a query may ask of all its lists together.
 const ROWS: u64 = 10_000;
+/// How many values an answer may hold.
+const VALUES: u64 = 1_000_000;
 /// How deep brackets may be nested: the parser is recursive.
 const NESTING: usize = 128;
+/// How deep sets of fields may be nested, fragments expanded: whoever walks a document is recursive.
+const LEVELS: usize = 64;
 
 /// Whether brackets are nested deeper than the parser can be trusted with. Looks at the text alone.
 #[must_use]
@@ -66,6 +70,10 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
+fn too_deep() -> String {
+    format!("the query is nested too deep, fragments expanded: at most {LEVELS} levels")
+}
+
 /// Counts what a request asks for.
 ///
 /// # Errors
@@ -76,35 +84,53 @@ pub fn check(request: &mut Request, bounds: &Bounds) -> Result<(), String> {
             "the query is nested too deep: at most {NESTING} brackets"
         ));
     }
-    let variables = request.variables.clone();
+    let mut variables = request.variables.clone();
     let operation_name = request.operation_name.clone();
     // What cannot be parsed is refused by the engine, with the place of the mistake.
     let Ok(document) = request.parsed_query() else {
         return Ok(());
     };
-    let Some(operation) = operation(document, operation_name.as_deref()) else {
-        return Ok(());
-    };
+    let meant = operation(document, operation_name.as_deref());
+    for variable in meant.iter().flat_map(|meant| &meant.variable_definitions) {
+        if let Some(default) = &variable.node.default_value {
+            let name = variable.node.name.node.clone();
+            variables.entry(name).or_insert(default.node.clone());
+        }
+    }
     let mut count = Count {
         document,
         variables: &variables,
         bounds,
         known: HashMap::new(),
+        level: 0,
     };
-    let total = count.set(&operation.selection_set.node)?;
-    let over = |what: &str, is: u64, most: u64| {
-        Err(format!(
-            "the query asks for too many {what}: {is}, at most {most}"
-        ))
+    // The engine walks the whole document before it runs a part of it.
+    let mut whole = 0_u64;
+    for name in document.fragments.keys() {
+        count.fragment(name)?;
+    }
+    for (_, operation) in document.operations.iter() {
+        let cost = count.set(&operation.node.selection_set.node)?;
+        whole = whole.saturating_add(cost.fields);
+    }
+    if whole > FIELDS {
+        return over("fields, fragments expanded", whole, FIELDS);
+    }
+    let Some(meant) = meant else {
+        return Ok(());
     };
-    match total {
+    match count.set(&meant.selection_set.node)? {
         Cost { top, .. } if top > ROOTS => over("fields at its root", top, ROOTS),
-        Cost { fields, .. } if fields > FIELDS => {
-            over("fields, fragments expanded", fields, FIELDS)
-        }
         Cost { rows, .. } if rows > ROWS => over("users in all its lists together", rows, ROWS),
+        Cost { values, .. } if values > VALUES => over("values in its answer", values, VALUES),
         Cost { .. } => Ok(()),
     }
+}
+
+fn over(what: &str, is: u64, most: u64) -> Result<(), String> {
+    Err(format!(
+        "the query asks for too many {what}: {is}, at most {most}"
+    ))
 }
 
 fn operation<'a>(
@@ -128,6 +154,10 @@ struct Cost {
     rows: u64,
     /// Fields of the outermost set.
     top: u64,
+    /// Values in the answer, those of each row of a list by themselves.
+    values: u64,
+    /// How deep sets are nested.
+    depth: usize,
 }
 
 impl Cost {
@@ -136,6 +166,8 @@ impl Cost {
             fields: self.fields.saturating_add(other.fields),
             rows: self.rows.saturating_add(other.rows),
             top: self.top.saturating_add(other.top),
+            values: self.values.saturating_add(other.values),
+            depth: self.depth.max(other.depth),
         }
     }
 }
@@ -145,22 +177,47 @@ struct Count<'a> {
     variables: &'a Variables,
     bounds: &'a Bounds,
     known: HashMap<&'a str, Cost>,
+    level: usize,
 }
+
+/// What it costs to look at a fragment, whatever is in it.
+const SPREAD: Cost = Cost {
+    fields: 1,
+    rows: 0,
+    top: 0,
+    values: 0,
+    depth: 0,
+};
 
 impl<'a> Count<'a> {
     fn set(&mut self, set: &'a SelectionSet) -> Result<Cost, String> {
+        self.level += 1;
+        let total = self.selections(set);
+        self.level -= 1;
+        let total = total?;
+        let depth = total.depth + 1;
+        Ok(Cost { depth, ..total })
+    }
+
+    fn selections(&mut self, set: &'a SelectionSet) -> Result<Cost, String> {
         let mut total = Cost::default();
+        if self.level > LEVELS {
+            return Err(too_deep());
+        }
         for selection in &set.items {
             let cost = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
                 Selection::InlineFragment(fragment) => {
-                    self.set(&fragment.node.selection_set.node)?
+                    self.set(&fragment.node.selection_set.node)?.and(SPREAD)
                 }
                 Selection::FragmentSpread(spread) => {
-                    self.fragment(&spread.node.fragment_name.node)?
+                    self.fragment(&spread.node.fragment_name.node)?.and(SPREAD)
                 }
             };
             total = total.and(cost);
+        }
+        if total.depth > LEVELS {
+            return Err(too_deep());
         }
         Ok(total)
     }
@@ -204,11 +261,17 @@ impl<'a> Count<'a> {
             "usersByEmail" | "person" => Provider::ALL.len() as u64,
             _ => keys,
         };
-        let below = Cost { top: 0, ..below };
+        let below = Cost {
+            top: 0,
+            values: below.values.saturating_mul(rows.max(1)),
+            ..below
+        };
         Ok(below.and(Cost {
             fields: 1,
             rows,
             top: 1,
+            values: 1,
+            depth: 0,
         }))
     }
 
@@ -217,7 +280,9 @@ impl<'a> Count<'a> {
             Literal::Number(number) => number.as_u64(),
             _ => None,
         };
-        asked("first").or_else(|| asked("last")).unwrap_or(20)
+        let asked = asked("first").or_else(|| asked("last")).unwrap_or(20);
+        // More than a page is refused where it is asked for, and reads nothing.
+        asked.min(u64::from(self.bounds.page))
     }
 
     fn length(&self, field: &Field, name: &str) -> u64 {
