@@ -99,19 +99,13 @@ impl UserConnection {
         }
     }
 
-    /// A page of what several vendors found, in the order of providers and vendor ids.
-    ///
-    /// # Errors
-    /// `Invalid` when the cursor is not of this search.
+    /// A page of what several vendors found, in the order of providers and vendor ids, behind a record.
     pub fn of_searches(
         key: &impl serde::Serialize,
         searches: Vec<Search>,
         first: usize,
-        after: Option<&str>,
-    ) -> Result<Self> {
-        let after = after
-            .map(|after| cursor::to_record(key, after))
-            .transpose()?;
+        after: Option<&(Provider, String)>,
+    ) -> Self {
         let reports = searches
             .iter()
             .map(|search| search.report.clone())
@@ -121,7 +115,7 @@ impl UserConnection {
             .flat_map(|search| search.users)
             .collect();
         let total = users.len() as u64;
-        if let Some((provider, id)) = &after {
+        if let Some((provider, id)) = after {
             users
                 .retain(|user| (user.provider, user.vendor_id.as_str()) > (*provider, id.as_str()));
         }
@@ -132,10 +126,10 @@ impl UserConnection {
             node: user,
         });
         let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
-        Ok(Self {
+        Self {
             total_count: Some(total),
             ..page
-        })
+        }
     }
 }
 

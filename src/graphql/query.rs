@@ -128,28 +128,30 @@ impl Query {
                 count("first", first, &graph.bounds)
             })?;
             let providers = chosen(providers)?;
-            let (key, searches) = match matching {
-                EmailMatch::Exact => {
-                    let email = Email::parse(&email)?;
-                    let searches = if first == 0 {
-                        Vec::new()
-                    } else {
-                        search(ctx, &email, &providers, expand).await?
-                    };
-                    (email.folded().to_owned(), searches)
-                }
-                EmailMatch::Substring => {
-                    let text = fragment(&email)?;
-                    let searches = if first == 0 {
-                        Vec::new()
-                    } else {
-                        substring(ctx, &text, &providers, expand).await?
-                    };
-                    (text, searches)
-                }
+            let exact = match matching {
+                EmailMatch::Exact => Some(Email::parse(&email)?),
+                EmailMatch::Substring => None,
             };
-            let key = (key, matching == EmailMatch::Substring, &providers);
-            UserConnection::of_searches(&key, searches, first as usize, after.as_deref())
+            let text = match &exact {
+                Some(email) => email.folded().to_owned(),
+                None => fragment(&email)?,
+            };
+            let key = (&text, exact.is_none(), &providers);
+            let after = after
+                .filter(|after| !after.is_empty())
+                .map(|after| cursor::to_record(&key, &after))
+                .transpose()?;
+            let searches = match &exact {
+                _ if first == 0 => Vec::new(),
+                Some(email) => search(ctx, email, &providers, expand).await?,
+                None => substring(ctx, &text, &providers, expand).await?,
+            };
+            Ok(UserConnection::of_searches(
+                &key,
+                searches,
+                first as usize,
+                after.as_ref(),
+            ))
         };
         answer(find.await)
     }
