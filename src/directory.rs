@@ -374,17 +374,15 @@ impl Directory {
             Some(shortfall) => (Some(shortfall.notice.clone()), shortfall.error.clone()),
             None => (caveat.map(str::to_owned), None),
         };
-        let is_empty_handed = users.is_empty() && error.is_some();
-        let report = Report::answered(self.provider, notice, error, calls);
-        let status = if is_empty_handed {
-            SourceStatus::Failed
-        } else {
-            report.status
+        let is_empty_handed = users.is_empty();
+        let report = match error {
+            Some(error) if is_empty_handed => Report {
+                notice,
+                ..Report::failed(self.provider, error, calls)
+            },
+            error => Report::answered(self.provider, notice, error, calls),
         };
-        Search {
-            users,
-            report: Report { status, ..report },
-        }
+        Search { users, report }
     }
 
     /// Users whose address holds a text, by the vendor's own search: one window of it. `None` when the

@@ -153,7 +153,17 @@ impl Directory {
         if vendor.profile().upserts.contains(&identity) {
             return Ok(Written::done(vendor.upsert(scope, draft).await?));
         }
-        match self.meant(vendor, scope, draft, identity).await? {
+        let meant = match self.meant(vendor, scope, draft, identity).await {
+            Ok(meant) => meant,
+            // Nothing was sent yet but reads.
+            Err(error) => {
+                return Ok(Written {
+                    outcome: Some(Outcome::Skipped),
+                    ..Written::failed(&error)
+                });
+            }
+        };
+        match meant {
             Meant::One(user) if changes(draft, identity) => {
                 let updated = vendor.update(scope, &user.vendor_id, draft).await?;
                 Ok(updated.map_or_else(missing, Written::done))
