@@ -77,6 +77,12 @@ where
                     break;
                 }
             },
+            // Not one page came: that is a failure, and no short answer.
+            Err(_) if pages == 0 => {
+                let late = "the vendor did not answer in time; try again, or raise its timeout in the configuration";
+                found.cut = Some(Cut::Failed(Error::new(Kind::TimedOut, late)));
+                break;
+            }
             Err(_) => {
                 found.cut = Some(Cut::Limit { pages });
                 break;
