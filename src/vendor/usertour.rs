@@ -36,7 +36,7 @@ use super::{
     SortDirection, SortField, Upserted, Vendor, wire,
 };
 use crate::{
-    error::{Kind, Reason, Result},
+    error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
     user::{Attributes, Company, Draft, DraftField, Email, Identity, Outcome, Provider, User},
@@ -371,6 +371,7 @@ impl Vendor for Usertour {
             .set()
             .map(String::as_str)
             .unwrap_or_default();
+        let body = body(id, draft)?;
         let before = self
             .by_id(scope, &[id.to_owned()], Expand::default())
             .await?;
@@ -386,21 +387,47 @@ impl Vendor for Usertour {
         } else {
             Outcome::Updated
         };
-        let (operation, body) = (Operation::Upsert, body(id, draft));
         Ok(Upserted {
             outcome,
-            ..self.write(scope, operation, body).await?
+            ..self.write(scope, Operation::Upsert, body).await?
         })
     }
 
+    async fn create(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
+        Err(Error::new(
+            Kind::Unsupported,
+            "nobody has this email, and Usertour makes users by `externalId` only: give one",
+        ))
+    }
+
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        self.write(scope, Operation::Update, body(id, draft))
+        self.write(scope, Operation::Update, body(id, draft)?)
             .await
             .map(Some)
     }
 }
 
-fn body(id: &str, draft: &Draft) -> Value {
+/// What the API would leave undone without a word is refused.
+fn refused(field: &str, why: &str) -> Error {
+    Error::new(Kind::Rejected, why).reasons(vec![Reason {
+        field: Some(field.to_owned()),
+        message: why.to_owned(),
+    }])
+}
+
+fn body(id: &str, draft: &Draft) -> Result<Value> {
+    if draft.external_id.is_change() && draft.external_id.set().is_none_or(|other| other != id) {
+        return Err(refused(
+            "externalId",
+            "at Usertour this is the user's own id, which never changes",
+        ));
+    }
+    if draft.companies.iter().any(|company| company.leave) {
+        return Err(refused(
+            "companies",
+            "Usertour's API takes nobody out of a company",
+        ));
+    }
     let mut attributes = draft.attributes.clone();
     let conventions = [("email", draft.email.json()), ("name", draft.name.json())];
     attributes.extend(
@@ -422,7 +449,7 @@ fn body(id: &str, draft: &Draft) -> Value {
     if !draft.companies.is_empty() {
         body["companies"] = companies.collect();
     }
-    body
+    Ok(body)
 }
 
 /// The attributes that were sent and are not there afterwards: the server drops a value whose type is
