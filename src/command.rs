@@ -91,6 +91,8 @@ enum Log {
 }
 
 #[derive(Args)]
+// The group of these options must not have the name of the command that takes them.
+#[group(skip)]
 pub(crate) struct Sandbox {
     /// How many users each vendor holds.
     #[arg(long, default_value_t = 500)]
@@ -127,8 +129,10 @@ impl Command {
             }
             Self::Check { config } => {
                 let settings = Settings::read(&config)?;
-                gateway::open(&settings)?;
+                let schema = gateway::open(&settings)?;
                 settings.listen(None)?;
+                let _routes =
+                    server::router(schema, Readiness::default(), &settings.server.cors_origins)?;
                 println!(
                     "{}: nothing is wrong; {}",
                     config.display(),
