@@ -26,6 +26,9 @@ use crate::{
 };
 use accept::Media;
 
+/// How many mistakes in a document are told: there may be one in every word of it.
+const MISTAKES: usize = 50;
+
 /// The route `/graphql`.
 pub fn router(schema: Schema) -> Router {
     Router::new()
@@ -216,6 +219,12 @@ async fn run(
         ));
     }
     let mut answer = schema.execute(with_loaders(request, schema)).await;
+    // A failed field has a path, and its error is kept.
+    let mut mistakes = 0;
+    answer.errors.retain(|error| {
+        mistakes += usize::from(error.path.is_empty());
+        mistakes <= MISTAKES || !error.path.is_empty()
+    });
     coded(&mut answer.errors);
     Ok((operation, answer))
 }
