@@ -3,6 +3,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
 
+mod bad_input;
+mod faults;
+mod program;
+mod traps;
+mod upsert;
 mod world;
 
 mod architecture;

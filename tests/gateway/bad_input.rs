@@ -1,0 +1,71 @@
+//! Requests that cannot be meant: each is refused with a code and with words that say what to change,
+//! and no vendor hears of it.
+
+mod arguments;
+mod cursors;
+mod documents;
+mod transport;
+
+use roster::user::Provider;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// The codes that the schema documents.
+const CODES: [&str; 12] = [
+    "BAD_USER_INPUT",
+    "UNAUTHENTICATED",
+    "FORBIDDEN",
+    "PROVIDER_DISABLED",
+    "VENDOR_AUTH",
+    "VENDOR_RATE_LIMITED",
+    "VENDOR_TIMEOUT",
+    "VENDOR_UNAVAILABLE",
+    "VENDOR_BAD_RESPONSE",
+    "VENDOR_REJECTED",
+    "QUERY_TOO_COMPLEX",
+    "INTERNAL",
+];
+
+/// The codes of all errors of an answer; each must have one that is documented, and a message.
+pub(crate) fn codes(answer: &Value) -> Vec<&str> {
+    let errors = answer["errors"].as_array().expect("errors");
+    let code = |error| {
+        let error: &Value = error;
+        let code = error["extensions"]["code"].as_str().unwrap_or_default();
+        assert!(CODES.contains(&code), "{error}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "{error}");
+        code
+    };
+    errors.iter().map(code).collect()
+}
+
+/// Checks that a query is refused as wrong, in words that hold `words`, without a vendor's help.
+async fn refused_with(world: &World, query: &str, variables: Value, words: &str) -> Value {
+    world.forget_calls().await;
+    let answer = world.answer_with(query, variables).await;
+    assert!(answer["errors"].is_array(), "{query}: {answer}");
+    let codes = codes(&answer);
+    assert!(
+        codes.iter().all(|code| *code == "BAD_USER_INPUT"),
+        "{query}: {answer}"
+    );
+    let says = answer["errors"][0]["message"].as_str().unwrap_or_default();
+    assert!(says.contains(words), "{query} says {says:?}, not {words:?}");
+    assert_eq!(calls(world).await, 0, "{query}");
+    answer
+}
+
+async fn refused(world: &World, query: &str, words: &str) -> Value {
+    refused_with(world, query, json!({}), words).await
+}
+
+/// How many calls all vendors got since they were last forgotten.
+pub(crate) async fn calls(world: &World) -> usize {
+    let mut calls = 0;
+    for of in Provider::ALL {
+        calls += world.calls(of).await.len();
+    }
+    calls
+}

@@ -1,0 +1,183 @@
+//! Documents and variables that the engine refuses: it gives no code by itself.
+
+use serde_json::{Value, json};
+
+use super::{codes, refused, refused_with};
+use crate::world::World;
+
+#[tokio::test]
+async fn what_the_schema_does_not_have_is_refused_by_name() {
+    let world = World::with(0, |_| {}).await;
+    for (query, words) in [
+        ("{ nobody }", "nobody"),
+        ("{ providers { provider salary } }", "salary"),
+        (
+            "{ users(provider: INTERCOM, page: 3) { totalCount } }",
+            "page",
+        ),
+        (
+            "{ users(provider: SALESFORCE) { totalCount } }",
+            "SALESFORCE",
+        ),
+        (
+            "{ usersByEmail(email: \"a@b.test\", providers: [ADA, SALESFORCE]) { totalCount } }",
+            "",
+        ),
+        (
+            "{ usersByEmail(email: \"a@b.test\", match: FUZZY) { totalCount } }",
+            "FUZZY",
+        ),
+        (
+            "{ users(provider: INTERCOM, first: \"1\") { totalCount } }",
+            "first",
+        ),
+        (
+            "{ users(provider: INTERCOM, first: 1.5) { totalCount } }",
+            "first",
+        ),
+        (
+            "{ users(provider: INTERCOM, first: 99999999999) { totalCount } }",
+            "",
+        ),
+        (
+            "{ users(provider: INTERCOM, filter: { createdSince: \"yesterday\" }) { totalCount } }",
+            "",
+        ),
+        (
+            "{ users(provider: INTERCOM, filter: { age: 3 }) { totalCount } }",
+            "age",
+        ),
+        ("{ usersByEmail(email: 17) { totalCount } }", "email"),
+        ("{ usersByEmail(email: null) { totalCount } }", "email"),
+        ("{ usersByEmail { totalCount } }", "email"),
+        ("{ users { totalCount } }", "provider"),
+        ("{ providers }", "providers"),
+        ("{ providers { provider { name } } }", "provider"),
+        ("{ ...gone }", "gone"),
+        (
+            "{ providers { ...f } } fragment f on Country { name }",
+            "Country",
+        ),
+        ("{ providers { provider @upper } }", "upper"),
+        ("mutation { deleteUser(id: 1) }", "deleteUser"),
+        ("subscription { providers { provider } }", ""),
+    ] {
+        refused(&world, query, words).await;
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_document_is_refused() {
+    let world = World::with(0, |_| {}).await;
+    for query in [
+        "",
+        " ",
+        "{",
+        "}",
+        "{ providers { provider }",
+        "hello",
+        "{ a(b: \"c) }",
+        "\u{0}",
+        "query Q",
+        "{ }",
+        "# nothing",
+    ] {
+        let answer = refused(&world, query, "").await;
+        assert_eq!(answer.get("data"), None, "{query}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn variables_that_do_not_fit_are_refused() {
+    let world = World::with(0, |_| {}).await;
+    let by_email = "query($email: String!, $of: [Provider!]) { usersByEmail(email: $email, providers: $of) { totalCount } }";
+    for variables in [
+        json!({}),
+        json!({ "email": null }),
+        json!({ "email": 17 }),
+        json!({ "email": ["a@b.test"] }),
+        json!({ "email": { "of": "ann" } }),
+        json!({ "email": "a@b.test", "of": ["SALESFORCE"] }),
+        json!({ "email": "a@b.test", "of": [17] }),
+        json!({ "email": "a@b.test", "of": [null] }),
+    ] {
+        refused_with(&world, by_email, variables, "").await;
+    }
+    let filtered =
+        "query($filter: UserFilter) { users(provider: INTERCOM, filter: $filter) { totalCount } }";
+    for filter in [
+        json!(17),
+        json!({ "age": 3 }),
+        json!({ "sort": {} }),
+        json!({ "createdSince": "soon" }),
+        json!({ "tagId": {} }),
+    ] {
+        refused_with(&world, filtered, json!({ "filter": filter }), "").await;
+    }
+    let counted = "query($first: Int) { users(provider: INTERCOM, first: $first) { totalCount } }";
+    for first in [
+        json!("1"),
+        json!(1.5),
+        json!(true),
+        json!([1]),
+        json!(4_294_967_296_i64),
+    ] {
+        refused_with(&world, counted, json!({ "first": first }), "").await;
+    }
+    let undefined = "query { users(provider: INTERCOM, first: $first) { totalCount } }";
+    refused_with(&world, undefined, json!({ "first": 1 }), "first").await;
+}
+
+#[tokio::test]
+async fn which_of_several_operations_is_meant_must_be_said() {
+    let world = World::with(0, |_| {}).await;
+    let query = "query A { providers { provider } } query B { providers { enabled } }";
+    let ask = async |name: Value| {
+        let body = json!({ "query": query, "operationName": name });
+        let request = world
+            .client
+            .post(format!("http://{}/graphql", world.gateway))
+            .json(&body);
+        let answer: Value = request
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON");
+        answer
+    };
+
+    assert_eq!(
+        ask(json!("A")).await["data"]["providers"][0],
+        json!({ "provider": "ADA" })
+    );
+    assert_eq!(
+        ask(json!("B")).await["data"]["providers"][0],
+        json!({ "enabled": true })
+    );
+    for name in [json!(null), json!(""), json!("C")] {
+        let answer = ask(name).await;
+        assert_eq!(answer.get("data"), None, "{answer}");
+        assert_eq!(codes(&answer), ["BAD_USER_INPUT"]);
+    }
+    let both = "{ providers { provider } } query B { providers { enabled } }";
+    refused(&world, both, "").await;
+}
+
+#[tokio::test]
+async fn a_wrong_field_of_an_input_is_refused_before_anything_is_written() {
+    let world = World::with(0, |_| {}).await;
+    for input in [
+        "{ externalId: \"1\" }",
+        "{ provider: USERTOUR, externalId: \"1\", salary: 3 }",
+        "{ provider: USERTOUR, externalId: \"1\", name: 3 }",
+        "{ provider: USERTOUR, externalId: \"1\", tags: [3] }",
+        "{ provider: USERTOUR, externalId: \"1\", companies: [{ name: \"x\" }] }",
+        "{ provider: USERTOUR, externalId: \"1\", signedUpAt: \"soon\" }",
+        "{ provider: USERTOUR, externalId: \"1\", unsubscribedFromEmails: \"yes\" }",
+    ] {
+        let query = format!("mutation {{ upsertUser(input: {input}) {{ outcome }} }}");
+        refused(&world, &query, "").await;
+    }
+}

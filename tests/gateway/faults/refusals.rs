@@ -1,0 +1,207 @@
+//! Vendors that refuse, and vendors that are ill for a moment or for good.
+
+use roster::user::Provider;
+use roster_sandbox::known::EVERYWHERE;
+use serde_json::{Value, json};
+
+use super::{
+    Failure, MARK, calls_of_a_search, each_vendor_fails_alone, fails_alone, gives_nothing_away,
+    spelt, status_of_a_search, world,
+};
+use crate::world::World;
+
+fn refusal(status: u16) -> Value {
+    let body =
+        json!({ "message": MARK, "error": { "message": MARK }, "errors": [{ "message": MARK }] });
+    json!({ "kind": "status", "status": status, "body": body })
+}
+
+#[tokio::test]
+async fn refused_credentials_are_not_tried_again() {
+    let world = world(|_| {}).await;
+    for status in [401, 403] {
+        each_vendor_fails_alone(&world, &refusal(status), Failure::of("VENDOR_AUTH", 1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_by_every_vendor_itself() {
+    let world = world(|settings| {
+        for vendor in settings.vendor.values_mut() {
+            vendor.token = Some("ak_another-token".to_owned().into());
+        }
+    })
+    .await;
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ email }} sources {{ status upstreamCalls error {{ code message }} }} }} }}"
+    );
+
+    let answer = world.answer(&query).await;
+
+    gives_nothing_away(&world, &answer);
+    assert!(!answer.to_string().contains("another-token"));
+    assert_eq!(answer["data"]["usersByEmail"]["nodes"], json!([]));
+    for of in Provider::ALL {
+        let source = &answer["data"]["usersByEmail"]["sources"][of as usize];
+        assert_eq!(source["status"], "FAILED");
+        assert_eq!(source["error"]["code"], "VENDOR_AUTH");
+        assert_eq!(source["upstreamCalls"], 1);
+        assert_eq!(world.calls(of).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_read_does_not_show_the_vendors_words() {
+    let world = world(|_| {}).await;
+    for status in [400, 409, 422] {
+        each_vendor_fails_alone(&world, &refusal(status), Failure::of("VENDOR_REJECTED", 1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_found_is_no_empty_list() {
+    let world = world(|_| {}).await;
+    // Intercom 1.0 answers 404 for an address that nobody has; its `user_id` lookups always do.
+    for sick in [Provider::Ada, Provider::DigitalChalk, Provider::Usertour] {
+        let page =
+            json!({ "kind": "status", "status": 404, "body": format!("<html>{MARK}</html>") });
+        world.fault(sick, page).await;
+        fails_alone(&world, sick, Failure::of("VENDOR_BAD_RESPONSE", 1)).await;
+        world.heal().await;
+    }
+}
+
+#[tokio::test]
+async fn a_gateways_page_is_an_outage_and_tried_again() {
+    let world = world(|_| {}).await;
+    let page = json!({ "kind": "html" });
+
+    each_vendor_fails_alone(&world, &page, Failure::of("VENDOR_UNAVAILABLE", 2)).await;
+}
+
+#[tokio::test]
+async fn a_vendor_that_is_ill_for_good_is_asked_as_often_as_configured() {
+    let ill = refusal(500);
+    each_vendor_fails_alone(
+        &world(|_| {}).await,
+        &ill,
+        Failure::of("VENDOR_UNAVAILABLE", 2),
+    )
+    .await;
+    let one = |attempts: u32| {
+        world(move |settings| {
+            for vendor in settings.vendor.values_mut() {
+                vendor.attempts = attempts;
+            }
+        })
+    };
+    each_vendor_fails_alone(&one(1).await, &ill, Failure::of("VENDOR_UNAVAILABLE", 1)).await;
+    let world = one(3).await;
+    world.fault(Provider::DigitalChalk, refusal(503)).await;
+    fails_alone(
+        &world,
+        Provider::DigitalChalk,
+        Failure::of("VENDOR_UNAVAILABLE", 3),
+    )
+    .await;
+}
+
+/// Every vendor fails once; the search must be whole all the same.
+async fn recovers(world: &World, fault: &Value) {
+    for of in Provider::ALL {
+        let mut once = fault.clone();
+        once["count"] = 1.into();
+        world.fault(of, once).await;
+    }
+    world.forget_calls().await;
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ provider }} sources {{ provider status upstreamCalls error {{ code }} }} }} }}"
+    );
+
+    let data = world.data(&query).await;
+
+    let nodes = Provider::ALL.map(|of| json!({ "provider": spelt(of) }));
+    assert_eq!(data["usersByEmail"]["nodes"], json!(nodes), "{fault}");
+    for of in Provider::ALL {
+        let calls = calls_of_a_search(of) + 1;
+        let source = json!({ "provider": spelt(of), "status": status_of_a_search(of), "upstreamCalls": calls, "error": null });
+        assert_eq!(
+            data["usersByEmail"]["sources"][of as usize], source,
+            "{fault}"
+        );
+        assert_eq!(world.calls(of).await.len() as u64, calls);
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_fails_once_is_asked_again_and_the_answer_is_whole() {
+    let world = world(|_| {}).await;
+    for fault in [
+        json!({ "kind": "status", "status": 500 }),
+        json!({ "kind": "html" }),
+        json!({ "kind": "reset" }),
+        json!({ "kind": "rate_limit", "retry_after": 0 }),
+        json!({ "kind": "rate_limit", "retry_after": 1 }),
+    ] {
+        recovers(&world, &fault).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wait_past_the_deadline_is_not_waited_for() {
+    let world = world(|_| {}).await;
+    let throttled = json!({ "kind": "rate_limit", "retry_after": 3600 });
+    let failure = Failure {
+        retry_after: Some((3600, 3600)),
+        ..Failure::of("VENDOR_RATE_LIMITED", 1)
+    };
+
+    each_vendor_fails_alone(&world, &throttled, failure).await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_rate_window_is_as_good_as_retry_after() {
+    let world = world(|_| {}).await;
+    // Ada's and Intercom's answers say when the window ends, in whole seconds.
+    for sick in [Provider::Ada, Provider::Intercom] {
+        world
+            .fault(sick, json!({ "kind": "rate_limit", "reset": 600 }))
+            .await;
+        let failure = Failure {
+            retry_after: Some((598, 600)),
+            ..Failure::of("VENDOR_RATE_LIMITED", 1)
+        };
+        fails_alone(&world, sick, failure).await;
+        world.heal().await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_word_on_when_to_come_back_the_gateway_tries_as_often_as_configured() {
+    let world = world(|_| {}).await;
+    // Intercom always says when its window ends.
+    for sick in [Provider::Ada, Provider::DigitalChalk, Provider::Usertour] {
+        world.fault(sick, json!({ "kind": "rate_limit" })).await;
+        fails_alone(&world, sick, Failure::of("VENDOR_RATE_LIMITED", 2)).await;
+        assert_eq!(world.calls(sick).await.len(), 4);
+        world.heal().await;
+    }
+}
+
+#[tokio::test]
+async fn the_vendors_own_id_of_a_failed_request_is_shown() {
+    let world = world(|_| {}).await;
+    let ill = json!({ "kind": "status", "status": 500, "headers": { "x-request-id": "req-17" } });
+    world.fault(Provider::Intercom, ill).await;
+
+    let answer = world
+        .answer("{ users(provider: INTERCOM) { totalCount } }")
+        .await;
+
+    assert_eq!(answer["data"], json!({ "users": null }));
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!(
+        extensions,
+        &json!({ "code": "VENDOR_UNAVAILABLE", "provider": "INTERCOM", "vendorRequestId": "req-17" })
+    );
+}

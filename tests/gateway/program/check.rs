@@ -1,0 +1,274 @@
+//! `check` and `serve` on configurations: what is wrong is said, with its place, and no token is.
+
+use super::{File, ran, roster, stderr, stdout};
+
+/// What stands in every token; it must never be printed.
+const SECRET: &str = "s3cr3t-marker";
+
+const GOOD: &str = "
+[server]
+listen = \"127.0.0.1:0\"
+
+[vendor.intercom]
+[vendor.intercom.options]
+version = \"1.4\"
+
+[vendor.ada]
+base_url = \"https://handle.ada.support/api\"
+
+[vendor.usertour]
+token_env = \"ANOTHER_VARIABLE\"
+
+[vendor.digitalchalk]
+enabled = false
+";
+
+/// Runs `check`, and gives its exit code and all that it prints.
+async fn check(name: &str, text: &str) -> (Option<i32>, String) {
+    let file = File::holding(name, text);
+    let mut program = roster(&["check", "--config", file.path()]);
+    for variable in [
+        "ROSTER_INTERCOM_TOKEN",
+        "ROSTER_ADA_TOKEN",
+        "ROSTER_DIGITALCHALK_TOKEN",
+        "ANOTHER_VARIABLE",
+    ] {
+        program.env(variable, SECRET);
+    }
+    let output = ran(program).await;
+    let all = stdout(&output) + &stderr(&output);
+    assert!(!all.contains(SECRET), "{name} shows a token: {all}");
+    (output.status.code(), all)
+}
+
+#[tokio::test]
+async fn a_good_configuration_is_fine() {
+    let (code, says) = check("good", GOOD).await;
+
+    assert_eq!(code, Some(0), "{says}");
+    assert!(says.contains("nothing is wrong"), "{says}");
+}
+
+/// A configuration's name here, its text, and what must be said of it.
+type Mistake = (&'static str, &'static str, &'static [&'static str]);
+
+const MISTAKES: &[Mistake] = &[
+    (
+        "unknown-key",
+        "[server]\nlisten = \"127.0.0.1:0\"\nlissten = 1\n",
+        &["line 3", "lissten", "listen"],
+    ),
+    (
+        "unknown-section",
+        "[sever]\nlisten = 1\n",
+        &["sever", "server"],
+    ),
+    (
+        "unknown-vendor",
+        "[vendor.salesforce]\n",
+        &["line 1", "salesforce", "intercom"],
+    ),
+    (
+        "unknown-vendor-key",
+        "[vendor.intercom]\ntokn_env = \"A\"\n",
+        &["line 2", "tokn_env", "token_env"],
+    ),
+    (
+        "token-in-file",
+        "[vendor.intercom]\ntoken = \"x\"\n",
+        &["line 2", "token", "token_env"],
+    ),
+    ("no-toml", "[server\n", &["line 1"]),
+    (
+        "wrong-type",
+        "[limits]\npage = \"many\"\n",
+        &["line 2", "page"],
+    ),
+    ("bad-listen", "[server]\nlisten = \"here\"\n", &["line 2"]),
+    (
+        "missing-token",
+        "[vendor.usertour]\n",
+        &["vendor.usertour", "ROSTER_USERTOUR_TOKEN", "token_file"],
+    ),
+    (
+        "missing-variable",
+        "[vendor.intercom]\ntoken_env = \"NOWHERE\"\n",
+        &["vendor.intercom", "NOWHERE"],
+    ),
+    (
+        "missing-token-file",
+        "[vendor.intercom]\ntoken_file = \"/nowhere/token\"\n",
+        &["vendor.intercom.token_file", "/nowhere/token"],
+    ),
+    (
+        "two-tokens",
+        "[vendor.intercom]\ntoken_env = \"A\"\ntoken_file = \"x\"\n",
+        &["exclude each other"],
+    ),
+    (
+        "no-base-url",
+        "[vendor.ada]\n",
+        &["vendor.ada.base_url is missing"],
+    ),
+    (
+        "bad-base-url",
+        "[vendor.intercom]\nbase_url = \"not a url\"\n",
+        &["vendor.intercom.base_url is not an address"],
+    ),
+    (
+        "relative-base-url",
+        "[vendor.intercom]\nbase_url = \"api.intercom.io\"\n",
+        &["vendor.intercom.base_url"],
+    ),
+    (
+        "plain-http",
+        "[vendor.intercom]\nbase_url = \"http://api.intercom.io\"\n",
+        &["vendor.intercom.base_url", "https://", "in the clear"],
+    ),
+    (
+        "like-loopback",
+        "[vendor.intercom]\nbase_url = \"http://127.0.0.1.evil.test\"\n",
+        &["in the clear"],
+    ),
+    (
+        "ftp",
+        "[vendor.intercom]\nbase_url = \"ftp://api.intercom.io\"\n",
+        &["https://"],
+    ),
+    (
+        "credentials",
+        "[vendor.intercom]\nbase_url = \"https://me:word@api.intercom.io\"\n",
+        &["must not hold a user name or a password"],
+    ),
+    (
+        "query",
+        "[vendor.intercom]\nbase_url = \"https://api.intercom.io?a=1\"\n",
+        &["no query"],
+    ),
+    (
+        "open-door",
+        "[server]\nlisten = \"0.0.0.0:8080\"\n",
+        &["0.0.0.0:8080", "authenticat"],
+    ),
+    (
+        "open-door-6",
+        "[server]\nlisten = \"[::]:8080\"\n",
+        &["authenticat"],
+    ),
+    (
+        "version",
+        "[vendor.intercom]\noptions = { version = \"9\" }\n",
+        &["vendor.intercom.options", "\"9\"", "1.1"],
+    ),
+    (
+        "unknown-option",
+        "[vendor.intercom]\noptions = { verzion = \"1.1\" }\n",
+        &["vendor.intercom.options", "verzion", "version"],
+    ),
+    (
+        "attempts",
+        "[vendor.intercom]\nattempts = 0\n",
+        &["vendor.intercom.attempts is 0: expected 1 to 10"],
+    ),
+    (
+        "timeout",
+        "[vendor.intercom]\ntimeout_seconds = -1.0\n",
+        &["vendor.intercom.timeout_seconds is -1"],
+    ),
+    (
+        "concurrency",
+        "[vendor.intercom]\nconcurrency = 0\n",
+        &["vendor.intercom.concurrency is 0"],
+    ),
+    ("page", "[limits]\npage = 0\n", &["limits.page is 0"]),
+    (
+        "deadline",
+        "[limits]\ndeadline_seconds = 0.0\n",
+        &["limits.deadline_seconds is 0"],
+    ),
+];
+
+#[tokio::test]
+async fn a_mistake_is_named_with_its_place_and_what_is_expected() {
+    for (name, text, words) in MISTAKES {
+        let (code, says) = check(name, text).await;
+        assert_eq!(code, Some(1), "{name}: {says}");
+        assert!(says.contains("roster: "), "{name}: {says}");
+        for word in *words {
+            assert!(says.contains(word), "{name} does not say {word}: {says}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_mistakes_of_the_vendors_are_named_at_once() {
+    let text =
+        "[limits]\npage = 0\n[vendor.ada]\nattempts = 0\n[vendor.intercom]\nconcurrency = 0\n";
+
+    let (code, says) = check("many", text).await;
+
+    assert_eq!(code, Some(1));
+    for words in [
+        "limits.page",
+        "vendor.ada.base_url",
+        "vendor.ada.attempts",
+        "vendor.intercom.concurrency",
+    ] {
+        assert!(says.contains(words), "{words} is not in {says}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_none_is_found_by_check() {
+    let (code, says) = check("origin", "[server]\ncors_origins = [\"app.example\"]\n").await;
+
+    assert_eq!(code, Some(1), "{says}");
+    assert!(says.contains("server.cors_origins"), "{says}");
+}
+
+#[tokio::test]
+async fn a_token_with_characters_that_no_header_carries_is_not_shown() {
+    let file = File::holding("odd-token", "[vendor.intercom]\n");
+    let mut program = roster(&["check", "--config", file.path()]);
+    program.env("ROSTER_INTERCOM_TOKEN", format!("{SECRET}\nmore"));
+
+    let output = ran(program).await;
+
+    assert_eq!(output.status.code(), Some(1));
+    let all = stdout(&output) + &stderr(&output);
+    assert!(all.contains("intercom") && !all.contains(SECRET), "{all}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_named() {
+    for command in ["check", "serve"] {
+        let output = ran(roster(&[command, "--config", "/nowhere/roster.toml"])).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains("/nowhere/roster.toml"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[tokio::test]
+async fn serve_refuses_an_address_that_others_can_reach() {
+    let file = File::holding("serve-open", "");
+
+    let output = ran(roster(&[
+        "serve",
+        "--config",
+        file.path(),
+        "--listen",
+        "0.0.0.0:0",
+    ]))
+    .await;
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("authenticat"),
+        "{}",
+        stderr(&output)
+    );
+}

@@ -1,0 +1,212 @@
+//! `demo`: the whole product in one process, until it is told to stop.
+
+use std::process::Stdio;
+
+use roster_sandbox::{TOKEN, known::EVERYWHERE};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{Child, ChildStdout},
+    time::timeout,
+};
+
+use super::{PATIENCE, ran, roster};
+
+/// A demo that runs.
+struct Demo {
+    child: Child,
+    lines: tokio::io::Lines<BufReader<ChildStdout>>,
+    gateway: String,
+    sandbox: String,
+    said: Vec<String>,
+}
+
+impl Demo {
+    /// On ports of its own; ready when all its lines are printed.
+    async fn start(more: &[&str]) -> Self {
+        let ports = [
+            "demo",
+            "--listen",
+            "127.0.0.1:0",
+            "--sandbox-listen",
+            "127.0.0.1:0",
+        ];
+        let mut program = roster(&[&ports, more].concat());
+        // Nowhere to get GraphiQL from, and nowhere to keep it: no test asks for it.
+        program.env("RUST_LOG", "debug").env("HOME", "/nonexistent");
+        program.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = tokio::process::Command::from(program)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let (gateway, sandbox) = (String::new(), String::new());
+        let mut demo = Self {
+            child,
+            lines,
+            gateway,
+            sandbox,
+            said: Vec::new(),
+        };
+        while demo.said.len() < 6 {
+            let line = timeout(PATIENCE, demo.lines.next_line()).await;
+            let line = line.expect("in time").expect("text").expect("a line");
+            demo.said.push(line);
+        }
+        demo.gateway = demo.address("GraphQL ");
+        demo.sandbox = demo.address("Sandboxes ");
+        demo
+    }
+
+    fn address(&self, what: &str) -> String {
+        let line = self.said.iter().find(|line| line.starts_with(what));
+        let address = line.and_then(|line| line.split_whitespace().nth(1));
+        address.expect("an address").to_owned()
+    }
+
+    async fn ask(&self, query: &str) -> Value {
+        let body = json!({ "query": query });
+        let request = reqwest::Client::new().post(&self.gateway).json(&body);
+        request
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON")
+    }
+
+    async fn calls(&self) -> usize {
+        let calls = reqwest::get(format!("{}/_sandbox/calls", self.sandbox)).await;
+        let calls: Vec<Value> = calls.expect("an answer").json().await.expect("JSON");
+        calls.len()
+    }
+
+    /// Tells the program to stop.
+    async fn terminate(&self) {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = tokio::process::Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &id])
+            .status()
+            .await;
+        assert!(told.expect("a shell").success());
+    }
+
+    /// Waits for the end, and gives the exit code and the log.
+    async fn end(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        let mut errors = self.child.stderr.take().expect("piped");
+        timeout(PATIENCE, errors.read_to_string(&mut log))
+            .await
+            .expect("in time")
+            .expect("text");
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends");
+        (status.expect("a status").code(), log)
+    }
+}
+
+#[tokio::test]
+async fn the_demo_says_where_it_is_answers_and_stops_when_told_to() {
+    let demo = Demo::start(&["--users", "200"]).await;
+    let tries: Vec<_> = demo
+        .said
+        .iter()
+        .filter(|line| line.starts_with("Try "))
+        .collect();
+    assert_eq!(tries.len(), 3);
+    assert!(demo.address("GraphiQL ").ends_with("/graphiql"));
+    for line in tries {
+        let query = line
+            .trim_start_matches("Try")
+            .split('#')
+            .next()
+            .expect("a query");
+        let answer = demo
+            .ask(&format!(
+                "{{ {query} {{ nodes {{ email }} sources {{ status }} }} }}"
+            ))
+            .await;
+        let found = &answer["data"]["usersByEmail"];
+        assert!(
+            found["nodes"]
+                .as_array()
+                .is_some_and(|nodes| nodes.len() >= 3),
+            "{answer}"
+        );
+    }
+    let address = demo
+        .gateway
+        .trim_start_matches("http://")
+        .trim_end_matches("/graphql")
+        .to_owned();
+    let health = ran(roster(&["health", "--address", &address])).await;
+    assert_eq!(health.status.code(), Some(0));
+
+    demo.terminate().await;
+
+    let (code, _) = demo.end().await;
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn a_request_under_way_ends_whole_after_the_signal() {
+    let demo = Demo::start(&["--users", "200", "--latency", "400"]).await;
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ provider }} sources {{ status }} }} }}"
+    );
+    let (answer, ()) = tokio::join!(demo.ask(&query), async {
+        while demo.calls().await == 0 {}
+        demo.terminate().await;
+    });
+
+    let found = &answer["data"]["usersByEmail"];
+    assert_eq!(found["nodes"].as_array().map(Vec::len), Some(4), "{answer}");
+    assert_eq!(found["sources"][0]["status"], "COMPLETE", "{answer}");
+    let (code, _) = demo.end().await;
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn the_log_holds_no_address_of_a_person_and_no_token() {
+    let demo = Demo::start(&["--users", "200"]).await;
+    for query in [
+        "{ usersByEmail(email: \"ann@x.test\") { nodes { email raw } } }",
+        "{ usersByEmail(email: \"no address@x.test\") { nodes { email } } }",
+        "{ person(email: \"help@trainco.test\") { users { email } } }",
+        "{ users(provider: DIGITAL_CHALK, filter: { email: \"ann@x.test\" }) { nodes { email } } }",
+        "mutation { upsertUser(input: { provider: INTERCOM, email: \"help@trainco.test\", name: \"N\" }) { outcome } }",
+        "mutation { upsertUser(input: { provider: DIGITAL_CHALK, email: \"new@x.test\" }) { outcome } }",
+        "{ nobody(email: \"ann@x.test\") }",
+        "{ usersByEmail(email: \"ann@x.test\"",
+    ] {
+        demo.ask(query).await;
+    }
+    let by_get = format!(
+        "{}?query=%7BusersByEmail(email%3A%22ann%40x.test%22)%7BtotalCount%7D%7D",
+        demo.gateway
+    );
+    reqwest::get(by_get).await.expect("an answer");
+    demo.terminate().await;
+
+    let (code, log) = demo.end().await;
+
+    assert_eq!(code, Some(0));
+    assert!(
+        log.contains("vendor called"),
+        "the log is not what this test reads: {log:.300}"
+    );
+    for secret in ["@x.test", "%40x.test", "trainco", TOKEN, "Bearer", "Archer"] {
+        assert!(
+            !log.contains(secret),
+            "{secret} is in the log: {}",
+            around(&log, secret)
+        );
+    }
+}
+
+/// The line of a text that holds a word.
+fn around<'a>(log: &'a str, word: &str) -> &'a str {
+    log.lines()
+        .find(|line| line.contains(word))
+        .unwrap_or_default()
+}

@@ -1,0 +1,251 @@
+//! Documents that are small to send and dear to look at. Each gateway runs in this process, on the
+//! stack of a test's thread: an overflow would end the tests.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::{
+    bad_input::{calls, codes},
+    world::World,
+};
+
+/// Asks, and checks that the refusal does not take long; then, that the gateway still lives.
+async fn refused(world: &World, query: &str, variables: Value, code: &str) -> Value {
+    let what = query.get(..80).unwrap_or(query);
+    let answer = timeout(Duration::from_secs(10), world.answer_with(query, variables))
+        .await
+        .unwrap_or_else(|_| panic!("{what} takes too long"));
+    let found = codes(&answer);
+    assert!(
+        found.iter().all(|found| *found == code),
+        "{what}: {answer:.400}"
+    );
+    assert!(!found.is_empty(), "{what}");
+    assert_eq!(calls(world).await, 0, "{what}");
+    let data = world.data("{ providers { provider } }").await;
+    assert_eq!(data["providers"][0]["provider"], "ADA");
+    answer
+}
+
+async fn too_complex(query: &str) {
+    let world = World::with(0, |_| {}).await;
+    refused(&world, query, json!({}), "QUERY_TOO_COMPLEX").await;
+}
+
+/// Fragments of which each spreads the next ten times; the last holds `end`.
+fn fragments(end: &str) -> String {
+    let spread = |to: usize| format!("...f{to} ").repeat(10);
+    let chain: String = (0..8)
+        .map(|of| format!("fragment f{of} on Query {{ {} }} ", spread(of + 1)))
+        .collect();
+    format!("{chain} fragment f8 on Query {{ {end} }}")
+}
+
+#[tokio::test]
+async fn fragments_that_multiply_are_refused_at_once() {
+    for end in [
+        "__typename",
+        "providers { provider }",
+        "... on Query { __typename }",
+    ] {
+        too_complex(&format!("{{ ...f0 }} {}", fragments(end))).await;
+    }
+}
+
+#[tokio::test]
+async fn fragments_that_multiply_nothing_are_refused_at_once() {
+    too_complex(&format!("{{ ...f0 }} {}", fragments("...gone"))).await;
+}
+
+#[tokio::test]
+async fn fragments_that_multiply_in_an_operation_that_does_not_run_are_refused_at_once() {
+    let world = World::with(0, |_| {}).await;
+    let query = format!(
+        "query B {{ ...f0 }} query A {{ providers {{ provider }} }} {}",
+        fragments("__typename")
+    );
+    let body = json!({ "query": query, "operationName": "A" });
+    let asked = world
+        .client
+        .post(format!("http://{}/graphql", world.gateway))
+        .json(&body)
+        .send();
+
+    let answer = timeout(Duration::from_secs(10), asked)
+        .await
+        .expect("in time");
+
+    let answer: Value = answer.expect("an answer").json().await.expect("JSON");
+    assert_eq!(codes(&answer), ["QUERY_TOO_COMPLEX"]);
+}
+
+#[tokio::test]
+async fn fragments_that_lead_to_each_other_without_end_are_refused() {
+    let world = World::with(0, |_| {}).await;
+    let spread = "...f0 ".repeat(10);
+    for query in [
+        "{ ...f0 } fragment f0 on Query { ...f0 }".to_owned(),
+        "{ ...f0 } fragment f0 on Query { ...f1 } fragment f1 on Query { ...f0 }".to_owned(),
+        format!("{{ ...f0 }} fragment f0 on Query {{ ...f1 }} fragment f1 on Query {{ {spread} }}"),
+    ] {
+        let answer = world.answer(&query).await;
+        let found = codes(&answer);
+        assert!(!found.is_empty(), "{query}");
+        assert_eq!(answer.get("data"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_long_chain_of_fragments_is_refused_whether_it_is_used_or_not() {
+    let fragment = |of| format!("fragment f{of} on Query {{ ...f{} }} ", of + 1);
+    let chain: String = (0..5000).map(fragment).collect();
+    let backwards: String = (0..5000).rev().map(fragment).collect();
+    let end = "fragment f5000 on Query { __typename }";
+
+    too_complex(&format!("{{ ...f0 }} {chain} {end}")).await;
+    too_complex(&format!("{{ providers {{ provider }} }} {backwards} {end}")).await;
+}
+
+#[tokio::test]
+async fn deep_nesting_never_ends_the_process() {
+    let world = World::with(0, |_| {}).await;
+    for open in [
+        "{a",
+        "[[[",
+        "(",
+        "{a(b:[",
+        "{a(b:{c:",
+        "query($a:[[[",
+        "{...{",
+        "{a@b(c:[",
+    ] {
+        let query = open.repeat(100_000 / open.len());
+        refused(&world, &query, json!({}), "QUERY_TOO_COMPLEX").await;
+        let behind = format!("{{ providers {{ provider }} }} {query}");
+        refused(&world, &behind, json!({}), "QUERY_TOO_COMPLEX").await;
+    }
+}
+
+#[tokio::test]
+async fn nesting_just_below_the_bound_is_answered_with_a_code() {
+    let world = World::with(0, |_| {}).await;
+    let nested = |open: &str, inner: &str, close: &str, times: usize| {
+        format!("{}{inner}{}", open.repeat(times), close.repeat(times))
+    };
+    for times in [20, 63, 100, 126] {
+        for query in [
+            nested("{ a ", "{ a }", "}", times),
+            nested("{ ... on Query ", "{ __typename }", "}", times),
+            format!("{{ node(id: {}) {{ id }} }}", nested("[", "1", "]", times)),
+            format!(
+                "{{ node(id: {}) {{ id }} }}",
+                nested("{a:", "1", "}", times)
+            ),
+            format!(
+                "query($a: {}) {{ providers {{ provider }} }}",
+                nested("[", "Int", "]", times)
+            ),
+        ] {
+            let answer = world.answer(&query).await;
+            if answer.get("errors").is_some() {
+                assert!(!codes(&answer).is_empty(), "{query}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_directives_are_refused() {
+    let world = World::with(0, |_| {}).await;
+    let many = "@include(if: true) ".repeat(10_000);
+    too_complex(&format!("{{ providers {many} {{ provider }} }}")).await;
+    let query = format!("query {many} {{ providers {{ provider }} }}");
+    let answer = timeout(Duration::from_secs(10), world.answer(&query)).await;
+    assert!(!codes(&answer.expect("in time")).is_empty());
+}
+
+#[tokio::test]
+async fn a_document_with_a_mistake_in_every_word_is_answered_briefly() {
+    let world = World::with(0, |_| {}).await;
+    for query in [
+        format!("{{ users({}) {{ totalCount }} }}", "a:1 ".repeat(10_000)),
+        format!("{{ providers {{ {} }} }}", "salary ".repeat(9_000)),
+        format!(
+            "query({}) {{ providers {{ provider }} }}",
+            "$a:Int ".repeat(10_000)
+        ),
+    ] {
+        let answer = refused(&world, &query, json!({}), "BAD_USER_INPUT").await;
+        assert_eq!(answer["errors"].as_array().map(Vec::len), Some(50));
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_aliases_are_refused() {
+    let aliases =
+        |field: &str| -> String { (0..10_000).map(|n| format!("a{n}:{field} ")).collect() };
+    too_complex(&format!("{{ {} }}", aliases("__typename"))).await;
+    too_complex(&format!("{{ {} }}", aliases("providers{health}"))).await;
+    too_complex(&format!(
+        "{{ providers {{ {} provider }} }}",
+        aliases("health")
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn more_values_than_an_answer_may_hold_are_refused() {
+    let aliases: String = (0..3_000).map(|n| format!("a{n}:name ")).collect();
+
+    too_complex(&format!(
+        "{{ users(provider: INTERCOM, first: 500) {{ nodes {{ {aliases} }} }} }}"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_tokens_are_answered_with_a_code() {
+    let world = World::with(0, |_| {}).await;
+    for query in [
+        format!("{{ {} }}", "a ".repeat(100_000)),
+        "! ".repeat(100_000),
+    ] {
+        let answer = timeout(Duration::from_secs(10), world.answer(&query)).await;
+        assert!(!codes(&answer.expect("in time")).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn more_keys_than_allowed_are_refused_however_they_are_given() {
+    let world = World::with(0, |_| {}).await;
+    let ids: Vec<String> = (0..501).map(|n| format!("id{n}")).collect();
+    let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    refused(&world, nodes, json!({ "ids": ids }), "QUERY_TOO_COMPLEX").await;
+    let quoted = serde_json::to_string(&ids).expect("JSON");
+    let in_line = format!("{{ nodes(ids: {quoted}) {{ id }} }}");
+    refused(&world, &in_line, json!({}), "QUERY_TOO_COMPLEX").await;
+    let default = format!("query($ids: [ID!]! = {quoted}) {{ nodes(ids: $ids) {{ id }} }}");
+    refused(&world, &default, json!({}), "QUERY_TOO_COMPLEX").await;
+    let people: Vec<_> = (0..501)
+        .map(|n| json!({ "__typename": "Person", "email": format!("a{n}@b.test") }))
+        .collect();
+    let entities = "query($of: [_Any!]!) { _entities(representations: $of) { __typename } }";
+    refused(
+        &world,
+        entities,
+        json!({ "of": people }),
+        "QUERY_TOO_COMPLEX",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_counted_through_variables_with_defaults() {
+    let lists: String = (0..21)
+        .map(|n| format!("a{n}: users(provider: ADA, first: $first) {{ totalCount }} "))
+        .collect();
+
+    too_complex(&format!("query($first: Int = 500) {{ {lists} }}")).await;
+}

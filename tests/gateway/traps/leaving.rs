@@ -1,0 +1,46 @@
+//! Clients that leave before they have their answer.
+
+use std::time::Duration;
+
+use roster::user::Provider;
+use roster_sandbox::known::EVERYWHERE;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::world::{World, vendor};
+
+#[tokio::test]
+async fn clients_that_leave_free_what_they_held() {
+    let world = World::with(200, |settings| {
+        settings.limits.deadline_seconds = 600.0;
+        for of in Provider::ALL {
+            let vendor = vendor(settings, of);
+            vendor.timeout_seconds = Some(600.0);
+            vendor.concurrency = Some(1);
+        }
+    })
+    .await;
+    for of in Provider::ALL {
+        world.fault(of, json!({ "kind": "hang" })).await;
+    }
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ email }} }}
+            users(provider: INTERCOM, first: 1) {{ nodes {{ email }} }}
+            person(email: \"{EVERYWHERE}\") {{ users {{ email }} }} }}"
+    );
+    for _ in 0..3 {
+        let left = timeout(Duration::from_millis(150), world.answer(&query)).await;
+        assert!(left.is_err(), "a vendor that hangs has answered");
+    }
+    world.heal().await;
+
+    // Every vendor takes one call at a time: a permit that was kept would hold this up.
+    let answer = timeout(Duration::from_secs(20), world.data(&query)).await;
+
+    let data = answer.expect("no permit is held by who has left");
+    assert_eq!(
+        data["usersByEmail"]["nodes"],
+        json!(vec![json!({ "email": EVERYWHERE }); 4])
+    );
+    assert_eq!(data["person"]["users"], data["usersByEmail"]["nodes"]);
+}
