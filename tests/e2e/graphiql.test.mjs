@@ -115,6 +115,27 @@ test("without GraphiQL a plain box says so and runs queries", async () => {
   assert.deepEqual(JSON.parse(await result.textContent()), { data: { person: { email: roster.emails[1] } } });
 });
 
+test("a GraphiQL that comes late is offered in the plain box", async () => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.clock.install();
+  await page.route(/\/graphiql[^/]*\.js$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest(/\/graphiql[^/]*\.js$/);
+  await page.goto(roster.graphiql, { waitUntil: "commit" });
+  await asked;
+  await page.clock.fastForward(10_000);
+  await page.getByText("it takes too long").waitFor();
+
+  release();
+  await page.getByRole("button", { name: "Open GraphiQL" }).click();
+
+  await page.getByRole("button", { name: "Execute query" }).waitFor();
+  assert.equal(await page.locator("#plain").isVisible(), false);
+});
+
 test("the plain box says what is wrong with what was typed", async () => {
   await page.route(/\/graphiql[^/]*\.js$/, (route) => route.abort());
   await page.goto(roster.graphiql);
