@@ -27,7 +27,7 @@ function reason(problem) {
   const what = `GraphiQL could not be loaded (${problem.message}).`;
   const why = page.isHere
     ? "Reload the page to try again."
-    : "This program was built without its files, so they come from the internet; with npm installed it fetches them when it starts.";
+    : "This program was built without its files, so they come from the internet; with npm installed it fetches them when it starts: reload the page in a moment.";
   return `${what} ${why} Until then, this box runs your queries.`;
 }
 
