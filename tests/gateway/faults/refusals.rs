@@ -61,14 +61,9 @@ async fn a_refused_read_does_not_show_the_vendors_words() {
 #[tokio::test]
 async fn a_list_that_is_not_found_is_no_empty_list() {
     let world = world(|_| {}).await;
-    // Intercom 1.0 answers 404 for an address that nobody has; its `user_id` lookups always do.
-    for sick in [Provider::Ada, Provider::DigitalChalk, Provider::Usertour] {
-        let page =
-            json!({ "kind": "status", "status": 404, "body": format!("<html>{MARK}</html>") });
-        world.fault(sick, page).await;
-        fails_alone(&world, sick, Failure::of("VENDOR_BAD_RESPONSE", 1)).await;
-        world.heal().await;
-    }
+    let page = json!({ "kind": "status", "status": 404, "body": format!("<html>{MARK}</html>") });
+
+    each_vendor_fails_alone(&world, &page, Failure::of("VENDOR_BAD_RESPONSE", 1)).await;
 }
 
 #[tokio::test]
