@@ -148,11 +148,10 @@ async fn a_cursor_with_a_place_of_another_paging_is_refused() {
         ("USERTOUR", 2),
     ] {
         let cursor = cursor_of_users(&world, provider).await;
-        for (of, mark) in marks.iter().enumerate().filter(|(of, _)| *of != own) {
+        for (_, mark) in marks.iter().enumerate().filter(|(of, _)| *of != own) {
             let foreign = altered(&cursor, |parts| parts[3] = mark.clone());
             let variables = json!({ "of": provider, "after": foreign });
             refused_with(&world, USERS, variables, "does not belong to this list").await;
-            assert!(of < marks.len());
         }
     }
 }
