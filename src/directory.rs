@@ -30,7 +30,7 @@ const BATCHES: usize = 64;
 pub enum SourceStatus {
     /// The whole answer: who is not in it does not exist there.
     Complete,
-    /// Part of the answer: `notice` says what may be missing and why.
+    /// An answer that may lack somebody, or hold too many: `notice` says whom and why.
     Partial,
     /// No answer; `error` says why.
     Failed,
@@ -198,12 +198,10 @@ impl Directory {
         })
         .await
         .map_err(|error| error.at(self.provider.name(), "list"))?;
-        let caveat = selection
-            .filter
-            .email
-            .as_ref()
-            .and(profile.email_caveat)
-            .map(str::to_owned);
+        let filter = &selection.filter;
+        let email_caveat = filter.email.as_ref().and(profile.email_caveat);
+        let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
+        let caveat = email_caveat.or(segment_caveat).map(str::to_owned);
         let cut = window.is_cut.then(|| {
             let reach = profile.listing.reach.unwrap_or_default();
             format!("this vendor refuses to page past {reach} users: there are more, narrow the list with a filter")

@@ -60,6 +60,8 @@ pub struct Listing {
     pub max: u32,
     /// How many rows the vendor pages through at most, where it sets a bound.
     pub reach: Option<u64>,
+    /// Whether the vendor says how many rows the list has.
+    pub is_counted: bool,
 }
 
 /// What a vendor says about the rest of the list.
@@ -107,6 +109,7 @@ pub struct Ask {
     pub size: u32,
     ordinal: u64,
     skip: u32,
+    row: Option<String>,
 }
 
 impl Listing {
@@ -130,6 +133,7 @@ impl Listing {
             size: want.clamp(self.min, self.max),
             ordinal,
             skip,
+            row: None,
         };
         match (self.paging, mark) {
             (Paging::Page { first }, Mark::Start | Mark::Nth(_)) => {
@@ -156,13 +160,27 @@ impl Listing {
                 Ok(ask(place, want.saturating_add(1), 0, 0))
             }
             (Paging::Token, Mark::Start) => Ok(ask(Place::Token(None), want, 0, 0)),
-            (Paging::Token, Mark::Token { token, skip, next }) => {
-                let (token, skip) = match next {
-                    Some(_) => (next, 0),
-                    None => (token, u32::from(*skip)),
-                };
-                let place = Place::Token(token.clone());
-                Ok(ask(place, skip.saturating_add(want), 0, skip))
+            (
+                Paging::Token,
+                Mark::Token {
+                    next: Some(next), ..
+                },
+            ) => Ok(ask(Place::Token(Some(next.clone())), want, 0, 0)),
+            (
+                Paging::Token,
+                Mark::Token {
+                    token,
+                    skip,
+                    row,
+                    next: None,
+                },
+            ) => {
+                let (place, skip) = (Place::Token(token.clone()), u32::from(*skip));
+                let ask = ask(place, skip.saturating_add(want), 0, skip);
+                Ok(Ask {
+                    row: row.clone(),
+                    ..ask
+                })
             }
             (Paging::Page { .. } | Paging::Offset, Mark::Key(_) | Mark::Token { .. })
             | (Paging::Key, Mark::Nth(_) | Mark::Token { .. })
@@ -217,8 +235,17 @@ impl Ask {
             Place::Key(key) => key.as_deref(),
             Place::Page(_) | Place::Offset(_) | Place::Token(_) => None,
         };
-        let rows = page.users.iter().enumerate().skip(self.skip as usize);
+        let rows = page.users.iter().enumerate().skip(self.behind(page));
         rows.filter(move |(_, user)| named != Some(user.vendor_id.as_str()))
+    }
+
+    /// How many rows of the page are before the mark: those up to the row that it names. When that
+    /// row has vanished, there is one fewer than there were.
+    fn behind(&self, page: &Page) -> usize {
+        let skip = self.skip as usize;
+        let Some(row) = &self.row else { return skip };
+        let place = page.users.iter().position(|user| user.vendor_id == *row);
+        place.map_or(skip.saturating_sub(1), |place| place + 1)
     }
 
     /// The mark after the row at a place of the page.
@@ -242,9 +269,11 @@ impl Ask {
                     _ => None,
                 };
                 let skip = u16::try_from(row + 1).unwrap_or(u16::MAX);
+                let row = page.users.get(row).map(|user| user.vendor_id.clone());
                 Mark::Token {
                     token: token.clone(),
                     skip,
+                    row,
                     next,
                 }
             }
@@ -276,9 +305,11 @@ impl Ask {
                 let Next::Token(next) = &page.next else {
                     return None;
                 };
+                let row = page.users.last().map(|user| user.vendor_id.clone());
                 Mark::Token {
                     token: token.clone(),
                     skip,
+                    row,
                     next: next.clone(),
                 }
             }

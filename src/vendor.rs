@@ -90,6 +90,8 @@ pub struct Profile {
     pub email_search: EmailSearch,
     /// Whom a search by address may miss, for the client; `None` when nobody.
     pub email_caveat: Option<&'static str>,
+    /// Whom a list of a segment may hold or lack, for the client; `None` when it is exact.
+    pub segment_caveat: Option<&'static str>,
     /// By what the vendor itself finds or creates a record in one repeatable call.
     pub upserts: &'static [Identity],
     /// Which fields can be written.

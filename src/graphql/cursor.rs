@@ -126,10 +126,13 @@ mod tests {
         prop_oneof![
             any::<u64>().prop_map(Mark::Nth),
             ".{0,40}".prop_map(Mark::Key),
-            (token(), any::<u16>(), token()).prop_map(|(token, skip, next)| Mark::Token {
-                token,
-                skip,
-                next
+            (token(), any::<u16>(), token(), token()).prop_map(|(token, skip, row, next)| {
+                Mark::Token {
+                    token,
+                    skip,
+                    row,
+                    next,
+                }
             }),
         ]
     }

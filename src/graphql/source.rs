@@ -50,7 +50,7 @@ impl SourceReport {
         })
     }
 
-    /// What may be missing from the answer and why; null when nothing is.
+    /// What may be wrong with the answer and why; null when nothing is.
     async fn notice(&self) -> Option<&str> {
         self.0.notice.as_deref()
     }

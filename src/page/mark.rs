@@ -18,9 +18,12 @@ pub enum Mark {
         /// The token of the page; `None` is the first page.
         #[serde(default, rename = "t", skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// How many rows of the page are behind the mark.
+        /// How many rows of the page are before the mark.
         #[serde(rename = "s")]
         skip: u16,
+        /// The key of the last of them: where it still is, its place counts, and not the number.
+        #[serde(default, rename = "k", skip_serializing_if = "Option::is_none")]
+        row: Option<String>,
         /// The token of the following page, when the mark is at the end of its page. It is tried
         /// first; when the vendor no longer knows it, the page itself is read again.
         #[serde(default, rename = "n", skip_serializing_if = "Option::is_none")]
@@ -45,10 +48,12 @@ impl Mark {
             Self::Token {
                 token,
                 skip,
+                row,
                 next: Some(_),
             } => Some(Self::Token {
                 token: token.clone(),
                 skip: *skip,
+                row: row.clone(),
                 next: None,
             }),
             Self::Start | Self::Nth(_) | Self::Key(_) | Self::Token { next: None, .. } => None,

@@ -97,6 +97,7 @@ where
         Some(mark) => place_of(mark, "after")?,
     };
     let end = match &span.before {
+        None if !listing.is_counted => return Err(uncounted()),
         None => reader.count().await?,
         Some(mark) => place_of(mark, "before")?.saturating_sub(1),
     };
@@ -269,13 +270,13 @@ where
     /// How many rows the list has: the vendor's word on its smallest page.
     async fn count(&mut self) -> Result<u64> {
         self.page(&Mark::Start, 1).await?;
-        self.total.ok_or_else(|| {
-            Error::new(
-                Kind::Unsupported,
-                "this vendor does not count its users: `last` needs `before`",
-            )
-        })
+        self.total.ok_or_else(uncounted)
     }
+}
+
+fn uncounted() -> Error {
+    let message = "this vendor does not count its users: `last` needs `before`";
+    Error::new(Kind::Unsupported, message)
 }
 
 impl Ask {

@@ -21,7 +21,7 @@ impl Email {
     /// # Errors
     /// `Invalid` when it is not `name@domain`, holds white space or control characters, or is too long.
     pub fn parse(text: &str) -> Result<Self> {
-        let given = text.trim();
+        let given: String = text.trim().nfc().collect();
         let refused = |why: &str| {
             Err(Error::invalid(format!(
                 "`email` {why}; expected name@domain"
@@ -39,7 +39,7 @@ impl Email {
         match given.rsplit_once('@') {
             Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(Self {
                 given: given.to_owned(),
-                folded: fold(given),
+                folded: fold(&given),
             }),
             _ => refused("is not an address"),
         }
@@ -48,12 +48,13 @@ impl Email {
     /// Part of an address, for vendors whose search finds parts.
     #[must_use]
     pub fn fragment(text: &str) -> Self {
-        let given = text.trim().to_owned();
+        let given: String = text.trim().nfc().collect();
         let folded = fold(&given);
         Self { given, folded }
     }
 
-    /// The address as it was given, without surrounding space.
+    /// The address as it was given, composed (NFC) and without surrounding space: what vendors are
+    /// asked for.
     #[must_use]
     pub fn given(&self) -> &str {
         &self.given

@@ -56,6 +56,7 @@ const LISTING: Listing = Listing {
     min: 1,
     max: 100,
     reach: None,
+    is_counted: false,
 };
 
 const PROFILE: Profile = Profile {
@@ -70,6 +71,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::Scan,
     email_caveat: None,
+    segment_caveat: None,
     upserts: &[Identity::ExternalId],
     writes: &[
         DraftField::ExternalId,

@@ -56,6 +56,7 @@ const LISTING: Listing = Listing {
     min: 1,
     max: 100,
     reach: None,
+    is_counted: false,
 };
 
 const PROFILE: Profile = Profile {
@@ -69,6 +70,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: true,
     email_search: EmailSearch::Exact,
     email_caveat: None,
+    segment_caveat: None,
     upserts: &[],
     writes: &[
         DraftField::Email,

@@ -67,6 +67,7 @@ const LISTING: Listing = Listing {
     min: 1,
     max: 60,
     reach: Some(10_000),
+    is_counted: true,
 };
 
 const PROFILE: Profile = Profile {
@@ -91,6 +92,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::Exact,
     email_caveat: None,
+    segment_caveat: None,
     upserts: &[Identity::ExternalId, Identity::Email],
     writes: &[
         DraftField::ExternalId,

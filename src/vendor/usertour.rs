@@ -58,10 +58,12 @@ const LISTING: Listing = Listing {
     min: 1,
     max: 100,
     reach: None,
+    is_counted: false,
 };
 
-const CAVEAT: &str = "Usertour compares letter case: the address was asked for as given and lower-cased, \
-                      records that spell it otherwise may be missing";
+const EMAIL_CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
+
+const SEGMENT_CAVEAT: &str = "Usertour takes a segment that it does not know for no filter: if `segmentId` is wrong, these are all users";
 
 const PROFILE: Profile = Profile {
     provider: Provider::Usertour,
@@ -77,7 +79,8 @@ const PROFILE: Profile = Profile {
     by_email: SINGLE,
     finds_substrings: false,
     email_search: EmailSearch::ByCase,
-    email_caveat: Some(CAVEAT),
+    email_caveat: Some(EMAIL_CAVEAT),
+    segment_caveat: Some(SEGMENT_CAVEAT),
     upserts: &[Identity::ExternalId],
     writes: &[
         DraftField::ExternalId,

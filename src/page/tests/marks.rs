@@ -29,6 +29,7 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
     let token = Mark::Token {
         token: None,
         skip: 2,
+        row: None,
         next: None,
     };
     for vendor in vendors() {
@@ -70,10 +71,13 @@ fn marks() -> impl Strategy<Value = Mark> {
         ordinal.prop_map(Mark::Nth),
         Just(Mark::Key("u37".to_owned())),
         Just(Mark::Key("nobody".to_owned())),
-        (token(), any::<u16>(), token()).prop_map(|(token, skip, next)| Mark::Token {
-            token,
-            skip,
-            next
+        (token(), any::<u16>(), token(), token()).prop_map(|(token, skip, row, next)| {
+            Mark::Token {
+                token,
+                skip,
+                row,
+                next,
+            }
         }),
     ]
 }
@@ -120,11 +124,13 @@ fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
     let end = Mark::Token {
         token: None,
         skip: 2,
+        row: None,
         next: Some("t".to_owned()),
     };
     let inside = Mark::Token {
         token: None,
         skip: 2,
+        row: None,
         next: None,
     };
 

@@ -82,6 +82,44 @@ fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
     }
 }
 
+/// Between two windows one row before the mark vanishes: the rows behind it are all found, and only
+/// they, unless the page's own token named that row, or now names the last one: both are errors of
+/// the vendor's.
+#[test]
+fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
+    for (min, max) in [(1, 2), (1, 7), (3, 3), (4, 5)] {
+        for width in [1, 3, 5, 9] {
+            let vendor = Vendor::new(Word::Token, Says::Token, 12, (min, max));
+            for (mark, place) in marks(&vendor, width) {
+                for gone in 0..place {
+                    let vendor = vendor.clone();
+                    vendor.delete(&id(gone));
+
+                    let all = span(Some(&mark), 12);
+                    let found = read(&vendor, &all, None, |ask| vendor.answer(ask));
+
+                    let context = format!("without {gone} after {mark:?}: {vendor:?}");
+                    match found {
+                        Ok(window) => {
+                            assert_eq!(ids(&window), vendor.ids()[place - 1..], "{context}")
+                        }
+                        Err(error) => {
+                            assert_eq!(error.kind(), Kind::Expired, "{context}");
+                            let Mark::Token { token, .. } = &mark else {
+                                panic!("{context}")
+                            };
+                            let last = vendor.ids().pop();
+                            let dead =
+                                [Some(id(gone)), last].map(|row| row.map(|row| format!("t-{row}")));
+                            assert!(dead.contains(token), "{context}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
     let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
@@ -93,6 +131,7 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
         Mark::Token {
             token: None,
             skip: 5,
+            row: Some(id(4)),
             next
         }
     );

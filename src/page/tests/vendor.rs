@@ -115,6 +115,7 @@ impl Vendor {
             min: self.min,
             max: self.max,
             reach: self.reach,
+            is_counted: self.says == Says::Total,
         }
     }
 

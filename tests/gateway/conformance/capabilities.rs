@@ -9,8 +9,7 @@ const STATUS: &str =
     "{ providers { provider enabled health calls capabilities { filters sorts pageSize
     pagesBackwards reach externalId emailSearch emailCaveat nativeUpsert writes } } }";
 
-const CAVEAT: &str = "Usertour compares letter case: the address was asked for as given and lower-cased, records that \
-    spell it otherwise may be missing";
+const CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
 
 pub(super) async fn what_it_declares_is_what_its_documents_allow(provider: Provider) {
     let world = World::with(1, |_| {}).await;

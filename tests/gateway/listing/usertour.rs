@@ -96,3 +96,25 @@ async fn ids_that_a_path_cannot_hold_as_they_are_find_their_users() {
         }
     }
 }
+#[tokio::test]
+async fn a_user_whom_a_token_names_may_vanish_and_nobody_else_is_lost_or_repeated() {
+    let world = World::with(120, |_| {}).await;
+    let records = ids(&world, USERTOUR).await;
+    let mut walked = Vec::new();
+    let mut after = None;
+    for (window, first) in [30, 30, 30, 30].into_iter().enumerate() {
+        if window == 1 {
+            world.behave(USERTOUR, "delete_cursor", "once").await;
+        }
+        let page = page(&world, USERTOUR, json!({ "first": first, "after": after })).await;
+        walked.extend(page.ids());
+        after = page.page_info.end_cursor;
+    }
+
+    assert_eq!(walked, records);
+    assert_eq!(
+        ids(&world, USERTOUR).await.len(),
+        119,
+        "one was deleted on the way"
+    );
+}

@@ -162,8 +162,7 @@ async fn usertour_finds_the_spelling_that_is_asked_for_and_says_that_it_may_miss
         "INTERCOM mixed.case@usertour.test",
     ];
     let connection = assert_found(&world, known::MIXED_CASE, &others, USUAL).await;
-    let notice = "Usertour compares letter case: the address was asked for as given and lower-cased, \
-                  records that spell it otherwise may be missing";
+    let notice = "Usertour compares letter case: records that spell the address in other letter case may be missing";
     assert_eq!(connection["sources"][3]["notice"], notice);
 
     let spelt = "USERTOUR Mixed.Case@Usertour.test";
