@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    error::{Error, Kind, Reason, Result},
+    error::{Error, Kind, Result},
     http::{Http, Scope, wire::Explain},
     page::{Ask, Cut, Listing, Page, Walk},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
@@ -347,12 +347,12 @@ pub struct Shortfall {
 /// What a write did.
 #[derive(Clone, Debug)]
 pub struct Upserted {
-    /// The record as it is now.
-    pub user: User,
+    /// The record as it is now; `None` when it was written and could not be read afterwards.
+    pub user: Option<User>,
     /// What happened to it.
     pub outcome: Outcome,
-    /// The custom fields that were not taken, though the rest was.
-    pub dropped: Vec<Reason>,
+    /// What was not done, though the rest was.
+    pub remarks: Vec<Error>,
 }
 
 impl Upserted {
@@ -360,9 +360,9 @@ impl Upserted {
     #[must_use]
     pub fn whole(user: User, outcome: Outcome) -> Self {
         Self {
-            user,
+            user: Some(user),
             outcome,
-            dropped: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 }

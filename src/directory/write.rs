@@ -7,7 +7,7 @@ use super::Directory;
 use crate::{
     error::{Error, ErrorCode, Kind, Result},
     http::Scope,
-    user::{Draft, DraftField, Identity, Outcome, User},
+    user::{Draft, DraftField, Identity, Outcome, User, UserKind},
     vendor::{Expand, Upserted, Vendor},
 };
 
@@ -47,6 +47,27 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// An error as problems: one for each reason where there are reasons, in words fit for a client.
+    fn of(error: &Error) -> Vec<Self> {
+        let problem = |field: Option<String>, message: String| Self {
+            field,
+            message,
+            code: error.kind().code(),
+            retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
+        };
+        // Only a refusal's reasons are about the input; what else a vendor says stays here.
+        let is_about_input = matches!(error.kind(), Kind::Rejected | Kind::Invalid);
+        match error.why() {
+            reasons @ [_, ..] if is_about_input => reasons
+                .iter()
+                .map(|reason| problem(reason.field.clone(), presentable(&reason.message)))
+                .collect(),
+            _ => vec![problem(None, error.message().to_owned())],
+        }
+    }
+}
+
 impl Written {
     fn skipped(problems: Vec<Problem>) -> Self {
         Self {
@@ -57,45 +78,24 @@ impl Written {
     }
 
     fn done(upserted: Upserted) -> Self {
-        let dropped = upserted.dropped.into_iter().map(|reason| Problem {
-            field: reason.field,
-            message: presentable(&reason.message),
-            code: ErrorCode::VendorRejected,
-            retry_after: None,
-        });
-        let problems = dropped.collect();
         Self {
-            user: Some(Arc::new(upserted.user)),
+            user: upserted.user.map(Arc::new),
             outcome: Some(upserted.outcome),
-            problems,
+            problems: upserted.remarks.iter().flat_map(Problem::of).collect(),
         }
     }
 
     /// A failure as problems. Refused is not written; what failed otherwise may have been written.
     #[must_use]
     pub fn failed(error: &Error) -> Self {
-        let kind = error.kind();
         let is_unwritten = matches!(
-            kind,
+            error.kind(),
             Kind::Rejected | Kind::Invalid | Kind::Unsupported | Kind::Denied | Kind::Throttled
         );
-        let problem = |field: Option<String>, message: String| Problem {
-            field,
-            message,
-            code: kind.code(),
-            retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
-        };
-        let reasons = error.why().iter().filter(|_| kind == Kind::Rejected);
-        let mut problems: Vec<_> = reasons
-            .map(|reason| problem(reason.field.clone(), presentable(&reason.message)))
-            .collect();
-        if problems.is_empty() {
-            problems.push(problem(None, error.message().to_owned()));
-        }
         Self {
             user: None,
             outcome: is_unwritten.then_some(Outcome::Skipped),
-            problems,
+            problems: Problem::of(error),
         }
     }
 }
@@ -164,6 +164,10 @@ impl Directory {
             }
         };
         match meant {
+            Meant::One(user) if user.kind == UserKind::Lead => {
+                let message = "this is a lead, which cannot be changed here: only users can";
+                Ok(Written::skipped(vec![Problem::input("vendorId", message)]))
+            }
             Meant::One(user) if changes(draft, identity) => {
                 let updated = vendor.update(scope, &user.vendor_id, draft).await?;
                 Ok(updated.map_or_else(missing, Written::done))

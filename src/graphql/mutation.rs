@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Graph;
 use crate::{
     directory::{Problem, Written},
-    error::{Error, ErrorCode, Kind, Result},
+    error::{Error, ErrorCode, Kind, Reason, Result},
     http::Scope,
     user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User},
 };
@@ -113,6 +113,15 @@ impl From<Written> for UpsertUserPayload {
     }
 }
 
+/// A mistake in a field of the input.
+fn mistake(field: &str, message: String) -> Error {
+    let reason = Reason {
+        field: Some(field.to_owned()),
+        message: message.clone(),
+    };
+    Error::invalid(message).reasons(vec![reason])
+}
+
 fn change<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) -> Result<Change<U>> {
     Ok(match value {
         MaybeUndefined::Undefined => Change::Keep,
@@ -124,9 +133,10 @@ fn change<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) ->
 /// A text that is not empty: to clear a field there is null.
 fn text(name: &'static str) -> impl Fn(String) -> Result<String> {
     move |text| match text.trim() {
-        "" => Err(Error::invalid(format!(
-            "`{name}` is empty: null clears a field"
-        ))),
+        "" => Err(mistake(
+            name,
+            format!("`{name}` is empty: null clears a field"),
+        )),
         _ => Ok(text),
     }
 }
@@ -142,7 +152,9 @@ impl UpsertUserInput {
         Ok(Draft {
             vendor_id: self.vendor_id.map(id("vendorId")).transpose()?,
             external_id: change(self.external_id, id("externalId"))?,
-            email: change(self.email, |email| Email::parse(&email))?,
+            email: change(self.email, |email| {
+                Email::parse(&email).map_err(|error| mistake("email", error.message().to_owned()))
+            })?,
             name: change(self.name, text("name"))?,
             first_name: change(self.first_name, text("firstName"))?,
             last_name: change(self.last_name, text("lastName"))?,
@@ -168,7 +180,10 @@ fn attributes(given: Option<Json<Value>>) -> Result<Map<String, Value>> {
     match given {
         None => Ok(Map::new()),
         Some(Json(Value::Object(attributes))) => Ok(attributes),
-        Some(_) => Err(Error::invalid("`attributes` must be an object")),
+        Some(_) => Err(mistake(
+            "attributes",
+            "`attributes` must be an object".to_owned(),
+        )),
     }
 }
 

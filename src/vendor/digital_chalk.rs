@@ -265,37 +265,25 @@ impl Vendor for DigitalChalk {
             .get(LOCATION)
             .and_then(|location| location.to_str().ok());
         let id = location.and_then(|path| path.trim_end_matches('/').rsplit('/').next());
-        let lost = || {
-            Error::malformed(
-                "the user was created, but the vendor did not say where; look it up by email",
-            )
-        };
-        let id = id.filter(|id| !id.is_empty()).ok_or_else(lost)?;
-        let dropped = self.write_attributes(scope, id, draft).await;
-        let user = self
-            .get(scope, Operation::Create, id)
-            .await?
-            .ok_or_else(lost)?;
-        Ok(Upserted {
-            user,
-            outcome: Outcome::Created,
-            dropped,
-        })
+        match id.filter(|id| !id.is_empty()) {
+            Some(id) => Ok(self.finish(scope, id, draft, Outcome::Created).await),
+            None => Ok(Upserted {
+                user: None,
+                outcome: Outcome::Created,
+                remarks: vec![Error::malformed(
+                    "the user was created, but the vendor did not say where: look it up by email",
+                )],
+            }),
+        }
     }
 
     /// `…/rest-api-v5/users/put-users-basic`: changes what it names, 204 without a body.
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::put(Operation::Update, &["users", id], body(draft));
-        if self.http.find(scope, call).await?.is_none() {
-            return Ok(None);
+        match self.http.find(scope, call).await? {
+            Some(_) => Ok(Some(self.finish(scope, id, draft, Outcome::Updated).await)),
+            None => Ok(None),
         }
-        let dropped = self.write_attributes(scope, id, draft).await;
-        let user = self.get(scope, Operation::Update, id).await?;
-        Ok(user.map(|user| Upserted {
-            user,
-            outcome: Outcome::Updated,
-            dropped,
-        }))
     }
 
     /// `…/rest-api-v5/userfieldvalues`: an object by the ids of the fields; `{}` when none is set.
@@ -309,10 +297,29 @@ impl Vendor for DigitalChalk {
 }
 
 impl DigitalChalk {
-    /// Writes the custom fields, after their user: what is refused here does not undo that.
-    async fn write_attributes(&self, scope: &Scope, id: &str, draft: &Draft) -> Vec<Reason> {
+    /// What follows a write: its custom fields, then the record as it is. The write is done, so what
+    /// fails here is a remark on it.
+    async fn finish(&self, scope: &Scope, id: &str, draft: &Draft, outcome: Outcome) -> Upserted {
+        let refused = self.write_attributes(scope, id, draft).await.err();
+        let refused =
+            refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
+        let (user, unread) = match self.get(scope, Operation::ById, id).await {
+            Ok(user) => (user, None),
+            Err(error) => (
+                None,
+                Some(remark(&error, None, "it could not be read afterwards")),
+            ),
+        };
+        Upserted {
+            user,
+            outcome,
+            remarks: refused.into_iter().chain(unread).collect(),
+        }
+    }
+
+    async fn write_attributes(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<()> {
         if draft.attributes.is_empty() {
-            return Vec::new();
+            return Ok(());
         }
         let values = Value::Object(draft.attributes.clone());
         let call = Call::put(
@@ -320,19 +327,23 @@ impl DigitalChalk {
             &["users", id, "userfieldvalues"],
             values,
         );
-        let Err(error) = self.http.send(scope, call).await else {
-            return Vec::new();
-        };
-        let why = match (error.kind(), error.why()) {
-            (Kind::Rejected, [reason, ..]) => reason.message.clone(),
-            _ => error.message().to_owned(),
-        };
-        let message = format!("the user was written, its custom fields were not: {why}");
-        vec![Reason {
-            field: Some("attributes".to_owned()),
-            message,
-        }]
+        self.http.send(scope, call).await.map(|_| ())
     }
+}
+
+fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
+    let why = match (error.kind(), error.why()) {
+        (Kind::Rejected, [reason, ..]) => &reason.message,
+        _ => error.message(),
+    };
+    let message = format!("the user was written, but {what}: {why}");
+    let reason = Reason {
+        field: field.map(str::to_owned),
+        message: message.clone(),
+    };
+    Error::new(error.kind(), message)
+        .retry_after(error.wait())
+        .reasons(vec![reason])
 }
 
 /// Only what changes: whether a `null` clears a field or is refused is not documented.

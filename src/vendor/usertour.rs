@@ -287,11 +287,11 @@ impl Usertour {
     async fn write(&self, scope: &Scope, operation: Operation, body: Value) -> Result<Upserted> {
         let call = Call::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(scope, call).await?)?;
-        let dropped = dropped(&body["attributes"], &user.attributes);
+        let remarks = dropped(&body["attributes"], &user.attributes);
         Ok(Upserted {
-            user,
+            user: Some(user),
             outcome: Outcome::Updated,
-            dropped,
+            remarks,
         })
     }
 }
@@ -457,7 +457,7 @@ fn body(id: &str, draft: &Draft) -> Result<Value> {
 
 /// The attributes that were sent and are not there afterwards: the server drops a value whose type is
 /// not that of the attribute's definition, and answers 201 all the same.
-fn dropped(sent: &Value, kept: &Attributes) -> Vec<Reason> {
+fn dropped(sent: &Value, kept: &Attributes) -> Vec<Error> {
     let kept: Map<String, Value> = match kept {
         Attributes::Here(bag) => serde_json::from_str(bag.get()).unwrap_or_default(),
         Attributes::None | Attributes::Apart => Map::new(),
@@ -472,9 +472,13 @@ fn dropped(sent: &Value, kept: &Attributes) -> Vec<Reason> {
             .is_some_and(|there| there == value || (there.is_number() && value.is_number()))
     };
     let lost = sent.filter(|(name, value)| !is_kept(name, value));
-    lost.map(|(name, _)| Reason {
-        field: Some("attributes".to_owned()),
-        message: format!("the vendor did not take `{name}`: it holds values of another type"),
+    lost.map(|(name, _)| {
+        let message = format!("the vendor did not take `{name}`: it holds values of another type");
+        let reason = Reason {
+            field: Some("attributes".to_owned()),
+            message: message.clone(),
+        };
+        Error::new(Kind::Rejected, message).reasons(vec![reason])
     })
     .collect()
 }
