@@ -5,6 +5,7 @@ mod ada;
 mod digital_chalk;
 mod intercom;
 mod refused;
+mod remarks;
 mod usertour;
 
 use roster::user::Provider;
