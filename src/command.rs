@@ -10,15 +10,20 @@ use std::{
 };
 
 use clap::{Args, Parser, ValueEnum};
+use futures_util::FutureExt;
 use roster::{
-    config::Settings,
+    config::{Mistakes, Settings},
     demo, gateway,
     graphql::{Schema, sdl},
     server::{self, Readiness},
     user::Provider,
 };
 use roster_sandbox::{Options, known};
-use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tracing_subscriber::EnvFilter;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -129,10 +134,7 @@ impl Command {
             }
             Self::Check { config } => {
                 let settings = Settings::read(&config)?;
-                let schema = gateway::open(&settings)?;
-                settings.listen(None)?;
-                let _routes =
-                    server::router(schema, Readiness::default(), &settings.server.cors_origins)?;
+                opened(&settings, None)?;
                 println!(
                     "{}: nothing is wrong; {}",
                     config.display(),
@@ -156,6 +158,22 @@ impl Command {
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The address to listen on and the schema of a configuration, or all that is wrong with it at once.
+fn opened(
+    settings: &Settings,
+    listen: Option<SocketAddr>,
+) -> Result<(SocketAddr, Schema), Mistakes> {
+    let mut mistakes = server::wrong_origins(&settings.server.cors_origins);
+    let listen = settings.listen(listen);
+    let listen = listen.map_err(|wrong| mistakes.extend(wrong.0)).ok();
+    let schema = gateway::open(settings);
+    let schema = schema.map_err(|wrong| mistakes.extend(wrong.0)).ok();
+    match (listen, schema) {
+        (Some(listen), Some(schema)) if mistakes.is_empty() => Ok((listen, schema)),
+        _ => Err(Mistakes(mistakes)),
     }
 }
 
@@ -203,17 +221,27 @@ fn log(format: Log, level: &str) {
     }
 }
 
-/// Ends on the first signal to stop.
-async fn stop() {
-    let terminated = async {
-        match tokio::signal::unix::signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+/// Counts the signals to stop, from now on.
+fn signals() -> std::io::Result<watch::Receiver<usize>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let (count, signals) = watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
+    });
+    Ok(signals)
+}
+
+/// Ends when there were so many signals to stop.
+async fn told(mut signals: watch::Receiver<usize>, times: usize) {
+    if signals.wait_for(|count| *count >= times).await.is_err() {
+        std::future::pending().await
     }
 }
 
@@ -223,40 +251,57 @@ async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
     })
 }
 
-async fn serve(listener: TcpListener, schema: Schema, settings: &Settings) -> Outcome {
-    let readiness = Readiness::default();
+async fn serve(
+    listener: TcpListener,
+    schema: Schema,
+    settings: &Settings,
+    signals: watch::Receiver<usize>,
+) -> Outcome {
+    let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds));
     let app = server::router(schema, readiness.clone(), &settings.server.cors_origins)?;
     let drain = Duration::from_secs(settings.server.drain_seconds);
-    Ok(server::accept::serve(listener, app, readiness, drain, stop()).await?)
+    let stop = told(signals.clone(), 1);
+    tokio::select! {
+        served = server::accept::serve(listener, app, readiness, drain, stop) => Ok(served?),
+        () = told(signals, 2) => {
+            tracing::warn!("told to stop again: requests under way are cut off");
+            Ok(())
+        }
+        () = server::keep_metrics() => Ok(()),
+    }
 }
 
 async fn sandboxes(listen: SocketAddr, options: &Options) -> Outcome {
+    let stop = told(signals()?, 1);
     let listener = bind(listen).await?;
     println!("Sandboxes  http://{}", listener.local_addr()?);
-    Ok(roster_sandbox::serve(listener, options, stop()).await?)
+    Ok(roster_sandbox::serve(listener, options, stop).await?)
 }
 
 impl Serve {
     async fn run(self) -> Outcome {
         let settings = Settings::read(&self.config)?;
-        let listen = settings.listen(self.listen)?;
-        let schema = gateway::open(&settings)?;
+        let (listen, schema) = opened(&settings, self.listen)?;
+        let signals = signals()?;
         let listener = bind(listen).await?;
         println!("GraphiQL   http://{}/graphiql", listener.local_addr()?);
         tracing::info!(vendors = vendors(&settings), "serving");
-        tokio::spawn(server::graphiql::prepare());
-        serve(listener, schema, &settings).await
+        // Only its first step, what is cached: a service starts no npm, and downloads nothing.
+        let _is_done = server::graphiql::prepare().now_or_never();
+        serve(listener, schema, &settings, signals).await
     }
 }
 
 impl Demo {
     async fn run(self) -> Outcome {
+        let signals = signals()?;
         let sandbox = bind(self.sandbox_listen).await?;
         let listener = bind(self.listen).await?;
         let (address, vendors) = (listener.local_addr()?, sandbox.local_addr()?);
-        let settings = demo::settings(vendors);
-        settings.listen(Some(address))?;
-        let schema = gateway::open(&settings)?;
+        let mut settings = demo::settings(vendors);
+        // Nobody balances load over it.
+        settings.server.notice_seconds = 0;
+        let (_, schema) = opened(&settings, Some(address))?;
         let options = self.sandbox.options();
         // The vendors outlive the gateway: requests under way still need them.
         tokio::spawn(async move {
@@ -280,7 +325,7 @@ impl Demo {
         }
         std::io::stdout().flush()?;
         tokio::spawn(server::graphiql::prepare());
-        serve(listener, schema, &settings).await
+        serve(listener, schema, &settings, signals).await
     }
 }
 

@@ -1,19 +1,29 @@
-//! The configuration: a TOML file, and secrets from the environment or from files. Nothing else in the
-//! program reads either.
+//! The configuration: a TOML file, and secrets from the environment or from files.
+//!
+//! No other setting is read from anywhere else. Beside it the environment has a say in three things that
+//! no answer depends on: `RUST_LOG` in how much is logged, `XDG_CACHE_HOME` and `HOME` in where GraphiQL
+//! is cached, and the system's proxy variables in how vendors are reached.
 
 use std::{
     collections::BTreeMap,
     env, fmt, fs,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use reqwest::Url;
-use secrecy::SecretString;
+use reqwest::{Url, header::HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::{graphql::Bounds, user::Provider, vendor::door};
+
+/// How much of an answer may be read: nothing that is less is a record, and more is read into memory.
+const ANSWER_BYTES: RangeInclusive<usize> = 1024..=1024 * 1024 * 1024;
+
+/// What stands for an account's name in the examples of addresses.
+const PLACEHOLDER: &str = "HANDLE";
 
 /// Everything that can be configured.
 #[derive(Debug, Default, Deserialize)]
@@ -38,7 +48,10 @@ pub struct Server {
     pub behind_authenticating_proxy: bool,
     /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
-    /// For how many seconds requests under way may go on after the signal to stop.
+    /// For how many seconds after the signal to stop connections are still accepted while
+    /// `/health/ready` says 503: as long as a load balancer takes to notice.
+    pub notice_seconds: u64,
+    /// For how many seconds requests under way may go on after that.
     pub drain_seconds: u64,
 }
 
@@ -48,6 +61,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             behind_authenticating_proxy: false,
             cors_origins: Vec::new(),
+            notice_seconds: 2,
             drain_seconds: 20,
         }
     }
@@ -81,6 +95,9 @@ pub struct Vendor {
     pub enabled: bool,
     /// The API's address, path prefix included; each vendor but Ada has a default.
     pub base_url: Option<String>,
+    /// Whether the address may begin with `http://` though it is another machine's: for a sandbox in
+    /// another container, never for a real token.
+    pub allow_http: bool,
     /// The environment variable that holds the token; `ROSTER_NAME_TOKEN` unless given.
     pub token_env: Option<String>,
     /// The file that holds the token, instead of an environment variable.
@@ -105,6 +122,7 @@ impl Default for Vendor {
         Self {
             enabled: true,
             base_url: None,
+            allow_http: false,
             token_env: None,
             token_file: None,
             token: None,
@@ -216,8 +234,12 @@ impl Vendor {
         let door = door(provider);
         let mut mistakes = Vec::new();
         let base = self.base_url.as_deref().or(door.base_url);
-        let base =
-            base.and_then(|base| address(base, &format!("vendor.{name}.base_url"), &mut mistakes));
+        let base = base.and_then(|base| {
+            let at = format!("vendor.{name}.base_url");
+            address(base, &at, self.allow_http)
+                .map_err(|mistake| mistakes.push(mistake))
+                .ok()
+        });
         if base.is_none() && mistakes.is_empty() {
             mistakes.push(format!(
                 "vendor.{name}.base_url is missing: every account has an address of its own"
@@ -245,6 +267,14 @@ impl Vendor {
                 self.attempts
             ));
         }
+        if !ANSWER_BYTES.contains(&self.max_answer_bytes) {
+            mistakes.push(format!(
+                "vendor.{name}.max_answer_bytes is {}: expected {} to {}",
+                self.max_answer_bytes,
+                ANSWER_BYTES.start(),
+                ANSWER_BYTES.end()
+            ));
+        }
         match (base, token) {
             (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
                 base,
@@ -257,10 +287,10 @@ impl Vendor {
     }
 
     fn token(&self, name: &str) -> Result<SecretString, String> {
-        if let Some(token) = &self.token {
-            return Ok(token.clone());
-        }
         let at = format!("vendor.{name}");
+        if let Some(token) = &self.token {
+            return sendable(&at, token.expose_secret());
+        }
         let token = match (&self.token_file, &self.token_env) {
             (Some(_), Some(_)) => {
                 return Err(format!(
@@ -277,10 +307,25 @@ impl Vendor {
                 })?
             }
         };
-        match token.trim() {
-            "" => Err(format!("{at}: the token is empty")),
-            token => Ok(SecretString::from(token)),
-        }
+        sendable(&at, token.trim())
+    }
+}
+
+/// A token that can be sent as one. What is wrong with another is said without showing it.
+fn sendable(at: &str, token: &str) -> Result<SecretString, String> {
+    let (scheme, rest) = token.split_once(' ').unwrap_or_default();
+    if token.is_empty() {
+        Err(format!("{at}: the token is empty"))
+    } else if scheme.eq_ignore_ascii_case("bearer") && !rest.is_empty() {
+        Err(format!(
+            "{at}: the token begins with `Bearer `: give the token alone, the word is put before it"
+        ))
+    } else if HeaderValue::from_str(token).is_err() {
+        Err(format!(
+            "{at}: the token holds a character that no header can carry: expected ASCII, on one line"
+        ))
+    } else {
+        Ok(SecretString::from(token))
     }
 }
 
@@ -292,28 +337,27 @@ fn variable_named(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
-fn address(text: &str, at: &str, mistakes: &mut Vec<String>) -> Option<Url> {
-    let url = match Url::parse(text) {
-        Ok(url) => url,
-        Err(error) => {
-            mistakes.push(format!("{at} is not an address: {error}"));
-            return None;
-        }
-    };
+fn address(text: &str, at: &str, allow_http: bool) -> Result<Url, String> {
+    if text.contains(PLACEHOLDER) {
+        return Err(format!(
+            "{at} is {text:?}: put the name of your account in the place of {PLACEHOLDER}"
+        ));
+    }
+    let url = Url::parse(text).map_err(|error| format!("{at} is not an address: {error}"))?;
     let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let mistake = if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
         "must begin with https://"
-    } else if url.scheme() == "http" && !is_local {
-        "must begin with https://: a token would travel in the clear"
+    } else if url.scheme() == "http" && !is_local && !allow_http {
+        "must begin with https://: a token would travel in the clear; for a sandbox on another host, \
+         say `allow_http = true` beside it"
     } else if !url.username().is_empty() || url.password().is_some() {
         "must not hold a user name or a password: the token is configured apart"
     } else if url.query().is_some() || url.fragment().is_some() {
         "must end with its path: no query, no fragment"
     } else {
-        return Some(url);
+        return Ok(url);
     };
-    mistakes.push(format!("{at} {mistake}"));
-    None
+    Err(format!("{at} {mistake}"))
 }
 
 fn seconds(at: &str, value: f64, mistakes: &mut Vec<String>) -> Duration {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::{Account, Mistakes, Settings, Vendor},
     directory::Directory,
-    error::Result,
+    error::{Error, Result},
     graphql::{Graph, Schema, schema},
     http::{
         Http, Layer, Wire,
@@ -52,24 +52,25 @@ fn directory(provider: Provider, settings: Option<&Vendor>) -> Result<Directory,
     };
     let account = settings.account(provider)?;
     let door = door(provider);
-    let adapter = connect(provider, &door, settings, account, &pulse).map_err(|error| {
-        Mistakes(vec![format!(
-            "vendor.{}.options: {}",
-            provider.name(),
-            error.message()
-        )])
-    })?;
+    let name = provider.name();
+    let at =
+        |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
+    let http =
+        http(provider, &door, settings, account, &pulse).map_err(at(format!("vendor.{name}")))?;
+    let options = settings.options.clone();
+    let adapter: Box<dyn Adapter> = (door.connect)(Connection { http, options })
+        .map_err(at(format!("vendor.{name}.options")))?;
     Ok(Directory::new(provider, Some(adapter), pulse))
 }
 
-/// A vendor behind its layers, in the order in which a call travels through them.
-fn connect(
+/// The way to a vendor: its layers, in the order in which a call travels through them.
+fn http(
     provider: Provider,
     door: &Door,
     settings: &Vendor,
     account: Account,
     pulse: &Pulse,
-) -> Result<Box<dyn Adapter>> {
+) -> Result<Http> {
     let wire = Wire::new(
         provider.name(),
         account.base,
@@ -91,8 +92,5 @@ fn connect(
         // An attempt dies, and not the loop around it.
         Box::new(Timeout::each(account.timeout)),
     ];
-    (door.connect)(Connection {
-        http: Http::new(wire, layers),
-        options: settings.options.clone(),
-    })
+    Ok(Http::new(wire, layers))
 }

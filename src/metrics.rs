@@ -9,6 +9,12 @@ const VENDOR_SECONDS: &str = "roster_vendor_call_duration_seconds";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
+/// The upper ends of the histograms' buckets, in seconds: from a cached answer to the longest deadline
+/// that is usual. The same everywhere, so that the histograms of many replicas can be added.
+pub const BUCKETS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0,
+];
+
 /// Says what each metric means; once, at start.
 pub fn describe() {
     describe_counter!(

@@ -17,6 +17,7 @@ use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -40,24 +41,49 @@ const BODY: Duration = Duration::from_secs(10);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The longest id of a client's request that is taken over: it comes back and stands in every line of
+/// the log.
+const MAX_REQUEST_ID: usize = 128;
+
+/// How often what the histograms gathered is put into their buckets, scraped or not.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Whether the gateway takes new requests: it stops doing so a little before it stops.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness {
+    is_ready: Arc<AtomicBool>,
+    notice: Duration,
+}
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+        Self::with_notice(Duration::ZERO)
     }
 }
 
 impl Readiness {
+    /// Ready, and one that load balancers take so long to notice the loss of.
+    #[must_use]
+    pub fn with_notice(notice: Duration) -> Self {
+        Self {
+            is_ready: Arc::new(AtomicBool::new(true)),
+            notice,
+        }
+    }
+
     /// From now on `/health/ready` answers 503, so that load balancers go elsewhere.
     pub fn withdraw(&self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.is_ready.store(false, Ordering::Relaxed);
+    }
+
+    /// How long connections are still accepted after [`Self::withdraw`].
+    #[must_use]
+    pub fn notice(&self) -> Duration {
+        self.notice
     }
 
     fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_ready.load(Ordering::Relaxed)
     }
 }
 
@@ -95,7 +121,8 @@ pub fn router(
                 .on_request(()),
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
-        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), Minted));
+        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), Minted))
+        .layer(middleware::map_request(without_long_id));
     Ok(router)
 }
 
@@ -117,7 +144,8 @@ async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
 fn recorder() -> PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     let recorder = RECORDER.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let builder = PrometheusBuilder::new().set_buckets(&crate::metrics::BUCKETS);
+        let recorder = builder.unwrap_or_default().build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("something else records this process's metrics: /metrics stays empty");
@@ -128,16 +156,34 @@ fn recorder() -> PrometheusHandle {
     recorder.clone()
 }
 
+/// Keeps the metrics small while nobody scrapes them; runs beside the server and never ends.
+pub async fn keep_metrics() {
+    let recorder = recorder();
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        recorder.run_upkeep();
+    }
+}
+
+/// What is wrong with origins that pages come from, a line each.
+#[must_use]
+pub fn wrong_origins(origins: &[String]) -> Vec<String> {
+    let read = origins.iter().map(|origin| origin_of(origin));
+    read.filter_map(Result::err).collect()
+}
+
+fn origin_of(text: &str) -> Result<HeaderValue, String> {
+    let is_origin =
+        url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
+    let value = HeaderValue::from_str(text).ok().filter(|_| is_origin);
+    value.ok_or_else(|| {
+        format!("server.cors_origins: {text:?} is no origin: expected https://host[:port]")
+    })
+}
+
 fn cors(origins: &[String]) -> Result<CorsLayer, String> {
-    let read = |origin: &String| {
-        let is_origin =
-            url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
-        let value = HeaderValue::from_str(origin).ok().filter(|_| is_origin);
-        value.ok_or_else(|| {
-            format!("server.cors_origins: {origin:?} is no origin: expected https://host[:port]")
-        })
-    };
-    let origins: Vec<_> = origins.iter().map(read).collect::<Result<_, _>>()?;
+    let origins = origins.iter().map(|origin| origin_of(origin));
+    let origins: Vec<_> = origins.collect::<Result<_, _>>()?;
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST]);
@@ -154,6 +200,15 @@ impl MakeRequestId for Minted {
     }
 }
 
+/// Takes an id off a request that is too long to be kept, before it gets one of ours.
+async fn without_long_id(mut request: Request) -> Request {
+    let mut ids = request.headers().get_all(&REQUEST_ID).iter();
+    if ids.any(|id| id.len() > MAX_REQUEST_ID) {
+        request.headers_mut().remove(&REQUEST_ID);
+    }
+    request
+}
+
 /// One span for each request; the query string is left out of it, since a query may hold addresses.
 fn span(request: &Request) -> tracing::Span {
     let id = request
@@ -161,7 +216,7 @@ fn span(request: &Request) -> tracing::Span {
         .get(&REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id = %id.get(..64).unwrap_or(id))
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {

@@ -6,6 +6,7 @@
 mod bad_input;
 mod faults;
 mod program;
+mod server;
 mod traps;
 mod upsert;
 mod world;

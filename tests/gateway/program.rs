@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod serve;
 
 use std::{
     path::PathBuf,
@@ -30,6 +31,16 @@ async fn ran(mut program: Command) -> Output {
         .expect("the program starts");
     let output = timeout(PATIENCE, child.wait_with_output()).await;
     output.expect("the program ends").expect("its output")
+}
+
+/// Tells a program to stop.
+async fn terminate(child: &tokio::process::Child) {
+    let id = child.id().expect("it runs").to_string();
+    let told = tokio::process::Command::new("sh")
+        .args(["-c", "kill -TERM \"$0\"", &id])
+        .status()
+        .await;
+    assert!(told.expect("a shell").success());
 }
 
 fn stdout(output: &Output) -> String {

@@ -1,8 +1,8 @@
 //! Gets the files of the page on the user's machine, once, for a program that does not hold them.
 //!
 //! A clone that was built without `scripts/graphiql` shall still open a real GraphiQL, also on a train:
-//! the cache folder is looked at first, then `npm` is asked if there is one. Whatever fails here is no
-//! fault of the gateway; the page then loads the same files from a public CDN.
+//! the cache folder is looked at first, then, by the demo alone, `npm` is asked if there is one. Whatever
+//! fails here is no fault of the gateway; the page then loads the same files from a public CDN.
 
 use std::env;
 use std::fs;
@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::files::{FILES, File, Shelf};
@@ -20,6 +21,8 @@ use super::files::{FILES, File, Shelf};
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Fills the shelf from the cache folder, or fetches the files into it first.
+///
+/// What is cached is on the shelf when this is polled once; nothing is started before it is polled again.
 pub(super) async fn fill(shelf: &Shelf) {
     if shelf.is_full() {
         return;
@@ -28,6 +31,7 @@ pub(super) async fn fill(shelf: &Shelf) {
     if shelf.fill_from(&cache) {
         return;
     }
+    yield_now().await;
     tracing::info!(folder = %cache.display(), "fetching GraphiQL with npm, once");
     if let Err(why) = fetch(&cache).await {
         tracing::info!(%why, "GraphiQL was not fetched: /graphiql loads it from a CDN");

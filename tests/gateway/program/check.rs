@@ -180,6 +180,16 @@ const MISTAKES: &[Mistake] = &[
         "[vendor.intercom]\nconcurrency = 0\n",
         &["vendor.intercom.concurrency is 0"],
     ),
+    (
+        "no-answer",
+        "[vendor.intercom]\nmax_answer_bytes = 0\n",
+        &["vendor.intercom.max_answer_bytes is 0: expected 1024"],
+    ),
+    (
+        "placeholder",
+        "[vendor.ada]\nbase_url = \"https://HANDLE.ada.support/api\"\n",
+        &["vendor.ada.base_url", "in the place of HANDLE"],
+    ),
     ("page", "[limits]\npage = 0\n", &["limits.page is 0"]),
     (
         "deadline",
@@ -201,14 +211,17 @@ async fn a_mistake_is_named_with_its_place_and_what_is_expected() {
 }
 
 #[tokio::test]
-async fn all_mistakes_of_the_vendors_are_named_at_once() {
-    let text =
-        "[limits]\npage = 0\n[vendor.ada]\nattempts = 0\n[vendor.intercom]\nconcurrency = 0\n";
+async fn all_mistakes_are_named_at_once() {
+    let text = "[server]\nlisten = \"0.0.0.0:0\"\ncors_origins = [\"app.example\", \"b.example\"]\n\
+                [limits]\npage = 0\n[vendor.ada]\nattempts = 0\n[vendor.intercom]\nconcurrency = 0\n";
 
     let (code, says) = check("many", text).await;
 
     assert_eq!(code, Some(1));
     for words in [
+        "server.listen is 0.0.0.0:0",
+        "server.cors_origins: \"app.example\"",
+        "server.cors_origins: \"b.example\"",
         "limits.page",
         "vendor.ada.base_url",
         "vendor.ada.attempts",
@@ -219,24 +232,36 @@ async fn all_mistakes_of_the_vendors_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_none_is_found_by_check() {
-    let (code, says) = check("origin", "[server]\ncors_origins = [\"app.example\"]\n").await;
+async fn a_token_that_cannot_be_sent_is_named_and_not_shown() {
+    let file = File::holding("odd-token", "[vendor.intercom]\n");
+    for (token, words) in [
+        (format!("{SECRET}\nmore"), "character that no header"),
+        (format!("{SECRET}\u{7f}"), "character that no header"),
+        (format!("Bearer {SECRET}"), "begins with `Bearer `"),
+        (format!("bearer {SECRET}"), "begins with `Bearer `"),
+        (" ".to_owned(), "the token is empty"),
+    ] {
+        let mut program = roster(&["check", "--config", file.path()]);
+        program.env("ROSTER_INTERCOM_TOKEN", token);
 
-    assert_eq!(code, Some(1), "{says}");
-    assert!(says.contains("server.cors_origins"), "{says}");
+        let output = ran(program).await;
+
+        assert_eq!(output.status.code(), Some(1));
+        let all = stdout(&output) + &stderr(&output);
+        assert!(all.contains("vendor.intercom: the token"), "{all}");
+        assert!(all.contains(words) && !all.contains(SECRET), "{all}");
+    }
 }
 
 #[tokio::test]
-async fn a_token_with_characters_that_no_header_carries_is_not_shown() {
-    let file = File::holding("odd-token", "[vendor.intercom]\n");
-    let mut program = roster(&["check", "--config", file.path()]);
-    program.env("ROSTER_INTERCOM_TOKEN", format!("{SECRET}\nmore"));
+async fn plain_http_to_another_host_must_be_asked_for() {
+    let address = "[vendor.intercom]\nbase_url = \"http://sandbox:8081/intercom\"\n";
 
-    let output = ran(program).await;
+    let (refused, says) = check("http-unasked", address).await;
+    assert!(says.contains("allow_http = true"), "{says}");
+    let (allowed, _) = check("http-asked", &format!("{address}allow_http = true\n")).await;
 
-    assert_eq!(output.status.code(), Some(1));
-    let all = stdout(&output) + &stderr(&output);
-    assert!(all.contains("intercom") && !all.contains(SECRET), "{all}");
+    assert_eq!((refused, allowed), (Some(1), Some(0)));
 }
 
 #[tokio::test]

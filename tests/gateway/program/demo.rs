@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PATIENCE, ran, roster};
+use super::{PATIENCE, ran, roster, terminate};
 
 /// A demo that runs.
 struct Demo {
@@ -82,16 +82,6 @@ impl Demo {
         calls.len()
     }
 
-    /// Tells the program to stop.
-    async fn terminate(&self) {
-        let id = self.child.id().expect("it runs").to_string();
-        let told = tokio::process::Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &id])
-            .status()
-            .await;
-        assert!(told.expect("a shell").success());
-    }
-
     /// Waits for the end, and gives the exit code and the log.
     async fn end(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
@@ -142,7 +132,7 @@ async fn the_demo_says_where_it_is_answers_and_stops_when_told_to() {
     let health = ran(roster(&["health", "--address", &address])).await;
     assert_eq!(health.status.code(), Some(0));
 
-    demo.terminate().await;
+    terminate(&demo.child).await;
 
     let (code, _) = demo.end().await;
     assert_eq!(code, Some(0));
@@ -156,7 +146,7 @@ async fn a_request_under_way_ends_whole_after_the_signal() {
     );
     let (answer, ()) = tokio::join!(demo.ask(&query), async {
         while demo.calls().await == 0 {}
-        demo.terminate().await;
+        terminate(&demo.child).await;
     });
 
     let found = &answer["data"]["usersByEmail"];
@@ -186,7 +176,7 @@ async fn the_log_holds_no_address_of_a_person_and_no_token() {
         demo.gateway
     );
     reqwest::get(by_get).await.expect("an answer");
-    demo.terminate().await;
+    terminate(&demo.child).await;
 
     let (code, log) = demo.end().await;
 

@@ -1,0 +1,89 @@
+//! `serve`: from its first line to its end.
+
+use std::{os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Child,
+    time::timeout,
+};
+
+use super::{File, PATIENCE, roster, terminate};
+
+/// A gateway without vendors.
+struct Gateway {
+    child: Child,
+    address: String,
+}
+
+impl Gateway {
+    /// Ready when it has said where it is.
+    async fn start(file: &File, folder: &Path) -> Self {
+        let mut program = roster(&["serve", "--config", file.path()]);
+        program.env("HOME", folder).env("PATH", folder);
+        program.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = tokio::process::Command::from(program)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await;
+        let line = line.expect("in time").expect("text").expect("a line");
+        let address = line.split_whitespace().nth(1).expect("an address");
+        let address = address.trim_end_matches("/graphiql").to_owned();
+        Self { child, address }
+    }
+
+    async fn readiness(&self) -> u16 {
+        let answer = reqwest::get(format!("{}/health/ready", self.address)).await;
+        answer.expect("an answer").status().as_u16()
+    }
+
+    async fn end(mut self) -> Option<i32> {
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends");
+        status.expect("a status").code()
+    }
+}
+
+#[tokio::test]
+async fn load_balancers_get_notice_and_a_second_signal_ends_it() {
+    let file = File::holding(
+        "notice",
+        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 3600\n",
+    );
+    let gateway = Gateway::start(&file, Path::new("/nonexistent")).await;
+    assert_eq!(gateway.readiness().await, 200);
+
+    terminate(&gateway.child).await;
+
+    // Every question is a connection of its own: the gateway still accepts, and says that it stops.
+    let noticed = timeout(PATIENCE, async {
+        while gateway.readiness().await != 503 {}
+    });
+    noticed.await.expect("it says that it stops");
+    terminate(&gateway.child).await;
+    assert_eq!(gateway.end().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_service_starts_no_npm() {
+    let folder = std::env::temp_dir().join(format!("roster-{}-npm", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let npm = folder.join("npm");
+    let script = format!("#!/bin/sh\n: > {}\n", folder.join("started").display());
+    std::fs::write(&npm, script).expect("a file");
+    std::fs::set_permissions(&npm, PermissionsExt::from_mode(0o755)).expect("a program");
+    let file = File::holding(
+        "npm",
+        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n",
+    );
+
+    let gateway = Gateway::start(&file, &folder).await;
+    assert_eq!(gateway.readiness().await, 200);
+    terminate(&gateway.child).await;
+
+    let ended = gateway.end().await;
+    let is_started = folder.join("started").exists() || folder.join(".cache").exists();
+    std::fs::remove_dir_all(&folder).expect("a folder");
+    assert_eq!((ended, is_started), (Some(0), false));
+}

@@ -1,0 +1,178 @@
+//! The gateway's own door: connections, request ids and metrics.
+
+use std::{future::pending, net::SocketAddr, time::Duration};
+
+use axum::{Router, routing::get};
+use roster::server::{Readiness, accept::Limits};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use crate::world::World;
+
+/// No answer takes longer, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a test waits out.
+const SHORT: Duration = Duration::from_millis(50);
+
+const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: roster\r\n\r\n";
+
+/// A server within limits whose answers take a time.
+async fn serve(limits: Limits, takes: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answer = move || async move {
+        sleep(takes).await;
+        "answered"
+    };
+    let app = Router::new().route("/", get(answer));
+    tokio::spawn(limits.serve(listener, app, Readiness::default(), pending()));
+    address
+}
+
+fn limits(head: Duration, idle: Duration) -> Limits {
+    Limits {
+        head,
+        idle,
+        ..Limits::default()
+    }
+}
+
+/// Sends a request and reads its answer; the connection is kept.
+async fn ask(stream: &mut TcpStream) {
+    stream.write_all(ASK).await.expect("an open connection");
+    let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+    while !answer.ends_with(b"answered") {
+        let read = timeout(PATIENCE, stream.read(&mut piece)).await;
+        let read = read.expect("in time").expect("an open connection");
+        assert!(
+            read > 0,
+            "closed after {:?}",
+            String::from_utf8_lossy(&answer)
+        );
+        answer.extend_from_slice(&piece[..read]);
+    }
+}
+
+/// Waits until the server has closed a connection, whatever it says before.
+async fn closed(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    // What the server never read makes it a reset.
+    let end = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    assert!(end.is_ok(), "the connection is still held");
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("a connection")
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_no_request_is_closed() {
+    let address = serve(limits(SHORT, PATIENCE * 10), Duration::ZERO).await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    for sent in [
+        &b""[..],
+        b"PRI * HT",
+        b"G",
+        b"GET / HTTP/1.1\r\nHost: r",
+        preface,
+    ] {
+        let mut stream = connect(address).await;
+        stream.write_all(sent).await.expect("an open connection");
+
+        closed(stream).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_between_requests_for_longer_than_a_head_may_take() {
+    let address = serve(limits(SHORT, PATIENCE * 10), Duration::ZERO).await;
+    let mut stream = connect(address).await;
+
+    ask(&mut stream).await;
+    sleep(SHORT * 4).await;
+
+    ask(&mut stream).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_used_again_is_closed() {
+    let address = serve(limits(PATIENCE * 10, SHORT), Duration::ZERO).await;
+    let mut stream = connect(address).await;
+
+    ask(&mut stream).await;
+
+    closed(stream).await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_no_idle_connection() {
+    let address = serve(limits(PATIENCE * 10, SHORT), SHORT * 4).await;
+
+    ask(&mut connect(address).await).await;
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait_for_their_turn() {
+    let one = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let address = serve(one, Duration::ZERO).await;
+    let mut first = connect(address).await;
+    ask(&mut first).await;
+    let second = tokio::spawn(async move { ask(&mut connect(address).await).await });
+    sleep(SHORT * 2).await;
+    assert!(!second.is_finished(), "both were let in");
+
+    drop(first);
+
+    timeout(PATIENCE, second)
+        .await
+        .expect("its turn comes")
+        .expect("an answer");
+}
+
+#[tokio::test]
+async fn a_request_id_comes_back_unless_it_is_too_long() {
+    let world = World::with(1, |_| {}).await;
+    let id = async |given: String| {
+        let url = format!("http://{}/health/live", world.gateway);
+        let request = world.client.get(url).header("x-request-id", given);
+        let answer = request.send().await.expect("an answer");
+        let ids = answer.headers().get_all("x-request-id").iter();
+        ids.map(|id| id.to_str().expect("ASCII").to_owned())
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(id("a".repeat(128)).await, ["a".repeat(128)]);
+    let [ours] = id("a".repeat(129)).await.try_into().expect("one id");
+    assert!(ours.len() == 16 && !ours.contains("aaaaaaaa"), "{ours}");
+}
+
+#[tokio::test]
+async fn durations_are_histograms_that_can_be_added() {
+    let world = World::with(1, |_| {}).await;
+    world
+        .data("{ usersByEmail(email: \"a@x.test\") { totalCount } }")
+        .await;
+
+    let url = format!("http://{}/metrics", world.gateway);
+    let answer = world.client.get(url).send().await.expect("an answer");
+    let text = answer.text().await.expect("text");
+
+    for name in [
+        "roster_graphql_request_duration_seconds",
+        "roster_vendor_call_duration_seconds",
+    ] {
+        assert!(text.contains(&format!("# TYPE {name} histogram")), "{text}");
+        assert!(text.contains(&format!("{name}_bucket{{")), "{text}");
+    }
+    assert!(
+        text.contains("le=\"0.25\"") && !text.contains("quantile="),
+        "{text}"
+    );
+}
