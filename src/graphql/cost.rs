@@ -23,6 +23,17 @@ const ROOTS: u64 = 300;
 const ROWS: u64 = 10_000;
 /// How many values an answer may hold.
 const VALUES: u64 = 1_000_000;
+/// The fields that hold a tree of JSON, whatever is in it, and the one that reads a whole record.
+const TREES: [&str; 6] = [
+    "raw",
+    "details",
+    "attributes",
+    "metadata",
+    "customAttributes",
+    "systemProperties",
+];
+/// For how many values such a field counts. Each alias of it is read and written anew.
+const TREE: u64 = 100;
 /// How deep brackets may be nested: the parser is recursive.
 const NESTING: usize = 128;
 /// How deep sets of fields may be nested, fragments expanded: whoever walks a document is recursive.
@@ -35,7 +46,7 @@ pub fn is_nested_too_deep(query: &str) -> bool {
     let mut rest = query;
     while let Some(byte) = rest.bytes().next() {
         let taken = match byte {
-            b'#' => rest.find('\n').unwrap_or(rest.len()),
+            b'#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
             b'"' => string(rest),
             b'{' | b'[' | b'(' => {
                 depth += 1;
@@ -176,7 +187,8 @@ struct Count<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     bounds: &'a Bounds,
-    known: HashMap<&'a str, Cost>,
+    /// What each fragment costs; nothing for one that is being counted.
+    known: HashMap<&'a str, Option<Cost>>,
     level: usize,
 }
 
@@ -222,18 +234,25 @@ impl<'a> Count<'a> {
         Ok(total)
     }
 
-    /// A fragment is counted once, however often it is spread. One that spreads itself counts nothing
-    /// here: the engine refuses it.
+    /// A fragment is counted once, however often it is spread. One that spreads itself is refused here:
+    /// what stands beside the spread would be counted too low.
     fn fragment(&mut self, name: &'a Name) -> Result<Cost, String> {
-        if let Some(known) = self.known.get(name.as_str()) {
-            return Ok(*known);
+        match self.known.get(name.as_str()) {
+            Some(Some(known)) => return Ok(*known),
+            Some(None) => {
+                let name = name.as_str();
+                return Err(format!(
+                    "the query is nested without end: the fragment `{name:.40}` spreads itself"
+                ));
+            }
+            None => {}
         }
-        self.known.insert(name, Cost::default());
         let Some(fragment) = self.definition(name) else {
             return Ok(Cost::default());
         };
+        self.known.insert(name, None);
         let cost = self.set(&fragment.node.selection_set.node)?;
-        self.known.insert(name, cost);
+        self.known.insert(name, Some(cost));
         Ok(cost)
     }
 
@@ -266,11 +285,12 @@ impl<'a> Count<'a> {
             values: below.values.saturating_mul(rows.max(1)),
             ..below
         };
+        let is_tree = TREES.contains(&field.name.node.as_str());
         Ok(below.and(Cost {
             fields: 1,
             rows,
             top: 1,
-            values: 1,
+            values: if is_tree { TREE } else { 1 },
             depth: 0,
         }))
     }
@@ -303,7 +323,7 @@ impl<'a> Count<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounds, check, is_nested_too_deep};
+    use super::{Bounds, TREES, check, is_nested_too_deep};
 
     fn refused(query: &str) -> Option<String> {
         check(&mut async_graphql::Request::new(query), &Bounds::default()).err()
@@ -344,6 +364,36 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_weighs_more_than_a_value() {
+        let list = |fields: &str| {
+            format!("{{ users(provider: ADA, first: 500) {{ nodes {{ {fields} }} }} }}")
+        };
+        let aliases = |of: &str| -> String { (0..20).map(|n| format!("a{n}: {of} ")).collect() };
+
+        assert_eq!(
+            refused(&list(
+                "id name email attributes raw details { ... on AdaEndUser { profile { metadata systemProperties } } }"
+            )),
+            None
+        );
+        assert_eq!(refused(&list(&aliases("name"))), None);
+        for tree in TREES {
+            assert!(refused(&list(&aliases(tree))).is_some(), "{tree}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_json_is_known_as_a_tree() {
+        let schema = include_str!("../../schema.graphql");
+        let json = schema
+            .lines()
+            .filter_map(|line| line.trim().strip_suffix(": JSON"));
+        for field in json {
+            assert!(TREES.contains(&field), "{field}");
+        }
+    }
+
+    #[test]
     fn deep_nesting_is_seen_before_the_parser_sees_it() {
         assert!(is_nested_too_deep(&"{a".repeat(1000)));
         assert!(is_nested_too_deep(&format!(
@@ -351,6 +401,11 @@ mod tests {
             "[".repeat(1000)
         )));
         assert!(!is_nested_too_deep("{ a { b(c: [1, 2]) } } # {{{"));
+        let braces = "{a".repeat(1000);
+        assert!(!is_nested_too_deep(&format!("{{ a }} # {braces}")));
+        for end in ["\n", "\r", "\r\n"] {
+            assert!(is_nested_too_deep(&format!("#{end}{braces}")));
+        }
         let braces = "{".repeat(1000);
         assert!(!is_nested_too_deep(&format!(
             "{{ a(b: \"\\\"{braces}\", c: \"\"\"é\"{braces}\"\"\") }}"

@@ -206,6 +206,53 @@ async fn more_values_than_an_answer_may_hold_are_refused() {
 }
 
 #[tokio::test]
+async fn trees_of_json_under_many_aliases_are_refused() {
+    let users =
+        |fields: &str| format!("{{ users(provider: ADA, first: 500) {{ nodes {{ {fields} }} }} }}");
+    for times in [400, 1_500] {
+        for tree in ["raw", "attributes"] {
+            let aliases: String = (0..times).map(|n| format!("r{n}: {tree} ")).collect();
+            too_complex(&users(&aliases)).await;
+        }
+    }
+    let details: String = (0..400)
+        .map(|n| format!("d{n}: details {{ ... on AdaEndUser {{ profile {{ metadata }} }} }} "))
+        .collect();
+    too_complex(&users(&details)).await;
+}
+
+#[tokio::test]
+async fn one_tree_of_json_of_every_user_is_no_bomb() {
+    let world = World::with(3, |_| {}).await;
+    let lists: String = ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"]
+        .iter()
+        .map(|of| {
+            format!("{of}: users(provider: {of}, first: 500) {{ nodes {{ id email name raw }} }} ")
+        })
+        .collect();
+
+    let data = world.data(&format!("{{ {lists} }}")).await;
+
+    assert!(data["ADA"]["nodes"][0]["raw"].is_object());
+}
+
+#[tokio::test]
+async fn fragments_that_multiply_behind_one_that_spreads_itself_are_refused_at_once() {
+    too_complex(&format!(
+        "{{ ...a }} fragment a on Query {{ ...b }} fragment b on Query {{ ...f0 ...a }} {}",
+        fragments("__typename")
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn brackets_behind_a_comment_are_counted_whatever_ends_it() {
+    for end in ["\n", "\r", "\r\n"] {
+        too_complex(&format!("#{end}{}", "{a".repeat(50_000))).await;
+    }
+}
+
+#[tokio::test]
 async fn a_hundred_thousand_tokens_are_answered_with_a_code() {
     let world = World::with(0, |_| {}).await;
     for query in [
