@@ -6,11 +6,15 @@ pub mod cost;
 pub mod cursor;
 pub mod entities;
 pub mod error;
+pub mod literals;
+pub mod merging;
 pub mod mutation;
 pub mod person;
 pub mod query;
 pub mod source;
+pub mod types;
 pub mod user;
+pub mod variables;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +25,7 @@ use tokio::time::Instant;
 use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider};
 use entities::Root;
 use mutation::Mutation;
+use types::Types;
 
 /// The schema with its resolvers.
 pub type Schema = async_graphql::Schema<Root, Mutation, EmptySubscription>;
@@ -73,6 +78,7 @@ pub fn schema(graph: Graph) -> Schema {
         .override_output_type_description::<ID>("An identifier: opaque text.")
         .override_output_type_description::<Json<()>>("Any JSON value.")
         .data(graph)
+        .data(Types::default())
         .finish()
 }
 
@@ -100,6 +106,30 @@ pub fn with_loaders(request: async_graphql::Request, schema: &Schema) -> async_g
     let scope = Scope::until(Instant::now() + graph.bounds.deadline);
     let loaders = Loaders::new(&graph.directories, &scope);
     request.data(scope).data(loaders)
+}
+
+/// What the engine lets pass though the specification does not, checked before it sees the request.
+/// What a document expands to must have been counted before ([`cost::check`]).
+///
+/// # Errors
+/// The first mistake, as the request's error.
+pub fn check(
+    request: &mut async_graphql::Request,
+    schema: &Schema,
+) -> Result<(), async_graphql::ServerError> {
+    let Some(types) = schema.data::<Types>() else {
+        return Ok(());
+    };
+    // What cannot be parsed is refused by the engine, with the place of the mistake.
+    let document = match request.parsed_query() {
+        Ok(document) => {
+            literals::check(document, types).and_then(|()| merging::check(document, types))
+        }
+        Err(_) => return Ok(()),
+    };
+    document
+        .and_then(|()| variables::check(request, types))
+        .map_err(error::mistaken)
 }
 
 impl Graph {

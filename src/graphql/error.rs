@@ -45,6 +45,27 @@ pub fn seconds(wait: std::time::Duration) -> i32 {
     i32::try_from(wait.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
 }
 
+/// A mistake in a request that is refused as a whole.
+#[must_use]
+pub fn mistaken(message: String) -> async_graphql::ServerError {
+    let mut error = async_graphql::ServerError::new(message, None);
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("code", ErrorCode::BadUserInput.as_str());
+    error
+}
+
+/// How many characters of a message about a document are told: the engine quotes the line of a mistake,
+/// and a document may be one line.
+const MESSAGE: usize = 300;
+
+/// Cuts a message that is too long.
+pub fn shorten(message: &mut String) {
+    if let Some((end, _)) = message.char_indices().nth(MESSAGE) {
+        message.truncate(end);
+        message.push('…');
+    }
+}
+
 /// Gives every error of the engine's own a code, so that no client has to read messages.
 pub fn coded(errors: &mut [async_graphql::ServerError]) {
     for error in errors {
@@ -61,6 +82,9 @@ pub fn coded(errors: &mut [async_graphql::ServerError]) {
             "too many",
         ];
         let message = error.message.to_lowercase();
+        if error.path.is_empty() {
+            shorten(&mut error.message);
+        }
         let code = if is_limit.iter().any(|words| message.contains(words)) {
             ErrorCode::QueryTooComplex
         } else {

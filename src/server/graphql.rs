@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::{
     error::ErrorCode,
-    graphql::{Graph, Schema, cost, error::coded, with_loaders},
+    graphql::{self, Graph, Schema, cost, error::coded, with_loaders},
     metrics,
 };
 use accept::Media;
@@ -217,6 +217,9 @@ async fn run(
             StatusCode::METHOD_NOT_ALLOWED,
             "a mutation must be sent by POST",
         ));
+    }
+    if let Err(mistake) = graphql::check(&mut request, schema) {
+        return Ok((operation, Answer::from_errors(vec![mistake])));
     }
     let mut answer = schema.execute(with_loaders(request, schema)).await;
     // A failed field has a path, and its error is kept.

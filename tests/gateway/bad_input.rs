@@ -5,6 +5,7 @@ mod arguments;
 mod cursors;
 mod documents;
 mod transport;
+mod variables;
 
 use roster::user::Provider;
 use serde_json::{Value, json};

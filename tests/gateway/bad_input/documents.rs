@@ -181,3 +181,108 @@ async fn a_wrong_field_of_an_input_is_refused_before_anything_is_written() {
         refused(&world, &query, "").await;
     }
 }
+
+#[tokio::test]
+async fn two_fields_under_one_key_are_refused_wherever_their_sets_meet() {
+    let world = World::with(3, |_| {}).await;
+    let users = |fields: &str| format!("{{ users(provider: ADA, first: 1) {{ {fields} }} }}");
+    for (query, words) in [
+        (
+            users("nodes { name: email } nodes { name }"),
+            "`name` stands for two fields, `email` and `name`",
+        ),
+        (
+            users("nodes { id } ...f") + " fragment f on UserConnection { nodes { id: email } }",
+            "`id` stands for two fields",
+        ),
+        (
+            users("nodes { id } ... { ... on UserConnection { nodes { id: email } } }"),
+            "`id` stands for two fields",
+        ),
+        (
+            users("nodes { companies { x: name } } nodes { companies { x: vendorId } }"),
+            "`x` stands for two fields",
+        ),
+        (
+            "{ x: users(provider: ADA) { totalCount } ...f } fragment f on Query { x: users(provider: INTERCOM) { totalCount } }".to_owned(),
+            "`x` stands for `users` with two sets of arguments",
+        ),
+        (
+            "{ node(id: \"x\") { id ... on User { id: vendorId } } }".to_owned(),
+            "`id` stands for two fields",
+        ),
+    ] {
+        let answer = refused(&world, &query, words).await;
+        assert_eq!(answer.get("data"), None, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn fields_that_are_one_may_be_asked_twice() {
+    let world = World::with(3, |_| {}).await;
+
+    let data = world
+        .data(
+            "query($id: ID! = \"x\") {
+                users(first: 1, provider: ADA) { nodes { provider } nodes { provider id: vendorId } ...f ...f }
+                users(provider: ADA, first: 1) { totalCount }
+                user(provider: ADA, by: { vendorId: $id }) { id } user(by: { vendorId: $id }, provider: ADA) { ... on Node { id } }
+                all: users(provider: ADA, first: 1) { nodes { details {
+                    ... on AdaEndUser { x: createdAt } ... on UsertourUser { x: createdAt companies { id } }
+                    ... on IntercomUser { companies { id: companyId } } } } } }
+             fragment f on UserConnection { nodes { ... on User { provider } } }",
+        )
+        .await;
+
+    assert_eq!(data["users"]["nodes"][0]["provider"], "ADA");
+}
+
+#[tokio::test]
+async fn a_value_that_is_spelt_as_another_type_is_refused() {
+    let world = World::with(0, |_| {}).await;
+    for (query, words) in [
+        (
+            "{ users(provider: \"ADA\") { totalCount } }",
+            "without quotes",
+        ),
+        (
+            "{ usersByEmail(email: \"a@b.test\", providers: [\"ADA\"]) { totalCount } }",
+            "`providers[0]`",
+        ),
+        (
+            "{ users(provider: INTERCOM, filter: { sort: { field: \"CREATED_AT\" } }) { totalCount } }",
+            "`filter.sort.field`",
+        ),
+        (
+            "{ ...f } fragment f on Query { users(provider: \"ADA\") { totalCount } }",
+            "without quotes",
+        ),
+        (
+            "query($of: Provider! = \"ADA\") { users(provider: $of) { totalCount } }",
+            "without quotes",
+        ),
+        (
+            "{ users(provider: ADA, first: 2147483648) { totalCount } }",
+            "`first`",
+        ),
+    ] {
+        let answer = refused(&world, query, words).await;
+        assert_eq!(answer.get("data"), None, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_does_not_repeat_a_long_document() {
+    let world = World::with(0, |_| {}).await;
+    let long = "é".repeat(5_000);
+    for query in [
+        format!("{{ users(after: \"{long}\" }}"),
+        format!("{{ a{} }}", "b".repeat(5_000)),
+    ] {
+        let answer = refused(&world, &query, "").await;
+        for error in answer["errors"].as_array().into_iter().flatten() {
+            let message = error["message"].as_str().unwrap_or_default();
+            assert!(message.chars().count() <= 301, "{message}");
+        }
+    }
+}
