@@ -4,7 +4,7 @@
 use async_graphql::{
     OutputType, Value,
     parser::types::{BaseType, Type},
-    registry::{MetaField, MetaType, Registry},
+    registry::{MetaField, MetaInputValue, MetaType, Registry},
 };
 
 use super::{Mutation, Root};
@@ -29,6 +29,25 @@ pub struct Misfit {
     pub path: String,
     /// What is wrong.
     pub says: String,
+}
+
+/// An argument, a field of an input object, or an item of a list.
+pub struct Place {
+    /// The type of the values that it takes.
+    pub ty: Type,
+    /// Whether there is a value for it when none is given.
+    pub has_default: bool,
+}
+
+impl Place {
+    /// Reads what the schema says of an argument or a field.
+    #[must_use]
+    pub fn of(input: &MetaInputValue) -> Option<Self> {
+        Some(Self {
+            ty: Type::new(&input.ty)?,
+            has_default: input.default_value.is_some(),
+        })
+    }
 }
 
 impl Misfit {
@@ -107,6 +126,41 @@ impl Types {
             // One value stands for a list of one.
             (_, BaseType::List(of)) => self.misfit(of, value, given),
             (_, BaseType::Named(name)) => self.named(name, value, given),
+        }
+    }
+
+    /// Shows each value that is neither a list nor an object of a known type, with its place.
+    ///
+    /// # Errors
+    /// The first that is made of what is shown.
+    pub fn leaves<E>(
+        &self,
+        place: &Place,
+        value: &Value,
+        show: &mut dyn FnMut(&Place, &Value) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match (value, &place.ty.base) {
+            (Value::List(items), BaseType::List(of)) => {
+                let place = Place {
+                    ty: of.as_ref().clone(),
+                    has_default: false,
+                };
+                items
+                    .iter()
+                    .try_for_each(|item| self.leaves(&place, item, show))
+            }
+            (Value::Object(values), base) => {
+                let Some(MetaType::InputObject { input_fields, .. }) =
+                    self.0.types.get(inner(base))
+                else {
+                    return Ok(());
+                };
+                values.iter().try_for_each(|(name, value)| {
+                    let field = input_fields.get(name.as_str()).and_then(Place::of);
+                    field.map_or(Ok(()), |place| self.leaves(&place, value, show))
+                })
+            }
+            _ => show(place, value),
         }
     }
 
@@ -192,4 +246,11 @@ impl Types {
 
 fn expected(name: &str) -> Misfit {
     Misfit::new(format!("a value of type `{name}` is expected"))
+}
+
+fn inner(base: &BaseType) -> &str {
+    match base {
+        BaseType::Named(name) => name,
+        BaseType::List(of) => inner(&of.base),
+    }
 }

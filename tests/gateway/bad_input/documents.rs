@@ -286,3 +286,70 @@ async fn a_message_does_not_repeat_a_long_document() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_variable_of_another_type_than_its_place_is_refused() {
+    let world = World::with(0, |_| {}).await;
+    let of = |ty: &str| format!("query($v: {ty}) {{ users(provider: $v) {{ totalCount }} }}");
+    let inside = |ty: &str| {
+        format!(
+            "query($v: {ty}) {{ usersByEmail(email: \"a@b.test\", providers: [$v]) {{ totalCount }} }}"
+        )
+    };
+    let below = "query($v: String!) { ...f } fragment f on Query { users(provider: INTERCOM, filter: { sort: { field: $v } }) { totalCount } }";
+    for query in [
+        of("String!"),
+        of("String"),
+        of("ID!"),
+        of("Provider"),
+        inside("String!"),
+        inside("Provider"),
+        below.to_owned(),
+    ] {
+        for value in ["ADA", "CREATED_AT"] {
+            let answer = refused_with(&world, &query, json!({ "v": value }), "").await;
+            assert_eq!(answer.get("data"), None, "{query}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_variable_may_stand_wherever_its_type_allows() {
+    let world = World::with(3, |_| {}).await;
+    for (query, value) in [
+        (
+            "query($v: Provider!) { users(provider: $v) { totalCount } }",
+            json!("ADA"),
+        ),
+        (
+            "query($v: Provider = ADA) { users(provider: $v) { totalCount } }",
+            json!("ADA"),
+        ),
+        (
+            "query($v: EmailMatch) { usersByEmail(email: \"a@b.test\", match: $v) { totalCount } }",
+            json!("EXACT"),
+        ),
+        (
+            "query($v: Provider!) { usersByEmail(email: \"a@b.test\", providers: [$v]) { totalCount } }",
+            json!("ADA"),
+        ),
+        (
+            "query($v: ID!) { user(provider: ADA, by: { vendorId: $v }) { id } }",
+            json!("x"),
+        ),
+        (
+            "query($v: UserSortField!) { users(provider: INTERCOM, filter: { sort: { field: $v } }) { totalCount } }",
+            json!("CREATED_AT"),
+        ),
+        (
+            "query($v: [Provider!]) { usersByEmail(email: \"a@b.test\", providers: $v) { totalCount } }",
+            json!(["ADA"]),
+        ),
+        (
+            "query($v: [Provider!]!) { usersByEmail(email: \"a@b.test\", providers: $v) { totalCount } }",
+            json!(["ADA"]),
+        ),
+    ] {
+        world.data_with(query, json!({ "v": value })).await;
+    }
+}
