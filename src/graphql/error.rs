@@ -47,7 +47,8 @@ pub fn seconds(wait: std::time::Duration) -> i32 {
 
 /// A mistake in a request that is refused as a whole.
 #[must_use]
-pub fn mistaken(message: String) -> async_graphql::ServerError {
+pub fn mistaken(mut message: String) -> async_graphql::ServerError {
+    shorten(&mut message);
     let mut error = async_graphql::ServerError::new(message, None);
     let extensions = error.extensions.get_or_insert_default();
     extensions.set("code", ErrorCode::BadUserInput.as_str());

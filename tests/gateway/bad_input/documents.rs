@@ -278,6 +278,10 @@ async fn a_message_does_not_repeat_a_long_document() {
     for query in [
         format!("{{ users(after: \"{long}\" }}"),
         format!("{{ a{} }}", "b".repeat(5_000)),
+        format!(
+            "query($a{}: Int!) {{ providers {{ provider }} }}",
+            "b".repeat(5_000)
+        ),
     ] {
         let answer = refused(&world, &query, "").await;
         for error in answer["errors"].as_array().into_iter().flatten() {
