@@ -1,14 +1,17 @@
 //! A vendor's users as callers see them: what is not declared is refused, keys are cut into batches,
 //! every email filter is checked again, and an answer says how far it can be trusted.
 
+mod report;
+mod search;
 mod write;
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use serde_json::value::RawValue;
 
+pub use report::{Report, SourceStatus};
+pub use search::Search;
 pub use write::{Problem, Written};
 
 use crate::{
@@ -18,112 +21,12 @@ use crate::{
         measure::{Health, Pulse, health},
     },
     page::{Span, Window, window},
-    user::{Email, Provider, User},
-    vendor::{Batch, Expand, Filter, Found, Profile, SINGLE, Selection, Vendor},
+    user::{Provider, User},
+    vendor::{Batch, EmailSearch, Expand, Filter, Profile, SINGLE, Selection, Vendor},
 };
 
 /// How many batches of one request are under way at one vendor; its own limit is lower.
 const BATCHES: usize = 64;
-
-/// How far an answer can be trusted.
-#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SourceStatus {
-    /// The whole answer: who is not in it does not exist there.
-    Complete,
-    /// An answer that may lack somebody, or hold too many: `notice` says whom and why.
-    Partial,
-    /// No answer; `error` says why.
-    Failed,
-    /// The provider is switched off in this gateway's configuration.
-    Disabled,
-    /// The provider was not asked, because it cannot answer this; `notice` says why.
-    Skipped,
-}
-
-/// What a source did for an answer.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The source.
-    pub provider: Provider,
-    /// How far the answer can be trusted.
-    pub status: SourceStatus,
-    /// What went wrong.
-    pub error: Option<Error>,
-    /// What may be missing and why.
-    pub notice: Option<String>,
-    /// When the data was read; `None` when none was.
-    pub as_of: Option<Timestamp>,
-    /// How many requests were sent to the vendor for it.
-    pub calls: u32,
-}
-
-impl Report {
-    fn of(provider: Provider, status: SourceStatus, calls: u32) -> Self {
-        let as_of = match status {
-            SourceStatus::Complete | SourceStatus::Partial => Some(Timestamp::now()),
-            SourceStatus::Failed | SourceStatus::Disabled | SourceStatus::Skipped => None,
-        };
-        Self {
-            provider,
-            status,
-            error: None,
-            notice: None,
-            as_of,
-            calls,
-        }
-    }
-
-    /// A source that is switched off.
-    #[must_use]
-    pub fn disabled(provider: Provider) -> Self {
-        Self::of(provider, SourceStatus::Disabled, 0)
-    }
-
-    /// A source that was not asked.
-    #[must_use]
-    pub fn skipped(provider: Provider, notice: &str) -> Self {
-        Self {
-            notice: Some(notice.to_owned()),
-            ..Self::of(provider, SourceStatus::Skipped, 0)
-        }
-    }
-
-    /// A source that did not answer.
-    #[must_use]
-    pub fn failed(provider: Provider, error: Error, calls: u32) -> Self {
-        Self {
-            error: Some(error),
-            ..Self::of(provider, SourceStatus::Failed, calls)
-        }
-    }
-
-    fn answered(
-        provider: Provider,
-        notice: Option<String>,
-        error: Option<Error>,
-        calls: u32,
-    ) -> Self {
-        let status = if notice.is_some() {
-            SourceStatus::Partial
-        } else {
-            SourceStatus::Complete
-        };
-        Self {
-            error,
-            notice,
-            ..Self::of(provider, status, calls)
-        }
-    }
-}
-
-/// Who was found by one address, and how far that can be trusted.
-#[derive(Clone, Debug)]
-pub struct Search {
-    /// The users whose address it is, each once, by their vendor ids.
-    pub users: Vec<Arc<User>>,
-    /// What the vendor did for it.
-    pub report: Report,
-}
 
 /// Part of a vendor's list.
 #[derive(Clone, Debug)]
@@ -190,6 +93,14 @@ impl Directory {
         let profile = vendor.profile();
         self.check(profile, &selection.filter)?;
         let scope = &scope.fresh();
+        if let Some(email) = selection
+            .filter
+            .email
+            .as_ref()
+            .filter(|_| profile.email_search == EmailSearch::ByCase)
+        {
+            return self.spelled(vendor, scope, email, selection, span).await;
+        }
         let accept = |user: &User| selection.filter.accepts(user);
         let accept: Option<&(dyn Fn(&User) -> bool + Sync)> =
             selection.filter.is_checked().then_some(&accept);
@@ -201,13 +112,16 @@ impl Directory {
         let filter = &selection.filter;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
-        let caveat = email_caveat.or(segment_caveat).map(str::to_owned);
         let cut = window.is_cut.then(|| {
             let reach = profile.listing.reach.unwrap_or_default();
             format!("this vendor refuses to page past {reach} users: there are more, narrow the list with a filter")
         });
-        let report = Report::answered(self.provider, cut.or(caveat), None, scope.calls());
-        Ok(Listed { window, report })
+        let report = Report::answered(self.provider, cut, None, scope.calls())
+            .with_caveat(email_caveat.or(segment_caveat));
+        Ok(Listed {
+            window,
+            report: report.of_nothing(span.count == 0),
+        })
     }
 
     fn check(&self, profile: &Profile, filter: &Filter) -> Result<()> {
@@ -253,6 +167,7 @@ impl Directory {
         let batch = vendor.profile().by_id;
         in_batches(ids, batch, |ids| async move {
             let users = vendor.by_id(scope, &ids, expand).await;
+            let users = users.map_err(|error| error.at(self.provider.name(), "by_id"));
             regroup(ids, users, |user| Some(user.vendor_id.as_str()))
         })
         .await
@@ -280,6 +195,7 @@ impl Directory {
         };
         in_batches(ids, batch, |ids| async move {
             let users = vendor.by_external_id(scope, &ids, expand).await;
+            let users = users.map_err(|error| error.at(self.provider.name(), "by_external_id"));
             regroup(ids, users, |user| user.external_id.as_deref())
         })
         .await
@@ -299,143 +215,13 @@ impl Directory {
             let mut answers = HashMap::new();
             for id in ids {
                 let attributes = vendor.attributes(scope, &id).await;
+                let attributes =
+                    attributes.map_err(|error| error.at(self.provider.name(), "attributes"));
                 answers.insert(id, attributes);
             }
             answers
         })
         .await
-    }
-
-    /// Users by address. A vendor that fails is a report, not an error.
-    pub async fn by_email(
-        &self,
-        scope: &Scope,
-        emails: Vec<Email>,
-        expand: Expand,
-    ) -> HashMap<Email, Search> {
-        let Ok(vendor) = self.vendor() else {
-            let report = Report::disabled(self.provider);
-            let nobody = Search {
-                users: Vec::new(),
-                report,
-            };
-            return emails
-                .into_iter()
-                .map(|email| (email, nobody.clone()))
-                .collect();
-        };
-        in_batches(emails, vendor.profile().by_email, |emails| async move {
-            let scope = scope.fresh();
-            let found = vendor.by_email(&scope, &emails, expand).await;
-            let found = found.map_err(|error| error.at(self.provider.name(), "by_email"));
-            let caveat = vendor.profile().email_caveat;
-            emails
-                .into_iter()
-                .map(|email| {
-                    let search = self.search(&email, &found, caveat, scope.calls());
-                    (email, search)
-                })
-                .collect()
-        })
-        .await
-    }
-
-    fn search(
-        &self,
-        email: &Email,
-        found: &Result<Found>,
-        caveat: Option<&str>,
-        calls: u32,
-    ) -> Search {
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                return Search {
-                    users: Vec::new(),
-                    report: Report::failed(self.provider, error.clone(), calls),
-                };
-            }
-        };
-        let mut users: Vec<_> = found
-            .users
-            .iter()
-            .filter(|user| {
-                user.email
-                    .as_deref()
-                    .is_some_and(|spelling| email.is(spelling))
-            })
-            .map(|user| Arc::new(user.clone()))
-            .collect();
-        users.sort_by(|one, other| one.vendor_id.cmp(&other.vendor_id));
-        users.dedup_by(|one, other| one.vendor_id == other.vendor_id);
-        let (notice, error) = match &found.shortfall {
-            Some(shortfall) => (Some(shortfall.notice.clone()), shortfall.error.clone()),
-            None => (caveat.map(str::to_owned), None),
-        };
-        let is_empty_handed = users.is_empty();
-        let report = match error {
-            Some(error) if is_empty_handed => Report {
-                notice,
-                ..Report::failed(self.provider, error, calls)
-            },
-            error => Report::answered(self.provider, notice, error, calls),
-        };
-        Search { users, report }
-    }
-
-    /// Users whose address holds a text, by the vendor's own search: one window of it. `None` when the
-    /// vendor has no such search.
-    pub async fn containing(
-        &self,
-        scope: &Scope,
-        text: &str,
-        count: u32,
-        expand: Expand,
-    ) -> Option<Search> {
-        let vendor = self.vendor().ok()?;
-        let profile = vendor.profile();
-        if !profile.finds_substrings {
-            return None;
-        }
-        let scope = &scope.fresh();
-        let selection = &Selection {
-            filter: Filter {
-                email: Some(Email::fragment(text)),
-                ..Filter::default()
-            },
-            expand,
-        };
-        let span = Span {
-            count,
-            ..Span::default()
-        };
-        let found = window(&profile.listing, &span, None, |ask| async move {
-            vendor.list(scope, &ask, selection).await
-        })
-        .await;
-        Some(match found {
-            Ok(window) => {
-                let notice = window.has_next.then(|| {
-                    format!("there are more than {count} such users: search for a longer text")
-                });
-                let users = window
-                    .rows
-                    .into_iter()
-                    .map(|row| Arc::new(row.user))
-                    .collect();
-                Search {
-                    users,
-                    report: Report::answered(self.provider, notice, None, scope.calls()),
-                }
-            }
-            Err(error) => {
-                let error = error.at(self.provider.name(), "list");
-                Search {
-                    users: Vec::new(),
-                    report: Report::failed(self.provider, error, scope.calls()),
-                }
-            }
-        })
     }
 }
 

@@ -19,6 +19,7 @@ struct Inner {
     retry_after: Option<Duration>,
     request_id: Option<String>,
     reasons: Vec<Reason>,
+    is_unsettled: bool,
 }
 
 /// The kinds of failure.
@@ -145,6 +146,7 @@ impl Error {
             retry_after: None,
             request_id: None,
             reasons: Vec::new(),
+            is_unsettled: false,
         }))
     }
 
@@ -156,6 +158,13 @@ impl Error {
     /// A vendor's answer that cannot be read.
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(Kind::Malformed, message)
+    }
+
+    /// Work that did not end before its deadline.
+    #[must_use]
+    pub fn late() -> Self {
+        let message = "the vendor did not answer in time; try again, or raise its timeout in the configuration";
+        Self::new(Kind::TimedOut, message)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -188,6 +197,22 @@ impl Error {
     #[must_use]
     pub fn reasons(self, reasons: Vec<Reason>) -> Self {
         self.with(|inner| inner.reasons = reasons)
+    }
+
+    /// Says that an earlier attempt of the same call may have been carried out.
+    #[must_use]
+    pub fn unsettled(self, is_unsettled: bool) -> Self {
+        self.with(|inner| inner.is_unsettled |= is_unsettled)
+    }
+
+    /// Whether the vendor may have done what was asked, though this is how it ended.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.0.is_unsettled
+            || matches!(
+                self.0.kind,
+                Kind::TimedOut | Kind::Unavailable | Kind::Malformed | Kind::Internal
+            )
     }
 
     /// The kind of failure.

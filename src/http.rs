@@ -20,7 +20,7 @@ use tokio::time::Instant;
 pub use call::{Call, Operation, Reply};
 pub use wire::{Refusal, Wire};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 
 /// What one piece of work may spend, and what it has spent.
 #[derive(Clone, Debug)]
@@ -152,12 +152,4 @@ impl Http {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The error of work that did not end before its deadline.
-pub(crate) fn late() -> Error {
-    Error::new(
-        Kind::TimedOut,
-        "the vendor did not answer in time; try again, or raise its timeout in the configuration",
-    )
 }

@@ -69,6 +69,8 @@ pub struct Listing {
 pub enum Next {
     /// Whether there is more.
     More(bool),
+    /// The key that the vendor names for the next page, if there is one.
+    Key(Option<String>),
     /// The token of the next page, if there is one.
     Token(Option<String>),
     /// How many rows the whole list has.
@@ -157,8 +159,13 @@ impl Listing {
             // One more, for the vendor may begin the page with the named row itself.
             (Paging::Key, Mark::Key(key)) => {
                 let place = Place::Key(Some(key.clone()));
-                Ok(ask(place, want.saturating_add(1), 0, 0))
+                let ask = ask(place, want.saturating_add(1), 0, 0);
+                Ok(Ask {
+                    row: Some(key.clone()),
+                    ..ask
+                })
             }
+            (Paging::Key, Mark::At(key)) => Ok(ask(Place::Key(Some(key.clone())), want, 0, 0)),
             (Paging::Token, Mark::Start) => Ok(ask(Place::Token(None), want, 0, 0)),
             (
                 Paging::Token,
@@ -182,9 +189,12 @@ impl Listing {
                     ..ask
                 })
             }
-            (Paging::Page { .. } | Paging::Offset, Mark::Key(_) | Mark::Token { .. })
+            (
+                Paging::Page { .. } | Paging::Offset,
+                Mark::Key(_) | Mark::At(_) | Mark::Token { .. },
+            )
             | (Paging::Key, Mark::Nth(_) | Mark::Token { .. })
-            | (Paging::Token, Mark::Nth(_) | Mark::Key(_)) => {
+            | (Paging::Token, Mark::Nth(_) | Mark::Key(_) | Mark::At(_)) => {
                 Err(Error::invalid("the cursor does not belong to this list"))
             }
         }
@@ -231,8 +241,9 @@ impl Ask {
 
     /// The rows of the page that the mark did not have yet, each with its place in the page.
     pub fn rows<'a>(&'a self, page: &'a Page) -> impl Iterator<Item = (usize, &'a User)> {
-        let named = match &self.place {
-            Place::Key(key) => key.as_deref(),
+        // The row that a key names may come back, or not.
+        let named = match self.place {
+            Place::Key(_) => self.row.as_deref(),
             Place::Page(_) | Place::Offset(_) | Place::Token(_) => None,
         };
         let rows = page.users.iter().enumerate().skip(self.behind(page));
@@ -243,7 +254,9 @@ impl Ask {
     /// row has vanished, there is one fewer than there were.
     fn behind(&self, page: &Page) -> usize {
         let skip = self.skip as usize;
-        let Some(row) = &self.row else { return skip };
+        let (Place::Token(_), Some(row)) = (&self.place, &self.row) else {
+            return skip;
+        };
         let place = page.users.iter().position(|user| user.vendor_id == *row);
         place.map_or(skip.saturating_sub(1), |place| place + 1)
     }
@@ -287,6 +300,7 @@ impl Ask {
         let behind = self.ordinal.saturating_add(rows);
         let (more, vouched) = match &page.next {
             Next::More(more) => (*more, true),
+            Next::Key(key) => (key.is_some(), true),
             Next::Token(token) => (token.is_some(), true),
             Next::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
             // A number of rows says nothing where nobody knows how many rows are behind the mark.
@@ -315,6 +329,15 @@ impl Ask {
             }
         };
         Some((mark, vouched))
+    }
+
+    /// The mark after the page in the vendor's own words, for who reads every page: unlike that of
+    /// [`Ask::next`] it costs no row that was read already.
+    fn onward(&self, page: &Page) -> Option<Mark> {
+        match &page.next {
+            Next::Key(key) => key.clone().map(Mark::At),
+            Next::More(_) | Next::Token(_) | Next::Total(_) | Next::Silent => None,
+        }
     }
 
     /// The ordinal behind the page, for pagings that count rows.

@@ -111,7 +111,7 @@ pub const SINGLE: Batch = Batch { max: 1 };
 /// How a vendor finds users by address.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EmailSearch {
-    /// Every spelling is found.
+    /// Every spelling is found, as far as the vendor's documents tell.
     Exact,
     /// The vendor compares letter case: other spellings than those asked for may be missed.
     ByCase,
@@ -306,12 +306,21 @@ impl Found {
         let mut found = Self::default();
         let mut failure = None;
         for walk in walks {
-            found.users.extend(walk.users);
+            for user in walk.users {
+                if !found
+                    .users
+                    .iter()
+                    .any(|known| known.vendor_id == user.vendor_id)
+                {
+                    found.users.push(user);
+                }
+            }
             match walk.cut {
                 Some(Cut::Failed(error)) => failure = Some(error),
                 Some(Cut::Limit { pages }) => {
-                    let notice =
-                        format!("{list} was not read to its end, but for {pages} pages ({bounds})");
+                    let notice = format!(
+                        "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"
+                    );
                     found.shortfall = Some(Shortfall {
                         notice,
                         error: None,
@@ -386,6 +395,19 @@ impl Connection {
             .try_into()
             .map_err(|error: toml::de::Error| Error::invalid(error.message().to_owned()))
     }
+}
+
+/// Refuses a number in an adapter's options that cannot be meant.
+///
+/// # Errors
+/// `Invalid` when it is nought or more than `most`.
+pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "`{name}` is {value}: expected 1 to {most}"
+    )))
 }
 
 /// How a vendor is reached: what is needed before there is an adapter, and the way to one.

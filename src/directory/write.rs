@@ -88,13 +88,9 @@ impl Written {
     /// A failure as problems. Refused is not written; what failed otherwise may have been written.
     #[must_use]
     pub fn failed(error: &Error) -> Self {
-        let is_unwritten = matches!(
-            error.kind(),
-            Kind::Rejected | Kind::Invalid | Kind::Unsupported | Kind::Denied | Kind::Throttled
-        );
         Self {
             user: None,
-            outcome: is_unwritten.then_some(Outcome::Skipped),
+            outcome: (!error.is_unsettled()).then_some(Outcome::Skipped),
             problems: Problem::of(error),
         }
     }

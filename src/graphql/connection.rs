@@ -21,7 +21,8 @@ pub struct UserConnection {
     edges: Vec<UserEdge>,
     /// Where this page stands in the list.
     page_info: PageInfo,
-    /// How many users the whole list has; null where the provider does not say.
+    /// How many users the whole list has; null where a provider does not say, or could not be read
+    /// to the end.
     total_count: Option<u64>,
     /// What each provider did for this answer, and how far it can be trusted.
     sources: Vec<SourceReport>,
@@ -110,11 +111,14 @@ impl UserConnection {
             .iter()
             .map(|search| search.report.clone())
             .collect();
+        // Who may be missing cannot be counted.
+        let searches_are_short =
+            searches.is_empty() || !searches.iter().all(|search| search.report.is_countable());
         let mut users: Vec<Arc<User>> = searches
             .into_iter()
             .flat_map(|search| search.users)
             .collect();
-        let total = users.len() as u64;
+        let total = (!searches_are_short).then_some(users.len() as u64);
         if let Some((provider, id)) = after {
             users
                 .retain(|user| (user.provider, user.vendor_id.as_str()) > (*provider, id.as_str()));
@@ -127,7 +131,7 @@ impl UserConnection {
         });
         let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
         Self {
-            total_count: Some(total),
+            total_count: total,
             ..page
         }
     }

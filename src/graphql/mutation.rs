@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tracing::Instrument;
 
 use super::Graph;
 use crate::{
@@ -205,7 +206,8 @@ impl Mutation {
             let directory = Arc::clone(Graph::of(ctx).directory(provider)?);
             let scope = ctx.data_unchecked::<Scope>().clone();
             // A write of several calls goes on when the client has left.
-            let write = tokio::spawn(async move { directory.upsert(&scope, &draft).await });
+            let write = async move { directory.upsert(&scope, &draft).await };
+            let write = tokio::spawn(write.in_current_span());
             write
                 .await
                 .map_err(|_| Error::new(Kind::Internal, "the write failed inside the gateway"))

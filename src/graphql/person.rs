@@ -3,17 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Object};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{
-    error::{Answer, answer, answer_option},
-    source::SourceReport,
-    user::expand_at,
-};
+use super::{source::SourceReport, user::expand_at};
 use crate::{
-    directory::{Search, SourceStatus},
-    error::Result,
+    directory::{Report, Search, SourceStatus},
     loader::Loaders,
     user::{Email, Provider, User, UserKind},
     vendor::Expand,
@@ -25,13 +20,16 @@ pub async fn search(
     email: &Email,
     providers: &[Provider],
     expand: Expand,
-) -> Result<Vec<Search>> {
+) -> Vec<Search> {
     let loaders = ctx.data_unchecked::<Loaders>();
-    try_join_all(
-        providers
-            .iter()
-            .map(|&provider| loaders.by_email(provider, email.clone(), expand)),
-    )
+    join_all(providers.iter().map(|&provider| async move {
+        let found = loaders.by_email(provider, email.clone(), expand).await;
+        // A fault of the gateway's own at one vendor leaves the others' answers alone, too.
+        found.unwrap_or_else(|error| Search {
+            users: Vec::new(),
+            report: Report::failed(provider, error, 0),
+        })
+    }))
     .await
 }
 
@@ -47,51 +45,34 @@ impl Person {
         Self { email, expand }
     }
 
-    /// The person of an address, unless every provider says that there is none.
-    ///
-    /// # Errors
-    /// A fault of the gateway's own.
-    pub async fn known(ctx: &Context<'_>, email: Email) -> Result<Option<Self>> {
+    /// The person of an address, unless every provider has searched as it can and found nobody.
+    pub async fn known(ctx: &Context<'_>, email: Email) -> Option<Self> {
         let person = Self::new(email, expand_at(ctx, &[&["users"]]));
-        let searches = person.searches(ctx).await?;
-        let is_unknown = searches.iter().all(|search| {
-            let is_an_answer = matches!(
-                search.report.status,
-                SourceStatus::Complete | SourceStatus::Disabled
-            );
-            search.users.is_empty() && is_an_answer
+        let is_unknown = person.searches(ctx).await.iter().all(|search| {
+            let is_off = search.report.status == SourceStatus::Disabled;
+            search.users.is_empty() && (search.report.is_whole || is_off)
         });
-        Ok(if is_unknown { None } else { Some(person) })
+        (!is_unknown).then_some(person)
     }
 
-    async fn searches(&self, ctx: &Context<'_>) -> Result<Vec<Search>> {
+    async fn searches(&self, ctx: &Context<'_>) -> Vec<Search> {
         search(ctx, &self.email, &Provider::ALL, self.expand).await
     }
 
-    async fn records(&self, ctx: &Context<'_>) -> Result<Vec<Arc<User>>> {
-        Ok(self
-            .searches(ctx)
-            .await?
-            .into_iter()
-            .flat_map(|search| search.users)
-            .collect())
+    async fn records(&self, ctx: &Context<'_>) -> Vec<Arc<User>> {
+        let searches = self.searches(ctx).await.into_iter();
+        searches.flat_map(|search| search.users).collect()
     }
 
     /// What the record says that is most likely right: users before leads, then who changed last.
-    async fn best<T>(
-        &self,
-        ctx: &Context<'_>,
-        field: impl Fn(&User) -> Option<T>,
-    ) -> Result<Option<T>> {
-        let records = self.records(ctx).await?;
+    async fn best<T>(&self, ctx: &Context<'_>, field: impl Fn(&User) -> Option<T>) -> Option<T> {
+        let records = self.records(ctx).await;
         let valued = records.iter().filter_map(|user| Some((user, field(user)?)));
         let best = valued.max_by_key(|(user, _)| {
-            (
-                user.kind == UserKind::User,
-                user.updated_at.or(user.last_seen_at).or(user.created_at),
-            )
+            let moment = user.updated_at.or(user.last_seen_at).or(user.created_at);
+            (user.kind == UserKind::User, moment)
         });
-        Ok(best.map(|(_, value)| value))
+        best.map(|(_, value)| value)
     }
 }
 
@@ -104,45 +85,42 @@ impl Person {
     }
 
     /// The records with this address, in the order of providers; leads are marked by `kind`.
-    async fn users(&self, ctx: &Context<'_>) -> Answer<Vec<Arc<User>>> {
-        answer(self.records(ctx).await)
+    async fn users(&self, ctx: &Context<'_>) -> Vec<Arc<User>> {
+        self.records(ctx).await
     }
 
-    /// The whole name: of the record that changed last, users before leads.
-    async fn name(&self, ctx: &Context<'_>) -> Answer<String> {
-        answer_option(self.best(ctx, |user| user.name.clone()).await)
+    /// The whole name: of the record that changed or was seen last, users before leads.
+    async fn name(&self, ctx: &Context<'_>) -> Option<String> {
+        self.best(ctx, |user| user.name.clone()).await
     }
 
-    /// The address of a picture: of the record that changed last, users before leads.
-    async fn avatar_url(&self, ctx: &Context<'_>) -> Answer<String> {
-        answer_option(self.best(ctx, |user| user.avatar_url.clone()).await)
+    /// The address of a picture: of the record that changed or was seen last, users before leads.
+    async fn avatar_url(&self, ctx: &Context<'_>) -> Option<String> {
+        self.best(ctx, |user| user.avatar_url.clone()).await
     }
 
     /// When the first of the records was made.
-    async fn first_seen_at(&self, ctx: &Context<'_>) -> Answer<Timestamp> {
-        let records = self.records(ctx).await;
-        answer_option(
-            records.map(|records| records.iter().filter_map(|user| user.created_at).min()),
-        )
+    async fn first_seen_at(&self, ctx: &Context<'_>) -> Option<Timestamp> {
+        self.records(ctx)
+            .await
+            .iter()
+            .filter_map(|user| user.created_at)
+            .min()
     }
 
     /// When the person was last seen by any provider.
-    async fn last_seen_at(&self, ctx: &Context<'_>) -> Answer<Timestamp> {
-        let records = self.records(ctx).await;
-        answer_option(
-            records.map(|records| records.iter().filter_map(|user| user.last_seen_at).max()),
-        )
+    async fn last_seen_at(&self, ctx: &Context<'_>) -> Option<Timestamp> {
+        self.records(ctx)
+            .await
+            .iter()
+            .filter_map(|user| user.last_seen_at)
+            .max()
     }
 
     /// What each provider did for this answer. An empty `users` means that nobody has this address
     /// only when no source failed or was cut short.
-    async fn sources(&self, ctx: &Context<'_>) -> Answer<Vec<SourceReport>> {
-        let searches = self.searches(ctx).await;
-        answer(searches.map(|searches| {
-            searches
-                .into_iter()
-                .map(|search| SourceReport(search.report))
-                .collect()
-        }))
+    async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceReport> {
+        let searches = self.searches(ctx).await.into_iter();
+        searches.map(|search| SourceReport(search.report)).collect()
     }
 }

@@ -143,7 +143,7 @@ impl Query {
                 .transpose()?;
             let searches = match &exact {
                 _ if first == 0 => Vec::new(),
-                Some(email) => search(ctx, email, &providers, expand).await?,
+                Some(email) => search(ctx, email, &providers, expand).await,
                 None => substring(ctx, &text, &providers, expand).await?,
             };
             Ok(UserConnection::of_searches(
@@ -217,14 +217,15 @@ impl Query {
     }
 
     /// Everybody that the providers know by an email address, as one person. Null when every provider
-    /// says that there is nobody; when one could not say, its source tells.
+    /// has searched as it can (`providers { capabilities { emailCaveat } }`) and found nobody; when one
+    /// could not, there is a person without users, whose `sources` tell.
     async fn person(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
         email: String,
     ) -> Answer<Person> {
-        answer_option(async { Person::known(ctx, Email::parse(&email)?).await }.await)
+        answer_option(async { Ok(Person::known(ctx, Email::parse(&email)?).await) }.await)
     }
 
     /// The thing with a global id; null when there is none.

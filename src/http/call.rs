@@ -158,6 +158,19 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The body, as a JSON object of a type. A list is none, though serde would read one as such.
+    ///
+    /// # Errors
+    /// As [`Reply::json`].
+    pub fn object<T: DeserializeOwned>(&self) -> Result<T> {
+        match self.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{') | None => self.json(),
+            Some(_) => Err(Error::malformed(
+                "the vendor answered something that is no JSON object",
+            )),
+        }
+    }
+
     /// The body, as JSON of a type.
     ///
     /// # Errors

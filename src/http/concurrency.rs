@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::{sync::Semaphore, time::timeout_at};
 
-use super::{Call, Layer, Next, Reply, late};
+use super::{Call, Layer, Next, Reply};
 use crate::error::{Error, Kind, Result};
 
 /// A number of permits that a vendor's calls share.
@@ -23,7 +23,7 @@ impl Layer for Concurrency {
         match timeout_at(call.scope.deadline(), self.0.acquire()).await {
             Ok(Ok(_permit)) => next.run(call).await,
             Ok(Err(_)) => Err(Error::new(Kind::Internal, "the vendor's permits are gone")),
-            Err(_) => Err(late()),
+            Err(_) => Err(Error::late()),
         }
     }
 }

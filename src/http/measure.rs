@@ -52,8 +52,14 @@ impl Layer for Measure {
         let operation = call.operation.name();
         let started = Instant::now();
         let answer = next.run(call).await;
+        // What was never sent says nothing of the vendor.
+        if matches!(&answer, Err(error) if error.kind() == Kind::Invalid) {
+            return answer;
+        }
         let outcome = match &answer {
             Ok(_) => "ok",
+            // Often the answer that was asked for.
+            Err(error) if error.kind() == Kind::Missing => "NOT_FOUND",
             Err(error) => error.kind().code().as_str(),
         };
         metrics::vendor_call(self.vendor, operation, outcome, started.elapsed());

@@ -50,11 +50,13 @@ impl Retry {
 #[async_trait]
 impl Layer for Retry {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+        let mut is_unsettled = false;
         for attempt in 1.. {
             let error = match next.run(call.clone()).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) => error,
+                Err(error) => error.unsettled(is_unsettled),
             };
+            is_unsettled = error.is_unsettled();
             let left = call
                 .scope
                 .deadline()

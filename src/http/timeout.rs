@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Call, Layer, Next, Reply, late};
-use crate::error::Result;
+use super::{Call, Layer, Next, Reply};
+use crate::error::{Error, Result};
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
 pub struct Timeout(Duration);
@@ -25,6 +25,6 @@ impl Layer for Timeout {
         let until = call.scope.deadline().min(Instant::now() + self.0);
         timeout_at(until, next.run(call))
             .await
-            .unwrap_or_else(|_| Err(late()))
+            .unwrap_or_else(|_| Err(Error::late()))
     }
 }

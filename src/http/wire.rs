@@ -82,6 +82,13 @@ impl Wire {
     }
 
     fn url(&self, call: &Call) -> Result<Url> {
+        // The URL's own rules would drop tabs and line ends from a path, and walk up at dots.
+        let is_control = |segment: &String| segment.chars().any(char::is_control);
+        if call.path.iter().any(is_control) {
+            return Err(Error::invalid(
+                "an id with control characters cannot be asked for",
+            ));
+        }
         let mut url = self.base.clone();
         if call
             .path
@@ -230,7 +237,7 @@ fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 fn unreachable(error: &reqwest::Error) -> Error {
     if error.is_timeout() {
-        return super::late();
+        return Error::late();
     }
     let what = if error.is_connect() {
         "cannot be reached"

@@ -13,6 +13,9 @@ pub enum Mark {
     Nth(u64),
     /// After the row of this key.
     Key(String),
+    /// At the row of this key, which the vendor itself named: with it or after it, as the vendor
+    /// reads its own word. Only for who reads every page and knows a row that comes twice.
+    At(String),
     /// After `skip` rows of the page that `token` opens.
     Token {
         /// The token of the page; `None` is the first page.
@@ -37,7 +40,7 @@ impl Mark {
     pub fn ordinal(&self) -> u64 {
         match self {
             Self::Nth(ordinal) => *ordinal,
-            Self::Start | Self::Key(_) | Self::Token { .. } => 0,
+            Self::Start | Self::Key(_) | Self::At(_) | Self::Token { .. } => 0,
         }
     }
 
@@ -56,7 +59,11 @@ impl Mark {
                 row: row.clone(),
                 next: None,
             }),
-            Self::Start | Self::Nth(_) | Self::Key(_) | Self::Token { next: None, .. } => None,
+            Self::Start
+            | Self::Nth(_)
+            | Self::Key(_)
+            | Self::At(_)
+            | Self::Token { next: None, .. } => None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A walk: every page of a list, from its start, within limits. For searches that a vendor answers
 //! with more than was asked for, or cannot answer at all.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Ask, Listing, Mark, Page};
@@ -14,7 +16,8 @@ use crate::{
 pub struct Limits {
     /// How many pages.
     pub pages: u32,
-    /// Until when.
+    /// Until when. What fetches a page does well to end a little earlier by itself: what is cut off
+    /// from outside is not measured.
     pub until: Instant,
 }
 
@@ -53,7 +56,7 @@ where
     let mut found = Walk::default();
     let mut seen = std::collections::HashSet::new();
     let mut visited = std::collections::HashSet::new();
-    let mut at = Mark::Start;
+    let (mut at, mut earlier) = (Mark::Start, None);
     for pages in 0.. {
         if pages >= limits.pages || listing.is_beyond_reach(&at) || Instant::now() >= limits.until {
             found.cut = Some(Cut::Limit { pages });
@@ -64,29 +67,20 @@ where
             let page = fetch(ask.clone()).await?;
             Ok::<_, Error>((ask, page))
         };
-        let (ask, page) = match tokio::time::timeout_at(limits.until, step).await {
-            Ok(Ok(step)) => step,
-            Ok(Err(error)) => match at.without_next().filter(|_| error.kind() == Kind::Expired) {
-                // The list changed behind the token: what is there now, the page before it says.
+        let step = tokio::time::timeout_at(limits.until, step).await;
+        let (ask, page) = match step.unwrap_or_else(|_| Err(Error::late())) {
+            Ok(step) => step,
+            Err(error) => match earlier.take().filter(|_| is_stale(&error)) {
+                // The list changed behind the mark: what is there now, the page before it says.
                 Some(earlier) => {
                     at = earlier;
                     continue;
                 }
                 None => {
-                    found.cut = Some(Cut::Failed(error));
+                    found.cut = Some(cut_by(error, pages, limits));
                     break;
                 }
             },
-            // Not one page came: that is a failure, and no short answer.
-            Err(_) if pages == 0 => {
-                let late = "the vendor did not answer in time; try again, or raise its timeout in the configuration";
-                found.cut = Some(Cut::Failed(Error::new(Kind::TimedOut, late)));
-                break;
-            }
-            Err(_) => {
-                found.cut = Some(Cut::Limit { pages });
-                break;
-            }
         };
         // A page that is read again may have other rows now: who is new to the walk says `seen`.
         let rows = page.users.iter();
@@ -97,13 +91,38 @@ where
         let Some((next, _)) = ask.next(&page) else {
             break;
         };
-        if !visited.insert(next.clone()) {
+        let onward = ask.onward(&page).filter(|onward| !visited.contains(onward));
+        earlier = if onward.is_some() {
+            Some(next.clone())
+        } else {
+            next.without_next()
+        };
+        at = onward.unwrap_or(next);
+        if !visited.insert(at.clone()) {
             found.cut = Some(Cut::Failed(Error::malformed(
                 "the vendor's list runs in a circle",
             )));
             break;
         }
-        at = next;
     }
     found
+}
+
+/// How much earlier than the walk its last call may give up.
+const SLACK: Duration = Duration::from_millis(50);
+
+/// A page that was not there when the time was over ends the walk as its limit; one that was the first
+/// is a failure, for nothing was read.
+fn cut_by(error: Error, pages: u32, limits: Limits) -> Cut {
+    let is_over = error.kind() == Kind::TimedOut && Instant::now() + SLACK >= limits.until;
+    if is_over && pages > 0 {
+        Cut::Limit { pages }
+    } else {
+        Cut::Failed(error)
+    }
+}
+
+/// Whether a vendor may have forgotten the place that it named itself.
+fn is_stale(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Expired | Kind::Rejected)
 }

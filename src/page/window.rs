@@ -113,9 +113,9 @@ where
 fn place_of(mark: &Mark, argument: &str) -> Result<u64> {
     match mark {
         Mark::Nth(ordinal) => Ok(*ordinal),
-        Mark::Start | Mark::Key(_) | Mark::Token { .. } => Err(Error::invalid(format!(
-            "the cursor in `{argument}` does not belong to this list"
-        ))),
+        Mark::Start | Mark::Key(_) | Mark::At(_) | Mark::Token { .. } => Err(Error::invalid(
+            format!("the cursor in `{argument}` does not belong to this list"),
+        )),
     }
 }
 

@@ -60,6 +60,21 @@ impl Email {
         &self.given
     }
 
+    /// The spellings that a vendor is asked for which may compare letter case: as given, and in lower
+    /// case where that differs.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<Self> {
+        let folded = Self {
+            given: self.folded.clone(),
+            folded: self.folded.clone(),
+        };
+        if folded == *self {
+            vec![folded]
+        } else {
+            vec![self.clone(), folded]
+        }
+    }
+
     /// The address in the form that is compared.
     #[must_use]
     pub fn folded(&self) -> &str {

@@ -9,7 +9,7 @@
 //! # Paging
 //! `cursor` is a user's id. One of Ada's texts says that the page starts *with* it, another *after*
 //! it: the row that a cursor names is dropped when it comes back, so both work. Links are never
-//! followed; whether there is a `next_page_url` is all that is read of it.
+//! followed; of `next_page_url` only the cursor is read.
 //!
 //! # Limits
 //! 10 a second and 100 a minute on the list. No `Retry-After` is documented.
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Found, Profile, SINGLE, Selection, Upserted,
-    Vendor, wire,
+    Vendor, bounded, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -172,7 +172,7 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct List {
-    #[serde(default, deserialize_with = "wire::rows")]
+    #[serde(deserialize_with = "wire::rows")]
     data: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::record")]
     meta: Option<Meta>,
@@ -214,26 +214,44 @@ fn user_in(reply: &Reply) -> Result<User> {
     user(reply.json::<Box<RawValue>>()?.into())
 }
 
+/// Of the link to the next page only its cursor is read.
+fn cursor(next: &str) -> Option<String> {
+    let (_, query) = next.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let cursor = pairs.find(|(name, _)| name == "cursor");
+    cursor
+        .map(|(_, cursor)| cursor.into_owned())
+        .filter(|cursor| !cursor.is_empty())
+}
+
 impl Ada {
     /// The adapter on a connection.
     ///
     /// # Errors
     /// `Invalid` when an option is wrong.
     pub fn connect(connection: &Connection) -> Result<Self> {
+        let options: Options = connection.options()?;
+        bounded("scan_pages", u64::from(options.scan_pages), 10_000)?;
+        bounded("scan_seconds", options.scan_seconds, 600)?;
         Ok(Self {
             http: connection.http.clone(),
-            options: connection.options()?,
+            options,
         })
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-users>
     async fn page(&self, scope: &Scope, operation: Operation, ask: &Ask) -> Result<Page> {
         let call = Call::get(operation, &["v2", "end-users", ""]).query(ask.params());
-        let list: List = self.http.send(scope, call).await?.json()?;
+        let list: List = self.http.send(scope, call).await?.object()?;
         let next = list.meta.and_then(|meta| meta.next_page_url);
+        let next = match next.as_deref().map(cursor) {
+            None => Next::Key(None),
+            Some(Some(key)) => Next::Key(Some(key)),
+            Some(None) => Next::More(true),
+        };
         Ok(Page {
             users: list.data.into_iter().map(user).collect::<Result<_>>()?,
-            next: Next::More(next.is_some()),
+            next,
         })
     }
 }
@@ -292,6 +310,9 @@ impl Vendor for Ada {
             pages: self.options.scan_pages,
             until: until.min(margin),
         };
+        // The last call ends by itself, and so is measured, just before the walk does.
+        let last = limits.until.checked_sub(Duration::from_millis(20));
+        let scope = &scope.no_later_than(last.unwrap_or(limits.until));
         let addresses: HashSet<&str> = emails.iter().map(Email::folded).collect();
         let wanted = |user: &User| {
             user.email

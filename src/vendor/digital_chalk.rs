@@ -31,7 +31,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    Upserted, Vendor, wire,
+    Upserted, Vendor, bounded, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -138,7 +138,7 @@ pub struct DigitalChalkUser {
 
 #[derive(Deserialize)]
 struct List {
-    #[serde(default, deserialize_with = "wire::rows")]
+    #[serde(deserialize_with = "wire::rows")]
     results: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::text")]
     next: Option<String>,
@@ -175,9 +175,11 @@ impl DigitalChalk {
     /// # Errors
     /// `Invalid` when an option is wrong.
     pub fn connect(connection: &Connection) -> Result<Self> {
+        let options: Options = connection.options()?;
+        bounded("search_pages", u64::from(options.search_pages), 10_000)?;
         Ok(Self {
             http: connection.http.clone(),
-            options: connection.options()?,
+            options,
         })
     }
 
@@ -196,7 +198,7 @@ impl DigitalChalk {
         let call = Call::get(operation, &["users"])
             .query(email)
             .query(ask.params());
-        let list: List = self.http.send(scope, call).await?.json()?;
+        let list: List = self.http.send(scope, call).await?.object()?;
         Ok(Page {
             users: list.results.into_iter().map(user).collect::<Result<_>>()?,
             next: Next::More(list.next.is_some()),

@@ -23,14 +23,14 @@
 mod query;
 mod record;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use reqwest::{
     StatusCode,
-    header::{DATE, HeaderName, HeaderValue},
+    header::{HeaderName, HeaderValue},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
@@ -48,7 +48,9 @@ use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{Change, CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{
+        Change, CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind,
+    },
 };
 
 /// How Intercom is reached; accounts in Europe and Australia have hosts of their own.
@@ -143,8 +145,8 @@ pub struct Intercom {
 struct List {
     #[serde(default, rename = "type", deserialize_with = "wire::text")]
     kind: Option<String>,
-    #[serde(default, deserialize_with = "wire::rows")]
-    users: Vec<Arc<RawValue>>,
+    #[serde(default)]
+    users: Option<Vec<Box<RawValue>>>,
     #[serde(default, deserialize_with = "wire::integer")]
     total_count: Option<i64>,
     #[serde(default, deserialize_with = "wire::record")]
@@ -173,7 +175,7 @@ fn refused_under_200(reply: &Reply) -> Option<Error> {
 
 /// A lookup answers a list, or in version 1.0 a bare user.
 fn page_in(reply: &Reply) -> Result<Page> {
-    let list: List = reply.json()?;
+    let list: List = reply.object()?;
     match list.kind.as_deref() {
         Some("user" | "contact") => Ok(Page {
             users: vec![user_in(reply)?],
@@ -186,10 +188,12 @@ fn page_in(reply: &Reply) -> Result<Page> {
                 Some(total) => Next::Total(total),
                 None => Next::More(list.pages.is_some_and(|pages| pages.next.is_some())),
             };
-            let users = list
-                .users
+            let Some(users) = list.users else {
+                return Err(Error::malformed("the vendor answered a list without users"));
+            };
+            let users = users
                 .into_iter()
-                .map(record::user)
+                .map(|raw| record::user(raw.into()))
                 .collect::<Result<_>>()?;
             Ok(Page { users, next })
         }
@@ -308,7 +312,9 @@ impl Vendor for Intercom {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
-        let searches = emails.iter().map(|email| {
+        // Whether letter case counts here is not documented: both spellings are asked for.
+        let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
+        let searches = spellings.iter().map(|email| {
             walk(
                 &LISTING,
                 limits,
@@ -328,13 +334,18 @@ impl Vendor for Intercom {
         )
     }
 
-    /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both. A record that was made and last
-    /// changed in the second of the answer is taken for a new one.
+    /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both, so what it did is told by looking
+    /// first.
     async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let call = Call::post(Operation::Upsert, &["users"], body(None, draft)?).repeatable(true);
-        let reply = self.http.send(scope, self.versioned(call)).await?;
-        let user = user_in(&reply)?;
-        let outcome = if is_new(&user, &reply) {
+        let body = body(None, draft)?;
+        let before = self.meant(scope, draft).await?;
+        let is_change = draft.fields().len() > 1;
+        if let ([user], false) = (before.as_slice(), is_change) {
+            return Ok(Upserted::whole(user.clone(), Outcome::Matched));
+        }
+        let call = Call::post(Operation::Upsert, &["users"], body).repeatable(true);
+        let user = user_in(&self.http.send(scope, self.versioned(call)).await?)?;
+        let outcome = if before.is_empty() {
             Outcome::Created
         } else {
             Outcome::Updated
@@ -350,13 +361,25 @@ impl Vendor for Intercom {
     }
 }
 
-fn is_new(user: &User, reply: &Reply) -> bool {
-    let (Some(created), true) = (user.created_at, user.created_at == user.updated_at) else {
-        return false;
-    };
-    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    date.is_none_or(|date| (date.timestamp().as_second() - created.as_second()).abs() <= 2)
+impl Intercom {
+    /// The users whom a draft would change.
+    async fn meant(&self, scope: &Scope, draft: &Draft) -> Result<Vec<User>> {
+        let expand = Expand::default();
+        if let Some(id) = draft.external_id.set() {
+            return self
+                .by_external_id(scope, std::slice::from_ref(id), expand)
+                .await;
+        }
+        let emails: Vec<Email> = draft.email.set().cloned().into_iter().collect();
+        let mut users = self.by_email(scope, &emails, expand).await?.users;
+        users.retain(|user| {
+            user.kind == UserKind::User
+                && emails
+                    .iter()
+                    .any(|email| email.is(user.email.as_deref().unwrap_or_default()))
+        });
+        Ok(users)
+    }
 }
 
 /// The identifier that comes first decides, and there is no falling through to the next: `id`, then

@@ -21,7 +21,7 @@
 //! addresses are conventions inside `attributes`. Values of an unexpected type are dropped without
 //! an error. An unknown segment filters nothing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_graphql::{Json, SimpleObject};
 use async_trait::async_trait;
@@ -163,7 +163,7 @@ pub struct UsertourMembership {
 
 #[derive(Deserialize)]
 struct List {
-    #[serde(default, deserialize_with = "wire::rows")]
+    #[serde(deserialize_with = "wire::rows")]
     results: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::text")]
     next: Option<String>,
@@ -275,7 +275,7 @@ impl Usertour {
 
     /// `docs.usertour.io/api-reference/users/list`
     async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
-        let list: List = self.http.send(scope, call).await?.json()?;
+        let list: List = self.http.send(scope, call).await?.object()?;
         Ok(Page {
             users: list.results.into_iter().map(user).collect::<Result<_>>()?,
             next: Next::Token(list.next.as_deref().and_then(cursor)),
@@ -341,10 +341,7 @@ impl Vendor for Usertour {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
-        let spellings: BTreeSet<String> = emails
-            .iter()
-            .flat_map(|email| [email.given().to_owned(), email.folded().to_owned()])
-            .collect();
+        let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
         let searches = spellings.iter().map(|spelling| {
             walk(
                 &LISTING,
@@ -352,7 +349,7 @@ impl Vendor for Usertour {
                 |_| true,
                 move |ask| async move {
                     let call = Call::get(Operation::ByEmail, &["v1", "users"])
-                        .query([("email", spelling.clone())])
+                        .query([("email", spelling.given().to_owned())])
                         .query(expansions(expand))
                         .query(ask.params());
                     self.page(scope, call).await

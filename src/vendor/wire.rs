@@ -15,6 +15,12 @@ use crate::error::{Error, Result};
 /// # Errors
 /// `Malformed` when the record lacks what identifies it, or is not an object.
 pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
+    // serde would read a list as a record, field by field.
+    if !raw.get().starts_with('{') {
+        return Err(Error::malformed(
+            "the vendor sent a user that is no JSON object",
+        ));
+    }
     serde_json::from_str(raw.get()).map_err(|error| {
         Error::malformed(format!(
             "the vendor sent a user that cannot be read: {}",

@@ -15,14 +15,13 @@ use tokio::time::Instant;
 
 use crate::world::World;
 
-/// The number of users from which the known people are there: three pages of Ada's list, of which each
-/// begins with the last user of the one before.
+/// The number of users from which the known people are there: two pages of Ada's list.
 const USERS: usize = 200;
 
 /// How many calls the search by address costs a vendor in good health.
 pub(crate) fn calls_of_a_search(provider: Provider) -> u64 {
     match provider {
-        Provider::Ada => 3,
+        Provider::Ada => 2,
         Provider::DigitalChalk | Provider::Intercom | Provider::Usertour => 1,
     }
 }

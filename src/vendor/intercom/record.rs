@@ -261,7 +261,8 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
     });
     let tags = record.tags.unwrap_or_default().into_iter();
     Ok(User {
-        external_id: record.user_id,
+        // A lead's is made up by Intercom, and finds nobody.
+        external_id: record.user_id.filter(|_| !is_lead),
         email: record.email,
         name: record.name,
         avatar_url: record.avatar_url,

@@ -51,6 +51,9 @@ async fn a_200_that_is_not_json_is_a_bad_response() {
 async fn json_of_another_shape_is_a_bad_response() {
     for body in [
         json!([1, 2]),
+        json!([]),
+        json!({}),
+        json!({ "errors": [] }),
         json!(17),
         json!({ "users": 5, "data": 5, "results": 5 }),
     ] {

@@ -108,7 +108,10 @@ async fn a_search_that_stops_at_its_page_limit_is_partial() {
     assert_eq!(source["error"], Value::Null);
     assert_eq!(source["upstreamCalls"], 1);
     let notice = source["notice"].as_str().expect("a notice");
-    assert!(notice.contains("for 1 pages (search_pages)"), "{notice}");
+    assert!(
+        notice.contains("pages read: 1 (bounded by search_pages)"),
+        "{notice}"
+    );
 }
 
 async fn world_with_one_page_of_ada() -> World {
@@ -133,7 +136,10 @@ async fn a_scan_that_is_cut_short_is_partial_and_never_nobody() {
         assert_eq!(source["error"], Value::Null);
         assert_eq!(source["upstreamCalls"], 1);
         let notice = source["notice"].as_str().expect("a notice");
-        assert!(notice.contains("for 1 pages (scan_pages"), "{notice}");
+        assert!(
+            notice.contains("pages read: 1 (bounded by scan_pages"),
+            "{notice}"
+        );
     }
     assert_eq!(world.calls(Provider::Ada).await.len(), 3);
 }

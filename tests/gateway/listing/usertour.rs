@@ -118,3 +118,17 @@ async fn a_user_whom_a_token_names_may_vanish_and_nobody_else_is_lost_or_repeate
         "one was deleted on the way"
     );
 }
+
+#[tokio::test]
+async fn a_list_of_an_address_is_asked_for_as_given_and_in_lower_case() {
+    let world = World::with(200, |_| {}).await;
+    for (email, calls) in [("ANN@x.test", 2), ("ann@x.test", 1)] {
+        world.forget_calls().await;
+        let filter = json!({ "email": email });
+
+        let page = page(&world, USERTOUR, json!({ "first": 5, "filter": filter })).await;
+
+        assert_eq!(page.ids(), ["crm-ann"], "{email}");
+        assert_eq!(world.calls(USERTOUR).await.len(), calls, "{email}");
+    }
+}

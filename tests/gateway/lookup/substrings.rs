@@ -75,3 +75,32 @@ async fn a_part_that_nearly_everybody_has_is_refused_without_a_call() {
     }
     assert_eq!(world.tally().await, [0; 4]);
 }
+
+#[tokio::test]
+async fn the_users_of_a_part_are_all_there_however_they_are_paged() {
+    let world = World::with(200, |_| {}).await;
+    let query = "query ($first: Int!, $after: String) {
+        usersByEmail(email: \"test\", match: SUBSTRING, first: $first, after: $after) {
+            nodes { vendorId } pageInfo { hasNextPage endCursor } } }";
+    let whole = world.data_with(query, json!({ "first": 500 })).await;
+    let whole = whole["usersByEmail"]["nodes"]
+        .as_array()
+        .cloned()
+        .expect("users");
+
+    let (mut walked, mut after) = (Vec::new(), serde_json::Value::Null);
+    loop {
+        let data = world
+            .data_with(query, json!({ "first": 37, "after": after }))
+            .await;
+        let page = &data["usersByEmail"];
+        walked.extend(page["nodes"].as_array().cloned().expect("users"));
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+
+    assert!(whole.len() > 100, "{}", whole.len());
+    assert_eq!(walked, whole);
+}

@@ -74,7 +74,7 @@ async fn a_create_by_external_id_is_repeated() {
 async fn an_address_is_scanned_for_and_then_patched_or_created() {
     let world = World::with(200, |_| {}).await;
     let id = record(&world, Ada, AT_ADA).await["id"].take();
-    let scan = vec![format!("GET {LIST} 200"); 3];
+    let scan = vec![format!("GET {LIST} 200"); 2];
 
     let user = written(
         &world,

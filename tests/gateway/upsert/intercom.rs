@@ -8,7 +8,7 @@ use super::{calls, record, skipped, text, written};
 use crate::world::World;
 
 #[tokio::test]
-async fn an_unknown_external_id_is_created_in_one_call() {
+async fn an_unknown_external_id_is_looked_up_and_created() {
     let world = World::with(3, |_| {}).await;
     let input = json!({ "externalId": "new", "email": "new@x.test", "name": "New" });
 
@@ -18,13 +18,16 @@ async fn an_unknown_external_id_is_created_in_one_call() {
         (text(&user["externalId"]), text(&user["email"])),
         ("new", "new@x.test")
     );
-    assert_eq!(calls(&world, Intercom).await, ["POST /users 200"]);
+    assert_eq!(
+        calls(&world, Intercom).await,
+        ["GET /users 404", "POST /users 200"]
+    );
     let calls = world.calls(Intercom).await;
     assert_eq!(calls[0].version.as_deref(), Some("1.1"));
 }
 
 #[tokio::test]
-async fn a_known_external_id_is_updated_in_one_call() {
+async fn a_known_external_id_is_looked_up_and_updated() {
     let world = World::with(200, |_| {}).await;
     let input =
         json!({ "externalId": "crm-ann", "name": null, "attributes": { "plan": "silver" } });
@@ -35,11 +38,14 @@ async fn a_known_external_id_is_updated_in_one_call() {
     assert_eq!(user["email"], EVERYWHERE);
     assert_eq!(user["attributes"]["plan"], "silver");
     assert_eq!(user["attributes"]["seats"], 17);
-    assert_eq!(calls(&world, Intercom).await, ["POST /users 200"]);
+    assert_eq!(
+        calls(&world, Intercom).await,
+        ["GET /users 200", "POST /users 200"]
+    );
 }
 
 #[tokio::test]
-async fn an_address_creates_or_updates_in_one_call() {
+async fn an_address_is_looked_up_and_then_created_or_updated() {
     let world = World::with(200, |_| {}).await;
     let id = record(&world, Intercom, AT_INTERCOM).await["id"].take();
 
@@ -51,7 +57,10 @@ async fn an_address_creates_or_updates_in_one_call() {
     )
     .await;
     assert_eq!((&user["vendorId"], text(&user["name"])), (&id, "Renamed"));
-    assert_eq!(calls(&world, Intercom).await, ["POST /users 200"]);
+    assert_eq!(
+        calls(&world, Intercom).await,
+        ["GET /users 200", "POST /users 200"]
+    );
 
     let user = written(
         &world,
@@ -61,7 +70,10 @@ async fn an_address_creates_or_updates_in_one_call() {
     )
     .await;
     assert_eq!(user["email"], "new@x.test");
-    assert_eq!(calls(&world, Intercom).await, ["POST /users 200"]);
+    assert_eq!(
+        calls(&world, Intercom).await,
+        ["GET /users 200", "POST /users 200"]
+    );
 }
 
 #[tokio::test]
@@ -111,7 +123,10 @@ async fn an_address_of_several_is_refused_in_the_vendors_words() {
             "retryAfter": null,
         }] })
     );
-    assert_eq!(calls(&world, Intercom).await, ["POST /users 409"]);
+    assert_eq!(
+        calls(&world, Intercom).await,
+        ["GET /users 200", "POST /users 409"]
+    );
     assert_eq!(world.records(Intercom).await, before);
 }
 
@@ -138,6 +153,19 @@ async fn a_write_that_may_be_repeated_is_repeated() {
 
     assert_eq!(
         calls(&world, Intercom).await,
-        ["POST /users 500", "POST /users 200"]
+        ["GET /users 404", "POST /users 500", "POST /users 200"]
     );
+}
+
+#[tokio::test]
+async fn the_same_write_twice_creates_once_and_an_address_alone_changes_nothing() {
+    let world = World::with(3, |_| {}).await;
+    let input = json!({ "email": "new@x.test", "name": "New" });
+
+    written(&world, Intercom, input.clone(), "CREATED").await;
+    written(&world, Intercom, input, "UPDATED").await;
+
+    let alone = json!({ "email": "new@x.test" });
+    written(&world, Intercom, alone, "MATCHED").await;
+    assert_eq!(calls(&world, Intercom).await, ["GET /users 200"]);
 }

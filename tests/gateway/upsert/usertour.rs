@@ -5,7 +5,7 @@ use roster_sandbox::known::{AT_USERTOUR, EVERYWHERE, NOBODY};
 use serde_json::{Value, json};
 
 use super::{calls, record, skipped, text, upsert, written};
-use crate::world::World;
+use crate::world::{World, vendor};
 
 #[tokio::test]
 async fn an_unknown_external_id_is_created() {
@@ -182,4 +182,33 @@ async fn an_id_cannot_be_changed() {
     .await;
 
     assert_eq!(errors[0]["field"], json!(["input", "externalId"]));
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_arrived_before_it_was_refused_is_not_said_to_be_skipped() {
+    let world = World::with(3, |settings| {
+        vendor(settings, Usertour).timeout_seconds = Some(0.3);
+    })
+    .await;
+    let lost = json!({ "kind": "drip", "milliseconds": 30_000, "count": 1, "method": "POST" });
+    world.fault(Usertour, lost).await;
+    let refused = json!({ "kind": "rate_limit", "retry_after": 60, "method": "POST" });
+    world.fault(Usertour, refused).await;
+
+    let payload = upsert(
+        &world,
+        Usertour,
+        json!({ "externalId": "new", "name": "New" }),
+    )
+    .await;
+
+    assert_eq!(payload["outcome"], Value::Null, "{payload}");
+    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_RATE_LIMITED");
+    assert!(
+        world
+            .records(Usertour)
+            .await
+            .iter()
+            .any(|record| record["id"] == "new")
+    );
 }

@@ -1,0 +1,129 @@
+//! What a source did for an answer, and how far the answer can be trusted.
+
+use jiff::Timestamp;
+
+use crate::{error::Error, user::Provider};
+
+/// How far an answer can be trusted.
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SourceStatus {
+    /// The whole answer: who is not in it does not exist there.
+    Complete,
+    /// An answer that may lack somebody, or hold too many: `notice` says whom and why.
+    Partial,
+    /// No answer; `error` says why.
+    Failed,
+    /// The provider is switched off in this gateway's configuration.
+    Disabled,
+    /// The provider was not asked, because it cannot answer this; `notice` says why.
+    Skipped,
+}
+
+/// What a source did for an answer.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The source.
+    pub provider: Provider,
+    /// How far the answer can be trusted.
+    pub status: SourceStatus,
+    /// What went wrong.
+    pub error: Option<Error>,
+    /// What may be missing and why.
+    pub notice: Option<String>,
+    /// When the data was read; `None` when none was.
+    pub as_of: Option<Timestamp>,
+    /// How many requests were sent to the vendor for it.
+    pub calls: u32,
+    /// Whether the vendor read all that it can be asked to read. A notice may still say that its
+    /// search passes somebody over.
+    pub is_whole: bool,
+}
+
+impl Report {
+    pub(super) fn of(provider: Provider, status: SourceStatus, calls: u32) -> Self {
+        let as_of = match status {
+            SourceStatus::Complete | SourceStatus::Partial => Some(Timestamp::now()),
+            SourceStatus::Failed | SourceStatus::Disabled | SourceStatus::Skipped => None,
+        };
+        Self {
+            provider,
+            status,
+            error: None,
+            notice: None,
+            as_of,
+            calls,
+            is_whole: status == SourceStatus::Complete,
+        }
+    }
+
+    /// A source that is switched off.
+    #[must_use]
+    pub fn disabled(provider: Provider) -> Self {
+        Self::of(provider, SourceStatus::Disabled, 0)
+    }
+
+    /// A source that was not asked.
+    #[must_use]
+    pub fn skipped(provider: Provider, notice: &str) -> Self {
+        Self {
+            notice: Some(notice.to_owned()),
+            ..Self::of(provider, SourceStatus::Skipped, 0)
+        }
+    }
+
+    /// A source that did not answer.
+    #[must_use]
+    pub fn failed(provider: Provider, error: Error, calls: u32) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::of(provider, SourceStatus::Failed, calls)
+        }
+    }
+
+    pub(super) fn answered(
+        provider: Provider,
+        notice: Option<String>,
+        error: Option<Error>,
+        calls: u32,
+    ) -> Self {
+        let status = if notice.is_some() {
+            SourceStatus::Partial
+        } else {
+            SourceStatus::Complete
+        };
+        Self {
+            error,
+            notice,
+            ..Self::of(provider, status, calls)
+        }
+    }
+
+    /// Whether the users that came with it are all that can be found.
+    #[must_use]
+    pub fn is_countable(&self) -> bool {
+        match self.status {
+            SourceStatus::Complete | SourceStatus::Partial => self.is_whole,
+            SourceStatus::Disabled | SourceStatus::Skipped => true,
+            SourceStatus::Failed => false,
+        }
+    }
+
+    /// The same report with a caveat on what the vendor's search passes over, where there is one and
+    /// nothing worse is said.
+    pub(super) fn with_caveat(self, caveat: Option<&str>) -> Self {
+        match (self.status, caveat) {
+            (SourceStatus::Complete, Some(caveat)) => Self {
+                status: SourceStatus::Partial,
+                notice: Some(caveat.to_owned()),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// The same report, without a time when nothing was read.
+    pub(super) fn of_nothing(self, is_nothing: bool) -> Self {
+        let as_of = self.as_of.filter(|_| !is_nothing);
+        Self { as_of, ..self }
+    }
+}

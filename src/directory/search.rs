@@ -1,0 +1,241 @@
+//! Searches by address: every vendor's answer is compared again, and says how far it can be trusted.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::future::join_all;
+
+use super::{Directory, Listed, Report, in_batches};
+use crate::{
+    error::{Error, Result},
+    http::Scope,
+    page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
+    user::{Email, User},
+    vendor::{Expand, Filter, Found, Selection, Vendor},
+};
+
+/// Who was found by one address, and how far that can be trusted.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The users whose address it is, each once, by their vendor ids.
+    pub users: Vec<Arc<User>>,
+    /// What the vendor did for it.
+    pub report: Report,
+}
+
+impl Directory {
+    /// Users by address. A vendor that fails is a report, not an error.
+    pub async fn by_email(
+        &self,
+        scope: &Scope,
+        emails: Vec<Email>,
+        expand: Expand,
+    ) -> HashMap<Email, Search> {
+        let Ok(vendor) = self.vendor() else {
+            let report = Report::disabled(self.provider);
+            let nobody = Search {
+                users: Vec::new(),
+                report,
+            };
+            return emails
+                .into_iter()
+                .map(|email| (email, nobody.clone()))
+                .collect();
+        };
+        in_batches(emails, vendor.profile().by_email, |emails| async move {
+            let scope = scope.fresh();
+            let found = vendor.by_email(&scope, &emails, expand).await;
+            let found = found.map_err(|error| error.at(self.provider.name(), "by_email"));
+            let caveat = vendor.profile().email_caveat;
+            emails
+                .into_iter()
+                .map(|email| {
+                    let search = self.search(&email, &found, caveat, scope.calls());
+                    (email, search)
+                })
+                .collect()
+        })
+        .await
+    }
+
+    fn search(
+        &self,
+        email: &Email,
+        found: &Result<Found>,
+        caveat: Option<&str>,
+        calls: u32,
+    ) -> Search {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return Search {
+                    users: Vec::new(),
+                    report: Report::failed(self.provider, error.clone(), calls),
+                };
+            }
+        };
+        let users = found.users.iter().filter(|user| is_at(user, email));
+        let users = in_order(users.cloned().map(Arc::new).collect());
+        let (notice, error) = match &found.shortfall {
+            Some(shortfall) => (Some(shortfall.notice.clone()), shortfall.error.clone()),
+            None => (None, None),
+        };
+        let report = match error {
+            Some(error) if users.is_empty() => Report {
+                notice,
+                ..Report::failed(self.provider, error, calls)
+            },
+            error => Report::answered(self.provider, notice, error, calls).with_caveat(caveat),
+        };
+        Search { users, report }
+    }
+
+    /// A list of one address at a vendor that compares letter case: the lists of every spelling that
+    /// is asked for are read and joined, and the window is cut out of that.
+    pub(super) async fn spelled(
+        &self,
+        vendor: &dyn Vendor,
+        scope: &Scope,
+        email: &Email,
+        selection: &Selection,
+        span: &Span,
+    ) -> Result<Listed> {
+        let listing = vendor.profile().listing;
+        let limits = Limits {
+            pages: SPELLED_PAGES,
+            until: scope.deadline(),
+        };
+        let walks = email.spellings().into_iter().map(|spelling| {
+            let filter = Filter {
+                email: Some(spelling),
+                ..selection.filter.clone()
+            };
+            let selection = Selection {
+                filter,
+                expand: selection.expand,
+            };
+            async move {
+                let selection = &selection;
+                walk(
+                    &listing,
+                    limits,
+                    |user| is_at(user, email),
+                    |ask| async move { vendor.list(scope, &ask, selection).await },
+                )
+                .await
+            }
+        });
+        let of_list = |error: Error| error.at(self.provider.name(), "list");
+        let found = Found::of(
+            join_all(walks).await,
+            "the list of this address",
+            "1,000 users a spelling",
+        );
+        let found = found.map_err(of_list)?;
+        let users = &found.users;
+        let window = window(&JOINED, span, None, |ask| async move {
+            Ok(cut_out(users, &ask))
+        })
+        .await;
+        let window = window.map_err(of_list)?;
+        let (notice, error) = match found.shortfall {
+            Some(shortfall) => (Some(shortfall.notice), shortfall.error),
+            None => (None, None),
+        };
+        let report = Report::answered(self.provider, notice, error, scope.calls());
+        let report = report.with_caveat(vendor.profile().email_caveat);
+        Ok(Listed {
+            window,
+            report: report.of_nothing(span.count == 0),
+        })
+    }
+
+    /// Users whose address holds a text, by the vendor's own search: one window of it. `None` when the
+    /// vendor has no such search.
+    pub async fn containing(
+        &self,
+        scope: &Scope,
+        text: &str,
+        count: u32,
+        expand: Expand,
+    ) -> Option<Search> {
+        let vendor = self.vendor().ok()?;
+        let profile = vendor.profile();
+        if !profile.finds_substrings {
+            return None;
+        }
+        let scope = &scope.fresh();
+        let selection = &Selection {
+            filter: Filter {
+                email: Some(Email::fragment(text)),
+                ..Filter::default()
+            },
+            expand,
+        };
+        let span = Span {
+            count,
+            ..Span::default()
+        };
+        let found = window(&profile.listing, &span, None, |ask| async move {
+            vendor.list(scope, &ask, selection).await
+        })
+        .await;
+        Some(match found {
+            Ok(window) => {
+                let notice = window.has_next.then(|| {
+                    format!("there are more than {count} such users: search for a longer text")
+                });
+                let users = window.rows.into_iter().map(|row| Arc::new(row.user));
+                Search {
+                    users: in_order(users.collect()),
+                    report: Report::answered(self.provider, notice, None, scope.calls()),
+                }
+            }
+            Err(error) => {
+                let error = error.at(self.provider.name(), "list");
+                Search {
+                    users: Vec::new(),
+                    report: Report::failed(self.provider, error, scope.calls()),
+                }
+            }
+        })
+    }
+}
+
+/// How many pages of a list of one spelling are read.
+const SPELLED_PAGES: u32 = 10;
+
+/// A list that is held in memory, as a vendor would page it.
+const JOINED: Listing = Listing {
+    paging: Paging::Offset,
+    at: "",
+    size: "",
+    min: 1,
+    max: u32::MAX,
+    reach: None,
+    is_counted: true,
+};
+
+fn cut_out(users: &[User], ask: &Ask) -> Page {
+    let from = match ask.place {
+        Place::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
+        Place::Page(_) | Place::Key(_) | Place::Token(_) => 0,
+    };
+    let rows = users.iter().skip(from).take(ask.size as usize);
+    Page {
+        users: rows.cloned().collect(),
+        next: Next::Total(users.len() as u64),
+    }
+}
+
+fn is_at(user: &User, email: &Email) -> bool {
+    user.email
+        .as_deref()
+        .is_some_and(|spelling| email.is(spelling))
+}
+
+/// Each user once, by the vendor ids: the order in which joined lists are paged.
+fn in_order(mut users: Vec<Arc<User>>) -> Vec<Arc<User>> {
+    users.sort_by(|one, other| one.vendor_id.cmp(&other.vendor_id));
+    users.dedup_by(|one, other| one.vendor_id == other.vendor_id);
+    users
+}
