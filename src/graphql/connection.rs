@@ -137,7 +137,7 @@ impl UserConnection {
     }
 }
 
-/// The page size where a query names none.
+/// The page size where a query names none, unless pages are bound to be smaller.
 const DEFAULT_FIRST: u32 = 20;
 
 /// The number in `first` or `last`.
@@ -174,6 +174,7 @@ impl Slice {
     /// # Errors
     /// `Invalid` for numbers out of bounds, both `first` and `last`, and cursors of other lists.
     pub fn span(&self, provider: Provider, filter: &Filter, bounds: &Bounds) -> Result<Span> {
+        let unsaid = DEFAULT_FIRST.min(bounds.page).cast_signed();
         let (name, value, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
@@ -183,8 +184,8 @@ impl Slice {
             (None, Some(last)) => ("last", last, true),
             (Some(first), None) => ("first", first, false),
             // A page that is bound by `before` alone ends there.
-            (None, None) if self.before.is_some() => ("last", DEFAULT_FIRST.cast_signed(), true),
-            (None, None) => ("first", DEFAULT_FIRST.cast_signed(), false),
+            (None, None) if self.before.is_some() => ("last", unsaid, true),
+            (None, None) => ("first", unsaid, false),
         };
         let mark = |argument: &str, text: &Option<String>| {
             let text = text.as_deref().filter(|text| !text.is_empty());

@@ -1,4 +1,4 @@
-//! The gateway's own door: connections, request ids and metrics.
+//! The gateway's own door: connections, request ids, metrics, and the page that nobody named a size of.
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
@@ -175,4 +175,15 @@ async fn durations_are_histograms_that_can_be_added() {
         text.contains("le=\"0.25\"") && !text.contains("quantile="),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_page_without_a_size_is_no_larger_than_pages_may_be() {
+    let world = World::with(30, |settings| settings.limits.page = 5).await;
+
+    let data = world
+        .data("{ users(provider: INTERCOM) { nodes { id } } }")
+        .await;
+
+    assert_eq!(data["users"]["nodes"].as_array().map(Vec::len), Some(5));
 }
