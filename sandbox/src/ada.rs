@@ -1,4 +1,4 @@
-//! Ada, End Users API v2: vendors/ada.md, section 12.
+//! Ada, End Users API v2, as `docs.ada.cx/reference/end-users` has it.
 //!
 //! Users are listed by id, which is the order of creation. Where the documents
 //! are silent or contradict each other, the default is the first of each line,

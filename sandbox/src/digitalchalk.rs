@@ -1,4 +1,4 @@
-//! DigitalChalk, REST API v5: vendors/digitalchalk.md, section 12.
+//! DigitalChalk, REST API v5, as `developer.digitalchalk.com/document/rest-api-v5` has it.
 //!
 //! The same paths at `/dc/api/v5` and `/api/v5`, with and without a slash at
 //! the end; users in the order of their creation. Where the documents are

@@ -1,4 +1,4 @@
-//! Intercom, REST 1.0 to 1.4 (intercom.md, sections 1, 2 and 7, points 1 to 9).
+//! Intercom, REST 1.0 to 1.4, as `developers.intercom.com/docs/references/1.1` and its users tell.
 //!
 //! Without `Intercom-Version` the app's version holds, 1.1 unless a switch says otherwise; 2.x is
 //! refused as on `/users` at the vendor. Leads are kept beside the users: they appear under

@@ -1,4 +1,4 @@
-//! Usertour, REST API v1, as its server was measured (usertour.md, sections 1 to 7 and 9) where
+//! Usertour, REST API v1, as its public server was measured where
 //! that differs from its documents.
 //!
 //! The order is the server's: body parser, route, key, validation, handler. Cursors are internal

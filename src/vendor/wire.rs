@@ -1,6 +1,6 @@
 //! Tolerant decoding of vendors' JSON. Absent, `null`, `""`, `{}` and values of an unexpected type all
-//! mean "no value": one odd field must not cost a whole page (vendors' documents: Ada §5, Intercom Q14
-//! and Q15, Usertour §5). For use with `#[serde(default, deserialize_with = …)]`.
+//! mean "no value": one odd field must not cost a whole page. For use with
+//! `#[serde(default, deserialize_with = …)]`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Bulk erasure (section 6): a job takes identifiers, which is the only place
+//! Bulk erasure: a job takes identifiers, which is the only place
 //! where an e-mail selects users. The job is done as soon as it is taken in.
 
 use axum::body::Body;

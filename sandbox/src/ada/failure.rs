@@ -1,4 +1,4 @@
-//! Ada's errors: `{"errors": [{type, message, details}]}` (section 7).
+//! Ada's errors: `{"errors": [{type, message, details}]}`.
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,5 +1,5 @@
 //! Reading users: the list, the look-up by external id at the same address,
-//! and one user (section 4).
+//! and one user.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};

@@ -1,4 +1,4 @@
-//! An end user as stored, and as shown (section 5).
+//! An end user as stored, and as shown.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! Creating and patching a user (section 6).
+//! Creating and patching a user.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::PathRejection;

@@ -1,4 +1,4 @@
-//! DigitalChalk's errors (section 7): `errors` and `fieldErrors` in JSON, and
+//! DigitalChalk's errors: `errors` and `fieldErrors` in JSON, and
 //! the servlet container's pages for what does not reach the API.
 
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! User fields: their definitions, and a user's values (section 5).
+//! User fields: their definitions, and a user's values.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;

@@ -1,4 +1,4 @@
-//! A user as stored, and as shown (section 5).
+//! A user as stored, and as shown.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

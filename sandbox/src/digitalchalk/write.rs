@@ -1,4 +1,4 @@
-//! Creating, updating and deleting a user (section 6).
+//! Creating, updating and deleting a user.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::PathRejection;

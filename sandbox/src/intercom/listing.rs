@@ -1,4 +1,4 @@
-//! The lists by page number (intercom.md, sections 1.2 to 1.4).
+//! The lists by page number.
 
 use std::cmp::Reverse;
 

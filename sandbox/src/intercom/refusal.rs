@@ -1,4 +1,4 @@
-//! How Intercom 1.x refuses: an `error.list` with one entry (intercom.md, section 2).
+//! How Intercom 1.x refuses: an `error.list` with one entry.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! The full walk: one for a workspace, its parameter the same on each page, dead after a minute of
-//! silence (intercom.md, section 1.5).
+//! silence.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A user or lead as the API shows it (intercom.md, section 1.7), per version and switch.
+//! A user or lead as the API shows it, per version and switch.
 
 use serde_json::{Map, Value, json};
 

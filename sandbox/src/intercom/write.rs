@@ -1,4 +1,4 @@
-//! Create or update, archive, delete (intercom.md, sections 1.1 and 1.6).
+//! Create or update, archive, delete.
 
 use serde_json::{Map, Value, json};
 

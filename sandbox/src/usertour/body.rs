@@ -1,4 +1,4 @@
-//! The body parser, which runs before everything else, the key included (usertour.md, section 1).
+//! The body parser, which runs before everything else, the key included.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};

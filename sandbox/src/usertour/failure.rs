@@ -1,5 +1,5 @@
 //! What goes wrong at Usertour, and how it says so: the API's own shape and the two of the
-//! framework below it (usertour.md, section 7).
+//! framework below it.
 
 use axum::http::StatusCode;
 use axum::response::Response;

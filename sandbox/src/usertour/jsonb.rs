@@ -1,5 +1,4 @@
-//! Attribute bags as PostgreSQL keeps `jsonb` and JavaScript reads numbers (usertour.md,
-//! section 5).
+//! Attribute bags as PostgreSQL keeps `jsonb` and JavaScript reads numbers.
 
 use serde_json::{Map, Number, Value};
 

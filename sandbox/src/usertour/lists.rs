@@ -1,4 +1,4 @@
-//! The lists: users, companies and attribute definitions (usertour.md, sections 2 and 3).
+//! The lists: users, companies and attribute definitions.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Moments as Usertour writes them: UTC with three decimals (usertour.md, section 5).
+//! Moments as Usertour writes them: UTC with three decimals.
 
 use jiff::Timestamp;
 

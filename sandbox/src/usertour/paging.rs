@@ -1,5 +1,5 @@
 //! A page of a list, and the links beside it: exclusive cursors by internal identifier, an
-//! exhausted one an error, and `previous` one row late (usertour.md, sections 4 and 9).
+//! exhausted one an error, and `previous` one row late.
 
 use std::ops::Range;
 

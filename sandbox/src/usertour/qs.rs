@@ -1,5 +1,5 @@
 //! Query strings and forms as the vendor's `qs` parser reads them, and as `URLSearchParams`
-//! writes them (usertour.md, sections 3 and 4).
+//! writes them.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};

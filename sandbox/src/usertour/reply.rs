@@ -1,4 +1,4 @@
-//! The headers that every reply of Usertour carries (usertour.md, section 1).
+//! The headers that every reply of Usertour carries.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

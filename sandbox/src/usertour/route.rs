@@ -1,4 +1,4 @@
-//! The paths of v1: any letter case, one slash at the end or none (usertour.md, sections 1 and 2).
+//! The paths of v1: any letter case, one slash at the end or none.
 
 use axum::http::{Method, Uri};
 

@@ -1,5 +1,5 @@
 //! Validation of what a request carries, with the vendor's texts; of several failures only the
-//! first is reported (usertour.md, sections 3, 6 and 9).
+//! first is reported.
 
 use serde_json::{Map, Value};
 

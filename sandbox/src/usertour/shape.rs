@@ -1,4 +1,4 @@
-//! The objects that Usertour shows (usertour.md, section 5).
+//! The objects that Usertour shows.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Create or update of users and companies (usertour.md, section 6).
+//! Create or update of users and companies.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Ada as its document says: vendors/ada.md, section 12.
+//! Ada as its documents say.
 
 use reqwest::{Method, StatusCode};
 use roster_sandbox::known;

@@ -1,4 +1,4 @@
-//! DigitalChalk as its document says: vendors/digitalchalk.md, section 12.
+//! DigitalChalk as its documents say.
 
 use reqwest::{Method, StatusCode};
 use roster_sandbox::known;
