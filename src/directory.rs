@@ -93,13 +93,8 @@ impl Directory {
         let profile = vendor.profile();
         self.check(profile, &selection.filter)?;
         let scope = &scope.fresh();
-        if let Some(email) = selection
-            .filter
-            .email
-            .as_ref()
-            .filter(|_| profile.email_search == EmailSearch::ByCase)
-        {
-            return self.spelled(vendor, scope, email, selection, span).await;
+        if selection.filter.email.is_some() && profile.email_search == EmailSearch::ByCase {
+            return self.spelled(vendor, scope, selection, span).await;
         }
         let accept = |user: &User| selection.filter.accepts(user);
         let accept: Option<&(dyn Fn(&User) -> bool + Sync)> =

@@ -88,6 +88,17 @@ pub struct Page {
     pub next: Next,
 }
 
+impl Page {
+    /// The mark after the page in the vendor's own words, for who reads every page: unlike that of
+    /// [`Ask::next`] it costs no row that was read already.
+    fn onward(&self) -> Option<Mark> {
+        match &self.next {
+            Next::Key(key) => key.clone().map(Mark::At),
+            Next::More(_) | Next::Token(_) | Next::Total(_) | Next::Silent => None,
+        }
+    }
+}
+
 /// The place of a page in the vendor's own words.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Place {
@@ -129,50 +140,37 @@ impl Listing {
     /// # Errors
     /// `Invalid` when the mark is of another paging.
     pub fn ask(&self, mark: &Mark, want: u32) -> Result<Ask> {
-        let ask = |place, want: u32, ordinal, skip| Ask {
-            listing: *self,
-            place,
-            size: want.clamp(self.min, self.max),
-            ordinal,
-            skip,
-            row: None,
-        };
         match (self.paging, mark) {
             (Paging::Page { first }, Mark::Start | Mark::Nth(_)) => {
-                let from = mark.ordinal();
-                let size = self.covering(from, want).unwrap_or(self.max);
-                let page = from / u64::from(size);
-                let ordinal = page * u64::from(size);
-                // Less than a page, so it fits.
-                let skip = u32::try_from(from - ordinal).unwrap_or(size);
-                let place = Place::Page(first.saturating_add(page));
-                Ok(ask(place, size, ordinal, skip))
+                Ok(self.numbered(first, mark.ordinal(), want))
             }
             (Paging::Offset, Mark::Start | Mark::Nth(_)) => {
                 let from = mark.ordinal();
                 let left = self.reach.map(|reach| reach.saturating_sub(from));
                 let left = left.and_then(|left| u32::try_from(left).ok());
                 let want = want.min(left.unwrap_or(want));
-                Ok(ask(Place::Offset(from), want, from, 0))
+                Ok(Ask {
+                    ordinal: from,
+                    ..self.at(Place::Offset(from), want)
+                })
             }
-            (Paging::Key, Mark::Start) => Ok(ask(Place::Key(None), want, 0, 0)),
+            (Paging::Key, Mark::Start) => Ok(self.at(Place::Key(None), want)),
             // One more, for the vendor may begin the page with the named row itself.
             (Paging::Key, Mark::Key(key)) => {
-                let place = Place::Key(Some(key.clone()));
-                let ask = ask(place, want.saturating_add(1), 0, 0);
+                let ask = self.at(Place::Key(Some(key.clone())), want.saturating_add(1));
                 Ok(Ask {
                     row: Some(key.clone()),
                     ..ask
                 })
             }
-            (Paging::Key, Mark::At(key)) => Ok(ask(Place::Key(Some(key.clone())), want, 0, 0)),
-            (Paging::Token, Mark::Start) => Ok(ask(Place::Token(None), want, 0, 0)),
+            (Paging::Key, Mark::At(key)) => Ok(self.at(Place::Key(Some(key.clone())), want)),
+            (Paging::Token, Mark::Start) => Ok(self.at(Place::Token(None), want)),
             (
                 Paging::Token,
                 Mark::Token {
                     next: Some(next), ..
                 },
-            ) => Ok(ask(Place::Token(Some(next.clone())), want, 0, 0)),
+            ) => Ok(self.at(Place::Token(Some(next.clone())), want)),
             (
                 Paging::Token,
                 Mark::Token {
@@ -182,9 +180,10 @@ impl Listing {
                     next: None,
                 },
             ) => {
-                let (place, skip) = (Place::Token(token.clone()), u32::from(*skip));
-                let ask = ask(place, skip.saturating_add(want), 0, skip);
+                let skip = u32::from(*skip);
+                let ask = self.at(Place::Token(token.clone()), skip.saturating_add(want));
                 Ok(Ask {
+                    skip,
                     row: row.clone(),
                     ..ask
                 })
@@ -197,6 +196,34 @@ impl Listing {
             | (Paging::Token, Mark::Nth(_) | Mark::Key(_) | Mark::At(_)) => {
                 Err(Error::invalid("the cursor does not belong to this list"))
             }
+        }
+    }
+
+    /// A request for the page at a place, of a size that the vendor takes.
+    fn at(&self, place: Place, want: u32) -> Ask {
+        let size = want.clamp(self.min, self.max);
+        Ask {
+            listing: *self,
+            place,
+            size,
+            ordinal: 0,
+            skip: 0,
+            row: None,
+        }
+    }
+
+    /// The numbered page that holds the row `from` and most of what follows it.
+    fn numbered(&self, first: u64, from: u64, want: u32) -> Ask {
+        let size = self.covering(from, want).unwrap_or(self.max);
+        let page = from / u64::from(size);
+        let ordinal = page * u64::from(size);
+        // Less than a page, so it fits.
+        let skip = u32::try_from(from - ordinal).unwrap_or(size);
+        let ask = self.at(Place::Page(first.saturating_add(page)), size);
+        Ask {
+            ordinal,
+            skip,
+            ..ask
         }
     }
 
@@ -329,15 +356,6 @@ impl Ask {
             }
         };
         Some((mark, vouched))
-    }
-
-    /// The mark after the page in the vendor's own words, for who reads every page: unlike that of
-    /// [`Ask::next`] it costs no row that was read already.
-    fn onward(&self, page: &Page) -> Option<Mark> {
-        match &page.next {
-            Next::Key(key) => key.clone().map(Mark::At),
-            Next::More(_) | Next::Token(_) | Next::Total(_) | Next::Silent => None,
-        }
     }
 
     /// The ordinal behind the page, for pagings that count rows.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::{Directory, Listed, Report, in_batches};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     http::Scope,
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
     user::{Email, User},
@@ -95,10 +95,12 @@ impl Directory {
         &self,
         vendor: &dyn Vendor,
         scope: &Scope,
-        email: &Email,
         selection: &Selection,
         span: &Span,
     ) -> Result<Listed> {
+        let Some(email) = &selection.filter.email else {
+            return Err(Error::new(Kind::Internal, "there is no address to spell"));
+        };
         let listing = vendor.profile().listing;
         let limits = Limits {
             pages: SPELLED_PAGES,

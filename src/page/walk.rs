@@ -91,7 +91,7 @@ where
         let Some((next, _)) = ask.next(&page) else {
             break;
         };
-        let onward = ask.onward(&page).filter(|onward| !visited.contains(onward));
+        let onward = page.onward().filter(|onward| !visited.contains(onward));
         earlier = if onward.is_some() {
             Some(next.clone())
         } else {
