@@ -1,0 +1,124 @@
+//! The user object of version 1, field by field, and the [`User`] that it becomes.
+
+use std::sync::Arc;
+
+use async_graphql::{Json, SimpleObject};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    error::Result,
+    user::{Company, Provider, User},
+    vendor::wire,
+};
+
+/// A user at Usertour, field by field.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourUser {
+    /// The id that your systems gave.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// Everything that is known of the person; `name` and `email` are conventions.
+    attributes: Option<Json<Value>>,
+    /// When the user was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+    /// The user's companies; null unless the query asks for them.
+    #[serde(default, deserialize_with = "wire::records")]
+    companies: Option<Vec<UsertourCompany>>,
+    /// The user's places in those companies; null unless the query asks for them.
+    #[serde(default, deserialize_with = "wire::records")]
+    memberships: Option<Vec<UsertourMembership>>,
+}
+
+/// A company at Usertour.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourCompany {
+    /// The id that your systems gave.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// Everything that is known of the company; `name` is a convention.
+    attributes: Option<Json<Value>>,
+    /// When the company was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+}
+
+/// A user's place in a company at Usertour.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourMembership {
+    /// Usertour's internal id of the membership.
+    #[serde(deserialize_with = "wire::id")]
+    id: String,
+    /// What is known of the membership, a role for example.
+    attributes: Option<Json<Value>>,
+    /// When the membership was made.
+    #[serde(default, deserialize_with = "wire::moment")]
+    created_at: Option<Timestamp>,
+    /// Usertour's internal id of the company: of no use elsewhere in its API.
+    #[serde(default, deserialize_with = "wire::text")]
+    company_id: Option<String>,
+    /// Usertour's internal id of the user: of no use elsewhere in its API.
+    #[serde(default, deserialize_with = "wire::text")]
+    user_id: Option<String>,
+    /// The company.
+    #[serde(default, deserialize_with = "wire::record")]
+    company: Option<UsertourCompany>,
+}
+
+#[derive(Deserialize)]
+struct Bag {
+    #[serde(default, deserialize_with = "wire::object")]
+    attributes: Option<Arc<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Conventions {
+    #[serde(default, deserialize_with = "wire::text")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_seen_at: Option<Timestamp>,
+}
+
+fn conventions(attributes: Option<&RawValue>) -> Conventions {
+    attributes
+        .and_then(|bag| serde_json::from_str(bag.get()).ok())
+        .unwrap_or_default()
+}
+
+/// A user from the object that Usertour sent.
+pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
+    let record: UsertourUser = wire::read(&raw)?;
+    let bag: Bag = wire::read(&raw)?;
+    let known = conventions(bag.attributes.as_deref());
+    let companies = record
+        .companies
+        .map(|companies| companies.into_iter().map(company).collect());
+    Ok(User {
+        external_id: Some(record.id.clone()),
+        email: known.email,
+        name: known.name,
+        companies,
+        created_at: record.created_at,
+        last_seen_at: known.last_seen_at,
+        attributes: bag.attributes.into(),
+        ..User::new(Provider::Usertour, record.id, raw)
+    })
+}
+
+fn company(company: UsertourCompany) -> Company {
+    let name = company
+        .attributes
+        .and_then(|Json(bag)| Some(bag.get("name")?.as_str()?.to_owned()));
+    Company {
+        vendor_id: None,
+        external_id: Some(company.id),
+        name,
+    }
+}
