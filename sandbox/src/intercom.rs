@@ -1,30 +1,51 @@
-//! Intercom, REST 1.0 to 1.4, as `developers.intercom.com/docs/references/1.1` and its users tell.
+//! Intercom, REST 1.0 to 1.4 and 2.0 to 2.17, as `developers.intercom.com/docs/references/1.1`,
+//! `…/2.17/rest-api/contacts` and their users tell.
 //!
-//! Without `Intercom-Version` the app's version holds, 1.1 unless a switch says otherwise; 2.x is
-//! refused as on `/users` at the vendor. Leads are kept beside the users: they appear under
-//! `/contacts`, in lists by tag or segment and, in 1.1, among the users of an address.
+//! Without `Intercom-Version` the app's version holds, 1.1 unless a switch says otherwise. Both
+//! families show one store. In 1.x users and leads are apart: leads appear under `/contacts`, in
+//! lists by tag or segment and, in 1.1, among the users of an address. From 2.0 on both are
+//! [`contacts`] and `/users` is refused.
 //!
 //! | switch | effect |
 //! |---|---|
-//! | `app_version=1.0` to `1.4`, `2.0` | the version of requests without the header |
-//! | `per_page=reject` | a size outside 1 to 60 is 400; otherwise it is clamped |
-//! | `ceiling=N` | page numbers reach N rows, not 10,000 |
-//! | `email=case_sensitive` | look-ups mind the letter case |
-//! | `next=same_host`, `absent` | `pages.next` leads back to the sandbox, or is not there |
-//! | `location=empty_object` | `location_data` is `{}` |
-//! | `owner_id=int` | a number instead of a string |
-//! | `avatar=string`, `null` | an address, or nothing, instead of an object |
+//! | `app_version=1.0` to `1.4`, `2.0` to `2.17` | the version of requests without the header |
+//! | `avatar=object`, `string`, `null` | an object (1.x without the switch), an address (2.x without it), or nothing |
+//! | `email=case_sensitive` | look-ups and searches mind the letter case |
 //! | `errors=type_only` | entries of `error.list` carry `type`, not `code` |
-//! | `email_body=error_list_200` | a look-up by e-mail answers an `error.list` under 200 |
-//! | `scroll_end=404` | a scroll ends with 404 instead of an empty page |
+//! | `location=empty_object` | `location_data` (1.x) and `location` (2.x) are `{}` |
+//! | `owner_id=int` | a number also where it is a string: in 1.x and from 2.16 on |
+//! | `per_page=reject` | a size that is out of bounds is 400; otherwise it is clamped |
 //! | `rate=on`, `rate_limit=N` | 167, or N, calls in ten seconds |
+//!
+//! In 1.x alone:
+//!
+//! | switch | effect |
+//! |---|---|
+//! | `ceiling=N` | page numbers reach N rows, not 10,000 |
+//! | `email_body=error_list_200` | a look-up by e-mail answers an `error.list` under 200 |
+//! | `next=same_host`, `absent` | `pages.next` leads back to the sandbox, or is not there |
+//! | `scroll_end=404` | a scroll ends with 404 instead of an empty page |
+//!
+//! In 2.x alone:
+//!
+//! | switch | effect |
+//! |---|---|
+//! | `in_limit=N` | an `IN` or `NIN` of more than N values is 400 |
+//! | `index_lag=SECONDS` | a search shows the contacts as they were so long ago |
+//! | `merge=any` | anybody is merged into anybody, also into who is merged already |
+//! | `merged=404`, `next_hop` | a merged contact is 404; or the link of its 410 leads one merge on, not to the end |
+//! | `next=null` | `pages.next` of a last page is null instead of absent |
+//! | `timezone_offset=SECONDS` | the workspace's clock is so far ahead of UTC, not 19,800 |
 
+mod classic;
+mod contacts;
 mod listing;
 mod refusal;
 mod scroll;
 mod seed;
 mod shape;
 mod store;
+mod version;
 mod write;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,13 +60,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::classic::Written;
 use self::listing::Reading;
 use self::refusal::Refusal;
 use self::scroll::Scrolls;
 use self::shape::Shape;
 use self::store::{Contact, Store, scramble};
+use self::version::Version;
 use crate::behaviour::{Behaviour, Values, Variant};
 use crate::people::Person;
 use crate::rate::{self, Rate, Verdict, Window};
@@ -55,19 +78,24 @@ use crate::vendor::{Emulation, Name, Origin, Record, Throttle, Vendor};
 pub static EMULATION: Emulation = Emulation {
     name: Name::Intercom,
     variants: &[
-        word("app_version", &["1.0", "1.1", "1.2", "1.3", "1.4", "2.0"]),
-        word("avatar", &["string", "null"]),
+        word("app_version", &version::KNOWN),
+        word("avatar", &["object", "string", "null"]),
         number("ceiling"),
         word("email", &["case_sensitive"]),
         word("email_body", &["error_list_200"]),
         word("errors", &["type_only"]),
+        number("in_limit"),
+        number("index_lag"),
         word("location", &["empty_object"]),
-        word("next", &["same_host", "absent"]),
+        word("merge", &["any"]),
+        word("merged", &["404", "next_hop"]),
+        word("next", &["same_host", "absent", "null"]),
         word("owner_id", &["int"]),
         word("per_page", &["reject"]),
         word("rate", &["on"]),
         number("rate_limit"),
         word("scroll_end", &["404"]),
+        number("timezone_offset"),
     ],
     start,
     throttled,
@@ -90,29 +118,6 @@ const fn number(name: &'static str) -> Variant {
     Variant {
         name,
         values: Values::Number,
-    }
-}
-
-/// A version that is emulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Version {
-    V1_0,
-    V1_1,
-    V1_2,
-    V1_3,
-    V1_4,
-}
-
-impl Version {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "1.0" => Some(Self::V1_0),
-            "1.1" => Some(Self::V1_1),
-            "1.2" => Some(Self::V1_2),
-            "1.3" => Some(Self::V1_3),
-            "1.4" => Some(Self::V1_4),
-            _ => None,
-        }
     }
 }
 
@@ -141,10 +146,17 @@ impl Params {
     }
 }
 
+/// The scroll of a workspace, shared by its requests.
+type Scrolling = Mutex<Scrolls>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One workspace with its token.
 struct Intercom {
     store: Mutex<Store>,
-    scrolls: Mutex<Scrolls>,
+    scrolls: Scrolling,
     rate: Mutex<(u64, Rate)>,
     token: String,
     behaviour: Behaviour,
@@ -199,8 +211,14 @@ async fn enter(
     origin: Origin,
     request: Request,
 ) -> Response {
-    let request_id = request_id(intercom.requests.fetch_add(1, Ordering::Relaxed) + 1);
     let (parts, body) = request.into_parts();
+    let number = intercom.requests.fetch_add(1, Ordering::Relaxed) + 1;
+    let version = Version::parse(&intercom.version_text(&parts.headers));
+    let request_id = if version >= Some(Version::V2_0) {
+        seed::generated(number)
+    } else {
+        request_id(number)
+    };
     let mut headers = HeaderMap::new();
     identify(&mut headers, &request_id);
     let answer = intercom.answer(&parts, body, &origin, &mut headers).await;
@@ -208,6 +226,9 @@ async fn enter(
         Ok(body) => (StatusCode::OK, body),
         Err(refusal) => {
             let type_only = intercom.behaviour.is("errors", "type_only");
+            if let Some(link) = &refusal.link {
+                tell(&mut headers, "link", link);
+            }
             (refusal.status, refusal.body(&request_id, type_only))
         }
     };
@@ -216,7 +237,7 @@ async fn enter(
     response
 }
 
-/// Twenty letters and digits, as in 1.x.
+/// Twenty letters and digits, as in 1.x; 2.x has UUIDs.
 fn request_id(number: u64) -> String {
     let mut state = number;
     let digits = (0..20).map(|_| {
@@ -250,13 +271,9 @@ fn tell_rate(headers: &mut HeaderMap, verdict: &Verdict) {
 }
 
 impl Intercom {
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The users; leads are in no list that a walk could be compared with.
     fn records(&self) -> Vec<Record> {
-        let store = self.store();
+        let store = lock(&self.store);
         let record = |(_, user): (u64, &Contact)| Record {
             id: user.id.clone(),
             external_id: user.user_id.clone(),
@@ -281,61 +298,35 @@ impl Intercom {
         let body = axum::body::to_bytes(body, LARGEST_BODY)
             .await
             .map_err(|_| Refusal::invalid("the body cannot be read"))?;
-        let store = &mut *self.store();
+        let store = &mut *lock(&self.store);
         let params = Params::of(parts.uri.query().unwrap_or_default());
-        let segments: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
-        match (parts.method.as_str(), &segments[..]) {
-            ("POST", ["users"]) => {
-                let user = write::upsert(store, &body, false)?;
-                Ok(self.shape(store, version).contact(&user))
-            }
-            ("POST", ["contacts"]) => {
-                let lead = write::upsert(store, &body, true)?;
-                Ok(self.shape(store, version).contact(&lead))
-            }
-            ("POST", ["user_delete_requests"]) => write::delete_for_good(store, &body),
-            ("DELETE", path) => {
-                let gone = archive(store, path, &params)?;
-                Ok(self.shape(store, version).contact(&gone))
-            }
-            ("GET", path) => {
-                let reading = Reading {
-                    store,
-                    version,
-                    behaviour: &self.behaviour,
-                    params: &params,
-                    path: parts.uri.path(),
-                    origin,
-                };
-                self.read(&reading, path)
-            }
-            _ => Err(Refusal::no_resource()),
+        let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
+        let method = parts.method.as_str();
+        if version >= Version::V2_0 {
+            let call = contacts::Call {
+                version,
+                behaviour: &self.behaviour,
+                params: &params,
+                method,
+                body: &body,
+            };
+            return contacts::answer(&call, store, &path);
         }
-    }
-
-    fn read(&self, reading: &Reading<'_>, path: &[&str]) -> Result<Value, Refusal> {
-        match path {
-            ["users"] => reading.users(),
-            ["users", "scroll"] => self.scrolls().page(reading, false),
-            ["users", id] => reading.by_id(id, false),
-            ["contacts"] => reading.leads(),
-            ["contacts", "scroll"] => self.scrolls().page(reading, true),
-            ["contacts", id] => reading.by_id(id, true),
-            ["companies"] => company_by_query(reading),
-            ["companies", id, "users"] => {
-                let company = reading.store.company(id).ok_or_else(Refusal::no_company)?;
-                reading.company_users(&company.company_id)
-            }
-            ["tags"] => Ok(labels(reading.store, "tag", |contact| &contact.tags)),
-            ["segments"] => Ok(labels(reading.store, "segment", |contact| {
-                &contact.segments
-            })),
-            _ => Err(Refusal::no_resource()),
+        if method == "GET" {
+            let reading = Reading {
+                store,
+                version,
+                behaviour: &self.behaviour,
+                params: &params,
+                path: parts.uri.path(),
+                origin,
+            };
+            return classic::read(&reading, &path, &self.scrolls);
         }
-    }
-
-    fn scrolls(&self) -> MutexGuard<'_, Scrolls> {
-        self.scrolls.lock().unwrap_or_else(PoisonError::into_inner)
+        match classic::write(store, method, &path, &params, &body)? {
+            Written::Contact(contact) => Ok(self.shape(store, version).contact(&contact)),
+            Written::Other(answer) => Ok(answer),
+        }
     }
 
     fn shape<'a>(&'a self, store: &'a Store, version: Version) -> Shape<'a> {
@@ -367,7 +358,7 @@ impl Intercom {
     fn count(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
         let is_on = self.behaviour.is("rate", "on");
         let limit = self.behaviour.number("rate_limit").unwrap_or(LIMIT);
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rate = lock(&self.rate);
         if !is_on || rate.0 != limit {
             *rate = (limit, window(limit));
         }
@@ -380,65 +371,19 @@ impl Intercom {
     }
 
     fn version(&self, asked: &HeaderMap, headers: &mut HeaderMap) -> Result<Version, Refusal> {
-        let of_app = self.behaviour.get("app_version");
-        let of_app = of_app.as_deref().unwrap_or("1.1");
-        let text = match asked.get("intercom-version") {
-            Some(header) => header.to_str().unwrap_or_default(),
-            None => of_app,
-        };
-        let version = Version::parse(text).ok_or_else(Refusal::version)?;
-        tell(headers, "intercom-version", text);
+        let text = self.version_text(asked);
+        let version = Version::parse(&text).ok_or_else(Refusal::version)?;
+        tell(headers, "intercom-version", &text);
         Ok(version)
     }
-}
 
-fn archive(store: &mut Store, path: &[&str], params: &Params) -> Result<Contact, Refusal> {
-    let (place, lead) = match path {
-        ["users"] => {
-            let place = write::named(store, params.get("user_id"), params.get("email"))?;
-            (Some(place), false)
+    fn version_text(&self, asked: &HeaderMap) -> String {
+        match asked.get("intercom-version") {
+            Some(header) => header.to_str().unwrap_or_default().to_owned(),
+            None => {
+                let of_app = self.behaviour.get("app_version");
+                of_app.unwrap_or_else(|| "1.1".to_owned())
+            }
         }
-        ["users", id] => (store.users.place(id), false),
-        ["contacts", id] => (store.leads.place(id), true),
-        _ => return Err(Refusal::no_resource()),
-    };
-    let message = if lead {
-        "Contact Not Found"
-    } else {
-        "User Not Found"
-    };
-    place
-        .and_then(|place| write::archive(store, place, lead))
-        .ok_or_else(|| Refusal::not_found(message))
-}
-
-/// `GET /companies?company_id=`, with `type=user` for the users of it.
-fn company_by_query(reading: &Reading<'_>) -> Result<Value, Refusal> {
-    let company_id = reading.params.get("company_id");
-    let company_id = company_id.ok_or_else(Refusal::no_resource)?;
-    let company = reading.store.companies.get(company_id);
-    let company = company.ok_or_else(Refusal::no_company)?;
-    if reading.params.get("type") == Some("user") {
-        return reading.company_users(company_id);
     }
-    Ok(json!({
-        "type": "company",
-        "id": company.id,
-        "company_id": company.company_id,
-        "name": company.name,
-    }))
-}
-
-/// All the tags or segments that anybody has.
-fn labels(store: &Store, kind: &str, of: fn(&Contact) -> &Vec<String>) -> Value {
-    let mut names: Vec<&String> = store.everybody().into_iter().flat_map(of).collect();
-    names.sort();
-    names.dedup();
-    let labels: Vec<Value> = names
-        .into_iter()
-        .map(|name| json!({"type": kind, "id": store::label_id(name), "name": name}))
-        .collect();
-    let mut list = json!({"type": format!("{kind}.list")});
-    list[format!("{kind}s")] = json!(labels);
-    list
 }

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value, json};
 
+use super::Params;
 use super::refusal::Refusal;
 use super::shape::Shape;
 use super::store::{Contact, Store, label_id, merged};
-use super::{Params, Version};
+use super::version::Version;
 use crate::behaviour::Behaviour;
 use crate::rate;
 use crate::vendor::Origin;
@@ -136,7 +137,7 @@ impl Reading<'_> {
                 let leads = self.store.leads.with_email(email, self.minds_case());
                 self.list("user", &merged(users, leads))
             }
-            Version::V1_2 | Version::V1_3 | Version::V1_4 => self.list("user", &contacts(users)),
+            _ => self.list("user", &contacts(users)),
         }
     }
 

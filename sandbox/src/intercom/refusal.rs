@@ -1,4 +1,4 @@
-//! How Intercom 1.x refuses: an `error.list` with one entry.
+//! How Intercom refuses: an `error.list` with one entry.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub(super) struct Refusal {
     /// The HTTP status.
     pub(super) status: StatusCode,
+    /// The `Link` header, if there is one.
+    pub(super) link: Option<String>,
     code: &'static str,
     message: String,
 }
@@ -16,6 +18,7 @@ impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
+            link: None,
             code,
             message: message.into(),
         }
@@ -89,6 +92,64 @@ impl Refusal {
         Self::new(
             StatusCode::BAD_REQUEST,
             "custom_data_limit_reached",
+            message,
+        )
+    }
+
+    /// 400 for a cursor that no list gave.
+    pub(super) fn cursor() -> Self {
+        let message = "Invalid starting_after param: it must be the value of pages.next";
+        Self::new(StatusCode::BAD_REQUEST, "client_error", message)
+    }
+
+    /// 400 for an order but ascending and descending.
+    pub(super) fn sort_order() -> Self {
+        let message = "Sort order must be ascending or descending";
+        Self::new(StatusCode::BAD_REQUEST, "invalid_sort_order", message)
+    }
+
+    /// 500 for a search that the vendor does not survive.
+    pub(super) fn broken() -> Self {
+        let message = "Something went wrong on our end";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message)
+    }
+
+    /// 409: the contact is there, active or archived; only the message tells its identifier.
+    pub(super) fn exists(id: &str, archived: bool) -> Self {
+        let who = if archived {
+            "An archived contact"
+        } else {
+            "A contact"
+        };
+        let message = format!("{who} matching those details already exists with id={id}");
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    /// 410 with a link to the contact that a merged one became part of.
+    pub(super) fn merged(canonical: &str) -> Self {
+        let message = "The contact has been merged into another";
+        Self {
+            link: Some(format!("</contacts/{canonical}>; rel=\"canonical\"")),
+            ..Self::new(StatusCode::GONE, "contact_merged", message)
+        }
+    }
+
+    /// 400: these two are not merged.
+    pub(super) fn merge(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_merge", message)
+    }
+
+    /// 400 for a parameter that is not there.
+    pub(super) fn missing(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "parameter_not_found", message)
+    }
+
+    /// 400: the contact is in as many companies as it can be.
+    pub(super) fn too_many_companies() -> Self {
+        let message = "Contact has reached the maximum of 1000 company associations";
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "contact_company_limit_exceeded",
             message,
         )
     }

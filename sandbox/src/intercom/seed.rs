@@ -3,8 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::store::{Contact, Store, scramble};
-use crate::people::Person;
+use crate::people::{Person, known};
 use crate::vendor::Name;
+
+/// The tags of [`known::AT_INTERCOM`], beside those that it has anywhere.
+const MANY_TAGS: usize = 12;
+/// The companies of [`known::AT_INTERCOM`].
+const MANY_COMPANIES: usize = 130;
 
 /// A workspace with the people who are at Intercom.
 pub(super) fn store(people: &[Person]) -> Store {
@@ -15,9 +20,38 @@ pub(super) fn store(people: &[Person]) -> Store {
         }
         let (place, id) = store.next(person.created_at);
         let contact = contact(person, id);
-        store.table_mut(person.lead).put(place, contact);
+        store.learn(&contact.custom);
+        store.table_mut(person.lead).seat(place, contact);
     }
+    crowd_with_lists(&mut store);
     store
+}
+
+/// Gives one contact more tags and companies than fit into a page or into the contact itself. The
+/// others keep the identifiers that they have without it.
+fn crowd_with_lists(store: &mut Store) {
+    let found = store.users.with_email(known::AT_INTERCOM, false);
+    let Some((place, mut contact)) = found.first().map(|(place, one)| (*place, (*one).clone()))
+    else {
+        return;
+    };
+    for number in 1..=MANY_TAGS {
+        contact.tags.push(format!("tag-{number:02}"));
+    }
+    for number in 1..=MANY_COMPANIES {
+        let company_id = format!("many-{number:03}");
+        store.found(
+            &company_id,
+            Some(&format!("Subsidiary {number:03}")),
+            contact.created_at,
+        );
+        contact.companies.push(company_id);
+    }
+    contact.segments = ["Early birds", "Enterprise", "Spring campaign"]
+        .map(str::to_owned)
+        .into();
+    store.users.remove(place);
+    store.users.seat(place, contact);
 }
 
 fn contact(person: &Person, id: String) -> Contact {
@@ -54,6 +88,7 @@ fn contact(person: &Person, id: String) -> Contact {
             0
         },
         unsubscribed: number % 11 == 3,
+        language: None,
         tags: person.tags.clone(),
         segments: person.segments.clone(),
         companies: person

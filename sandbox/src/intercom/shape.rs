@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Version;
 use super::store::{Contact, Store, label_id};
+use super::version::Version;
 use crate::behaviour::Behaviour;
 
 /// Time zone, city, region, country, its code, continent, latitude and longitude.
-type Place = (
+pub(super) type Place = (
     &'static str,
     &'static str,
     &'static str,
@@ -168,8 +168,7 @@ impl Shape<'_> {
 
     fn location(&self, contact: &Contact) -> Value {
         let zone = contact.timezone.as_deref();
-        let place = PLACES.iter().find(|(known, _)| zone == Some(known));
-        let (Some((zone, place)), false) = (place, self.behaviour.is("location", "empty_object"))
+        let (Some(place), false) = (place(zone), self.behaviour.is("location", "empty_object"))
         else {
             return Value::Object(Map::new());
         };
@@ -190,6 +189,12 @@ impl Shape<'_> {
         }
         shown
     }
+}
+
+/// The place that stands for a time zone.
+pub(super) fn place(zone: Option<&str>) -> Option<&'static Place> {
+    let found = PLACES.iter().find(|(known, _)| zone == Some(known));
+    found.map(|(_, place)| place)
 }
 
 fn labels(kind: &str, names: &[String]) -> Vec<Value> {

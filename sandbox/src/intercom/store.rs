@@ -1,8 +1,10 @@
 //! What Intercom keeps: users, leads and companies.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde_json::{Map, Value};
+
+use crate::rate;
 
 /// A user or a lead.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +45,8 @@ pub(super) struct Contact {
     pub(super) session_count: u64,
     /// Whether mail is unwanted.
     pub(super) unsubscribed: bool,
+    /// The language that the customer set, of 2.x.
+    pub(super) language: Option<String>,
     /// Names of tags.
     pub(super) tags: Vec<String>,
     /// Names of segments.
@@ -64,6 +68,10 @@ pub(super) struct Company {
     pub(super) company_id: String,
     /// Its name.
     pub(super) name: Option<String>,
+    /// Seconds since the epoch.
+    pub(super) created_at: i64,
+    /// Seconds since the epoch.
+    pub(super) updated_at: i64,
 }
 
 /// Contacts of one kind by their place, the newest last, and by what they are looked up with.
@@ -73,7 +81,19 @@ pub(super) struct Table {
     by_id: HashMap<String, u64>,
     by_user_id: HashMap<String, u64>,
     by_email: HashMap<String, BTreeSet<u64>>,
+    past: VecDeque<Past>,
 }
+
+/// How a contact was before a write.
+#[derive(Debug)]
+struct Past {
+    at: i64,
+    id: String,
+    before: Option<Contact>,
+}
+
+/// The writes that a search index can be behind.
+const MOST_PAST: usize = 10_000;
 
 impl Table {
     /// All, the newest first.
@@ -111,9 +131,36 @@ impl Table {
             .collect()
     }
 
+    /// All as they were at a moment, in no order; the writes of its second count.
+    pub(super) fn as_of(&self, moment: i64) -> Vec<&Contact> {
+        let later = self.past.iter().rev().take_while(|past| past.at > moment);
+        let old: HashMap<&str, Option<&Contact>> = later
+            .map(|past| (past.id.as_str(), past.before.as_ref()))
+            .collect();
+        let unchanged = self
+            .rows
+            .values()
+            .filter(|contact| !old.contains_key(contact.id.as_str()));
+        unchanged.chain(old.values().copied().flatten()).collect()
+    }
+
+    fn remember(&mut self, id: String, before: Option<Contact>) {
+        if self.past.len() == MOST_PAST {
+            self.past.pop_front();
+        }
+        let at = rate::now();
+        self.past.push_back(Past { at, id, before });
+    }
+
     /// Puts a contact at a place, instead of the one that is there.
     pub(super) fn put(&mut self, place: u64, contact: Contact) {
-        self.take(place);
+        let before = self.remove(place);
+        self.remember(contact.id.clone(), before);
+        self.seat(place, contact);
+    }
+
+    /// Puts a contact at a free place as if it had always been there.
+    pub(super) fn seat(&mut self, place: u64, contact: Contact) {
         self.by_id.insert(contact.id.clone(), place);
         if let Some(user_id) = &contact.user_id {
             self.by_user_id.insert(user_id.clone(), place);
@@ -127,6 +174,13 @@ impl Table {
 
     /// Takes a contact out.
     pub(super) fn take(&mut self, place: u64) -> Option<Contact> {
+        let contact = self.remove(place)?;
+        self.remember(contact.id.clone(), Some(contact.clone()));
+        Some(contact)
+    }
+
+    /// Takes a contact out as if it had never been there.
+    pub(super) fn remove(&mut self, place: u64) -> Option<Contact> {
         let contact = self.rows.remove(&place)?;
         self.by_id.remove(&contact.id);
         if let Some(user_id) = &contact.user_id {
@@ -152,6 +206,12 @@ pub(super) struct Store {
     pub(super) companies: BTreeMap<String, Company>,
     /// What reads no longer show, by identifier.
     pub(super) archived: HashMap<String, Contact>,
+    /// Into whom a contact was merged, by identifier.
+    pub(super) merged: HashMap<String, String>,
+    /// The custom attributes that there are, each with a value that it had.
+    pub(super) attributes: BTreeMap<String, Value>,
+    /// Tags that were made by name, whether anybody has them or not.
+    pub(super) tags: BTreeSet<String>,
     made: u64,
 }
 
@@ -182,11 +242,57 @@ impl Store {
         merged(self.users.newest_first(), self.leads.newest_first())
     }
 
+    /// Whether the contact is a lead, and its place.
+    pub(super) fn find(&self, id: &str) -> Option<(bool, u64)> {
+        let user = self.users.place(id).map(|place| (false, place));
+        user.or_else(|| self.leads.place(id).map(|place| (true, place)))
+    }
+
+    /// The user or lead with the identifier.
+    pub(super) fn contact(&self, id: &str) -> Option<&Contact> {
+        let (lead, place) = self.find(id)?;
+        self.table(lead).at(place)
+    }
+
+    /// Changes a contact and tells so in `updated_at`.
+    pub(super) fn amend(&mut self, id: &str, change: impl FnOnce(&mut Contact)) {
+        let Some((lead, place)) = self.find(id) else {
+            return;
+        };
+        if let Some(mut contact) = self.table(lead).at(place).cloned() {
+            change(&mut contact);
+            contact.updated_at = rate::now();
+            self.table_mut(lead).put(place, contact);
+        }
+    }
+
+    /// Makes custom attributes known.
+    pub(super) fn learn(&mut self, attributes: &Map<String, Value>) {
+        for (name, value) in attributes {
+            let known = self.attributes.entry(name.clone()).or_default();
+            if known.is_null() {
+                *known = value.clone();
+            }
+        }
+    }
+
+    /// The names of all tags, in order.
+    pub(super) fn tag_names(&self) -> Vec<&str> {
+        let worn = self.everybody().into_iter().flat_map(|one| &one.tags);
+        sorted(worn.chain(&self.tags))
+    }
+
+    /// The names of all segments, in order.
+    pub(super) fn segment_names(&self) -> Vec<&str> {
+        sorted(self.everybody().into_iter().flat_map(|one| &one.segments))
+    }
+
     /// The company, found or made; a name that is given replaces the old one.
     pub(super) fn found(&mut self, company_id: &str, name: Option<&str>, at: i64) {
         if let Some(company) = self.companies.get_mut(company_id) {
             if let Some(name) = name {
                 company.name = Some(name.to_owned());
+                company.updated_at = at;
             }
             return;
         }
@@ -195,6 +301,8 @@ impl Store {
             id,
             company_id: company_id.to_owned(),
             name: name.map(str::to_owned),
+            created_at: at,
+            updated_at: at,
         };
         self.companies.insert(company_id.to_owned(), company);
     }
@@ -203,6 +311,11 @@ impl Store {
     pub(super) fn company(&self, id: &str) -> Option<&Company> {
         self.companies.values().find(|company| company.id == id)
     }
+}
+
+fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let names: BTreeSet<&str> = names.map(String::as_str).collect();
+    names.into_iter().collect()
 }
 
 /// Two lists as one, the newest first.

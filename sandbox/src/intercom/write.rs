@@ -45,6 +45,7 @@ pub(super) fn upsert(store: &mut Store, body: &[u8], lead: bool) -> Result<Conta
     if is_new && lead && contact.user_id.is_none() {
         contact.user_id = Some(generated(place));
     }
+    store.learn(&contact.custom);
     store.table_mut(lead).put(place, contact.clone());
     Ok(contact)
 }
@@ -77,8 +78,11 @@ fn locate(store: &Store, fields: &Map<String, Value>, lead: bool) -> Result<Opti
     }
 }
 
-/// A number is as good as its digits.
-fn identifier(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
+/// A text that is not empty; a number is as good as its digits.
+pub(super) fn identifier(
+    fields: &Map<String, Value>,
+    name: &str,
+) -> Result<Option<String>, Refusal> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
@@ -88,12 +92,13 @@ fn identifier(fields: &Map<String, Value>, name: &str) -> Result<Option<String>,
     }
 }
 
-fn invalid(name: &str) -> Refusal {
+/// 400 for a field with a value of a wrong type.
+pub(super) fn invalid(name: &str) -> Refusal {
     Refusal::invalid(format!("{name} is invalid"))
 }
 
 /// The fields of a body: what is absent stays, null clears.
-struct Draft<'a>(&'a Map<String, Value>);
+pub(super) struct Draft<'a>(pub(super) &'a Map<String, Value>);
 
 impl Draft<'_> {
     fn apply(&self, contact: &mut Contact, now: i64) -> Result<(), Refusal> {
@@ -122,7 +127,8 @@ impl Draft<'_> {
         self.custom(contact)
     }
 
-    fn text(&self, name: &str, field: &mut Option<String>) -> Result<(), Refusal> {
+    /// Sets or clears a text.
+    pub(super) fn text(&self, name: &str, field: &mut Option<String>) -> Result<(), Refusal> {
         match self.0.get(name) {
             None => {}
             Some(Value::Null) => *field = None,
@@ -132,7 +138,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn moment(&self, name: &str, field: &mut Option<i64>) -> Result<(), Refusal> {
+    /// Sets or clears a time.
+    pub(super) fn moment(&self, name: &str, field: &mut Option<i64>) -> Result<(), Refusal> {
         match self.0.get(name) {
             None => {}
             Some(Value::Null) => *field = None,
@@ -141,14 +148,16 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    /// A flag, if it is there.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => value.as_bool().map(Some).ok_or_else(|| invalid(name)),
         }
     }
 
-    fn avatar(&self, contact: &mut Contact) -> Result<(), Refusal> {
+    /// Sets or clears the picture, given by its address or in an object.
+    pub(super) fn avatar(&self, contact: &mut Contact) -> Result<(), Refusal> {
         let address = match self.0.get("avatar") {
             None => return Ok(()),
             Some(Value::Object(avatar)) => avatar.get("image_url").unwrap_or(&Value::Null),
@@ -175,7 +184,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn custom(&self, contact: &mut Contact) -> Result<(), Refusal> {
+    /// Sets custom attributes one by one.
+    pub(super) fn custom(&self, contact: &mut Contact) -> Result<(), Refusal> {
         let changes = match self.0.get("custom_attributes") {
             None | Some(Value::Null) => return Ok(()),
             Some(Value::Object(changes)) => changes,

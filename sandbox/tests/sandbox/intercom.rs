@@ -1,5 +1,7 @@
-//! Intercom 1.x, through the front door.
+//! Intercom 1.x, through the front door; 2.x is in [`contacts`].
 
+mod contact_search;
+mod contacts;
 mod writes;
 
 use roster_sandbox::known;
@@ -76,7 +78,7 @@ async fn every_reply_is_identified_and_tells_the_rate() {
 }
 
 #[tokio::test]
-async fn versions_but_those_of_1_are_refused() {
+async fn users_are_refused_in_versions_but_those_of_1() {
     let sandbox = intercom(3, "1.1");
     for version in ["2.0", "2.14", "1.5", "1", "Unstable"] {
         let caller = sandbox.header("intercom-version", version);

@@ -1,0 +1,112 @@
+//! What is asked of Intercom in the versions before 2.0: users, and leads under the name of contacts.
+
+use serde_json::{Value, json};
+
+use super::Scrolling;
+use super::listing::Reading;
+use super::refusal::Refusal;
+use super::store::{Contact, Store, label_id};
+use super::{Params, write};
+
+/// `POST` and `DELETE`; gives the contact as written, or an answer that shows none.
+pub(super) enum Written {
+    /// Created, updated or archived.
+    Contact(Box<Contact>),
+    /// Something else.
+    Other(Value),
+}
+
+/// A write, if the method and path are one.
+pub(super) fn write(
+    store: &mut Store,
+    method: &str,
+    path: &[&str],
+    params: &Params,
+    body: &[u8],
+) -> Result<Written, Refusal> {
+    match (method, path) {
+        ("POST", ["users"]) => write::upsert(store, body, false).map(contact),
+        ("POST", ["contacts"]) => write::upsert(store, body, true).map(contact),
+        ("POST", ["user_delete_requests"]) => {
+            write::delete_for_good(store, body).map(Written::Other)
+        }
+        ("DELETE", path) => archive(store, path, params).map(contact),
+        _ => Err(Refusal::no_resource()),
+    }
+}
+
+fn contact(contact: Contact) -> Written {
+    Written::Contact(Box::new(contact))
+}
+
+/// `GET`.
+pub(super) fn read(
+    reading: &Reading<'_>,
+    path: &[&str],
+    scrolls: &Scrolling,
+) -> Result<Value, Refusal> {
+    match path {
+        ["users"] => reading.users(),
+        ["users", "scroll"] => super::lock(scrolls).page(reading, false),
+        ["users", id] => reading.by_id(id, false),
+        ["contacts"] => reading.leads(),
+        ["contacts", "scroll"] => super::lock(scrolls).page(reading, true),
+        ["contacts", id] => reading.by_id(id, true),
+        ["companies"] => company_by_query(reading),
+        ["companies", id, "users"] => {
+            let company = reading.store.company(id).ok_or_else(Refusal::no_company)?;
+            reading.company_users(&company.company_id)
+        }
+        ["tags"] => Ok(labels("tag", &reading.store.tag_names())),
+        ["segments"] => Ok(labels("segment", &reading.store.segment_names())),
+        _ => Err(Refusal::no_resource()),
+    }
+}
+
+fn archive(store: &mut Store, path: &[&str], params: &Params) -> Result<Contact, Refusal> {
+    let (place, lead) = match path {
+        ["users"] => {
+            let place = write::named(store, params.get("user_id"), params.get("email"))?;
+            (Some(place), false)
+        }
+        ["users", id] => (store.users.place(id), false),
+        ["contacts", id] => (store.leads.place(id), true),
+        _ => return Err(Refusal::no_resource()),
+    };
+    let message = if lead {
+        "Contact Not Found"
+    } else {
+        "User Not Found"
+    };
+    place
+        .and_then(|place| write::archive(store, place, lead))
+        .ok_or_else(|| Refusal::not_found(message))
+}
+
+/// `GET /companies?company_id=`, with `type=user` for the users of it.
+fn company_by_query(reading: &Reading<'_>) -> Result<Value, Refusal> {
+    let company_id = reading.params.get("company_id");
+    let company_id = company_id.ok_or_else(Refusal::no_resource)?;
+    let company = reading.store.companies.get(company_id);
+    let company = company.ok_or_else(Refusal::no_company)?;
+    if reading.params.get("type") == Some("user") {
+        return reading.company_users(company_id);
+    }
+    Ok(json!({
+        "type": "company",
+        "id": company.id,
+        "company_id": company.company_id,
+        "name": company.name,
+    }))
+}
+
+/// All the tags or segments that there are.
+pub(super) fn labels(kind: &str, names: &[&str]) -> Value {
+    let labels: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"type": kind, "id": label_id(name), "name": name}))
+        .collect();
+    let mut list = json!({"type": format!("{kind}.list")});
+    list[format!("{kind}s")] = json!(labels);
+    list
+}

@@ -1,0 +1,140 @@
+//! The lists that a contact has: companies by pages, tags and segments at once.
+
+use serde_json::{Value, json};
+
+use super::cursor::Cursor;
+use super::{Call, company, list};
+use crate::intercom::refusal::Refusal;
+use crate::intercom::store::{Company, Contact, Store, label_id};
+
+const PER_PAGE: u64 = 50;
+/// The largest page of a list below a contact or company.
+const MOST_PER_PAGE: u64 = 60;
+
+/// `GET /contacts/{id}/tags`.
+pub(super) fn tags(contact: &Contact) -> Value {
+    let tag = |name: &String| json!({"type": "tag", "id": label_id(name), "name": name});
+    let tags: Vec<Value> = contact.tags.iter().map(tag).collect();
+    json!({"type": "list", "data": tags})
+}
+
+/// `GET /contacts/{id}/segments`.
+pub(super) fn segments(contact: &Contact) -> Value {
+    let segment = |name: &String| {
+        json!({
+            "type": "segment",
+            "id": label_id(name),
+            "name": name,
+            "created_at": contact.created_at,
+            "updated_at": contact.created_at,
+            "person_type": "user",
+        })
+    };
+    let segments: Vec<Value> = contact.segments.iter().map(segment).collect();
+    json!({"type": "list", "data": segments})
+}
+
+/// `GET /contacts/{id}/companies`: by page number, or by the cursor of `pages.next`.
+pub(super) fn companies(
+    call: &Call<'_>,
+    store: &Store,
+    contact: &Contact,
+) -> Result<Value, Refusal> {
+    let keys = contact.companies.iter();
+    let all: Vec<&Company> = keys.filter_map(|key| store.companies.get(key)).collect();
+    let window = Window::of(call)?;
+    let known = |cursor: &Cursor| all.iter().position(|company| company.id == cursor.id);
+    let begin = match &window.after {
+        Some(cursor) => known(cursor).ok_or_else(Refusal::cursor)? + 1,
+        None => window.skipped(),
+    };
+    let rest = all.get(begin..).unwrap_or_default();
+    let shown = &rest[..rest.len().min(window.size())];
+    let last = shown.last().filter(|_| rest.len() > window.size());
+    let next = last.map(|company| Cursor {
+        value: -1,
+        id: company.id.clone(),
+        page: window.page + 1,
+    });
+    let place = (window.page, window.per_page);
+    let data: Vec<Value> = shown.iter().map(|one| company::shown(one)).collect();
+    Ok(json!({
+        "type": "list",
+        "data": data,
+        "pages": list::pages(call.behaviour, place, all.len(), next.as_ref()),
+        "total_count": all.len(),
+    }))
+}
+
+/// `GET /companies/{id}/contacts`: by page number, or by the cursor of `pages.next`.
+pub(super) fn members(call: &Call<'_>, store: &Store, company: &Company) -> Result<Value, Refusal> {
+    let mut members = store.everybody();
+    members.retain(|contact| contact.companies.contains(&company.company_id));
+    let window = Window::of(call)?;
+    let asked = |after| list::Asked {
+        per_page: window.per_page,
+        after,
+    };
+    if window.after.is_none() && window.page > 1 {
+        return Ok(numbered(call, store, &members, &window));
+    }
+    let asked = asked(window.after.clone());
+    Ok(list::page(
+        call,
+        store,
+        members,
+        &list::NEWEST_FIRST,
+        &asked,
+    ))
+}
+
+/// A page that is named by its number alone.
+fn numbered(call: &Call<'_>, store: &Store, members: &[&Contact], window: &Window) -> Value {
+    let shape = call.shape(store);
+    let rest = members.get(window.skipped()..).unwrap_or_default();
+    let shown = &rest[..rest.len().min(window.size())];
+    let last = shown.last().filter(|_| rest.len() > window.size());
+    let next = last.map(|contact| Cursor {
+        value: contact.created_at.saturating_mul(1000),
+        id: contact.id.clone(),
+        page: window.page + 1,
+    });
+    let data: Vec<Value> = shown.iter().map(|contact| shape.contact(contact)).collect();
+    let place = (window.page, window.per_page);
+    json!({
+        "type": "list",
+        "data": data,
+        "total_count": members.len(),
+        "pages": list::pages(call.behaviour, place, members.len(), next.as_ref()),
+    })
+}
+
+/// A page by its number or by a cursor.
+struct Window {
+    page: u64,
+    per_page: u64,
+    after: Option<Cursor>,
+}
+
+impl Window {
+    fn of(call: &Call<'_>) -> Result<Self, Refusal> {
+        let after = call.params.get("starting_after").map(Cursor::decode);
+        let after = after.transpose()?;
+        let page = call.params.get("page").map(str::parse::<u64>);
+        let page = page.and_then(Result::ok).unwrap_or(1).max(1);
+        Ok(Self {
+            page: after.as_ref().map_or(page, |cursor| cursor.page),
+            per_page: list::size_in_query(call, PER_PAGE, MOST_PER_PAGE)?,
+            after,
+        })
+    }
+
+    fn size(&self) -> usize {
+        usize::try_from(self.per_page).unwrap_or(usize::MAX)
+    }
+
+    fn skipped(&self) -> usize {
+        let skipped = (self.page - 1).saturating_mul(self.per_page);
+        usize::try_from(skipped).unwrap_or(usize::MAX)
+    }
+}
