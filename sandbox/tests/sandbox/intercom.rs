@@ -1,7 +1,10 @@
 //! Intercom 1.x, through the front door; 2.x is in [`contacts`].
 
+mod contact_lists;
 mod contact_search;
+mod contact_writes;
 mod contacts;
+mod merges;
 mod writes;
 
 use roster_sandbox::known;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, list, present, sublist};
+use super::{Call, present, sublist};
 use crate::intercom::refusal::Refusal;
 use crate::intercom::store::{Company, Store};
 use crate::intercom::write::{identifier, invalid};
@@ -11,7 +11,6 @@ use crate::rate;
 /// The companies that a contact can be in.
 const MOST: usize = 1000;
 const PER_PAGE: u64 = 15;
-const MOST_PER_PAGE: u64 = 60;
 
 /// Below `/companies`.
 pub(super) fn answer(call: &Call<'_>, store: &mut Store, path: &[&str]) -> Result<Value, Refusal> {
@@ -83,19 +82,8 @@ fn by_query(call: &Call<'_>, store: &Store) -> Result<Value, Refusal> {
         let company = companies.find(|company| company.name.as_deref() == Some(name));
         return Ok(counted(store, company.ok_or_else(Refusal::no_company)?));
     }
-    let page = call.params.get("page").map(str::parse::<u64>);
-    let page = page.and_then(Result::ok).unwrap_or(1).max(1);
-    let per_page = list::size_in_query(call, PER_PAGE, MOST_PER_PAGE)?;
-    let skipped = usize::try_from((page - 1).saturating_mul(per_page)).unwrap_or(usize::MAX);
-    let size = usize::try_from(per_page).unwrap_or(usize::MAX);
-    let companies = store.companies.values().skip(skipped).take(size);
-    let total = store.companies.len();
-    Ok(json!({
-        "type": "list",
-        "data": companies.map(shown).collect::<Vec<_>>(),
-        "pages": list::pages(call.behaviour, (page, per_page), total, None),
-        "total_count": total,
-    }))
+    let all: Vec<&Company> = store.companies.values().collect();
+    sublist::company_pages(call, &all, PER_PAGE)
 }
 
 /// `POST /companies`: creates a company, or updates the one with the customer's identifier.

@@ -34,7 +34,8 @@ pub(super) fn segments(contact: &Contact) -> Value {
     json!({"type": "list", "data": segments})
 }
 
-/// `GET /contacts/{id}/companies`: by page number, or by the cursor of `pages.next`.
+/// `GET /contacts/{id}/companies`: by page number, or by the cursor of `pages.next`, whose page
+/// number counts where its company is gone.
 pub(super) fn companies(
     call: &Call<'_>,
     store: &Store,
@@ -42,12 +43,19 @@ pub(super) fn companies(
 ) -> Result<Value, Refusal> {
     let keys = contact.companies.iter();
     let all: Vec<&Company> = keys.filter_map(|key| store.companies.get(key)).collect();
-    let window = Window::of(call)?;
+    company_pages(call, &all, PER_PAGE)
+}
+
+/// A page of companies, with as many as the request or the list says.
+pub(super) fn company_pages(
+    call: &Call<'_>,
+    all: &[&Company],
+    per_page: u64,
+) -> Result<Value, Refusal> {
+    let window = Window::of(call, per_page)?;
     let known = |cursor: &Cursor| all.iter().position(|company| company.id == cursor.id);
-    let begin = match &window.after {
-        Some(cursor) => known(cursor).ok_or_else(Refusal::cursor)? + 1,
-        None => window.skipped(),
-    };
+    let after = window.after.as_ref().and_then(known);
+    let begin = after.map_or_else(|| window.skipped(), |place| place + 1);
     let rest = all.get(begin..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
     let last = shown.last().filter(|_| rest.len() > window.size());
@@ -70,15 +78,14 @@ pub(super) fn companies(
 pub(super) fn members(call: &Call<'_>, store: &Store, company: &Company) -> Result<Value, Refusal> {
     let mut members = store.everybody();
     members.retain(|contact| contact.companies.contains(&company.company_id));
-    let window = Window::of(call)?;
-    let asked = |after| list::Asked {
-        per_page: window.per_page,
-        after,
-    };
+    let window = Window::of(call, PER_PAGE)?;
     if window.after.is_none() && window.page > 1 {
         return Ok(numbered(call, store, &members, &window));
     }
-    let asked = asked(window.after.clone());
+    let asked = list::Asked {
+        per_page: window.per_page,
+        after: window.after,
+    };
     Ok(list::page(
         call,
         store,
@@ -117,14 +124,14 @@ struct Window {
 }
 
 impl Window {
-    fn of(call: &Call<'_>) -> Result<Self, Refusal> {
+    fn of(call: &Call<'_>, per_page: u64) -> Result<Self, Refusal> {
         let after = call.params.get("starting_after").map(Cursor::decode);
         let after = after.transpose()?;
         let page = call.params.get("page").map(str::parse::<u64>);
         let page = page.and_then(Result::ok).unwrap_or(1).max(1);
         Ok(Self {
             page: after.as_ref().map_or(page, |cursor| cursor.page),
-            per_page: list::size_in_query(call, PER_PAGE, MOST_PER_PAGE)?,
+            per_page: list::size_in_query(call, per_page, MOST_PER_PAGE)?,
             after,
         })
     }
