@@ -17,7 +17,11 @@ use reqwest::{Url, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::{graphql::Bounds, user::Provider, vendor::door};
+use crate::{
+    graphql::Bounds,
+    user::Provider,
+    vendor::{Door, door},
+};
 
 /// How much of an answer may be read: nothing that is less is a record, and more is read into memory.
 const ANSWER_BYTES: RangeInclusive<usize> = 1024..=1024 * 1024 * 1024;
@@ -95,6 +99,8 @@ pub struct Vendor {
     pub enabled: bool,
     /// The API's address, path prefix included; each vendor but Ada has a default.
     pub base_url: Option<String>,
+    /// The region that the account lives in, instead of an address, for vendors that have regions.
+    pub region: Option<String>,
     /// Whether the address may begin with `http://` though it is another machine's: for a sandbox in
     /// another container, never for a real token.
     pub allow_http: bool,
@@ -122,6 +128,7 @@ impl Default for Vendor {
         Self {
             enabled: true,
             base_url: None,
+            region: None,
             allow_http: false,
             token_env: None,
             token_file: None,
@@ -233,8 +240,10 @@ impl Vendor {
         let name = provider.name();
         let door = door(provider);
         let mut mistakes = Vec::new();
-        let base = self.base_url.as_deref().or(door.base_url);
-        let base = base.and_then(|base| {
+        let base = self
+            .base(name, &door)
+            .map_err(|mistake| mistakes.push(mistake));
+        let base = base.ok().flatten().and_then(|base| {
             let at = format!("vendor.{name}.base_url");
             address(base, &at, self.allow_http)
                 .map_err(|mistake| mistakes.push(mistake))
@@ -283,6 +292,28 @@ impl Vendor {
                 concurrency,
             }),
             _ => Err(Mistakes(mistakes)),
+        }
+    }
+
+    /// The address: as it is configured, or of the region that is, or the vendor's usual one.
+    fn base(&self, name: &str, door: &Door) -> Result<Option<&str>, String> {
+        let Some(region) = &self.region else {
+            return Ok(self.base_url.as_deref().or(door.base_url));
+        };
+        let at = format!("vendor.{name}.region");
+        if self.base_url.is_some() {
+            return Err(format!("{at} and `base_url` exclude each other: drop one"));
+        }
+        let known = door.regions.iter().map(|(name, _)| *name);
+        match door.regions.iter().find(|(name, _)| name == region) {
+            Some((_, address)) => Ok(Some(address)),
+            None if door.regions.is_empty() => {
+                Err(format!("{at}: this vendor has no regions: drop it"))
+            }
+            None => Err(format!(
+                "{at} is {region:?}: expected one of {}",
+                known.collect::<Vec<_>>().join(", ")
+            )),
         }
     }
 

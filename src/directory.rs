@@ -8,7 +8,6 @@ mod write;
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use serde_json::value::RawValue;
 
 pub use report::{Report, SourceStatus};
 pub use search::Search;
@@ -22,7 +21,9 @@ use crate::{
     },
     page::{Span, Window, window},
     user::{Provider, User},
-    vendor::{Batch, EmailSearch, Expand, Filter, Profile, SINGLE, Selection, Vendor},
+    vendor::{
+        Batch, EmailSearch, Expand, Filter, Held, Lookups, Part, Profile, SINGLE, Selection, Vendor,
+    },
 };
 
 /// How many batches of one request are under way at one vendor; its own limit is lower.
@@ -96,9 +97,10 @@ impl Directory {
         if selection.filter.email.is_some() && profile.email_search == EmailSearch::ByCase {
             return self.spelled(vendor, scope, selection, span).await;
         }
+        let fields = selection.filter.fields();
+        let is_rechecked = fields.iter().any(|field| profile.rechecks.contains(field));
         let accept = |user: &User| selection.filter.accepts(user);
-        let accept: Option<&(dyn Fn(&User) -> bool + Sync)> =
-            selection.filter.is_checked().then_some(&accept);
+        let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = is_rechecked.then_some(&accept);
         let window = window(&profile.listing, span, accept, |ask| async move {
             vendor.list(scope, &ask, selection).await
         })
@@ -161,9 +163,8 @@ impl Directory {
         };
         let batch = vendor.profile().by_id;
         in_batches(ids, batch, |ids| async move {
-            let users = vendor.by_id(scope, &ids, expand).await;
-            let users = users.map_err(|error| error.at(self.provider.name(), "by_id"));
-            regroup(ids, users, |user| Some(user.vendor_id.as_str()))
+            let answers = vendor.by_id(scope, &ids, expand).await;
+            self.every(ids, answers, "by_id")
         })
         .await
     }
@@ -189,30 +190,43 @@ impl Directory {
             );
         };
         in_batches(ids, batch, |ids| async move {
-            let users = vendor.by_external_id(scope, &ids, expand).await;
-            let users = users.map_err(|error| error.at(self.provider.name(), "by_external_id"));
-            regroup(ids, users, |user| user.external_id.as_deref())
+            let answers = vendor.by_external_id(scope, &ids, expand).await;
+            self.every(ids, answers, "by_external_id")
         })
         .await
     }
 
-    /// The custom fields of users, where they are a call of their own, by vendor id.
-    pub async fn attributes(
+    /// Gives every key its answer.
+    fn every(
+        &self,
+        keys: Vec<String>,
+        mut answers: Lookups,
+        operation: &'static str,
+    ) -> HashMap<String, Result<Option<Arc<User>>>> {
+        let answers = keys.into_iter().map(|key| {
+            let answer = answers.remove(&key).unwrap_or(Ok(None));
+            let answer = answer.map_err(|error| error.at(self.provider.name(), operation));
+            (key, answer.map(|user| user.map(Arc::new)))
+        });
+        answers.collect()
+    }
+
+    /// Parts of users that take calls of their own, by the vendor's ids of the users.
+    pub async fn parts(
         &self,
         scope: &Scope,
-        ids: Vec<String>,
-    ) -> HashMap<String, Result<Option<Arc<RawValue>>>> {
+        keys: Vec<(String, Part)>,
+    ) -> HashMap<(String, Part), Result<Option<Arc<Held>>>> {
         let vendor = match self.vendor() {
             Ok(vendor) => vendor,
-            Err(error) => return refuse(ids, &error),
+            Err(error) => return refuse(keys, &error),
         };
-        in_batches(ids, SINGLE, |ids| async move {
+        in_batches(keys, SINGLE, |keys| async move {
             let mut answers = HashMap::new();
-            for id in ids {
-                let attributes = vendor.attributes(scope, &id).await;
-                let attributes =
-                    attributes.map_err(|error| error.at(self.provider.name(), "attributes"));
-                answers.insert(id, attributes);
+            for (id, part) in keys {
+                let held = vendor.part(scope, &id, part).await;
+                let held = held.map_err(|error| error.at(self.provider.name(), "part"));
+                answers.insert((id, part), held.map(|held| held.map(Arc::new)));
             }
             answers
         })
@@ -245,26 +259,4 @@ where
             all
         })
         .await
-}
-
-/// Gives every key its user. The answer to a single key is that key's, whatever spelling came back.
-fn regroup(
-    keys: Vec<String>,
-    users: Result<Vec<User>>,
-    key_of: impl Fn(&User) -> Option<&str>,
-) -> HashMap<String, Result<Option<Arc<User>>>> {
-    let users: Vec<Arc<User>> = match users {
-        Ok(users) => users.into_iter().map(Arc::new).collect(),
-        Err(error) => return refuse(keys, &error),
-    };
-    let is_single = keys.len() == 1;
-    keys.into_iter()
-        .map(|key| {
-            let user = users
-                .iter()
-                .find(|user| is_single || key_of(user) == Some(key.as_str()))
-                .cloned();
-            (key, Ok(user))
-        })
-        .collect()
 }

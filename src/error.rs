@@ -20,6 +20,7 @@ struct Inner {
     request_id: Option<String>,
     reasons: Vec<Reason>,
     is_unsettled: bool,
+    moved_to: Option<String>,
 }
 
 /// The kinds of failure.
@@ -37,6 +38,10 @@ pub enum Kind {
     Missing,
     /// The vendor understood the request and refused it, with reasons.
     Rejected,
+    /// What was to be made is there already, or two records stand in each other's way.
+    Conflict,
+    /// The record became another one.
+    Moved,
     /// The vendor refused our credentials, or what they may do.
     Denied,
     /// The vendor's rate limit is used up.
@@ -118,12 +123,12 @@ impl Kind {
         match self {
             Self::Invalid | Self::Unsupported | Self::Expired => ErrorCode::BadUserInput,
             Self::Disabled => ErrorCode::ProviderDisabled,
-            Self::Rejected => ErrorCode::VendorRejected,
+            Self::Rejected | Self::Conflict => ErrorCode::VendorRejected,
             Self::Denied => ErrorCode::VendorAuth,
             Self::Throttled => ErrorCode::VendorRateLimited,
             Self::TimedOut => ErrorCode::VendorTimeout,
             Self::Unavailable => ErrorCode::VendorUnavailable,
-            Self::Missing | Self::Malformed => ErrorCode::VendorBadResponse,
+            Self::Missing | Self::Moved | Self::Malformed => ErrorCode::VendorBadResponse,
             Self::Internal => ErrorCode::Internal,
         }
     }
@@ -147,6 +152,7 @@ impl Error {
             request_id: None,
             reasons: Vec::new(),
             is_unsettled: false,
+            moved_to: None,
         }))
     }
 
@@ -199,6 +205,12 @@ impl Error {
         self.with(|inner| inner.reasons = reasons)
     }
 
+    /// Adds where the record has gone, as the vendor puts it.
+    #[must_use]
+    pub fn moved_to(self, link: Option<String>) -> Self {
+        self.with(|inner| inner.moved_to = link)
+    }
+
     /// Says that an earlier attempt of the same call may have been carried out.
     #[must_use]
     pub fn unsettled(self, is_unsettled: bool) -> Self {
@@ -249,6 +261,12 @@ impl Error {
     #[must_use]
     pub fn vendor_request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
+    }
+
+    /// Where the record has gone, as the vendor puts it: never to be followed as it is.
+    #[must_use]
+    pub fn moved(&self) -> Option<&str> {
+        self.0.moved_to.as_deref()
     }
 
     /// The vendor's reasons for a refusal.

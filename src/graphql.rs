@@ -22,10 +22,11 @@ use async_graphql::{Context, EmptySubscription, ID, Json, SDLExportOptions};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider};
+use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider, vendor::Parts};
 use entities::Root;
 use mutation::Mutation;
 use types::Types;
+use user::Apart;
 
 /// The schema with its resolvers.
 pub type Schema = async_graphql::Schema<Root, Mutation, EmptySubscription>;
@@ -104,8 +105,9 @@ pub fn with_loaders(request: async_graphql::Request, schema: &Schema) -> async_g
         return request;
     };
     let scope = Scope::until(Instant::now() + graph.bounds.deadline);
-    let loaders = Loaders::new(&graph.directories, &scope);
-    request.data(scope).data(loaders)
+    let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
+    let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
+    request.data(scope).data(loaders).data(parts)
 }
 
 /// What the engine lets pass though the specification does not, checked before it sees the request.

@@ -141,6 +141,13 @@ impl Http {
             .map_err(|error| error.at(self.wire.vendor(), operation.name()))
     }
 
+    /// The path of a link that the vendor sent, when it leads to the vendor's own host: whatever
+    /// follows a link follows such a path.
+    #[must_use]
+    pub fn own_path(&self, link: &str) -> Option<String> {
+        self.wire.own_path(link)
+    }
+
     /// Sends a call whose answer 404 means that there is no such thing.
     ///
     /// # Errors

@@ -13,7 +13,6 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use serde_json::value::RawValue;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -22,7 +21,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::Scope,
     user::{Email, Provider, User},
-    vendor::Expand,
+    vendor::{Expand, Held, Part},
 };
 
 type Answers<K, V> = Arc<Result<HashMap<K, V>>>;
@@ -102,7 +101,7 @@ struct VendorLoaders {
     by_id: ById,
     by_external_id: ById,
     by_email: ByEmail,
-    attributes: Loader<String, Result<Option<Arc<RawValue>>>>,
+    parts: Loader<(String, Part), Result<Option<Arc<Held>>>>,
 }
 
 /// All loaders of one GraphQL request.
@@ -175,8 +174,8 @@ impl Loaders {
                     })
                     .await
                 }),
-                attributes: over(directory, scope, |directory, scope, ids| async move {
-                    directory.attributes(&scope, ids).await
+                parts: over(directory, scope, |directory, scope, keys| async move {
+                    directory.parts(&scope, keys).await
                 }),
             };
             (directory.provider(), loaders)
@@ -235,16 +234,17 @@ impl Loaders {
         self.of(provider)?.by_email.load((email, expand)).await
     }
 
-    /// The custom fields of a user of a vendor that answers them apart.
+    /// A part of a user of a vendor that answers it apart.
     ///
     /// # Errors
     /// What the vendor answers; `None` is "no such user".
-    pub async fn attributes(
+    pub async fn part(
         &self,
         provider: Provider,
         id: String,
-    ) -> Result<Option<Arc<RawValue>>> {
-        self.of(provider)?.attributes.load(id).await?
+        part: Part,
+    ) -> Result<Option<Arc<Held>>> {
+        self.of(provider)?.parts.load((id, part)).await?
     }
 }
 

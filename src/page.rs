@@ -72,11 +72,28 @@ pub enum Next {
     /// The key that the vendor names for the next page, if there is one.
     Key(Option<String>),
     /// The token of the next page, if there is one.
-    Token(Option<String>),
+    Token {
+        /// The token; `None` at the end.
+        next: Option<String>,
+        /// How many rows the whole list has, where the vendor says so.
+        total: Option<u64>,
+    },
     /// How many rows the whole list has.
     Total(u64),
     /// Nothing: a full page may or may not be the last.
     Silent,
+}
+
+impl Next {
+    /// How many rows the whole list has, where the vendor says so.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        match self {
+            Self::Total(total) => Some(*total),
+            Self::Token { total, .. } => *total,
+            Self::More(_) | Self::Key(_) | Self::Silent => None,
+        }
+    }
 }
 
 /// One page, unfiltered, as the vendor sent it.
@@ -94,7 +111,7 @@ impl Page {
     fn onward(&self) -> Option<Mark> {
         match &self.next {
             Next::Key(key) => key.clone().map(Mark::At),
-            Next::More(_) | Next::Token(_) | Next::Total(_) | Next::Silent => None,
+            Next::More(_) | Next::Token { .. } | Next::Total(_) | Next::Silent => None,
         }
     }
 }
@@ -305,7 +322,7 @@ impl Ask {
                 .map_or(Mark::Start, |user| Mark::Key(user.vendor_id.clone())),
             Place::Token(token) => {
                 let next = match &page.next {
-                    Next::Token(next) if row + 1 == page.users.len() => next.clone(),
+                    Next::Token { next, .. } if row + 1 == page.users.len() => next.clone(),
                     _ => None,
                 };
                 let skip = u16::try_from(row + 1).unwrap_or(u16::MAX);
@@ -328,7 +345,7 @@ impl Ask {
         let (more, vouched) = match &page.next {
             Next::More(more) => (*more, true),
             Next::Key(key) => (key.is_some(), true),
-            Next::Token(token) => (token.is_some(), true),
+            Next::Token { next, .. } => (next.is_some(), true),
             Next::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
             // A number of rows says nothing where nobody knows how many rows are behind the mark.
             Next::Total(_) | Next::Silent => (rows >= u64::from(self.size), false),
@@ -343,7 +360,7 @@ impl Ask {
             Place::Key(_) => Mark::Key(page.users.last()?.vendor_id.clone()),
             Place::Token(token) => {
                 let skip = u16::try_from(rows).unwrap_or(u16::MAX);
-                let Next::Token(next) = &page.next else {
+                let Next::Token { next, .. } = &page.next else {
                     return None;
                 };
                 let row = page.users.last().map(|user| user.vendor_id.clone());

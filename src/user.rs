@@ -68,7 +68,7 @@ impl Provider {
 }
 
 /// What a vendor takes a person for.
-#[derive(async_graphql::Enum, Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(async_graphql::Enum, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub enum UserKind {
     /// A known user.
     #[default]
@@ -89,20 +89,42 @@ pub struct Company {
     pub name: Option<String>,
 }
 
-/// A vendor's custom fields of a user.
-#[derive(Clone, Debug)]
-pub enum Attributes {
-    /// The record has none.
+/// A label or a segment, as its vendor names it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Label {
+    /// The vendor's own id of it.
+    pub id: Option<String>,
+    /// Its name, where the vendor shows it.
+    pub name: Option<String>,
+}
+
+/// A part of a record that a vendor may keep apart from it.
+#[derive(Clone, Debug, Default)]
+pub enum Portion<T> {
+    /// The vendor has no such thing, has none here, or was not asked for it.
+    #[default]
     None,
-    /// They are part of the record: a JSON object.
-    Here(Arc<RawValue>),
-    /// They are a call of their own.
+    /// It came with the record.
+    Here(T),
+    /// It takes a call of its own.
     Apart,
 }
 
-impl From<Option<Arc<RawValue>>> for Attributes {
-    fn from(object: Option<Arc<RawValue>>) -> Self {
-        object.map_or(Self::None, Self::Here)
+impl<T> From<Option<T>> for Portion<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::None, Self::Here)
+    }
+}
+
+impl<T> Portion<Vec<T>> {
+    /// The list with each of its items as something else.
+    #[must_use]
+    pub fn map_items<U>(self, change: impl FnMut(T) -> Option<U>) -> Portion<Vec<U>> {
+        match self {
+            Self::None => Portion::None,
+            Self::Here(items) => Portion::Here(items.into_iter().filter_map(change).collect()),
+            Self::Apart => Portion::Apart,
+        }
     }
 }
 
@@ -133,18 +155,18 @@ pub struct User {
     pub timezone: Option<String>,
     /// User or lead.
     pub kind: UserKind,
-    /// Labels; `None` where the vendor has no such thing.
-    pub tags: Option<Vec<String>>,
-    /// Companies; `None` where the vendor has no such thing, or was not asked for them.
-    pub companies: Option<Vec<Company>>,
+    /// Labels.
+    pub tags: Portion<Vec<String>>,
+    /// Companies.
+    pub companies: Portion<Vec<Company>>,
     /// When the record was made.
     pub created_at: Option<Timestamp>,
     /// When the record last changed.
     pub updated_at: Option<Timestamp>,
     /// When the person was last seen.
     pub last_seen_at: Option<Timestamp>,
-    /// The vendor's custom fields.
-    pub attributes: Attributes,
+    /// The vendor's custom fields: a JSON object.
+    pub attributes: Portion<Arc<RawValue>>,
     /// The record as the vendor sent it.
     pub raw: Arc<RawValue>,
 }
@@ -166,12 +188,12 @@ impl User {
             locale: None,
             timezone: None,
             kind: UserKind::User,
-            tags: None,
-            companies: None,
+            tags: Portion::None,
+            companies: Portion::None,
             created_at: None,
             updated_at: None,
             last_seen_at: None,
-            attributes: Attributes::None,
+            attributes: Portion::None,
             raw,
         }
     }

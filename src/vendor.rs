@@ -8,9 +8,10 @@ pub mod intercom;
 pub mod usertour;
 pub mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,7 +20,10 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Http, Scope, wire::Explain},
     page::{Ask, Cut, Listing, Page, Walk},
-    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{
+        Company, Draft, DraftField, Email, Identity, Label, Outcome, Provider, User, UserKind,
+        email,
+    },
 };
 
 /// One vendor's API in Roster's words. A method is called only where the [`Profile`] declares it.
@@ -31,20 +35,21 @@ pub trait Vendor: Send + Sync {
     /// One page of the list. Rows are never filtered here: page ends are told by their number.
     async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page>;
 
-    /// Users by the vendor's own ids; who is absent from the answer does not exist.
-    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Result<Vec<User>>;
+    /// Users by the vendor's own ids.
+    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups;
 
     /// Users by the ids that your systems gave.
-    async fn by_external_id(&self, _: &Scope, _: &[String], _: Expand) -> Result<Vec<User>> {
-        Err(unsupported("find users by external id"))
+    async fn by_external_id(&self, _: &Scope, ids: &[String], _: Expand) -> Lookups {
+        refused(ids, &unsupported("find users by external id"))
     }
 
     /// Users by address; several may share one. Who does not match is left out by the caller.
     async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found>;
 
-    /// The custom fields of the user of a vendor's id, where they are a call of their own.
-    async fn attributes(&self, _: &Scope, _: &str) -> Result<Option<Arc<RawValue>>> {
-        Err(unsupported("answer custom fields apart from their user"))
+    /// A part of the user of a vendor's id that takes calls of its own; `None` when there is no such
+    /// user.
+    async fn part(&self, _: &Scope, _: &str, _: Part) -> Result<Option<Held>> {
+        Err(unsupported("answer a part of a user apart from the user"))
     }
 
     /// Finds or creates in one call of the vendor's own, which may be repeated.
@@ -63,6 +68,95 @@ pub trait Vendor: Send + Sync {
     }
 }
 
+/// What lookups by key found: `None` where there is no such user. A key that is not in it has none
+/// either; one that fails does not fail the others.
+pub type Lookups = HashMap<String, Result<Option<User>>>;
+
+/// Looks keys up one by one, for a vendor that answers one key a call.
+pub async fn each<'a, R>(keys: &'a [String], find: impl Fn(&'a str) -> R) -> Lookups
+where
+    R: Future<Output = Result<Option<User>>>,
+{
+    let answers = keys.iter().map(|key| {
+        let answer = find(key);
+        async move { (key.clone(), answer.await) }
+    });
+    join_all(answers).await.into_iter().collect()
+}
+
+/// The same failure for every key.
+#[must_use]
+pub fn refused(keys: &[String], error: &Error) -> Lookups {
+    let answers = keys.iter().map(|key| (key.clone(), Err(error.clone())));
+    answers.collect()
+}
+
+/// A part of a user that some vendors answer by calls of its own.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Part {
+    /// Custom fields.
+    Attributes,
+    /// Companies.
+    Companies,
+    /// Segments.
+    Segments,
+    /// Labels.
+    Tags,
+}
+
+/// What such a part holds.
+#[derive(Clone, Debug)]
+pub enum Held {
+    /// Custom fields: a JSON object.
+    Attributes(Arc<RawValue>),
+    /// Companies.
+    Companies(Vec<Company>),
+    /// Labels or segments.
+    Labels(Vec<Label>),
+}
+
+impl Held {
+    /// Custom fields.
+    #[must_use]
+    pub fn attributes(&self) -> Option<&Arc<RawValue>> {
+        match self {
+            Self::Attributes(object) => Some(object),
+            Self::Companies(_) | Self::Labels(_) => None,
+        }
+    }
+
+    /// Companies.
+    #[must_use]
+    pub fn companies(&self) -> Option<&[Company]> {
+        match self {
+            Self::Companies(companies) => Some(companies),
+            Self::Attributes(_) | Self::Labels(_) => None,
+        }
+    }
+
+    /// Labels or segments.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[Label]> {
+        match self {
+            Self::Labels(labels) => Some(labels),
+            Self::Attributes(_) | Self::Companies(_) => None,
+        }
+    }
+}
+
+/// Where the typed records of this module get the parts that are kept apart from them: in the data of
+/// a GraphQL request.
+#[async_trait]
+pub trait Parts: Send + Sync {
+    /// A part of the user of a vendor's id; the error is fit for the client.
+    async fn part(
+        &self,
+        provider: Provider,
+        id: &str,
+        part: Part,
+    ) -> async_graphql::Result<Option<Arc<Held>>>;
+}
+
 fn unsupported(what: &str) -> Error {
     Error::new(Kind::Unsupported, format!("this vendor cannot {what}"))
 }
@@ -76,6 +170,8 @@ pub struct Profile {
     pub listing: Listing,
     /// By what the list can be narrowed.
     pub filters: &'static [FilterField],
+    /// By which of these the vendor narrows less than asked, so that its rows are looked at again.
+    pub rechecks: &'static [FilterField],
     /// By what the list can be sorted.
     pub sorts: &'static [SortField],
     /// How many vendor ids one call answers.
@@ -96,6 +192,8 @@ pub struct Profile {
     pub upserts: &'static [Identity],
     /// Which fields can be written.
     pub writes: &'static [DraftField],
+    /// Whether leads can be written as users are.
+    pub writes_leads: bool,
 }
 
 /// How many keys one call answers.
@@ -131,8 +229,22 @@ pub enum FilterField {
     CompanyId,
     /// `tagId`
     TagId,
+    /// `emailDomain`
+    EmailDomain,
+    /// `kind`
+    Kind,
     /// `createdSince`
     CreatedSince,
+    /// `createdBefore`
+    CreatedBefore,
+    /// `updatedSince`
+    UpdatedSince,
+    /// `updatedBefore`
+    UpdatedBefore,
+    /// `lastSeenSince`
+    LastSeenSince,
+    /// `lastSeenBefore`
+    LastSeenBefore,
 }
 
 impl FilterField {
@@ -144,7 +256,14 @@ impl FilterField {
             Self::SegmentId => "segmentId",
             Self::CompanyId => "companyId",
             Self::TagId => "tagId",
+            Self::EmailDomain => "emailDomain",
+            Self::Kind => "kind",
             Self::CreatedSince => "createdSince",
+            Self::CreatedBefore => "createdBefore",
+            Self::UpdatedSince => "updatedSince",
+            Self::UpdatedBefore => "updatedBefore",
+            Self::LastSeenSince => "lastSeenSince",
+            Self::LastSeenBefore => "lastSeenBefore",
         }
     }
 }
@@ -186,21 +305,68 @@ pub enum SortDirection {
     Descending,
 }
 
-/// Which users of a list are wanted, in which order.
+/// A range of moments: from `since` on, and before `before`.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Moments {
+    /// The first moment of the range.
+    pub since: Option<Timestamp>,
+    /// The first moment behind the range.
+    pub before: Option<Timestamp>,
+}
+
+impl Moments {
+    /// Whether every moment is in the range.
+    #[must_use]
+    pub fn is_unbounded(&self) -> bool {
+        self.since.is_none() && self.before.is_none()
+    }
+
+    /// Whether a moment is in the range. One that is not known is in an unbounded range only.
+    #[must_use]
+    pub fn hold(&self, moment: Option<Timestamp>) -> bool {
+        let is_since = self
+            .since
+            .is_none_or(|since| moment.is_some_and(|moment| moment >= since));
+        let is_before = self
+            .before
+            .is_none_or(|before| moment.is_some_and(|moment| moment < before));
+        is_since && is_before
+    }
+}
+
+/// Which users of a list are wanted, in which order. Cursors hold a hash of how it is written: what is
+/// not asked for is not in it, so that they outlive filters to come.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Filter {
     /// Those with this address.
-    #[serde(serialize_with = "folded")]
+    #[serde(serialize_with = "folded", skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
     /// Those in this segment, by the vendor's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub segment_id: Option<String>,
     /// Those in this company, by the id that the vendor asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub company_id: Option<String>,
     /// Those with this tag, by the vendor's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag_id: Option<String>,
-    /// Those made at this moment or later.
-    pub created_since: Option<Timestamp>,
+    /// Those whose address has this domain: folded, without `@`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_domain: Option<String>,
+    /// Users only, or leads only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<UserKind>,
+    /// When the record was made.
+    #[serde(skip_serializing_if = "Moments::is_unbounded")]
+    pub created: Moments,
+    /// When the record last changed.
+    #[serde(skip_serializing_if = "Moments::is_unbounded")]
+    pub updated: Moments,
+    /// When the person was last seen.
+    #[serde(skip_serializing_if = "Moments::is_unbounded")]
+    pub last_seen: Moments,
     /// The order; without one it is the vendor's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sort: Option<(SortField, SortDirection)>,
 }
 
@@ -227,7 +393,14 @@ impl Filter {
             (self.segment_id.is_some(), FilterField::SegmentId),
             (self.company_id.is_some(), FilterField::CompanyId),
             (self.tag_id.is_some(), FilterField::TagId),
-            (self.created_since.is_some(), FilterField::CreatedSince),
+            (self.email_domain.is_some(), FilterField::EmailDomain),
+            (self.kind.is_some(), FilterField::Kind),
+            (self.created.since.is_some(), FilterField::CreatedSince),
+            (self.created.before.is_some(), FilterField::CreatedBefore),
+            (self.updated.since.is_some(), FilterField::UpdatedSince),
+            (self.updated.before.is_some(), FilterField::UpdatedBefore),
+            (self.last_seen.since.is_some(), FilterField::LastSeenSince),
+            (self.last_seen.before.is_some(), FilterField::LastSeenBefore),
         ]
         .into_iter()
         .filter_map(|(is_set, field)| is_set.then_some(field))
@@ -237,24 +410,21 @@ impl Filter {
     /// Whether a user belongs to the list, as far as the record itself can tell.
     #[must_use]
     pub fn accepts(&self, user: &User) -> bool {
-        let is_email = match &self.email {
-            Some(email) => user
-                .email
-                .as_deref()
-                .is_some_and(|spelling| email.is(spelling)),
-            None => true,
-        };
-        let is_since = match self.created_since {
-            Some(since) => user.created_at.is_none_or(|created| created >= since),
-            None => true,
-        };
-        is_email && is_since
-    }
-
-    /// Whether [`Filter::accepts`] can refuse anything.
-    #[must_use]
-    pub fn is_checked(&self) -> bool {
-        self.email.is_some() || self.created_since.is_some()
+        let spelling = user.email.as_deref();
+        let is_email = self
+            .email
+            .as_ref()
+            .is_none_or(|email| spelling.is_some_and(|spelling| email.is(spelling)));
+        let is_domain = self.email_domain.as_deref().is_none_or(|domain| {
+            let at = spelling.and_then(|spelling| spelling.rsplit_once('@'));
+            at.is_some_and(|(_, of)| email::fold(of) == domain)
+        });
+        is_email
+            && is_domain
+            && self.kind.is_none_or(|kind| user.kind == kind)
+            && self.created.hold(user.created_at)
+            && self.updated.hold(user.updated_at)
+            && self.last_seen.hold(user.last_seen_at)
     }
 }
 
@@ -415,6 +585,8 @@ pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
 pub struct Door {
     /// The vendor's production address; `None` where every customer has another.
     pub base_url: Option<&'static str>,
+    /// The addresses of the vendor's regions, by their names; none where it has no regions.
+    pub regions: &'static [(&'static str, &'static str)],
     /// How the vendor's error bodies are read.
     pub explain: Explain,
     /// How many calls the vendor gets at the same time, unless configured.

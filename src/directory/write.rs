@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorCode, Kind, Result},
     http::Scope,
     user::{Draft, DraftField, Identity, Outcome, User, UserKind},
-    vendor::{Expand, Upserted, Vendor},
+    vendor::{Expand, Lookups, Upserted, Vendor},
 };
 
 /// Why a write was not, or not wholly, done.
@@ -57,7 +57,10 @@ impl Problem {
             retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
         };
         // Only a refusal's reasons are about the input; what else a vendor says stays here.
-        let is_about_input = matches!(error.kind(), Kind::Rejected | Kind::Invalid);
+        let is_about_input = matches!(
+            error.kind(),
+            Kind::Rejected | Kind::Conflict | Kind::Invalid
+        );
         match error.why() {
             reasons @ [_, ..] if is_about_input => reasons
                 .iter()
@@ -160,7 +163,7 @@ impl Directory {
             }
         };
         match meant {
-            Meant::One(user) if user.kind == UserKind::Lead => {
+            Meant::One(user) if user.kind == UserKind::Lead && !vendor.profile().writes_leads => {
                 let message = "this is a lead, which cannot be changed here: only users can";
                 Ok(Written::skipped(vec![Problem::input("vendorId", message)]))
             }
@@ -186,13 +189,12 @@ impl Directory {
         let expand = Expand::default();
         let users = match identity {
             Identity::VendorId => {
-                vendor
-                    .by_id(scope, draft.vendor_id.as_slice(), expand)
-                    .await?
+                let id = draft.vendor_id.as_slice();
+                known(vendor.by_id(scope, id, expand).await)?
             }
             Identity::ExternalId => {
                 let id: Vec<_> = draft.external_id.set().cloned().into_iter().collect();
-                vendor.by_external_id(scope, &id, expand).await?
+                known(vendor.by_external_id(scope, &id, expand).await)?
             }
             Identity::Email => {
                 let Some(email) = draft.email.set() else {
@@ -215,6 +217,11 @@ impl Directory {
                         .as_deref()
                         .is_some_and(|spelling| email.is(spelling))
                 });
+                // A user before the leads that share the address, where both could be written.
+                let is_user = |user: &User| user.kind == UserKind::User;
+                if vendor.profile().writes_leads && found.users.iter().any(is_user) {
+                    found.users.retain(is_user);
+                }
                 found.users
             }
         };
@@ -227,6 +234,12 @@ impl Directory {
             )),
         })
     }
+}
+
+/// The users that a lookup found.
+fn known(lookups: Lookups) -> Result<Vec<User>> {
+    let found = lookups.into_values().filter_map(Result::transpose);
+    found.collect()
 }
 
 /// Which record a draft means.

@@ -21,7 +21,7 @@ pub async fn search(
     providers: &[Provider],
     expand: Expand,
 ) -> Vec<Search> {
-    let loaders = ctx.data_unchecked::<Loaders>();
+    let loaders = ctx.data_unchecked::<Arc<Loaders>>();
     join_all(providers.iter().map(|&provider| async move {
         let found = loaders.by_email(provider, email.clone(), expand).await;
         // A fault of the gateway's own at one vendor leaves the others' answers alone, too.

@@ -20,8 +20,8 @@ use crate::{
     error::{Error, Result},
     http::Scope,
     loader::Loaders,
-    user::{Email, Provider, User},
-    vendor::{Expand, Filter, Selection, SortDirection, SortField},
+    user::{Email, Provider, User, UserKind, email::fold},
+    vendor::{Expand, Filter, Moments, Selection, SortDirection, SortField},
 };
 
 /// How an email is compared.
@@ -55,8 +55,22 @@ pub struct UserFilter {
     company_id: Option<ID>,
     /// Those with this tag, by the provider's id of it.
     tag_id: Option<ID>,
+    /// Those whose email has this domain, such as `example.com`.
+    email_domain: Option<String>,
+    /// Users only, or leads only.
+    kind: Option<UserKind>,
     /// Those whose record was made at this moment or later.
     created_since: Option<Timestamp>,
+    /// Those whose record was made before this moment.
+    created_before: Option<Timestamp>,
+    /// Those whose record changed at this moment or later.
+    updated_since: Option<Timestamp>,
+    /// Those whose record last changed before this moment.
+    updated_before: Option<Timestamp>,
+    /// Those who were seen at this moment or later.
+    last_seen_since: Option<Timestamp>,
+    /// Those who were last seen before this moment.
+    last_seen_before: Option<Timestamp>,
     /// The order; without it the provider's own.
     sort: Option<UserSort>,
 }
@@ -84,9 +98,34 @@ impl UserFilter {
             segment_id: id("segmentId", self.segment_id)?,
             company_id: id("companyId", self.company_id)?,
             tag_id: id("tagId", self.tag_id)?,
-            created_since: self.created_since,
+            email_domain: self.email_domain.as_deref().map(domain).transpose()?,
+            kind: self.kind,
+            created: moments("created", self.created_since, self.created_before)?,
+            updated: moments("updated", self.updated_since, self.updated_before)?,
+            last_seen: moments("lastSeen", self.last_seen_since, self.last_seen_before)?,
             sort: self.sort.map(|sort| (sort.field, sort.direction)),
         })
+    }
+}
+
+/// A domain in the form in which domains are compared.
+fn domain(text: &str) -> Result<String> {
+    let domain = fold(text);
+    let is_domain = |c: char| !c.is_whitespace() && !c.is_control() && c != '@';
+    if domain.is_empty() || !domain.chars().all(is_domain) {
+        return Err(Error::invalid(
+            "`filter.emailDomain` is not a domain; expected what follows the `@`, such as example.com",
+        ));
+    }
+    Ok(domain)
+}
+
+fn moments(name: &str, since: Option<Timestamp>, before: Option<Timestamp>) -> Result<Moments> {
+    match (since, before) {
+        (Some(since), Some(before)) if since >= before => Err(Error::invalid(format!(
+            "`filter.{name}Since` is not before `filter.{name}Before`: nobody can be between them"
+        ))),
+        _ => Ok(Moments { since, before }),
     }
 }
 
@@ -208,7 +247,7 @@ impl Query {
         #[graphql(desc = "The provider.")] provider: Provider,
         #[graphql(desc = "What names the user.")] by: UserKey,
     ) -> Answer<Arc<User>> {
-        let loaders = ctx.data_unchecked::<Loaders>();
+        let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let expand = expand_at(ctx, &[&[]]);
         answer_option(match by {
             UserKey::VendorId(id) => loaders.by_id(provider, id.into(), expand).await,
@@ -272,7 +311,7 @@ impl Query {
     ) -> async_graphql::Result<Option<Arc<User>>> {
         let find = async {
             let (provider, vendor_id) = cursor::to_user(&id)?;
-            ctx.data_unchecked::<Loaders>()
+            ctx.data_unchecked::<Arc<Loaders>>()
                 .by_id(provider, vendor_id, expand_at(ctx, &[&[]]))
                 .await
         };
@@ -286,7 +325,7 @@ impl Query {
         provider: Provider,
         vendor_id: ID,
     ) -> async_graphql::Result<Option<Arc<User>>> {
-        let loaders = ctx.data_unchecked::<Loaders>();
+        let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let found = loaders
             .by_id(provider, vendor_id.into(), expand_at(ctx, &[&[]]))
             .await;
@@ -307,7 +346,7 @@ impl Query {
 async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<Node>> {
     let (provider, vendor_id) = cursor::to_user(id)?;
     let user = ctx
-        .data_unchecked::<Loaders>()
+        .data_unchecked::<Arc<Loaders>>()
         .by_id(provider, vendor_id, expand)
         .await?;
     Ok(user.map(Node::User))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Json, Lookahead, Object};
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, value::RawValue};
 
@@ -13,8 +14,8 @@ use super::{
 use crate::{
     error::{Error, Kind},
     loader::Loaders,
-    user::{Attributes, Company, Provider, User, UserKind},
-    vendor::{Details, Expand},
+    user::{Company, Portion, Provider, User, UserKind},
+    vendor::{Details, Expand, Held, Part, Parts},
 };
 
 /// Anything that has a global id.
@@ -97,14 +98,22 @@ impl User {
         self.kind
     }
 
-    /// Labels; null where the provider has no such thing.
-    async fn tags(&self) -> Option<&[String]> {
-        self.tags.as_deref()
+    /// Labels; null where the provider has no such thing. Intercom's contacts (2.x) are asked for their
+    /// labels only when they are read, a call for each that has some.
+    async fn tags(&self, ctx: &Context<'_>) -> Answer<Vec<String>> {
+        let names = |held: &Held| {
+            let labels = held.labels()?.iter().cloned();
+            Some(labels.filter_map(|label| label.name.or(label.id)).collect())
+        };
+        portion(ctx, self, &self.tags, Part::Tags, names).await
     }
 
-    /// The companies that the user belongs to; null where the provider has no such thing.
-    async fn companies(&self) -> Option<&[Company]> {
-        self.companies.as_deref()
+    /// The companies that the user belongs to; null where the provider has no such thing. Intercom's
+    /// contacts (2.x) are asked for their companies only when they are read, a call for each that has
+    /// some.
+    async fn companies(&self, ctx: &Context<'_>) -> Answer<Vec<Company>> {
+        let companies = |held: &Held| held.companies().map(<[Company]>::to_vec);
+        portion(ctx, self, &self.companies, Part::Companies, companies).await
     }
 
     /// When the record was made.
@@ -125,19 +134,10 @@ impl User {
     /// The provider's custom fields, an object; null where the record has none. DigitalChalk is asked
     /// for them only when they are read, a call for each user, and names them by the ids of its fields.
     async fn attributes(&self, ctx: &Context<'_>) -> Answer<Json<Value>> {
-        match &self.attributes {
-            Attributes::None => None,
-            Attributes::Here(object) => Some(json(object)),
-            Attributes::Apart => {
-                let loaders = ctx.data_unchecked::<Loaders>();
-                match loaders
-                    .attributes(self.provider, self.vendor_id.clone())
-                    .await
-                {
-                    Ok(object) => object.map(|object| json(&object)),
-                    Err(error) => Some(Err(shown(&error))),
-                }
-            }
+        let object = |held: &Held| held.attributes().cloned();
+        match portion(ctx, self, &self.attributes, Part::Attributes, object).await? {
+            Ok(object) => Some(json(&object)),
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -149,6 +149,44 @@ impl User {
     /// The record as the provider sent it.
     async fn raw(&self) -> Answer<Json<Value>> {
         Some(json(&self.raw))
+    }
+}
+
+/// A portion of a user's record, fetched where it is kept apart.
+async fn portion<T: Clone>(
+    ctx: &Context<'_>,
+    user: &User,
+    portion: &Portion<T>,
+    part: Part,
+    read: impl Fn(&Held) -> Option<T>,
+) -> Answer<T> {
+    match portion {
+        Portion::None => None,
+        Portion::Here(value) => Some(Ok(value.clone())),
+        Portion::Apart => {
+            let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+            let held = loaders.part(user.provider, user.vendor_id.clone(), part);
+            match held.await {
+                Ok(held) => held.as_deref().and_then(read).map(Ok),
+                Err(error) => Some(Err(shown(&error))),
+            }
+        }
+    }
+}
+
+/// The parts that are kept apart, for the typed records of vendors.
+pub struct Apart(pub Arc<Loaders>);
+
+#[async_trait]
+impl Parts for Apart {
+    async fn part(
+        &self,
+        provider: Provider,
+        id: &str,
+        part: Part,
+    ) -> async_graphql::Result<Option<Arc<Held>>> {
+        let held = self.0.part(provider, id.to_owned(), part).await;
+        held.map_err(|error| shown(&error))
     }
 }
 

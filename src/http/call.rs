@@ -29,6 +29,12 @@ pub enum Operation {
     Update,
     /// A user's custom fields, where they are a call of their own.
     Attributes,
+    /// A user's companies, where they are a call of their own.
+    Companies,
+    /// A user's segments, where they are a call of their own.
+    Segments,
+    /// A user's labels, where they are a call of their own.
+    Tags,
 }
 
 impl Operation {
@@ -44,6 +50,9 @@ impl Operation {
             Self::Create => "create",
             Self::Update => "update",
             Self::Attributes => "attributes",
+            Self::Companies => "companies",
+            Self::Segments => "segments",
+            Self::Tags => "tags",
         }
     }
 }
@@ -117,6 +126,12 @@ impl Call {
             is_repeatable: true,
             ..Self::new(operation, Method::PATCH, path)
         }
+    }
+
+    /// Takes something away: it may be repeated.
+    #[must_use]
+    pub fn delete(operation: Operation, path: &[&str]) -> Self {
+        Self::new(operation, Method::DELETE, path)
     }
 
     /// Adds query parameters.

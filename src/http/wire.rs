@@ -21,10 +21,12 @@ pub struct Refusal {
     pub reasons: Vec<Reason>,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
+    /// Where what was asked for has gone, as the vendor puts it; never to be followed as it is.
+    pub moved_to: Option<String>,
 }
 
-/// Reads a vendor's error body.
-pub type Explain = fn(StatusCode, &[u8]) -> Refusal;
+/// Reads a vendor's error, its headers and its body.
+pub type Explain = fn(StatusCode, &HeaderMap, &[u8]) -> Refusal;
 
 /// A vendor's host.
 pub struct Wire {
@@ -107,6 +109,13 @@ impl Wire {
         Ok(url)
     }
 
+    /// The path of a link that the vendor sent, when it leads to the vendor's own host.
+    #[must_use]
+    pub fn own_path(&self, link: &str) -> Option<String> {
+        let url = self.base.join(link).ok()?;
+        (url.origin() == self.base.origin()).then(|| url.path().to_owned())
+    }
+
     /// Sends a request and reads its answer.
     #[expect(
         clippy::disallowed_methods,
@@ -169,7 +178,7 @@ impl Wire {
         if status.is_success() {
             return None;
         }
-        let refusal = (self.explain)(status, body);
+        let refusal = (self.explain)(status, headers, body);
         let kind = refusal.kind.unwrap_or_else(|| kind_of(status));
         let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
         let wait = if kind.is_transient() {
@@ -180,7 +189,8 @@ impl Wire {
         let error = Error::new(kind, said(kind, status))
             .retry_after(wait)
             .request_id(refusal.request_id.or_else(header_id))
-            .reasons(refusal.reasons);
+            .reasons(refusal.reasons)
+            .moved_to(refusal.moved_to);
         Some(error)
     }
 }
@@ -209,7 +219,8 @@ fn said(kind: Kind, status: StatusCode) -> String {
         Kind::Throttled => "the vendor's rate limit is used up".to_owned(),
         Kind::TimedOut => format!("the vendor gave up waiting ({code})"),
         Kind::Unavailable => format!("the vendor is unavailable ({code})"),
-        Kind::Rejected => format!("the vendor refused the request ({code})"),
+        Kind::Moved => format!("the vendor says that the record became another one ({code})"),
+        Kind::Conflict | Kind::Rejected => format!("the vendor refused the request ({code})"),
         Kind::Expired => "the vendor no longer knows the place that this cursor names: read the list from its start".to_owned(),
         Kind::Malformed | Kind::Invalid | Kind::Unsupported | Kind::Disabled | Kind::Internal => {
             format!("the vendor answered {code}, which its API does not promise")

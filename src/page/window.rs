@@ -235,9 +235,7 @@ where
         let ask = self.listing.ask(at, want)?;
         match ((self.fetch)(ask.clone()).await, at.without_next()) {
             (Ok(page), _) => {
-                if let super::Next::Total(total) = page.next {
-                    self.total = Some(total);
-                }
+                self.total = page.next.total().or(self.total);
                 Ok((ask, page))
             }
             (Err(error), Some(earlier)) if error.kind() == Kind::Expired => {

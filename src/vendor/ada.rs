@@ -24,14 +24,14 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use async_graphql::{Json, SimpleObject};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use reqwest::StatusCode;
+use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 
 use super::{
-    Batch, Connection, Door, EmailSearch, Expand, Found, Profile, SINGLE, Selection, Upserted,
-    Vendor, bounded, wire,
+    Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
+    Upserted, Vendor, bounded, each, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -43,6 +43,7 @@ use crate::{
 /// How Ada is reached.
 pub const DOOR: Door = Door {
     base_url: None,
+    regions: &[],
     explain,
     concurrency: 8,
     timeout: Duration::from_secs(5),
@@ -63,6 +64,7 @@ const PROFILE: Profile = Profile {
     provider: Provider::Ada,
     listing: LISTING,
     filters: &[],
+    rechecks: &[],
     sorts: &[],
     by_id: SINGLE,
     by_external_id: Some(SINGLE),
@@ -83,6 +85,7 @@ const PROFILE: Profile = Profile {
         DraftField::Locale,
         DraftField::Attributes,
     ],
+    writes_leads: false,
 };
 
 /// Options of this vendor.
@@ -239,6 +242,11 @@ impl Ada {
         })
     }
 
+    async fn find(&self, scope: &Scope, call: Call) -> Result<Option<User>> {
+        let reply = self.http.find(scope, call).await?;
+        reply.map(|reply| user_in(&reply)).transpose()
+    }
+
     /// <https://docs.ada.cx/reference/end-users/get-end-users>
     async fn page(&self, scope: &Scope, operation: Operation, ask: &Ask) -> Result<Page> {
         let call = Call::get(operation, &["v2", "end-users", ""]).query(ask.params());
@@ -267,36 +275,20 @@ impl Vendor for Ada {
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
-        let mut users = Vec::new();
-        for id in ids {
-            let call = Call::get(Operation::ById, &["v2", "end-users", id]);
-            users.extend(
-                self.http
-                    .find(scope, call)
-                    .await?
-                    .map(|reply| user_in(&reply))
-                    .transpose()?,
-            );
-        }
-        Ok(users)
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| {
+            self.find(scope, Call::get(Operation::ById, &["v2", "end-users", id]))
+        })
+        .await
     }
 
     /// The list's path with `external_id` answers one user. Ada compares ids without regard to case.
-    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
-        let mut users = Vec::new();
-        for id in ids {
-            let call = Call::get(Operation::ByExternalId, &["v2", "end-users", ""])
-                .query([("external_id", id.clone())]);
-            users.extend(
-                self.http
-                    .find(scope, call)
-                    .await?
-                    .map(|reply| user_in(&reply))
-                    .transpose()?,
-            );
-        }
-        Ok(users)
+    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| {
+            let call = Call::get(Operation::ByExternalId, &["v2", "end-users", ""]);
+            self.find(scope, call.query([("external_id", id.to_owned())]))
+        })
+        .await
     }
 
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
@@ -394,7 +386,7 @@ fn body(draft: &Draft) -> Value {
 }
 
 /// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.
-fn explain(_: StatusCode, body: &[u8]) -> Refusal {
+fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Deserialize)]
     struct Body {
         #[serde(default, deserialize_with = "wire::records")]

@@ -25,24 +25,28 @@ use async_graphql::SimpleObject;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use reqwest::{StatusCode, header::LOCATION};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, LOCATION},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    Upserted, Vendor, bounded, wire,
+    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
+    Profile, SINGLE, Selection, Upserted, Vendor, bounded, each, unsupported, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{Attributes, Draft, DraftField, Email, Outcome, Provider, User},
+    user::{Draft, DraftField, Email, Outcome, Portion, Provider, User},
 };
 
 /// How DigitalChalk is reached.
 pub const DOOR: Door = Door {
     base_url: Some("https://api.digitalchalk.com/api/v5"),
+    regions: &[],
     explain,
     concurrency: 4,
     timeout: Duration::from_secs(5),
@@ -63,6 +67,7 @@ const PROFILE: Profile = Profile {
     provider: Provider::DigitalChalk,
     listing: LISTING,
     filters: &[FilterField::Email],
+    rechecks: &[FilterField::Email],
     sorts: &[],
     by_id: SINGLE,
     by_external_id: None,
@@ -81,6 +86,7 @@ const PROFILE: Profile = Profile {
         DraftField::Tags,
         DraftField::Attributes,
     ],
+    writes_leads: false,
 };
 
 /// Options of this vendor.
@@ -157,10 +163,10 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         last_name: record.last_name,
         username: record.username,
         locale: record.locale,
-        tags: Some(record.tags.unwrap_or_default()),
+        tags: Portion::Here(record.tags.unwrap_or_default()),
         created_at: record.created_date,
         last_seen_at: record.last_login_date,
-        attributes: Attributes::Apart,
+        attributes: Portion::Apart,
         ..User::new(Provider::DigitalChalk, record.id, raw)
     })
 }
@@ -227,12 +233,8 @@ impl Vendor for DigitalChalk {
     }
 
     /// `…/rest-api-v5/users/get-users-id`
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
-        let mut users = Vec::new();
-        for id in ids {
-            users.extend(self.get(scope, Operation::ById, id).await?);
-        }
-        Ok(users)
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| self.get(scope, Operation::ById, id)).await
     }
 
     /// `…/rest-api-v5/users/get-users-filter-email`: a substring search, read to its end.
@@ -289,12 +291,16 @@ impl Vendor for DigitalChalk {
     }
 
     /// `…/rest-api-v5/userfieldvalues`: an object by the ids of the fields; `{}` when none is set.
-    async fn attributes(&self, scope: &Scope, id: &str) -> Result<Option<Arc<RawValue>>> {
+    async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
+        if part != Part::Attributes {
+            return Err(unsupported("answer this part of a user"));
+        }
         let call = Call::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
         let reply = self.http.find(scope, call).await?;
-        reply
-            .map(|reply| Ok(Arc::from(reply.json::<Box<RawValue>>()?)))
-            .transpose()
+        let values = reply
+            .map(|reply| reply.json::<Box<RawValue>>())
+            .transpose()?;
+        Ok(values.map(|values| Held::Attributes(values.into())))
     }
 }
 
@@ -367,7 +373,7 @@ fn body(draft: &Draft) -> Value {
 
 /// DigitalChalk's errors: `errors` and `fieldErrors` when a value is refused, `error_description` when
 /// the token is, `message` elsewhere; there is no code.
-fn explain(_: StatusCode, body: &[u8]) -> Refusal {
+fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Body {

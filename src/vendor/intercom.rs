@@ -1,122 +1,67 @@
-//! Intercom: the Users API of versions 1.0 to 1.4.
+//! Intercom: two APIs at one address, chosen by version.
 //!
-//! # API
-//! `developers.intercom.com/docs/references/1.1/rest-api/users`. Contacts, of version 2.0 and later,
-//! are another API and will be another module beside this one.
+//! | version | people are | adapter |
+//! |---|---|---|
+//! | 1.0 to 1.4 | users, and leads beside them | [`users`] |
+//! | 2.0 to 2.17 | contacts, of the role user or lead | [`contacts`] |
 //!
 //! # Credentials
 //! An access token as a bearer token. The version is always sent: without it the answer's shape hangs
-//! on a setting of the app that nobody here can see.
-//!
-//! # Paging
-//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the vendor refuses.
-//! `pages.next` is an absolute URL and is not read.
+//! on a setting of the app that nobody here can see (`developers.intercom.com`, "Update your API
+//! version").
 //!
 //! # Limits
 //! Buckets of ten seconds, told by `X-RateLimit-*`; no `Retry-After`.
 //!
 //! # Quirks
-//! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that mixes
-//! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
-//! A lookup by the vendor's id does not find leads, which live at `/contacts`.
+//! Errors are an `error.list`, now and then under status 200. A merged contact is 410 with the way to
+//! the one that it became in `Link`; such a link is followed on the configured host only.
 
-mod query;
+mod contacts;
 mod record;
+mod users;
 
-use std::{collections::HashSet, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
-use async_trait::async_trait;
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use reqwest::{
     StatusCode,
-    header::{HeaderName, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue, LINK},
 };
 use serde::Deserialize;
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
 pub use record::{
-    IntercomCompany, IntercomLocation, IntercomSegment, IntercomSocialProfile, IntercomTag,
-    IntercomUser,
+    IntercomCompany, IntercomContactLocation, IntercomLocation, IntercomSegment,
+    IntercomSocialProfile, IntercomTag, IntercomUser,
 };
 
-use super::{
-    Connection, Door, EmailSearch, Expand, FilterField, Found, Profile, SINGLE, Selection,
-    SortField, Upserted, Vendor, wire,
-};
+use super::{Connection, Door, Vendor, bounded, wire};
 use crate::{
     error::{Error, Kind, Reason, Result},
-    http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{
-        Change, CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind,
-    },
+    http::{Call, Http, Refusal, Reply, Scope},
+    user::{Change, Draft, User},
 };
 
-/// How Intercom is reached; accounts in Europe and Australia have hosts of their own.
+/// How Intercom is reached; a workspace lives in one of three regions.
 pub const DOOR: Door = Door {
     base_url: Some("https://api.intercom.io"),
+    regions: &[
+        ("us", "https://api.intercom.io"),
+        ("eu", "https://api.eu.intercom.io"),
+        ("au", "https://api.au.intercom.io"),
+    ],
     explain,
     concurrency: 8,
     timeout: Duration::from_secs(5),
-    connect: |connection| Ok(Box::new(Intercom::connect(&connection)?)),
+    connect: |connection| {
+        let api = Api::connect(&connection)?;
+        Ok(match api.version.major {
+            1 => Box::new(users::Users::new(api)) as Box<dyn Vendor>,
+            _ => Box::new(contacts::Contacts::new(api)),
+        })
+    },
 };
-
-const LISTING: Listing = Listing {
-    paging: Paging::Page { first: 1 },
-    at: "page",
-    size: "per_page",
-    min: 1,
-    max: 60,
-    reach: Some(10_000),
-    is_counted: true,
-};
-
-const PROFILE: Profile = Profile {
-    provider: Provider::Intercom,
-    listing: LISTING,
-    filters: &[
-        FilterField::Email,
-        FilterField::SegmentId,
-        FilterField::CompanyId,
-        FilterField::TagId,
-        FilterField::CreatedSince,
-    ],
-    sorts: &[
-        SortField::CreatedAt,
-        SortField::UpdatedAt,
-        SortField::LastSeenAt,
-        SortField::SignedUpAt,
-    ],
-    by_id: SINGLE,
-    by_external_id: Some(SINGLE),
-    by_email: SINGLE,
-    finds_substrings: false,
-    email_search: EmailSearch::Exact,
-    email_caveat: None,
-    segment_caveat: None,
-    upserts: &[Identity::ExternalId, Identity::Email],
-    writes: &[
-        DraftField::ExternalId,
-        DraftField::Email,
-        DraftField::Name,
-        DraftField::Phone,
-        DraftField::AvatarUrl,
-        DraftField::Companies,
-        DraftField::SignedUpAt,
-        DraftField::UnsubscribedFromEmails,
-        DraftField::Attributes,
-    ],
-};
-
-/// What a search by address lacks since version 1.2.
-const NO_LEADS: &str =
-    "Intercom answers users only since version 1.2: leads with this address may be missing";
-
-/// How many pages of 60 the users of one address are read through.
-const SEARCH_PAGES: u32 = 10;
-
-const VERSIONS: [&str; 5] = ["1.0", "1.1", "1.2", "1.3", "1.4"];
 
 /// Options of this vendor.
 #[derive(Deserialize)]
@@ -124,39 +69,108 @@ const VERSIONS: [&str; 5] = ["1.0", "1.1", "1.2", "1.3", "1.4"];
 struct Options {
     /// The API version that is asked for.
     version: String,
+    /// How many addresses or ids one search of contacts names: Intercom documents no bound of its own.
+    search_batch: u64,
+    /// For how many seconds a contact that was written here is read by its id rather than found by
+    /// search, whose index lags.
+    index_lag_seconds: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            version: "1.1".to_owned(),
+            version: "2.17".to_owned(),
+            search_batch: 50,
+            index_lag_seconds: 600,
         }
     }
 }
 
-/// The adapter.
-pub struct Intercom {
+/// A version of the API: two whole numbers, so that 2.10 is later than 2.9.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Version {
+    major: u8,
+    minor: u8,
+}
+
+impl Version {
+    /// Whether the version is at least 2.`minor`.
+    fn is_from(self, minor: u8) -> bool {
+        self >= Self { major: 2, minor }
+    }
+}
+
+impl FromStr for Version {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = text.split_once('.').and_then(|(major, minor)| {
+            let version = Self {
+                major: major.parse().ok()?,
+                minor: minor.parse().ok()?,
+            };
+            // `2.07` and `+2.7` read as numbers, and are no versions.
+            let is_known = matches!((version.major, version.minor), (1, 0..=4) | (2, 0..=17));
+            (is_known && version.to_string() == text).then_some(version)
+        });
+        known.ok_or_else(|| {
+            Error::invalid(format!(
+                "`version` is {text:?}; expected 1.0 to 1.4 (users) or 2.0 to 2.17 (contacts), in quotes"
+            ))
+        })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// The API at one version.
+struct Api {
     http: Http,
-    version: HeaderValue,
-    profile: Profile,
+    version: Version,
+    header: HeaderValue,
+    search_batch: usize,
+    index_lag: Duration,
 }
 
-#[derive(Deserialize)]
-struct List {
-    #[serde(default, rename = "type", deserialize_with = "wire::text")]
-    kind: Option<String>,
-    #[serde(default)]
-    users: Option<Vec<Box<RawValue>>>,
-    #[serde(default, deserialize_with = "wire::integer")]
-    total_count: Option<i64>,
-    #[serde(default, deserialize_with = "wire::record")]
-    pages: Option<Pages>,
-}
+impl Api {
+    fn connect(connection: &Connection) -> Result<Self> {
+        let options: Options = connection.options()?;
+        bounded("search_batch", options.search_batch, 150)?;
+        bounded("index_lag_seconds", options.index_lag_seconds, 86_400)?;
+        let version: Version = options.version.parse()?;
+        let header = HeaderValue::from_str(&version.to_string())
+            .map_err(|_| Error::invalid("`version` cannot be sent"))?;
+        Ok(Self {
+            http: connection.http.clone(),
+            version,
+            header,
+            // At most 150, so it fits.
+            search_batch: usize::try_from(options.search_batch).unwrap_or(1),
+            index_lag: Duration::from_secs(options.index_lag_seconds),
+        })
+    }
 
-#[derive(Deserialize)]
-struct Pages {
-    #[serde(default, deserialize_with = "wire::text")]
-    next: Option<String>,
+    fn versioned(&self, call: Call) -> Call {
+        static VERSION: HeaderName = HeaderName::from_static("intercom-version");
+        call.header(VERSION.clone(), self.header.clone())
+    }
+
+    async fn send(&self, scope: &Scope, call: Call) -> Result<Reply> {
+        self.http.send(scope, self.versioned(call)).await
+    }
+
+    async fn find(&self, scope: &Scope, call: Call) -> Result<Option<Reply>> {
+        self.http.find(scope, self.versioned(call)).await
+    }
+
+    async fn user(&self, scope: &Scope, call: Call) -> Result<Option<User>> {
+        let reply = self.find(scope, call).await?;
+        reply.map(|reply| user_in(&reply)).transpose()
+    }
 }
 
 fn user_in(reply: &Reply) -> Result<User> {
@@ -166,266 +180,30 @@ fn user_in(reply: &Reply) -> Result<User> {
 
 /// An `error.list` under status 200, which the vendor's own SDK expects.
 fn refused_under_200(reply: &Reply) -> Option<Error> {
-    let refusal = explain(reply.status, &reply.body);
+    let refusal = explain(reply.status, &reply.headers, &reply.body);
     let is_refusal = !refusal.reasons.is_empty();
     is_refusal.then(|| {
         Error::malformed("the vendor answered errors under status 200").reasons(refusal.reasons)
     })
 }
 
-/// A lookup answers a list, or in version 1.0 a bare user.
-fn page_in(reply: &Reply) -> Result<Page> {
-    let list: List = reply.object()?;
-    match list.kind.as_deref() {
-        Some("user" | "contact") => Ok(Page {
-            users: vec![user_in(reply)?],
-            next: Next::Total(1),
-        }),
-        Some("error.list") => Err(refused_under_200(reply)
-            .unwrap_or_else(|| Error::malformed("the vendor answered an error under status 200"))),
-        _ => {
-            let next = match list.total_count.and_then(|total| u64::try_from(total).ok()) {
-                Some(total) => Next::Total(total),
-                None => Next::More(list.pages.is_some_and(|pages| pages.next.is_some())),
-            };
-            let Some(users) = list.users else {
-                return Err(Error::malformed("the vendor answered a list without users"));
-            };
-            let users = users
-                .into_iter()
-                .map(|raw| record::user(raw.into()))
-                .collect::<Result<_>>()?;
-            Ok(Page { users, next })
-        }
+/// What the API would answer with an error of few words is refused here.
+fn check(draft: &Draft) -> Result<()> {
+    let is_nested = |value: &Value| value.is_array() || value.is_object();
+    if !draft.attributes.values().any(is_nested) {
+        return Ok(());
     }
+    let message = "Intercom takes texts, numbers, truth values and nulls only";
+    let reason = Reason {
+        field: Some("attributes".to_owned()),
+        message: message.to_owned(),
+    };
+    let refused = Error::new(Kind::Rejected, "Intercom's custom attributes are flat");
+    Err(refused.reasons(vec![reason]))
 }
 
-impl Intercom {
-    /// The adapter on a connection.
-    ///
-    /// # Errors
-    /// `Invalid` when an option is wrong.
-    pub fn connect(connection: &Connection) -> Result<Self> {
-        let options: Options = connection.options()?;
-        let version = VERSIONS
-            .into_iter()
-            .find(|version| *version == options.version)
-            .ok_or_else(|| {
-                let known = VERSIONS.join(", ");
-                Error::invalid(format!(
-                    "`version` is {:?}; expected one of {known}",
-                    options.version
-                ))
-            })?;
-        let email_caveat = (!matches!(version, "1.0" | "1.1")).then_some(NO_LEADS);
-        Ok(Self {
-            http: connection.http.clone(),
-            version: HeaderValue::from_static(version),
-            profile: Profile {
-                email_caveat,
-                ..PROFILE
-            },
-        })
-    }
-
-    fn versioned(&self, call: Call) -> Call {
-        static VERSION: HeaderName = HeaderName::from_static("intercom-version");
-        call.header(VERSION.clone(), self.version.clone())
-    }
-
-    async fn one(&self, scope: &Scope, call: Call) -> Result<Option<User>> {
-        let reply = self.http.find(scope, self.versioned(call)).await?;
-        reply.map(|reply| user_in(&reply)).transpose()
-    }
-
-    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
-        // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
-        // empty list; elsewhere it is the path that is not found.
-        let may_be_missing = call.query.iter().any(|(name, _)| match *name {
-            "company_id" => true,
-            "email" => self.version == "1.0",
-            _ => false,
-        });
-        match self.http.send(scope, self.versioned(call)).await {
-            Ok(reply) => page_in(&reply),
-            Err(error) if error.kind() == Kind::Missing && may_be_missing => Ok(Page {
-                users: Vec::new(),
-                next: Next::Total(0),
-            }),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-#[async_trait]
-impl Vendor for Intercom {
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
-    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
-        let filter = &selection.filter;
-        let path = if filter.company_id.is_some() {
-            "companies"
-        } else {
-            "users"
-        };
-        let call = Call::get(Operation::List, &[path])
-            .query(query::narrowed(filter)?)
-            .query(ask.params());
-        self.page(scope, call).await
-    }
-
-    /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
-        let mut users = Vec::new();
-        for id in ids {
-            let user = match self
-                .one(scope, Call::get(Operation::ById, &["users", id]))
-                .await?
-            {
-                Some(user) => Some(user),
-                None => {
-                    self.one(scope, Call::get(Operation::ById, &["contacts", id]))
-                        .await?
-                }
-            };
-            users.extend(user);
-        }
-        Ok(users)
-    }
-
-    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Result<Vec<User>> {
-        let mut users = Vec::new();
-        for id in ids {
-            let call =
-                Call::get(Operation::ByExternalId, &["users"]).query([("user_id", id.clone())]);
-            users.extend(self.one(scope, call).await?);
-        }
-        Ok(users)
-    }
-
-    /// `…/1.1/rest-api/users/list-by-email-1`
-    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let limits = Limits {
-            pages: SEARCH_PAGES,
-            until: scope.deadline(),
-        };
-        // Whether letter case counts here is not documented: both spellings are asked for.
-        let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
-        let searches = spellings.iter().map(|email| {
-            walk(
-                &LISTING,
-                limits,
-                |_| true,
-                move |ask| async move {
-                    let call = Call::get(Operation::ByEmail, &["users"])
-                        .query([("email", email.given().to_owned())])
-                        .query(ask.params());
-                    self.page(scope, call).await
-                },
-            )
-        });
-        Found::of(
-            join_all(searches).await,
-            "Intercom's answer",
-            "at most 600 users are read",
-        )
-    }
-
-    /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both, so what it did is told by looking
-    /// first.
-    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let body = body(None, draft)?;
-        let before = self.meant(scope, draft).await?;
-        let is_change = draft.fields().len() > 1;
-        if let ([user], false) = (before.as_slice(), is_change) {
-            return Ok(Upserted::whole(user.clone(), Outcome::Matched));
-        }
-        let call = Call::post(Operation::Upsert, &["users"], body).repeatable(true);
-        let user = user_in(&self.http.send(scope, self.versioned(call)).await?)?;
-        let outcome = if before.is_empty() {
-            Outcome::Created
-        } else {
-            Outcome::Updated
-        };
-        Ok(Upserted::whole(user, outcome))
-    }
-
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        let call =
-            Call::post(Operation::Update, &["users"], body(Some(id), draft)?).repeatable(true);
-        let user = self.one(scope, call).await?;
-        Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
-    }
-}
-
-impl Intercom {
-    /// The users whom a draft would change.
-    async fn meant(&self, scope: &Scope, draft: &Draft) -> Result<Vec<User>> {
-        let expand = Expand::default();
-        if let Some(id) = draft.external_id.set() {
-            return self
-                .by_external_id(scope, std::slice::from_ref(id), expand)
-                .await;
-        }
-        let emails: Vec<Email> = draft.email.set().cloned().into_iter().collect();
-        let mut users = self.by_email(scope, &emails, expand).await?.users;
-        users.retain(|user| {
-            user.kind == UserKind::User
-                && emails
-                    .iter()
-                    .any(|email| email.is(user.email.as_deref().unwrap_or_default()))
-        });
-        Ok(users)
-    }
-}
-
-/// The identifier that comes first decides, and there is no falling through to the next: `id`, then
-/// `user_id`, then `email`.
-fn body(id: Option<&str>, draft: &Draft) -> Result<Value> {
-    if draft
-        .attributes
-        .values()
-        .any(|value| value.is_array() || value.is_object())
-    {
-        return Err(
-            Error::new(Kind::Rejected, "Intercom's custom attributes are flat").reasons(vec![
-                Reason {
-                    field: Some("attributes".to_owned()),
-                    message: "Intercom takes texts, numbers, truth values and nulls only"
-                        .to_owned(),
-                },
-            ]),
-        );
-    }
-    let avatar = draft.avatar_url.json();
-    let fields = [
-        ("id", id.map(Value::from)),
-        ("user_id", draft.external_id.json()),
-        ("email", draft.email.json()),
-        ("name", draft.name.json()),
-        ("phone", draft.phone.json()),
-        (
-            "avatar",
-            avatar.map(|url| json!({ "type": "avatar", "image_url": url })),
-        ),
-        ("signed_up_at", seconds(&draft.signed_up_at)),
-        (
-            "unsubscribed_from_emails",
-            draft.unsubscribed_from_emails.json(),
-        ),
-        ("companies", companies(&draft.companies)),
-        ("custom_attributes", attributes(&draft.attributes)),
-    ];
-    let fields = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Ok(Value::Object(fields.collect()))
-}
-
-fn attributes(attributes: &Map<String, Value>) -> Option<Value> {
+fn attributes(draft: &Draft) -> Option<Value> {
+    let attributes = &draft.attributes;
     (!attributes.is_empty()).then(|| Value::Object(attributes.clone()))
 }
 
@@ -437,23 +215,16 @@ fn seconds(moment: &Change<Timestamp>) -> Option<Value> {
     }
 }
 
-/// The companies to join, and with `remove` those to leave.
-fn companies(companies: &[CompanyDraft]) -> Option<Value> {
-    let entries = companies.iter().map(|company| {
-        let mut entry = json!({ "company_id": company.external_id });
-        if let Some(name) = &company.name {
-            entry["name"] = name.clone().into();
-        }
-        if company.leave {
-            entry["remove"] = true.into();
-        }
-        entry
-    });
-    (!companies.is_empty()).then(|| entries.collect())
+/// The fields of a body that are there.
+fn body<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let fields = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(fields.collect())
 }
 
 /// Intercom's errors: an `error.list` with codes; old ones name the code `type`.
-fn explain(_: StatusCode, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Default, Deserialize)]
     struct Body {
         #[serde(default, deserialize_with = "wire::text")]
@@ -474,16 +245,67 @@ fn explain(_: StatusCode, body: &[u8]) -> Refusal {
     }
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
     let errors = body.errors.unwrap_or_default().into_iter();
-    let reasons = errors.filter_map(|item| {
-        let message = item.message.or(item.code).or(item.kind)?;
-        Some(Reason {
-            field: item.field,
-            message,
+    let reasons: Vec<_> = errors
+        .filter_map(|item| {
+            let message = item.message.or(item.code).or(item.kind)?;
+            Some(Reason {
+                field: item.field,
+                message,
+            })
         })
-    });
+        .collect();
+    let is_of_cursor = |reason: &Reason| reason.message.contains("starting_after");
+    let kind = match status.as_u16() {
+        400 if reasons.iter().any(is_of_cursor) => Some(Kind::Expired),
+        409 => Some(Kind::Conflict),
+        410 => Some(Kind::Moved),
+        _ => None,
+    };
     Refusal {
-        kind: None,
-        reasons: reasons.collect(),
+        kind,
+        reasons,
         request_id: body.request_id,
+        moved_to: headers.get(LINK).and_then(canonical),
+    }
+}
+
+/// The target of `<…>; rel="canonical"` (RFC 8288).
+fn canonical(link: &HeaderValue) -> Option<String> {
+    let links = link.to_str().ok()?.split(',');
+    let mut targets = links.filter_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let mut parameters = parameters.split(';').map(str::trim);
+        let is_canonical = |one: &str| matches!(one, "rel=\"canonical\"" | "rel=canonical");
+        parameters.any(is_canonical).then(|| target.to_owned())
+    });
+    targets.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::{Version, canonical};
+
+    #[test]
+    fn versions_are_numbers_and_no_fractions() {
+        let version = |text: &str| text.parse::<Version>();
+
+        assert!(version("2.10").expect("known") > version("2.9").expect("known"));
+        for unknown in ["2.18", "3.0", "1.5", "2", "2.07", "2.9.1", "", "Preview"] {
+            assert!(version(unknown).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn of_a_link_header_only_the_canonical_target_is_read() {
+        let target = |text| canonical(&HeaderValue::from_static(text));
+
+        assert_eq!(
+            target("</a>; rel=\"next\", </contacts/b>; rel=\"canonical\""),
+            Some("/contacts/b".to_owned())
+        );
+        assert_eq!(target("</contacts/b>; rel=\"alternate\""), None);
+        assert_eq!(target("contacts/b"), None);
     }
 }

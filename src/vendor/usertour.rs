@@ -27,26 +27,27 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
 use super::{
-    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Profile, SINGLE, Selection,
-    SortDirection, SortField, Upserted, Vendor, wire,
+    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
+    Selection, SortDirection, SortField, Upserted, Vendor, each, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{Attributes, Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{Draft, DraftField, Email, Identity, Outcome, Portion, Provider, User},
 };
 
 /// How Usertour is reached.
 pub const DOOR: Door = Door {
     base_url: Some("https://api.usertour.io"),
+    regions: &[],
     explain,
     concurrency: 4,
     timeout: Duration::from_secs(10),
@@ -75,6 +76,7 @@ const PROFILE: Profile = Profile {
         FilterField::SegmentId,
         FilterField::CompanyId,
     ],
+    rechecks: &[FilterField::Email],
     sorts: &[SortField::CreatedAt],
     by_id: SINGLE,
     by_external_id: Some(SINGLE),
@@ -91,6 +93,7 @@ const PROFILE: Profile = Profile {
         DraftField::Companies,
         DraftField::Attributes,
     ],
+    writes_leads: false,
 };
 
 /// How many pages of 100 one spelling of an address is searched through.
@@ -175,12 +178,22 @@ impl Usertour {
                 .into_iter()
                 .map(record::user)
                 .collect::<Result<_>>()?,
-            next: Next::Token(list.next.as_deref().and_then(cursor)),
+            next: Next::Token {
+                next: list.next.as_deref().and_then(cursor),
+                total: None,
+            },
         })
     }
 }
 
 impl Usertour {
+    /// `docs.usertour.io/api-reference/users/get`
+    async fn get(&self, scope: &Scope, id: &str, expand: Expand) -> Result<Option<User>> {
+        let call = Call::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
+        let reply = self.http.find(scope, call).await?;
+        reply.map(|reply| user_in(&reply)).transpose()
+    }
+
     async fn write(&self, scope: &Scope, operation: Operation, body: Value) -> Result<Upserted> {
         let call = Call::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(scope, call).await?)?;
@@ -208,28 +221,11 @@ impl Vendor for Usertour {
         self.page(scope, call).await
     }
 
-    /// `docs.usertour.io/api-reference/users/get`
-    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Result<Vec<User>> {
-        let mut users = Vec::new();
-        for id in ids {
-            let call = Call::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
-            users.extend(
-                self.http
-                    .find(scope, call)
-                    .await?
-                    .map(|reply| user_in(&reply))
-                    .transpose()?,
-            );
-        }
-        Ok(users)
+    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups {
+        each(ids, |id| self.get(scope, id, expand)).await
     }
 
-    async fn by_external_id(
-        &self,
-        scope: &Scope,
-        ids: &[String],
-        expand: Expand,
-    ) -> Result<Vec<User>> {
+    async fn by_external_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups {
         self.by_id(scope, ids, expand).await
     }
 
@@ -269,17 +265,15 @@ impl Vendor for Usertour {
             .map(String::as_str)
             .unwrap_or_default();
         let body = body(id, draft)?;
-        let before = self
-            .by_id(scope, &[id.to_owned()], Expand::default())
-            .await?;
+        let before = self.get(scope, id, Expand::default()).await?;
         let is_change = draft
             .fields()
             .iter()
             .any(|&field| field != DraftField::ExternalId);
-        if let (Some(user), false) = (before.first(), is_change) {
+        if let (Some(user), false) = (&before, is_change) {
             return Ok(Upserted::whole(user.clone(), Outcome::Matched));
         }
-        let outcome = if before.is_empty() {
+        let outcome = if before.is_none() {
             Outcome::Created
         } else {
             Outcome::Updated
@@ -351,10 +345,10 @@ fn body(id: &str, draft: &Draft) -> Result<Value> {
 
 /// The attributes that were sent and are not there afterwards: the server drops a value whose type is
 /// not that of the attribute's definition, and answers 201 all the same.
-fn dropped(sent: &Value, kept: &Attributes) -> Vec<Error> {
+fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
     let kept: Map<String, Value> = match kept {
-        Attributes::Here(bag) => serde_json::from_str(bag.get()).unwrap_or_default(),
-        Attributes::None | Attributes::Apart => Map::new(),
+        Portion::Here(bag) => serde_json::from_str(bag.get()).unwrap_or_default(),
+        Portion::None | Portion::Apart => Map::new(),
     };
     let sent = sent
         .as_object()
@@ -379,7 +373,7 @@ fn dropped(sent: &Value, kept: &Attributes) -> Vec<Error> {
 
 /// Usertour's errors: `error.code` and `error.message`. A 404 without a code is of the web framework:
 /// there is no such route, so `base_url` is wrong; it does not say that a user is missing.
-fn explain(status: StatusCode, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Default, Deserialize)]
     struct Body {
         #[serde(default, deserialize_with = "wire::record")]
@@ -410,6 +404,6 @@ fn explain(status: StatusCode, body: &[u8]) -> Refusal {
     Refusal {
         kind,
         reasons,
-        request_id: None,
+        ..Refusal::default()
     }
 }

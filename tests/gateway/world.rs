@@ -48,6 +48,7 @@ impl World {
             roster_sandbox::serve(listener, &options, std::future::pending()).await
         });
         let mut settings = demo::settings(sandbox);
+        intercom(&mut settings, "1.1");
         change(&mut settings);
         let gateway = Self::serve(&settings).await;
         Self {
@@ -209,6 +210,12 @@ pub(crate) fn word(provider: Provider) -> &'static str {
         Provider::Intercom => "INTERCOM",
         Provider::Usertour => "USERTOUR",
     }
+}
+
+/// Asks Intercom for a version: 1.x has users, 2.x contacts.
+pub(crate) fn intercom(settings: &mut Settings, version: &str) {
+    let options = &mut vendor(settings, Provider::Intercom).options;
+    options.insert("version".to_owned(), version.into());
 }
 
 /// A vendor's settings, to be changed.

@@ -286,7 +286,10 @@ fn page(rows: std::ops::Range<usize>, next: Next) -> Page {
 }
 
 fn token(text: &str) -> Next {
-    Next::Token(Some(text.to_owned()))
+    Next::Token {
+        next: Some(text.to_owned()),
+        total: None,
+    }
 }
 
 #[test]
@@ -346,7 +349,13 @@ fn an_empty_page_ends_a_list_except_under_a_token() {
     let tokens = Vendor::new(Word::Token, Says::Token, 0, (1, 3));
     let answer = |call, _: &Ask| match call {
         1 => page(0..0, token("next")),
-        _ => page(0..2, Next::Token(None)),
+        _ => page(
+            0..2,
+            Next::Token {
+                next: None,
+                total: None,
+            },
+        ),
     };
     let (window, calls) = read_circle(&tokens, answer, None);
     let window = window.unwrap();

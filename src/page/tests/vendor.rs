@@ -180,7 +180,10 @@ impl Vendor {
                 Says::More => Next::More(is_more),
                 Says::Token => {
                     let last = page.last().filter(|_| is_more);
-                    Next::Token(last.map(|id| format!("t-{id}")))
+                    Next::Token {
+                        next: last.map(|id| format!("t-{id}")),
+                        total: None,
+                    }
                 }
                 Says::Total => Next::Total(ids.len() as u64),
                 Says::Silent => Next::Silent,

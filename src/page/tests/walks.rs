@@ -220,7 +220,10 @@ async fn a_walk_in_a_circle_fails() {
             calls.set(calls.get() + 1);
             let users = vec![user(&id(0)), user(&id(1))];
             let next = match says {
-                Says::Token => Next::Token(Some(format!("t{}", calls.get() % 2))),
+                Says::Token => Next::Token {
+                    next: Some(format!("t{}", calls.get() % 2)),
+                    total: None,
+                },
                 _ => Next::More(true),
             };
             Ok(Page { users, next })

@@ -1,65 +1,101 @@
-//! The user object of versions 1.x, field by field, and the [`User`] that it becomes.
+//! The user object of versions 1.x and the contact object of versions 2.x, field by field, and the
+//! [`User`] that they become.
 
 use std::sync::Arc;
 
-use async_graphql::{Json, SimpleObject};
+use async_graphql::{ComplexObject, Context, Json, SimpleObject};
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     error::Result,
-    user::{Company, Provider, User, UserKind},
-    vendor::wire,
+    user::{Company, Label, Portion, Provider, User, UserKind},
+    vendor::{Held, Part, Parts, wire},
 };
 
-/// A user or lead at Intercom, field by field.
+/// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
+/// is null in the others.
 #[derive(Deserialize, SimpleObject)]
+#[graphql(complex)]
 pub struct IntercomUser {
     /// Intercom's id.
     #[serde(deserialize_with = "wire::id")]
     id: String,
-    /// `user` or `contact`, which is a lead.
+    /// 1.x: `user`, or `contact`, which is a lead. 2.x: `contact`.
     #[serde(default, rename = "type", deserialize_with = "wire::text")]
     #[graphql(name = "type")]
     record_type: Option<String>,
-    /// The id that your systems gave; for leads one that Intercom made up.
+    /// 2.x: `user` or `lead`.
+    #[serde(default, deserialize_with = "wire::text")]
+    role: Option<String>,
+    /// 2.x: the id that your systems gave; for leads one that Intercom made up.
+    #[serde(default, deserialize_with = "wire::text")]
+    external_id: Option<String>,
+    /// 1.x: the id that your systems gave; for leads one that Intercom made up.
     #[serde(default, deserialize_with = "wire::text")]
     user_id: Option<String>,
     /// The email address; not unique.
     #[serde(default, deserialize_with = "wire::text")]
     email: Option<String>,
+    /// 2.x: the address's domain.
+    #[serde(default, deserialize_with = "wire::text")]
+    email_domain: Option<String>,
     /// The telephone number.
     #[serde(default, deserialize_with = "wire::text")]
     phone: Option<String>,
+    /// 2.x: the telephone number as it is shown.
+    #[serde(default, deserialize_with = "wire::text")]
+    formatted_phone: Option<String>,
     /// The whole name.
     #[serde(default, deserialize_with = "wire::text")]
     name: Option<String>,
-    /// The nickname that Intercom gives to leads and visitors.
+    /// 1.x: the nickname that Intercom gives to leads and visitors.
     #[serde(default, deserialize_with = "wire::text")]
     pseudonym: Option<String>,
-    /// True for leads.
+    /// 1.x: true for leads.
     #[serde(default, deserialize_with = "wire::flag")]
     anonymous: Option<bool>,
     /// The address of a picture.
     #[serde(default, rename = "avatar", deserialize_with = "avatar")]
     avatar_url: Option<String>,
-    /// The workspace.
+    /// 2.x: the workspace.
+    #[serde(default, deserialize_with = "wire::text")]
+    workspace_id: Option<String>,
+    /// 1.x: the workspace.
     #[serde(default, deserialize_with = "wire::text")]
     app_id: Option<String>,
-    /// The companies that the user belongs to.
     #[serde(default, deserialize_with = "listed")]
-    companies: Option<Vec<IntercomCompany>>,
-    /// Where the person was last seen.
+    #[graphql(skip)]
+    companies: Portion<Vec<IntercomCompany>>,
+    /// 2.x: where the person was last seen.
+    #[serde(default, deserialize_with = "wire::record")]
+    location: Option<IntercomContactLocation>,
+    /// 1.x: where the person was last seen.
     #[serde(default, deserialize_with = "wire::record")]
     location_data: Option<IntercomLocation>,
-    /// When the person last made a request.
+    /// 2.x: when the person was last seen.
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_seen_at: Option<Timestamp>,
+    /// 2.x: when the person last wrote to you.
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_replied_at: Option<Timestamp>,
+    /// 2.x: when you last wrote to the person.
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_contacted_at: Option<Timestamp>,
+    /// 2.x: when the person last opened an email.
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_email_opened_at: Option<Timestamp>,
+    /// 2.x: when the person last followed a link in an email.
+    #[serde(default, deserialize_with = "wire::moment")]
+    last_email_clicked_at: Option<Timestamp>,
+    /// 1.x: when the person last made a request.
     #[serde(default, deserialize_with = "wire::moment")]
     last_request_at: Option<Timestamp>,
-    /// The last IP address; not answered since version 1.2.
+    /// 1.x: the last IP address; not answered since version 1.2.
     #[serde(default, deserialize_with = "wire::text")]
     last_seen_ip: Option<String>,
-    /// The last browser; not answered since version 1.2.
+    /// 1.x: the last browser; not answered since version 1.2.
     #[serde(default, deserialize_with = "wire::text")]
     user_agent_data: Option<String>,
     /// When the record was made.
@@ -68,13 +104,13 @@ pub struct IntercomUser {
     /// When the record last changed.
     #[serde(default, deserialize_with = "wire::moment")]
     updated_at: Option<Timestamp>,
-    /// When the person signed up with you; another name of `signedUpAt`.
+    /// 1.x: when the person signed up with you; another name of `signedUpAt`.
     #[serde(default, deserialize_with = "wire::moment")]
     remote_created_at: Option<Timestamp>,
     /// When the person signed up with you.
     #[serde(default, deserialize_with = "wire::moment")]
     signed_up_at: Option<Timestamp>,
-    /// How many sessions were counted.
+    /// 1.x: how many sessions were counted.
     #[serde(default, deserialize_with = "wire::integer")]
     session_count: Option<i64>,
     /// The teammate who owns the record.
@@ -89,7 +125,61 @@ pub struct IntercomUser {
     /// Whether the address refused an email for good.
     #[serde(default, deserialize_with = "wire::flag")]
     has_hard_bounced: Option<bool>,
-    /// Whether the browser asked not to be tracked.
+    /// 2.x: whether the person takes push messages.
+    #[serde(default, deserialize_with = "wire::flag")]
+    enabled_push_messaging: Option<bool>,
+    /// 2.x: the language that was set for the person.
+    #[serde(default, deserialize_with = "wire::text")]
+    language_override: Option<String>,
+    /// 2.x: the browser.
+    #[serde(default, deserialize_with = "wire::text")]
+    browser: Option<String>,
+    /// 2.x: the browser's version.
+    #[serde(default, deserialize_with = "wire::text")]
+    browser_version: Option<String>,
+    /// 2.x: the browser's language.
+    #[serde(default, deserialize_with = "wire::text")]
+    browser_language: Option<String>,
+    /// 2.x: the operating system.
+    #[serde(default, deserialize_with = "wire::text")]
+    os: Option<String>,
+    /// 2.x: the Android app.
+    #[serde(default, deserialize_with = "wire::text")]
+    android_app_name: Option<String>,
+    /// 2.x: the Android app's version.
+    #[serde(default, deserialize_with = "wire::text")]
+    android_app_version: Option<String>,
+    /// 2.x: the Android device.
+    #[serde(default, deserialize_with = "wire::text")]
+    android_device: Option<String>,
+    /// 2.x: the version of Android.
+    #[serde(default, deserialize_with = "wire::text")]
+    android_os_version: Option<String>,
+    /// 2.x: the version of the Android SDK.
+    #[serde(default, deserialize_with = "wire::text")]
+    android_sdk_version: Option<String>,
+    /// 2.x: when the person was last seen in the Android app.
+    #[serde(default, deserialize_with = "wire::moment")]
+    android_last_seen_at: Option<Timestamp>,
+    /// 2.x: the iOS app.
+    #[serde(default, deserialize_with = "wire::text")]
+    ios_app_name: Option<String>,
+    /// 2.x: the iOS app's version.
+    #[serde(default, deserialize_with = "wire::text")]
+    ios_app_version: Option<String>,
+    /// 2.x: the iOS device.
+    #[serde(default, deserialize_with = "wire::text")]
+    ios_device: Option<String>,
+    /// 2.x: the version of iOS.
+    #[serde(default, deserialize_with = "wire::text")]
+    ios_os_version: Option<String>,
+    /// 2.x: the version of the iOS SDK.
+    #[serde(default, deserialize_with = "wire::text")]
+    ios_sdk_version: Option<String>,
+    /// 2.x: when the person was last seen in the iOS app.
+    #[serde(default, deserialize_with = "wire::moment")]
+    ios_last_seen_at: Option<Timestamp>,
+    /// 1.x: whether the browser asked not to be tracked.
     #[serde(default, deserialize_with = "wire::flag")]
     do_not_track: Option<bool>,
     /// The page that the person came from.
@@ -111,20 +201,20 @@ pub struct IntercomUser {
     #[serde(default, deserialize_with = "wire::text")]
     utm_term: Option<String>,
     /// Profiles in social networks; several may have one name.
-    #[serde(default, deserialize_with = "listed")]
+    #[serde(default, deserialize_with = "profiles")]
     social_profiles: Option<Vec<IntercomSocialProfile>>,
-    /// Labels.
     #[serde(default, deserialize_with = "listed")]
-    tags: Option<Vec<IntercomTag>>,
-    /// Segments that the user is in.
+    #[graphql(skip)]
+    tags: Portion<Vec<IntercomTag>>,
     #[serde(default, deserialize_with = "listed")]
-    segments: Option<Vec<IntercomSegment>>,
+    #[graphql(skip)]
+    segments: Portion<Vec<IntercomSegment>>,
     /// Custom fields: flat.
     custom_attributes: Option<Json<Value>>,
 }
 
 /// A company as a user's record names it.
-#[derive(Deserialize, SimpleObject)]
+#[derive(Clone, Deserialize, SimpleObject)]
 pub struct IntercomCompany {
     /// Intercom's id.
     #[serde(default, deserialize_with = "wire::text")]
@@ -137,7 +227,27 @@ pub struct IntercomCompany {
     name: Option<String>,
 }
 
-/// A place, as Intercom tells it from the IP address.
+/// A place, as Intercom tells it from the IP address: of a contact (2.x).
+#[derive(Deserialize, SimpleObject)]
+pub struct IntercomContactLocation {
+    /// The city.
+    #[serde(default, deserialize_with = "wire::text")]
+    city: Option<String>,
+    /// The continent's code.
+    #[serde(default, deserialize_with = "wire::text")]
+    continent_code: Option<String>,
+    /// The country.
+    #[serde(default, deserialize_with = "wire::text")]
+    country: Option<String>,
+    /// The country's code.
+    #[serde(default, deserialize_with = "wire::text")]
+    country_code: Option<String>,
+    /// The region.
+    #[serde(default, deserialize_with = "wire::text")]
+    region: Option<String>,
+}
+
+/// A place, as Intercom tells it from the IP address: of a user (1.x).
 #[derive(Deserialize, SimpleObject)]
 pub struct IntercomLocation {
     /// The city.
@@ -187,22 +297,25 @@ pub struct IntercomSocialProfile {
 }
 
 /// A label on a user.
-#[derive(Deserialize, SimpleObject)]
+#[derive(Clone, Deserialize, SimpleObject)]
 pub struct IntercomTag {
     /// Intercom's id.
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
-    /// The label, where the answer names it.
+    /// The label, where the answer tells it.
     #[serde(default, deserialize_with = "wire::text")]
     name: Option<String>,
 }
 
 /// A segment that a user is in.
-#[derive(Deserialize, SimpleObject)]
+#[derive(Clone, Deserialize, SimpleObject)]
 pub struct IntercomSegment {
     /// Intercom's id.
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
+    /// The segment's name, where the answer tells it.
+    #[serde(default, deserialize_with = "wire::text")]
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -224,60 +337,174 @@ fn avatar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     Ok(url.filter(|url| !url.trim().is_empty()))
 }
 
-/// A typed list such as `{"type":"tag.list","tags":[…]}`: its one array, whatever its name.
-fn listed<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+/// A list as records hold them. Of 1.x it is whole, under a name of its own: `{"type":"tag.list",
+/// "tags":[…]}`. Of 2.x it is the first ten ids of `data`, which say nothing but that there are some.
+fn listed<'de, D, T>(deserializer: D) -> Result<Portion<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
-    T: serde::de::DeserializeOwned,
+    T: DeserializeOwned,
 {
-    let items = match Value::deserialize(deserializer)? {
+    let list = Value::deserialize(deserializer)?;
+    let is_of_contact = list.get("data").is_some();
+    let is_more = list.get("has_more").and_then(Value::as_bool) == Some(true)
+        || list.get("total_count").and_then(Value::as_u64) > Some(0);
+    Ok(match items(list) {
+        None => Portion::None,
+        Some(items) if is_of_contact && (is_more || !items.is_empty()) => Portion::Apart,
+        Some(items) => Portion::Here(read(items)),
+    })
+}
+
+fn profiles<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<IntercomSocialProfile>>, D::Error> {
+    Ok(items(Value::deserialize(deserializer)?).map(read))
+}
+
+/// The one array of a typed list, whatever its name.
+fn items(list: Value) -> Option<Vec<Value>> {
+    match list {
         Value::Object(list) => list.into_iter().find_map(|(_, items)| match items {
             Value::Array(items) => Some(items),
             _ => None,
         }),
         Value::Array(items) => Some(items),
         _ => None,
-    };
-    let read = |items: Vec<Value>| {
-        items
-            .into_iter()
-            .filter_map(|item| serde_json::from_value(item).ok())
-            .collect()
-    };
-    Ok(items.map(read))
+    }
+}
+
+/// Items of a list; those that cannot be read are left out.
+fn read<T: DeserializeOwned>(items: Vec<Value>) -> Vec<T> {
+    let read = items.into_iter();
+    read.filter_map(|item| serde_json::from_value(item).ok())
+        .collect()
+}
+
+impl IntercomUser {
+    /// Whether the record is a contact of 2.x, whose lists are kept apart from it.
+    fn is_contact(&self) -> bool {
+        self.role.is_some()
+    }
+
+    fn is_lead(&self) -> bool {
+        match self.role.as_deref() {
+            Some(role) => role == "lead",
+            None => self.anonymous == Some(true) || self.record_type.as_deref() == Some("contact"),
+        }
+    }
+
+    /// A list of the record, or the one that is kept apart from it.
+    async fn list<T: Clone>(
+        &self,
+        ctx: &Context<'_>,
+        list: &Portion<Vec<T>>,
+        part: Part,
+        read: impl Fn(&Held) -> Option<Vec<T>>,
+    ) -> Option<async_graphql::Result<Vec<T>>> {
+        match list {
+            Portion::Here(items) => Some(Ok(items.clone())),
+            Portion::None if !self.is_contact() => None,
+            Portion::None | Portion::Apart => {
+                let parts = ctx.data_unchecked::<Arc<dyn Parts>>();
+                let held = parts.part(Provider::Intercom, &self.id, part).await;
+                held.map(|held| held.as_deref().and_then(read)).transpose()
+            }
+        }
+    }
+}
+
+/// The lists of a record. Contacts (2.x) are asked for them only when they are read: a call for each
+/// list of each contact that has some.
+#[ComplexObject]
+impl IntercomUser {
+    /// The companies that the user belongs to.
+    async fn companies(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<Vec<IntercomCompany>>> {
+        let read = |held: &Held| {
+            let companies = held.companies()?.iter().cloned();
+            let company = |company: Company| IntercomCompany {
+                id: company.vendor_id,
+                company_id: company.external_id,
+                name: company.name,
+            };
+            Some(companies.map(company).collect())
+        };
+        self.list(ctx, &self.companies, Part::Companies, read).await
+    }
+
+    /// Labels.
+    async fn tags(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Vec<IntercomTag>>> {
+        let read = |held: &Held| {
+            let labels = held.labels()?.iter().cloned();
+            let tag = |label: Label| IntercomTag {
+                id: label.id,
+                name: label.name,
+            };
+            Some(labels.map(tag).collect())
+        };
+        self.list(ctx, &self.tags, Part::Tags, read).await
+    }
+
+    /// Segments that the user is in.
+    async fn segments(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<async_graphql::Result<Vec<IntercomSegment>>> {
+        let read = |held: &Held| {
+            let labels = held.labels()?.iter().cloned();
+            let segment = |label: Label| IntercomSegment {
+                id: label.id,
+                name: label.name,
+            };
+            Some(labels.map(segment).collect())
+        };
+        self.list(ctx, &self.segments, Part::Segments, read).await
+    }
 }
 
 /// A user from the object that Intercom sent.
 pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
     let record: IntercomUser = wire::read(&raw)?;
     let attributes: Attributes = wire::read(&raw)?;
-    let is_lead =
-        record.anonymous == Some(true) || record.record_type.as_deref() == Some("contact");
-    let companies = record.companies.unwrap_or_default().into_iter();
-    let companies = companies.map(|company| Company {
-        vendor_id: company.id,
-        external_id: company.company_id,
-        name: company.name,
-    });
-    let tags = record.tags.unwrap_or_default().into_iter();
+    let (is_lead, is_contact) = (record.is_lead(), record.is_contact());
+    let company = |company: IntercomCompany| {
+        Some(Company {
+            vendor_id: company.id,
+            external_id: company.company_id,
+            name: company.name,
+        })
+    };
+    let external_id = record.external_id.or(record.user_id);
     Ok(User {
         // A lead's is made up by Intercom, and finds nobody.
-        external_id: record.user_id.filter(|_| !is_lead),
+        external_id: external_id.filter(|_| !is_lead),
         email: record.email,
         name: record.name,
         avatar_url: record.avatar_url,
+        locale: record.language_override.or(record.browser_language),
         timezone: record.location_data.and_then(|location| location.timezone),
         kind: if is_lead {
             UserKind::Lead
         } else {
             UserKind::User
         },
-        tags: Some(tags.filter_map(|tag| tag.name.or(tag.id)).collect()),
-        companies: Some(companies.collect()),
+        tags: known(record.tags.map_items(|tag| tag.name.or(tag.id)), is_contact),
+        companies: known(record.companies.map_items(company), is_contact),
         created_at: record.created_at,
         updated_at: record.updated_at,
-        last_seen_at: record.last_request_at,
+        last_seen_at: record.last_seen_at.or(record.last_request_at),
         attributes: attributes.custom_attributes.into(),
         ..User::new(Provider::Intercom, record.id, raw)
     })
+}
+
+/// A list that the record does not mention: none at a user of 1.x, kept apart at a contact.
+fn known<T>(list: Portion<Vec<T>>, is_contact: bool) -> Portion<Vec<T>> {
+    match list {
+        Portion::None if is_contact => Portion::Apart,
+        Portion::None => Portion::Here(Vec::new()),
+        list => list,
+    }
 }

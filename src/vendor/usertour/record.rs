@@ -104,7 +104,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
         external_id: Some(record.id.clone()),
         email: known.email,
         name: known.name,
-        companies,
+        companies: companies.into(),
         created_at: record.created_at,
         last_seen_at: known.last_seen_at,
         attributes: bag.attributes.into(),

@@ -158,7 +158,22 @@ const MISTAKES: &[Mistake] = &[
     (
         "version",
         "[vendor.intercom]\noptions = { version = \"9\" }\n",
-        &["vendor.intercom.options", "\"9\"", "1.1"],
+        &["vendor.intercom.options", "\"9\"", "2.17"],
+    ),
+    (
+        "region",
+        "[vendor.intercom]\nregion = \"mars\"\n",
+        &["vendor.intercom.region", "\"mars\"", "us, eu, au"],
+    ),
+    (
+        "region-and-address",
+        "[vendor.intercom]\nregion = \"eu\"\nbase_url = \"https://api.intercom.io\"\n",
+        &["vendor.intercom.region", "base_url", "drop one"],
+    ),
+    (
+        "region-of-none",
+        "[vendor.usertour]\nregion = \"eu\"\n",
+        &["vendor.usertour.region", "no regions"],
     ),
     (
         "unknown-option",

@@ -23,7 +23,7 @@ pub(super) fn narrowed(filter: &Filter) -> Result<Vec<(&'static str, String)>> {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
-    let is_plain = filter.sort.is_none() && filter.created_since.is_none();
+    let is_plain = filter.sort.is_none() && filter.created.since.is_none();
     match lookups.as_slice() {
         [] => Ok(ordered(filter)),
         [("company_id", _)] if is_plain => {
@@ -55,7 +55,7 @@ fn ordered(filter: &Filter) -> Vec<(&'static str, String)> {
         };
         [("sort", field.to_owned()), ("order", direction.to_owned())]
     });
-    let days = filter.created_since.map(|since| {
+    let days = filter.created.since.map(|since| {
         let seconds = Timestamp::now()
             .as_second()
             .saturating_sub(since.as_second())

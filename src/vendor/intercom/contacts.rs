@@ -1,0 +1,438 @@
+//! The Contacts API of versions 2.x: users and leads alike.
+//!
+//! # API
+//! `developers.intercom.com/docs/references/2.17/rest-api/contacts`.
+//!
+//! # Paging
+//! A token in the answer, `starting_after`, at most 150 contacts a page, the total known. A search takes
+//! it in its body; in the query it would be ignored. The token names the last row and not a number of
+//! rows, so pages of one walk may differ in size.
+//!
+//! # Batches
+//! One search names many ids, external ids or addresses (`IN`).
+//!
+//! # Quirks
+//! The search index lags by minutes and leaves archived and merged contacts out: who is not found by id
+//! is asked for by id, and who was written here a short while ago too. Creating is no upsert: a contact
+//! that is there already is a 409, whose text alone says which it is. Before version 2.17 a search
+//! compares days, not moments.
+
+mod company;
+mod parts;
+mod query;
+mod recent;
+mod write;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use moka::sync::Cache;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use self::{parts::Onward, recent::Recent};
+use super::{Api, record, refused_under_200};
+use crate::{
+    error::{Error, Kind, Result},
+    http::{Call, Operation, Reply, Scope},
+    page::{Ask, Limits, Listing, Next, Page, Paging, Place, walk},
+    user::{Draft, DraftField, Email, Outcome, Provider, User},
+    vendor::{
+        Batch, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part, Profile,
+        Selection, Shortfall, SortField, Upserted, Vendor, each, refused, wire,
+    },
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Token,
+    at: "starting_after",
+    size: "per_page",
+    min: 1,
+    max: 150,
+    reach: None,
+    is_counted: true,
+};
+
+const FILTERS: &[FilterField] = &[
+    FilterField::Email,
+    FilterField::SegmentId,
+    FilterField::CompanyId,
+    FilterField::TagId,
+    FilterField::EmailDomain,
+    FilterField::Kind,
+    FilterField::CreatedSince,
+    FilterField::CreatedBefore,
+    FilterField::UpdatedSince,
+    FilterField::UpdatedBefore,
+    FilterField::LastSeenSince,
+    FilterField::LastSeenBefore,
+];
+
+/// What a search answers more of than it was asked for while it compares days.
+const BY_DAYS: &[FilterField] = &[
+    FilterField::Email,
+    FilterField::CreatedSince,
+    FilterField::CreatedBefore,
+    FilterField::UpdatedSince,
+    FilterField::UpdatedBefore,
+    FilterField::LastSeenSince,
+    FilterField::LastSeenBefore,
+];
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Intercom,
+    listing: LISTING,
+    filters: FILTERS,
+    rechecks: &[FilterField::Email],
+    sorts: &[
+        SortField::CreatedAt,
+        SortField::UpdatedAt,
+        SortField::LastSeenAt,
+        SortField::SignedUpAt,
+    ],
+    by_id: Batch { max: 50 },
+    by_external_id: Some(Batch { max: 50 }),
+    by_email: Batch { max: 50 },
+    finds_substrings: false,
+    email_search: EmailSearch::Exact,
+    email_caveat: None,
+    segment_caveat: None,
+    upserts: &[],
+    writes: &[
+        DraftField::ExternalId,
+        DraftField::Email,
+        DraftField::Name,
+        DraftField::Phone,
+        DraftField::AvatarUrl,
+        DraftField::Companies,
+        DraftField::SignedUpAt,
+        DraftField::UnsubscribedFromEmails,
+        DraftField::Attributes,
+    ],
+    writes_leads: true,
+};
+
+/// How many pages of 150 one batch of addresses is read through.
+const SEARCH_PAGES: u32 = 10;
+
+/// How often in a row a contact that became another one is followed.
+const HOPS: usize = 3;
+
+/// The version that finds users by external id, and without the lag of search.
+const FINDS_EXTERNAL_IDS_FROM: u8 = 13;
+
+/// The adapter.
+pub(super) struct Contacts {
+    api: Api,
+    recent: Recent,
+    /// Intercom's ids of companies, by yours.
+    companies: Cache<String, String>,
+    profile: Profile,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default)]
+    data: Option<Vec<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "wire::integer")]
+    total_count: Option<i64>,
+    #[serde(default, deserialize_with = "wire::record")]
+    pages: Option<Pages>,
+}
+
+#[derive(Deserialize)]
+struct Pages {
+    #[serde(default)]
+    next: Value,
+}
+
+fn page_in(reply: &Reply) -> Result<Page> {
+    let list: List = reply.object()?;
+    let Some(data) = list.data else {
+        let bare = || Error::malformed("the vendor answered a list without contacts");
+        return Err(refused_under_200(reply).unwrap_or_else(bare));
+    };
+    let next = match list.pages.map(|pages| pages.next) {
+        None | Some(Value::Null) => None,
+        Some(next) => Some(Onward::of(&next).and_then(Onward::token).ok_or_else(|| {
+            Error::malformed("the vendor says that there is more, and not where")
+        })?),
+    };
+    let users = data.into_iter().map(|raw| record::user(raw.into()));
+    Ok(Page {
+        users: users.collect::<Result<_>>()?,
+        next: Next::Token {
+            next,
+            total: list.total_count.and_then(|total| u64::try_from(total).ok()),
+        },
+    })
+}
+
+/// `…/contacts/search-contacts`: a read, though by POST.
+fn search(operation: Operation, query: &Value, filter: &Filter, ask: &Ask) -> Call {
+    let mut pagination = json!({ LISTING.size: ask.size });
+    if let Place::Token(Some(token)) = &ask.place {
+        pagination[LISTING.at] = token.clone().into();
+    }
+    let mut body = json!({ "query": query, "pagination": pagination });
+    if let Some(sort) = filter.sort {
+        body["sort"] = query::ordered(sort);
+    }
+    Call::post(operation, &["contacts", "search"], body).repeatable(true)
+}
+
+impl Contacts {
+    pub(super) fn new(api: Api) -> Self {
+        let batch = Batch {
+            max: api.search_batch,
+        };
+        let rechecks = if query::is_exact(api.version) {
+            PROFILE.rechecks
+        } else {
+            BY_DAYS
+        };
+        Self {
+            recent: Recent::lasting(api.index_lag),
+            companies: company::ids(),
+            profile: Profile {
+                rechecks,
+                by_id: batch,
+                by_external_id: Some(batch),
+                by_email: batch,
+                ..PROFILE
+            },
+            api,
+        }
+    }
+
+    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
+        page_in(&self.api.send(scope, call).await?)
+    }
+
+    /// `…/contacts/show-contact`; one that was merged is the contact that it became.
+    async fn get(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
+        let mut id = id.to_owned();
+        for _ in 0..=HOPS {
+            let call = Call::get(Operation::ById, &["contacts", &id]);
+            match self.api.user(scope, call).await {
+                Err(error) if error.kind() == Kind::Moved => match self.became(&error)? {
+                    Some(other) => id = other,
+                    None => return Ok(None),
+                },
+                answer => return answer,
+            }
+        }
+        Err(Error::malformed(format!(
+            "the vendor says that the contact became another one, more than {HOPS} times in a row"
+        )))
+    }
+
+    /// The id of the contact that a merged one became; `None` when the vendor does not say.
+    fn became(&self, error: &Error) -> Result<Option<String>> {
+        let Some(link) = error.moved() else {
+            return Ok(None);
+        };
+        let elsewhere =
+            "the vendor leads from a merged contact to something that is no contact of its own";
+        let path = self.api.http.own_path(link);
+        let id = path.as_deref().and_then(|path| {
+            let (before, id) = path.rsplit_once('/')?;
+            (before.ends_with("contacts") && !id.is_empty()).then(|| id.to_owned())
+        });
+        id.map(Some).ok_or_else(|| Error::malformed(elsewhere))
+    }
+
+    /// Every page of a search for one of many values.
+    async fn all(&self, scope: &Scope, operation: Operation, query: &Value) -> Result<Found> {
+        let limits = Limits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
+        let found = walk(
+            &LISTING,
+            limits,
+            |_| true,
+            |ask| async move {
+                self.page(scope, search(operation, query, &Filter::default(), &ask))
+                    .await
+            },
+        );
+        Found::of(
+            [found.await],
+            "Intercom's answer",
+            "at most 1,500 contacts are read",
+        )
+    }
+
+    /// Replaces those of whom search may not know what was written here.
+    async fn settled(&self, scope: &Scope, found: Found, written: HashSet<String>) -> Found {
+        let (ahead, mut users): (Vec<_>, Vec<_>) = found
+            .users
+            .into_iter()
+            .partition(|user| self.recent.is_ahead_of(user));
+        let unknown = written
+            .into_iter()
+            .filter(|id| users.iter().all(|user| user.vendor_id != *id));
+        let ids: HashSet<String> = ahead
+            .into_iter()
+            .map(|user| user.vendor_id)
+            .chain(unknown)
+            .collect();
+        let mut shortfall = found.shortfall;
+        for answer in join_all(ids.iter().map(|id| self.get(scope, id))).await {
+            match answer {
+                Ok(user) => users.extend(user),
+                Err(error) => {
+                    shortfall = Some(Shortfall {
+                        notice: "a contact that was just written could not be read".to_owned(),
+                        error: Some(error),
+                    });
+                }
+            }
+        }
+        Found { users, shortfall }
+    }
+
+    /// Looks many keys up by one search, and those whom it does not find one by one.
+    async fn lookups<'a, R>(
+        &self,
+        scope: &Scope,
+        (operation, field): (Operation, &str),
+        keys: &'a [String],
+        key_of: impl Fn(&User) -> Option<&str>,
+        confirm: impl Fn(&'a str) -> R,
+    ) -> Lookups
+    where
+        R: Future<Output = Result<Option<User>>>,
+    {
+        if keys.len() == 1 {
+            return each(keys, confirm).await;
+        }
+        let query = query::any_of(field, keys.iter().cloned());
+        let found = match self.all(scope, operation, &query).await {
+            Ok(found) => found.users,
+            Err(error) => return refused(keys, &error),
+        };
+        let is_settled = |user: &User| !self.recent.is_ahead_of(user);
+        let mut answers: Lookups = found
+            .into_iter()
+            .filter(is_settled)
+            .filter_map(|user| Some((key_of(&user)?.to_owned(), Ok(Some(user)))))
+            .collect();
+        let missing = keys.iter().filter(|key| !answers.contains_key(*key));
+        let missing = missing.map(|key| {
+            let answer = confirm(key);
+            async move { (key.clone(), answer.await) }
+        });
+        let confirmed = join_all(missing.collect::<Vec<_>>()).await;
+        answers.extend(confirmed);
+        answers
+    }
+
+    /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
+    async fn with_external_id(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
+        if self.api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
+            let path = ["contacts", "find_by_external_id", id];
+            let call = Call::get(Operation::ByExternalId, &path);
+            return self.api.user(scope, call).await;
+        }
+        let has_it = |user: &User| user.external_id.as_deref() == Some(id);
+        if let Some(written) = self.recent.with_external_id(id) {
+            let user = self.get(scope, &written).await?;
+            if let Some(user) = user.filter(has_it) {
+                return Ok(Some(user));
+            }
+        }
+        let query = query::any_of("external_id", [id.to_owned()]);
+        let found = self.all(scope, Operation::ByExternalId, &query).await?;
+        let found = self.settled(scope, found, HashSet::new()).await;
+        Ok(found.users.into_iter().find(has_it))
+    }
+}
+
+#[async_trait]
+impl Vendor for Contacts {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// `…/contacts/list-contacts`, or a search where the list is narrowed or sorted.
+    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+        let filter = &selection.filter;
+        if filter.fields().is_empty() && filter.sort.is_none() {
+            let call = Call::get(Operation::List, &["contacts"]).query(ask.params());
+            return self.page(scope, call).await;
+        }
+        if let Some(company) = &filter.company_id {
+            return self.of_company(scope, ask, filter, company).await;
+        }
+        let query = query::narrowed(filter, self.api.version);
+        self.page(scope, search(Operation::List, &query, filter, ask))
+            .await
+    }
+
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        self.lookups(
+            scope,
+            (Operation::ById, "id"),
+            ids,
+            |user| Some(&user.vendor_id),
+            |id| self.get(scope, id),
+        )
+        .await
+    }
+
+    /// Of a user only: a lead's external id is made up by Intercom.
+    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        self.lookups(
+            scope,
+            (Operation::ByExternalId, "external_id"),
+            ids,
+            |user| user.external_id.as_deref(),
+            |id| self.with_external_id(scope, id),
+        )
+        .await
+    }
+
+    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+        let found = self
+            .all(scope, Operation::ByEmail, &query::at(emails))
+            .await?;
+        let written = emails
+            .iter()
+            .map(|email| self.recent.with_email(email.folded()));
+        let written = written.flat_map(|ids| ids.to_vec()).collect();
+        Ok(self.settled(scope, found, written).await)
+    }
+
+    async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
+        parts::part(&self.api, scope, id, part).await
+    }
+
+    /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that is
+    /// meant, it is changed instead.
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let call = Call::post(Operation::Create, &["contacts"], write::created(draft)?);
+        match self.api.send(scope, call).await {
+            Ok(reply) => {
+                let user = super::user_in(&reply)?;
+                Ok(self.written(scope, user, draft, Outcome::Created).await)
+            }
+            Err(error) if error.kind() == Kind::Conflict => self.met(scope, draft, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `…/contacts/update-contact`: changes what it names.
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
+        let call = Call::put(Operation::Update, &["contacts", id], write::updated(draft)?);
+        match self.api.user(scope, call).await? {
+            Some(user) => {
+                let written = self.written(scope, user, draft, Outcome::Updated).await;
+                Ok(Some(written))
+            }
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The lists that a contact only begins: at most ten ids of each come with it, whole they are calls of
+//! their own (`developers.intercom.com/docs/references/2.17/rest-api/contacts`, the lists of companies,
+//! segments and tags of a contact).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    error::{Error, Kind, Result},
+    http::{Call, Operation, Reply, Scope},
+    user::{Company, Label},
+    vendor::{Held, Part, intercom::Api, wire},
+};
+
+/// The largest page of such a list.
+const SIZE: &str = "60";
+
+/// How many pages of such a list are read at most.
+const PAGES: usize = 100;
+
+/// Where a list goes on, as the vendor says it: of a link only what names the place is read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Onward {
+    /// After a token.
+    Token(String),
+    /// At a page of a number.
+    Page(String),
+}
+
+impl Onward {
+    /// Reads `{"starting_after":…}`, `{"page":…}` and links with either.
+    pub(super) fn of(next: &Value) -> Option<Self> {
+        let text = |value: &Value| match value {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        match next {
+            Value::Object(next) => {
+                let token = next.get("starting_after").and_then(text).map(Self::Token);
+                token.or_else(|| next.get("page").and_then(text).map(Self::Page))
+            }
+            Value::String(link) => {
+                let (_, query) = link.split_once('?')?;
+                let value = |wanted: &str| {
+                    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+                    let pair = pairs.find(|(name, _)| name == wanted);
+                    pair.map(|(_, value)| value.into_owned())
+                };
+                let token = value("starting_after").map(Self::Token);
+                token.or_else(|| value("page").map(Self::Page))
+            }
+            _ => None,
+        }
+    }
+
+    /// The token, for lists that know no page numbers.
+    pub(super) fn token(self) -> Option<String> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Page(_) => None,
+        }
+    }
+
+    fn param(self) -> (&'static str, String) {
+        match self {
+            Self::Token(token) => ("starting_after", token),
+            Self::Page(page) => ("page", page),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, alias = "companies", alias = "segments", alias = "tags")]
+    data: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "wire::record")]
+    pages: Option<Pages>,
+}
+
+#[derive(Deserialize)]
+struct Pages {
+    #[serde(default)]
+    next: Value,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default, deserialize_with = "wire::text")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    company_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    name: Option<String>,
+}
+
+/// A part of a contact; `None` when there is no such contact.
+pub(super) async fn part(api: &Api, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
+    let (operation, path) = match part {
+        Part::Companies => (Operation::Companies, "companies"),
+        Part::Segments => (Operation::Segments, "segments"),
+        Part::Tags => (Operation::Tags, "tags"),
+        Part::Attributes => {
+            let message = "a contact's custom attributes are part of it";
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+    };
+    let mut items: Vec<Item> = Vec::new();
+    let mut onward: Option<Onward> = None;
+    for _ in 0..PAGES {
+        let at = onward.clone().map(Onward::param);
+        let call = Call::get(operation, &["contacts", id, path])
+            .query([("per_page", SIZE.to_owned())])
+            .query(at);
+        let Some(reply) = api.find(scope, call).await? else {
+            return Ok(None);
+        };
+        let (some, next) = read(&reply)?;
+        items.extend(some);
+        if next.is_none() {
+            return Ok(Some(held(items, part)));
+        }
+        if next == onward {
+            return Err(Error::malformed("the vendor's list runs in a circle"));
+        }
+        onward = next;
+    }
+    Err(Error::malformed(format!(
+        "the vendor's list of {path} has more than {PAGES} pages"
+    )))
+}
+
+fn read(reply: &Reply) -> Result<(Vec<Item>, Option<Onward>)> {
+    let list: List = reply.object()?;
+    let Some(items) = list.data else {
+        return Err(Error::malformed("the vendor answered a list without items"));
+    };
+    let next = list.pages.map(|pages| pages.next);
+    let next = match next.filter(|next| !next.is_null()) {
+        Some(next) => Some(Onward::of(&next).ok_or_else(|| {
+            Error::malformed("the vendor says that there is more, and not where")
+        })?),
+        None => None,
+    };
+    let items = items
+        .into_iter()
+        .filter_map(|item| serde_json::from_value(item).ok());
+    Ok((items.collect(), next))
+}
+
+fn held(items: Vec<Item>, part: Part) -> Held {
+    let items = items.into_iter();
+    match part {
+        Part::Companies => {
+            let company = |item: Item| Company {
+                vendor_id: item.id,
+                external_id: item.company_id,
+                name: item.name,
+            };
+            Held::Companies(items.map(company).collect())
+        }
+        Part::Attributes | Part::Segments | Part::Tags => {
+            let label = |item: Item| Label {
+                id: item.id,
+                name: item.name,
+            };
+            Held::Labels(items.map(label).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Onward;
+
+    #[test]
+    fn where_a_list_goes_on_is_read_from_every_form_that_is_known() {
+        let token = Some(Onward::Token("a+b=".to_owned()));
+        let page = Some(Onward::Page("2".to_owned()));
+
+        assert_eq!(
+            Onward::of(&json!({ "page": 2, "starting_after": "a+b=" })),
+            token
+        );
+        assert_eq!(
+            Onward::of(&json!(
+                "https://elsewhere.test/x?per_page=60&starting_after=a%2Bb%3D"
+            )),
+            token
+        );
+        assert_eq!(Onward::of(&json!({ "page": 2 })), page);
+        assert_eq!(Onward::of(&json!("/contacts/1/companies?page=2")), page);
+        assert_eq!(Onward::of(&json!("/contacts/1/companies")), None);
+        assert_eq!(Onward::of(&json!({})), None);
+    }
+}

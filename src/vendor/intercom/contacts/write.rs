@@ -1,0 +1,214 @@
+//! Writing contacts: create, and where the contact is there already change it; companies are joined and
+//! left by calls of their own
+//! (`developers.intercom.com/docs/references/2.17/rest-api/contacts/create-contact`, `…/update-contact`,
+//! `…/companies/attach-contact-to-company`).
+
+use serde_json::{Value, json};
+
+use super::{Contacts, company};
+use crate::{
+    error::{Error, Kind, Reason, Result},
+    http::{Call, Operation, Scope},
+    user::{CompanyDraft, Draft, Outcome, User},
+    vendor::{
+        Upserted,
+        intercom::{attributes, body, check, seconds},
+    },
+};
+
+/// The body that creates a contact.
+pub(super) fn created(draft: &Draft) -> Result<Value> {
+    let mut body = updated(draft)?;
+    body["role"] = "user".into();
+    Ok(body)
+}
+
+/// The body that changes a contact: what it does not name stays.
+pub(super) fn updated(draft: &Draft) -> Result<Value> {
+    check(draft)?;
+    let unsubscribed = draft.unsubscribed_from_emails.json();
+    Ok(body([
+        ("external_id", draft.external_id.json()),
+        ("email", draft.email.json()),
+        ("name", draft.name.json()),
+        ("phone", draft.phone.json()),
+        ("avatar", draft.avatar_url.json()),
+        ("signed_up_at", seconds(&draft.signed_up_at)),
+        ("unsubscribed_from_emails", unsubscribed),
+        ("custom_attributes", attributes(draft)),
+    ]))
+}
+
+/// The contact that a 409 names, in its text alone.
+#[derive(Debug, Eq, PartialEq)]
+struct Existing {
+    id: String,
+    is_archived: bool,
+}
+
+impl Existing {
+    fn of(message: &str) -> Option<Self> {
+        let (before, id) = message.rsplit_once("id=")?;
+        let id = id.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
+        let id = id.into_iter().next().filter(|id| !id.is_empty())?;
+        Some(Self {
+            id: id.to_owned(),
+            is_archived: before.to_lowercase().contains("archived"),
+        })
+    }
+}
+
+fn rejected(field: &str, message: String) -> Error {
+    let reason = Reason {
+        field: Some(field.to_owned()),
+        message: message.clone(),
+    };
+    Error::new(Kind::Rejected, message).reasons(vec![reason])
+}
+
+/// Whether a contact is the one that a draft says who is meant by.
+fn is_meant(draft: &Draft, existing: &User) -> bool {
+    match (draft.external_id.set(), draft.email.set()) {
+        (Some(id), _) => existing.external_id.as_ref() == Some(id),
+        (None, Some(email)) => existing
+            .email
+            .as_deref()
+            .is_some_and(|spelling| email.is(spelling)),
+        (None, None) => false,
+    }
+}
+
+impl Contacts {
+    /// What becomes of a draft whose contact turned out to be there: search did not know it yet, or it
+    /// is another contact that has the address or the external id.
+    pub(super) async fn met(&self, scope: &Scope, draft: &Draft, error: Error) -> Result<Upserted> {
+        let mut messages = error.why().iter().map(|reason| reason.message.as_str());
+        let Some(existing) = messages.find_map(Existing::of) else {
+            return Err(error);
+        };
+        let id = existing.id;
+        if existing.is_archived {
+            return Err(rejected(
+                "email",
+                format!(
+                    "an archived contact has this email or external id: unarchive contact {id} in Intercom, or delete it there"
+                ),
+            ));
+        }
+        let Some(user) = self.get(scope, &id).await? else {
+            return Err(error);
+        };
+        if !is_meant(draft, &user) {
+            return Err(rejected(
+                "email",
+                format!(
+                    "another contact has this email or external id: say with `vendorId` that {id} is meant, or change one of the two"
+                ),
+            ));
+        }
+        // Nothing but what says who is meant.
+        if draft.fields().len() <= 1 {
+            self.recent.remember(&user);
+            return Ok(Upserted::whole(user, Outcome::Matched));
+        }
+        let updated = super::Vendor::update(self, scope, &user.vendor_id, draft).await?;
+        updated.ok_or_else(|| Error::malformed("the contact vanished between two calls; try again"))
+    }
+
+    /// What follows a write: companies, and then the contact as it is. The write is done, so what fails
+    /// here is a remark on it.
+    pub(super) async fn written(
+        &self,
+        scope: &Scope,
+        user: User,
+        draft: &Draft,
+        outcome: Outcome,
+    ) -> Upserted {
+        self.recent.remember(&user);
+        if draft.companies.is_empty() {
+            return Upserted::whole(user, outcome);
+        }
+        let id = user.vendor_id;
+        let mut remarks = Vec::new();
+        for company in &draft.companies {
+            if let Err(error) = self.attend(scope, &id, company).await {
+                let what = format!("company {}", company.external_id);
+                remarks.push(remark(&error, Some("companies"), &what));
+            }
+        }
+        let user = self.get(scope, &id).await.unwrap_or_else(|error| {
+            remarks.push(remark(&error, None, "the contact as it is now"));
+            None
+        });
+        if let Some(user) = &user {
+            self.recent.remember(user);
+        }
+        Upserted {
+            user,
+            outcome,
+            remarks,
+        }
+    }
+
+    /// Joins or leaves a company. Joining makes the company where there is none of that id.
+    async fn attend(&self, scope: &Scope, contact: &str, draft: &CompanyDraft) -> Result<()> {
+        let operation = Operation::Companies;
+        if draft.leave {
+            let company = company::found(&self.api, scope, operation, &draft.external_id).await?;
+            let Some(company) = company else {
+                return Ok(());
+            };
+            let path = ["contacts", contact, "companies", &company];
+            // Who is not in it has left it.
+            let left = self.api.find(scope, Call::delete(operation, &path)).await;
+            return left.map(|_| ());
+        }
+        let mut company = json!({ "company_id": draft.external_id });
+        if let Some(name) = &draft.name {
+            company["name"] = name.clone().into();
+        }
+        // Finds or makes, by the id that is given.
+        let call = Call::post(operation, &["companies"], company).repeatable(true);
+        let company = company::id_in(&self.api.send(scope, call).await?)?;
+        let path = ["contacts", contact, "companies"];
+        let call = Call::post(operation, &path, json!({ "id": company })).repeatable(true);
+        self.api.send(scope, call).await.map(|_| ())
+    }
+}
+
+fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
+    let why = match (error.kind(), error.why()) {
+        (Kind::Rejected | Kind::Conflict, [reason, ..]) => &reason.message,
+        _ => error.message(),
+    };
+    let message = format!("the contact was written, but not {what}: {why}");
+    let reason = Reason {
+        field: field.map(str::to_owned),
+        message: message.clone(),
+    };
+    Error::new(error.kind(), message)
+        .retry_after(error.wait())
+        .reasons(vec![reason])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Existing;
+
+    #[test]
+    fn the_contact_of_a_conflict_is_read_from_its_text() {
+        let of =
+            |message| Existing::of(message).map(|existing| (existing.id, existing.is_archived));
+
+        assert_eq!(
+            of("A contact matching those details already exists with id=64aa00000000000000000001"),
+            Some(("64aa00000000000000000001".to_owned(), false))
+        );
+        assert_eq!(
+            of("An archived contact matching those details already exists with id=64aa."),
+            Some(("64aa".to_owned(), true))
+        );
+        assert_eq!(of("resource conflict"), None);
+        assert_eq!(of("it exists with id="), None);
+    }
+}

@@ -1,0 +1,328 @@
+//! The Users API of versions 1.0 to 1.4: no longer given to new workspaces.
+//!
+//! # API
+//! `developers.intercom.com/docs/references/1.1/rest-api/users`.
+//!
+//! # Paging
+//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the vendor refuses.
+//! `pages.next` is an absolute URL and is not read.
+//!
+//! # Quirks
+//! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that mixes
+//! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
+//! A lookup by the vendor's id does not find leads, which live at `/contacts`.
+
+mod query;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{Api, attributes, body, check, record, refused_under_200, seconds, user_in};
+use crate::{
+    error::{Error, Kind, Result},
+    http::{Call, Operation, Reply, Scope},
+    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
+    user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
+    vendor::{
+        EmailSearch, Expand, FilterField, Found, Lookups, Profile, SINGLE, Selection, SortField,
+        Upserted, Vendor, each, wire,
+    },
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Page { first: 1 },
+    at: "page",
+    size: "per_page",
+    min: 1,
+    max: 60,
+    reach: Some(10_000),
+    is_counted: true,
+};
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Intercom,
+    listing: LISTING,
+    filters: &[
+        FilterField::Email,
+        FilterField::SegmentId,
+        FilterField::CompanyId,
+        FilterField::TagId,
+        FilterField::CreatedSince,
+    ],
+    rechecks: &[FilterField::Email, FilterField::CreatedSince],
+    sorts: &[
+        SortField::CreatedAt,
+        SortField::UpdatedAt,
+        SortField::LastSeenAt,
+        SortField::SignedUpAt,
+    ],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    by_email: SINGLE,
+    finds_substrings: false,
+    email_search: EmailSearch::Exact,
+    email_caveat: None,
+    segment_caveat: None,
+    upserts: &[Identity::ExternalId, Identity::Email],
+    writes: &[
+        DraftField::ExternalId,
+        DraftField::Email,
+        DraftField::Name,
+        DraftField::Phone,
+        DraftField::AvatarUrl,
+        DraftField::Companies,
+        DraftField::SignedUpAt,
+        DraftField::UnsubscribedFromEmails,
+        DraftField::Attributes,
+    ],
+    writes_leads: false,
+};
+
+/// What a search by address lacks since version 1.2.
+const NO_LEADS: &str =
+    "Intercom answers users only since version 1.2: leads with this address may be missing";
+
+/// How many pages of 60 the users of one address are read through.
+const SEARCH_PAGES: u32 = 10;
+
+/// The adapter.
+pub(super) struct Users {
+    api: Api,
+    profile: Profile,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, rename = "type", deserialize_with = "wire::text")]
+    kind: Option<String>,
+    #[serde(default)]
+    users: Option<Vec<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "wire::integer")]
+    total_count: Option<i64>,
+    #[serde(default, deserialize_with = "wire::record")]
+    pages: Option<Pages>,
+}
+
+#[derive(Deserialize)]
+struct Pages {
+    #[serde(default, deserialize_with = "wire::text")]
+    next: Option<String>,
+}
+
+/// A lookup answers a list, or in version 1.0 a bare user.
+fn page_in(reply: &Reply) -> Result<Page> {
+    let list: List = reply.object()?;
+    match list.kind.as_deref() {
+        Some("user" | "contact") => Ok(Page {
+            users: vec![user_in(reply)?],
+            next: Next::Total(1),
+        }),
+        Some("error.list") => Err(refused_under_200(reply)
+            .unwrap_or_else(|| Error::malformed("the vendor answered an error under status 200"))),
+        _ => {
+            let next = match list.total_count.and_then(|total| u64::try_from(total).ok()) {
+                Some(total) => Next::Total(total),
+                None => Next::More(list.pages.is_some_and(|pages| pages.next.is_some())),
+            };
+            let Some(users) = list.users else {
+                return Err(Error::malformed("the vendor answered a list without users"));
+            };
+            let users = users
+                .into_iter()
+                .map(|raw| record::user(raw.into()))
+                .collect::<Result<_>>()?;
+            Ok(Page { users, next })
+        }
+    }
+}
+
+impl Users {
+    pub(super) fn new(api: Api) -> Self {
+        let email_caveat = (api.version.minor > 1).then_some(NO_LEADS);
+        Self {
+            api,
+            profile: Profile {
+                email_caveat,
+                ..PROFILE
+            },
+        }
+    }
+
+    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
+        // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
+        // empty list; elsewhere it is the path that is not found.
+        let may_be_missing = call.query.iter().any(|(name, _)| match *name {
+            "company_id" => true,
+            "email" => self.api.version.minor == 0,
+            _ => false,
+        });
+        match self.api.send(scope, call).await {
+            Ok(reply) => page_in(&reply),
+            Err(error) if error.kind() == Kind::Missing && may_be_missing => Ok(Page {
+                users: Vec::new(),
+                next: Next::Total(0),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Vendor for Users {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
+    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+        let filter = &selection.filter;
+        let path = if filter.company_id.is_some() {
+            "companies"
+        } else {
+            "users"
+        };
+        let call = Call::get(Operation::List, &[path])
+            .query(query::narrowed(filter)?)
+            .query(ask.params());
+        self.page(scope, call).await
+    }
+
+    /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
+    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| async move {
+            let user = Call::get(Operation::ById, &["users", id]);
+            let lead = Call::get(Operation::ById, &["contacts", id]);
+            match self.api.user(scope, user).await? {
+                Some(user) => Ok(Some(user)),
+                None => self.api.user(scope, lead).await,
+            }
+        })
+        .await
+    }
+
+    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| self.with_user_id(scope, id)).await
+    }
+
+    /// `…/1.1/rest-api/users/list-by-email-1`
+    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+        let limits = Limits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
+        // Whether letter case counts here is not documented: both spellings are asked for.
+        let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
+        let searches = spellings.iter().map(|email| {
+            walk(
+                &LISTING,
+                limits,
+                |_| true,
+                move |ask| async move {
+                    let call = Call::get(Operation::ByEmail, &["users"])
+                        .query([("email", email.given().to_owned())])
+                        .query(ask.params());
+                    self.page(scope, call).await
+                },
+            )
+        });
+        Found::of(
+            join_all(searches).await,
+            "Intercom's answer",
+            "at most 600 users are read",
+        )
+    }
+
+    /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both, so what it did is told by looking
+    /// first.
+    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let body = written(None, draft)?;
+        let before = self.meant(scope, draft).await?;
+        let is_change = draft.fields().len() > 1;
+        if let ([user], false) = (before.as_slice(), is_change) {
+            return Ok(Upserted::whole(user.clone(), Outcome::Matched));
+        }
+        let call = Call::post(Operation::Upsert, &["users"], body).repeatable(true);
+        let user = user_in(&self.api.send(scope, call).await?)?;
+        let outcome = if before.is_empty() {
+            Outcome::Created
+        } else {
+            Outcome::Updated
+        };
+        Ok(Upserted::whole(user, outcome))
+    }
+
+    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
+        let call =
+            Call::post(Operation::Update, &["users"], written(Some(id), draft)?).repeatable(true);
+        let user = self.api.user(scope, call).await?;
+        Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
+    }
+}
+
+impl Users {
+    async fn with_user_id(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
+        let call = Call::get(Operation::ByExternalId, &["users"]);
+        let call = call.query([("user_id", id.to_owned())]);
+        self.api.user(scope, call).await
+    }
+
+    /// The users whom a draft would change.
+    async fn meant(&self, scope: &Scope, draft: &Draft) -> Result<Vec<User>> {
+        if let Some(id) = draft.external_id.set() {
+            let user = self.with_user_id(scope, id).await?;
+            return Ok(user.into_iter().collect());
+        }
+        let emails: Vec<Email> = draft.email.set().cloned().into_iter().collect();
+        let mut users = self
+            .by_email(scope, &emails, Expand::default())
+            .await?
+            .users;
+        users.retain(|user| {
+            user.kind == UserKind::User
+                && emails
+                    .iter()
+                    .any(|email| email.is(user.email.as_deref().unwrap_or_default()))
+        });
+        Ok(users)
+    }
+}
+
+/// The identifier that comes first decides, and there is no falling through to the next: `id`, then
+/// `user_id`, then `email`.
+fn written(id: Option<&str>, draft: &Draft) -> Result<Value> {
+    check(draft)?;
+    let avatar = draft.avatar_url.json();
+    let avatar = avatar.map(|url| json!({ "type": "avatar", "image_url": url }));
+    let unsubscribed = draft.unsubscribed_from_emails.json();
+    Ok(body([
+        ("id", id.map(Value::from)),
+        ("user_id", draft.external_id.json()),
+        ("email", draft.email.json()),
+        ("name", draft.name.json()),
+        ("phone", draft.phone.json()),
+        ("avatar", avatar),
+        ("signed_up_at", seconds(&draft.signed_up_at)),
+        ("unsubscribed_from_emails", unsubscribed),
+        ("companies", companies(&draft.companies)),
+        ("custom_attributes", attributes(draft)),
+    ]))
+}
+
+/// The companies to join, and with `remove` those to leave.
+fn companies(companies: &[CompanyDraft]) -> Option<Value> {
+    let entries = companies.iter().map(|company| {
+        let mut entry = json!({ "company_id": company.external_id });
+        if let Some(name) = &company.name {
+            entry["name"] = name.clone().into();
+        }
+        if company.leave {
+            entry["remove"] = true.into();
+        }
+        entry
+    });
+    (!companies.is_empty()).then(|| entries.collect())
+}
