@@ -43,8 +43,20 @@ pub trait Vendor: Send + Sync {
         refused(ids, &unsupported("find users by external id"))
     }
 
-    /// Users by address; several may share one. Who does not match is left out by the caller.
+    /// Users by address, in one search; several may share an address. Who does not match is left out by
+    /// the caller.
     async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found>;
+
+    /// Users by address, in as many searches as it takes: one, unless the vendor knows better.
+    async fn search(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Vec<Searched> {
+        let scope = scope.fresh();
+        let found = self.by_email(&scope, emails, expand).await;
+        vec![Searched {
+            emails: emails.to_vec(),
+            found,
+            calls: scope.calls(),
+        }]
+    }
 
     /// A part of the user of a vendor's id that takes calls of its own; `None` when there is no such
     /// user.
@@ -178,7 +190,7 @@ pub struct Profile {
     pub by_id: Batch,
     /// How many external ids one call answers.
     pub by_external_id: Option<Batch>,
-    /// How many addresses one search answers.
+    /// How many addresses are handed to the vendor at a time.
     pub by_email: Batch,
     /// Whether the list's email filter finds parts of addresses too.
     pub finds_substrings: bool,
@@ -512,6 +524,17 @@ impl Found {
         }
         Ok(found)
     }
+}
+
+/// The answer to the addresses that one search was for.
+#[derive(Clone, Debug)]
+pub struct Searched {
+    /// The addresses.
+    pub emails: Vec<Email>,
+    /// What was found.
+    pub found: Result<Found>,
+    /// How many requests were sent to the vendor for it.
+    pub calls: u32,
 }
 
 /// Why an answer may lack somebody.

@@ -42,17 +42,17 @@ impl Directory {
                 .collect();
         };
         in_batches(emails, vendor.profile().by_email, |emails| async move {
-            let scope = scope.fresh();
-            let found = vendor.by_email(&scope, &emails, expand).await;
-            let found = found.map_err(|error| error.at(self.provider.name(), "by_email"));
             let caveat = vendor.profile().email_caveat;
-            emails
-                .into_iter()
-                .map(|email| {
-                    let search = self.search(&email, &found, caveat, scope.calls());
-                    (email, search)
-                })
-                .collect()
+            let mut answers = HashMap::new();
+            for searched in vendor.search(scope, &emails, expand).await {
+                let found = searched.found;
+                let found = found.map_err(|error| error.at(self.provider.name(), "by_email"));
+                for email in searched.emails {
+                    let search = self.search(&email, &found, caveat, searched.calls);
+                    answers.insert(email, search);
+                }
+            }
+            answers
         })
         .await
     }

@@ -75,6 +75,13 @@ impl Email {
         }
     }
 
+    /// What follows the `@`, in the form that is compared.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        let parts = self.folded.rsplit_once('@');
+        parts.map(|(_, domain)| domain).unwrap_or_default()
+    }
+
     /// The address in the form that is compared.
     #[must_use]
     pub fn folded(&self) -> &str {

@@ -16,10 +16,12 @@
 //!
 //! # Quirks
 //! `email` is a substring search: all its pages are read and compared. Creating answers no body, the
-//! id is in `Location`. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
+//! id is in `Location`. Several addresses of one small domain are one search. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
 //! Custom fields are a resource of their own, `userfieldvalues`, read and written apart.
 
-use std::{sync::Arc, time::Duration};
+mod domains;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_graphql::SimpleObject;
 use async_trait::async_trait;
@@ -32,15 +34,16 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
+use self::domains::Domains;
 use super::{
-    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
-    Profile, SINGLE, Selection, Upserted, Vendor, bounded, each, unsupported, wire,
+    Batch, Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
+    Profile, SINGLE, Searched, Selection, Upserted, Vendor, bounded, each, unsupported, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{Draft, DraftField, Email, Outcome, Portion, Provider, User},
+    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    user::{Draft, DraftField, Email, Outcome, Portion, Provider, User, email::fold},
 };
 
 /// How DigitalChalk is reached.
@@ -71,7 +74,7 @@ const PROFILE: Profile = Profile {
     sorts: &[],
     by_id: SINGLE,
     by_external_id: None,
-    by_email: SINGLE,
+    by_email: Batch { max: 100 },
     finds_substrings: true,
     email_search: EmailSearch::Exact,
     email_caveat: None,
@@ -107,6 +110,7 @@ impl Default for Options {
 pub struct DigitalChalk {
     http: Http,
     options: Options,
+    domains: Domains,
 }
 
 /// A user at DigitalChalk, field by field.
@@ -186,6 +190,7 @@ impl DigitalChalk {
         Ok(Self {
             http: connection.http.clone(),
             options,
+            domains: Domains::default(),
         })
     }
 
@@ -260,6 +265,22 @@ impl Vendor for DigitalChalk {
         )
     }
 
+    /// Addresses of one domain are searched for by what they share, where that is less than a search for
+    /// each (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its example).
+    async fn search(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Vec<Searched> {
+        let mut groups: BTreeMap<&str, Vec<Email>> = BTreeMap::new();
+        for email in emails {
+            groups
+                .entry(email.domain())
+                .or_default()
+                .push(email.clone());
+        }
+        let groups = groups
+            .into_iter()
+            .map(|(domain, emails)| self.of_domain(scope, domain, emails, expand));
+        join_all(groups).await.into_iter().flatten().collect()
+    }
+
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
     async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
         let call = Call::post(Operation::Create, &["users"], body(draft));
@@ -305,6 +326,59 @@ impl Vendor for DigitalChalk {
 }
 
 impl DigitalChalk {
+    /// The addresses of one domain: by one search when the domain is small enough, else one by one.
+    async fn of_domain(
+        &self,
+        scope: &Scope,
+        domain: &str,
+        emails: Vec<Email>,
+        expand: Expand,
+    ) -> Vec<Searched> {
+        let mut spent = 0;
+        if let Some(pages) = self.domains.worth(domain, emails.len()) {
+            let shared = scope.fresh();
+            let limits = Limits {
+                pages: pages.min(self.options.search_pages),
+                until: scope.deadline(),
+            };
+            let filter = &Filter::email(&Email::fragment(&format!("@{domain}")));
+            let scope = &shared;
+            let found = walk(
+                &LISTING,
+                limits,
+                |user| has_one_of(user, &emails),
+                |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
+            );
+            let found = found.await;
+            spent = shared.calls();
+            self.domains.learn(domain, &found, spent);
+            if !matches!(found.cut, Some(Cut::Limit { .. })) {
+                let found = Found::of(
+                    [found],
+                    "DigitalChalk's list of this domain",
+                    "search_pages",
+                );
+                return vec![Searched {
+                    emails,
+                    found,
+                    calls: spent,
+                }];
+            }
+        }
+        let alone = emails.into_iter().map(|email| async move {
+            let scope = scope.fresh();
+            let found = self
+                .by_email(&scope, std::slice::from_ref(&email), expand)
+                .await;
+            Searched {
+                emails: vec![email],
+                found,
+                calls: spent + scope.calls(),
+            }
+        });
+        join_all(alone).await
+    }
+
     /// What follows a write: its custom fields, then the record as it is. The write is done, so what
     /// fails here is a remark on it.
     async fn finish(&self, scope: &Scope, id: &str, draft: &Draft, outcome: Outcome) -> Upserted {
@@ -337,6 +411,11 @@ impl DigitalChalk {
         );
         self.http.send(scope, call).await.map(|_| ())
     }
+}
+
+fn has_one_of(user: &User, emails: &[Email]) -> bool {
+    let spelling = user.email.as_deref().map(fold);
+    spelling.is_some_and(|spelling| emails.iter().any(|email| email.folded() == spelling))
 }
 
 fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {

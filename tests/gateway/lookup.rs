@@ -1,6 +1,7 @@
 //! Finding people over all vendors at once: by address, as persons, as entities of other subgraphs.
 
 mod batches;
+mod domains;
 mod emails;
 mod entities;
 mod expansion;

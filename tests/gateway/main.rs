@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
 
 mod bad_input;
+mod contacts;
 mod faults;
 mod program;
 mod server;

@@ -23,7 +23,7 @@ mod query;
 mod recent;
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -182,6 +182,35 @@ fn search(operation: Operation, query: &Value, filter: &Filter, ask: &Ask) -> Ca
     Call::post(operation, &["contacts", "search"], body).repeatable(true)
 }
 
+/// Gives every key the user that a search found for it; those that it missed are looked up one by one.
+async fn confirmed<'a, R>(
+    keys: &'a [String],
+    found: Result<Vec<User>>,
+    key_of: impl Fn(&User) -> Option<&str>,
+    confirm: impl Fn(&'a str) -> R,
+) -> Lookups
+where
+    R: Future<Output = Result<Option<User>>>,
+{
+    let found = match found {
+        Ok(found) => found.into_iter(),
+        Err(error) => return refused(keys, &error),
+    };
+    let found = found.filter_map(|user| Some((key_of(&user)?.to_owned(), user)));
+    let mut found: HashMap<String, User> = found.collect();
+    let answers = keys.iter().map(|key| {
+        let user = found.remove(key);
+        let confirm = &confirm;
+        async move {
+            match user {
+                Some(user) => (key.clone(), Ok(Some(user))),
+                None => (key.clone(), confirm(key).await),
+            }
+        }
+    });
+    join_all(answers).await.into_iter().collect()
+}
+
 impl Contacts {
     pub(super) fn new(api: Api) -> Self {
         let batch = Batch {
@@ -294,40 +323,18 @@ impl Contacts {
         Found { users, shortfall }
     }
 
-    /// Looks many keys up by one search, and those whom it does not find one by one.
-    async fn lookups<'a, R>(
+    /// The contacts that a search by keys finds, but for those of whom it does not know the last.
+    async fn named(
         &self,
         scope: &Scope,
-        (operation, field): (Operation, &str),
-        keys: &'a [String],
-        key_of: impl Fn(&User) -> Option<&str>,
-        confirm: impl Fn(&'a str) -> R,
-    ) -> Lookups
-    where
-        R: Future<Output = Result<Option<User>>>,
-    {
-        if keys.len() == 1 {
-            return each(keys, confirm).await;
-        }
+        operation: Operation,
+        field: &str,
+        keys: &[String],
+    ) -> Result<Vec<User>> {
         let query = query::any_of(field, keys.iter().cloned());
-        let found = match self.all(scope, operation, &query).await {
-            Ok(found) => found.users,
-            Err(error) => return refused(keys, &error),
-        };
-        let is_settled = |user: &User| !self.recent.is_ahead_of(user);
-        let mut answers: Lookups = found
-            .into_iter()
-            .filter(is_settled)
-            .filter_map(|user| Some((key_of(&user)?.to_owned(), Ok(Some(user)))))
-            .collect();
-        let missing = keys.iter().filter(|key| !answers.contains_key(*key));
-        let missing = missing.map(|key| {
-            let answer = confirm(key);
-            async move { (key.clone(), answer.await) }
-        });
-        let confirmed = join_all(missing.collect::<Vec<_>>()).await;
-        answers.extend(confirmed);
-        answers
+        let mut users = self.all(scope, operation, &query).await?.users;
+        users.retain(|user| !self.recent.is_ahead_of(user));
+        Ok(users)
     }
 
     /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
@@ -373,26 +380,24 @@ impl Vendor for Contacts {
     }
 
     async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
-        self.lookups(
-            scope,
-            (Operation::ById, "id"),
-            ids,
-            |user| Some(&user.vendor_id),
-            |id| self.get(scope, id),
-        )
-        .await
+        let get = |id| self.get(scope, id);
+        if ids.len() == 1 {
+            return each(ids, get).await;
+        }
+        let found = self.named(scope, Operation::ById, "id", ids).await;
+        confirmed(ids, found, |user| Some(&user.vendor_id), get).await
     }
 
     /// Of a user only: a lead's external id is made up by Intercom.
     async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
-        self.lookups(
-            scope,
-            (Operation::ByExternalId, "external_id"),
-            ids,
-            |user| user.external_id.as_deref(),
-            |id| self.with_external_id(scope, id),
-        )
-        .await
+        let find = |id| self.with_external_id(scope, id);
+        if ids.len() == 1 {
+            return each(ids, find).await;
+        }
+        let found = self
+            .named(scope, Operation::ByExternalId, "external_id", ids)
+            .await;
+        confirmed(ids, found, |user| user.external_id.as_deref(), find).await
     }
 
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {

@@ -137,7 +137,7 @@ pub(super) async fn emails_asked_together_share_what_can_be_shared(provider: Pro
     });
     assert_eq!(data, expected);
     let mut calls = [0; 4];
-    calls[provider as usize] = [ADA_SCAN, 3, 3, 3][provider as usize];
+    calls[provider as usize] = [ADA_SCAN, 1, 3, 3][provider as usize];
     assert_eq!(world.tally().await, calls);
 }
 

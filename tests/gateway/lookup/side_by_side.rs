@@ -57,7 +57,7 @@ async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
         .fault(Provider::Intercom, json!({ "kind": "hang" }))
         .await;
     let field =
-        |n: usize| format!("a{n}: usersByEmail(email: \"person{n}@x.test\") {{ totalCount }}");
+        |n: usize| format!("a{n}: usersByEmail(email: \"person{n}@x{n}.test\") {{ totalCount }}");
     let query = format!("{{ {} }}", (0..10).map(field).collect::<Vec<_>>().join(" "));
     let is_there = |provider, calls: &[Call]| {
         let answered = calls.iter().filter(|call| call.status == Some(200)).count();
