@@ -34,8 +34,7 @@ pub(super) fn segments(contact: &Contact) -> Value {
     json!({"type": "list", "data": segments})
 }
 
-/// `GET /contacts/{id}/companies`: by page number, or by the cursor of `pages.next`, whose page
-/// number counts where its company is gone.
+/// `GET /contacts/{id}/companies`: by page number; `pages.next` is a link to the vendor's own host.
 pub(super) fn companies(
     call: &Call<'_>,
     store: &Store,
@@ -43,10 +42,23 @@ pub(super) fn companies(
 ) -> Result<Value, Refusal> {
     let keys = contact.companies.iter();
     let all: Vec<&Company> = keys.filter_map(|key| store.companies.get(key)).collect();
-    company_pages(call, &all, PER_PAGE)
+    let window = Window::numbered(call, PER_PAGE)?;
+    let rest = all.get(window.skipped()..).unwrap_or_default();
+    let shown = &rest[..rest.len().min(window.size())];
+    let place = (window.page, window.per_page);
+    let next = (rest.len() > shown.len()).then(|| {
+        let (page, per_page) = (window.page + 1, window.per_page);
+        let path = format!("/contacts/{}/companies", contact.id);
+        format!("https://api.intercom.io{path}?per_page={per_page}&page={page}")
+    });
+    let mut pages = list::pages(call.behaviour, place, all.len(), None);
+    pages["next"] = json!(next);
+    let data: Vec<Value> = shown.iter().map(|one| company::shown(one)).collect();
+    Ok(json!({"type": "list", "data": data, "pages": pages, "total_count": all.len()}))
 }
 
-/// A page of companies, with as many as the request or the list says.
+/// A page of companies, with as many as the request or the list says: by page number, or by the cursor
+/// of `pages.next`, whose page number counts where its company is gone.
 pub(super) fn company_pages(
     call: &Call<'_>,
     all: &[&Company],
@@ -127,12 +139,20 @@ impl Window {
     fn of(call: &Call<'_>, per_page: u64) -> Result<Self, Refusal> {
         let after = call.params.get("starting_after").map(Cursor::decode);
         let after = after.transpose()?;
-        let page = call.params.get("page").map(str::parse::<u64>);
-        let page = page.and_then(Result::ok).unwrap_or(1).max(1);
+        let numbered = Self::numbered(call, per_page)?;
         Ok(Self {
-            page: after.as_ref().map_or(page, |cursor| cursor.page),
-            per_page: list::size_in_query(call, per_page, MOST_PER_PAGE)?,
+            page: after.as_ref().map_or(numbered.page, |cursor| cursor.page),
             after,
+            ..numbered
+        })
+    }
+
+    fn numbered(call: &Call<'_>, per_page: u64) -> Result<Self, Refusal> {
+        let page = call.params.get("page").map(str::parse::<u64>);
+        Ok(Self {
+            page: page.and_then(Result::ok).unwrap_or(1).max(1),
+            per_page: list::size_in_query(call, per_page, MOST_PER_PAGE)?,
+            after: None,
         })
     }
 
