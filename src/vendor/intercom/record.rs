@@ -285,10 +285,10 @@ pub struct IntercomSocialProfile {
     /// The network.
     #[serde(default, deserialize_with = "wire::text")]
     name: Option<String>,
-    /// The person's id there.
+    /// 1.x: the person's id there.
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
-    /// The person's name there.
+    /// 1.x: the person's name there.
     #[serde(default, deserialize_with = "wire::text")]
     username: Option<String>,
     /// The profile's address.

@@ -12,7 +12,7 @@ use crate::{
     vendor::{Held, Part, intercom::Api, wire},
 };
 
-/// The largest page of such a list.
+/// The largest page of a contact's companies.
 const SIZE: &str = "60";
 
 /// How many pages of such a list are read at most.
@@ -96,10 +96,11 @@ struct Item {
 
 /// A part of a contact; `None` when there is no such contact.
 pub(super) async fn part(api: &Api, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
-    let (operation, path) = match part {
-        Part::Companies => (Operation::Companies, "companies"),
-        Part::Segments => (Operation::Segments, "segments"),
-        Part::Tags => (Operation::Tags, "tags"),
+    // Segments and tags are answered whole: of them no size can be asked for.
+    let (operation, path, size) = match part {
+        Part::Companies => (Operation::Companies, "companies", Some(SIZE)),
+        Part::Segments => (Operation::Segments, "segments", None),
+        Part::Tags => (Operation::Tags, "tags", None),
         Part::Attributes => {
             let message = "a contact's custom attributes are part of it";
             return Err(Error::new(Kind::Unsupported, message));
@@ -110,7 +111,7 @@ pub(super) async fn part(api: &Api, scope: &Scope, id: &str, part: Part) -> Resu
     for _ in 0..PAGES {
         let at = onward.clone().map(Onward::param);
         let call = Call::get(operation, &["contacts", id, path])
-            .query([("per_page", SIZE.to_owned())])
+            .query(size.map(|size| ("per_page", size.to_owned())))
             .query(at);
         let Some(reply) = api.find(scope, call).await? else {
             return Ok(None);
