@@ -1,18 +1,49 @@
-// Roster as a child process: the demo, on ports that are free.
+// Roster as a child process, on ports that are free.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const PROGRAM = process.env.ROSTER ?? fileURLToPath(new URL("../../target/debug/roster", import.meta.url));
 const FREE = "127.0.0.1:0";
 const PATIENCE_MS = 30_000;
+const GRAPHIQL = /http:\/\/127\.0\.0\.1:\d+\/graphiql/;
+const ORIGIN = /http:\/\/127\.0\.0\.1:\d+/;
 
 /** Starts the demo; `emails` are the ones that it prints as worth trying. */
 export async function startRoster() {
-  const child = spawn(PROGRAM, ["demo", "--listen", FREE, "--sandbox-listen", FREE], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const options = ["demo", "--listen", FREE, "--sandbox-listen", FREE];
+  const { text, stop } = await start(options, (text) => mailsIn(text).length >= 3);
+  const graphiql = text.match(GRAPHIQL)[0];
+  return { graphiql, graphql: graphqlOf(graphiql), emails: mailsIn(text), stop };
+}
+
+/** Starts the sandboxes of the vendors alone. */
+export async function startSandboxes() {
+  const { text, stop } = await start(["sandbox", "--listen", FREE], (text) => ORIGIN.test(text));
+  return { address: text.match(ORIGIN)[0], stop };
+}
+
+/** Starts the gateway over the vendors of a configuration, with secrets in the environment. */
+export async function startOver(configuration, secrets) {
+  const folder = await mkdtemp(join(tmpdir(), "roster-e2e-"));
+  const file = join(folder, "roster.toml");
+  await writeFile(file, configuration);
+  const options = ["serve", "--config", file, "--listen", FREE];
+  const environment = { RUST_LOG: "warn", ...secrets };
+  const { text, stop } = await start(options, (text) => GRAPHIQL.test(text), environment).finally(() =>
+    rm(folder, { recursive: true }),
+  );
+  return { graphql: graphqlOf(text.match(GRAPHIQL)[0]), stop };
+}
+
+/** Starts the program and waits until what it has said `suffices`. */
+async function start(options, suffices, environment = {}) {
+  const env = { ...process.env, ...environment };
+  const child = spawn(PROGRAM, options, { stdio: ["ignore", "pipe", "inherit"], env });
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGKILL");
@@ -20,32 +51,36 @@ export async function startRoster() {
     }
   };
   try {
-    const { graphiql, emails } = await said(child);
-    return { graphiql, graphql: graphiql.replace(/graphiql$/, "graphql"), emails, stop };
+    return { text: await said(child, options[0], suffices), stop };
   } catch (problem) {
     await stop();
     throw problem;
   }
 }
 
-/** Reads what the demo says until the page's address and three emails are known. */
-function said(child) {
+function said(child, command, suffices) {
   return new Promise((resolve, reject) => {
     let text = "";
-    const fail = (why) => reject(new Error(`${PROGRAM} demo ${why}; it said:\n${text}`));
+    const fail = (why) => reject(new Error(`${PROGRAM} ${command} ${why}; it said:\n${text}`));
     const timer = setTimeout(() => fail("is not ready in time"), PATIENCE_MS);
     child.on("error", reject);
     child.on("exit", (code) => fail(`ended with ${code}`));
     child.stdout.setEncoding("utf8").on("data", (part) => {
       text += part;
-      const graphiql = text.match(/http:\/\/127\.0\.0\.1:\d+\/graphiql/)?.[0];
-      const emails = text.match(/[\w.+-]+@[\w.-]+\.test/g) ?? [];
-      if (graphiql && emails.length >= 3) {
+      if (suffices(text)) {
         clearTimeout(timer);
-        resolve({ graphiql, emails });
+        resolve(text);
       }
     });
   });
+}
+
+function mailsIn(text) {
+  return text.match(/[\w.+-]+@[\w.-]+\.test/g) ?? [];
+}
+
+function graphqlOf(graphiql) {
+  return graphiql.replace(/graphiql$/, "graphql");
 }
 
 /** Asks a GraphQL server and returns `data`; errors are failures. */
