@@ -9,25 +9,31 @@ mod odd_shapes;
 mod people_held;
 mod reading;
 mod records;
+mod subject;
 
 macro_rules! behaviours {
-    ($provider:ident: $($file:ident::$behaviour:ident)+) => {
+    ($subject:expr => $($file:ident::$behaviour:ident)+) => {
+        use super::subject::Subject;
+
+        const SUBJECT: Subject = $subject;
+
         $(#[tokio::test]
         async fn $behaviour() {
-            super::$file::$behaviour(roster::user::Provider::$provider).await;
+            super::$file::$behaviour(SUBJECT).await;
         })+
     };
 }
 
 macro_rules! vendor {
-    ($vendor:ident, $provider:ident) => {
+    ($vendor:ident, $subject:expr) => {
         mod $vendor {
-            behaviours! { $provider:
+            behaviours! { $subject =>
                 capabilities::what_it_declares_is_what_its_documents_allow
                 disabled::reads_say_that_it_is_disabled_and_call_nobody
                 disabled::writes_are_skipped_without_an_error_and_call_nobody
                 narrowing::a_declared_filter_is_exact
                 narrowing::a_declared_sort_is_exact
+                narrowing::a_filter_that_nobody_fits_finds_nobody
                 narrowing::a_narrowed_list_pages_like_the_whole
                 narrowing::an_undeclared_filter_or_sort_is_refused_without_a_call
                 odd_shapes::an_answer_in_another_documented_shape_is_the_same_answer
@@ -36,6 +42,7 @@ macro_rules! vendor {
                 reading::an_external_id_is_one_call_or_refused_without_one
                 reading::an_id_from_the_list_finds_the_same_user_everywhere
                 reading::emails_asked_together_share_what_can_be_shared
+                reading::leads_are_listed_where_the_vendor_lists_them
                 reading::nobody_is_null_and_no_error
                 reading::the_list_is_in_the_vendors_order
                 records::a_known_record_is_complete_in_every_field
@@ -47,7 +54,39 @@ macro_rules! vendor {
     };
 }
 
-vendor!(ada, Ada);
-vendor!(digital_chalk, DigitalChalk);
-vendor!(intercom, Intercom);
-vendor!(usertour, Usertour);
+vendor!(ada, Subject::Ada);
+vendor!(digital_chalk, Subject::DigitalChalk);
+vendor!(intercom_users, Subject::IntercomUsers { version: "1.1" });
+vendor!(
+    intercom_contacts,
+    Subject::IntercomContacts { version: "2.17" }
+);
+vendor!(usertour, Subject::Usertour);
+
+mod intercom_users_alone {
+    behaviours! { Subject::IntercomUsers { version: "1.1" } =>
+        odd_shapes::what_a_shape_leaves_out_is_null_and_all_else_the_same
+    }
+}
+
+/// What no other vendor has: filters that can be combined, for one.
+mod intercom_contacts_alone {
+    behaviours! { Subject::IntercomContacts { version: "2.17" } =>
+        narrowing::a_range_with_other_filters_and_an_order_is_exact
+        narrowing::a_range_within_days_is_exact
+        narrowing::an_email_with_another_filter_is_exact
+        odd_shapes::what_a_shape_leaves_out_is_null_and_all_else_the_same
+    }
+}
+
+/// Before version 2.17 a search of contacts compares days of a time zone that nobody here knows.
+mod intercom_contacts_by_days {
+    behaviours! { Subject::IntercomContacts { version: "2.16" } =>
+        narrowing::a_declared_filter_is_exact
+        narrowing::a_declared_sort_is_exact
+        narrowing::a_filter_that_nobody_fits_finds_nobody
+        narrowing::a_narrowed_list_pages_like_the_whole
+        narrowing::a_range_with_other_filters_and_an_order_is_exact
+        narrowing::a_range_within_days_is_exact
+    }
+}

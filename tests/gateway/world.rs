@@ -23,11 +23,20 @@ pub(crate) struct Call {
     pub(crate) version: Option<String>,
 }
 
+impl Call {
+    /// What the call is, without what it asks about: `GET /users`.
+    pub(crate) fn request(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
 /// A gateway over sandboxes.
 pub(crate) struct World {
     pub(crate) gateway: SocketAddr,
     pub(crate) sandbox: SocketAddr,
     pub(crate) client: reqwest::Client,
+    /// The version that Intercom is asked for.
+    intercom: String,
 }
 
 impl World {
@@ -50,11 +59,16 @@ impl World {
         let mut settings = demo::settings(sandbox);
         intercom(&mut settings, "1.1");
         change(&mut settings);
-        let gateway = Self::serve(&settings).await;
+        let version = vendor(&mut settings, Provider::Intercom)
+            .options
+            .get("version");
+        let version = version.and_then(toml::Value::as_str);
+        let version = version.unwrap_or("2.17").to_owned();
         Self {
-            gateway,
+            gateway: Self::serve(&settings).await,
             sandbox,
             client: reqwest::Client::new(),
+            intercom: version,
         }
     }
 
@@ -125,7 +139,8 @@ impl World {
         })
     }
 
-    /// What a vendor itself answers to a read, past the gateway. Its log keeps this call too.
+    /// What a vendor itself answers to a read, past the gateway: Intercom in the version that the
+    /// gateway asks for. Its log keeps this call too.
     pub(crate) async fn at_vendor(&self, provider: Provider, path: &str) -> Value {
         let (prefix, token) = match provider {
             Provider::Ada => ("/api/v2/end-users", ""),
@@ -135,7 +150,11 @@ impl World {
         };
         let url = format!("http://{}/{}{prefix}{path}", self.sandbox, provider.name());
         let token = format!("{token}{}", roster_sandbox::TOKEN);
-        let answer = self.client.get(url).bearer_auth(token).send().await;
+        let mut request = self.client.get(url).bearer_auth(token);
+        if provider == Provider::Intercom {
+            request = request.header("intercom-version", &self.intercom);
+        }
+        let answer = request.send().await;
         answer.expect("an answer").json().await.expect("JSON")
     }
 
@@ -148,10 +167,42 @@ impl World {
             .expect("an answer");
     }
 
-    /// What a vendor holds, in the order of its list: `id`, `externalId`, `email`.
+    /// The users that a vendor holds, Intercom's leads apart, in the order of its list: `id`,
+    /// `externalId`, `email`.
     pub(crate) async fn records(&self, provider: Provider) -> Vec<Value> {
         let path = format!("records?vendor={}", provider.name());
         serde_json::from_value(self.sandbox_get(&path).await).expect("records")
+    }
+
+    /// Everybody in a vendor's list, in its order, as [`Self::records`] shows them: with Intercom's leads
+    /// where its list has them.
+    pub(crate) async fn listed(&self, provider: Provider) -> Vec<Value> {
+        if provider == Provider::Intercom && self.intercom.starts_with("2.") {
+            return self.contacts().await;
+        }
+        self.records(provider).await
+    }
+
+    /// The list of Intercom 2.x, read as its documents say.
+    async fn contacts(&self) -> Vec<Value> {
+        let (mut contacts, mut path) = (Vec::new(), "/contacts?per_page=150".to_owned());
+        loop {
+            let page = self.at_vendor(Provider::Intercom, &path).await;
+            for contact in page["data"].as_array().expect("contacts") {
+                // A lead's external id is made up by Intercom.
+                let external_id = match contact["role"].as_str() {
+                    Some("user") => &contact["external_id"],
+                    _ => &Value::Null,
+                };
+                let (id, email) = (&contact["id"], &contact["email"]);
+                contacts.push(json!({ "id": id, "externalId": external_id, "email": email }));
+            }
+            let Some(token) = page["pages"]["next"]["starting_after"].as_str() else {
+                return contacts;
+            };
+            let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+            path = format!("/contacts?per_page=150&starting_after={token}");
+        }
     }
 
     /// Sets a fault at a vendor: `{"kind": …}` and what it takes.

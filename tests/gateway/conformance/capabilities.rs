@@ -1,9 +1,8 @@
 //! What a vendor declares, which everything else here is measured by.
 
-use roster::user::Provider;
 use serde_json::json;
 
-use crate::world::{World, word};
+use super::subject::Subject;
 
 const STATUS: &str =
     "{ providers { provider enabled health calls capabilities { filters sorts pageSize
@@ -11,23 +10,23 @@ const STATUS: &str =
 
 const CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
 
-pub(super) async fn what_it_declares_is_what_its_documents_allow(provider: Provider) {
-    let world = World::with(1, |_| {}).await;
+pub(super) async fn what_it_declares_is_what_its_documents_allow(subject: Subject) {
+    let world = subject.world(1).await;
 
     let data = world.data(STATUS).await;
 
-    let capabilities = match provider {
-        Provider::Ada => json!({
+    let capabilities = match subject {
+        Subject::Ada => json!({
             "filters": [], "sorts": [], "pageSize": 100, "pagesBackwards": false, "reach": null,
             "externalId": true, "emailSearch": "SCAN", "emailCaveat": null, "nativeUpsert": true,
             "writes": ["externalId", "email", "name", "firstName", "lastName", "avatarUrl", "locale", "attributes"],
         }),
-        Provider::DigitalChalk => json!({
+        Subject::DigitalChalk => json!({
             "filters": ["EMAIL"], "sorts": [], "pageSize": 100, "pagesBackwards": true, "reach": null,
             "externalId": false, "emailSearch": "EXACT", "emailCaveat": null, "nativeUpsert": false,
             "writes": ["email", "firstName", "lastName", "username", "locale", "tags", "attributes"],
         }),
-        Provider::Intercom => json!({
+        Subject::IntercomUsers { .. } => json!({
             "filters": ["EMAIL", "SEGMENT_ID", "COMPANY_ID", "TAG_ID", "CREATED_SINCE"],
             "sorts": ["CREATED_AT", "UPDATED_AT", "LAST_SEEN_AT", "SIGNED_UP_AT"],
             "pageSize": 60, "pagesBackwards": true, "reach": 10_000,
@@ -35,7 +34,17 @@ pub(super) async fn what_it_declares_is_what_its_documents_allow(provider: Provi
             "writes": ["externalId", "email", "name", "phone", "avatarUrl", "companies", "signedUpAt",
                 "unsubscribedFromEmails", "attributes"],
         }),
-        Provider::Usertour => json!({
+        Subject::IntercomContacts { .. } => json!({
+            "filters": ["EMAIL", "SEGMENT_ID", "COMPANY_ID", "TAG_ID", "EMAIL_DOMAIN", "KIND",
+                "CREATED_SINCE", "CREATED_BEFORE", "UPDATED_SINCE", "UPDATED_BEFORE",
+                "LAST_SEEN_SINCE", "LAST_SEEN_BEFORE"],
+            "sorts": ["CREATED_AT", "UPDATED_AT", "LAST_SEEN_AT", "SIGNED_UP_AT"],
+            "pageSize": 150, "pagesBackwards": false, "reach": null,
+            "externalId": true, "emailSearch": "EXACT", "emailCaveat": null, "nativeUpsert": false,
+            "writes": ["externalId", "email", "name", "phone", "avatarUrl", "companies", "signedUpAt",
+                "unsubscribedFromEmails", "attributes"],
+        }),
+        Subject::Usertour => json!({
             "filters": ["EMAIL", "SEGMENT_ID", "COMPANY_ID"], "sorts": ["CREATED_AT"], "pageSize": 100,
             "pagesBackwards": false, "reach": null,
             "externalId": true, "emailSearch": "BY_CASE",
@@ -44,9 +53,9 @@ pub(super) async fn what_it_declares_is_what_its_documents_allow(provider: Provi
         }),
     };
     let expected = json!({
-        "provider": word(provider), "enabled": true, "health": "UNKNOWN", "calls": 0,
+        "provider": subject.word(), "enabled": true, "health": "UNKNOWN", "calls": 0,
         "capabilities": capabilities,
     });
-    assert_eq!(data["providers"][provider as usize], expected);
+    assert_eq!(data["providers"][subject.provider() as usize], expected);
     assert_eq!(world.tally().await, [0; 4]);
 }

@@ -1,19 +1,21 @@
 //! A vendor that is switched off: reads say so, writes are skipped, nobody is called.
 
-use roster::user::Provider;
+use roster::config::Settings;
 use serde_json::{Value, json};
 
-use crate::world::{World, vendor, word};
+use super::subject::Subject;
+use crate::world::{World, vendor};
 
-async fn without(provider: Provider) -> World {
-    World::with(20, |settings| vendor(settings, provider).enabled = false).await
+async fn without(subject: Subject) -> World {
+    let disable = |settings: &mut Settings| vendor(settings, subject.provider()).enabled = false;
+    subject.world_with(20, disable).await
 }
 
-pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(provider: Provider) {
-    let (world, enabled) = (without(provider).await, World::with(20, |_| {}).await);
+pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subject) {
+    let (world, enabled) = (without(subject).await, subject.world(20).await);
     let list =
         "query ($of: Provider!) { users(provider: $of, first: 1) { nodes { id vendorId } } }";
-    let of = json!({ "of": word(provider) });
+    let of = json!({ "of": subject.word() });
     let id = enabled.data_with(list, of).await["users"]["nodes"][0]["id"].take();
     let read = "query ($of: Provider!, $id: ID!, $any: [_Any!]!) {
         users(provider: $of) { totalCount }
@@ -25,7 +27,7 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(provider: Prov
             nodes { id } sources { status error { code } asOf upstreamCalls } }
         part: usersByEmail(email: \"ann@\", match: SUBSTRING, providers: [$of]) { sources { status } } }";
     let any = json!([{ "__typename": "User", "id": id }]);
-    let variables = json!({ "of": word(provider), "id": id, "any": any });
+    let variables = json!({ "of": subject.word(), "id": id, "any": any });
 
     let answer = world.answer_with(read, variables).await;
 
@@ -52,32 +54,32 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(provider: Prov
     ];
     assert_eq!(paths, failed);
     for error in errors {
-        let extensions = json!({ "code": "PROVIDER_DISABLED", "provider": word(provider) });
+        let extensions = json!({ "code": "PROVIDER_DISABLED", "provider": subject.word() });
         assert_eq!(error["extensions"], extensions, "{error}");
     }
     assert_eq!(world.tally().await, [0; 4]);
 }
 
-pub(super) async fn writes_are_skipped_without_an_error_and_call_nobody(provider: Provider) {
-    let world = without(provider).await;
+pub(super) async fn writes_are_skipped_without_an_error_and_call_nobody(subject: Subject) {
+    let world = without(subject).await;
     let write =
         "mutation ($of: Provider!) { upsertUser(input: { provider: $of, email: \"new@x.test\" }) {
         outcome user { id } userErrors { message } } }";
-    let before = world.records(provider).await;
+    let before = world.records(subject.provider()).await;
 
     let data = world
-        .data_with(write, json!({ "of": word(provider) }))
+        .data_with(write, json!({ "of": subject.word() }))
         .await;
 
     let expected = json!({ "outcome": "SKIPPED", "user": null, "userErrors": [] });
     assert_eq!(data["upsertUser"], expected);
     assert_eq!(world.tally().await, [0; 4]);
-    assert_eq!(world.records(provider).await, before);
+    assert_eq!(world.records(subject.provider()).await, before);
 
     let status = "{ providers { provider enabled health calls capabilities { pageSize } } }";
-    let status = &world.data(status).await["providers"][provider as usize];
+    let status = &world.data(status).await["providers"][subject.provider() as usize];
     let expected = json!({
-        "provider": word(provider), "enabled": false, "health": "UNKNOWN", "calls": 0,
+        "provider": subject.word(), "enabled": false, "health": "UNKNOWN", "calls": 0,
         "capabilities": Value::Null,
     });
     assert_eq!(*status, expected);

@@ -5,14 +5,22 @@ use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::people_held::USERS;
-use crate::world::{World, vendor};
+use crate::world::{Call, World, intercom};
+
+/// Versions in which contacts differ from the one before, and the ends.
+const CONTACTS: [&str; 8] = ["2.0", "2.7", "2.9", "2.10", "2.12", "2.13", "2.16", "2.17"];
 
 async fn speaking(version: &str) -> World {
-    World::with(USERS, |settings| {
-        let options = &mut vendor(settings, Provider::Intercom).options;
-        options.insert("version".to_owned(), version.into());
-    })
-    .await
+    World::with(USERS, |settings| intercom(settings, version)).await
+}
+
+/// The calls that Intercom got, each of which must have asked for the version.
+async fn requests(world: &World, version: &str) -> Vec<String> {
+    let calls = world.calls(Provider::Intercom).await;
+    for call in &calls {
+        assert_eq!(call.version.as_deref(), Some(version), "{call:?}");
+    }
+    calls.iter().map(Call::request).collect()
 }
 
 const FIND: &str = "query ($email: String!) { usersByEmail(email: $email, providers: [INTERCOM]) {
@@ -28,39 +36,121 @@ fn whole(nodes: &Value) -> Value {
     json!({ "nodes": nodes, "sources": [source] })
 }
 
+const READ: &str = "{ users(provider: INTERCOM, first: 2) { nodes { id } }
+    filtered: users(provider: INTERCOM, filter: { companyId: \"c-1\" }) { nodes { id } }
+    usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { email } }
+    user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { id }
+    ann: user(provider: INTERCOM, by: { externalId: \"crm-ann\" }) { vendorId email } }";
+
+/// Reads in every way and writes, at an app that is set to another version; the requests.
+async fn requests_of_everything(version: &str, app: &str) -> Vec<String> {
+    let world = speaking(version).await;
+    world.behave(Provider::Intercom, "app_version", app).await;
+
+    let data = world.data(READ).await;
+
+    assert_eq!(data["ann"]["email"], known::EVERYWHERE, "{version}");
+    let found = json!([{ "email": known::EVERYWHERE }]);
+    assert_eq!(data["usersByEmail"]["nodes"], found, "{version}");
+    assert_eq!(data["user"], Value::Null, "{version}");
+
+    let write = "mutation { upsertUser(input: { provider: INTERCOM, externalId: \"crm-ann\", name: \"Ann\" }) {
+        outcome user { vendorId } userErrors { message } } }";
+    let data = world.data(write).await;
+    let written = &data["upsertUser"];
+    assert_eq!(written["outcome"], "UPDATED", "{version}");
+    assert_eq!(written["userErrors"], json!([]), "{version}");
+    let id = written["user"]["vendorId"].as_str();
+    let id = id.expect("an id");
+    let requests = requests(&world, version).await.into_iter();
+    requests.map(|request| request.replace(id, "ANN")).collect()
+}
+
 #[tokio::test]
-async fn the_version_header_is_on_every_call_whatever_the_app_is_set_to() {
+async fn users_are_asked_for_in_the_configured_version_whatever_the_app_is_set_to() {
     for version in ["1.0", "1.1", "1.2", "1.3", "1.4"] {
+        let mut requests = requests_of_everything(version, "2.0").await;
+
+        let writes = requests.split_off(6);
+        assert_eq!(writes, ["GET /users", "POST /users"], "{version}");
+        requests.sort();
+        let expected = [
+            "GET /companies",
+            "GET /contacts/nobody",
+            "GET /users",
+            "GET /users",
+            "GET /users",
+            "GET /users/nobody",
+        ];
+        assert_eq!(requests, expected, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn contacts_are_asked_for_in_the_configured_version_whatever_the_app_is_set_to() {
+    for version in CONTACTS {
+        let requests = requests_of_everything(version, "1.0").await;
+
+        // Until 2.12 there is no lookup by external id.
+        let finds = !matches!(version, "2.0" | "2.7" | "2.9" | "2.10" | "2.12");
+        let by_external_id = if finds {
+            "GET /contacts/find_by_external_id/crm-ann"
+        } else {
+            "POST /contacts/search"
+        };
+        let (reads, writes) = requests.split_at(6);
+        assert_eq!(writes, [by_external_id, "PUT /contacts/ANN"], "{version}");
+        let is_of_company = |request: &&String| request.starts_with("GET /companies/");
+        assert_eq!(reads.iter().filter(is_of_company).count(), 1, "{version}");
+        let mut others: Vec<_> = reads.iter().filter(|read| !is_of_company(read)).collect();
+        others.sort();
+        let mut expected = [
+            "GET /companies",
+            "GET /contacts",
+            "GET /contacts/nobody",
+            "POST /contacts/search",
+            by_external_id,
+        ];
+        expected.sort_unstable();
+        assert_eq!(others, expected, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn contacts_say_the_same_in_every_version() {
+    let read = "{ users(provider: INTERCOM, first: 300) { totalCount nodes {
+            id externalId email name kind avatarUrl createdAt lastSeenAt
+            details { ... on IntercomUser { role ownerId emailDomain location { city } } } } }
+        usersByEmail(email: \"lead@x.test\", providers: [INTERCOM]) {
+            nodes { name kind } sources { status notice } } }";
+    let newest = speaking("2.17").await.data(read).await;
+    let found = &newest["usersByEmail"];
+    let kinds = [&found["nodes"][0]["kind"], &found["nodes"][1]["kind"]];
+    assert_eq!(kinds, ["USER", "LEAD"]);
+    assert_eq!(
+        found["sources"],
+        json!([{ "status": "COMPLETE", "notice": null }])
+    );
+
+    for version in CONTACTS {
+        let data = speaking(version).await.data(read).await;
+        assert_eq!(data, newest, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn an_external_id_of_any_form_finds_its_contact_by_lookup_and_by_search() {
+    for version in ["2.12", "2.13"] {
         let world = speaking(version).await;
-        world.behave(Provider::Intercom, "app_version", "2.0").await;
-        let read = "{ users(provider: INTERCOM, first: 2) { nodes { id } }
-            filtered: users(provider: INTERCOM, filter: { companyId: \"c-1\" }) { nodes { id } }
-            usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { email } }
-            user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { id }
-            ann: user(provider: INTERCOM, by: { externalId: \"crm-ann\" }) { email } }";
-
-        let data = world.data(read).await;
-
-        assert_eq!(data["ann"]["email"], known::EVERYWHERE, "{version}");
-        assert_eq!(
-            data["usersByEmail"]["nodes"],
-            json!([{ "email": known::EVERYWHERE }])
-        );
-        let calls = world.calls(Provider::Intercom).await;
-        assert_eq!(calls.len(), 6, "{version}");
-        for call in calls {
-            assert_eq!(call.version.as_deref(), Some(version), "{call:?}");
+        let ids = known::ODD_EXTERNAL_IDS.iter();
+        for (id, email) in ids.zip(known::ODD_EXTERNAL_ID_EMAILS) {
+            let find = "query ($id: ID!) { user(provider: INTERCOM, by: { externalId: $id }) { externalId email } }";
+            let data = world.data_with(find, json!({ "id": id })).await;
+            let user = json!({ "externalId": id, "email": email });
+            assert_eq!(data["user"], user, "{version}");
         }
-
-        let write = "mutation { upsertUser(input: { provider: INTERCOM, externalId: \"crm-ann\", name: \"Ann\" }) {
-            outcome userErrors { message } } }";
-        let data = world.data(write).await;
-        assert_eq!(
-            data["upsertUser"],
-            json!({ "outcome": "UPDATED", "userErrors": [] })
-        );
-        let calls = world.calls(Provider::Intercom).await;
-        assert_eq!(calls[6].version.as_deref(), Some(version));
+        let requests = requests(&world, version).await;
+        assert_eq!(requests.len(), known::ODD_EXTERNAL_IDS.len(), "{version}");
     }
 }
 

@@ -1,14 +1,12 @@
 //! Where a vendor's documents leave its answers' shape open, every shape gives the same answer.
 
-use roster::user::Provider;
 use serde_json::{Value, json};
 
-use super::records::FIELDS;
-use crate::world::{World, word};
+use super::{records::FIELDS, subject::Subject};
 
-fn shapes(provider: Provider) -> &'static [(&'static str, &'static str)] {
-    match provider {
-        Provider::Ada => &[
+fn shapes(subject: Subject) -> &'static [(&'static str, &'static str)] {
+    match subject {
+        Subject::Ada => &[
             ("unset", "omit"),
             ("unset", "empty_object"),
             ("dates", "naive_micro"),
@@ -17,7 +15,7 @@ fn shapes(provider: Provider) -> &'static [(&'static str, &'static str)] {
             ("end", "absent"),
             ("next", "foreign_host"),
         ],
-        Provider::DigitalChalk => &[
+        Subject::DigitalChalk => &[
             ("empty", "null"),
             ("end", "null"),
             ("back", "previous"),
@@ -25,28 +23,35 @@ fn shapes(provider: Provider) -> &'static [(&'static str, &'static str)] {
             ("not_found", "html"),
             ("empty", "empty_string"),
         ],
-        Provider::Intercom => &[
+        Subject::IntercomUsers { .. } => &[
             ("owner_id", "int"),
             ("avatar", "string"),
             ("next", "absent"),
             ("next", "same_host"),
+            ("per_page", "reject"),
         ],
-        Provider::Usertour => &[("cursor", "slow")],
+        Subject::IntercomContacts { .. } => &[
+            ("owner_id", "int"),
+            ("avatar", "object"),
+            ("next", "null"),
+            ("per_page", "reject"),
+        ],
+        Subject::Usertour => &[("cursor", "slow")],
     }
 }
 
-pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(provider: Provider) {
-    let world = World::with(40, |_| {}).await;
+pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(subject: Subject) {
+    let world = subject.world(40).await;
     let read = format!(
         "query ($of: Provider!) {{ users(provider: $of, first: 40) {{
             nodes {{ {FIELDS} }} pageInfo {{ hasNextPage }} totalCount }}
             user(provider: $of, by: {{ vendorId: \"nobody\" }}) {{ id }} }}"
     );
-    let of = json!({ "of": word(provider) });
+    let of = json!({ "of": subject.word() });
     let expected = world.data_with(&read, of.clone()).await;
 
-    for (name, value) in shapes(provider) {
-        world.behave(provider, name, value).await;
+    for (name, value) in shapes(subject) {
+        world.behave(subject.provider(), name, value).await;
         let mut answer = world.data_with(&read, of.clone()).await;
         if (*name, *value) == ("empty", "empty_string") {
             forget_empty_tags(&mut answer);
@@ -56,6 +61,37 @@ pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(pro
             assert_eq!(*user, expected, "{name}={value}");
         }
         assert!(answer == expected, "{name}={value}");
+    }
+}
+
+/// Shapes in which a value is missing that is there otherwise.
+pub(super) async fn what_a_shape_leaves_out_is_null_and_all_else_the_same(subject: Subject) {
+    let world = subject.world(40).await;
+    let read = format!(
+        "query ($of: Provider!) {{ users(provider: $of, first: 40) {{ nodes {{ {FIELDS} }} }} }}"
+    );
+    let of = json!({ "of": subject.word() });
+    let mut whole = world.data_with(&read, of.clone()).await;
+
+    for (name, value, emptied) in [
+        ("avatar", "null", &["/avatarUrl", "/details/avatarUrl"][..]),
+        (
+            "location",
+            "empty_object",
+            &["/timezone", "/details/location", "/details/locationData"],
+        ),
+    ] {
+        world.behave(subject.provider(), name, value).await;
+        let mut was_there = false;
+        for user in whole["users"]["nodes"].as_array_mut().expect("users") {
+            for path in emptied {
+                let field = user.pointer_mut(path).map(Value::take);
+                was_there |= field.is_some_and(|field| !field.is_null());
+            }
+        }
+        assert!(was_there, "{name}");
+        let answer = world.data_with(&read, of.clone()).await;
+        assert!(answer == whole, "{name}={value}");
     }
 }
 

@@ -1,44 +1,51 @@
 //! The seeded people as a vendor's list must show them: the truth that filters and sorts are held
 //! against.
 
-use roster::user::Provider;
+use std::cmp::Reverse;
+
 use roster_sandbox::{Name, Options, Person, people};
 use serde_json::{Value, json};
+
+use super::subject::Subject;
 
 /// With so many users every hard case is there.
 pub(super) const USERS: usize = roster_sandbox::known::ENOUGH;
 
-pub(super) fn name(provider: Provider) -> Name {
-    match provider {
-        Provider::Ada => Name::Ada,
-        Provider::DigitalChalk => Name::DigitalChalk,
-        Provider::Intercom => Name::Intercom,
-        Provider::Usertour => Name::Usertour,
+pub(super) fn name(subject: Subject) -> Name {
+    match subject {
+        Subject::Ada => Name::Ada,
+        Subject::DigitalChalk => Name::DigitalChalk,
+        Subject::IntercomUsers { .. } | Subject::IntercomContacts { .. } => Name::Intercom,
+        Subject::Usertour => Name::Usertour,
     }
 }
 
 /// Everybody whom a vendor holds, Intercom's leads among them, in the order of its lists.
-pub(super) fn everybody(provider: Provider) -> Vec<Person> {
+pub(super) fn everybody(subject: Subject) -> Vec<Person> {
     let mut held = people(USERS, Options::default().seed);
-    held.retain(|person| person.is_at(name(provider)));
-    if provider == Provider::Intercom {
-        held.reverse();
+    held.retain(|person| person.is_at(name(subject)));
+    match subject {
+        Subject::Ada | Subject::DigitalChalk | Subject::Usertour => {}
+        Subject::IntercomUsers { .. } => held.reverse(),
+        // Who was made in the same second comes in the order of ids.
+        Subject::IntercomContacts { .. } => held.sort_by_key(|person| Reverse(person.created_at)),
     }
     held
 }
 
 /// The people of a vendor's plain list.
-pub(super) fn listed(provider: Provider) -> Vec<Person> {
-    let mut held = everybody(provider);
-    held.retain(|person| provider != Provider::Intercom || !person.lead);
+pub(super) fn listed(subject: Subject) -> Vec<Person> {
+    let mut held = everybody(subject);
+    let are_leads_apart = matches!(subject, Subject::IntercomUsers { .. });
+    held.retain(|person| !(are_leads_apart && person.lead));
     held
 }
 
 /// The addresses of people as a vendor spells them: what tells people apart in an answer.
 pub(super) fn emails<'a>(
-    provider: Provider,
+    subject: Subject,
     people: impl IntoIterator<Item = &'a Person>,
 ) -> Vec<Value> {
-    let email = |person: &Person| json!(person.email_at(name(provider)));
+    let email = |person: &Person| json!(person.email_at(name(subject)));
     people.into_iter().map(email).collect()
 }

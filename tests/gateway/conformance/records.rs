@@ -1,12 +1,13 @@
 //! One record, field by field: what the vendor holds is what the graph shows, and what it has no value
 //! for is null.
 
-use roster::user::Provider;
+mod intercom;
+
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use super::people_held::USERS;
-use crate::world::{World, word};
+use super::{people_held::USERS, subject::Subject};
+use crate::world::World;
 
 /// Everything of a user but `raw` and what names it.
 pub(super) const FIELDS: &str = "
@@ -16,40 +17,46 @@ pub(super) const FIELDS: &str = "
         ... on AdaEndUser { endUserId externalId createdAt updatedAt profile {
             firstName lastName displayName avatar email language metadata systemProperties } }
         ... on DigitalChalkUser { id firstName lastName username email locale tags createdDate lastLoginDate }
-        ... on IntercomUser { id type userId email phone name pseudonym anonymous avatarUrl appId
+        ... on IntercomUser { id type role externalId userId email emailDomain phone formattedPhone name
+            pseudonym anonymous avatarUrl workspaceId appId
             companies { id companyId name }
+            location { city continentCode country countryCode region }
             locationData { cityName continentCode countryCode countryName postalCode regionName timezone
                 latitude longitude }
+            lastSeenAt lastRepliedAt lastContactedAt lastEmailOpenedAt lastEmailClickedAt
             lastRequestAt lastSeenIp userAgentData createdAt updatedAt remoteCreatedAt signedUpAt
-            sessionCount ownerId unsubscribedFromEmails markedEmailAsSpam hasHardBounced doNotTrack
-            referrer utmCampaign utmContent utmMedium utmSource utmTerm
-            socialProfiles { name id username url } tags { id name } segments { id } customAttributes }
+            sessionCount ownerId unsubscribedFromEmails markedEmailAsSpam hasHardBounced
+            enabledPushMessaging languageOverride browser browserVersion browserLanguage os
+            androidAppName androidAppVersion androidDevice androidOsVersion androidSdkVersion
+            androidLastSeenAt iosAppName iosAppVersion iosDevice iosOsVersion iosSdkVersion iosLastSeenAt
+            doNotTrack referrer utmCampaign utmContent utmMedium utmSource utmTerm
+            socialProfiles { name id username url } tags { id name } segments { id name } customAttributes }
         ... on UsertourUser { id attributes createdAt
             companies { id attributes createdAt }
             memberships { id attributes createdAt companyId userId company { id attributes createdAt } } } }";
 
 /// The one user of an address, whose other fields are asked for by name.
-async fn user(world: &World, provider: Provider, email: &str, fields: &str) -> Value {
+async fn user(world: &World, subject: Subject, email: &str, fields: &str) -> Value {
     let find = format!(
         "query ($of: Provider!, $email: String!) {{
             usersByEmail(email: $email, providers: [$of]) {{ nodes {{ {fields} }} }} }}"
     );
-    let variables = json!({ "of": word(provider), "email": email });
+    let variables = json!({ "of": subject.word(), "email": email });
     let mut data = world.data_with(&find, variables).await;
     let nodes = data["usersByEmail"]["nodes"].take();
     assert_eq!(nodes.as_array().map(Vec::len), Some(1), "{email}");
     nodes[0].clone()
 }
 
-pub(super) async fn raw_is_the_record_as_the_vendor_holds_it(provider: Provider) {
-    let world = World::with(60, |_| {}).await;
+pub(super) async fn raw_is_the_record_as_the_vendor_holds_it(subject: Subject) {
+    let world = subject.world(60).await;
     let list =
         "query ($of: Provider!) { users(provider: $of, first: 60) { nodes { vendorId raw } } }";
 
-    let data = world.data_with(list, json!({ "of": word(provider) })).await;
+    let data = world.data_with(list, json!({ "of": subject.word() })).await;
 
     let users = data["users"]["nodes"].as_array().expect("users");
-    assert_eq!(users.len(), world.records(provider).await.len());
+    assert_eq!(users.len(), world.listed(subject.provider()).await.len());
     let plain = |user: &&Value| {
         let id = user["vendorId"].as_str().unwrap_or_default();
         id.bytes()
@@ -57,22 +64,27 @@ pub(super) async fn raw_is_the_record_as_the_vendor_holds_it(provider: Provider)
     };
     for user in users.iter().filter(plain) {
         let id = user["vendorId"].as_str().expect("an id");
-        let path = match provider {
-            Provider::Intercom => format!("/users/{id}"),
-            _ => format!("/{id}"),
+        let path = match subject {
+            Subject::IntercomUsers { .. } => format!("/users/{id}"),
+            Subject::IntercomContacts { .. } => format!("/contacts/{id}"),
+            Subject::Ada | Subject::DigitalChalk | Subject::Usertour => format!("/{id}"),
         };
-        assert_eq!(user["raw"], world.at_vendor(provider, &path).await, "{id}");
+        assert_eq!(
+            user["raw"],
+            world.at_vendor(subject.provider(), &path).await,
+            "{id}"
+        );
     }
 }
 
-pub(super) async fn attributes_keep_numbers_beyond_doubles(provider: Provider) {
-    let world = World::with(USERS, |_| {}).await;
+pub(super) async fn attributes_keep_numbers_beyond_doubles(subject: Subject) {
+    let world = subject.world(USERS).await;
 
-    let user = user(&world, provider, known::BIG_NUMBER, "attributes raw").await;
+    let user = user(&world, subject, known::BIG_NUMBER, "attributes raw").await;
 
     let attributes = &user["attributes"];
-    match provider {
-        Provider::Ada | Provider::Intercom => {
+    match subject {
+        Subject::Ada | Subject::IntercomUsers { .. } | Subject::IntercomContacts { .. } => {
             let expected = json!({
                 "account": 9_007_199_254_740_993_i64,
                 "largest": 9_223_372_036_854_775_807_i64,
@@ -81,14 +93,14 @@ pub(super) async fn attributes_keep_numbers_beyond_doubles(provider: Provider) {
             assert_eq!(*attributes, expected);
         }
         // It names them by the ids of its fields.
-        Provider::DigitalChalk => {
+        Subject::DigitalChalk => {
             let values = attributes.as_object().expect("values");
             let values: Vec<_> = values.values().filter_map(Value::as_i64).collect();
             let expected = [9_007_199_254_740_993, i64::MAX, 4_294_967_296];
             assert_eq!(values, expected);
         }
         // The vendor itself rounds to a double.
-        Provider::Usertour => {
+        Subject::Usertour => {
             assert_eq!(attributes["account"], json!(9_007_199_254_740_992_i64));
             assert_eq!(*attributes, user["raw"]["attributes"]);
         }
@@ -96,23 +108,23 @@ pub(super) async fn attributes_keep_numbers_beyond_doubles(provider: Provider) {
 }
 
 pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_texts(
-    provider: Provider,
+    subject: Subject,
 ) {
-    let world = World::with(USERS, |_| {}).await;
+    let world = subject.world(USERS).await;
     let list = format!(
         "query ($of: Provider!) {{ users(provider: $of, first: 300) {{ nodes {{ vendorId externalId {FIELDS} }} }} }}"
     );
     let data = world
-        .data_with(&list, json!({ "of": word(provider) }))
+        .data_with(&list, json!({ "of": subject.word() }))
         .await;
     let users = data["users"]["nodes"].as_array().expect("users");
     for user in users {
         assert_eq!(empty_texts("user", user), Vec::<String>::new());
     }
 
-    let is_empty = |user: &&Value| match provider {
+    let is_empty = |user: &&Value| match subject {
         // It keeps no external ids: there is one record with neither address nor name.
-        Provider::DigitalChalk => user["email"].is_null() && user["name"].is_null(),
+        Subject::DigitalChalk => user["email"].is_null() && user["name"].is_null(),
         _ => user["externalId"] == known::EMPTY_EXTERNAL_ID,
     };
     let empty: Vec<_> = users.iter().filter(is_empty).collect();
@@ -131,8 +143,8 @@ pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_text
     }
     assert_eq!(empty[0]["kind"], "USER");
     let none_or_no_such_thing = |can: bool| if can { json!([]) } else { Value::Null };
-    let has_tags = matches!(provider, Provider::DigitalChalk | Provider::Intercom);
-    let has_companies = matches!(provider, Provider::Intercom | Provider::Usertour);
+    let has_tags = subject.of([false, true, true, true, false]);
+    let has_companies = subject.of([false, false, true, true, true]);
     assert_eq!(empty[0]["tags"], none_or_no_such_thing(has_tags));
     assert_eq!(empty[0]["companies"], none_or_no_such_thing(has_companies));
 }
@@ -150,16 +162,17 @@ fn empty_texts(path: &str, value: &Value) -> Vec<String> {
     }
 }
 
-pub(super) async fn a_known_record_is_complete_in_every_field(provider: Provider) {
-    let world = World::with(USERS, |_| {}).await;
+pub(super) async fn a_known_record_is_complete_in_every_field(subject: Subject) {
+    let world = subject.world(USERS).await;
 
-    let user = user(&world, provider, known::EVERYWHERE, FIELDS).await;
+    let user = user(&world, subject, known::EVERYWHERE, FIELDS).await;
 
-    let expected = match provider {
-        Provider::Ada => ada(),
-        Provider::DigitalChalk => digital_chalk(),
-        Provider::Intercom => intercom(),
-        Provider::Usertour => usertour(),
+    let expected = match subject {
+        Subject::Ada => ada(),
+        Subject::DigitalChalk => digital_chalk(),
+        Subject::IntercomUsers { .. } => intercom::user(),
+        Subject::IntercomContacts { .. } => intercom::contact(),
+        Subject::Usertour => usertour(),
     };
     assert_eq!(user, expected);
 }
@@ -201,57 +214,6 @@ fn digital_chalk() -> Value {
             "locale": "en", "tags": ["known", "vip"],
             "createdDate": "2023-11-14T22:13:20Z", "lastLoginDate": "2025-02-19T21:20:00Z",
         },
-    })
-}
-
-fn intercom() -> Value {
-    let custom = json!({ "plan": "gold", "seats": 17, "beta": true, "job title": "pilot" });
-    let company = "6553f100e220a8397b1dcdaf";
-    let mut details = json!({
-        "__typename": "IntercomUser", "id": "6553f100910a2dec89025cc1", "type": "user",
-        "userId": "crm-ann", "email": "ann@x.test", "phone": "+44 20 7946 0001", "name": "Ann Archer",
-        "pseudonym": null, "anonymous": false, "avatarUrl": "https://pictures.example/ann.png",
-        "appId": "ws0sandbox",
-        "companies": [{ "id": company, "companyId": "c-1", "name": "Harbour Goods" }],
-        "locationData": {
-            "cityName": "London", "continentCode": "EU", "countryCode": "GBR",
-            "countryName": "United Kingdom", "postalCode": null, "regionName": "England",
-            "timezone": "Europe/London", "latitude": 51.5, "longitude": -0.13,
-        },
-        "lastRequestAt": "2025-02-19T21:20:00Z", "lastSeenIp": "192.0.2.1",
-        "userAgentData": "Mozilla/5.0 (X11; Linux x86_64) Sandbox/1.0",
-        "sessionCount": 1, "ownerId": "390000", "socialProfiles": [],
-        "tags": [{ "id": "6695308", "name": "known" }, { "id": "5790589", "name": "vip" }],
-        "segments": [{ "id": "1164532" }], "customAttributes": custom,
-    });
-    for made in ["createdAt", "updatedAt", "remoteCreatedAt", "signedUpAt"] {
-        details[made] = json!("2023-11-14T22:13:20Z");
-    }
-    for no in [
-        "unsubscribedFromEmails",
-        "markedEmailAsSpam",
-        "hasHardBounced",
-    ] {
-        details[no] = json!(false);
-    }
-    for unset in [
-        "doNotTrack",
-        "referrer",
-        "utmCampaign",
-        "utmContent",
-        "utmMedium",
-        "utmSource",
-        "utmTerm",
-    ] {
-        details[unset] = Value::Null;
-    }
-    json!({
-        "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
-        "username": null, "avatarUrl": "https://pictures.example/ann.png", "locale": null,
-        "timezone": "Europe/London", "kind": "USER", "tags": ["known", "vip"],
-        "companies": [{ "vendorId": company, "externalId": "c-1", "name": "Harbour Goods" }],
-        "createdAt": "2023-11-14T22:13:20Z", "updatedAt": "2023-11-14T22:13:20Z",
-        "lastSeenAt": "2025-02-19T21:20:00Z", "attributes": custom, "details": details,
     })
 }
 

@@ -1,0 +1,86 @@
+//! What a behaviour is held against: a vendor, and where it has two APIs, one of them in one version.
+
+use roster::{config::Settings, user::Provider};
+
+use crate::world::{World, intercom, word};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Subject {
+    Ada,
+    DigitalChalk,
+    /// Intercom 1.x.
+    IntercomUsers {
+        version: &'static str,
+    },
+    /// Intercom 2.x.
+    IntercomContacts {
+        version: &'static str,
+    },
+    Usertour,
+}
+
+impl Subject {
+    pub(super) fn provider(self) -> Provider {
+        match self {
+            Self::Ada => Provider::Ada,
+            Self::DigitalChalk => Provider::DigitalChalk,
+            Self::IntercomUsers { .. } | Self::IntercomContacts { .. } => Provider::Intercom,
+            Self::Usertour => Provider::Usertour,
+        }
+    }
+
+    /// The provider's name in the graph.
+    pub(super) fn word(self) -> &'static str {
+        word(self.provider())
+    }
+
+    /// How many users the vendor's largest page holds.
+    pub(super) fn page(self) -> usize {
+        match self {
+            Self::Ada | Self::DigitalChalk | Self::Usertour => 100,
+            Self::IntercomUsers { .. } => 60,
+            Self::IntercomContacts { .. } => 150,
+        }
+    }
+
+    /// How many pages hold a number of rows; nobody is a page, too.
+    pub(super) fn pages(self, rows: usize) -> usize {
+        rows.div_ceil(self.page()).max(1)
+    }
+
+    /// Picks what is this subject's, of Ada's, DigitalChalk's, Intercom's users', Intercom's contacts' and
+    /// Usertour's.
+    pub(super) fn of<T: Copy>(self, each: [T; 5]) -> T {
+        let [ada, digital_chalk, users, contacts, usertour] = each;
+        match self {
+            Self::Ada => ada,
+            Self::DigitalChalk => digital_chalk,
+            Self::IntercomUsers { .. } => users,
+            Self::IntercomContacts { .. } => contacts,
+            Self::Usertour => usertour,
+        }
+    }
+
+    /// A world whose gateway speaks the subject's version.
+    pub(super) async fn world(self, users: usize) -> World {
+        self.world_with(users, |_| {}).await
+    }
+
+    /// The same, with settings that differ.
+    pub(super) async fn world_with(
+        self,
+        users: usize,
+        change: impl FnOnce(&mut Settings),
+    ) -> World {
+        World::with(users, |settings| {
+            match self {
+                Self::IntercomUsers { version } | Self::IntercomContacts { version } => {
+                    intercom(settings, version);
+                }
+                Self::Ada | Self::DigitalChalk | Self::Usertour => {}
+            }
+            change(settings);
+        })
+        .await
+    }
+}
