@@ -15,6 +15,7 @@
 
 mod process;
 mod proxy;
+mod versions;
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let fields = "nodes { id provider vendorId email name createdAt } sources { provider status }";
     let aliases: Vec<_> = (0..20)
-        .map(|n| format!("u{n}: usersByEmail(email: \"person{n}@bench.test\") {{ {fields} }}"))
+        .map(|n| format!("u{n}: usersByEmail(email: \"person{n}@bench{n}.test\") {{ {fields} }}"))
         .collect();
     vec![
         Case {
@@ -71,7 +72,8 @@ async fn main() {
     }
     let (requests, latency) = (number("--requests", 200), number("--latency", 20));
     let sandbox = Process::sandbox(latency);
-    let gateway = Process::gateway(&sandbox.address);
+    // Of Intercom's two APIs the one where both make the same calls.
+    let gateway = Process::gateway(&sandbox.address, "1.1");
     let proxy = Process::proxy(&sandbox.address);
     println!(
         "{requests} requests a case, {CLIENTS} at a time for CPU; every vendor answers after {latency} ms\n"
@@ -93,6 +95,7 @@ async fn main() {
         report(&case, ("roster", &gateway), &sandbox, requests, graph).await;
         report(&case, ("proxy", &proxy), &sandbox, requests, plain).await;
     }
+    versions::compare(&sandbox, &gateway).await;
 }
 
 async fn report(

@@ -24,7 +24,8 @@ impl Process {
         ]))
     }
 
-    pub(crate) fn gateway(sandbox: &str) -> Self {
+    /// A gateway that asks Intercom for a version.
+    pub(crate) fn gateway(sandbox: &str, version: &str) -> Self {
         let config = format!(
             r#"
             [vendor.ada]
@@ -33,11 +34,15 @@ impl Process {
             base_url = "http://{sandbox}/digitalchalk/dc/api/v5"
             [vendor.intercom]
             base_url = "http://{sandbox}/intercom"
+            options = {{ version = "{version}" }}
             [vendor.usertour]
             base_url = "http://{sandbox}/usertour"
             "#
         );
-        let file = std::env::temp_dir().join(format!("roster-bench-{}.toml", std::process::id()));
+        let file = std::env::temp_dir().join(format!(
+            "roster-bench-{}-{version}.toml",
+            std::process::id()
+        ));
         fs::write(&file, config).unwrap();
         let token = roster_sandbox::TOKEN;
         let process = Self::start(

@@ -146,7 +146,9 @@ async fn by_email(State(vendors): State<Arc<Vendors>>, Query(query): Query<Value
 }
 
 async fn by_emails(State(vendors): State<Arc<Vendors>>) -> Json<Value> {
-    let emails: Vec<String> = (0..20).map(|n| format!("person{n}@bench.test")).collect();
+    let emails: Vec<String> = (0..20)
+        .map(|n| format!("person{n}@bench{n}.test"))
+        .collect();
     let wanted: Vec<&str> = emails.iter().map(String::as_str).collect();
     let searches = join_all(wanted.iter().map(|email| vendors.search(email)));
     let (found, scanned) = join(searches, vendors.scan(&wanted)).await;
