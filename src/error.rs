@@ -21,6 +21,7 @@ struct Inner {
     reasons: Vec<Reason>,
     is_unsettled: bool,
     moved_to: Option<String>,
+    status: Option<u16>,
 }
 
 /// The kinds of failure.
@@ -153,6 +154,7 @@ impl Error {
             reasons: Vec::new(),
             is_unsettled: false,
             moved_to: None,
+            status: None,
         }))
     }
 
@@ -203,6 +205,12 @@ impl Error {
     #[must_use]
     pub fn reasons(self, reasons: Vec<Reason>) -> Self {
         self.with(|inner| inner.reasons = reasons)
+    }
+
+    /// Adds the HTTP status that the vendor answered.
+    #[must_use]
+    pub fn answered(self, status: u16) -> Self {
+        self.with(|inner| inner.status = Some(status))
     }
 
     /// Adds where the record has gone, as the vendor puts it.
@@ -261,6 +269,12 @@ impl Error {
     #[must_use]
     pub fn vendor_request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
+    }
+
+    /// The HTTP status, where the vendor answered one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
     }
 
     /// Where the record has gone, as the vendor puts it: never to be followed as it is.

@@ -9,6 +9,7 @@ use crate::{
     graphql::{Graph, Schema, schema},
     http::{
         Http, Layer, Wire,
+        attempt::Attempt,
         auth::Bearer,
         concurrency::Concurrency,
         measure::{Measure, Pulse},
@@ -84,6 +85,8 @@ fn http(
             attempts: settings.attempts,
             ..Retry::default()
         }),
+        // What became of each attempt.
+        Box::new(Attempt::of(provider.name())),
         // Every attempt takes a permit; none is held while waiting for the next attempt. The rate
         // budget and the circuit breaker will have their places before it.
         Box::new(Concurrency::of(account.concurrency)),

@@ -1,75 +1,25 @@
 //! The way to a vendor: a [`Call`] travels through the layers to the wire, a [`Reply`] comes back.
 //! What only needs a request and its answer is a layer here; what needs to know users is not here.
 
+pub mod attempt;
 pub mod auth;
 pub mod call;
 pub mod concurrency;
 pub mod measure;
 pub mod retry;
+pub mod scope;
 pub mod timeout;
 pub mod wire;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
 
 pub use call::{Call, Operation, Reply};
+pub use scope::{Freshness, Priority, Scope};
 pub use wire::{Refusal, Wire};
 
 use crate::error::{Kind, Result};
-
-/// What one piece of work may spend, and what it has spent.
-#[derive(Clone, Debug)]
-pub struct Scope {
-    deadline: Instant,
-    calls: Arc<AtomicU32>,
-}
-
-impl Scope {
-    /// A scope that ends at a deadline.
-    #[must_use]
-    pub fn until(deadline: Instant) -> Self {
-        Self {
-            deadline,
-            calls: Arc::default(),
-        }
-    }
-
-    /// A scope with the same deadline, and a tally of its own.
-    #[must_use]
-    pub fn fresh(&self) -> Self {
-        Self::until(self.deadline)
-    }
-
-    /// The same scope with a deadline that is no later than `instant`.
-    #[must_use]
-    pub fn no_later_than(&self, instant: Instant) -> Self {
-        Self {
-            deadline: self.deadline.min(instant),
-            calls: Arc::clone(&self.calls),
-        }
-    }
-
-    /// When the work must be done.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// How many requests were sent to vendors.
-    #[must_use]
-    pub fn calls(&self) -> u32 {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    fn count(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// One thing done to every call of a vendor.
 #[async_trait]

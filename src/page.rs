@@ -22,7 +22,7 @@ pub use mark::Mark;
 pub use walk::{Cut, Limits, Walk, walk};
 pub use window::{Row, Span, Window, window};
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, fmt};
 
 use crate::{
     error::{Error, Result},
@@ -127,6 +127,19 @@ pub enum Place {
     Key(Option<String>),
     /// A token; `None` is the start.
     Token(Option<String>),
+}
+
+impl fmt::Display for Place {
+    /// In words fit for a client: what a vendor's key or token says is the vendor's own affair.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page(number) => write!(f, "page {number}"),
+            Self::Offset(from) => write!(f, "offset {from}"),
+            Self::Key(None) | Self::Token(None) => f.write_str("start"),
+            Self::Key(Some(_)) => f.write_str("after a key"),
+            Self::Token(Some(_)) => f.write_str("at a token"),
+        }
+    }
 }
 
 /// A request for one page: where it starts, how long it is, and which of its rows are not wanted.

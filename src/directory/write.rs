@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Directory;
 use crate::{
     error::{Error, ErrorCode, Kind, Result},
-    http::Scope,
+    http::{Freshness, Scope},
     user::{Draft, DraftField, Identity, Outcome, User, UserKind},
     vendor::{Expand, Lookups, Upserted, Vendor},
 };
@@ -118,6 +118,8 @@ impl Directory {
         if !problems.is_empty() {
             return Written::skipped(problems);
         }
+        // What is looked at before a write must be what is there.
+        let scope = &scope.with_freshness(Freshness::Now);
         match self.write(vendor, scope, draft).await {
             Ok(written) => written,
             Err(error) => {

@@ -1,5 +1,14 @@
 //! A request to a vendor and its answer.
 
+use std::{
+    fmt::Display,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -75,13 +84,21 @@ pub struct Call {
     pub headers: HeaderMap,
     /// Whether sending it twice does what sending it once does.
     pub is_repeatable: bool,
+    /// Whether it changes nothing: its answer may be kept, and shared by who asks for the same.
+    pub is_read: bool,
+    /// Which page of a list it is for, in words fit for a client.
+    pub page: Option<String>,
+    /// The number of the attempt, counted from one.
+    pub attempt: u32,
+    /// How many microseconds the attempt has waited for its turn and for budget.
+    pub waited: Arc<AtomicU64>,
     /// The deadline and the tally of the work that it belongs to.
     pub scope: Scope,
 }
 
 impl Call {
     fn new(operation: Operation, method: Method, path: &[&str]) -> Self {
-        let is_repeatable = method.is_idempotent();
+        let (is_repeatable, is_read) = (method.is_idempotent(), method.is_safe());
         Self {
             operation,
             method,
@@ -90,6 +107,10 @@ impl Call {
             body: None,
             headers: HeaderMap::new(),
             is_repeatable,
+            is_read,
+            page: None,
+            attempt: 1,
+            waited: Arc::default(),
             scope: Scope::until(tokio::time::Instant::now()),
         }
     }
@@ -98,6 +119,17 @@ impl Call {
     #[must_use]
     pub fn get(operation: Operation, path: &[&str]) -> Self {
         Self::new(operation, Method::GET, path)
+    }
+
+    /// A read whose question is a body.
+    #[must_use]
+    pub fn search(operation: Operation, path: &[&str], body: Value) -> Self {
+        Self {
+            body: Some(body),
+            is_repeatable: true,
+            is_read: true,
+            ..Self::new(operation, Method::POST, path)
+        }
     }
 
     /// A write that may be sent once only, unless [`Call::repeatable`] says otherwise.
@@ -141,6 +173,13 @@ impl Call {
         self
     }
 
+    /// Says which page of a list the call is for.
+    #[must_use]
+    pub fn page(mut self, page: impl Display) -> Self {
+        self.page = Some(page.to_string());
+        self
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -153,6 +192,12 @@ impl Call {
     pub fn repeatable(mut self, is_repeatable: bool) -> Self {
         self.is_repeatable = is_repeatable;
         self
+    }
+
+    /// Counts time that the attempt has waited.
+    pub(super) fn wait(&self, waited: Duration) {
+        let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(waited, Ordering::Relaxed);
     }
 
     pub(super) fn within(mut self, scope: Scope) -> Self {

@@ -1,7 +1,10 @@
 //! Bounds how many calls a vendor gets at the same time. A call waits its turn until its deadline.
 
 use async_trait::async_trait;
-use tokio::{sync::Semaphore, time::timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 
 use super::{Call, Layer, Next, Reply};
 use crate::error::{Error, Kind, Result};
@@ -20,8 +23,12 @@ impl Concurrency {
 #[async_trait]
 impl Layer for Concurrency {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+        let asked = Instant::now();
         match timeout_at(call.scope.deadline(), self.0.acquire()).await {
-            Ok(Ok(_permit)) => next.run(call).await,
+            Ok(Ok(_permit)) => {
+                call.wait(asked.elapsed());
+                next.run(call).await
+            }
             Ok(Err(_)) => Err(Error::new(Kind::Internal, "the vendor's permits are gone")),
             Err(_) => Err(Error::late()),
         }

@@ -52,7 +52,11 @@ impl Layer for Retry {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
         let mut is_unsettled = false;
         for attempt in 1.. {
-            let error = match next.run(call.clone()).await {
+            let this = Call {
+                attempt,
+                ..call.clone()
+            };
+            let error = match next.run(this).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error.unsettled(is_unsettled),
             };

@@ -190,7 +190,8 @@ impl Wire {
             .retry_after(wait)
             .request_id(refusal.request_id.or_else(header_id))
             .reasons(refusal.reasons)
-            .moved_to(refusal.moved_to);
+            .moved_to(refusal.moved_to)
+            .answered(status.as_u16());
         Some(error)
     }
 }

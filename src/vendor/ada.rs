@@ -249,7 +249,9 @@ impl Ada {
 
     /// <https://docs.ada.cx/reference/end-users/get-end-users>
     async fn page(&self, scope: &Scope, operation: Operation, ask: &Ask) -> Result<Page> {
-        let call = Call::get(operation, &["v2", "end-users", ""]).query(ask.params());
+        let call = Call::get(operation, &["v2", "end-users", ""])
+            .query(ask.params())
+            .page(&ask.place);
         let list: List = self.http.send(scope, call).await?.object()?;
         let next = list.meta.and_then(|meta| meta.next_page_url);
         let next = match next.as_deref().map(cursor) {

@@ -208,7 +208,8 @@ impl DigitalChalk {
             .map(|email| ("email", email.given().to_owned()));
         let call = Call::get(operation, &["users"])
             .query(email)
-            .query(ask.params());
+            .query(ask.params())
+            .page(&ask.place);
         let list: List = self.http.send(scope, call).await?.object()?;
         Ok(Page {
             users: list.results.into_iter().map(user).collect::<Result<_>>()?,

@@ -217,7 +217,8 @@ impl Vendor for Usertour {
         let call = Call::get(Operation::List, &["v1", "users"])
             .query(filters(filter, filter.email.as_ref().map(Email::given)))
             .query(expansions(selection.expand))
-            .query(ask.params());
+            .query(ask.params())
+            .page(&ask.place);
         self.page(scope, call).await
     }
 
@@ -244,7 +245,8 @@ impl Vendor for Usertour {
                     let call = Call::get(Operation::ByEmail, &["v1", "users"])
                         .query([("email", spelling.given().to_owned())])
                         .query(expansions(expand))
-                        .query(ask.params());
+                        .query(ask.params())
+                        .page(&ask.place);
                     self.page(scope, call).await
                 },
             )

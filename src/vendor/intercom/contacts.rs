@@ -179,7 +179,7 @@ fn search(operation: Operation, query: &Value, filter: &Filter, ask: &Ask) -> Ca
     if let Some(sort) = filter.sort {
         body["sort"] = query::ordered(sort);
     }
-    Call::post(operation, &["contacts", "search"], body).repeatable(true)
+    Call::search(operation, &["contacts", "search"], body).page(&ask.place)
 }
 
 /// Gives every key the user that a search found for it; those that it missed are looked up one by one.
@@ -368,7 +368,9 @@ impl Vendor for Contacts {
     async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
         let filter = &selection.filter;
         if filter.fields().is_empty() && filter.sort.is_none() {
-            let call = Call::get(Operation::List, &["contacts"]).query(ask.params());
+            let call = Call::get(Operation::List, &["contacts"])
+                .query(ask.params())
+                .page(&ask.place);
             return self.page(scope, call).await;
         }
         if let Some(company) = &filter.company_id {

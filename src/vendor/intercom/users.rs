@@ -187,7 +187,8 @@ impl Vendor for Users {
         };
         let call = Call::get(Operation::List, &[path])
             .query(query::narrowed(filter)?)
-            .query(ask.params());
+            .query(ask.params())
+            .page(&ask.place);
         self.page(scope, call).await
     }
 
@@ -224,7 +225,8 @@ impl Vendor for Users {
                 move |ask| async move {
                     let call = Call::get(Operation::ByEmail, &["users"])
                         .query([("email", email.given().to_owned())])
-                        .query(ask.params());
+                        .query(ask.params())
+                        .page(&ask.place);
                     self.page(scope, call).await
                 },
             )

@@ -78,7 +78,9 @@ impl Contacts {
         };
         if let Some(id) = id {
             let path = ["companies", &id, "contacts"];
-            let call = Call::get(Operation::List, &path).query(ask.params());
+            let call = Call::get(Operation::List, &path)
+                .query(ask.params())
+                .page(&ask.place);
             if let Some(reply) = self.api.find(scope, call).await? {
                 self.companies.insert(company.to_owned(), id);
                 return super::page_in(&reply);

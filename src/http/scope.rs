@@ -1,0 +1,224 @@
+//! What one piece of work may spend and has spent: its deadline, how it stands against other work, how
+//! old an answer will do, and what became of each of its calls.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// Whose work goes first where there is not enough for all.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Priority {
+    /// Somebody waits for the answer.
+    #[default]
+    Interactive,
+    /// Nobody waits: it never takes the last of anything.
+    Background,
+}
+
+/// How old an answer may be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Freshness {
+    /// As old as answers are kept.
+    #[default]
+    Kept,
+    /// At most so old.
+    Within(Duration),
+    /// Read from the vendor now.
+    Now,
+}
+
+/// What one piece of work may spend, and what it has spent.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    deadline: Instant,
+    priority: Priority,
+    freshness: Freshness,
+    tally: Arc<Tally>,
+    journal: Arc<Journal>,
+}
+
+/// What a part of the work that is reported by itself has spent.
+#[derive(Debug, Default)]
+struct Tally {
+    calls: AtomicU32,
+    is_stale: AtomicBool,
+    as_of: Mutex<Option<Timestamp>>,
+}
+
+impl Scope {
+    /// A scope that ends at a deadline.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            priority: Priority::default(),
+            freshness: Freshness::default(),
+            tally: Arc::default(),
+            journal: Arc::default(),
+        }
+    }
+
+    /// The same work, with a tally of its own.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self {
+            tally: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The same scope with a deadline that is no later than `instant`.
+    #[must_use]
+    pub fn no_later_than(&self, instant: Instant) -> Self {
+        Self {
+            deadline: self.deadline.min(instant),
+            ..self.clone()
+        }
+    }
+
+    /// The same scope with another priority.
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self {
+            priority,
+            ..self.clone()
+        }
+    }
+
+    /// The same scope with another wish for how old answers may be.
+    #[must_use]
+    pub fn with_freshness(&self, freshness: Freshness) -> Self {
+        Self {
+            freshness,
+            ..self.clone()
+        }
+    }
+
+    /// When the work must be done.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How long that is.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whose work goes first.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// How old answers may be.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// How many requests were sent to vendors.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.tally.calls.load(Ordering::Relaxed)
+    }
+
+    /// When the oldest of what was read came from its vendor; `None` when nothing was.
+    #[must_use]
+    pub fn as_of(&self) -> Option<Timestamp> {
+        *lock(&self.tally.as_of)
+    }
+
+    /// Whether an answer was older than it should be, for the vendor did not give a newer one.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.tally.is_stale.load(Ordering::Relaxed)
+    }
+
+    /// What became of the calls of the whole request.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// Counts a request to a vendor.
+    pub(super) fn count(&self) {
+        self.tally.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes an answer that came from its vendor at a moment.
+    pub(super) fn read(&self, at: Timestamp, is_stale: bool) {
+        let mut as_of = lock(&self.tally.as_of);
+        *as_of = Some(as_of.map_or(at, |oldest| oldest.min(at)));
+        if is_stale {
+            self.tally.is_stale.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What became of the calls of one request, for who wants to know.
+#[derive(Debug, Default)]
+pub struct Journal {
+    entries: Mutex<Vec<Entry>>,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// The vendor.
+    Vendor,
+    /// The answers that are kept.
+    Kept,
+    /// The answers that are kept, older than they should be.
+    Stale,
+    /// Another request's call, which was under way.
+    Shared,
+}
+
+/// One attempt of a call, or the answer that made one needless.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The vendor.
+    pub vendor: &'static str,
+    /// What the call was for.
+    pub operation: &'static str,
+    /// Which page of a list it was for.
+    pub page: Option<String>,
+    /// The number of the attempt, counted from one; nought where the vendor was not asked.
+    pub attempt: u32,
+    /// The HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// The error's code, where it failed.
+    pub code: Option<&'static str>,
+    /// How long it took, its waits included.
+    pub took: Duration,
+    /// How long it waited for its turn and for budget.
+    pub waited: Duration,
+    /// Where the answer came from.
+    pub origin: Origin,
+}
+
+impl Journal {
+    /// What became of the calls so far, in the order in which they ended.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        lock(&self.entries).clone()
+    }
+
+    /// Adds an entry.
+    pub(super) fn add(&self, entry: Entry) {
+        lock(&self.entries).push(entry);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
