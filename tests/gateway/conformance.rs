@@ -9,11 +9,10 @@ mod odd_shapes;
 mod people_held;
 mod reading;
 mod records;
-mod subject;
 
 macro_rules! behaviours {
     ($subject:expr => $($file:ident::$behaviour:ident)+) => {
-        use super::subject::Subject;
+        use crate::subject::Subject;
 
         const SUBJECT: Subject = $subject;
 

@@ -8,6 +8,7 @@ mod contacts;
 mod faults;
 mod program;
 mod server;
+mod subject;
 mod traps;
 mod upsert;
 mod world;

@@ -57,7 +57,6 @@ impl World {
             roster_sandbox::serve(listener, &options, std::future::pending()).await
         });
         let mut settings = demo::settings(sandbox);
-        intercom(&mut settings, "1.1");
         change(&mut settings);
         let version = vendor(&mut settings, Provider::Intercom)
             .options

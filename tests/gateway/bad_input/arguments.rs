@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{calls, codes, refused, refused_with};
-use crate::world::World;
+use crate::world::{World, intercom};
 
 #[tokio::test]
 async fn a_number_of_users_out_of_bounds_is_refused() {
@@ -65,7 +65,7 @@ async fn a_first_of_nought_is_valid_and_asks_nobody() {
 #[tokio::test]
 async fn a_list_that_cannot_be_read_backwards_says_so() {
     let world = World::with(3, |_| {}).await;
-    for provider in ["ADA", "USERTOUR"] {
+    for provider in ["ADA", "INTERCOM", "USERTOUR"] {
         let list =
             format!("{{ users(provider: {provider}, first: 1) {{ pageInfo {{ endCursor }} }} }}");
         let cursor = world.data(&list).await["users"]["pageInfo"]["endCursor"].take();
@@ -154,12 +154,12 @@ async fn a_filter_that_the_provider_does_not_have_names_those_it_has() {
             "see `providers",
         ),
         (
-            users("INTERCOM", "tagId: \"1\", segmentId: \"2\""),
-            "at a time",
+            users("INTERCOM", "companyId: \"1\", tagId: \"2\""),
+            "drop `companyId`",
         ),
         (
-            users("INTERCOM", "tagId: \"1\", sort: { field: CREATED_AT }"),
-            "drop `sort`",
+            users("INTERCOM", "companyId: \"1\", sort: { field: CREATED_AT }"),
+            "drop `companyId`",
         ),
         (
             users("INTERCOM", "segmentId: \"\""),
@@ -172,6 +172,43 @@ async fn a_filter_that_the_provider_does_not_have_names_those_it_has() {
         (users("INTERCOM", "tagId: \"\""), "`filter.tagId` is empty"),
     ] {
         refused(&world, &query, words).await;
+    }
+}
+
+#[tokio::test]
+async fn filters_that_exclude_each_other_in_versions_1_x_of_intercom_are_refused() {
+    let world = World::with(0, |settings| intercom(settings, "1.1")).await;
+    for (filter, words) in [
+        ("tagId: \"1\", segmentId: \"2\"", "at a time"),
+        ("tagId: \"1\", sort: { field: CREATED_AT }", "drop `sort`"),
+        (
+            "email: \"a@b.test\", createdSince: \"2026-01-01T00:00:00Z\"",
+            "drop `sort` and `createdSince`",
+        ),
+        ("kind: LEAD", "see `providers"),
+    ] {
+        let query =
+            format!("{{ users(provider: INTERCOM, filter: {{ {filter} }}) {{ totalCount }} }}");
+        refused(&world, &query, words).await;
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_holds_nobody_and_a_domain_that_is_none_are_refused() {
+    let world = World::with(0, |_| {}).await;
+    let moment = "2026-01-01T00:00:00Z";
+    for name in ["created", "updated", "lastSeen"] {
+        let query = format!(
+            "{{ users(provider: INTERCOM, filter: {{ {name}Since: \"{moment}\", {name}Before: \"{moment}\" }}) {{ totalCount }} }}"
+        );
+        let words = format!("`filter.{name}Since` is not before `filter.{name}Before`");
+        refused(&world, &query, &words).await;
+    }
+    for domain in ["", " ", "a@b.test", "two words"] {
+        let query = format!(
+            "{{ users(provider: INTERCOM, filter: {{ emailDomain: \"{domain}\" }}) {{ totalCount }} }}"
+        );
+        refused(&world, &query, "`filter.emailDomain` is not a domain").await;
     }
 }
 

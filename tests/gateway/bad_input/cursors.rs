@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{codes, refused_with};
-use crate::world::World;
+use crate::world::{World, intercom};
 
 const USERS: &str = "query($of: Provider!, $after: String, $filter: UserFilter) {
     users(provider: $of, first: 1, after: $after, filter: $filter) { edges { cursor } } }";
@@ -136,29 +136,31 @@ async fn a_cursor_of_another_version_is_refused() {
 #[tokio::test]
 async fn a_cursor_with_a_place_of_another_paging_is_refused() {
     let world = World::with(3, |_| {}).await;
+    let numbered = World::with(3, |settings| intercom(settings, "1.1")).await;
     let marks = [
         json!({ "nth": 1 }),
         json!({ "key": "1" }),
         json!({ "token": { "s": 1 } }),
     ];
-    for (provider, own) in [
-        ("ADA", 1),
-        ("DIGITAL_CHALK", 0),
-        ("INTERCOM", 0),
-        ("USERTOUR", 2),
+    for (world, provider, own) in [
+        (&world, "ADA", 1),
+        (&world, "DIGITAL_CHALK", 0),
+        (&numbered, "INTERCOM", 0),
+        (&world, "INTERCOM", 2),
+        (&world, "USERTOUR", 2),
     ] {
-        let cursor = cursor_of_users(&world, provider).await;
+        let cursor = cursor_of_users(world, provider).await;
         for (_, mark) in marks.iter().enumerate().filter(|(of, _)| *of != own) {
             let foreign = altered(&cursor, |parts| parts[3] = mark.clone());
             let variables = json!({ "of": provider, "after": foreign });
-            refused_with(&world, USERS, variables, "does not belong to this list").await;
+            refused_with(world, USERS, variables, "does not belong to this list").await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_place_that_no_list_has_is_no_fault_of_the_gateways() {
-    let world = World::with(3, |_| {}).await;
+    let world = World::with(3, |settings| intercom(settings, "1.1")).await;
     for provider in ["DIGITAL_CHALK", "INTERCOM"] {
         let cursor = cursor_of_users(&world, provider).await;
         for ordinal in [u64::MAX, u64::MAX - 1, u64::from(u32::MAX), 1 << 53] {

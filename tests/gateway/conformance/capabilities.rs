@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::subject::Subject;
+use crate::subject::Subject;
 
 const STATUS: &str =
     "{ providers { provider enabled health calls capabilities { filters sorts pageSize

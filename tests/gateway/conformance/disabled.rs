@@ -3,8 +3,10 @@
 use roster::config::Settings;
 use serde_json::{Value, json};
 
-use super::subject::Subject;
-use crate::world::{World, vendor};
+use crate::{
+    subject::Subject,
+    world::{World, vendor},
+};
 
 async fn without(subject: Subject) -> World {
     let disable = |settings: &mut Settings| vendor(settings, subject.provider()).enabled = false;

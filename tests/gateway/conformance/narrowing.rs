@@ -14,11 +14,11 @@ pub(super) use self::combined::{
     a_range_with_other_filters_and_an_order_is_exact, a_range_within_days_is_exact,
     an_email_with_another_filter_is_exact,
 };
-use super::{
-    people_held::{USERS, emails, listed},
+use super::people_held::{USERS, emails, listed};
+use crate::{
     subject::Subject,
+    world::{Call, World},
 };
-use crate::world::{Call, World};
 
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $after: String) {
     users(provider: $of, filter: $filter, first: $first, after: $after) {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{records::FIELDS, subject::Subject};
+use super::records::FIELDS;
+use crate::subject::Subject;
 
 fn shapes(subject: Subject) -> &'static [(&'static str, &'static str)] {
     match subject {

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use roster_sandbox::{Name, Options, Person, people};
 use serde_json::{Value, json};
 
-use super::subject::Subject;
+use crate::subject::Subject;
 
 /// With so many users every hard case is there.
 pub(super) const USERS: usize = roster_sandbox::known::ENOUGH;

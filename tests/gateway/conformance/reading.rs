@@ -3,10 +3,8 @@
 use roster_sandbox::{Person, known};
 use serde_json::{Value, json};
 
-use super::{
-    people_held::{USERS, emails, listed},
-    subject::Subject,
-};
+use super::people_held::{USERS, emails, listed};
+use crate::subject::Subject;
 
 /// A scan of Ada's list of [`USERS`], a hundred at a time, by the cursors that Ada itself names.
 const ADA_SCAN: usize = USERS.div_ceil(100);

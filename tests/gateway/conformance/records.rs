@@ -6,8 +6,8 @@ mod intercom;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use super::{people_held::USERS, subject::Subject};
-use crate::world::World;
+use super::people_held::USERS;
+use crate::{subject::Subject, world::World};
 
 /// Everything of a user but `raw` and what names it.
 pub(super) const FIELDS: &str = "

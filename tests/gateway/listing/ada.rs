@@ -4,12 +4,12 @@ use roster::user::Provider;
 use serde_json::json;
 
 use super::page::{answer, assert_whole, least, page, walk};
-use crate::world::World;
+use crate::{subject::Subject, world::World};
 
 const ENDS: [&str; 5] = ["", "absent", "meta_null", "meta_empty", "empty_string"];
 
 /// The page after an exclusive cursor is all new.
-fn exclusive(_: Provider, _: usize, rows: usize) -> usize {
+fn exclusive(_: Subject, _: usize, rows: usize) -> usize {
     rows.div_ceil(100)
 }
 
@@ -21,7 +21,7 @@ async fn an_inclusive_cursor_repeats_nobody_whatever_marks_the_end() {
             world.behave(Provider::Ada, "end", end).await;
         }
         for first in [20, 60, 100, 500] {
-            assert_whole(&world, Provider::Ada, first, least).await;
+            assert_whole(&world, Subject::Ada, first, least).await;
         }
     }
 }
@@ -35,7 +35,7 @@ async fn an_exclusive_cursor_loses_nobody_whatever_marks_the_end() {
             world.behave(Provider::Ada, "end", end).await;
         }
         for first in [20, 60, 100, 500] {
-            assert_whole(&world, Provider::Ada, first, exclusive).await;
+            assert_whole(&world, Subject::Ada, first, exclusive).await;
         }
     }
 }
@@ -46,7 +46,7 @@ async fn a_link_that_keeps_the_limit_or_leads_elsewhere_changes_nothing() {
         let world = World::with(130, |_| {}).await;
         world.behave(Provider::Ada, "next", next).await;
         for first in [20, 100] {
-            assert_whole(&world, Provider::Ada, first, least).await;
+            assert_whole(&world, Subject::Ada, first, least).await;
         }
     }
 }

@@ -4,11 +4,11 @@ use roster::user::Provider;
 use serde_json::json;
 
 use super::page::{answer, ids, page};
-use crate::world::World;
+use crate::world::{World, intercom};
 
 #[tokio::test]
-async fn intercom_is_walked_from_its_end_to_its_start() {
-    let world = World::with(130, |_| {}).await;
+async fn intercoms_numbered_users_are_walked_from_their_end_to_their_start() {
+    let world = World::with(130, |settings| intercom(settings, "1.1")).await;
     let records = ids(&world, Provider::Intercom).await;
     world.forget_calls().await;
 
@@ -54,7 +54,7 @@ async fn digital_chalk_is_walked_back_from_any_edge() {
 #[tokio::test]
 async fn a_window_between_two_cursors_is_exact_from_either_end() {
     for provider in [Provider::DigitalChalk, Provider::Intercom] {
-        let world = World::with(60, |_| {}).await;
+        let world = World::with(60, |settings| intercom(settings, "1.1")).await;
         let records = ids(&world, provider).await;
         let start = page(&world, provider, json!({ "first": 30 })).await;
         let (after, before) = (&start.edges[4].cursor, &start.edges[17].cursor);
@@ -111,7 +111,7 @@ async fn last_without_a_count_is_refused_with_the_way_out() {
 
 #[tokio::test]
 async fn a_list_without_numbers_is_not_read_backwards() {
-    for provider in [Provider::Ada, Provider::Usertour] {
+    for provider in [Provider::Ada, Provider::Intercom, Provider::Usertour] {
         let world = World::with(30, |_| {}).await;
         let start = page(&world, provider, json!({ "first": 20 })).await;
         let before = start.page_info.end_cursor;

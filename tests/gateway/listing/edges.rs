@@ -4,11 +4,11 @@ use roster::user::Provider;
 use serde_json::json;
 
 use super::page::{ids, page};
-use crate::world::World;
+use crate::{subject::Subject, world::World};
 
 /// From each edge of windows at the start, in the middle and at the end: the next 20, in one call.
-async fn any_edge_resumes(provider: Provider) {
-    let world = World::with(150, |_| {}).await;
+async fn any_edge_resumes(subject: Subject) {
+    let (world, provider) = (subject.world(150).await, subject.provider());
     let records = ids(&world, provider).await;
     let start = page(&world, provider, json!({ "first": 20 })).await;
     let longer = page(&world, provider, json!({ "first": 60 })).await;
@@ -33,14 +33,10 @@ async fn any_edge_resumes(provider: Provider) {
 
 /// From edges of a window that fills the vendor's largest page: what the page still holds of the next
 /// window, and what it does not.
-async fn an_edge_of_a_full_page_resumes(provider: Provider) {
-    let world = World::with(150, |_| {}).await;
+async fn an_edge_of_a_full_page_resumes(subject: Subject) {
+    let full = subject.page();
+    let (world, provider) = (subject.world(full + 50).await, subject.provider());
     let records = ids(&world, provider).await;
-    let full = if provider == Provider::Intercom {
-        60
-    } else {
-        100
-    };
     let window = page(&world, provider, json!({ "first": full })).await;
 
     for (at, edge) in window.edges.iter().enumerate().skip(2).step_by(9) {
@@ -51,10 +47,14 @@ async fn an_edge_of_a_full_page_resumes(provider: Provider) {
             let (from, to) = (at + 1, records.len().min(at + 1 + first));
             resumed.assert_is(&records, from, to);
             // A token opens the page that it opened before: its rows are read again up to the edge.
-            let calls = match provider {
-                Provider::Usertour if from + first > full => 2,
+            let calls = match subject {
+                Subject::Usertour | Subject::IntercomContacts { .. } if from + first > full => 2,
                 // No numbered page of at most 60 holds both ends of the window.
-                Provider::Intercom if !(1..=60).any(|size| from / size == (to - 1) / size) => 2,
+                Subject::IntercomUsers { .. }
+                    if !(1..=60).any(|size| from / size == (to - 1) / size) =>
+                {
+                    2
+                }
                 _ => 1,
             };
             assert_eq!(resumed.source().upstream_calls, calls, "{from}..{to}");
@@ -63,27 +63,33 @@ async fn an_edge_of_a_full_page_resumes(provider: Provider) {
 }
 
 macro_rules! edges {
-    ($vendor:ident, $provider:ident) => {
+    ($vendor:ident, $subject:expr) => {
         mod $vendor {
-            use super::Provider;
+            use super::Subject;
+
+            const SUBJECT: Subject = $subject;
 
             #[tokio::test]
             async fn any_edge_resumes_the_list_in_one_call() {
-                super::any_edge_resumes(Provider::$provider).await;
+                super::any_edge_resumes(SUBJECT).await;
             }
 
             #[tokio::test]
             async fn an_edge_of_a_full_page_resumes_the_list_in_the_fewest_calls() {
-                super::an_edge_of_a_full_page_resumes(Provider::$provider).await;
+                super::an_edge_of_a_full_page_resumes(SUBJECT).await;
             }
         }
     };
 }
 
-edges!(ada, Ada);
-edges!(digital_chalk, DigitalChalk);
-edges!(intercom, Intercom);
-edges!(usertour, Usertour);
+edges!(ada, Subject::Ada);
+edges!(digital_chalk, Subject::DigitalChalk);
+edges!(intercom_users, Subject::IntercomUsers { version: "1.1" });
+edges!(
+    intercom_contacts,
+    Subject::IntercomContacts { version: "2.17" }
+);
+edges!(usertour, Subject::Usertour);
 
 #[tokio::test]
 async fn a_search_that_finds_parts_is_read_in_full_pages_whatever_the_window() {

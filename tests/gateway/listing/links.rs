@@ -5,12 +5,15 @@ use roster::user::Provider;
 use serde_json::json;
 
 use super::page::{assert_whole, least};
-use crate::world::World;
+use crate::{subject::Subject, world::World};
+
+const USERS: Subject = Subject::IntercomUsers { version: "1.1" };
+const CONTACTS: Subject = Subject::IntercomContacts { version: "2.17" };
 
 /// Walks the list as the vendor now behaves; no other host is asked, as every call is in the log.
-async fn assert_unchanged(world: &World, provider: Provider) {
+async fn assert_unchanged(world: &World, subject: Subject) {
     for first in [20, 100] {
-        assert_whole(world, provider, first, least).await;
+        assert_whole(world, subject, first, least).await;
     }
 }
 
@@ -28,7 +31,7 @@ async fn digital_chalks_links_may_be_of_any_form() {
     ] {
         let world = World::with(130, |_| {}).await;
         world.behave(Provider::DigitalChalk, name, value).await;
-        assert_unchanged(&world, Provider::DigitalChalk).await;
+        assert_unchanged(&world, Subject::DigitalChalk).await;
     }
 }
 
@@ -60,19 +63,28 @@ async fn intercoms_links_may_be_absent_or_lead_home() {
         ("next", "same_host"),
         ("per_page", "reject"),
     ] {
-        let world = World::with(130, |_| {}).await;
+        let world = USERS.world(130).await;
         world.behave(Provider::Intercom, name, value).await;
-        assert_unchanged(&world, Provider::Intercom).await;
+        assert_unchanged(&world, USERS).await;
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_intercoms_contacts_may_be_told_by_null() {
+    for (name, value) in [("next", "null"), ("per_page", "reject")] {
+        let world = CONTACTS.world(170).await;
+        world.behave(Provider::Intercom, name, value).await;
+        assert_unchanged(&world, CONTACTS).await;
     }
 }
 
 #[tokio::test]
 async fn a_link_to_another_host_is_not_followed_and_changes_nothing() {
-    for provider in Provider::ALL {
-        let world = World::with(130, |_| {}).await;
-        world
-            .fault(provider, json!({ "kind": "foreign_link" }))
-            .await;
-        assert_unchanged(&world, provider).await;
+    let others = [Subject::Ada, Subject::DigitalChalk, Subject::Usertour];
+    for subject in others.into_iter().chain([USERS, CONTACTS]) {
+        let world = subject.world(170).await;
+        let fault = json!({ "kind": "foreign_link" });
+        world.fault(subject.provider(), fault).await;
+        assert_unchanged(&world, subject).await;
     }
 }

@@ -4,7 +4,10 @@ use roster::user::Provider;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::world::{World, word};
+use crate::{
+    subject::Subject,
+    world::{World, word},
+};
 
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $after: String, $last: Int,
         $before: String) {
@@ -108,7 +111,7 @@ pub(super) async fn walk(world: &World, provider: Provider, first: usize) -> Vec
 
 /// The ids of a vendor's list, in its order: what a walk must give.
 pub(super) async fn ids(world: &World, provider: Provider) -> Vec<String> {
-    let records = world.records(provider).await;
+    let records = world.listed(provider).await;
     let id = |record: &Value| record["id"].as_str().map(str::to_owned).expect("an id");
     records.iter().map(id).collect()
 }
@@ -116,10 +119,11 @@ pub(super) async fn ids(world: &World, provider: Provider) -> Vec<String> {
 /// Asserts that a walk gave every user once, each page in as few calls as can be.
 pub(super) async fn assert_whole(
     world: &World,
-    provider: Provider,
+    subject: Subject,
     first: usize,
-    least: fn(Provider, usize, usize) -> usize,
+    least: fn(Subject, usize, usize) -> usize,
 ) {
+    let provider = subject.provider();
     let records = ids(world, provider).await;
     world.forget_calls().await;
 
@@ -138,7 +142,7 @@ pub(super) async fn assert_whole(
         );
         assert_eq!(
             source.upstream_calls,
-            least(provider, from, to - from),
+            least(subject, from, to - from),
             "{from}..{to}"
         );
         calls += source.upstream_calls;
@@ -149,12 +153,14 @@ pub(super) async fn assert_whole(
 }
 
 /// How many calls a number of rows needs that are not the first, or are.
-pub(super) fn least(provider: Provider, from: usize, rows: usize) -> usize {
-    match provider {
+pub(super) fn least(subject: Subject, from: usize, rows: usize) -> usize {
+    match subject {
         // A later page starts with the user that its cursor names.
-        Provider::Ada if from == 0 => 1 + rows.saturating_sub(100).div_ceil(99),
-        Provider::Ada => rows.div_ceil(99),
-        Provider::Intercom => rows.div_ceil(60),
-        Provider::DigitalChalk | Provider::Usertour => rows.div_ceil(100),
+        Subject::Ada if from == 0 => 1 + rows.saturating_sub(100).div_ceil(99),
+        Subject::Ada => rows.div_ceil(99),
+        Subject::IntercomUsers { .. }
+        | Subject::IntercomContacts { .. }
+        | Subject::DigitalChalk
+        | Subject::Usertour => rows.div_ceil(subject.page()),
     }
 }

@@ -1,16 +1,16 @@
-//! Intercom pages through ten thousand users and no further: the answer says so.
+//! Intercom 1.x pages through ten thousand users and no further: the answer says so.
 
 use roster::user::Provider;
 use serde_json::json;
 
 use super::page::{answer, page};
-use crate::world::World;
+use crate::world::{World, intercom};
 
 const REACH: usize = 10_000;
 
 #[tokio::test]
 async fn what_lies_behind_the_vendors_reach_is_told_and_never_asked_for() {
-    let world = World::with(REACH + 50, |_| {}).await;
+    let world = World::with(REACH + 50, |settings| intercom(settings, "1.1")).await;
     let records = super::page::ids(&world, Provider::Intercom).await;
     let total = records.len();
     assert!((REACH + 40..REACH + 50).contains(&total));
@@ -67,7 +67,7 @@ async fn what_lies_behind_the_vendors_reach_is_told_and_never_asked_for() {
 
 #[tokio::test]
 async fn a_vendor_that_refuses_sooner_than_it_says_is_an_error_and_no_end() {
-    let world = World::with(150, |_| {}).await;
+    let world = World::with(150, |settings| intercom(settings, "1.1")).await;
     world.behave(Provider::Intercom, "ceiling", "100").await;
 
     let start = page(&world, Provider::Intercom, json!({ "first": 50 })).await;

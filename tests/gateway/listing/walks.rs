@@ -1,56 +1,60 @@
 //! Walks to the end, of every vendor, by windows of every kind of size: of one, odd, usual, as large as
 //! the smallest and the largest of the vendors' pages, and far larger.
 
-use roster::user::Provider;
-
 use super::page::{assert_whole, least};
-use crate::world::World;
+use crate::subject::Subject;
 
 /// Walks one list by each of the sizes.
-async fn walk(provider: Provider, users: usize, sizes: &[usize]) {
-    let world = World::with(users, |_| {}).await;
+async fn walk(subject: Subject, users: usize, sizes: &[usize]) {
+    let world = subject.world(users).await;
     for &first in sizes {
-        assert_whole(&world, provider, first, least).await;
+        assert_whole(&world, subject, first, least).await;
     }
 }
 
 macro_rules! walks {
-    ($vendor:ident, $provider:ident) => {
+    ($vendor:ident, $subject:expr) => {
         mod $vendor {
-            use super::{Provider, walk};
+            use super::{Subject, walk};
+
+            const SUBJECT: Subject = $subject;
 
             #[tokio::test]
             async fn by_1_and_7_every_user_comes_once_and_each_window_is_one_call() {
-                walk(Provider::$provider, 110, &[1, 7]).await;
+                walk(SUBJECT, 110, &[1, 7]).await;
             }
 
             #[tokio::test]
             async fn by_20_and_60_every_user_comes_once_and_each_window_is_one_call() {
-                walk(Provider::$provider, 200, &[20, 60]).await;
+                walk(SUBJECT, 200, &[20, 60]).await;
             }
 
             #[tokio::test]
             async fn by_100_and_500_every_user_comes_once_in_the_fewest_calls() {
-                walk(Provider::$provider, 200, &[100, 500]).await;
-                walk(Provider::$provider, 520, &[100, 500]).await;
+                walk(SUBJECT, 200, &[100, 500]).await;
+                walk(SUBJECT, 520, &[100, 500]).await;
             }
 
             #[tokio::test]
             async fn a_list_of_nobody_and_of_one_ends_at_once() {
-                walk(Provider::$provider, 1, &[1, 20]).await;
-                super::empty(Provider::$provider).await;
+                walk(SUBJECT, 1, &[1, 20]).await;
+                super::empty(SUBJECT).await;
             }
         }
     };
 }
 
-walks!(ada, Ada);
-walks!(digital_chalk, DigitalChalk);
-walks!(intercom, Intercom);
-walks!(usertour, Usertour);
+walks!(ada, Subject::Ada);
+walks!(digital_chalk, Subject::DigitalChalk);
+walks!(intercom_users, Subject::IntercomUsers { version: "1.1" });
+walks!(
+    intercom_contacts,
+    Subject::IntercomContacts { version: "2.17" }
+);
+walks!(usertour, Subject::Usertour);
 
-async fn empty(provider: Provider) {
-    let world = World::with(0, |_| {}).await;
+async fn empty(subject: Subject) {
+    let (world, provider) = (subject.world(0).await, subject.provider());
 
     let page = super::page::page(&world, provider, serde_json::json!({ "first": 20 })).await;
 

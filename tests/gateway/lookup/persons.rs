@@ -28,7 +28,7 @@ async fn a_person_gathers_the_records_and_merges_what_they_say() {
         ],
     });
     assert_eq!(data["person"], expected);
-    assert_eq!(world.tally().await, [2, 1, 2, 2]);
+    assert_eq!(world.tally().await, [2, 1, 1, 2]);
 }
 
 #[tokio::test]

@@ -49,12 +49,12 @@ async fn every_vendor_is_asked_before_any_has_answered() {
 async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
     let world = World::with(60, |settings| {
         settings.limits.deadline_seconds = LONG;
-        let intercom = vendor(settings, Provider::Intercom);
-        (intercom.timeout_seconds, intercom.concurrency) = (Some(LONG), Some(3));
+        let usertour = vendor(settings, Provider::Usertour);
+        (usertour.timeout_seconds, usertour.concurrency) = (Some(LONG), Some(3));
     })
     .await;
     world
-        .fault(Provider::Intercom, json!({ "kind": "hang" }))
+        .fault(Provider::Usertour, json!({ "kind": "hang" }))
         .await;
     let field =
         |n: usize| format!("a{n}: usersByEmail(email: \"person{n}@x{n}.test\") {{ totalCount }}");
@@ -62,9 +62,9 @@ async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
     let is_there = |provider, calls: &[Call]| {
         let answered = calls.iter().filter(|call| call.status == Some(200)).count();
         match provider {
-            Provider::Ada => answered == 1,
-            Provider::DigitalChalk | Provider::Usertour => answered == 10,
-            Provider::Intercom => calls.len() >= 3,
+            Provider::Ada | Provider::Intercom => answered == 1,
+            Provider::DigitalChalk => answered == 10,
+            Provider::Usertour => calls.len() >= 3,
         }
     };
 
@@ -74,7 +74,7 @@ async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
     }
 
     // All else is done; seven calls wait for the three that hang.
-    let held = world.calls(Provider::Intercom).await;
+    let held = world.calls(Provider::Usertour).await;
     assert_eq!(held.len(), 3);
 }
 

@@ -1,15 +1,19 @@
-//! Intercom finds or creates by `user_id` or by address, in one call that answers 200 for both.
+//! Intercom 1.x finds or creates by `user_id` or by address, in one call that answers 200 for both.
 
 use roster::user::Provider::Intercom;
 use roster_sandbox::known::{AT_INTERCOM, EVERYWHERE, SHARED};
 use serde_json::{Value, json};
 
 use super::{calls, record, skipped, text, written};
-use crate::world::World;
+use crate::world::{World, intercom};
+
+async fn users(count: usize) -> World {
+    World::with(count, |settings| intercom(settings, "1.1")).await
+}
 
 #[tokio::test]
 async fn an_unknown_external_id_is_looked_up_and_created() {
-    let world = World::with(3, |_| {}).await;
+    let world = users(3).await;
     let input = json!({ "externalId": "new", "email": "new@x.test", "name": "New" });
 
     let user = written(&world, Intercom, input, "CREATED").await;
@@ -28,7 +32,7 @@ async fn an_unknown_external_id_is_looked_up_and_created() {
 
 #[tokio::test]
 async fn a_known_external_id_is_looked_up_and_updated() {
-    let world = World::with(200, |_| {}).await;
+    let world = users(200).await;
     let input =
         json!({ "externalId": "crm-ann", "name": null, "attributes": { "plan": "silver" } });
 
@@ -46,7 +50,7 @@ async fn a_known_external_id_is_looked_up_and_updated() {
 
 #[tokio::test]
 async fn an_address_is_looked_up_and_then_created_or_updated() {
-    let world = World::with(200, |_| {}).await;
+    let world = users(200).await;
     let id = record(&world, Intercom, AT_INTERCOM).await["id"].take();
 
     let user = written(
@@ -78,7 +82,7 @@ async fn an_address_is_looked_up_and_then_created_or_updated() {
 
 #[tokio::test]
 async fn the_vendors_own_id_updates_or_matches() {
-    let world = World::with(200, |_| {}).await;
+    let world = users(200).await;
     let id = record(&world, Intercom, AT_INTERCOM).await["id"].take();
     let path = format!("/users/{}", text(&id));
 
@@ -105,7 +109,7 @@ async fn the_vendors_own_id_updates_or_matches() {
 
 #[tokio::test]
 async fn an_address_of_several_is_refused_in_the_vendors_words() {
-    let world = World::with(200, |_| {}).await;
+    let world = users(200).await;
     let before = world.records(Intercom).await;
     world.forget_calls().await;
     let input = json!({ "provider": "INTERCOM", "email": SHARED, "name": "Who" });
@@ -132,7 +136,7 @@ async fn an_address_of_several_is_refused_in_the_vendors_words() {
 
 #[tokio::test]
 async fn attributes_that_are_not_flat_are_refused_without_a_call() {
-    let world = World::with(3, |_| {}).await;
+    let world = users(3).await;
     for value in [json!([1]), json!({ "deep": 1 })] {
         let input = json!({ "externalId": "new", "attributes": { "odd": value } });
 
@@ -145,7 +149,7 @@ async fn attributes_that_are_not_flat_are_refused_without_a_call() {
 
 #[tokio::test]
 async fn a_write_that_may_be_repeated_is_repeated() {
-    let world = World::with(3, |_| {}).await;
+    let world = users(3).await;
     let once = json!({ "kind": "status", "status": 500, "count": 1, "method": "POST" });
     world.fault(Intercom, once).await;
 
@@ -159,7 +163,7 @@ async fn a_write_that_may_be_repeated_is_repeated() {
 
 #[tokio::test]
 async fn the_same_write_twice_creates_once_and_an_address_alone_changes_nothing() {
-    let world = World::with(3, |_| {}).await;
+    let world = users(3).await;
     let input = json!({ "email": "new@x.test", "name": "New" });
 
     written(&world, Intercom, input.clone(), "CREATED").await;

@@ -6,7 +6,7 @@ use roster_sandbox::known::{AT_DIGITAL_CHALK, LEAD_ALONE};
 use serde_json::{Value, json};
 
 use super::{calls, record, skipped, text, upsert};
-use crate::world::World;
+use crate::world::{World, intercom};
 
 const USERS: &str = "/dc/api/v5/users";
 
@@ -116,8 +116,8 @@ async fn custom_fields_that_are_refused_do_not_undo_their_user() {
 }
 
 #[tokio::test]
-async fn a_lead_is_told_apart_from_nobody() {
-    let world = World::with(200, |_| {}).await;
+async fn a_lead_of_intercom_1_x_is_told_apart_from_nobody() {
+    let world = World::with(200, |settings| intercom(settings, "1.1")).await;
     let query = format!(
         "{{ usersByEmail(email: \"{LEAD_ALONE}\", providers: [INTERCOM]) {{ nodes {{ vendorId }} }} }}"
     );

@@ -4,11 +4,8 @@ use roster::user::Provider;
 use roster_sandbox::{Person, known};
 use serde_json::{Value, json};
 
-use super::super::{
-    people_held::{emails, everybody, listed, name},
-    subject::Subject,
-};
-use crate::world::World;
+use super::super::people_held::{emails, everybody, listed, name};
+use crate::{subject::Subject, world::World};
 
 /// Every field of a filter, by its word in the graph and its name in a filter.
 pub(super) const FILTERS: [(&str, &str); 12] = [

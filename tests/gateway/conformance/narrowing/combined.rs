@@ -4,15 +4,12 @@ use roster_sandbox::{Person, known};
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        people_held::{USERS, emails, name},
-        subject::Subject,
-    },
+    super::people_held::{USERS, emails, name},
     LIST,
     cases::{label, moment, written},
     clocks, found, set, sorted,
 };
-use crate::world::World;
+use crate::{subject::Subject, world::World};
 
 const DAY: i64 = 86_400;
 

@@ -5,7 +5,7 @@ use roster::{config::Settings, user::Provider};
 use crate::world::{World, intercom, word};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Ada,
     DigitalChalk,
     /// Intercom 1.x.
@@ -20,7 +20,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    pub(super) fn provider(self) -> Provider {
+    pub(crate) fn provider(self) -> Provider {
         match self {
             Self::Ada => Provider::Ada,
             Self::DigitalChalk => Provider::DigitalChalk,
@@ -30,12 +30,12 @@ impl Subject {
     }
 
     /// The provider's name in the graph.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         word(self.provider())
     }
 
     /// How many users the vendor's largest page holds.
-    pub(super) fn page(self) -> usize {
+    pub(crate) fn page(self) -> usize {
         match self {
             Self::Ada | Self::DigitalChalk | Self::Usertour => 100,
             Self::IntercomUsers { .. } => 60,
@@ -44,13 +44,13 @@ impl Subject {
     }
 
     /// How many pages hold a number of rows; nobody is a page, too.
-    pub(super) fn pages(self, rows: usize) -> usize {
+    pub(crate) fn pages(self, rows: usize) -> usize {
         rows.div_ceil(self.page()).max(1)
     }
 
     /// Picks what is this subject's, of Ada's, DigitalChalk's, Intercom's users', Intercom's contacts' and
     /// Usertour's.
-    pub(super) fn of<T: Copy>(self, each: [T; 5]) -> T {
+    pub(crate) fn of<T: Copy>(self, each: [T; 5]) -> T {
         let [ada, digital_chalk, users, contacts, usertour] = each;
         match self {
             Self::Ada => ada,
@@ -62,12 +62,12 @@ impl Subject {
     }
 
     /// A world whose gateway speaks the subject's version.
-    pub(super) async fn world(self, users: usize) -> World {
+    pub(crate) async fn world(self, users: usize) -> World {
         self.world_with(users, |_| {}).await
     }
 
     /// The same, with settings that differ.
-    pub(super) async fn world_with(
+    pub(crate) async fn world_with(
         self,
         users: usize,
         change: impl FnOnce(&mut Settings),
