@@ -4,6 +4,8 @@
 //! no answer depends on: `RUST_LOG` in how much is logged, `XDG_CACHE_HOME` and `HOME` in where GraphiQL
 //! is cached, and the system's proxy variables in how vendors are reached.
 
+mod cache;
+
 use std::{
     collections::BTreeMap,
     env, fmt, fs,
@@ -17,8 +19,10 @@ use reqwest::{Url, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub use cache::{Cache, Keep};
+
 use crate::{
-    graphql::Bounds,
+    graphql::{Bounds, trace::Audience},
     user::Provider,
     vendor::{Door, door},
 };
@@ -37,6 +41,8 @@ pub struct Settings {
     pub server: Server,
     /// What one request may ask for.
     pub limits: Limits,
+    /// For how long answers are kept.
+    pub cache: Cache,
     /// The vendors, by name. One that is not named is disabled.
     pub vendor: BTreeMap<Provider, Vendor>,
 }
@@ -50,6 +56,11 @@ pub struct Server {
     /// Whether something before the gateway lets in only who may come in. Without it the gateway
     /// listens on loopback addresses only, since it does not authenticate clients itself.
     pub behind_authenticating_proxy: bool,
+    /// Whether every answer tells in `extensions.roster` which calls were made for it: for development.
+    pub show_calls: bool,
+    /// The environment variable that holds a secret: who sends it in the header `x-roster-trace` is told
+    /// the calls.
+    pub show_calls_token_env: Option<String>,
     /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
     /// For how many seconds after the signal to stop connections are still accepted while
@@ -64,9 +75,30 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             behind_authenticating_proxy: false,
+            show_calls: false,
+            show_calls_token_env: None,
             cors_origins: Vec::new(),
             notice_seconds: 2,
             drain_seconds: 20,
+        }
+    }
+}
+
+impl Server {
+    /// Who is shown the calls that a request made.
+    ///
+    /// # Errors
+    /// A secret that is not there.
+    pub fn audience(&self) -> Result<Audience, Mistakes> {
+        match &self.show_calls_token_env {
+            _ if self.show_calls => Ok(Audience::Everybody),
+            None => Ok(Audience::Nobody),
+            Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
+                Some(secret) => Ok(Audience::Holders(secret.into())),
+                None => Err(Mistakes(vec![format!(
+                    "server.show_calls_token_env: the environment variable {variable} is not set"
+                )])),
+            },
         }
     }
 }
@@ -119,6 +151,8 @@ pub struct Vendor {
     pub concurrency: Option<usize>,
     /// The largest answer that is read, in bytes.
     pub max_answer_bytes: usize,
+    /// For how long the vendor's answers are kept, where not as long as those of others.
+    pub cache: Keep,
     /// The vendor's own options.
     pub options: toml::Table,
 }
@@ -137,6 +171,7 @@ impl Default for Vendor {
             attempts: 3,
             concurrency: None,
             max_answer_bytes: 16 * 1024 * 1024,
+            cache: Keep::default(),
             options: toml::Table::new(),
         }
     }

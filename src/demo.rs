@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use secrecy::SecretString;
 
 use crate::{
-    config::{Settings, Vendor},
+    config::{Server, Settings, Vendor},
     user::Provider,
 };
 
@@ -21,7 +21,12 @@ pub fn settings(sandbox: SocketAddr) -> Settings {
         };
         (provider, vendor)
     });
+    let server = Server {
+        show_calls: true,
+        ..Server::default()
+    };
     Settings {
+        server,
         vendor: vendor.collect(),
         ..Settings::default()
     }

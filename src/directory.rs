@@ -117,7 +117,7 @@ impl Directory {
             .with_caveat(email_caveat.or(segment_caveat));
         Ok(Listed {
             window,
-            report: report.of_nothing(span.count == 0),
+            report: report.of_work(scope).of_nothing(span.count == 0),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::{
         Http, Layer, Wire,
         attempt::Attempt,
         auth::Bearer,
+        cache::{Cache, Shelf},
         concurrency::Concurrency,
         measure::{Measure, Pulse},
         retry::Retry,
@@ -30,8 +31,18 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
         .bounds()
         .map_err(|wrong| mistakes.extend(wrong.0))
         .unwrap_or_default();
+    let audience = settings
+        .server
+        .audience()
+        .map_err(|wrong| mistakes.extend(wrong.0))
+        .unwrap_or_default();
+    settings
+        .cache
+        .check()
+        .unwrap_or_else(|wrong| mistakes.extend(wrong.0));
+    let shelf = Shelf::of(settings.cache.max_bytes);
     let directories = Provider::ALL.into_iter().filter_map(|provider| {
-        directory(provider, settings.vendor.get(&provider))
+        directory(provider, settings, &shelf)
             .map_err(|wrong| mistakes.extend(wrong.0))
             .ok()
     });
@@ -40,24 +51,29 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
         Ok(schema(Graph {
             directories,
             bounds,
+            audience,
         }))
     } else {
         Err(Mistakes(mistakes))
     }
 }
 
-fn directory(provider: Provider, settings: Option<&Vendor>) -> Result<Directory, Mistakes> {
+fn directory(provider: Provider, all: &Settings, shelf: &Shelf) -> Result<Directory, Mistakes> {
     let pulse = Pulse::default();
+    let settings = all.vendor.get(&provider);
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
         return Ok(Directory::new(provider, None, pulse));
     };
     let account = settings.account(provider)?;
     let door = door(provider);
     let name = provider.name();
+    let keep = format!("vendor.{name}.cache");
+    let terms = all.cache.terms(&keep, &settings.cache)?;
+    let cache = Cache::new(name, terms, door.explain, shelf.clone());
     let at =
         |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
-    let http =
-        http(provider, &door, settings, account, &pulse).map_err(at(format!("vendor.{name}")))?;
+    let http = http((provider, &door), settings, account, &pulse, cache)
+        .map_err(at(format!("vendor.{name}")))?;
     let options = settings.options.clone();
     let adapter: Box<dyn Adapter> = (door.connect)(Connection { http, options })
         .map_err(at(format!("vendor.{name}.options")))?;
@@ -66,11 +82,11 @@ fn directory(provider: Provider, settings: Option<&Vendor>) -> Result<Directory,
 
 /// The way to a vendor: its layers, in the order in which a call travels through them.
 fn http(
-    provider: Provider,
-    door: &Door,
+    (provider, door): (Provider, &Door),
     settings: &Vendor,
     account: Account,
     pulse: &Pulse,
+    cache: Cache,
 ) -> Result<Http> {
     let wire = Wire::new(
         provider.name(),
@@ -95,5 +111,5 @@ fn http(
         // An attempt dies, and not the loop around it.
         Box::new(Timeout::each(account.timeout)),
     ];
-    Ok(Http::new(wire, layers))
+    Ok(Http::new(wire, layers, cache))
 }

@@ -12,6 +12,7 @@ pub mod mutation;
 pub mod person;
 pub mod query;
 pub mod source;
+pub mod trace;
 pub mod types;
 pub mod user;
 pub mod variables;
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider, vendor::Parts};
 use entities::Root;
 use mutation::Mutation;
+use trace::{Audience, Trace};
 use types::Types;
 use user::Apart;
 
@@ -58,6 +60,8 @@ pub struct Graph {
     pub directories: Vec<Arc<Directory>>,
     /// What one request may ask for.
     pub bounds: Bounds,
+    /// Who is shown the calls that a request made.
+    pub audience: Audience,
 }
 
 /// The engine's own limits; the costs that it does not count are counted before, in the server.
@@ -98,16 +102,24 @@ pub fn sdl(schema: &Schema) -> String {
         .to_owned()
 }
 
-/// What a request carries beside its query: its deadline, and loaders that nobody else shares.
+/// What a request carries beside its query: its deadline, how old an answer will do (`None` is as old as
+/// answers are kept), and loaders that nobody else shares. With it comes what will become of its calls.
 #[must_use]
-pub fn with_loaders(request: async_graphql::Request, schema: &Schema) -> async_graphql::Request {
+pub fn with_loaders(
+    request: async_graphql::Request,
+    schema: &Schema,
+    max_age: Option<Duration>,
+) -> (async_graphql::Request, Trace) {
     let Some(graph) = schema.data::<Graph>() else {
-        return request;
+        return (request, Trace::default());
     };
     let scope = Scope::until(Instant::now() + graph.bounds.deadline);
+    let scope = scope.with_freshness(trace::freshness(max_age));
+    let trace = Trace(Arc::clone(scope.journal()));
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
     let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
-    request.data(scope).data(loaders).data(parts)
+    let request = request.data(scope).data(loaders).data(parts);
+    (request, trace)
 }
 
 /// What the engine lets pass though the specification does not, checked before it sees the request.

@@ -3,6 +3,7 @@
 
 pub mod attempt;
 pub mod auth;
+pub mod cache;
 pub mod call;
 pub mod concurrency;
 pub mod measure;
@@ -14,7 +15,9 @@ pub mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 
+pub use cache::Cache;
 pub use call::{Call, Operation, Reply};
 pub use scope::{Freshness, Priority, Scope};
 pub use wire::{Refusal, Wire};
@@ -61,17 +64,34 @@ impl Next<'_> {
 /// A vendor's API behind its layers.
 #[derive(Clone)]
 pub struct Http {
-    layers: Arc<[Box<dyn Layer>]>,
     wire: Arc<Wire>,
+    cache: Arc<Cache>,
+    /// Through the layers to the vendor.
+    onward: cache::Fetch,
 }
 
 impl Http {
-    /// A vendor's API, reached over `wire` through `layers`, the outermost first.
+    /// A vendor's API, reached over `wire` through `layers`, the outermost first, where no answer is
+    /// kept.
     #[must_use]
-    pub fn new(wire: Wire, layers: Vec<Box<dyn Layer>>) -> Self {
+    pub fn new(wire: Wire, layers: Vec<Box<dyn Layer>>, cache: Cache) -> Self {
+        let wire = Arc::new(wire);
+        let (layers, last): (Arc<[_]>, _) = (layers.into(), Arc::clone(&wire));
+        let onward = move |call: Call| {
+            let (layers, wire) = (Arc::clone(&layers), Arc::clone(&last));
+            let answer = async move {
+                let next = Next {
+                    layers: &layers,
+                    wire: &wire,
+                };
+                next.run(call).await
+            };
+            answer.boxed()
+        };
         Self {
-            layers: layers.into(),
-            wire: Arc::new(wire),
+            wire,
+            cache: Arc::new(cache),
+            onward: Arc::new(onward),
         }
     }
 
@@ -82,13 +102,8 @@ impl Http {
     pub async fn send(&self, scope: &Scope, call: Call) -> Result<Reply> {
         let operation = call.operation;
         let call = call.within(scope.clone());
-        let next = Next {
-            layers: &self.layers,
-            wire: &self.wire,
-        };
-        next.run(call)
-            .await
-            .map_err(|error| error.at(self.wire.vendor(), operation.name()))
+        let answer = self.cache.serve(call, Arc::clone(&self.onward)).await;
+        answer.map_err(|error| error.at(self.wire.vendor(), operation.name()))
     }
 
     /// The path of a link that the vendor sent, when it leads to the vendor's own host: whatever

@@ -6,6 +6,7 @@ use metrics::{counter, describe_counter, describe_histogram, histogram};
 
 const VENDOR_CALLS: &str = "roster_vendor_calls_total";
 const VENDOR_SECONDS: &str = "roster_vendor_call_duration_seconds";
+const ANSWERS: &str = "roster_answers_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
@@ -23,6 +24,10 @@ pub fn describe() {
     );
     describe_histogram!(VENDOR_SECONDS, "Seconds of a vendor call, retries included");
     describe_counter!(
+        ANSWERS,
+        "Answers to reads of vendors by vendor, operation and origin (VENDOR, KEPT, STALE, SHARED)"
+    );
+    describe_counter!(
         REQUESTS,
         "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
     );
@@ -39,6 +44,12 @@ pub fn vendor_call(
     counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => outcome)
         .increment(1);
     histogram!(VENDOR_SECONDS, "vendor" => vendor, "operation" => operation).record(took);
+}
+
+/// An answer to a read of a vendor, by where it came from.
+pub fn answer(vendor: &'static str, operation: &'static str, origin: &'static str) {
+    counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => origin)
+        .increment(1);
 }
 
 /// A GraphQL request.

@@ -187,7 +187,12 @@ fn cors(origins: &[String]) -> Result<CorsLayer, String> {
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST]);
-    Ok(layer.allow_headers([header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION]))
+    Ok(layer.allow_headers([
+        header::CONTENT_TYPE,
+        header::ACCEPT,
+        header::AUTHORIZATION,
+        header::CACHE_CONTROL,
+    ]))
 }
 
 #[derive(Clone)]

@@ -54,7 +54,7 @@ pub trait Vendor: Send + Sync {
         vec![Searched {
             emails: emails.to_vec(),
             found,
-            calls: scope.calls(),
+            work: scope,
         }]
     }
 
@@ -533,8 +533,8 @@ pub struct Searched {
     pub emails: Vec<Email>,
     /// What was found.
     pub found: Result<Found>,
-    /// How many requests were sent to the vendor for it.
-    pub calls: u32,
+    /// The work that it took.
+    pub work: Scope,
 }
 
 /// Why an answer may lack somebody.

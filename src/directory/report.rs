@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::{error::Error, user::Provider};
+use crate::{error::Error, http::Scope, user::Provider};
+
+/// What is said of an answer that was kept because the vendor fails.
+const OUTDATED: &str =
+    "the vendor fails: this is its answer of an earlier time (`asOf`), and may be outdated";
 
 /// How far an answer can be trusted.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +38,8 @@ pub struct Report {
     pub as_of: Option<Timestamp>,
     /// How many requests were sent to the vendor for it.
     pub calls: u32,
+    /// Whether some of it is older than it should be, for the vendor did not give anything newer yet.
+    pub is_stale: bool,
     /// Whether the vendor read all that it can be asked to read. A notice may still say that its
     /// search passes somebody over.
     pub is_whole: bool,
@@ -52,6 +58,7 @@ impl Report {
             notice: None,
             as_of,
             calls,
+            is_stale: false,
             is_whole: status == SourceStatus::Complete,
         }
     }
@@ -118,6 +125,25 @@ impl Report {
                 ..self
             },
             _ => self,
+        }
+    }
+
+    /// The same report with what its work says of how old the data is.
+    pub(super) fn of_work(self, scope: &Scope) -> Self {
+        let is_read = self.as_of.is_some();
+        let report = Self {
+            as_of: scope.as_of().or(self.as_of).filter(|_| is_read),
+            is_stale: scope.is_stale(),
+            ..self
+        };
+        match (report.status, scope.failure()) {
+            (SourceStatus::Complete | SourceStatus::Partial, Some(error)) => Self {
+                status: SourceStatus::Partial,
+                notice: Some(report.notice.unwrap_or_else(|| OUTDATED.to_owned())),
+                error: Some(report.error.unwrap_or(error)),
+                ..report
+            },
+            _ => report,
         }
     }
 

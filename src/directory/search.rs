@@ -48,7 +48,7 @@ impl Directory {
                 let found = searched.found;
                 let found = found.map_err(|error| error.at(self.provider.name(), "by_email"));
                 for email in searched.emails {
-                    let search = self.search(&email, &found, caveat, searched.calls);
+                    let search = self.search(&email, &found, caveat, &searched.work);
                     answers.insert(email, search);
                 }
             }
@@ -62,8 +62,9 @@ impl Directory {
         email: &Email,
         found: &Result<Found>,
         caveat: Option<&str>,
-        calls: u32,
+        work: &Scope,
     ) -> Search {
+        let calls = work.calls();
         let found = match found {
             Ok(found) => found,
             Err(error) => {
@@ -86,6 +87,7 @@ impl Directory {
             },
             error => Report::answered(self.provider, notice, error, calls).with_caveat(caveat),
         };
+        let report = report.of_work(work);
         Search { users, report }
     }
 
@@ -147,7 +149,7 @@ impl Directory {
         let report = report.with_caveat(vendor.profile().email_caveat);
         Ok(Listed {
             window,
-            report: report.of_nothing(span.count == 0),
+            report: report.of_work(scope).of_nothing(span.count == 0),
         })
     }
 
@@ -189,7 +191,8 @@ impl Directory {
                 let users = window.rows.into_iter().map(|row| Arc::new(row.user));
                 Search {
                     users: in_order(users.collect()),
-                    report: Report::answered(self.provider, notice, None, scope.calls()),
+                    report: Report::answered(self.provider, notice, None, scope.calls())
+                        .of_work(scope),
                 }
             }
             Err(error) => {

@@ -55,9 +55,15 @@ impl SourceReport {
         self.0.notice.as_deref()
     }
 
-    /// When the data was read from the vendor; null when there is none.
+    /// When the oldest of the data was read from the vendor; null when there is none.
     async fn as_of(&self) -> Option<Timestamp> {
         self.0.as_of
+    }
+
+    /// Whether the data is older than it should be: the gateway kept it, and the vendor has not given
+    /// anything newer yet. `asOf` tells how old it is; when the vendor fails, `error` says how.
+    async fn stale(&self) -> bool {
+        self.0.is_stale
     }
 
     /// Whether the data comes from the gateway's mirror of the vendor's users rather than from the vendor.

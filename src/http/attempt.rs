@@ -7,7 +7,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
@@ -38,10 +37,7 @@ impl Layer for Attempt {
         let (scope, waited) = (call.scope.clone(), Arc::clone(&call.waited));
         let answer = next.run(call).await;
         let (status, code) = match &answer {
-            Ok(reply) => {
-                scope.read(Timestamp::now(), false);
-                (Some(reply.status.as_u16()), None)
-            }
+            Ok(reply) => (Some(reply.status.as_u16()), None),
             Err(error) => (error.status(), Some(error.kind().code().as_str())),
         };
         let entry = Entry {

@@ -12,6 +12,8 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::error::Error;
+
 /// Whose work goes first where there is not enough for all.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Priority {
@@ -50,6 +52,7 @@ struct Tally {
     calls: AtomicU32,
     is_stale: AtomicBool,
     as_of: Mutex<Option<Timestamp>>,
+    failure: Mutex<Option<Error>>,
 }
 
 impl Scope {
@@ -72,6 +75,16 @@ impl Scope {
             tally: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// The same work, with a tally that goes on from that of an earlier part of it.
+    #[must_use]
+    pub fn following(&self, earlier: &Self) -> Self {
+        let next = self.fresh();
+        next.tally
+            .calls
+            .fetch_add(earlier.calls(), Ordering::Relaxed);
+        next
     }
 
     /// The same scope with a deadline that is no later than `instant`.
@@ -143,6 +156,12 @@ impl Scope {
         self.tally.is_stale.load(Ordering::Relaxed)
     }
 
+    /// Why an answer that was kept had to do.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        lock(&self.tally.failure).clone()
+    }
+
     /// What became of the calls of the whole request.
     #[must_use]
     pub fn journal(&self) -> &Arc<Journal> {
@@ -152,6 +171,11 @@ impl Scope {
     /// Counts a request to a vendor.
     pub(super) fn count(&self) {
         self.tally.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the vendor failed and an answer that was kept had to do.
+    pub(super) fn fell_back(&self, error: Error) {
+        *lock(&self.tally.failure) = Some(error);
     }
 
     /// Notes an answer that came from its vendor at a moment.
@@ -168,6 +192,7 @@ impl Scope {
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: Mutex<Vec<Entry>>,
+    fresh_until: Mutex<Option<Instant>>,
 }
 
 /// Where an answer came from.
@@ -181,6 +206,19 @@ pub enum Origin {
     Stale,
     /// Another request's call, which was under way.
     Shared,
+}
+
+impl Origin {
+    /// Its name in metrics and in what clients are shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vendor => "VENDOR",
+            Self::Kept => "KEPT",
+            Self::Stale => "STALE",
+            Self::Shared => "SHARED",
+        }
+    }
 }
 
 /// One attempt of a call, or the answer that made one needless.
@@ -211,6 +249,18 @@ impl Journal {
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
         lock(&self.entries).clone()
+    }
+
+    /// Until when the first of the answers is as fresh as it should be; `None` when there was none.
+    #[must_use]
+    pub fn fresh_until(&self) -> Option<Instant> {
+        *lock(&self.fresh_until)
+    }
+
+    /// Notes until when an answer is as fresh as it should be.
+    pub(super) fn is_fresh_until(&self, instant: Instant) {
+        let mut first = lock(&self.fresh_until);
+        *first = Some(first.map_or(instant, |first| first.min(instant)));
     }
 
     /// Adds an entry.

@@ -138,7 +138,7 @@ impl Wire {
             Ok(body) if status.is_success() => Ok(Reply {
                 status,
                 headers,
-                body,
+                body: body.into(),
             }),
             // The status says enough, whatever became of the body.
             body => match self.refuse(status, &headers, body.as_deref().unwrap_or_default()) {

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{RawQuery, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::any,
 };
@@ -25,6 +25,9 @@ use crate::{
     metrics,
 };
 use accept::Media;
+
+/// The header that says that its sender may see the calls that a request made.
+static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
 
 /// How many mistakes in a document are told: there may be one in every word of it.
 const MISTAKES: usize = 50;
@@ -67,6 +70,14 @@ impl Refusal {
     }
 }
 
+/// An operation that ran.
+struct Ran {
+    operation: &'static str,
+    answer: Answer,
+    /// For how many seconds who asked may keep the answer.
+    fresh_for: u64,
+}
+
 /// What goes back, and what is noted of it.
 struct Reply {
     operation: &'static str,
@@ -94,8 +105,8 @@ async fn handle(
             Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
         })?;
         let request = request(read(&method, query.as_deref(), &headers, body)?);
-        let (operation, answer) = run(&schema, request, &method).await?;
-        Ok(shown(&answer, media, operation))
+        let ran = run(&schema, request, &method, &headers).await?;
+        Ok(shown(&ran, media))
     };
     let reply = reply
         .await
@@ -201,7 +212,8 @@ async fn run(
     schema: &Schema,
     mut request: Request,
     method: &Method,
-) -> Result<(&'static str, Answer), Refusal> {
+    headers: &HeaderMap,
+) -> Result<Ran, Refusal> {
     let bounds = schema
         .data::<Graph>()
         .map(|graph| graph.bounds)
@@ -219,9 +231,14 @@ async fn run(
         ));
     }
     if let Err(mistake) = graphql::check(&mut request, schema) {
-        return Ok((operation, Answer::from_errors(vec![mistake])));
+        return Ok(Ran {
+            operation,
+            answer: Answer::from_errors(vec![mistake]),
+            fresh_for: 0,
+        });
     }
-    let mut answer = schema.execute(with_loaders(request, schema)).await;
+    let (request, trace) = with_loaders(request, schema, accept::max_age(headers));
+    let mut answer = schema.execute(request).await;
     // A failed field has a path, and its error is kept.
     let mut mistakes = 0;
     answer.errors.retain(|error| {
@@ -229,7 +246,20 @@ async fn run(
         mistakes <= MISTAKES || !error.path.is_empty()
     });
     coded(&mut answer.errors);
-    Ok((operation, answer))
+    let sent = headers.get(&TRACE).map(HeaderValue::as_bytes);
+    if schema
+        .data::<Graph>()
+        .is_some_and(|graph| graph.audience.admits(sent))
+    {
+        answer.extensions.insert("roster".to_owned(), trace.shown());
+    }
+    let is_whole = operation == "query" && answer.errors.is_empty();
+    let fresh_for = trace.fresh_for().as_secs();
+    Ok(Ran {
+        operation,
+        answer,
+        fresh_for: if is_whole { fresh_for } else { 0 },
+    })
 }
 
 /// What kind of operation will run, as far as the document can be read.
@@ -253,7 +283,12 @@ fn kind(request: &mut Request) -> &'static str {
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
 /// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-fn shown(answer: &Answer, media: Media, operation: &'static str) -> Reply {
+fn shown(ran: &Ran, media: Media) -> Reply {
+    let Ran {
+        operation,
+        answer,
+        fresh_for,
+    } = ran;
     let is_empty = answer.data == async_graphql::Value::Null;
     let is_request_error = is_empty
         && !answer.errors.is_empty()
@@ -274,7 +309,16 @@ fn shown(answer: &Answer, media: Media, operation: &'static str) -> Reply {
         serde_json::to_vec(answer)
     };
     let response = match body {
-        Ok(body) => with_media(status, media, body),
+        Ok(body) => {
+            let mut response = with_media(status, media, body);
+            if *fresh_for > 0 {
+                let kept = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
+                let headers = response.headers_mut();
+                kept.map(|kept| headers.insert(header::CACHE_CONTROL, kept))
+                    .ok();
+            }
+            response
+        }
         Err(error) => {
             tracing::error!(%error, "an answer cannot be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -317,7 +361,7 @@ fn with_media(status: StatusCode, media: Media, body: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media.content_type()),
         (header::VARY, "accept"),
-        // Personal data: nobody on the way may keep it.
+        // Personal data: nobody on the way may keep it, and who asked for as long as it is fresh.
         (header::CACHE_CONTROL, "no-store"),
     ];
     (status, headers, body).into_response()

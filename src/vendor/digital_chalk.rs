@@ -335,7 +335,7 @@ impl DigitalChalk {
         emails: Vec<Email>,
         expand: Expand,
     ) -> Vec<Searched> {
-        let mut spent = 0;
+        let mut before = scope.fresh();
         if let Some(pages) = self.domains.worth(domain, emails.len()) {
             let shared = scope.fresh();
             let limits = Limits {
@@ -351,8 +351,7 @@ impl DigitalChalk {
                 |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
             );
             let found = found.await;
-            spent = shared.calls();
-            self.domains.learn(domain, &found, spent);
+            self.domains.learn(domain, &found, shared.calls());
             if !matches!(found.cut, Some(Cut::Limit { .. })) {
                 let found = Found::of(
                     [found],
@@ -362,19 +361,21 @@ impl DigitalChalk {
                 return vec![Searched {
                     emails,
                     found,
-                    calls: spent,
+                    work: shared,
                 }];
             }
+            before = shared;
         }
+        let before = &before;
         let alone = emails.into_iter().map(|email| async move {
-            let scope = scope.fresh();
+            let scope = scope.following(before);
             let found = self
                 .by_email(&scope, std::slice::from_ref(&email), expand)
                 .await;
             Searched {
                 emails: vec![email],
                 found,
-                calls: spent + scope.calls(),
+                work: scope,
             }
         });
         join_all(alone).await

@@ -29,7 +29,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "error",
         ],
     ),
-    ("config", &["graphql", "vendor", "user"]),
+    ("config", &["graphql", "vendor", "http", "user"]),
     (
         "gateway",
         &[

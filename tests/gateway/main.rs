@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
 
+mod answers;
 mod bad_input;
 mod contacts;
 mod faults;

@@ -57,6 +57,9 @@ impl World {
             roster_sandbox::serve(listener, &options, std::future::pending()).await
         });
         let mut settings = demo::settings(sandbox);
+        // What a test asks for is asked of the vendors, unless it is about answers that are kept.
+        settings.cache.seconds = 0.0;
+        settings.server.show_calls = false;
         change(&mut settings);
         let version = vendor(&mut settings, Provider::Intercom)
             .options
@@ -68,6 +71,16 @@ impl World {
             sandbox,
             client: reqwest::Client::new(),
             intercom: version,
+        }
+    }
+
+    /// Another gateway over the same sandboxes.
+    pub(crate) fn beside(&self, gateway: SocketAddr) -> Self {
+        Self {
+            gateway,
+            sandbox: self.sandbox,
+            client: self.client.clone(),
+            intercom: self.intercom.clone(),
         }
     }
 

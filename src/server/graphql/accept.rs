@@ -1,5 +1,7 @@
 //! Which media type a client accepts, and whether it sends JSON.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, header};
 
 /// The media types of an answer.
@@ -18,6 +20,24 @@ impl Media {
             Self::Json => "application/json; charset=utf-8",
         }
     }
+}
+
+/// How old an answer may be, as the request's `Cache-Control` asks for it (RFC 9111): `no-cache` and
+/// `max-age=0` want it read now; `None` is whatever there is.
+pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let ages = directives.filter_map(|directive| {
+        let directive = directive.trim().to_ascii_lowercase();
+        match directive.split_once('=') {
+            None if matches!(directive.as_str(), "no-cache" | "no-store") => Some(0),
+            Some(("max-age", seconds)) => seconds.trim_matches('"').parse().ok(),
+            _ => None,
+        }
+    });
+    ages.min().map(Duration::from_secs)
 }
 
 /// The media type that the client likes best; `None` when it accepts neither.

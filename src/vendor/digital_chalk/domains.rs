@@ -61,7 +61,7 @@ impl Domains {
     /// Learns from a walk through a domain of so many pages. One that failed says nothing.
     pub(super) fn learn(&self, domain: &str, walk: &Walk, pages: u32) {
         let size = match &walk.cut {
-            None => Size::Pages(pages),
+            None => Size::Pages(pages.max(1)),
             Some(Cut::Limit { pages }) => Size::MoreThan((*pages).max(1)),
             Some(Cut::Failed(_)) => return,
         };

@@ -1,0 +1,116 @@
+//! What became of a request's calls to vendors: how fresh its answer is, and, for who may see it, each
+//! call in `extensions.roster`.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::Value;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::http::{
+    Freshness,
+    scope::{Entry, Journal},
+};
+
+/// Who is shown the calls that a request made.
+#[derive(Clone, Debug, Default)]
+pub enum Audience {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Everybody: for demos and tests.
+    Everybody,
+    /// Who sends this in the header `x-roster-trace`.
+    Holders(SecretString),
+}
+
+impl Audience {
+    /// Whether who sends this, or nothing, is shown the calls.
+    #[must_use]
+    pub fn admits(&self, sent: Option<&[u8]>) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Everybody => true,
+            Self::Holders(secret) => {
+                let sent = sent.unwrap_or_default();
+                is_equal(secret.expose_secret().as_bytes(), sent)
+            }
+        }
+    }
+}
+
+/// Compares in a time that does not tell how much of a guess was right.
+fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
+    use sha2::{Digest, Sha256};
+    let (secret, guess) = (Sha256::digest(secret), Sha256::digest(guess));
+    let differing = secret
+        .iter()
+        .zip(guess)
+        .fold(0, |all, (a, b)| all | (a ^ b));
+    differing == 0
+}
+
+/// What became of a request's calls.
+#[derive(Clone, Debug, Default)]
+pub struct Trace(pub(super) Arc<Journal>);
+
+/// How old an answer may be, as a client asks for it.
+pub(super) fn freshness(max_age: Option<Duration>) -> Freshness {
+    match max_age {
+        None => Freshness::Kept,
+        Some(Duration::ZERO) => Freshness::Now,
+        Some(age) => Freshness::Within(age),
+    }
+}
+
+impl Trace {
+    /// For how much longer the whole answer is fresh; nought when some of it failed or is not kept, and
+    /// when no vendor has a part in it.
+    #[must_use]
+    pub fn fresh_for(&self) -> Duration {
+        let until = self.0.fresh_until();
+        until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// The calls, in the order in which they ended.
+    #[must_use]
+    pub fn shown(&self) -> Value {
+        let calls: Vec<_> = self.0.entries().iter().map(shown).collect();
+        Value::from_json(json!({ "calls": calls })).unwrap_or_default()
+    }
+}
+
+fn shown(entry: &Entry) -> serde_json::Value {
+    let milliseconds = |duration: Duration| (duration.as_secs_f64() * 1e4).round() / 10.0;
+    let provider = crate::user::Provider::named(entry.vendor).map(async_graphql::Value::from);
+    json!({
+        "provider": provider,
+        "operation": entry.operation,
+        "page": entry.page,
+        "origin": entry.origin.name(),
+        "attempt": entry.attempt,
+        "status": entry.status,
+        "code": entry.code,
+        "durationMs": milliseconds(entry.took),
+        "waitedMs": milliseconds(entry.waited),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Audience;
+
+    #[test]
+    fn only_who_holds_the_secret_is_admitted() {
+        let holders = Audience::Holders("secret".to_owned().into());
+
+        assert!(holders.admits(Some(b"secret")));
+        assert!(
+            !holders.admits(Some(b"secre")) && !holders.admits(Some(b"")) && !holders.admits(None)
+        );
+        assert!(Audience::Everybody.admits(None) && !Audience::Nobody.admits(Some(b"secret")));
+    }
+}

@@ -1,0 +1,389 @@
+//! Answers to reads: equal ones that are under way are shared, over requests, and answers are kept for a
+//! short time. A write forgets all that was kept of its vendor, for which lists and searches a record
+//! is part of cannot be told.
+//!
+//! | an answer is | then |
+//! |---|---|
+//! | fresh | it is the answer |
+//! | stale | it is the answer, and the vendor is asked again behind it |
+//! | old | the vendor is asked, and where it fails the old answer is better than none |
+//!
+//! It stands before all layers: what is kept costs no call, no budget and no turn.
+
+mod flight;
+mod shelf;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
+
+pub use shelf::Shelf;
+
+use self::flight::Flights;
+use super::{
+    Call, Freshness, Priority, Reply, Scope,
+    scope::{Entry, Origin},
+    wire::Explain,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    metrics,
+};
+
+/// For how long answers are kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// How long an answer is fresh; nought keeps nothing.
+    pub fresh: Duration,
+    /// The same for single operations, by their names.
+    pub operations: BTreeMap<String, Duration>,
+    /// How long "there is nobody" is fresh.
+    pub negative: Duration,
+    /// How long after that an answer is given while the vendor is asked again.
+    pub stale: Duration,
+    /// How long after that an answer is given when the vendor fails.
+    pub error: Duration,
+}
+
+impl Terms {
+    fn fresh(&self, operation: &str, is_negative: bool) -> Duration {
+        let fresh = self.operations.get(operation).copied();
+        let fresh = fresh.unwrap_or(self.fresh);
+        if is_negative {
+            fresh.min(self.negative)
+        } else {
+            fresh
+        }
+    }
+}
+
+/// An answer, and until when it is good for what.
+#[derive(Debug)]
+pub(super) struct Kept {
+    answer: Result<Reply>,
+    at: Timestamp,
+    read: Instant,
+    fresh_until: Instant,
+    stale_until: Instant,
+    gone: Instant,
+}
+
+/// What an answer that is kept is good for.
+#[derive(Debug, Eq, PartialEq)]
+enum Good {
+    Fresh,
+    Stale,
+    Old,
+}
+
+impl Kept {
+    fn good(&self, now: Instant, freshness: Freshness) -> Good {
+        let within = match freshness {
+            Freshness::Kept => self.fresh_until,
+            Freshness::Within(age) => self.fresh_until.min(self.read + age),
+            Freshness::Now => return Good::Old,
+        };
+        if now < within {
+            Good::Fresh
+        } else if now < self.stale_until && freshness == Freshness::Kept {
+            Good::Stale
+        } else {
+            Good::Old
+        }
+    }
+
+    fn is_kept(&self) -> bool {
+        self.fresh_until > self.read
+    }
+
+    /// How many bytes it holds.
+    fn weight(&self) -> u32 {
+        /// What an answer without a body takes, about.
+        const BARE: usize = 1024;
+        let body = self.answer.as_ref().map_or(0, |reply| reply.body.len());
+        u32::try_from(body.saturating_add(BARE)).unwrap_or(u32::MAX)
+    }
+}
+
+/// What identifies a read: a hash, so that what is asked for is not kept in the clear.
+type Key = [u8; 16];
+
+/// The way to the vendor, for a call and a second one.
+pub(super) type Fetch = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Reply>> + Send + Sync>;
+
+/// A vendor's answers.
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    vendor: &'static str,
+    terms: Terms,
+    explain: Explain,
+    shelf: Shelf,
+    flights: Flights,
+    /// How many writes there were: what was read before one is forgotten.
+    writes: AtomicU64,
+}
+
+/// Forgets what was read, when a write ends, however it ends.
+struct Forget<'a>(&'a AtomicU64);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// How long before its deadline a call gives up for an old answer to be in time.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// How long a read behind an answer may take.
+const BEHIND: Duration = Duration::from_secs(30);
+
+impl Cache {
+    /// Keeps a vendor's answers on a shelf that vendors may share.
+    #[must_use]
+    pub fn new(vendor: &'static str, terms: Terms, explain: Explain, shelf: Shelf) -> Self {
+        Self(Arc::new(Inner {
+            vendor,
+            terms,
+            explain,
+            shelf,
+            flights: Flights::default(),
+            writes: AtomicU64::default(),
+        }))
+    }
+
+    /// Answers a call: from what is kept, from a call under way, or by `fetch`.
+    ///
+    /// # Errors
+    /// What the vendor answers.
+    pub(super) async fn serve(&self, call: Call, fetch: Fetch) -> Result<Reply> {
+        if !call.is_read {
+            let _forget = Forget(&self.0.writes);
+            return fetch(call).await;
+        }
+        let (started, scope) = (Instant::now(), call.scope.clone());
+        let key = self.key(&call);
+        let kept = self.0.shelf.get(&key);
+        let good = kept
+            .as_ref()
+            .map(|kept| kept.good(started, scope.freshness()));
+        let entry = entry(self.0.vendor, &call);
+        match (kept, good) {
+            (Some(kept), Some(Good::Fresh)) => self.hand(&scope, &kept, entry, Origin::Kept),
+            (Some(kept), Some(Good::Stale)) => {
+                self.refresh(key, call, fetch);
+                self.hand(&scope, &kept, entry, Origin::Stale)
+            }
+            (Some(old), _) if scope.freshness() != Freshness::Now => {
+                let sooner = scope.deadline().checked_sub(MARGIN);
+                let sooner = scope.no_later_than(sooner.unwrap_or(started));
+                match self.ask(key, call.within(sooner), &fetch).await {
+                    Err(error) if is_the_vendors_fault(&error) => {
+                        scope.fell_back(error);
+                        self.hand(&scope, &old, entry, Origin::Stale)
+                    }
+                    answer => answer,
+                }
+            }
+            _ => self.ask(key, call, &fetch).await,
+        }
+    }
+
+    /// Gives an answer that is there.
+    fn hand(&self, scope: &Scope, kept: &Kept, entry: Entry, origin: Origin) -> Result<Reply> {
+        metrics::answer(self.0.vendor, entry.operation, origin.name());
+        scope.read(kept.at, origin == Origin::Stale);
+        scope.journal().is_fresh_until(kept.fresh_until);
+        let (status, code) = match &kept.answer {
+            Ok(reply) => (Some(reply.status.as_u16()), None),
+            Err(error) => (error.status(), Some(error.kind().code().as_str())),
+        };
+        scope.journal().add(Entry {
+            status,
+            code,
+            origin,
+            ..entry
+        });
+        kept.answer.clone()
+    }
+
+    /// Asks the vendor, or waits for who does.
+    async fn ask(&self, key: Key, call: Call, fetch: &Fetch) -> Result<Reply> {
+        let scope = call.scope.clone();
+        let entry = entry(self.0.vendor, &call);
+        let started = Instant::now();
+        if scope.freshness() != Freshness::Now
+            && let Some(flight) = self.0.flights.joined(&key)
+        {
+            let shared = timeout_at(scope.deadline(), flight).await;
+            match shared.unwrap_or_else(|_| Err(Error::late())) {
+                Ok(kept) if !is_of_its_caller(&kept) => {
+                    let entry = Entry {
+                        took: started.elapsed(),
+                        ..entry
+                    };
+                    return self.hand(&scope, &kept, entry, Origin::Shared);
+                }
+                // Who asked had less time, or less of a claim, than there is left here.
+                Ok(_) if scope.left() > Duration::ZERO => {}
+                Ok(kept) => return kept.answer.clone(),
+                Err(error) => return Err(error),
+            }
+        }
+        let kept = self.lead(key, call, fetch).await?;
+        scope.journal().is_fresh_until(kept.fresh_until);
+        if !matches!(&kept.answer, Err(error) if error.kind() != Kind::Missing) {
+            scope.read(kept.at, false);
+        }
+        kept.answer.clone()
+    }
+
+    /// Asks the vendor, so that others who ask for the same can wait with us. It ends when nobody waits.
+    async fn lead(&self, key: Key, call: Call, fetch: &Fetch) -> Result<Arc<Kept>> {
+        let deadline = call.scope.deadline();
+        metrics::answer(self.0.vendor, call.operation.name(), Origin::Vendor.name());
+        let read = Self(Arc::clone(&self.0)).read(key, call, Arc::clone(fetch));
+        let flight = self.0.flights.start(key, read);
+        // The layers keep the deadline themselves; a little later this does.
+        timeout_at(deadline + MARGIN, flight)
+            .await
+            .unwrap_or_else(|_| Err(Error::late()))
+    }
+
+    async fn read(self, key: Key, call: Call, fetch: Fetch) -> Arc<Kept> {
+        let operation = call.operation.name();
+        let answer = fetch(call).await;
+        let kept = Arc::new(self.kept(operation, answer));
+        if kept.is_kept() {
+            self.0.shelf.put(key, Arc::clone(&kept));
+        }
+        kept
+    }
+
+    /// Reads again what was given though it was stale, unless somebody does.
+    fn refresh(&self, key: Key, call: Call, fetch: Fetch) {
+        if self.0.flights.joined(&key).is_some() {
+            return;
+        }
+        let scope = Scope::until(Instant::now() + BEHIND).with_priority(Priority::Background);
+        let this = Self(Arc::clone(&self.0));
+        let read = this.read(key, call.within(scope), fetch);
+        tokio::spawn(self.0.flights.start(key, read));
+    }
+
+    /// An answer with its terms. What is no good answer is not kept, nor one that was asked for before
+    /// the last write.
+    fn kept(&self, operation: &str, answer: Result<Reply>) -> Kept {
+        let read = Instant::now();
+        let terms = &self.0.terms;
+        let fresh = match &answer {
+            Ok(reply) => match self.worth(reply) {
+                Some(is_negative) => terms.fresh(operation, is_negative),
+                None => Duration::ZERO,
+            },
+            Err(error) if error.kind() == Kind::Missing => terms.fresh(operation, true),
+            Err(_) => Duration::ZERO,
+        };
+        let fresh_until = read + fresh;
+        let stale_until = fresh_until + terms.stale;
+        Kept {
+            answer,
+            at: Timestamp::now(),
+            read,
+            fresh_until,
+            stale_until,
+            gone: stale_until + terms.error,
+        }
+    }
+
+    /// Whether an answer is worth keeping, and if so whether it says that there is nothing.
+    fn worth(&self, reply: &Reply) -> Option<bool> {
+        /// No longer is an answer that says that there is nothing, or an error under a good status.
+        const SHORT: usize = 4096;
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_ok();
+        if !is_json || !reply.body.starts_with(b"{") {
+            return None;
+        }
+        if reply.body.len() > SHORT {
+            return Some(false);
+        }
+        let refusal = (self.0.explain)(reply.status, &reply.headers, &reply.body);
+        refusal.reasons.is_empty().then(|| is_empty(&reply.body))
+    }
+
+    fn key(&self, call: &Call) -> Key {
+        let mut hash = Sha256::new();
+        let writes = self.0.writes.load(Ordering::SeqCst);
+        let mut add = |part: &[u8]| {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        };
+        add(self.0.vendor.as_bytes());
+        add(&writes.to_le_bytes());
+        add(call.method.as_str().as_bytes());
+        call.path.iter().for_each(|part| add(part.as_bytes()));
+        add(b"?");
+        for (name, value) in &call.query {
+            add(name.as_bytes());
+            add(value.as_bytes());
+        }
+        add(b"#");
+        for (name, value) in &call.headers {
+            add(name.as_str().as_bytes());
+            add(value.as_bytes());
+        }
+        if let Some(body) = &call.body {
+            add(body.to_string().as_bytes());
+        }
+        let hash = hash.finalize();
+        let mut key = Key::default();
+        key.copy_from_slice(&hash[..16]);
+        key
+    }
+}
+
+/// Whether a short answer is a list, and one of nobody.
+fn is_empty(body: &[u8]) -> bool {
+    let members: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(body).unwrap_or_default();
+    let mut lists = members.values().filter_map(serde_json::Value::as_array);
+    let is_record = members.contains_key("id") || members.contains_key("end_user_id");
+    !is_record && lists.next().is_some_and(Vec::is_empty) && lists.all(Vec::is_empty)
+}
+
+/// Whether an answer came of how its caller asked rather than of the vendor: of a deadline, or of a
+/// priority that went without.
+fn is_of_its_caller(kept: &Kept) -> bool {
+    let kind = kept.answer.as_ref().err().map(Error::kind);
+    matches!(kind, Some(Kind::TimedOut | Kind::Throttled))
+}
+
+/// Whether an old answer is better than this error.
+fn is_the_vendors_fault(error: &Error) -> bool {
+    error.kind().is_transient() || error.kind() == Kind::Malformed
+}
+
+fn entry(vendor: &'static str, call: &Call) -> Entry {
+    Entry {
+        vendor,
+        operation: call.operation.name(),
+        page: call.page.clone(),
+        attempt: 0,
+        status: None,
+        code: None,
+        took: Duration::ZERO,
+        waited: Duration::ZERO,
+        origin: Origin::Kept,
+    }
+}

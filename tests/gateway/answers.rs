@@ -1,0 +1,65 @@
+//! Answers that are kept and shared: never asked twice, never older than said, forgotten by a write.
+
+mod ages;
+mod forgotten;
+mod headers;
+mod kept;
+mod shared;
+mod traced;
+
+use roster::{config::Settings, demo, user::Provider};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const ANN: &str = "ann@x.test";
+
+/// A world whose gateway keeps answers for a minute, or as else is said.
+async fn keeping(change: impl FnOnce(&mut Settings)) -> World {
+    World::with(60, |settings| {
+        settings.cache.seconds = 60.0;
+        change(settings);
+    })
+    .await
+}
+
+/// A second gateway on the same vendors, which keeps nothing: a change through it is one made elsewhere.
+async fn elsewhere(world: &World) -> World {
+    let mut settings = demo::settings(world.sandbox);
+    settings.cache.seconds = 0.0;
+    world.beside(World::serve(&settings).await)
+}
+
+/// Renames Ann at a vendor.
+async fn rename(world: &World, of: Provider, name: &str) {
+    let input = match of {
+        Provider::DigitalChalk => json!({ "firstName": name }),
+        Provider::Ada | Provider::Intercom | Provider::Usertour => json!({ "name": name }),
+    };
+    let mut input = input;
+    input["provider"] = crate::world::word(of).into();
+    match of {
+        Provider::DigitalChalk => input["email"] = ANN.into(),
+        Provider::Ada | Provider::Intercom | Provider::Usertour => {
+            input["externalId"] = "crm-ann".into();
+        }
+    }
+    let query = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { message } } }";
+    let data = world.data_with(query, json!({ "input": input })).await;
+    let expected = json!({ "outcome": "UPDATED", "userErrors": [] });
+    assert_eq!(data["upsertUser"], expected);
+}
+
+const FIND: &str =
+    "query ($of: [Provider!]) { usersByEmail(email: \"ann@x.test\", providers: $of) {
+    nodes { provider name firstName }
+    sources { provider status stale asOf upstreamCalls notice error { code } } } }";
+
+/// Finds Ann at a vendor: her record and its source.
+async fn ann(world: &World, of: Provider) -> (Value, Value) {
+    let of = json!({ "of": [crate::world::word(of)] });
+    let mut data = world.data_with(FIND, of).await;
+    let found = &mut data["usersByEmail"];
+    let user = found["nodes"].get_mut(0).map(Value::take);
+    (user.unwrap_or_default(), found["sources"][0].take())
+}

@@ -1,0 +1,131 @@
+//! Answers that are older than they should be: given while the vendor is asked again, or because it
+//! fails, and never without saying so.
+
+use std::time::Duration;
+
+use roster::user::Provider::{self, Intercom};
+use serde_json::{Value, json};
+
+use super::{World, ann, elsewhere, keeping, rename};
+use crate::world::vendor;
+
+/// Shorter than any request takes.
+const AN_INSTANT: f64 = 0.000_001;
+
+async fn until_named(world: &World, name: &str) {
+    let named = async {
+        while ann(world, Intercom).await.0["name"] != name {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), named)
+        .await
+        .expect("it was not read again");
+}
+
+#[tokio::test]
+async fn a_stale_answer_is_given_at_once_and_read_again_behind_it() {
+    let world = keeping(|settings| {
+        settings.cache.seconds = AN_INSTANT;
+        settings.cache.stale_seconds = 60.0;
+    })
+    .await;
+    let (_, fresh) = ann(&world, Intercom).await;
+    rename(&elsewhere(&world).await, Intercom, "Renamed").await;
+
+    let (user, source) = ann(&world, Intercom).await;
+
+    assert_eq!(user["name"], "Ann Archer");
+    let expected = json!({
+        "provider": "INTERCOM", "status": "COMPLETE", "stale": true, "asOf": fresh["asOf"],
+        "upstreamCalls": 0, "notice": null, "error": null,
+    });
+    assert_eq!(source, expected);
+    until_named(&world, "Renamed").await;
+}
+
+#[tokio::test]
+async fn when_the_vendor_fails_an_old_answer_is_given_and_says_so() {
+    for of in Provider::ALL {
+        let world = keeping(|settings| {
+            settings.cache.seconds = AN_INSTANT;
+            settings.cache.stale_seconds = 0.0;
+            vendor(settings, of).attempts = 1;
+        })
+        .await;
+        let (known, fresh) = ann(&world, of).await;
+        world
+            .fault(of, json!({ "kind": "status", "status": 503 }))
+            .await;
+
+        let (user, source) = ann(&world, of).await;
+
+        assert_eq!(user, known, "{of:?}");
+        assert_eq!(source["status"], "PARTIAL", "{of:?}");
+        assert_eq!(
+            (&source["stale"], &source["asOf"]),
+            (&json!(true), &fresh["asOf"])
+        );
+        assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
+
+        world.heal().await;
+        let (_, source) = ann(&world, of).await;
+        assert_eq!(
+            (&source["stale"], &source["error"]),
+            (&json!(false), &Value::Null)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_old_answer_of_a_vendor_that_hangs_comes_within_the_deadline() {
+    let world = keeping(|settings| {
+        settings.cache.seconds = AN_INSTANT;
+        settings.cache.stale_seconds = 0.0;
+        settings.limits.deadline_seconds = 1.0;
+    })
+    .await;
+    let (known, _) = ann(&world, Intercom).await;
+    world.fault(Intercom, json!({ "kind": "hang" })).await;
+
+    let (user, source) = ann(&world, Intercom).await;
+
+    assert_eq!(user, known);
+    assert_eq!(source["error"]["code"], "VENDOR_TIMEOUT");
+}
+
+#[tokio::test]
+async fn no_old_answer_is_given_when_none_is_kept_for_it_or_a_new_one_is_asked_for() {
+    let world = keeping(|settings| {
+        settings.cache.seconds = AN_INSTANT;
+        (settings.cache.stale_seconds, settings.cache.error_seconds) = (0.0, 0.0);
+        vendor(settings, Intercom).attempts = 1;
+    })
+    .await;
+    ann(&world, Intercom).await;
+    world
+        .fault(Intercom, json!({ "kind": "status", "status": 503 }))
+        .await;
+
+    let (user, source) = ann(&world, Intercom).await;
+
+    assert_eq!((user, &source["status"]), (Value::Null, &json!("FAILED")));
+}
+
+#[tokio::test]
+async fn refused_credentials_are_never_papered_over() {
+    let world = keeping(|settings| {
+        settings.cache.seconds = AN_INSTANT;
+        settings.cache.stale_seconds = 0.0;
+    })
+    .await;
+    ann(&world, Intercom).await;
+    world
+        .fault(Intercom, json!({ "kind": "status", "status": 401 }))
+        .await;
+
+    let (_, source) = ann(&world, Intercom).await;
+
+    assert_eq!(source["error"]["code"], "VENDOR_AUTH");
+    assert_eq!(source["status"], "FAILED");
+}

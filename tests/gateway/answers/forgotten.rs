@@ -1,0 +1,71 @@
+//! A write forgets what was kept of its vendor, and of no other.
+
+use roster::user::Provider;
+use serde_json::json;
+
+use super::{ann, keeping, rename};
+
+#[tokio::test]
+async fn what_was_written_is_read_at_once() {
+    for of in Provider::ALL {
+        let world = keeping(|_| {}).await;
+        for other in Provider::ALL {
+            ann(&world, other).await;
+        }
+
+        rename(&world, of, "Renamed").await;
+        world.forget_calls().await;
+
+        let (user, source) = ann(&world, of).await;
+        let name = match of {
+            Provider::DigitalChalk => &user["firstName"],
+            Provider::Ada | Provider::Intercom | Provider::Usertour => &user["name"],
+        };
+        assert_eq!(*name, "Renamed", "{of:?}");
+        assert_eq!(source["stale"], false);
+        for other in Provider::ALL.into_iter().filter(|other| *other != of) {
+            ann(&world, other).await;
+            assert_eq!(
+                world.calls(other).await.len(),
+                0,
+                "{other:?} after a write to {of:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_been_done_forgets_too() {
+    let world = keeping(|_| {}).await;
+    ann(&world, Provider::Usertour).await;
+    let fault = json!({ "kind": "reset", "at": "body", "method": "POST" });
+    world.fault(Provider::Usertour, fault).await;
+    let query = "mutation { upsertUser(input: { provider: USERTOUR, externalId: \"crm-ann\", name: \"Renamed\" }) { outcome } }";
+    let data = world.data(query).await;
+    assert_eq!(data["upsertUser"]["outcome"], json!(null));
+    world.forget_calls().await;
+
+    ann(&world, Provider::Usertour).await;
+
+    assert_eq!(world.calls(Provider::Usertour).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_write_looks_at_first_is_what_is_there() {
+    let world = keeping(|_| {}).await;
+    let elsewhere = super::elsewhere(&world).await;
+    let find = "{ user(provider: USERTOUR, by: { externalId: \"new\" }) { name } }";
+    assert_eq!(world.data(find).await["user"], json!(null));
+    let make = "mutation { upsertUser(input: { provider: USERTOUR, externalId: \"new\", name: \"New\" }) { outcome } }";
+    assert_eq!(
+        elsewhere.data(make).await["upsertUser"]["outcome"],
+        "CREATED"
+    );
+
+    let data = world.data(make).await;
+
+    assert_eq!(
+        data["upsertUser"]["outcome"], "UPDATED",
+        "it knew of nobody, but looked again"
+    );
+}

@@ -1,0 +1,84 @@
+//! `Cache-Control`, from who asks and for who asked.
+
+use roster::{config::Settings, user::Provider::Intercom};
+use serde_json::{Value, json};
+
+use super::keeping;
+use crate::world::{World, vendor};
+
+const ANN: &str = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { id } sources { status } } }";
+
+/// The answer's `Cache-Control`, when a request has one or none.
+async fn cache_control(world: &World, query: &str, sent: Option<&str>) -> String {
+    let url = format!("http://{}/graphql", world.gateway);
+    let mut request = world.client.post(url).json(&json!({ "query": query }));
+    if let Some(sent) = sent {
+        request = request.header("cache-control", sent);
+    }
+    let answer = request.send().await.expect("an answer");
+    let header = answer.headers().get("cache-control").expect("a header");
+    let header = header.to_str().expect("text").to_owned();
+    let _: Value = answer.json().await.expect("JSON");
+    header
+}
+
+#[tokio::test]
+async fn who_asks_for_no_cache_is_answered_by_the_vendor_and_others_by_that_answer() {
+    let world = keeping(|_| {}).await;
+    let mut calls = 0;
+    for (sent, is_call) in [
+        (None, true),
+        (None, false),
+        (Some("no-cache"), true),
+        (None, false),
+        (Some("max-age=0"), true),
+        (Some("max-age=3600"), false),
+        (Some("no-store"), true),
+        (Some("max-age=nonsense, only-if-cached"), false),
+        (Some("max-age=3600, no-cache"), true),
+    ] {
+        calls += usize::from(is_call);
+        cache_control(&world, ANN, sent).await;
+        assert_eq!(world.calls(Intercom).await.len(), calls, "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_be_kept_for_as_long_as_its_oldest_part_is_fresh_by_who_asked_alone() {
+    let world = keeping(|settings: &mut Settings| {
+        vendor(settings, Intercom).cache.seconds = Some(30.0);
+    })
+    .await;
+    let everywhere = "{ usersByEmail(email: \"ann@x.test\") { nodes { id } } }";
+    for query in [ANN, everywhere, ANN] {
+        let kept = cache_control(&world, query, None).await;
+        let age = kept.strip_prefix("private, max-age=").expect("an age");
+        let age: u64 = age.parse().expect("seconds");
+        assert!((1..=30).contains(&age), "{kept}");
+    }
+}
+
+#[tokio::test]
+async fn what_failed_was_written_or_is_not_kept_may_not_be_kept() {
+    let world = keeping(|settings| vendor(settings, Intercom).attempts = 1).await;
+    let write = "mutation { upsertUser(input: { provider: INTERCOM, email: \"joann@x.test\" }) { outcome } }";
+    for query in [
+        write,
+        "{ __typename }",
+        "{ providers { enabled } }",
+        "{ nothing }",
+    ] {
+        assert_eq!(
+            cache_control(&world, query, None).await,
+            "no-store",
+            "{query}"
+        );
+    }
+    world
+        .fault(Intercom, json!({ "kind": "status", "status": 503 }))
+        .await;
+    assert_eq!(cache_control(&world, ANN, None).await, "no-store");
+
+    let world = keeping(|settings| settings.cache.seconds = 0.0).await;
+    assert_eq!(cache_control(&world, ANN, None).await, "no-store");
+}

@@ -1,0 +1,97 @@
+//! Equal reads under way at the same time are one call, over requests.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use roster::user::Provider::{self, Intercom};
+use serde_json::json;
+
+use super::{ann, rename};
+use crate::world::World;
+
+/// A world where a vendor takes long enough that everybody asks meanwhile.
+async fn slow() -> World {
+    let world = World::with(60, |_| {}).await;
+    for of in Provider::ALL {
+        world
+            .fault(of, json!({ "kind": "latency", "milliseconds": 400 }))
+            .await;
+    }
+    world
+}
+
+/// Waits until a vendor has got so many calls.
+async fn until_called(world: &World, calls: usize) {
+    let called = async {
+        while world.calls(Intercom).await.len() < calls {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), called)
+        .await
+        .expect("the calls did not come");
+}
+
+#[tokio::test]
+async fn twenty_requests_for_the_same_are_one_call_to_each_vendor() {
+    let world = slow().await;
+    let query = "{ usersByEmail(email: \"ann@x.test\") { nodes { id } sources { status } } }";
+
+    let answers = join_all((0..20).map(|_| world.data(query))).await;
+
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(world.tally().await, [1, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn equal_windows_under_two_names_are_one_call() {
+    let world = World::with(60, |_| {}).await;
+    let query = "{ a: users(provider: INTERCOM, first: 5) { nodes { id } }
+        b: users(provider: INTERCOM, first: 5) { nodes { id } } }";
+
+    let data = world.data(query).await;
+
+    assert_eq!(data["a"], data["b"]);
+    assert_eq!(world.calls(Intercom).await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_joined_is_answered_though_who_asked_first_has_left() {
+    let world = Arc::new(slow().await);
+    let asking = |world: &Arc<World>| {
+        let world = Arc::clone(world);
+        tokio::spawn(async move { ann(&world, Intercom).await })
+    };
+    let first = asking(&world);
+    until_called(&world, 1).await;
+    let second = asking(&world);
+    // The second has joined when it has been polled, which a whole other request makes sure of.
+    world.data("{ providers { calls } }").await;
+
+    first.abort();
+    let (user, source) = second.await.expect("not aborted");
+
+    assert_eq!(
+        (&user["name"], &source["status"]),
+        (&json!("Ann Archer"), &json!("COMPLETE"))
+    );
+    let calls = world.calls(Intercom).await.len();
+    assert!(calls <= 2, "{calls}");
+}
+
+#[tokio::test]
+async fn a_read_from_before_a_write_is_not_joined_after_it() {
+    let world = Arc::new(slow().await);
+    let early = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { ann(&world, Intercom).await })
+    };
+    until_called(&world, 1).await;
+    world.heal().await;
+
+    rename(&world, Intercom, "Renamed").await;
+    let (user, _) = ann(&world, Intercom).await;
+
+    assert_eq!(user["name"], "Renamed");
+    early.await.expect("an answer");
+}

@@ -1,0 +1,68 @@
+//! `extensions.roster`: which calls were made for an answer, for who may know.
+
+use roster::user::Provider::Intercom;
+use serde_json::{Value, json};
+
+use super::keeping;
+use crate::world::World;
+
+const ANN: &str = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { id } } }";
+
+/// The calls that an answer tells of, without their times.
+fn calls(answer: &Value) -> Vec<Value> {
+    let calls = answer["extensions"]["roster"]["calls"].as_array();
+    let calls = calls.cloned().unwrap_or_default().into_iter();
+    calls
+        .map(|mut call| {
+            for time in ["durationMs", "waitedMs"] {
+                let time = call.as_object_mut().and_then(|call| call.remove(time));
+                assert!(time.is_some_and(|time| time.is_number()));
+            }
+            call
+        })
+        .collect()
+}
+
+fn call(origin: &str, attempt: u32, status: Option<u16>, code: Option<&str>) -> Value {
+    json!({
+        "provider": "INTERCOM", "operation": "by_email", "page": "start", "origin": origin,
+        "attempt": attempt, "status": status, "code": code,
+    })
+}
+
+#[tokio::test]
+async fn every_attempt_and_every_kept_answer_is_told() {
+    let world = keeping(|settings| settings.server.show_calls = true).await;
+    let fault = json!({ "kind": "status", "status": 503, "count": 1 });
+    world.fault(Intercom, fault).await;
+
+    let answer = world.answer(ANN).await;
+    let expected = [
+        call("VENDOR", 1, Some(503), Some("VENDOR_UNAVAILABLE")),
+        call("VENDOR", 2, Some(200), None),
+    ];
+    assert_eq!(calls(&answer), expected);
+
+    let answer = world.answer(ANN).await;
+    assert_eq!(calls(&answer), [call("KEPT", 0, Some(200), None)]);
+}
+
+#[tokio::test]
+async fn a_call_that_never_got_a_status_is_told_with_its_error() {
+    let world = World::with(5, |settings| settings.server.show_calls = true).await;
+    world
+        .fault(Intercom, json!({ "kind": "reset", "count": 1 }))
+        .await;
+
+    let answer = world.answer(ANN).await;
+
+    let expected = call("VENDOR", 1, None, Some("VENDOR_UNAVAILABLE"));
+    assert_eq!(calls(&answer)[0], expected);
+}
+
+#[tokio::test]
+async fn nobody_is_told_unless_the_operator_says_so() {
+    let world = World::with(5, |_| {}).await;
+    let answer = world.answer(ANN).await;
+    assert_eq!(answer.get("extensions"), None);
+}
