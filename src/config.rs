@@ -4,6 +4,7 @@
 //! no answer depends on: `RUST_LOG` in how much is logged, `XDG_CACHE_HOME` and `HOME` in where GraphiQL
 //! is cached, and the system's proxy variables in how vendors are reached.
 
+mod breaker;
 mod cache;
 
 use std::{
@@ -19,10 +20,12 @@ use reqwest::{Url, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub use breaker::Breaker;
 pub use cache::{Cache, Keep};
 
 use crate::{
     graphql::{Bounds, trace::Audience},
+    http::breaker::Rules,
     user::Provider,
     vendor::{Door, door},
 };
@@ -153,6 +156,8 @@ pub struct Vendor {
     pub max_answer_bytes: usize,
     /// For how long the vendor's answers are kept, where not as long as those of others.
     pub cache: Keep,
+    /// When the vendor is left alone for it keeps failing.
+    pub breaker: Breaker,
     /// The vendor's own options.
     pub options: toml::Table,
 }
@@ -172,6 +177,7 @@ impl Default for Vendor {
             concurrency: None,
             max_answer_bytes: 16 * 1024 * 1024,
             cache: Keep::default(),
+            breaker: Breaker::default(),
             options: toml::Table::new(),
         }
     }
@@ -200,6 +206,8 @@ pub struct Account {
     pub timeout: Duration,
     /// How many calls the vendor gets at the same time.
     pub concurrency: usize,
+    /// When the vendor is left alone; `None` when it never is.
+    pub breaker: Option<Rules>,
 }
 
 impl Settings {
@@ -319,12 +327,15 @@ impl Vendor {
                 ANSWER_BYTES.end()
             ));
         }
+        let at = format!("vendor.{name}.breaker");
+        let breaker = self.breaker.rules(&at, &mut mistakes);
         match (base, token) {
             (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
                 base,
                 token,
                 timeout,
                 concurrency,
+                breaker,
             }),
             _ => Err(Mistakes(mistakes)),
         }

@@ -16,8 +16,9 @@ pub use write::{Problem, Written};
 use crate::{
     error::{Error, Kind, Result},
     http::{
-        Scope,
-        measure::{Health, Pulse, health},
+        Scope, Signs,
+        breaker::{Standing, Switch},
+        measure::{Health, health},
     },
     page::{Span, Window, window},
     user::{Provider, User},
@@ -42,17 +43,17 @@ pub struct Listed {
 pub struct Directory {
     provider: Provider,
     vendor: Option<Box<dyn Vendor>>,
-    pulse: Pulse,
+    signs: Signs,
 }
 
 impl Directory {
     /// The users behind an adapter; without one the vendor is disabled.
     #[must_use]
-    pub fn new(provider: Provider, vendor: Option<Box<dyn Vendor>>, pulse: Pulse) -> Self {
+    pub fn new(provider: Provider, vendor: Option<Box<dyn Vendor>>, signs: Signs) -> Self {
         Self {
             provider,
             vendor,
-            pulse,
+            signs,
         }
     }
 
@@ -71,7 +72,13 @@ impl Directory {
     /// How the vendor fares.
     #[must_use]
     pub fn health(&self) -> Health {
-        health(&self.pulse)
+        health(&self.signs.pulse)
+    }
+
+    /// Whether the vendor is asked; `None` when it always is, or never.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        self.signs.switch.as_ref().map(Switch::standing)
     }
 
     fn vendor(&self) -> Result<&dyn Vendor> {

@@ -20,6 +20,7 @@ struct Inner {
     request_id: Option<String>,
     reasons: Vec<Reason>,
     is_unsettled: bool,
+    reach: Reach,
     moved_to: Option<String>,
     status: Option<u16>,
 }
@@ -117,6 +118,20 @@ pub struct Reason {
     pub message: String,
 }
 
+/// How far a failed call came, where its kind does not tell.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Reach {
+    /// To the vendor, or as near as could be.
+    #[default]
+    Vendor,
+    /// Nowhere: it was not sent.
+    Nowhere,
+    /// It was given up before the vendor had a fair chance to answer.
+    Hurried,
+    /// The vendor's answer broke off.
+    CutShort,
+}
+
 impl Kind {
     /// The code that a client sees.
     #[must_use]
@@ -153,6 +168,7 @@ impl Error {
             request_id: None,
             reasons: Vec::new(),
             is_unsettled: false,
+            reach: Reach::default(),
             moved_to: None,
             status: None,
         }))
@@ -213,6 +229,12 @@ impl Error {
         self.with(|inner| inner.status = Some(status))
     }
 
+    /// Says how far the call came.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        self.with(|inner| inner.reach = reach)
+    }
+
     /// Adds where the record has gone, as the vendor puts it.
     #[must_use]
     pub fn moved_to(self, link: Option<String>) -> Self {
@@ -228,11 +250,17 @@ impl Error {
     /// Whether the vendor may have done what was asked, though this is how it ended.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
-        self.0.is_unsettled
-            || matches!(
-                self.0.kind,
-                Kind::TimedOut | Kind::Unavailable | Kind::Malformed | Kind::Internal
-            )
+        let may_be_done = matches!(
+            self.0.kind,
+            Kind::TimedOut | Kind::Unavailable | Kind::Malformed | Kind::Internal
+        );
+        self.0.is_unsettled || (may_be_done && self.0.reach != Reach::Nowhere)
+    }
+
+    /// How far the call came.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.0.reach
     }
 
     /// The kind of failure.

@@ -1,6 +1,6 @@
 //! The composition root: from settings to vendors, to directories, to the schema. The only wiring.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Account, Mistakes, Settings, Vendor},
@@ -8,12 +8,13 @@ use crate::{
     error::{Error, Result},
     graphql::{Graph, Schema, schema},
     http::{
-        Http, Layer, Wire,
+        Http, Layer, Signs, Wire,
         attempt::Attempt,
         auth::Bearer,
+        breaker::{Breaker, Switch},
         cache::{Cache, Shelf},
         concurrency::Concurrency,
-        measure::{Measure, Pulse},
+        measure::Measure,
         retry::Retry,
         timeout::Timeout,
     },
@@ -59,25 +60,31 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
 }
 
 fn directory(provider: Provider, all: &Settings, shelf: &Shelf) -> Result<Directory, Mistakes> {
-    let pulse = Pulse::default();
     let settings = all.vendor.get(&provider);
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
-        return Ok(Directory::new(provider, None, pulse));
+        return Ok(Directory::new(provider, None, Signs::default()));
     };
-    let account = settings.account(provider)?;
+    let mut account = settings.account(provider)?;
+    // No attempt takes longer than a request may.
+    let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
+    account.timeout = account.timeout.min(deadline.unwrap_or(account.timeout));
     let door = door(provider);
     let name = provider.name();
     let keep = format!("vendor.{name}.cache");
     let terms = all.cache.terms(&keep, &settings.cache)?;
     let cache = Cache::new(name, terms, door.explain, shelf.clone());
+    let signs = Signs {
+        switch: account.breaker.map(|rules| Switch::of(name, rules)),
+        ..Signs::default()
+    };
     let at =
         |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
-    let http = http((provider, &door), settings, account, &pulse, cache)
+    let http = http((provider, &door), settings, account, &signs, cache)
         .map_err(at(format!("vendor.{name}")))?;
     let options = settings.options.clone();
     let adapter: Box<dyn Adapter> = (door.connect)(Connection { http, options })
         .map_err(at(format!("vendor.{name}.options")))?;
-    Ok(Directory::new(provider, Some(adapter), pulse))
+    Ok(Directory::new(provider, Some(adapter), signs))
 }
 
 /// The way to a vendor: its layers, in the order in which a call travels through them.
@@ -85,7 +92,7 @@ fn http(
     (provider, door): (Provider, &Door),
     settings: &Vendor,
     account: Account,
-    pulse: &Pulse,
+    signs: &Signs,
     cache: Cache,
 ) -> Result<Http> {
     let wire = Wire::new(
@@ -94,22 +101,28 @@ fn http(
         settings.max_answer_bytes,
         door.explain,
     )?;
-    let layers: Vec<Box<dyn Layer>> = vec![
+    let mut layers: Vec<Box<dyn Layer>> = vec![
         // One observation for each call, however often it is repeated.
-        Box::new(Measure::of(provider.name(), Arc::clone(pulse))),
+        Box::new(Measure::of(provider.name(), Arc::clone(&signs.pulse))),
         Box::new(Retry {
             attempts: settings.attempts,
             ..Retry::default()
         }),
         // What became of each attempt.
         Box::new(Attempt::of(provider.name())),
+    ];
+    // What is not sent spends neither budget nor a turn.
+    if let Some(switch) = &signs.switch {
+        layers.push(Box::new(Breaker::of(switch.clone())));
+    }
+    layers.extend([
         // Every attempt takes a permit; none is held while waiting for the next attempt. The rate
-        // budget and the circuit breaker will have their places before it.
-        Box::new(Concurrency::of(account.concurrency)),
+        // budget will have its place before it.
+        Box::new(Concurrency::of(account.concurrency)) as Box<dyn Layer>,
         // A token that is renewed serves the next attempt.
         Box::new(Bearer::new(&account.token)?),
         // An attempt dies, and not the loop around it.
         Box::new(Timeout::each(account.timeout)),
-    ];
+    ]);
     Ok(Http::new(wire, layers, cache))
 }

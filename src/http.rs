@@ -3,6 +3,7 @@
 
 pub mod attempt;
 pub mod auth;
+pub mod breaker;
 pub mod cache;
 pub mod call;
 pub mod concurrency;
@@ -23,6 +24,15 @@ pub use scope::{Freshness, Priority, Scope};
 pub use wire::{Refusal, Wire};
 
 use crate::error::{Kind, Result};
+
+/// What shows how a vendor fares.
+#[derive(Clone, Default)]
+pub struct Signs {
+    /// How its calls went.
+    pub pulse: measure::Pulse,
+    /// Whether it is asked; `None` when it always is.
+    pub switch: Option<breaker::Switch>,
+}
 
 /// One thing done to every call of a vendor.
 #[async_trait]

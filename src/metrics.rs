@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 const VENDOR_CALLS: &str = "roster_vendor_calls_total";
 const VENDOR_SECONDS: &str = "roster_vendor_call_duration_seconds";
 const ANSWERS: &str = "roster_answers_total";
+const VENDOR_UNSENT: &str = "roster_vendor_calls_unsent_total";
+const CIRCUIT: &str = "roster_vendor_circuit_state";
+const CIRCUIT_CHANGES: &str = "roster_vendor_circuit_changes_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
@@ -26,6 +29,18 @@ pub fn describe() {
     describe_counter!(
         ANSWERS,
         "Answers to reads of vendors by vendor, operation and origin (VENDOR, KEPT, STALE, SHARED)"
+    );
+    describe_counter!(
+        VENDOR_UNSENT,
+        "Calls that ended before they were sent, by vendor, operation and code: the circuit was open, or time or budget ran out"
+    );
+    describe_gauge!(
+        CIRCUIT,
+        "The state of a vendor's circuit: 0 closed, 1 half open, 2 open"
+    );
+    describe_counter!(
+        CIRCUIT_CHANGES,
+        "Changes of a vendor's circuit, by vendor and the state that it came to"
     );
     describe_counter!(
         REQUESTS,
@@ -50,6 +65,22 @@ pub fn vendor_call(
 pub fn answer(vendor: &'static str, operation: &'static str, origin: &'static str) {
     counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => origin)
         .increment(1);
+}
+
+/// A call that ended before it was sent to its vendor.
+pub fn vendor_call_unsent(vendor: &'static str, operation: &'static str, code: &'static str) {
+    counter!(VENDOR_UNSENT, "vendor" => vendor, "operation" => operation, "code" => code)
+        .increment(1);
+}
+
+/// The state of a vendor's circuit.
+pub fn circuit(vendor: &'static str, level: u8) {
+    gauge!(CIRCUIT, "vendor" => vendor).set(f64::from(level));
+}
+
+/// A change of a vendor's circuit.
+pub fn circuit_change(vendor: &'static str, to: &'static str) {
+    counter!(CIRCUIT_CHANGES, "vendor" => vendor, "to" => to).increment(1);
 }
 
 /// A GraphQL request.

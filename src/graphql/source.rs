@@ -7,6 +7,7 @@ use super::{Graph, error::seconds};
 use crate::{
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
+    http::breaker::Standing,
     user::{Identity, Provider},
     vendor::{EmailSearch, FilterField, SortField},
 };
@@ -21,7 +22,7 @@ pub struct SourceError {
     code: ErrorCode,
     /// What happened, and what to do.
     message: String,
-    /// After how many seconds another attempt may succeed, where the vendor says so.
+    /// After how many seconds another attempt may succeed, where that is known.
     retry_after: Option<i32>,
     /// The vendor's own id of the failed request, for its support.
     vendor_request_id: Option<String>,
@@ -89,6 +90,18 @@ pub enum ProviderHealth {
     Unknown,
 }
 
+/// Whether a provider is asked. One that keeps failing is left alone for a while: what would ask it fails
+/// at once with VENDOR_UNAVAILABLE.
+#[derive(Clone, Copy, Enum, Eq, PartialEq)]
+pub enum ProviderCircuit {
+    /// It is asked.
+    Closed,
+    /// It kept failing and is left alone.
+    Open,
+    /// It was left alone, and one call at a time tries whether it is well again.
+    HalfOpen,
+}
+
 /// A provider as this gateway has it: whether it is asked, how it fares, what it can do.
 pub struct ProviderStatus<'a>(&'a Directory);
 
@@ -114,6 +127,15 @@ impl ProviderStatus<'_> {
             (None, Some(_)) => ProviderHealth::Failing,
             (Some(_), _) => ProviderHealth::Healthy,
         }
+    }
+
+    /// Whether it is asked at the moment; null when it is disabled, or asked however it fares.
+    async fn circuit(&self) -> Option<ProviderCircuit> {
+        Some(match self.0.standing()? {
+            Standing::Closed => ProviderCircuit::Closed,
+            Standing::Open => ProviderCircuit::Open,
+            Standing::HalfOpen => ProviderCircuit::HalfOpen,
+        })
     }
 
     /// When a call last got an answer.

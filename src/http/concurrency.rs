@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Reach, Result};
 
 /// A number of permits that a vendor's calls share.
 pub struct Concurrency(Semaphore);
@@ -30,7 +30,7 @@ impl Layer for Concurrency {
                 next.run(call).await
             }
             Ok(Err(_)) => Err(Error::new(Kind::Internal, "the vendor's permits are gone")),
-            Err(_) => Err(Error::late()),
+            Err(_) => Err(Error::late().reaching(Reach::Nowhere)),
         }
     }
 }

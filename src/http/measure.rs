@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Call, Layer, Next, Reply};
 use crate::{
-    error::{ErrorCode, Kind, Result},
+    error::{ErrorCode, Kind, Reach, Result},
     metrics,
 };
 
@@ -53,8 +53,15 @@ impl Layer for Measure {
         let started = Instant::now();
         let answer = next.run(call).await;
         // What was never sent says nothing of the vendor.
-        if matches!(&answer, Err(error) if error.kind() == Kind::Invalid) {
-            return answer;
+        if let Err(error) = &answer {
+            if error.kind() == Kind::Invalid {
+                return answer;
+            }
+            if error.reach() == Reach::Nowhere {
+                let code = error.kind().code().as_str();
+                metrics::vendor_call_unsent(self.vendor, operation, code);
+                return answer;
+            }
         }
         let outcome = match &answer {
             Ok(_) => "ok",

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Reach, Result};
 
 /// Full jitter over a doubling backoff; where the vendor says how long to wait, that long.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,9 @@ impl Default for Retry {
 impl Retry {
     /// How long to wait after a failed attempt, counted from one; `None` when there is no use.
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
-        if attempt >= self.attempts || !error.kind().is_transient() {
+        // A vendor that is not asked will not be asked a moment later.
+        let is_left_alone = error.kind() == Kind::Unavailable && error.reach() == Reach::Nowhere;
+        if attempt >= self.attempts || !error.kind().is_transient() || is_left_alone {
             return None;
         }
         let backoff = self
@@ -81,7 +83,7 @@ impl Layer for Retry {
 mod tests {
     use std::time::Duration;
 
-    use super::{Error, Kind, Retry};
+    use super::{Error, Kind, Reach, Retry};
 
     const LEFT: Duration = Duration::from_secs(10);
 
@@ -116,6 +118,15 @@ mod tests {
                 "{kind:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_vendor_that_is_left_alone_is_not_waited_for() {
+        let refusal = Error::new(Kind::Unavailable, "")
+            .retry_after(Some(Duration::from_millis(1)))
+            .reaching(Reach::Nowhere);
+
+        assert_eq!(Retry::default().wait(&refusal, 1, LEFT), None);
     }
 
     #[test]

@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reach, Result};
+
+/// In which time a vendor in good health answers, whatever it is asked: who gives up sooner has not
+/// learnt that the vendor is ill.
+const FAIR: Duration = Duration::from_secs(2);
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
 pub struct Timeout(Duration);
@@ -22,9 +26,19 @@ impl Timeout {
 #[async_trait]
 impl Layer for Timeout {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
-        let until = call.scope.deadline().min(Instant::now() + self.0);
-        timeout_at(until, next.run(call))
-            .await
-            .unwrap_or_else(|_| Err(Error::late()))
+        let began = Instant::now();
+        let until = call.scope.deadline().min(began + self.0);
+        if until <= began {
+            return Err(Error::late().reaching(Reach::Nowhere));
+        }
+        let Ok(answer) = timeout_at(until, next.run(call)).await else {
+            let reach = if until - began < FAIR.min(self.0 / 2) {
+                Reach::Hurried
+            } else {
+                Reach::Vendor
+            };
+            return Err(Error::late().reaching(reach));
+        };
+        answer
     }
 }

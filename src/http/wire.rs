@@ -10,7 +10,7 @@ use reqwest::{
 };
 
 use super::{Call, Reply};
-use crate::error::{Error, Kind, Reason, Result};
+use crate::error::{Error, Kind, Reach, Reason, Result};
 
 /// What a vendor's error body says, where it says more than its status.
 #[derive(Debug, Default)]
@@ -164,7 +164,8 @@ impl Wire {
             return Err(too_large());
         }
         let mut body = Vec::new();
-        let cut_short = |_| Error::malformed("the vendor's answer is cut short");
+        let cut_short =
+            |_| Error::malformed("the vendor's answer is cut short").reaching(Reach::CutShort);
         while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
             if body.len() + chunk.len() > self.max_body {
                 return Err(too_large());

@@ -5,6 +5,7 @@
 
 mod answers;
 mod bad_input;
+mod breaker;
 mod contacts;
 mod faults;
 mod program;

@@ -86,6 +86,16 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("bad-listen", "[server]\nlisten = \"here\"\n", &["line 2"]),
     (
+        "bad-breaker",
+        "[vendor.intercom.breaker]\nfailures = 0\nshare = 2\nlongest_seconds = 1\nwindow_seconds = 0\n",
+        &[
+            "vendor.intercom.breaker.failures is 0: expected 1 to 10000",
+            "vendor.intercom.breaker.share is 2: expected 0.01 to 1",
+            "vendor.intercom.breaker.longest_seconds is 1: expected no less than `cooldown_seconds`, 5",
+            "vendor.intercom.breaker.window_seconds is 0: expected 0.01 to 600",
+        ],
+    ),
+    (
         "missing-token",
         "[vendor.usertour]\n",
         &["vendor.usertour", "ROSTER_USERTOUR_TOKEN", "token_file"],

@@ -1,0 +1,67 @@
+//! When a vendor that keeps failing is left alone, and for how long.
+
+use serde::Deserialize;
+
+use super::seconds;
+use crate::http::breaker::Rules;
+
+/// When a vendor that keeps failing is left alone, and for how long.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Breaker {
+    /// Whether it ever is.
+    pub enabled: bool,
+    /// How many attempts must have failed within the window.
+    pub failures: u32,
+    /// What share of the window's attempts must have failed.
+    pub share: f64,
+    /// How many seconds back attempts are counted.
+    pub window_seconds: f64,
+    /// For how many seconds the vendor is left alone at first; they double with each trial that fails.
+    pub cooldown_seconds: f64,
+    /// For how many seconds the vendor is left alone at most.
+    pub longest_seconds: f64,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            failures: 5,
+            share: 0.5,
+            window_seconds: 10.0,
+            cooldown_seconds: 5.0,
+            longest_seconds: 60.0,
+        }
+    }
+}
+
+impl Breaker {
+    /// The rules of the circuit; `None` when there is none.
+    pub(super) fn rules(&self, at: &str, mistakes: &mut Vec<String>) -> Option<Rules> {
+        if !(1..=10_000).contains(&self.failures) {
+            mistakes.push(format!(
+                "{at}.failures is {}: expected 1 to 10000",
+                self.failures
+            ));
+        }
+        if !(0.01..=1.0).contains(&self.share) {
+            mistakes.push(format!("{at}.share is {}: expected 0.01 to 1", self.share));
+        }
+        if self.longest_seconds < self.cooldown_seconds {
+            mistakes.push(format!(
+                "{at}.longest_seconds is {}: expected no less than `cooldown_seconds`, {}",
+                self.longest_seconds, self.cooldown_seconds
+            ));
+        }
+        let mut duration = |name: &str, value| seconds(&format!("{at}.{name}"), value, mistakes);
+        let rules = Rules {
+            failures: self.failures,
+            share: self.share,
+            window: duration("window_seconds", self.window_seconds),
+            cooldown: duration("cooldown_seconds", self.cooldown_seconds),
+            longest: duration("longest_seconds", self.longest_seconds),
+        };
+        self.enabled.then_some(rules)
+    }
+}

@@ -1,0 +1,181 @@
+//! Leaves a vendor alone that keeps failing: a call is refused at once rather than sent to fail, and
+//! from time to time one is let through to see whether the vendor is well again.
+//!
+//! Inside the retry, so that each attempt counts; outside everything that an attempt may wait for, so
+//! that what is refused spends neither budget nor a turn.
+
+pub mod circuit;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+pub use circuit::{Circuit, Rules, Standing};
+use circuit::{Pass, Verdict};
+
+use super::{Call, Layer, Next, Reply};
+use crate::{
+    error::{Error, Kind, Reach, Result},
+    metrics,
+};
+
+/// A vendor's circuit, shared between its calls and those who ask.
+#[derive(Clone)]
+pub struct Switch {
+    vendor: &'static str,
+    circuit: Arc<Mutex<Circuit>>,
+}
+
+impl Switch {
+    /// A vendor's circuit, closed.
+    #[must_use]
+    pub fn of(vendor: &'static str, rules: Rules) -> Self {
+        Self {
+            vendor,
+            circuit: Arc::new(Mutex::new(Circuit::new(rules))),
+        }
+    }
+
+    /// Whether the vendor is asked now.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.circuit().standing(Instant::now())
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something to the circuit, and tells when that changed its phase.
+    fn change<T>(&self, change: impl FnOnce(&mut Circuit, Instant) -> T) -> T {
+        let mut circuit = self.circuit();
+        let before = circuit.phase();
+        let done = change(&mut circuit, Instant::now());
+        let after = circuit.phase();
+        drop(circuit);
+        metrics::circuit(self.vendor, level(after));
+        if before != after {
+            self.tell(after);
+        }
+        done
+    }
+
+    fn tell(&self, phase: Standing) {
+        metrics::circuit_change(self.vendor, name(phase));
+        match phase {
+            Standing::Open => tracing::warn!(
+                vendor.name = self.vendor,
+                circuit = name(phase),
+                "the vendor keeps failing and is left alone for a while"
+            ),
+            Standing::HalfOpen | Standing::Closed => tracing::info!(
+                vendor.name = self.vendor,
+                circuit = name(phase),
+                "the vendor is asked again"
+            ),
+        }
+    }
+}
+
+fn name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Closed => "closed",
+        Standing::HalfOpen => "half_open",
+        Standing::Open => "open",
+    }
+}
+
+/// How a gauge shows it.
+fn level(standing: Standing) -> u8 {
+    match standing {
+        Standing::Closed => 0,
+        Standing::HalfOpen => 1,
+        Standing::Open => 2,
+    }
+}
+
+/// Lets calls through while the vendor's circuit allows, and counts what becomes of them.
+pub struct Breaker(Switch);
+
+impl Breaker {
+    /// A breaker in a vendor's circuit.
+    #[must_use]
+    pub fn of(switch: Switch) -> Self {
+        Self(switch)
+    }
+}
+
+/// A call that was let through. Dropped before it is settled, it says nothing and its trial is over.
+struct Passage<'a> {
+    switch: &'a Switch,
+    pass: Pass,
+    verdict: Verdict,
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        let (pass, verdict) = (&self.pass, self.verdict);
+        self.switch
+            .change(|circuit, now| circuit.settle(pass, verdict, now, fastrand::f64()));
+    }
+}
+
+#[async_trait]
+impl Layer for Breaker {
+    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+        let pass = self.0.change(Circuit::ask).map_err(refusal)?;
+        let mut passage = Passage {
+            switch: &self.0,
+            pass,
+            verdict: Verdict::Nothing,
+        };
+        let answer = next.run(call).await;
+        passage.verdict = verdict(answer.as_ref().err());
+        answer
+    }
+}
+
+fn refusal(wait: Duration) -> Error {
+    let message = format!(
+        "the vendor kept failing and is not asked for now; it is tried again in {} s",
+        wait.as_secs_f64().ceil()
+    );
+    Error::new(Kind::Unavailable, message)
+        .retry_after(Some(wait))
+        .reaching(Reach::Nowhere)
+}
+
+/// What a call says of its vendor. A vendor that refuses a call, or throttles it, is well; a call that
+/// was not sent, or had hardly any time, says nothing.
+fn verdict(error: Option<&Error>) -> Verdict {
+    let Some(error) = error else {
+        return Verdict::Answers;
+    };
+    match (error.kind(), error.reach()) {
+        (_, Reach::Nowhere | Reach::Hurried) => Verdict::Nothing,
+        (Kind::TimedOut | Kind::Unavailable, _) | (Kind::Malformed, Reach::CutShort) => {
+            Verdict::Fails
+        }
+        (Kind::Invalid | Kind::Unsupported | Kind::Disabled | Kind::Internal, _) => {
+            Verdict::Nothing
+        }
+        (
+            Kind::Expired
+            | Kind::Missing
+            | Kind::Rejected
+            | Kind::Conflict
+            | Kind::Moved
+            | Kind::Denied
+            | Kind::Throttled
+            | Kind::Malformed,
+            Reach::Vendor | Reach::CutShort,
+        ) => Verdict::Answers,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! When a vendor is asked and when it is left alone. Pure: whoever uses it says what time it is.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// In how many parts the window is counted: what leaves it leaves it a part at a time.
+const PARTS: u64 = 10;
+
+/// How soon to ask again while the vendor is tried: nobody knows when the trial ends.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The least part of a cool-down that chance leaves of it, so that replicas do not try in step.
+const LEAST: f64 = 0.75;
+
+/// When a circuit opens, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    /// How many calls must have failed within the window.
+    pub failures: u32,
+    /// What share of the window's calls must have failed.
+    pub share: f64,
+    /// How far back calls are counted.
+    pub window: Duration,
+    /// How long the vendor is left alone at first; it doubles with each trial that fails.
+    pub cooldown: Duration,
+    /// How long the vendor is left alone at most.
+    pub longest: Duration,
+}
+
+/// Whether a vendor is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// It is.
+    Closed,
+    /// It is not.
+    Open,
+    /// One call at a time tries whether it is well again.
+    HalfOpen,
+}
+
+/// What a call says of its vendor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// It answers, whatever it answers.
+    Answers,
+    /// It fails.
+    Fails,
+    /// Nothing.
+    Nothing,
+}
+
+/// The permission to ask, to be given back with what came of it.
+#[derive(Debug)]
+pub struct Pass(u64);
+
+/// Whether one vendor is asked, by how its calls went.
+#[derive(Debug)]
+pub struct Circuit {
+    rules: Rules,
+    state: State,
+    /// Changes with every change of state and every trial: a pass of another turn says nothing.
+    turn: u64,
+    /// How many cool-downs went before, without a while of health between them.
+    streak: u32,
+    closed: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed(Window),
+    Open { until: Instant },
+    Trying { is_under_way: bool },
+}
+
+impl Circuit {
+    /// A circuit that is closed.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            state: State::Closed(Window::default()),
+            turn: 0,
+            streak: 0,
+            closed: None,
+        }
+    }
+
+    /// Whether the vendor is asked at a moment.
+    #[must_use]
+    pub fn standing(&self, now: Instant) -> Standing {
+        match self.state {
+            State::Closed(_) => Standing::Closed,
+            State::Open { until } if now < until => Standing::Open,
+            State::Open { .. } | State::Trying { .. } => Standing::HalfOpen,
+        }
+    }
+
+    /// The last change that was made: unlike [`Circuit::standing`] it does not move with the clock.
+    #[must_use]
+    pub fn phase(&self) -> Standing {
+        match self.state {
+            State::Closed(_) => Standing::Closed,
+            State::Open { .. } => Standing::Open,
+            State::Trying { .. } => Standing::HalfOpen,
+        }
+    }
+
+    /// Permission to ask the vendor now.
+    ///
+    /// # Errors
+    /// How long to leave it alone.
+    pub fn ask(&mut self, now: Instant) -> Result<Pass, Duration> {
+        match &mut self.state {
+            State::Closed(_) => return Ok(Pass(self.turn)),
+            State::Open { until } if now < *until => return Err(*until - now),
+            State::Trying { is_under_way: true } => return Err(SOON),
+            State::Open { .. } | State::Trying { .. } => {}
+        }
+        self.enter(State::Trying { is_under_way: true });
+        Ok(Pass(self.turn))
+    }
+
+    /// Takes back a pass with what the call says. `chance`, from 0 to 1, spreads cool-downs.
+    pub fn settle(&mut self, pass: &Pass, verdict: Verdict, now: Instant, chance: f64) {
+        if pass.0 != self.turn {
+            return;
+        }
+        match (&mut self.state, verdict) {
+            // No pass is of the turn of an open circuit.
+            (State::Closed(_), Verdict::Nothing) | (State::Open { .. }, _) => {}
+            (State::Closed(window), Verdict::Answers | Verdict::Fails) => {
+                let fails = verdict == Verdict::Fails;
+                window.add(fails, now, self.rules.window);
+                if fails && window.is_ill(&self.rules) {
+                    // A vendor that fails again so soon was not well.
+                    let is_soon = self.closed.is_some_and(|closed| {
+                        now.saturating_duration_since(closed) <= self.rules.window
+                    });
+                    self.streak = if is_soon {
+                        self.streak.saturating_add(1)
+                    } else {
+                        0
+                    };
+                    self.open(now, chance);
+                }
+            }
+            (State::Trying { .. }, Verdict::Answers) => {
+                self.closed = Some(now);
+                self.enter(State::Closed(Window::default()));
+            }
+            (State::Trying { .. }, Verdict::Fails) => {
+                self.streak = self.streak.saturating_add(1);
+                self.open(now, chance);
+            }
+            (State::Trying { is_under_way }, Verdict::Nothing) => *is_under_way = false,
+        }
+    }
+
+    fn open(&mut self, now: Instant, chance: f64) {
+        let doubled = self
+            .rules
+            .cooldown
+            .saturating_mul(1 << self.streak.min(16))
+            .min(self.rules.longest);
+        let spread = LEAST + (1.0 - LEAST) * chance.clamp(0.0, 1.0);
+        self.enter(State::Open {
+            until: now + doubled.mul_f64(spread),
+        });
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.turn += 1;
+    }
+}
+
+/// The calls of the last while, counted by parts of it.
+#[derive(Debug, Default)]
+struct Window {
+    began: Option<Instant>,
+    parts: [Part; PARTS as usize],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    number: u64,
+    calls: u32,
+    failures: u32,
+}
+
+impl Window {
+    fn add(&mut self, fails: bool, now: Instant, window: Duration) {
+        let began = *self.began.get_or_insert(now);
+        let length = (window.as_micros() / u128::from(PARTS)).max(1);
+        let since = now.saturating_duration_since(began).as_micros();
+        let number = u64::try_from(since / length).unwrap_or(u64::MAX);
+        for part in &mut self.parts {
+            if part.number.saturating_add(PARTS) <= number {
+                *part = Part::default();
+            }
+        }
+        let part = &mut self.parts[(number % PARTS) as usize];
+        part.number = number;
+        part.calls += 1;
+        part.failures += u32::from(fails);
+    }
+
+    fn is_ill(&self, rules: &Rules) -> bool {
+        let sum = |of: fn(&Part) -> u32| self.parts.iter().map(of).sum::<u32>();
+        let (calls, failures) = (sum(|part| part.calls), sum(|part| part.failures));
+        failures >= rules.failures.max(1) && f64::from(failures) >= rules.share * f64::from(calls)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! A vendor that keeps failing is left alone, at once and alone; one call at a time tries it again.
+
+mod opening;
+mod trial;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use roster::{config::Breaker, user::Provider};
+use roster_sandbox::known::EVERYWHERE;
+use serde_json::{Value, json};
+
+use crate::{
+    faults::{calls_of_a_search, spelt, status_of_a_search},
+    world::{World, vendor},
+};
+
+/// How long a vendor is left alone where no test waits for its end.
+const LONG: f64 = 300.0;
+
+/// A world in which vendors are left alone after five failures, for so long, and no call is repeated.
+async fn world(cooldown_seconds: f64) -> World {
+    World::with(200, |settings| {
+        for provider in Provider::ALL {
+            let vendor = vendor(settings, provider);
+            (vendor.attempts, vendor.timeout_seconds) = (1, Some(1.0));
+            vendor.breaker = Breaker {
+                cooldown_seconds,
+                longest_seconds: LONG,
+                ..Breaker::default()
+            };
+        }
+    })
+    .await
+}
+
+const SEARCH: &str = "query($email: String!) { usersByEmail(email: $email) {
+    nodes { provider }
+    sources { provider status upstreamCalls error { code message retryAfter } }
+} }";
+
+/// Searches all vendors, and gives one's part of the report; the others must be in good health.
+async fn search(world: &World, of: Provider) -> Value {
+    let variables = json!({ "email": EVERYWHERE });
+    let mut data = world.data_with(SEARCH, variables).await;
+    let sources = &mut data["usersByEmail"]["sources"];
+    for other in Provider::ALL {
+        let source = &sources[other as usize];
+        assert_eq!(source["provider"], spelt(other));
+        if other != of {
+            assert_eq!(source["status"], status_of_a_search(other), "{source}");
+            assert_eq!(source["upstreamCalls"], calls_of_a_search(other));
+        }
+    }
+    sources[of as usize].take()
+}
+
+/// Reads a vendor's list, and gives the code of its error, if it has one.
+async fn list(world: &World, of: Provider) -> Option<String> {
+    list_first(world, of, 1).await
+}
+
+/// Reads a vendor's list so many times at once, each time another part of it.
+async fn lists(world: &World, of: Provider, times: u32) -> Vec<Option<String>> {
+    join_all((1..=times).map(|first| list_first(world, of, first))).await
+}
+
+async fn list_first(world: &World, of: Provider, first: u32) -> Option<String> {
+    let query = format!(
+        "{{ users(provider: {}, first: {first}) {{ nodes {{ id }} }} }}",
+        spelt(of)
+    );
+    let answer = world.answer(&query).await;
+    let code = answer["errors"][0]["extensions"]["code"].as_str();
+    code.map(str::to_owned)
+}
+
+/// The circuits of all vendors.
+async fn circuits(world: &World) -> Vec<Value> {
+    let data = world.data("{ providers { circuit } }").await;
+    let providers = data["providers"].as_array().expect("providers");
+    providers.iter().map(|of| of["circuit"].clone()).collect()
+}
+
+/// One vendor's circuit in a state, all others closed.
+fn only(of: Provider, state: &str) -> Vec<Value> {
+    let states = Provider::ALL.map(|other| if other == of { state } else { "CLOSED" });
+    states.map(Value::from).to_vec()
+}
+
+/// Waits until the cool-down of a vendor is over.
+async fn until_it_is_tried(world: &World, of: Provider) {
+    let over = async {
+        while circuits(world).await != only(of, "HALF_OPEN") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), over)
+        .await
+        .expect("the cool-down did not end");
+}
+
+/// Makes a vendor fail until it is left alone, and forgets the calls.
+async fn fails(world: &World, of: Provider) {
+    let fault = json!({ "kind": "status", "status": 500 });
+    world.fault(of, fault).await;
+    for _ in 0..5 {
+        list(world, of).await;
+    }
+    assert_eq!(world.calls(of).await.len(), 5);
+    world.heal().await;
+    world.forget_calls().await;
+}

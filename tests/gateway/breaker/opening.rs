@@ -1,0 +1,216 @@
+//! What opens a circuit and what does not, and how an open one looks to a client.
+
+use futures_util::future::join_all;
+use roster::{config::Breaker, user::Provider};
+use serde_json::{Value, json};
+
+use super::{LONG, circuits, fails, list, lists, only, search, world};
+use crate::{
+    faults::spelt,
+    world::{World, vendor},
+};
+
+#[tokio::test]
+async fn a_vendor_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
+    for sick in Provider::ALL {
+        let world = world(LONG).await;
+        assert_eq!(circuits(&world).await, only(sick, "CLOSED"));
+        fails(&world, sick).await;
+
+        for _ in 0..3 {
+            let source = search(&world, sick).await;
+
+            assert_eq!(source["status"], "FAILED", "{source}");
+            assert_eq!(source["upstreamCalls"], 0);
+            let error = &source["error"];
+            assert_eq!(error["code"], "VENDOR_UNAVAILABLE");
+            let wait = error["retryAfter"].as_f64().expect("a wait");
+            assert!((LONG * 0.7..=LONG).contains(&wait), "{error}");
+        }
+        assert_eq!(world.calls(sick).await.len(), 0, "{sick:?}");
+        assert_eq!(circuits(&world).await, only(sick, "OPEN"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_way_of_being_ill_opens_a_circuit() {
+    let ways = [
+        json!({ "kind": "status", "status": 503 }),
+        json!({ "kind": "html" }),
+        json!({ "kind": "hang" }),
+        json!({ "kind": "latency", "milliseconds": 30_000 }),
+        json!({ "kind": "drip", "milliseconds": 30_000 }),
+        json!({ "kind": "reset" }),
+        json!({ "kind": "reset", "at": "body" }),
+        json!({ "kind": "truncate" }),
+    ];
+    let worlds = ways.map(|way| async move {
+        let world = world(LONG).await;
+        world.fault(Provider::Usertour, way.clone()).await;
+        lists(&world, Provider::Usertour, 5).await;
+        world.forget_calls().await;
+
+        let code = list(&world, Provider::Usertour).await;
+
+        assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"), "{way}");
+        assert_eq!(world.calls(Provider::Usertour).await.len(), 0, "{way}");
+        assert_eq!(circuits(&world).await, only(Provider::Usertour, "OPEN"));
+    });
+    join_all(worlds).await;
+}
+
+#[tokio::test]
+async fn a_vendor_that_refuses_or_throttles_is_not_ill() {
+    for (status, code) in [
+        (429, "VENDOR_RATE_LIMITED"),
+        (403, "VENDOR_AUTH"),
+        (401, "VENDOR_AUTH"),
+        (404, "VENDOR_BAD_RESPONSE"),
+        (422, "VENDOR_REJECTED"),
+        (302, "VENDOR_BAD_RESPONSE"),
+    ] {
+        let world = world(LONG).await;
+        let fault = json!({ "kind": "status", "status": status });
+        world.fault(Provider::DigitalChalk, fault).await;
+
+        for _ in 0..12 {
+            let said = list(&world, Provider::DigitalChalk).await;
+            assert_eq!(said.as_deref(), Some(code), "{status}");
+        }
+
+        assert_eq!(world.calls(Provider::DigitalChalk).await.len(), 12);
+        assert_eq!(circuits(&world).await, only(Provider::Ada, "CLOSED"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_up_in_a_hurry_says_nothing_of_a_vendor() {
+    let world = World::with(200, |settings| {
+        settings.limits.deadline_seconds = 0.6;
+        let usertour = vendor(settings, Provider::Usertour);
+        usertour.breaker = Breaker::default();
+    })
+    .await;
+    let slow = json!({ "kind": "latency", "milliseconds": 350 });
+    world.fault(Provider::Usertour, slow).await;
+    let two_pages = "{ users(provider: USERTOUR, first: 150) { nodes { id } } }";
+
+    // The first page comes; for the second there is less time left than the first has taken.
+    for _ in 0..6 {
+        let answer = world.answer(two_pages).await;
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(code, "VENDOR_TIMEOUT", "{answer}");
+    }
+    assert_eq!(world.calls(Provider::Usertour).await.len(), 12);
+    assert_eq!(
+        circuits(&world).await[Provider::Usertour as usize],
+        "CLOSED"
+    );
+}
+
+#[tokio::test]
+async fn a_vendor_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_longer() {
+    let world = World::with(10, |settings| {
+        settings.limits.deadline_seconds = 0.3;
+        let usertour = vendor(settings, Provider::Usertour);
+        (usertour.breaker, usertour.timeout_seconds) = (Breaker::default(), Some(60.0));
+    })
+    .await;
+    world
+        .fault(Provider::Usertour, json!({ "kind": "hang" }))
+        .await;
+
+    for _ in 0..5 {
+        list(&world, Provider::Usertour).await;
+    }
+
+    assert_eq!(circuits(&world).await[Provider::Usertour as usize], "OPEN");
+}
+
+#[tokio::test]
+async fn retries_end_when_the_circuit_opens_under_them() {
+    let world = World::with(10, |settings| {
+        let intercom = vendor(settings, Provider::Intercom);
+        intercom.attempts = 10;
+        intercom.breaker = Breaker {
+            cooldown_seconds: LONG,
+            longest_seconds: LONG,
+            ..Breaker::default()
+        };
+    })
+    .await;
+    let fault = json!({ "kind": "status", "status": 500 });
+    world.fault(Provider::Intercom, fault).await;
+
+    let code = list(&world, Provider::Intercom).await;
+
+    assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"));
+    assert_eq!(world.calls(Provider::Intercom).await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_write_to_a_vendor_that_is_left_alone_is_known_not_to_be_done() {
+    for sick in Provider::ALL {
+        let world = world(LONG).await;
+        fails(&world, sick).await;
+        let id = match sick {
+            Provider::DigitalChalk => "",
+            Provider::Ada | Provider::Intercom | Provider::Usertour => "externalId: \"n-1\"",
+        };
+        let upsert = format!(
+            "mutation {{ upsertUser(input: {{ provider: {}, email: \"new@x.test\" {id} }}) {{
+                outcome userErrors {{ code retryAfter }}
+            }} }}",
+            spelt(sick),
+        );
+
+        let data = world.data(&upsert).await;
+
+        let payload = &data["upsertUser"];
+        assert_eq!(payload["outcome"], "SKIPPED", "{payload}");
+        assert_eq!(payload["userErrors"][0]["code"], "VENDOR_UNAVAILABLE");
+        assert!(payload["userErrors"][0]["retryAfter"].is_number());
+        assert_eq!(world.calls(sick).await.len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_that_is_switched_off_never_opens() {
+    let world = World::with(10, |settings| {
+        let intercom = vendor(settings, Provider::Intercom);
+        (intercom.attempts, intercom.breaker.enabled) = (1, false);
+    })
+    .await;
+    let fault = json!({ "kind": "status", "status": 500 });
+    world.fault(Provider::Intercom, fault).await;
+
+    for _ in 0..12 {
+        list(&world, Provider::Intercom).await;
+    }
+
+    assert_eq!(world.calls(Provider::Intercom).await.len(), 12);
+    assert_eq!(
+        circuits(&world).await[Provider::Intercom as usize],
+        Value::Null
+    );
+}
+
+#[tokio::test]
+async fn metrics_tell_of_circuits() {
+    let world = world(LONG).await;
+    fails(&world, Provider::Ada).await;
+    list(&world, Provider::Ada).await;
+
+    let url = format!("http://{}/metrics", world.gateway);
+    let answer = world.client.get(url).send().await.expect("an answer");
+    let text = answer.text().await.expect("text");
+
+    // Other tests of this process count in the same place.
+    for line in [
+        "# TYPE roster_vendor_circuit_state gauge",
+        "roster_vendor_circuit_changes_total{vendor=\"ada\",to=\"open\"}",
+        "roster_vendor_calls_unsent_total{vendor=\"ada\",operation=\"list\",code=\"VENDOR_UNAVAILABLE\"}",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
