@@ -206,6 +206,8 @@ pub struct Profile {
     pub writes: &'static [DraftField],
     /// Whether leads can be written as users are.
     pub writes_leads: bool,
+    /// By what users are found as they were a while ago: who is to be written is looked at again.
+    pub lags: &'static [Identity],
 }
 
 /// How many keys one call answers.
@@ -523,6 +525,30 @@ impl Found {
             None => {}
         }
         Ok(found)
+    }
+}
+
+impl Found {
+    /// What was found together with what another search found.
+    ///
+    /// # Errors
+    /// The failure of the other search, while nobody was found.
+    pub fn and(mut self, other: Result<Self>) -> Result<Self> {
+        match other {
+            Ok(other) => {
+                self.users.extend(other.users);
+                self.shortfall = self.shortfall.or(other.shortfall);
+                Ok(self)
+            }
+            Err(error) if self.users.is_empty() => Err(error),
+            Err(error) => {
+                self.shortfall = Some(Shortfall {
+                    notice: "one of several searches failed".to_owned(),
+                    error: Some(error),
+                });
+                Ok(self)
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::Directory;
 use crate::{
     error::{Error, ErrorCode, Kind, Result},
     http::{Freshness, Scope},
-    user::{Draft, DraftField, Identity, Outcome, User, UserKind},
+    user::{Change, Draft, DraftField, Identity, Outcome, User, UserKind},
     vendor::{Expand, Lookups, Upserted, Vendor},
 };
 
@@ -169,7 +169,15 @@ impl Directory {
                 let message = "this is a lead, which cannot be changed here: only users can";
                 Ok(Written::skipped(vec![Problem::input("vendorId", message)]))
             }
+            Meant::One(user) if user.kind == UserKind::Lead && draft.external_id.is_change() => {
+                let message = "this is a lead, whose external id is the vendor's own: only a user's can be set";
+                Ok(Written::skipped(vec![Problem::input(
+                    "externalId",
+                    message,
+                )]))
+            }
             Meant::One(user) if changes(draft, identity) => {
+                let draft = &without_identity(draft, identity);
                 let updated = vendor.update(scope, &user.vendor_id, draft).await?;
                 Ok(updated.map_or_else(missing, Written::done))
             }
@@ -189,7 +197,7 @@ impl Directory {
         identity: Identity,
     ) -> Result<Meant> {
         let expand = Expand::default();
-        let users = match identity {
+        let mut users = match identity {
             Identity::VendorId => {
                 let id = draft.vendor_id.as_slice();
                 known(vendor.by_id(scope, id, expand).await)?
@@ -219,14 +227,18 @@ impl Directory {
                         .as_deref()
                         .is_some_and(|spelling| email.is(spelling))
                 });
-                // A user before the leads that share the address, where both could be written.
-                let is_user = |user: &User| user.kind == UserKind::User;
-                if vendor.profile().writes_leads && found.users.iter().any(is_user) {
-                    found.users.retain(is_user);
-                }
                 found.users
             }
         };
+        if vendor.profile().lags.contains(&identity) {
+            users = as_they_are(vendor, scope, users).await?;
+            users.retain(|user| draft.means(user));
+        }
+        // A user before the leads that share the address, where both could be written.
+        let is_user = |user: &User| user.kind == UserKind::User;
+        if vendor.profile().writes_leads && users.iter().any(is_user) {
+            users.retain(is_user);
+        }
         Ok(match <[User; 1]>::try_from(users) {
             Ok([user]) => Meant::One(Box::new(user)),
             Err(users) if users.is_empty() => Meant::Nobody,
@@ -236,6 +248,30 @@ impl Directory {
             )),
         })
     }
+}
+
+/// Users as they are now, each once: one may have become another, or have gone.
+async fn as_they_are(vendor: &dyn Vendor, scope: &Scope, users: Vec<User>) -> Result<Vec<User>> {
+    let mut now: Vec<User> = Vec::new();
+    for user in users {
+        let id = std::slice::from_ref(&user.vendor_id);
+        let found = known(vendor.by_id(scope, id, Expand::default()).await)?;
+        let is_new = |user: &User| now.iter().all(|known| known.vendor_id != user.vendor_id);
+        let found: Vec<_> = found.into_iter().filter(is_new).collect();
+        now.extend(found);
+    }
+    Ok(now)
+}
+
+/// A draft without what says who is meant: a record keeps its own spelling of it.
+fn without_identity(draft: &Draft, identity: Identity) -> Draft {
+    let mut draft = draft.clone();
+    match identity {
+        Identity::VendorId => {}
+        Identity::ExternalId => draft.external_id = Change::Keep,
+        Identity::Email => draft.email = Change::Keep,
+    }
+    draft
 }
 
 /// The users that a lookup found.

@@ -145,10 +145,12 @@ fn text(name: &'static str) -> impl Fn(String) -> Result<String> {
 impl UpsertUserInput {
     fn draft(self) -> Result<Draft> {
         let id = |name| move |id: ID| text(name)(id.into());
-        let leave = |company: CompanyInput| CompanyDraft {
-            external_id: company.external_id.into(),
-            name: company.name,
-            leave: company.leave,
+        let company = |company: CompanyInput| {
+            Ok(CompanyDraft {
+                external_id: text("companies")(company.external_id.into())?,
+                name: company.name.map(text("companies")).transpose()?,
+                leave: company.leave,
+            })
         };
         Ok(Draft {
             vendor_id: self.vendor_id.map(id("vendorId")).transpose()?,
@@ -168,8 +170,8 @@ impl UpsertUserInput {
                 .companies
                 .unwrap_or_default()
                 .into_iter()
-                .map(leave)
-                .collect(),
+                .map(company)
+                .collect::<Result<_>>()?,
             signed_up_at: change(self.signed_up_at, Ok)?,
             unsubscribed_from_emails: change(self.unsubscribed_from_emails, Ok)?,
             attributes: attributes(self.attributes)?,

@@ -38,6 +38,8 @@ pub enum Cut {
 pub struct Walk {
     /// The users that were wanted, each once.
     pub users: Vec<User>,
+    /// How many pages were read.
+    pub pages: u32,
     /// Why the walk did not see the whole list; `None` when it did.
     pub cut: Option<Cut>,
 }
@@ -82,6 +84,7 @@ where
                 }
             },
         };
+        found.pages += 1;
         // A page that is read again may have other rows now: who is new to the walk says `seen`.
         let rows = page.users.iter();
         found.users.extend(

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::Email;
+use super::{Email, User};
 
 /// What happens to one field.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -170,6 +170,20 @@ impl Draft {
             Some(Identity::Email)
         } else {
             None
+        }
+    }
+
+    /// Whether a user is the one that the draft says is meant.
+    #[must_use]
+    pub fn means(&self, user: &User) -> bool {
+        match (&self.vendor_id, self.external_id.set(), self.email.set()) {
+            (Some(id), _, _) => user.vendor_id == *id,
+            (None, Some(id), _) => user.external_id.as_ref() == Some(id),
+            (None, None, Some(email)) => user
+                .email
+                .as_deref()
+                .is_some_and(|spelling| email.is(spelling)),
+            (None, None, None) => false,
         }
     }
 

@@ -86,6 +86,7 @@ const PROFILE: Profile = Profile {
         DraftField::Attributes,
     ],
     writes_leads: false,
+    lags: &[],
 };
 
 /// Options of this vendor.

@@ -90,6 +90,7 @@ const PROFILE: Profile = Profile {
         DraftField::Attributes,
     ],
     writes_leads: false,
+    lags: &[],
 };
 
 /// Options of this vendor.
@@ -351,8 +352,13 @@ impl DigitalChalk {
                 |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
             );
             let found = found.await;
-            self.domains.learn(domain, &found, shared.calls());
-            if !matches!(found.cut, Some(Cut::Limit { .. })) {
+            self.domains.learn(domain, &found);
+            let is_given_up = match &found.cut {
+                Some(Cut::Limit { pages }) => *pages >= limits.pages,
+                Some(Cut::Failed(error)) => error.kind() == Kind::Rejected,
+                None => false,
+            };
+            if !is_given_up {
                 let found = Found::of(
                     [found],
                     "DigitalChalk's list of this domain",

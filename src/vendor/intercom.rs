@@ -28,7 +28,7 @@ use reqwest::{
     StatusCode,
     header::{HeaderMap, HeaderName, HeaderValue, LINK},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, value::RawValue};
 
 pub use record::{
@@ -68,6 +68,7 @@ pub const DOOR: Door = Door {
 #[serde(deny_unknown_fields, default)]
 struct Options {
     /// The API version that is asked for.
+    #[serde(deserialize_with = "quoted")]
     version: String,
     /// How many addresses or ids one search of contacts names: Intercom documents no bound of its own.
     search_batch: u64,
@@ -83,6 +84,16 @@ impl Default for Options {
             search_batch: 50,
             index_lag_seconds: 600,
         }
+    }
+}
+
+/// A version in quotes: 2.10 as a number would be 2.1.
+fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(version) => Ok(version),
+        other => Err(D::Error::custom(format!(
+            "`version` must be in quotes: \"{other}\", not {other}"
+        ))),
     }
 }
 
@@ -140,7 +151,9 @@ impl Api {
     fn connect(connection: &Connection) -> Result<Self> {
         let options: Options = connection.options()?;
         bounded("search_batch", options.search_batch, 150)?;
-        bounded("index_lag_seconds", options.index_lag_seconds, 86_400)?;
+        if options.index_lag_seconds > 0 {
+            bounded("index_lag_seconds", options.index_lag_seconds, 86_400)?;
+        }
         let version: Version = options.version.parse()?;
         let header = HeaderValue::from_str(&version.to_string())
             .map_err(|_| Error::invalid("`version` cannot be sent"))?;
@@ -274,8 +287,13 @@ fn canonical(link: &HeaderValue) -> Option<String> {
     let links = link.to_str().ok()?.split(',');
     let mut targets = links.filter_map(|link| {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let mut parameters = parameters.split(';').map(str::trim);
-        let is_canonical = |one: &str| matches!(one, "rel=\"canonical\"" | "rel=canonical");
+        let is_canonical = |parameter: &str| {
+            let (name, value) = parameter.split_once('=').unwrap_or_default();
+            let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
+            let is_rel = name.trim().eq_ignore_ascii_case("rel");
+            is_rel && relations.any(|relation| relation.eq_ignore_ascii_case("canonical"))
+        };
+        let mut parameters = parameters.split(';');
         parameters.any(is_canonical).then(|| target.to_owned())
     });
     targets.next()
@@ -305,6 +323,12 @@ mod tests {
             target("</a>; rel=\"next\", </contacts/b>; rel=\"canonical\""),
             Some("/contacts/b".to_owned())
         );
+        for link in [
+            "</contacts/b>;REL=Canonical",
+            "</contacts/b>; title=x; rel=\"a canonical\"",
+        ] {
+            assert_eq!(target(link), Some("/contacts/b".to_owned()), "{link}");
+        }
         assert_eq!(target("</contacts/b>; rel=\"alternate\""), None);
         assert_eq!(target("contacts/b"), None);
     }

@@ -94,6 +94,7 @@ const PROFILE: Profile = Profile {
         DraftField::Attributes,
     ],
     writes_leads: false,
+    lags: &[],
 };
 
 /// How many pages of 100 one spelling of an address is searched through.

@@ -58,10 +58,10 @@ impl Domains {
         Size::worth(self.0.get(domain), emails).filter(|_| is_plain)
     }
 
-    /// Learns from a walk through a domain of so many pages. One that failed says nothing.
-    pub(super) fn learn(&self, domain: &str, walk: &Walk, pages: u32) {
+    /// Learns from a walk through a domain. One that failed says nothing.
+    pub(super) fn learn(&self, domain: &str, walk: &Walk) {
         let size = match &walk.cut {
-            None => Size::Pages(pages.max(1)),
+            None => Size::Pages(walk.pages.max(1)),
             Some(Cut::Limit { pages }) => Size::MoreThan((*pages).max(1)),
             Some(Cut::Failed(_)) => return,
         };

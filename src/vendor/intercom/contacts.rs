@@ -26,8 +26,12 @@ mod write;
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join, join_all},
+};
 use moka::sync::Cache;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
@@ -37,10 +41,10 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, walk},
-    user::{Draft, DraftField, Email, Outcome, Provider, User},
+    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
         Batch, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part, Profile,
-        Selection, Shortfall, SortField, Upserted, Vendor, each, refused, wire,
+        Searched, Selection, Shortfall, SortField, Upserted, Vendor, each, refused, wire,
     },
 };
 
@@ -111,6 +115,7 @@ const PROFILE: Profile = Profile {
         DraftField::Attributes,
     ],
     writes_leads: true,
+    lags: &[Identity::Email],
 };
 
 /// How many pages of 150 one batch of addresses is read through.
@@ -147,7 +152,7 @@ struct Pages {
     next: Value,
 }
 
-fn page_in(reply: &Reply) -> Result<Page> {
+fn page_in(reply: &Reply, token: fn(Onward) -> Option<String>) -> Result<Page> {
     let list: List = reply.object()?;
     let Some(data) = list.data else {
         let bare = || Error::malformed("the vendor answered a list without contacts");
@@ -155,7 +160,7 @@ fn page_in(reply: &Reply) -> Result<Page> {
     };
     let next = match list.pages.map(|pages| pages.next) {
         None | Some(Value::Null) => None,
-        Some(next) => Some(Onward::of(&next).and_then(Onward::token).ok_or_else(|| {
+        Some(next) => Some(Onward::of(&next).and_then(token).ok_or_else(|| {
             Error::malformed("the vendor says that there is more, and not where")
         })?),
     };
@@ -194,6 +199,8 @@ where
 {
     let found = match found {
         Ok(found) => found.into_iter(),
+        // What it thinks of the keys one by one is another matter.
+        Err(error) if error.kind() == Kind::Rejected => Vec::new().into_iter(),
         Err(error) => return refused(keys, &error),
     };
     let found = found.filter_map(|user| Some((key_of(&user)?.to_owned(), user)));
@@ -221,11 +228,17 @@ impl Contacts {
         } else {
             BY_DAYS
         };
+        let lags: &[Identity] = if api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
+            PROFILE.lags
+        } else {
+            &[Identity::ExternalId, Identity::Email]
+        };
         Self {
             recent: Recent::lasting(api.index_lag),
             companies: company::ids(),
             profile: Profile {
                 rechecks,
+                lags,
                 by_id: batch,
                 by_external_id: Some(batch),
                 by_email: batch,
@@ -236,7 +249,7 @@ impl Contacts {
     }
 
     async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
-        page_in(&self.api.send(scope, call).await?)
+        page_in(&self.api.send(scope, call).await?, Onward::token)
     }
 
     /// `…/contacts/show-contact`; one that was merged is the contact that it became.
@@ -267,60 +280,105 @@ impl Contacts {
         let path = self.api.http.own_path(link);
         let id = path.as_deref().and_then(|path| {
             let (before, id) = path.rsplit_once('/')?;
-            (before.ends_with("contacts") && !id.is_empty()).then(|| id.to_owned())
+            let is_contact = before.rsplit('/').next() == Some("contacts") && !id.is_empty();
+            let id = percent_decode_str(id).decode_utf8().ok()?;
+            is_contact.then(|| id.into_owned())
         });
         id.map(Some).ok_or_else(|| Error::malformed(elsewhere))
     }
 
-    /// Every page of a search for one of many values.
-    async fn all(&self, scope: &Scope, operation: Operation, query: &Value) -> Result<Found> {
-        let limits = Limits {
-            pages: SEARCH_PAGES,
-            until: scope.deadline(),
-        };
-        let found = walk(
-            &LISTING,
-            limits,
-            |_| true,
-            |ask| async move {
-                self.page(scope, search(operation, query, &Filter::default(), &ask))
-                    .await
-            },
-        );
-        Found::of(
-            [found.await],
-            "Intercom's answer",
-            "at most 1,500 contacts are read",
-        )
+    /// Every page of a search for one of many values. What the vendor refuses whole it may take in
+    /// halves: how many values it takes is not documented, nor what it thinks of each.
+    fn all<'a>(
+        &'a self,
+        scope: &'a Scope,
+        operation: Operation,
+        field: &'static str,
+        values: Vec<String>,
+    ) -> BoxFuture<'a, Result<Found>> {
+        async move {
+            let query = &query::any_of(field, values.clone());
+            let limits = Limits {
+                pages: SEARCH_PAGES,
+                until: scope.deadline(),
+            };
+            let found = walk(
+                &LISTING,
+                limits,
+                |_| true,
+                |ask| async move {
+                    self.page(scope, search(operation, query, &Filter::default(), &ask))
+                        .await
+                },
+            );
+            let bounds = "1,500 contacts a search";
+            match Found::of([found.await], "Intercom's answer", bounds) {
+                Err(error) if error.kind() == Kind::Rejected && values.len() > 1 => {
+                    let (some, others) = values.split_at(values.len() / 2);
+                    let some = self.all(scope, operation, field, some.to_vec());
+                    let others = self.all(scope, operation, field, others.to_vec());
+                    let (some, others) = join(some, others).await;
+                    some?.and(others)
+                }
+                answer => answer,
+            }
+        }
+        .boxed()
     }
 
-    /// Replaces those of whom search may not know what was written here.
-    async fn settled(&self, scope: &Scope, found: Found, written: HashSet<String>) -> Found {
-        let (ahead, mut users): (Vec<_>, Vec<_>) = found
+    /// The contacts that have one of some addresses, as search knows them.
+    async fn at(&self, scope: &Scope, emails: &[Email]) -> Result<Found> {
+        let values = query::spellings(emails);
+        let searches = values
+            .chunks(self.api.search_batch)
+            .map(|values| self.all(scope, Operation::ByEmail, "email", values.to_vec()));
+        let mut all = Found::default();
+        for found in join_all(searches).await {
+            all = all.and(found)?;
+        }
+        Ok(all)
+    }
+
+    /// The contacts of one address, with those in doubt as they are.
+    async fn settled(&self, scope: &Scope, mut found: Found, doubtful: &HashSet<String>) -> Found {
+        found
             .users
-            .into_iter()
-            .partition(|user| self.recent.is_ahead_of(user));
-        let unknown = written
-            .into_iter()
-            .filter(|id| users.iter().all(|user| user.vendor_id != *id));
-        let ids: HashSet<String> = ahead
-            .into_iter()
-            .map(|user| user.vendor_id)
-            .chain(unknown)
-            .collect();
-        let mut shortfall = found.shortfall;
-        for answer in join_all(ids.iter().map(|id| self.get(scope, id))).await {
+            .retain(|user| !doubtful.contains(&user.vendor_id));
+        for answer in join_all(doubtful.iter().map(|id| self.get(scope, id))).await {
             match answer {
-                Ok(user) => users.extend(user),
+                Ok(user) => found.users.extend(user),
                 Err(error) => {
-                    shortfall = Some(Shortfall {
+                    found.shortfall = Some(Shortfall {
                         notice: "a contact that was just written could not be read".to_owned(),
                         error: Some(error),
                     });
                 }
             }
         }
-        Found { users, shortfall }
+        // Who was merged may be there as who it became.
+        let mut seen = HashSet::new();
+        found
+            .users
+            .retain(|user| seen.insert(user.vendor_id.clone()));
+        found
+    }
+
+    /// The contacts of an address of whom search may not know the last: it says less of them than is
+    /// known here, or does not find them.
+    fn doubtful(&self, found: &Found, email: &Email) -> HashSet<String> {
+        let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
+        let ahead = found.users.iter().filter(is_at);
+        let ahead = ahead.filter(|user| self.recent.is_ahead_of(user));
+        let written = self.recent.with_email(email.folded());
+        let is_unknown = |id: &&String| {
+            let known = found.users.iter().find(|user| user.vendor_id == **id);
+            known.is_none_or(|user| self.recent.is_ahead_of(user))
+        };
+        let unknown = written.iter().filter(is_unknown).cloned();
+        ahead
+            .map(|user| user.vendor_id.clone())
+            .chain(unknown)
+            .collect()
     }
 
     /// The contacts that a search by keys finds, but for those of whom it does not know the last.
@@ -328,11 +386,13 @@ impl Contacts {
         &self,
         scope: &Scope,
         operation: Operation,
-        field: &str,
+        field: &'static str,
         keys: &[String],
     ) -> Result<Vec<User>> {
-        let query = query::any_of(field, keys.iter().cloned());
-        let mut users = self.all(scope, operation, &query).await?.users;
+        let mut users = self
+            .all(scope, operation, field, keys.to_vec())
+            .await?
+            .users;
         users.retain(|user| !self.recent.is_ahead_of(user));
         Ok(users)
     }
@@ -351,9 +411,16 @@ impl Contacts {
                 return Ok(Some(user));
             }
         }
-        let query = query::any_of("external_id", [id.to_owned()]);
-        let found = self.all(scope, Operation::ByExternalId, &query).await?;
-        let found = self.settled(scope, found, HashSet::new()).await;
+        let ids = vec![id.to_owned()];
+        let found = self
+            .all(scope, Operation::ByExternalId, "external_id", ids)
+            .await?;
+        let ahead = found
+            .users
+            .iter()
+            .filter(|user| self.recent.is_ahead_of(user));
+        let ahead = ahead.map(|user| user.vendor_id.clone()).collect();
+        let found = self.settled(scope, found, &ahead).await;
         Ok(found.users.into_iter().find(has_it))
     }
 }
@@ -403,14 +470,50 @@ impl Vendor for Contacts {
     }
 
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let found = self
-            .all(scope, Operation::ByEmail, &query::at(emails))
-            .await?;
-        let written = emails
+        let found = self.at(scope, emails).await?;
+        let doubtful = emails.iter().flat_map(|email| self.doubtful(&found, email));
+        let doubtful = doubtful.collect();
+        Ok(self.settled(scope, found, &doubtful).await)
+    }
+
+    /// One search for all addresses; those of which somebody was just written are settled one by one.
+    async fn search(&self, scope: &Scope, emails: &[Email], _: Expand) -> Vec<Searched> {
+        let shared = scope.fresh();
+        let found = match self.at(&shared, emails).await {
+            Ok(found) => found,
+            Err(error) => {
+                return vec![Searched {
+                    emails: emails.to_vec(),
+                    found: Err(error),
+                    work: shared,
+                }];
+            }
+        };
+        let doubts = emails
             .iter()
-            .map(|email| self.recent.with_email(email.folded()));
-        let written = written.flat_map(|ids| ids.to_vec()).collect();
-        Ok(self.settled(scope, found, written).await)
+            .map(|email| (email, self.doubtful(&found, email)));
+        let (plain, doubts): (Vec<_>, Vec<_>) = doubts.partition(|(_, ids)| ids.is_empty());
+        let settled = doubts.into_iter().map(|(email, ids)| {
+            let (found, shared) = (found.clone(), &shared);
+            async move {
+                let work = scope.following(shared);
+                let found = self.settled(&work, found, &ids).await;
+                Searched {
+                    emails: vec![email.clone()],
+                    found: Ok(found),
+                    work,
+                }
+            }
+        });
+        let mut answers = join_all(settled).await;
+        let mut found = found;
+        found.users.retain(|user| !self.recent.is_ahead_of(user));
+        answers.push(Searched {
+            emails: plain.into_iter().map(|(email, _)| email.clone()).collect(),
+            found: Ok(found),
+            work: shared,
+        });
+        answers
     }
 
     async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
@@ -434,12 +537,14 @@ impl Vendor for Contacts {
     /// `…/contacts/update-contact`: changes what it names.
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::put(Operation::Update, &["contacts", id], write::updated(draft)?);
-        match self.api.user(scope, call).await? {
-            Some(user) => {
+        match self.api.user(scope, call).await {
+            Ok(Some(user)) => {
                 let written = self.written(scope, user, draft, Outcome::Updated).await;
                 Ok(Some(written))
             }
-            None => Ok(None),
+            Ok(None) => Ok(None),
+            Err(error) if error.kind() == Kind::Conflict => Err(write::taken(draft, &error)),
+            Err(error) => Err(error),
         }
     }
 }

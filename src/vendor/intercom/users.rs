@@ -80,6 +80,7 @@ const PROFILE: Profile = Profile {
         DraftField::Attributes,
     ],
     writes_leads: false,
+    lags: &[],
 };
 
 /// What a search by address lacks since version 1.2.

@@ -93,13 +93,15 @@ async fn contacts_are_asked_for_in_the_configured_version_whatever_the_app_is_se
 
         // Until 2.12 there is no lookup by external id.
         let finds = !matches!(version, "2.0" | "2.7" | "2.9" | "2.10" | "2.12");
+        // What a search says of who is to be written is looked at again.
         let by_external_id = if finds {
-            "GET /contacts/find_by_external_id/crm-ann"
+            vec!["GET /contacts/find_by_external_id/crm-ann"]
         } else {
-            "POST /contacts/search"
+            vec!["POST /contacts/search", "GET /contacts/ANN"]
         };
         let (reads, writes) = requests.split_at(6);
-        assert_eq!(writes, [by_external_id, "PUT /contacts/ANN"], "{version}");
+        let expected = [by_external_id.clone(), vec!["PUT /contacts/ANN"]].concat();
+        assert_eq!(writes, expected, "{version}");
         let is_of_company = |request: &&String| request.starts_with("GET /companies/");
         assert_eq!(reads.iter().filter(is_of_company).count(), 1, "{version}");
         let mut others: Vec<_> = reads.iter().filter(|read| !is_of_company(read)).collect();
@@ -109,7 +111,7 @@ async fn contacts_are_asked_for_in_the_configured_version_whatever_the_app_is_se
             "GET /contacts",
             "GET /contacts/nobody",
             "POST /contacts/search",
-            by_external_id,
+            by_external_id[0],
         ];
         expected.sort_unstable();
         assert_eq!(others, expected, "{version}");

@@ -76,7 +76,7 @@ async fn two_hundred_addresses_are_four_searches_and_one_that_fails_fails_alone(
 }
 
 #[tokio::test]
-async fn a_batch_is_as_large_as_configured_and_a_bound_of_the_vendors_is_its_own_error() {
+async fn a_batch_is_as_large_as_configured_and_what_is_refused_whole_is_asked_in_halves() {
     let world = World::with(known::ENOUGH, |settings| {
         newest(settings);
         let options = &mut vendor(settings, Intercom).options;
@@ -89,8 +89,40 @@ async fn a_batch_is_as_large_as_configured_and_a_bound_of_the_vendors_is_its_own
     assert_eq!(calls(&world).await, ["POST /contacts/search 200"; 3]);
 
     world.behave(Intercom, "in_limit", "3").await;
+    world.forget_calls().await;
     let data = world.data(&aliases(&emails)).await;
-    assert_eq!(data["a0"]["sources"][0]["status"], "FAILED");
+    for at in 0..20 {
+        let source = &data[format!("a{at}")]["sources"][0];
+        assert_eq!(source["status"], "COMPLETE", "{source}");
+    }
+    let refused = calls(&world).await;
+    let refused = refused.iter().filter(|call| call.ends_with("400"));
+    assert!(refused.count() > 0);
+
+    let list = "{ users(provider: INTERCOM, first: 8) { nodes { id } } }";
+    let listed = world.data(list).await["users"]["nodes"].take();
+    let ids: Vec<_> = listed
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|user| user["id"].clone())
+        .collect();
+    let query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    assert_eq!(
+        world.data_with(query, json!({ "ids": ids })).await["nodes"],
+        listed
+    );
+}
+
+#[tokio::test]
+async fn two_spellings_of_an_address_are_two_of_the_values_of_a_search() {
+    let world = world(known::ENOUGH).await;
+    world.behave(Intercom, "in_limit", "50").await;
+    let emails: Vec<_> = (0..50).map(|at| format!("User{at}@X.test")).collect();
+
+    world.data(&aliases(&emails)).await;
+
+    assert_eq!(calls(&world).await, ["POST /contacts/search 200"; 2]);
 }
 
 #[tokio::test]

@@ -79,10 +79,12 @@ async fn a_known_contact_is_changed_in_what_is_named_and_matched_when_nothing_is
     expected["name"] = Value::Null;
     assert_eq!(user, expected);
     let written = calls(&world).await;
-    assert_eq!(
-        written[..2],
-        ["POST /contacts/search 200", "PUT /contacts/ID 200"]
-    );
+    let expected = [
+        "POST /contacts/search 200",
+        "GET /contacts/ID 200",
+        "PUT /contacts/ID 200",
+    ];
+    assert_eq!(written[..3], expected);
 }
 
 #[tokio::test]
@@ -245,4 +247,46 @@ async fn a_create_that_is_not_answered_is_sent_once_and_nobody_says_what_became_
         .iter()
         .filter(|call| call.starts_with("POST /contacts "));
     assert_eq!(creates.count(), 1);
+}
+
+#[tokio::test]
+async fn who_is_meant_by_an_address_keeps_their_own_spelling_of_it() {
+    let world = world(200).await;
+
+    let input = json!({ "email": AT_INTERCOM.to_uppercase(), "name": "Renamed" });
+    let user = written(&world, input, "UPDATED").await;
+
+    assert_eq!(
+        (&user["email"], &user["name"]),
+        (&json!(AT_INTERCOM), &json!("Renamed"))
+    );
+}
+
+#[tokio::test]
+async fn a_lead_is_given_no_external_id() {
+    let world = world(20).await;
+    let id = made(&world, json!({ "role": "lead", "email": "lead@new.test" })).await;
+
+    let errors = refused(&world, json!({ "vendorId": id, "externalId": "given" })).await;
+
+    assert_eq!(errors[0]["field"], json!(["input", "externalId"]));
+    assert_eq!(errors[0]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn what_another_contact_has_is_refused_by_its_field() {
+    let world = world(200).await;
+    let id = made(&world, json!({ "email": "second@x.test" })).await;
+
+    let errors = refused_write(&world, json!({ "vendorId": id, "email": AT_INTERCOM })).await;
+
+    assert_eq!(errors[0]["field"], json!(["input", "email"]));
+    assert_eq!(errors[0]["code"], "VENDOR_REJECTED");
+}
+
+/// What is wrong with a write that the vendor refused.
+async fn refused_write(world: &World, input: Value) -> Value {
+    let mut payload = upsert(world, input).await;
+    assert_eq!(payload["outcome"], "SKIPPED", "{payload}");
+    payload["userErrors"].take()
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 use moka::sync::Cache;
 use serde::Deserialize;
 
-use super::Contacts;
+use super::{
+    Contacts,
+    parts::{Onward, SIZE},
+};
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
-    page::{Ask, Next, Page},
+    page::{Ask, Next, Page, Place},
     vendor::{Filter, FilterField, intercom::Api, wire},
 };
 
@@ -36,12 +39,23 @@ struct Company {
     data: Option<Vec<Self>>,
 }
 
+/// Intercom's id of the company that an answer holds; `None` when it is a list of none.
+fn first_in(reply: &Reply) -> Result<Option<String>> {
+    let company: Company = reply.object()?;
+    let bare = || Error::malformed("the vendor answered a company without an id");
+    match company.data {
+        Some(listed) => match listed.into_iter().next() {
+            Some(company) => company.id.ok_or_else(bare).map(Some),
+            None => Ok(None),
+        },
+        None => company.id.ok_or_else(bare).map(Some),
+    }
+}
+
 /// Intercom's id of the company that an answer holds.
 pub(super) fn id_in(reply: &Reply) -> Result<String> {
-    let company: Company = reply.object()?;
-    let listed = company.data.into_iter().flatten().next();
-    let id = company.id.or_else(|| listed?.id);
-    id.ok_or_else(|| Error::malformed("the vendor answered a company without an id"))
+    let id = first_in(reply)?;
+    id.ok_or_else(|| Error::malformed("the vendor answered no company"))
 }
 
 /// Intercom's id of a company, by the id that your systems gave it.
@@ -54,7 +68,10 @@ pub(super) async fn found(
     let call = Call::get(operation, &["companies"]);
     let call = call.query([("company_id", company.to_owned())]);
     let reply = api.find(scope, call).await?;
-    reply.map(|reply| id_in(&reply)).transpose()
+    match reply {
+        Some(reply) => first_in(&reply),
+        None => Ok(None),
+    }
 }
 
 impl Contacts {
@@ -72,20 +89,22 @@ impl Contacts {
                 "Intercom lists a company's contacts as they are: drop `companyId`, or the other filters and `sort`",
             ));
         }
-        let id = match self.companies.get(company) {
-            Some(id) => Some(id),
-            None => found(&self.api, scope, Operation::List, company).await?,
+        let known = self.companies.get(company);
+        let page = match &known {
+            Some(id) => self.of_id(scope, ask, id).await?,
+            None => None,
         };
-        if let Some(id) = id {
-            let path = ["companies", &id, "contacts"];
-            let call = Call::get(Operation::List, &path)
-                .query(ask.params())
-                .page(&ask.place);
-            if let Some(reply) = self.api.find(scope, call).await? {
-                self.companies.insert(company.to_owned(), id);
-                return super::page_in(&reply);
-            }
-            self.companies.invalidate(company);
+        if let Some(page) = page {
+            return Ok(page);
+        }
+        self.companies.invalidate(company);
+        // The company may have been deleted, and made again.
+        if let Some(id) = found(&self.api, scope, Operation::List, company).await?
+            && known.as_ref() != Some(&id)
+            && let Some(page) = self.of_id(scope, ask, &id).await?
+        {
+            self.companies.insert(company.to_owned(), id);
+            return Ok(page);
         }
         Ok(Page {
             users: Vec::new(),
@@ -94,5 +113,23 @@ impl Contacts {
                 total: Some(0),
             },
         })
+    }
+
+    /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
+    /// Whether pages go on by a token or by a number differs between the vendor's documents, so a page
+    /// has the same size always.
+    async fn of_id(&self, scope: &Scope, ask: &Ask, id: &str) -> Result<Option<Page>> {
+        let at = match &ask.place {
+            Place::Token(Some(token)) => Some(Onward::from_text(token).param()),
+            _ => None,
+        };
+        let call = Call::get(Operation::List, &["companies", id, "contacts"])
+            .query([("per_page", SIZE.to_owned())])
+            .query(at)
+            .page(&ask.place);
+        let reply = self.api.find(scope, call).await?;
+        reply
+            .map(|reply| super::page_in(&reply, |next| Some(next.text())))
+            .transpose()
     }
 }

@@ -13,7 +13,10 @@ use crate::{
 };
 
 /// The largest page of a contact's companies.
-const SIZE: &str = "60";
+pub(super) const SIZE: &str = "60";
+
+/// What stands before a page's number where a token could be: no token of base64 has it.
+const PAGE: &str = "page:";
 
 /// How many pages of such a list are read at most.
 const PAGES: usize = 100;
@@ -62,7 +65,24 @@ impl Onward {
         }
     }
 
-    fn param(self) -> (&'static str, String) {
+    /// The place as one text, which [`Onward::from_text`] reads.
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Token(token) => token,
+            Self::Page(page) => format!("{PAGE}{page}"),
+        }
+    }
+
+    /// Reads the place from one text.
+    pub(super) fn from_text(text: &str) -> Self {
+        match text.strip_prefix(PAGE) {
+            Some(page) => Self::Page(page.to_owned()),
+            None => Self::Token(text.to_owned()),
+        }
+    }
+
+    /// The query parameter that names the place.
+    pub(super) fn param(self) -> (&'static str, String) {
         match self {
             Self::Token(token) => ("starting_after", token),
             Self::Page(page) => ("page", page),

@@ -28,14 +28,13 @@ pub(super) fn any_of(field: &str, values: impl IntoIterator<Item = String>) -> V
     json!({ "field": field, "operator": "IN", "value": values })
 }
 
-/// The contacts that have one of some addresses, in any of the spellings that are asked for: whether
-/// letter case counts here is not documented.
-pub(super) fn at<'a>(emails: impl IntoIterator<Item = &'a Email>) -> Value {
+/// The spellings of addresses that are asked for: whether letter case counts here is not documented.
+pub(super) fn spellings<'a>(emails: impl IntoIterator<Item = &'a Email>) -> Vec<String> {
     let spellings = emails.into_iter().flat_map(Email::spellings);
     let mut values: Vec<_> = spellings.map(|email| email.given().to_owned()).collect();
     values.sort();
     values.dedup();
-    any_of("email", values)
+    values
 }
 
 /// The contacts that a filter lets through, or a few more where moments are compared by days.
@@ -52,7 +51,10 @@ pub(super) fn narrowed(filter: &Filter, version: Version) -> Value {
         role.to_owned()
     });
     let mut all: Vec<Value> = [
-        filter.email.as_ref().map(|email| at([email])),
+        filter
+            .email
+            .as_ref()
+            .map(|email| any_of("email", spellings([email]))),
         equal("segment_id", &filter.segment_id),
         equal("tag_id", &filter.tag_id),
         equal("email_domain", &filter.email_domain),
@@ -78,9 +80,9 @@ fn range(field: &str, moments: Moments, version: Version) -> impl Iterator<Item 
     let since = moments.since.map(|since| (">", whole(since) - 1 - slack));
     let before = moments.before.map(|before| ("<", whole(before) + slack));
     let bounds = since.into_iter().chain(before);
-    bounds.map(move |(operator, value)| {
-        json!({ "field": field, "operator": operator, "value": value.max(0) })
-    })
+    bounds.map(
+        move |(operator, value)| json!({ "field": field, "operator": operator, "value": value }),
+    )
 }
 
 /// The first whole second that is no earlier than a moment.

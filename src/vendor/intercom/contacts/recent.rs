@@ -1,19 +1,27 @@
 //! What was written here a short while ago. Intercom's search lags by minutes behind its records, so
 //! who was just written is read by id instead, and what search says of them is not believed.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use moka::sync::Cache;
+use serde_json::value::RawValue;
 
 use crate::user::{User, email::fold};
 
 /// How many contacts are remembered; those least asked for are forgotten first.
 const MOST: u64 = 10_000;
 
+/// A contact as it was answered to a write.
+#[derive(Clone)]
+struct Written {
+    changed: Option<Timestamp>,
+    record: Arc<RawValue>,
+}
+
 /// The contacts that were written here a short while ago, by what they are searched by.
 pub(super) struct Recent {
-    changed: Cache<String, Option<Timestamp>>,
+    written: Cache<String, Written>,
     by_email: Cache<String, Arc<[String]>>,
     by_external_id: Cache<String, String>,
 }
@@ -28,7 +36,7 @@ impl Recent {
                 .build()
         }
         Self {
-            changed: cache(lag),
+            written: cache(lag),
             by_email: cache(lag),
             by_external_id: cache(lag),
         }
@@ -37,7 +45,11 @@ impl Recent {
     /// Remembers a contact as it was answered to a write.
     pub(super) fn remember(&self, user: &User) {
         let id = &user.vendor_id;
-        self.changed.insert(id.clone(), user.updated_at);
+        let written = Written {
+            changed: user.updated_at,
+            record: Arc::clone(&user.raw),
+        };
+        self.written.insert(id.clone(), written);
         if let Some(external_id) = &user.external_id {
             self.by_external_id.insert(external_id.clone(), id.clone());
         }
@@ -53,8 +65,16 @@ impl Recent {
 
     /// Whether search says less of a contact than is known of it here.
     pub(super) fn is_ahead_of(&self, found: &User) -> bool {
-        let changed = self.changed.get(&found.vendor_id);
-        changed.is_some_and(|changed| changed.is_none() || found.updated_at <= changed)
+        let Some(written) = self.written.get(&found.vendor_id) else {
+            return false;
+        };
+        // Moments are whole seconds: two writes may share one, and then the record itself tells.
+        match found.updated_at.cmp(&written.changed) {
+            _ if written.changed.is_none() => true,
+            Ordering::Less => true,
+            Ordering::Equal => found.raw.get() != written.record.get(),
+            Ordering::Greater => false,
+        }
     }
 
     /// The ids of who was written with an address, in the form that is compared.

@@ -66,16 +66,24 @@ fn rejected(field: &str, message: String) -> Error {
     Error::new(Kind::Rejected, message).reasons(vec![reason])
 }
 
-/// Whether a contact is the one that a draft says who is meant by.
-fn is_meant(draft: &Draft, existing: &User) -> bool {
-    match (draft.external_id.set(), draft.email.set()) {
-        (Some(id), _) => existing.external_id.as_ref() == Some(id),
-        (None, Some(email)) => existing
-            .email
-            .as_deref()
-            .is_some_and(|spelling| email.is(spelling)),
-        (None, None) => false,
+/// The field that another contact may have, as a client names it.
+fn contested(draft: &Draft) -> &'static str {
+    if draft.email.is_change() {
+        "email"
+    } else {
+        "externalId"
     }
+}
+
+/// A refusal to give a contact what another one has.
+pub(super) fn taken(draft: &Draft, error: &Error) -> Error {
+    let mut messages = error.why().iter().map(|reason| reason.message.as_str());
+    let other = messages.find_map(Existing::of);
+    let other = other.map_or_else(String::new, |other| format!(" ({})", other.id));
+    rejected(
+        contested(draft),
+        format!("another contact{other} has this email or external id: change one of the two"),
+    )
 }
 
 impl Contacts {
@@ -87,9 +95,10 @@ impl Contacts {
             return Err(error);
         };
         let id = existing.id;
+        let field = contested(draft);
         if existing.is_archived {
             return Err(rejected(
-                "email",
+                field,
                 format!(
                     "an archived contact has this email or external id: unarchive contact {id} in Intercom, or delete it there"
                 ),
@@ -98,9 +107,9 @@ impl Contacts {
         let Some(user) = self.get(scope, &id).await? else {
             return Err(error);
         };
-        if !is_meant(draft, &user) {
+        if !draft.means(&user) {
             return Err(rejected(
-                "email",
+                field,
                 format!(
                     "another contact has this email or external id: say with `vendorId` that {id} is meant, or change one of the two"
                 ),
@@ -132,14 +141,17 @@ impl Contacts {
         let mut remarks = Vec::new();
         for company in &draft.companies {
             if let Err(error) = self.attend(scope, &id, company).await {
-                let what = format!("company {}", company.external_id);
+                let what = format!("joining or leaving company {}", company.external_id);
                 remarks.push(remark(&error, Some("companies"), &what));
             }
         }
-        let user = self.get(scope, &id).await.unwrap_or_else(|error| {
-            remarks.push(remark(&error, None, "the contact as it is now"));
-            None
-        });
+        let user = self
+            .get(scope, &id)
+            .await
+            .and_then(|user| user.ok_or_else(|| Error::malformed("it is gone")));
+        let user = user
+            .map_err(|error| remarks.push(remark(&error, None, "reading it afterwards")))
+            .ok();
         if let Some(user) = &user {
             self.recent.remember(user);
         }
@@ -181,7 +193,7 @@ fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
         (Kind::Rejected | Kind::Conflict, [reason, ..]) => &reason.message,
         _ => error.message(),
     };
-    let message = format!("the contact was written, but not {what}: {why}");
+    let message = format!("the contact was written; this was not done: {what}: {why}");
     let reason = Reason {
         field: field.map(str::to_owned),
         message: message.clone(),
