@@ -4,7 +4,7 @@
 //! Without `Intercom-Version` the app's version holds, 1.1 unless a switch says otherwise. Both
 //! families show one store. In 1.x users and leads are apart: leads appear under `/contacts`, in
 //! lists by tag or segment and, in 1.1, among the users of an address. From 2.0 on both are
-//! [`contacts`] and `/users` is refused.
+//! `contacts` and `/users` is refused.
 //!
 //! | switch | effect |
 //! |---|---|

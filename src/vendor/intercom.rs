@@ -2,8 +2,8 @@
 //!
 //! | version | people are | adapter |
 //! |---|---|---|
-//! | 1.0 to 1.4 | users, and leads beside them | [`users`] |
-//! | 2.0 to 2.17 | contacts, of the role user or lead | [`contacts`] |
+//! | 1.0 to 1.4 | users, and leads beside them | `users` |
+//! | 2.0 to 2.17 | contacts, of the role user or lead | `contacts` |
 //!
 //! # Credentials
 //! An access token as a bearer token. The version is always sent: without it the answer's shape hangs
