@@ -118,7 +118,7 @@ fn http(
     layers.extend([
         // Every attempt takes a permit; none is held while waiting for the next attempt. The rate
         // budget will have its place before it.
-        Box::new(Concurrency::of(account.concurrency)) as Box<dyn Layer>,
+        Box::new(Concurrency::of(provider.name(), account.concurrency)) as Box<dyn Layer>,
         // A token that is renewed serves the next attempt.
         Box::new(Bearer::new(&account.token)?),
         // An attempt dies, and not the loop around it.

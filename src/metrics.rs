@@ -10,6 +10,8 @@ const ANSWERS: &str = "roster_answers_total";
 const VENDOR_UNSENT: &str = "roster_vendor_calls_unsent_total";
 const CIRCUIT: &str = "roster_vendor_circuit_state";
 const CIRCUIT_CHANGES: &str = "roster_vendor_circuit_changes_total";
+const CONCURRENCY: &str = "roster_vendor_concurrency_limit";
+const UNDER_WAY: &str = "roster_vendor_calls_under_way";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
@@ -42,6 +44,11 @@ pub fn describe() {
         CIRCUIT_CHANGES,
         "Changes of a vendor's circuit, by vendor and the state that it came to"
     );
+    describe_gauge!(
+        CONCURRENCY,
+        "How many calls a vendor gets at the same time at the moment; at most as configured"
+    );
+    describe_gauge!(UNDER_WAY, "Calls to a vendor that are under way");
     describe_counter!(
         REQUESTS,
         "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
@@ -81,6 +88,12 @@ pub fn circuit(vendor: &'static str, level: u8) {
 /// A change of a vendor's circuit.
 pub fn circuit_change(vendor: &'static str, to: &'static str) {
     counter!(CIRCUIT_CHANGES, "vendor" => vendor, "to" => to).increment(1);
+}
+
+/// How many calls a vendor gets at the same time, and how many are under way.
+pub fn concurrency(vendor: &'static str, limit: usize, under_way: usize) {
+    gauge!(CONCURRENCY, "vendor" => vendor).set(limit as f64);
+    gauge!(UNDER_WAY, "vendor" => vendor).set(under_way as f64);
 }
 
 /// A GraphQL request.

@@ -98,3 +98,58 @@ async fn an_answer_waits_no_longer_for_a_vendor_that_hangs_than_its_timeout() {
     let failed = json!({ "status": "FAILED", "error": { "code": "VENDOR_TIMEOUT" } });
     assert_eq!(data["usersByEmail"]["sources"][2], failed);
 }
+
+#[tokio::test]
+async fn a_vendor_that_says_it_is_too_much_gets_fewer_at_a_time_and_then_as_many_as_before() {
+    let world = World::with(60, |settings| {
+        settings.limits.deadline_seconds = LONG;
+        // A lookup is a call in this version.
+        crate::world::intercom(settings, "1.1");
+        let intercom = vendor(settings, Provider::Intercom);
+        (intercom.timeout_seconds, intercom.attempts) = (Some(LONG), 1);
+        intercom.concurrency = Some(6);
+    })
+    .await;
+    let of = Provider::Intercom;
+    let field =
+        |n: u32| format!("a{n}: user(provider: INTERCOM, by: {{ vendorId: \"{n}\" }}) {{ id }}");
+    let query = |numbers: std::ops::Range<u32>| {
+        format!("{{ {} }}", numbers.map(field).collect::<Vec<_>>().join(" "))
+    };
+
+    let overload = json!({ "kind": "status", "status": 503 });
+    world.fault(of, overload).await;
+    for n in 0..6 {
+        world.answer(&query(n..n + 1)).await;
+    }
+    assert_eq!(held(&world, of, &query(0..20)).await, 1);
+
+    world.heal().await;
+    for _ in 0..3 {
+        world.answer(&query(0..20)).await;
+    }
+    assert_eq!(held(&world, of, &query(0..20)).await, 6);
+}
+
+/// How many calls a vendor gets of a query while it answers none.
+async fn held(world: &World, of: Provider, query: &str) -> usize {
+    world.heal().await;
+    world.fault(of, json!({ "kind": "hang" })).await;
+    world.forget_calls().await;
+    // Nothing tells that no further call will come but that none comes for a while.
+    let still = async {
+        let mut seen = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let calls = world.calls(of).await.len();
+            if calls == seen && seen > 0 {
+                return seen;
+            }
+            seen = calls;
+        }
+    };
+    tokio::select! {
+        answer = world.answer(query) => panic!("a vendor hangs, but this is an answer: {answer}"),
+        calls = still => calls,
+    }
+}

@@ -1,0 +1,295 @@
+//! Who is next: first come, first served, and whoever is waited for before whoever is not.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::limit::Limit;
+use crate::{http::Priority, metrics};
+
+/// What the end of a call says of how much the vendor bears.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    /// It answered.
+    Answered,
+    /// It was too much.
+    Overloaded,
+    /// Nothing.
+    Unknown,
+}
+
+/// The calls of one vendor that are under way, and those that wait for their turn.
+pub(super) struct Queue {
+    vendor: &'static str,
+    state: Mutex<State>,
+}
+
+struct State {
+    limit: Limit,
+    under_way: usize,
+    interactive: VecDeque<oneshot::Sender<Turn>>,
+    background: VecDeque<oneshot::Sender<Turn>>,
+}
+
+/// A call's turn. It ends when this is dropped, wherever that is.
+pub(super) struct Turn {
+    queue: Arc<Queue>,
+    began: Instant,
+    /// How the call ended.
+    pub(super) end: End,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.queue.leave(self.began, self.end);
+    }
+}
+
+impl Queue {
+    pub(super) fn new(vendor: &'static str, most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            vendor,
+            state: Mutex::new(State {
+                limit: Limit::of(most),
+                under_way: 0,
+                interactive: VecDeque::new(),
+                background: VecDeque::new(),
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn. Whoever drops this has not waited.
+    pub(super) async fn turn(self: &Arc<Self>, priority: Priority) -> Turn {
+        let waiting = {
+            let mut state = self.state();
+            if state.is_next(priority) {
+                state.under_way += 1;
+                self.show(&state);
+                None
+            } else {
+                let (sender, receiver) = oneshot::channel();
+                state.line(priority).push_back(sender);
+                Some(receiver)
+            }
+        };
+        match waiting {
+            None => self.begin(),
+            Some(waiting) => waiting
+                .await
+                .expect("a queue outlives those who wait in it"),
+        }
+    }
+
+    fn begin(self: &Arc<Self>) -> Turn {
+        Turn {
+            queue: Arc::clone(self),
+            began: Instant::now(),
+            end: End::Unknown,
+        }
+    }
+
+    fn leave(self: &Arc<Self>, began: Instant, end: End) {
+        let next = {
+            let mut state = self.state();
+            let under_way = state.under_way;
+            match end {
+                End::Answered => state.limit.answered(under_way),
+                End::Overloaded => state.limit.overloaded(began, Instant::now()),
+                End::Unknown => {}
+            }
+            state.under_way -= 1;
+            let next = state.admit();
+            self.show(&state);
+            next
+        };
+        // Outside the lock: a turn that nobody takes any more ends here.
+        for waiting in next {
+            drop(waiting.send(self.begin()));
+        }
+    }
+
+    fn show(&self, state: &State) {
+        metrics::concurrency(self.vendor, state.limit.calls(), state.under_way);
+    }
+}
+
+impl State {
+    fn line(&mut self, priority: Priority) -> &mut VecDeque<oneshot::Sender<Turn>> {
+        match priority {
+            Priority::Interactive => &mut self.interactive,
+            Priority::Background => &mut self.background,
+        }
+    }
+
+    fn is_next(&self, priority: Priority) -> bool {
+        match priority {
+            Priority::Interactive => self.interactive.is_empty() && self.has_room(priority),
+            Priority::Background => {
+                self.interactive.is_empty() && self.background.is_empty() && self.has_room(priority)
+            }
+        }
+    }
+
+    /// Background work leaves one place free, where there is more than one.
+    fn has_room(&self, priority: Priority) -> bool {
+        let calls = self.limit.calls();
+        let places = match priority {
+            Priority::Interactive => calls,
+            Priority::Background => (calls - 1).max(1),
+        };
+        self.under_way < places
+    }
+
+    /// Lets in those who are next, as far as there is room. Those who went away are forgotten.
+    fn admit(&mut self) -> Vec<oneshot::Sender<Turn>> {
+        let mut next = Vec::new();
+        for priority in [Priority::Interactive, Priority::Background] {
+            while self.has_room(priority) {
+                let Some(waiting) = self.line(priority).pop_front() else {
+                    break;
+                };
+                if !waiting.is_closed() {
+                    self.under_way += 1;
+                    next.push(waiting);
+                }
+            }
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, sync::Arc};
+
+    use futures_util::{FutureExt, future::BoxFuture};
+    use proptest::prelude::{
+        Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
+    };
+
+    use super::{End, Priority, Queue, Turn};
+
+    /// Somebody who asks for a turn, and has one or not.
+    fn ask(
+        queue: &Arc<Queue>,
+        priority: Priority,
+    ) -> Result<Turn, Pin<Box<BoxFuture<'static, Turn>>>> {
+        let queue = Arc::clone(queue);
+        let mut asking = Box::pin(async move { queue.turn(priority).await }.boxed());
+        (&mut asking).now_or_never().ok_or(asking)
+    }
+
+    #[tokio::test]
+    async fn first_come_first_served_and_who_is_waited_for_before_who_is_not() {
+        let queue = Queue::new("a", 2);
+        let first = ask(&queue, Priority::Interactive).ok().expect("a turn");
+        let mut behind = ask(&queue, Priority::Background)
+            .err()
+            .expect("one place stays free");
+        let second = ask(&queue, Priority::Interactive).ok().expect("a turn");
+        let mut third = ask(&queue, Priority::Interactive).err().expect("no room");
+        let mut fourth = ask(&queue, Priority::Interactive).err().expect("no room");
+
+        drop(first);
+        let third = (&mut third).now_or_never().expect("its turn");
+        assert!((&mut fourth).now_or_never().is_none());
+        drop(second);
+        let fourth = (&mut fourth).now_or_never().expect("its turn");
+        drop(third);
+        assert!(
+            (&mut behind).now_or_never().is_none(),
+            "one place stays free"
+        );
+        drop(fourth);
+
+        assert!((&mut behind).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn background_work_is_done_where_there_is_one_place_only() {
+        let queue = Queue::new("a", 1);
+
+        assert!(ask(&queue, Priority::Background).is_ok());
+        assert!(ask(&queue, Priority::Background).is_ok());
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        Asks(Priority),
+        Polls,
+        GoesAway(usize),
+        Ends(usize, End),
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let priority = prop_oneof![Just(Priority::Interactive), Just(Priority::Background)];
+        let end = prop_oneof![
+            Just(End::Answered),
+            Just(End::Overloaded),
+            Just(End::Unknown)
+        ];
+        let event = prop_oneof![
+            priority.prop_map(Event::Asks),
+            Just(Event::Polls),
+            any::<usize>().prop_map(Event::GoesAway),
+            (any::<usize>(), end).prop_map(|(which, end)| Event::Ends(which, end)),
+        ];
+        proptest::collection::vec(event, 0..200)
+    }
+
+    proptest! {
+        #[test]
+        fn no_turn_is_lost_and_none_is_given_twice(most in 1_usize..6, events in events()) {
+            let queue = Queue::new("a", most);
+            let (mut turns, mut waiting) = (Vec::new(), Vec::new());
+            for event in events {
+                match event {
+                    Event::Asks(priority) => match ask(&queue, priority) {
+                        Ok(turn) => turns.push(turn),
+                        Err(asking) => waiting.push(asking),
+                    },
+                    Event::Polls => {
+                        for mut asking in std::mem::take(&mut waiting) {
+                            match (&mut asking).now_or_never() {
+                                Some(turn) => turns.push(turn),
+                                None => waiting.push(asking),
+                            }
+                        }
+                    }
+                    Event::GoesAway(which) if !waiting.is_empty() => {
+                        drop(waiting.swap_remove(which % waiting.len()));
+                    }
+                    Event::Ends(which, end) if !turns.is_empty() => {
+                        let mut turn: Turn = turns.swap_remove(which % turns.len());
+                        turn.end = end;
+                    }
+                    Event::GoesAway(_) | Event::Ends(..) => {}
+                }
+                let state = queue.state();
+                prop_assert!(state.under_way >= turns.len() && state.under_way <= most);
+                prop_assert!(state.under_way > 0 || waiting.is_empty(), "nobody has a turn");
+            }
+            // As long as turns end, everybody has one.
+            while !waiting.is_empty() {
+                turns.clear();
+                let before = waiting.len();
+                for mut asking in std::mem::take(&mut waiting) {
+                    match (&mut asking).now_or_never() {
+                        Some(turn) => turns.push(turn),
+                        None => waiting.push(asking),
+                    }
+                }
+                prop_assert!(waiting.len() < before);
+            }
+            turns.clear();
+            prop_assert_eq!(queue.state().under_way, 0);
+        }
+    }
+}
