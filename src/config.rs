@@ -5,6 +5,7 @@
 //! is cached, and the system's proxy variables in how vendors are reached.
 
 mod breaker;
+mod budget;
 mod cache;
 
 use std::{
@@ -27,7 +28,7 @@ use crate::{
     graphql::{Bounds, trace::Audience},
     http::breaker::Rules,
     user::Provider,
-    vendor::{Door, door},
+    vendor::{Door, Window, door},
 };
 
 /// How much of an answer may be read: nothing that is less is a record, and more is read into memory.
@@ -152,6 +153,9 @@ pub struct Vendor {
     pub attempts: u32,
     /// How many calls the vendor gets at the same time.
     pub concurrency: Option<usize>,
+    /// How many calls the vendor may get within which spans; none when the list is empty. Unless given,
+    /// what the vendor documents.
+    pub budget: Option<Vec<Window>>,
     /// The largest answer that is read, in bytes.
     pub max_answer_bytes: usize,
     /// For how long the vendor's answers are kept, where not as long as those of others.
@@ -175,6 +179,7 @@ impl Default for Vendor {
             timeout_seconds: None,
             attempts: 3,
             concurrency: None,
+            budget: None,
             max_answer_bytes: 16 * 1024 * 1024,
             cache: Keep::default(),
             breaker: Breaker::default(),
@@ -208,6 +213,8 @@ pub struct Account {
     pub concurrency: usize,
     /// When the vendor is left alone; `None` when it never is.
     pub breaker: Option<Rules>,
+    /// How many calls it gets within which spans.
+    pub budget: Vec<Window>,
 }
 
 impl Settings {
@@ -313,6 +320,7 @@ impl Vendor {
                 "vendor.{name}.concurrency is {concurrency}: expected 1 to 1000"
             ));
         }
+        let budget = self.windows(name, &door, &mut mistakes);
         if !(1..=10).contains(&self.attempts) {
             mistakes.push(format!(
                 "vendor.{name}.attempts is {}: expected 1 to 10",
@@ -327,8 +335,7 @@ impl Vendor {
                 ANSWER_BYTES.end()
             ));
         }
-        let at = format!("vendor.{name}.breaker");
-        let breaker = self.breaker.rules(&at, &mut mistakes);
+        let breaker = (self.breaker).rules(&format!("vendor.{name}.breaker"), &mut mistakes);
         match (base, token) {
             (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
                 base,
@@ -336,6 +343,7 @@ impl Vendor {
                 timeout,
                 concurrency,
                 breaker,
+                budget,
             }),
             _ => Err(Mistakes(mistakes)),
         }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::{
     config::{Server, Settings, Vendor},
     user::Provider,
+    vendor::Window,
 };
 
 /// Settings that reach the sandboxes at an address.
@@ -17,6 +18,7 @@ pub fn settings(sandbox: SocketAddr) -> Settings {
         let vendor = Vendor {
             base_url: Some(base),
             token: Some(token(provider)),
+            budget: Some(budget(provider)),
             ..Vendor::default()
         };
         (provider, vendor)
@@ -38,6 +40,18 @@ fn prefix(provider: Provider) -> &'static str {
         Provider::Ada => "/api",
         Provider::DigitalChalk => "/dc/api/v5",
         Provider::Intercom | Provider::Usertour => "",
+    }
+}
+
+/// The sandboxes grant what they are asked, unless their `rate` is switched on: the vendors' own windows
+/// would make Ada's scan crawl. Intercom's says in its headers what it grants.
+fn budget(provider: Provider) -> Vec<Window> {
+    match provider {
+        Provider::Intercom => Vec::new(),
+        Provider::Ada | Provider::DigitalChalk | Provider::Usertour => vec![Window {
+            calls: 20_000,
+            seconds: 10,
+        }],
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     http::{
         Scope, Signs,
         breaker::{Standing, Switch},
+        budget::{Budget, Stand},
         measure::{Health, health},
     },
     page::{Span, Window, window},
@@ -55,6 +56,16 @@ impl Directory {
             vendor,
             signs,
         }
+    }
+
+    /// How the windows of the vendor's budget stand; none when it is disabled, or has none.
+    #[must_use]
+    pub fn budget(&self) -> Vec<Stand> {
+        self.signs
+            .budget
+            .as_ref()
+            .map(Budget::stands)
+            .unwrap_or_default()
     }
 
     /// The vendor.

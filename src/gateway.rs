@@ -12,6 +12,7 @@ use crate::{
         attempt::Attempt,
         auth::Bearer,
         breaker::{Breaker, Switch},
+        budget::{Budget, Terms},
         cache::{Cache, Shelf},
         concurrency::Concurrency,
         measure::Measure,
@@ -73,8 +74,14 @@ fn directory(provider: Provider, all: &Settings, shelf: &Shelf) -> Result<Direct
     let keep = format!("vendor.{name}.cache");
     let terms = all.cache.terms(&keep, &settings.cache)?;
     let cache = Cache::new(name, terms, door.explain, shelf.clone());
+    let terms = Terms {
+        windows: account.budget.clone(),
+        is_chosen: settings.budget.is_some(),
+        concurrency: account.concurrency,
+    };
     let signs = Signs {
         switch: account.breaker.map(|rules| Switch::of(name, rules)),
+        budget: Some(Budget::of(name, &terms)),
         ..Signs::default()
     };
     let at =
@@ -115,9 +122,11 @@ fn http(
     if let Some(switch) = &signs.switch {
         layers.push(Box::new(Breaker::of(switch.clone())));
     }
+    if let Some(budget) = &signs.budget {
+        layers.push(Box::new(budget.clone()));
+    }
     layers.extend([
-        // Every attempt takes a permit; none is held while waiting for the next attempt. The rate
-        // budget will have its place before it.
+        // Every attempt takes a permit; none is held while waiting for the next attempt.
         Box::new(Concurrency::of(provider.name(), account.concurrency)) as Box<dyn Layer>,
         // A token that is renewed serves the next attempt.
         Box::new(Bearer::new(&account.token)?),

@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod auth;
 pub mod breaker;
+pub mod budget;
 pub mod cache;
 pub mod call;
 pub mod concurrency;
@@ -32,6 +33,8 @@ pub struct Signs {
     pub pulse: measure::Pulse,
     /// Whether it is asked; `None` when it always is.
     pub switch: Option<breaker::Switch>,
+    /// What the vendor may be asked, and what of it is spent; `None` where nothing is bounded.
+    pub budget: Option<budget::Budget>,
 }
 
 /// One thing done to every call of a vendor.

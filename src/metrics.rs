@@ -12,6 +12,9 @@ const CIRCUIT: &str = "roster_vendor_circuit_state";
 const CIRCUIT_CHANGES: &str = "roster_vendor_circuit_changes_total";
 const CONCURRENCY: &str = "roster_vendor_concurrency_limit";
 const UNDER_WAY: &str = "roster_vendor_calls_under_way";
+const BUDGET_REMAINING: &str = "roster_vendor_budget_remaining_calls";
+const BUDGET_SECONDS: &str = "roster_vendor_budget_wait_seconds";
+const BUDGET_REFUSED: &str = "roster_vendor_budget_refused_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
@@ -28,6 +31,18 @@ pub fn describe() {
         "Calls to vendors by vendor, operation and outcome; retries are one call"
     );
     describe_histogram!(VENDOR_SECONDS, "Seconds of a vendor call, retries included");
+    describe_gauge!(
+        BUDGET_REMAINING,
+        "Calls left in a window of a vendor's budget (window in seconds, or \"vendor\" where only its headers tell), after the last call"
+    );
+    describe_histogram!(
+        BUDGET_SECONDS,
+        "Seconds that an attempt waited for budget or its turn"
+    );
+    describe_counter!(
+        BUDGET_REFUSED,
+        "Attempts not made since the vendor's budget was used up until after their deadline"
+    );
     describe_counter!(
         ANSWERS,
         "Answers to reads of vendors by vendor, operation and origin (VENDOR, KEPT, STALE, SHARED)"
@@ -94,6 +109,22 @@ pub fn circuit_change(vendor: &'static str, to: &'static str) {
 pub fn concurrency(vendor: &'static str, limit: usize, under_way: usize) {
     gauge!(CONCURRENCY, "vendor" => vendor).set(limit as f64);
     gauge!(UNDER_WAY, "vendor" => vendor).set(under_way as f64);
+}
+
+/// What is left of a window of a vendor's budget.
+pub fn budget_remaining(vendor: &'static str, seconds: Option<u32>, remaining: u32) {
+    let window = seconds.map_or_else(|| "vendor".to_owned(), |seconds| seconds.to_string());
+    gauge!(BUDGET_REMAINING, "vendor" => vendor, "window" => window).set(remaining);
+}
+
+/// An attempt that got its part of a vendor's budget.
+pub fn budget_waited(vendor: &'static str, took: Duration) {
+    histogram!(BUDGET_SECONDS, "vendor" => vendor).record(took);
+}
+
+/// An attempt for which a vendor's budget has nothing left in time.
+pub fn budget_refused(vendor: &'static str) {
+    counter!(BUDGET_REFUSED, "vendor" => vendor).increment(1);
 }
 
 /// A GraphQL request.

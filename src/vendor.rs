@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub use crate::http::budget::Window;
 use crate::{
     error::{Error, Kind, Result},
     http::{Http, Scope, wire::Explain},
@@ -642,6 +643,8 @@ pub struct Door {
     pub concurrency: usize,
     /// How long one attempt may take, unless configured.
     pub timeout: Duration,
+    /// How many calls the vendor grants within which spans, unless configured.
+    pub budget: &'static [Window],
     /// Makes the adapter; `Invalid` when its options are wrong.
     pub connect: fn(Connection) -> Result<Box<dyn Vendor>>,
 }

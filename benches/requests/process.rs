@@ -30,13 +30,17 @@ impl Process {
             r#"
             [vendor.ada]
             base_url = "http://{sandbox}/ada/api"
+            budget = []
             [vendor.digitalchalk]
             base_url = "http://{sandbox}/digitalchalk/dc/api/v5"
+            budget = []
             [vendor.intercom]
             base_url = "http://{sandbox}/intercom"
+            budget = []
             options = {{ version = "{version}" }}
             [vendor.usertour]
             base_url = "http://{sandbox}/usertour"
+            budget = []
             "#
         );
         let file = std::env::temp_dir().join(format!(

@@ -15,7 +15,7 @@
 //! - `auth_body`: the errors envelope; `message`
 //! - `dates`: `…+00:00`; `naive_micro`; `z`
 //! - `rate`: not limited; `on`: the documented windows. `rate_limit`: so many
-//!   calls a minute for each class of endpoints instead
+//!   calls in `rate_seconds`, or in a minute, for each class of endpoints instead
 //!
 //! Not emulated: the erasure, after a day, of users that were created through
 //! the API and never had a conversation.
@@ -66,6 +66,7 @@ const VARIANTS: &[Variant] = &[
     Variant::one_of("dates", &["naive_micro", "z"]),
     Variant::one_of("rate", &["on"]),
     Variant::number("rate_limit"),
+    Variant::number("rate_seconds"),
 ];
 
 /// The windows of the whole platform, and those of one user's endpoint.
@@ -147,11 +148,12 @@ impl Ada {
         } else {
             &self.list_rate
         };
+        let seconds = self.behaviour.number("rate_seconds").unwrap_or(60);
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         match self.behaviour.number("rate_limit") {
             Some(limit) => {
-                class
-                    .take_within(&[Window { seconds: 60, limit }], rate::now())
-                    .granted
+                let window = Window { seconds, limit };
+                class.take_within(&[window], rate::now()).granted
             }
             None if self.behaviour.is("rate", "on") => class.take(rate::now()).granted,
             None => true,

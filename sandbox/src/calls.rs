@@ -16,6 +16,8 @@ const KEPT: usize = 100_000;
 pub struct Call {
     /// Who was asked.
     pub vendor: Name,
+    /// When it arrived, in unix milliseconds.
+    pub at: i64,
     /// The HTTP method.
     pub method: String,
     /// The path as sent, below the vendor's base path.

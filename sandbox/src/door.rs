@@ -116,6 +116,7 @@ fn describe(vendor: Name, inner: &Uri, request: &Request) -> Call {
     let version = request.headers().get("intercom-version");
     Call {
         vendor,
+        at: jiff::Timestamp::now().as_millisecond(),
         method: request.method().to_string(),
         path: inner.path().to_owned(),
         query: inner.query().unwrap_or_default().to_owned(),

@@ -15,7 +15,7 @@
 //! | `location=empty_object` | `location_data` (1.x) and `location` (2.x) are `{}` |
 //! | `owner_id=int` | a number also where it is a string: in 1.x and from 2.16 on |
 //! | `per_page=reject` | a size that is out of bounds is 400; otherwise it is clamped |
-//! | `rate=on`, `rate_limit=N` | 167, or N, calls in ten seconds |
+//! | `rate=on`, `rate_limit=N`, `rate_seconds=N` | 167, or N, calls in ten, or N, seconds |
 //!
 //! In 1.x alone:
 //!
@@ -94,6 +94,7 @@ pub static EMULATION: Emulation = Emulation {
         word("per_page", &["reject"]),
         word("rate", &["on"]),
         number("rate_limit"),
+        number("rate_seconds"),
         word("scroll_end", &["404"]),
         number("timezone_offset"),
     ],
@@ -157,7 +158,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Intercom {
     store: Mutex<Store>,
     scrolls: Scrolling,
-    rate: Mutex<(u64, Rate)>,
+    /// The limit and the span of the rate that is on, and the calls so far.
+    rate: Mutex<((u64, i64), Rate)>,
     token: String,
     behaviour: Behaviour,
     requests: AtomicU64,
@@ -167,7 +169,7 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> Vendor {
     let intercom = Arc::new(Intercom {
         store: Mutex::new(seed::store(people)),
         scrolls: Mutex::default(),
-        rate: Mutex::new((LIMIT, window(LIMIT))),
+        rate: Mutex::new(((LIMIT, SECONDS), window(LIMIT, SECONDS))),
         token: token.to_owned(),
         behaviour,
         requests: AtomicU64::new(0),
@@ -179,11 +181,8 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> Vendor {
     }
 }
 
-fn window(limit: u64) -> Rate {
-    Rate::new(&[Window {
-        seconds: SECONDS,
-        limit,
-    }])
+fn window(limit: u64, seconds: i64) -> Rate {
+    Rate::new(&[Window { seconds, limit }])
 }
 
 fn throttled(throttle: &Throttle) -> Response {
@@ -358,9 +357,12 @@ impl Intercom {
     fn count(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
         let is_on = self.behaviour.is("rate", "on");
         let limit = self.behaviour.number("rate_limit").unwrap_or(LIMIT);
+        let seconds = self.behaviour.number("rate_seconds");
+        let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+        let seconds = seconds.unwrap_or(SECONDS);
         let mut rate = lock(&self.rate);
-        if !is_on || rate.0 != limit {
-            *rate = (limit, window(limit));
+        if !is_on || rate.0 != (limit, seconds) {
+            *rate = ((limit, seconds), window(limit, seconds));
         }
         let verdict = rate.1.take(rate::now());
         tell_rate(headers, &verdict);

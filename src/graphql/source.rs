@@ -158,6 +158,22 @@ impl ProviderStatus<'_> {
         self.0.health().calls
     }
 
+    /// How many calls the gateway grants itself at the vendor, by the windows in which they are counted;
+    /// empty when the provider is disabled, or nothing bounds them.
+    async fn budget(&self) -> Vec<BudgetWindow> {
+        let now = tokio::time::Instant::now();
+        let stands = self.0.budget().into_iter().map(|stand| BudgetWindow {
+            window: stand.seconds.map(whole),
+            limit: whole(stand.limit),
+            remaining: whole(stand.remaining),
+            resets_at: stand.resets_at.and_then(|at| {
+                let left = at.saturating_duration_since(now);
+                Timestamp::now().checked_add(left).ok()
+            }),
+        });
+        stands.collect()
+    }
+
     /// What it can do; null when it is disabled.
     async fn capabilities(&self) -> Option<Capabilities> {
         let profile = self.0.profile()?;
@@ -178,6 +194,25 @@ impl ProviderStatus<'_> {
                 .collect(),
         })
     }
+}
+
+/// A window in which calls to a provider are counted, by the gateway, or by the vendor itself where its
+/// answers say so.
+#[derive(SimpleObject)]
+#[graphql(name = "ProviderBudget")]
+pub struct BudgetWindow {
+    /// Its span in seconds; null where only the vendor knows it.
+    window: Option<i32>,
+    /// The most calls within any such span.
+    limit: i32,
+    /// How many calls can be made now.
+    remaining: i32,
+    /// When all of them can be made again, if none is made until then; null when they can now.
+    resets_at: Option<Timestamp>,
+}
+
+fn whole(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// What a provider can do.

@@ -3,8 +3,8 @@
 use std::{
     fmt::Display,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,61 @@ impl Operation {
     }
 }
 
+/// What the wire tells the layers before it of one attempt, even where nobody waits for its end.
+#[derive(Debug, Default)]
+pub struct Told {
+    is_sent: AtomicBool,
+    is_answered: AtomicBool,
+    quota: OnceLock<Quota>,
+}
+
+impl Told {
+    /// Says that the request is being sent.
+    pub(super) fn send(&self) {
+        self.is_sent.store(true, Ordering::Release);
+    }
+
+    /// Says that the head of an answer is there, with the vendor's word on its rate limit.
+    pub(super) fn answer(&self, quota: Option<Quota>) {
+        if let Some(quota) = quota {
+            // One attempt has one answer.
+            let _ = self.quota.set(quota);
+        }
+        self.is_answered.store(true, Ordering::Release);
+    }
+
+    /// Whether the request was sent, or may have been.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.is_sent.load(Ordering::Acquire)
+    }
+
+    /// Whether the vendor answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Acquire)
+    }
+
+    /// The vendor's word on its rate limit.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.quota.get().copied()
+    }
+}
+
+/// A vendor's word on its rate limit, as an answer's headers give it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Quota {
+    /// The calls of one window.
+    pub limit: u32,
+    /// The calls that are left in the window, this one not.
+    pub remaining: u32,
+    /// When the window ends, in unix seconds: the name of the window.
+    pub resets_at: u64,
+    /// How long that is from now.
+    pub resets_in: Duration,
+}
+
 /// A request to a vendor: everything but the host and the credentials.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -93,6 +148,8 @@ pub struct Call {
     pub attempt: u32,
     /// How many microseconds the attempt has waited for its turn and for budget.
     pub waited: Arc<AtomicU64>,
+    /// What the wire tells of the attempt, however it ends.
+    pub told: Arc<Told>,
     /// The deadline and the tally of the work that it belongs to.
     pub scope: Scope,
 }
@@ -112,6 +169,7 @@ impl Call {
             page: None,
             attempt: 1,
             waited: Arc::default(),
+            told: Arc::default(),
             scope: Scope::until(tokio::time::Instant::now()),
         }
     }

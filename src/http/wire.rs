@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::{
     Client, Response, StatusCode, Url,
-    header::{ACCEPT, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{ACCEPT, DATE, HeaderMap, HeaderName, RETRY_AFTER},
     redirect,
 };
 
-use super::{Call, Reply};
+use super::{Call, Reply, call::Quota};
 use crate::error::{Error, Kind, Reach, Reason, Result};
 
 /// What a vendor's error body says, where it says more than its status.
@@ -39,6 +39,11 @@ pub struct Wire {
 
 /// The header in which Intercom, and Ada in part, say when the rate limit's window ends (unix seconds).
 static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+/// The headers in which Intercom says how many calls its rate limit's window has, and has left.
+static RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+static RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+/// By how much the vendor's clock and ours may differ before its own is taken.
+const SKEW: Duration = Duration::from_secs(2);
 /// The header in which Intercom says which request this was.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -130,9 +135,11 @@ impl Wire {
             request = request.json(body);
         }
         call.scope.count();
+        call.told.send();
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
+        call.told.answer(quota_of(&headers, SystemTime::now()));
         let body = self.read(response).await;
         match body {
             Ok(body) if status.is_success() => Ok(Reply {
@@ -248,6 +255,35 @@ fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     until(text(&RATE_RESET)?.parse().ok()?)
 }
 
+/// What the vendor says of its rate limit, if it says all of it.
+fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
+    let number = |name: &HeaderName| -> Option<u64> {
+        let text = headers.get(name)?.to_str().ok()?;
+        text.trim().parse().ok()
+    };
+    let small = |number: u64| u32::try_from(number).ok();
+    let limit = small(number(&RATE_LIMIT)?).filter(|limit| *limit > 0)?;
+    let remaining = small(number(&RATE_REMAINING)?)?.min(limit);
+    let resets_at = number(&RATE_RESET)?;
+    let reset = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(resets_at))?;
+    // The vendor's clock may be wrong, and ours: what counts is how long the window lasts. The date of
+    // an answer has whole seconds, so ours is better as long as they agree.
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let date = date.map(|date| SystemTime::from(date.timestamp()));
+    let is_far = |date: &SystemTime| {
+        let ahead = date.duration_since(now).unwrap_or_default();
+        ahead > SKEW || now.duration_since(*date).unwrap_or_default() > SKEW
+    };
+    let now = date.filter(is_far).unwrap_or(now);
+    Some(Quota {
+        limit,
+        remaining,
+        resets_at,
+        resets_in: reset.duration_since(now).unwrap_or_default(),
+    })
+}
+
 fn unreachable(error: &reqwest::Error) -> Error {
     if error.is_timeout() {
         return Error::late();
@@ -266,7 +302,7 @@ mod tests {
 
     use reqwest::header::{HeaderMap, HeaderValue};
 
-    use super::wait_of;
+    use super::{quota_of, wait_of};
 
     fn wait(name: &'static str, value: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
@@ -299,5 +335,34 @@ mod tests {
         assert_eq!(wait("x-ratelimit-reset", "99999999999999999999"), None);
         assert_eq!(wait("x-ratelimit-reset", "18446744073709551615"), None);
         assert_eq!(wait("retry-after", "soon"), None);
+    }
+
+    fn resets_in(date: Option<&'static str>) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("limit", "167"),
+            ("remaining", "200"),
+            ("reset", "1700000010"),
+        ] {
+            let name = format!("x-ratelimit-{name}").parse::<reqwest::header::HeaderName>();
+            headers.insert(name.expect("a name"), HeaderValue::from_static(value));
+        }
+        if let Some(date) = date {
+            headers.insert("date", HeaderValue::from_static(date));
+        }
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_003);
+        let quota = quota_of(&headers, now)?;
+        assert_eq!((quota.limit, quota.remaining), (167, 167));
+        Some(quota.resets_in)
+    }
+
+    #[test]
+    fn a_window_ends_by_the_clock_of_who_says_so() {
+        let seven = Some(Duration::from_secs(7));
+        assert_eq!(resets_in(None), seven);
+        assert_eq!(resets_in(Some("Tue, 14 Nov 2023 22:13:22 GMT")), seven);
+        let slow = resets_in(Some("Tue, 14 Nov 2023 22:12:20 GMT"));
+        assert_eq!(slow, Some(Duration::from_secs(70)));
+        assert_eq!(quota_of(&HeaderMap::new(), SystemTime::now()), None);
     }
 }

@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
-    Upserted, Vendor, bounded, each, wire,
+    Upserted, Vendor, Window, bounded, each, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -47,6 +47,21 @@ pub const DOOR: Door = Door {
     explain,
     concurrency: 8,
     timeout: Duration::from_secs(5),
+    // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants more.
+    budget: &[
+        Window {
+            calls: 10,
+            seconds: 1,
+        },
+        Window {
+            calls: 100,
+            seconds: 60,
+        },
+        Window {
+            calls: 10_000,
+            seconds: 86_400,
+        },
+    ],
     connect: |connection| Ok(Box::new(Ada::connect(&connection)?)),
 };
 

@@ -37,7 +37,8 @@ use serde_json::{Map, Value, value::RawValue};
 use self::domains::Domains;
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
-    Profile, SINGLE, Searched, Selection, Upserted, Vendor, bounded, each, unsupported, wire,
+    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, bounded, each, unsupported,
+    wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -53,6 +54,11 @@ pub const DOOR: Door = Door {
     explain,
     concurrency: 4,
     timeout: Duration::from_secs(5),
+    // Nothing is documented: a bound that we set ourselves.
+    budget: &[Window {
+        calls: 20,
+        seconds: 1,
+    }],
     connect: |connection| Ok(Box::new(DigitalChalk::connect(&connection)?)),
 };
 

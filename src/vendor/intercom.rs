@@ -36,7 +36,7 @@ pub use record::{
     IntercomSocialProfile, IntercomTag, IntercomUser,
 };
 
-use super::{Connection, Door, Vendor, bounded, wire};
+use super::{Connection, Door, Vendor, Window, bounded, wire};
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Refusal, Reply, Scope},
@@ -54,6 +54,12 @@ pub const DOOR: Door = Door {
     explain,
     concurrency: 8,
     timeout: Duration::from_secs(5),
+    // 10,000 a minute for an app, counted by ten seconds; its headers say what an app really has,
+    // https://developers.intercom.com/docs/references/rest-api/errors/rate-limiting
+    budget: &[Window {
+        calls: 1667,
+        seconds: 10,
+    }],
     connect: |connection| {
         let api = Api::connect(&connection)?;
         Ok(match api.version.major {

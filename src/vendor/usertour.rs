@@ -51,6 +51,8 @@ pub const DOOR: Door = Door {
     explain,
     concurrency: 4,
     timeout: Duration::from_secs(10),
+    // Nothing is documented; should it send headers, they are believed.
+    budget: &[],
     connect: |connection| Ok(Box::new(Usertour::connect(&connection)?)),
 };
 

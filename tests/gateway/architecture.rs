@@ -42,7 +42,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "error",
         ],
     ),
-    ("demo", &["config", "user"]),
+    ("demo", &["config", "vendor", "user"]),
     ("server", &["graphql", "metrics", "error"]),
     (
         "command",

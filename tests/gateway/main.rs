@@ -6,6 +6,7 @@
 mod answers;
 mod bad_input;
 mod breaker;
+mod budgets;
 mod contacts;
 mod faults;
 mod program;

@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(crate) struct Call {
     pub(crate) vendor: String,
+    /// When it arrived, in unix milliseconds.
+    pub(crate) at: i64,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,

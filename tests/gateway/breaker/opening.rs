@@ -78,7 +78,12 @@ async fn a_vendor_that_refuses_or_throttles_is_not_ill() {
             assert_eq!(said.as_deref(), Some(code), "{status}");
         }
 
-        assert_eq!(world.calls(Provider::DigitalChalk).await.len(), 12);
+        let calls = world.calls(Provider::DigitalChalk).await.len();
+        // A vendor that says that it is asked too much is left alone for a while, but not for being ill.
+        assert!(
+            calls == 12 || status == 429 && calls > 1,
+            "{status}: {calls}"
+        );
         assert_eq!(circuits(&world).await, only(Provider::Ada, "CLOSED"));
     }
 }

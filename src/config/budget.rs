@@ -1,0 +1,46 @@
+//! How many calls a vendor may get within which spans.
+
+use super::Vendor;
+use crate::vendor::{Door, Window};
+
+impl Vendor {
+    /// The windows that are configured, or those that the vendor documents.
+    pub(super) fn windows(
+        &self,
+        name: &str,
+        door: &Door,
+        mistakes: &mut Vec<String>,
+    ) -> Vec<Window> {
+        let windows = self.budget.as_deref().unwrap_or(door.budget);
+        mistakes.extend(wrong(&format!("vendor.{name}.budget"), windows));
+        windows.to_vec()
+    }
+}
+
+/// What is wrong with the windows of a budget, a line each.
+fn wrong(at: &str, windows: &[Window]) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    if windows.len() > 8 {
+        let count = windows.len();
+        mistakes.push(format!("{at} has {count} windows: expected 8 at most"));
+    }
+    for (place, Window { calls, seconds }) in windows.iter().enumerate() {
+        if !(1..=1_000_000).contains(calls) {
+            mistakes.push(format!(
+                "{at}[{place}].calls is {calls}: expected 1 to 1000000; for no calls at all, say `enabled = false`"
+            ));
+        }
+        if !(1..=2_678_400).contains(seconds) {
+            mistakes.push(format!(
+                "{at}[{place}].seconds is {seconds}: expected 1 to 2678400 (31 days)"
+            ));
+        }
+        let earlier = &windows[..place];
+        if earlier.iter().any(|window| window.seconds == *seconds) {
+            mistakes.push(format!(
+                "{at}[{place}] is a second window of {seconds} seconds: keep the one with fewer calls"
+            ));
+        }
+    }
+    mistakes
+}

@@ -1,0 +1,88 @@
+//! Spends no more calls at a vendor than it grants. Each attempt takes a permit from all of the vendor's
+//! windows at once, and waits for it until its deadline; when it cannot be had by then the attempt fails
+//! at once, and no call is made.
+
+mod book;
+mod desk;
+mod ledger;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{Call, Layer, Next, Reply};
+use crate::{
+    error::{Kind, Result},
+    metrics,
+};
+use book::Book;
+pub use book::Stand;
+use desk::Desk;
+pub use ledger::Window;
+
+/// What a vendor may be asked, and how its answers change that.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The windows; none where nothing is known.
+    pub windows: Vec<Window>,
+    /// Whether somebody chose them: then the vendor's headers may narrow them, but not widen them.
+    pub is_chosen: bool,
+    /// How many calls may be under way: a permit that cannot be used at once is not given.
+    pub concurrency: usize,
+}
+
+/// A vendor's budget, shared between its calls and those who ask how it stands.
+#[derive(Clone)]
+pub struct Budget {
+    vendor: &'static str,
+    desk: Arc<Desk>,
+}
+
+impl Budget {
+    /// A budget of which nothing is spent.
+    #[must_use]
+    pub fn of(vendor: &'static str, terms: &Terms) -> Self {
+        let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
+        let book = Book::new(&terms.windows, terms.is_chosen, slots, Instant::now());
+        Self {
+            vendor,
+            desk: Arc::new(Desk::new(book)),
+        }
+    }
+
+    /// Every window as it stands.
+    #[must_use]
+    pub fn stands(&self) -> Vec<Stand> {
+        self.desk.stands()
+    }
+}
+
+#[async_trait]
+impl Layer for Budget {
+    async fn call(&self, mut call: Call, next: Next<'_>) -> Result<Reply> {
+        let asked = Instant::now();
+        let permit = self
+            .desk
+            .admit(call.scope.priority(), call.scope.deadline())
+            .await;
+        call.wait(asked.elapsed());
+        let permit = permit.inspect_err(|error| {
+            if error.kind() == Kind::Throttled {
+                metrics::budget_refused(self.vendor);
+            }
+        })?;
+        metrics::budget_waited(self.vendor, asked.elapsed());
+        call.told = permit.told();
+        let answer = next.run(call).await;
+        let throttled = answer.as_ref().err();
+        let throttled = throttled.filter(|error| error.kind() == Kind::Throttled);
+        permit.end(throttled.map(crate::error::Error::wait));
+        for stand in self.stands() {
+            metrics::budget_remaining(self.vendor, stand.seconds, stand.remaining);
+        }
+        answer
+    }
+}

@@ -1,0 +1,116 @@
+//! The calls of one window: how many ended when, rounded so that the window is never left too early.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// How many calls a vendor may get within any span of so many seconds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The calls.
+    pub calls: u32,
+    /// The span.
+    pub seconds: u32,
+}
+
+/// Into how many parts a window's span is divided: what ends within one of them is one number.
+pub(super) const PARTS: u64 = 64;
+
+/// The calls of one window that have ended. Those under way are in every window and are counted once,
+/// elsewhere.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    /// How many calls the window holds now.
+    pub(super) calls: u32,
+    /// The window as it was configured.
+    pub(super) window: Window,
+    origin: Instant,
+    grain: u64,
+    /// The ends of parts, counted from the origin, and how many calls ended in each; in order.
+    ended: VecDeque<(u64, u32)>,
+    total: u32,
+}
+
+impl Ledger {
+    pub(super) fn new(window: Window, origin: Instant) -> Self {
+        Self {
+            calls: window.calls,
+            window,
+            origin,
+            grain: u64::from(window.seconds.max(1)) * 1_000_000_000 / PARTS,
+            ended: VecDeque::new(),
+            total: 0,
+        }
+    }
+
+    pub(super) fn span(&self) -> Duration {
+        Duration::from_secs(u64::from(self.window.seconds))
+    }
+
+    /// How many calls have ended and are still in the window.
+    pub(super) fn total(&self) -> u32 {
+        self.total
+    }
+
+    fn leaves(&self, part: u64) -> Instant {
+        self.origin + Duration::from_nanos(part.saturating_mul(self.grain)) + self.span()
+    }
+
+    /// Notes calls that ended at a moment.
+    pub(super) fn add(&mut self, calls: u32, at: Instant) {
+        let since = at.saturating_duration_since(self.origin).as_nanos();
+        let part = u64::try_from(since)
+            .unwrap_or(u64::MAX)
+            .div_ceil(self.grain);
+        let place = self.ended.iter().rposition(|(end, _)| *end <= part);
+        match place.and_then(|place| self.ended.get_mut(place)) {
+            Some((end, count)) if *end == part => *count += calls,
+            _ => self
+                .ended
+                .insert(place.map_or(0, |place| place + 1), (part, calls)),
+        }
+        self.total += calls;
+    }
+
+    /// Lets go of what the window holds no longer.
+    pub(super) fn forget(&mut self, now: Instant) {
+        while let Some(&(part, calls)) = self.ended.front()
+            && self.leaves(part) <= now
+        {
+            self.ended.pop_front();
+            self.total -= calls;
+        }
+    }
+
+    /// When the first so many of the calls that have ended have left the window; `None` when fewer
+    /// are in it.
+    fn left(&self, calls: u64) -> Option<Instant> {
+        let mut left = 0;
+        let mut ends = self.ended.iter();
+        let enough = ends.find(|(_, count)| {
+            left += u64::from(*count);
+            left >= calls
+        });
+        enough.map(|(part, _)| self.leaves(*part))
+    }
+
+    /// The earliest moment at which the window can have room for the `turn`-th of the calls that
+    /// wait, while it holds `limit` calls, and `flying` are under way. `None`: it never has.
+    pub(super) fn earliest(
+        &self,
+        now: Instant,
+        (turn, flying, limit): (u32, u32, u32),
+    ) -> Option<Instant> {
+        let rounds = turn.checked_sub(1)?.checked_div(limit)?;
+        let (turn, limit) = (u64::from(turn - rounds * limit), u64::from(limit));
+        let used = u64::from(self.total) + u64::from(flying);
+        let first = match (used + turn).checked_sub(limit) {
+            None | Some(0) => now,
+            // What is under way stays for a whole span at least.
+            Some(excess) => self.left(excess).unwrap_or(now + self.span()),
+        };
+        Some(first + self.span().saturating_mul(rounds))
+    }
+}

@@ -1,0 +1,192 @@
+//! No schedule of calls makes the vendor count more than its window holds, wherever its windows begin.
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::super::{
+    book::{Book, End, LINGER, Pass},
+    ledger::Window,
+};
+use super::ms;
+use crate::http::Priority;
+
+/// A call as it will go, if it is let through.
+#[derive(Clone, Debug)]
+struct Attempt {
+    /// After the one before.
+    gap: u64,
+    latency: u64,
+    /// Where between start and end it reaches the vendor, in hundredths.
+    reaches: u64,
+    fate: Fate,
+    class: Priority,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Answered,
+    Lost,
+    Unsent,
+    Throttled(u64),
+}
+
+fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+    let fate = prop_oneof![
+        8 => Just(Fate::Answered),
+        2 => Just(Fate::Lost),
+        1 => Just(Fate::Unsent),
+        1 => (0_u64..3_000).prop_map(Fate::Throttled),
+    ];
+    let class = prop_oneof![Just(Priority::Interactive), Just(Priority::Background)];
+    let attempt = (0_u64..400, 0_u64..3_000, 0_u64..=100, fate, class).prop_map(
+        |(gap, latency, reaches, fate, class)| Attempt {
+            gap,
+            latency,
+            reaches,
+            fate,
+            class,
+        },
+    );
+    proptest::collection::vec(attempt, 1..120)
+}
+
+fn windows() -> impl Strategy<Value = Vec<Window>> {
+    let window = (1_u32..8, 1_u32..5).prop_map(|(calls, seconds)| Window { calls, seconds });
+    proptest::collection::vec(window, 1..4)
+}
+
+/// A vendor's view of a schedule: when calls reached it, by our clock.
+struct Run {
+    arrivals: Vec<Duration>,
+    /// The spans in which the vendor had asked to be left alone, and no call was begun.
+    begun: Vec<Duration>,
+    closed: Vec<(Duration, Duration)>,
+    /// Whether everything is given back in the end.
+    is_free: bool,
+}
+
+/// The calls under way, by when they end.
+type Flying = BinaryHeap<Reverse<(Duration, usize)>>;
+
+struct World<'a> {
+    book: Book,
+    start: Instant,
+    attempts: &'a [Attempt],
+    passes: Vec<Option<Pass>>,
+    run: Run,
+}
+
+impl World<'_> {
+    /// Ends what ends by a moment.
+    fn land(&mut self, flying: &mut Flying, by: Duration) {
+        while let Some(Reverse((end, of))) = flying.peek().copied()
+            && end <= by
+        {
+            flying.pop();
+            let fate = match self.attempts[of].fate {
+                Fate::Answered => End::Answered(None),
+                Fate::Lost => End::Lost,
+                Fate::Unsent => End::Unsent,
+                Fate::Throttled(wait) => {
+                    self.run.closed.push((end, end + ms(wait)));
+                    End::Throttled(None, Some(ms(wait)))
+                }
+            };
+            let pass = self.passes[of].take().expect("a pass");
+            self.book.end(pass, fate, self.start + end);
+        }
+    }
+
+    fn launch(&mut self, flying: &mut Flying, of: usize, at: Duration) {
+        let attempt = &self.attempts[of];
+        let Ok(pass) = self.book.take(self.start + at, attempt.class) else {
+            return;
+        };
+        self.passes[of] = Some(pass);
+        flying.push(Reverse((at + ms(attempt.latency), of)));
+        self.run.begun.push(at);
+        let longest = match attempt.fate {
+            Fate::Unsent => return,
+            // It may still be in some buffer.
+            Fate::Lost => ms(attempt.latency) + LINGER,
+            Fate::Answered | Fate::Throttled(_) => ms(attempt.latency),
+        };
+        self.run
+            .arrivals
+            .push(at + longest.mul_f64(attempt.reaches as f64 / 100.0));
+    }
+}
+
+fn run(windows: &[Window], attempts: &[Attempt]) -> Run {
+    let start = Instant::now();
+    let mut world = World {
+        book: Book::new(windows, true, 1_000, start),
+        start,
+        attempts,
+        passes: vec![None; attempts.len()],
+        run: Run {
+            arrivals: Vec::new(),
+            begun: Vec::new(),
+            closed: Vec::new(),
+            is_free: false,
+        },
+    };
+    let (mut flying, mut at) = (Flying::new(), Duration::ZERO);
+    for (of, attempt) in attempts.iter().enumerate() {
+        at += ms(attempt.gap);
+        world.land(&mut flying, at);
+        world.launch(&mut flying, of, at);
+    }
+    world.land(&mut flying, Duration::MAX);
+    let long_after = start + at + Duration::from_secs(3_600);
+    let stands = world.book.stands(long_after);
+    world.run.is_free = stands.iter().all(|stand| stand.remaining == stand.limit);
+    world.run.arrivals.sort_unstable();
+    world.run
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn no_span_sees_more_arrivals_than_its_window_has_calls(windows in windows(), attempts in attempts()) {
+        let run = run(&windows, &attempts);
+
+        for Window { calls, seconds } in windows {
+            let span = Duration::from_secs(u64::from(seconds));
+            for (place, first) in run.arrivals.iter().enumerate() {
+                let within = run.arrivals[place..].iter().take_while(|at| **at < *first + span);
+                prop_assert!(within.count() <= calls as usize, "{calls} in {seconds} s from {first:?}");
+            }
+        }
+        prop_assert!(run.is_free);
+        for (from, until) in run.closed {
+            let early = run.begun.iter().any(|at| (from..until).contains(at) && *at > from);
+            prop_assert!(!early, "a call was begun between {from:?} and {until:?}");
+        }
+    }
+
+    #[test]
+    fn the_earliest_moment_is_never_too_late(windows in windows(), gaps in proptest::collection::vec((0_u64..1_500, 0_u64..800), 1..30), turn in 1_u32..20) {
+        // Calls are taken as soon as they can be, one after another: the last cannot be earlier than it was said to be.
+        let start = Instant::now();
+        let mut book = Book::new(&windows, true, 1_000, start);
+        let mut now = start;
+        for (gap, latency) in gaps {
+            now += ms(gap);
+            if let Ok(pass) = book.take(now, Priority::Interactive) {
+                now += ms(latency);
+                book.end(pass, End::Answered(None), now);
+            }
+        }
+        let said = book.earliest(now, turn, Priority::Interactive).expect("a moment");
+        for _ in 0..turn {
+            now = now.max(book.earliest(now, 1, Priority::Interactive).expect("a moment"));
+            let pass = book.take(now, Priority::Interactive).expect("room");
+            book.end(pass, End::Answered(None), now);
+        }
+        prop_assert!(said <= now, "{:?} too late", said - now);
+    }
+}

@@ -1,0 +1,71 @@
+//! Budgets: however many ask at once, a vendor gets no more calls than it grants, in whatever window it
+//! counts them; and who cannot be served in time is told so without a call.
+
+mod closing;
+mod learning;
+mod limits;
+mod shown;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use roster::{config::Settings, user::Provider, vendor::Window};
+use serde_json::Value;
+
+use crate::world::{Call, World, vendor, word};
+
+/// A world where one vendor's budget is this, and the others' as in the demo.
+async fn world(of: Provider, budget: &[(u32, u32)], change: impl FnOnce(&mut Settings)) -> World {
+    World::with(200, |settings| {
+        let windows = budget.iter();
+        let windows = windows.map(|&(calls, seconds)| Window { calls, seconds });
+        vendor(settings, of).budget = Some(windows.collect());
+        change(settings);
+    })
+    .await
+}
+
+/// The ids of a vendor's users.
+async fn ids(world: &World, of: Provider) -> Vec<String> {
+    let records = world.records(of).await;
+    let ids = records.iter().filter_map(|record| record["id"].as_str());
+    ids.map(str::to_owned).collect()
+}
+
+/// Asks for one user.
+async fn ask(world: &World, of: Provider, id: &str) -> Value {
+    let of = word(of);
+    world
+        .answer(&format!(
+            "{{ user(provider: {of}, by: {{ vendorId: \"{id}\" }}) {{ vendorId }} }}"
+        ))
+        .await
+}
+
+/// Asks for so many users, each in a request of its own, all at once.
+async fn ask_all(world: &World, of: Provider, count: usize) -> Vec<Value> {
+    let ids = ids(world, of).await;
+    assert!(ids.len() >= count);
+    join_all(ids.iter().take(count).map(|id| ask(world, of, id))).await
+}
+
+/// The most calls that arrived within any span.
+fn most_within(calls: &[Call], span: Duration) -> usize {
+    let span = i64::try_from(span.as_millis()).expect("a span");
+    let mut arrivals: Vec<_> = calls.iter().map(|call| call.at).collect();
+    arrivals.sort_unstable();
+    let from = |place: usize| {
+        let first = arrivals[place];
+        let within = arrivals[place..].iter();
+        // Arrivals are noted in whole milliseconds.
+        within.take_while(|at| **at < first + span - 1).count()
+    };
+    (0..arrivals.len()).map(from).max().unwrap_or_default()
+}
+
+/// How a query was refused: its code, and after how many seconds it may be asked again.
+fn refusal(answer: &Value) -> Option<(&str, Option<u64>)> {
+    let extensions = &answer["errors"][0]["extensions"];
+    let code = extensions["code"].as_str()?;
+    Some((code, extensions["retryAfter"].as_u64()))
+}

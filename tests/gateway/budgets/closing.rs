@@ -1,0 +1,56 @@
+//! A vendor that has had enough says so once, to all.
+
+use roster::user::Provider;
+use serde_json::json;
+
+use super::{ask, ask_all, ids, refusal, world};
+
+#[tokio::test]
+async fn one_429_closes_a_vendor_for_all_requests() {
+    for of in Provider::ALL {
+        let world = world(of, &[], |settings| {
+            settings.limits.deadline_seconds = 5.0;
+        })
+        .await;
+        let ids = ids(&world, of).await;
+        let enough = json!({ "kind": "rate_limit", "retry_after": 60, "count": 1 });
+        world.fault(of, enough).await;
+        let first = ask(&world, of, &ids[0]).await;
+        assert_eq!(refusal(&first), Some(("VENDOR_RATE_LIMITED", Some(60))));
+
+        let answers = ask_all(&world, of, 50).await;
+
+        for answer in &answers {
+            let (code, retry_after) = refusal(answer).expect("a refusal");
+            assert_eq!(code, "VENDOR_RATE_LIMITED");
+            assert!(
+                (50..=60).contains(&retry_after.expect("a wait")),
+                "{answer}"
+            );
+        }
+        assert_eq!(world.calls(of).await.len(), 1, "{of:?} was asked again");
+    }
+}
+
+#[tokio::test]
+async fn requests_wait_for_the_end_of_a_short_closing() {
+    let of = Provider::DigitalChalk;
+    let world = world(of, &[], |_| {}).await;
+    let enough = json!({ "kind": "rate_limit", "retry_after": 1, "count": 1 });
+    world.fault(of, enough).await;
+
+    let answers = ask_all(&world, of, 30).await;
+
+    for answer in &answers {
+        assert!(answer["data"]["user"]["vendorId"].is_string(), "{answer}");
+    }
+    let calls = world.calls(of).await;
+    let refused = calls.iter().position(|call| call.status == Some(429));
+    let refused = refused.expect("one refusal");
+    // Those that were under way with it, and after a second all others.
+    let early = calls
+        .iter()
+        .filter(|call| call.at < calls[refused].at + 950);
+    assert!(early.count() <= 2 * 4, "{calls:?}");
+    assert_eq!(calls.len(), 31);
+}

@@ -1,0 +1,75 @@
+//! Intercom says in every answer what it grants and what is left; others spend there too.
+
+use futures_util::future::join_all;
+use roster::user::Provider;
+
+use super::{ask, ids, refusal, world};
+use crate::world::{World, vendor};
+
+const OF: Provider = Provider::Intercom;
+
+/// A world whose Intercom grants so many calls in so many seconds, and whose gateway was not told.
+async fn untold(limit: u32, seconds: u32) -> World {
+    let world = world(OF, &[], |settings| {
+        vendor(settings, OF).budget = None;
+        settings.limits.deadline_seconds = 4.0;
+    })
+    .await;
+    world.behave(OF, "rate_limit", &limit.to_string()).await;
+    world.behave(OF, "rate_seconds", &seconds.to_string()).await;
+    world.behave(OF, "rate", "on").await;
+    world
+}
+
+async fn budget(world: &World) -> serde_json::Value {
+    let mut data = world
+        .data("{ providers { provider budget { window limit remaining resetsAt } } }")
+        .await;
+    let providers = data["providers"].as_array_mut().expect("providers");
+    let intercom = providers.iter_mut();
+    let mut intercom = intercom.filter(|provider| provider["provider"] == "INTERCOM");
+    intercom.next().expect("Intercom")["budget"].take()
+}
+
+#[tokio::test]
+async fn what_the_vendor_grants_is_learnt_from_its_answers() {
+    let world = untold(300, 3_600).await;
+    assert_eq!(budget(&world).await[0]["limit"], 1667);
+    let ids = ids(&world, OF).await;
+
+    ask(&world, OF, &ids[0]).await;
+
+    let budget = budget(&world).await;
+    assert_eq!(budget[0]["window"], 10);
+    assert_eq!(budget[0]["limit"], 300);
+    assert_eq!(budget[0]["remaining"], 299);
+}
+
+#[tokio::test]
+async fn what_others_spend_is_respected_and_costs_no_429() {
+    // The window is an hour: it does not end while the test runs, but once in an hour.
+    let world = untold(30, 3_600).await;
+    let ids = ids(&world, OF).await;
+    for id in &ids[..2] {
+        ask(&world, OF, id).await;
+    }
+    // Another integration takes all but six; the gateway hears of it with its next answer.
+    let others = (0..21).map(|_| world.at_vendor(OF, "/users?per_page=1"));
+    join_all(others).await;
+
+    let answers = join_all(ids.iter().take(40).map(|id| ask(&world, OF, id))).await;
+
+    let served = answers.iter().filter(|answer| refusal(answer).is_none());
+    let served = served.count();
+    assert!((1..=7).contains(&served), "{served}");
+    let calls = world.calls(OF).await;
+    let refused = calls.iter().filter(|call| call.status == Some(429)).count();
+    // Eight are under way before the first answer tells.
+    assert!(refused <= 1, "{refused} calls were refused");
+    for answer in answers.iter().filter(|answer| answer["errors"].is_array()) {
+        assert_eq!(
+            refusal(answer).map(|(code, _)| code),
+            Some("VENDOR_RATE_LIMITED")
+        );
+    }
+}
