@@ -13,6 +13,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
+mod kept;
 mod process;
 mod proxy;
 mod versions;
@@ -73,7 +74,7 @@ async fn main() {
     let (requests, latency) = (number("--requests", 200), number("--latency", 20));
     let sandbox = Process::sandbox(latency);
     // Of Intercom's two APIs the one where both make the same calls.
-    let gateway = Process::gateway(&sandbox.address, "1.1");
+    let gateway = Process::gateway(&sandbox.address, "1.1", 0);
     let proxy = Process::proxy(&sandbox.address);
     println!(
         "{requests} requests a case, {CLIENTS} at a time for CPU; every vendor answers after {latency} ms\n"
@@ -96,6 +97,7 @@ async fn main() {
         report(&case, ("proxy", &proxy), &sandbox, requests, plain).await;
     }
     versions::compare(&sandbox, &gateway).await;
+    kept::compare(&sandbox).await;
 }
 
 async fn report(

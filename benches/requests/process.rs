@@ -24,10 +24,12 @@ impl Process {
         ]))
     }
 
-    /// A gateway that asks Intercom for a version.
-    pub(crate) fn gateway(sandbox: &str, version: &str) -> Self {
+    /// A gateway that asks Intercom for a version, and keeps answers for so many seconds.
+    pub(crate) fn gateway(sandbox: &str, version: &str, kept: u32) -> Self {
         let config = format!(
             r#"
+            [cache]
+            seconds = {kept}.0
             [vendor.ada]
             base_url = "http://{sandbox}/ada/api"
             budget = []
@@ -44,7 +46,7 @@ impl Process {
             "#
         );
         let file = std::env::temp_dir().join(format!(
-            "roster-bench-{}-{version}.toml",
+            "roster-bench-{}-{version}-{kept}.toml",
             std::process::id()
         ));
         fs::write(&file, config).unwrap();

@@ -11,7 +11,7 @@ use crate::{milliseconds, process::Process};
 const TIMES: usize = 10;
 
 pub(crate) async fn compare(sandbox: &Process, users: &Process) {
-    let contacts = Process::gateway(&sandbox.address, "2.17");
+    let contacts = Process::gateway(&sandbox.address, "2.17", 0);
     println!(
         "\n{:<28} {:>8} {:>14}",
         "addresses at Intercom", "calls", "median ms"
