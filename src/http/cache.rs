@@ -118,6 +118,14 @@ impl Kept {
 /// What identifies a read: a hash, so that what is asked for is not kept in the clear.
 type Key = [u8; 16];
 
+/// A read among the writes: what was read before one is forgotten.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Place {
+    key: Key,
+    /// How many writes there were here.
+    here: u64,
+}
+
 /// The way to the vendor, for a call and a second one.
 pub(super) type Fetch = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Reply>> + Send + Sync>;
 
@@ -173,8 +181,11 @@ impl Cache {
             return fetch(call).await;
         }
         let (started, scope) = (Instant::now(), call.scope.clone());
-        let key = self.key(&call);
-        let kept = self.0.shelf.get(&key);
+        let place = Place {
+            key: self.key(&call),
+            here: self.0.writes.load(Ordering::SeqCst),
+        };
+        let kept = self.0.shelf.get(&place);
         let good = kept
             .as_ref()
             .map(|kept| kept.good(started, scope.freshness()));
@@ -182,13 +193,13 @@ impl Cache {
         match (kept, good) {
             (Some(kept), Some(Good::Fresh)) => self.hand(&scope, &kept, entry, Origin::Kept),
             (Some(kept), Some(Good::Stale)) => {
-                self.refresh(key, call, fetch);
+                self.refresh(place, call, fetch);
                 self.hand(&scope, &kept, entry, Origin::Stale)
             }
             (Some(old), _) if scope.freshness() != Freshness::Now => {
                 let sooner = scope.deadline().checked_sub(MARGIN);
                 let sooner = scope.no_later_than(sooner.unwrap_or(started));
-                match self.ask(key, call.within(sooner), &fetch).await {
+                match self.ask(place, call.within(sooner), &fetch).await {
                     Err(error) if is_the_vendors_fault(&error) => {
                         scope.fell_back(error);
                         self.hand(&scope, &old, entry, Origin::Stale)
@@ -196,7 +207,7 @@ impl Cache {
                     answer => answer,
                 }
             }
-            _ => self.ask(key, call, &fetch).await,
+            _ => self.ask(place, call, &fetch).await,
         }
     }
 
@@ -219,12 +230,12 @@ impl Cache {
     }
 
     /// Asks the vendor, or waits for who does.
-    async fn ask(&self, key: Key, call: Call, fetch: &Fetch) -> Result<Reply> {
+    async fn ask(&self, place: Place, call: Call, fetch: &Fetch) -> Result<Reply> {
         let scope = call.scope.clone();
         let entry = entry(self.0.vendor, &call);
         let started = Instant::now();
         if scope.freshness() != Freshness::Now
-            && let Some(flight) = self.0.flights.joined(&key)
+            && let Some(flight) = self.0.flights.joined(&place)
         {
             let shared = timeout_at(scope.deadline(), flight).await;
             match shared.unwrap_or_else(|_| Err(Error::late())) {
@@ -241,7 +252,7 @@ impl Cache {
                 Err(error) => return Err(error),
             }
         }
-        let kept = self.lead(key, call, fetch).await?;
+        let kept = self.lead(place, call, fetch).await?;
         scope.journal().is_fresh_until(kept.fresh_until);
         if !matches!(&kept.answer, Err(error) if error.kind() != Kind::Missing) {
             scope.read(kept.at, false);
@@ -250,36 +261,36 @@ impl Cache {
     }
 
     /// Asks the vendor, so that others who ask for the same can wait with us. It ends when nobody waits.
-    async fn lead(&self, key: Key, call: Call, fetch: &Fetch) -> Result<Arc<Kept>> {
+    async fn lead(&self, place: Place, call: Call, fetch: &Fetch) -> Result<Arc<Kept>> {
         let deadline = call.scope.deadline();
         metrics::answer(self.0.vendor, call.operation.name(), Origin::Vendor.name());
-        let read = Self(Arc::clone(&self.0)).read(key, call, Arc::clone(fetch));
-        let flight = self.0.flights.start(key, read);
+        let read = Self(Arc::clone(&self.0)).read(place, call, Arc::clone(fetch));
+        let flight = self.0.flights.start(place, read);
         // The layers keep the deadline themselves; a little later this does.
         timeout_at(deadline + MARGIN, flight)
             .await
             .unwrap_or_else(|_| Err(Error::late()))
     }
 
-    async fn read(self, key: Key, call: Call, fetch: Fetch) -> Arc<Kept> {
+    async fn read(self, place: Place, call: Call, fetch: Fetch) -> Arc<Kept> {
         let operation = call.operation.name();
         let answer = fetch(call).await;
         let kept = Arc::new(self.kept(operation, answer));
         if kept.is_kept() {
-            self.0.shelf.put(key, Arc::clone(&kept));
+            self.0.shelf.put(place, Arc::clone(&kept));
         }
         kept
     }
 
     /// Reads again what was given though it was stale, unless somebody does.
-    fn refresh(&self, key: Key, call: Call, fetch: Fetch) {
-        if self.0.flights.joined(&key).is_some() {
+    fn refresh(&self, place: Place, call: Call, fetch: Fetch) {
+        if self.0.flights.joined(&place).is_some() {
             return;
         }
         let scope = Scope::until(Instant::now() + BEHIND).with_priority(Priority::Background);
         let this = Self(Arc::clone(&self.0));
-        let read = this.read(key, call.within(scope), fetch);
-        tokio::spawn(self.0.flights.start(key, read));
+        let read = this.read(place, call.within(scope), fetch);
+        tokio::spawn(self.0.flights.start(place, read));
     }
 
     /// An answer with its terms. What is no good answer is not kept, nor one that was asked for before
@@ -324,13 +335,11 @@ impl Cache {
 
     fn key(&self, call: &Call) -> Key {
         let mut hash = Sha256::new();
-        let writes = self.0.writes.load(Ordering::SeqCst);
         let mut add = |part: &[u8]| {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         };
         add(self.0.vendor.as_bytes());
-        add(&writes.to_le_bytes());
         add(call.method.as_str().as_bytes());
         call.path.iter().for_each(|part| add(part.as_bytes()));
         add(b"?");

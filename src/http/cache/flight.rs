@@ -15,13 +15,13 @@ use futures_util::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use super::{Kept, Key};
+use super::{Kept, Place};
 use crate::error::{Error, Kind, Result};
 
 type Read = BoxFuture<'static, Result<Arc<Kept>>>;
 
 /// Reads by what they are of, each with its number, as long as somebody waits for them.
-type UnderWay = HashMap<Key, (u64, WeakShared<Read>)>;
+type UnderWay = HashMap<Place, (u64, WeakShared<Read>)>;
 
 /// Waits for a read.
 pub(super) type Flight = Shared<Read>;
@@ -36,7 +36,7 @@ pub(super) struct Flights {
 /// Takes a read out of the list when it ends, however it ends.
 struct Landing {
     flights: Flights,
-    key: Key,
+    place: Place,
     number: u64,
 }
 
@@ -44,10 +44,10 @@ impl Drop for Landing {
     fn drop(&mut self) {
         let mut under_way = self.flights.lock();
         if under_way
-            .get(&self.key)
+            .get(&self.place)
             .is_some_and(|(number, _)| *number == self.number)
         {
-            under_way.remove(&self.key);
+            under_way.remove(&self.place);
         }
     }
 }
@@ -58,21 +58,21 @@ impl Flights {
         lock.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The read of a key that is under way, if one is.
-    pub(super) fn joined(&self, key: &Key) -> Option<Flight> {
-        self.lock().get(key).and_then(|(_, read)| read.upgrade())
+    /// The read of a place that is under way, if one is.
+    pub(super) fn joined(&self, place: &Place) -> Option<Flight> {
+        self.lock().get(place).and_then(|(_, read)| read.upgrade())
     }
 
     /// Starts a read that others may join from now on.
     pub(super) fn start(
         &self,
-        key: Key,
+        place: Place,
         read: impl Future<Output = Arc<Kept>> + Send + 'static,
     ) -> Flight {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let landing = Landing {
             flights: self.clone(),
-            key,
+            place,
             number,
         };
         let task = async move {
@@ -88,7 +88,7 @@ impl Flights {
         });
         let flight = read.boxed().shared();
         if let Some(weak) = flight.downgrade() {
-            self.lock().insert(key, (number, weak));
+            self.lock().insert(place, (number, weak));
         }
         flight
     }

@@ -8,31 +8,31 @@ use std::{
 use moka::{Expiry, sync::Cache};
 use tokio::time::Instant;
 
-use super::{Kept, Key};
+use super::{Kept, Place};
 
 /// A bounded store of answers. Cheap to clone; clones are the same store.
 #[derive(Clone)]
 pub struct Shelf {
-    store: Cache<Key, Arc<Kept>>,
+    store: Cache<Place, Arc<Kept>>,
     bytes: u64,
 }
 
 /// Personal data leaves when its time is over.
 struct UntilGone;
 
-impl Expiry<Key, Arc<Kept>> for UntilGone {
-    fn expire_after_create(&self, _: &Key, kept: &Arc<Kept>, _: StdInstant) -> Option<Duration> {
+impl Expiry<Place, Arc<Kept>> for UntilGone {
+    fn expire_after_create(&self, _: &Place, kept: &Arc<Kept>, _: StdInstant) -> Option<Duration> {
         Some(kept.gone.saturating_duration_since(Instant::now()))
     }
 
     fn expire_after_update(
         &self,
-        key: &Key,
+        place: &Place,
         kept: &Arc<Kept>,
         now: StdInstant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        self.expire_after_create(key, kept, now)
+        self.expire_after_create(place, kept, now)
     }
 }
 
@@ -51,14 +51,14 @@ impl Shelf {
     }
 
     /// An answer that is kept.
-    pub(super) fn get(&self, key: &Key) -> Option<Arc<Kept>> {
-        self.store.get(key)
+    pub(super) fn get(&self, place: &Place) -> Option<Arc<Kept>> {
+        self.store.get(place)
     }
 
     /// Keeps an answer, unless it alone is more than there may be.
-    pub(super) fn put(&self, key: Key, kept: Arc<Kept>) {
+    pub(super) fn put(&self, place: Place, kept: Arc<Kept>) {
         if u64::from(kept.weight()) <= self.bytes {
-            self.store.insert(key, kept);
+            self.store.insert(place, kept);
         }
     }
 }
