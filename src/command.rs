@@ -257,7 +257,8 @@ async fn serve(
     settings: &Settings,
     signals: watch::Receiver<usize>,
 ) -> Outcome {
-    let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds));
+    let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
+        .sharing(settings.shared.store()?);
     let app = server::router(schema, readiness.clone(), &settings.server.cors_origins)?;
     let drain = Duration::from_secs(settings.server.drain_seconds);
     let stop = told(signals.clone(), 1);

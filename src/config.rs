@@ -7,6 +7,7 @@
 mod breaker;
 mod budget;
 mod cache;
+mod shared;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 pub use breaker::Breaker;
 pub use cache::{Cache, Keep};
+pub use shared::Shared;
 
 use crate::{
     graphql::{Bounds, trace::Audience},
@@ -47,6 +49,8 @@ pub struct Settings {
     pub limits: Limits,
     /// For how long answers are kept.
     pub cache: Cache,
+    /// The store that the gateway's replicas share.
+    pub shared: Shared,
     /// The vendors, by name. One that is not named is disabled.
     pub vendor: BTreeMap<Provider, Vendor>,
 }

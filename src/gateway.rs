@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+
 use crate::{
     config::{Account, Mistakes, Settings, Vendor},
     directory::Directory,
@@ -19,6 +22,7 @@ use crate::{
         retry::Retry,
         timeout::Timeout,
     },
+    shared::Store,
     user::Provider,
     vendor::{Connection, Door, Vendor as Adapter, door},
 };
@@ -42,9 +46,14 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
         .cache
         .check()
         .unwrap_or_else(|wrong| mistakes.extend(wrong.0));
+    let store = settings.shared.store();
+    let store = store.unwrap_or_else(|wrong| {
+        mistakes.extend(wrong.0);
+        None
+    });
     let shelf = Shelf::of(settings.cache.max_bytes);
     let directories = Provider::ALL.into_iter().filter_map(|provider| {
-        directory(provider, settings, &shelf)
+        directory(provider, settings, &shelf, store.clone())
             .map_err(|wrong| mistakes.extend(wrong.0))
             .ok()
     });
@@ -60,7 +69,12 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
     }
 }
 
-fn directory(provider: Provider, all: &Settings, shelf: &Shelf) -> Result<Directory, Mistakes> {
+fn directory(
+    provider: Provider,
+    all: &Settings,
+    shelf: &Shelf,
+    store: Option<Store>,
+) -> Result<Directory, Mistakes> {
     let settings = all.vendor.get(&provider);
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
         return Ok(Directory::new(provider, None, Signs::default()));
@@ -75,6 +89,7 @@ fn directory(provider: Provider, all: &Settings, shelf: &Shelf) -> Result<Direct
     let terms = all.cache.terms(&keep, &settings.cache)?;
     let cache = Cache::new(name, terms, door.explain, shelf.clone());
     let terms = Terms {
+        shared: store.map(|store| (store, pseudonym(name, &account))),
         windows: account.budget.clone(),
         is_chosen: settings.budget.is_some(),
         concurrency: account.concurrency,
@@ -92,6 +107,17 @@ fn directory(provider: Provider, all: &Settings, shelf: &Shelf) -> Result<Direct
     let adapter: Box<dyn Adapter> = (door.connect)(Connection { http, options })
         .map_err(at(format!("vendor.{name}.options")))?;
     Ok(Directory::new(provider, Some(adapter), signs))
+}
+
+/// A name of a vendor's account that tells nothing of its address or token.
+fn pseudonym(name: &str, account: &Account) -> String {
+    let digest = Sha256::new()
+        .chain_update(account.base.as_str())
+        .chain_update([0])
+        .chain_update(account.token.expose_secret())
+        .finalize();
+    let digest = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
+    format!("{name}:{}", digest.collect::<String>())
 }
 
 /// The way to a vendor: its layers, in the order in which a call travels through them.

@@ -11,5 +11,6 @@ pub mod loader;
 pub mod metrics;
 pub mod page;
 pub mod server;
+pub mod shared;
 pub mod user;
 pub mod vendor;

@@ -15,6 +15,7 @@ const UNDER_WAY: &str = "roster_vendor_calls_under_way";
 const BUDGET_REMAINING: &str = "roster_vendor_budget_remaining_calls";
 const BUDGET_SECONDS: &str = "roster_vendor_budget_wait_seconds";
 const BUDGET_REFUSED: &str = "roster_vendor_budget_refused_total";
+const SHARED_STORE: &str = "roster_shared_store_up";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
@@ -64,6 +65,10 @@ pub fn describe() {
         "How many calls a vendor gets at the same time at the moment; at most as configured"
     );
     describe_gauge!(UNDER_WAY, "Calls to a vendor that are under way");
+    describe_gauge!(
+        SHARED_STORE,
+        "Whether the shared store is there (1), or this gateway goes on alone (0)"
+    );
     describe_counter!(
         REQUESTS,
         "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
@@ -125,6 +130,11 @@ pub fn budget_waited(vendor: &'static str, took: Duration) {
 /// An attempt for which a vendor's budget has nothing left in time.
 pub fn budget_refused(vendor: &'static str) {
     counter!(BUDGET_REFUSED, "vendor" => vendor).increment(1);
+}
+
+/// Whether the shared store is there.
+pub fn shared_store(is_up: bool) {
+    gauge!(SHARED_STORE).set(u8::from(is_up));
 }
 
 /// A GraphQL request.

@@ -31,7 +31,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use crate::graphql::Schema;
+use crate::{graphql::Schema, shared::Store};
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -53,6 +53,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub struct Readiness {
     is_ready: Arc<AtomicBool>,
     notice: Duration,
+    store: Option<Store>,
 }
 
 impl Default for Readiness {
@@ -68,7 +69,14 @@ impl Readiness {
         Self {
             is_ready: Arc::new(AtomicBool::new(true)),
             notice,
+            store: None,
         }
+    }
+
+    /// The same, which also tells of the store that the replicas share.
+    #[must_use]
+    pub fn sharing(self, store: Option<Store>) -> Self {
+        Self { store, ..self }
     }
 
     /// From now on `/health/ready` answers 503, so that load balancers go elsewhere.
@@ -126,18 +134,19 @@ pub fn router(
     Ok(router)
 }
 
+/// Without the shared store the gateway is as ready as with it: it says so, and goes on alone.
 async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
-    if readiness.is_ready() {
-        (
-            StatusCode::OK,
-            Json(serde_json::json!({ "status": "ready" })),
-        )
+    let (code, status) = if readiness.is_ready() {
+        (StatusCode::OK, "ready")
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(serde_json::json!({ "status": "stopping" })),
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    };
+    let mut body = serde_json::json!({ "status": status });
+    if let Some(store) = &readiness.store {
+        let is_up = store.check().await;
+        body["sharedStore"] = if is_up { "up" } else { "away" }.into();
     }
+    (code, Json(body))
 }
 
 /// The process's one recorder of metrics.

@@ -3,6 +3,7 @@
 //! at once, and no call is made.
 
 mod book;
+mod common;
 mod desk;
 mod ledger;
 #[cfg(test)]
@@ -17,9 +18,11 @@ use super::{Call, Layer, Next, Reply};
 use crate::{
     error::{Kind, Result},
     metrics,
+    shared::Store,
 };
 use book::Book;
 pub use book::Stand;
+use common::Common;
 use desk::Desk;
 pub use ledger::Window;
 
@@ -32,6 +35,8 @@ pub struct Terms {
     pub is_chosen: bool,
     /// How many calls may be under way: a permit that cannot be used at once is not given.
     pub concurrency: usize,
+    /// The store that keeps the account of all replicas, and the account's name there.
+    pub shared: Option<(Store, String)>,
 }
 
 /// A vendor's budget, shared between its calls and those who ask how it stands.
@@ -47,9 +52,13 @@ impl Budget {
     pub fn of(vendor: &'static str, terms: &Terms) -> Self {
         let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
         let book = Book::new(&terms.windows, terms.is_chosen, slots, Instant::now());
+        let common = terms
+            .shared
+            .clone()
+            .map(|(store, account)| Common::new(store, &account, &terms.windows, terms.is_chosen));
         Self {
             vendor,
-            desk: Arc::new(Desk::new(book)),
+            desk: Arc::new(Desk::new(book, common)),
         }
     }
 

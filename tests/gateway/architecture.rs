@@ -8,12 +8,13 @@ use std::{
 };
 
 /// Every module with the modules that it may name; the lowest first.
-const MAY_NAME: [(&str, &[&str]); 14] = [
+const MAY_NAME: [(&str, &[&str]); 15] = [
     ("error", &[]),
     ("metrics", &[]),
+    ("shared", &["metrics"]),
     ("user", &["error"]),
     ("page", &["user", "error"]),
-    ("http", &["error", "metrics"]),
+    ("http", &["error", "metrics", "shared"]),
     ("vendor", &["page", "http", "user", "error"]),
     ("directory", &["vendor", "page", "http", "user", "error"]),
     ("loader", &["directory", "vendor", "http", "user", "error"]),
@@ -29,7 +30,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "error",
         ],
     ),
-    ("config", &["graphql", "vendor", "http", "user"]),
+    ("config", &["graphql", "vendor", "http", "shared", "user"]),
     (
         "gateway",
         &[
@@ -38,12 +39,13 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "directory",
             "vendor",
             "http",
+            "shared",
             "user",
             "error",
         ],
     ),
     ("demo", &["config", "vendor", "user"]),
-    ("server", &["graphql", "metrics", "error"]),
+    ("server", &["graphql", "metrics", "shared", "error"]),
     (
         "command",
         &["server", "demo", "gateway", "graphql", "config", "user"],

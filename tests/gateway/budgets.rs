@@ -4,6 +4,8 @@
 mod closing;
 mod learning;
 mod limits;
+mod redis;
+mod shared;
 mod shown;
 
 use std::time::Duration;

@@ -93,8 +93,9 @@ impl World {
     /// Another gateway over the same or other sandboxes.
     pub(crate) async fn serve(settings: &Settings) -> SocketAddr {
         let schema = gateway::open(settings).expect("settings without mistakes");
-        let app = server::router(schema, Readiness::default(), &settings.server.cors_origins)
-            .expect("routes");
+        let store = settings.shared.store().expect("a store, or none");
+        let readiness = Readiness::default().sharing(store);
+        let app = server::router(schema, readiness, &settings.server.cors_origins).expect("routes");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = std::future::pending();

@@ -205,7 +205,6 @@ impl Book {
         self.closed = Some(self.closed.map_or(until, |closed| closed.max(until)));
     }
 
-    #[cfg(test)]
     /// Until when the vendor is left alone.
     pub(super) fn closed(&mut self, now: Instant) -> Option<Instant> {
         self.forget(now);
@@ -243,10 +242,19 @@ impl Book {
         }
     }
 
-    #[cfg(test)]
     /// Takes a part of each window only: one of so many.
     pub(super) fn share(&mut self, among: u32) {
         self.share = among.max(1);
+    }
+
+    /// All calls of all windows, in words for the shared store; those under way as if they ended now.
+    pub(super) fn remembered(&mut self, now: Instant) -> (String, u32) {
+        self.forget(now);
+        let mut text = String::new();
+        for ledger in &self.ledgers {
+            ledger.remembered(now, &mut text);
+        }
+        (text, self.flying)
     }
 
     /// Every window as it stands; the vendor's own word where there is no window to put it to.

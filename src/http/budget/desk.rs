@@ -10,10 +10,13 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
-use super::book::{Book, End, Pass, Stand, Wait};
+use super::{
+    book::{Book, End, Pass, Stand, Wait},
+    common::{Common, Word},
+};
 use crate::{
     error::{Error, Kind, Reach, Result},
     http::{Priority, call::Told},
@@ -22,13 +25,26 @@ use crate::{
 /// A vendor's budget and those who wait for it.
 pub(super) struct Desk {
     state: Mutex<State>,
+    /// The account that all replicas spend from; `None` where this gateway is alone.
+    common: Option<Common>,
 }
+
+/// How long all replicas have to tell a store that is back what they spent without it.
+const SETTLE: Duration = Duration::from_secs(1);
 
 struct State {
     book: Book,
     /// Who waits, by class.
     lines: [VecDeque<Waiter>; 2],
     next: u64,
+    /// Whether the store is away, and only a share of the budget is ours.
+    is_alone: bool,
+    /// The calls that ended, and the store does not know of.
+    owed: u32,
+    /// Before which moment the store has nothing left, by class.
+    not_before: [Option<Instant>; 2],
+    /// What the store said was left of each window, and when.
+    left: Option<(Instant, Vec<u32>)>,
 }
 
 struct Waiter {
@@ -75,7 +91,9 @@ impl State {
 
     fn step(&mut self, class: Priority, number: u64, deadline: Instant) -> Step {
         let (now, ahead) = (Instant::now(), self.ahead(class, number));
+        let not_before = self.not_before[class as usize].filter(|moment| *moment > now);
         let moment = match ahead {
+            0 if not_before.is_some() => not_before,
             0 => match self.book.take(now, class) {
                 Ok(pass) => return Step::Go(pass),
                 Err(Wait::Turn) => Some(now),
@@ -131,14 +149,19 @@ impl Drop for Place<'_> {
 }
 
 impl Desk {
-    pub(super) fn new(book: Book) -> Self {
+    pub(super) fn new(book: Book, common: Option<Common>) -> Self {
         let state = State {
             book,
             lines: Default::default(),
             next: 0,
+            is_alone: false,
+            owed: 0,
+            not_before: [None; 2],
+            left: None,
         };
         Self {
             state: Mutex::new(state),
+            common,
         }
     }
 
@@ -176,11 +199,15 @@ impl Desk {
             let step = self.state().step(class, place.number, deadline);
             match step {
                 Step::Go(pass) => {
-                    return Ok(Permit {
+                    let mut permit = Permit {
                         desk: Arc::clone(self),
                         pass: Some(pass),
                         told: Arc::default(),
-                    });
+                        lease: None,
+                    };
+                    if self.afford(&mut permit, class, deadline).await {
+                        return Ok(permit);
+                    }
                 }
                 Step::Fail(error) => return Err(error),
                 Step::Wait(until) => tokio::select! {
@@ -191,9 +218,112 @@ impl Desk {
         }
     }
 
-    fn end(&self, pass: Pass, end: End) {
+    /// Asks the store, where there is one, whether the replicas together may make the call.
+    async fn afford(
+        self: &Arc<Self>,
+        permit: &mut Permit,
+        class: Priority,
+        deadline: Instant,
+    ) -> bool {
+        let Some(common) = &self.common else {
+            return true;
+        };
+        if self.state().is_alone {
+            return true;
+        }
+        let lease = fastrand::u64(..);
+        // From now on the lease may exist: whoever drops the permit gives it back.
+        permit.lease = Some(lease);
+        let lives = deadline.saturating_duration_since(Instant::now());
+        match common.take(lease, class, lives).await {
+            Word::Granted(left) => {
+                self.state().left = Some((Instant::now(), left));
+                true
+            }
+            Word::Refused(wait) => {
+                permit.lease = None;
+                self.state().not_before[class as usize] = Some(Instant::now() + wait);
+                false
+            }
+            Word::Away => {
+                // It may have been granted all the same: then it ends by itself.
+                permit.lease = None;
+                self.go_alone(common);
+                false
+            }
+        }
+    }
+
+    /// The store is away: a share of the budget is ours, until the store is back and knows what was
+    /// spent without it.
+    fn go_alone(self: &Arc<Self>, common: &Common) {
         let mut state = self.state();
-        if state.book.end(pass, end, Instant::now()) {
+        if std::mem::replace(&mut state.is_alone, true) {
+            return;
+        }
+        state.book.share(common.store().replicas());
+        state.not_before = [None; 2];
+        state.left = None;
+        drop(state);
+        let (desk, common) = (Arc::clone(self), common.clone());
+        tokio::spawn(async move {
+            while !desk.come_back(&common).await {
+                sleep(SETTLE / 4).await;
+            }
+        });
+    }
+
+    async fn come_back(&self, common: &Common) -> bool {
+        if !self.settle(common).await {
+            return false;
+        }
+        // The others tell it too, before anybody relies on it.
+        sleep(SETTLE).await;
+        if !self.settle(common).await {
+            return false;
+        }
+        let mut state = self.state();
+        state.is_alone = false;
+        state.book.share(1);
+        state.ring_all();
+        true
+    }
+
+    /// Tells the store what was spent without it.
+    async fn settle(&self, common: &Common) -> bool {
+        if !common.store().is_up() {
+            return false;
+        }
+        let now = Instant::now();
+        let (owed, (remembered, flying), closed) = {
+            let mut state = self.state();
+            let owed = std::mem::take(&mut state.owed);
+            let closed = state.book.closed(now);
+            (owed, state.book.remembered(now), closed)
+        };
+        let closes = closed.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let is_told = common.merge(owed + flying, &remembered, closes).await;
+        if !is_told {
+            self.state().owed += owed;
+        }
+        is_told
+    }
+
+    fn end(&self, pass: Pass, end: End, lease: Option<u64>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let is_closed = state.book.end(pass, end, now);
+        if let Some(common) = &self.common {
+            let closed = state.book.closed(now).filter(|_| is_closed);
+            let closes = closed.map_or(Duration::ZERO, |until| until.duration_since(now));
+            match lease {
+                Some(lease) if !state.is_alone => common.give(lease, end, closes),
+                // The lease, if there is one, ends by itself.
+                _ if end != End::Unsent => state.owed += 1,
+                _ => {}
+            }
+        }
+        if is_closed {
             // Some of them need not wait any longer: it would be in vain.
             state.ring_all();
         } else {
@@ -203,7 +333,20 @@ impl Desk {
 
     /// Every window as it stands.
     pub(super) fn stands(&self) -> Vec<Stand> {
-        self.state().book.stands(Instant::now())
+        let now = Instant::now();
+        let mut state = self.state();
+        let mut stands = state.book.stands(now);
+        // The others spend as well; what was left a span ago tells nothing any more.
+        if let Some((at, left)) = &state.left {
+            for (stand, left) in stands.iter_mut().zip(left) {
+                let span = Duration::from_secs(u64::from(stand.seconds.unwrap_or(0)));
+                if *at + span > now {
+                    stand.remaining = stand.remaining.min(*left);
+                    stand.resets_at = stand.resets_at.or(Some(*at + span));
+                }
+            }
+        }
+        stands
     }
 }
 
@@ -212,6 +355,7 @@ pub(super) struct Permit {
     desk: Arc<Desk>,
     pass: Option<Pass>,
     told: Arc<Told>,
+    lease: Option<u64>,
 }
 
 impl Permit {
@@ -228,7 +372,7 @@ impl Permit {
             _ => self.fate(),
         };
         if let Some(pass) = self.pass.take() {
-            self.desk.end(pass, end);
+            self.desk.end(pass, end, self.lease);
         }
     }
 
@@ -246,7 +390,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
-            self.desk.end(pass, self.fate());
+            self.desk.end(pass, self.fate(), self.lease);
         }
     }
 }

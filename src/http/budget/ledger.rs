@@ -84,6 +84,15 @@ impl Ledger {
         }
     }
 
+    /// What the window holds, in words for the shared store: span, milliseconds left in it, calls.
+    pub(super) fn remembered(&self, now: Instant, text: &mut String) {
+        let span = self.span().as_millis();
+        for (part, calls) in &self.ended {
+            let left = self.leaves(*part).saturating_duration_since(now);
+            text.push_str(&format!("{span}:{}:{calls} ", left.as_millis() + 1));
+        }
+    }
+
     /// When the first so many of the calls that have ended have left the window; `None` when fewer
     /// are in it.
     fn left(&self, calls: u64) -> Option<Instant> {

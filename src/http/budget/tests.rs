@@ -1,6 +1,7 @@
 //! What a budget promises, over made-up moments.
 
 mod promises;
+mod store;
 mod waiting;
 
 use std::time::Duration;

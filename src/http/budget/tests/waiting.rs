@@ -17,7 +17,7 @@ use crate::{
 
 fn desk(calls: u32, seconds: u32, slots: u32) -> Arc<Desk> {
     let book = Book::new(&[window(calls, seconds)], true, slots, Instant::now());
-    Arc::new(Desk::new(book))
+    Arc::new(Desk::new(book, None))
 }
 
 /// As the wire does: the call was sent and answered.

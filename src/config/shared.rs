@@ -1,0 +1,128 @@
+//! The store that the gateway's replicas share.
+
+use std::{fs, path::PathBuf, sync::OnceLock, time::Duration};
+
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{Mistakes, variable_named};
+use crate::shared::{Store, Terms};
+
+/// The store that the gateway's replicas share; without an address each replica is alone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shared {
+    /// The address of a Redis: `redis://host:6379/0`, without a password.
+    pub url: Option<String>,
+    /// The environment variable that holds its password.
+    pub password_env: Option<String>,
+    /// The file that holds its password.
+    pub password_file: Option<PathBuf>,
+    /// What every key begins with.
+    pub prefix: String,
+    /// How many replicas there are: while the store is away each spends such a part of every budget.
+    pub replicas: u32,
+    /// How many seconds one operation may take before the store counts as away.
+    pub timeout_seconds: f64,
+    #[serde(skip)]
+    store: OnceLock<Store>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            url: None,
+            password_env: None,
+            password_file: None,
+            prefix: "roster".to_owned(),
+            replicas: 2,
+            timeout_seconds: 0.05,
+            store: OnceLock::new(),
+        }
+    }
+}
+
+impl Shared {
+    /// The store, one and the same however often it is asked for; `None` where none is configured.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its settings. The store itself is not asked.
+    pub fn store(&self) -> Result<Option<Store>, Mistakes> {
+        if let Some(store) = self.store.get() {
+            return Ok(Some(store.clone()));
+        }
+        let Some(url) = &self.url else {
+            return Ok(None);
+        };
+        let mut mistakes = Vec::new();
+        mistakes.extend(wrong_address(url));
+        if !(1..=1000).contains(&self.replicas) {
+            let replicas = self.replicas;
+            mistakes.push(format!("shared.replicas is {replicas}: expected 1 to 1000"));
+        }
+        let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '{' | '}');
+        if !(1..=64).contains(&self.prefix.len()) || !self.prefix.chars().all(is_plain) {
+            mistakes.push(format!(
+                "shared.prefix is {:?}: expected 1 to 64 ASCII characters, no spaces and no braces",
+                self.prefix
+            ));
+        }
+        if !(0.001..=5.0).contains(&self.timeout_seconds) {
+            let seconds = self.timeout_seconds;
+            mistakes.push(format!(
+                "shared.timeout_seconds is {seconds}: expected 0.001 to 5"
+            ));
+        }
+        let password = self.password().map_err(|wrong| mistakes.push(wrong));
+        if !mistakes.is_empty() {
+            return Err(Mistakes(mistakes));
+        }
+        let password = password.ok().flatten();
+        let terms = Terms {
+            prefix: self.prefix.clone(),
+            replicas: self.replicas,
+            timeout: Duration::from_secs_f64(self.timeout_seconds),
+        };
+        let store = Store::at(url, password.as_ref(), terms);
+        let store = store.map_err(|wrong| Mistakes(vec![format!("shared.url: {wrong}")]))?;
+        Ok(Some(self.store.get_or_init(|| store).clone()))
+    }
+
+    fn password(&self) -> Result<Option<SecretString>, String> {
+        let text = match (&self.password_file, &self.password_env) {
+            (Some(_), Some(_)) => {
+                let both =
+                    "shared: `password_file` and `password_env` exclude each other: drop one";
+                return Err(both.to_owned());
+            }
+            (Some(file), None) => fs::read_to_string(file)
+                .map_err(|error| format!("shared.password_file: {}: {error}", file.display()))?,
+            (None, Some(variable)) => variable_named(variable).ok_or_else(|| {
+                format!("shared: no password: set the environment variable {variable}")
+            })?,
+            (None, None) => return Ok(None),
+        };
+        match text.trim() {
+            "" => Err("shared: the password is empty".to_owned()),
+            password => Ok(Some(password.to_owned().into())),
+        }
+    }
+}
+
+fn wrong_address(url: &str) -> Option<String> {
+    let url = match Url::parse(url) {
+        Ok(url) => url,
+        Err(error) => return Some(format!("shared.url is not an address: {error}")),
+    };
+    let mistake = if url.scheme() == "rediss" {
+        "must begin with redis://: TLS is not supported yet; put a tunnel before the store"
+    } else if url.scheme() != "redis" || url.host_str().is_none_or(str::is_empty) {
+        "must be of the form redis://host:6379"
+    } else if url.password().is_some() || !url.username().is_empty() {
+        "must not hold a user name or a password: say `password_env` or `password_file` beside it"
+    } else {
+        return None;
+    };
+    Some(format!("shared.url {mistake}"))
+}

@@ -1,0 +1,197 @@
+//! The store that the gateway's replicas share: a Redis, or what speaks as one. It is a help and no
+//! need: every operation has a short deadline, and when the store is away nobody waits for it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    Client, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::metrics;
+
+/// How long the store may take to be reached again; nobody waits for it.
+const REACH: Duration = Duration::from_millis(500);
+/// How often a store that is away is asked whether it is back.
+const PROBE: Duration = Duration::from_millis(250);
+/// For how long an answer tells that the store is there.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How the store is used.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What every key begins with.
+    pub prefix: String,
+    /// How many gateways share the store.
+    pub replicas: u32,
+    /// How long one operation may take.
+    pub timeout: Duration,
+}
+
+/// A connection to the shared store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    terms: Terms,
+    /// Made by the first operation, for it needs a runtime.
+    manager: OnceLock<ConnectionManager>,
+    is_up: AtomicBool,
+    answered: Mutex<Option<Instant>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store at an address. It is not asked yet.
+    ///
+    /// # Errors
+    /// What is wrong with the address.
+    pub fn at(url: &str, password: Option<&SecretString>, terms: Terms) -> Result<Self, String> {
+        let info = url
+            .into_connection_info()
+            .map_err(|error| error.to_string())?;
+        let mut settings = info.redis_settings().clone();
+        if let Some(password) = password {
+            settings = settings.set_password(password.expose_secret());
+        }
+        let client = Client::open(info.set_redis_settings(settings));
+        let client = client.map_err(|error| error.to_string())?;
+        Ok(Self(Arc::new(Inner {
+            client,
+            terms,
+            manager: OnceLock::new(),
+            is_up: AtomicBool::new(true),
+            answered: Mutex::default(),
+        })))
+    }
+
+    /// A key of ours.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.0.terms.prefix)
+    }
+
+    /// How many gateways share the store.
+    #[must_use]
+    pub fn replicas(&self) -> u32 {
+        self.0.terms.replicas
+    }
+
+    /// Whether the store was there when it was last asked.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.0.is_up.load(Ordering::Acquire)
+    }
+
+    /// Does something with the store. `None` when it is away, or takes too long; then it is not asked
+    /// until it is back.
+    pub async fn ask<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
+    where
+        T: FromRedisValue,
+        F: Future<Output = RedisResult<T>>,
+    {
+        if !self.is_up() {
+            return None;
+        }
+        match self.within(self.0.terms.timeout, work).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.lose(&error);
+                None
+            }
+        }
+    }
+
+    /// Whether the store is there now.
+    pub async fn check(&self) -> bool {
+        let answered = self.answered();
+        if self.is_up() && answered.is_none_or(|at| at.elapsed() > FRESH) {
+            self.ask(ping).await.is_some()
+        } else {
+            self.is_up()
+        }
+    }
+
+    fn answered(&self) -> Option<Instant> {
+        *self
+            .0
+            .answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn within<T, F>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce(ConnectionManager) -> F,
+    ) -> Result<T, String>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let words = |error: RedisError| error.to_string();
+        let manager = match self.0.manager.get() {
+            Some(manager) => manager.clone(),
+            None => {
+                let config = ConnectionManagerConfig::new()
+                    .set_number_of_retries(1)
+                    .set_max_delay(PROBE)
+                    .set_connection_timeout(Some(REACH))
+                    .set_response_timeout(Some(REACH.max(limit)));
+                let client = self.0.client.clone();
+                let made = ConnectionManager::new_lazy_with_config(client, config);
+                let made = made.map_err(words)?;
+                self.0.manager.get_or_init(|| made).clone()
+            }
+        };
+        let answer = timeout(limit, work(manager)).await;
+        let answer = answer.map_err(|_| "it did not answer in time".to_owned())?;
+        let answer = answer.map_err(words)?;
+        let mut answered = self
+            .0
+            .answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *answered = Some(Instant::now());
+        Ok(answer)
+    }
+
+    /// The store is away: from now on somebody looks whether it is back, and nobody else.
+    fn lose(&self, why: &str) {
+        if !self.0.is_up.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        metrics::shared_store(false);
+        tracing::warn!(why, "the shared store is away: this gateway goes on alone");
+        let store = self.clone();
+        tokio::spawn(async move {
+            loop {
+                sleep(PROBE).await;
+                if store.within(REACH, ping).await.is_ok() {
+                    break;
+                }
+            }
+            store.0.is_up.store(true, Ordering::Release);
+            metrics::shared_store(true);
+            tracing::info!("the shared store is back");
+        });
+    }
+}
+
+async fn ping(mut manager: ConnectionManager) -> RedisResult<String> {
+    redis::cmd("PING").query_async(&mut manager).await
+}

@@ -1,0 +1,71 @@
+//! A Redis of a test's own.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, time::sleep};
+
+/// A Redis on a port of its own; it is gone with the value.
+pub(super) struct Redis {
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Redis {
+    /// Starts one. `None` where there is no `redis-server`, unless the tests must not do without.
+    pub(super) async fn start() -> Option<Self> {
+        let is_there = Command::new("redis-server")
+            .arg("--version")
+            .output()
+            .is_ok();
+        if !is_there {
+            let needed = std::env::var("ROSTER_TESTS_NEED_REDIS").is_ok();
+            assert!(!needed, "there is no redis-server on the PATH");
+            eprintln!("SKIPPED: there is no redis-server on the PATH");
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = port.local_addr().expect("an address").port();
+        let mut redis = Self {
+            port,
+            process: None,
+        };
+        redis.run().await;
+        Some(redis)
+    }
+
+    /// Starts it, again perhaps, and with nothing in it.
+    pub(super) async fn run(&mut self) {
+        let port = self.port.to_string();
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", "no", "--dir", "/tmp"])
+            .stdout(Stdio::null());
+        self.process = Some(command.spawn().expect("a redis-server"));
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("it runs");
+            process.wait().expect("it ends");
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
