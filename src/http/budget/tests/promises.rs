@@ -169,6 +169,29 @@ proptest! {
     }
 
     #[test]
+    fn calls_that_go_at_the_first_moment_they_may_are_not_too_many(windows in windows(), calls in proptest::collection::vec((0_u64..1_000_000, any::<bool>()), 1..60)) {
+        // One after another, each at the very moment at which it may: some arrive at their end, some at once.
+        let start = Instant::now();
+        let mut book = Book::new(&windows, true, 1_000, start);
+        let (mut now, mut arrivals) = (start, Vec::new());
+        for (latency, is_late) in calls {
+            now = now.max(book.earliest(now, 1, Priority::Interactive).expect("a moment"));
+            let pass = book.take(now, Priority::Interactive).expect("room");
+            let end = now + Duration::from_micros(latency);
+            arrivals.push(if is_late { end } else { now });
+            book.end(pass, End::Answered(None), end);
+            now = end;
+        }
+        for Window { calls, seconds } in windows {
+            let span = Duration::from_secs(u64::from(seconds));
+            for (place, first) in arrivals.iter().enumerate() {
+                let within = arrivals[place..].iter().take_while(|at| **at < *first + span);
+                prop_assert!(within.count() <= calls as usize);
+            }
+        }
+    }
+
+    #[test]
     fn the_earliest_moment_is_never_too_late(windows in windows(), gaps in proptest::collection::vec((0_u64..1_500, 0_u64..800), 1..30), turn in 1_u32..20) {
         // Calls are taken as soon as they can be, one after another: the last cannot be earlier than it was said to be.
         let start = Instant::now();
