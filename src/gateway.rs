@@ -87,9 +87,10 @@ fn directory(
     let name = provider.name();
     let keep = format!("vendor.{name}.cache");
     let terms = all.cache.terms(&keep, &settings.cache)?;
-    let cache = Cache::new(name, terms, door.explain, shelf.clone());
+    let shared = store.map(|store| (store, pseudonym(name, &account)));
+    let cache = Cache::new(name, terms, door.explain, shelf.clone(), shared.clone());
     let terms = Terms {
-        shared: store.map(|store| (store, pseudonym(name, &account))),
+        shared,
         windows: account.budget.clone(),
         is_chosen: settings.budget.is_some(),
         concurrency: account.concurrency,

@@ -10,6 +10,7 @@
 //!
 //! It stands before all layers: what is kept costs no call, no budget and no turn.
 
+mod common;
 mod flight;
 mod shelf;
 
@@ -29,7 +30,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use shelf::Shelf;
 
-use self::flight::Flights;
+use self::{common::Common, flight::Flights};
 use super::{
     Call, Freshness, Priority, Reply, Scope,
     scope::{Entry, Origin},
@@ -38,6 +39,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     metrics,
+    shared::Store,
 };
 
 /// For how long answers are kept.
@@ -124,6 +126,8 @@ struct Place {
     key: Key,
     /// How many writes there were here.
     here: u64,
+    /// How many there were at all replicas, where a store that they share says so.
+    everywhere: Option<u64>,
 }
 
 /// The way to the vendor, for a call and a second one.
@@ -137,17 +141,38 @@ struct Inner {
     terms: Terms,
     explain: Explain,
     shelf: Shelf,
+    common: Option<Common>,
     flights: Flights,
     /// How many writes there were: what was read before one is forgotten.
     writes: AtomicU64,
 }
 
 /// Forgets what was read, when a write ends, however it ends.
-struct Forget<'a>(&'a AtomicU64);
+struct Forget(Option<Arc<Inner>>);
 
-impl Drop for Forget<'_> {
+impl Forget {
+    /// Forgets here and at the other replicas, before the write is answered.
+    async fn now(mut self) {
+        if let Some(inner) = self.0.take() {
+            inner.forget().await;
+        }
+    }
+}
+
+impl Drop for Forget {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        if let Some(inner) = self.0.take() {
+            tokio::spawn(async move { inner.forget().await });
+        }
+    }
+}
+
+impl Inner {
+    async fn forget(&self) {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        if let Some(common) = &self.common {
+            common.forget().await;
+        }
     }
 }
 
@@ -158,14 +183,22 @@ const MARGIN: Duration = Duration::from_millis(50);
 const BEHIND: Duration = Duration::from_secs(30);
 
 impl Cache {
-    /// Keeps a vendor's answers on a shelf that vendors may share.
+    /// Keeps a vendor's answers on a shelf that vendors may share, or with the other replicas in a store,
+    /// under a name of the account, as long as that is there.
     #[must_use]
-    pub fn new(vendor: &'static str, terms: Terms, explain: Explain, shelf: Shelf) -> Self {
+    pub fn new(
+        vendor: &'static str,
+        terms: Terms,
+        explain: Explain,
+        shelf: Shelf,
+        shared: Option<(Store, String)>,
+    ) -> Self {
         Self(Arc::new(Inner {
             vendor,
             terms,
             explain,
             shelf,
+            common: shared.map(|(store, account)| Common::new(store, account)),
             flights: Flights::default(),
             writes: AtomicU64::default(),
         }))
@@ -177,15 +210,13 @@ impl Cache {
     /// What the vendor answers.
     pub(super) async fn serve(&self, call: Call, fetch: Fetch) -> Result<Reply> {
         if !call.is_read {
-            let _forget = Forget(&self.0.writes);
-            return fetch(call).await;
+            let forget = Forget(Some(Arc::clone(&self.0)));
+            let answer = fetch(call).await;
+            forget.now().await;
+            return answer;
         }
         let (started, scope) = (Instant::now(), call.scope.clone());
-        let place = Place {
-            key: self.key(&call),
-            here: self.0.writes.load(Ordering::SeqCst),
-        };
-        let kept = self.0.shelf.get(&place);
+        let (place, kept) = self.look(self.key(&call)).await;
         let good = kept
             .as_ref()
             .map(|kept| kept.good(started, scope.freshness()));
@@ -209,6 +240,36 @@ impl Cache {
             }
             _ => self.ask(place, call, &fetch).await,
         }
+    }
+
+    /// The place of a read among the writes, and the answer that is kept for it.
+    async fn look(&self, key: Key) -> (Place, Option<Arc<Kept>>) {
+        let mut place = Place {
+            key,
+            here: self.0.writes.load(Ordering::SeqCst),
+            everywhere: None,
+        };
+        if let Some(common) = &self.0.common
+            && let Some((writes, kept)) = common.look(&key).await
+        {
+            place.everywhere = Some(writes);
+            return (place, kept.map(Arc::new));
+        }
+        (place, self.0.shelf.get(&place))
+    }
+
+    /// Keeps an answer: with the other replicas, or here. Nobody waits for it.
+    fn put(&self, place: Place, kept: &Arc<Kept>) {
+        let Some(writes) = place.everywhere else {
+            self.0.shelf.put(place, Arc::clone(kept));
+            return;
+        };
+        let (this, kept) = (Arc::clone(&self.0), Arc::clone(kept));
+        tokio::spawn(async move {
+            if let Some(common) = &this.common {
+                common.put(&place.key, writes, &kept).await;
+            }
+        });
     }
 
     /// Gives an answer that is there.
@@ -277,7 +338,7 @@ impl Cache {
         let answer = fetch(call).await;
         let kept = Arc::new(self.kept(operation, answer));
         if kept.is_kept() {
-            self.0.shelf.put(place, Arc::clone(&kept));
+            self.put(place, &kept);
         }
         kept
     }

@@ -1,6 +1,7 @@
 //! Answers that are kept and shared: never asked twice, never older than said, forgotten by a write.
 
 mod ages;
+mod common;
 mod forgotten;
 mod headers;
 mod kept;

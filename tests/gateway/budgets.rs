@@ -4,7 +4,7 @@
 mod closing;
 mod learning;
 mod limits;
-mod redis;
+pub(crate) mod redis;
 mod shared;
 mod shown;
 

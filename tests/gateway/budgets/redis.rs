@@ -9,14 +9,14 @@ use std::{
 use tokio::{net::TcpStream, time::sleep};
 
 /// A Redis on a port of its own; it is gone with the value.
-pub(super) struct Redis {
+pub(crate) struct Redis {
     port: u16,
     process: Option<Child>,
 }
 
 impl Redis {
     /// Starts one. `None` where there is no `redis-server`, unless the tests must not do without.
-    pub(super) async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let is_there = Command::new("redis-server")
             .arg("--version")
             .output()
@@ -38,7 +38,7 @@ impl Redis {
     }
 
     /// Starts it, again perhaps, and with nothing in it.
-    pub(super) async fn run(&mut self) {
+    pub(crate) async fn run(&mut self) {
         let port = self.port.to_string();
         let mut command = Command::new("redis-server");
         command
@@ -52,14 +52,14 @@ impl Redis {
     }
 
     /// Ends it at once.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("it runs");
             process.wait().expect("it ends");
         }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 }
