@@ -11,6 +11,8 @@
 //! Without `count` it stays until cleared. One call suffers one fault: the
 //! oldest that matches.
 
+mod bulk;
+mod links;
 mod suffering;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use crate::vendor::Name;
 
 pub(crate) use suffering::{cut, suffer};
 
-/// The largest body that [`Kind::Big`] sends.
+/// The largest body that [`Kind::Big`] and [`Kind::GzipBomb`] send.
 const BIGGEST: u64 = 4 << 30;
 
 /// What is done to a call.
@@ -82,7 +84,25 @@ pub enum Kind {
     Big {
         /// The size.
         bytes: u64,
+        /// Whether it is sent in chunks, without its size before it.
+        #[serde(default)]
+        chunked: bool,
     },
+    /// 200 with a JSON object of this size in gzip, a thousandth of it on the
+    /// wire.
+    GzipBomb {
+        /// The size once unpacked.
+        bytes: u64,
+    },
+    /// The real answer under another `Content-Type`.
+    ContentType {
+        /// The header.
+        value: String,
+    },
+    /// The vendor's own words for an error, under 200.
+    ErrorList {},
+    /// The real answer; where it leads to a next page it leads to itself.
+    SelfLink {},
     /// The real answer, all links in it led to `http://attacker.test`.
     ForeignLink {},
     /// The real answer, its body sent in small pieces.
@@ -231,7 +251,12 @@ fn check(aim: &Aim, kind: &Kind) -> Result<(), String> {
         Kind::Status {
             status, headers, ..
         } => check_status(*status, headers),
-        Kind::Big { bytes } if *bytes > BIGGEST => Err(format!("\"bytes\" is at most {BIGGEST}")),
+        Kind::Big { bytes, .. } | Kind::GzipBomb { bytes } if *bytes > BIGGEST => {
+            Err(format!("\"bytes\" is at most {BIGGEST}"))
+        }
+        Kind::ContentType { value } => HeaderValue::from_str(value)
+            .map(drop)
+            .map_err(|e| format!("\"value\": {e}")),
         Kind::Redirect { location } => HeaderValue::from_str(location)
             .map(drop)
             .map_err(|e| format!("\"location\": {e}")),

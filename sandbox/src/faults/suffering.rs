@@ -12,17 +12,15 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 
-use super::{Kind, Moment};
+use super::{Kind, Moment, bulk, links};
 use crate::door::Door;
+use crate::rate;
 use crate::vendor::Throttle;
 
 const HANG: Duration = Duration::from_secs(120);
-const FOREIGN: &str = "http://attacker.test";
+const RATE_RESET: &str = "x-ratelimit-reset";
 /// Pieces of a dripping body.
 const DRIPS: usize = 20;
-const BIG_HEAD: &[u8] = br#"{"padding":""#;
-const BIG_TAIL: &[u8] = br#""}"#;
-const BIG_PIECE: u64 = 64 << 10;
 
 /// Answers a struck call; none means that the connection is to be closed
 /// without an answer.
@@ -57,8 +55,24 @@ pub(crate) async fn suffer(kind: &Kind, door: &Door, request: Request) -> Option
             let location = HeaderValue::from_str(location).ok()?;
             (StatusCode::FOUND, [(LOCATION, location)]).into_response()
         }
-        Kind::Big { bytes } => big(*bytes),
-        Kind::ForeignLink {} => foreign_link(door.answer(request).await).await,
+        Kind::Big { bytes, chunked } => bulk::big(*bytes, *chunked),
+        Kind::GzipBomb { bytes } => bulk::gzip_bomb(*bytes),
+        Kind::ContentType { value } => {
+            let value = HeaderValue::from_str(value).ok()?;
+            let mut answer = door.answer(request).await;
+            answer.headers_mut().insert(CONTENT_TYPE, value);
+            answer
+        }
+        Kind::ErrorList {} => {
+            let mut answer = (door.throttled)(&Throttle::default());
+            *answer.status_mut() = StatusCode::OK;
+            answer
+        }
+        Kind::ForeignLink {} => links::lead_away(whole(door.answer(request).await).await),
+        Kind::SelfLink {} => {
+            let own = links::Own::of(door.name, &request);
+            links::lead_back(&own, whole(door.answer(request).await).await)
+        }
         Kind::Drip { milliseconds } => drip(door.answer(request).await, *milliseconds).await,
     };
     Some(answer)
@@ -93,6 +107,10 @@ fn throttled(door: &Door, retry_after: Option<u64>, reset: Option<i64>) -> Respo
     let mut answer = (door.throttled)(&Throttle { retry_after, reset });
     if let Some(seconds) = retry_after {
         answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(seconds) = reset {
+        let reset = rate::now().saturating_add(seconds);
+        answer.headers_mut().insert(RATE_RESET, reset.into());
     }
     answer
 }
@@ -143,66 +161,4 @@ async fn drip(answer: Response, milliseconds: u64) -> Response {
         Ok::<_, io::Error>(piece)
     });
     Response::from_parts(parts, Body::from_stream(slowly))
-}
-
-fn big(bytes: u64) -> Response {
-    let frame = (BIG_HEAD.len() + BIG_TAIL.len()) as u64;
-    let padding = bytes.saturating_sub(frame);
-    let piece = Bytes::from(vec![
-        b'x';
-        usize::try_from(BIG_PIECE.min(padding)).unwrap_or(0)
-    ]);
-    let pieces = stream::unfold(padding, move |left| {
-        let piece = piece.clone();
-        async move {
-            let size = usize::try_from(left.min(BIG_PIECE)).unwrap_or(0);
-            (size > 0).then(|| (piece.slice(..size), left - size as u64))
-        }
-    });
-    let fixed = |part: &'static [u8]| stream::once(async move { Bytes::from_static(part) });
-    let body = fixed(BIG_HEAD).chain(pieces).chain(fixed(BIG_TAIL));
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CONTENT_LENGTH, HeaderValue::from(padding + frame)),
-    ];
-    (headers, Body::from_stream(body.map(Ok::<_, io::Error>))).into_response()
-}
-
-async fn foreign_link(answer: Response) -> Response {
-    let (mut parts, body) = whole(answer).await;
-    if let Some(location) = parts.headers.get(LOCATION).and_then(|l| l.to_str().ok())
-        && let Ok(led_away) = HeaderValue::from_str(&lead_away(location))
-    {
-        parts.headers.insert(LOCATION, led_away);
-    }
-    let Ok(mut json) = serde_json::from_slice::<Value>(&body) else {
-        return Response::from_parts(parts, Body::from(body));
-    };
-    lead_links_away(&mut json);
-    parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(json.to_string()))
-}
-
-fn lead_links_away(json: &mut Value) {
-    match json {
-        Value::String(text) => *text = lead_away(text),
-        Value::Array(items) => items.iter_mut().for_each(lead_links_away),
-        Value::Object(fields) => fields.values_mut().for_each(lead_links_away),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// The link on the foreign host; a text that is no link stays as it is.
-fn lead_away(text: &str) -> String {
-    let absolute = ["http://", "https://"]
-        .into_iter()
-        .find_map(|scheme| text.strip_prefix(scheme));
-    if let Some(rest) = absolute {
-        let path = rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]);
-        return format!("{FOREIGN}{path}");
-    }
-    if text.starts_with('/') {
-        return format!("{FOREIGN}{text}");
-    }
-    text.to_owned()
 }

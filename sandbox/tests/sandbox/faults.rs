@@ -1,5 +1,6 @@
 //! What a caller sees of each fault.
 
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -215,6 +216,127 @@ async fn links_are_led_away() {
 }
 
 #[tokio::test]
+async fn a_list_leads_back_to_the_page_it_is_on() {
+    let house = House::of(200).await;
+    for (vendor, place, page) in [
+        (
+            "ada",
+            "/meta/next_page_url",
+            "/ada/api/v2/end-users/?limit=50",
+        ),
+        (
+            "digitalchalk",
+            "/next",
+            "/digitalchalk/api/v5/users?limit=50&offset=50",
+        ),
+        ("usertour", "/next", "/usertour/v1/users?limit=50"),
+    ] {
+        house
+            .fault(json!({"vendor": vendor, "kind": "self_link"}))
+            .await;
+        let (_, answer) = house.get(page).await;
+        let next = answer.pointer(place).and_then(Value::as_str);
+        let next = next.unwrap_or_else(|| panic!("{vendor}: {answer}"));
+        assert!(
+            next.starts_with("http://") && next.ends_with(page),
+            "{next}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn intercoms_contacts_go_on_from_where_they_began() {
+    let house = House::of(200).await;
+    let get = |page: String| {
+        let call = house.call(Method::GET, &page);
+        read(call.header("intercom-version", "2.17"))
+    };
+    let (_, first) = get("/intercom/contacts?per_page=50".to_owned()).await;
+    let token = first["pages"]["next"]["starting_after"].as_str().unwrap();
+    house
+        .fault(json!({"vendor": "intercom", "kind": "self_link"}))
+        .await;
+    let (_, second) = get(format!(
+        "/intercom/contacts?per_page=50&starting_after={token}"
+    ))
+    .await;
+    assert_eq!(second["pages"]["next"]["starting_after"], token);
+    assert_eq!(second["data"].as_array().unwrap().len(), 50);
+}
+
+#[tokio::test]
+async fn errors_under_200_are_each_vendors_own() {
+    let house = House::of(1).await;
+    for (vendor, path, place) in [
+        ("ada", USERS, "/errors/0/type"),
+        ("digitalchalk", "/digitalchalk/api/v5/users", "/errors/0"),
+        ("intercom", "/intercom/contacts", "/errors/0/code"),
+        ("usertour", "/usertour/v1/users", "/error/code"),
+    ] {
+        house
+            .fault(json!({"vendor": vendor, "kind": "error_list"}))
+            .await;
+        let (status, body) = house.get(path).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.pointer(place).is_some_and(Value::is_string), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_real_answer_comes_under_another_type() {
+    let house = House::of(3).await;
+    let (_, real) = house.get(USERS).await;
+    let fault = json!({"vendor": "ada", "kind": "content_type", "value": "text/html"});
+    let answer = struck(&house, fault).await;
+    assert_eq!(answer.headers()["content-type"], "text/html");
+    assert_eq!(answer.json::<Value>().await.unwrap(), real);
+}
+
+#[tokio::test]
+async fn a_window_may_have_ended_in_the_past() {
+    let house = House::of(1).await;
+    let past = jiff::Timestamp::now().as_second() - 50;
+    for (vendor, path) in [
+        ("ada", USERS),
+        ("digitalchalk", "/digitalchalk/api/v5/users"),
+        ("intercom", "/intercom/contacts"),
+        ("usertour", "/usertour/v1/users"),
+    ] {
+        house
+            .fault(json!({"vendor": vendor, "kind": "rate_limit", "reset": -60}))
+            .await;
+        let answer = house.call(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{vendor}");
+        let reset = answer.headers()["x-ratelimit-reset"].to_str().unwrap();
+        assert!(reset.parse::<i64>().unwrap() < past, "{vendor}: {reset}");
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_come_in_chunks_and_in_gzip() {
+    let house = House::of(1).await;
+    let fault =
+        json!({"vendor": "ada", "kind": "big", "bytes": 300_000, "chunked": true, "count": 1});
+    let answer = struck(&house, fault).await;
+    assert_eq!(answer.content_length(), None);
+    assert_eq!(answer.bytes().await.unwrap().len(), 300_000);
+
+    let fault = json!({"vendor": "ada", "kind": "gzip_bomb", "bytes": 9_000_000});
+    let answer = struck(&house, fault).await;
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let packed = answer.bytes().await.unwrap();
+    assert!(packed.len() < 20_000, "{}", packed.len());
+    // Its checksum and its length are those of the whole.
+    let mut body = String::new();
+    flate2::read::GzDecoder::new(&packed[..])
+        .read_to_string(&mut body)
+        .unwrap();
+    assert_eq!(body.len(), 9_000_000);
+    let json: Value = serde_json::from_str(&body).unwrap();
+    assert!(json["padding"].is_string());
+}
+
+#[tokio::test]
 async fn a_wrong_fault_is_refused() {
     let house = House::of(1).await;
     for fault in [
@@ -223,6 +345,8 @@ async fn a_wrong_fault_is_refused() {
         json!({"vendor": "ada", "kind": "status"}),
         json!({"vendor": "ada", "kind": "status", "status": 99}),
         json!({"vendor": "ada", "kind": "status", "status": 200, "headers": {"a b": "c"}}),
+        json!({"vendor": "ada", "kind": "content_type", "value": "a\nb"}),
+        json!({"vendor": "ada", "kind": "gzip_bomb", "bytes": 5_000_000_000_u64}),
         json!({"vendor": "ada", "kind": "html", "rate": 2}),
         json!({"vendor": "ada", "kind": "html", "count": 0}),
         json!({"vendor": "nobody", "kind": "html"}),
