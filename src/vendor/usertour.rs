@@ -175,6 +175,10 @@ impl Usertour {
     /// `docs.usertour.io/api-reference/users/list`
     async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
         let list: List = self.http.send(scope, call).await?.object()?;
+        // Taken for the last page, a list would end too soon, and nobody would know.
+        let nowhere = || Error::malformed("the vendor says that there is more, and not where");
+        let next = list.next.as_deref();
+        let next = next.map(|next| cursor(next).ok_or_else(nowhere));
         Ok(Page {
             users: list
                 .results
@@ -182,7 +186,7 @@ impl Usertour {
                 .map(record::user)
                 .collect::<Result<_>>()?,
             next: Next::Token {
-                next: list.next.as_deref().and_then(cursor),
+                next: next.transpose()?,
                 total: None,
             },
         })
