@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod memory;
 mod serve;
 
 use std::{

@@ -10,15 +10,15 @@ use tokio::{
 
 use super::{File, PATIENCE, roster, terminate};
 
-/// A gateway without vendors.
-struct Gateway {
-    child: Child,
-    address: String,
+/// A gateway as a process of its own.
+pub(super) struct Gateway {
+    pub(super) child: Child,
+    pub(super) address: String,
 }
 
 impl Gateway {
     /// Ready when it has said where it is.
-    async fn start(file: &File, folder: &Path) -> Self {
+    pub(super) async fn start(file: &File, folder: &Path) -> Self {
         let mut program = roster(&["serve", "--config", file.path()]);
         program.env("HOME", folder).env("PATH", folder);
         program.stdout(Stdio::piped()).stderr(Stdio::null());

@@ -1,0 +1,94 @@
+//! The table as a page of the documents.
+
+use super::{Found, Outcome, When};
+
+const HEAD: &str = "# Faults
+
+What a client is told when one vendor fails, and what that costs the vendor. Each fault is tried at each vendor's
+sandbox by `tests/gateway/matrix.rs`, which fails when this page says something else. There an attempt is made twice at
+most, an answer may hold a megabyte, and the breaker is off. A vendor in good health gets one call for a search by email,
+and Ada two: its list has two pages there. (Usertour's searches are always PARTIAL: they may miss other spellings.)
+
+\"At once\" is without a wait of the gateway's own; \"after retries\" with the wait before another attempt, or the one
+that the vendor asks for; \"by the attempts' timeout\" when each attempt was given up; \"by the deadline\" when the
+request's time is over.
+
+| fault | vendor | source | code | calls | answered |
+|---|---|---|---|---|---|
+";
+
+const VENDORS: [&str; 4] = ["Ada", "DigitalChalk", "Intercom", "Usertour"];
+
+/// What became of one question, in words.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Words {
+    status: String,
+    code: String,
+    calls: u64,
+    when: String,
+}
+
+pub(super) fn expected(outcome: Outcome) -> Words {
+    Words {
+        status: outcome.status.to_owned(),
+        code: outcome.code.unwrap_or("–").to_owned(),
+        calls: outcome.calls,
+        when: word(outcome.when).to_owned(),
+    }
+}
+
+/// What was found. Of the time it is known only whether it fits.
+pub(super) fn seen((expected, found): (&Outcome, &Found)) -> Words {
+    let (least, most) = expected.when.bounds();
+    let when = if (least..=most).contains(&found.took) {
+        word(expected.when).to_owned()
+    } else {
+        format!("after {:?}", found.took)
+    };
+    Words {
+        status: found.status.clone(),
+        code: found.code.clone().unwrap_or_else(|| "–".to_owned()),
+        calls: found.calls,
+        when,
+    }
+}
+
+fn word(when: When) -> &'static str {
+    match when {
+        When::AtOnce => "at once",
+        When::AfterRetries => "after retries",
+        When::ByAttempts => "by the attempts' timeout",
+        When::ByDeadline => "by the deadline",
+    }
+}
+
+/// The page, with one line for all vendors that do the same.
+pub(super) fn render(rows: &[(&str, Vec<Words>)]) -> String {
+    let mut page = HEAD.to_owned();
+    for (name, outcomes) in rows {
+        let mut name = *name;
+        for (place, words) in outcomes.iter().enumerate() {
+            if outcomes[..place].contains(words) {
+                continue;
+            }
+            let same = VENDORS.iter().zip(outcomes);
+            let same = same.filter(|(_, other)| *other == words);
+            let same: Vec<_> = same.map(|(vendor, _)| *vendor).collect();
+            let vendors = match same.len() {
+                4 => "all".to_owned(),
+                _ => same.join(", "),
+            };
+            let Words {
+                status,
+                code,
+                calls,
+                when,
+            } = words;
+            page.push_str(&format!(
+                "| {name} | {vendors} | {status} | {code} | {calls} | {when} |\n"
+            ));
+            name = "";
+        }
+    }
+    page
+}

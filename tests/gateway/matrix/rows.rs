@@ -1,0 +1,272 @@
+//! What is expected.
+
+use serde_json::{Value, json};
+
+use super::{
+    Ask, Outcome, Patience, Row,
+    When::{AfterRetries, AtOnce, ByAttempts, ByDeadline},
+};
+
+const UNAVAILABLE: &str = "VENDOR_UNAVAILABLE";
+const UNREADABLE: &str = "VENDOR_BAD_RESPONSE";
+const THROTTLED: &str = "VENDOR_RATE_LIMITED";
+const LATE: &str = "VENDOR_TIMEOUT";
+const DENIED: &str = "VENDOR_AUTH";
+
+const MB: u64 = 1 << 20;
+
+/// It is as if nothing had happened.
+const WELL: [Outcome; 4] = [
+    found("COMPLETE", 2),
+    found("COMPLETE", 1),
+    found("COMPLETE", 1),
+    found("PARTIAL", 1),
+];
+
+/// One call more.
+const SECOND_TIME: [Outcome; 4] = [
+    again("COMPLETE", 3),
+    again("COMPLETE", 2),
+    again("COMPLETE", 2),
+    again("PARTIAL", 2),
+];
+
+const fn found(status: &'static str, calls: u64) -> Outcome {
+    Outcome {
+        status,
+        code: None,
+        calls,
+        when: AtOnce,
+    }
+}
+
+const fn again(status: &'static str, calls: u64) -> Outcome {
+    Outcome {
+        when: AfterRetries,
+        ..found(status, calls)
+    }
+}
+
+/// It fails after so many calls: at once after the first, else after retries.
+const fn failed(code: &'static str, calls: u64) -> Outcome {
+    Outcome {
+        status: "FAILED",
+        code: Some(code),
+        calls,
+        when: if calls == 1 { AtOnce } else { AfterRetries },
+    }
+}
+
+fn by_email(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
+    Row {
+        name,
+        fault,
+        ask: Ask::Email,
+        patience: Patience::Long,
+        expected,
+    }
+}
+
+fn list(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
+    Row {
+        ask: Ask::List,
+        ..by_email(name, fault, expected)
+    }
+}
+
+/// A vendor that is too slow for an attempt, or for the request.
+fn slow(name: &'static str, fault: Value, patience: Patience) -> Row {
+    let (calls, when) = match patience {
+        Patience::ShortDeadline => (1, ByDeadline),
+        Patience::Long | Patience::ShortAttempt => (2, ByAttempts),
+    };
+    let late = Outcome {
+        when,
+        ..failed(LATE, calls)
+    };
+    Row {
+        patience,
+        ..by_email(name, fault, [late; 4])
+    }
+}
+
+fn status(status: u16) -> Value {
+    json!({ "kind": "status", "status": status, "body": { "message": "No." } })
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    [
+        silent(),
+        refused(),
+        throttled(),
+        unreadable(),
+        large(),
+        led(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Vendors that cannot be reached, are slow, or break off.
+fn silent() -> Vec<Row> {
+    vec![
+        by_email(
+            "answers 100 ms later",
+            json!({ "kind": "latency", "milliseconds": 100 }),
+            WELL,
+        ),
+        by_email(
+            "a body in small pieces, within a second",
+            json!({ "kind": "drip", "milliseconds": 500 }),
+            WELL,
+        ),
+        slow(
+            "a body in small pieces, over 20 s",
+            json!({ "kind": "drip", "milliseconds": 20_000 }),
+            Patience::ShortAttempt,
+        ),
+        slow("hangs", json!({ "kind": "hang" }), Patience::ShortAttempt),
+        slow(
+            "hangs, and an attempt may take as long as the request",
+            json!({ "kind": "hang" }),
+            Patience::ShortDeadline,
+        ),
+        by_email(
+            "connection refused",
+            json!({ "kind": "nobody" }),
+            [failed(UNAVAILABLE, 2); 4],
+        ),
+        by_email(
+            "connection closed before the answer",
+            json!({ "kind": "reset" }),
+            [failed(UNAVAILABLE, 2); 4],
+        ),
+        by_email(
+            "connection closed before the answer, once",
+            json!({ "kind": "reset", "count": 1 }),
+            SECOND_TIME,
+        ),
+        by_email(
+            "connection closed within the body",
+            json!({ "kind": "reset", "at": "body" }),
+            [failed(UNREADABLE, 1); 4],
+        ),
+        by_email(
+            "a body shorter than its length",
+            json!({ "kind": "truncate" }),
+            [failed(UNREADABLE, 1); 4],
+        ),
+    ]
+}
+
+/// Vendors that say that they are ill, or refuse us.
+fn refused() -> Vec<Row> {
+    let mut once = status(500);
+    once["count"] = 1.into();
+    vec![
+        by_email("500 once", once, SECOND_TIME),
+        by_email("500 for good", status(500), [failed(UNAVAILABLE, 2); 4]),
+        by_email(
+            "a gateway's page, 502 in HTML",
+            json!({ "kind": "html" }),
+            [failed(UNAVAILABLE, 2); 4],
+        ),
+        by_email("401", status(401), [failed(DENIED, 1); 4]),
+        by_email("403", status(403), [failed(DENIED, 1); 4]),
+    ]
+}
+
+/// Vendors that have had enough.
+fn throttled() -> Vec<Row> {
+    let wait =
+        |seconds: u64| json!({ "kind": "rate_limit", "retry_after": seconds, "reset": seconds });
+    let mut once = wait(1);
+    once["count"] = 1.into();
+    let mute = json!({ "kind": "status", "status": 429 });
+    let mut mute_once = mute.clone();
+    mute_once["count"] = 1.into();
+    let past = json!({ "kind": "rate_limit", "reset": -60 });
+    vec![
+        by_email("429 once, Retry-After of 1 s", once, SECOND_TIME),
+        by_email(
+            "429 for good, Retry-After of 1 s",
+            wait(1),
+            [failed(THROTTLED, 2); 4],
+        ),
+        by_email(
+            "429, Retry-After past the deadline",
+            wait(600),
+            [failed(THROTTLED, 1); 4],
+        ),
+        by_email("429 once, without a word on when", mute_once, SECOND_TIME),
+        by_email(
+            "429 for good, without a word on when",
+            mute,
+            [failed(THROTTLED, 2); 4],
+        ),
+        by_email(
+            "429 for good, a reset in the past",
+            past,
+            [failed(THROTTLED, 2); 4],
+        ),
+    ]
+}
+
+/// Vendors that answer 200 and something else than their API promises.
+fn unreadable() -> Vec<Row> {
+    let unreadable = [failed(UNREADABLE, 1); 4];
+    let html = json!({ "kind": "status", "status": 200, "body": "<html>Hello</html>", "headers": { "content-type": "text/html" } });
+    let typed = json!({ "kind": "content_type", "value": "text/html" });
+    vec![
+        by_email("an empty 200", json!({ "kind": "empty" }), unreadable),
+        by_email(
+            "200 and text that is no JSON",
+            json!({ "kind": "not_json" }),
+            unreadable,
+        ),
+        by_email("200 and a page of HTML", html, unreadable),
+        by_email(
+            "the vendor's own errors under 200",
+            json!({ "kind": "error_list" }),
+            unreadable,
+        ),
+        by_email("the right JSON as text/html", typed, WELL),
+    ]
+}
+
+/// Vendors that answer too much.
+fn large() -> Vec<Row> {
+    let unreadable = [failed(UNREADABLE, 1); 4];
+    let big = json!({ "kind": "big", "bytes": 100 * MB });
+    let chunked = json!({ "kind": "big", "bytes": 100 * MB, "chunked": true });
+    let bomb = json!({ "kind": "gzip_bomb", "bytes": 100 * MB });
+    vec![
+        by_email("100 MB", big, unreadable),
+        by_email("100 MB in chunks, without their size", chunked, unreadable),
+        by_email("100 MB packed in gzip", bomb, unreadable),
+    ]
+}
+
+/// Vendors that lead us elsewhere.
+fn led() -> Vec<Row> {
+    let redirect = json!({ "kind": "redirect", "location": "http://attacker.test/take/the/token" });
+    let itself = json!({ "kind": "self_link" });
+    let in_a_circle = Outcome {
+        when: AtOnce,
+        ..failed(UNREADABLE, 4)
+    };
+    vec![
+        by_email("302 to another host", redirect, [failed(UNREADABLE, 1); 4]),
+        list(
+            "a list's next page is the page itself",
+            itself,
+            [
+                found("COMPLETE", 5),
+                found("COMPLETE", 4),
+                in_a_circle,
+                failed(UNREADABLE, 1),
+            ],
+        ),
+    ]
+}

@@ -1,0 +1,86 @@
+//! What is too large is not held, of a vendor's answer that is large on the wire or once unpacked.
+
+use std::path::Path;
+
+use roster::user::Provider;
+use roster_sandbox::known::EVERYWHERE;
+use serde_json::json;
+
+use super::{File, serve::Gateway};
+use crate::world::World;
+
+/// What a vendor's answer may hold.
+const MAX_ANSWER: u64 = 4 << 20;
+/// What a vendor sends.
+const SENT: u64 = 1 << 30;
+
+/// A gateway over the sandboxes of a world.
+async fn gateway(world: &World) -> Gateway {
+    let vendors = roster::demo::settings(world.sandbox).vendor;
+    let vendors = Provider::ALL.map(|of| {
+        let base = vendors[&of].base_url.clone().unwrap_or_default();
+        let token = match of {
+            Provider::Usertour => format!("ak_{}", roster_sandbox::TOKEN),
+            Provider::Ada | Provider::DigitalChalk | Provider::Intercom => {
+                roster_sandbox::TOKEN.to_owned()
+            }
+        };
+        let file = File::holding(&format!("memory-{}", of.name()), &token);
+        let table = format!(
+            "[vendor.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\nmax_answer_bytes = {MAX_ANSWER}\n",
+            of.name(),
+            file.path()
+        );
+        (table, file)
+    });
+    let tables: String = vendors.iter().map(|(table, _)| table.as_str()).collect();
+    let text = format!("[server]\nlisten = \"127.0.0.1:0\"\n[cache]\nseconds = 0.0\n{tables}");
+    let file = File::holding("memory", &text);
+    Gateway::start(&file, Path::new("/nonexistent")).await
+}
+
+/// The most memory that a process ever held.
+fn peak(gateway: &Gateway) -> u64 {
+    let id = gateway.child.id().expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.expect("a number") << 10
+}
+
+#[tokio::test]
+async fn answers_that_are_too_large_are_not_held() {
+    let world = World::with(200, |_| {}).await;
+    let gateway = gateway(&world).await;
+    let at = gateway.address.trim_start_matches("http://");
+    let client = world.beside(at.parse().expect("an address"));
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ sources {{ status error {{ code }} }} }} }}"
+    );
+    client.data(&query).await;
+    let before = peak(&gateway);
+
+    for fault in [
+        json!({ "kind": "big", "bytes": SENT, "chunked": true }),
+        json!({ "kind": "gzip_bomb", "bytes": SENT }),
+    ] {
+        for of in Provider::ALL {
+            world.fault(of, fault.clone()).await;
+        }
+        let data = client.data(&query).await;
+        for of in Provider::ALL {
+            let source = &data["usersByEmail"]["sources"][of as usize];
+            assert_eq!(
+                source["error"]["code"], "VENDOR_BAD_RESPONSE",
+                "{fault}: {data}"
+            );
+        }
+        world.heal().await;
+    }
+
+    // A buffer that grows is there twice for a moment, and freed memory is not given back at once: a small
+    // multiple of what four answers may hold, and nothing like the eight gigabytes that were sent.
+    let most = 4 * 4 * MAX_ANSWER + (16 << 20);
+    let grown = peak(&gateway) - before;
+    assert!(grown < most, "{} MiB", grown >> 20);
+}
