@@ -160,6 +160,8 @@ pub struct Vendor {
     /// How many calls the vendor may get within which spans; none when the list is empty. Unless given,
     /// what the vendor documents.
     pub budget: Option<Vec<Window>>,
+    /// Whether a read that takes longer than is usual is asked a second time.
+    pub hedge: bool,
     /// The largest answer that is read, in bytes.
     pub max_answer_bytes: usize,
     /// For how long the vendor's answers are kept, where not as long as those of others.
@@ -184,6 +186,7 @@ impl Default for Vendor {
             attempts: 3,
             concurrency: None,
             budget: None,
+            hedge: false,
             max_answer_bytes: 16 * 1024 * 1024,
             cache: Keep::default(),
             breaker: Breaker::default(),

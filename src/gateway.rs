@@ -18,6 +18,7 @@ use crate::{
         budget::{Budget, Terms},
         cache::{Cache, Shelf},
         concurrency::Concurrency,
+        hedge::Hedge,
         measure::Measure,
         retry::Retry,
         timeout::Timeout,
@@ -142,9 +143,13 @@ fn http(
             attempts: settings.attempts,
             ..Retry::default()
         }),
-        // What became of each attempt.
-        Box::new(Attempt::of(provider.name())),
     ];
+    // Both attempts are noted, and each spends what an attempt spends.
+    if settings.hedge {
+        layers.push(Box::new(Hedge::of(provider.name())));
+    }
+    // What became of each attempt.
+    layers.push(Box::new(Attempt::of(provider.name())));
     // What is not sent spends neither budget nor a turn.
     if let Some(switch) = &signs.switch {
         layers.push(Box::new(Breaker::of(switch.clone())));

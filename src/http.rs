@@ -8,6 +8,7 @@ pub mod budget;
 pub mod cache;
 pub mod call;
 pub mod concurrency;
+pub mod hedge;
 pub mod measure;
 pub mod retry;
 pub mod scope;

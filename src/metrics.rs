@@ -16,6 +16,7 @@ const BUDGET_REMAINING: &str = "roster_vendor_budget_remaining_calls";
 const BUDGET_SECONDS: &str = "roster_vendor_budget_wait_seconds";
 const BUDGET_REFUSED: &str = "roster_vendor_budget_refused_total";
 const SHARED_STORE: &str = "roster_shared_store_up";
+const HEDGES: &str = "roster_vendor_hedges_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
@@ -68,6 +69,10 @@ pub fn describe() {
     describe_gauge!(
         SHARED_STORE,
         "Whether the shared store is there (1), or this gateway goes on alone (0)"
+    );
+    describe_counter!(
+        HEDGES,
+        "Reads that were asked twice since the first answer took long, by vendor, operation and which attempt answered"
     );
     describe_counter!(
         REQUESTS,
@@ -135,6 +140,13 @@ pub fn budget_refused(vendor: &'static str) {
 /// Whether the shared store is there.
 pub fn shared_store(is_up: bool) {
     gauge!(SHARED_STORE).set(u8::from(is_up));
+}
+
+/// A read that was asked twice since the first answer took long.
+pub fn hedge(vendor: &'static str, operation: &'static str, is_second: bool) {
+    let answered = if is_second { "second" } else { "first" };
+    counter!(HEDGES, "vendor" => vendor, "operation" => operation, "answered" => answered)
+        .increment(1);
 }
 
 /// A GraphQL request.

@@ -2,7 +2,10 @@
 //! attempt may wait for.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,10 +13,13 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{
-    Call, Layer, Next, Reply,
+    Call, Layer, Next, Reply, Scope,
     scope::{Entry, Origin},
 };
 use crate::error::Result;
+
+/// The code of an attempt that was given up since nobody waited for it any more.
+const CANCELLED: &str = "CANCELLED";
 
 /// One entry in the journal of the request for each attempt.
 pub struct Attempt {
@@ -28,30 +34,48 @@ impl Attempt {
     }
 }
 
+/// An attempt that is under way. It is noted when this is dropped, wherever that is.
+struct UnderWay {
+    scope: Scope,
+    started: Instant,
+    waited: Arc<AtomicU64>,
+    entry: Entry,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.entry.took = self.started.elapsed();
+        self.entry.waited = Duration::from_micros(self.waited.load(Ordering::Relaxed));
+        self.scope.journal().add(self.entry.clone());
+    }
+}
+
 #[async_trait]
 impl Layer for Attempt {
     async fn call(&self, mut call: Call, next: Next<'_>) -> Result<Reply> {
         call.waited = Arc::default();
-        let started = Instant::now();
-        let (operation, page, attempt) = (call.operation.name(), call.page.clone(), call.attempt);
-        let (scope, waited) = (call.scope.clone(), Arc::clone(&call.waited));
+        let entry = Entry {
+            vendor: self.vendor,
+            operation: call.operation.name(),
+            page: call.page.clone(),
+            attempt: call.attempt,
+            status: None,
+            code: Some(CANCELLED),
+            took: Duration::ZERO,
+            waited: Duration::ZERO,
+            origin: Origin::Vendor,
+        };
+        let mut attempt = UnderWay {
+            scope: call.scope.clone(),
+            started: Instant::now(),
+            waited: Arc::clone(&call.waited),
+            entry,
+        };
         let answer = next.run(call).await;
-        let (status, code) = match &answer {
+        (attempt.entry.status, attempt.entry.code) = match &answer {
             Ok(reply) => (Some(reply.status.as_u16()), None),
             Err(error) => (error.status(), Some(error.kind().code().as_str())),
         };
-        let entry = Entry {
-            vendor: self.vendor,
-            operation,
-            page,
-            attempt,
-            status,
-            code,
-            took: started.elapsed(),
-            waited: Duration::from_micros(waited.load(Ordering::Relaxed)),
-            origin: Origin::Vendor,
-        };
-        scope.journal().add(entry);
         answer
     }
 }

@@ -234,7 +234,7 @@ pub struct Entry {
     pub attempt: u32,
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
-    /// The error's code, where it failed.
+    /// The error's code, where it failed; `CANCELLED` where nobody waited for it any more.
     pub code: Option<&'static str>,
     /// How long it took, its waits included.
     pub took: Duration,

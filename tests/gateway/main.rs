@@ -9,6 +9,7 @@ mod breaker;
 mod budgets;
 mod contacts;
 mod faults;
+mod hedge;
 mod matrix;
 mod program;
 mod server;
