@@ -11,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::{
     Call, Layer, Next, Reply, Scope,
@@ -40,12 +41,14 @@ struct UnderWay {
     started: Instant,
     waited: Arc<AtomicU64>,
     entry: Entry,
+    span: Span,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.entry.took = self.started.elapsed();
         self.entry.waited = Duration::from_micros(self.waited.load(Ordering::Relaxed));
+        self.entry.tell(&self.span);
         self.scope.journal().add(self.entry.clone());
     }
 }
@@ -69,9 +72,10 @@ impl Layer for Attempt {
             scope: call.scope.clone(),
             started: Instant::now(),
             waited: Arc::clone(&call.waited),
+            span: entry.span(),
             entry,
         };
-        let answer = next.run(call).await;
+        let answer = next.run(call).instrument(attempt.span.clone()).await;
         (attempt.entry.status, attempt.entry.code) = match &answer {
             Ok(reply) => (Some(reply.status.as_u16()), None),
             Err(error) => (error.status(), Some(error.kind().code().as_str())),

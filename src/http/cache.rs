@@ -281,12 +281,14 @@ impl Cache {
             Ok(reply) => (Some(reply.status.as_u16()), None),
             Err(error) => (error.status(), Some(error.kind().code().as_str())),
         };
-        scope.journal().add(Entry {
+        let entry = Entry {
             status,
             code,
             origin,
             ..entry
-        });
+        };
+        entry.tell(&entry.span());
+        scope.journal().add(entry);
         kept.answer.clone()
     }
 

@@ -11,6 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tracing::{Span, field::Empty};
 
 use crate::error::Error;
 
@@ -242,6 +243,37 @@ pub struct Entry {
     pub waited: Duration,
     /// Where the answer came from.
     pub origin: Origin,
+}
+
+impl Entry {
+    /// The span of an attempt, or of the answer that made one needless.
+    pub(super) fn span(&self) -> Span {
+        tracing::debug_span!(
+            "vendor_call",
+            vendor.name = self.vendor,
+            operation = self.operation,
+            page = self.page,
+            attempt = self.attempt,
+            origin = self.origin.name(),
+            status = Empty,
+            code = Empty,
+            duration_ms = Empty,
+            waited_ms = Empty,
+        )
+    }
+
+    /// Says in its span what became of it.
+    pub(super) fn tell(&self, span: &Span) {
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        if let Some(status) = self.status {
+            span.record("status", status);
+        }
+        if let Some(code) = self.code {
+            span.record("code", code);
+        }
+        span.record("duration_ms", milliseconds(self.took));
+        span.record("waited_ms", milliseconds(self.waited));
+    }
 }
 
 impl Journal {
