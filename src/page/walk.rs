@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Ask, Listing, Mark, Page};
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Reach, Result},
     user::User,
 };
 
@@ -60,7 +60,13 @@ where
     let mut visited = std::collections::HashSet::new();
     let (mut at, mut earlier) = (Mark::Start, None);
     for pages in 0.. {
-        if pages >= limits.pages || listing.is_beyond_reach(&at) || Instant::now() >= limits.until {
+        let is_over = Instant::now() >= limits.until;
+        if is_over && pages == 0 {
+            let late = Error::late().reaching(Reach::Nowhere);
+            found.cut = Some(Cut::Failed(late));
+            break;
+        }
+        if is_over || pages >= limits.pages || listing.is_beyond_reach(&at) {
             found.cut = Some(Cut::Limit { pages });
             break;
         }

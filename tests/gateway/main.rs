@@ -8,6 +8,7 @@ mod bad_input;
 mod breaker;
 mod budgets;
 mod contacts;
+mod deadlines;
 mod faults;
 mod hedge;
 mod matrix;

@@ -1,0 +1,77 @@
+//! One request has one deadline. Whatever a vendor does, everything that asks it ends by then, and what
+//! the other vendors have is in the answer.
+
+mod fields;
+mod waits;
+
+use std::time::Duration;
+
+use roster::{config::Settings, user::Provider};
+use roster_sandbox::known::EVERYWHERE;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    faults::{spelt, status_of_a_search},
+    world::World,
+};
+
+/// How long a request may take here, in seconds.
+const DEADLINE: f64 = 1.2;
+
+/// How much later an answer may be: what it takes to write it down, on a busy machine. It is less than
+/// another attempt or another wait would take.
+const GRACE: f64 = 0.8;
+
+/// Longer than any request.
+const LONG: f64 = 60.0;
+
+/// A world whose attempts would take longer than a request may.
+async fn world(change: impl FnOnce(&mut Settings)) -> World {
+    World::with(200, |settings| {
+        settings.limits.deadline_seconds = DEADLINE;
+        for vendor in settings.vendor.values_mut() {
+            (vendor.timeout_seconds, vendor.attempts) = (Some(LONG), 10);
+        }
+        change(settings);
+    })
+    .await
+}
+
+/// The answer to a request, which must not be late.
+async fn in_time(world: &World, query: &str) -> Value {
+    let started = Instant::now();
+    let answer = world.answer(query).await;
+    let taken = started.elapsed();
+    let most = Duration::from_secs_f64(DEADLINE + GRACE);
+    assert!(taken < most, "{taken:?}: {query} {answer}");
+    answer
+}
+
+fn code(answer: &Value) -> &Value {
+    &answer["errors"][0]["extensions"]["code"]
+}
+
+/// A search of all vendors, in time: one of them fails, the others' records are there.
+async fn search(world: &World, sick: Provider) {
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{
+            nodes {{ provider }} sources {{ status error {{ code }} }}
+        }} }}"
+    );
+    let answer = in_time(world, &query).await;
+
+    let found = &answer["data"]["usersByEmail"];
+    let healthy = Provider::ALL.into_iter().filter(|of| *of != sick);
+    let nodes: Vec<_> = healthy.map(|of| json!({ "provider": spelt(of) })).collect();
+    assert_eq!(found["nodes"], json!(nodes), "{answer}");
+    for of in Provider::ALL {
+        let source = &found["sources"][of as usize];
+        let expected = if of == sick {
+            json!({ "status": "FAILED", "error": { "code": "VENDOR_TIMEOUT" } })
+        } else {
+            json!({ "status": status_of_a_search(of), "error": null })
+        };
+        assert_eq!(source, &expected, "{of:?}");
+    }
+}

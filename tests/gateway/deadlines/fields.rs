@@ -1,0 +1,144 @@
+//! Every field that asks a vendor, while that vendor does not answer.
+
+use futures_util::future::join_all;
+use roster::user::Provider;
+use serde_json::{Value, json};
+
+use super::{code, in_time, search, world};
+use crate::{faults::spelt, world::World};
+
+/// The ways in which a vendor never ends its answer.
+fn ways() -> [Value; 2] {
+    [
+        json!({ "kind": "hang" }),
+        json!({ "kind": "drip", "milliseconds": 60_000 }),
+    ]
+}
+
+/// The id of a vendor's first user.
+async fn first(world: &World, of: Provider) -> (String, String) {
+    let query = format!(
+        "{{ users(provider: {}, first: 1) {{ nodes {{ id vendorId }} }} }}",
+        spelt(of)
+    );
+    let data = world.data(&query).await;
+    let node = &data["users"]["nodes"][0];
+    let text = |name: &str| node[name].as_str().expect("an id").to_owned();
+    (text("id"), text("vendorId"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_of_all_vendors_has_the_records_of_those_that_answer() {
+    for way in ways() {
+        let vendors = Provider::ALL.map(|sick| {
+            let way = way.clone();
+            async move {
+                let world = world(|_| {}).await;
+                world.fault(sick, way).await;
+                search(&world, sick).await;
+            }
+        });
+        join_all(vendors).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_and_lookups_end_at_the_deadline() {
+    for way in ways() {
+        let vendors = Provider::ALL.map(|sick| {
+            let way = way.clone();
+            async move {
+                let world = world(|_| {}).await;
+                let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
+                let ((id, vendor_id), (well, _)) =
+                    (first(&world, sick).await, first(&world, other).await);
+                world.fault(sick, way).await;
+                let sick = spelt(sick);
+                let query = format!(
+                    "{{ list: users(provider: {sick}, first: 300) {{ nodes {{ id }} }}
+                        one: user(provider: {sick}, by: {{ vendorId: \"{vendor_id}\" }}) {{ id }}
+                        node(id: \"{id}\") {{ id }}
+                        nodes(ids: [\"{id}\", \"{well}\"]) {{ id }}
+                        person(email: \"somebody@x.test\") {{ email }} }}"
+                );
+
+                let answer = in_time(&world, &query).await;
+
+                assert_eq!(
+                    answer["data"]["nodes"],
+                    json!([null, { "id": well }]),
+                    "{answer}"
+                );
+                let errors = answer["errors"].as_array().expect("errors");
+                for path in ["list", "one", "node", "nodes"] {
+                    let of = errors.iter().find(|error| error["path"][0] == path);
+                    let code = &of.expect(path)["extensions"]["code"];
+                    assert_eq!(code, "VENDOR_TIMEOUT", "{path}: {answer}");
+                }
+            }
+        });
+        join_all(vendors).await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_user_that_is_a_call_of_its_own_ends_at_the_deadline() {
+    let world = world(|_| {}).await;
+    let (_, id) = first(&world, Provider::Intercom).await;
+    let hang = json!({ "kind": "hang", "path": format!("/contacts/{id}/") });
+    world.fault(Provider::Intercom, hang).await;
+    let query = format!(
+        "{{ user(provider: INTERCOM, by: {{ vendorId: \"{id}\" }}) {{
+            vendorId details {{ ... on IntercomUser {{ tags {{ id }} segments {{ id }} }} }}
+        }} }}"
+    );
+
+    let answer = in_time(&world, &query).await;
+
+    assert_eq!(answer["data"]["user"]["vendorId"], id, "{answer}");
+    assert_eq!(code(&answer), "VENDOR_TIMEOUT");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
+    let vendors = Provider::ALL.map(|sick| async move {
+        let world = world(|_| {}).await;
+        world.fault(sick, json!({ "kind": "hang" })).await;
+        let write = |alias: &str, of: Provider| {
+            let id = match of {
+                Provider::DigitalChalk => "",
+                Provider::Ada | Provider::Intercom | Provider::Usertour => "externalId: \"n-1\"",
+            };
+            format!(
+                "{alias}: upsertUser(input: {{ provider: {}, email: \"new@x.test\" {id} }}) {{
+                    outcome userErrors {{ code }}
+                }}",
+                spelt(of)
+            )
+        };
+        let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
+        // The fields of a mutation run one after another, within one deadline.
+        let query = format!(
+            "mutation {{ {} {} {} }}",
+            write("before", other),
+            write("sick", sick),
+            write("after", sick)
+        );
+
+        let answer = in_time(&world, &query).await;
+
+        assert_eq!(
+            answer["data"]["before"]["userErrors"],
+            json!([]),
+            "{answer}"
+        );
+        for alias in ["sick", "after"] {
+            let errors = &answer["data"][alias]["userErrors"];
+            assert_eq!(errors[0]["code"], "VENDOR_TIMEOUT", "{alias}: {answer}");
+        }
+        // What was never sent is known not to be done.
+        assert_eq!(answer["data"]["after"]["outcome"], "SKIPPED", "{answer}");
+        assert_eq!(world.calls(sick).await.len(), 1);
+    });
+    join_all(vendors).await;
+}

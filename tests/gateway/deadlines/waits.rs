@@ -1,0 +1,106 @@
+//! Whatever a call waits for, it does not wait past the deadline.
+
+use roster::user::Provider;
+use serde_json::{Value, json};
+
+use super::{DEADLINE, code, in_time, search, world};
+use crate::world::{World, intercom, vendor};
+
+#[tokio::test]
+async fn a_vendor_that_never_answers_leaves_the_others_their_time() {
+    let world = world(|_| {}).await;
+    world
+        .fault(Provider::Intercom, json!({ "kind": "hang" }))
+        .await;
+    let slow = json!({ "kind": "latency", "milliseconds": (DEADLINE * 500.0) as u64 });
+    world.fault(Provider::Usertour, slow).await;
+
+    search(&world, Provider::Intercom).await;
+}
+
+#[tokio::test]
+async fn retries_and_the_waits_between_them_end_in_time() {
+    for fault in [
+        json!({ "kind": "status", "status": 503 }),
+        json!({ "kind": "status", "status": 503, "headers": { "retry-after": "1" } }),
+        json!({ "kind": "reset" }),
+        json!({ "kind": "latency", "milliseconds": 500 }),
+    ] {
+        let world = world(|settings| {
+            vendor(settings, Provider::Usertour).timeout_seconds = Some(0.3);
+        })
+        .await;
+        world.fault(Provider::Usertour, fault.clone()).await;
+
+        let answer = in_time(&world, "{ users(provider: USERTOUR) { nodes { id } } }").await;
+
+        assert!(answer["errors"].is_array(), "{fault}: {answer}");
+        assert!(world.calls(Provider::Usertour).await.len() > 1, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_does_not_come_is_not_waited_for() {
+    let world = world(|settings| {
+        // A lookup is a call in this version.
+        intercom(settings, "1.1");
+        vendor(settings, Provider::Intercom).concurrency = Some(2);
+    })
+    .await;
+    world
+        .fault(Provider::Intercom, json!({ "kind": "hang" }))
+        .await;
+    let field =
+        |n: u32| format!("a{n}: user(provider: INTERCOM, by: {{ vendorId: \"n{n}\" }}) {{ id }}");
+    let query = (0..20).map(field).collect::<Vec<_>>().join(" ");
+
+    let answer = in_time(&world, &format!("{{ {query} }}")).await;
+
+    let errors = answer["errors"].as_array().map(Vec::len);
+    assert_eq!(
+        (errors, code(&answer)),
+        (Some(20), &json!("VENDOR_TIMEOUT"))
+    );
+    assert_eq!(world.calls(Provider::Intercom).await.len(), 2);
+}
+
+/// How one vendor fared in a search by address whose pages take so long each.
+async fn paged(world: &World, of: Provider, milliseconds: u64) -> Value {
+    let slow = json!({ "kind": "latency", "milliseconds": milliseconds });
+    world.fault(of, slow).await;
+    let query = "{ usersByEmail(email: \"nobody@x.test\") { sources { status } } }";
+    let answer = in_time(world, query).await;
+    answer["data"]["usersByEmail"]["sources"][of as usize]["status"].clone()
+}
+
+#[tokio::test]
+async fn a_scan_ends_in_time_and_says_that_it_is_not_whole() {
+    let world = World::with(1_000, |settings| {
+        settings.limits.deadline_seconds = DEADLINE;
+    })
+    .await;
+
+    let status = paged(&world, Provider::Ada, 300).await;
+
+    assert!(["PARTIAL", "FAILED"].contains(&status.as_str().expect("a status")));
+    let pages = world.calls(Provider::Ada).await.len();
+    assert!((2..=4).contains(&pages), "{pages}");
+}
+
+#[tokio::test]
+async fn a_window_of_many_pages_ends_in_time() {
+    let world = World::with(1_000, |settings| {
+        settings.limits.deadline_seconds = DEADLINE;
+    })
+    .await;
+    let slow = json!({ "kind": "latency", "milliseconds": 400 });
+    world.fault(Provider::Usertour, slow).await;
+
+    let answer = in_time(
+        &world,
+        "{ users(provider: USERTOUR, first: 500) { nodes { id } } }",
+    )
+    .await;
+
+    assert_eq!(code(&answer), "VENDOR_TIMEOUT", "{answer}");
+}
