@@ -99,7 +99,11 @@ impl Server {
     /// A secret that is not there.
     pub fn audience(&self) -> Result<Audience, Mistakes> {
         match &self.show_calls_token_env {
-            _ if self.show_calls => Ok(Audience::Everybody),
+            Some(_) if self.show_calls => Err(Mistakes(vec![
+                "server.show_calls tells everybody, and show_calls_token_env only who holds the secret: drop one"
+                    .to_owned(),
+            ])),
+            None if self.show_calls => Ok(Audience::Everybody),
             None => Ok(Audience::Nobody),
             Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
                 Some(secret) => Ok(Audience::Holders(secret.into())),

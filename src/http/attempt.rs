@@ -56,7 +56,7 @@ impl Drop for UnderWay {
 #[async_trait]
 impl Layer for Attempt {
     async fn call(&self, mut call: Call, next: Next<'_>) -> Result<Reply> {
-        call.waited = Arc::default();
+        (call.waited, call.told) = (Arc::default(), Arc::default());
         let entry = Entry {
             vendor: self.vendor,
             operation: call.operation.name(),

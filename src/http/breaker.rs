@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub use circuit::{Circuit, Rules, Standing};
 use circuit::{Pass, Verdict};
 
-use super::{Call, Layer, Next, Reply};
+use super::{Call, Layer, Next, Reply, call::Told, timeout::FAIR};
 use crate::{
     error::{Error, Kind, Reach, Result},
     metrics,
@@ -109,16 +109,25 @@ impl Breaker {
     }
 }
 
-/// A call that was let through. Dropped before it is settled, it says nothing and its trial is over.
+/// A call that was let through. Dropped before it is settled, it says nothing and its trial is over;
+/// unless the vendor had time enough to answer, and who asked has left because it did not.
 struct Passage<'a> {
     switch: &'a Switch,
     pass: Pass,
     verdict: Verdict,
+    told: Arc<Told>,
+    is_settled: bool,
 }
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
-        let (pass, verdict) = (&self.pass, self.verdict);
+        let is_left = !self.is_settled && self.told.is_unanswered_for(FAIR);
+        let verdict = if is_left {
+            Verdict::Fails
+        } else {
+            self.verdict
+        };
+        let pass = &self.pass;
         self.switch
             .change(|circuit, now| circuit.settle(pass, verdict, now, fastrand::f64()));
     }
@@ -132,8 +141,11 @@ impl Layer for Breaker {
             switch: &self.0,
             pass,
             verdict: Verdict::Nothing,
+            told: Arc::clone(&call.told),
+            is_settled: false,
         };
         let answer = next.run(call).await;
+        passage.is_settled = true;
         passage.verdict = verdict(answer.as_ref().err());
         answer
     }

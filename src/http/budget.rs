@@ -71,20 +71,20 @@ impl Budget {
 
 #[async_trait]
 impl Layer for Budget {
-    async fn call(&self, mut call: Call, next: Next<'_>) -> Result<Reply> {
+    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
         let asked = Instant::now();
         let permit = self
             .desk
             .admit(call.scope.priority(), call.scope.deadline())
             .await;
         call.wait(asked.elapsed());
-        let permit = permit.inspect_err(|error| {
+        let mut permit = permit.inspect_err(|error| {
             if error.kind() == Kind::Throttled {
                 metrics::budget_refused(self.vendor);
             }
         })?;
         metrics::budget_waited(self.vendor, asked.elapsed());
-        call.told = permit.told();
+        permit.follow(Arc::clone(&call.told));
         let answer = next.run(call).await;
         let throttled = answer.as_ref().err();
         let throttled = throttled.filter(|error| error.kind() == Kind::Throttled);

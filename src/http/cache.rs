@@ -30,7 +30,10 @@ use tokio::time::{Instant, timeout_at};
 
 pub use shelf::Shelf;
 
-use self::{common::Common, flight::Flights};
+use self::{
+    common::Common,
+    flight::{Boarded, Flights, Wish},
+};
 use super::{
     Call, Freshness, Priority, Reply, Scope,
     scope::{Entry, Origin},
@@ -92,7 +95,10 @@ impl Kept {
     fn good(&self, now: Instant, freshness: Freshness) -> Good {
         let within = match freshness {
             Freshness::Kept => self.fresh_until,
-            Freshness::Within(age) => self.fresh_until.min(self.read + age),
+            Freshness::Within(age) => {
+                let until = self.read.checked_add(age);
+                until.map_or(self.fresh_until, |until| until.min(self.fresh_until))
+            }
             Freshness::Now => return Good::Old,
         };
         if now < within {
@@ -178,6 +184,9 @@ impl Inner {
 
 /// How long before its deadline a call gives up for an old answer to be in time.
 const MARGIN: Duration = Duration::from_millis(50);
+
+/// How often who waited for another's read in vain boards again.
+const REBOARD: usize = 4;
 
 /// How long a read behind an answer may take.
 const BEHIND: Duration = Duration::from_secs(30);
@@ -292,47 +301,45 @@ impl Cache {
         kept.answer.clone()
     }
 
-    /// Asks the vendor, or waits for who does.
+    /// Asks the vendor, or waits for who does. It ends when nobody waits.
     async fn ask(&self, place: Place, call: Call, fetch: &Fetch) -> Result<Reply> {
-        let scope = call.scope.clone();
-        let entry = entry(self.0.vendor, &call);
-        let started = Instant::now();
-        if scope.freshness() != Freshness::Now
-            && let Some(flight) = self.0.flights.joined(&place)
-        {
-            let shared = timeout_at(scope.deadline(), flight).await;
-            match shared.unwrap_or_else(|_| Err(Error::late())) {
-                Ok(kept) if !is_of_its_caller(&kept) => {
+        let (scope, started) = (call.scope.clone(), Instant::now());
+        let wish = Wish {
+            until: scope.deadline(),
+            priority: scope.priority(),
+            freshness: scope.freshness(),
+        };
+        for _ in 0..REBOARD {
+            let read = || Self(Arc::clone(&self.0)).read(place, call.clone(), Arc::clone(fetch));
+            // The layers keep the deadline themselves; a little later this does.
+            let late = |_| Err(Error::late());
+            match self.0.flights.join_or_start(place, &wish, read) {
+                Boarded::Joined(flight, until) => {
+                    let shared = timeout_at(scope.deadline(), flight).await;
+                    let kept = shared.unwrap_or_else(late)?;
+                    // Who asked had less time than there is here.
+                    if is_of_its_caller(&kept, until) && until < scope.deadline() {
+                        continue;
+                    }
                     let entry = Entry {
                         took: started.elapsed(),
-                        ..entry
+                        ..entry(self.0.vendor, &call)
                     };
                     return self.hand(&scope, &kept, entry, Origin::Shared);
                 }
-                // Who asked had less time, or less of a claim, than there is left here.
-                Ok(_) if scope.left() > Duration::ZERO => {}
-                Ok(kept) => return kept.answer.clone(),
-                Err(error) => return Err(error),
+                Boarded::Started(flight) => {
+                    metrics::answer(self.0.vendor, call.operation.name(), Origin::Vendor.name());
+                    let own = timeout_at(scope.deadline() + MARGIN, flight).await;
+                    let kept = own.unwrap_or_else(late)?;
+                    scope.journal().is_fresh_until(kept.fresh_until);
+                    if !matches!(&kept.answer, Err(error) if error.kind() != Kind::Missing) {
+                        scope.read(kept.at, false);
+                    }
+                    return kept.answer.clone();
+                }
             }
         }
-        let kept = self.lead(place, call, fetch).await?;
-        scope.journal().is_fresh_until(kept.fresh_until);
-        if !matches!(&kept.answer, Err(error) if error.kind() != Kind::Missing) {
-            scope.read(kept.at, false);
-        }
-        kept.answer.clone()
-    }
-
-    /// Asks the vendor, so that others who ask for the same can wait with us. It ends when nobody waits.
-    async fn lead(&self, place: Place, call: Call, fetch: &Fetch) -> Result<Arc<Kept>> {
-        let deadline = call.scope.deadline();
-        metrics::answer(self.0.vendor, call.operation.name(), Origin::Vendor.name());
-        let read = Self(Arc::clone(&self.0)).read(place, call, Arc::clone(fetch));
-        let flight = self.0.flights.start(place, read);
-        // The layers keep the deadline themselves; a little later this does.
-        timeout_at(deadline + MARGIN, flight)
-            .await
-            .unwrap_or_else(|_| Err(Error::late()))
+        Err(Error::late())
     }
 
     async fn read(self, place: Place, call: Call, fetch: Fetch) -> Arc<Kept> {
@@ -347,19 +354,21 @@ impl Cache {
 
     /// Reads again what was given though it was stale, unless somebody does.
     fn refresh(&self, place: Place, call: Call, fetch: Fetch) {
-        if self.0.flights.joined(&place).is_some() {
+        if self.0.flights.is_under_way(&place) {
             return;
         }
         let scope = Scope::until(Instant::now() + BEHIND).with_priority(Priority::Background);
         let this = Self(Arc::clone(&self.0));
-        let read = this.read(place, call.within(scope), fetch);
-        tokio::spawn(self.0.flights.start(place, read));
+        tokio::spawn(async move { this.ask(place, call.within(scope), &fetch).await });
     }
 
     /// An answer with its terms. What is no good answer is not kept, nor one that was asked for before
     /// the last write.
     fn kept(&self, operation: &str, answer: Result<Reply>) -> Kept {
-        let read = Instant::now();
+        // As old as what was asked for was when it was asked.
+        let now = Instant::now();
+        let read = answer.as_ref().map_or(now, |reply| reply.sent);
+        let ago = now.saturating_duration_since(read);
         let terms = &self.0.terms;
         let fresh = match &answer {
             Ok(reply) => match self.worth(reply) {
@@ -373,7 +382,9 @@ impl Cache {
         let stale_until = fresh_until + terms.stale;
         Kept {
             answer,
-            at: Timestamp::now(),
+            at: Timestamp::now()
+                .checked_sub(ago)
+                .unwrap_or(Timestamp::UNIX_EPOCH),
             read,
             fresh_until,
             stale_until,
@@ -434,11 +445,14 @@ fn is_empty(body: &[u8]) -> bool {
     !is_record && lists.next().is_some_and(Vec::is_empty) && lists.all(Vec::is_empty)
 }
 
-/// Whether an answer came of how its caller asked rather than of the vendor: of a deadline, or of a
-/// priority that went without.
-fn is_of_its_caller(kept: &Kept) -> bool {
-    let kind = kept.answer.as_ref().err().map(Error::kind);
-    matches!(kind, Some(Kind::TimedOut | Kind::Throttled))
+/// Whether an answer came of how little time its caller had rather than of the vendor: what was given up
+/// when that was over, and what would have waited longer.
+fn is_of_its_caller(kept: &Kept, until: Instant) -> bool {
+    match kept.answer.as_ref().err().map(Error::kind) {
+        Some(Kind::TimedOut) => kept.read + MARGIN >= until,
+        Some(Kind::Throttled) => true,
+        _ => false,
+    }
 }
 
 /// Whether an old answer is better than this error.

@@ -17,6 +17,8 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use tokio::time::Instant;
+
 use super::Scope;
 use crate::error::{Error, Result};
 
@@ -70,7 +72,7 @@ impl Operation {
 /// What the wire tells the layers before it of one attempt, even where nobody waits for its end.
 #[derive(Debug, Default)]
 pub struct Told {
-    is_sent: AtomicBool,
+    sent: OnceLock<Instant>,
     is_answered: AtomicBool,
     quota: OnceLock<Quota>,
 }
@@ -78,7 +80,8 @@ pub struct Told {
 impl Told {
     /// Says that the request is being sent.
     pub(super) fn send(&self) {
-        self.is_sent.store(true, Ordering::Release);
+        // One attempt is sent once.
+        let _ = self.sent.set(Instant::now());
     }
 
     /// Says that the head of an answer is there, with the vendor's word on its rate limit.
@@ -93,7 +96,14 @@ impl Told {
     /// Whether the request was sent, or may have been.
     #[must_use]
     pub fn is_sent(&self) -> bool {
-        self.is_sent.load(Ordering::Acquire)
+        self.sent.get().is_some()
+    }
+
+    /// Whether the request was sent so long ago, and the vendor has not answered.
+    #[must_use]
+    pub fn is_unanswered_for(&self, span: Duration) -> bool {
+        let sent = self.sent.get();
+        sent.is_some_and(|sent| sent.elapsed() >= span) && !self.is_answered()
     }
 
     /// Whether the vendor answered.
@@ -274,6 +284,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// When the request was sent.
+    pub sent: Instant,
 }
 
 impl Reply {

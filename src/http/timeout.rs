@@ -10,7 +10,7 @@ use crate::error::{Error, Reach, Result};
 
 /// In which time a vendor in good health answers, whatever it is asked: who gives up sooner has not
 /// learnt that the vendor is ill.
-const FAIR: Duration = Duration::from_secs(2);
+pub(super) const FAIR: Duration = Duration::from_secs(2);
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
 pub struct Timeout(Duration);

@@ -9,6 +9,8 @@ use reqwest::{
     redirect,
 };
 
+use tokio::time::Instant;
+
 use super::{Call, Reply, call::Quota};
 use crate::error::{Error, Kind, Reach, Reason, Result};
 
@@ -36,6 +38,9 @@ pub struct Wire {
     max_body: usize,
     explain: Explain,
 }
+
+/// The longest wait that a vendor's word is taken for: after that it is asked again.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// The header in which Intercom, and Ada in part, say when the rate limit's window ends (unix seconds).
 static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
@@ -135,6 +140,7 @@ impl Wire {
             request = request.json(body);
         }
         call.scope.count();
+        let sent = Instant::now();
         call.told.send();
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
@@ -146,6 +152,7 @@ impl Wire {
                 status,
                 headers,
                 body: body.into(),
+                sent,
             }),
             // The status says enough, whatever became of the body.
             body => match self.refuse(status, &headers, body.as_deref().unwrap_or_default()) {
@@ -190,7 +197,7 @@ impl Wire {
         let kind = refusal.kind.unwrap_or_else(|| kind_of(status));
         let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
         let wait = if kind.is_transient() {
-            wait_of(headers, SystemTime::now())
+            wait_of(headers, SystemTime::now()).map(|wait| wait.min(LONGEST))
         } else {
             None
         };

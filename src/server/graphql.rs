@@ -360,7 +360,7 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
 fn with_media(status: StatusCode, media: Media, body: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media.content_type()),
-        (header::VARY, "accept"),
+        (header::VARY, "accept, authorization, cookie"),
         // Personal data: nobody on the way may keep it, and who asked for as long as it is fresh.
         (header::CACHE_CONTROL, "no-store"),
     ];

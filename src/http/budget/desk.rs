@@ -22,6 +22,9 @@ use crate::{
     http::{Priority, call::Told},
 };
 
+/// For how long the store's word on when there is budget again is believed.
+const BELIEVED: Duration = Duration::from_secs(5);
+
 /// A vendor's budget and those who wait for it.
 pub(super) struct Desk {
     state: Mutex<State>,
@@ -42,7 +45,8 @@ struct State {
     /// The calls that ended, and the store does not know of.
     owed: u32,
     /// Before which moment the store has nothing left, by class.
-    not_before: [Option<Instant>; 2],
+    /// The store's word on when there is budget again, and when it was given.
+    not_before: [Option<(Instant, Instant)>; 2],
     /// What the store said was left of each window, and when.
     left: Option<(Instant, Vec<u32>)>,
 }
@@ -91,7 +95,10 @@ impl State {
 
     fn step(&mut self, class: Priority, number: u64, deadline: Instant) -> Step {
         let (now, ahead) = (Instant::now(), self.ahead(class, number));
-        let not_before = self.not_before[class as usize].filter(|moment| *moment > now);
+        // It is asked again before long: leases are given back, and stores are emptied.
+        let not_before = self.not_before[class as usize]
+            .filter(|(moment, said)| *moment > now && now - *said < BELIEVED)
+            .map(|(moment, _)| moment);
         let moment = match ahead {
             0 if not_before.is_some() => not_before,
             0 => match self.book.take(now, class) {
@@ -242,7 +249,8 @@ impl Desk {
             }
             Word::Refused(wait) => {
                 permit.lease = None;
-                self.state().not_before[class as usize] = Some(Instant::now() + wait);
+                let now = Instant::now();
+                self.state().not_before[class as usize] = Some((now + wait, now));
                 false
             }
             Word::Away => {
@@ -359,9 +367,9 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// What the wire will tell of the call.
-    pub(super) fn told(&self) -> Arc<Told> {
-        Arc::clone(&self.told)
+    /// Follows what becomes of a call.
+    pub(super) fn follow(&mut self, told: Arc<Told>) {
+        self.told = told;
     }
 
     /// The call ended. A vendor that refused it for its rate limit says for how long.

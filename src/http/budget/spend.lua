@@ -40,7 +40,9 @@ end
 local function hear(resets_at, resets_in, limit, remaining)
   redis.call('HSET', state, 'limit', limit)
   if resets_in <= 0 then return end
-  if #windows == 1 then resets_in = math.min(resets_in, windows[1].span) end
+  local longest = 900000
+  if #windows == 1 then longest = windows[1].span end
+  resets_in = math.min(resets_in, longest)
   local known = number('reset') > now and number('resets_at') or 0
   if resets_at < known - 1 then return end
   if resets_at <= known + 1 then

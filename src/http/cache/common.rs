@@ -1,14 +1,20 @@
 //! Answers that all replicas keep together, in the store that they share. An answer is there with the
 //! number of writes that there had been before it was read; one more, and it is forgotten.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use redis::Cmd;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{Kept, Key};
 use crate::{
@@ -20,13 +26,22 @@ use crate::{
 /// For how long writes are counted after the last: longer than any answer is kept.
 const COUNTED: Duration = Duration::from_secs(7 * 86_400);
 
+/// How long until a store that is away is told again.
+const AGAIN: Duration = Duration::from_millis(250);
+
 /// The largest answer that is shared, in bytes: a larger one holds up the store for all.
 const LARGEST: usize = 4 * 1024 * 1024;
 
 /// The answers of one vendor account in the shared store.
-pub(super) struct Common {
+#[derive(Clone)]
+pub(super) struct Common(Arc<Inner>);
+
+struct Inner {
     store: Store,
     account: String,
+    /// Whether a write is not yet counted, since the store was away: until it is, the store keeps what
+    /// should be forgotten.
+    owes: AtomicBool,
 }
 
 /// What is kept beside a body.
@@ -49,24 +64,33 @@ const FORM: u8 = 1;
 
 impl Common {
     pub(super) fn new(store: Store, account: String) -> Self {
-        Self { store, account }
+        let owes = AtomicBool::new(false);
+        Self(Arc::new(Inner {
+            store,
+            account,
+            owes,
+        }))
     }
 
     fn writes_key(&self) -> String {
-        self.store
-            .key(&format!("answer:{{{}}}:writes", self.account))
+        let name = format!("answer:{{{}}}:writes", self.0.account);
+        self.0.store.key(&name)
     }
 
     fn answer_key(&self, key: &Key) -> String {
         let hash: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.store
-            .key(&format!("answer:{{{}}}:{hash}", self.account))
+        let name = format!("answer:{{{}}}:{hash}", self.0.account);
+        self.0.store.key(&name)
     }
 
     /// How many writes there were, and the answer that is kept; `None` when the store is away.
     pub(super) async fn look(&self, key: &Key) -> Option<(u64, Option<Kept>)> {
         let keys = [self.writes_key(), self.answer_key(key)];
+        if self.0.owes.load(Ordering::Acquire) {
+            return None;
+        }
         let (writes, answer): (Option<u64>, Option<Vec<u8>>) = self
+            .0
             .store
             .ask(|mut manager| async move {
                 let mut command = Cmd::new();
@@ -74,7 +98,11 @@ impl Common {
                 command.query_async(&mut manager).await
             })
             .await?;
-        let writes = writes.unwrap_or_default();
+        let Some(writes) = writes else {
+            // The count was lost, and with it what was kept: it starts anew where no old one was.
+            let started = self.count().await?;
+            return Some((started, None));
+        };
         Some((writes, answer.and_then(|answer| read(answer, writes))))
     }
 
@@ -87,6 +115,7 @@ impl Common {
         let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         let key = self.answer_key(key);
         let _: Option<()> = self
+            .0
             .store
             .ask(|mut manager| async move {
                 let mut command = Cmd::new();
@@ -96,18 +125,40 @@ impl Common {
             .await;
     }
 
-    /// Counts a write: whatever was kept before is forgotten by all replicas.
+    /// Counts a write: whatever was kept before is forgotten by all replicas. While the store is away it
+    /// is not used here, and told as soon as it is back.
     pub(super) async fn forget(&self) {
+        self.0.owes.store(true, Ordering::Release);
+        if self.count().await.is_some() {
+            self.0.owes.store(false, Ordering::Release);
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            while this.count().await.is_none() {
+                sleep(AGAIN).await;
+            }
+            this.0.owes.store(false, Ordering::Release);
+        });
+    }
+
+    /// Counts one more write, from a number at random on where none was counted.
+    async fn count(&self) -> Option<u64> {
         let key = self.writes_key();
-        let _: Option<()> = self
+        let first = fastrand::u64(..1 << 48);
+        let (writes,): (u64,) = self
+            .0
             .store
             .ask(|mut manager| async move {
-                let mut both = redis::pipe();
-                both.atomic().incr(&key, 1).ignore();
-                both.expire(&key, COUNTED.as_secs().cast_signed()).ignore();
-                both.query_async(&mut manager).await
+                let mut all = redis::pipe();
+                all.atomic();
+                all.cmd("SET").arg(&key).arg(first).arg("NX").ignore();
+                all.incr(&key, 1);
+                all.expire(&key, COUNTED.as_secs().cast_signed()).ignore();
+                all.query_async(&mut manager).await
             })
-            .await;
+            .await?;
+        Some(writes)
     }
 }
 
@@ -167,6 +218,7 @@ fn read(answer: Vec<u8>, writes: u64) -> Option<Kept> {
             status: StatusCode::from_u16(status).ok()?,
             headers: HeaderMap::new(),
             body: Bytes::from(answer).slice(end + 1..),
+            sent: here(label.read),
         }),
     };
     Some(Kept {
@@ -192,6 +244,7 @@ mod tests {
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(b"{\n \"data\": []\n}"),
+                sent: now,
             }),
             at: Timestamp::now(),
             read: now,

@@ -12,16 +12,61 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{Kept, Place};
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    http::{Freshness, Priority},
+};
 
 type Read = BoxFuture<'static, Result<Arc<Kept>>>;
 
-/// Reads by what they are of, each with its number, as long as somebody waits for them.
-type UnderWay = HashMap<Place, (u64, WeakShared<Read>)>;
+/// Reads by what they are of, as long as somebody waits for them.
+type UnderWay = HashMap<Place, Flown>;
+
+/// A read that is under way.
+struct Flown {
+    number: u64,
+    read: WeakShared<Read>,
+    since: Instant,
+    until: Instant,
+    priority: Priority,
+}
+
+/// What a caller wants of a read.
+pub(super) struct Wish {
+    /// Until when there is time for it.
+    pub(super) until: Instant,
+    /// Whose work goes first.
+    pub(super) priority: Priority,
+    /// How old its answer may be.
+    pub(super) freshness: Freshness,
+}
+
+impl Wish {
+    /// Whether a read under way will do: one that was begun late enough, and stands in no longer line.
+    fn is_met_by(&self, flown: &Flown) -> bool {
+        let is_late_enough = match self.freshness {
+            Freshness::Kept => true,
+            Freshness::Within(age) => flown.since.elapsed() <= age,
+            Freshness::Now => false,
+        };
+        let is_in_line =
+            flown.priority == Priority::Interactive || self.priority == Priority::Background;
+        is_late_enough && is_in_line
+    }
+}
+
+/// How a caller came to a read.
+pub(super) enum Boarded {
+    /// It was under way, with time until then.
+    Joined(Flight, Instant),
+    /// It is the caller's own.
+    Started(Flight),
+}
 
 /// Waits for a read.
 pub(super) type Flight = Shared<Read>;
@@ -45,7 +90,7 @@ impl Drop for Landing {
         let mut under_way = self.flights.lock();
         if under_way
             .get(&self.place)
-            .is_some_and(|(number, _)| *number == self.number)
+            .is_some_and(|flown| flown.number == self.number)
         {
             under_way.remove(&self.place);
         }
@@ -59,14 +104,38 @@ impl Flights {
     }
 
     /// The read of a place that is under way, if one is.
-    pub(super) fn joined(&self, place: &Place) -> Option<Flight> {
-        self.lock().get(place).and_then(|(_, read)| read.upgrade())
+    pub(super) fn is_under_way(&self, place: &Place) -> bool {
+        let under_way = self.lock();
+        let read = under_way.get(place).and_then(|flown| flown.read.upgrade());
+        read.is_some()
     }
 
-    /// Starts a read that others may join from now on.
-    pub(super) fn start(
+    /// Waits for the read of a place that is under way and fits the wish, or starts one that others may
+    /// join from now on.
+    pub(super) fn join_or_start<R>(
         &self,
         place: Place,
+        wish: &Wish,
+        read: impl FnOnce() -> R,
+    ) -> Boarded
+    where
+        R: Future<Output = Arc<Kept>> + Send + 'static,
+    {
+        let mut under_way = self.lock();
+        if let Some(flown) = under_way.get(&place)
+            && wish.is_met_by(flown)
+            && let Some(flight) = flown.read.upgrade()
+        {
+            return Boarded::Joined(flight, flown.until);
+        }
+        Boarded::Started(self.start(&mut under_way, place, wish, read()))
+    }
+
+    fn start(
+        &self,
+        under_way: &mut UnderWay,
+        place: Place,
+        wish: &Wish,
         read: impl Future<Output = Arc<Kept>> + Send + 'static,
     ) -> Flight {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
@@ -87,8 +156,15 @@ impl Flights {
             })
         });
         let flight = read.boxed().shared();
-        if let Some(weak) = flight.downgrade() {
-            self.lock().insert(place, (number, weak));
+        if let Some(read) = flight.downgrade() {
+            let flown = Flown {
+                number,
+                read,
+                since: Instant::now(),
+                until: wish.until,
+                priority: wish.priority,
+            };
+            under_way.insert(place, flown);
         }
         flight
     }

@@ -22,6 +22,9 @@ impl Media {
     }
 }
 
+/// No answer is kept longer than a day, so that an older one is none that could be asked for.
+const LONGEST: u64 = 86_400;
+
 /// How old an answer may be, as the request's `Cache-Control` asks for it (RFC 9111): `no-cache` and
 /// `max-age=0` want it read now; `None` is whatever there is.
 pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
@@ -37,7 +40,8 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
             _ => None,
         }
     });
-    ages.min().map(Duration::from_secs)
+    ages.min()
+        .map(|age: u64| Duration::from_secs(age.min(LONGEST)))
 }
 
 /// The media type that the client likes best; `None` when it accepts neither.

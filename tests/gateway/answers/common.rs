@@ -106,3 +106,28 @@ async fn without_the_store_each_keeps_its_own() {
         "the other asked for itself"
     );
 }
+
+#[tokio::test]
+async fn a_write_while_the_store_is_away_is_not_undone_when_it_is_back() {
+    let Some(mut redis) = Redis::start().await else {
+        return;
+    };
+    let [one, other] = two(&redis).await;
+    ann(&one, Intercom).await;
+    until_kept(&other, Intercom).await;
+
+    redis.pause();
+    rename(&one, Intercom, "Renamed").await;
+    redis.resume();
+
+    assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
+    let seen = async {
+        while ann(&other, Intercom).await.0["name"] != "Renamed" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), seen)
+        .await
+        .expect("the other never sees the write");
+    assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
+}

@@ -82,3 +82,19 @@ async fn what_failed_was_written_or_is_not_kept_may_not_be_kept() {
     let world = keeping(|settings| settings.cache.seconds = 0.0).await;
     assert_eq!(cache_control(&world, ANN, None).await, "no-store");
 }
+
+#[tokio::test]
+async fn an_age_beyond_all_measure_is_any_age() {
+    let world = keeping(|_| {}).await;
+    cache_control(&world, ANN, None).await;
+    for age in [
+        "86400",
+        "9223372036854775807",
+        "18446744073709551615",
+        "99999999999999999999999",
+    ] {
+        let sent = format!("max-age={age}");
+        cache_control(&world, ANN, Some(&sent)).await;
+    }
+    assert_eq!(world.calls(Intercom).await.len(), 1);
+}

@@ -95,3 +95,26 @@ async fn a_read_from_before_a_write_is_not_joined_after_it() {
     assert_eq!(user["name"], "Renamed");
     early.await.expect("an answer");
 }
+
+#[tokio::test]
+async fn a_vendor_that_hangs_fails_all_who_wait_with_one_call() {
+    let world = World::with(20, |settings| {
+        let intercom = crate::world::vendor(settings, Intercom);
+        (intercom.timeout_seconds, intercom.attempts) = (Some(0.6), 1);
+    })
+    .await;
+    world.fault(Intercom, json!({ "kind": "hang" })).await;
+    let query = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { sources { error { code } } } }";
+
+    let answers = join_all((0..20).map(|_| world.data(query))).await;
+
+    for answer in answers {
+        let code = &answer["usersByEmail"]["sources"][0]["error"]["code"];
+        assert_eq!(*code, "VENDOR_TIMEOUT");
+    }
+    let calls = world.calls(Intercom).await.len();
+    assert!(
+        calls <= 2,
+        "{calls}: who came late may have missed the first"
+    );
+}

@@ -59,6 +59,24 @@ impl Redis {
         }
     }
 
+    /// Stops it without ending it: who asks it waits.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().map(Child::id).expect("it runs");
+        let sent = Command::new("kill")
+            .args([signal, &id.to_string()])
+            .status();
+        assert!(sent.expect("kill").success());
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
