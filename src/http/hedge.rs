@@ -162,6 +162,7 @@ mod tests {
             status: StatusCode::from_u16(status).expect("a status"),
             headers: HeaderMap::new(),
             body: Vec::new().into(),
+            sent: tokio::time::Instant::now(),
         })
     }
 

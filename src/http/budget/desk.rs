@@ -367,6 +367,12 @@ pub(super) struct Permit {
 }
 
 impl Permit {
+    /// What becomes of the call.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> Arc<Told> {
+        Arc::clone(&self.told)
+    }
+
     /// Follows what becomes of a call.
     pub(super) fn follow(&mut self, told: Arc<Told>) {
         self.told = told;

@@ -109,7 +109,7 @@ async fn without_the_store_each_keeps_its_own() {
 
 #[tokio::test]
 async fn a_write_while_the_store_is_away_is_not_undone_when_it_is_back() {
-    let Some(mut redis) = Redis::start().await else {
+    let Some(redis) = Redis::start().await else {
         return;
     };
     let [one, other] = two(&redis).await;
