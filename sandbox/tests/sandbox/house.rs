@@ -29,7 +29,10 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         tokio::spawn(async move { serve(listener, &options, std::future::pending()).await });
+        // Bodies as they are, whatever the client could unpack.
         let client = Client::builder()
+            .no_gzip()
+            .no_brotli()
             .redirect(Policy::none())
             .timeout(Duration::from_secs(20))
             .build();
