@@ -102,18 +102,20 @@ pub fn sdl(schema: &Schema) -> String {
         .to_owned()
 }
 
-/// What a request carries beside its query: its deadline, how old an answer will do (`None` is as old as
-/// answers are kept), and loaders that nobody else shares. With it comes what will become of its calls.
+/// What a request carries beside its query: its deadline, which is sooner where the client does not wait
+/// that long, how old an answer will do (`None` is as old as answers are kept), and loaders that nobody else shares. With it comes what will become of its calls.
 #[must_use]
 pub fn with_loaders(
     request: async_graphql::Request,
     schema: &Schema,
+    wait: Option<Duration>,
     max_age: Option<Duration>,
 ) -> (async_graphql::Request, Trace) {
     let Some(graph) = schema.data::<Graph>() else {
         return (request, Trace::default());
     };
-    let scope = Scope::until(Instant::now() + graph.bounds.deadline);
+    let deadline = graph.bounds.deadline;
+    let scope = Scope::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
     let scope = scope.with_freshness(trace::freshness(max_age));
     let trace = Trace(Arc::clone(scope.journal()));
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));

@@ -201,6 +201,7 @@ fn cors(origins: &[String]) -> Result<CorsLayer, String> {
         header::ACCEPT,
         header::AUTHORIZATION,
         header::CACHE_CONTROL,
+        HeaderName::from_static("prefer"),
     ]))
 }
 

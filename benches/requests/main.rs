@@ -14,6 +14,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
 mod kept;
+mod open;
 mod process;
 mod proxy;
 mod versions;
@@ -98,6 +99,7 @@ async fn main() {
     }
     versions::compare(&sandbox, &gateway).await;
     kept::compare(&sandbox).await;
+    open::compare(&sandbox).await;
 }
 
 async fn report(

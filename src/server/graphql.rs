@@ -119,7 +119,15 @@ async fn handle(
         duration_ms = started.elapsed().as_millis() as u64,
         "answered"
     );
-    reply.response
+    let mut response = reply.response;
+    if let Some(wait) = accept::wait(&headers) {
+        let applied = HeaderValue::from_str(&format!("wait={}", wait.as_secs()));
+        let headers = response.headers_mut();
+        applied
+            .map(|applied| headers.insert("preference-applied", applied))
+            .ok();
+    }
+    response
 }
 
 fn read(
@@ -237,7 +245,12 @@ async fn run(
             fresh_for: 0,
         });
     }
-    let (request, trace) = with_loaders(request, schema, accept::max_age(headers));
+    let (request, trace) = with_loaders(
+        request,
+        schema,
+        accept::wait(headers),
+        accept::max_age(headers),
+    );
     let mut answer = schema.execute(request).await;
     // A failed field has a path, and its error is kept.
     let mut mistakes = 0;

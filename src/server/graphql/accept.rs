@@ -44,6 +44,20 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
         .map(|age: u64| Duration::from_secs(age.min(LONGEST)))
 }
 
+/// How long the client waits at most, as it says with `Prefer: wait=SECONDS` (RFC 7240, section 4.3);
+/// `None` when it does not say so.
+pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all("prefer").iter();
+    let mut preferences = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|preference| preference.split(';').next()?.split_once('='));
+    // Of a preference that is there twice the first counts.
+    let (_, seconds) = preferences.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?;
+    let seconds = seconds.trim().trim_matches('"').parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
 /// The media type that the client likes best; `None` when it accepts neither.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();

@@ -1,9 +1,13 @@
 //! Whatever a call waits for, it does not wait past the deadline.
 
-use roster::user::Provider;
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::{DEADLINE, code, in_time, search, world};
+use roster::user::Provider;
+use roster_sandbox::known::EVERYWHERE;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{DEADLINE, GRACE, LONG, code, in_time, search, world};
 use crate::world::{World, intercom, vendor};
 
 #[tokio::test]
@@ -16,6 +20,35 @@ async fn a_vendor_that_never_answers_leaves_the_others_their_time() {
     world.fault(Provider::Usertour, slow).await;
 
     search(&world, Provider::Intercom).await;
+}
+
+#[tokio::test]
+async fn a_client_that_waits_less_long_has_its_answer_when_it_says() {
+    let world = world(|settings| settings.limits.deadline_seconds = LONG).await;
+    world
+        .fault(Provider::Intercom, json!({ "kind": "hang" }))
+        .await;
+    let query = format!(
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ provider }} sources {{ status }} }} }}"
+    );
+    let request = world
+        .client
+        .post(format!("http://{}/graphql", world.gateway))
+        .header("prefer", "respond-async, Wait=1; foo=bar")
+        .json(&json!({ "query": query }));
+    let started = Instant::now();
+
+    let answer = request.send().await.expect("an answer");
+
+    assert!(started.elapsed() < Duration::from_secs_f64(1.0 + GRACE));
+    assert_eq!(answer.headers()["preference-applied"], "wait=1");
+    let answer: Value = answer.json().await.expect("JSON");
+    let found = &answer["data"]["usersByEmail"];
+    assert_eq!(found["nodes"].as_array().map(Vec::len), Some(3), "{answer}");
+    assert_eq!(
+        found["sources"][Provider::Intercom as usize]["status"],
+        "FAILED"
+    );
 }
 
 #[tokio::test]
