@@ -4,6 +4,7 @@
 
 pub mod ada;
 pub mod digital_chalk;
+pub mod filter;
 pub mod intercom;
 pub mod usertour;
 pub mod wire;
@@ -12,19 +13,16 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub use crate::http::budget::Window;
+pub use filter::{Filter, FilterField, Moments, SortDirection, SortField};
+
 use crate::{
     error::{Error, Kind, Result},
     http::{Http, Scope, wire::Explain},
     page::{Ask, Cut, Listing, Page, Walk},
-    user::{
-        Company, Draft, DraftField, Email, Identity, Label, Outcome, Provider, User, UserKind,
-        email,
-    },
+    user::{Company, Draft, DraftField, Email, Identity, Label, Outcome, Provider, User},
 };
 
 /// One vendor's API in Roster's words. A method is called only where the [`Profile`] declares it.
@@ -230,217 +228,6 @@ pub enum EmailSearch {
     ByCase,
     /// The vendor has no such search: its list is read, within bounds.
     Scan,
-}
-
-/// By what a list can be narrowed.
-#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
-#[graphql(name = "UserFilterField")]
-pub enum FilterField {
-    /// `email`
-    Email,
-    /// `segmentId`
-    SegmentId,
-    /// `companyId`
-    CompanyId,
-    /// `tagId`
-    TagId,
-    /// `emailDomain`
-    EmailDomain,
-    /// `kind`
-    Kind,
-    /// `createdSince`
-    CreatedSince,
-    /// `createdBefore`
-    CreatedBefore,
-    /// `updatedSince`
-    UpdatedSince,
-    /// `updatedBefore`
-    UpdatedBefore,
-    /// `lastSeenSince`
-    LastSeenSince,
-    /// `lastSeenBefore`
-    LastSeenBefore,
-}
-
-impl FilterField {
-    /// The field's name in `UserFilter`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::SegmentId => "segmentId",
-            Self::CompanyId => "companyId",
-            Self::TagId => "tagId",
-            Self::EmailDomain => "emailDomain",
-            Self::Kind => "kind",
-            Self::CreatedSince => "createdSince",
-            Self::CreatedBefore => "createdBefore",
-            Self::UpdatedSince => "updatedSince",
-            Self::UpdatedBefore => "updatedBefore",
-            Self::LastSeenSince => "lastSeenSince",
-            Self::LastSeenBefore => "lastSeenBefore",
-        }
-    }
-}
-
-/// By what a list can be sorted.
-#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[graphql(name = "UserSortField")]
-pub enum SortField {
-    /// When the record was made.
-    CreatedAt,
-    /// When the record last changed.
-    UpdatedAt,
-    /// When the person was last seen.
-    LastSeenAt,
-    /// When the person signed up.
-    SignedUpAt,
-}
-
-impl SortField {
-    /// The value's name in the graph.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CreatedAt => "CREATED_AT",
-            Self::UpdatedAt => "UPDATED_AT",
-            Self::LastSeenAt => "LAST_SEEN_AT",
-            Self::SignedUpAt => "SIGNED_UP_AT",
-        }
-    }
-}
-
-/// Which way a list is sorted.
-#[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[graphql(name = "UserSortDirection")]
-pub enum SortDirection {
-    /// The smallest or oldest first.
-    Ascending,
-    /// The largest or newest first.
-    Descending,
-}
-
-/// A range of moments: from `since` on, and before `before`.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Moments {
-    /// The first moment of the range.
-    pub since: Option<Timestamp>,
-    /// The first moment behind the range.
-    pub before: Option<Timestamp>,
-}
-
-impl Moments {
-    /// Whether every moment is in the range.
-    #[must_use]
-    pub fn is_unbounded(&self) -> bool {
-        self.since.is_none() && self.before.is_none()
-    }
-
-    /// Whether a moment is in the range. One that is not known is in an unbounded range only.
-    #[must_use]
-    pub fn hold(&self, moment: Option<Timestamp>) -> bool {
-        let is_since = self
-            .since
-            .is_none_or(|since| moment.is_some_and(|moment| moment >= since));
-        let is_before = self
-            .before
-            .is_none_or(|before| moment.is_some_and(|moment| moment < before));
-        is_since && is_before
-    }
-}
-
-/// Which users of a list are wanted, in which order. Cursors hold a hash of how it is written: what is
-/// not asked for is not in it, so that they outlive filters to come.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Filter {
-    /// Those with this address.
-    #[serde(serialize_with = "folded", skip_serializing_if = "Option::is_none")]
-    pub email: Option<Email>,
-    /// Those in this segment, by the vendor's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub segment_id: Option<String>,
-    /// Those in this company, by the id that the vendor asks for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub company_id: Option<String>,
-    /// Those with this tag, by the vendor's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag_id: Option<String>,
-    /// Those whose address has this domain: folded, without `@`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email_domain: Option<String>,
-    /// Users only, or leads only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<UserKind>,
-    /// When the record was made.
-    #[serde(skip_serializing_if = "Moments::is_unbounded")]
-    pub created: Moments,
-    /// When the record last changed.
-    #[serde(skip_serializing_if = "Moments::is_unbounded")]
-    pub updated: Moments,
-    /// When the person was last seen.
-    #[serde(skip_serializing_if = "Moments::is_unbounded")]
-    pub last_seen: Moments,
-    /// The order; without one it is the vendor's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sort: Option<(SortField, SortDirection)>,
-}
-
-#[expect(clippy::ref_option, reason = "serde hands a reference to the field")]
-fn folded<S: serde::Serializer>(email: &Option<Email>, serializer: S) -> Result<S::Ok, S::Error> {
-    email.as_ref().map(Email::folded).serialize(serializer)
-}
-
-impl Filter {
-    /// The users with one address.
-    #[must_use]
-    pub fn email(email: &Email) -> Self {
-        Self {
-            email: Some(email.clone()),
-            ..Self::default()
-        }
-    }
-
-    /// The fields by which the list is narrowed.
-    #[must_use]
-    pub fn fields(&self) -> Vec<FilterField> {
-        [
-            (self.email.is_some(), FilterField::Email),
-            (self.segment_id.is_some(), FilterField::SegmentId),
-            (self.company_id.is_some(), FilterField::CompanyId),
-            (self.tag_id.is_some(), FilterField::TagId),
-            (self.email_domain.is_some(), FilterField::EmailDomain),
-            (self.kind.is_some(), FilterField::Kind),
-            (self.created.since.is_some(), FilterField::CreatedSince),
-            (self.created.before.is_some(), FilterField::CreatedBefore),
-            (self.updated.since.is_some(), FilterField::UpdatedSince),
-            (self.updated.before.is_some(), FilterField::UpdatedBefore),
-            (self.last_seen.since.is_some(), FilterField::LastSeenSince),
-            (self.last_seen.before.is_some(), FilterField::LastSeenBefore),
-        ]
-        .into_iter()
-        .filter_map(|(is_set, field)| is_set.then_some(field))
-        .collect()
-    }
-
-    /// Whether a user belongs to the list, as far as the record itself can tell.
-    #[must_use]
-    pub fn accepts(&self, user: &User) -> bool {
-        let spelling = user.email.as_deref();
-        let is_email = self
-            .email
-            .as_ref()
-            .is_none_or(|email| spelling.is_some_and(|spelling| email.is(spelling)));
-        let is_domain = self.email_domain.as_deref().is_none_or(|domain| {
-            let at = spelling.and_then(|spelling| spelling.rsplit_once('@'));
-            at.is_some_and(|(_, of)| email::fold(of) == domain)
-        });
-        is_email
-            && is_domain
-            && self.kind.is_none_or(|kind| user.kind == kind)
-            && self.created.hold(user.created_at)
-            && self.updated.hold(user.updated_at)
-            && self.last_seen.hold(user.last_seen_at)
-    }
 }
 
 /// Parts of a user that cost the vendor more, so that they are asked for only when they are read.
