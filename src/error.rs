@@ -62,7 +62,11 @@ pub enum Kind {
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
 #[graphql(name = "RosterErrorCode")]
 pub enum ErrorCode {
-    /// The request is wrong: its syntax, an argument, a cursor. The message says what to change.
+    /// The document cannot be parsed; `locations` say where.
+    GraphqlParseFailed,
+    /// The document does not fit the schema; `locations` say where.
+    GraphqlValidationFailed,
+    /// The request is wrong: a variable, an argument, a cursor. The message says what to change.
     BadUserInput,
     /// The client did not say who it is.
     Unauthenticated,
@@ -93,6 +97,8 @@ impl ErrorCode {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",

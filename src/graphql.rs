@@ -4,30 +4,31 @@
 pub mod connection;
 pub mod cost;
 pub mod cursor;
+pub mod document;
 pub mod entities;
 pub mod error;
-pub mod literals;
-pub mod merging;
 pub mod mutation;
 pub mod person;
+pub mod prepare;
 pub mod query;
 pub mod source;
 pub mod trace;
-pub mod types;
 pub mod user;
 pub mod variables;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Context, EmptySubscription, ID, Json, SDLExportOptions};
+use async_graphql::{
+    Context, EmptySubscription, ID, Json, SDLExportOptions, SchemaBuilder, ValidationMode,
+};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider, vendor::Parts};
+use document::Rules;
 use entities::Root;
 use mutation::Mutation;
 use trace::{Audience, Trace};
-use types::Types;
 use user::Apart;
 
 /// The schema with its resolvers.
@@ -64,27 +65,27 @@ pub struct Graph {
     pub audience: Audience,
 }
 
-/// The engine's own limits; the costs that it does not count are counted before, in the server.
-const DEPTH: usize = 20;
-const RECURSION: usize = 64;
-const DIRECTIVES: usize = 50;
-
-/// Builds the schema.
+/// Builds the schema. The engine validates nothing by itself: a request comes through
+/// [`prepare::prepare`].
+///
+/// # Panics
+/// When the engine prints a schema that is not valid, which a test would have shown.
 #[must_use]
 pub fn schema(graph: Graph) -> Schema {
+    let rules = Rules::new(&builder().finish().sdl()).expect("the engine prints a valid schema");
+    builder().data(graph).data(rules).finish()
+}
+
+fn builder() -> SchemaBuilder<Root, Mutation, EmptySubscription> {
     Schema::build(Root::default(), Mutation, EmptySubscription)
         .enable_federation()
-        .limit_depth(DEPTH)
-        .limit_recursive_depth(RECURSION)
-        .limit_directives(DIRECTIVES)
+        .validation_mode(ValidationMode::Fast)
+        .limit_recursive_depth(cost::LEVELS)
         .override_output_type_description::<Timestamp>(
             "A moment: ISO 8601 in UTC, such as `2026-02-03T04:05:06Z`.",
         )
         .override_output_type_description::<ID>("An identifier: opaque text.")
         .override_output_type_description::<Json<()>>("Any JSON value.")
-        .data(graph)
-        .data(Types::default())
-        .finish()
 }
 
 /// The schema in its own language, as `schema.graphql` holds it: for routers and for reviewers.
@@ -122,30 +123,6 @@ pub fn with_loaders(
     let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts);
     (request, trace)
-}
-
-/// What the engine lets pass though the specification does not, checked before it sees the request.
-/// What a document expands to must have been counted before ([`cost::check`]).
-///
-/// # Errors
-/// The first mistake, as the request's error.
-pub fn check(
-    request: &mut async_graphql::Request,
-    schema: &Schema,
-) -> Result<(), async_graphql::ServerError> {
-    let Some(types) = schema.data::<Types>() else {
-        return Ok(());
-    };
-    // What cannot be parsed is refused by the engine, with the place of the mistake.
-    let document = match request.parsed_query() {
-        Ok(document) => {
-            literals::check(document, types).and_then(|()| merging::check(document, types))
-        }
-        Err(_) => return Ok(()),
-    };
-    document
-        .and_then(|()| variables::check(request, types))
-        .map_err(error::mistaken)
 }
 
 impl Graph {

@@ -1,234 +1,246 @@
-//! What a query costs, counted before it runs: over the document as it expands, every fragment once.
+//! What a query costs, counted before it is validated and run: over the document as it expands, every
+//! fragment once.
 //!
 //! The engine counts neither selections in fragments that spread each other (628 bytes can keep a core
-//! busy for seconds) nor the rows that a `first` asks for.
+//! busy for seconds) nor what a list writes out. The cost is an upper estimate of the answer: rows by
+//! what a field can return, response names by their length, lists in rows as lists, introspection as
+//! what it lists. How large the values themselves are is not known here: the meter counts them while
+//! the answer is built.
+
+mod lists;
 
 use std::collections::HashMap;
 
+use apollo_compiler::{Schema, ast};
 use async_graphql::{
-    Name, Positioned, Request, Value as Literal, Variables,
+    Name, Value as Literal, Variables,
     parser::types::{
-        ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+        ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
     },
 };
 
-use super::Bounds;
+use super::{Graph, document::Rules};
 use crate::user::Provider;
+pub(super) use lists::Lists;
 
-/// How many fields a query may have, its fragments expanded.
+/// How many fields a document may have, its fragments expanded.
 const FIELDS: u64 = 10_000;
 /// How many fields a query may have at its root, its fragments expanded.
 const ROOTS: u64 = 300;
 /// How many rows a query may ask of all its lists together.
 const ROWS: u64 = 10_000;
 /// How many values an answer may hold.
-const VALUES: u64 = 1_000_000;
-/// The fields that hold a tree of JSON, whatever is in it, and the one that reads a whole record.
-const TREES: [&str; 6] = [
-    "raw",
-    "details",
-    "attributes",
-    "metadata",
-    "customAttributes",
-    "systemProperties",
-];
-/// For how many values such a field counts. Each alias of it is read and written anew.
-const TREE: u64 = 100;
-/// How deep brackets may be nested: the parser is recursive.
-const NESTING: usize = 128;
+const VALUES: u64 = 500_000;
+/// How deep fields may be nested, fragments expanded.
+const DEPTH: u64 = 20;
 /// How deep sets of fields may be nested, fragments expanded: whoever walks a document is recursive.
-const LEVELS: usize = 64;
+pub(super) const LEVELS: usize = 64;
 
-/// Whether brackets are nested deeper than the parser can be trusted with. Looks at the text alone.
-#[must_use]
-pub fn is_nested_too_deep(query: &str) -> bool {
-    let mut depth = 0_usize;
-    let mut rest = query;
-    while let Some(byte) = rest.bytes().next() {
-        let taken = match byte {
-            b'#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
-            b'"' => string(rest),
-            b'{' | b'[' | b'(' => {
-                depth += 1;
-                1
-            }
-            b'}' | b']' | b')' => {
-                depth = depth.saturating_sub(1);
-                1
-            }
-            _ => rest.chars().next().map_or(1, char::len_utf8),
+/// For how many values a field of a tree of JSON counts, or one that reads a whole record.
+const TREE: u64 = 100;
+/// How many bytes a value takes in the answer, about, beside its name.
+const VALUE_BYTES: u64 = 32;
+/// How many bytes a value of introspection takes: some are descriptions.
+const DESCRIPTION_BYTES: u64 = 96;
+/// How many bytes an error takes in the answer, about, beside its path.
+const ERROR_BYTES: u64 = 300;
+
+/// The cost of a part of a document. It adds up, so that a fragment is counted once.
+#[derive(Clone, Debug, Default)]
+struct Cost {
+    /// Fields in the document, at whatever depth.
+    fields: u64,
+    /// Fields of the outermost set.
+    top: u64,
+    /// Rows of users in all lists.
+    rows: u64,
+    /// Values in the answer.
+    values: u64,
+    /// Bytes in the answer.
+    bytes: u64,
+    /// Errors that the answer can hold.
+    errors: u64,
+    /// Bytes of the paths of those errors, as far as they lead through this part.
+    path_bytes: u64,
+    /// How deep fields are nested.
+    depth: u64,
+    /// How deep sets are nested.
+    levels: usize,
+    /// Calls that the lists of each provider need.
+    calls: [u64; Provider::ALL.len()],
+}
+
+impl Cost {
+    fn and(mut self, other: &Self) -> Self {
+        self.fields = self.fields.saturating_add(other.fields);
+        self.top = self.top.saturating_add(other.top);
+        self.rows = self.rows.saturating_add(other.rows);
+        self.values = self.values.saturating_add(other.values);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.path_bytes = self.path_bytes.saturating_add(other.path_bytes);
+        self.depth = self.depth.max(other.depth);
+        self.levels = self.levels.max(other.levels);
+        for (calls, more) in self.calls.iter_mut().zip(other.calls) {
+            *calls = calls.saturating_add(more);
+        }
+        self
+    }
+
+    /// The cost of what is below a field that returns a number of items.
+    fn times(mut self, items: u64) -> Self {
+        let items = items.max(1);
+        for count in [
+            &mut self.rows,
+            &mut self.values,
+            &mut self.bytes,
+            &mut self.errors,
+            &mut self.path_bytes,
+        ] {
+            *count = count.saturating_mul(items);
+        }
+        self
+    }
+
+    /// Adds what the field itself writes out: its name, its values, and the error that may stand for it.
+    fn write(&mut self, ty: Option<&ast::Type>, (items, size): (u64, u64), key: u64) {
+        let is_leaf = self.values == 0;
+        let weight = match ty.map(|ty| ty.inner_named_type().as_str()) {
+            Some("JSON" | "UserDetails") => TREE,
+            _ => 1,
         };
-        if depth > NESTING {
-            return true;
-        }
-        rest = rest.get(taken..).unwrap_or_default();
+        let values = if is_leaf { items.max(1) } else { 1 };
+        let values = values.saturating_mul(weight);
+        self.values = self.values.saturating_add(values);
+        let bytes = values.saturating_mul(size).saturating_add(key);
+        self.bytes = self.bytes.saturating_add(bytes);
+        // Scalars of a record that was read cannot fail.
+        let may_fail =
+            ty.is_some_and(|ty| !ty.is_non_null() && (!is_leaf || ty.is_list() || weight > 1));
+        self.errors = self.errors.saturating_add(u64::from(may_fail));
+        // The path of every error below leads through this field, and through an item of its list.
+        let paths = self.errors.saturating_mul(key + 8);
+        self.path_bytes = self.path_bytes.saturating_add(paths);
     }
-    false
-}
 
-/// The length of the string that a text begins with; of the whole text when it does not end.
-fn string(text: &str) -> usize {
-    let quotes = if text.starts_with("\"\"\"") { 3 } else { 1 };
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(quotes) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' if text[at..].starts_with(&text[..quotes]) => return at + quotes,
-            _ => {}
-        }
+    /// All bytes of the answer: its values, and its errors with their paths.
+    fn written(&self) -> u64 {
+        let errors = self.errors.saturating_mul(ERROR_BYTES);
+        self.bytes
+            .saturating_add(errors)
+            .saturating_add(self.path_bytes)
     }
-    text.len()
 }
 
-fn too_deep() -> String {
-    format!("the query is nested too deep, fragments expanded: at most {LEVELS} levels")
-}
+/// Why a request costs too much, in words for the client.
+type TooMuch = String;
 
-/// Counts what a request asks for.
+/// Counts what the operation of a document asks for, and what it takes to look at the whole document.
 ///
 /// # Errors
 /// What is too much, in words for the client.
-pub fn check(request: &mut Request, bounds: &Bounds) -> Result<(), String> {
-    if is_nested_too_deep(&request.query) {
-        return Err(format!(
-            "the query is nested too deep: at most {NESTING} brackets"
-        ));
-    }
-    let mut variables = request.variables.clone();
-    let operation_name = request.operation_name.clone();
-    // What cannot be parsed is refused by the engine, with the place of the mistake.
-    let Ok(document) = request.parsed_query() else {
-        return Ok(());
-    };
-    let meant = operation(document, operation_name.as_deref());
-    for variable in meant.iter().flat_map(|meant| &meant.variable_definitions) {
-        if let Some(default) = &variable.node.default_value {
-            let name = variable.node.name.node.clone();
-            variables.entry(name).or_insert(default.node.clone());
-        }
-    }
+pub fn check(
+    document: &ExecutableDocument,
+    operation: Option<&OperationDefinition>,
+    variables: &Variables,
+    graph: &Graph,
+    rules: &Rules,
+) -> Result<(), TooMuch> {
     let mut count = Count {
         document,
-        variables: &variables,
-        bounds,
+        variables,
+        graph,
+        lists: rules.lists(),
+        schema: rules.schema(),
         known: HashMap::new(),
         level: 0,
     };
-    // The engine walks the whole document before it runs a part of it.
+    // Validation and the engine walk the whole document before a part of it runs.
     let mut whole = 0_u64;
     for name in document.fragments.keys() {
-        count.fragment(name)?;
+        whole = whole.saturating_add(count.fragment(name)?.fields);
     }
     for (_, operation) in document.operations.iter() {
-        let cost = count.set(&operation.node.selection_set.node)?;
+        let cost = count.operation(&operation.node)?;
         whole = whole.saturating_add(cost.fields);
     }
-    if whole > FIELDS {
-        return over("fields, fragments expanded", whole, FIELDS);
-    }
-    let Some(meant) = meant else {
+    at_most(FIELDS, whole, "fields, fragments expanded")?;
+    let Some(operation) = operation else {
         return Ok(());
     };
-    match count.set(&meant.selection_set.node)? {
-        Cost { top, .. } if top > ROOTS => over("fields at its root", top, ROOTS),
-        Cost { rows, .. } if rows > ROWS => over("users in all its lists together", rows, ROWS),
-        Cost { values, .. } if values > VALUES => over("values in its answer", values, VALUES),
-        Cost { .. } => Ok(()),
+    let cost = count.operation(operation)?;
+    at_most(ROOTS, cost.top, "fields at its root")?;
+    at_most(ROWS, cost.rows, "users in all its lists together")?;
+    at_most(VALUES, cost.values, "values in its answer")?;
+    at_most(64 * 1024 * 1024, cost.written(), "bytes in its answer")?;
+    for (provider, calls) in Provider::ALL.into_iter().zip(cost.calls) {
+        let what = format!("pages of the list of {} (limits.calls)", provider.name());
+        at_most(100, calls, &what)?;
     }
+    Ok(())
 }
 
-fn over(what: &str, is: u64, most: u64) -> Result<(), String> {
+fn at_most(most: u64, is: u64, what: &str) -> Result<(), TooMuch> {
+    if is <= most {
+        return Ok(());
+    }
     Err(format!(
         "the query asks for too many {what}: {is}, at most {most}"
     ))
 }
 
-fn operation<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    match name {
-        Some(name) => operations
-            .find(|(of, _)| of.is_some_and(|of| of == name))
-            .map(|(_, operation)| &operation.node),
-        None => operations.next().map(|(_, operation)| &operation.node),
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    /// Fields, at whatever depth.
-    fields: u64,
-    /// Rows of lists.
-    rows: u64,
-    /// Fields of the outermost set.
-    top: u64,
-    /// Values in the answer, those of each row of a list by themselves.
-    values: u64,
-    /// How deep sets are nested.
-    depth: usize,
-}
-
-impl Cost {
-    fn and(self, other: Self) -> Self {
-        Self {
-            fields: self.fields.saturating_add(other.fields),
-            rows: self.rows.saturating_add(other.rows),
-            top: self.top.saturating_add(other.top),
-            values: self.values.saturating_add(other.values),
-            depth: self.depth.max(other.depth),
-        }
-    }
-}
-
 struct Count<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
-    bounds: &'a Bounds,
-    /// What each fragment costs; nothing for one that is being counted.
+    graph: &'a Graph,
+    lists: &'a Lists,
+    schema: &'a Schema,
+    /// The cost of each fragment; `None` for one that is being counted.
     known: HashMap<&'a str, Option<Cost>>,
     level: usize,
 }
 
-/// What it costs to look at a fragment, whatever is in it.
-const SPREAD: Cost = Cost {
-    fields: 1,
-    rows: 0,
-    top: 0,
-    values: 0,
-    depth: 0,
-};
-
 impl<'a> Count<'a> {
-    fn set(&mut self, set: &'a SelectionSet) -> Result<Cost, String> {
-        self.level += 1;
-        let total = self.selections(set);
-        self.level -= 1;
-        let total = total?;
-        let depth = total.depth + 1;
-        Ok(Cost { depth, ..total })
+    fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Cost, TooMuch> {
+        let root = self.schema.root_operation(match operation.ty {
+            OperationType::Query => ast::OperationType::Query,
+            OperationType::Mutation => ast::OperationType::Mutation,
+            OperationType::Subscription => ast::OperationType::Subscription,
+        });
+        let root = root.map_or("", |name| name.as_str());
+        self.set(root, &operation.selection_set.node)
     }
 
-    fn selections(&mut self, set: &'a SelectionSet) -> Result<Cost, String> {
+    /// The cost of a set of fields of a type; of an unknown type the fields alone are counted.
+    fn set(&mut self, parent: &'a str, set: &'a SelectionSet) -> Result<Cost, TooMuch> {
+        self.level += 1;
+        let total = self.selections(parent, set);
+        self.level -= 1;
+        let mut total = total?;
+        total.levels += 1;
+        Ok(total)
+    }
+
+    fn selections(&mut self, parent: &'a str, set: &'a SelectionSet) -> Result<Cost, TooMuch> {
         let mut total = Cost::default();
         if self.level > LEVELS {
             return Err(too_deep());
         }
         for selection in &set.items {
             let cost = match &selection.node {
-                Selection::Field(field) => self.field(&field.node)?,
+                Selection::Field(field) => self.field(parent, &field.node)?,
                 Selection::InlineFragment(fragment) => {
-                    self.set(&fragment.node.selection_set.node)?.and(SPREAD)
+                    let condition = fragment.node.type_condition.as_ref();
+                    let on = condition.map_or(parent, |on| on.node.on.node.as_str());
+                    spread(&self.set(on, &fragment.node.selection_set.node)?)
                 }
-                Selection::FragmentSpread(spread) => {
-                    self.fragment(&spread.node.fragment_name.node)?.and(SPREAD)
+                Selection::FragmentSpread(of) => {
+                    spread(&self.fragment(&of.node.fragment_name.node)?)
                 }
             };
-            total = total.and(cost);
+            total = total.and(&cost);
         }
-        if total.depth > LEVELS {
+        if total.levels > LEVELS || total.depth > DEPTH {
             return Err(too_deep());
         }
         Ok(total)
@@ -236,9 +248,9 @@ impl<'a> Count<'a> {
 
     /// A fragment is counted once, however often it is spread. One that spreads itself is refused here:
     /// what stands beside the spread would be counted too low.
-    fn fragment(&mut self, name: &'a Name) -> Result<Cost, String> {
+    fn fragment(&mut self, name: &'a Name) -> Result<Cost, TooMuch> {
         match self.known.get(name.as_str()) {
-            Some(Some(known)) => return Ok(*known),
+            Some(Some(known)) => return Ok(known.clone()),
             Some(None) => {
                 let name = name.as_str();
                 return Err(format!(
@@ -247,69 +259,119 @@ impl<'a> Count<'a> {
             }
             None => {}
         }
-        let Some(fragment) = self.definition(name) else {
+        let Some(fragment) = self.document.fragments.get(name) else {
             return Ok(Cost::default());
         };
         self.known.insert(name, None);
-        let cost = self.set(&fragment.node.selection_set.node)?;
-        self.known.insert(name, Some(cost));
+        let on = fragment.node.type_condition.node.on.node.as_str();
+        let cost = self.set(on, &fragment.node.selection_set.node)?;
+        self.known.insert(name, Some(cost.clone()));
         Ok(cost)
     }
 
-    fn definition(&self, name: &str) -> Option<&'a Positioned<FragmentDefinition>> {
-        self.document.fragments.get(name)
+    fn field(&mut self, parent: &'a str, field: &'a Field) -> Result<Cost, TooMuch> {
+        let name = field.name.node.as_str();
+        let definition = self.schema.type_field(parent, name).ok();
+        let ty = definition.map(|definition| &definition.ty);
+        let below = match ty {
+            Some(ty) => self.set(ty.inner_named_type().as_str(), &field.selection_set.node)?,
+            None => self.set("", &field.selection_set.node)?,
+        };
+        let rows = self.rows(parent, field)?;
+        let items = match rows {
+            Some(rows) => rows,
+            None if ty.is_some_and(ast::Type::is_list) => self.lists.size(parent, name),
+            None => 1,
+        };
+        let key = field.response_key().node.len() as u64;
+        let mut cost = below.times(items);
+        cost.calls = self.calls(parent, field);
+        cost.top = 1;
+        cost.fields = cost.fields.saturating_add(1);
+        cost.depth += 1;
+        cost.rows = cost.rows.saturating_add(rows.unwrap_or_default());
+        let size = if parent.starts_with("__") {
+            DESCRIPTION_BYTES
+        } else {
+            VALUE_BYTES
+        };
+        cost.write(ty, (items, size), key);
+        Ok(cost)
     }
 
-    fn field(&mut self, field: &'a Field) -> Result<Cost, String> {
-        let below = self.set(&field.selection_set.node)?;
-        let keys = match field.name.node.as_str() {
-            "nodes" => self.length(field, "ids"),
-            "_entities" => self.length(field, "representations"),
-            _ => 0,
+    /// How many records a field returns, where it returns records of its own.
+    fn rows(&self, parent: &str, field: &Field) -> Result<Option<u64>, TooMuch> {
+        let name = field.name.node.as_str();
+        let rows = match (parent, name) {
+            ("Query", "users") => self.page(field, 20),
+            ("Query", "usersByEmail") if self.is_exact(field) => {
+                self.page(field, u64::MAX).min(lists::OF_AN_ADDRESS)
+            }
+            ("Query", "usersByEmail") => self.page(field, u64::MAX),
+            ("Person", "users") => lists::OF_AN_ADDRESS,
+            ("Query", "nodes") => self.keys(field, "ids")?,
+            ("Query", "_entities") => self.keys(field, "representations")?,
+            _ => return Ok(None),
         };
-        if keys > self.bounds.keys as u64 {
-            let name = &field.name.node;
+        Ok(Some(rows))
+    }
+
+    /// How many keys an argument holds.
+    fn keys(&self, field: &Field, argument: &str) -> Result<u64, TooMuch> {
+        let keys = match self.argument(field, argument) {
+            Some(Literal::List(items)) => items.len(),
+            Some(_) => 1,
+            None => 0,
+        };
+        let (name, most) = (field.name.node.as_str(), self.graph.bounds.keys);
+        if keys > most {
             return Err(format!(
-                "`{name}` is asked for too many things: {keys}, at most {}",
-                self.bounds.keys
+                "`{name}` is asked for too many things: {keys}, at most {most}"
             ));
         }
-        let rows = match field.name.node.as_str() {
-            "users" if field.get_argument("provider").is_some() => self.rows(field),
-            // An address has few records, whatever `first` allows.
-            "usersByEmail" | "person" => Provider::ALL.len() as u64,
-            _ => keys,
-        };
-        let below = Cost {
-            top: 0,
-            values: below.values.saturating_mul(rows.max(1)),
-            ..below
-        };
-        let is_tree = TREES.contains(&field.name.node.as_str());
-        Ok(below.and(Cost {
-            fields: 1,
-            rows,
-            top: 1,
-            values: if is_tree { TREE } else { 1 },
-            depth: 0,
-        }))
+        Ok(keys as u64)
     }
 
-    fn rows(&self, field: &Field) -> u64 {
+    fn is_exact(&self, field: &Field) -> bool {
+        match self.argument(field, "match") {
+            Some(Literal::Enum(name)) => name == "EXACT",
+            Some(Literal::String(name)) => name == "EXACT",
+            _ => true,
+        }
+    }
+
+    /// The page size that a field asks for. More than a page is refused where it is asked for, and reads
+    /// nothing.
+    fn page(&self, field: &Field, unless_given: u64) -> u64 {
         let asked = |name| match self.argument(field, name)? {
             Literal::Number(number) => number.as_u64(),
             _ => None,
         };
-        let asked = asked("first").or_else(|| asked("last")).unwrap_or(20);
-        // More than a page is refused where it is asked for, and reads nothing.
-        asked.min(u64::from(self.bounds.page))
+        let asked = asked("first").or_else(|| asked("last"));
+        asked
+            .unwrap_or(unless_given)
+            .min(u64::from(self.graph.bounds.page))
     }
 
-    fn length(&self, field: &Field, name: &str) -> u64 {
-        match self.argument(field, name) {
-            Some(Literal::List(items)) => items.len() as u64,
-            _ => 0,
-        }
+    /// The calls that a list needs at its provider, which no other field shares.
+    fn calls(&self, parent: &str, field: &Field) -> [u64; Provider::ALL.len()] {
+        let is_list = (parent, field.name.node.as_str()) == ("Query", "users");
+        let provider = is_list.then(|| self.argument(field, "provider")).flatten();
+        let provider = match provider {
+            Some(Literal::Enum(name)) => name.to_string(),
+            Some(Literal::String(name)) => name,
+            _ => String::new(),
+        };
+        Provider::ALL.map(|of| {
+            let is_asked =
+                async_graphql::Value::from(of) == async_graphql::Value::Enum(Name::new(&provider));
+            let directory = self.graph.directory(of).ok().filter(|_| is_asked);
+            let profile = directory.and_then(|directory| directory.profile());
+            profile.map_or(0, |profile| {
+                let size = u64::from(profile.listing.max.max(1));
+                self.page(field, 20).div_ceil(size).max(1)
+            })
+        })
     }
 
     fn argument(&self, field: &Field, name: &str) -> Option<Literal> {
@@ -321,95 +383,18 @@ impl<'a> Count<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Bounds, TREES, check, is_nested_too_deep};
-
-    fn refused(query: &str) -> Option<String> {
-        check(&mut async_graphql::Request::new(query), &Bounds::default()).err()
-    }
-
-    #[test]
-    fn fragments_that_spread_each_other_are_counted_as_they_expand() {
-        let spread = |to: usize| format!("...f{to} ").repeat(10);
-        let mut bomb = format!("{{ {} }} fragment f8 on Query {{ __typename }}", "...f0 ");
-        for of in 0..8 {
-            bomb.push_str(&format!("fragment f{of} on Query {{ {} }}", spread(of + 1)));
-        }
-
-        assert!(refused(&bomb).is_some());
-    }
-
-    #[test]
-    fn rows_are_counted_through_variables_and_aliases() {
-        let lists = |number: usize| {
-            let fields: Vec<_> = (0..number)
-                .map(|n| format!("a{n}: users(provider: ADA, first: 500) {{ totalCount }}"))
-                .collect();
-            format!("{{ {} }}", fields.join(" "))
-        };
-
-        assert_eq!(refused(&lists(20)), None);
-        assert!(refused(&lists(21)).is_some());
-    }
-
-    #[test]
-    fn an_everyday_query_passes() {
-        assert_eq!(
-            refused(
-                "{ usersByEmail(email: \"a@x.test\") { nodes { id ...f } } } fragment f on User { name }"
-            ),
-            None
-        );
-    }
-
-    #[test]
-    fn a_tree_weighs_more_than_a_value() {
-        let list = |fields: &str| {
-            format!("{{ users(provider: ADA, first: 500) {{ nodes {{ {fields} }} }} }}")
-        };
-        let aliases = |of: &str| -> String { (0..20).map(|n| format!("a{n}: {of} ")).collect() };
-
-        assert_eq!(
-            refused(&list(
-                "id name email attributes raw details { ... on AdaEndUser { profile { metadata systemProperties } } }"
-            )),
-            None
-        );
-        assert_eq!(refused(&list(&aliases("name"))), None);
-        for tree in TREES {
-            assert!(refused(&list(&aliases(tree))).is_some(), "{tree}");
-        }
-    }
-
-    #[test]
-    fn every_field_of_json_is_known_as_a_tree() {
-        let schema = include_str!("../../schema.graphql");
-        let json = schema
-            .lines()
-            .filter_map(|line| line.trim().strip_suffix(": JSON"));
-        for field in json {
-            assert!(TREES.contains(&field), "{field}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_seen_before_the_parser_sees_it() {
-        assert!(is_nested_too_deep(&"{a".repeat(1000)));
-        assert!(is_nested_too_deep(&format!(
-            "{{ a(b: {}1",
-            "[".repeat(1000)
-        )));
-        assert!(!is_nested_too_deep("{ a { b(c: [1, 2]) } } # {{{"));
-        let braces = "{a".repeat(1000);
-        assert!(!is_nested_too_deep(&format!("{{ a }} # {braces}")));
-        for end in ["\n", "\r", "\r\n"] {
-            assert!(is_nested_too_deep(&format!("#{end}{braces}")));
-        }
-        let braces = "{".repeat(1000);
-        assert!(!is_nested_too_deep(&format!(
-            "{{ a(b: \"\\\"{braces}\", c: \"\"\"é\"{braces}\"\"\") }}"
-        )));
-        assert!(is_nested_too_deep(&format!("{{ a(b: \"\") {braces}")));
-    }
+fn too_deep() -> TooMuch {
+    format!(
+        "the query is nested too deep, fragments expanded: at most {DEPTH} fields and {LEVELS} sets of fields"
+    )
 }
+
+/// What is in a fragment, and that somebody must look at it.
+fn spread(cost: &Cost) -> Cost {
+    let mut cost = cost.clone();
+    cost.fields = cost.fields.saturating_add(1);
+    cost
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Our errors as a client sees them: a message, a code, and what helps to act on it. A vendor's body,
 //! a token or a URL is never among it.
 
-use async_graphql::ErrorExtensionValues;
+use async_graphql::{ErrorExtensionValues, Pos};
 
 use crate::error::{Error, ErrorCode, Kind, Result};
 
@@ -45,18 +45,22 @@ pub fn seconds(wait: std::time::Duration) -> i32 {
     i32::try_from(wait.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
 }
 
-/// A mistake in a request that is refused as a whole.
+/// An error of a request that is refused as a whole.
 #[must_use]
-pub fn mistaken(mut message: String) -> async_graphql::ServerError {
+pub fn refusal(
+    code: ErrorCode,
+    message: impl Into<String>,
+    pos: Option<Pos>,
+) -> async_graphql::ServerError {
+    let mut message = message.into();
     shorten(&mut message);
-    let mut error = async_graphql::ServerError::new(message, None);
+    let mut error = async_graphql::ServerError::new(message, pos);
     let extensions = error.extensions.get_or_insert_default();
-    extensions.set("code", ErrorCode::BadUserInput.as_str());
+    extensions.set("code", code.as_str());
     error
 }
 
-/// How many characters of a message about a document are told: the engine quotes the line of a mistake,
-/// and a document may be one line.
+/// How many characters of a message about a document are shown: it may quote the document.
 const MESSAGE: usize = 300;
 
 /// Cuts a message that is too long.
@@ -67,30 +71,13 @@ pub fn shorten(message: &mut String) {
     }
 }
 
-/// Gives every error of the engine's own a code, so that no client has to read messages.
+/// Gives every error of the engine's own a code: an argument that a scalar of ours does not take.
 pub fn coded(errors: &mut [async_graphql::ServerError]) {
     for error in errors {
         let extensions = error.extensions.get_or_insert_default();
-        if extensions.get("code").is_some() {
-            continue;
-        }
-        let is_limit = [
-            "too complex",
-            "too deep",
-            "nested too deep",
-            "recursion",
-            "cannot be greater than",
-            "too many",
-        ];
-        let message = error.message.to_lowercase();
-        if error.path.is_empty() {
+        if extensions.get("code").is_none() {
+            extensions.set("code", ErrorCode::BadUserInput.as_str());
             shorten(&mut error.message);
         }
-        let code = if is_limit.iter().any(|words| message.contains(words)) {
-            ErrorCode::QueryTooComplex
-        } else {
-            ErrorCode::BadUserInput
-        };
-        extensions.set("code", code.as_str());
     }
 }

@@ -2,71 +2,209 @@
 //!
 //! The engine drops a variable that is missing or null without a word, though its type ends in `!`: of
 //! `upsertUser(input: { vendorId: $id, email: "…" })` without `$id` it makes a write to whoever has
-//! that address. Here a request is refused whose variables do not fit their types: presence, null, the
-//! items of lists, enums, the fields of input objects, built-in scalars, and those of our own as far as
-//! the engine can tell. Left to the engine are the types that [`Types`] does not know: `_Any`.
+//! that address. The parser's crate has a coercion too, but its messages repeat the values: these are
+//! personal data, of any length. What a scalar of our own takes (`DateTime`, `_Any`) is left to the
+//! engine.
 
-use async_graphql::{
-    Request, Variables,
-    parser::types::{ExecutableDocument, OperationDefinition, VariableDefinition},
+use apollo_compiler::{
+    Schema,
+    ast::Type as SchemaType,
+    schema::{ExtendedType, InputObjectType},
 };
+use async_graphql::{
+    Name, Positioned, Value, Variables,
+    indexmap::IndexMap,
+    parser::types::{
+        BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, Type,
+        VariableDefinition,
+    },
+};
+use async_graphql_value::Value as Literal;
 
-use super::types::{Given, Types};
+/// Puts the defaults of variables in, where none is given: `@skip` and `@include` need them, and the
+/// engine reads the variables alone.
+pub fn add_defaults(operation: &OperationDefinition, variables: &mut Variables) {
+    for variable in &operation.variable_definitions {
+        if let Some(default) = &variable.node.default_value {
+            let name = variable.node.name.node.clone();
+            variables.entry(name).or_insert(default.node.clone());
+        }
+    }
+}
 
-/// Whether the variables of a request fit the operation that is meant.
+/// Whether the variables of a request, defaults included, fit the operation that will run.
 ///
 /// # Errors
 /// Which does not and why, in words for the client.
-pub fn check(request: &mut Request, types: &Types) -> Result<(), String> {
-    let variables = std::mem::take(&mut request.variables);
-    let name = request.operation_name.clone();
-    let checked = match request.parsed_query() {
-        Ok(document) => meant(document, name.as_deref())
-            .into_iter()
-            .flat_map(|operation| &operation.variable_definitions)
-            .try_for_each(|definition| one(&definition.node, &variables, types)),
-        // What cannot be parsed is refused by the engine, with the place of the mistake.
-        Err(_) => Ok(()),
-    };
-    request.variables = variables;
-    checked
-}
-
-/// The operation that will run; none when the request does not say which, and the engine refuses it.
-fn meant<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    let (_, operation) = match name {
-        Some(name) => operations.find(|(of, _)| of.is_some_and(|of| of == name))?,
-        None if operations.len() == 1 => operations.next()?,
-        None => return None,
-    };
-    Some(&operation.node)
+pub fn check(
+    operation: &OperationDefinition,
+    variables: &Variables,
+    schema: &Schema,
+) -> Result<(), String> {
+    let mut definitions = operation.variable_definitions.iter();
+    definitions.try_for_each(|definition| one(&definition.node, variables, schema))
 }
 
 fn one(
     definition: &VariableDefinition,
     variables: &Variables,
-    types: &Types,
+    schema: &Schema,
 ) -> Result<(), String> {
     let name = definition.name.node.as_str();
     let ty = &definition.var_type.node;
-    let default = definition.default_value.as_ref();
-    let (value, given) = match (variables.get(name), default) {
-        (Some(value), _) => (value, Given::Json),
-        (None, Some(default)) => (&default.node, Given::Literal),
-        (None, None) if ty.nullable => return Ok(()),
-        (None, None) => {
-            return Err(format!("the variable `${name}` is missing: it is `{ty}`"));
-        }
+    let Some(value) = variables.get(name) else {
+        return if ty.nullable {
+            Ok(())
+        } else {
+            Err(format!("the variable `${name}` is missing: it is `{ty}`"))
+        };
     };
-    match types.misfit(ty, value, given) {
+    match misfit(schema, ty, value) {
         Some(misfit) => Err(format!(
             "the variable `${name}` does not fit: `${name}{}`: {}",
-            misfit.path, misfit.says
+            misfit.path, misfit.problem
         )),
         None => Ok(()),
     }
+}
+
+/// Whether every condition of `@skip` and `@include` is there: a variable with a default may still be
+/// given as null, which the engine takes for false.
+///
+/// # Errors
+/// Which variable is null, in words for the client.
+pub fn check_conditions(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Result<(), String> {
+    let fragments = document.fragments.values();
+    let mut sets: Vec<_> = fragments.map(|of| &of.node.selection_set.node).collect();
+    sets.push(&operation.selection_set.node);
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            let directives = selection.node.directives().iter();
+            let is_null = |name: &&Name| variables.get(name.as_str()) == Some(&Value::Null);
+            if let Some(name) = directives.filter_map(condition).find(is_null) {
+                return Err(format!(
+                    "the variable `${name}` is null, and is the condition of a directive"
+                ));
+            }
+            match &selection.node {
+                Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                Selection::InlineFragment(of) => sets.push(&of.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The variable that is the condition of a directive.
+fn condition(directive: &Positioned<Directive>) -> Option<&Name> {
+    let is_condition = ["skip", "include"].contains(&directive.node.name.node.as_str());
+    let value = directive.node.get_argument("if").filter(|_| is_condition)?;
+    match &value.node {
+        Literal::Variable(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// A value that does not fit its type.
+struct Misfit {
+    /// Where in the value, such as `.companies[0].name`.
+    path: String,
+    /// What is wrong, without the value.
+    problem: String,
+}
+
+impl Misfit {
+    fn new(problem: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            problem: problem.into(),
+        }
+    }
+
+    fn below(self, step: &str) -> Self {
+        Self {
+            path: format!("{step}{}", self.path),
+            ..self
+        }
+    }
+}
+
+fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<Misfit> {
+    match (value, &ty.base) {
+        (Value::Null, _) => {
+            (!ty.nullable).then(|| Misfit::new(format!("null where `{ty}` is expected")))
+        }
+        (Value::List(items), BaseType::List(of)) => items
+            .iter()
+            .enumerate()
+            .find_map(|(at, item)| Some(misfit(schema, of, item)?.below(&format!("[{at}]")))),
+        // One value stands for a list of one.
+        (_, BaseType::List(of)) => misfit(schema, of, value),
+        (_, BaseType::Named(name)) => named(schema, name, value),
+    }
+}
+
+fn named(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
+    let fits = match (name, value) {
+        ("Int", Value::Number(number)) => number
+            .as_i64()
+            .is_some_and(|whole| i32::try_from(whole).is_ok()),
+        ("ID", Value::Number(number)) => !number.is_f64(),
+        ("Float", Value::Number(_))
+        | ("String" | "ID", Value::String(_))
+        | ("Boolean", Value::Boolean(_)) => true,
+        ("Int" | "Float" | "String" | "ID" | "Boolean", _) => false,
+        _ => return declared(schema, name, value),
+    };
+    (!fits).then(|| expected(name))
+}
+
+fn declared(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
+    match (schema.types.get(name)?, value) {
+        // JSON has no enums: their values are strings there. A default in the document has them.
+        (ExtendedType::Enum(of), Value::String(text)) if !of.values.contains_key(text.as_str()) => {
+            Some(Misfit::new(format!("`{text:.40}` is no `{name}`")))
+        }
+        (ExtendedType::Enum(_), Value::String(_) | Value::Enum(_)) => None,
+        (ExtendedType::InputObject(of), Value::Object(values)) => object(schema, of, values),
+        (ExtendedType::Enum(_) | ExtendedType::InputObject(_), _) => Some(expected(name)),
+        _ => None,
+    }
+}
+
+fn object(schema: &Schema, of: &InputObjectType, values: &IndexMap<Name, Value>) -> Option<Misfit> {
+    let name = of.name.as_str();
+    let is_one_of = of.directives.has("oneOf");
+    if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
+        let problem = format!("`{name}` takes exactly one field, which is not null");
+        return Some(Misfit::new(problem));
+    }
+    let unknown = values
+        .keys()
+        .find(|key| !of.fields.contains_key(key.as_str()));
+    if let Some(unknown) = unknown {
+        let problem = format!("`{name}` has no field `{:.40}`", unknown.as_str());
+        return Some(Misfit::new(problem));
+    }
+    of.fields.values().find_map(|field| {
+        let misfit = match values.get(field.name.as_str()) {
+            Some(value) => misfit(schema, &type_of(&field.ty)?, value),
+            None if !field.is_required() => None,
+            None => Some(Misfit::new(format!("`{}` is missing", field.ty))),
+        };
+        misfit.map(|misfit| misfit.below(&format!(".{}", field.name)))
+    })
+}
+
+fn type_of(ty: &SchemaType) -> Option<Type> {
+    Type::new(&ty.to_string())
+}
+
+fn expected(name: &str) -> Misfit {
+    Misfit::new(format!("a value of type `{name}` is expected"))
 }

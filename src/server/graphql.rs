@@ -6,7 +6,7 @@
 
 mod accept;
 
-use async_graphql::{Request, Response as Answer, parser::types::OperationType};
+use async_graphql::{Request, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     Router,
     body::Bytes,
@@ -21,16 +21,18 @@ use tokio::time::Instant;
 
 use crate::{
     error::ErrorCode,
-    graphql::{self, Graph, Schema, cost, error::coded, with_loaders},
+    graphql::{
+        Graph, Schema,
+        error::coded,
+        prepare::{Prepared, prepare},
+        with_loaders,
+    },
     metrics,
 };
 use accept::Media;
 
 /// The header that says that its sender may see the calls that a request made.
 static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
-
-/// How many mistakes in a document are told: there may be one in every word of it.
-const MISTAKES: usize = 50;
 
 /// The route `/graphql`.
 pub fn router(schema: Schema) -> Router {
@@ -76,6 +78,17 @@ struct Ran {
     answer: Answer,
     /// For how many seconds who asked may keep the answer.
     fresh_for: u64,
+}
+
+impl Ran {
+    /// A request that cannot run.
+    fn refused(mistakes: Vec<ServerError>) -> Self {
+        Self {
+            operation: "unknown",
+            answer: Answer::from_errors(mistakes),
+            fresh_for: 0,
+        }
+    }
 }
 
 /// What goes back, and what is noted of it.
@@ -218,32 +231,24 @@ fn request(params: Params) -> Request {
 
 async fn run(
     schema: &Schema,
-    mut request: Request,
+    request: Request,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Ran, Refusal> {
-    let bounds = schema
-        .data::<Graph>()
-        .map(|graph| graph.bounds)
-        .unwrap_or_default();
-    cost::check(&mut request, &bounds).map_err(|message| Refusal {
-        status: StatusCode::BAD_REQUEST,
-        code: ErrorCode::QueryTooComplex,
-        message,
-    })?;
-    let operation = kind(&mut request);
+    let Prepared { request, operation } = match prepare(schema, request) {
+        Ok(prepared) => prepared,
+        Err(mistakes) => return Ok(Ran::refused(mistakes)),
+    };
+    let operation = match operation {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    };
     if operation == "mutation" && *method != Method::POST {
         return Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "a mutation must be sent by POST",
         ));
-    }
-    if let Err(mistake) = graphql::check(&mut request, schema) {
-        return Ok(Ran {
-            operation,
-            answer: Answer::from_errors(vec![mistake]),
-            fresh_for: 0,
-        });
     }
     let (request, trace) = with_loaders(
         request,
@@ -252,12 +257,6 @@ async fn run(
         accept::max_age(headers),
     );
     let mut answer = schema.execute(request).await;
-    // A failed field has a path, and its error is kept.
-    let mut mistakes = 0;
-    answer.errors.retain(|error| {
-        mistakes += usize::from(error.path.is_empty());
-        mistakes <= MISTAKES || !error.path.is_empty()
-    });
     coded(&mut answer.errors);
     let sent = headers.get(&TRACE).map(HeaderValue::as_bytes);
     if schema
@@ -273,25 +272,6 @@ async fn run(
         answer,
         fresh_for: if is_whole { fresh_for } else { 0 },
     })
-}
-
-/// What kind of operation will run, as far as the document can be read.
-fn kind(request: &mut Request) -> &'static str {
-    let name = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        return "unknown";
-    };
-    let mut operations = document.operations.iter();
-    let operation = match &name {
-        Some(name) => operations.find(|(of, _)| of.is_some_and(|of| of == name)),
-        None => operations.next(),
-    };
-    match operation.map(|(_, operation)| operation.node.ty) {
-        Some(OperationType::Query) => "query",
-        Some(OperationType::Mutation) => "mutation",
-        Some(OperationType::Subscription) => "subscription",
-        None => "unknown",
-    }
 }
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
@@ -350,13 +330,7 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
         "message": refusal.message,
         "extensions": { "code": refusal.code.as_str() },
     }]});
-    // A document that asks for too much is a well-formed request: the older media type wants 200.
-    let is_well_formed = refusal.code == ErrorCode::QueryTooComplex;
-    let status = match media {
-        Media::Json if is_well_formed => StatusCode::OK,
-        Media::Json | Media::GraphqlResponse => refusal.status,
-    };
-    let mut response = with_media(status, media, error.to_string().into_bytes());
+    let mut response = with_media(refusal.status, media, error.to_string().into_bytes());
     if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()

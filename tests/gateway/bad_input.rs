@@ -5,6 +5,7 @@ mod arguments;
 mod cursors;
 mod documents;
 mod transport;
+mod validity;
 mod variables;
 
 use roster::user::Provider;
@@ -13,7 +14,9 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// The codes that the schema documents.
-const CODES: [&str; 12] = [
+const CODES: [&str; 14] = [
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
     "BAD_USER_INPUT",
     "UNAUTHENTICATED",
     "FORBIDDEN",
@@ -42,6 +45,13 @@ pub(crate) fn codes(answer: &Value) -> Vec<&str> {
     errors.iter().map(code).collect()
 }
 
+/// The codes of requests that are wrong.
+const WRONG: [&str; 3] = [
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
+    "BAD_USER_INPUT",
+];
+
 /// Checks that a query is refused as wrong, in words that hold `words`, without a vendor's help.
 async fn refused_with(world: &World, query: &str, variables: Value, words: &str) -> Value {
     world.forget_calls().await;
@@ -49,7 +59,7 @@ async fn refused_with(world: &World, query: &str, variables: Value, words: &str)
     assert!(answer["errors"].is_array(), "{query}: {answer}");
     let codes = codes(&answer);
     assert!(
-        codes.iter().all(|code| *code == "BAD_USER_INPUT"),
+        codes.iter().all(|code| WRONG.contains(code)),
         "{query}: {answer}"
     );
     let says = answer["errors"][0]["message"].as_str().unwrap_or_default();

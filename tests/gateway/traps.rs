@@ -2,6 +2,7 @@
 //! look, clients that leave.
 
 mod bombs;
+mod depth;
 mod introspection;
 mod leaving;
 

@@ -1,0 +1,98 @@
+//! How many items the lists of an answer have, as far as that can be known before it is made.
+
+use apollo_compiler::{
+    Schema,
+    schema::{ExtendedType, FieldDefinition},
+};
+
+use crate::user::Provider;
+
+/// For how many records an email address counts: a few at each provider.
+pub(super) const OF_AN_ADDRESS: u64 = 4 * Provider::ALL.len() as u64;
+/// For how many items a list in a record counts, such as tags or companies.
+const IN_A_RECORD: u64 = 10;
+
+/// The sizes of lists: of introspection by the schema itself, of others by what they hold.
+pub(in crate::graphql) struct Lists {
+    types: u64,
+    directives: u64,
+    /// The average: all types together have so many times that.
+    fields: u64,
+    arguments: u64,
+    enum_values: u64,
+    input_fields: u64,
+    members: u64,
+}
+
+impl Lists {
+    /// The sizes for a schema.
+    #[must_use]
+    pub(in crate::graphql) fn of(schema: &Schema) -> Self {
+        let types = || schema.types.values();
+        let fields: Vec<_> = types().flat_map(fields).collect();
+        let largest =
+            |size: fn(&ExtendedType) -> usize| types().map(size).max().unwrap_or(0) as u64;
+        let objects = types().filter(|ty| !self::fields(ty).is_empty()).count() as u64;
+        Self {
+            types: schema.types.len() as u64,
+            directives: schema.directive_definitions.len() as u64,
+            fields: (fields.len() as u64).div_ceil(objects.max(1)),
+            arguments: fields
+                .iter()
+                .map(|field| field.arguments.len())
+                .max()
+                .unwrap_or(0) as u64,
+            enum_values: largest(enum_values),
+            input_fields: largest(input_fields),
+            members: largest(members),
+        }
+    }
+
+    /// For how many items a list counts.
+    pub(super) fn size(&self, parent: &str, field: &str) -> u64 {
+        match (parent, field) {
+            // Their number is that of the rows that the field above asks for.
+            ("UserConnection", "edges" | "nodes") => 1,
+            ("Query", "providers") | (_, "sources") => Provider::ALL.len() as u64,
+            ("__Schema", "types") => self.types,
+            ("__Schema", "directives") => self.directives,
+            ("__Type", "fields") => self.fields,
+            ("__Type", "inputFields") => self.input_fields,
+            ("__Type", "enumValues") => self.enum_values,
+            ("__Type", "possibleTypes" | "interfaces") => self.members,
+            ("__Field" | "__Directive", "args") => self.arguments,
+            _ => IN_A_RECORD,
+        }
+    }
+}
+
+fn fields(ty: &ExtendedType) -> Vec<&FieldDefinition> {
+    let fields = match ty {
+        ExtendedType::Object(of) => of.fields.values(),
+        ExtendedType::Interface(of) => of.fields.values(),
+        _ => return Vec::new(),
+    };
+    fields.map(|field| field.as_ref()).collect()
+}
+
+fn enum_values(ty: &ExtendedType) -> usize {
+    match ty {
+        ExtendedType::Enum(of) => of.values.len(),
+        _ => 0,
+    }
+}
+
+fn input_fields(ty: &ExtendedType) -> usize {
+    match ty {
+        ExtendedType::InputObject(of) => of.fields.len(),
+        _ => 0,
+    }
+}
+
+fn members(ty: &ExtendedType) -> usize {
+    match ty {
+        ExtendedType::Union(of) => of.members.len(),
+        ExtendedType::Interface(_) => 8,
+        _ => 0,
+    }
+}

@@ -1,0 +1,82 @@
+//! From a request to something that can run: parsed, counted, validated, its variables checked. What
+//! comes first is what bounds the work of what follows.
+
+use async_graphql::{
+    Request, ServerError,
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType},
+};
+
+use super::{
+    Graph, Schema, cost,
+    document::{Document, Rules},
+    error::refusal,
+    variables,
+};
+use crate::error::{ErrorCode, Kind};
+
+/// A request that can run.
+pub struct Prepared {
+    /// The request, with its parsed document and the defaults of its variables.
+    pub request: Request,
+    /// What kind of operation it runs.
+    pub operation: OperationType,
+}
+
+/// Prepares a request.
+///
+/// # Errors
+/// Every mistake in its document, or the first in its variables.
+pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<ServerError>> {
+    let (Some(graph), Some(rules)) = (schema.data::<Graph>(), schema.data::<Rules>()) else {
+        let code = Kind::Internal.code();
+        return Err(vec![refusal(code, "the schema has no data", None)]);
+    };
+    let one = |code, message: String| vec![refusal(code, message, None)];
+    let document = Document::parse(&request.query)?;
+    let operation = operation(&document.executable, request.operation_name.as_deref());
+    if let Ok(operation) = &operation {
+        variables::add_defaults(operation, &mut request.variables);
+    }
+    cost::check(
+        &document.executable,
+        operation.as_ref().ok().copied(),
+        &request.variables,
+        graph,
+        rules,
+    )
+    .map_err(|too_much| one(ErrorCode::QueryTooComplex, too_much))?;
+    rules.check(&document)?;
+    let operation = operation.map_err(|unknown| one(ErrorCode::BadUserInput, unknown))?;
+    variables::check(operation, &request.variables, rules.schema())
+        .and_then(|()| {
+            variables::check_conditions(&document.executable, operation, &request.variables)
+        })
+        .map_err(|misfit| one(ErrorCode::BadUserInput, misfit))?;
+    let kind = operation.ty;
+    request.set_parsed_query(document.executable);
+    Ok(Prepared {
+        request,
+        operation: kind,
+    })
+}
+
+/// The operation that will run.
+fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, String> {
+    let mut operations = document.operations.iter();
+    let found = match name {
+        Some(name) => operations.find(|(of, _)| of.is_some_and(|of| of == name)),
+        None if operations.len() == 1 => operations.next(),
+        None => {
+            let message = "the document has several operations: say with `operationName` which one";
+            return Err(message.to_owned());
+        }
+    };
+    match (found, name) {
+        (Some((_, operation)), _) => Ok(&operation.node),
+        (None, Some(name)) => Err(format!("there is no operation `{name:.40}`")),
+        (None, None) => Err("the document has no operation".to_owned()),
+    }
+}
