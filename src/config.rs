@@ -36,6 +36,9 @@ use crate::{
 /// How much of an answer may be read: nothing that is less is a record, and more is read into memory.
 const ANSWER_BYTES: RangeInclusive<usize> = 1024..=1024 * 1024 * 1024;
 
+/// How many bytes requests may hold: less is not an answer, and more is not a limit.
+const BYTES: RangeInclusive<u64> = 1024..=1 << 50;
+
 /// What stands for an account's name in the examples of addresses.
 const PLACEHOLDER: &str = "HANDLE";
 
@@ -123,6 +126,10 @@ pub struct Limits {
     pub page: u32,
     /// How many seconds a request may take, all its calls to vendors included.
     pub deadline_seconds: f64,
+    /// How many bytes a request may hold: of providers' answers, and of its own.
+    pub request_bytes: u64,
+    /// How many bytes all requests may hold together.
+    pub total_bytes: u64,
 }
 
 impl Default for Limits {
@@ -131,6 +138,31 @@ impl Default for Limits {
         Self {
             page: bounds.page,
             deadline_seconds: bounds.deadline.as_secs_f64(),
+            request_bytes: bounds.request_bytes,
+            total_bytes: 512 * 1024 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the limits on memory.
+    fn check_bytes(&self, mistakes: &mut Vec<String>) {
+        let (least, most) = (BYTES.start(), BYTES.end());
+        for (name, value) in [
+            ("request_bytes", self.request_bytes),
+            ("total_bytes", self.total_bytes),
+        ] {
+            if !BYTES.contains(&value) {
+                mistakes.push(format!(
+                    "limits.{name} is {value}: expected {least} to {most}"
+                ));
+            }
+        }
+        if self.total_bytes < self.request_bytes {
+            mistakes.push(format!(
+                "limits.total_bytes is {}: expected at least limits.request_bytes, which is {}",
+                self.total_bytes, self.request_bytes
+            ));
         }
     }
 }
@@ -264,10 +296,12 @@ impl Settings {
             self.limits.deadline_seconds,
             &mut mistakes,
         );
+        self.limits.check_bytes(&mut mistakes);
         if mistakes.is_empty() {
             Ok(Bounds {
                 page: self.limits.page,
                 deadline,
+                request_bytes: self.limits.request_bytes,
                 ..Bounds::default()
             })
         } else {

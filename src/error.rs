@@ -54,6 +54,12 @@ pub enum Kind {
     Unavailable,
     /// The vendor answered something that cannot be read.
     Malformed,
+    /// Our own deadline came before the answer.
+    Late,
+    /// The request needs more memory than one request may use.
+    TooLarge,
+    /// All requests together need more than the gateway has.
+    Overloaded,
     /// A fault of our own.
     Internal,
 }
@@ -78,7 +84,7 @@ pub enum ErrorCode {
     VendorAuth,
     /// The vendor's rate limit is used up; `retryAfter` says for how many seconds, where known.
     VendorRateLimited,
-    /// The vendor did not answer within the request's deadline.
+    /// The vendor did not answer within the time that one attempt may take.
     VendorTimeout,
     /// The vendor cannot be reached or answers server errors.
     VendorUnavailable,
@@ -88,6 +94,10 @@ pub enum ErrorCode {
     VendorRejected,
     /// The query asks for more than one request may.
     QueryTooComplex,
+    /// The request's own deadline came first: the gateway's limit, or how long the client waits.
+    DeadlineExceeded,
+    /// The gateway has too much to do; try again after `retryAfter` seconds.
+    Overloaded,
     /// The gateway failed; its log says why.
     Internal,
 }
@@ -110,6 +120,8 @@ impl ErrorCode {
             Self::VendorBadResponse => "VENDOR_BAD_RESPONSE",
             Self::VendorRejected => "VENDOR_REJECTED",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::Overloaded => "OVERLOADED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -151,8 +163,20 @@ impl Kind {
             Self::TimedOut => ErrorCode::VendorTimeout,
             Self::Unavailable => ErrorCode::VendorUnavailable,
             Self::Missing | Self::Moved | Self::Malformed => ErrorCode::VendorBadResponse,
+            Self::Late => ErrorCode::DeadlineExceeded,
+            Self::TooLarge => ErrorCode::QueryTooComplex,
+            Self::Overloaded => ErrorCode::Overloaded,
             Self::Internal => ErrorCode::Internal,
         }
+    }
+
+    /// Whether the failure is the gateway's own or the request's: no provider is at fault.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(
+            self,
+            Self::Late | Self::TooLarge | Self::Overloaded | Self::Internal
+        )
     }
 
     /// Whether the same call may succeed a moment later.
@@ -190,11 +214,26 @@ impl Error {
         Self::new(Kind::Malformed, message)
     }
 
-    /// Work that did not end before its deadline.
+    /// A provider that used up the time that one attempt may take.
     #[must_use]
-    pub fn late() -> Self {
+    pub fn timed_out() -> Self {
         let message = "the vendor did not answer in time; try again, or raise its timeout in the configuration";
         Self::new(Kind::TimedOut, message)
+    }
+
+    /// Work that our own deadline ended: the request's, or that of a part of it.
+    #[must_use]
+    pub fn late() -> Self {
+        let message = "the request's deadline came before the answer; ask for less, wait longer (`Prefer: wait`), \
+                       or raise `deadline_seconds` in [limits] of the gateway's configuration";
+        Self::new(Kind::Late, message)
+    }
+
+    /// The gateway has no room for the work now.
+    #[must_use]
+    pub fn overloaded() -> Self {
+        let message = "the gateway has too much to do; try again in a moment";
+        Self::new(Kind::Overloaded, message).retry_after(Some(Duration::from_secs(1)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -258,7 +297,13 @@ impl Error {
     pub fn is_unsettled(&self) -> bool {
         let may_be_done = matches!(
             self.0.kind,
-            Kind::TimedOut | Kind::Unavailable | Kind::Malformed | Kind::Internal
+            Kind::TimedOut
+                | Kind::Unavailable
+                | Kind::Malformed
+                | Kind::Late
+                | Kind::TooLarge
+                | Kind::Overloaded
+                | Kind::Internal
         );
         self.0.is_unsettled || (may_be_done && self.0.reach != Reach::Nowhere)
     }

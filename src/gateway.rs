@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     graphql::{Graph, Schema, schema},
     http::{
-        Http, Layer, Signs, Wire,
+        Http, Layer, MemoryPool, Signs, Wire,
         attempt::Attempt,
         auth::Bearer,
         breaker::{Breaker, Switch},
@@ -64,6 +64,7 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
             directories,
             bounds,
             audience,
+            memory: MemoryPool::new(settings.limits.total_bytes),
         }))
     } else {
         Err(Mistakes(mistakes))
@@ -80,10 +81,9 @@ fn directory(
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
         return Ok(Directory::new(provider, None, Signs::default()));
     };
-    let mut account = settings.account(provider)?;
-    // No attempt takes longer than a request may.
+    let account = settings.account(provider)?;
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
-    account.timeout = account.timeout.min(deadline.unwrap_or(account.timeout));
+    let timeout = Timeout::each(account.timeout, deadline.unwrap_or(account.timeout));
     let door = door(provider);
     let name = provider.name();
     let keep = format!("vendor.{name}.cache");
@@ -103,8 +103,14 @@ fn directory(
     };
     let at =
         |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
-    let http = http((provider, &door), settings, account, &signs, cache)
-        .map_err(at(format!("vendor.{name}")))?;
+    let http = http(
+        (provider, &door),
+        settings,
+        (account, timeout),
+        &signs,
+        cache,
+    )
+    .map_err(at(format!("vendor.{name}")))?;
     let options = settings.options.clone();
     let adapter: Box<dyn Adapter> = (door.connect)(Connection { http, options })
         .map_err(at(format!("vendor.{name}.options")))?;
@@ -126,7 +132,7 @@ fn pseudonym(name: &str, account: &Account) -> String {
 fn http(
     (provider, door): (Provider, &Door),
     settings: &Vendor,
-    account: Account,
+    (account, timeout): (Account, Timeout),
     signs: &Signs,
     cache: Cache,
 ) -> Result<Http> {
@@ -163,7 +169,7 @@ fn http(
         // A token that is renewed serves the next attempt.
         Box::new(Bearer::new(&account.token)?),
         // An attempt dies, and not the loop around it.
-        Box::new(Timeout::each(account.timeout)),
+        Box::new(timeout),
     ]);
     Ok(Http::new(wire, layers, cache))
 }

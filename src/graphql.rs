@@ -24,7 +24,13 @@ use async_graphql::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{directory::Directory, http::Scope, loader::Loaders, user::Provider, vendor::Parts};
+use crate::{
+    directory::Directory,
+    http::{MemoryPool, Meter, Scope},
+    loader::Loaders,
+    user::Provider,
+    vendor::Parts,
+};
 use document::Rules;
 use entities::Root;
 use mutation::Mutation;
@@ -43,6 +49,8 @@ pub struct Bounds {
     pub keys: usize,
     /// How long a request may take.
     pub deadline: Duration,
+    /// How many bytes a request may hold: of providers' answers, and of its own.
+    pub request_bytes: u64,
 }
 
 impl Default for Bounds {
@@ -51,6 +59,7 @@ impl Default for Bounds {
             page: 500,
             keys: 500,
             deadline: Duration::from_secs(15),
+            request_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -63,6 +72,8 @@ pub struct Graph {
     pub bounds: Bounds,
     /// Who is shown the calls that a request made.
     pub audience: Audience,
+    /// The bytes that all requests may hold together.
+    pub memory: MemoryPool,
 }
 
 /// Builds the schema. The engine validates nothing by itself: a request comes through
@@ -117,8 +128,12 @@ pub fn with_loaders(
     };
     let deadline = graph.bounds.deadline;
     let scope = Scope::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
-    let scope = scope.with_freshness(trace::freshness(max_age));
-    let trace = Trace(Arc::clone(scope.journal()));
+    let meter = Arc::new(Meter::new(graph.memory.clone(), graph.bounds.request_bytes));
+    let scope = scope
+        .with_freshness(trace::freshness(max_age))
+        .with_meter(Arc::clone(&meter));
+    let journal = Arc::clone(scope.journal());
+    let trace = Trace { journal, meter };
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
     let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts);

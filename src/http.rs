@@ -10,6 +10,7 @@ pub mod call;
 pub mod concurrency;
 pub mod hedge;
 pub mod measure;
+pub mod meter;
 pub mod retry;
 pub mod scope;
 pub mod timeout;
@@ -22,6 +23,7 @@ use futures_util::FutureExt;
 
 pub use cache::Cache;
 pub use call::{Call, Operation, Reply};
+pub use meter::{MemoryPool, Meter};
 pub use scope::{Freshness, Priority, Scope};
 pub use wire::{Refusal, Wire};
 

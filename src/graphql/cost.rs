@@ -172,7 +172,11 @@ pub fn check(
     at_most(ROOTS, cost.top, "fields at its root")?;
     at_most(ROWS, cost.rows, "users in all its lists together")?;
     at_most(VALUES, cost.values, "values in its answer")?;
-    at_most(64 * 1024 * 1024, cost.written(), "bytes in its answer")?;
+    at_most(
+        graph.bounds.request_bytes,
+        cost.written(),
+        "bytes in its answer",
+    )?;
     for (provider, calls) in Provider::ALL.into_iter().zip(cost.calls) {
         let what = format!("pages of the list of {} (limits.calls)", provider.name());
         at_most(100, calls, &what)?;

@@ -26,7 +26,8 @@ pub fn shown(error: &Error) -> async_graphql::Error {
     }
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", error.kind().code().as_str());
-    if let Some(provider) = error.vendor().and_then(crate::user::Provider::named) {
+    let at_fault = error.vendor().filter(|_| !error.kind().is_ours());
+    if let Some(provider) = at_fault.and_then(crate::user::Provider::named) {
         extensions.set("provider", async_graphql::Value::from(provider));
     }
     if let Some(wait) = error.wait() {

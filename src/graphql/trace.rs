@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::http::{
-    Freshness,
+    Freshness, Meter,
     scope::{Entry, Journal},
 };
 
@@ -51,9 +51,12 @@ fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
     differing == 0
 }
 
-/// What became of a request's calls.
+/// What became of a request's calls, and how many bytes it holds.
 #[derive(Clone, Debug, Default)]
-pub struct Trace(pub(super) Arc<Journal>);
+pub struct Trace {
+    pub(super) journal: Arc<Journal>,
+    pub(super) meter: Arc<Meter>,
+}
 
 /// How old an answer may be, as a client asks for it.
 pub(super) fn freshness(max_age: Option<Duration>) -> Freshness {
@@ -69,16 +72,22 @@ impl Trace {
     /// when no vendor has a part in it.
     #[must_use]
     pub fn fresh_for(&self) -> Duration {
-        let until = self.0.fresh_until();
+        let until = self.journal.fresh_until();
         until.map_or(Duration::ZERO, |until| {
             until.saturating_duration_since(Instant::now())
         })
     }
 
+    /// Whether the gateway had no room for some of the answer.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.meter.is_overloaded()
+    }
+
     /// The calls, in the order in which they ended.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let calls: Vec<_> = self.0.entries().iter().map(shown).collect();
+        let calls: Vec<_> = self.journal.entries().iter().map(shown).collect();
         Value::from_json(json!({ "calls": calls })).unwrap_or_default()
     }
 }

@@ -168,13 +168,18 @@ fn verdict(error: Option<&Error>) -> Verdict {
         return Verdict::Answers;
     };
     match (error.kind(), error.reach()) {
-        (_, Reach::Nowhere | Reach::Hurried) => Verdict::Nothing,
-        (Kind::TimedOut | Kind::Unavailable, _) | (Kind::Malformed, Reach::CutShort) => {
-            Verdict::Fails
-        }
-        (Kind::Invalid | Kind::Unsupported | Kind::Disabled | Kind::Internal, _) => {
-            Verdict::Nothing
-        }
+        (_, Reach::Nowhere | Reach::Hurried)
+        | (
+            Kind::Invalid
+            | Kind::Unsupported
+            | Kind::Disabled
+            | Kind::TooLarge
+            | Kind::Overloaded
+            | Kind::Internal,
+            _,
+        ) => Verdict::Nothing,
+        (Kind::TimedOut | Kind::Late | Kind::Unavailable, _)
+        | (Kind::Malformed, Reach::CutShort) => Verdict::Fails,
         (
             Kind::Expired
             | Kind::Missing

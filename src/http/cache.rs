@@ -240,7 +240,7 @@ impl Cache {
                 let sooner = scope.deadline().checked_sub(MARGIN);
                 let sooner = scope.no_later_than(sooner.unwrap_or(started));
                 match self.ask(place, call.within(sooner), &fetch).await {
-                    Err(error) if is_the_vendors_fault(&error) => {
+                    Err(error) if is_worse_than_old(&error) => {
                         scope.fell_back(error);
                         self.hand(&scope, &old, entry, Origin::Stale)
                     }
@@ -281,8 +281,11 @@ impl Cache {
         });
     }
 
-    /// Gives an answer that is there.
+    /// Gives an answer that is there, if the request has room for it.
     fn hand(&self, scope: &Scope, kept: &Kept, entry: Entry, origin: Origin) -> Result<Reply> {
+        if let Ok(reply) = &kept.answer {
+            scope.meter().charge(reply.body.len())?;
+        }
         metrics::answer(self.0.vendor, entry.operation, origin.name());
         scope.read(kept.at, origin == Origin::Stale);
         scope.journal().is_fresh_until(kept.fresh_until);
@@ -317,8 +320,10 @@ impl Cache {
                 Boarded::Joined(flight, until) => {
                     let shared = timeout_at(scope.deadline(), flight).await;
                     let kept = shared.unwrap_or_else(late)?;
-                    // Who asked had less time than there is here.
-                    if is_of_its_caller(&kept, until) && until < scope.deadline() {
+                    // Who asked had less time than there is here, or no room.
+                    if is_of_its_caller(&kept, until) && until < scope.deadline()
+                        || is_for_lack_of_room(&kept)
+                    {
                         continue;
                     }
                     let entry = Entry {
@@ -450,14 +455,24 @@ fn is_empty(body: &[u8]) -> bool {
 fn is_of_its_caller(kept: &Kept, until: Instant) -> bool {
     match kept.answer.as_ref().err().map(Error::kind) {
         Some(Kind::TimedOut) => kept.read + MARGIN >= until,
-        Some(Kind::Throttled) => true,
+        Some(Kind::Throttled | Kind::Late) => true,
         _ => false,
     }
 }
 
+/// Whether an answer was given up since its caller had no room for it: another may have.
+fn is_for_lack_of_room(kept: &Kept) -> bool {
+    let kind = kept.answer.as_ref().err().map(Error::kind);
+    matches!(kind, Some(Kind::TooLarge | Kind::Overloaded))
+}
+
 /// Whether an old answer is better than this error.
-fn is_the_vendors_fault(error: &Error) -> bool {
-    error.kind().is_transient() || error.kind() == Kind::Malformed
+fn is_worse_than_old(error: &Error) -> bool {
+    error.kind().is_transient()
+        || matches!(
+            error.kind(),
+            Kind::Malformed | Kind::Late | Kind::Overloaded
+        )
 }
 
 fn entry(vendor: &'static str, call: &Call) -> Entry {

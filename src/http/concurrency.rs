@@ -46,10 +46,11 @@ fn end(error: Option<&Error>) -> End {
         return End::Answered;
     };
     match (error.kind(), error.reach(), error.status()) {
-        (_, Reach::Nowhere | Reach::Hurried, _) => End::Unknown,
-        (Kind::Throttled | Kind::TimedOut, ..) | (Kind::Unavailable, _, Some(502..=504 | 529)) => {
-            End::Overloaded
+        (_, Reach::Nowhere | Reach::Hurried, _) | (Kind::TooLarge | Kind::Overloaded, ..) => {
+            End::Unknown
         }
+        (Kind::Throttled | Kind::TimedOut | Kind::Late, ..)
+        | (Kind::Unavailable, _, Some(502..=504 | 529)) => End::Overloaded,
         (_, _, Some(status)) if status < 500 => End::Answered,
         _ => End::Unknown,
     }

@@ -104,7 +104,7 @@ impl Hedge {
 fn is_answer(answer: &Result<Reply>) -> bool {
     match answer {
         Ok(_) => true,
-        Err(error) => !error.kind().is_transient(),
+        Err(error) => !error.kind().is_transient() && !error.kind().is_ours(),
     }
 }
 

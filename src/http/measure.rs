@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Call, Layer, Next, Reply};
 use crate::{
-    error::{ErrorCode, Kind, Reach, Result},
+    error::{Error, ErrorCode, Kind, Reach, Result},
     metrics,
 };
 
@@ -77,6 +77,9 @@ impl Layer for Measure {
             duration_ms = started.elapsed().as_millis() as u64,
             "vendor called"
         );
+        if !is_about_the_provider(answer.as_ref().err()) {
+            return answer;
+        }
         let mut health = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         health.calls += 1;
         match &answer {
@@ -91,5 +94,15 @@ impl Layer for Measure {
 
 /// A refusal or a 404 is an answer of a vendor in good health.
 fn is_the_vendors_fault(kind: Kind) -> bool {
-    kind.is_transient() || matches!(kind, Kind::Denied | Kind::Malformed)
+    kind.is_transient() || matches!(kind, Kind::Denied | Kind::Malformed | Kind::Late)
+}
+
+/// Whether the end of a call says how the provider fares. A failure of our own does not; but our
+/// deadline does where the provider had a fair time to answer.
+fn is_about_the_provider(error: Option<&Error>) -> bool {
+    let Some(error) = error else {
+        return true;
+    };
+    let had_time = error.kind() == Kind::Late && error.reach() == Reach::Vendor;
+    had_time || !error.kind().is_ours()
 }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 
+use super::Meter;
 use crate::error::Error;
 
 /// Whose work goes first where there is not enough for all.
@@ -45,6 +46,7 @@ pub struct Scope {
     freshness: Freshness,
     tally: Arc<Tally>,
     journal: Arc<Journal>,
+    meter: Arc<Meter>,
 }
 
 /// What a part of the work that is reported by itself has spent.
@@ -66,6 +68,7 @@ impl Scope {
             freshness: Freshness::default(),
             tally: Arc::default(),
             journal: Arc::default(),
+            meter: Arc::default(),
         }
     }
 
@@ -113,6 +116,21 @@ impl Scope {
             freshness,
             ..self.clone()
         }
+    }
+
+    /// The same scope with a meter that counts its bytes.
+    #[must_use]
+    pub fn with_meter(&self, meter: Arc<Meter>) -> Self {
+        Self {
+            meter,
+            ..self.clone()
+        }
+    }
+
+    /// Counts the bytes of the whole request.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// When the work must be done.

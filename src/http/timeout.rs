@@ -13,13 +13,33 @@ use crate::error::{Error, Reach, Result};
 pub(super) const FAIR: Duration = Duration::from_secs(2);
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
-pub struct Timeout(Duration);
+pub struct Timeout {
+    attempt: Duration,
+    request: Duration,
+}
 
 impl Timeout {
-    /// Each attempt takes at most this long.
+    /// Each attempt takes at most this long; a request takes at most `request`.
     #[must_use]
-    pub fn each(attempt: Duration) -> Self {
-        Self(attempt)
+    pub fn each(attempt: Duration, request: Duration) -> Self {
+        Self { attempt, request }
+    }
+
+    /// The error of an attempt that got no answer until its end. A provider that had all the time of
+    /// an attempt is at fault; where our deadline came first it is ours, and counts against the
+    /// provider only if that had a fair time.
+    fn ended(&self, had: Duration) -> Error {
+        let fair = FAIR.min(self.attempt.min(self.request) / 2);
+        let reach = if had < fair {
+            Reach::Hurried
+        } else {
+            Reach::Vendor
+        };
+        if had < self.attempt {
+            Error::late().reaching(reach)
+        } else {
+            Error::timed_out().reaching(reach)
+        }
     }
 }
 
@@ -27,18 +47,11 @@ impl Timeout {
 impl Layer for Timeout {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
         let began = Instant::now();
-        let until = call.scope.deadline().min(began + self.0);
+        let until = call.scope.deadline().min(began + self.attempt);
         if until <= began {
             return Err(Error::late().reaching(Reach::Nowhere));
         }
-        let Ok(answer) = timeout_at(until, next.run(call)).await else {
-            let reach = if until - began < FAIR.min(self.0 / 2) {
-                Reach::Hurried
-            } else {
-                Reach::Vendor
-            };
-            return Err(Error::late().reaching(reach));
-        };
-        answer
+        let answer = timeout_at(until, next.run(call)).await;
+        answer.unwrap_or_else(|_| Err(self.ended(until - began)))
     }
 }

@@ -11,7 +11,7 @@ use reqwest::{
 
 use tokio::time::Instant;
 
-use super::{Call, Reply, call::Quota};
+use super::{Call, Meter, Reply, call::Quota};
 use crate::error::{Error, Kind, Reach, Reason, Result};
 
 /// What a vendor's error body says, where it says more than its status.
@@ -146,7 +146,7 @@ impl Wire {
         let status = response.status();
         let headers = response.headers().clone();
         call.told.answer(quota_of(&headers, SystemTime::now()));
-        let body = self.read(response).await;
+        let body = self.read(response, call.scope.meter()).await;
         match body {
             Ok(body) if status.is_success() => Ok(Reply {
                 status,
@@ -164,7 +164,7 @@ impl Wire {
         }
     }
 
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>> {
+    async fn read(&self, mut response: Response, meter: &Meter) -> Result<Vec<u8>> {
         let too_large = || {
             Error::malformed(format!(
                 "the vendor's answer is larger than {} bytes",
@@ -184,6 +184,7 @@ impl Wire {
             if body.len() + chunk.len() > self.max_body {
                 return Err(too_large());
             }
+            meter.charge(chunk.len())?;
             body.extend_from_slice(&chunk);
         }
         Ok(body)
@@ -238,7 +239,14 @@ fn said(kind: Kind, status: StatusCode) -> String {
         Kind::Moved => format!("the vendor says that the record became another one ({code})"),
         Kind::Conflict | Kind::Rejected => format!("the vendor refused the request ({code})"),
         Kind::Expired => "the vendor no longer knows the place that this cursor names: read the list from its start".to_owned(),
-        Kind::Malformed | Kind::Invalid | Kind::Unsupported | Kind::Disabled | Kind::Internal => {
+        Kind::Malformed
+        | Kind::Invalid
+        | Kind::Unsupported
+        | Kind::Disabled
+        | Kind::Late
+        | Kind::TooLarge
+        | Kind::Overloaded
+        | Kind::Internal => {
             format!("the vendor answered {code}, which its API does not promise")
         }
     }
@@ -293,7 +301,7 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
 
 fn unreachable(error: &reqwest::Error) -> Error {
     if error.is_timeout() {
-        return Error::late();
+        return Error::timed_out();
     }
     let what = if error.is_connect() {
         "cannot be reached"

@@ -123,7 +123,8 @@ const SLACK: Duration = Duration::from_millis(50);
 /// A page that was not there when the time was over ends the walk as its limit; one that was the first
 /// is a failure, for nothing was read.
 fn cut_by(error: Error, pages: u32, limits: Limits) -> Cut {
-    let is_over = error.kind() == Kind::TimedOut && Instant::now() + SLACK >= limits.until;
+    let is_over = matches!(error.kind(), Kind::TimedOut | Kind::Late)
+        && Instant::now() + SLACK >= limits.until;
     if is_over && pages > 0 {
         Cut::Limit { pages }
     } else {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// The codes that the schema documents.
-const CODES: [&str; 14] = [
+const CODES: [&str; 16] = [
     "GRAPHQL_PARSE_FAILED",
     "GRAPHQL_VALIDATION_FAILED",
     "BAD_USER_INPUT",
@@ -28,6 +28,8 @@ const CODES: [&str; 14] = [
     "VENDOR_BAD_RESPONSE",
     "VENDOR_REJECTED",
     "QUERY_TOO_COMPLEX",
+    "DEADLINE_EXCEEDED",
+    "OVERLOADED",
     "INTERNAL",
 ];
 

@@ -68,7 +68,7 @@ async fn search(world: &World, sick: Provider) {
     for of in Provider::ALL {
         let source = &found["sources"][of as usize];
         let expected = if of == sick {
-            json!({ "status": "FAILED", "error": { "code": "VENDOR_TIMEOUT" } })
+            json!({ "status": "FAILED", "error": { "code": "DEADLINE_EXCEEDED" } })
         } else {
             json!({ "status": status_of_a_search(of), "error": null })
         };

@@ -9,6 +9,7 @@ mod breaker;
 mod budgets;
 mod contacts;
 mod deadlines;
+mod fairness;
 mod faults;
 mod hedge;
 mod matrix;

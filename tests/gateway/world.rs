@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use roster::{
     config::{Settings, Vendor},
     demo, gateway,
+    graphql::Schema,
     server::{self, Readiness, accept},
     user::Provider,
 };
@@ -93,6 +94,11 @@ impl World {
     /// Another gateway over the same or other sandboxes.
     pub(crate) async fn serve(settings: &Settings) -> SocketAddr {
         let schema = gateway::open(settings).expect("settings without mistakes");
+        Self::serve_schema(schema, settings).await
+    }
+
+    /// A gateway with a schema that the test has opened itself.
+    pub(crate) async fn serve_schema(schema: Schema, settings: &Settings) -> SocketAddr {
         let store = settings.shared.store().expect("a store, or none");
         let readiness = Readiness::default().sharing(store);
         let app = server::router(schema, readiness, &settings.server.cors_origins).expect("routes");

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::super::{Graph, prepare::prepare, schema, trace::Audience};
 use crate::graphql::Bounds;
+use crate::http::MemoryPool;
 
 /// The code of the first error of a request that is refused.
 fn refused(query: &str) -> Option<String> {
@@ -12,6 +13,7 @@ fn refused(query: &str) -> Option<String> {
             ..Bounds::default()
         },
         audience: Audience::Nobody,
+        memory: MemoryPool::default(),
     });
     let errors = prepare(&schema, async_graphql::Request::new(query)).err()?;
     Some(errors[0].message.clone())

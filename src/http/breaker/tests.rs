@@ -6,7 +6,7 @@ use super::{Error, Kind, Reach, Verdict, refusal, verdict};
 fn only_what_is_the_vendors_fault_counts_against_it() {
     let of = |kind, reach| verdict(Some(&Error::new(kind, "").reaching(reach)));
 
-    for kind in [Kind::TimedOut, Kind::Unavailable] {
+    for kind in [Kind::TimedOut, Kind::Late, Kind::Unavailable] {
         assert_eq!(of(kind, Reach::Vendor), Verdict::Fails, "{kind:?}");
         assert_eq!(of(kind, Reach::Nowhere), Verdict::Nothing, "{kind:?}");
         assert_eq!(of(kind, Reach::Hurried), Verdict::Nothing, "{kind:?}");
@@ -21,7 +21,12 @@ fn only_what_is_the_vendors_fault_counts_against_it() {
     ] {
         assert_eq!(of(kind, Reach::Vendor), Verdict::Answers, "{kind:?}");
     }
-    for kind in [Kind::Invalid, Kind::Internal] {
+    for kind in [
+        Kind::Invalid,
+        Kind::TooLarge,
+        Kind::Overloaded,
+        Kind::Internal,
+    ] {
         assert_eq!(of(kind, Reach::Vendor), Verdict::Nothing, "{kind:?}");
     }
     assert_eq!(verdict(None), Verdict::Answers);

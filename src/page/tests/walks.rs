@@ -106,7 +106,7 @@ async fn a_walk_stops_when_its_time_is_over() {
     let late = walk_of(&vendor, limits, |ask| vendor.answer(ask)).await;
 
     // Nothing was read: that is no part of an answer.
-    assert!(matches!(late.cut, Some(Cut::Failed(error)) if error.kind() == Kind::TimedOut));
+    assert!(matches!(late.cut, Some(Cut::Failed(error)) if error.kind() == Kind::Late));
     assert_eq!(vendor.calls(), []);
 
     let until = Instant::now() + Duration::from_millis(50);

@@ -91,7 +91,7 @@ async fn an_old_answer_of_a_vendor_that_hangs_comes_within_the_deadline() {
     let (user, source) = ann(&world, Intercom).await;
 
     assert_eq!(user, known);
-    assert_eq!(source["error"]["code"], "VENDOR_TIMEOUT");
+    assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test]

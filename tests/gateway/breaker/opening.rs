@@ -104,7 +104,7 @@ async fn what_is_given_up_in_a_hurry_says_nothing_of_a_vendor() {
     for _ in 0..6 {
         let answer = world.answer(two_pages).await;
         let code = &answer["errors"][0]["extensions"]["code"];
-        assert_eq!(code, "VENDOR_TIMEOUT", "{answer}");
+        assert_eq!(code, "DEADLINE_EXCEEDED", "{answer}");
     }
     assert_eq!(world.calls(Provider::Usertour).await.len(), 12);
     assert_eq!(

@@ -73,7 +73,7 @@ async fn lists_and_lookups_end_at_the_deadline() {
                 for path in ["list", "one", "node", "nodes"] {
                     let of = errors.iter().find(|error| error["path"][0] == path);
                     let code = &of.expect(path)["extensions"]["code"];
-                    assert_eq!(code, "VENDOR_TIMEOUT", "{path}: {answer}");
+                    assert_eq!(code, "DEADLINE_EXCEEDED", "{path}: {answer}");
                 }
             }
         });
@@ -96,7 +96,7 @@ async fn a_part_of_a_user_that_is_a_call_of_its_own_ends_at_the_deadline() {
     let answer = in_time(&world, &query).await;
 
     assert_eq!(answer["data"]["user"]["vendorId"], id, "{answer}");
-    assert_eq!(code(&answer), "VENDOR_TIMEOUT");
+    assert_eq!(code(&answer), "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -134,7 +134,7 @@ async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
         );
         for alias in ["sick", "after"] {
             let errors = &answer["data"][alias]["userErrors"];
-            assert_eq!(errors[0]["code"], "VENDOR_TIMEOUT", "{alias}: {answer}");
+            assert_eq!(errors[0]["code"], "DEADLINE_EXCEEDED", "{alias}: {answer}");
         }
         // What was never sent is known not to be done.
         assert_eq!(answer["data"]["after"]["outcome"], "SKIPPED", "{answer}");

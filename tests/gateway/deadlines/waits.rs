@@ -92,7 +92,7 @@ async fn a_turn_that_does_not_come_is_not_waited_for() {
     let errors = answer["errors"].as_array().map(Vec::len);
     assert_eq!(
         (errors, code(&answer)),
-        (Some(20), &json!("VENDOR_TIMEOUT"))
+        (Some(20), &json!("DEADLINE_EXCEEDED"))
     );
     assert_eq!(world.calls(Provider::Intercom).await.len(), 2);
 }
@@ -135,5 +135,5 @@ async fn a_window_of_many_pages_ends_in_time() {
     )
     .await;
 
-    assert_eq!(code(&answer), "VENDOR_TIMEOUT", "{answer}");
+    assert_eq!(code(&answer), "DEADLINE_EXCEEDED", "{answer}");
 }

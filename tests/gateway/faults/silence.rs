@@ -39,7 +39,7 @@ async fn a_vendor_that_hangs_longer_than_the_request_may_take_ends_at_the_deadli
         let world = impatient_with(sick, 60.0).await;
         world.fault(sick, json!({ "kind": "hang" })).await;
 
-        let failure = Failure::of("VENDOR_TIMEOUT", 1);
+        let failure = Failure::of("DEADLINE_EXCEEDED", 1);
         within_deadline(DEADLINE, fails_alone(&world, sick, failure)).await;
     });
     join_all(vendors).await;

@@ -10,7 +10,8 @@ use super::{
 const UNAVAILABLE: &str = "VENDOR_UNAVAILABLE";
 const UNREADABLE: &str = "VENDOR_BAD_RESPONSE";
 const THROTTLED: &str = "VENDOR_RATE_LIMITED";
-const LATE: &str = "VENDOR_TIMEOUT";
+const TIMED_OUT: &str = "VENDOR_TIMEOUT";
+const LATE: &str = "DEADLINE_EXCEEDED";
 const DENIED: &str = "VENDOR_AUTH";
 
 const MB: u64 = 1 << 20;
@@ -76,13 +77,13 @@ fn list(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
 
 /// A vendor that is too slow for an attempt, or for the request.
 fn slow(name: &'static str, fault: Value, patience: Patience) -> Row {
-    let (calls, when) = match patience {
-        Patience::ShortDeadline => (1, ByDeadline),
-        Patience::Long | Patience::ShortAttempt => (2, ByAttempts),
+    let (code, calls, when) = match patience {
+        Patience::ShortDeadline => (LATE, 1, ByDeadline),
+        Patience::Long | Patience::ShortAttempt => (TIMED_OUT, 2, ByAttempts),
     };
     let late = Outcome {
         when,
-        ..failed(LATE, calls)
+        ..failed(code, calls)
     };
     Row {
         patience,

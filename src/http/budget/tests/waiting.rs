@@ -153,7 +153,7 @@ async fn no_more_are_under_way_than_may_be_and_that_is_no_used_up_budget() {
 
     let late = desk.admit(Interactive, Instant::now() + ms(500)).await;
 
-    assert_eq!(late.err().map(|error| error.kind()), Some(Kind::TimedOut));
+    assert_eq!(late.err().map(|error| error.kind()), Some(Kind::Late));
     let next = desk.admit(Interactive, soon());
     let (next, ()) = tokio::join!(next, async {
         advance(ms(10)).await;

@@ -1,0 +1,3 @@
+//! What one client may use of what all clients share.
+
+mod bytes;
