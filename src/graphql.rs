@@ -11,6 +11,7 @@ pub mod mutation;
 pub mod person;
 pub mod prepare;
 pub mod query;
+pub mod row;
 pub mod source;
 pub mod trace;
 pub mod user;
@@ -34,6 +35,7 @@ use crate::{
 use document::Rules;
 use entities::Root;
 use mutation::Mutation;
+use row::Pace;
 use trace::{Audience, Trace};
 use user::Apart;
 
@@ -137,6 +139,7 @@ pub fn with_loaders(
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
     let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts);
+    let request = request.data(Pace::default());
     (request, trace)
 }
 

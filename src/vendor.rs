@@ -6,6 +6,7 @@ pub mod ada;
 pub mod digital_chalk;
 pub mod filter;
 pub mod intercom;
+pub mod json;
 pub mod usertour;
 pub mod wire;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{ComplexObject, SimpleObject};
 
-use super::{Bounds, cursor, source::SourceReport};
+use super::{Bounds, cursor, row::Row, source::SourceReport};
 use crate::{
     directory::{Listed, Report, Search},
     error::{Error, Result},
@@ -18,7 +18,7 @@ use crate::{
 #[graphql(complex)]
 pub struct UserConnection {
     /// The users with their cursors.
-    edges: Vec<UserEdge>,
+    edges: Vec<Row<UserEdge>>,
     /// Where this page stands in the list.
     page_info: PageInfo,
     /// How many users the whole list has; null where a provider does not say, or could not be read
@@ -54,8 +54,8 @@ pub struct PageInfo {
 #[ComplexObject]
 impl UserConnection {
     /// The users without their cursors.
-    async fn nodes(&self) -> Vec<&Arc<User>> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Vec<Row<&Arc<User>>> {
+        self.edges.iter().map(|edge| Row(&edge.0.node)).collect()
     }
 }
 
@@ -73,7 +73,7 @@ impl UserConnection {
             end_cursor: edges.last().map(|edge| edge.cursor.clone()),
         };
         Self {
-            edges,
+            edges: edges.into_iter().map(Row).collect(),
             page_info,
             total_count: None,
             sources: reports.into_iter().map(SourceReport).collect(),

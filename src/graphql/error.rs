@@ -1,6 +1,8 @@
 //! Our errors as a client sees them: a message, a code, and what helps to act on it. A vendor's body,
 //! a token or a URL is never among it.
 
+use std::collections::HashSet;
+
 use async_graphql::{ErrorExtensionValues, Pos};
 
 use crate::error::{Error, ErrorCode, Kind, Result};
@@ -72,13 +74,28 @@ pub fn shorten(message: &mut String) {
     }
 }
 
-/// Gives every error of the engine's own a code: an argument that a scalar of ours does not take.
-pub fn coded(errors: &mut [async_graphql::ServerError]) {
-    for error in errors {
+/// Gives every error of the engine's own a code: an argument that a scalar of ours does not take. Of
+/// errors that are the request's own, such as that it needs too much memory, one for each root field is
+/// enough: there may be one for each row.
+pub fn coded(errors: &mut Vec<async_graphql::ServerError>) {
+    for error in errors.iter_mut() {
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
             extensions.set("code", ErrorCode::BadUserInput.as_str());
             shorten(&mut error.message);
         }
     }
+    let mut seen = HashSet::new();
+    errors.retain(|error| match of_the_request(error) {
+        Some(code) => seen.insert(format!("{code:?} {:?}", error.path.first())),
+        None => true,
+    });
+}
+
+/// The code of an error that is no part's own.
+fn of_the_request(error: &async_graphql::ServerError) -> Option<ErrorCode> {
+    let code = error.extensions.as_ref()?.get("code")?;
+    [ErrorCode::QueryTooComplex, ErrorCode::Overloaded]
+        .into_iter()
+        .find(|own| *code == async_graphql::Value::from(own.as_str()))
 }

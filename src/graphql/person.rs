@@ -6,7 +6,7 @@ use async_graphql::{Context, Object};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{source::SourceReport, user::expand_at};
+use super::{row::Row, source::SourceReport, user::expand_at};
 use crate::{
     directory::{Report, Search, SourceStatus},
     loader::Loaders,
@@ -85,8 +85,8 @@ impl Person {
     }
 
     /// The records with this address, in the order of providers; leads are marked by `kind`.
-    async fn users(&self, ctx: &Context<'_>) -> Vec<Arc<User>> {
-        self.records(ctx).await
+    async fn users(&self, ctx: &Context<'_>) -> Vec<Row<Arc<User>>> {
+        self.records(ctx).await.into_iter().map(Row).collect()
     }
 
     /// The whole name: of the record that changed or was seen last, users before leads.

@@ -12,6 +12,7 @@ use super::{
     cursor,
     error::{Answer, answer, answer_option, shown},
     person::{Person, search},
+    row::Row,
     source::{ProviderStatus, providers},
     user::{Node, expand, expand_at},
 };
@@ -246,13 +247,14 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The provider.")] provider: Provider,
         #[graphql(desc = "What names the user.")] by: UserKey,
-    ) -> Answer<Arc<User>> {
+    ) -> Answer<Row<Arc<User>>> {
         let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let expand = expand_at(ctx, &[&[]]);
-        answer_option(match by {
+        let found = match by {
             UserKey::VendorId(id) => loaders.by_id(provider, id.into(), expand).await,
             UserKey::ExternalId(id) => loaders.by_external_id(provider, id.into(), expand).await,
-        })
+        };
+        answer_option(found.map(|user| user.map(Row)))
     }
 
     /// Everybody that the providers know by an email address, as one person. Null when every provider
@@ -272,7 +274,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "A global id.")] id: ID,
-    ) -> Answer<Node> {
+    ) -> Answer<Row<Node>> {
         answer_option(node(ctx, &id, expand_at(ctx, &[&[]])).await)
     }
 
@@ -281,7 +283,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global ids: at most 500.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Answer<Node>>> {
+    ) -> async_graphql::Result<Vec<Answer<Row<Node>>>> {
         let most = Graph::of(ctx).bounds.keys;
         if ids.len() > most {
             let message = format!(
@@ -343,13 +345,13 @@ impl Query {
     }
 }
 
-async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<Node>> {
+async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<Row<Node>>> {
     let (provider, vendor_id) = cursor::to_user(id)?;
     let user = ctx
         .data_unchecked::<Arc<Loaders>>()
         .by_id(provider, vendor_id, expand)
         .await?;
-    Ok(user.map(Node::User))
+    Ok(user.map(|user| Row(Node::User(user))))
 }
 
 /// The providers to ask, each once, in the order in which answers are joined.

@@ -78,6 +78,12 @@ impl Trace {
         })
     }
 
+    /// How many bytes the request holds: what providers sent, and what was built for the answer.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.meter.used()
+    }
+
     /// Whether the gateway had no room for some of the answer.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Interface, Json, Lookahead, Object};
+use async_graphql::{Context, ID, Interface, Lookahead, Object, SelectionField};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde_json::{Value, value::RawValue};
 
 use super::{
     cursor,
     error::{Answer, answer, shown},
 };
 use crate::{
-    error::{Error, Kind},
+    error::Result,
+    http::Scope,
     loader::Loaders,
     user::{Company, Portion, Provider, User, UserKind},
-    vendor::{Details, Expand, Held, Part, Parts},
+    vendor::{Details, Expand, Held, Part, Parts, json::RawJson},
 };
 
 /// Anything that has a global id.
@@ -105,7 +105,12 @@ impl User {
             let labels = held.labels()?.iter().cloned();
             Some(labels.filter_map(|label| label.name.or(label.id)).collect())
         };
-        portion(ctx, self, &self.tags, Part::Tags, names).await
+        let tags = portion(ctx, self, &self.tags, Part::Tags, names).await?;
+        Some(tags.and_then(|tags: Vec<String>| {
+            let bytes = tags.iter().map(|tag| ITEM + tag.len()).sum();
+            charge(ctx, bytes).map_err(|error| shown(&error))?;
+            Ok(tags)
+        }))
     }
 
     /// The companies that the user belongs to; null where the provider has no such thing. Intercom's
@@ -113,7 +118,12 @@ impl User {
     /// some.
     async fn companies(&self, ctx: &Context<'_>) -> Answer<Vec<Company>> {
         let companies = |held: &Held| held.companies().map(<[Company]>::to_vec);
-        portion(ctx, self, &self.companies, Part::Companies, companies).await
+        let companies = portion(ctx, self, &self.companies, Part::Companies, companies).await?;
+        Some(companies.and_then(|companies: Vec<Company>| {
+            let bytes = companies.len() * ITEM * leaves(ctx.field());
+            charge(ctx, bytes).map_err(|error| shown(&error))?;
+            Ok(companies)
+        }))
     }
 
     /// When the record was made.
@@ -133,23 +143,45 @@ impl User {
 
     /// The provider's custom fields, an object; null where the record has none. DigitalChalk is asked
     /// for them only when they are read, a call for each user, and names them by the ids of its fields.
-    async fn attributes(&self, ctx: &Context<'_>) -> Answer<Json<Value>> {
+    async fn attributes(&self, ctx: &Context<'_>) -> Answer<RawJson> {
         let object = |held: &Held| held.attributes().cloned();
-        match portion(ctx, self, &self.attributes, Part::Attributes, object).await? {
-            Ok(object) => Some(json(&object)),
-            Err(error) => Some(Err(error)),
-        }
+        let object = portion(ctx, self, &self.attributes, Part::Attributes, object).await?;
+        Some(object.map(RawJson))
     }
 
     /// Every documented field of the provider's own record, typed.
-    async fn details(&self) -> Answer<Details> {
-        answer(Details::read(self.provider, &self.raw))
+    async fn details(&self, ctx: &Context<'_>) -> Answer<Details> {
+        // Each alias of the field decodes the record once more, and each field below one of its lists
+        // can be as large as the record.
+        let field = ctx.field();
+        let lists = field.selection_set().filter(has_fields);
+        let times = 1 + lists.map(leaves).sum::<usize>();
+        let charged = charge(ctx, self.raw.get().len().saturating_mul(times));
+        answer(charged.and_then(|()| Details::read(self.provider, &self.raw)))
     }
 
     /// The record as the provider sent it.
-    async fn raw(&self) -> Answer<Json<Value>> {
-        Some(json(&self.raw))
+    async fn raw(&self) -> Option<RawJson> {
+        Some(RawJson(Arc::clone(&self.raw)))
     }
+}
+
+/// How many bytes an item of a list takes, about.
+const ITEM: usize = 96;
+
+/// Charges the request for what is about to be built: the parts of a record that can be long.
+fn charge(ctx: &Context<'_>, bytes: usize) -> Result<()> {
+    ctx.data_unchecked::<Scope>().meter().charge(bytes)
+}
+
+fn has_fields(field: &SelectionField<'_>) -> bool {
+    field.selection_set().next().is_some()
+}
+
+/// How many fields without fields of their own are selected below a field; one for such a field.
+fn leaves(field: SelectionField<'_>) -> usize {
+    let below: usize = field.selection_set().map(leaves).sum();
+    below.max(1)
 }
 
 /// A portion of a user's record, fetched where it is kept apart.
@@ -188,16 +220,6 @@ impl Parts for Apart {
         let held = self.0.part(provider, id.to_owned(), part).await;
         held.map_err(|error| shown(&error))
     }
-}
-
-fn json(raw: &RawValue) -> async_graphql::Result<Json<Value>> {
-    let read = serde_json::from_str(raw.get());
-    read.map(Json).map_err(|_| {
-        super::error::shown(&Error::new(
-            Kind::Internal,
-            "a record that was read cannot be read again",
-        ))
-    })
 }
 
 /// The parts of a user that a selection on one reads, of those that cost the vendor more.

@@ -71,6 +71,7 @@ impl MemoryPool {
 pub struct Meter {
     pool: MemoryPool,
     own: Counter,
+    is_exceeded: AtomicBool,
     is_overloaded: AtomicBool,
 }
 
@@ -88,18 +89,21 @@ impl Meter {
         Self {
             pool,
             own: Counter::new(max_bytes),
+            is_exceeded: AtomicBool::new(false),
             is_overloaded: AtomicBool::new(false),
         }
     }
 
-    /// Charges bytes that are about to be kept.
+    /// Charges bytes that are about to be kept. After a refusal for the request's own maximum every
+    /// charge is refused: an answer that lacks some of its parts is of no use.
     ///
     /// # Errors
     /// `TooLarge` when the request would exceed its own maximum, `Overloaded` when all requests
     /// together would exceed theirs. Nothing is charged then.
     pub fn charge(&self, bytes: usize) -> Result<()> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        if !self.own.take(bytes) {
+        if self.is_exceeded.load(Ordering::Acquire) || !self.own.take(bytes) {
+            self.is_exceeded.store(true, Ordering::Release);
             return Err(self.too_large());
         }
         if self.pool.0.take(bytes) {

@@ -20,11 +20,12 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    error::ErrorCode,
+    error::{Error, ErrorCode},
     graphql::{
         Graph, Schema,
-        error::coded,
+        error::{coded, seconds},
         prepare::{Prepared, prepare},
+        trace::Trace,
         with_loaders,
     },
     metrics,
@@ -60,6 +61,8 @@ struct Refusal {
     status: StatusCode,
     code: ErrorCode,
     message: String,
+    /// After how many seconds to try again.
+    retry_after: Option<i32>,
 }
 
 impl Refusal {
@@ -68,6 +71,17 @@ impl Refusal {
             status,
             code: ErrorCode::BadUserInput,
             message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    fn overloaded() -> Self {
+        let error = Error::overloaded();
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: error.kind().code(),
+            message: error.message().to_owned(),
+            retry_after: error.wait().map(seconds),
         }
     }
 }
@@ -78,6 +92,8 @@ struct Ran {
     answer: Answer,
     /// For how many seconds who asked may keep the answer.
     fresh_for: u64,
+    /// What it holds of the gateway's memory.
+    trace: Trace,
 }
 
 impl Ran {
@@ -87,6 +103,7 @@ impl Ran {
             operation: "unknown",
             answer: Answer::from_errors(mistakes),
             fresh_for: 0,
+            trace: Trace::default(),
         }
     }
 }
@@ -119,7 +136,7 @@ async fn handle(
         })?;
         let request = request(read(&method, query.as_deref(), &headers, body)?);
         let ran = run(&schema, request, &method, &headers).await?;
-        Ok(shown(&ran, media))
+        Ok(shown(ran, media).await)
     };
     let reply = reply
         .await
@@ -257,6 +274,9 @@ async fn run(
         accept::max_age(headers),
     );
     let mut answer = schema.execute(request).await;
+    if trace.is_overloaded() {
+        return Err(Refusal::overloaded());
+    }
     coded(&mut answer.errors);
     let sent = headers.get(&TRACE).map(HeaderValue::as_bytes);
     if schema
@@ -271,16 +291,18 @@ async fn run(
         operation,
         answer,
         fresh_for: if is_whole { fresh_for } else { 0 },
+        trace,
     })
 }
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
 /// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-fn shown(ran: &Ran, media: Media) -> Reply {
+async fn shown(ran: Ran, media: Media) -> Reply {
     let Ran {
         operation,
         answer,
         fresh_for,
+        trace,
     } = ran;
     let is_empty = answer.data == async_graphql::Value::Null;
     let is_request_error = is_empty
@@ -296,15 +318,12 @@ fn shown(ran: &Ran, media: Media) -> Reply {
         Media::GraphqlResponse if is_request_error => StatusCode::BAD_REQUEST,
         Media::GraphqlResponse | Media::Json => StatusCode::OK,
     };
-    let body = if is_request_error {
-        serde_json::to_vec(&json!({ "errors": answer.errors }))
-    } else {
-        serde_json::to_vec(answer)
-    };
+    let errors = answer.errors.len();
+    let body = written(answer, is_request_error, trace).await;
     let response = match body {
         Ok(body) => {
             let mut response = with_media(status, media, body);
-            if *fresh_for > 0 {
+            if fresh_for > 0 {
                 let kept = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
                 let headers = response.headers_mut();
                 kept.map(|kept| headers.insert(header::CACHE_CONTROL, kept))
@@ -320,17 +339,62 @@ fn shown(ran: &Ran, media: Media) -> Reply {
     Reply {
         operation,
         outcome,
-        errors: answer.errors.len(),
+        errors,
         response,
     }
 }
 
+/// An answer that holds more bytes than this is written apart from the threads that serve everybody.
+const LARGE: u64 = 256 * 1024;
+
+/// Writes an answer as JSON. The bytes hold what they were charged until they are sent.
+async fn written(
+    answer: Answer,
+    is_request_error: bool,
+    trace: Trace,
+) -> Result<Bytes, serde_json::Error> {
+    let write = move || {
+        if is_request_error {
+            serde_json::to_vec(&json!({ "errors": answer.errors }))
+        } else {
+            serde_json::to_vec(&answer)
+        }
+    };
+    let body = if trace.bytes() > LARGE {
+        let written = tokio::task::spawn_blocking(write).await;
+        written.unwrap_or_else(|failure| Err(serde::ser::Error::custom(failure)))?
+    } else {
+        write()?
+    };
+    Ok(Bytes::from_owner(Held {
+        body,
+        _trace: trace,
+    }))
+}
+
+/// Bytes of an answer, with what they hold of the gateway's memory.
+struct Held {
+    body: Vec<u8>,
+    _trace: Trace,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 fn refused(refusal: &Refusal, media: Media) -> Reply {
-    let error = json!({ "errors": [{
-        "message": refusal.message,
-        "extensions": { "code": refusal.code.as_str() },
-    }]});
-    let mut response = with_media(refusal.status, media, error.to_string().into_bytes());
+    let mut extensions = json!({ "code": refusal.code.as_str() });
+    if let Some(seconds) = refusal.retry_after {
+        extensions["retryAfter"] = seconds.into();
+    }
+    let error = json!({ "errors": [{ "message": refusal.message, "extensions": extensions }] });
+    let mut response = with_media(refusal.status, media, error.to_string().into());
+    if let Some(seconds) = refusal.retry_after {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()
@@ -344,7 +408,7 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
     }
 }
 
-fn with_media(status: StatusCode, media: Media, body: Vec<u8>) -> Response {
+fn with_media(status: StatusCode, media: Media, body: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media.content_type()),
         (header::VARY, "accept, authorization, cookie"),

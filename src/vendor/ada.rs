@@ -21,7 +21,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use async_graphql::{Json, SimpleObject};
+use async_graphql::SimpleObject;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{StatusCode, header::HeaderMap};
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
-    Upserted, Vendor, Window, bounded, each, wire,
+    Upserted, Vendor, Window, bounded, each, json::RawJson, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -172,9 +172,9 @@ pub struct AdaProfile {
     #[serde(default, deserialize_with = "wire::text")]
     language: Option<String>,
     /// Custom fields: texts, whole numbers and truth values.
-    metadata: Option<Json<Value>>,
+    metadata: Option<RawJson>,
     /// What Ada itself keeps of the end user; its keys depend on the configuration there.
-    system_properties: Option<Json<Value>>,
+    system_properties: Option<RawJson>,
 }
 
 #[derive(Deserialize)]

@@ -176,7 +176,10 @@ fn modules_name_only_what_lies_below_them() {
 #[test]
 fn a_vendor_names_no_other_vendor_and_a_layer_no_other_layer() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for (folder, shared) in [("vendor", &["wire"][..]), ("http", &["call", "wire"][..])] {
+    for (folder, shared) in [
+        ("vendor", &["wire", "json"][..]),
+        ("http", &["call", "wire"][..]),
+    ] {
         let stem = |path: &Path| module(&root.join(folder), path);
         let files = sources(&root.join(folder));
         let names: BTreeSet<String> = files.iter().map(|path| stem(path)).collect();

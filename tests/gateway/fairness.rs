@@ -1,3 +1,4 @@
 //! What one client may use of what all clients share.
 
+mod answers;
 mod bytes;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Json, SimpleObject};
+use async_graphql::{ComplexObject, Context, SimpleObject};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
@@ -11,7 +11,7 @@ use serde_json::{Value, value::RawValue};
 use crate::{
     error::Result,
     user::{Company, Label, Portion, Provider, User, UserKind},
-    vendor::{Held, Part, Parts, wire},
+    vendor::{Held, Part, Parts, json::RawJson, wire},
 };
 
 /// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
@@ -210,7 +210,7 @@ pub struct IntercomUser {
     #[graphql(skip)]
     segments: Portion<Vec<IntercomSegment>>,
     /// Custom fields: flat.
-    custom_attributes: Option<Json<Value>>,
+    custom_attributes: Option<RawJson>,
 }
 
 /// A company as a user's record names it.

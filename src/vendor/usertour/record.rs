@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Json, SimpleObject};
+use async_graphql::SimpleObject;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
     error::Result,
     user::{Company, Provider, User},
-    vendor::wire,
+    vendor::{json::RawJson, wire},
 };
 
 /// A user at Usertour, field by field.
@@ -21,7 +21,7 @@ pub struct UsertourUser {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     /// Everything that is known of the person; `name` and `email` are conventions.
-    attributes: Option<Json<Value>>,
+    attributes: Option<RawJson>,
     /// When the user was made.
     #[serde(default, deserialize_with = "wire::moment")]
     created_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub struct UsertourCompany {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     /// Everything that is known of the company; `name` is a convention.
-    attributes: Option<Json<Value>>,
+    attributes: Option<RawJson>,
     /// When the company was made.
     #[serde(default, deserialize_with = "wire::moment")]
     created_at: Option<Timestamp>,
@@ -55,7 +55,7 @@ pub struct UsertourMembership {
     #[serde(deserialize_with = "wire::id")]
     id: String,
     /// What is known of the membership, a role for example.
-    attributes: Option<Json<Value>>,
+    attributes: Option<RawJson>,
     /// When the membership was made.
     #[serde(default, deserialize_with = "wire::moment")]
     created_at: Option<Timestamp>,
@@ -115,7 +115,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
 fn company(company: UsertourCompany) -> Company {
     let name = company
         .attributes
-        .and_then(|Json(bag)| Some(bag.get("name")?.as_str()?.to_owned()));
+        .and_then(|bag| Some(bag.member("name")?.as_str()?.to_owned()));
     Company {
         vendor_id: None,
         external_id: Some(company.id),

@@ -62,7 +62,7 @@ async fn a_request_that_reads_more_bytes_than_it_may_is_refused_and_no_provider_
 
 #[tokio::test]
 async fn a_source_that_needs_more_bytes_than_the_request_may_hold_fails_alone() {
-    let world = World::with(200, |settings| settings.limits.request_bytes = LITTLE).await;
+    let world = World::with(200, |settings| settings.limits.request_bytes = 3 * LITTLE).await;
 
     let data = world
         .data("{ usersByEmail(email: \"nobody@x.test\") { sources { provider status error { code } } } }")

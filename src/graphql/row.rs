@@ -1,0 +1,118 @@
+//! Parts of an answer that are counted when they are made: records and edges. Making many of them
+//! neither holds a thread for long nor goes on past the request's deadline.
+
+use std::{
+    borrow::Cow,
+    future::poll_fn,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Poll,
+};
+
+use async_graphql::{
+    ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field,
+    registry::Registry,
+};
+use async_graphql_value::RAW_VALUE_TOKEN;
+
+use super::error::shown;
+use crate::{error::Error, http::Scope};
+
+/// How many bytes a value takes in memory, about, beside its text.
+const VALUE: usize = 64;
+
+/// A record, or an edge with its record.
+pub struct Row<T>(pub T);
+
+impl<T: OutputType> OutputType for Row<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.0.introspection_type_name()
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let scope = ctx.data_unchecked::<Scope>();
+        let refused = |error: &Error| ctx.set_error_path(shown(error).into_server_error(field.pos));
+        if scope.left().is_zero() {
+            return Err(refused(&Error::late()));
+        }
+        let value = self.0.resolve(ctx, field).await?;
+        let bytes = size_of(&value);
+        let charged = scope.meter().charge(bytes);
+        charged.map_err(|error| refused(&error))?;
+        ctx.data_unchecked::<Pace>().made(bytes).await;
+        Ok(value)
+    }
+}
+
+/// How many bytes a value takes, about, without the texts that were charged when they were copied
+/// ([`crate::vendor::json`]).
+#[must_use]
+pub fn size_of(value: &Value) -> usize {
+    match value {
+        Value::Object(fields) if fields.contains_key(RAW_VALUE_TOKEN) => VALUE,
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| name.len() + size_of(value));
+            VALUE + fields.sum::<usize>()
+        }
+        Value::List(items) => VALUE + items.iter().map(size_of).sum::<usize>(),
+        Value::String(text) => VALUE + text.len(),
+        Value::Enum(name) => VALUE + name.len(),
+        Value::Binary(bytes) => VALUE + bytes.len(),
+        Value::Null | Value::Number(_) | Value::Boolean(_) => VALUE,
+    }
+}
+
+/// Lets others run from time to time while one request's answer is made.
+#[derive(Default)]
+pub struct Pace(AtomicUsize);
+
+impl Pace {
+    /// After so many bytes others run: some milliseconds of work.
+    const BYTES: usize = 256 * 1024;
+
+    /// Notes that something was made.
+    async fn made(&self, bytes: usize) {
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes >= Self::BYTES {
+            self.0.store(0, Ordering::Relaxed);
+            let mut has_paused = false;
+            // A waker that is called at once also ends the turn of a list that joins many rows.
+            poll_fn(|cx| {
+                if has_paused {
+                    return Poll::Ready(());
+                }
+                has_paused = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Value;
+    use serde_json::json;
+
+    use super::{VALUE, size_of};
+
+    #[test]
+    fn names_and_texts_count_by_their_length_and_every_value_by_itself() {
+        let value = Value::from_json(json!({ "ab": ["cde", 1, null], "f": {} })).expect("a value");
+        assert_eq!(size_of(&value), 6 * VALUE + 2 + 3 + 1);
+    }
+}

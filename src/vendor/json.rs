@@ -1,0 +1,65 @@
+//! JSON that a provider sent and nobody here reads: it goes to the client as text.
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_graphql::{
+    ContextSelectionSet, Error, ErrorExtensions, Json, Name, OutputType, Pos, Positioned,
+    ServerResult, Value, indexmap::IndexMap, parser::types::Field, registry::Registry,
+};
+use async_graphql_value::RAW_VALUE_TOKEN;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::{error, http::Scope};
+
+/// Any JSON value, as the provider wrote it. In the schema it is a `JSON`.
+#[derive(Clone, Debug)]
+pub struct RawJson(pub Arc<RawValue>);
+
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.into()))
+    }
+}
+
+impl RawJson {
+    /// A member of the value, if it is an object that has it.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<serde_json::Value> {
+        let mut object: serde_json::Map<_, _> = serde_json::from_str(self.0.get()).ok()?;
+        object.remove(name)
+    }
+}
+
+impl OutputType for RawJson {
+    fn type_name() -> Cow<'static, str> {
+        <Json<()> as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Json<()> as OutputType>::create_type_info(registry)
+    }
+
+    /// Charges the request for the text: each alias of a field writes it once more.
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let text = self.0.get();
+        let meter = ctx.data_unchecked::<Scope>().meter();
+        meter
+            .charge(text.len())
+            .map_err(|error| ctx.set_error_path(refused(&error, field.pos)))?;
+        let raw = (Name::new(RAW_VALUE_TOKEN), Value::String(text.to_owned()));
+        Ok(Value::Object(IndexMap::from([raw])))
+    }
+}
+
+/// An error of ours with its code, as the engine wants it.
+fn refused(error: &error::Error, pos: Pos) -> async_graphql::ServerError {
+    let code = error.kind().code().as_str();
+    let error =
+        Error::new(error.message()).extend_with(|_, extensions| extensions.set("code", code));
+    error.into_server_error(pos)
+}
