@@ -36,8 +36,8 @@ const DEPTH: u64 = 20;
 /// How deep sets of fields may be nested, fragments expanded: whoever walks a document is recursive.
 pub(super) const LEVELS: usize = 64;
 
-/// For how many values a field of a tree of JSON counts, or one that reads a whole record.
-const TREE: u64 = 100;
+/// For how many values a tree of JSON counts, or a field that decodes a whole record.
+const TREE: u64 = 20;
 /// How many bytes a value takes in the answer, about, beside its name.
 const VALUE_BYTES: u64 = 32;
 /// How many bytes a value of introspection takes: some are descriptions.

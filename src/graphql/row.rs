@@ -6,6 +6,7 @@ use std::{
     future::poll_fn,
     sync::atomic::{AtomicUsize, Ordering},
     task::Poll,
+    time::Duration,
 };
 
 use async_graphql::{
@@ -13,9 +14,14 @@ use async_graphql::{
     registry::Registry,
 };
 use async_graphql_value::RAW_VALUE_TOKEN;
+use tokio::time::Instant;
 
 use super::error::shown;
 use crate::{error::Error, http::Scope};
+
+/// How long after the deadline rows may still be made: providers may take all the time until then, and
+/// what they answered must be written.
+const WRITING: Duration = Duration::from_secs(1);
 
 /// How many bytes a value takes in memory, about, beside its text.
 const VALUE: usize = 64;
@@ -43,7 +49,7 @@ impl<T: OutputType> OutputType for Row<T> {
     ) -> ServerResult<Value> {
         let scope = ctx.data_unchecked::<Scope>();
         let refused = |error: &Error| ctx.set_error_path(shown(error).into_server_error(field.pos));
-        if scope.left().is_zero() {
+        if Instant::now() > scope.deadline() + WRITING {
             return Err(refused(&Error::late()));
         }
         let value = self.0.resolve(ctx, field).await?;

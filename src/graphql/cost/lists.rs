@@ -10,7 +10,7 @@ use crate::user::Provider;
 /// For how many records an email address counts: a few at each provider.
 pub(super) const OF_AN_ADDRESS: u64 = 4 * Provider::ALL.len() as u64;
 /// For how many items a list in a record counts, such as tags or companies.
-const IN_A_RECORD: u64 = 10;
+const IN_A_RECORD: u64 = 5;
 
 /// The sizes of lists: of introspection by the schema itself, of others by what they hold.
 pub(in crate::graphql) struct Lists {

@@ -88,7 +88,7 @@ fn a_tree_of_json_counts_for_many_values() {
         "details { ... on AdaEndUser { externalId } }",
     ] {
         assert!(
-            is_refused_for(&list(&aliases(20, tree)), "values in its answer"),
+            is_refused_for(&list(&aliases(60, tree)), "values in its answer"),
             "{tree}"
         );
     }
@@ -98,7 +98,7 @@ fn a_tree_of_json_counts_for_many_values() {
 fn lists_in_rows_are_counted_as_lists() {
     assert_eq!(refused(&list(&aliases(20, "tags"))), None);
     assert!(is_refused_for(
-        &list(&aliases(200, "tags")),
+        &list(&aliases(300, "tags")),
         "values in its answer"
     ));
 }

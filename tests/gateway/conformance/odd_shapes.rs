@@ -100,8 +100,8 @@ pub(super) async fn what_a_shape_leaves_out_is_null_and_all_else_the_same(subjec
 fn forget_empty_tags(answer: &mut Value) {
     let users = answer["users"]["nodes"].as_array_mut();
     for user in users.into_iter().flatten() {
-        if user["details"]["tags"] == json!([]) {
-            user["details"]["tags"] = Value::Null;
+        if user["details"]["labels"] == json!([]) {
+            user["details"]["labels"] = Value::Null;
         }
     }
 }

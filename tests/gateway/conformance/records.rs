@@ -16,7 +16,7 @@ pub(super) const FIELDS: &str = "
     details { __typename
         ... on AdaEndUser { endUserId externalId createdAt updatedAt profile {
             firstName lastName displayName avatar email language metadata systemProperties } }
-        ... on DigitalChalkUser { id firstName lastName username email locale tags createdDate lastLoginDate }
+        ... on DigitalChalkUser { id firstName lastName username email locale labels: tags createdDate lastLoginDate }
         ... on IntercomUser { id type role externalId userId email emailDomain phone formattedPhone name
             pseudonym anonymous avatarUrl workspaceId appId
             companies { id companyId name }
@@ -32,7 +32,7 @@ pub(super) const FIELDS: &str = "
             doNotTrack referrer utmCampaign utmContent utmMedium utmSource utmTerm
             socialProfiles { name id username url } tags { id name } segments { id name } customAttributes }
         ... on UsertourUser { id attributes createdAt
-            companies { id attributes createdAt }
+            groups: companies { id attributes createdAt }
             memberships { id attributes createdAt companyId userId company { id attributes createdAt } } } }";
 
 /// The one user of an address, whose other fields are asked for by name.
@@ -211,7 +211,7 @@ fn digital_chalk() -> Value {
         "details": {
             "__typename": "DigitalChalkUser", "id": "ff80818190aa00010190aa0000000001",
             "firstName": "Ann", "lastName": "Archer", "username": "ann", "email": "ann@x.test",
-            "locale": "en", "tags": ["known", "vip"],
+            "locale": "en", "labels": ["known", "vip"],
             "createdDate": "2023-11-14T22:13:20Z", "lastLoginDate": "2025-02-19T21:20:00Z",
         },
     })
@@ -234,7 +234,7 @@ fn usertour() -> Value {
         "attributes": attributes,
         "details": {
             "__typename": "UsertourUser", "id": "crm-ann", "attributes": attributes, "createdAt": made,
-            "companies": [company],
+            "groups": [company],
             "memberships": [{
                 "id": "cm0000015r9ivp661b1c2mf5u", "attributes": { "role": "owner" }, "createdAt": made,
                 "companyId": "cm00000148mmkv4fkhbb6s0ls", "userId": "cm0000013wncjikqnc1i70exv",
