@@ -106,6 +106,22 @@ pub struct Page {
 }
 
 impl Page {
+    /// The page, if its end can be named in a cursor that will be taken back.
+    fn checked(self) -> Result<Self> {
+        let token = match &self.next {
+            Next::Key(token) | Next::Token { next: token, .. } => token.as_deref(),
+            Next::More(_) | Next::Total(_) | Next::Silent => None,
+        };
+        if token.is_none_or(mark::is_sound) {
+            return Ok(self);
+        }
+        let longest = mark::TOKEN;
+        Err(Error::malformed(format!(
+            "the vendor names its next page by a token that is longer than {longest} characters, or \
+             holds control characters"
+        )))
+    }
+
     /// The mark after the page in the vendor's own words, for who reads every page: unlike that of
     /// [`Ask::next`] it costs no row that was read already.
     fn onward(&self) -> Option<Mark> {

@@ -2,6 +2,7 @@
 
 pub mod draft;
 pub mod email;
+pub mod text;
 
 use std::sync::Arc;
 

@@ -8,14 +8,15 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::{Error, Result},
     page::Mark,
-    user::Provider,
+    user::{Provider, text},
     vendor::Filter,
 };
 
 const VERSION: u8 = 1;
 
-/// The longest text that is looked at, in bytes: a token of a vendor is a part of it.
-const MAX_BYTES: usize = 4096;
+/// The longest text that is looked at, in bytes. The longest that is made is less: two tokens and an
+/// id of the most characters, four bytes each, in base64.
+const MAX_BYTES: usize = 16 * 1024;
 
 fn encode(value: &impl Serialize) -> String {
     // Texts, numbers and enums of our own: there is nothing in them that JSON cannot say.
@@ -70,6 +71,11 @@ pub fn to_mark(provider: Provider, filter: &Filter, argument: &str, text: &str) 
             "this cursor is of a list with another filter".to_owned(),
         ));
     }
+    if !mark.is_sound() {
+        return Err(refused(
+            "this cursor names a place that no list has".to_owned(),
+        ));
+    }
     Ok(mark)
 }
 
@@ -107,7 +113,9 @@ pub fn of_user(provider: Provider, vendor_id: &str) -> String {
 /// `Invalid` when the id is damaged or not ours.
 pub fn to_user(id: &str) -> Result<(Provider, String)> {
     match decode::<(String, Provider, String)>(id) {
-        Some((kind, provider, vendor_id)) if kind == "user" => Ok((provider, vendor_id)),
+        Some((kind, provider, vendor_id)) if kind == "user" => {
+            Ok((provider, text::id("id", vendor_id)?))
+        }
         _ => Err(Error::invalid(
             "this is not an `id` of this graph: take one from `User.id`",
         )),
@@ -122,10 +130,10 @@ mod tests {
     use crate::{page::Mark, user::Provider, vendor::Filter};
 
     fn mark() -> impl Strategy<Value = Mark> {
-        let token = || proptest::option::of(".{0,40}");
+        let token = || proptest::option::of("\\PC{0,40}");
         prop_oneof![
             any::<u64>().prop_map(Mark::Nth),
-            ".{0,40}".prop_map(Mark::Key),
+            "\\PC{0,40}".prop_map(Mark::Key),
             (token(), any::<u16>(), token(), token()).prop_map(|(token, skip, row, next)| {
                 Mark::Token {
                     token,
@@ -164,7 +172,7 @@ mod tests {
         }
 
         #[test]
-        fn an_id_comes_back_as_the_user_it_was_made_of(id in ".{1,60}") {
+        fn an_id_comes_back_as_the_user_it_was_made_of(id in "\\PC{1,60}") {
             prop_assert_eq!(to_user(&of_user(Provider::Usertour, &id)).ok(), Some((Provider::Usertour, id)));
         }
     }

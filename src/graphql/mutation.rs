@@ -12,7 +12,7 @@ use crate::{
     directory::{Problem, Written},
     error::{Error, ErrorCode, Kind, Reason, Result},
     http::Scope,
-    user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User},
+    user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User, text},
 };
 
 /// A user to create or to change. The first of `vendorId`, `externalId` and `email` that is given says
@@ -131,23 +131,28 @@ fn change<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) ->
     })
 }
 
-/// A text that is not empty: to clear a field there is null.
+/// A text of one line that is not empty: to clear a field there is null.
 fn text(name: &'static str) -> impl Fn(String) -> Result<String> {
     move |text| match text.trim() {
         "" => Err(mistake(
             name,
             format!("`{name}` is empty: null clears a field"),
         )),
-        _ => Ok(text),
+        _ => text::line(name, text).map_err(at(name)),
     }
+}
+
+/// Names the field of the input in a mistake.
+fn at(name: &'static str) -> impl Fn(Error) -> Error {
+    move |error| mistake(name, error.message().to_owned())
 }
 
 impl UpsertUserInput {
     fn draft(self) -> Result<Draft> {
-        let id = |name| move |id: ID| text(name)(id.into());
+        let id = |name| move |id: ID| text::id(name, text(name)(id.into())?).map_err(at(name));
         let company = |company: CompanyInput| {
             Ok(CompanyDraft {
-                external_id: text("companies")(company.external_id.into())?,
+                external_id: id("companies")(company.external_id)?,
                 name: company.name.map(text("companies")).transpose()?,
                 leave: company.leave,
             })
@@ -156,7 +161,7 @@ impl UpsertUserInput {
             vendor_id: self.vendor_id.map(id("vendorId")).transpose()?,
             external_id: change(self.external_id, id("externalId"))?,
             email: change(self.email, |email| {
-                Email::parse(&email).map_err(|error| mistake("email", error.message().to_owned()))
+                Email::parse(&email).map_err(at("email"))
             })?,
             name: change(self.name, text("name"))?,
             first_name: change(self.first_name, text("firstName"))?,
@@ -165,7 +170,7 @@ impl UpsertUserInput {
             phone: change(self.phone, text("phone"))?,
             avatar_url: change(self.avatar_url, text("avatarUrl"))?,
             locale: change(self.locale, text("locale"))?,
-            tags: change(self.tags, Ok)?,
+            tags: change(self.tags, |tags| tags.into_iter().map(tag).collect())?,
             companies: self
                 .companies
                 .unwrap_or_default()
@@ -179,10 +184,21 @@ impl UpsertUserInput {
     }
 }
 
+fn tag(tag: String) -> Result<String> {
+    text::id("tags", tag).map_err(at("tags"))
+}
+
 fn attributes(given: Option<Json<Value>>) -> Result<Map<String, Value>> {
     match given {
         None => Ok(Map::new()),
-        Some(Json(Value::Object(attributes))) => Ok(attributes),
+        Some(Json(Value::Object(attributes))) => {
+            for (key, value) in &attributes {
+                let checked = text::line("attributes", key.as_str());
+                let checked = checked.and_then(|_| text::value("attributes", value));
+                checked.map_err(at("attributes"))?;
+            }
+            Ok(attributes)
+        }
         Some(_) => Err(mistake(
             "attributes",
             "`attributes` must be an object".to_owned(),

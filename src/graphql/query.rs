@@ -21,7 +21,11 @@ use crate::{
     error::{Error, Result},
     http::Scope,
     loader::Loaders,
-    user::{Email, Provider, User, UserKind, email::fold},
+    user::{
+        Email, Provider, User, UserKind,
+        email::{MAX_BYTES, fold},
+        text,
+    },
     vendor::{Expand, Filter, Moments, Selection, SortDirection, SortField},
 };
 
@@ -92,7 +96,8 @@ impl UserFilter {
             Some(id) if id.trim().is_empty() => Err(Error::invalid(format!(
                 "`filter.{name}` is empty: leave it out, or give an id"
             ))),
-            id => Ok(id.map(String::from)),
+            Some(id) => Ok(Some(text::id(&format!("filter.{name}"), id)?)),
+            None => Ok(None),
         };
         Ok(Filter {
             email: self.email.as_deref().map(Email::parse).transpose()?,
@@ -113,7 +118,7 @@ impl UserFilter {
 fn domain(text: &str) -> Result<String> {
     let domain = fold(text);
     let is_domain = |c: char| !c.is_whitespace() && !c.is_control() && c != '@';
-    if domain.is_empty() || !domain.chars().all(is_domain) {
+    if domain.is_empty() || domain.len() > MAX_BYTES || !domain.chars().all(is_domain) {
         return Err(Error::invalid(
             "`filter.emailDomain` is not a domain; expected what follows the `@`, such as example.com",
         ));
@@ -250,11 +255,19 @@ impl Query {
     ) -> Answer<Row<Arc<User>>> {
         let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let expand = expand_at(ctx, &[&[]]);
-        let found = match by {
-            UserKey::VendorId(id) => loaders.by_id(provider, id.into(), expand).await,
-            UserKey::ExternalId(id) => loaders.by_external_id(provider, id.into(), expand).await,
+        let find = async {
+            match by {
+                UserKey::VendorId(id) => {
+                    let id = text::id("vendorId", id)?;
+                    loaders.by_id(provider, id, expand).await
+                }
+                UserKey::ExternalId(id) => {
+                    let id = text::id("externalId", id)?;
+                    loaders.by_external_id(provider, id, expand).await
+                }
+            }
         };
-        answer_option(found.map(|user| user.map(Row)))
+        answer_option(find.await.map(|user| user.map(Row)))
     }
 
     /// Everybody that the providers know by an email address, as one person. Null when every provider
@@ -327,11 +340,12 @@ impl Query {
         provider: Provider,
         vendor_id: ID,
     ) -> async_graphql::Result<Option<Arc<User>>> {
-        let loaders = ctx.data_unchecked::<Arc<Loaders>>();
-        let found = loaders
-            .by_id(provider, vendor_id.into(), expand_at(ctx, &[&[]]))
-            .await;
-        found.map_err(|error| shown(&error))
+        let find = async {
+            let id = text::id("vendorId", vendor_id)?;
+            let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+            loaders.by_id(provider, id, expand_at(ctx, &[&[]])).await
+        };
+        find.await.map_err(|error| shown(&error))
     }
 
     #[graphql(entity)]
@@ -376,6 +390,11 @@ fn fragment(text: &str) -> Result<String> {
     if text.chars().count() < SHORTEST_FRAGMENT {
         return Err(Error::invalid(format!(
             "`email` is shorter than {SHORTEST_FRAGMENT} characters: search for more of the address"
+        )));
+    }
+    if text.len() > MAX_BYTES {
+        return Err(Error::invalid(format!(
+            "`email` is longer than {MAX_BYTES} bytes"
         )));
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {

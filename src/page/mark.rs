@@ -34,7 +34,28 @@ pub enum Mark {
     },
 }
 
+/// The longest token of a provider, in characters: it travels in cursors, which must come back.
+pub(super) const TOKEN: usize = 1024;
+
+/// Whether a provider may be asked for a key or a token.
+pub(super) fn is_sound(text: &str) -> bool {
+    text.chars().nth(TOKEN).is_none() && !text.chars().any(char::is_control)
+}
+
 impl Mark {
+    /// Whether everything in it that a provider would be sent is bounded and printable.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Start | Self::Nth(_) => true,
+            Self::Key(key) | Self::At(key) => is_sound(key),
+            Self::Token { token, next, .. } => {
+                let mut sent = token.iter().chain(next);
+                sent.all(|token| is_sound(token))
+            }
+        }
+    }
+
     /// The ordinal of the next row, for pagings that count rows.
     #[must_use]
     pub fn ordinal(&self) -> u64 {

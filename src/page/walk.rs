@@ -72,7 +72,7 @@ where
         }
         let step = async {
             let ask = listing.ask(&at, listing.max)?;
-            let page = fetch(ask.clone()).await?;
+            let page = fetch(ask.clone()).await?.checked()?;
             Ok::<_, Error>((ask, page))
         };
         let step = tokio::time::timeout_at(limits.until, step).await;

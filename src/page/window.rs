@@ -224,9 +224,10 @@ where
             return Ok(vec![self.page(at, want).await?]);
         }
         let fetch = &self.fetch;
-        let pages = asks
-            .into_iter()
-            .map(|ask| async move { Ok((ask.clone(), fetch(ask).await?)) });
+        let pages = asks.into_iter().map(|ask| async move {
+            let page = fetch(ask.clone()).await?.checked()?;
+            Ok((ask, page))
+        });
         stream::iter(pages).buffered(AHEAD).try_collect().await
     }
 
@@ -235,12 +236,13 @@ where
         let ask = self.listing.ask(at, want)?;
         match ((self.fetch)(ask.clone()).await, at.without_next()) {
             (Ok(page), _) => {
+                let page = page.checked()?;
                 self.total = page.next.total().or(self.total);
                 Ok((ask, page))
             }
             (Err(error), Some(earlier)) if error.kind() == Kind::Expired => {
                 let ask = self.listing.ask(&earlier, want)?;
-                let page = (self.fetch)(ask.clone()).await?;
+                let page = (self.fetch)(ask.clone()).await?.checked()?;
                 Ok((ask, page))
             }
             (Err(error), _) => Err(error),

@@ -12,8 +12,8 @@ pub struct Email {
     folded: String,
 }
 
-/// The longest address that can be asked for, in bytes (RFC 5321: 64 before the `@`, 255 after it).
-const MAX_BYTES: usize = 320;
+/// The longest address, in bytes: more cannot be sent to (RFC 5321, with erratum 1690 of RFC 3696).
+pub const MAX_BYTES: usize = 254;
 
 impl Email {
     /// Reads an address.
@@ -31,7 +31,7 @@ impl Email {
             return refused("is empty");
         }
         if given.len() > MAX_BYTES {
-            return refused("is longer than 320 bytes");
+            return refused("is longer than 254 bytes");
         }
         if given.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return refused("holds white space or control characters");

@@ -8,7 +8,10 @@ use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    user,
+};
 
 /// Reads a record from its own text.
 ///
@@ -31,6 +34,9 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
 
 /// A decoding error without any of the vendor's data in it.
 fn shape(error: &serde_json::Error) -> String {
+    if error.is_data() && error.to_string().starts_with(LONG_ID) {
+        return LONG_ID.to_owned();
+    }
     format!(
         "{:?} at line {} column {}",
         error.classify(),
@@ -52,9 +58,16 @@ fn text_of(value: Value) -> Option<String> {
     }
 }
 
+/// What is said of an id that the gateway would not take back from a client.
+const LONG_ID: &str = "its id is longer than 512 characters";
+
 /// A text that must be there: what identifies a record.
 pub fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    text(deserializer)?.ok_or_else(|| serde::de::Error::custom("an id is missing"))
+    let id = text(deserializer)?.ok_or_else(|| serde::de::Error::custom("an id is missing"))?;
+    if id.chars().nth(user::text::ID).is_some() {
+        return Err(serde::de::Error::custom(LONG_ID));
+    }
+    Ok(id)
 }
 
 /// A yes or no.

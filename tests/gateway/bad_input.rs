@@ -4,6 +4,7 @@
 mod arguments;
 mod cursors;
 mod documents;
+mod texts;
 mod transport;
 mod validity;
 mod variables;

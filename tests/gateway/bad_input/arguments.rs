@@ -93,7 +93,7 @@ async fn an_address_that_is_none_is_refused_wherever_one_is_taken() {
         ("ann@", "is not an address"),
         ("a b@x.test", "white space or control characters"),
         ("a\u{0}b@x.test", "white space or control characters"),
-        (&long, "longer than 320 bytes"),
+        (&long, "longer than 254 bytes"),
     ] {
         for query in [
             "query($email: String!) { usersByEmail(email: $email) { totalCount } }",

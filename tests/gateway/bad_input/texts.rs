@@ -1,0 +1,223 @@
+//! Texts that no provider is asked for: too long, or with control characters.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use roster::user::Provider;
+use serde_json::{Value, json};
+
+use super::{calls, refused_with};
+use crate::world::{World, word};
+
+/// Control characters of each kind.
+const CONTROLS: [char; 6] = ['\u{0}', '\u{7}', '\n', '\u{1b}', '\u{7f}', '\u{85}'];
+
+const BY_VENDOR_ID: &str =
+    "query($of: Provider!, $id: ID!) { user(provider: $of, by: { vendorId: $id }) { id } }";
+const BY_EXTERNAL_ID: &str =
+    "query($of: Provider!, $id: ID!) { user(provider: $of, by: { externalId: $id }) { id } }";
+const AT_PROVIDER: &str = "query($of: Provider!, $id: ID!) { _entities(representations: [
+    { __typename: \"User\", provider: $of, vendorId: $id }]) { __typename } }";
+
+fn global(of: Provider, id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(json!(["user", of.name(), id]).to_string())
+}
+
+#[tokio::test]
+async fn an_id_of_more_than_512_characters_is_asked_of_nobody() {
+    let world = World::with(3, |_| {}).await;
+    for of in Provider::ALL {
+        let long = "x".repeat(513);
+        for (query, name) in [(BY_VENDOR_ID, "vendorId"), (BY_EXTERNAL_ID, "externalId")] {
+            let variables = json!({ "of": word(of), "id": long });
+            let says = format!("`{name}` is longer than 512 characters");
+            refused_with(&world, query, variables, &says).await;
+        }
+        let node = "query($id: ID!) { node(id: $id) { id } }";
+        let variables = json!({ "id": global(of, &long) });
+        refused_with(
+            &world,
+            node,
+            variables,
+            "`id` is longer than 512 characters",
+        )
+        .await;
+        let kept = json!({ "of": word(of), "id": "x".repeat(512) });
+        assert_eq!(
+            world.data_with(BY_VENDOR_ID, kept).await["user"],
+            Value::Null
+        );
+    }
+}
+
+#[tokio::test]
+async fn control_characters_in_ids_filters_and_cursors_are_asked_of_nobody() {
+    let world = World::with(3, |_| {}).await;
+    for control in CONTROLS {
+        let id = format!("a{control}b");
+        for query in [BY_VENDOR_ID, BY_EXTERNAL_ID] {
+            let variables = json!({ "of": "ADA", "id": id });
+            refused_with(&world, query, variables, "holds control characters").await;
+        }
+        let node = "query($id: ID!) { node(id: $id) { id } }";
+        let variables = json!({ "id": global(Provider::Usertour, &id) });
+        refused_with(&world, node, variables, "holds control characters").await;
+        for name in ["segmentId", "companyId", "tagId"] {
+            let list = "query($filter: UserFilter) { users(provider: INTERCOM, filter: $filter) { totalCount } }";
+            let variables = json!({ "filter": { name: id } });
+            let says = format!("`filter.{name}` holds control characters");
+            refused_with(&world, list, variables, &says).await;
+            let variables = json!({ "filter": { name: "x".repeat(513) } });
+            refused_with(&world, list, variables, "is longer than 512").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_representation_with_a_bad_id_is_asked_of_nobody() {
+    let world = World::with(3, |_| {}).await;
+    for (id, says) in [
+        ("a\u{0}", "control characters"),
+        (&*"x".repeat(513), "longer than 512"),
+    ] {
+        let variables = json!({ "of": "USERTOUR", "id": id });
+        refused_with(&world, AT_PROVIDER, variables, says).await;
+    }
+}
+
+#[tokio::test]
+async fn a_made_up_cursor_with_control_characters_or_a_long_token_is_asked_of_nobody() {
+    let world = World::with(3, |_| {}).await;
+    let list = "query($of: Provider!, $after: String) { users(provider: $of, first: 1, after: $after) { edges { cursor } } }";
+    for (of, path) in [
+        ("ADA", &["key"][..]),
+        ("USERTOUR", &["token", "t"]),
+        ("INTERCOM", &["token", "n"]),
+    ] {
+        let data = world.data_with(list, json!({ "of": of })).await;
+        let cursor = data["users"]["edges"][0]["cursor"]
+            .as_str()
+            .expect("a cursor");
+        let decoded = URL_SAFE_NO_PAD.decode(cursor).expect("base64");
+        for text in ["a\u{0}b".to_owned(), "x".repeat(1_025)] {
+            let mut parts: Value = serde_json::from_slice(&decoded).expect("JSON");
+            let place = path.iter().fold(&mut parts[3], |at, name| &mut at[*name]);
+            *place = text.into();
+            let after = URL_SAFE_NO_PAD.encode(parts.to_string());
+            let variables = json!({ "of": of, "after": after });
+            refused_with(&world, list, variables, "names a place that no list has").await;
+        }
+    }
+}
+
+/// Writes, and gives the way to the field at fault; no provider must hear of it.
+async fn refused_field(world: &World, of: Provider, mut input: Value) -> Value {
+    input["provider"] = word(of).into();
+    let upsert = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { field code message } } }";
+    let data = world.data_with(upsert, json!({ "input": input })).await;
+    assert_eq!(data["upsertUser"]["outcome"], "SKIPPED", "{data}");
+    let errors = &data["upsertUser"]["userErrors"];
+    assert_eq!(errors[0]["code"], "BAD_USER_INPUT", "{input}: {errors}");
+    assert_eq!(calls(world).await, 0, "{input}");
+    errors[0]["field"][1].clone()
+}
+
+#[tokio::test]
+async fn control_characters_are_written_nowhere() {
+    let world = World::with(3, |_| {}).await;
+    for control in CONTROLS {
+        let text = format!("a{control}b");
+        for field in [
+            "vendorId",
+            "externalId",
+            "email",
+            "name",
+            "firstName",
+            "lastName",
+            "username",
+            "phone",
+            "avatarUrl",
+            "locale",
+        ] {
+            let mut input = json!({ "externalId": "x" });
+            input[field] = if field == "email" {
+                format!("{text}@x.test")
+            } else {
+                text.clone()
+            }
+            .into();
+            assert_eq!(
+                refused_field(&world, Provider::Usertour, input).await,
+                field
+            );
+        }
+        for (field, value) in [
+            ("tags", json!(["fine", text])),
+            ("companies", json!([{ "externalId": text }])),
+            ("companies", json!([{ "externalId": "c", "name": text }])),
+            ("attributes", json!({ "plan": { &text: 1 } })),
+            ("attributes", json!({ &text: 1 })),
+        ] {
+            let mut input = json!({ "externalId": "x" });
+            input[field] = value;
+            assert_eq!(
+                refused_field(&world, Provider::Usertour, input).await,
+                field
+            );
+        }
+    }
+    let nul = json!({ "externalId": "x", "attributes": { "note": ["a\u{0}"] } });
+    assert_eq!(
+        refused_field(&world, Provider::Ada, nul).await,
+        "attributes"
+    );
+    let long = json!({ "externalId": "x".repeat(513), "name": "X" });
+    assert_eq!(
+        refused_field(&world, Provider::Ada, long).await,
+        "externalId"
+    );
+}
+
+#[tokio::test]
+async fn an_attribute_may_have_several_lines() {
+    let world = World::with(3, |_| {}).await;
+    let upsert = "mutation($note: JSON) { upsertUser(input: { provider: ADA, externalId: \"new\", attributes: $note }) {
+        outcome userErrors { message } } }";
+
+    let note = json!({ "note": "one\r\n\ttwo" });
+    let data = world.data_with(upsert, json!({ "note": note })).await;
+
+    assert_eq!(
+        data["upsertUser"],
+        json!({ "outcome": "CREATED", "userErrors": [] })
+    );
+}
+
+#[tokio::test]
+async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read() {
+    let world = World::with(3, |_| {}).await;
+    let next = format!("/v1/users?cursor={}", "x".repeat(1_025));
+    for (body, says) in [
+        (
+            json!({ "results": [], "next": next }),
+            "a token that is longer than 1024 characters",
+        ),
+        (
+            json!({ "results": [{ "id": "x".repeat(513) }] }),
+            "its id is longer than 512 characters",
+        ),
+    ] {
+        let fault = json!({ "kind": "status", "status": 200, "body": body });
+        world.fault(Provider::Usertour, fault).await;
+
+        let answer = world
+            .answer("{ users(provider: USERTOUR) { nodes { id } } }")
+            .await;
+
+        let error = &answer["errors"][0];
+        assert_eq!(
+            error["extensions"]["code"], "VENDOR_BAD_RESPONSE",
+            "{answer}"
+        );
+        let message = error["message"].as_str().expect("a message");
+        assert!(message.contains(says), "{message}");
+    }
+}
