@@ -126,6 +126,8 @@ pub struct Limits {
     pub page: u32,
     /// How many seconds a request may take, all its calls to vendors included.
     pub deadline_seconds: f64,
+    /// How many calls a request may make at each account, retries included.
+    pub calls: u32,
     /// How many bytes a request may hold: of providers' answers, and of its own.
     pub request_bytes: u64,
     /// How many bytes all requests may hold together.
@@ -138,6 +140,7 @@ impl Default for Limits {
         Self {
             page: bounds.page,
             deadline_seconds: bounds.deadline.as_secs_f64(),
+            calls: bounds.calls,
             request_bytes: bounds.request_bytes,
             total_bytes: 512 * 1024 * 1024,
         }
@@ -296,12 +299,19 @@ impl Settings {
             self.limits.deadline_seconds,
             &mut mistakes,
         );
+        if !(1..=10_000).contains(&self.limits.calls) {
+            mistakes.push(format!(
+                "limits.calls is {}: expected 1 to 10000",
+                self.limits.calls
+            ));
+        }
         self.limits.check_bytes(&mut mistakes);
         if mistakes.is_empty() {
             Ok(Bounds {
                 page: self.limits.page,
                 deadline,
                 request_bytes: self.limits.request_bytes,
+                calls: self.limits.calls,
                 ..Bounds::default()
             })
         } else {

@@ -48,6 +48,8 @@ pub enum Kind {
     Denied,
     /// The vendor's rate limit is used up.
     Throttled,
+    /// The request has made as many calls at the provider as one request may.
+    CallLimit,
     /// The vendor did not answer in time.
     TimedOut,
     /// The vendor cannot be reached, or says that it is ill.
@@ -82,7 +84,8 @@ pub enum ErrorCode {
     ProviderDisabled,
     /// The vendor refused the gateway's credentials; its operator must look at them.
     VendorAuth,
-    /// The vendor's rate limit is used up; `retryAfter` says for how many seconds, where known.
+    /// The vendor's rate limit is used up, or the part of it that one request may use; `retryAfter`
+    /// says for how many seconds, where known.
     VendorRateLimited,
     /// The vendor did not answer within the time that one attempt may take.
     VendorTimeout,
@@ -159,7 +162,7 @@ impl Kind {
             Self::Disabled => ErrorCode::ProviderDisabled,
             Self::Rejected | Self::Conflict => ErrorCode::VendorRejected,
             Self::Denied => ErrorCode::VendorAuth,
-            Self::Throttled => ErrorCode::VendorRateLimited,
+            Self::Throttled | Self::CallLimit => ErrorCode::VendorRateLimited,
             Self::TimedOut => ErrorCode::VendorTimeout,
             Self::Unavailable => ErrorCode::VendorUnavailable,
             Self::Missing | Self::Moved | Self::Malformed => ErrorCode::VendorBadResponse,

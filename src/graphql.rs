@@ -53,6 +53,8 @@ pub struct Bounds {
     pub deadline: Duration,
     /// How many bytes a request may hold: of providers' answers, and of its own.
     pub request_bytes: u64,
+    /// How many calls a request may make at each account.
+    pub calls: u32,
 }
 
 impl Default for Bounds {
@@ -62,6 +64,7 @@ impl Default for Bounds {
             keys: 500,
             deadline: Duration::from_secs(15),
             request_bytes: 64 * 1024 * 1024,
+            calls: 100,
         }
     }
 }
@@ -133,7 +136,9 @@ pub fn with_loaders(
     let meter = Arc::new(Meter::new(graph.memory.clone(), graph.bounds.request_bytes));
     let scope = scope
         .with_freshness(trace::freshness(max_age))
-        .with_meter(Arc::clone(&meter));
+        .with_meter(Arc::clone(&meter))
+        .with_call_limit(graph.bounds.calls)
+        .hurried(wait.is_some_and(|wait| wait < deadline));
     let journal = Arc::clone(scope.journal());
     let trace = Trace { journal, meter };
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));

@@ -5,6 +5,7 @@
 //! that what is refused spends neither budget nor a turn.
 
 pub mod circuit;
+mod inputs;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,7 +18,9 @@ use tokio::time::Instant;
 pub use circuit::{Circuit, Rules, Standing};
 use circuit::{Pass, Verdict};
 
-use super::{Call, Layer, Next, Reply, call::Told, timeout::FAIR};
+use inputs::{FailedInputs, Input};
+
+use super::{Call, Layer, Next, Reply};
 use crate::{
     error::{Error, Kind, Reach, Result},
     metrics,
@@ -28,6 +31,7 @@ use crate::{
 pub struct Switch {
     vendor: &'static str,
     circuit: Arc<Mutex<Circuit>>,
+    failed: Arc<Mutex<FailedInputs>>,
 }
 
 impl Switch {
@@ -37,6 +41,7 @@ impl Switch {
         Self {
             vendor,
             circuit: Arc::new(Mutex::new(Circuit::new(rules))),
+            failed: Arc::new(Mutex::new(FailedInputs::within(rules.window))),
         }
     }
 
@@ -44,6 +49,21 @@ impl Switch {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.circuit().standing(Instant::now())
+    }
+
+    fn input(&self, call: &Call) -> Input {
+        self.failed().input(call)
+    }
+
+    /// Whether a call that failed says something new: one input that fails again and again may be at
+    /// fault itself. While the circuit tries the provider, every call counts.
+    fn is_news(&self, input: Input) -> bool {
+        let is_closed = self.circuit().phase() == Standing::Closed;
+        self.failed().add(input, Instant::now()) || !is_closed
+    }
+
+    fn failed(&self) -> MutexGuard<'_, FailedInputs> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
@@ -109,25 +129,17 @@ impl Breaker {
     }
 }
 
-/// A call that was let through. Dropped before it is settled, it says nothing and its trial is over;
-/// unless the vendor had time enough to answer, and who asked has left because it did not.
+/// A call that was let through. Dropped before it is settled, it says nothing and its trial is over: a
+/// caller that leaves may only have been impatient.
 struct Passage<'a> {
     switch: &'a Switch,
     pass: Pass,
     verdict: Verdict,
-    told: Arc<Told>,
-    is_settled: bool,
 }
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
-        let is_left = !self.is_settled && self.told.is_unanswered_for(FAIR);
-        let verdict = if is_left {
-            Verdict::Fails
-        } else {
-            self.verdict
-        };
-        let pass = &self.pass;
+        let (pass, verdict) = (&self.pass, self.verdict);
         self.switch
             .change(|circuit, now| circuit.settle(pass, verdict, now, fastrand::f64()));
     }
@@ -141,12 +153,13 @@ impl Layer for Breaker {
             switch: &self.0,
             pass,
             verdict: Verdict::Nothing,
-            told: Arc::clone(&call.told),
-            is_settled: false,
         };
+        let input = self.0.input(&call);
         let answer = next.run(call).await;
-        passage.is_settled = true;
-        passage.verdict = verdict(answer.as_ref().err());
+        passage.verdict = match verdict(answer.as_ref().err()) {
+            Verdict::Fails if !self.0.is_news(input) => Verdict::Nothing,
+            verdict => verdict,
+        };
         answer
     }
 }
@@ -175,6 +188,7 @@ fn verdict(error: Option<&Error>) -> Verdict {
             | Kind::Disabled
             | Kind::TooLarge
             | Kind::Overloaded
+            | Kind::CallLimit
             | Kind::Internal,
             _,
         ) => Verdict::Nothing,

@@ -6,6 +6,7 @@ mod book;
 mod common;
 mod desk;
 mod ledger;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Call, Layer, Next, Reply};
+use super::{Call, Layer, Next, Reply, call::Told, scope::CallLimit};
 use crate::{
     error::{Kind, Result},
     metrics,
@@ -69,9 +70,39 @@ impl Budget {
     }
 }
 
+/// A call that a request has counted as one of its own. It is taken back when it was not sent.
+struct Counted {
+    vendor: &'static str,
+    limit: Arc<CallLimit>,
+    told: Arc<Told>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.told.is_sent() {
+            self.limit.give_back(self.vendor);
+        }
+    }
+}
+
+impl Budget {
+    /// Counts the call as one of its request's.
+    fn count(&self, call: &Call) -> Result<Counted> {
+        let share = || share::of(&self.stands(), Instant::now(), call.scope.deadline());
+        let limit = call.scope.call_limit();
+        limit.take(self.vendor, share).map_err(share::refusal)?;
+        Ok(Counted {
+            vendor: self.vendor,
+            limit: Arc::clone(limit),
+            told: Arc::clone(&call.told),
+        })
+    }
+}
+
 #[async_trait]
 impl Layer for Budget {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+        let _counted = self.count(&call)?;
         let asked = Instant::now();
         let permit = self
             .desk

@@ -320,9 +320,9 @@ impl Cache {
                 Boarded::Joined(flight, until) => {
                     let shared = timeout_at(scope.deadline(), flight).await;
                     let kept = shared.unwrap_or_else(late)?;
-                    // Who asked had less time than there is here, or no room.
+                    // Who asked had less time than there is here, or reached a limit.
                     if is_of_its_caller(&kept, until) && until < scope.deadline()
-                        || is_for_lack_of_room(&kept)
+                        || is_for_its_callers_limits(&kept)
                     {
                         continue;
                     }
@@ -460,10 +460,13 @@ fn is_of_its_caller(kept: &Kept, until: Instant) -> bool {
     }
 }
 
-/// Whether an answer was given up since its caller had no room for it: another may have.
-fn is_for_lack_of_room(kept: &Kept) -> bool {
+/// Whether an answer was refused for a limit on its caller: another may have it.
+fn is_for_its_callers_limits(kept: &Kept) -> bool {
     let kind = kept.answer.as_ref().err().map(Error::kind);
-    matches!(kind, Some(Kind::TooLarge | Kind::Overloaded))
+    matches!(
+        kind,
+        Some(Kind::TooLarge | Kind::Overloaded | Kind::CallLimit)
+    )
 }
 
 /// Whether an old answer is better than this error.
@@ -471,7 +474,7 @@ fn is_worse_than_old(error: &Error) -> bool {
     error.kind().is_transient()
         || matches!(
             error.kind(),
-            Kind::Malformed | Kind::Late | Kind::Overloaded
+            Kind::Malformed | Kind::Late | Kind::Overloaded | Kind::CallLimit
         )
 }
 

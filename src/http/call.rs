@@ -99,13 +99,6 @@ impl Told {
         self.sent.get().is_some()
     }
 
-    /// Whether the request was sent so long ago, and the vendor has not answered.
-    #[must_use]
-    pub fn is_unanswered_for(&self, span: Duration) -> bool {
-        let sent = self.sent.get();
-        sent.is_some_and(|sent| sent.elapsed() >= span) && !self.is_answered()
-    }
-
     /// Whether the vendor answered.
     #[must_use]
     pub fn is_answered(&self) -> bool {

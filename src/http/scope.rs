@@ -1,6 +1,8 @@
 //! What one piece of work may spend and has spent: its deadline, how it stands against other work, how
 //! old an answer will do, and what became of each of its calls.
 
+mod call_limit;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,6 +17,9 @@ use tracing::{Span, field::Empty};
 
 use super::Meter;
 use crate::error::Error;
+
+pub use call_limit::CallLimit;
+pub(super) use call_limit::{Refused, Share};
 
 /// Whose work goes first where there is not enough for all.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -47,6 +52,8 @@ pub struct Scope {
     tally: Arc<Tally>,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
+    call_limit: Arc<CallLimit>,
+    is_hurried: bool,
 }
 
 /// What a part of the work that is reported by itself has spent.
@@ -69,6 +76,8 @@ impl Scope {
             tally: Arc::default(),
             journal: Arc::default(),
             meter: Arc::default(),
+            call_limit: Arc::default(),
+            is_hurried: false,
         }
     }
 
@@ -125,6 +134,36 @@ impl Scope {
             meter,
             ..self.clone()
         }
+    }
+
+    /// The same scope with a limit on the calls of the whole request.
+    #[must_use]
+    pub fn with_call_limit(&self, calls: u32) -> Self {
+        Self {
+            call_limit: Arc::new(CallLimit::of(calls)),
+            ..self.clone()
+        }
+    }
+
+    /// The same scope, of a client that waits less long than the gateway would.
+    #[must_use]
+    pub fn hurried(&self, is_hurried: bool) -> Self {
+        Self {
+            is_hurried,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the client waits less long than the gateway would: its deadline says nothing about a
+    /// provider.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        self.is_hurried
+    }
+
+    /// Limits the calls of the whole request.
+    pub(super) fn call_limit(&self) -> &Arc<CallLimit> {
+        &self.call_limit
     }
 
     /// Counts the bytes of the whole request.

@@ -10,7 +10,7 @@ use crate::error::{Error, Reach, Result};
 
 /// In which time a vendor in good health answers, whatever it is asked: who gives up sooner has not
 /// learnt that the vendor is ill.
-pub(super) const FAIR: Duration = Duration::from_secs(2);
+const FAIR: Duration = Duration::from_secs(2);
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
 pub struct Timeout {
@@ -27,9 +27,11 @@ impl Timeout {
 
     /// The error of an attempt that got no answer until its end. A provider that had all the time of
     /// an attempt is at fault; where our deadline came first it is ours, and counts against the
-    /// provider only if that had a fair time.
-    fn ended(&self, had: Duration) -> Error {
-        let fair = FAIR.min(self.attempt.min(self.request) / 2);
+    /// provider only if that had a fair time: all of it, where the client waits less long than the
+    /// gateway would.
+    fn ended(&self, had: Duration, is_hurried: bool) -> Error {
+        let full = self.attempt.min(self.request);
+        let fair = if is_hurried { full } else { FAIR.min(full / 2) };
         let reach = if had < fair {
             Reach::Hurried
         } else {
@@ -51,7 +53,8 @@ impl Layer for Timeout {
         if until <= began {
             return Err(Error::late().reaching(Reach::Nowhere));
         }
+        let is_hurried = call.scope.is_hurried();
         let answer = timeout_at(until, next.run(call)).await;
-        answer.unwrap_or_else(|_| Err(self.ended(until - began)))
+        answer.unwrap_or_else(|_| Err(self.ended(until - began, is_hurried)))
     }
 }

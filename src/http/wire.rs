@@ -246,6 +246,7 @@ fn said(kind: Kind, status: StatusCode) -> String {
         | Kind::Late
         | Kind::TooLarge
         | Kind::Overloaded
+        | Kind::CallLimit
         | Kind::Internal => {
             format!("the vendor answered {code}, which its API does not promise")
         }

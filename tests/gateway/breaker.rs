@@ -1,5 +1,6 @@
 //! A vendor that keeps failing is left alone, at once and alone; one call at a time tries it again.
 
+mod judging;
 mod opening;
 mod trial;
 
@@ -104,8 +105,9 @@ async fn until_it_is_tried(world: &World, of: Provider) {
 async fn fails(world: &World, of: Provider) {
     let fault = json!({ "kind": "status", "status": 500 });
     world.fault(of, fault).await;
-    for _ in 0..5 {
-        list(world, of).await;
+    // What counts are failures of different calls.
+    for first in 1..=5 {
+        list_first(world, of, first).await;
     }
     assert_eq!(world.calls(of).await.len(), 5);
     world.heal().await;

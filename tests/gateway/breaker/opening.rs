@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use roster::{config::Breaker, user::Provider};
 use serde_json::{Value, json};
 
-use super::{LONG, circuits, fails, list, lists, only, search, world};
+use super::{LONG, circuits, fails, list, list_first, lists, only, search, world};
 use crate::{
     faults::spelt,
     world::{World, vendor},
@@ -125,8 +125,8 @@ async fn a_vendor_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_lon
         .fault(Provider::Usertour, json!({ "kind": "hang" }))
         .await;
 
-    for _ in 0..5 {
-        list(&world, Provider::Usertour).await;
+    for first in 1..=5 {
+        list_first(&world, Provider::Usertour, first).await;
     }
 
     assert_eq!(circuits(&world).await[Provider::Usertour as usize], "OPEN");
@@ -147,10 +147,14 @@ async fn retries_end_when_the_circuit_opens_under_them() {
     let fault = json!({ "kind": "status", "status": 500 });
     world.fault(Provider::Intercom, fault).await;
 
-    let code = list(&world, Provider::Intercom).await;
+    let codes = lists(&world, Provider::Intercom, 5).await;
 
-    assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"));
-    assert_eq!(world.calls(Provider::Intercom).await.len(), 5);
+    for code in codes {
+        assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"));
+    }
+    // Without the circuit it would be fifty.
+    let calls = world.calls(Provider::Intercom).await.len();
+    assert!((5..15).contains(&calls), "{calls}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod intercom;
 
+use roster::config::Settings;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
@@ -110,7 +111,9 @@ pub(super) async fn attributes_keep_numbers_beyond_doubles(subject: Subject) {
 pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_texts(
     subject: Subject,
 ) {
-    let world = subject.world(USERS).await;
+    // Intercom's tags are a call for each contact.
+    let every_call = |settings: &mut Settings| settings.limits.calls = 1_000;
+    let world = subject.world_with(USERS, every_call).await;
     let list = format!(
         "query ($of: Provider!) {{ users(provider: $of, first: 300) {{ nodes {{ vendorId externalId {FIELDS} }} }} }}"
     );

@@ -1,0 +1,118 @@
+//! A circuit judges the provider: not one input that it fails for, and no caller who does not wait.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use roster::{config::Breaker, user::Provider};
+use serde_json::json;
+
+use super::{LONG, circuits, list, only, world};
+use crate::world::{World, vendor};
+
+#[tokio::test]
+async fn one_read_that_fails_again_and_again_opens_no_circuit() {
+    for sick in Provider::ALL {
+        let world = world(LONG).await;
+        let fault = json!({ "kind": "status", "status": 500 });
+        world.fault(sick, fault).await;
+
+        for _ in 0..12 {
+            let code = list(&world, sick).await;
+            assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"));
+        }
+
+        assert_eq!(world.calls(sick).await.len(), 12);
+        assert_eq!(circuits(&world).await, only(sick, "CLOSED"));
+    }
+}
+
+#[tokio::test]
+async fn one_write_that_fails_again_and_again_opens_no_circuit() {
+    let world = world(LONG).await;
+    let fault = json!({ "kind": "status", "status": 500 });
+    world.fault(Provider::Ada, fault).await;
+    let upsert = "mutation { upsertUser(input: { provider: ADA, externalId: \"x\", name: \"X\" }) {
+        userErrors { code }
+    } }";
+
+    for _ in 0..12 {
+        let data = world.data(upsert).await;
+        let code = &data["upsertUser"]["userErrors"][0]["code"];
+        assert_eq!(code, "VENDOR_UNAVAILABLE", "{data}");
+    }
+
+    assert_eq!(circuits(&world).await, only(Provider::Ada, "CLOSED"));
+}
+
+/// A world whose providers answer after four seconds, in good health.
+async fn slow() -> World {
+    let world = World::with(50, |settings| {
+        let usertour = vendor(settings, Provider::Usertour);
+        (usertour.timeout_seconds, usertour.attempts) = (Some(10.0), 1);
+        usertour.breaker = Breaker::default();
+    })
+    .await;
+    let slow = json!({ "kind": "latency", "milliseconds": 4_000 });
+    world.fault(Provider::Usertour, slow).await;
+    world
+}
+
+fn query(first: u32) -> String {
+    format!("{{ users(provider: USERTOUR, first: {first}) {{ nodes {{ id }} }} }}")
+}
+
+#[tokio::test]
+async fn callers_that_leave_open_no_circuit() {
+    let world = slow().await;
+
+    let left = (1..=8).map(|first| {
+        let world = &world;
+        async move {
+            let patience = Duration::from_millis(2_500);
+            tokio::time::timeout(patience, world.answer(&query(first))).await
+        }
+    });
+    assert!(join_all(left).await.iter().all(Result::is_err));
+
+    // The last of them may still be noticed.
+    world.data(&query(9)).await;
+    assert_eq!(
+        circuits(&world).await[Provider::Usertour as usize],
+        "CLOSED"
+    );
+}
+
+#[tokio::test]
+async fn callers_that_say_that_they_do_not_wait_open_no_circuit() {
+    let world = slow().await;
+
+    let hurried = (1..=8).map(|first| {
+        let request = world
+            .client
+            .post(format!("http://{}/graphql", world.gateway))
+            .header("prefer", "wait=3")
+            .json(&json!({ "query": query(first) }));
+        async move {
+            let answer = request.send().await.expect("an answer");
+            answer.json::<serde_json::Value>().await.expect("JSON")
+        }
+    });
+
+    for answer in join_all(hurried).await {
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!(
+            extensions,
+            &json!({ "code": "DEADLINE_EXCEEDED" }),
+            "{answer}"
+        );
+    }
+    assert_eq!(
+        circuits(&world).await[Provider::Usertour as usize],
+        "CLOSED"
+    );
+    let data = world.data("{ providers { health } }").await;
+    assert_eq!(
+        data["providers"][Provider::Usertour as usize]["health"],
+        "UNKNOWN"
+    );
+}
