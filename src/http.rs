@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod budget;
 pub mod cache;
 pub mod call;
+mod clean;
 pub mod concurrency;
 pub mod hedge;
 pub mod measure;

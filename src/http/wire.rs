@@ -1,17 +1,20 @@
 //! The end of the way: a request over TCP, its answer read within a bound on size, and what the
 //! status means. Layers above reason in kinds of errors, not in numbers.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 
 use reqwest::{
     Client, Response, StatusCode, Url,
-    header::{ACCEPT, DATE, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
 
 use tokio::time::Instant;
 
-use super::{Call, Meter, Reply, call::Quota};
+use super::{Call, Meter, Reply, call::Quota, clean};
 use crate::error::{Error, Kind, Reach, Reason, Result};
 
 /// What a vendor's error body says, where it says more than its status.
@@ -132,6 +135,7 @@ impl Wire {
         reason = "this is the one place where requests are sent"
     )]
     pub(super) async fn send(&self, call: Call) -> Result<Reply> {
+        let authorization = call.headers.get(AUTHORIZATION).cloned();
         let mut request = self.client.request(call.method.clone(), self.url(&call)?);
         request = request
             .header(ACCEPT, "application/json")
@@ -142,7 +146,7 @@ impl Wire {
         call.scope.count();
         let sent = Instant::now();
         call.told.send();
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let response = request.send().await.map_err(|error| unsent(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
         call.told.answer(quota_of(&headers, SystemTime::now()));
@@ -155,12 +159,16 @@ impl Wire {
                 sent,
             }),
             // The status says enough, whatever became of the body.
-            body => match self.refuse(status, &headers, body.as_deref().unwrap_or_default()) {
-                Some(refusal) => Err(refusal),
-                None => Err(body
-                    .err()
-                    .unwrap_or_else(|| Error::malformed("the vendor's answer cannot be read"))),
-            },
+            body => {
+                let token = authorization.as_ref().and_then(token_of);
+                let said = body.as_deref().unwrap_or_default();
+                match self.refuse(status, &headers, said, token) {
+                    Some(refusal) => Err(refusal),
+                    None => Err(body
+                        .err()
+                        .unwrap_or_else(|| Error::malformed("the vendor's answer cannot be read"))),
+                }
+            }
         }
     }
 
@@ -190,13 +198,23 @@ impl Wire {
         Ok(body)
     }
 
-    fn refuse(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Error> {
+    /// What a bad status and its body mean. What a client may see of it is cleaned here, whichever
+    /// connector has read it.
+    fn refuse(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        token: Option<&str>,
+    ) -> Option<Error> {
         if status.is_success() {
             return None;
         }
         let refusal = (self.explain)(status, headers, body);
         let kind = refusal.kind.unwrap_or_else(|| kind_of(status));
         let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
+        let request_id = refusal.request_id.or_else(header_id);
+        let request_id = request_id.and_then(|id| clean::request_id(id, token));
         let wait = if kind.is_transient() {
             wait_of(headers, SystemTime::now()).map(|wait| wait.min(LONGEST))
         } else {
@@ -204,12 +222,18 @@ impl Wire {
         };
         let error = Error::new(kind, said(kind, status))
             .retry_after(wait)
-            .request_id(refusal.request_id.or_else(header_id))
-            .reasons(refusal.reasons)
+            .request_id(request_id)
+            .reasons(clean::reasons(refusal.reasons, token))
             .moved_to(refusal.moved_to)
             .answered(status.as_u16());
         Some(error)
     }
+}
+
+/// Our own token at the provider.
+fn token_of(authorization: &HeaderValue) -> Option<&str> {
+    let text = authorization.to_str().ok()?;
+    text.split_once(' ').map(|(_, token)| token)
 }
 
 /// What a status means, unless the vendor's body says otherwise.
@@ -300,6 +324,32 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     })
 }
 
+/// What it means that there is no answer.
+fn unsent(error: &reqwest::Error) -> Error {
+    if is_for_lack_of_resources(error) {
+        tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
+        return Error::overloaded().reaching(Reach::Nowhere);
+    }
+    unreachable(error)
+}
+
+/// Whether this machine could not open a connection: it has no descriptors, ports or memory left.
+fn is_for_lack_of_resources(error: &(dyn std::error::Error + 'static)) -> bool {
+    /// `ENFILE` and `EMFILE`, on every Unix.
+    const DESCRIPTORS: [i32; 2] = [23, 24];
+    let lacks = |error: &io::Error| {
+        let kind = error.kind();
+        let code = error.raw_os_error();
+        code.is_some_and(|code| cfg!(unix) && DESCRIPTORS.contains(&code))
+            || matches!(
+                kind,
+                io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable
+            )
+    };
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(lacks))
+}
+
 fn unreachable(error: &reqwest::Error) -> Error {
     if error.is_timeout() {
         return Error::timed_out();
@@ -313,72 +363,4 @@ fn unreachable(error: &reqwest::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use reqwest::header::{HeaderMap, HeaderValue};
-
-    use super::{quota_of, wait_of};
-
-    fn wait(name: &'static str, value: &str) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, HeaderValue::from_str(value).expect("a header value"));
-        wait_of(
-            &headers,
-            SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
-        )
-    }
-
-    #[test]
-    fn a_wait_is_read_in_seconds_as_a_date_and_from_the_windows_end() {
-        assert_eq!(wait("retry-after", "7"), Some(Duration::from_secs(7)));
-        assert_eq!(
-            wait("retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"),
-            Some(Duration::from_secs(5))
-        );
-        assert_eq!(
-            wait("x-ratelimit-reset", "1700000003"),
-            Some(Duration::from_secs(3))
-        );
-    }
-
-    #[test]
-    fn a_moment_in_the_past_is_no_wait_and_nonsense_is_none() {
-        assert_eq!(
-            wait("x-ratelimit-reset", "1600000000"),
-            Some(Duration::ZERO)
-        );
-        assert_eq!(wait("x-ratelimit-reset", "99999999999999999999"), None);
-        assert_eq!(wait("x-ratelimit-reset", "18446744073709551615"), None);
-        assert_eq!(wait("retry-after", "soon"), None);
-    }
-
-    fn resets_in(date: Option<&'static str>) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("limit", "167"),
-            ("remaining", "200"),
-            ("reset", "1700000010"),
-        ] {
-            let name = format!("x-ratelimit-{name}").parse::<reqwest::header::HeaderName>();
-            headers.insert(name.expect("a name"), HeaderValue::from_static(value));
-        }
-        if let Some(date) = date {
-            headers.insert("date", HeaderValue::from_static(date));
-        }
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_003);
-        let quota = quota_of(&headers, now)?;
-        assert_eq!((quota.limit, quota.remaining), (167, 167));
-        Some(quota.resets_in)
-    }
-
-    #[test]
-    fn a_window_ends_by_the_clock_of_who_says_so() {
-        let seven = Some(Duration::from_secs(7));
-        assert_eq!(resets_in(None), seven);
-        assert_eq!(resets_in(Some("Tue, 14 Nov 2023 22:13:22 GMT")), seven);
-        let slow = resets_in(Some("Tue, 14 Nov 2023 22:12:20 GMT"));
-        assert_eq!(slow, Some(Duration::from_secs(70)));
-        assert_eq!(quota_of(&HeaderMap::new(), SystemTime::now()), None);
-    }
-}
+mod tests;

@@ -3,3 +3,4 @@
 mod answers;
 mod bytes;
 mod calls;
+mod words;

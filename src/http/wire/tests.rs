@@ -1,0 +1,117 @@
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use reqwest::{
+    dns::{Name, Resolve, Resolving},
+    header::{HeaderMap, HeaderValue},
+};
+
+use super::{Kind, Reach, quota_of, unsent, wait_of};
+
+fn wait(name: &'static str, value: &str) -> Option<Duration> {
+    let mut headers = HeaderMap::new();
+    headers.insert(name, HeaderValue::from_str(value).expect("a header value"));
+    wait_of(
+        &headers,
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+    )
+}
+
+#[test]
+fn a_wait_is_read_in_seconds_as_a_date_and_from_the_windows_end() {
+    assert_eq!(wait("retry-after", "7"), Some(Duration::from_secs(7)));
+    assert_eq!(
+        wait("retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"),
+        Some(Duration::from_secs(5))
+    );
+    assert_eq!(
+        wait("x-ratelimit-reset", "1700000003"),
+        Some(Duration::from_secs(3))
+    );
+}
+
+#[test]
+fn a_moment_in_the_past_is_no_wait_and_nonsense_is_none() {
+    assert_eq!(
+        wait("x-ratelimit-reset", "1600000000"),
+        Some(Duration::ZERO)
+    );
+    assert_eq!(wait("x-ratelimit-reset", "99999999999999999999"), None);
+    assert_eq!(wait("x-ratelimit-reset", "18446744073709551615"), None);
+    assert_eq!(wait("retry-after", "soon"), None);
+}
+
+fn resets_in(date: Option<&'static str>) -> Option<Duration> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("limit", "167"),
+        ("remaining", "200"),
+        ("reset", "1700000010"),
+    ] {
+        let name = format!("x-ratelimit-{name}").parse::<reqwest::header::HeaderName>();
+        headers.insert(name.expect("a name"), HeaderValue::from_static(value));
+    }
+    if let Some(date) = date {
+        headers.insert("date", HeaderValue::from_static(date));
+    }
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_003);
+    let quota = quota_of(&headers, now)?;
+    assert_eq!((quota.limit, quota.remaining), (167, 167));
+    Some(quota.resets_in)
+}
+
+#[test]
+fn a_window_ends_by_the_clock_of_who_says_so() {
+    let seven = Some(Duration::from_secs(7));
+    assert_eq!(resets_in(None), seven);
+    assert_eq!(resets_in(Some("Tue, 14 Nov 2023 22:13:22 GMT")), seven);
+    let slow = resets_in(Some("Tue, 14 Nov 2023 22:12:20 GMT"));
+    assert_eq!(slow, Some(Duration::from_secs(70)));
+    assert_eq!(quota_of(&HeaderMap::new(), SystemTime::now()), None);
+}
+
+/// A resolver that fails as a machine does.
+struct Failing(fn() -> io::Error);
+
+impl Resolve for Failing {
+    fn resolve(&self, _: Name) -> Resolving {
+        let error = (self.0)();
+        Box::pin(async move {
+            Err(error.into()) as Result<Box<dyn Iterator<Item = SocketAddr> + Send>, _>
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the error is what is tested")]
+async fn ends_with(error: fn() -> io::Error) -> (Kind, Reach) {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .dns_resolver(Arc::new(Failing(error)));
+    let client = client.build().expect("a client");
+    let sent = client.get("http://provider.test/").send().await;
+    let error = unsent(&sent.expect_err("no address"));
+    (error.kind(), error.reach())
+}
+
+#[tokio::test]
+async fn a_machine_that_has_nothing_left_for_a_call_is_no_providers_fault() {
+    let ours = (Kind::Overloaded, Reach::Nowhere);
+    assert_eq!(ends_with(|| io::Error::from_raw_os_error(24)).await, ours);
+    assert_eq!(ends_with(|| io::Error::from_raw_os_error(23)).await, ours);
+    assert_eq!(ends_with(|| io::ErrorKind::OutOfMemory.into()).await, ours);
+    assert_eq!(
+        ends_with(|| io::ErrorKind::AddrNotAvailable.into()).await,
+        ours
+    );
+
+    let theirs = (Kind::Unavailable, Reach::Vendor);
+    assert_eq!(ends_with(|| io::ErrorKind::NotFound.into()).await, theirs);
+    assert_eq!(
+        ends_with(|| io::ErrorKind::ConnectionRefused.into()).await,
+        theirs
+    );
+}
