@@ -1,7 +1,8 @@
 //! What a request costs: vendor calls, latency over the slowest vendor, CPU and memory, beside a
 //! hand-written proxy that makes the same vendor calls and joins the answers.
 //!
-//! `cargo bench --bench requests [-- --requests N --latency MS]` prints a table. Machines are noisy: the
+//! `cargo bench --bench requests [-- --requests N --latency MS]` prints a table; `-- --only burst` is
+//! the last part alone. Machines are noisy: the
 //! figures of one run are comparable with each other, and no further.
 //!
 //! Sandboxes, gateway and proxy are processes of their own on loopback; CPU and memory are read from
@@ -13,6 +14,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
+mod burst;
 mod kept;
 mod open;
 mod process;
@@ -73,7 +75,11 @@ async fn main() {
         return proxy::serve(&sandbox).await;
     }
     let (requests, latency) = (number("--requests", 200), number("--latency", 20));
-    let sandbox = Process::sandbox(latency);
+    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
+    if only.as_deref() == Some("burst") {
+        return burst::compare(latency).await;
+    }
+    let sandbox = Process::sandbox(500, latency);
     // Of Intercom's two APIs the one where both make the same calls.
     let gateway = Process::gateway(&sandbox.address, "1.1", 0);
     let proxy = Process::proxy(&sandbox.address);
@@ -100,6 +106,7 @@ async fn main() {
     versions::compare(&sandbox, &gateway).await;
     kept::compare(&sandbox).await;
     open::compare(&sandbox).await;
+    burst::compare(latency).await;
 }
 
 async fn report(

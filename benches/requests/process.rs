@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -13,12 +14,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn sandbox(latency: u64) -> Self {
-        let latency = latency.to_string();
+    pub(crate) fn sandbox(users: usize, latency: u64) -> Self {
+        let (users, latency) = (users.to_string(), latency.to_string());
         Self::start(Command::new(env!("CARGO_BIN_EXE_roster")).args([
             "sandbox",
             "--listen",
             "127.0.0.1:0",
+            "--users",
+            &users,
             "--latency",
             &latency,
         ]))
@@ -45,10 +48,35 @@ impl Process {
             budget = []
             "#
         );
-        let file = std::env::temp_dir().join(format!(
-            "roster-bench-{}-{version}-{kept}.toml",
-            std::process::id()
-        ));
+        Self::serve(&config)
+    }
+
+    /// A gateway with the demo's settings: budgets that the sandboxes grant, answers kept as usual.
+    pub(crate) fn demo(sandbox: &str) -> Self {
+        Self::serve(&format!(
+            r#"
+            [vendor.ada]
+            base_url = "http://{sandbox}/ada/api"
+            budget = [{{ calls = 20000, seconds = 10 }}]
+            [vendor.digitalchalk]
+            base_url = "http://{sandbox}/digitalchalk/dc/api/v5"
+            budget = [{{ calls = 20000, seconds = 10 }}]
+            [vendor.intercom]
+            base_url = "http://{sandbox}/intercom"
+            budget = []
+            [vendor.usertour]
+            base_url = "http://{sandbox}/usertour"
+            budget = [{{ calls = 20000, seconds = 10 }}]
+            "#
+        ))
+    }
+
+    /// A gateway with a configuration.
+    fn serve(config: &str) -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let file = format!("roster-bench-{}-{number}.toml", std::process::id());
+        let file = std::env::temp_dir().join(file);
         fs::write(&file, config).unwrap();
         let token = roster_sandbox::TOKEN;
         let process = Self::start(

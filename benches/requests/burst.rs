@@ -1,0 +1,155 @@
+//! A burst: 1,500 searches by email at once over four providers, each for an address of its own. How
+//! many are answered whole, how long it takes, and what it costs the gateway.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::process::Process;
+
+const REQUESTS: usize = 1500;
+const USERS: usize = 2000;
+
+/// What became of one request.
+struct Outcome {
+    /// Whether each of its sources answered all that it can answer.
+    is_whole: bool,
+    /// The sources that did not, with their codes.
+    shortfalls: Vec<String>,
+    took: Duration,
+}
+
+pub(crate) async fn compare(latency: u64) {
+    println!(
+        "\n{:<28} {:>8} {:>8} {:>14} {:>14} {:>14} {:>10}",
+        format!("{REQUESTS} emails at once"),
+        "whole",
+        "calls",
+        "seconds in all",
+        "median s",
+        "CPU s",
+        "RSS MiB"
+    );
+    for name in ["cold", "cold again"] {
+        let sandbox = Process::sandbox(USERS, latency);
+        let gateway = Process::demo(&sandbox.address);
+        let client = reqwest::Client::new();
+        let emails = emails(&client, &sandbox).await;
+        let before = gateway.cpu();
+        let started = Instant::now();
+        let outcomes = join_all(emails.iter().map(|email| ask(&client, &gateway, email))).await;
+        let (took, cpu) = (started.elapsed(), gateway.cpu().saturating_sub(before));
+        print(
+            name,
+            &outcomes,
+            calls(&client, &sandbox).await,
+            took,
+            cpu,
+            &gateway,
+        );
+    }
+}
+
+fn print(
+    name: &str,
+    outcomes: &[Outcome],
+    calls: usize,
+    took: Duration,
+    cpu: Duration,
+    gateway: &Process,
+) {
+    let mut times: Vec<_> = outcomes.iter().map(|outcome| outcome.took).collect();
+    times.sort();
+    println!(
+        "{name:<28} {:>8} {calls:>8} {:>14.2} {:>14.2} {:>14.2} {:>10.1}",
+        outcomes.iter().filter(|outcome| outcome.is_whole).count(),
+        took.as_secs_f64(),
+        times[times.len() / 2].as_secs_f64(),
+        cpu.as_secs_f64(),
+        gateway.memory_mib(),
+    );
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in outcomes.iter().flat_map(|outcome| &outcome.shortfalls) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    for (reason, count) in reasons {
+        println!("  {count:>6} x {reason}");
+    }
+}
+
+/// The addresses of users at Ada.
+async fn emails(client: &reqwest::Client, sandbox: &Process) -> Vec<String> {
+    let url = format!("http://{}/_sandbox/records?vendor=ada", sandbox.address);
+    let records: Vec<Value> = client.get(url).send().await.unwrap().json().await.unwrap();
+    let mut emails: Vec<_> = records
+        .iter()
+        .filter_map(|record| record["email"].as_str())
+        .filter(|email| email.contains('@'))
+        .map(str::to_lowercase)
+        .collect();
+    emails.sort();
+    emails.dedup();
+    emails.truncate(REQUESTS);
+    assert_eq!(emails.len(), REQUESTS);
+    emails
+}
+
+async fn calls(client: &reqwest::Client, sandbox: &Process) -> usize {
+    let url = format!("http://{}/_sandbox/calls", sandbox.address);
+    let calls: Vec<Value> = client.get(url).send().await.unwrap().json().await.unwrap();
+    calls.len()
+}
+
+async fn ask(client: &reqwest::Client, gateway: &Process, email: &str) -> Outcome {
+    let query = "query ($email: String!) { usersByEmail(email: $email) {
+        nodes { id provider email name } totalCount sources { provider status notice error { code } } } }";
+    let body = json!({ "query": query, "variables": { "email": email } });
+    let url = format!("http://{}/graphql", gateway.address);
+    let started = Instant::now();
+    let answer = answer(client.post(url).json(&body)).await;
+    let took = started.elapsed();
+    let found = match &answer {
+        Ok(answer) => &answer["data"]["usersByEmail"],
+        Err(_) => &Value::Null,
+    };
+    let sources = found["sources"].as_array().map_or(&[][..], Vec::as_slice);
+    // A caveat of the provider's search is no shortfall: the users are counted all the same.
+    let is_whole = sources.len() == 4 && found["totalCount"].is_number();
+    let mut shortfalls: Vec<_> = sources.iter().filter_map(shortfall).collect();
+    if sources.is_empty() {
+        shortfalls.push(match answer {
+            Ok(answer) => answer["errors"][0]["extensions"]["code"].to_string(),
+            Err(error) => error,
+        });
+    }
+    Outcome {
+        is_whole,
+        shortfalls,
+        took,
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<Value, String> {
+    let answer = request.send().await.map_err(|_| "no answer".to_owned())?;
+    let status = answer.status();
+    answer
+        .json()
+        .await
+        .map_err(|_| format!("no JSON under status {status}"))
+}
+
+/// Why a source is not whole, if it is not.
+fn shortfall(source: &Value) -> Option<String> {
+    let provider = source["provider"].as_str()?;
+    let status = source["status"].as_str()?;
+    let code = source["error"]["code"].as_str();
+    let is_cut = source["notice"]
+        .as_str()
+        .is_some_and(|notice| notice.contains("to its end"));
+    let is_short = status == "FAILED" || code.is_some() || is_cut;
+    is_short.then(|| format!("{provider} {status} {}", code.unwrap_or("bounded")))
+}
