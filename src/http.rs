@@ -22,7 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
-pub use cache::Cache;
+pub use cache::{Cache, Snapshots};
 pub use call::{Call, Operation, Reply};
 pub use meter::{MemoryPool, Meter};
 pub use scope::{Freshness, Priority, Scope};

@@ -13,6 +13,7 @@
 mod common;
 mod flight;
 mod shelf;
+mod snapshot;
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +30,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 pub use shelf::Shelf;
+pub use snapshot::{Building, Content, Ending, Snapshots, Taken};
 
 use self::{
     common::Common,
@@ -74,8 +76,8 @@ impl Terms {
 
 /// An answer, and until when it is good for what.
 #[derive(Debug)]
-pub(super) struct Kept {
-    answer: Result<Reply>,
+pub(super) struct Kept<T = Result<Reply>> {
+    answer: T,
     at: Timestamp,
     read: Instant,
     fresh_until: Instant,
@@ -91,7 +93,7 @@ enum Good {
     Old,
 }
 
-impl Kept {
+impl<T> Kept<T> {
     fn good(&self, now: Instant, freshness: Freshness) -> Good {
         let within = match freshness {
             Freshness::Kept => self.fresh_until,
@@ -113,7 +115,9 @@ impl Kept {
     fn is_kept(&self) -> bool {
         self.fresh_until > self.read
     }
+}
 
+impl Kept {
     /// How many bytes it holds.
     fn weight(&self) -> u32 {
         /// What an answer without a body takes, about.

@@ -226,6 +226,38 @@ impl Scope {
         &self.journal
     }
 
+    /// Work for several callers: it begins with this wish for freshness and priority, ends at a deadline
+    /// of its own, and counts what it spends by itself.
+    pub(super) fn detached(&self, deadline: Instant) -> Self {
+        Self {
+            deadline,
+            tally: Arc::default(),
+            journal: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Adds the calls of detached work, and the log of them, to the caller that it was started for.
+    pub(super) fn add_calls(&self, detached: &Self) {
+        self.tally
+            .calls
+            .fetch_add(detached.calls(), Ordering::Relaxed);
+        lock(&self.journal.entries).extend(detached.journal.entries());
+    }
+
+    /// Notes what detached work has read: how old it is, and whether old answers had to do.
+    pub(super) fn add_reads(&self, detached: &Self) {
+        if let Some(at) = detached.as_of() {
+            self.read(at, detached.is_stale());
+        }
+        if let Some(failure) = detached.failure() {
+            self.fell_back(failure);
+        }
+        if let Some(fresh_until) = detached.journal.fresh_until() {
+            self.journal.is_fresh_until(fresh_until);
+        }
+    }
+
     /// Counts a request to a vendor.
     pub(super) fn count(&self) {
         self.tally.calls.fetch_add(1, Ordering::Relaxed);

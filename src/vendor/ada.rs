@@ -15,11 +15,13 @@
 //! 10 a second and 100 a minute on the list. No `Retry-After` is documented.
 //!
 //! # Quirks
-//! No search by address exists: the list is walked, within `scan_pages` and `scan_seconds`. The same
+//! No search by address exists: the list is scanned, within `scan_pages` and `scan_seconds`. The same
 //! path answers a bare user when `external_id` is asked for. A user made over the API is erased after
 //! a day unless a conversation starts.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+mod scan;
+
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::SimpleObject;
 use async_trait::async_trait;
@@ -27,7 +29,6 @@ use jiff::Timestamp;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
-use tokio::time::Instant;
 
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
@@ -35,9 +36,9 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result},
-    http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User, email::fold},
+    http::{Call, Http, Operation, Refusal, Reply, Scope, Snapshots},
+    page::{Ask, Listing, Next, Page, Paging},
+    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
 };
 
 /// How Ada is reached.
@@ -126,7 +127,8 @@ impl Default for Options {
 /// The adapter.
 pub struct Ada {
     http: Http,
-    options: Options,
+    /// Ada's list by address.
+    scans: Snapshots<scan::Rows>,
 }
 
 /// An end user at Ada, field by field.
@@ -254,7 +256,7 @@ impl Ada {
         bounded("scan_seconds", options.scan_seconds, 600)?;
         Ok(Self {
             http: connection.http.clone(),
-            options,
+            scans: scan::scans(connection.http.clone(), &options),
         })
     }
 
@@ -262,24 +264,27 @@ impl Ada {
         let reply = self.http.find(scope, call).await?;
         reply.map(|reply| user_in(&reply)).transpose()
     }
+}
 
-    /// <https://docs.ada.cx/reference/end-users/get-end-users>
-    async fn page(&self, scope: &Scope, operation: Operation, ask: &Ask) -> Result<Page> {
-        let call = Call::get(operation, &["v2", "end-users", ""])
-            .query(ask.params())
-            .page(&ask.place);
-        let list: List = self.http.send(scope, call).await?.object()?;
-        let next = list.meta.and_then(|meta| meta.next_page_url);
-        let next = match next.as_deref().map(cursor) {
-            None => Next::Key(None),
-            Some(Some(key)) => Next::Key(Some(key)),
-            Some(None) => Next::More(true),
-        };
-        Ok(Page {
-            users: list.data.into_iter().map(user).collect::<Result<_>>()?,
-            next,
-        })
-    }
+/// The call for a page of the list: <https://docs.ada.cx/reference/end-users/get-end-users>
+fn page_call(operation: Operation, ask: &Ask) -> Call {
+    Call::get(operation, &["v2", "end-users", ""])
+        .query(ask.params())
+        .page(&ask.place)
+}
+
+fn page_in(reply: &Reply) -> Result<Page> {
+    let list: List = reply.object()?;
+    let next = list.meta.and_then(|meta| meta.next_page_url);
+    let next = match next.as_deref().map(cursor) {
+        None => Next::Key(None),
+        Some(Some(key)) => Next::Key(Some(key)),
+        Some(None) => Next::More(true),
+    };
+    Ok(Page {
+        users: list.data.into_iter().map(user).collect::<Result<_>>()?,
+        next,
+    })
 }
 
 #[async_trait]
@@ -289,7 +294,8 @@ impl Vendor for Ada {
     }
 
     async fn list(&self, scope: &Scope, ask: &Ask, _: &Selection) -> Result<Page> {
-        self.page(scope, Operation::List, ask).await
+        let reply = self.http.send(scope, page_call(Operation::List, ask)).await;
+        page_in(&reply?)
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
@@ -310,34 +316,7 @@ impl Vendor for Ada {
     }
 
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let until = Instant::now() + Duration::from_secs(self.options.scan_seconds);
-        // A little less than the deadline: what was found by then is an answer, if not the whole.
-        let margin = scope
-            .deadline()
-            .checked_sub(Duration::from_millis(100))
-            .unwrap_or(until);
-        let limits = Limits {
-            pages: self.options.scan_pages,
-            until: until.min(margin),
-        };
-        // The last call ends by itself, and so is measured, just before the walk does.
-        let last = limits.until.checked_sub(Duration::from_millis(20));
-        let scope = &scope.no_later_than(last.unwrap_or(limits.until));
-        let addresses: HashSet<&str> = emails.iter().map(Email::folded).collect();
-        let wanted = |user: &User| {
-            user.email
-                .as_deref()
-                .is_some_and(|spelling| addresses.contains(fold(spelling).as_str()))
-        };
-        let found = walk(&LISTING, limits, wanted, |ask| async move {
-            self.page(scope, Operation::ByEmail, &ask).await
-        })
-        .await;
-        Found::of(
-            [found],
-            "Ada's list of users, which has no search by email,",
-            "scan_pages, scan_seconds",
-        )
+        scan::find(&self.scans, scope, emails).await
     }
 
     /// <https://docs.ada.cx/reference/end-users/create-end-user>: with an external id it may be

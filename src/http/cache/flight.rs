@@ -48,14 +48,13 @@ pub(super) struct Wish {
 
 impl Wish {
     /// Whether a read under way will do: one that was begun late enough, and stands in no longer line.
-    fn is_met_by(&self, flown: &Flown) -> bool {
+    pub(super) fn is_met_by(&self, since: Instant, priority: Priority) -> bool {
         let is_late_enough = match self.freshness {
             Freshness::Kept => true,
-            Freshness::Within(age) => flown.since.elapsed() <= age,
+            Freshness::Within(age) => since.elapsed() <= age,
             Freshness::Now => false,
         };
-        let is_in_line =
-            flown.priority == Priority::Interactive || self.priority == Priority::Background;
+        let is_in_line = priority == Priority::Interactive || self.priority == Priority::Background;
         is_late_enough && is_in_line
     }
 }
@@ -123,7 +122,7 @@ impl Flights {
     {
         let mut under_way = self.lock();
         if let Some(flown) = under_way.get(&place)
-            && wish.is_met_by(flown)
+            && wish.is_met_by(flown.since, flown.priority)
             && let Some(flight) = flown.read.upgrade()
         {
             return Boarded::Joined(flight, flown.until);

@@ -1,6 +1,7 @@
 //! Where answers are kept: in the process, bounded in bytes, each for its own time.
 
 use std::{
+    any::Any,
     sync::Arc,
     time::{Duration, Instant as StdInstant},
 };
@@ -13,26 +14,57 @@ use super::{Kept, Place};
 /// A bounded store of answers. Cheap to clone; clones are the same store.
 #[derive(Clone)]
 pub struct Shelf {
-    store: Cache<Place, Arc<Kept>>,
+    store: Cache<Place, Stored>,
     bytes: u64,
+}
+
+/// What is kept under a key.
+#[derive(Clone)]
+enum Stored {
+    /// An answer.
+    Answer(Arc<Kept>),
+    /// What was built from several answers.
+    Snapshot {
+        value: Arc<dyn Any + Send + Sync>,
+        bytes: u32,
+        gone: Instant,
+    },
+}
+
+impl Stored {
+    /// How many bytes it holds.
+    fn weight(&self) -> u32 {
+        match self {
+            Self::Answer(kept) => kept.weight(),
+            Self::Snapshot { bytes, .. } => *bytes,
+        }
+    }
+
+    /// Until when it may be kept.
+    fn gone(&self) -> Instant {
+        match self {
+            Self::Answer(kept) => kept.gone,
+            Self::Snapshot { gone, .. } => *gone,
+        }
+    }
 }
 
 /// Personal data leaves when its time is over.
 struct UntilGone;
 
-impl Expiry<Place, Arc<Kept>> for UntilGone {
-    fn expire_after_create(&self, _: &Place, kept: &Arc<Kept>, _: StdInstant) -> Option<Duration> {
-        Some(kept.gone.saturating_duration_since(Instant::now()))
+impl Expiry<Place, Stored> for UntilGone {
+    fn expire_after_create(&self, _: &Place, stored: &Stored, _: StdInstant) -> Option<Duration> {
+        Some(stored.gone().saturating_duration_since(Instant::now()))
     }
 
     fn expire_after_update(
         &self,
         place: &Place,
-        kept: &Arc<Kept>,
+        stored: &Stored,
         now: StdInstant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        self.expire_after_create(place, kept, now)
+        self.expire_after_create(place, stored, now)
     }
 }
 
@@ -42,7 +74,7 @@ impl Shelf {
     pub fn of(bytes: u64) -> Self {
         let store = Cache::builder()
             .max_capacity(bytes)
-            .weigher(|_, kept: &Arc<Kept>| kept.weight())
+            .weigher(|_, stored: &Stored| stored.weight())
             .expire_after(UntilGone);
         Self {
             store: store.build(),
@@ -52,13 +84,55 @@ impl Shelf {
 
     /// An answer that is kept.
     pub(super) fn get(&self, place: &Place) -> Option<Arc<Kept>> {
-        self.store.get(place)
+        match self.store.get(place)? {
+            Stored::Answer(kept) => Some(kept),
+            Stored::Snapshot { .. } => None,
+        }
     }
 
     /// Keeps an answer, unless it alone is more than there may be.
     pub(super) fn put(&self, place: Place, kept: Arc<Kept>) {
-        if u64::from(kept.weight()) <= self.bytes {
-            self.store.insert(place, kept);
+        self.insert(place, Stored::Answer(kept));
+    }
+
+    /// A snapshot that is kept.
+    pub(super) fn get_snapshot<T: Send + Sync + 'static>(
+        &self,
+        place: &Place,
+    ) -> Option<Arc<Kept<T>>> {
+        match self.store.get(place)? {
+            Stored::Snapshot { value, .. } => value.downcast().ok(),
+            Stored::Answer(_) => None,
         }
+    }
+
+    /// Keeps a snapshot of so many bytes, unless it alone is more than there may be; whether it did.
+    pub(super) fn put_snapshot<T: Send + Sync + 'static>(
+        &self,
+        place: Place,
+        kept: Arc<Kept<T>>,
+        bytes: usize,
+    ) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let gone = kept.gone;
+        let snapshot = Stored::Snapshot {
+            value: kept,
+            bytes,
+            gone,
+        };
+        self.insert(place, snapshot)
+    }
+
+    /// Forgets what is kept under a key.
+    pub(super) fn remove(&self, place: &Place) {
+        self.store.invalidate(place);
+    }
+
+    fn insert(&self, place: Place, stored: Stored) -> bool {
+        let fits = u64::from(stored.weight()) <= self.bytes;
+        if fits {
+            self.store.insert(place, stored);
+        }
+        fits
     }
 }

@@ -1,0 +1,372 @@
+//! Snapshots: values that are built from several reads, such as a whole list by some key of its rows.
+//! Requests that want the same snapshot share it while it is built, page by page. A finished one is kept
+//! for as long as the reads that it was built from, and forgotten by a write as they are.
+//!
+//! A build belongs to all who wait for it: it ends at a bound of its own, or when nobody waits. A caller
+//! whose own time is over takes what has been read so far.
+
+mod building;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use sha2::{Digest, Sha256};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+pub use building::{Building, Content, Ending};
+
+use self::building::{LAST, Read, Shared, lock};
+use super::{BEHIND, Good, Kept, Key, Place, REBOARD, flight::Wish, is_the_vendors_fault};
+use crate::{
+    error::Error,
+    http::{Freshness, Http, Priority, Scope, scope::Origin},
+};
+
+/// Builds a snapshot.
+type Build<T> = Arc<dyn Fn(Building<T>) -> BoxFuture<'static, Ending> + Send + Sync>;
+
+/// The snapshots of one kind of a provider.
+pub struct Snapshots<T: Content>(Arc<Inner<T>>);
+
+struct Inner<T: Content> {
+    http: Http,
+    key: Key,
+    longest: Duration,
+    build: Build<T>,
+    running: Mutex<HashMap<Place, Running<T>>>,
+    started: AtomicU64,
+}
+
+/// A build in flight, for as long as somebody waits for it.
+struct Running<T> {
+    number: u64,
+    run: Weak<Run<T>>,
+}
+
+/// What everybody who waits for a build holds; the last to leave ends it.
+struct Run<T> {
+    shared: Arc<Shared<T>>,
+    since: Instant,
+    priority: Priority,
+    _task: AbortOnDropHandle<()>,
+}
+
+type KeptSnapshot<T> = Arc<Kept<Arc<Shared<T>>>>;
+
+/// A snapshot as one caller takes it.
+pub struct Taken<T> {
+    shared: Arc<Shared<T>>,
+    /// How its build ended; `None` when the caller's time was over before that.
+    pub ending: Option<Ending>,
+}
+
+impl<T> Taken<T> {
+    /// Looks at what it holds.
+    pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&lock(&self.shared.content))
+    }
+
+    fn failure(&self) -> Option<Error> {
+        match &self.ending {
+            Some(Ending::Failed(error)) => Some(error.clone()),
+            Some(Ending::Whole | Ending::CutShort) => None,
+            None => Some(Error::late()),
+        }
+    }
+}
+
+/// Takes a build out of the list when it ends, however it ends.
+struct Registered<T: Content> {
+    snapshots: Arc<Inner<T>>,
+    place: Place,
+    number: u64,
+}
+
+impl<T: Content> Drop for Registered<T> {
+    fn drop(&mut self) {
+        let mut running = lock(&self.snapshots.running);
+        if running
+            .get(&self.place)
+            .is_some_and(|running| running.number == self.number)
+        {
+            running.remove(&self.place);
+        }
+    }
+}
+
+/// How a caller came to a snapshot.
+enum Source<T> {
+    Kept(KeptSnapshot<T>),
+    Joined(Arc<Run<T>>),
+    Started(Arc<Run<T>>),
+}
+
+impl<T: Content> Snapshots<T> {
+    /// Snapshots of a name, each built within so long from reads over `http`.
+    pub fn new(
+        http: Http,
+        name: &str,
+        longest: Duration,
+        build: impl Fn(Building<T>) -> BoxFuture<'static, Ending> + Send + Sync + 'static,
+    ) -> Self {
+        let hash = Sha256::new()
+            .chain_update(b"snapshot\0")
+            .chain_update(http.cache.0.vendor)
+            .chain_update([0])
+            .chain_update(name)
+            .finalize();
+        let mut key = Key::default();
+        key.copy_from_slice(&hash[..16]);
+        Self(Arc::new(Inner {
+            http,
+            key,
+            longest,
+            build: Arc::new(build),
+            running: Mutex::default(),
+            started: AtomicU64::default(),
+        }))
+    }
+
+    /// A snapshot that is as fresh as the caller wishes: one that is kept, one that is being built, or
+    /// a new one. The caller waits no longer than until a moment, and takes what there is then.
+    pub async fn take(&self, scope: &Scope, until: Instant) -> Taken<T> {
+        let came = Instant::now();
+        let (place, _) = self.0.http.cache.look(self.0.key).await;
+        let kept = self.0.kept(&place);
+        let good = kept.as_ref().map(|kept| kept.good(came, scope.freshness()));
+        match (kept, good) {
+            (Some(kept), Some(Good::Fresh)) => hand(scope, &kept, Origin::Kept),
+            (Some(kept), Some(Good::Stale)) => {
+                self.0.refresh(place);
+                hand(scope, &kept, Origin::Stale)
+            }
+            (Some(old), _) if scope.freshness() != Freshness::Now => {
+                let taken = self.0.ask(place, scope, came, until).await;
+                match taken.failure().filter(is_the_vendors_fault) {
+                    Some(error) => {
+                        scope.fell_back(error);
+                        hand(scope, &old, Origin::Stale)
+                    }
+                    None => taken,
+                }
+            }
+            _ => self.0.ask(place, scope, came, until).await,
+        }
+    }
+}
+
+/// Gives a snapshot that is kept.
+fn hand<T>(scope: &Scope, kept: &Kept<Arc<Shared<T>>>, origin: Origin) -> Taken<T> {
+    let shared = Arc::clone(&kept.answer);
+    scope.add_reads(&shared.scope);
+    scope.read(kept.at, origin == Origin::Stale);
+    shared.log(scope, origin, Instant::now());
+    Taken {
+        shared,
+        ending: Some(Ending::Whole),
+    }
+}
+
+impl<T: Content> Inner<T> {
+    fn kept(&self, place: &Place) -> Option<KeptSnapshot<T>> {
+        self.http.cache.0.shelf.get_snapshot(place)
+    }
+
+    /// Joins the build in flight, or starts one.
+    async fn ask(
+        self: &Arc<Self>,
+        place: Place,
+        scope: &Scope,
+        came: Instant,
+        until: Instant,
+    ) -> Taken<T> {
+        // A build in flight may turn out to hold older answers than this caller takes.
+        for _ in 0..REBOARD {
+            if let Some(taken) = self.share(place, scope, came, until).await {
+                return taken;
+            }
+        }
+        let run = self.start(&mut lock(&self.running), place, scope);
+        self.own(&run, scope, until).await
+    }
+
+    /// A snapshot by way of one that is there or in flight, or of a new build; `None` when it was older
+    /// than the caller takes.
+    async fn share(
+        self: &Arc<Self>,
+        place: Place,
+        scope: &Scope,
+        came: Instant,
+        until: Instant,
+    ) -> Option<Taken<T>> {
+        match self.join_or_start(place, scope) {
+            Source::Kept(kept) => Some(hand(scope, &kept, Origin::Kept)),
+            Source::Started(run) => Some(self.own(&run, scope, until).await),
+            Source::Joined(run) => {
+                let ending = run.shared.wait(until).await;
+                if !run.shared.is_within(scope.freshness(), came) {
+                    return None;
+                }
+                scope.add_reads(&run.shared.scope);
+                run.shared.log(scope, Origin::Shared, came);
+                Some(Taken {
+                    shared: Arc::clone(&run.shared),
+                    ending,
+                })
+            }
+        }
+    }
+
+    /// Waits for a build that was started for this caller, whose calls are the caller's.
+    async fn own(&self, run: &Run<T>, scope: &Scope, until: Instant) -> Taken<T> {
+        let ending = run.shared.wait(until).await;
+        scope.add_calls(&run.shared.scope);
+        scope.add_reads(&run.shared.scope);
+        Taken {
+            shared: Arc::clone(&run.shared),
+            ending,
+        }
+    }
+
+    fn join_or_start(self: &Arc<Self>, place: Place, scope: &Scope) -> Source<T> {
+        let wish = Wish {
+            until: scope.deadline(),
+            priority: scope.priority(),
+            freshness: scope.freshness(),
+        };
+        let mut running = lock(&self.running);
+        let run = running.get(&place).and_then(|known| known.run.upgrade());
+        if let Some(run) = run.filter(|run| wish.is_met_by(run.since, run.priority)) {
+            return Source::Joined(run);
+        }
+        // One that ended since the caller looked is kept before it leaves the list.
+        let fresh =
+            |kept: &KeptSnapshot<T>| kept.good(Instant::now(), scope.freshness()) == Good::Fresh;
+        match self.kept(&place).filter(fresh) {
+            Some(kept) => Source::Kept(kept),
+            None => Source::Started(self.start(&mut running, place, scope)),
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        running: &mut HashMap<Place, Running<T>>,
+        place: Place,
+        scope: &Scope,
+    ) -> Arc<Run<T>> {
+        let since = Instant::now();
+        let until = since + self.longest;
+        let last = until.checked_sub(LAST).unwrap_or(until);
+        let (shared, sender) = Shared::new(scope, last);
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let registered = Registered {
+            snapshots: Arc::clone(self),
+            place,
+            number,
+        };
+        let building = Building {
+            http: self.http.clone(),
+            shared: Arc::clone(&shared),
+            until,
+        };
+        let task = Arc::clone(self).run(building, registered, sender);
+        let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));
+        let run = Arc::new(Run {
+            shared,
+            since,
+            priority: scope.priority(),
+            _task: task,
+        });
+        let known = Running {
+            number,
+            run: Arc::downgrade(&run),
+        };
+        running.insert(place, known);
+        run
+    }
+
+    /// Builds a snapshot. It is kept before it leaves the list, and leaves before anybody hears of its
+    /// end: who comes next finds it kept, or asks again.
+    async fn run(
+        self: Arc<Self>,
+        building: Building<T>,
+        registered: Registered<T>,
+        sender: watch::Sender<Option<Ending>>,
+    ) {
+        let (shared, place) = (Arc::clone(&building.shared), registered.place);
+        let ending = (self.build)(building).await;
+        if matches!(ending, Ending::Whole) {
+            self.keep(place, &shared);
+        }
+        drop(registered);
+        sender.send_replace(Some(ending));
+    }
+
+    /// Keeps a snapshot as long as its reads, in their stead.
+    fn keep(&self, place: Place, shared: &Arc<Shared<T>>) {
+        let cache = &self.http.cache.0;
+        let Some(kept) = self.with_terms(shared) else {
+            return;
+        };
+        let is_newer = |known: KeptSnapshot<T>| known.read >= kept.read;
+        if self.kept(&place).is_some_and(is_newer) {
+            return;
+        }
+        let reads = lock(&shared.reads).clone();
+        let bytes = lock(&shared.content).bytes() + reads.len() * size_of::<Read>();
+        if cache.shelf.put_snapshot(place, kept, bytes) {
+            for read in reads {
+                cache.shelf.remove(&Place {
+                    key: read.key,
+                    ..place
+                });
+            }
+        }
+    }
+
+    /// A snapshot with the terms of its reads; `None` when it is not to be kept, for one of them is not
+    /// either.
+    fn with_terms(&self, shared: &Arc<Shared<T>>) -> Option<KeptSnapshot<T>> {
+        let (read, at) = (shared.oldest()?, shared.scope.as_of()?);
+        let fresh_until = shared.scope.journal().fresh_until()?;
+        if shared.scope.failure().is_some() || fresh_until <= Instant::now() {
+            return None;
+        }
+        let terms = &self.http.cache.0.terms;
+        let stale_until = fresh_until + terms.stale;
+        Some(Arc::new(Kept {
+            answer: Arc::clone(shared),
+            at,
+            read,
+            fresh_until,
+            stale_until,
+            gone: stale_until + terms.error,
+        }))
+    }
+
+    /// Builds anew what was given though it was stale, unless somebody does.
+    fn refresh(self: &Arc<Self>, place: Place) {
+        let running = lock(&self.running)
+            .get(&place)
+            .map(|known| known.run.clone());
+        if running.is_some_and(|run| run.strong_count() > 0) {
+            return;
+        }
+        let until = Instant::now() + BEHIND;
+        // What is stale itself does not do.
+        let scope = Scope::until(until)
+            .with_priority(Priority::Background)
+            .with_freshness(Freshness::Within(Duration::MAX));
+        let this = Arc::clone(self);
+        tokio::spawn(async move { this.ask(place, &scope, Instant::now(), until).await });
+    }
+}

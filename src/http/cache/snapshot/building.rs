@@ -1,0 +1,172 @@
+//! The building of a snapshot: its reads, and what is known of it while it grows.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+use super::super::{Key, entry};
+use crate::{
+    error::{Error, Kind, Result},
+    http::{
+        Call, Freshness, Http, Reply, Scope,
+        scope::{Entry, Origin},
+    },
+    metrics,
+};
+
+/// What a snapshot holds. It grows while it is built.
+pub trait Content: Default + Send + 'static {
+    /// How many bytes it holds, about.
+    fn bytes(&self) -> usize;
+}
+
+/// How a build ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// It read all that a build may read: another one would read the same.
+    Whole,
+    /// It ran out of time: another one may read more.
+    CutShort,
+    /// A read failed.
+    Failed(Error),
+}
+
+/// A snapshot that is being built.
+pub struct Building<T> {
+    pub(super) http: Http,
+    pub(super) shared: Arc<Shared<T>>,
+    pub(super) until: Instant,
+}
+
+/// How much earlier than its build the last read gives up: it ends by itself, and so is measured.
+pub(super) const LAST: Duration = Duration::from_millis(20);
+
+impl<T: Content> Building<T> {
+    /// When the build must end.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Sends a read whose answer goes into the snapshot.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn send(&self, call: Call) -> Result<Reply> {
+        let cache = &self.http.cache;
+        let (key, entry) = (cache.key(&call), entry(cache.0.vendor, &call));
+        let answer = self.http.send(&self.shared.scope, call).await;
+        let (status, code) = match &answer {
+            Ok(reply) => (Some(reply.status.as_u16()), None),
+            Err(error) => (error.status(), Some(error.kind().code().as_str())),
+        };
+        lock(&self.shared.reads).push(Read {
+            entry: Entry {
+                status,
+                code,
+                ..entry
+            },
+            key,
+            sent: answer.as_ref().ok().map(|reply| reply.sent),
+            landed: Instant::now(),
+        });
+        answer
+    }
+
+    /// Changes what the snapshot holds.
+    pub fn change(&self, change: impl FnOnce(&mut T)) {
+        change(&mut lock(&self.shared.content));
+    }
+}
+
+/// A snapshot while it is built and afterwards.
+pub(super) struct Shared<T> {
+    pub(super) content: Mutex<T>,
+    pub(super) reads: Mutex<Vec<Read>>,
+    /// Counts what the reads cost and how old their answers are.
+    pub(super) scope: Scope,
+    ending: watch::Receiver<Option<Ending>>,
+}
+
+/// A read that went into a snapshot.
+#[derive(Clone)]
+pub(super) struct Read {
+    entry: Entry,
+    pub(super) key: Key,
+    /// When its request was sent; `None` when it failed.
+    sent: Option<Instant>,
+    landed: Instant,
+}
+
+impl<T> Shared<T> {
+    /// An empty one, whose reads end by a moment, and where its end is to be told.
+    pub(super) fn new(scope: &Scope, last: Instant) -> (Arc<Self>, watch::Sender<Option<Ending>>)
+    where
+        T: Default,
+    {
+        let (sender, ending) = watch::channel(None);
+        let shared = Self {
+            content: Mutex::default(),
+            reads: Mutex::default(),
+            scope: scope.detached(last),
+            ending,
+        };
+        (Arc::new(shared), sender)
+    }
+
+    /// When the oldest of what it holds was asked for.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        lock(&self.reads).iter().filter_map(|read| read.sent).min()
+    }
+
+    /// Whether all of it was read late enough for a caller who came at a moment.
+    pub(super) fn is_within(&self, freshness: Freshness, came: Instant) -> bool {
+        let age = self
+            .oldest()
+            .map(|oldest| came.saturating_duration_since(oldest));
+        match (freshness, age) {
+            (Freshness::Within(most), Some(age)) => age <= most,
+            (Freshness::Within(_), None) | (Freshness::Kept | Freshness::Now, _) => true,
+        }
+    }
+
+    /// How the build ended; `None` when it did not by then.
+    pub(super) async fn wait(&self, until: Instant) -> Option<Ending> {
+        let mut ending = self.ending.clone();
+        match timeout_at(until, ending.wait_for(Option::is_some)).await {
+            Ok(Ok(ending)) => ending.clone(),
+            Ok(Err(_)) => {
+                let message = "a scan failed inside the gateway";
+                Some(Ending::Failed(Error::new(Kind::Internal, message)))
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Notes in a caller's log that it got these reads without a call, since a moment.
+    pub(super) fn log(&self, scope: &Scope, origin: Origin, since: Instant) {
+        let mut waited_until = since;
+        for read in lock(&self.reads).iter() {
+            let took = read.landed.saturating_duration_since(waited_until);
+            waited_until = waited_until.max(read.landed);
+            let entry = Entry {
+                origin,
+                took,
+                ..read.entry.clone()
+            };
+            metrics::answer(entry.vendor, entry.operation, origin.name());
+            entry.tell(&entry.span());
+            scope.journal().add(entry);
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

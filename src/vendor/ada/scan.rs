@@ -1,0 +1,144 @@
+//! The scan of Ada's list, which has no search by email: its rows by address. One scan serves all
+//! requests that want it while it runs, and as long as its pages would be kept.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::time::Instant;
+
+use super::{LISTING, Options, page_call, page_in};
+use crate::{
+    error::{Error, Reach, Result},
+    http::{
+        Http, Operation, Scope, Snapshots,
+        cache::{Building, Content, Ending, Taken},
+    },
+    page::{Cut, Limits, Page, Walk, walk},
+    user::{Email, User, email::fold},
+    vendor::Found,
+};
+
+/// How long before its deadline a caller takes what has been found: an answer, if not the whole.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// The rows of Ada's list by address, as far as it has been read.
+#[derive(Default)]
+pub(super) struct Rows {
+    by_email: HashMap<String, Vec<User>>,
+    bytes: usize,
+    pages: u32,
+    /// Why the scan did not see the whole list; known when it has ended.
+    cut: Option<Cut>,
+}
+
+impl Content for Rows {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Rows {
+    fn add(&mut self, page: &Page) {
+        self.pages += 1;
+        for user in &page.users {
+            let Some(email) = user.email.as_deref().map(fold) else {
+                continue;
+            };
+            // The fields of a user repeat parts of its own text.
+            self.bytes += size_of::<User>() + email.len() + 2 * user.raw.get().len();
+            let known = self.by_email.entry(email).or_default();
+            // Pages may overlap where the list changes between them.
+            if !known.iter().any(|known| known.vendor_id == user.vendor_id) {
+                known.push(user.clone());
+            }
+        }
+    }
+
+    /// The users of some addresses, and why there may be more.
+    fn find(&self, emails: &[Email], is_ended: bool) -> Walk {
+        let mut addresses: Vec<&str> = emails.iter().map(Email::folded).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let users = addresses
+            .into_iter()
+            .filter_map(|address| self.by_email.get(address));
+        Walk {
+            users: users.flatten().cloned().collect(),
+            pages: self.pages,
+            cut: if is_ended {
+                self.cut.clone()
+            } else {
+                Some(self.cut_by_caller())
+            },
+        }
+    }
+
+    /// Why a caller whose time is over does not see the whole list.
+    fn cut_by_caller(&self) -> Cut {
+        match self.pages {
+            0 => Cut::Failed(Error::late().reaching(Reach::Nowhere)),
+            pages => Cut::Limit { pages },
+        }
+    }
+}
+
+/// The scans of Ada's list within an adapter's options.
+pub(super) fn scans(http: Http, options: &Options) -> Snapshots<Rows> {
+    let pages = options.scan_pages;
+    let longest = Duration::from_secs(options.scan_seconds);
+    Snapshots::new(http, "list by email", longest, move |building| {
+        scan(building, pages).boxed()
+    })
+}
+
+async fn scan(building: Building<Rows>, pages: u32) -> Ending {
+    let limits = Limits {
+        pages,
+        until: building.until(),
+    };
+    let building = &building;
+    let nobody = |_: &User| false;
+    let Walk { cut, .. } = walk(&LISTING, limits, nobody, |ask| async move {
+        let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
+        let page = page_in(&reply)?;
+        building.change(|rows| rows.add(&page));
+        Ok(page)
+    })
+    .await;
+    building.change(|rows| rows.cut.clone_from(&cut));
+    match cut {
+        None => Ending::Whole,
+        // The next scan ends there too.
+        Some(Cut::Limit { pages: read }) if read >= pages => Ending::Whole,
+        Some(Cut::Limit { .. }) => Ending::CutShort,
+        Some(Cut::Failed(error)) => Ending::Failed(error),
+    }
+}
+
+/// Users by address.
+///
+/// # Errors
+/// Why the scan failed, while none of them was found.
+pub(super) async fn find(
+    scans: &Snapshots<Rows>,
+    scope: &Scope,
+    emails: &[Email],
+) -> Result<Found> {
+    let until = scope.deadline().checked_sub(MARGIN);
+    let taken = scans.take(scope, until.unwrap_or_else(Instant::now)).await;
+    Found::of(
+        [found(&taken, emails)],
+        "Ada's list of users, which has no search by email,",
+        "scan_pages, scan_seconds",
+    )
+}
+
+fn found(taken: &Taken<Rows>, emails: &[Email]) -> Walk {
+    let is_ended = taken.ending.is_some();
+    let mut found = taken.read(|rows| rows.find(emails, is_ended));
+    // A scan that ended in a fault of the gateway left no word of its own.
+    if let Some(Ending::Failed(error)) = &taken.ending {
+        found.cut = Some(Cut::Failed(error.clone()));
+    }
+    found
+}
