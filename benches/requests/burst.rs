@@ -42,42 +42,49 @@ pub(crate) async fn compare(latency: u64) {
         let before = gateway.cpu();
         let started = Instant::now();
         let outcomes = join_all(emails.iter().map(|email| ask(&client, &gateway, email))).await;
-        let (took, cpu) = (started.elapsed(), gateway.cpu().saturating_sub(before));
-        print(
-            name,
-            &outcomes,
-            calls(&client, &sandbox).await,
-            took,
-            cpu,
-            &gateway,
-        );
+        let burst = Burst {
+            took: started.elapsed(),
+            cpu: gateway.cpu().saturating_sub(before),
+            memory_mib: gateway.memory_mib(),
+            calls: calls(&client, &sandbox).await,
+            outcomes,
+        };
+        burst.print(name);
     }
 }
 
-fn print(
-    name: &str,
-    outcomes: &[Outcome],
-    calls: usize,
+/// All requests together.
+struct Burst {
+    outcomes: Vec<Outcome>,
     took: Duration,
     cpu: Duration,
-    gateway: &Process,
-) {
-    let mut times: Vec<_> = outcomes.iter().map(|outcome| outcome.took).collect();
-    times.sort();
-    println!(
-        "{name:<28} {:>8} {calls:>8} {:>14.2} {:>14.2} {:>14.2} {:>10.1}",
-        outcomes.iter().filter(|outcome| outcome.is_whole).count(),
-        took.as_secs_f64(),
-        times[times.len() / 2].as_secs_f64(),
-        cpu.as_secs_f64(),
-        gateway.memory_mib(),
-    );
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for reason in outcomes.iter().flat_map(|outcome| &outcome.shortfalls) {
-        *reasons.entry(reason).or_default() += 1;
-    }
-    for (reason, count) in reasons {
-        println!("  {count:>6} x {reason}");
+    memory_mib: f64,
+    calls: usize,
+}
+
+impl Burst {
+    fn print(&self, name: &str) {
+        let mut times: Vec<_> = self.outcomes.iter().map(|outcome| outcome.took).collect();
+        times.sort();
+        println!(
+            "{name:<28} {:>8} {:>8} {:>14.2} {:>14.2} {:>14.2} {:>10.1}",
+            self.outcomes
+                .iter()
+                .filter(|outcome| outcome.is_whole)
+                .count(),
+            self.calls,
+            self.took.as_secs_f64(),
+            times[times.len() / 2].as_secs_f64(),
+            self.cpu.as_secs_f64(),
+            self.memory_mib,
+        );
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for reason in self.outcomes.iter().flat_map(|outcome| &outcome.shortfalls) {
+            *reasons.entry(reason).or_default() += 1;
+        }
+        for (reason, count) in reasons {
+            println!("  {count:>6} x {reason}");
+        }
     }
 }
 

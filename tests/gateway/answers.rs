@@ -5,6 +5,7 @@ mod common;
 mod forgotten;
 mod headers;
 mod kept;
+mod scanned;
 mod shared;
 mod traced;
 

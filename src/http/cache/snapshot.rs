@@ -176,6 +176,18 @@ fn hand<T>(scope: &Scope, kept: &Kept<Arc<Shared<T>>>, origin: Origin) -> Taken<
     }
 }
 
+/// Takes what a build has read. Nobody may keep what is not whole.
+fn take_from<T>(run: &Run<T>, scope: &Scope, ending: Option<Ending>) -> Taken<T> {
+    scope.add_reads(&run.shared.scope);
+    if !matches!(ending, Some(Ending::Whole)) {
+        scope.journal().is_fresh_until(Instant::now());
+    }
+    Taken {
+        shared: Arc::clone(&run.shared),
+        ending,
+    }
+}
+
 impl<T: Content> Inner<T> {
     fn kept(&self, place: &Place) -> Option<KeptSnapshot<T>> {
         self.http.cache.0.shelf.get_snapshot(place)
@@ -216,12 +228,8 @@ impl<T: Content> Inner<T> {
                 if !run.shared.is_within(scope.freshness(), came) {
                     return None;
                 }
-                scope.add_reads(&run.shared.scope);
                 run.shared.log(scope, Origin::Shared, came);
-                Some(Taken {
-                    shared: Arc::clone(&run.shared),
-                    ending,
-                })
+                Some(take_from(&run, scope, ending))
             }
         }
     }
@@ -230,11 +238,7 @@ impl<T: Content> Inner<T> {
     async fn own(&self, run: &Run<T>, scope: &Scope, until: Instant) -> Taken<T> {
         let ending = run.shared.wait(until).await;
         scope.add_calls(&run.shared.scope);
-        scope.add_reads(&run.shared.scope);
-        Taken {
-            shared: Arc::clone(&run.shared),
-            ending,
-        }
+        take_from(run, scope, ending)
     }
 
     fn join_or_start(self: &Arc<Self>, place: Place, scope: &Scope) -> Source<T> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use roster::{
     config::Settings,
     demo,
-    user::Provider::{self, Intercom, Usertour},
+    user::Provider::{self, Ada, Intercom, Usertour},
 };
 use serde_json::json;
 
@@ -73,12 +73,14 @@ async fn what_one_has_written_the_other_reads_anew() {
         return;
     };
     let [one, other] = two(&redis).await;
-    ann(&one, Intercom).await;
-    until_kept(&other, Intercom).await;
+    for of in [Ada, Intercom] {
+        ann(&one, of).await;
+        until_kept(&other, of).await;
 
-    rename(&one, Intercom, "Renamed").await;
+        rename(&one, of, "Renamed").await;
 
-    assert_eq!(ann(&other, Intercom).await.0["name"], "Renamed");
+        assert_eq!(ann(&other, of).await.0["name"], "Renamed", "{of:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,458 @@
+//! Ada has no search by email: its list is scanned. One scan serves all searches that may share it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use reqwest::header::HeaderMap;
+use roster::{config::Settings, user::Provider::Ada};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::{ann, keeping, rename};
+use crate::world::{World, vendor};
+
+/// Enough for four pages of a hundred.
+const USERS: usize = 340;
+
+/// A world with several pages at Ada, each of which takes a while, and how many.
+async fn slow(change: impl FnOnce(&mut Settings)) -> (Arc<World>, usize) {
+    let world = World::with(USERS, change).await;
+    let pages = world.records(Ada).await.len().div_ceil(100);
+    assert_eq!(pages, 4);
+    delay(&world).await;
+    (Arc::new(world), pages)
+}
+
+async fn delay(world: &World) {
+    let fault = json!({ "kind": "latency", "milliseconds": 400 });
+    world.fault(Ada, fault).await;
+}
+
+/// The addresses of some users at Ada, each of one user.
+async fn emails(world: &World, count: usize) -> Vec<String> {
+    let records = world.records(Ada).await;
+    let emails = records
+        .iter()
+        .rev()
+        .filter_map(|user| user["email"].as_str());
+    emails.take(count).map(str::to_owned).collect()
+}
+
+/// A search at Ada with a header: how many were found, its source, and the answer's `Cache-Control`.
+async fn search(
+    world: &World,
+    email: &str,
+    header: Option<(&str, &str)>,
+) -> (usize, Value, String) {
+    let query = "query ($email: String!) { usersByEmail(email: $email, providers: [ADA]) {
+        nodes { id } sources { status asOf upstreamCalls stale notice error { code } } } }";
+    let body = json!({ "query": query, "variables": { "email": email } });
+    let url = format!("http://{}/graphql", world.gateway);
+    let mut request = world.client.post(url).json(&body);
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.expect("an answer");
+    let kept = cache_control(answer.headers());
+    let answer: Value = answer.json().await.expect("JSON");
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let found = &answer["data"]["usersByEmail"];
+    let count = found["nodes"].as_array().expect("nodes").len();
+    (count, found["sources"][0].clone(), kept)
+}
+
+fn cache_control(headers: &HeaderMap) -> String {
+    let header = headers.get("cache-control").expect("a header");
+    header.to_str().expect("text").to_owned()
+}
+
+type Searching = JoinHandle<(usize, Value, String)>;
+
+fn searching(
+    world: &Arc<World>,
+    email: &str,
+    header: Option<(&'static str, &'static str)>,
+) -> Searching {
+    let (world, email) = (Arc::clone(world), email.to_owned());
+    tokio::spawn(async move { search(&world, &email, header).await })
+}
+
+/// Waits until Ada has got so many calls.
+async fn until_called(world: &World, calls: usize) {
+    let called = async {
+        while world.calls(Ada).await.len() < calls {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), called)
+        .await
+        .expect("the calls did not come");
+}
+
+#[tokio::test]
+async fn searches_for_different_addresses_share_the_scan_in_flight_though_nothing_is_kept() {
+    let (world, pages) = slow(|_| {}).await;
+    let emails = emails(&world, 31).await;
+    let first = searching(&world, &emails[0], None);
+    until_called(&world, 2).await;
+
+    let others = join_all(emails[1..].iter().map(|email| search(&world, email, None))).await;
+
+    let (count, started, _) = first.await.expect("not aborted");
+    assert_eq!((count, &started["upstreamCalls"]), (1, &json!(pages)));
+    for (count, source, kept) in others {
+        assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
+        assert_eq!(source["upstreamCalls"], 0);
+        assert_eq!(source["asOf"], started["asOf"]);
+        assert_eq!(kept, "no-store");
+    }
+    assert_eq!(world.calls(Ada).await.len(), pages);
+    search(&world, &emails[0], None).await;
+    assert_eq!(world.calls(Ada).await.len(), 2 * pages, "nothing is kept");
+}
+
+#[tokio::test]
+async fn a_scan_that_is_kept_answers_for_every_address() {
+    let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
+    let emails = emails(&world, 40).await;
+    let answers = join_all(emails[..30].iter().map(|email| search(&world, email, None))).await;
+    assert!(answers.iter().all(|(count, ..)| *count == 1));
+    assert_eq!(world.calls(Ada).await.len(), pages);
+
+    for email in &emails[30..] {
+        let (count, source, kept) = search(&world, email, None).await;
+        assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
+        assert_eq!(
+            (&source["upstreamCalls"], &source["stale"]),
+            (&json!(0), &json!(false))
+        );
+        assert_eq!(source["asOf"], answers[0].1["asOf"]);
+        assert!(kept.starts_with("private, max-age="), "{kept}");
+    }
+    let (count, source, _) = search(&world, "nobody@x.test", None).await;
+    assert_eq!((count, &source["status"]), (0, &json!("COMPLETE")));
+    assert_eq!(world.calls(Ada).await.len(), pages);
+}
+
+#[tokio::test]
+async fn pages_that_a_kept_scan_stands_for_are_not_kept_twice() {
+    let world = World::with(USERS, |settings| settings.cache.seconds = 60.0).await;
+    search(&world, super::ANN, None).await;
+    world.forget_calls().await;
+
+    world
+        .data("{ users(provider: ADA, first: 100) { nodes { id } } }")
+        .await;
+
+    assert_eq!(
+        world.calls(Ada).await.len(),
+        1,
+        "the list's first page is asked for"
+    );
+}
+
+#[tokio::test]
+async fn who_asks_for_no_cache_scans_anew_whatever_is_kept_or_in_flight() {
+    let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
+    let first = searching(&world, super::ANN, None);
+    until_called(&world, 2).await;
+
+    let no_cache = Some(("cache-control", "no-cache"));
+    let (_, source, _) = search(&world, super::ANN, no_cache).await;
+    first.await.expect("not aborted");
+
+    assert_eq!(source["upstreamCalls"], pages);
+    search(&world, super::ANN, no_cache).await;
+    assert_eq!(world.calls(Ada).await.len(), 3 * pages);
+    search(&world, super::ANN, None).await;
+    assert_eq!(world.calls(Ada).await.len(), 3 * pages);
+}
+
+#[tokio::test]
+async fn a_scan_in_flight_that_began_too_long_ago_is_not_joined() {
+    let (world, pages) = slow(|_| {}).await;
+    let first = searching(&world, super::ANN, None);
+    // Three pages have taken more than a second.
+    until_called(&world, 4).await;
+
+    let (_, source, _) = search(&world, super::ANN, Some(("cache-control", "max-age=1"))).await;
+
+    assert_eq!(source["upstreamCalls"], pages);
+    first.await.expect("not aborted");
+}
+
+#[tokio::test]
+async fn a_scan_that_goes_on_from_kept_pages_is_as_old_as_they_are() {
+    let world = World::with(USERS, |settings| {
+        settings.cache.seconds = 60.0;
+        (
+            vendor(settings, Ada).attempts,
+            vendor(settings, Ada).timeout_seconds,
+        ) = (1, Some(1.1));
+    })
+    .await;
+    let world = Arc::new(world);
+    world
+        .fault(
+            Ada,
+            json!({ "kind": "latency", "milliseconds": 0, "count": 1 }),
+        )
+        .await;
+    world.fault(Ada, json!({ "kind": "hang" })).await;
+    let (_, failed, _) = search(&world, "nobody@x.test", None).await;
+    assert_eq!(failed["status"], "FAILED");
+    world.heal().await;
+    delay(&world).await;
+    world.forget_calls().await;
+
+    let resumed = searching(&world, super::ANN, None);
+    until_called(&world, 1).await;
+    let (_, newer, _) = search(&world, super::ANN, Some(("cache-control", "max-age=1"))).await;
+
+    let (_, resumed, _) = resumed.await.expect("not aborted");
+    assert_eq!(resumed["upstreamCalls"], 3, "the first page was kept");
+    assert_eq!(
+        (&resumed["status"], &newer["status"]),
+        (&json!("COMPLETE"), &json!("COMPLETE"))
+    );
+    let moment = |source: &Value| source["asOf"].as_str().map(str::parse::<jiff::Timestamp>);
+    let moments = [&resumed, &newer].map(|source| moment(source).expect("asOf").expect("a moment"));
+    assert!(moments[0] < moments[1], "{moments:?}");
+    let first = world
+        .calls(Ada)
+        .await
+        .iter()
+        .filter(|call| !call.query.contains("cursor"))
+        .count();
+    assert_eq!(first, 1, "who wanted it newer read the first page");
+}
+
+#[tokio::test]
+async fn a_scan_from_before_a_write_is_neither_joined_nor_kept_after_it() {
+    let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
+    let early = searching(&world, super::ANN, None);
+    until_called(&world, 2).await;
+
+    rename(&world, Ada, "Renamed").await;
+    let (user, source) = ann(&world, Ada).await;
+
+    assert_eq!(user["name"], "Renamed");
+    assert_eq!(source["status"], "COMPLETE");
+    early.await.expect("an answer");
+    world.forget_calls().await;
+    let (user, source) = ann(&world, Ada).await;
+    assert_eq!(
+        (&user["name"], &source["upstreamCalls"]),
+        (&json!("Renamed"), &json!(0))
+    );
+
+    // The early one ends last.
+    let early = searching(&world, super::ANN, Some(("cache-control", "no-cache")));
+    until_called(&world, pages).await;
+    rename(&world, Ada, "Again").await;
+    early.await.expect("an answer");
+    assert_eq!(ann(&world, Ada).await.0["name"], "Again");
+}
+
+#[tokio::test]
+async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again() {
+    for seconds in [0.0, 60.0] {
+        let world = World::with(USERS, |settings| {
+            settings.cache.seconds = seconds;
+            let ada = vendor(settings, Ada);
+            (ada.attempts, ada.timeout_seconds) = (1, Some(1.0));
+        })
+        .await;
+        let world = Arc::new(world);
+        world.fault(Ada, json!({ "kind": "hang" })).await;
+        let emails = emails(&world, 10).await;
+        let first = searching(&world, &emails[0], None);
+        until_called(&world, 1).await;
+
+        let others = join_all(emails[1..].iter().map(|email| search(&world, email, None))).await;
+
+        let first = first.await.expect("not aborted");
+        for (count, source, kept) in others.into_iter().chain([first]) {
+            assert_eq!((count, &source["status"]), (0, &json!("FAILED")));
+            assert_eq!(source["error"]["code"], "VENDOR_TIMEOUT");
+            assert_eq!(kept, "no-store");
+        }
+        assert_eq!(world.calls(Ada).await.len(), 1);
+        world.heal().await;
+        let (count, source, _) = search(&world, &emails[0], None).await;
+        assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
+    }
+}
+
+#[tokio::test]
+async fn a_scan_that_fails_on_its_way_keeps_whom_it_found_for_each_who_shares_it() {
+    let world = World::with(USERS, |settings| {
+        let ada = vendor(settings, Ada);
+        (ada.attempts, ada.timeout_seconds) = (1, Some(1.0));
+    })
+    .await;
+    let world = Arc::new(world);
+    let fault = json!({ "kind": "latency", "milliseconds": 400, "count": 1 });
+    world.fault(Ada, fault).await;
+    world.fault(Ada, json!({ "kind": "hang" })).await;
+    let records = world.records(Ada).await;
+    let early = records.iter().find_map(|user| user["email"].as_str());
+    let late = emails(&world, 1).await.remove(0);
+    let first = searching(&world, early.expect("an address"), None);
+    until_called(&world, 1).await;
+
+    let (count, source, _) = search(&world, &late, None).await;
+
+    assert_eq!((count, &source["status"]), (0, &json!("FAILED")));
+    let (count, source, _) = first.await.expect("not aborted");
+    assert_eq!((count, &source["status"]), (1, &json!("PARTIAL")));
+    assert_eq!(source["error"]["code"], "VENDOR_TIMEOUT");
+    assert_eq!(world.calls(Ada).await.len(), 2);
+}
+
+#[tokio::test]
+async fn who_waits_less_long_takes_what_is_there_and_others_the_whole() {
+    for seconds in [0.0, 60.0] {
+        let (world, pages) = slow(|settings| settings.cache.seconds = seconds).await;
+        let late = emails(&world, 1).await.remove(0);
+        let hasty = searching(&world, &late, Some(("prefer", "wait=1")));
+        until_called(&world, 1).await;
+
+        let (count, source, _) = search(&world, &late, None).await;
+
+        assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
+        let (count, source, kept) = hasty.await.expect("not aborted");
+        assert_eq!((count, &source["status"]), (0, &json!("PARTIAL")));
+        let notice = source["notice"].as_str().expect("a notice");
+        assert!(notice.contains("was not read to its end"), "{notice}");
+        assert_eq!(kept, "no-store");
+        assert_eq!(world.calls(Ada).await.len(), pages);
+    }
+}
+
+#[tokio::test]
+async fn a_scan_goes_on_when_who_began_it_has_left_and_ends_with_the_last() {
+    let (world, pages) = slow(|_| {}).await;
+    let first = searching(&world, super::ANN, None);
+    until_called(&world, 1).await;
+    let second = searching(&world, super::ANN, None);
+    until_called(&world, 2).await;
+
+    first.abort();
+
+    let (count, source, _) = second.await.expect("not aborted");
+    assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
+    assert_eq!(world.calls(Ada).await.len(), pages);
+    world.forget_calls().await;
+    let third = searching(&world, super::ANN, None);
+    until_called(&world, 1).await;
+    third.abort();
+    // A whole scan takes longer than what is left of that page.
+    search(&world, super::ANN, None).await;
+    let calls = world.calls(Ada).await.len();
+    assert!(calls < 2 * pages, "{calls}: nobody waited for it");
+}
+
+#[tokio::test]
+async fn a_scan_that_its_bound_cuts_short_is_kept_as_such() {
+    let world = keeping(|settings| {
+        let options = &mut vendor(settings, Ada).options;
+        options.insert("scan_pages".to_owned(), 1.into());
+        settings.cache.seconds = 60.0;
+    });
+    let world = world.await;
+    let more = World::with(USERS, |settings| {
+        let options = &mut vendor(settings, Ada).options;
+        options.insert("scan_pages".to_owned(), 2.into());
+        settings.cache.seconds = 60.0;
+    });
+    for (world, calls, status) in [(world, 1, "COMPLETE"), (more.await, 2, "PARTIAL")] {
+        for email in ["nobody@x.test", "noone@x.test"] {
+            let (count, source, _) = search(&world, email, None).await;
+            assert_eq!((count, &source["status"]), (0, &json!(status)));
+        }
+        assert_eq!(world.calls(Ada).await.len(), calls);
+    }
+}
+
+#[tokio::test]
+async fn a_scan_larger_than_the_bound_is_not_kept() {
+    // A page is smaller, and so is kept; four pages are not.
+    let world = World::with(USERS, |settings| {
+        settings.cache.seconds = 60.0;
+        settings.cache.max_bytes = 100;
+    })
+    .await;
+    for scans in 1..=2 {
+        search(&world, super::ANN, None).await;
+        assert_eq!(world.calls(Ada).await.len(), 4 * scans);
+    }
+}
+
+#[tokio::test]
+async fn a_stale_scan_is_given_at_once_and_read_again_behind_it() {
+    let world = keeping(|settings| {
+        settings.cache.seconds = 0.000_001;
+        settings.cache.stale_seconds = 60.0;
+    })
+    .await;
+    let (_, fresh) = ann(&world, Ada).await;
+    rename(&super::elsewhere(&world).await, Ada, "Renamed").await;
+
+    let (user, source) = ann(&world, Ada).await;
+
+    assert_eq!(user["name"], "Ann Archer");
+    assert_eq!(
+        (&source["stale"], &source["asOf"]),
+        (&json!(true), &fresh["asOf"])
+    );
+    let named = async {
+        while ann(&world, Ada).await.0["name"] != "Renamed" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), named)
+        .await
+        .expect("it was not read again");
+}
+
+#[tokio::test]
+async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
+    let (world, pages) = slow(|settings| {
+        settings.cache.seconds = 60.0;
+        settings.server.show_calls = true;
+    })
+    .await;
+    let query = "{ usersByEmail(email: \"ann@x.test\", providers: [ADA]) { nodes { id } } }";
+    let first = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { world.answer(query).await })
+    };
+    until_called(&world, 1).await;
+    let shared = world.answer(query).await;
+    let kept = world.answer(query).await;
+
+    let first = first.await.expect("an answer");
+    for (answer, origin, attempt) in [
+        (first, "VENDOR", 1),
+        (shared, "SHARED", 0),
+        (kept, "KEPT", 0),
+    ] {
+        let calls = answer["extensions"]["roster"]["calls"].as_array();
+        let calls = calls.expect("calls");
+        assert_eq!(calls.len(), pages, "{origin}");
+        for (place, call) in calls.iter().enumerate() {
+            let page = if place == 0 { "start" } else { "after a key" };
+            let told = (
+                &call["origin"],
+                &call["attempt"],
+                &call["page"],
+                &call["status"],
+            );
+            assert_eq!(
+                told,
+                (&json!(origin), &json!(attempt), &json!(page), &json!(200))
+            );
+        }
+    }
+}
