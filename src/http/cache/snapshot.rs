@@ -2,8 +2,8 @@
 //! Requests that want the same snapshot share it while it is built, page by page. A finished one is kept
 //! for as long as the reads that it was built from, and forgotten by a write as they are.
 //!
-//! A build belongs to all who wait for it: it ends at a bound of its own, or when nobody waits. A caller
-//! whose own time is over takes what has been read so far.
+//! A build belongs to all who wait for it: each of them gives it the time of a whole build, and it ends
+//! when nobody waits. A caller whose own time is over takes what has been read so far.
 
 mod building;
 
@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 pub use building::{Building, Content, Ending};
 
-use self::building::{LAST, Read, Shared, lock};
+use self::building::{Read, SLACK, Shared, lock};
 use super::{BEHIND, Good, Kept, Key, Place, REBOARD, flight::Wish, is_the_vendors_fault};
 use crate::{
     error::Error,
@@ -111,7 +111,7 @@ enum Source<T> {
 }
 
 impl<T: Content> Snapshots<T> {
-    /// Snapshots of a name, each built within so long from reads over `http`.
+    /// Snapshots of a name, built from reads over `http`. Nobody waits for one longer than `longest`.
     pub fn new(
         http: Http,
         name: &str,
@@ -140,6 +140,7 @@ impl<T: Content> Snapshots<T> {
     /// a new one. The caller waits no longer than until a moment, and takes what there is then.
     pub async fn take(&self, scope: &Scope, until: Instant) -> Taken<T> {
         let came = Instant::now();
+        let until = until.min(came + self.0.longest);
         let (place, _) = self.0.http.cache.look(self.0.key).await;
         let kept = self.0.kept(&place);
         let good = kept.as_ref().map(|kept| kept.good(came, scope.freshness()));
@@ -201,7 +202,6 @@ impl<T: Content> Inner<T> {
         came: Instant,
         until: Instant,
     ) -> Taken<T> {
-        // A build in flight may turn out to hold older answers than this caller takes.
         for _ in 0..REBOARD {
             if let Some(taken) = self.share(place, scope, came, until).await {
                 return taken;
@@ -212,7 +212,7 @@ impl<T: Content> Inner<T> {
     }
 
     /// A snapshot by way of one that is there or in flight, or of a new build; `None` when it was older
-    /// than the caller takes.
+    /// than the caller takes, or ended too early for one who has time.
     async fn share(
         self: &Arc<Self>,
         place: Place,
@@ -225,7 +225,10 @@ impl<T: Content> Inner<T> {
             Source::Started(run) => Some(self.own(&run, scope, until).await),
             Source::Joined(run) => {
                 let ending = run.shared.wait(until).await;
-                if !run.shared.is_within(scope.freshness(), came) {
+                // Others ran out of time in the moment in which this caller came.
+                let is_left =
+                    matches!(ending, Some(Ending::CutShort)) && Instant::now() + SLACK < until;
+                if is_left || !run.shared.is_within(scope.freshness(), came) {
                     return None;
                 }
                 run.shared.log(scope, Origin::Shared, came);
@@ -250,6 +253,7 @@ impl<T: Content> Inner<T> {
         let mut running = lock(&self.running);
         let run = running.get(&place).and_then(|known| known.run.upgrade());
         if let Some(run) = run.filter(|run| wish.is_met_by(run.since, run.priority)) {
+            run.shared.extend(Instant::now() + self.longest);
             return Source::Joined(run);
         }
         // One that ended since the caller looked is kept before it leaves the list.
@@ -268,9 +272,7 @@ impl<T: Content> Inner<T> {
         scope: &Scope,
     ) -> Arc<Run<T>> {
         let since = Instant::now();
-        let until = since + self.longest;
-        let last = until.checked_sub(LAST).unwrap_or(until);
-        let (shared, sender) = Shared::new(scope, last);
+        let (shared, sender) = Shared::new(scope, since + self.longest);
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let registered = Registered {
             snapshots: Arc::clone(self),
@@ -280,7 +282,6 @@ impl<T: Content> Inner<T> {
         let building = Building {
             http: self.http.clone(),
             shared: Arc::clone(&shared),
-            until,
         };
         let task = Arc::clone(self).run(building, registered, sender);
         let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));

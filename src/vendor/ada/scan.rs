@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{LISTING, Options, page_call, page_in};
 use crate::{
-    error::{Error, Reach, Result},
+    error::{Error, Kind, Reach, Result},
     http::{
         Http, Operation, Scope, Snapshots,
         cache::{Building, Content, Ending, Taken},
@@ -20,6 +20,9 @@ use crate::{
 
 /// How long before its deadline a caller takes what has been found: an answer, if not the whole.
 const MARGIN: Duration = Duration::from_millis(100);
+
+/// No scan takes so long: what bounds it is how long callers wait.
+const FOREVER: Duration = Duration::from_secs(86_400);
 
 /// The rows of Ada's list by address, as far as it has been read.
 #[derive(Default)]
@@ -94,25 +97,34 @@ pub(super) fn scans(http: Http, options: &Options) -> Snapshots<Rows> {
 async fn scan(building: Building<Rows>, pages: u32) -> Ending {
     let limits = Limits {
         pages,
-        until: building.until(),
+        // The building itself knows how much time there is: more, when somebody joins.
+        until: Instant::now() + FOREVER,
     };
     let building = &building;
     let nobody = |_: &User| false;
-    let Walk { cut, .. } = walk(&LISTING, limits, nobody, |ask| async move {
+    let Walk {
+        cut, pages: read, ..
+    } = walk(&LISTING, limits, nobody, |ask| async move {
+        if building.is_over() {
+            return Err(Error::late().reaching(Reach::Nowhere));
+        }
         let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
         let page = page_in(&reply)?;
         building.change(|rows| rows.add(&page));
         Ok(page)
     })
     .await;
-    building.change(|rows| rows.cut.clone_from(&cut));
-    match cut {
-        None => Ending::Whole,
-        // The next scan ends there too.
-        Some(Cut::Limit { pages: read }) if read >= pages => Ending::Whole,
-        Some(Cut::Limit { .. }) => Ending::CutShort,
-        Some(Cut::Failed(error)) => Ending::Failed(error),
-    }
+    let is_late = |error: &Error| error.kind() == Kind::TimedOut && building.is_over();
+    let (cut, ending) = match cut {
+        // The next scan ends at its bound too.
+        None | Some(Cut::Limit { .. }) => (cut, Ending::Whole),
+        Some(Cut::Failed(error)) if read > 0 && is_late(&error) => {
+            (Some(Cut::Limit { pages: read }), Ending::CutShort)
+        }
+        Some(Cut::Failed(error)) => (Some(Cut::Failed(error.clone())), Ending::Failed(error)),
+    };
+    building.change(|rows| rows.cut = cut);
+    ending
 }
 
 /// Users by address.

@@ -456,3 +456,40 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
+    for seconds in [0.0, 60.0] {
+        let world = World::with(640, |settings| {
+            let options = &mut vendor(settings, Ada).options;
+            options.insert("scan_seconds".to_owned(), 2.into());
+            settings.cache.seconds = seconds;
+        })
+        .await;
+        let pages = world.records(Ada).await.len().div_ceil(100);
+        assert_eq!(pages, 7);
+        delay(&world).await;
+        let world = Arc::new(world);
+        let late = emails(&world, 1).await.remove(0);
+        // Seven pages take longer than two seconds.
+        let first = searching(&world, &late, None);
+        until_called(&world, 5).await;
+
+        let (count, source, _) = search(&world, &late, None).await;
+
+        assert_eq!(
+            (count, &source["status"]),
+            (1, &json!("COMPLETE")),
+            "{source}"
+        );
+        let (count, source, kept) = first.await.expect("not aborted");
+        assert_eq!((count, &source["status"]), (0, &json!("PARTIAL")));
+        assert_eq!(
+            (&source["error"], kept.as_str()),
+            (&Value::Null, "no-store")
+        );
+        // The page that was under way when the first one's time was over is asked for again.
+        let calls = world.calls(Ada).await.len();
+        assert!((pages..=pages + 1).contains(&calls), "{calls}");
+    }
+}

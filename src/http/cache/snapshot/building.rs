@@ -31,7 +31,7 @@ pub trait Content: Default + Send + 'static {
 pub enum Ending {
     /// It read all that a build may read: another one would read the same.
     Whole,
-    /// It ran out of time: another one may read more.
+    /// The time of all who waited was over: another one may read more.
     CutShort,
     /// A read failed.
     Failed(Error),
@@ -41,17 +41,22 @@ pub enum Ending {
 pub struct Building<T> {
     pub(super) http: Http,
     pub(super) shared: Arc<Shared<T>>,
-    pub(super) until: Instant,
 }
 
 /// How much earlier than its build the last read gives up: it ends by itself, and so is measured.
-pub(super) const LAST: Duration = Duration::from_millis(20);
+const LAST: Duration = Duration::from_millis(20);
+
+/// A build that has no more time than this has none.
+pub(super) const SLACK: Duration = Duration::from_millis(50);
+
+/// No build takes so long, whoever joins it.
+const FOREVER: Duration = Duration::from_secs(86_400);
 
 impl<T: Content> Building<T> {
-    /// When the build must end.
+    /// Whether the time of all who wait for it is over.
     #[must_use]
-    pub fn until(&self) -> Instant {
-        self.until
+    pub fn is_over(&self) -> bool {
+        Instant::now() + SLACK >= self.shared.until()
     }
 
     /// Sends a read whose answer goes into the snapshot.
@@ -61,7 +66,7 @@ impl<T: Content> Building<T> {
     pub async fn send(&self, call: Call) -> Result<Reply> {
         let cache = &self.http.cache;
         let (key, entry) = (cache.key(&call), entry(cache.0.vendor, &call));
-        let answer = self.http.send(&self.shared.scope, call).await;
+        let answer = self.ask(call).await;
         let (status, code) = match &answer {
             Ok(reply) => (Some(reply.status.as_u16()), None),
             Err(error) => (error.status(), Some(error.kind().code().as_str())),
@@ -79,6 +84,21 @@ impl<T: Content> Building<T> {
         answer
     }
 
+    /// Asks within the time of all who wait, and once more where somebody joined who has more.
+    async fn ask(&self, call: Call) -> Result<Reply> {
+        loop {
+            let until = self.shared.until();
+            let scope = &self.shared.scope;
+            let scope = scope.no_later_than(until.checked_sub(LAST).unwrap_or(until));
+            let answer = self.http.send(&scope, call.clone()).await;
+            let is_late = matches!(&answer, Err(error) if error.kind() == Kind::TimedOut)
+                && Instant::now() + SLACK >= until;
+            if !is_late || self.is_over() {
+                return answer;
+            }
+        }
+    }
+
     /// Changes what the snapshot holds.
     pub fn change(&self, change: impl FnOnce(&mut T)) {
         change(&mut lock(&self.shared.content));
@@ -91,6 +111,8 @@ pub(super) struct Shared<T> {
     pub(super) reads: Mutex<Vec<Read>>,
     /// Counts what the reads cost and how old their answers are.
     pub(super) scope: Scope,
+    /// When the time of all who wait is over.
+    until: Mutex<Instant>,
     ending: watch::Receiver<Option<Ending>>,
 }
 
@@ -105,8 +127,8 @@ pub(super) struct Read {
 }
 
 impl<T> Shared<T> {
-    /// An empty one, whose reads end by a moment, and where its end is to be told.
-    pub(super) fn new(scope: &Scope, last: Instant) -> (Arc<Self>, watch::Sender<Option<Ending>>)
+    /// An empty one with time until a moment, and where its end is to be told.
+    pub(super) fn new(scope: &Scope, until: Instant) -> (Arc<Self>, watch::Sender<Option<Ending>>)
     where
         T: Default,
     {
@@ -114,10 +136,21 @@ impl<T> Shared<T> {
         let shared = Self {
             content: Mutex::default(),
             reads: Mutex::default(),
-            scope: scope.detached(last),
+            scope: scope.detached(Instant::now() + FOREVER),
+            until: Mutex::new(until),
             ending,
         };
         (Arc::new(shared), sender)
+    }
+
+    fn until(&self) -> Instant {
+        *lock(&self.until)
+    }
+
+    /// Gives it time until a moment, for somebody who joins.
+    pub(super) fn extend(&self, until: Instant) {
+        let mut known = lock(&self.until);
+        *known = until.max(*known);
     }
 
     /// When the oldest of what it holds was asked for.
