@@ -81,7 +81,7 @@ fn searching(
 async fn until_called(world: &World, calls: usize) {
     let called = async {
         while world.calls(Ada).await.len() < calls {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), called)
@@ -116,7 +116,9 @@ async fn a_scan_that_is_kept_answers_for_every_address() {
     let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
     let emails = emails(&world, 40).await;
     let answers = join_all(emails[..30].iter().map(|email| search(&world, email, None))).await;
-    assert!(answers.iter().all(|(count, ..)| *count == 1));
+    for (count, source, _) in &answers {
+        assert_eq!(*count, 1, "{source}");
+    }
     assert_eq!(world.calls(Ada).await.len(), pages);
 
     for email in &emails[30..] {
@@ -188,7 +190,7 @@ async fn a_scan_that_goes_on_from_kept_pages_is_as_old_as_they_are() {
         (
             vendor(settings, Ada).attempts,
             vendor(settings, Ada).timeout_seconds,
-        ) = (1, Some(1.1));
+        ) = (1, Some(2.1));
     })
     .await;
     let world = Arc::new(world);
@@ -260,7 +262,7 @@ async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again(
         let world = World::with(USERS, |settings| {
             settings.cache.seconds = seconds;
             let ada = vendor(settings, Ada);
-            (ada.attempts, ada.timeout_seconds) = (1, Some(1.0));
+            (ada.attempts, ada.timeout_seconds) = (1, Some(2.0));
         })
         .await;
         let world = Arc::new(world);
@@ -288,7 +290,7 @@ async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again(
 async fn a_scan_that_fails_on_its_way_keeps_whom_it_found_for_each_who_shares_it() {
     let world = World::with(USERS, |settings| {
         let ada = vendor(settings, Ada);
-        (ada.attempts, ada.timeout_seconds) = (1, Some(1.0));
+        (ada.attempts, ada.timeout_seconds) = (1, Some(2.0));
     })
     .await;
     let world = Arc::new(world);
@@ -459,37 +461,34 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
 
 #[tokio::test]
 async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
-    for seconds in [0.0, 60.0] {
-        let world = World::with(640, |settings| {
-            let options = &mut vendor(settings, Ada).options;
-            options.insert("scan_seconds".to_owned(), 2.into());
-            settings.cache.seconds = seconds;
-        })
-        .await;
-        let pages = world.records(Ada).await.len().div_ceil(100);
-        assert_eq!(pages, 7);
-        delay(&world).await;
-        let world = Arc::new(world);
-        let late = emails(&world, 1).await.remove(0);
-        // Seven pages take longer than two seconds.
-        let first = searching(&world, &late, None);
-        until_called(&world, 5).await;
+    let world = World::with(940, |settings| {
+        let options = &mut vendor(settings, Ada).options;
+        options.insert("scan_seconds".to_owned(), 4.into());
+    })
+    .await;
+    let pages = world.records(Ada).await.len().div_ceil(100);
+    assert_eq!(pages, 10, "half a second each, they take longer than four");
+    let fault = json!({ "kind": "latency", "milliseconds": 500 });
+    world.fault(Ada, fault).await;
+    let world = Arc::new(world);
+    let late = emails(&world, 1).await.remove(0);
+    let first = searching(&world, &late, None);
+    until_called(&world, 6).await;
 
-        let (count, source, _) = search(&world, &late, None).await;
+    let (count, source, _) = search(&world, &late, None).await;
 
-        assert_eq!(
-            (count, &source["status"]),
-            (1, &json!("COMPLETE")),
-            "{source}"
-        );
-        let (count, source, kept) = first.await.expect("not aborted");
-        assert_eq!((count, &source["status"]), (0, &json!("PARTIAL")));
-        assert_eq!(
-            (&source["error"], kept.as_str()),
-            (&Value::Null, "no-store")
-        );
-        // The page that was under way when the first one's time was over is asked for again.
-        let calls = world.calls(Ada).await.len();
-        assert!((pages..=pages + 1).contains(&calls), "{calls}");
-    }
+    assert_eq!(
+        (count, &source["status"]),
+        (1, &json!("COMPLETE")),
+        "{source}"
+    );
+    let (count, source, kept) = first.await.expect("not aborted");
+    assert_eq!((count, &source["status"]), (0, &json!("PARTIAL")));
+    assert_eq!(
+        (&source["error"], kept.as_str()),
+        (&Value::Null, "no-store")
+    );
+    // The page that was under way when the first one's time was over is asked for again.
+    let calls = world.calls(Ada).await.len();
+    assert!((pages..=pages + 1).contains(&calls), "{calls}");
 }
