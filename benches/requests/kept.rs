@@ -56,8 +56,7 @@ async fn ask(client: &reqwest::Client, gateway: &Process, person: usize, provide
     assert_eq!(answer.get("errors"), None);
 }
 
-/// The time of one request whose vendor's answer is kept; Ada's is five pages that are looked through
-/// anew.
+/// The time of one request whose provider's answer is kept.
 async fn hit(client: &reqwest::Client, gateway: &Process, provider: &str) {
     let mut times = Vec::new();
     for _ in 0..200 {

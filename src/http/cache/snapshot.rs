@@ -43,6 +43,8 @@ struct Inner<T: Content> {
     longest: Duration,
     build: Build<T>,
     running: Mutex<HashMap<Place, Running<T>>>,
+    /// Where the last one is kept.
+    last: Mutex<Option<Place>>,
     started: AtomicU64,
 }
 
@@ -132,6 +134,7 @@ impl<T: Content> Snapshots<T> {
             longest,
             build: Arc::new(build),
             running: Mutex::default(),
+            last: Mutex::default(),
             started: AtomicU64::default(),
         }))
     }
@@ -189,6 +192,16 @@ fn take_from<T>(run: &Run<T>, scope: &Scope, ending: Option<Ending>) -> Taken<T>
     }
 }
 
+/// What a caller takes whose time is over and for whom nothing has been read.
+fn nothing<T: Content>(scope: &Scope, until: Instant) -> Taken<T> {
+    scope.journal().is_fresh_until(Instant::now());
+    let (shared, _) = Shared::new(scope, until);
+    Taken {
+        shared,
+        ending: None,
+    }
+}
+
 impl<T: Content> Inner<T> {
     fn kept(&self, place: &Place) -> Option<KeptSnapshot<T>> {
         self.http.cache.0.shelf.get_snapshot(place)
@@ -205,6 +218,9 @@ impl<T: Content> Inner<T> {
         for _ in 0..REBOARD {
             if let Some(taken) = self.share(place, scope, came, until).await {
                 return taken;
+            }
+            if Instant::now() >= until {
+                return nothing(scope, until);
             }
         }
         let run = self.start(&mut lock(&self.running), place, scope);
@@ -252,6 +268,9 @@ impl<T: Content> Inner<T> {
         };
         let mut running = lock(&self.running);
         let run = running.get(&place).and_then(|known| known.run.upgrade());
+        // However often it is joined, it ends, and is not much older than what one caller may read.
+        let is_open = |run: &Arc<Run<T>>| run.since.elapsed() <= self.longest;
+        let run = run.filter(is_open);
         if let Some(run) = run.filter(|run| wish.is_met_by(run.since, run.priority)) {
             run.shared.extend(Instant::now() + self.longest);
             return Source::Joined(run);
@@ -316,10 +335,11 @@ impl<T: Content> Inner<T> {
         sender.send_replace(Some(ending));
     }
 
-    /// Keeps a snapshot as long as its reads, in their stead.
+    /// Keeps a snapshot as long as its reads, in their stead, unless there was a write meanwhile.
     fn keep(&self, place: Place, shared: &Arc<Shared<T>>) {
         let cache = &self.http.cache.0;
-        let Some(kept) = self.with_terms(shared) else {
+        let is_forgotten = cache.writes.load(Ordering::SeqCst) != place.here;
+        let Some(kept) = self.with_terms(shared).filter(|_| !is_forgotten) else {
             return;
         };
         let is_newer = |known: KeptSnapshot<T>| known.read >= kept.read;
@@ -329,6 +349,11 @@ impl<T: Content> Inner<T> {
         let reads = lock(&shared.reads).clone();
         let bytes = lock(&shared.content).bytes() + reads.len() * size_of::<Read>();
         if cache.shelf.put_snapshot(place, kept, bytes) {
+            // One from before a write is of no use to anybody.
+            let last = lock(&self.last).replace(place);
+            if let Some(last) = last.filter(|last| *last != place) {
+                cache.shelf.remove(&last);
+            }
             for read in reads {
                 cache.shelf.remove(&Place {
                     key: read.key,

@@ -459,18 +459,22 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
     }
 }
 
-#[tokio::test]
-async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
+/// A world with ten pages at Ada, of half a second each, and a bound on how long a search scans.
+async fn very_slow(scan_seconds: u64) -> Arc<World> {
     let world = World::with(940, |settings| {
         let options = &mut vendor(settings, Ada).options;
-        options.insert("scan_seconds".to_owned(), 4.into());
+        options.insert("scan_seconds".to_owned(), scan_seconds.cast_signed().into());
     })
     .await;
-    let pages = world.records(Ada).await.len().div_ceil(100);
-    assert_eq!(pages, 10, "half a second each, they take longer than four");
+    assert_eq!(world.records(Ada).await.len().div_ceil(100), 10);
     let fault = json!({ "kind": "latency", "milliseconds": 500 });
     world.fault(Ada, fault).await;
-    let world = Arc::new(world);
+    Arc::new(world)
+}
+
+#[tokio::test]
+async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
+    let world = very_slow(4).await;
     let late = emails(&world, 1).await.remove(0);
     let first = searching(&world, &late, None);
     until_called(&world, 6).await;
@@ -490,5 +494,22 @@ async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
     );
     // The page that was under way when the first one's time was over is asked for again.
     let calls = world.calls(Ada).await.len();
-    assert!((pages..=pages + 1).contains(&calls), "{calls}");
+    assert!((10..=11).contains(&calls), "{calls}");
+}
+
+#[tokio::test]
+async fn a_scan_that_others_keep_going_is_not_joined_for_ever() {
+    let world = very_slow(2).await;
+    let first = searching(&world, super::ANN, None);
+    until_called(&world, 3).await;
+    let second = searching(&world, super::ANN, None);
+    // More than two seconds after it began.
+    until_called(&world, 6).await;
+
+    let (_, source, _) = search(&world, super::ANN, None).await;
+
+    assert_ne!(source["upstreamCalls"], 0, "it is a new one");
+    let (_, source, _) = second.await.expect("not aborted");
+    assert_eq!(source["upstreamCalls"], 0);
+    first.await.expect("not aborted");
 }
