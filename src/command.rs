@@ -4,7 +4,7 @@ use std::{
     error::Error,
     io::{IsTerminal, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use roster::{
     config::{Mistakes, Settings},
     demo, gateway,
     graphql::{Schema, sdl},
-    server::{self, Readiness},
+    server::{self, Front, Hosts, Readiness, accept::Limits},
     user::Provider,
 };
 use roster_sandbox::{Options, known};
@@ -54,9 +54,13 @@ pub(crate) enum Command {
     },
     /// Ask a running gateway whether it is ready; for the health check of a container.
     Health {
-        /// The gateway's address.
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-        address: SocketAddr,
+        /// The gateway's address, instead of the one that its configuration names.
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<SocketAddr>,
+        /// The gateway's configuration, if there is one: its `admin_listen` or else its `listen` is
+        /// asked. Without it that is 127.0.0.1:8080.
+        #[arg(long, value_name = "FILE", default_value = "roster.toml")]
+        config: PathBuf,
     },
 }
 
@@ -149,7 +153,8 @@ impl Command {
                 log(Log::Auto, "warn");
                 runtime()?.block_on(sandboxes(listen, &sandbox.options()))?;
             }
-            Self::Health { address } => {
+            Self::Health { address, config } => {
+                let address = address.map_or_else(|| health(&config), Ok)?;
                 return Ok(if is_ready(address)? {
                     ExitCode::SUCCESS
                 } else {
@@ -161,12 +166,23 @@ impl Command {
     }
 }
 
+/// Where a gateway with this configuration says whether it is ready.
+fn health(config: &Path) -> Result<SocketAddr, Mistakes> {
+    if config.exists() {
+        Settings::read(config).map(|settings| settings.health())
+    } else {
+        Ok(Settings::default().health())
+    }
+}
+
 /// The address to listen on and the schema of a configuration, or all that is wrong with it at once.
 fn opened(
     settings: &Settings,
     listen: Option<SocketAddr>,
 ) -> Result<(SocketAddr, Schema), Mistakes> {
     let mut mistakes = server::wrong_origins(&settings.server.cors_origins);
+    let hosts = Hosts::of(&settings.server.hosts, settings.server.listen);
+    mistakes.extend(hosts.err().unwrap_or_default());
     let listen = settings.listen(listen);
     let listen = listen.map_err(|wrong| mistakes.extend(wrong.0)).ok();
     let schema = gateway::open(settings);
@@ -251,19 +267,75 @@ async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
     })
 }
 
+/// The listeners of a gateway.
+struct Listeners {
+    front: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(listen: SocketAddr, admin: Option<SocketAddr>) -> Outcome<Self> {
+        let front = bind(listen).await?;
+        let admin = match admin {
+            Some(admin) => Some(bind(admin).await?),
+            None => None,
+        };
+        Ok(Self { front, admin })
+    }
+}
+
+/// Serves until a signal to stop; `beside` is how many connections the process has to others than its
+/// clients.
 async fn serve(
-    listener: TcpListener,
+    Listeners { front, admin }: Listeners,
     schema: Schema,
     settings: &Settings,
     signals: watch::Receiver<usize>,
+    beside: usize,
 ) -> Outcome {
     let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
         .sharing(settings.shared.store()?);
-    let app = server::router(schema, readiness.clone(), &settings.server.cors_origins)?;
-    let drain = Duration::from_secs(settings.server.drain_seconds);
+    let hosts = |of: SocketAddr| {
+        let hosts = Hosts::of(&settings.server.hosts, of);
+        hosts.map_err(Mistakes)
+    };
+    let app = Front {
+        readiness: readiness.clone(),
+        cors_origins: settings.server.cors_origins.clone(),
+        hosts: hosts(front.local_addr()?)?,
+        has_admin: admin.is_some(),
+    };
+    let app = app.router(schema)?;
+    let admin = match admin {
+        Some(admin) => {
+            let app = server::admin(readiness.clone(), hosts(admin.local_addr()?)?);
+            Some((admin, app))
+        }
+        None => None,
+    };
+    let (limits, admin_limits) = (Limits::default(), Limits::admin());
+    let beside = beside + admin.as_ref().map_or(0, |_| admin_limits.connections);
+    let limits = Limits {
+        connections: server::descriptors::fit(limits.connections, beside),
+        drain: Duration::from_secs(settings.server.drain_seconds),
+        ..limits
+    };
+    let admin = async {
+        match admin {
+            // It answers for as long as there is a gateway to ask about.
+            Some((listener, app)) => {
+                let stop = std::future::pending();
+                admin_limits
+                    .serve(listener, app, Readiness::default(), stop)
+                    .await
+            }
+            None => std::future::pending().await,
+        }
+    };
     let stop = told(signals.clone(), 1);
     tokio::select! {
-        served = server::accept::serve(listener, app, readiness, drain, stop) => Ok(served?),
+        served = limits.serve(front, app, readiness, stop) => Ok(served?),
+        served = admin => Ok(served?),
         () = told(signals, 2) => {
             tracing::warn!("told to stop again: requests under way are cut off");
             Ok(())
@@ -284,12 +356,25 @@ impl Serve {
         let settings = Settings::read(&self.config)?;
         let (listen, schema) = opened(&settings, self.listen)?;
         let signals = signals()?;
-        let listener = bind(listen).await?;
-        println!("GraphiQL   http://{}/graphiql", listener.local_addr()?);
-        tracing::info!(vendors = vendors(&settings), "serving");
+        let listeners = Listeners::bind(listen, settings.server.admin_listen).await?;
+        println!(
+            "GraphiQL   http://{}/graphiql",
+            listeners.front.local_addr()?
+        );
+        let admin = listeners
+            .admin
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
+        if let Some(admin) = admin {
+            println!("Metrics    http://{admin}/metrics");
+        }
+        let admin = admin.map(tracing::field::display);
+        tracing::info!(vendors = vendors(&settings), admin, "serving");
         // Only its first step, what is cached: a service starts no npm, and downloads nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
-        serve(listener, schema, &settings, signals).await
+        let beside = settings.provider_connections();
+        serve(listeners, schema, &settings, signals, beside).await
     }
 }
 
@@ -297,8 +382,8 @@ impl Demo {
     async fn run(self) -> Outcome {
         let signals = signals()?;
         let sandbox = bind(self.sandbox_listen).await?;
-        let listener = bind(self.listen).await?;
-        let (address, vendors) = (listener.local_addr()?, sandbox.local_addr()?);
+        let listeners = Listeners::bind(self.listen, None).await?;
+        let (address, vendors) = (listeners.front.local_addr()?, sandbox.local_addr()?);
         let mut settings = demo::settings(vendors);
         // Nobody balances load over it.
         settings.server.notice_seconds = 0;
@@ -326,7 +411,9 @@ impl Demo {
         }
         std::io::stdout().flush()?;
         tokio::spawn(server::graphiql::prepare());
-        serve(listener, schema, &settings, signals).await
+        // The sandboxes hold the other ends in the same process.
+        let beside = 2 * settings.provider_connections();
+        serve(listeners, schema, &settings, signals, beside).await
     }
 }
 

@@ -7,12 +7,12 @@
 mod breaker;
 mod budget;
 mod cache;
+mod server;
 mod shared;
 
 use std::{
     collections::BTreeMap,
     env, fmt, fs,
-    net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -24,10 +24,11 @@ use serde::Deserialize;
 
 pub use breaker::Breaker;
 pub use cache::{Cache, Keep};
+pub use server::Server;
 pub use shared::Shared;
 
 use crate::{
-    graphql::{Bounds, trace::Audience},
+    graphql::Bounds,
     http::breaker::Rules,
     user::Provider,
     vendor::{Door, Window, door},
@@ -56,66 +57,6 @@ pub struct Settings {
     pub shared: Shared,
     /// The vendors, by name. One that is not named is disabled.
     pub vendor: BTreeMap<Provider, Vendor>,
-}
-
-/// The gateway's own door.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// The address to listen on.
-    pub listen: SocketAddr,
-    /// Whether something before the gateway lets in only who may come in. Without it the gateway
-    /// listens on loopback addresses only, since it does not authenticate clients itself.
-    pub behind_authenticating_proxy: bool,
-    /// Whether every answer tells in `extensions.roster` which calls were made for it: for development.
-    pub show_calls: bool,
-    /// The environment variable that holds a secret: who sends it in the header `x-roster-trace` is told
-    /// the calls.
-    pub show_calls_token_env: Option<String>,
-    /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
-    pub cors_origins: Vec<String>,
-    /// For how many seconds after the signal to stop connections are still accepted while
-    /// `/health/ready` says 503: as long as a load balancer takes to notice.
-    pub notice_seconds: u64,
-    /// For how many seconds requests under way may go on after that.
-    pub drain_seconds: u64,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            behind_authenticating_proxy: false,
-            show_calls: false,
-            show_calls_token_env: None,
-            cors_origins: Vec::new(),
-            notice_seconds: 2,
-            drain_seconds: 20,
-        }
-    }
-}
-
-impl Server {
-    /// Who is shown the calls that a request made.
-    ///
-    /// # Errors
-    /// A secret that is not there.
-    pub fn audience(&self) -> Result<Audience, Mistakes> {
-        match &self.show_calls_token_env {
-            Some(_) if self.show_calls => Err(Mistakes(vec![
-                "server.show_calls tells everybody, and show_calls_token_env only who holds the secret: drop one"
-                    .to_owned(),
-            ])),
-            None if self.show_calls => Ok(Audience::Everybody),
-            None => Ok(Audience::Nobody),
-            Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
-                Some(secret) => Ok(Audience::Holders(secret.into())),
-                None => Err(Mistakes(vec![format!(
-                    "server.show_calls_token_env: the environment variable {variable} is not set"
-                )])),
-            },
-        }
-    }
 }
 
 /// What one request may ask for.
@@ -317,22 +258,6 @@ impl Settings {
         } else {
             Err(Mistakes(mistakes))
         }
-    }
-
-    /// The address to listen on: the command line's, if it names one.
-    ///
-    /// # Errors
-    /// An address that others can reach, when nothing keeps them out.
-    pub fn listen(&self, asked: Option<SocketAddr>) -> Result<SocketAddr, Mistakes> {
-        let listen = asked.unwrap_or(self.server.listen);
-        if listen.ip().is_loopback() || self.server.behind_authenticating_proxy {
-            return Ok(listen);
-        }
-        Err(Mistakes(vec![format!(
-            "server.listen is {listen}, which others can reach, and this gateway does not authenticate clients: \
-             put an authenticating proxy before it and say so with `server.behind_authenticating_proxy = true`, \
-             or listen on 127.0.0.1"
-        )]))
     }
 }
 

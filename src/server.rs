@@ -2,8 +2,16 @@
 //! requests under way end.
 
 pub mod accept;
+mod answer;
+pub mod body;
+pub mod descriptors;
 pub mod graphiql;
 pub mod graphql;
+pub mod hosts;
+pub mod pace;
+mod room;
+pub mod stream;
+mod traffic;
 
 use std::{
     sync::{
@@ -15,9 +23,9 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Version, header},
+    middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -27,17 +35,12 @@ use tower_http::{
     compression::CompressionLayer,
     cors::CorsLayer,
     request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
-    timeout::RequestBodyTimeoutLayer,
+    set_header::SetResponseHeaderLayer,
     trace::TraceLayer,
 };
 
-use crate::{graphql::Schema, shared::Store};
-
-/// The largest body of a request, in bytes.
-const MAX_BODY: usize = 256 * 1024;
-
-/// How long a client may pause while it sends a body.
-const BODY: Duration = Duration::from_secs(10);
+use crate::{error::ErrorCode, graphql::Schema, shared::Store};
+pub use hosts::Hosts;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -95,34 +98,63 @@ impl Readiness {
     }
 }
 
-/// Every route of the gateway.
-///
-/// # Errors
-/// An origin in `cors_origins` that is none.
-pub fn router(
-    schema: Schema,
-    readiness: Readiness,
-    cors_origins: &[String],
-) -> Result<Router, String> {
-    let cors = cors(cors_origins)?;
+/// What answers at the gateway's own address.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Whether the gateway takes new requests.
+    pub readiness: Readiness,
+    /// The origins whose pages may call the gateway.
+    pub cors_origins: Vec<String>,
+    /// The hosts that requests may name.
+    pub hosts: Hosts,
+    /// Whether health and metrics are answered at another address alone.
+    pub has_admin: bool,
+}
+
+impl Front {
+    /// The routes.
+    ///
+    /// # Errors
+    /// An origin in `cors_origins` that is none.
+    pub fn router(self, schema: Schema) -> Result<Router, String> {
+        let cors = cors(&self.cors_origins)?;
+        let mut routes = Router::new()
+            .route("/", get(|| async { Redirect::temporary("/graphiql") }))
+            .merge(graphql::router(schema).layer(cors))
+            .merge(graphiql::router());
+        if !self.has_admin {
+            routes = routes.merge(operations(self.readiness));
+        }
+        Ok(layered(routes, self.hosts))
+    }
+}
+
+/// The routes of the address that answers health and metrics alone.
+pub fn admin(readiness: Readiness, hosts: Hosts) -> Router {
+    layered(operations(readiness), hosts)
+}
+
+fn operations(readiness: Readiness) -> Router {
     let metrics = recorder();
-    let router = Router::new()
-        .route("/", get(|| async { Redirect::temporary("/graphiql") }))
-        .merge(
-            graphql::router(schema)
-                .layer(DefaultBodyLimit::max(MAX_BODY))
-                .layer(cors),
-        )
-        .merge(graphiql::router())
+    Router::new()
         .route(
             "/health/live",
             get(|| async { Json(serde_json::json!({ "status": "live" })) }),
         )
         .route("/health/ready", get(ready).with_state(readiness))
         .route("/metrics", get(move || async move { metrics.render() }))
-        .layer(RequestBodyTimeoutLayer::new(BODY))
+}
+
+/// What every route goes through.
+fn layered(routes: Router, hosts: Hosts) -> Router {
+    let nosniff = SetResponseHeaderLayer::overriding(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    routes
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(hosts, hosts::check))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
@@ -130,8 +162,24 @@ pub fn router(
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
         .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), Minted))
-        .layer(middleware::map_request(without_long_id));
-    Ok(router)
+        .layer(middleware::map_request(without_long_id))
+        .layer(middleware::from_fn(closing))
+        .layer(nosniff)
+}
+
+/// Tells a client whose body was not read whole that its connection closes.
+async fn closing(request: Request, next: Next) -> Response {
+    let is_one = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    let is_unread = matches!(
+        response.status(),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT
+    );
+    if is_one && is_unread {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// Without the shared store the gateway is as ready as with it: it says so, and goes on alone.
@@ -236,9 +284,19 @@ fn span(request: &Request) -> tracing::Span {
 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked");
+    let message = "the gateway failed; its log says why";
+    refused(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::Internal,
+        message,
+    )
+}
+
+/// A refusal that no handler makes, in the form that clients of GraphQL read.
+fn refused(status: StatusCode, code: ErrorCode, message: &str) -> Response {
     let error = serde_json::json!({ "errors": [{
-        "message": "the gateway failed; its log says why",
-        "extensions": { "code": "INTERNAL" },
+        "message": message,
+        "extensions": { "code": code.as_str() },
     }]});
-    (StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response()
+    (status, Json(error)).into_response()
 }

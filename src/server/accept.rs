@@ -9,6 +9,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
+use futures_util::FutureExt;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -16,12 +17,20 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Readiness;
+use super::{
+    Readiness,
+    answer::Answer,
+    body::BodyLimits,
+    hosts::Arrived,
+    pace::LeastRate,
+    room::Room,
+    stream::{Linger, Stream},
+    traffic::Traffic,
+};
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +39,24 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may be kept without a request under way, counted from its last answer.
     pub idle: Duration,
-    /// How many connections there may be; more wait in the system's queue until one ends.
+    /// How fast a client must read its answers at least, where it keeps the gateway waiting.
+    pub rate: LeastRate,
+    /// What a request's body may take.
+    pub body: BodyLimits,
+    /// How many connections there may be. For one more the longest idle one is closed; where none is
+    /// idle, the new one waits.
     pub connections: usize,
+    /// What is still read of a client whose last request was answered before it was read.
+    pub linger: Linger,
     /// How long requests under way may go on after the stop.
     pub drain: Duration,
 }
 
-/// Far more than the vendors could serve, and still less than 1 GiB of buffers.
+/// Far more than the providers could serve, and still less than 1 GiB of buffers.
 const MOST_CONNECTIONS: usize = 4096;
+
+/// Enough for a few scrapers and health checks.
+const ADMIN_CONNECTIONS: usize = 32;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -45,31 +64,28 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             // Longer than the 60 s of most load balancers, so that it is they who close.
             idle: Duration::from_secs(75),
+            rate: LeastRate::default(),
+            body: BodyLimits::default(),
             connections: MOST_CONNECTIONS,
+            linger: Linger {
+                bytes: 16 * 1024 * 1024,
+                time: Duration::from_secs(2),
+            },
             drain: Duration::from_secs(20),
         }
     }
 }
 
-/// Serves connections until `stop`, then lets requests under way end for at most `drain`.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    app: Router,
-    readiness: Readiness,
-    drain: Duration,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let limits = Limits {
-        drain,
-        ..Limits::default()
-    };
-    limits.serve(listener, app, readiness, stop).await
-}
-
 impl Limits {
+    /// Those of the listener for health and metrics.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self {
+            connections: ADMIN_CONNECTIONS,
+            ..Self::default()
+        }
+    }
+
     /// Serves connections within these limits until `stop`.
     ///
     /// # Errors
@@ -82,7 +98,7 @@ impl Limits {
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let builder = self.builder();
-        let slots = Arc::new(Semaphore::new(self.connections));
+        let room = Arc::new(Room::of(self.connections));
         let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
         let mut stop = pin!(async {
             stop.await;
@@ -91,7 +107,7 @@ impl Limits {
         });
         loop {
             let (stream, slot) = tokio::select! {
-                accepted = accept(&listener, &slots) => match accepted {
+                accepted = room.accept(&listener) => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
                         // Out of file descriptors, for one: it passes.
@@ -102,7 +118,13 @@ impl Limits {
                 },
                 () = &mut stop => break,
             };
-            let held = self.hold(builder.clone(), stream, app.clone(), stopping.clone());
+            let traffic = Traffic::of(self, Arc::clone(&room));
+            let held = self.hold(
+                (builder.clone(), app.clone()),
+                stream,
+                traffic,
+                stopping.clone(),
+            );
             connections.spawn(async move {
                 held.await;
                 drop(slot);
@@ -120,7 +142,7 @@ impl Limits {
     fn builder(self) -> Builder<TokioExecutor> {
         let mut builder = Builder::new(TokioExecutor::new());
         // Hyper's own timer starts only when the protocol is known, and between requests too: it could
-        // not tell a slow client from one that keeps its connection. `unused` does.
+        // not tell a slow client from one that keeps its connection. `Traffic` does.
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -135,104 +157,100 @@ impl Limits {
     /// One connection, to its end.
     async fn hold(
         self,
-        builder: Builder<TokioExecutor>,
+        (builder, app): (Builder<TokioExecutor>, Router),
         stream: TcpStream,
-        app: Router,
+        traffic: Arc<Traffic>,
         stopping: CancellationToken,
     ) {
-        // Answers are written whole: there is nothing to gain from waiting for more of one.
-        let _ = stream.set_nodelay(true);
-        let (under_way, use_of_it) = watch::channel(Use::Never);
+        let arrived = Arrived(stream.local_addr().ok().map(|address| address.ip()));
+        let follower = Follower {
+            traffic: Arc::clone(&traffic),
+            body: self.body,
+            arrived,
+        };
         let app = Router::new()
             .fallback_service(app)
-            .layer(middleware::from_fn_with_state(under_way, counted));
-        let service = TowerToHyperService::new(app);
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopping.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            .layer(middleware::from_fn_with_state(follower, followed));
+        let (stream, left) = Stream::of(stream, Arc::clone(&traffic));
+        let end = converse(builder, stream, app, &traffic, stopping).await;
+        if end == End::Reached {
+            self.linger.close(&left).await;
+        }
+        traffic.end();
+    }
+}
+
+/// Answers requests until the client or the gateway has had enough.
+async fn converse(
+    builder: Builder<TokioExecutor>,
+    stream: Stream,
+    app: Router,
+    traffic: &Traffic,
+    stopping: CancellationToken,
+) -> End {
+    let service = TowerToHyperService::new(app);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        ended = connection.as_mut() => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended early");
             }
-            () = self.unused(use_of_it) => {
+            return End::Reached;
+        }
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+        () = traffic.told_to_leave() => {
+            connection.as_mut().graceful_shutdown();
+            let ended = connection.as_mut().now_or_never();
+            // A request came in the meantime: it is answered.
+            if ended.is_none() && !traffic.is_idle() {
+                tokio::select! {
+                    _ = connection => {}
+                    () = traffic.outstayed() => {}
+                }
+            }
+        }
+        () = traffic.outstayed() => {
+            if traffic.is_idle() {
                 connection.as_mut().graceful_shutdown();
                 // A client that does not even take the goodbye gets none.
-                timeout(self.head, connection).await.unwrap_or(Ok(()))
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    }
-
-    /// Ends when a connection has sent no request for too long, and none is under way.
-    async fn unused(self, mut of_it: watch::Receiver<Use>) {
-        loop {
-            let patience = match *of_it.borrow_and_update() {
-                Use::Never => self.head,
-                Use::Requests(0) => self.idle,
-                Use::Requests(_) => Duration::MAX,
-            };
-            match timeout(patience, of_it.changed()).await {
-                Ok(Ok(())) => {}
-                // The connection is over: its task is about to see that.
-                Ok(Err(_)) => std::future::pending().await,
-                Err(_) => return,
+                let _ = timeout(traffic.limits.head, connection).await;
+            } else {
+                tracing::debug!("a client reads too slowly: its connection is closed");
             }
         }
     }
+    End::Forced
 }
 
-/// The next connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await;
-    let slot = slot.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, slot))
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// By itself, after its last answer or when the client went.
+    Reached,
+    /// The gateway closed it.
+    Forced,
 }
 
-/// What a connection has been used for.
-#[derive(Clone, Copy)]
-enum Use {
-    /// No request has come yet.
-    Never,
-    /// So many requests are under way now.
-    Requests(usize),
+/// What the requests of a connection need to know of it.
+#[derive(Clone)]
+struct Follower {
+    traffic: Arc<Traffic>,
+    body: BodyLimits,
+    arrived: Arrived,
 }
 
-/// A request under way, counted until it is dropped: some are answered, some are given up.
-struct UnderWay(watch::Sender<Use>);
-
-impl UnderWay {
-    fn on(connection: watch::Sender<Use>) -> Self {
-        connection.send_modify(|used| {
-            *used = match *used {
-                Use::Never => Use::Requests(1),
-                Use::Requests(number) => Use::Requests(number + 1),
-            };
-        });
-        Self(connection)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.send_modify(|used| {
-            if let Use::Requests(number) = used {
-                *number = number.saturating_sub(1);
-            }
-        });
-    }
-}
-
-async fn counted(
-    State(connection): State<watch::Sender<Use>>,
-    request: Request,
+/// Counts a request as under way until its answer is handed over.
+async fn followed(
+    State(connection): State<Follower>,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let _under_way = UnderWay::on(connection);
-    next.run(request).await
+    let under_way = connection.traffic.begin();
+    request.extensions_mut().insert(connection.body);
+    request.extensions_mut().insert(connection.arrived);
+    let answer = next.run(request).await;
+    answer.map(|body| axum::body::Body::new(Answer::of(body, under_way)))
 }

@@ -10,7 +10,7 @@ use async_graphql::{Request, Response as Answer, ServerError, parser::types::Ope
 use axum::{
     Router,
     body::Bytes,
-    extract::{RawQuery, State, rejection::BytesRejection},
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::any,
@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::body::{Unread, Whole};
 use crate::{
     error::{Error, ErrorCode},
     graphql::{
@@ -121,7 +122,7 @@ async fn handle(
     method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Whole(body): Whole,
 ) -> Response {
     let started = Instant::now();
     if method == Method::GET && query.is_none() && accept::is_a_browser(&headers) {
@@ -164,17 +165,14 @@ fn read(
     method: &Method,
     query: Option<&str>,
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Bytes, Unread>,
 ) -> Result<Params, Refusal> {
     match *method {
+        // What any page may send without asking first is not taken, though it only reads.
+        Method::GET | Method::HEAD if accept::is_of_a_form(headers) => Err(not_json()),
         Method::GET | Method::HEAD => read_query(query.unwrap_or_default()),
         Method::POST => {
-            let body = body.map_err(|rejection| {
-                Refusal::new(
-                    rejection.status(),
-                    "the body is too large, or was cut short",
-                )
-            })?;
+            let body = body.map_err(|unread| Refusal::new(unread.status(), unread.message()))?;
             read_body(headers, &body)
         }
         _ => Err(Refusal::new(
@@ -206,8 +204,7 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if !accept::is_json(media) {
-        let message = "send the request as `Content-Type: application/json`, in UTF-8";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        return Err(not_json());
     }
     let body = serde_json::from_slice(body).map_err(|error| {
         Refusal::new(
@@ -216,6 +213,11 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
         )
     })?;
     checked(body)
+}
+
+fn not_json() -> Refusal {
+    let message = "send the request as `Content-Type: application/json`, in UTF-8";
+    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }
 
 fn checked(body: Value) -> Result<Params, Refusal> {

@@ -1,5 +1,6 @@
 //! The program itself: what it prints, how it ends, and what it never says.
 
+mod admin;
 mod check;
 mod demo;
 mod memory;
@@ -121,7 +122,10 @@ async fn every_command_explains_itself() {
                 "127.0.0.1:8081",
             ],
         ),
-        (&["health", "--help"], &["--address", "127.0.0.1:8080"]),
+        (
+            &["health", "--help"],
+            &["--address", "--config", "roster.toml", "127.0.0.1:8080"],
+        ),
     ] {
         let output = ran(roster(arguments)).await;
         assert!(output.status.success(), "{arguments:?}");

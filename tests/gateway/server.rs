@@ -1,9 +1,16 @@
 //! The gateway's own door: connections, request ids, metrics, and the page that nobody named a size of.
 
+mod hosts;
+mod refused;
+mod slow;
+
 use std::{future::pending, net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::get};
-use roster::server::{Readiness, accept::Limits};
+use roster::{
+    config::Settings,
+    server::{Front, Hosts, Readiness, accept::Limits},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -28,9 +35,39 @@ async fn serve(limits: Limits, takes: Duration) -> SocketAddr {
         sleep(takes).await;
         "answered"
     };
-    let app = Router::new().route("/", get(answer));
+    let app = Router::new()
+        .route("/", get(answer))
+        .route("/hang", get(pending::<()>))
+        .route("/large", get(|| async { vec![b'x'; LARGE] }));
     tokio::spawn(limits.serve(listener, app, Readiness::default(), pending()));
     address
+}
+
+/// More than the system keeps of what a client does not read.
+const LARGE: usize = 16 << 20;
+
+/// The gateway's own routes within limits, over no provider at all.
+async fn gateway(limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let front = Front {
+        readiness: Readiness::default(),
+        cors_origins: Vec::new(),
+        hosts: Hosts::of(&[], address).expect("hosts"),
+        has_admin: false,
+    };
+    let schema = roster::gateway::open(&Settings::default()).expect("a schema");
+    let app = front.router(schema).expect("routes");
+    tokio::spawn(limits.serve(listener, app, Readiness::default(), pending()));
+    address
+}
+
+/// All that a server says until it closes, whether it resets the connection or not.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    let end = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    assert!(end.is_ok(), "the connection is still held");
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 fn limits(head: Duration, idle: Duration) -> Limits {
@@ -59,10 +96,7 @@ async fn ask(stream: &mut TcpStream) {
 
 /// Waits until the server has closed a connection, whatever it says before.
 async fn closed(mut stream: TcpStream) {
-    let mut rest = Vec::new();
-    // What the server never read makes it a reset.
-    let end = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
-    assert!(end.is_ok(), "the connection is still held");
+    rest(&mut stream).await;
 }
 
 async fn connect(address: SocketAddr) -> TcpStream {
@@ -113,27 +147,6 @@ async fn a_request_under_way_is_no_idle_connection() {
     let address = serve(limits(PATIENCE * 10, SHORT), SHORT * 4).await;
 
     ask(&mut connect(address).await).await;
-}
-
-#[tokio::test]
-async fn more_connections_than_allowed_wait_for_their_turn() {
-    let one = Limits {
-        connections: 1,
-        ..Limits::default()
-    };
-    let address = serve(one, Duration::ZERO).await;
-    let mut first = connect(address).await;
-    ask(&mut first).await;
-    let second = tokio::spawn(async move { ask(&mut connect(address).await).await });
-    sleep(SHORT * 2).await;
-    assert!(!second.is_finished(), "both were let in");
-
-    drop(first);
-
-    timeout(PATIENCE, second)
-        .await
-        .expect("its turn comes")
-        .expect("an answer");
 }
 
 #[tokio::test]

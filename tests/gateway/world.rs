@@ -6,7 +6,7 @@ use roster::{
     config::{Settings, Vendor},
     demo, gateway,
     graphql::Schema,
-    server::{self, Readiness, accept},
+    server::{Front, Hosts, Readiness, accept::Limits},
     user::Provider,
 };
 use roster_sandbox::Options;
@@ -101,17 +101,20 @@ impl World {
     pub(crate) async fn serve_schema(schema: Schema, settings: &Settings) -> SocketAddr {
         let store = settings.shared.store().expect("a store, or none");
         let readiness = Readiness::default().sharing(store);
-        let app = server::router(schema, readiness, &settings.server.cors_origins).expect("routes");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let stop = std::future::pending();
-        tokio::spawn(accept::serve(
-            listener,
-            app,
-            Readiness::default(),
-            Duration::ZERO,
-            stop,
-        ));
+        let front = Front {
+            readiness: readiness.clone(),
+            cors_origins: settings.server.cors_origins.clone(),
+            hosts: Hosts::of(&settings.server.hosts, address).expect("hosts"),
+            has_admin: settings.server.admin_listen.is_some(),
+        };
+        let app = front.router(schema).expect("routes");
+        let limits = Limits {
+            drain: Duration::ZERO,
+            ..Limits::default()
+        };
+        tokio::spawn(limits.serve(listener, app, readiness, std::future::pending()));
         address
     }
 

@@ -58,6 +58,19 @@ pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
+/// Whether the content type is one that a page may send to another origin without asking first.
+pub(super) fn is_of_a_form(headers: &HeaderMap) -> bool {
+    let media = headers.get_all(header::CONTENT_TYPE).iter();
+    let mut names = media.map(|media| media.to_str().unwrap_or_default().split(';').next());
+    names.any(|name| {
+        let name = name.unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(
+            name.as_str(),
+            "text/plain" | "application/x-www-form-urlencoded" | "multipart/form-data"
+        )
+    })
+}
+
 /// The media type that the client likes best; `None` when it accepts neither.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();

@@ -14,28 +14,34 @@ const MAX_ANSWER: u64 = 4 << 20;
 /// What a vendor sends.
 const SENT: u64 = 1 << 30;
 
-/// A gateway over the sandboxes of a world.
-async fn gateway(world: &World) -> Gateway {
-    let vendors = roster::demo::settings(world.sandbox).vendor;
-    let vendors = Provider::ALL.map(|of| {
-        let base = vendors[&of].base_url.clone().unwrap_or_default();
+/// A configuration over the sandboxes of a world, with the files of its tokens.
+pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<File>) {
+    let providers = roster::demo::settings(world.sandbox).vendor;
+    let (mut tables, mut tokens) = (String::new(), Vec::new());
+    for of in Provider::ALL {
+        let base = providers[&of].base_url.clone().unwrap_or_default();
         let token = match of {
             Provider::Usertour => format!("ak_{}", roster_sandbox::TOKEN),
             Provider::Ada | Provider::DigitalChalk | Provider::Intercom => {
                 roster_sandbox::TOKEN.to_owned()
             }
         };
-        let file = File::holding(&format!("memory-{}", of.name()), &token);
-        let table = format!(
+        let file = File::holding(&format!("{name}-{}", of.name()), &token);
+        tables += &format!(
             "[vendor.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\nmax_answer_bytes = {MAX_ANSWER}\n",
             of.name(),
             file.path()
         );
-        (table, file)
-    });
-    let tables: String = vendors.iter().map(|(table, _)| table.as_str()).collect();
-    let text = format!("[server]\nlisten = \"127.0.0.1:0\"\n[cache]\nseconds = 0.0\n{tables}");
-    let file = File::holding("memory", &text);
+        tokens.push(file);
+    }
+    let text =
+        format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}[cache]\nseconds = 0.0\n{tables}");
+    (File::holding(name, &text), tokens)
+}
+
+/// A gateway over the sandboxes of a world.
+async fn gateway(world: &World) -> Gateway {
+    let (file, _tokens) = settings(world, "memory", "");
     Gateway::start(&file, Path::new("/nonexistent")).await
 }
 

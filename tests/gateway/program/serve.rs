@@ -14,6 +14,8 @@ use super::{File, PATIENCE, roster, terminate};
 pub(super) struct Gateway {
     pub(super) child: Child,
     pub(super) address: String,
+    /// Where its health and metrics are, if that is another address.
+    pub(super) admin: Option<String>,
 }
 
 impl Gateway {
@@ -21,17 +23,40 @@ impl Gateway {
     pub(super) async fn start(file: &File, folder: &Path) -> Self {
         let mut program = roster(&["serve", "--config", file.path()]);
         program.env("HOME", folder).env("PATH", folder);
+        Self::of(program, false).await
+    }
+
+    /// One with an address for health and metrics, in a shell that has done something before.
+    pub(super) async fn after(script: &str, file: &File) -> Self {
+        let mut shell = std::process::Command::new("/bin/sh");
+        let script = format!("{script}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_roster")]);
+        shell.args(["serve", "--config", file.path()]).env_clear();
+        Self::of(shell, true).await
+    }
+
+    async fn of(mut program: std::process::Command, has_admin: bool) -> Self {
+        program.stdin(Stdio::null());
         program.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = tokio::process::Command::from(program)
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await;
-        let line = line.expect("in time").expect("text").expect("a line");
-        let address = line.split_whitespace().nth(1).expect("an address");
-        let address = address.trim_end_matches("/graphiql").to_owned();
-        Self { child, address }
+        let mut address = async |title: &str, path: &str| {
+            let line = timeout(PATIENCE, lines.next_line()).await;
+            let line = line.expect("in time").expect("text").expect("a line");
+            let address = line.strip_prefix(title).expect("its title").trim();
+            address.strip_suffix(path).expect("its path").to_owned()
+        };
+        Self {
+            address: address("GraphiQL ", "/graphiql").await,
+            admin: match has_admin {
+                true => Some(address("Metrics ", "/metrics").await),
+                false => None,
+            },
+            child,
+        }
     }
 
     async fn readiness(&self) -> u16 {

@@ -1,0 +1,126 @@
+//! The gateway's own door.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde::Deserialize;
+
+use super::{Mistakes, Settings, variable_named};
+use crate::{graphql::trace::Audience, user::Provider, vendor::door};
+
+/// The gateway's own door.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The address that answers `/metrics`, `/health/live` and `/health/ready`, which are then not found
+    /// at `listen`. It has connections of its own, so it answers when those of `listen` are all taken.
+    /// None of the three holds personal data: any address will do, and it needs no proxy before it.
+    pub admin_listen: Option<SocketAddr>,
+    /// The hosts that clients may name in `Host` or `:authority`: names or addresses alone, without a
+    /// port. Any other is answered 421, so that no page can make its own name point here and read the
+    /// answers. The names of loopback are always allowed when `listen` is a loopback address, and when
+    /// the list is empty; an address is, when the connection came in on it. `/health/*` is exempt.
+    pub hosts: Vec<String>,
+    /// Whether something before the gateway lets in only who may come in. Without it the gateway
+    /// listens on loopback addresses only, since it does not authenticate clients itself.
+    pub behind_authenticating_proxy: bool,
+    /// Whether every answer tells in `extensions.roster` which calls were made for it: for development.
+    pub show_calls: bool,
+    /// The environment variable that holds a secret: who sends it in the header `x-roster-trace` is told
+    /// the calls.
+    pub show_calls_token_env: Option<String>,
+    /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
+    pub cors_origins: Vec<String>,
+    /// For how many seconds after the signal to stop connections are still accepted while
+    /// `/health/ready` says 503: as long as a load balancer takes to notice.
+    pub notice_seconds: u64,
+    /// For how many seconds requests under way may go on after that.
+    pub drain_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: None,
+            hosts: Vec::new(),
+            behind_authenticating_proxy: false,
+            show_calls: false,
+            show_calls_token_env: None,
+            cors_origins: Vec::new(),
+            notice_seconds: 2,
+            drain_seconds: 20,
+        }
+    }
+}
+
+impl Server {
+    /// Who is shown the calls that a request made.
+    ///
+    /// # Errors
+    /// A secret that is not there.
+    pub fn audience(&self) -> Result<Audience, Mistakes> {
+        match &self.show_calls_token_env {
+            Some(_) if self.show_calls => Err(Mistakes(vec![
+                "server.show_calls tells everybody, and show_calls_token_env only who holds the secret: drop one"
+                    .to_owned(),
+            ])),
+            None if self.show_calls => Ok(Audience::Everybody),
+            None => Ok(Audience::Nobody),
+            Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
+                Some(secret) => Ok(Audience::Holders(secret.into())),
+                None => Err(Mistakes(vec![format!(
+                    "server.show_calls_token_env: the environment variable {variable} is not set"
+                )])),
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The address to listen on: the command line's, if it names one.
+    ///
+    /// # Errors
+    /// An address that others can reach, when nothing keeps them out.
+    pub fn listen(&self, asked: Option<SocketAddr>) -> Result<SocketAddr, Mistakes> {
+        let listen = asked.unwrap_or(self.server.listen);
+        if self.server.admin_listen == Some(listen) && listen.port() != 0 {
+            return Err(Mistakes(vec![format!(
+                "server.admin_listen is {listen}, where the gateway itself listens: choose another port"
+            )]));
+        }
+        if listen.ip().is_loopback() || self.server.behind_authenticating_proxy {
+            return Ok(listen);
+        }
+        Err(Mistakes(vec![format!(
+            "server.listen is {listen}, which others can reach, and this gateway does not authenticate clients: \
+             put an authenticating proxy before it and say so with `server.behind_authenticating_proxy = true`, \
+             or listen on 127.0.0.1"
+        )]))
+    }
+
+    /// The address at which this machine asks for health and metrics.
+    #[must_use]
+    pub fn health(&self) -> SocketAddr {
+        let address = self.server.admin_listen.unwrap_or(self.server.listen);
+        let ip = match address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, address.port())
+    }
+
+    /// How many connections to providers there may be at the same time.
+    #[must_use]
+    pub fn provider_connections(&self) -> usize {
+        let enabled = |provider: &Provider| self.vendor.get(provider).filter(|it| it.enabled);
+        let accounts = Provider::ALL
+            .into_iter()
+            .filter_map(|of| Some((of, enabled(&of)?)));
+        accounts
+            .map(|(of, account)| account.concurrency.unwrap_or(door(of).concurrency))
+            .sum()
+    }
+}

@@ -1,0 +1,139 @@
+//! A connection's socket: what is written to it is noted, and a client that still sends when its answer
+//! is there gets the time to read it.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::traffic::Traffic;
+
+/// How many bytes that are not yet sent the system keeps for a connection. With more it would take
+/// minutes to see that a slow client reads on.
+const UNSENT: u32 = 16 * 1024;
+
+/// Where a socket is left when its connection is over.
+pub(super) type Left = Arc<Mutex<Option<TcpStream>>>;
+
+/// The socket of a connection.
+pub(super) struct Stream {
+    socket: Option<TcpStream>,
+    left: Left,
+    traffic: Arc<Traffic>,
+}
+
+impl Stream {
+    pub(super) fn of(socket: TcpStream, traffic: Arc<Traffic>) -> (Self, Left) {
+        // Answers are written whole: there is nothing to gain from waiting for more of one.
+        let _ = socket.set_nodelay(true);
+        #[cfg(target_os = "linux")]
+        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT);
+        let left = Left::default();
+        let stream = Self {
+            socket: Some(socket),
+            left: Arc::clone(&left),
+            traffic,
+        };
+        (stream, left)
+    }
+
+    fn with<T>(
+        &mut self,
+        then: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match &mut self.socket {
+            Some(socket) => then(Pin::new(socket)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending => self.traffic.blocked(),
+            Poll::Ready(Ok(bytes)) => self.traffic.wrote(*bytes),
+            Poll::Ready(Err(_)) => {}
+        }
+        written
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = self.socket.take();
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.with(|socket| socket.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.with(|socket| socket.poll_write(context, bytes));
+        self.noted(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.with(|socket| socket.poll_write_vectored(context, slices));
+        self.noted(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|socket| socket.poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|socket| socket.poll_shutdown(context))
+    }
+}
+
+/// How much of what a client still sends is read and dropped after the last answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Linger {
+    /// At most so many bytes,
+    pub bytes: u64,
+    /// and for so long.
+    pub time: Duration,
+}
+
+impl Linger {
+    /// Closes a socket. One that is closed while bytes in it are unread is reset, and its client may
+    /// never see the answer: so they are read first.
+    pub(super) async fn close(self, left: &Left) {
+        let socket = left.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut socket) = socket else { return };
+        let drain = async {
+            socket.shutdown().await?;
+            tokio::io::copy(&mut socket.take(self.bytes), &mut tokio::io::sink()).await
+        };
+        // Either way it is closed now.
+        let _ = timeout(self.time, drain).await;
+    }
+}
