@@ -11,6 +11,10 @@
 //! `?name=` the turning back of switches. A fault is what [`crate::faults`]
 //! says, a switch `{"vendor", "name", "value"}`.
 //!
+//! A `POST` takes `application/json` alone (else 415); what a page of another site
+//! sends is refused (403), and so is a `Host` that is neither a loopback name nor
+//! where the sandbox listens (421).
+//!
 //! A wrong request is answered 400 `{"message": …}`; a right `POST` or
 //! `DELETE` 204.
 
@@ -18,6 +22,7 @@ use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -29,6 +34,7 @@ use crate::behaviour::Setting;
 use crate::calls::Call;
 use crate::door::House;
 use crate::faults::Active;
+use crate::guard;
 use crate::vendor::{Name, Record};
 
 type Shared = State<Arc<House>>;
@@ -56,6 +62,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
             get(behaviour).post(set_behaviour).delete(clear_behaviour),
         )
         .route("/_sandbox/records", get(records))
+        .layer(from_fn(guard::own_site))
 }
 
 async fn calls(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Call>>, Refusal> {

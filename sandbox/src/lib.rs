@@ -26,6 +26,7 @@
 //!
 //! One port: the vendors at `/ada`, `/digitalchalk`, `/intercom`, `/usertour`,
 //! and the sandbox's own controls at `/_sandbox/{calls,faults,behaviour,records}`.
+//! Pages of other sites cannot use the controls; nobody may point a name of his own at them.
 
 pub mod ada;
 pub mod behaviour;
@@ -34,6 +35,7 @@ pub mod control;
 pub mod digitalchalk;
 pub mod door;
 pub mod faults;
+mod guard;
 pub mod intercom;
 pub mod people;
 pub mod rate;
@@ -46,6 +48,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -135,8 +138,10 @@ pub async fn serve(
             Err(_) => std::future::pending().await,
         }
     };
+    let listen = listener.local_addr()?.ip();
+    let router = router(options).layer(from_fn_with_state(listen, guard::known_host));
     tokio::select! {
-        ended = axum::serve(listener, router(options)).with_graceful_shutdown(shutdown) => ended,
+        ended = axum::serve(listener, router).with_graceful_shutdown(shutdown) => ended,
         () = grace => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ mod calling;
 mod control;
 mod digitalchalk;
 mod faults;
+mod guard;
 mod house;
 mod intercom;
 mod usertour;
