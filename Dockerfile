@@ -4,7 +4,8 @@
 #   docker run --publish 8080:8080 --volume ./roster.toml:/etc/roster/roster.toml:ro roster
 #
 # In a container the gateway has to listen on 0.0.0.0:8080 (server.listen), which it does only where the
-# configuration says that an authenticating proxy stands before it (server.behind_authenticating_proxy).
+# configuration says that an authenticating proxy stands before it (server.behind_authenticating_proxy). The
+# names by which clients reach it belong in server.hosts.
 # To look around: docker run --network host roster demo
 
 FROM node:22-bookworm-slim AS graphiql
@@ -31,6 +32,6 @@ COPY --from=build /usr/local/bin/roster /usr/local/bin/roster
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["roster", "health"]
+    CMD ["roster", "health", "--config", "/etc/roster/roster.toml"]
 ENTRYPOINT ["roster"]
 CMD ["serve", "--config", "/etc/roster/roster.toml"]
