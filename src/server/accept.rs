@@ -5,6 +5,7 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::{Body, HttpBody},
     extract::{Request, State},
     middleware::{self, Next},
     response::Response,
@@ -24,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Readiness,
     answer::Answer,
-    body::BodyLimits,
+    body::{BodyLimits, Receiving},
     hosts::Arrived,
     pace::LeastRate,
     room::Room,
@@ -43,8 +44,8 @@ pub struct Limits {
     pub rate: LeastRate,
     /// What a request's body may take.
     pub body: BodyLimits,
-    /// How many connections there may be. For one more the longest idle one is closed; where none is
-    /// idle, the new one waits.
+    /// How many connections there may be. For one more the longest idle one is closed, or else the one
+    /// whose request has been received for longest; where all are answered, the new one waits.
     pub connections: usize,
     /// What is still read of a client whose last request was answered before it was read.
     pub linger: Linger,
@@ -205,7 +206,7 @@ async fn converse(
             connection.as_mut().graceful_shutdown();
             let ended = connection.as_mut().now_or_never();
             // A request came in the meantime: it is answered.
-            if ended.is_none() && !traffic.is_idle() {
+            if ended.is_none() && !traffic.is_spare() {
                 tokio::select! {
                     _ = connection => {}
                     () = traffic.outstayed() => {}
@@ -243,14 +244,19 @@ struct Follower {
 }
 
 /// Counts a request as under way until its answer is handed over.
-async fn followed(
-    State(connection): State<Follower>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+async fn followed(State(connection): State<Follower>, request: Request, next: Next) -> Response {
     let under_way = connection.traffic.begin();
+    let mut request = request.map(|body| received(body, &connection.traffic));
     request.extensions_mut().insert(connection.body);
     request.extensions_mut().insert(connection.arrived);
     let answer = next.run(request).await;
-    answer.map(|body| axum::body::Body::new(Answer::of(body, under_way)))
+    answer.map(|body| Body::new(Answer::of(body, under_way)))
+}
+
+/// A body that is noted for as long as it is received.
+fn received(body: Body, traffic: &Arc<Traffic>) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    Body::new(Receiving::of(body, Arc::clone(traffic)))
 }

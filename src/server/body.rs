@@ -1,16 +1,26 @@
 //! A request's body, read whole: neither too large nor too slow.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
     http::StatusCode,
 };
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::pace::{LeastRate, Pace};
+use super::{
+    pace::{LeastRate, Pace},
+    traffic::Traffic,
+};
 
 /// What a body may take.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +84,57 @@ impl<S: Sync> FromRequest<S> for Whole {
         let limits = request.extensions().get::<BodyLimits>().copied();
         let body = limits.unwrap_or_default().read(request.into_body()).await;
         Ok(Self(body))
+    }
+}
+
+/// The body of a request while it is received.
+pub(super) struct Receiving {
+    body: Body,
+    /// Nothing when all of it is here.
+    traffic: Option<Arc<Traffic>>,
+}
+
+impl Receiving {
+    pub(super) fn of(body: Body, traffic: Arc<Traffic>) -> Self {
+        traffic.receives(true);
+        let traffic = Some(traffic);
+        Self { body, traffic }
+    }
+
+    fn end(&mut self) {
+        if let Some(traffic) = self.traffic.take() {
+            traffic.receives(false);
+        }
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl HttpBody for Receiving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if self.body.is_end_stream() || !matches!(frame, Some(Ok(_))) {
+            self.end();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

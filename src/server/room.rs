@@ -3,42 +3,59 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
-/// How often a new connection that found no place looks for one that is idle.
+/// How often a new connection that found no slot looks for one that can be closed.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long a request may be received before its connection may have to make room for a new one. One
+/// that is sent as fast as usual is here by then.
+const SPARED: Duration = Duration::from_secs(1);
+
+/// Why a connection can be closed to make room.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Standing {
+    /// No request is under way.
+    Idle,
+    /// All its requests are still being received.
+    Receiving,
+}
+
+/// A connection's place among those that can be closed, the first to go first.
+pub(super) type Place = (Standing, u64);
 
 /// The places for connections.
 #[derive(Debug)]
 pub(super) struct Room {
     slots: Arc<Semaphore>,
-    idle: Mutex<Idle>,
+    spare: Mutex<Spare>,
 }
 
-/// The idle connections, the longest idle first: each is told to leave by its `Notify`.
+/// The connections that can be closed, since when, and what tells them to leave.
 #[derive(Debug, Default)]
-struct Idle {
+struct Spare {
     next: u64,
-    leave: BTreeMap<u64, Arc<Notify>>,
+    connections: BTreeMap<Place, (Instant, Arc<Notify>)>,
 }
 
 impl Room {
     pub(super) fn of(connections: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(connections)),
-            idle: Mutex::default(),
+            spare: Mutex::default(),
         }
     }
 
-    /// The next connection and its place. Where all are taken, the longest idle connection is closed.
+    /// The next connection and its slot. Where all are taken the longest idle connection is closed, or
+    /// where none is idle, the one whose request has been received for longest.
     pub(super) async fn accept(
         &self,
         listener: &TcpListener,
@@ -49,7 +66,7 @@ impl Room {
             if let Ok(slot) = slot.try_acquire_owned() {
                 return Ok((stream, slot));
             }
-            self.close_longest_idle();
+            self.make();
             let slot = Arc::clone(&self.slots).acquire_owned();
             if let Ok(slot) = timeout(LOOK, slot).await {
                 return Ok((stream, slot.map_err(io::Error::other)?));
@@ -57,25 +74,36 @@ impl Room {
         }
     }
 
-    /// Notes that a connection is idle from now on.
-    pub(super) fn enter(&self, leave: &Arc<Notify>) -> u64 {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = idle.next;
-        idle.next += 1;
-        idle.leave.insert(place, Arc::clone(leave));
+    /// Notes that a connection can be closed from now on.
+    pub(super) fn enter(&self, standing: Standing, leave: &Arc<Notify>) -> Place {
+        let mut spare = self.lock();
+        let place = (standing, spare.next);
+        spare.next += 1;
+        let connection = (Instant::now(), Arc::clone(leave));
+        spare.connections.insert(place, connection);
         place
     }
 
-    /// Notes that a connection is idle no longer.
-    pub(super) fn exit(&self, place: u64) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.leave.remove(&place);
+    /// Notes that a connection has left its place.
+    pub(super) fn exit(&self, place: Place) {
+        self.lock().connections.remove(&place);
     }
 
-    fn close_longest_idle(&self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, leave)) = idle.leave.pop_first() {
-            leave.notify_one();
+    fn make(&self) {
+        let mut spare = self.lock();
+        let Some(first) = spare.connections.first_entry() else {
+            return;
+        };
+        let is_spared = match first.key().0 {
+            Standing::Idle => false,
+            Standing::Receiving => first.get().0.elapsed() < SPARED,
+        };
+        if !is_spared {
+            first.remove().1.notify_one();
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     accept::Limits,
     pace::{LeastRate, Pace},
-    room::Room,
+    room::{Place, Room, Standing},
 };
 
 /// What one connection is doing.
@@ -32,6 +32,8 @@ struct State {
     was_used: bool,
     /// Requests whose answers are computed or not yet handed over to the protocol.
     requests: usize,
+    /// Those of them whose bodies are not here yet.
+    receiving: usize,
     /// The answers that are being sent.
     answers: BTreeMap<u64, Sent>,
     next: u64,
@@ -39,8 +41,8 @@ struct State {
     is_blocked: bool,
     socket: Pace,
     idle_since: Instant,
-    /// Its place among the idle connections.
-    place: Option<u64>,
+    /// Its place among the connections that can be closed to make room.
+    place: Option<Place>,
     /// Until when waiting is counted.
     counted: Instant,
 }
@@ -64,6 +66,7 @@ impl Traffic {
             state: Mutex::new(State {
                 was_used: false,
                 requests: 0,
+                receiving: 0,
                 answers: BTreeMap::new(),
                 next: 0,
                 is_blocked: false,
@@ -116,7 +119,22 @@ impl Traffic {
         self.lock().is_idle()
     }
 
-    /// Ends when the place of the connection, which is idle, is needed for another.
+    /// Whether it can be closed to make room.
+    pub(super) fn is_spare(&self) -> bool {
+        self.lock().standing().is_some()
+    }
+
+    /// A request's body begins to be received, or ends.
+    pub(super) fn receives(&self, begins: bool) {
+        self.change(|state| {
+            state.receiving = match begins {
+                true => state.receiving + 1,
+                false => state.receiving.saturating_sub(1),
+            };
+        });
+    }
+
+    /// Ends when the slot of the connection, which can be closed, is needed for another.
     pub(super) async fn told_to_leave(&self) {
         self.leave.notified().await;
     }
@@ -158,16 +176,13 @@ impl Traffic {
         let mut state = self.lock();
         state.count();
         let result = with(&mut state);
-        match (state.is_idle(), state.place) {
-            (true, None) => {
-                state.idle_since = state.counted;
-                state.place = Some(self.room.enter(&self.leave));
-            }
-            (false, Some(place)) => {
-                state.place = None;
+        let standing = state.standing();
+        if standing != state.place.map(|(standing, _)| standing) {
+            if let Some(place) = state.place.take() {
                 self.room.exit(place);
             }
-            (true, Some(_)) | (false, None) => {}
+            state.place = standing.map(|standing| self.room.enter(standing, &self.leave));
+            state.idle_since = state.counted;
         }
         result
     }
@@ -180,6 +195,14 @@ impl Traffic {
 impl State {
     fn is_idle(&self) -> bool {
         self.requests == 0 && !self.is_blocked
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        if self.is_idle() {
+            return Some(Standing::Idle);
+        }
+        let is_receiving = !self.is_blocked && self.requests == self.receiving;
+        is_receiving.then_some(Standing::Receiving)
     }
 
     /// Counts the time until now as waited by what waits for the client.

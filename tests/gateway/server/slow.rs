@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::StreamBody;
 use roster::server::{body::BodyLimits, pace::LeastRate};
-use tokio::net::TcpSocket;
+use tokio::{net::TcpSocket, time::Instant};
 
 use super::{
     AsyncReadExt, AsyncWriteExt, Duration, LARGE, Limits, PATIENCE, SHORT, SocketAddr, TcpStream,
@@ -95,6 +95,23 @@ async fn slow_bodies_do_not_shut_others_out() {
 
     let answer = timeout(PATIENCE, answer).await.expect("its turn comes");
     assert_eq!(answer.expect("an answer").status(), 200);
+}
+
+#[tokio::test]
+async fn a_request_that_is_received_for_long_makes_room_where_nothing_is_idle() {
+    // Slow enough to be refused by nothing else.
+    let address = gateway(one_place()).await;
+    let mut slow = connect(address).await;
+    slow.write_all(POST).await.expect("an open connection");
+    sleep(SHORT).await;
+    let start = Instant::now();
+
+    let answer = reqwest::get(format!("http://{address}/health/live")).await;
+
+    assert_eq!(answer.expect("an answer").status(), 200);
+    // The body has ten seconds more.
+    assert!(start.elapsed() < Duration::from_secs(8));
+    closed(slow).await;
 }
 
 /// A client whose system keeps little of what it does not read.
