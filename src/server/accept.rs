@@ -44,8 +44,9 @@ pub struct Limits {
     pub rate: LeastRate,
     /// What a request's body may take.
     pub body: BodyLimits,
-    /// How many connections there may be. For one more the longest idle one is closed, or else the one
-    /// whose request has been received for longest; where all are answered, the new one waits.
+    /// How many connections there may be. For one more the longest idle one is closed (one that never sent
+    /// a request first), or else the one whose request has been received for longest; where all are
+    /// being answered, the new one waits.
     pub connections: usize,
     /// What is still read of a client whose last request was answered before it was read.
     pub linger: Linger,

@@ -16,14 +16,16 @@ use tokio::{
 /// How often a new connection that found no slot looks for one that can be closed.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long a request may be received before its connection may have to make room for a new one. One
-/// that is sent as fast as usual is here by then.
+/// How long a connection that sends a request, or is about to, is left alone. A request that is sent as
+/// fast as usual is here by then.
 const SPARED: Duration = Duration::from_secs(1);
 
-/// Why a connection can be closed to make room.
+/// Why a connection can be closed to make room; those of the first kind go first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Standing {
-    /// No request is under way.
+    /// It never sent a request.
+    New,
+    /// It did, and none is under way.
     Idle,
     /// All its requests are still being received.
     Receiving,
@@ -54,8 +56,9 @@ impl Room {
         }
     }
 
-    /// The next connection and its slot. Where all are taken the longest idle connection is closed, or
-    /// where none is idle, the one whose request has been received for longest.
+    /// The next connection and its slot. Where all are taken a connection is closed: the longest one
+    /// that never sent a request, or else the longest idle one, or else the one whose request has been
+    /// received for longest.
     pub(super) async fn accept(
         &self,
         listener: &TcpListener,
@@ -91,15 +94,16 @@ impl Room {
 
     fn make(&self) {
         let mut spare = self.lock();
-        let Some(first) = spare.connections.first_entry() else {
-            return;
-        };
-        let is_spared = match first.key().0 {
-            Standing::Idle => false,
-            Standing::Receiving => first.get().0.elapsed() < SPARED,
-        };
-        if !is_spared {
-            first.remove().1.notify_one();
+        let kinds = [Standing::New, Standing::Idle, Standing::Receiving];
+        let mut longest = kinds.into_iter().filter_map(|kind| {
+            let mut of_kind = spare.connections.range((kind, 0)..=(kind, u64::MAX));
+            of_kind.next()
+        });
+        let found = longest
+            .find(|((kind, _), (since, _))| *kind == Standing::Idle || since.elapsed() >= SPARED);
+        let place = found.map(|(place, _)| *place);
+        if let Some((_, leave)) = place.and_then(|place| spare.connections.remove(&place)) {
+            leave.notify_one();
         }
     }
 

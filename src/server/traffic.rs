@@ -199,7 +199,10 @@ impl State {
 
     fn standing(&self) -> Option<Standing> {
         if self.is_idle() {
-            return Some(Standing::Idle);
+            return Some(match self.was_used {
+                true => Standing::Idle,
+                false => Standing::New,
+            });
         }
         let is_receiving = !self.is_blocked && self.requests == self.receiving;
         is_receiving.then_some(Standing::Receiving)

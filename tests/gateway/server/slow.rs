@@ -224,6 +224,19 @@ async fn connections_that_send_nothing_make_room() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_just_come_makes_no_room() {
+    let address = serve(one_place(), Duration::ZERO).await;
+    let mut first = connect(address).await;
+    let mut second = connect(address).await;
+    sleep(SHORT).await;
+
+    // Both get an answer, though there is room for one.
+    ask(&mut first).await;
+
+    ask(&mut second).await;
+}
+
+#[tokio::test]
 async fn a_new_connection_waits_while_requests_are_under_way_in_all_others() {
     let address = serve(one_place(), Duration::ZERO).await;
     let mut first = connect(address).await;
