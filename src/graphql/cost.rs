@@ -179,7 +179,7 @@ pub fn check(
     )?;
     for (provider, calls) in Provider::ALL.into_iter().zip(cost.calls) {
         let what = format!("pages of the list of {} (limits.calls)", provider.name());
-        at_most(100, calls, &what)?;
+        at_most(u64::from(graph.bounds.calls), calls, &what)?;
     }
     Ok(())
 }

@@ -156,12 +156,18 @@ impl Layer for Breaker {
         };
         let input = self.0.input(&call);
         let answer = next.run(call).await;
-        passage.verdict = match verdict(answer.as_ref().err()) {
-            Verdict::Fails if !self.0.is_news(input) => Verdict::Nothing,
+        let error = answer.as_ref().err();
+        passage.verdict = match verdict(error) {
+            Verdict::Fails if may_be_its_input(error) && !self.0.is_news(input) => Verdict::Nothing,
             verdict => verdict,
         };
         answer
     }
+}
+
+/// Whether a failure may come of what was asked: the provider was there, and answered.
+fn may_be_its_input(error: Option<&Error>) -> bool {
+    error.is_some_and(|error| error.status().is_some() || error.reach() == Reach::CutShort)
 }
 
 fn refusal(wait: Duration) -> Error {

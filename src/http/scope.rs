@@ -227,12 +227,15 @@ impl Scope {
     }
 
     /// Work for several callers: it begins with this wish for freshness and priority, ends at a deadline
-    /// of its own, and counts what it spends by itself.
+    /// of its own, and counts what it spends by itself. What one caller may spend does not limit it.
     pub(super) fn detached(&self, deadline: Instant) -> Self {
         Self {
             deadline,
             tally: Arc::default(),
             journal: Arc::default(),
+            meter: Arc::default(),
+            call_limit: Arc::default(),
+            is_hurried: false,
             ..self.clone()
         }
     }

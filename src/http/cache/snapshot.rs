@@ -25,7 +25,7 @@ use tracing::Instrument;
 pub use building::{Building, Content, Ending};
 
 use self::building::{Read, SLACK, Shared, lock};
-use super::{BEHIND, Good, Kept, Key, Place, REBOARD, flight::Wish, is_the_vendors_fault};
+use super::{BEHIND, Good, Kept, Key, Place, REBOARD, flight::Wish, is_worse_than_old};
 use crate::{
     error::Error,
     http::{Freshness, Http, Priority, Scope, scope::Origin},
@@ -155,7 +155,7 @@ impl<T: Content> Snapshots<T> {
             }
             (Some(old), _) if scope.freshness() != Freshness::Now => {
                 let taken = self.0.ask(place, scope, came, until).await;
-                match taken.failure().filter(is_the_vendors_fault) {
+                match taken.failure().filter(is_worse_than_old) {
                     Some(error) => {
                         scope.fell_back(error);
                         hand(scope, &old, Origin::Stale)

@@ -114,7 +114,8 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         Ok(page)
     })
     .await;
-    let is_late = |error: &Error| error.kind() == Kind::TimedOut && building.is_over();
+    let is_late =
+        |error: &Error| matches!(error.kind(), Kind::Late | Kind::TimedOut) && building.is_over();
     let (cut, ending) = match cut {
         // The next scan ends at its bound too.
         None | Some(Cut::Limit { .. }) => (cut, Ending::Whole),

@@ -205,6 +205,7 @@ async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read()
             "its id is longer than 512 characters",
         ),
     ] {
+        world.heal().await;
         let fault = json!({ "kind": "status", "status": 200, "body": body });
         world.fault(Provider::Usertour, fault).await;
 

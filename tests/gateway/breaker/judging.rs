@@ -26,6 +26,22 @@ async fn one_read_that_fails_again_and_again_opens_no_circuit() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_read_that_nobody_answers_opens_the_circuit() {
+    let ways = [json!({ "kind": "hang" }), json!({ "kind": "reset" })];
+    let worlds = ways.map(|way| async move {
+        let world = world(LONG).await;
+        world.fault(Provider::Usertour, way).await;
+
+        for _ in 0..5 {
+            list(&world, Provider::Usertour).await;
+        }
+
+        assert_eq!(circuits(&world).await, only(Provider::Usertour, "OPEN"));
+    });
+    join_all(worlds).await;
+}
+
 #[tokio::test]
 async fn one_write_that_fails_again_and_again_opens_no_circuit() {
     let world = world(LONG).await;

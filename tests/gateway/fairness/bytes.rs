@@ -62,16 +62,22 @@ async fn a_request_that_reads_more_bytes_than_it_may_is_refused_and_no_provider_
 
 #[tokio::test]
 async fn a_source_that_needs_more_bytes_than_the_request_may_hold_fails_alone() {
-    let world = World::with(200, |settings| settings.limits.request_bytes = 3 * LITTLE).await;
+    let world = World::with(200, |_| {}).await;
+    let write = "mutation($note: JSON) { upsertUser(input: { provider: USERTOUR, externalId: \"large\", email: \"large@x.test\", attributes: $note }) { outcome } }";
+    let note = json!({ "note": "x".repeat(4 * LITTLE as usize) });
+    world.data_with(write, json!({ "note": note })).await;
+    let (world, _) = gateway_of(&world, |settings| {
+        settings.limits.request_bytes = 3 * LITTLE
+    })
+    .await;
 
     let data = world
-        .data("{ usersByEmail(email: \"nobody@x.test\") { sources { provider status error { code } } } }")
+        .data("{ usersByEmail(email: \"large@x.test\") { sources { provider status error { code } } } }")
         .await;
 
-    // Ada is searched by reading its list.
     for source in data["usersByEmail"]["sources"].as_array().expect("sources") {
         let code = &source["error"]["code"];
-        if source["provider"] == "ADA" {
+        if source["provider"] == "USERTOUR" {
             assert_eq!(
                 (&source["status"], code),
                 (&json!("FAILED"), &json!("QUERY_TOO_COMPLEX"))

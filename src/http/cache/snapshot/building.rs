@@ -91,7 +91,7 @@ impl<T: Content> Building<T> {
             let scope = &self.shared.scope;
             let scope = scope.no_later_than(until.checked_sub(LAST).unwrap_or(until));
             let answer = self.http.send(&scope, call.clone()).await;
-            let is_late = matches!(&answer, Err(error) if error.kind() == Kind::TimedOut)
+            let is_late = matches!(&answer, Err(error) if matches!(error.kind(), Kind::Late | Kind::TimedOut))
                 && Instant::now() + SLACK >= until;
             if !is_late || self.is_over() {
                 return answer;
