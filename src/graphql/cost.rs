@@ -217,6 +217,9 @@ impl<'a> Count<'a> {
 
     /// The cost of a set of fields of a type; of an unknown type the fields alone are counted.
     fn set(&mut self, parent: &'a str, set: &'a SelectionSet) -> Result<Cost, TooMuch> {
+        if set.items.is_empty() {
+            return Ok(Cost::default());
+        }
         self.level += 1;
         let total = self.selections(parent, set);
         self.level -= 1;

@@ -23,6 +23,7 @@ mod world;
 mod architecture;
 
 mod conformance;
+mod docs;
 mod listing;
 mod lookup;
 mod readme;

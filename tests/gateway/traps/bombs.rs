@@ -296,3 +296,97 @@ async fn rows_are_counted_through_variables_with_defaults() {
 
     too_complex(&format!("query($first: Int = 500) {{ {lists} }}")).await;
 }
+
+#[tokio::test]
+async fn rows_are_counted_by_what_a_field_can_return_and_not_by_its_name() {
+    let search = "usersByEmail(email: \"example\", match: SUBSTRING, first: 500) { totalCount } ";
+    let searches =
+        |times: usize| -> String { (0..times).map(|n| format!("a{n}: {search}")).collect() };
+
+    too_complex(&format!("{{ {} }}", searches(300))).await;
+    too_complex(&format!("{{ {} }}", searches(21))).await;
+
+    let world = World::with(3, |_| {}).await;
+    world.data(&format!("{{ {} }}", searches(20))).await;
+}
+
+#[tokio::test]
+async fn more_fields_at_the_root_than_allowed_are_refused() {
+    let roots =
+        |times: usize| -> String { (0..times).map(|n| format!("a{n}: __typename ")).collect() };
+    too_complex(&format!("{{ {} }}", roots(301))).await;
+
+    let world = World::with(0, |_| {}).await;
+    world.data(&format!("{{ {} }}", roots(300))).await;
+}
+
+#[tokio::test]
+async fn fields_that_are_nested_too_deep_are_refused() {
+    let of_type = |times: usize| {
+        format!(
+            "{}{{ name }}{}",
+            "{ ofType ".repeat(times),
+            " }".repeat(times)
+        )
+    };
+    let deep = |times: usize| format!("{{ __schema {{ queryType {} }} }}", of_type(times));
+    too_complex(&deep(18)).await;
+    let sets = |times: usize| {
+        format!(
+            "{}{{ __typename }}{}",
+            "{ ... ".repeat(times),
+            " }".repeat(times)
+        )
+    };
+    too_complex(&sets(64)).await;
+
+    let world = World::with(0, |_| {}).await;
+    world.data(&deep(17)).await;
+    world.data(&sets(63)).await;
+}
+
+#[tokio::test]
+async fn more_lists_of_a_provider_than_a_request_has_calls_are_refused() {
+    let lists = |of: &str, times: usize| -> String {
+        (0..times)
+            .map(|n| format!("{of}{n}: users(provider: {of}, first: 1) {{ totalCount }} "))
+            .collect()
+    };
+    too_complex(&format!("{{ {} }}", lists("ADA", 101))).await;
+    let page = "users(provider: DIGITAL_CHALK, first: 500) { totalCount }";
+    let pages: String = (0..15).map(|n| format!("b{n}: {page} ")).collect();
+    too_complex(&format!("{{ {pages} {} }}", lists("DIGITAL_CHALK", 26))).await;
+
+    let world = World::with(3, |_| {}).await;
+    let both = format!("{{ {} {} }}", lists("ADA", 100), lists("USERTOUR", 100));
+    world.data(&both).await;
+}
+
+#[tokio::test]
+async fn long_names_are_counted_for_every_row_and_every_error() {
+    let long = "a".repeat(40_000);
+    let lists = |fields: &str| -> String {
+        (0..20)
+            .map(|n| format!("u{n}: users(provider: ADA, first: 500) {{ nodes {{ {fields} }} }} "))
+            .collect()
+    };
+    too_complex(&format!(
+        "{{ {} }} fragment f on User {{ {long}: name }}",
+        lists("...f")
+    ))
+    .await;
+    let tags: String = (0..10).map(|n| format!("t{n}: tags ")).collect();
+    too_complex(&format!(
+        "{{ {long}: users(provider: ADA, first: 500) {{ nodes {{ {tags} }} }} }}"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn introspection_is_counted_as_what_it_lists() {
+    let names: String = (0..2_500).map(|n| format!("a{n}:description ")).collect();
+    too_complex(&format!(
+        "{{ __schema {{ types {{ fields {{ {names} }} }} }} }}"
+    ))
+    .await;
+}
