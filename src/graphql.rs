@@ -35,7 +35,7 @@ use crate::{
 use document::Rules;
 use entities::Root;
 use mutation::Mutation;
-use row::Pace;
+use row::YieldBudget;
 use trace::{Audience, Trace};
 use user::Apart;
 
@@ -137,14 +137,13 @@ pub fn with_loaders(
     let scope = scope
         .with_freshness(trace::freshness(max_age))
         .with_meter(Arc::clone(&meter))
-        .with_call_limit(graph.bounds.calls)
-        .hurried(wait.is_some_and(|wait| wait < deadline));
+        .with_call_limit(graph.bounds.calls);
     let journal = Arc::clone(scope.journal());
     let trace = Trace { journal, meter };
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
     let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts);
-    let request = request.data(Pace::default());
+    let request = request.data(YieldBudget::default());
     (request, trace)
 }
 

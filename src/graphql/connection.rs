@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, SimpleObject};
+use serde_json::value::RawValue;
 
-use super::{Bounds, cursor, row::Row, source::SourceReport};
+use super::{
+    Bounds, cursor,
+    row::{Record, Row},
+    source::SourceReport,
+};
 use crate::{
     directory::{Listed, Report, Search},
     error::{Error, Result},
@@ -49,6 +54,12 @@ pub struct PageInfo {
     start_cursor: Option<String>,
     /// The cursor of the last user: `after` it the next page begins.
     end_cursor: Option<String>,
+}
+
+impl Record for UserEdge {
+    fn raw(&self) -> &RawValue {
+        &self.node.raw
+    }
 }
 
 #[ComplexObject]

@@ -13,11 +13,13 @@ use std::collections::HashMap;
 
 use apollo_compiler::{Schema, ast};
 use async_graphql::{
-    Name, Value as Literal, Variables,
+    Name, Value, Variables,
     parser::types::{
         ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
     },
 };
+
+use async_graphql_value::Value as Literal;
 
 use super::{Graph, document::Rules};
 use crate::user::Provider;
@@ -326,7 +328,7 @@ impl<'a> Count<'a> {
     /// How many keys an argument holds.
     fn keys(&self, field: &Field, argument: &str) -> Result<u64, TooMuch> {
         let keys = match self.argument(field, argument) {
-            Some(Literal::List(items)) => items.len(),
+            Some(Given::Items(items)) => items,
             Some(_) => 1,
             None => 0,
         };
@@ -341,8 +343,7 @@ impl<'a> Count<'a> {
 
     fn is_exact(&self, field: &Field) -> bool {
         match self.argument(field, "match") {
-            Some(Literal::Enum(name)) => name == "EXACT",
-            Some(Literal::String(name)) => name == "EXACT",
+            Some(Given::Name(name)) => name == "EXACT",
             _ => true,
         }
     }
@@ -351,7 +352,7 @@ impl<'a> Count<'a> {
     /// nothing.
     fn page(&self, field: &Field, unless_given: u64) -> u64 {
         let asked = |name| match self.argument(field, name)? {
-            Literal::Number(number) => number.as_u64(),
+            Given::Number(number) => Some(number),
             _ => None,
         };
         let asked = asked("first").or_else(|| asked("last"));
@@ -364,14 +365,11 @@ impl<'a> Count<'a> {
     fn calls(&self, parent: &str, field: &Field) -> [u64; Provider::ALL.len()] {
         let is_list = (parent, field.name.node.as_str()) == ("Query", "users");
         let provider = is_list.then(|| self.argument(field, "provider")).flatten();
-        let provider = match provider {
-            Some(Literal::Enum(name)) => name.to_string(),
-            Some(Literal::String(name)) => name,
-            _ => String::new(),
+        let Some(Given::Name(provider)) = provider else {
+            return [0; Provider::ALL.len()];
         };
         Provider::ALL.map(|of| {
-            let is_asked =
-                async_graphql::Value::from(of) == async_graphql::Value::Enum(Name::new(&provider));
+            let is_asked = Value::from(of) == Value::Enum(Name::new(provider));
             let directory = self.graph.directory(of).ok().filter(|_| is_asked);
             let profile = directory.and_then(|directory| directory.profile());
             profile.map_or(0, |profile| {
@@ -381,13 +379,30 @@ impl<'a> Count<'a> {
         })
     }
 
-    fn argument(&self, field: &Field, name: &str) -> Option<Literal> {
-        let value = &field.get_argument(name)?.node;
-        value
-            .clone()
-            .into_const_with(|name| self.variables.get(&name).cloned().ok_or(()))
-            .ok()
+    /// What an argument says, read in place: a value may be large, and stand behind many arguments.
+    fn argument<'v>(&'v self, field: &'v Field, name: &str) -> Option<Given<'v>> {
+        match &field.get_argument(name)?.node {
+            Literal::Variable(name) => match self.variables.get(name)? {
+                Value::Number(number) => number.as_u64().map(Given::Number),
+                Value::Enum(name) => Some(Given::Name(name)),
+                Value::String(name) => Some(Given::Name(name)),
+                Value::List(items) => Some(Given::Items(items.len())),
+                _ => Some(Given::Other),
+            },
+            Literal::Number(number) => number.as_u64().map(Given::Number),
+            Literal::Enum(name) => Some(Given::Name(name)),
+            Literal::List(items) => Some(Given::Items(items.len())),
+            _ => Some(Given::Other),
+        }
     }
+}
+
+/// What the cost must know of an argument.
+enum Given<'a> {
+    Number(u64),
+    Name(&'a str),
+    Items(usize),
+    Other,
 }
 
 fn too_deep() -> TooMuch {

@@ -4,7 +4,7 @@
 //! The engine's own parser recurses before it counts, and its validation accepts and refuses other
 //! documents than the specification does. So `apollo-compiler` parses and validates here, and the
 //! engine gets the parsed document and runs without a validation of its own.
-//! `docs/adr/0012-parser.md` tells what was tried.
+//! `docs/adr/0010-parser.md` tells what was tried.
 
 mod convert;
 mod text;

@@ -12,8 +12,7 @@ use async_graphql::{
     resolver_utils::resolve_container,
 };
 
-use super::{error::shown, query::Query, row::size_of};
-use crate::http::Scope;
+use super::query::Query;
 
 /// The root of queries.
 #[derive(Default)]
@@ -30,13 +29,7 @@ impl ContainerType for Root {
         representation: &Value,
     ) -> ServerResult<Option<Value>> {
         let error = match self.0.find_entity(ctx, representation).await {
-            Ok(Some(entity)) => {
-                let meter = ctx.data_unchecked::<Scope>().meter();
-                match meter.charge(size_of(&entity)) {
-                    Ok(()) => return Ok(Some(entity)),
-                    Err(error) => shown(&error).into_server_error(ctx.item.pos),
-                }
-            }
+            Ok(Some(entity)) => return Ok(Some(entity)),
             Ok(None) => ServerError::new(NO_ENTITY, Some(ctx.item.pos)),
             Err(error) => error,
         };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::Instrument;
 
-use super::Graph;
+use super::{Graph, row::Row};
 use crate::{
     directory::{Problem, Written},
     error::{Error, ErrorCode, Kind, Reason, Result},
@@ -70,7 +70,7 @@ pub struct CompanyInput {
 #[derive(SimpleObject)]
 pub struct UpsertUserPayload {
     /// The record as it is now; null when nothing was written.
-    user: Option<Arc<User>>,
+    user: Option<Row<Arc<User>>>,
     /// What was done; null when the provider failed and it cannot be known whether anything was.
     outcome: Option<Outcome>,
     /// What stood in the way; empty when all was done.
@@ -107,7 +107,7 @@ impl From<Written> for UpsertUserPayload {
     fn from(written: Written) -> Self {
         let user_errors = written.problems.into_iter().map(UserError::from).collect();
         Self {
-            user: written.user,
+            user: written.user.map(Row),
             outcome: written.outcome,
             user_errors,
         }

@@ -6,9 +6,15 @@ use async_graphql::{Context, Object};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{row::Row, source::SourceReport, user::expand_at};
+use super::{
+    error::{Answer, answer},
+    row::Row,
+    source::SourceReport,
+    user::expand_at,
+};
 use crate::{
     directory::{Report, Search, SourceStatus},
+    http::Scope,
     loader::Loaders,
     user::{Email, Provider, User, UserKind},
     vendor::Expand,
@@ -76,6 +82,12 @@ impl Person {
     }
 }
 
+/// A text of a record, charged to the request: each alias of a field copies it once more.
+fn charged(ctx: &Context<'_>, text: String) -> Answer<String> {
+    let meter = ctx.data_unchecked::<Scope>().meter();
+    answer(meter.charge(text.len()).map(|()| text))
+}
+
 /// A person: everybody that the providers know by one email address.
 #[Object]
 impl Person {
@@ -90,13 +102,13 @@ impl Person {
     }
 
     /// The whole name: of the record that changed or was seen last, users before leads.
-    async fn name(&self, ctx: &Context<'_>) -> Option<String> {
-        self.best(ctx, |user| user.name.clone()).await
+    async fn name(&self, ctx: &Context<'_>) -> Answer<String> {
+        charged(ctx, self.best(ctx, |user| user.name.clone()).await?)
     }
 
     /// The address of a picture: of the record that changed or was seen last, users before leads.
-    async fn avatar_url(&self, ctx: &Context<'_>) -> Option<String> {
-        self.best(ctx, |user| user.avatar_url.clone()).await
+    async fn avatar_url(&self, ctx: &Context<'_>) -> Answer<String> {
+        charged(ctx, self.best(ctx, |user| user.avatar_url.clone()).await?)
     }
 
     /// When the first of the records was made.

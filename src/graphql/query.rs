@@ -323,14 +323,15 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         id: ID,
-    ) -> async_graphql::Result<Option<Arc<User>>> {
+    ) -> async_graphql::Result<Option<Row<Arc<User>>>> {
         let find = async {
             let (provider, vendor_id) = cursor::to_user(&id)?;
             ctx.data_unchecked::<Arc<Loaders>>()
                 .by_id(provider, vendor_id, expand_at(ctx, &[&[]]))
                 .await
         };
-        find.await.map_err(|error| shown(&error))
+        let found = find.await.map_err(|error| shown(&error));
+        Ok(found?.map(Row))
     }
 
     #[graphql(entity)]
@@ -339,13 +340,14 @@ impl Query {
         ctx: &Context<'_>,
         provider: Provider,
         vendor_id: ID,
-    ) -> async_graphql::Result<Option<Arc<User>>> {
+    ) -> async_graphql::Result<Option<Row<Arc<User>>>> {
         let find = async {
             let id = text::id("vendorId", vendor_id)?;
             let loaders = ctx.data_unchecked::<Arc<Loaders>>();
             loaders.by_id(provider, id, expand_at(ctx, &[&[]])).await
         };
-        find.await.map_err(|error| shown(&error))
+        let found = find.await.map_err(|error| shown(&error));
+        Ok(found?.map(Row))
     }
 
     #[graphql(entity)]

@@ -3,21 +3,27 @@
 
 use std::{
     borrow::Cow,
+    collections::HashMap,
     future::poll_fn,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
 
 use async_graphql::{
-    ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field,
+    ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
+    parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
     registry::Registry,
 };
 use async_graphql_value::RAW_VALUE_TOKEN;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::error::shown;
-use crate::{error::Error, http::Scope};
+use crate::{error::Error, http::Scope, user::User};
 
 /// How long after the deadline rows may still be made: providers may take all the time until then, and
 /// what they answered must be written.
@@ -26,10 +32,57 @@ const WRITING: Duration = Duration::from_secs(1);
 /// How many bytes a value takes in memory, about, beside its text.
 const VALUE: usize = 64;
 
+/// What holds a provider's record.
+pub trait Record {
+    /// The record as the provider sent it.
+    fn raw(&self) -> &RawValue;
+}
+
+impl Record for Arc<User> {
+    fn raw(&self) -> &RawValue {
+        &self.raw
+    }
+}
+
+impl<T: Record> Record for &T {
+    fn raw(&self) -> &RawValue {
+        (*self).raw()
+    }
+}
+
 /// A record, or an edge with its record.
 pub struct Row<T>(pub T);
 
-impl<T: OutputType> OutputType for Row<T> {
+/// A record of more bytes is looked at before its fields are copied.
+const LARGE: usize = 4096;
+
+/// How often the fields that a set selects copy a text of a record, at most: how many of them, at
+/// whatever depth, have one name.
+fn copies(set: &SelectionSet, fragments: &Fragments) -> usize {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut sets = vec![set];
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    *names.entry(&field.node.name.node).or_default() += 1;
+                    sets.push(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(of) => sets.push(&of.node.selection_set.node),
+                Selection::FragmentSpread(of) => {
+                    let fragment = fragments.get(&of.node.fragment_name.node);
+                    sets.extend(fragment.map(|fragment| &fragment.node.selection_set.node));
+                }
+            }
+        }
+    }
+    names.into_values().max().unwrap_or_default()
+}
+
+/// The fragments of a document, by their names.
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+impl<T: OutputType + Record> OutputType for Row<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -52,19 +105,24 @@ impl<T: OutputType> OutputType for Row<T> {
         if Instant::now() > scope.deadline() + WRITING {
             return Err(refused(&Error::late()));
         }
+        let raw = self.0.raw().get().len();
+        if raw > LARGE {
+            let copies = copies(&field.node.selection_set.node, &ctx.query_env.fragments);
+            let charged = scope.meter().charge(raw.saturating_mul(copies));
+            charged.map_err(|error| refused(&error))?;
+        }
         let value = self.0.resolve(ctx, field).await?;
         let bytes = size_of(&value);
         let charged = scope.meter().charge(bytes);
         charged.map_err(|error| refused(&error))?;
-        ctx.data_unchecked::<Pace>().made(bytes).await;
+        ctx.data_unchecked::<YieldBudget>().made(bytes).await;
         Ok(value)
     }
 }
 
 /// How many bytes a value takes, about, without the texts that were charged when they were copied
 /// ([`crate::vendor::json`]).
-#[must_use]
-pub fn size_of(value: &Value) -> usize {
+fn size_of(value: &Value) -> usize {
     match value {
         Value::Object(fields) if fields.contains_key(RAW_VALUE_TOKEN) => VALUE,
         Value::Object(fields) => {
@@ -83,9 +141,9 @@ pub fn size_of(value: &Value) -> usize {
 
 /// Lets others run from time to time while one request's answer is made.
 #[derive(Default)]
-pub struct Pace(AtomicUsize);
+pub struct YieldBudget(AtomicUsize);
 
-impl Pace {
+impl YieldBudget {
     /// After so many bytes others run: some milliseconds of work.
     const BYTES: usize = 256 * 1024;
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Lookahead, Object, SelectionField};
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use super::{
     cursor,
     error::{Answer, answer, shown},
+    row::Record,
 };
 use crate::{
     error::Result,
@@ -28,6 +30,14 @@ use crate::{
 pub enum Node {
     /// A user.
     User(Arc<User>),
+}
+
+impl Record for Node {
+    fn raw(&self) -> &RawValue {
+        match self {
+            Self::User(user) => &user.raw,
+        }
+    }
 }
 
 /// One provider's record of a person. What the provider has no value for is null.
@@ -120,7 +130,12 @@ impl User {
         let companies = |held: &Held| held.companies().map(<[Company]>::to_vec);
         let companies = portion(ctx, self, &self.companies, Part::Companies, companies).await?;
         Some(companies.and_then(|companies: Vec<Company>| {
-            let bytes = companies.len() * ITEM * leaves(ctx.field());
+            let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+            let bytes = companies.iter().map(|company| {
+                let ids = text(&company.vendor_id) + text(&company.external_id);
+                ITEM + ids + text(&company.name)
+            });
+            let bytes = bytes.sum::<usize>().saturating_mul(leaves(ctx.field()));
             charge(ctx, bytes).map_err(|error| shown(&error))?;
             Ok(companies)
         }))

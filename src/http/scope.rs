@@ -53,7 +53,6 @@ pub struct Scope {
     journal: Arc<Journal>,
     meter: Arc<Meter>,
     call_limit: Arc<CallLimit>,
-    is_hurried: bool,
 }
 
 /// What a part of the work that is reported by itself has spent.
@@ -77,7 +76,6 @@ impl Scope {
             journal: Arc::default(),
             meter: Arc::default(),
             call_limit: Arc::default(),
-            is_hurried: false,
         }
     }
 
@@ -143,22 +141,6 @@ impl Scope {
             call_limit: Arc::new(CallLimit::of(calls)),
             ..self.clone()
         }
-    }
-
-    /// The same scope, of a client that waits less long than the gateway would.
-    #[must_use]
-    pub fn hurried(&self, is_hurried: bool) -> Self {
-        Self {
-            is_hurried,
-            ..self.clone()
-        }
-    }
-
-    /// Whether the client waits less long than the gateway would: its deadline says nothing about a
-    /// provider.
-    #[must_use]
-    pub fn is_hurried(&self) -> bool {
-        self.is_hurried
     }
 
     /// Limits the calls of the whole request.
@@ -227,15 +209,14 @@ impl Scope {
     }
 
     /// Work for several callers: it begins with this wish for freshness and priority, ends at a deadline
-    /// of its own, and counts what it spends by itself. What one caller may spend does not limit it.
+    /// of its own, and counts what it spends by itself. Its calls count for the request that began it; its
+    /// bytes for none, since nobody can say whose they are.
     pub(super) fn detached(&self, deadline: Instant) -> Self {
         Self {
             deadline,
             tally: Arc::default(),
             journal: Arc::default(),
             meter: Arc::default(),
-            call_limit: Arc::default(),
-            is_hurried: false,
             ..self.clone()
         }
     }

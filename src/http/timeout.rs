@@ -8,9 +8,9 @@ use tokio::time::{Instant, timeout_at};
 use super::{Call, Layer, Next, Reply};
 use crate::error::{Error, Reach, Result};
 
-/// In which time a vendor in good health answers, whatever it is asked: who gives up sooner has not
-/// learnt that the vendor is ill.
-const FAIR: Duration = Duration::from_secs(2);
+/// The part of a whole attempt that a provider must have had before it counts as failing: our own
+/// deadline is no fault of a provider that is slow and well.
+const WHOLE: f64 = 0.9;
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
 pub struct Timeout {
@@ -26,13 +26,10 @@ impl Timeout {
     }
 
     /// The error of an attempt that got no answer until its end. A provider that had all the time of
-    /// an attempt is at fault; where our deadline came first it is ours, and counts against the
-    /// provider only if that had a fair time: all of it, where the client waits less long than the
-    /// gateway would.
-    fn ended(&self, had: Duration, is_hurried: bool) -> Error {
-        let full = self.attempt.min(self.request);
-        let fair = if is_hurried { full } else { FAIR.min(full / 2) };
-        let reach = if had < fair {
+    /// an attempt is at fault; where our deadline came first it is ours.
+    fn ended(&self, had: Duration) -> Error {
+        let whole = self.attempt.min(self.request).mul_f64(WHOLE);
+        let reach = if had < whole {
             Reach::Hurried
         } else {
             Reach::Vendor
@@ -53,8 +50,7 @@ impl Layer for Timeout {
         if until <= began {
             return Err(Error::late().reaching(Reach::Nowhere));
         }
-        let is_hurried = call.scope.is_hurried();
         let answer = timeout_at(until, next.run(call)).await;
-        answer.unwrap_or_else(|_| Err(self.ended(until - began, is_hurried)))
+        answer.unwrap_or_else(|_| Err(self.ended(until - began)))
     }
 }

@@ -6,7 +6,10 @@
 
 mod accept;
 
-use async_graphql::{Request, Response as Answer, ServerError, parser::types::OperationType};
+use async_graphql::{
+    Name, Request, Response as Answer, ServerError, Value, Variables, indexmap::IndexMap,
+    parser::types::OperationType,
+};
 use axum::{
     Router,
     body::Bytes,
@@ -15,8 +18,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::any,
 };
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::body::{Unread, Whole};
@@ -41,20 +43,6 @@ pub fn router(schema: Schema) -> Router {
     Router::new()
         .route("/graphql", any(handle))
         .with_state(schema)
-}
-
-/// What a client asks for, as the specification names it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Params {
-    query: String,
-    #[serde(default)]
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Option<Map<String, Value>>,
-    /// Looked at for its type only: there is no extension to the protocol that is understood.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
 }
 
 /// Why a request is refused before the engine sees it.
@@ -135,7 +123,7 @@ async fn handle(
                 "this endpoint answers application/graphql-response+json and application/json";
             Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
         })?;
-        let request = request(read(&method, query.as_deref(), &headers, body)?);
+        let request = read(&method, query.as_deref(), &headers, body)?;
         let ran = run(&schema, request, &method, &headers).await?;
         Ok(shown(ran, media).await)
     };
@@ -166,7 +154,7 @@ fn read(
     query: Option<&str>,
     headers: &HeaderMap,
     body: Result<Bytes, Unread>,
-) -> Result<Params, Refusal> {
+) -> Result<Request, Refusal> {
     match *method {
         // What any page may send without asking first is not taken, though it only reads.
         Method::GET | Method::HEAD if accept::is_of_a_form(headers) => Err(not_json()),
@@ -182,9 +170,9 @@ fn read(
     }
 }
 
-fn read_query(query: &str) -> Result<Params, Refusal> {
+fn read_query(query: &str) -> Result<Request, Refusal> {
     let bad = |message: &str| Refusal::new(StatusCode::BAD_REQUEST, message);
-    let mut params = Map::new();
+    let mut params = IndexMap::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = match name.as_ref() {
             "query" | "operationName" => Value::String(value.into_owned()),
@@ -193,12 +181,12 @@ fn read_query(query: &str) -> Result<Params, Refusal> {
                 .map_err(|_| bad(&format!("the parameter `{name}` must be a JSON object")))?,
             _ => continue,
         };
-        params.insert(name.into_owned(), value);
+        params.insert(Name::new(name), value);
     }
     checked(Value::Object(params))
 }
 
-fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
+fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, Refusal> {
     let media = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -220,32 +208,37 @@ fn not_json() -> Refusal {
     Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }
 
-fn checked(body: Value) -> Result<Params, Refusal> {
+/// The request in a body, as the specification names its members. The body was read into the engine's
+/// own values: serde's would read some texts as JSON inside JSON, with a new bound on their depth.
+fn checked(body: Value) -> Result<Request, Refusal> {
     let bad = |message: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, message));
-    let Value::Object(fields) = &body else {
+    let Value::Object(mut fields) = body else {
         return bad("the body must be an object with `query`; batches are not taken");
     };
-    match fields.get("query") {
-        Some(Value::String(_)) => {}
+    let mut request = match fields.swap_remove("query") {
+        Some(Value::String(query)) => Request::new(query),
         Some(_) => return bad("`query` must be a string"),
         None => return bad("`query` is missing"),
+    };
+    let mut take = |name: &str| fields.swap_remove(name).unwrap_or_default();
+    let (name, variables, extensions) =
+        (take("operationName"), take("variables"), take("extensions"));
+    match (name, variables, extensions) {
+        (
+            name @ (Value::Null | Value::String(_)),
+            variables @ (Value::Null | Value::Object(_)),
+            // There is no extension to the protocol that is understood.
+            Value::Null | Value::Object(_),
+        ) => {
+            request.operation_name = match name {
+                Value::String(name) if !name.is_empty() => Some(name),
+                _ => None,
+            };
+            request.variables = Variables::from_value(variables);
+            Ok(request)
+        }
+        _ => bad("`operationName` must be a string, `variables` and `extensions` must be objects"),
     }
-    serde_json::from_value(body).or_else(|_| {
-        bad("`operationName` must be a string, `variables` and `extensions` must be objects")
-    })
-}
-
-fn request(params: Params) -> Request {
-    let mut request = Request::new(params.query);
-    if let Some(variables) = params.variables {
-        request = request.variables(async_graphql::Variables::from_json(Value::Object(
-            variables,
-        )));
-    }
-    if let Some(name) = params.operation_name.filter(|name| !name.is_empty()) {
-        request = request.operation_name(name);
-    }
-    request
 }
 
 async fn run(
@@ -276,7 +269,8 @@ async fn run(
         accept::max_age(headers),
     );
     let mut answer = schema.execute(request).await;
-    if trace.is_overloaded() {
+    // What a mutation has done must be told, or the client does it again.
+    if trace.is_overloaded() && operation == "query" {
         return Err(Refusal::overloaded());
     }
     coded(&mut answer.errors);
@@ -306,7 +300,7 @@ async fn shown(ran: Ran, media: Media) -> Reply {
         fresh_for,
         trace,
     } = ran;
-    let is_empty = answer.data == async_graphql::Value::Null;
+    let is_empty = answer.data == Value::Null;
     let is_request_error = is_empty
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());

@@ -1,9 +1,11 @@
-//! The inputs whose calls failed lately. A provider that fails for one input may be well: the circuit
-//! counts each input once within its window.
+//! The inputs whose calls failed lately, and the requests that they belong to. A provider that fails for
+//! one input may be well, and one request can ask for many bad ones: the circuit counts each input and
+//! each request once within its window.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,15 +16,18 @@ use crate::http::Call;
 /// How many inputs are remembered at most. One that does not fit counts as new.
 const MOST: usize = 1024;
 
-/// What identifies a call's method, path, query and body. Credentials are not part of it.
+/// Identifies a call's method, path, query and body, without credentials, and its request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Input(u64);
+pub(super) struct Input {
+    call: u64,
+    request: u64,
+}
 
 /// The inputs whose calls failed within a window.
 #[derive(Debug)]
 pub(super) struct FailedInputs {
     window: Duration,
-    failed: HashMap<Input, Instant>,
+    failed: HashMap<u64, Instant>,
     /// Keyed by chance, so that nobody can make two inputs look like one.
     hasher: RandomState,
 }
@@ -44,21 +49,34 @@ impl FailedInputs {
         call.path.hash(&mut hash);
         call.query.hash(&mut hash);
         call.body.hash(&mut hash);
-        Input(hash.finish())
+        let request = (
+            Arc::as_ptr(call.scope.journal()).addr(),
+            call.scope.deadline(),
+        );
+        Input {
+            call: hash.finish(),
+            request: self.hasher.hash_one(request),
+        }
     }
 
-    /// Notes that an input failed. True unless it did so before within the window.
+    /// Notes that an input failed. True unless it, or another of its request, did so before within the
+    /// window.
     pub(super) fn add(&mut self, input: Input, now: Instant) -> bool {
+        let is_new_call = self.remember(input.call, now);
+        self.remember(input.request, now) && is_new_call
+    }
+
+    fn remember(&mut self, key: u64, now: Instant) -> bool {
         let window = self.window;
         let is_recent = |at: &Instant| now.saturating_duration_since(*at) < window;
-        if self.failed.get(&input).is_some_and(is_recent) {
+        if self.failed.get(&key).is_some_and(is_recent) {
             return false;
         }
         if self.failed.len() >= MOST {
             self.failed.retain(|_, at| is_recent(at));
         }
         if self.failed.len() < MOST {
-            self.failed.insert(input, now);
+            self.failed.insert(key, now);
         }
         true
     }
@@ -76,14 +94,33 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_secs(10);
 
+    /// An input of a request that asks for nothing else.
+    fn alone(number: u64) -> Input {
+        Input {
+            call: number,
+            request: !number,
+        }
+    }
+
+    #[test]
+    fn a_request_is_news_once_however_many_inputs_fail() {
+        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
+        let of_one = |call| Input { call, request: 7 };
+
+        assert!(failed.add(of_one(1), now));
+        assert!(!failed.add(of_one(2), now));
+        assert!(!failed.add(alone(2), now), "the input is known by now");
+        assert!(failed.add(alone(3), now));
+    }
+
     #[test]
     fn an_input_that_fails_again_is_news_after_a_window_only() {
         let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
 
-        assert!(failed.add(Input(1), now));
-        assert!(!failed.add(Input(1), now + WINDOW / 2));
-        assert!(failed.add(Input(2), now));
-        assert!(failed.add(Input(1), now + WINDOW));
+        assert!(failed.add(alone(1), now));
+        assert!(!failed.add(alone(1), now + WINDOW / 2));
+        assert!(failed.add(alone(2), now));
+        assert!(failed.add(alone(1), now + WINDOW));
     }
 
     #[test]
@@ -113,11 +150,11 @@ mod tests {
     fn no_more_inputs_are_remembered_than_fit() {
         let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
 
-        for number in 0..3 * MOST as u64 {
-            assert!(failed.add(Input(number), now));
+        for number in 0..2 * MOST as u64 {
+            assert!(failed.add(alone(number), now));
         }
         assert_eq!(failed.failed.len(), MOST);
-        assert!(failed.add(Input(u64::MAX), now + WINDOW));
-        assert_eq!(failed.failed.len(), 1);
+        assert!(failed.add(alone(u64::MAX), now + WINDOW));
+        assert_eq!(failed.failed.len(), 2);
     }
 }

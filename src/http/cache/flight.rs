@@ -138,13 +138,15 @@ impl Flights {
         read: impl Future<Output = Arc<Kept>> + Send + 'static,
     ) -> Flight {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let landing = Landing {
-            flights: self.clone(),
-            place,
-            number,
-        };
+        let flights = self.clone();
         let task = async move {
-            let _landing = landing;
+            // Made here and not by the caller, who holds the list: a runtime that shuts down drops a
+            // task at once.
+            let _landing = Landing {
+                flights,
+                place,
+                number,
+            };
             read.await
         };
         let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));

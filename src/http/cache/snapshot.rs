@@ -27,7 +27,7 @@ pub use building::{Building, Content, Ending};
 use self::building::{Read, SLACK, Shared, lock};
 use super::{BEHIND, Good, Kept, Key, Place, REBOARD, flight::Wish, is_worse_than_old};
 use crate::{
-    error::Error,
+    error::{Error, Kind},
     http::{Freshness, Http, Priority, Scope, scope::Origin},
 };
 
@@ -241,10 +241,13 @@ impl<T: Content> Inner<T> {
             Source::Started(run) => Some(self.own(&run, scope, until).await),
             Source::Joined(run) => {
                 let ending = run.shared.wait(until).await;
-                // Others ran out of time in the moment in which this caller came.
-                let is_left =
-                    matches!(ending, Some(Ending::CutShort)) && Instant::now() + SLACK < until;
-                if is_left || !run.shared.is_within(scope.freshness(), came) {
+                // Others ran out of time, or of the calls that their request may make.
+                let is_of_others = match &ending {
+                    Some(Ending::CutShort) => Instant::now() + SLACK < until,
+                    Some(Ending::Failed(error)) => error.kind() == Kind::CallLimit,
+                    Some(Ending::Whole) | None => false,
+                };
+                if is_of_others || !run.shared.is_within(scope.freshness(), came) {
                     return None;
                 }
                 run.shared.log(scope, Origin::Shared, came);
@@ -293,16 +296,11 @@ impl<T: Content> Inner<T> {
         let since = Instant::now();
         let (shared, sender) = Shared::new(scope, since + self.longest);
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let registered = Registered {
-            snapshots: Arc::clone(self),
-            place,
-            number,
-        };
         let building = Building {
             http: self.http.clone(),
             shared: Arc::clone(&shared),
         };
-        let task = Arc::clone(self).run(building, registered, sender);
+        let task = Arc::clone(self).run(building, (place, number), sender);
         let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));
         let run = Arc::new(Run {
             shared,
@@ -323,10 +321,17 @@ impl<T: Content> Inner<T> {
     async fn run(
         self: Arc<Self>,
         building: Building<T>,
-        registered: Registered<T>,
+        (place, number): (Place, u64),
         sender: watch::Sender<Option<Ending>>,
     ) {
-        let (shared, place) = (Arc::clone(&building.shared), registered.place);
+        // Made here and not by the caller, who holds the list: a runtime that shuts down drops a task
+        // at once.
+        let registered = Registered {
+            snapshots: Arc::clone(&self),
+            place,
+            number,
+        };
+        let shared = Arc::clone(&building.shared);
         let ending = (self.build)(building).await;
         if matches!(ending, Ending::Whole) {
             self.keep(place, &shared);

@@ -118,9 +118,11 @@ async fn what_all_requests_hold_together_is_bounded_and_given_back() {
             .send()
     });
 
+    let mut refused = 0;
     for answer in join_all(requests).await {
         let answer = answer.expect("an answer");
         if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            refused += 1;
             assert_eq!(answer.headers()["retry-after"], "1");
             let body: Value = answer.json().await.expect("JSON");
             let extensions = json!({ "code": "OVERLOADED", "retryAfter": 1 });
@@ -131,7 +133,29 @@ async fn what_all_requests_hold_together_is_bounded_and_given_back() {
             assert_eq!(body.get("errors"), None);
         }
     }
+    assert!(refused > 0, "forty requests hold more than all may");
     world.data(&one).await;
+}
+
+#[tokio::test]
+async fn a_write_that_was_done_is_told_though_memory_is_short() {
+    let world = with_large_record(SOME, SOME).await;
+    let fields = aliases(40, "raw");
+    let write = format!(
+        "mutation {{ upsertUser(input: {{ provider: USERTOUR, externalId: \"large\", name: \"n\" }}) {{ outcome user {{ {fields} }} }} }}"
+    );
+    let requests = (0..20).map(|_| {
+        world
+            .client
+            .post(format!("http://{}/graphql", world.gateway))
+            .json(&json!({ "query": write }))
+            .send()
+    });
+
+    for answer in join_all(requests).await {
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
 }
 
 #[tokio::test]

@@ -40,8 +40,8 @@ pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<Fi
 }
 
 /// A gateway over the sandboxes of a world.
-async fn gateway(world: &World) -> Gateway {
-    let (file, _tokens) = settings(world, "memory", "");
+async fn gateway(world: &World, name: &str) -> Gateway {
+    let (file, _tokens) = settings(world, name, "");
     Gateway::start(&file, Path::new("/nonexistent")).await
 }
 
@@ -55,9 +55,50 @@ fn peak(gateway: &Gateway) -> u64 {
 }
 
 #[tokio::test]
+async fn a_long_text_under_many_aliases_is_not_copied_before_it_is_counted() {
+    let world = World::with(5, |_| {}).await;
+    let gateway = gateway(&world, "long-text").await;
+    let at = gateway.address.trim_start_matches("http://");
+    let client = world.beside(at.parse().expect("an address"));
+    let input =
+        json!({ "provider": "INTERCOM", "externalId": "long", "name": "n".repeat(200_000) });
+    let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { user { id } userErrors { message } } }";
+    let written = client.data_with(write, json!({ "input": input })).await;
+    let id = &written["upsertUser"]["user"]["id"];
+    assert!(id.is_string(), "{written}");
+    let aliases = |of: &str| -> String { (0..3_000).map(|n| format!("a{n}:{of} ")).collect() };
+    let name = client
+        .data_with(
+            "query($id: ID!) { node(id: $id) { ... on User { name } } }",
+            json!({ "id": id }),
+        )
+        .await;
+    assert!(name["node"]["name"].is_string(), "the record is there");
+    let before = peak(&gateway);
+
+    for query in [
+        format!(
+            "query($id: ID!) {{ node(id: $id) {{ ... on User {{ {} }} }} }}",
+            aliases("name")
+        ),
+        format!(
+            "query($id: ID!) {{ node(id: $id) {{ ... on User {{ details {{ ... on IntercomUser {{ {} }} }} }} }} }}",
+            aliases("name")
+        ),
+    ] {
+        let answer = client.answer_with(&query, json!({ "id": id })).await;
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(code, "QUERY_TOO_COMPLEX", "{answer:.300}");
+    }
+
+    let grown = peak(&gateway) - before;
+    assert!(grown < 100 << 20, "{} MiB", grown >> 20);
+}
+
+#[tokio::test]
 async fn answers_that_are_too_large_are_not_held() {
     let world = World::with(200, |_| {}).await;
-    let gateway = gateway(&world).await;
+    let gateway = gateway(&world, "large-answers").await;
     let at = gateway.address.trim_start_matches("http://");
     let client = world.beside(at.parse().expect("an address"));
     let query = format!(

@@ -383,6 +383,63 @@ async fn long_names_are_counted_for_every_row_and_every_error() {
 }
 
 #[tokio::test]
+async fn a_large_variable_behind_many_arguments_is_refused_at_once() {
+    let world = World::with(0, |_| {}).await;
+    let fields: String = (0..290)
+        .map(|n| format!("a{n}: users(provider: $x, first: $x, last: $x) {{ totalCount }} "))
+        .collect();
+    let query = format!("query($x: Int) {{ {fields} }}");
+    let large: Vec<_> = (0..24_000).map(|_| json!({ "a": 0 })).collect();
+
+    let answer = timeout(
+        Duration::from_secs(10),
+        world.answer_with(&query, json!({ "x": large })),
+    );
+
+    let answer = answer.await.expect("in time");
+    assert!(!codes(&answer).is_empty());
+}
+
+#[tokio::test]
+async fn json_inside_json_is_not_read_with_a_bound_of_its_own() {
+    let world = World::with(0, |_| {}).await;
+    let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome } }";
+    let entities = "query($of: [_Any!]!) { _entities(representations: $of) { __typename } }";
+    let mut nested = "[".repeat(100) + &"]".repeat(100);
+    for _ in 0..5 {
+        let inner = serde_json::to_string(&nested).expect("JSON");
+        nested = format!(
+            "{}{{\"$serde_json::private::RawValue\": {inner}}}{}",
+            "[".repeat(100),
+            "]".repeat(100)
+        );
+    }
+    for (query, variables) in [
+        (
+            write,
+            format!(
+                "{{\"input\": {{\"provider\": \"ADA\", \"externalId\": \"1\", \"attributes\": {{\"a\": {nested}}}}}}}"
+            ),
+        ),
+        (entities, format!("{{\"of\": [{nested}]}}")),
+    ] {
+        let body = format!(
+            "{{\"query\": {}, \"variables\": {variables}}}",
+            json!(query)
+        );
+        let answer = world
+            .client
+            .post(format!("http://{}/graphql", world.gateway))
+            .header("content-type", "application/json")
+            .body(body)
+            .send();
+        let answer: Value = answer.await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(codes(&answer), ["BAD_USER_INPUT"], "{query}");
+        assert_eq!(calls(&world).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn introspection_is_counted_as_what_it_lists() {
     let names: String = (0..2_500).map(|n| format!("a{n}:description ")).collect();
     too_complex(&format!(
