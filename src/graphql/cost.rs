@@ -32,7 +32,10 @@ const ROOTS: u64 = 300;
 /// How many rows a query may ask of all its lists together.
 const ROWS: u64 = 10_000;
 /// How many values an answer may hold.
-const VALUES: u64 = 500_000;
+const VALUES: u64 = 300_000;
+/// How many values the arguments of all fields may hold, variables put in for each: the engine copies
+/// an argument for every field.
+const INPUTS: u64 = 50_000;
 /// How deep fields may be nested, fragments expanded.
 const DEPTH: u64 = 20;
 /// How deep sets of fields may be nested, fragments expanded: whoever walks a document is recursive.
@@ -44,6 +47,8 @@ const TREE: u64 = 20;
 const VALUE_BYTES: u64 = 32;
 /// How many bytes a value of introspection takes: some are descriptions.
 const DESCRIPTION_BYTES: u64 = 96;
+/// The root fields whose answers nobody counts while they are built.
+const UNCOUNTED: [&str; 4] = ["__schema", "__type", "_service", "providers"];
 /// How many bytes an error takes in the answer, about, beside its path.
 const ERROR_BYTES: u64 = 300;
 
@@ -68,6 +73,10 @@ struct Cost {
     depth: u64,
     /// How deep sets are nested.
     levels: usize,
+    /// Values in the arguments.
+    inputs: u64,
+    /// Bytes of the answer that are not counted while they are built: introspection and the like.
+    uncounted: u64,
     /// Calls that the lists of each provider need.
     calls: [u64; Provider::ALL.len()],
 }
@@ -81,6 +90,8 @@ impl Cost {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.errors = self.errors.saturating_add(other.errors);
         self.path_bytes = self.path_bytes.saturating_add(other.path_bytes);
+        self.inputs = self.inputs.saturating_add(other.inputs);
+        self.uncounted = self.uncounted.saturating_add(other.uncounted);
         self.depth = self.depth.max(other.depth);
         self.levels = self.levels.max(other.levels);
         for (calls, more) in self.calls.iter_mut().zip(other.calls) {
@@ -98,6 +109,7 @@ impl Cost {
             &mut self.bytes,
             &mut self.errors,
             &mut self.path_bytes,
+            &mut self.uncounted,
         ] {
             *count = count.saturating_mul(items);
         }
@@ -138,6 +150,7 @@ impl Cost {
 type TooMuch = String;
 
 /// Counts what the operation of a document asks for, and what it takes to look at the whole document.
+/// Returns how many bytes of the answer nobody counts while they are built.
 ///
 /// # Errors
 /// What is too much, in words for the client.
@@ -147,7 +160,7 @@ pub fn check(
     variables: &Variables,
     graph: &Graph,
     rules: &Rules,
-) -> Result<(), TooMuch> {
+) -> Result<u64, TooMuch> {
     let mut count = Count {
         document,
         variables,
@@ -155,12 +168,13 @@ pub fn check(
         lists: rules.lists(),
         schema: rules.schema(),
         known: HashMap::new(),
+        sizes: HashMap::new(),
         level: 0,
     };
     // Validation and the engine walk the whole document before a part of it runs.
     let mut whole = 0_u64;
     for name in document.fragments.keys() {
-        whole = whole.saturating_add(count.fragment(name)?.fields);
+        whole = whole.saturating_add(count.fragment(name, false)?.fields);
     }
     for (_, operation) in document.operations.iter() {
         let cost = count.operation(&operation.node)?;
@@ -168,11 +182,12 @@ pub fn check(
     }
     at_most(FIELDS, whole, "fields, fragments expanded")?;
     let Some(operation) = operation else {
-        return Ok(());
+        return Ok(0);
     };
     let cost = count.operation(operation)?;
     at_most(ROOTS, cost.top, "fields at its root")?;
     at_most(ROWS, cost.rows, "users in all its lists together")?;
+    at_most(INPUTS, cost.inputs, "values in its arguments")?;
     at_most(VALUES, cost.values, "values in its answer")?;
     at_most(
         graph.bounds.request_bytes,
@@ -183,7 +198,7 @@ pub fn check(
         let what = format!("pages of the list of {} (limits.calls)", provider.name());
         at_most(u64::from(graph.bounds.calls), calls, &what)?;
     }
-    Ok(())
+    Ok(cost.uncounted)
 }
 
 fn at_most(most: u64, is: u64, what: &str) -> Result<(), TooMuch> {
@@ -202,7 +217,9 @@ struct Count<'a> {
     lists: &'a Lists,
     schema: &'a Schema,
     /// The cost of each fragment; `None` for one that is being counted.
-    known: HashMap<&'a str, Option<Cost>>,
+    known: HashMap<(&'a str, bool), Option<Cost>>,
+    /// How many values each variable holds.
+    sizes: HashMap<&'a str, u64>,
     level: usize,
 }
 
@@ -214,37 +231,47 @@ impl<'a> Count<'a> {
             OperationType::Subscription => ast::OperationType::Subscription,
         });
         let root = root.map_or("", |name| name.as_str());
-        self.set(root, &operation.selection_set.node)
+        self.set(root, false, &operation.selection_set.node)
     }
 
     /// The cost of a set of fields of a type; of an unknown type the fields alone are counted.
-    fn set(&mut self, parent: &'a str, set: &'a SelectionSet) -> Result<Cost, TooMuch> {
+    fn set(
+        &mut self,
+        parent: &'a str,
+        is_average: bool,
+        set: &'a SelectionSet,
+    ) -> Result<Cost, TooMuch> {
         if set.items.is_empty() {
             return Ok(Cost::default());
         }
         self.level += 1;
-        let total = self.selections(parent, set);
+        let total = self.selections(parent, is_average, set);
         self.level -= 1;
         let mut total = total?;
         total.levels += 1;
         Ok(total)
     }
 
-    fn selections(&mut self, parent: &'a str, set: &'a SelectionSet) -> Result<Cost, TooMuch> {
+    fn selections(
+        &mut self,
+        parent: &'a str,
+        is_average: bool,
+        set: &'a SelectionSet,
+    ) -> Result<Cost, TooMuch> {
         let mut total = Cost::default();
         if self.level > LEVELS {
             return Err(too_deep());
         }
         for selection in &set.items {
             let cost = match &selection.node {
-                Selection::Field(field) => self.field(parent, &field.node)?,
+                Selection::Field(field) => self.field(parent, is_average, &field.node)?,
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
                     let on = condition.map_or(parent, |on| on.node.on.node.as_str());
-                    spread(&self.set(on, &fragment.node.selection_set.node)?)
+                    spread(&self.set(on, is_average, &fragment.node.selection_set.node)?)
                 }
                 Selection::FragmentSpread(of) => {
-                    spread(&self.fragment(&of.node.fragment_name.node)?)
+                    spread(&self.fragment(&of.node.fragment_name.node, is_average)?)
                 }
             };
             total = total.and(&cost);
@@ -257,8 +284,8 @@ impl<'a> Count<'a> {
 
     /// A fragment is counted once, however often it is spread. One that spreads itself is refused here:
     /// what stands beside the spread would be counted too low.
-    fn fragment(&mut self, name: &'a Name) -> Result<Cost, TooMuch> {
-        match self.known.get(name.as_str()) {
+    fn fragment(&mut self, name: &'a Name, is_average: bool) -> Result<Cost, TooMuch> {
+        match self.known.get(&(name.as_str(), is_average)) {
             Some(Some(known)) => return Ok(known.clone()),
             Some(None) => {
                 let name = name.as_str();
@@ -271,25 +298,34 @@ impl<'a> Count<'a> {
         let Some(fragment) = self.document.fragments.get(name) else {
             return Ok(Cost::default());
         };
-        self.known.insert(name, None);
+        self.known.insert((name, is_average), None);
         let on = fragment.node.type_condition.node.on.node.as_str();
-        let cost = self.set(on, &fragment.node.selection_set.node)?;
-        self.known.insert(name, Some(cost.clone()));
+        let cost = self.set(on, is_average, &fragment.node.selection_set.node)?;
+        self.known.insert((name, is_average), Some(cost.clone()));
         Ok(cost)
     }
 
-    fn field(&mut self, parent: &'a str, field: &'a Field) -> Result<Cost, TooMuch> {
+    fn field(
+        &mut self,
+        parent: &'a str,
+        is_average: bool,
+        field: &'a Field,
+    ) -> Result<Cost, TooMuch> {
         let name = field.name.node.as_str();
         let definition = self.schema.type_field(parent, name).ok();
         let ty = definition.map(|definition| &definition.ty);
         let below = match ty {
-            Some(ty) => self.set(ty.inner_named_type().as_str(), &field.selection_set.node)?,
-            None => self.set("", &field.selection_set.node)?,
+            Some(ty) => {
+                let is_average = (parent, name) == ("__Schema", "types");
+                let below = ty.inner_named_type().as_str();
+                self.set(below, is_average, &field.selection_set.node)?
+            }
+            None => self.set("", false, &field.selection_set.node)?,
         };
         let rows = self.rows(parent, field)?;
         let items = match rows {
             Some(rows) => rows,
-            None if ty.is_some_and(ast::Type::is_list) => self.lists.size(parent, name),
+            None if ty.is_some_and(ast::Type::is_list) => self.lists.size(parent, name, is_average),
             None => 1,
         };
         let key = field.response_key().node.len() as u64;
@@ -299,12 +335,18 @@ impl<'a> Count<'a> {
         cost.fields = cost.fields.saturating_add(1);
         cost.depth += 1;
         cost.rows = cost.rows.saturating_add(rows.unwrap_or_default());
-        let size = if parent.starts_with("__") {
-            DESCRIPTION_BYTES
-        } else {
-            VALUE_BYTES
+        let size = match (parent, name) {
+            ("_Service", "sdl") => self.lists.sdl_bytes(),
+            _ if parent.starts_with("__") => DESCRIPTION_BYTES,
+            _ => VALUE_BYTES,
         };
         cost.write(ty, (items, size), key);
+        if parent == "Query" && UNCOUNTED.contains(&name) {
+            cost.uncounted = cost.bytes;
+        }
+        for (_, value) in &field.arguments {
+            cost.inputs = cost.inputs.saturating_add(self.values(&value.node));
+        }
         Ok(cost)
     }
 
@@ -379,6 +421,25 @@ impl<'a> Count<'a> {
         })
     }
 
+    /// How many values an argument holds, variables put in.
+    fn values(&mut self, value: &'a Literal) -> u64 {
+        match value {
+            Literal::Variable(name) => {
+                if let Some(size) = self.sizes.get(name.as_str()) {
+                    return *size;
+                }
+                let size = self.variables.get(name.as_str()).map_or(0, values);
+                self.sizes.insert(name, size);
+                size
+            }
+            Literal::List(items) => 1 + items.iter().map(|item| self.values(item)).sum::<u64>(),
+            Literal::Object(fields) => {
+                1 + fields.values().map(|field| self.values(field)).sum::<u64>()
+            }
+            _ => 1,
+        }
+    }
+
     /// What an argument says, read in place: a value may be large, and stand behind many arguments.
     fn argument<'v>(&'v self, field: &'v Field, name: &str) -> Option<Given<'v>> {
         match &field.get_argument(name)?.node {
@@ -394,6 +455,15 @@ impl<'a> Count<'a> {
             Literal::List(items) => Some(Given::Items(items.len())),
             _ => Some(Given::Other),
         }
+    }
+}
+
+/// How many values a variable holds.
+fn values(value: &Value) -> u64 {
+    match value {
+        Value::List(items) => 1 + items.iter().map(values).sum::<u64>(),
+        Value::Object(fields) => 1 + fields.values().map(values).sum::<u64>(),
+        _ => 1,
     }
 }
 

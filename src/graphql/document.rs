@@ -6,6 +6,7 @@
 //! engine gets the parsed document and runs without a validation of its own.
 //! `docs/adr/0010-parser.md` tells what was tried.
 
+mod conflicts;
 mod convert;
 mod text;
 
@@ -69,7 +70,7 @@ impl Rules {
     /// Every mistake, with its position.
     pub fn check(&self, document: &Document) -> Result<(), Vec<ServerError>> {
         match document.ast.to_executable_validate(&self.schema) {
-            Ok(_) => Ok(()),
+            Ok(_) => conflicts::check(&document.executable),
             Err(invalid) => Err(errors(&invalid.errors, &document.text)),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use async_graphql::{ErrorExtensionValues, Pos};
+use async_graphql::{ErrorExtensionValues, PathSegment, Pos, Value};
 
 use crate::error::{Error, ErrorCode, Kind, Result};
 
@@ -30,7 +30,7 @@ pub fn shown(error: &Error) -> async_graphql::Error {
     extensions.set("code", error.kind().code().as_str());
     let at_fault = error.vendor().filter(|_| !error.kind().is_ours());
     if let Some(provider) = at_fault.and_then(crate::user::Provider::named) {
-        extensions.set("provider", async_graphql::Value::from(provider));
+        extensions.set("provider", Value::from(provider));
     }
     if let Some(wait) = error.wait() {
         extensions.set("retryAfter", seconds(wait));
@@ -92,10 +92,32 @@ pub fn coded(errors: &mut Vec<async_graphql::ServerError>) {
     });
 }
 
+/// Makes the root fields null that need more than the request may use: part of such an answer is of no
+/// use, and takes memory until it is sent.
+pub fn without_what_is_too_large(answer: &mut async_graphql::Response) {
+    let Value::Object(data) = &mut answer.data else {
+        return;
+    };
+    let too_large = Value::from(ErrorCode::QueryTooComplex.as_str());
+    for error in &answer.errors {
+        let code = error.extensions.as_ref().and_then(|of| of.get("code"));
+        if let Some(PathSegment::Field(root)) = error.path.first()
+            && code == Some(&too_large)
+            && let Some(value) = data.get_mut(root.as_str())
+        {
+            match value {
+                // The list itself is never null, its items may be.
+                Value::List(items) => items.fill(Value::Null),
+                value => *value = Value::Null,
+            }
+        }
+    }
+}
+
 /// The code of an error that is no part's own.
 fn of_the_request(error: &async_graphql::ServerError) -> Option<ErrorCode> {
     let code = error.extensions.as_ref()?.get("code")?;
     [ErrorCode::QueryTooComplex, ErrorCode::Overloaded]
         .into_iter()
-        .find(|own| *code == async_graphql::Value::from(own.as_str()))
+        .find(|own| *code == Value::from(own.as_str()))
 }

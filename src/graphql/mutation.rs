@@ -138,7 +138,7 @@ fn text(name: &'static str) -> impl Fn(String) -> Result<String> {
             name,
             format!("`{name}` is empty: null clears a field"),
         )),
-        _ => text::line(name, text).map_err(at(name)),
+        _ => text::written(name, text).map_err(at(name)),
     }
 }
 
@@ -170,10 +170,12 @@ impl UpsertUserInput {
             phone: change(self.phone, text("phone"))?,
             avatar_url: change(self.avatar_url, text("avatarUrl"))?,
             locale: change(self.locale, text("locale"))?,
-            tags: change(self.tags, |tags| tags.into_iter().map(tag).collect())?,
-            companies: self
-                .companies
-                .unwrap_or_default()
+            tags: change(self.tags, |tags| {
+                let tags = text::items("tags", tags).map_err(at("tags"))?;
+                tags.into_iter().map(tag).collect()
+            })?,
+            companies: text::items("companies", self.companies.unwrap_or_default())
+                .map_err(at("companies"))?
                 .into_iter()
                 .map(company)
                 .collect::<Result<_>>()?,
@@ -192,6 +194,13 @@ fn attributes(given: Option<Json<Value>>) -> Result<Map<String, Value>> {
     match given {
         None => Ok(Map::new()),
         Some(Json(Value::Object(attributes))) => {
+            let size = serde_json::to_string(&attributes).map_or(0, |json| json.len());
+            if size > text::ATTRIBUTES {
+                let most = text::ATTRIBUTES / 1024;
+                let message =
+                    format!("`attributes` takes more than {most} KB: write some of them at a time");
+                return Err(mistake("attributes", message));
+            }
             for (key, value) in &attributes {
                 let checked = text::line("attributes", key.as_str());
                 let checked = checked.and_then(|_| text::value("attributes", value));

@@ -20,6 +20,8 @@ pub struct Prepared {
     pub request: Request,
     /// What kind of operation it runs.
     pub operation: OperationType,
+    /// How many bytes of its answer nobody counts while they are built.
+    pub uncounted: u64,
 }
 
 /// Prepares a request.
@@ -39,7 +41,7 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     if let Ok(operation) = &operation {
         variables::add_defaults(operation, &mut request.variables);
     }
-    cost::check(
+    let uncounted = cost::check(
         &document.executable,
         operation.as_ref().ok().copied(),
         &request.variables,
@@ -59,6 +61,7 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     Ok(Prepared {
         request,
         operation: kind,
+        uncounted,
     })
 }
 

@@ -30,7 +30,7 @@ use crate::{error::Error, http::Scope, user::User};
 const WRITING: Duration = Duration::from_secs(1);
 
 /// How many bytes a value takes in memory, about, beside its text.
-const VALUE: usize = 64;
+const VALUE: usize = 128;
 
 /// What holds a provider's record.
 pub trait Record {

@@ -8,9 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::http::{
-    Freshness, Meter,
-    scope::{Entry, Journal},
+use crate::{
+    error::Result,
+    http::{
+        Freshness, Meter,
+        scope::{Entry, Journal},
+    },
 };
 
 /// Who is shown the calls that a request made.
@@ -76,6 +79,25 @@ impl Trace {
         until.map_or(Duration::ZERO, |until| {
             until.saturating_duration_since(Instant::now())
         })
+    }
+
+    /// Charges the request for bytes of its answer that nobody counts while they are built.
+    ///
+    /// # Errors
+    /// As [`Meter::charge`].
+    pub fn charge(&self, bytes: u64) -> Result<()> {
+        self.meter
+            .charge(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
+    /// The meter of the answer once it is written, in place of all that it was made of.
+    ///
+    /// # Errors
+    /// As [`Meter::charge`].
+    pub fn written(self, bytes: usize) -> Result<Meter> {
+        let meter = self.meter.of_same_pool();
+        drop(self);
+        meter.charge(bytes).map(|()| meter)
     }
 
     /// How many bytes the request holds: what providers sent, and what was built for the answer.

@@ -181,6 +181,8 @@ impl User {
     }
 }
 
+/// How many bytes an error with its path takes, about.
+const ERROR: usize = 1024;
 /// How many bytes an item of a list takes, about.
 const ITEM: usize = 96;
 
@@ -215,7 +217,11 @@ async fn portion<T: Clone>(
             let held = loaders.part(user.provider, user.vendor_id.clone(), part);
             match held.await {
                 Ok(held) => held.as_deref().and_then(read).map(Ok),
-                Err(error) => Some(Err(shown(&error))),
+                // There may be one for each row and alias.
+                Err(error) => {
+                    let error = charge(ctx, ERROR).err().unwrap_or(error);
+                    Some(Err(shown(&error)))
+                }
             }
         }
     }

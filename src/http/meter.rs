@@ -114,6 +114,13 @@ impl Meter {
         Err(Error::overloaded())
     }
 
+    /// A meter on the same pool without a maximum of its own: for an answer that is written and waits to
+    /// be sent.
+    #[must_use]
+    pub fn of_same_pool(&self) -> Self {
+        Self::new(self.pool.clone(), u64::MAX)
+    }
+
     /// How many bytes the request holds.
     #[must_use]
     pub fn used(&self) -> u64 {

@@ -23,14 +23,15 @@ use tokio::time::Instant;
 
 use super::body::{Unread, Whole};
 use crate::{
-    error::{Error, ErrorCode},
+    error::{Error, ErrorCode, Kind},
     graphql::{
         Graph, Schema,
-        error::{coded, seconds},
+        error::{coded, seconds, without_what_is_too_large},
         prepare::{Prepared, prepare},
         trace::Trace,
         with_loaders,
     },
+    http::Meter,
     metrics,
 };
 use accept::Media;
@@ -64,10 +65,15 @@ impl Refusal {
         }
     }
 
-    fn overloaded() -> Self {
-        let error = Error::overloaded();
+    /// A request that costs more than there is.
+    fn of(error: &Error) -> Self {
+        let status = match error.kind() {
+            Kind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        };
         Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
+            status,
             code: error.kind().code(),
             message: error.message().to_owned(),
             retry_after: error.wait().map(seconds),
@@ -125,7 +131,7 @@ async fn handle(
         })?;
         let request = read(&method, query.as_deref(), &headers, body)?;
         let ran = run(&schema, request, &method, &headers).await?;
-        Ok(shown(ran, media).await)
+        shown(ran, media).await
     };
     let reply = reply
         .await
@@ -247,7 +253,11 @@ async fn run(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Ran, Refusal> {
-    let Prepared { request, operation } = match prepare(schema, request) {
+    let Prepared {
+        request,
+        operation,
+        uncounted,
+    } = match prepare(schema, request) {
         Ok(prepared) => prepared,
         Err(mistakes) => return Ok(Ran::refused(mistakes)),
     };
@@ -268,12 +278,16 @@ async fn run(
         accept::wait(headers),
         accept::max_age(headers),
     );
+    trace
+        .charge(uncounted)
+        .map_err(|error| Refusal::of(&error))?;
     let mut answer = schema.execute(request).await;
     // What a mutation has done must be told, or the client does it again.
     if trace.is_overloaded() && operation == "query" {
-        return Err(Refusal::overloaded());
+        return Err(Refusal::of(&Error::overloaded()));
     }
     coded(&mut answer.errors);
+    without_what_is_too_large(&mut answer);
     let sent = headers.get(&TRACE).map(HeaderValue::as_bytes);
     if schema
         .data::<Graph>()
@@ -293,7 +307,7 @@ async fn run(
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
 /// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-async fn shown(ran: Ran, media: Media) -> Reply {
+async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
     let Ran {
         operation,
         answer,
@@ -315,40 +329,47 @@ async fn shown(ran: Ran, media: Media) -> Reply {
         Media::GraphqlResponse | Media::Json => StatusCode::OK,
     };
     let errors = answer.errors.len();
-    let body = written(answer, is_request_error, trace).await;
-    let response = match body {
-        Ok(body) => {
-            let mut response = with_media(status, media, body);
-            if fresh_for > 0 {
-                let kept = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
-                let headers = response.headers_mut();
-                kept.map(|kept| headers.insert(header::CACHE_CONTROL, kept))
-                    .ok();
-            }
-            response
-        }
-        Err(error) => {
-            tracing::error!(%error, "an answer cannot be written as JSON");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+    let is_large = trace.bytes() > LARGE;
+    let Ok(body) = written(answer, is_request_error, is_large).await else {
+        tracing::error!("an answer cannot be written as JSON");
+        return Err(Refusal::of(&Error::new(
+            Kind::Internal,
+            "the gateway failed; its log says why",
+        )));
     };
-    Reply {
+    let meter = match trace.written(body.len()) {
+        // What a mutation has done must be told.
+        Err(_) if operation == "mutation" => Meter::default(),
+        charged => charged.map_err(|error| Refusal::of(&error))?,
+    };
+    let body = Bytes::from_owner(Written {
+        body,
+        _meter: meter,
+    });
+    let mut response = with_media(status, media, body);
+    if fresh_for > 0 {
+        let kept = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
+        let headers = response.headers_mut();
+        kept.map(|kept| headers.insert(header::CACHE_CONTROL, kept))
+            .ok();
+    }
+    Ok(Reply {
         operation,
         outcome,
         errors,
         response,
-    }
+    })
 }
 
 /// An answer that holds more bytes than this is written apart from the threads that serve everybody.
 const LARGE: u64 = 256 * 1024;
 
-/// Writes an answer as JSON. The bytes hold what they were charged until they are sent.
+/// Writes an answer as JSON.
 async fn written(
     answer: Answer,
     is_request_error: bool,
-    trace: Trace,
-) -> Result<Bytes, serde_json::Error> {
+    is_large: bool,
+) -> Result<Vec<u8>, serde_json::Error> {
     let write = move || {
         if is_request_error {
             serde_json::to_vec(&json!({ "errors": answer.errors }))
@@ -356,25 +377,20 @@ async fn written(
             serde_json::to_vec(&answer)
         }
     };
-    let body = if trace.bytes() > LARGE {
-        let written = tokio::task::spawn_blocking(write).await;
-        written.unwrap_or_else(|failure| Err(serde::ser::Error::custom(failure)))?
-    } else {
-        write()?
-    };
-    Ok(Bytes::from_owner(Held {
-        body,
-        _trace: trace,
-    }))
+    if !is_large {
+        return write();
+    }
+    let written = tokio::task::spawn_blocking(write).await;
+    written.unwrap_or_else(|failure| Err(serde::ser::Error::custom(failure)))
 }
 
-/// Bytes of an answer, with what they hold of the gateway's memory.
-struct Held {
+/// An answer that waits to be sent, with what it holds of the gateway's memory.
+struct Written {
     body: Vec<u8>,
-    _trace: Trace,
+    _meter: Meter,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for Written {
     fn as_ref(&self) -> &[u8] {
         &self.body
     }

@@ -22,6 +22,41 @@ pub fn id(name: &str, text: impl Into<String>) -> Result<String> {
     line(name, text)
 }
 
+/// The longest text that is written, in characters. Records that are longer would make pages of a
+/// provider's list too large to read.
+pub const WRITTEN: usize = 4096;
+/// The most bytes of custom fields that are written at a time, as JSON.
+pub const ATTRIBUTES: usize = 64 * 1024;
+/// The most tags or companies that are written at a time.
+pub const ITEMS: usize = 500;
+
+/// A text of one line that is written.
+///
+/// # Errors
+/// `Invalid` when it is longer than [`WRITTEN`] or holds control characters.
+pub fn written(name: &str, text: impl Into<String>) -> Result<String> {
+    let text = text.into();
+    if text.chars().nth(WRITTEN).is_some() {
+        return Err(Error::invalid(format!(
+            "`{name}` is longer than {WRITTEN} characters"
+        )));
+    }
+    line(name, text)
+}
+
+/// A list that is written.
+///
+/// # Errors
+/// `Invalid` when it has more than [`ITEMS`] items.
+pub fn items<T>(name: &str, items: Vec<T>) -> Result<Vec<T>> {
+    if items.len() > ITEMS {
+        return Err(Error::invalid(format!(
+            "`{name}` has more than {ITEMS} items: write some of them at a time"
+        )));
+    }
+    Ok(items)
+}
+
 /// A text of one line.
 ///
 /// # Errors

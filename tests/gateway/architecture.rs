@@ -45,7 +45,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
         ],
     ),
     ("demo", &["config", "vendor", "user"]),
-    ("server", &["graphql", "metrics", "shared", "error"]),
+    ("server", &["graphql", "http", "metrics", "shared", "error"]),
     (
         "command",
         &["server", "demo", "gateway", "graphql", "config", "user"],

@@ -16,12 +16,14 @@ const IN_A_RECORD: u64 = 5;
 pub(in crate::graphql) struct Lists {
     types: u64,
     directives: u64,
-    /// The average: all types together have so many times that.
     fields: u64,
+    /// For all types together, of which most have few.
+    average_fields: u64,
     arguments: u64,
     enum_values: u64,
     input_fields: u64,
     members: u64,
+    sdl_bytes: u64,
 }
 
 impl Lists {
@@ -36,7 +38,8 @@ impl Lists {
         Self {
             types: schema.types.len() as u64,
             directives: schema.directive_definitions.len() as u64,
-            fields: (fields.len() as u64).div_ceil(objects.max(1)),
+            fields: types().map(|ty| self::fields(ty).len()).max().unwrap_or(0) as u64,
+            average_fields: (fields.len() as u64).div_ceil(objects.max(1)),
             arguments: fields
                 .iter()
                 .map(|field| field.arguments.len())
@@ -45,17 +48,24 @@ impl Lists {
             enum_values: largest(enum_values),
             input_fields: largest(input_fields),
             members: largest(members),
+            sdl_bytes: schema.to_string().len() as u64,
         }
     }
 
-    /// For how many items a list counts.
-    pub(super) fn size(&self, parent: &str, field: &str) -> u64 {
+    /// How many bytes the schema has in its own language, about.
+    pub(super) fn sdl_bytes(&self) -> u64 {
+        self.sdl_bytes
+    }
+
+    /// For how many items a list counts; `is_average` where the fields of every type are listed.
+    pub(super) fn size(&self, parent: &str, field: &str, is_average: bool) -> u64 {
         match (parent, field) {
             // Their number is that of the rows that the field above asks for.
             ("UserConnection", "edges" | "nodes") => 1,
             ("Query", "providers") | (_, "sources") => Provider::ALL.len() as u64,
             ("__Schema", "types") => self.types,
             ("__Schema", "directives") => self.directives,
+            ("__Type", "fields") if is_average => self.average_fields,
             ("__Type", "fields") => self.fields,
             ("__Type", "inputFields") => self.input_fields,
             ("__Type", "enumValues") => self.enum_values,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use apollo_compiler::{Name as AstName, Node, ast, parser::SourceSpan};
+use apollo_parser::{Lexer, TokenKind};
 use async_graphql::{
     Name, Pos, Positioned, ServerError,
     indexmap::IndexMap,
@@ -28,11 +29,32 @@ pub(super) fn document(
     ast: &ast::Document,
     positions: &mut Positions<'_>,
 ) -> Converted<ExecutableDocument> {
-    Converter { positions }.document(ast)
+    let mut converter = Converter {
+        positions,
+        names: 0,
+    };
+    let document = converter.document(ast)?;
+    if converter.names != names(converter.positions.text()) {
+        let code = ErrorCode::GraphqlParseFailed;
+        let message = "an argument or an input field has a name and no value";
+        return Err(vec![refusal(code, message, None)]);
+    }
+    Ok(document)
+}
+
+/// How many names a text holds. The parser drops a name that should have a value and has none, without
+/// a word: then the document has fewer.
+fn names(text: &str) -> usize {
+    let tokens = Lexer::new(text).filter_map(Result::ok);
+    tokens
+        .filter(|token| token.kind() == TokenKind::Name)
+        .count()
 }
 
 struct Converter<'p, 't> {
     positions: &'p mut Positions<'t>,
+    /// How many names of the text are in the document so far.
+    names: usize,
 }
 
 fn invalid<T>(message: impl Into<String>, pos: Pos) -> Converted<T> {
@@ -93,6 +115,7 @@ impl Converter<'_, '_> {
         definition: Positioned<T>,
         what: &str,
     ) -> Converted<()> {
+        self.names += 1;
         let pos = self.pos(name.location());
         match to.entry(Name::new(name)) {
             Entry::Occupied(_) => {
@@ -114,6 +137,9 @@ impl Converter<'_, '_> {
         of: &Node<ast::OperationDefinition>,
     ) -> Converted<Positioned<OperationDefinition>> {
         let pos = self.pos(of.location());
+        // A query may be written without its keyword.
+        let is_short = of.description.is_none() && self.positions.starts_with(of.location(), '{');
+        self.names += usize::from(!is_short);
         let definition = OperationDefinition {
             ty: match of.operation_type {
                 ast::OperationType::Query => OperationType::Query,
@@ -136,6 +162,8 @@ impl Converter<'_, '_> {
         of: &Node<ast::FragmentDefinition>,
     ) -> Converted<Positioned<FragmentDefinition>> {
         let pos = self.pos(of.location());
+        // The keyword; its name is counted where it is added.
+        self.names += 1;
         let definition = FragmentDefinition {
             type_condition: self.condition(&of.type_condition),
             directives: self.directives(&of.directives)?,
@@ -145,6 +173,8 @@ impl Converter<'_, '_> {
     }
 
     fn condition(&mut self, of: &AstName) -> Positioned<TypeCondition> {
+        // With the keyword before it.
+        self.names += 1;
         let on = self.name(of);
         Positioned::new(TypeCondition { on: on.clone() }, on.pos)
     }
@@ -166,7 +196,7 @@ impl Converter<'_, '_> {
         };
         let definition = VariableDefinition {
             name: self.name(&of.name),
-            var_type: Positioned::new(type_of(&of.ty), self.pos(of.ty.location())),
+            var_type: Positioned::new(self.type_of(&of.ty), self.pos(of.ty.location())),
             directives: self.directives(&of.directives)?,
             default_value,
         };
@@ -239,6 +269,13 @@ impl Converter<'_, '_> {
 
     fn value(&mut self, of: &Node<ast::Value>) -> Converted<Positioned<Value>> {
         let pos = self.pos(of.location());
+        self.names += usize::from(matches!(
+            of.as_ref(),
+            ast::Value::Null
+                | ast::Value::Enum(_)
+                | ast::Value::Variable(_)
+                | ast::Value::Boolean(_)
+        ));
         let value = match of.as_ref() {
             ast::Value::Null => Value::Null,
             ast::Value::Enum(name) => Value::Enum(Name::new(name)),
@@ -263,6 +300,7 @@ impl Converter<'_, '_> {
     fn fields(&mut self, of: &[(AstName, Node<ast::Value>)]) -> Converted<IndexMap<Name, Value>> {
         let mut fields = IndexMap::with_capacity(of.len());
         for (name, value) in of {
+            self.names += 1;
             let value = self.value(value)?.node;
             if fields.insert(Name::new(name), value).is_some() {
                 let pos = self.pos(name.location());
@@ -277,7 +315,18 @@ impl Converter<'_, '_> {
     }
 
     fn name(&mut self, of: &AstName) -> Positioned<Name> {
+        self.names += 1;
         Positioned::new(Name::new(of), self.pos(of.location()))
+    }
+
+    fn type_of(&mut self, ty: &ast::Type) -> Type {
+        let (base, nullable) = match ty {
+            ast::Type::Named(name) => (BaseType::Named(self.name(name).node), true),
+            ast::Type::NonNullNamed(name) => (BaseType::Named(self.name(name).node), false),
+            ast::Type::List(of) => (BaseType::List(Box::new(self.type_of(of))), true),
+            ast::Type::NonNullList(of) => (BaseType::List(Box::new(self.type_of(of))), false),
+        };
+        Type { base, nullable }
     }
 
     fn pos(&mut self, span: Option<SourceSpan>) -> Pos {
@@ -298,14 +347,4 @@ fn integer(digits: &str) -> Value {
 fn float(digits: &str) -> Option<Value> {
     let number = digits.parse::<f64>().ok()?;
     async_graphql::Number::from_f64(number).map(Value::Number)
-}
-
-fn type_of(ty: &ast::Type) -> Type {
-    let (base, nullable) = match ty {
-        ast::Type::Named(name) => (BaseType::Named(Name::new(name)), true),
-        ast::Type::NonNullNamed(name) => (BaseType::Named(Name::new(name)), false),
-        ast::Type::List(of) => (BaseType::List(Box::new(type_of(of))), true),
-        ast::Type::NonNullList(of) => (BaseType::List(Box::new(type_of(of))), false),
-    };
-    Type { base, nullable }
 }

@@ -1,5 +1,6 @@
 //! Positions in the text that the client sent.
 
+use apollo_compiler::parser::SourceSpan;
 use async_graphql::Pos;
 
 /// Turns byte offsets into lines and columns, as the specification counts them: a line ends with a
@@ -19,6 +20,16 @@ impl<'a> Positions<'a> {
             offset: 0,
             pos: START,
         }
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// Whether the text of a span begins with a character.
+    pub(super) fn starts_with(&self, span: Option<SourceSpan>, c: char) -> bool {
+        let text = span.and_then(|span| self.text.get(span.offset()..));
+        text.is_some_and(|text| text.starts_with(c))
     }
 
     /// The position of a byte.

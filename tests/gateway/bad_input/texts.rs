@@ -121,6 +121,27 @@ async fn refused_field(world: &World, of: Provider, mut input: Value) -> Value {
 }
 
 #[tokio::test]
+async fn what_is_written_has_a_length() {
+    let world = World::with(0, |_| {}).await;
+    let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { code field } } }";
+    let tags: Vec<_> = (0..501).map(|n| format!("t{n}")).collect();
+    for (field, value) in [
+        ("name", json!("n".repeat(4_097))),
+        ("firstName", json!("n".repeat(4_097))),
+        ("attributes", json!({ "a": "x".repeat(66_000) })),
+        ("tags", json!(tags)),
+    ] {
+        let mut input = json!({ "provider": "DIGITAL_CHALK", "email": "a@x.test" });
+        input[field] = value;
+        let answer = world.answer_with(write, json!({ "input": input })).await;
+        let error = &answer["data"]["upsertUser"]["userErrors"][0];
+        assert_eq!(error["code"], "BAD_USER_INPUT", "{field}: {answer:.300}");
+        assert_eq!(error["field"][1], field, "{answer:.300}");
+        assert_eq!(calls(&world).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn control_characters_are_written_nowhere() {
     let world = World::with(3, |_| {}).await;
     for control in CONTROLS {

@@ -20,6 +20,8 @@ async fn documents_that_the_specification_takes_run() {
         "{ providers { } }",
         "\u{feff}{ providers { provider } }",
         "{ a: providers { provider } b: providers { provider } }",
+        "{ usersByEmail(email: \"a@b.test\", providers: [ADA]) { totalCount } ...f } fragment f on Query { usersByEmail(providers: [ADA], email: \"a@b.test\") { sources { status } } }",
+        "query Q($a: [Provider!] = [ADA], $b: Boolean = true) { usersByEmail(email: \"a@b.test\", providers: $a, match: EXACT, first: null) @include(if: $b) { nodes { ... on User @skip(if: false) { id } ...f @skip(if: true) } } } fragment f on User { name: email }",
     ] {
         let answer = world.answer_with(query, json!({ "is": true })).await;
         assert_eq!(answer.get("errors"), None, "{query}");
@@ -56,6 +58,13 @@ async fn documents_that_the_specification_refuses_are_refused_before_anything_ex
         "{ users(provider: ADA) { nodes { ... on ProviderStatus { provider } } } }".to_owned(),
         "query A { providers { provider } } query A { providers { provider } }".to_owned(),
         "{ usersByEmail(email: \"\\uD83D\") { totalCount } }".to_owned(),
+        "{ users(provider: ADA, first) { totalCount } }".to_owned(),
+        "query { users(provider: ADA first) { totalCount } }".to_owned(),
+        "{ users(provider: USERTOUR, filter: { email }) { totalCount } }".to_owned(),
+        "{ providers @skip(if: true if) { provider } }".to_owned(),
+        "mutation { upsertUser(input: { provider: USERTOUR email externalId: \"a\" }) { outcome } }".to_owned(),
+        "{ usersByEmail(email: \"a@b.test\", providers: [ADA]) { totalCount } usersByEmail(email: \"a@b.test\", providers: [ADA, INTERCOM]) { sources { status } } }".to_owned(),
+        "{ nodes(ids: []) { id } ...f } fragment f on Query { nodes(ids: [\"x\"]) { id } }".to_owned(),
     ] {
         world.forget_calls().await;
         let answer = world.answer(&query).await;

@@ -9,7 +9,7 @@ use crate::world::World;
 /// More than one of the large records below, and less than forty.
 const SOME: u64 = 1_000_000;
 
-/// A gateway with bounds on bytes, over a Usertour that holds a record of some 100 KB.
+/// A gateway with bounds on bytes, over a Usertour that holds a record of some 64 KB.
 async fn with_large_record(request_bytes: u64, total_bytes: u64) -> World {
     let world = World::with(5, |settings| {
         settings.limits.request_bytes = request_bytes;
@@ -18,8 +18,8 @@ async fn with_large_record(request_bytes: u64, total_bytes: u64) -> World {
     .await;
     let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { message } } }";
     let input = json!({
-        "provider": "USERTOUR", "externalId": "large", "name": "n".repeat(30_000),
-        "attributes": { "note": "x".repeat(70_000) },
+        "provider": "USERTOUR", "externalId": "large", "name": "n".repeat(4_000),
+        "attributes": { "note": "x".repeat(60_000) },
     });
     let data = world.data_with(write, json!({ "input": input })).await;
     assert_eq!(data["upsertUser"]["outcome"], "CREATED", "{data}");
@@ -52,7 +52,7 @@ async fn a_root_field_whose_answer_takes_more_than_a_request_may_is_null_with_on
             "details {{ ... on UsertourUser {{ companies {{ {} }} }} }}",
             aliases(40, "id")
         ),
-        aliases(60, "name"),
+        aliases(300, "name"),
     ] {
         let query = format!("{{ providers {{ provider }} {LARGE} {{ {fields} }} }}");
         let answer = world.answer(&query).await;
@@ -69,7 +69,7 @@ async fn a_root_field_whose_answer_takes_more_than_a_request_may_is_null_with_on
 #[tokio::test]
 async fn edges_nodes_and_entities_are_counted_too() {
     let world = with_large_record(SOME, 100 * SOME).await;
-    let names = aliases(60, "name");
+    let names = aliases(300, "name");
     let found = world.data(&format!("{{ {LARGE} {{ id }} }}")).await;
     let id = &found["user"]["id"];
     let entity = json!([{ "__typename": "User", "id": id }]);
@@ -109,7 +109,7 @@ async fn edges_nodes_and_entities_are_counted_too() {
 #[tokio::test]
 async fn what_all_requests_hold_together_is_bounded_and_given_back() {
     let world = with_large_record(SOME, SOME).await;
-    let one = format!("{{ {LARGE} {{ {} }} }}", aliases(4, "raw"));
+    let one = format!("{{ {LARGE} {{ {} }} }}", aliases(6, "raw"));
     let requests = (0..40).map(|_| {
         world
             .client

@@ -401,6 +401,57 @@ async fn a_large_variable_behind_many_arguments_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn more_values_in_arguments_than_allowed_are_refused() {
+    let world = World::with(0, |_| {}).await;
+    let junk: Vec<_> = (0..2_000).map(|_| json!({ "": 0 })).collect();
+    let representation =
+        json!([{ "__typename": "User", "provider": "ADA", "vendorId": "x", "j": junk }]);
+    let roots =
+        |times: usize, of: &str| -> String { (0..times).map(|n| format!("a{n}: {of} ")).collect() };
+    let entities = roots(290, "_entities(representations: $of) { __typename }");
+    let query = format!("query($of: [_Any!]!) {{ {entities} }}");
+    refused(
+        &world,
+        &query,
+        json!({ "of": representation }),
+        "QUERY_TOO_COMPLEX",
+    )
+    .await;
+
+    let upsert =
+        "upsertUser(input: { provider: USERTOUR, externalId: \"x\", attributes: $of }) { outcome }";
+    let query = format!("mutation($of: JSON) {{ {} }}", roots(290, upsert));
+    refused(
+        &world,
+        &query,
+        json!({ "of": { "j": junk } }),
+        "QUERY_TOO_COMPLEX",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_schema_is_counted_by_its_length() {
+    let sdl: String = (0..3_000).map(|n| format!("a{n}: sdl ")).collect();
+    too_complex(&format!("{{ _service {{ {sdl} }} }}")).await;
+
+    let world = World::with(0, |_| {}).await;
+    world.data("{ _service { sdl } }").await;
+}
+
+#[tokio::test]
+async fn a_large_type_is_counted_by_its_fields() {
+    let names: String = (0..30).map(|n| format!("d{n}: description ")).collect();
+    let types: String = (0..295)
+        .map(|n| format!("a{n}: __type(name: \"IntercomUser\") {{ ...f }} "))
+        .collect();
+    too_complex(&format!(
+        "{{ {types} }} fragment f on __Type {{ fields {{ {names} }} }}"
+    ))
+    .await;
+}
+
+#[tokio::test]
 async fn json_inside_json_is_not_read_with_a_bound_of_its_own() {
     let world = World::with(0, |_| {}).await;
     let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome } }";
