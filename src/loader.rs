@@ -105,7 +105,13 @@ struct VendorLoaders {
 }
 
 /// All loaders of one GraphQL request.
-pub struct Loaders(HashMap<Provider, VendorLoaders>);
+pub struct Loaders {
+    loaders: HashMap<Provider, VendorLoaders>,
+    scope: Scope,
+}
+
+/// How many bytes a field takes while it waits for a key, about: there may be one for each row and alias.
+const WAITING: usize = 2048;
 
 /// Runs a batch with what any of its keys wants of a user, and gives every key its answer.
 async fn together<K, V, R>(
@@ -180,11 +186,16 @@ impl Loaders {
             };
             (directory.provider(), loaders)
         });
-        Self(loaders.collect())
+        Self {
+            loaders: loaders.collect(),
+            scope: scope.clone(),
+        }
     }
 
+    /// The loaders of a provider, for a field that will wait for a key.
     fn of(&self, provider: Provider) -> Result<&VendorLoaders> {
-        self.0
+        self.scope.meter().charge(WAITING)?;
+        self.loaders
             .get(&provider)
             .ok_or_else(|| Error::new(Kind::Internal, "there is no loader for this vendor"))
     }

@@ -194,6 +194,11 @@ pub fn check(
         cost.written(),
         "bytes in its answer",
     )?;
+    at_most(
+        graph.bounds.request_bytes,
+        cost.uncounted,
+        "bytes in its answer",
+    )?;
     for (provider, calls) in Provider::ALL.into_iter().zip(cost.calls) {
         let what = format!("pages of the list of {} (limits.calls)", provider.name());
         at_most(u64::from(graph.bounds.calls), calls, &what)?;
@@ -342,7 +347,8 @@ impl<'a> Count<'a> {
         };
         cost.write(ty, (items, size), key);
         if parent == "Query" && UNCOUNTED.contains(&name) {
-            cost.uncounted = cost.bytes;
+            // The values, and the text that is written of them.
+            cost.uncounted = cost.bytes.saturating_mul(2);
         }
         for (_, value) in &field.arguments {
             cost.inputs = cost.inputs.saturating_add(self.values(&value.node));
