@@ -10,6 +10,7 @@ pub mod call;
 mod clean;
 pub mod concurrency;
 pub mod hedge;
+pub mod json;
 pub mod measure;
 pub mod meter;
 pub mod retry;

@@ -320,7 +320,7 @@ impl Ask {
             Place::Page(_) | Place::Offset(_) | Place::Token(_) => None,
         };
         let rows = page.users.iter().enumerate().skip(self.behind(page));
-        rows.filter(move |(_, user)| named != Some(user.vendor_id.as_str()))
+        rows.filter(move |(_, user)| !user.is_unreadable && named != Some(user.vendor_id.as_str()))
     }
 
     /// How many rows of the page are before the mark: those up to the row that it names. When that

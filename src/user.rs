@@ -170,6 +170,9 @@ pub struct User {
     pub attributes: Portion<Arc<RawValue>>,
     /// The record as the vendor sent it.
     pub raw: Arc<RawValue>,
+    /// Whether this stands for a row of a list that cannot be read. It has its place in a page, and is
+    /// never shown.
+    pub is_unreadable: bool,
 }
 
 impl User {
@@ -196,6 +199,16 @@ impl User {
             last_seen_at: None,
             attributes: Portion::None,
             raw,
+            is_unreadable: false,
+        }
+    }
+
+    /// What stands for a row that cannot be read; `mark` tells it from others of its kind.
+    #[must_use]
+    pub fn unreadable(provider: Provider, mark: u64, raw: Arc<RawValue>) -> Self {
+        Self {
+            is_unreadable: true,
+            ..Self::new(provider, format!("unreadable:{mark:016x}"), raw)
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod digital_chalk;
 pub mod filter;
 pub mod intercom;
 pub mod json;
+pub mod rows;
 pub mod usertour;
 pub mod wire;
 
@@ -94,6 +95,20 @@ where
         async move { (key.clone(), answer.await) }
     });
     join_all(answers).await.into_iter().collect()
+}
+
+/// The record that was asked for, and no other: after one answer too many on a connection, each answer is
+/// that to another question.
+///
+/// # Errors
+/// `Malformed` when it is another one.
+pub fn asked_for(user: User, is_it: impl FnOnce(&User) -> bool) -> Result<User> {
+    if is_it(&user) {
+        return Ok(user);
+    }
+    Err(Error::malformed(
+        "the vendor answered another user than the one that was asked for",
+    ))
 }
 
 /// The same failure for every key.

@@ -135,7 +135,8 @@ impl Report {
             as_of: scope.as_of().or(self.as_of).filter(|_| is_read),
             is_stale: scope.is_stale(),
             ..self
-        };
+        }
+        .with_unreadable(scope.unreadable());
         match (report.status, scope.failure()) {
             (SourceStatus::Complete | SourceStatus::Partial, Some(error)) => Self {
                 status: SourceStatus::Partial,
@@ -144,6 +145,29 @@ impl Report {
                 ..report
             },
             _ => report,
+        }
+    }
+
+    /// The same report with what is said of rows that could not be read.
+    fn with_unreadable(self, rows: usize) -> Self {
+        let is_answered = matches!(self.status, SourceStatus::Complete | SourceStatus::Partial);
+        if rows == 0 || !is_answered {
+            return self;
+        }
+        let unread = match rows {
+            1 => "1 record that the provider sent cannot be read, and is left out".to_owned(),
+            rows => {
+                format!("{rows} records that the provider sent cannot be read, and are left out")
+            }
+        };
+        Self {
+            status: SourceStatus::Partial,
+            notice: Some(match &self.notice {
+                Some(notice) => format!("{notice}; {unread}"),
+                None => unread,
+            }),
+            is_whole: false,
+            ..self
         }
     }
 

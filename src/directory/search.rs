@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::Scope,
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
-    user::{Email, User},
+    user::{Email, User, email::fold},
     vendor::{Expand, Filter, Found, Selection, Vendor},
 };
 
@@ -188,7 +188,12 @@ impl Directory {
                 let notice = window.has_next.then(|| {
                     format!("there are more than {count} such users: search for a longer text")
                 });
-                let users = window.rows.into_iter().map(|row| Arc::new(row.user));
+                let holds = |user: &User| {
+                    let spelling = user.email.as_deref().map(fold);
+                    spelling.is_some_and(|spelling| spelling.contains(text))
+                };
+                let users = window.rows.into_iter().map(|row| row.user).filter(holds);
+                let users = users.map(Arc::new);
                 Search {
                     users: in_order(users.collect()),
                     report: Report::answered(self.provider, notice, None, scope.calls())

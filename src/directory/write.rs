@@ -119,7 +119,7 @@ impl Directory {
             return Written::skipped(problems);
         }
         // What is looked at before a write must be what is there.
-        let scope = &scope.with_freshness(Freshness::Now);
+        let scope = &scope.with_freshness(Freshness::Now).fresh();
         match self.write(vendor, scope, draft).await {
             Ok(written) => written,
             Err(error) => {
@@ -222,6 +222,9 @@ impl Directory {
                         ))),
                     };
                 }
+                if scope.unreadable() > 0 {
+                    return Ok(Meant::Unclear(UNREADABLE.to_owned()));
+                }
                 found.users.retain(|user| {
                     user.email
                         .as_deref()
@@ -249,6 +252,9 @@ impl Directory {
         })
     }
 }
+
+/// Why a record is not written that may be there already.
+const UNREADABLE: &str = "whether a user with this email exists cannot be told: the provider sent records that cannot be read; give `vendorId` or `externalId`";
 
 /// Users as they are now, each once: one may have become another, or have gone.
 async fn as_they_are(vendor: &dyn Vendor, scope: &Scope, users: Vec<User>) -> Result<Vec<User>> {

@@ -50,7 +50,7 @@ pub struct UpsertUserInput {
     /// Whether the person takes no more email.
     unsubscribed_from_emails: MaybeUndefined<bool>,
     /// Custom fields, an object that is merged key by key; a null clears its key.
-    attributes: Option<Json<Value>>,
+    attributes: Option<Json<Given>>,
 }
 
 /// A company that a user joins or leaves.
@@ -190,10 +190,29 @@ fn tag(tag: String) -> Result<String> {
     text::id("tags", tag).map_err(at("tags"))
 }
 
-fn attributes(given: Option<Json<Value>>) -> Result<Map<String, Value>> {
+/// Any value as the engine has it. In its way to JSON by serde one key would be taken for a command.
+type Given = async_graphql::Value;
+
+fn json(given: Given) -> Value {
     match given {
+        Given::Null | Given::Binary(_) => Value::Null,
+        Given::Number(number) => Value::Number(number),
+        Given::String(text) => Value::String(text),
+        Given::Boolean(flag) => Value::Bool(flag),
+        Given::Enum(name) => Value::String(name.to_string()),
+        Given::List(items) => items.into_iter().map(json).collect(),
+        Given::Object(members) => {
+            let members = members.into_iter();
+            let members = members.map(|(name, value)| (name.to_string(), json(value)));
+            Value::Object(members.collect())
+        }
+    }
+}
+
+fn attributes(given: Option<Json<Given>>) -> Result<Map<String, Value>> {
+    match given.map(|Json(given)| json(given)) {
         None => Ok(Map::new()),
-        Some(Json(Value::Object(attributes))) => {
+        Some(Value::Object(attributes)) => {
             let size = serde_json::to_string(&attributes).map_or(0, |json| json.len());
             if size > text::ATTRIBUTES {
                 let most = text::ATTRIBUTES / 1024;

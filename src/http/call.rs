@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use tokio::time::Instant;
 
-use super::Scope;
+use super::{Scope, json};
 use crate::error::{Error, Result};
 
 /// What a call is for: the name in metrics, logs and errors.
@@ -300,16 +300,24 @@ impl Reply {
     /// # Errors
     /// `Malformed` when it is not; the body's text is kept out of the error.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let at = format!("line {} column {}", error.line(), error.column());
-            let what = match error.classify() {
-                serde_json::error::Category::Data => "JSON of another shape than documented",
-                serde_json::error::Category::Eof => "JSON that is cut short",
-                serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-                    "something that is not JSON"
-                }
-            };
-            Error::malformed(format!("the vendor answered {what} ({at})"))
+        serde_json::from_slice(&self.body).or_else(|error| {
+            self.tolerantly().ok_or_else(|| {
+                let at = format!("line {} column {}", error.line(), error.column());
+                let what = match error.classify() {
+                    serde_json::error::Category::Data => "JSON of another shape than documented",
+                    serde_json::error::Category::Eof => "JSON that is cut short",
+                    serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+                        "something that is not JSON"
+                    }
+                };
+                Error::malformed(format!("the vendor answered {what} ({at})"))
+            })
         })
+    }
+
+    /// The body, once what strict readers refuse is taken out: one odd value costs itself only.
+    fn tolerantly<T: DeserializeOwned>(&self) -> Option<T> {
+        let text = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&json::strict(&text, usize::MAX)).ok()
     }
 }

@@ -4,6 +4,7 @@
 mod call_limit;
 
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -62,6 +63,9 @@ struct Tally {
     is_stale: AtomicBool,
     as_of: Mutex<Option<Timestamp>>,
     failure: Mutex<Option<Error>>,
+    unreadable: Mutex<HashSet<u64>>,
+    /// For each id that could be a number or a text: whether it was a text.
+    kinds_of_ids: Mutex<HashMap<String, bool>>,
 }
 
 impl Scope {
@@ -95,6 +99,7 @@ impl Scope {
         next.tally
             .calls
             .fetch_add(earlier.calls(), Ordering::Relaxed);
+        next.note_all_unreadable(&earlier.tally);
         next
     }
 
@@ -202,6 +207,30 @@ impl Scope {
         lock(&self.tally.failure).clone()
     }
 
+    /// Notes a row of a provider's that cannot be read, by what tells it from others: a page may be read
+    /// twice.
+    pub fn note_unreadable(&self, mark: u64) {
+        lock(&self.tally.unreadable).insert(mark);
+    }
+
+    fn note_all_unreadable(&self, tally: &Tally) {
+        let marks = lock(&tally.unreadable).clone();
+        lock(&self.tally.unreadable).extend(marks);
+    }
+
+    /// How many rows could not be read.
+    #[must_use]
+    pub fn unreadable(&self) -> usize {
+        lock(&self.tally.unreadable).len()
+    }
+
+    /// Whether an id has always been a text, or always a number, in what was read.
+    #[must_use]
+    pub fn is_same_kind(&self, id: &str, is_text: bool) -> bool {
+        let mut kinds = lock(&self.tally.kinds_of_ids);
+        *kinds.entry(id.to_owned()).or_insert(is_text) == is_text
+    }
+
     /// What became of the calls of the whole request.
     #[must_use]
     pub fn journal(&self) -> &Arc<Journal> {
@@ -237,6 +266,7 @@ impl Scope {
         if let Some(failure) = detached.failure() {
             self.fell_back(failure);
         }
+        self.note_all_unreadable(&detached.tally);
         if let Some(fresh_until) = detached.journal.fresh_until() {
             self.journal.is_fresh_until(fresh_until);
         }

@@ -92,7 +92,7 @@ where
         };
         found.pages += 1;
         // A page that is read again may have other rows now: who is new to the walk says `seen`.
-        let rows = page.users.iter();
+        let rows = page.users.iter().filter(|user| !user.is_unreadable);
         found.users.extend(
             rows.filter(|user| wanted(user) && seen.insert(user.vendor_id.clone()))
                 .cloned(),

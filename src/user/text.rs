@@ -57,6 +57,12 @@ pub fn items<T>(name: &str, items: Vec<T>) -> Result<Vec<T>> {
     Ok(items)
 }
 
+/// Whether a client could give a text as an id: what a provider sends as one must come back.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    text.chars().nth(ID).is_none() && !text.chars().any(char::is_control)
+}
+
 /// A text of one line.
 ///
 /// # Errors

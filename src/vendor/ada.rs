@@ -32,7 +32,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
-    Upserted, Vendor, Window, bounded, each, json::RawJson, wire,
+    Upserted, Vendor, Window, asked_for, bounded, each, json::RawJson, rows, wire,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -214,7 +214,7 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         (name, None) | (None, name) => name.clone(),
     };
     Ok(User {
-        external_id: record.external_id,
+        external_id: wire::askable(record.external_id),
         name: profile.display_name.clone().or_else(whole),
         email: profile.email,
         first_name: profile.first_name,
@@ -233,6 +233,15 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
 
 fn user_in(reply: &Reply) -> Result<User> {
     user(reply.json::<Box<RawValue>>()?.into())
+}
+
+/// Whether a user has an external id, as Ada compares them: it trims them and drops letter case. Older
+/// versions of the API do not show them.
+fn has_external_id(user: &User, id: &str) -> bool {
+    let form = |id: &str| id.trim().to_lowercase();
+    let is_shown = wire::member(&user.raw, "external_id").is_some();
+    let known = user.external_id.as_deref().map(form);
+    !is_shown || known == Some(form(id))
 }
 
 /// Of the link to the next page only its cursor is read.
@@ -260,9 +269,16 @@ impl Ada {
         })
     }
 
-    async fn find(&self, scope: &Scope, call: Call) -> Result<Option<User>> {
-        let reply = self.http.find(scope, call).await?;
-        reply.map(|reply| user_in(&reply)).transpose()
+    async fn find(
+        &self,
+        scope: &Scope,
+        call: Call,
+        is_it: impl FnOnce(&User) -> bool,
+    ) -> Result<Option<User>> {
+        let Some(reply) = self.http.find(scope, call).await? else {
+            return Ok(None);
+        };
+        asked_for(user_in(&reply)?, is_it).map(Some)
     }
 }
 
@@ -273,7 +289,7 @@ fn page_call(operation: Operation, ask: &Ask) -> Call {
         .page(&ask.place)
 }
 
-fn page_in(reply: &Reply) -> Result<Page> {
+fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
     let list: List = reply.object()?;
     let next = list.meta.and_then(|meta| meta.next_page_url);
     let next = match next.as_deref().map(cursor) {
@@ -281,10 +297,10 @@ fn page_in(reply: &Reply) -> Result<Page> {
         Some(Some(key)) => Next::Key(Some(key)),
         Some(None) => Next::More(true),
     };
-    Ok(Page {
-        users: list.data.into_iter().map(user).collect::<Result<_>>()?,
-        next,
-    })
+    let mut users = rows::users(scope, Provider::Ada, list.data, user);
+    // A page starts at the key of a row, so that the places of rows do not matter.
+    users.retain(|user| !user.is_unreadable);
+    Ok(Page { users, next })
 }
 
 #[async_trait]
@@ -295,13 +311,14 @@ impl Vendor for Ada {
 
     async fn list(&self, scope: &Scope, ask: &Ask, _: &Selection) -> Result<Page> {
         let reply = self.http.send(scope, page_call(Operation::List, ask)).await;
-        page_in(&reply?)
+        page_in(scope, &reply?)
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
     async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
-            self.find(scope, Call::get(Operation::ById, &["v2", "end-users", id]))
+            let call = Call::get(Operation::ById, &["v2", "end-users", id]);
+            self.find(scope, call, move |user| user.vendor_id == id)
         })
         .await
     }
@@ -310,7 +327,8 @@ impl Vendor for Ada {
     async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
             let call = Call::get(Operation::ByExternalId, &["v2", "end-users", ""]);
-            self.find(scope, call.query([("external_id", id.to_owned())]))
+            let call = call.query([("external_id", id.to_owned())]);
+            self.find(scope, call, move |user| has_external_id(user, id))
         })
         .await
     }
@@ -325,7 +343,10 @@ impl Vendor for Ada {
         let call =
             Call::post(Operation::Upsert, &["v2", "end-users", ""], body(draft)).repeatable(true);
         let reply = self.http.send(scope, call).await?;
-        let user = user_in(&reply)?;
+        let user = asked_for(user_in(&reply)?, |user| {
+            let id = draft.external_id.set();
+            id.is_none_or(|id| has_external_id(user, id))
+        })?;
         if reply.status == StatusCode::CREATED {
             return Ok(Upserted::whole(user, Outcome::Created));
         }
@@ -349,10 +370,8 @@ impl Vendor for Ada {
     /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::patch(Operation::Update, &["v2", "end-users", id], body(draft));
-        let Some(reply) = self.http.find(scope, call).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Upserted::whole(user_in(&reply)?, Outcome::Updated)))
+        let user = self.find(scope, call, |user| user.vendor_id == id).await?;
+        Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
     }
 }
 

@@ -37,8 +37,8 @@ use serde_json::{Map, Value, value::RawValue};
 use self::domains::Domains;
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
-    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, bounded, each, unsupported,
-    wire,
+    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, asked_for, bounded, each, rows,
+    unsupported, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -219,18 +219,17 @@ impl DigitalChalk {
             .page(&ask.place);
         let list: List = self.http.send(scope, call).await?.object()?;
         Ok(Page {
-            users: list.results.into_iter().map(user).collect::<Result<_>>()?,
+            users: rows::users(scope, Provider::DigitalChalk, list.results, user),
             next: Next::More(list.next.is_some()),
         })
     }
 
     async fn get(&self, scope: &Scope, operation: Operation, id: &str) -> Result<Option<User>> {
         let call = Call::get(operation, &["users", id]);
-        self.http
-            .find(scope, call)
-            .await?
-            .map(|reply| user_in(&reply))
-            .transpose()
+        let Some(reply) = self.http.find(scope, call).await? else {
+            return Ok(None);
+        };
+        asked_for(user_in(&reply)?, |user| user.vendor_id == id).map(Some)
     }
 }
 

@@ -36,7 +36,7 @@ pub use record::{
     IntercomSocialProfile, IntercomTag, IntercomUser,
 };
 
-use super::{Connection, Door, Vendor, Window, bounded, wire};
+use super::{Connection, Door, Vendor, Window, asked_for, bounded, wire};
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Refusal, Reply, Scope},
@@ -186,15 +186,37 @@ impl Api {
         self.http.find(scope, self.versioned(call)).await
     }
 
-    async fn user(&self, scope: &Scope, call: Call) -> Result<Option<User>> {
-        let reply = self.find(scope, call).await?;
-        reply.map(|reply| user_in(&reply)).transpose()
+    /// The user that a call asks for.
+    async fn user(
+        &self,
+        scope: &Scope,
+        call: Call,
+        is_it: impl FnOnce(&User) -> bool,
+    ) -> Result<Option<User>> {
+        let Some(reply) = self.find(scope, call).await? else {
+            return Ok(None);
+        };
+        asked_for(user_in(&reply)?, is_it).map(Some)
+    }
+
+    /// The user of Intercom's id that a call asks for.
+    async fn user_of(&self, scope: &Scope, call: Call, id: &str) -> Result<Option<User>> {
+        self.user(scope, call, |user| user.vendor_id == id).await
     }
 }
 
 fn user_in(reply: &Reply) -> Result<User> {
     let raw: Box<RawValue> = reply.json()?;
     record::user(raw.into()).map_err(|error| refused_under_200(reply).unwrap_or(error))
+}
+
+/// Whether a record has an external id: a lead has one as well, which is Intercom's own.
+fn has_external_id(user: &User, id: &str) -> bool {
+    let names = ["external_id", "user_id"];
+    let mut ids = names
+        .into_iter()
+        .filter_map(|name| wire::text_of(wire::member(&user.raw, name)?));
+    ids.next().is_some_and(|known| known == id)
 }
 
 /// An `error.list` under status 200, which the vendor's own SDK expects.

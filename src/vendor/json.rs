@@ -1,4 +1,5 @@
-//! JSON that a provider sent and nobody here reads: it goes to the client as text.
+//! JSON that a provider sent and nobody here reads: it goes to the client as text, without what strict
+//! readers refuse.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -10,7 +11,14 @@ use async_graphql_value::RAW_VALUE_TOKEN;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::{error, http::Scope};
+use super::wire;
+use crate::{
+    error,
+    http::{
+        Scope,
+        json::{LEVELS, strict},
+    },
+};
 
 /// Any JSON value, as the provider wrote it. In the schema it is a `JSON`.
 #[derive(Clone, Debug)]
@@ -23,11 +31,10 @@ impl<'de> Deserialize<'de> for RawJson {
 }
 
 impl RawJson {
-    /// A member of the value, if it is an object that has it.
+    /// The text of a member of the value, if it is an object that has it.
     #[must_use]
-    pub fn member(&self, name: &str) -> Option<serde_json::Value> {
-        let mut object: serde_json::Map<_, _> = serde_json::from_str(self.0.get()).ok()?;
-        object.remove(name)
+    pub fn text_of(&self, name: &str) -> Option<String> {
+        wire::member(&self.0, name).and_then(wire::text_of)
     }
 }
 
@@ -46,12 +53,12 @@ impl OutputType for RawJson {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let text = self.0.get();
+        let text = strict(self.0.get(), LEVELS);
         let meter = ctx.data_unchecked::<Scope>().meter();
         meter
             .charge(text.len())
             .map_err(|error| ctx.set_error_path(refused(&error, field.pos)))?;
-        let raw = (Name::new(RAW_VALUE_TOKEN), Value::String(text.to_owned()));
+        let raw = (Name::new(RAW_VALUE_TOKEN), Value::String(text.into_owned()));
         Ok(Value::Object(IndexMap::from([raw])))
     }
 }

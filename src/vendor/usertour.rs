@@ -35,7 +35,7 @@ pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
-    Selection, SortDirection, SortField, Upserted, Vendor, each, wire,
+    Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, rows, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -180,11 +180,7 @@ impl Usertour {
         let next = list.next.as_deref();
         let next = next.map(|next| cursor(next).ok_or_else(nowhere));
         Ok(Page {
-            users: list
-                .results
-                .into_iter()
-                .map(record::user)
-                .collect::<Result<_>>()?,
+            users: rows::users(scope, Provider::Usertour, list.results, record::user),
             next: Next::Token {
                 next: next.transpose()?,
                 total: None,
@@ -198,12 +194,15 @@ impl Usertour {
     async fn get(&self, scope: &Scope, id: &str, expand: Expand) -> Result<Option<User>> {
         let call = Call::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
         let reply = self.http.find(scope, call).await?;
-        reply.map(|reply| user_in(&reply)).transpose()
+        let user = reply.map(|reply| user_in(&reply)).transpose()?;
+        user.map(|user| asked_for(user, |user| user.vendor_id == id))
+            .transpose()
     }
 
     async fn write(&self, scope: &Scope, operation: Operation, body: Value) -> Result<Upserted> {
         let call = Call::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(scope, call).await?)?;
+        let user = asked_for(user, |user| body["id"] == *user.vendor_id)?;
         let remarks = dropped(&body["attributes"], &user.attributes);
         Ok(Upserted {
             user: Some(user),
@@ -355,9 +354,9 @@ fn body(id: &str, draft: &Draft) -> Result<Value> {
 /// The attributes that were sent and are not there afterwards: the server drops a value whose type is
 /// not that of the attribute's definition, and answers 201 all the same.
 fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
-    let kept: Map<String, Value> = match kept {
-        Portion::Here(bag) => serde_json::from_str(bag.get()).unwrap_or_default(),
-        Portion::None | Portion::Apart => Map::new(),
+    let kept = match kept {
+        Portion::Here(bag) => Some(bag),
+        Portion::None | Portion::Apart => None,
     };
     let sent = sent
         .as_object()
@@ -365,8 +364,8 @@ fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
         .flatten()
         .filter(|(_, value)| !value.is_null());
     let is_kept = |name: &str, value: &Value| {
-        kept.get(name)
-            .is_some_and(|there| there == value || (there.is_number() && value.is_number()))
+        let there = kept.and_then(|bag| wire::member(bag, name));
+        there.is_some_and(|there| is_same(there, value))
     };
     let lost = sent.filter(|(name, value)| !is_kept(name, value));
     lost.map(|(name, _)| {
@@ -378,6 +377,15 @@ fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
         Error::new(Kind::Rejected, message).reasons(vec![reason])
     })
     .collect()
+}
+
+/// Whether an attribute is there as it was sent; of numbers the digits may differ.
+fn is_same(there: &RawValue, sent: &Value) -> bool {
+    match sent {
+        Value::String(text) => wire::string(there).as_ref() == Some(text),
+        Value::Number(_) => serde_json::from_str::<f64>(there.get()).is_ok(),
+        sent => serde_json::from_str::<Value>(there.get()).is_ok_and(|there| there == *sent),
+    }
 }
 
 /// Usertour's errors: `error.code` and `error.message`. A 404 without a code is of the web framework:

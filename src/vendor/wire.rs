@@ -1,15 +1,24 @@
 //! Tolerant decoding of vendors' JSON. Absent, `null`, `""`, `{}` and values of an unexpected type all
-//! mean "no value": one odd field must not cost a whole page. For use with
+//! mean "no value": one odd field must not cost a whole record. For use with
 //! `#[serde(default, deserialize_with = …)]`.
+//!
+//! Every value is taken as its text and read by itself: digits stay as they were sent, half a surrogate
+//! pair costs one character, and no depth of nesting costs more than its own field. Nothing is read into
+//! `serde_json::Value`, which loses digits and takes one key of its own for a command.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
+use async_graphql::indexmap::IndexMap;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 use crate::{
     error::{Error, Result},
+    http::json::{LEVELS, strict},
     user,
 };
 
@@ -24,7 +33,7 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
             "the vendor sent a user that is no JSON object",
         ));
     }
-    serde_json::from_str(raw.get()).map_err(|error| {
+    parsed(raw.get()).map_err(|error| {
         Error::malformed(format!(
             "the vendor sent a user that cannot be read: {}",
             shape(&error)
@@ -34,8 +43,12 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
 
 /// A decoding error without any of the vendor's data in it.
 fn shape(error: &serde_json::Error) -> String {
-    if error.is_data() && error.to_string().starts_with(LONG_ID) {
-        return LONG_ID.to_owned();
+    let said = error.to_string();
+    if let Some(known) = [LONG_ID, UNCLEAR_ID]
+        .into_iter()
+        .find(|known| said.starts_with(known))
+    {
+        return known.to_owned();
     }
     format!(
         "{:?} at line {} column {}",
@@ -45,63 +58,183 @@ fn shape(error: &serde_json::Error) -> String {
     )
 }
 
-/// A text; numbers are read as their digits.
-pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(text_of(Value::deserialize(deserializer)?))
+/// Reads an object; of keys that come twice the last counts, as most readers have it.
+///
+/// # Errors
+/// As serde's; also when a record has two ids.
+pub fn parsed<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    serde_json::from_str(text).or_else(|error| {
+        let Members(members) = serde_json::from_str(text).map_err(
+            |unclear: serde_json::Error| {
+                if unclear.is_data() { unclear } else { error }
+            },
+        )?;
+        serde_json::from_str(&written(&members)?)
+    })
 }
 
-fn text_of(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// The members of an object, each key once.
+struct Members<'a>(IndexMap<String, &'a RawValue>);
+
+/// The keys by which records are told apart.
+const IDS: [&str; 2] = ["id", "end_user_id"];
+
+fn written(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> {
+    let mut text = String::from("{");
+    for (key, value) in members {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&serde_json::to_string(key)?);
+        text.push(':');
+        text.push_str(value.get());
+    }
+    text.push('}');
+    Ok(text)
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: IndexMap<String, &RawValue> = IndexMap::new();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    let key = string(key).unwrap_or_default();
+                    let is_id = IDS.contains(&key.as_str());
+                    let earlier = members.insert(key, value);
+                    if is_id && earlier.is_some_and(|earlier| earlier.get() != value.get()) {
+                        return Err(de::Error::custom(UNCLEAR_ID));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Read)
     }
 }
 
+/// A JSON string's text; what cannot be read of it is U+FFFD.
+#[must_use]
+pub fn string(raw: &RawValue) -> Option<String> {
+    if !raw.get().starts_with('"') {
+        return None;
+    }
+    let text = serde_json::from_str(raw.get());
+    text.or_else(|_| serde_json::from_str(&strict(raw.get(), LEVELS)))
+        .ok()
+}
+
+/// A JSON number's digits, as they were sent; none of a number beyond a double.
+fn digits(raw: &RawValue) -> Option<&str> {
+    let text = raw.get();
+    let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let is_within = || text.parse::<f64>().is_ok_and(f64::is_finite);
+    (is_number && is_within()).then_some(text)
+}
+
+/// Whether a value is `null`, or is not there.
+#[must_use]
+pub fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+/// The items of a list.
+#[must_use]
+pub fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A member of an object.
+#[must_use]
+pub fn member<'a>(raw: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    let Members(mut members) = serde_json::from_str(raw.get()).ok()?;
+    members.swap_remove(name)
+}
+
+/// The items of a list, or of the one list that an object holds, whatever its name.
+#[must_use]
+pub fn items_within(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    items(raw).or_else(|| {
+        let Members(members) = serde_json::from_str(raw.get()).ok()?;
+        members.into_values().find_map(items)
+    })
+}
+
+/// A text; numbers are read as their digits.
+pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(text_of(Deserialize::deserialize(deserializer)?))
+}
+
+/// The text that a value is; numbers are read as their digits.
+#[must_use]
+pub fn text_of(raw: &RawValue) -> Option<String> {
+    let text = string(raw).or_else(|| digits(raw).map(str::to_owned))?;
+    (!text.trim().is_empty()).then_some(text)
+}
+
 /// What is said of an id that the gateway would not take back from a client.
-const LONG_ID: &str = "its id is longer than 512 characters";
+const LONG_ID: &str = "its id is longer than 512 characters, or holds control characters";
+
+/// What is said of an id that may be another one's.
+const UNCLEAR_ID: &str = "its id is not clear";
 
 /// A text that must be there: what identifies a record.
 pub fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let id = text(deserializer)?.ok_or_else(|| serde::de::Error::custom("an id is missing"))?;
-    if id.chars().nth(user::text::ID).is_some() {
-        return Err(serde::de::Error::custom(LONG_ID));
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    let id = text_of(raw).ok_or_else(|| de::Error::custom("an id is missing"))?;
+    if !user::text::is_id(&id) {
+        return Err(de::Error::custom(LONG_ID));
+    }
+    // Two ids that cannot be read would be one.
+    if matches!(strict(raw.get(), LEVELS), Cow::Owned(_)) {
+        return Err(de::Error::custom(UNCLEAR_ID));
     }
     Ok(id)
 }
 
-/// A yes or no.
-pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_bool())
+/// An id that is only an id where a client could give it back.
+#[must_use]
+pub fn askable(id: Option<String>) -> Option<String> {
+    id.filter(|id| user::text::is_id(id))
 }
 
-/// A whole number; digits in quotes count.
-pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
+/// A yes or no.
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    Ok(match raw.get() {
+        "true" => Some(true),
+        "false" => Some(false),
         _ => None,
     })
 }
 
+/// A whole number; digits in quotes count.
+pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = text_of(Deserialize::deserialize(deserializer)?);
+    Ok(text.and_then(|text| text.trim().parse().ok()))
+}
+
 /// A number; digits in quotes count.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-    .filter(|number: &f64| number.is_finite()))
+    let text = text_of(Deserialize::deserialize(deserializer)?);
+    let number = text.and_then(|text| text.trim().parse().ok());
+    Ok(number.filter(|number: &f64| number.is_finite()))
 }
 
 /// A moment: seconds since 1970, or ISO 8601 with or without a zone (UTC is meant where none is named).
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number
-            .as_i64()
-            .and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        Value::String(text) => moment_of(&text),
-        _ => None,
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    let seconds = || digits(raw)?.parse().ok();
+    Ok(match string(raw) {
+        Some(text) => moment_of(&text),
+        None => seconds().and_then(|seconds| Timestamp::from_second(seconds).ok()),
     })
 }
 
@@ -120,18 +253,17 @@ pub fn moment_of(text: &str) -> Option<Timestamp> {
 
 /// A list of texts; what is no text is left out.
 pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Array(values) => Some(values.into_iter().filter_map(text_of).collect()),
-        _ => None,
-    })
+    let items = items(Deserialize::deserialize(deserializer)?);
+    Ok(items.map(|items| items.into_iter().filter_map(text_of).collect()))
 }
 
 /// A JSON object, kept as its text.
 pub fn object<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Arc<RawValue>>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    Ok(raw.filter(|raw| raw.get().starts_with('{')).map(Arc::from))
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    let is_object = raw.get().starts_with('{');
+    Ok(is_object.then(|| raw.to_owned().into()))
 }
 
 /// A record inside a record; what cannot be read is left out.
@@ -140,13 +272,21 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let value = Value::deserialize(deserializer)?;
-    let is_empty = value.as_object().is_none_or(serde_json::Map::is_empty);
-    Ok(if is_empty {
-        None
-    } else {
-        serde_json::from_value(value).ok()
-    })
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    Ok(record_of(raw).filter(|_| !is_empty(raw)))
+}
+
+/// The record that a value is, if it can be read.
+#[must_use]
+pub fn record_of<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    let is_object = raw.get().starts_with('{');
+    parsed(raw.get()).ok().filter(|_| is_object)
+}
+
+/// Whether an object has no members.
+fn is_empty(raw: &RawValue) -> bool {
+    let inner = raw.get().strip_prefix('{');
+    inner.is_some_and(|inner| inner.trim_start() == "}")
 }
 
 /// Records inside a record; those that cannot be read are left out.
@@ -155,15 +295,8 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Array(values) => Some(
-            values
-                .into_iter()
-                .filter_map(|value| serde_json::from_value(value).ok())
-                .collect(),
-        ),
-        _ => None,
-    })
+    let items = items(Deserialize::deserialize(deserializer)?);
+    Ok(items.map(|items| items.into_iter().filter_map(record_of).collect()))
 }
 
 /// The rows of a list; `null` is an empty one (Ada's older documents).

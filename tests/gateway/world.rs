@@ -59,6 +59,11 @@ impl World {
         tokio::spawn(async move {
             roster_sandbox::serve(listener, &options, std::future::pending()).await
         });
+        Self::over(sandbox, change).await
+    }
+
+    /// Over sandboxes, or providers that the test plays itself, at an address.
+    pub(crate) async fn over(sandbox: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = demo::settings(sandbox);
         // What a test asks for is asked of the vendors, unless it is about answers that are kept.
         settings.cache.seconds = 0.0;

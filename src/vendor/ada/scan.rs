@@ -109,7 +109,7 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
             return Err(Error::late().reaching(Reach::Nowhere));
         }
         let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
-        let page = page_in(&reply)?;
+        let page = page_in(building.scope(), &reply)?;
         building.change(|rows| rows.add(&page));
         Ok(page)
     })

@@ -23,7 +23,10 @@ mod query;
 mod recent;
 mod write;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use futures_util::{
@@ -44,7 +47,8 @@ use crate::{
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
         Batch, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part, Profile,
-        Searched, Selection, Shortfall, SortField, Upserted, Vendor, each, refused, wire,
+        Searched, Selection, Shortfall, SortField, Upserted, Vendor, asked_for, each, refused,
+        rows, wire,
     },
 };
 
@@ -152,7 +156,7 @@ struct Pages {
     next: Value,
 }
 
-fn page_in(reply: &Reply, token: fn(Onward) -> Option<String>) -> Result<Page> {
+fn page_in(scope: &Scope, reply: &Reply, token: fn(Onward) -> Option<String>) -> Result<Page> {
     let list: List = reply.object()?;
     let Some(data) = list.data else {
         let bare = || Error::malformed("the vendor answered a list without contacts");
@@ -164,9 +168,9 @@ fn page_in(reply: &Reply, token: fn(Onward) -> Option<String>) -> Result<Page> {
             Error::malformed("the vendor says that there is more, and not where")
         })?),
     };
-    let users = data.into_iter().map(|raw| record::user(raw.into()));
+    let data = data.into_iter().map(Arc::from).collect();
     Ok(Page {
-        users: users.collect::<Result<_>>()?,
+        users: rows::users(scope, Provider::Intercom, data, record::user),
         next: Next::Token {
             next,
             total: list.total_count.and_then(|total| u64::try_from(total).ok()),
@@ -249,7 +253,7 @@ impl Contacts {
     }
 
     async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
-        page_in(&self.api.send(scope, call).await?, Onward::token)
+        page_in(scope, &self.api.send(scope, call).await?, Onward::token)
     }
 
     /// `…/contacts/show-contact`; one that was merged is the contact that it became.
@@ -257,7 +261,7 @@ impl Contacts {
         let mut id = id.to_owned();
         for _ in 0..=HOPS {
             let call = Call::get(Operation::ById, &["contacts", &id]);
-            match self.api.user(scope, call).await {
+            match self.api.user_of(scope, call, &id).await {
                 Err(error) if error.kind() == Kind::Moved => match self.became(&error)? {
                     Some(other) => id = other,
                     None => return Ok(None),
@@ -402,7 +406,8 @@ impl Contacts {
         if self.api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
             let path = ["contacts", "find_by_external_id", id];
             let call = Call::get(Operation::ByExternalId, &path);
-            return self.api.user(scope, call).await;
+            let is_it = |user: &User| super::has_external_id(user, id);
+            return self.api.user(scope, call, is_it).await;
         }
         let has_it = |user: &User| user.external_id.as_deref() == Some(id);
         if let Some(written) = self.recent.with_external_id(id) {
@@ -526,7 +531,7 @@ impl Vendor for Contacts {
         let call = Call::post(Operation::Create, &["contacts"], write::created(draft)?);
         match self.api.send(scope, call).await {
             Ok(reply) => {
-                let user = super::user_in(&reply)?;
+                let user = asked_for(super::user_in(&reply)?, |user| draft.means(user))?;
                 Ok(self.written(scope, user, draft, Outcome::Created).await)
             }
             Err(error) if error.kind() == Kind::Conflict => self.met(scope, draft, error).await,
@@ -537,7 +542,7 @@ impl Vendor for Contacts {
     /// `…/contacts/update-contact`: changes what it names.
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::put(Operation::Update, &["contacts", id], write::updated(draft)?);
-        match self.api.user(scope, call).await {
+        match self.api.user_of(scope, call, id).await {
             Ok(Some(user)) => {
                 let written = self.written(scope, user, draft, Outcome::Updated).await;
                 Ok(Some(written))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{ComplexObject, Context, SimpleObject};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
     error::Result,
@@ -326,14 +326,9 @@ struct Attributes {
 
 /// A picture: an object with its address, or the address alone.
 fn avatar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let url = match Value::deserialize(deserializer)? {
-        Value::String(url) => Some(url),
-        Value::Object(avatar) => avatar
-            .get("image_url")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
-        _ => None,
-    };
+    let avatar: &RawValue = Deserialize::deserialize(deserializer)?;
+    let url =
+        wire::string(avatar).or_else(|| wire::member(avatar, "image_url").and_then(wire::string));
     Ok(url.filter(|url| !url.trim().is_empty()))
 }
 
@@ -344,11 +339,12 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let list = Value::deserialize(deserializer)?;
-    let is_of_contact = list.get("data").is_some();
-    let is_more = list.get("has_more").and_then(Value::as_bool) == Some(true)
-        || list.get("total_count").and_then(Value::as_u64) > Some(0);
-    Ok(match items(list) {
+    let list: &RawValue = Deserialize::deserialize(deserializer)?;
+    let member = |name| wire::member(list, name).map(RawValue::get);
+    let is_of_contact = member("data").is_some();
+    let count = member("total_count").and_then(|count| count.parse::<u64>().ok());
+    let is_more = member("has_more") == Some("true") || count > Some(0);
+    Ok(match wire::items_within(list) {
         None => Portion::None,
         Some(items) if is_of_contact && (is_more || !items.is_empty()) => Portion::Apart,
         Some(items) => Portion::Here(read(items)),
@@ -358,26 +354,12 @@ where
 fn profiles<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<IntercomSocialProfile>>, D::Error> {
-    Ok(items(Value::deserialize(deserializer)?).map(read))
-}
-
-/// The one array of a typed list, whatever its name.
-fn items(list: Value) -> Option<Vec<Value>> {
-    match list {
-        Value::Object(list) => list.into_iter().find_map(|(_, items)| match items {
-            Value::Array(items) => Some(items),
-            _ => None,
-        }),
-        Value::Array(items) => Some(items),
-        _ => None,
-    }
+    Ok(wire::items_within(Deserialize::deserialize(deserializer)?).map(read))
 }
 
 /// Items of a list; those that cannot be read are left out.
-fn read<T: DeserializeOwned>(items: Vec<Value>) -> Vec<T> {
-    let read = items.into_iter();
-    read.filter_map(|item| serde_json::from_value(item).ok())
-        .collect()
+fn read<T: DeserializeOwned>(items: Vec<&RawValue>) -> Vec<T> {
+    items.into_iter().filter_map(wire::record_of).collect()
 }
 
 impl IntercomUser {
@@ -476,7 +458,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
             name: company.name,
         })
     };
-    let external_id = record.external_id.or(record.user_id);
+    let external_id = wire::askable(record.external_id.or(record.user_id));
     Ok(User {
         // A lead's is made up by Intercom, and finds nobody.
         external_id: external_id.filter(|_| !is_lead),

@@ -14,14 +14,16 @@
 
 mod query;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Api, attributes, body, check, record, refused_under_200, seconds, user_in};
+use super::{
+    Api, attributes, body, check, has_external_id, record, refused_under_200, seconds, user_in,
+};
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
@@ -29,7 +31,7 @@ use crate::{
     user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
     vendor::{
         EmailSearch, Expand, FilterField, Found, Lookups, Profile, SINGLE, Selection, SortField,
-        Upserted, Vendor, each, wire,
+        Upserted, Vendor, asked_for, each, rows, wire,
     },
 };
 
@@ -115,7 +117,7 @@ struct Pages {
 }
 
 /// A lookup answers a list, or in version 1.0 a bare user.
-fn page_in(reply: &Reply) -> Result<Page> {
+fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
     let list: List = reply.object()?;
     match list.kind.as_deref() {
         Some("user" | "contact") => Ok(Page {
@@ -132,10 +134,8 @@ fn page_in(reply: &Reply) -> Result<Page> {
             let Some(users) = list.users else {
                 return Err(Error::malformed("the vendor answered a list without users"));
             };
-            let users = users
-                .into_iter()
-                .map(|raw| record::user(raw.into()))
-                .collect::<Result<_>>()?;
+            let users = users.into_iter().map(Arc::from).collect();
+            let users = rows::users(scope, Provider::Intercom, users, record::user);
             Ok(Page { users, next })
         }
     }
@@ -162,7 +162,7 @@ impl Users {
             _ => false,
         });
         match self.api.send(scope, call).await {
-            Ok(reply) => page_in(&reply),
+            Ok(reply) => page_in(scope, &reply),
             Err(error) if error.kind() == Kind::Missing && may_be_missing => Ok(Page {
                 users: Vec::new(),
                 next: Next::Total(0),
@@ -198,9 +198,9 @@ impl Vendor for Users {
         each(ids, |id| async move {
             let user = Call::get(Operation::ById, &["users", id]);
             let lead = Call::get(Operation::ById, &["contacts", id]);
-            match self.api.user(scope, user).await? {
+            match self.api.user_of(scope, user, id).await? {
                 Some(user) => Ok(Some(user)),
-                None => self.api.user(scope, lead).await,
+                None => self.api.user_of(scope, lead, id).await,
             }
         })
         .await
@@ -250,6 +250,10 @@ impl Vendor for Users {
         }
         let call = Call::post(Operation::Upsert, &["users"], body).repeatable(true);
         let user = user_in(&self.api.send(scope, call).await?)?;
+        let user = asked_for(user, |user| match draft.external_id.set() {
+            Some(id) => has_external_id(user, id),
+            None => draft.means(user),
+        })?;
         let outcome = if before.is_empty() {
             Outcome::Created
         } else {
@@ -261,7 +265,7 @@ impl Vendor for Users {
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call =
             Call::post(Operation::Update, &["users"], written(Some(id), draft)?).repeatable(true);
-        let user = self.api.user(scope, call).await?;
+        let user = self.api.user_of(scope, call, id).await?;
         Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
     }
 }
@@ -270,7 +274,8 @@ impl Users {
     async fn with_user_id(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
         let call = Call::get(Operation::ByExternalId, &["users"]);
         let call = call.query([("user_id", id.to_owned())]);
-        self.api.user(scope, call).await
+        let is_it = |user: &User| has_external_id(user, id);
+        self.api.user(scope, call, is_it).await
     }
 
     /// The users whom a draft would change.

@@ -87,9 +87,7 @@ struct Conventions {
 }
 
 fn conventions(attributes: Option<&RawValue>) -> Conventions {
-    attributes
-        .and_then(|bag| serde_json::from_str(bag.get()).ok())
-        .unwrap_or_default()
+    attributes.and_then(wire::record_of).unwrap_or_default()
 }
 
 /// A user from the object that Usertour sent.
@@ -113,9 +111,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
 }
 
 fn company(company: UsertourCompany) -> Company {
-    let name = company
-        .attributes
-        .and_then(|bag| Some(bag.member("name")?.as_str()?.to_owned()));
+    let name = company.attributes.and_then(|bag| bag.text_of("name"));
     Company {
         vendor_id: None,
         external_id: Some(company.id),

@@ -99,6 +99,12 @@ impl<T: Content> Building<T> {
         }
     }
 
+    /// What is noted here is noted for everybody who takes the snapshot.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.shared.scope
+    }
+
     /// Changes what the snapshot holds.
     pub fn change(&self, change: impl FnOnce(&mut T)) {
         change(&mut lock(&self.shared.content));

@@ -34,27 +34,35 @@ pub(super) fn ids() -> Cache<String, String> {
 struct Company {
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    company_id: Option<String>,
     /// The vendor's text says that a lookup answers one company, its schema that it answers a list.
     #[serde(default, deserialize_with = "wire::records")]
     data: Option<Vec<Self>>,
 }
 
-/// Intercom's id of the company that an answer holds; `None` when it is a list of none.
-fn first_in(reply: &Reply) -> Result<Option<String>> {
+/// Intercom's id of the company that an answer holds; `None` when it is a list of none. It must be the
+/// company that was asked for by your id.
+fn first_in(reply: &Reply, asked: &str) -> Result<Option<String>> {
     let company: Company = reply.object()?;
-    let bare = || Error::malformed("the vendor answered a company without an id");
-    match company.data {
-        Some(listed) => match listed.into_iter().next() {
-            Some(company) => company.id.ok_or_else(bare).map(Some),
-            None => Ok(None),
-        },
-        None => company.id.ok_or_else(bare).map(Some),
+    let company = match company.data {
+        Some(listed) => listed.into_iter().next(),
+        None => Some(company),
+    };
+    let Some(company) = company else {
+        return Ok(None);
+    };
+    if company.company_id.is_some_and(|id| id != asked) {
+        let message = "the vendor answered another company than the one that was asked for";
+        return Err(Error::malformed(message));
     }
+    let bare = || Error::malformed("the vendor answered a company without an id");
+    company.id.ok_or_else(bare).map(Some)
 }
 
-/// Intercom's id of the company that an answer holds.
-pub(super) fn id_in(reply: &Reply) -> Result<String> {
-    let id = first_in(reply)?;
+/// Intercom's id of the company that an answer holds, which was asked for by your id.
+pub(super) fn id_in(reply: &Reply, asked: &str) -> Result<String> {
+    let id = first_in(reply, asked)?;
     id.ok_or_else(|| Error::malformed("the vendor answered no company"))
 }
 
@@ -69,7 +77,7 @@ pub(super) async fn found(
     let call = call.query([("company_id", company.to_owned())]);
     let reply = api.find(scope, call).await?;
     match reply {
-        Some(reply) => first_in(&reply),
+        Some(reply) => first_in(&reply, company),
         None => Ok(None),
     }
 }
@@ -129,7 +137,7 @@ impl Contacts {
             .page(&ask.place);
         let reply = self.api.find(scope, call).await?;
         reply
-            .map(|reply| super::page_in(&reply, |next| Some(next.text())))
+            .map(|reply| super::page_in(scope, &reply, |next| Some(next.text())))
             .transpose()
     }
 }

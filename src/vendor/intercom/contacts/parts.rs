@@ -92,8 +92,14 @@ impl Onward {
 
 #[derive(Deserialize)]
 struct List {
-    #[serde(default, alias = "companies", alias = "segments", alias = "tags")]
-    data: Option<Vec<Value>>,
+    #[serde(
+        default,
+        alias = "companies",
+        alias = "segments",
+        alias = "tags",
+        deserialize_with = "wire::records"
+    )]
+    data: Option<Vec<Item>>,
     #[serde(default, deserialize_with = "wire::record")]
     pages: Option<Pages>,
 }
@@ -163,10 +169,7 @@ fn read(reply: &Reply) -> Result<(Vec<Item>, Option<Onward>)> {
         })?),
         None => None,
     };
-    let items = items
-        .into_iter()
-        .filter_map(|item| serde_json::from_value(item).ok());
-    Ok((items.collect(), next))
+    Ok((items, next))
 }
 
 fn held(items: Vec<Item>, part: Part) -> Held {

@@ -181,7 +181,7 @@ impl Contacts {
         }
         // Finds or makes, by the id that is given.
         let call = Call::post(operation, &["companies"], company).repeatable(true);
-        let company = company::id_in(&self.api.send(scope, call).await?)?;
+        let company = company::id_in(&self.api.send(scope, call).await?, &draft.external_id)?;
         let path = ["contacts", contact, "companies"];
         let call = Call::post(operation, &path, json!({ "id": company })).repeatable(true);
         self.api.send(scope, call).await.map(|_| ())

@@ -1,0 +1,5 @@
+//! Rows of providers' answers: one odd row costs itself, and none that was not asked for is shown.
+
+mod asked_for;
+mod odd;
+mod text;
