@@ -333,25 +333,36 @@ impl Found {
 }
 
 impl Found {
-    /// What was found together with what another search found.
+    /// What several searches found together. It does not matter which of them failed: who was found is
+    /// there, and whoever was not may have been missed.
     ///
     /// # Errors
-    /// The failure of the other search, while nobody was found.
-    pub fn and(mut self, other: Result<Self>) -> Result<Self> {
-        match other {
-            Ok(other) => {
-                self.users.extend(other.users);
-                self.shortfall = self.shortfall.or(other.shortfall);
-                Ok(self)
+    /// The first failure, when every search failed.
+    pub fn joined(answers: impl IntoIterator<Item = Result<Self>>) -> Result<Self> {
+        let mut all = None::<Self>;
+        let mut failure = None;
+        for answer in answers {
+            match answer {
+                Ok(other) => {
+                    let all = all.get_or_insert_default();
+                    all.users.extend(other.users);
+                    all.shortfall = all.shortfall.take().or(other.shortfall);
+                }
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
             }
-            Err(error) if self.users.is_empty() => Err(error),
-            Err(error) => {
-                self.shortfall = Some(Shortfall {
+        }
+        match (all, failure) {
+            (None, Some(error)) => Err(error),
+            (all, None) => Ok(all.unwrap_or_default()),
+            (Some(all), Some(error)) => Ok(Self {
+                shortfall: Some(Shortfall {
                     notice: "one of several searches failed".to_owned(),
                     error: Some(error),
-                });
-                Ok(self)
-            }
+                }),
+                ..all
+            }),
         }
     }
 }

@@ -17,16 +17,14 @@
 //! that is there already is a 409, whose text alone says which it is. Before version 2.17 a search
 //! compares days, not moments.
 
+mod addresses;
 mod company;
 mod parts;
 mod query;
 mod recent;
 mod write;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::{
@@ -47,8 +45,7 @@ use crate::{
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
         Batch, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part, Profile,
-        Searched, Selection, Shortfall, SortField, Upserted, Vendor, asked_for, each, refused,
-        rows, wire,
+        Searched, Selection, SortField, Upserted, Vendor, asked_for, each, refused, rows, wire,
     },
 };
 
@@ -291,98 +288,57 @@ impl Contacts {
         id.map(Some).ok_or_else(|| Error::malformed(elsewhere))
     }
 
+    /// Every page of a search for one of many values.
+    async fn all(
+        &self,
+        scope: &Scope,
+        operation: Operation,
+        field: &'static str,
+        values: &[String],
+    ) -> Result<Found> {
+        let query = &query::any_of(field, values.iter().cloned());
+        let limits = Limits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
+        let found = walk(
+            &LISTING,
+            limits,
+            |_| true,
+            |ask| async move {
+                self.page(scope, search(operation, query, &Filter::default(), &ask))
+                    .await
+            },
+        );
+        Found::of(
+            [found.await],
+            "Intercom's answer",
+            "1,500 contacts a search",
+        )
+    }
+
     /// Every page of a search for one of many values. What the vendor refuses whole it may take in
     /// halves: how many values it takes is not documented, nor what it thinks of each.
-    fn all<'a>(
+    fn all_in_halves<'a>(
         &'a self,
         scope: &'a Scope,
         operation: Operation,
         field: &'static str,
-        values: Vec<String>,
+        values: &'a [String],
     ) -> BoxFuture<'a, Result<Found>> {
         async move {
-            let query = &query::any_of(field, values.clone());
-            let limits = Limits {
-                pages: SEARCH_PAGES,
-                until: scope.deadline(),
-            };
-            let found = walk(
-                &LISTING,
-                limits,
-                |_| true,
-                |ask| async move {
-                    self.page(scope, search(operation, query, &Filter::default(), &ask))
-                        .await
-                },
-            );
-            let bounds = "1,500 contacts a search";
-            match Found::of([found.await], "Intercom's answer", bounds) {
+            match self.all(scope, operation, field, values).await {
                 Err(error) if error.kind() == Kind::Rejected && values.len() > 1 => {
                     let (some, others) = values.split_at(values.len() / 2);
-                    let some = self.all(scope, operation, field, some.to_vec());
-                    let others = self.all(scope, operation, field, others.to_vec());
+                    let some = self.all_in_halves(scope, operation, field, some);
+                    let others = self.all_in_halves(scope, operation, field, others);
                     let (some, others) = join(some, others).await;
-                    some?.and(others)
+                    Found::joined([some, others])
                 }
                 answer => answer,
             }
         }
         .boxed()
-    }
-
-    /// The contacts that have one of some addresses, as search knows them.
-    async fn at(&self, scope: &Scope, emails: &[Email]) -> Result<Found> {
-        let values = query::spellings(emails);
-        let searches = values
-            .chunks(self.api.search_batch)
-            .map(|values| self.all(scope, Operation::ByEmail, "email", values.to_vec()));
-        let mut all = Found::default();
-        for found in join_all(searches).await {
-            all = all.and(found)?;
-        }
-        Ok(all)
-    }
-
-    /// The contacts of one address, with those in doubt as they are.
-    async fn settled(&self, scope: &Scope, mut found: Found, doubtful: &HashSet<String>) -> Found {
-        found
-            .users
-            .retain(|user| !doubtful.contains(&user.vendor_id));
-        for answer in join_all(doubtful.iter().map(|id| self.get(scope, id))).await {
-            match answer {
-                Ok(user) => found.users.extend(user),
-                Err(error) => {
-                    found.shortfall = Some(Shortfall {
-                        notice: "a contact that was just written could not be read".to_owned(),
-                        error: Some(error),
-                    });
-                }
-            }
-        }
-        // Who was merged may be there as who it became.
-        let mut seen = HashSet::new();
-        found
-            .users
-            .retain(|user| seen.insert(user.vendor_id.clone()));
-        found
-    }
-
-    /// The contacts of an address of whom search may not know the last: it says less of them than is
-    /// known here, or does not find them.
-    fn doubtful(&self, found: &Found, email: &Email) -> HashSet<String> {
-        let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
-        let ahead = found.users.iter().filter(is_at);
-        let ahead = ahead.filter(|user| self.recent.is_ahead_of(user));
-        let written = self.recent.with_email(email.folded());
-        let is_unknown = |id: &&String| {
-            let known = found.users.iter().find(|user| user.vendor_id == **id);
-            known.is_none_or(|user| self.recent.is_ahead_of(user))
-        };
-        let unknown = written.iter().filter(is_unknown).cloned();
-        ahead
-            .map(|user| user.vendor_id.clone())
-            .chain(unknown)
-            .collect()
     }
 
     /// The contacts that a search by keys finds, but for those of whom it does not know the last.
@@ -393,10 +349,8 @@ impl Contacts {
         field: &'static str,
         keys: &[String],
     ) -> Result<Vec<User>> {
-        let mut users = self
-            .all(scope, operation, field, keys.to_vec())
-            .await?
-            .users;
+        let found = self.all_in_halves(scope, operation, field, keys).await?;
+        let mut users = found.users;
         users.retain(|user| !self.recent.is_ahead_of(user));
         Ok(users)
     }
@@ -418,7 +372,7 @@ impl Contacts {
         }
         let ids = vec![id.to_owned()];
         let found = self
-            .all(scope, Operation::ByExternalId, "external_id", ids)
+            .all(scope, Operation::ByExternalId, "external_id", &ids)
             .await?;
         let ahead = found
             .users
@@ -481,44 +435,9 @@ impl Vendor for Contacts {
         Ok(self.settled(scope, found, &doubtful).await)
     }
 
-    /// One search for all addresses; those of which somebody was just written are settled one by one.
+    /// One search for as many addresses as it takes. All spellings of an address are in the same one.
     async fn search(&self, scope: &Scope, emails: &[Email], _: Expand) -> Vec<Searched> {
-        let shared = scope.fresh();
-        let found = match self.at(&shared, emails).await {
-            Ok(found) => found,
-            Err(error) => {
-                return vec![Searched {
-                    emails: emails.to_vec(),
-                    found: Err(error),
-                    work: shared,
-                }];
-            }
-        };
-        let doubts = emails
-            .iter()
-            .map(|email| (email, self.doubtful(&found, email)));
-        let (plain, doubts): (Vec<_>, Vec<_>) = doubts.partition(|(_, ids)| ids.is_empty());
-        let settled = doubts.into_iter().map(|(email, ids)| {
-            let (found, shared) = (found.clone(), &shared);
-            async move {
-                let work = scope.following(shared);
-                let found = self.settled(&work, found, &ids).await;
-                Searched {
-                    emails: vec![email.clone()],
-                    found: Ok(found),
-                    work,
-                }
-            }
-        });
-        let mut answers = join_all(settled).await;
-        let mut found = found;
-        found.users.retain(|user| !self.recent.is_ahead_of(user));
-        answers.push(Searched {
-            emails: plain.into_iter().map(|(email, _)| email.clone()).collect(),
-            found: Ok(found),
-            work: shared,
-        });
-        answers
+        self.searched(scope, emails).await
     }
 
     async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {

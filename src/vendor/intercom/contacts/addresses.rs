@@ -1,0 +1,208 @@
+//! Searches by address: one names many, and none of them suffers from another one. What search says of
+//! contacts that were just written is not believed.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+
+use super::{Contacts, LISTING, query};
+use crate::{
+    error::{Kind, Result},
+    http::{Operation, Scope},
+    user::{Email, User, email::fold},
+    vendor::{Found, Searched, Shortfall},
+};
+
+impl Contacts {
+    /// The contacts of each of some addresses.
+    pub(super) async fn searched(&self, scope: &Scope, emails: &[Email]) -> Vec<Searched> {
+        let mut groups: Vec<(usize, Vec<Email>)> = Vec::new();
+        for email in emails {
+            let spellings = email.spellings().len();
+            match groups.last_mut() {
+                Some((values, group)) if *values + spellings <= self.api.search_batch => {
+                    *values += spellings;
+                    group.push(email.clone());
+                }
+                _ => groups.push((spellings, vec![email.clone()])),
+            }
+        }
+        let searches = groups
+            .into_iter()
+            .map(|(_, group)| self.together(scope, scope.fresh(), group));
+        join_all(searches).await.into_iter().flatten().collect()
+    }
+
+    /// The contacts that have one of some addresses, as search knows them.
+    pub(super) async fn at(&self, scope: &Scope, emails: &[Email]) -> Result<Found> {
+        let values = query::spellings(emails);
+        let searches = values.chunks(self.api.search_batch).map(|values| {
+            let (operation, field) = (Operation::ByEmail, "email");
+            async move {
+                match emails {
+                    [_] => self.all_in_halves(scope, operation, field, values).await,
+                    _ => self.all(scope, operation, field, values).await,
+                }
+            }
+        });
+        Found::joined(join_all(searches).await)
+    }
+
+    /// The contacts of addresses of which one search names all. What it cannot answer for all of them is
+    /// asked for in parts: none of the addresses suffers from another one.
+    fn together<'a>(
+        &'a self,
+        scope: &'a Scope,
+        work: Scope,
+        emails: Vec<Email>,
+    ) -> BoxFuture<'a, Vec<Searched>> {
+        async move {
+            let found = self.at(&work, &emails).await;
+            let parts = parts_of(&emails, &found);
+            if parts.len() < 2 {
+                return self.answers(scope, work, emails, found).await;
+            }
+            let parts = parts
+                .into_iter()
+                .map(|part| self.together(scope, scope.following(&work), part));
+            let mut answers: Vec<_> = join_all(parts).await.into_iter().flatten().collect();
+            for answer in &mut answers {
+                // Somebody may have been found before.
+                if let (Err(_), Ok(found)) = (&answer.found, &found) {
+                    answer.found = Ok(found.clone());
+                }
+            }
+            answers
+        }
+        .boxed()
+    }
+
+    /// The answers to addresses that were searched for together: those of which somebody was just written
+    /// are settled one by one.
+    async fn answers(
+        &self,
+        scope: &Scope,
+        shared: Scope,
+        emails: Vec<Email>,
+        found: Result<Found>,
+    ) -> Vec<Searched> {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return vec![Searched {
+                    emails,
+                    found: Err(error),
+                    work: shared,
+                }];
+            }
+        };
+        let doubts = emails
+            .iter()
+            .map(|email| (email, self.doubtful(&found, email)));
+        let (plain, doubts): (Vec<_>, Vec<_>) = doubts.partition(|(_, ids)| ids.is_empty());
+        let settled = doubts.into_iter().map(|(email, ids)| {
+            let (found, shared) = (found.clone(), &shared);
+            async move {
+                let work = scope.following(shared);
+                let found = self.settled(&work, found, &ids).await;
+                Searched {
+                    emails: vec![email.clone()],
+                    found: Ok(found),
+                    work,
+                }
+            }
+        });
+        let mut answers = join_all(settled).await;
+        let mut found = found;
+        found.users.retain(|user| !self.recent.is_ahead_of(user));
+        answers.push(Searched {
+            emails: plain.into_iter().map(|(email, _)| email.clone()).collect(),
+            found: Ok(found),
+            work: shared,
+        });
+        answers
+    }
+
+    /// The contacts of one address, with those in doubt as they are.
+    pub(super) async fn settled(
+        &self,
+        scope: &Scope,
+        mut found: Found,
+        doubtful: &HashSet<String>,
+    ) -> Found {
+        found
+            .users
+            .retain(|user| !doubtful.contains(&user.vendor_id));
+        for answer in join_all(doubtful.iter().map(|id| self.get(scope, id))).await {
+            match answer {
+                Ok(user) => found.users.extend(user),
+                Err(error) => {
+                    found.shortfall = Some(Shortfall {
+                        notice: "a contact that was just written could not be read".to_owned(),
+                        error: Some(error),
+                    });
+                }
+            }
+        }
+        // Who was merged may be there as who it became.
+        let mut seen = HashSet::new();
+        found
+            .users
+            .retain(|user| seen.insert(user.vendor_id.clone()));
+        found
+    }
+
+    /// The contacts of an address of whom search may not know the last: it says less of them than is
+    /// known here, or does not find them.
+    pub(super) fn doubtful(&self, found: &Found, email: &Email) -> HashSet<String> {
+        let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
+        let ahead = found.users.iter().filter(is_at);
+        let ahead = ahead.filter(|user| self.recent.is_ahead_of(user));
+        let written = self.recent.with_email(email.folded());
+        let is_unknown = |id: &&String| {
+            let known = found.users.iter().find(|user| user.vendor_id == **id);
+            known.is_none_or(|user| self.recent.is_ahead_of(user))
+        };
+        let unknown = written.iter().filter(is_unknown).cloned();
+        ahead
+            .map(|user| user.vendor_id.clone())
+            .chain(unknown)
+            .collect()
+    }
+}
+
+/// In which parts addresses are searched for again that one search was not enough for: an address that
+/// many share goes by itself. One part, or none, when the answer stands.
+fn parts_of(emails: &[Email], found: &Result<Found>) -> Vec<Vec<Email>> {
+    let is_short = match found {
+        Ok(found) => found
+            .shortfall
+            .as_ref()
+            .is_some_and(|shortfall| shortfall.error.is_none()),
+        Err(error) => error.kind() == Kind::Rejected,
+    };
+    if emails.len() < 2 || !is_short {
+        return Vec::new();
+    }
+    let mut shares: HashMap<String, usize> = HashMap::new();
+    for user in found.iter().flat_map(|found| &found.users) {
+        let address = user.email.as_deref().map(fold).unwrap_or_default();
+        *shares.entry(address).or_default() += 1;
+    }
+    let is_shared = |email: &Email| shares.get(email.folded()) > Some(&(LISTING.max as usize));
+    let (many, rest): (Vec<_>, Vec<_>) = emails.iter().cloned().partition(is_shared);
+    if many.is_empty() {
+        return rest
+            .chunks(rest.len().div_ceil(2))
+            .map(<[_]>::to_vec)
+            .collect();
+    }
+    let alone = many.into_iter().map(|email| vec![email]);
+    alone
+        .chain([rest])
+        .filter(|part| !part.is_empty())
+        .collect()
+}
