@@ -7,6 +7,7 @@ pub mod cursor;
 pub mod document;
 pub mod entities;
 pub mod error;
+pub mod moments;
 pub mod mutation;
 pub mod person;
 pub mod prepare;
@@ -98,7 +99,7 @@ fn builder() -> SchemaBuilder<Root, Mutation, EmptySubscription> {
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(cost::LEVELS)
         .override_output_type_description::<Timestamp>(
-            "A moment: ISO 8601 in UTC, such as `2026-02-03T04:05:06Z`.",
+            "A moment: ISO 8601 in UTC, such as `2026-02-03T04:05:06Z`. As an argument a date is one, too: the start of that day.",
         )
         .override_output_type_description::<ID>("An identifier: opaque text.")
         .override_output_type_description::<Json<()>>("Any JSON value.")

@@ -22,7 +22,7 @@ use async_graphql::{
 use async_graphql_value::Value as Literal;
 
 use super::{Graph, document::Rules};
-use crate::user::Provider;
+use crate::{error::ErrorCode, user::Provider};
 pub(super) use lists::Lists;
 
 /// How many fields a document may have, its fragments expanded.
@@ -146,14 +146,29 @@ impl Cost {
     }
 }
 
-/// Why a request costs too much, in words for the client.
-type TooMuch = String;
+/// Why a document is refused before it is validated.
+#[derive(Debug)]
+pub struct TooMuch {
+    /// Too complex, or without end, which no valid document is.
+    pub code: ErrorCode,
+    /// In words for the client.
+    pub message: String,
+}
+
+impl From<String> for TooMuch {
+    fn from(message: String) -> Self {
+        Self {
+            code: ErrorCode::QueryTooComplex,
+            message,
+        }
+    }
+}
 
 /// Counts what the operation of a document asks for, and what it takes to look at the whole document.
 /// Returns how many bytes of the answer nobody counts while they are built.
 ///
 /// # Errors
-/// What is too much, in words for the client.
+/// What is too much.
 pub fn check(
     document: &ExecutableDocument,
     operation: Option<&OperationDefinition>,
@@ -210,9 +225,7 @@ fn at_most(most: u64, is: u64, what: &str) -> Result<(), TooMuch> {
     if is <= most {
         return Ok(());
     }
-    Err(format!(
-        "the query asks for too many {what}: {is}, at most {most}"
-    ))
+    Err(format!("the query asks for too many {what}: {is}, at most {most}").into())
 }
 
 struct Count<'a> {
@@ -294,9 +307,12 @@ impl<'a> Count<'a> {
             Some(Some(known)) => return Ok(known.clone()),
             Some(None) => {
                 let name = name.as_str();
-                return Err(format!(
-                    "the query is nested without end: the fragment `{name:.40}` spreads itself"
-                ));
+                return Err(TooMuch {
+                    code: ErrorCode::GraphqlValidationFailed,
+                    message: format!(
+                        "the query is nested without end: the fragment `{name:.40}` spreads itself"
+                    ),
+                });
             }
             None => {}
         }
@@ -382,9 +398,8 @@ impl<'a> Count<'a> {
         };
         let (name, most) = (field.name.node.as_str(), self.graph.bounds.keys);
         if keys > most {
-            return Err(format!(
-                "`{name}` is asked for too many things: {keys}, at most {most}"
-            ));
+            let message = format!("`{name}` is asked for too many things: {keys}, at most {most}");
+            return Err(message.into());
         }
         Ok(keys as u64)
     }
@@ -482,9 +497,10 @@ enum Given<'a> {
 }
 
 fn too_deep() -> TooMuch {
-    format!(
+    let message = format!(
         "the query is nested too deep, fragments expanded: at most {DEPTH} fields and {LEVELS} sets of fields"
-    )
+    );
+    message.into()
 }
 
 /// What is in a fragment, and that somebody must look at it.

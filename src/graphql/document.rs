@@ -71,7 +71,10 @@ impl Rules {
     pub fn check(&self, document: &Document) -> Result<(), Vec<ServerError>> {
         match document.ast.to_executable_validate(&self.schema) {
             Ok(_) => conflicts::check(&document.executable),
-            Err(invalid) => Err(errors(&invalid.errors, &document.text)),
+            Err(invalid) => {
+                let code = ErrorCode::GraphqlValidationFailed;
+                Err(errors(code, &invalid.errors, &document.text))
+            }
         }
     }
 }
@@ -95,7 +98,8 @@ impl Document {
                 "the document is nested too deep: at most {NESTING} brackets"
             )));
         }
-        let ast = parsed.map_err(|invalid| errors(&invalid.errors, text))?;
+        let ast = parsed
+            .map_err(|invalid| errors(ErrorCode::GraphqlParseFailed, &invalid.errors, text))?;
         let executable = convert::document(&ast, &mut Positions::new(text))?;
         Ok(Self {
             ast,
@@ -113,7 +117,7 @@ fn too_much(message: String) -> Vec<ServerError> {
 const MISTAKES: usize = 50;
 
 /// The parser's errors in the engine's form, in the order of the text.
-fn errors(found: &DiagnosticList, text: &str) -> Vec<ServerError> {
+fn errors(code: ErrorCode, found: &DiagnosticList, text: &str) -> Vec<ServerError> {
     let mut found: Vec<_> = found
         .iter()
         .map(|diagnostic| {
@@ -125,14 +129,8 @@ fn errors(found: &DiagnosticList, text: &str) -> Vec<ServerError> {
     found.truncate(MISTAKES);
     let mut positions = Positions::new(text);
     let errors = found.into_iter().map(|(offset, mistake)| {
-        let message = mistake.to_string();
-        let code = if message.starts_with("syntax error") {
-            ErrorCode::GraphqlParseFailed
-        } else {
-            ErrorCode::GraphqlValidationFailed
-        };
         let pos: Option<Pos> = offset.map(|offset| positions.at(offset));
-        refusal(code, message, pos)
+        refusal(code, mistake.to_string(), pos)
     });
     errors.collect()
 }

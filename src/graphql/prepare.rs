@@ -10,7 +10,7 @@ use super::{
     Graph, Schema, cost,
     document::{Document, Rules},
     error::refusal,
-    variables,
+    moments, variables,
 };
 use crate::error::{ErrorCode, Kind};
 
@@ -36,7 +36,7 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     let one = |code, message: String| vec![refusal(code, message, None)];
     variables::check_names(&request.variables)
         .map_err(|name| one(ErrorCode::BadUserInput, name))?;
-    let document = Document::parse(&request.query)?;
+    let mut document = Document::parse(&request.query)?;
     let operation = operation(&document.executable, request.operation_name.as_deref());
     if let Ok(operation) = &operation {
         variables::add_defaults(operation, &mut request.variables);
@@ -48,7 +48,7 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
         graph,
         rules,
     )
-    .map_err(|too_much| one(ErrorCode::QueryTooComplex, too_much))?;
+    .map_err(|refused| one(refused.code, refused.message))?;
     rules.check(&document)?;
     let operation = operation.map_err(|unknown| one(ErrorCode::BadUserInput, unknown))?;
     variables::check(operation, &request.variables, rules.schema())
@@ -56,7 +56,9 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
             variables::check_conditions(&document.executable, operation, &request.variables)
         })
         .map_err(|misfit| one(ErrorCode::BadUserInput, misfit))?;
+    moments::complete(operation, &mut request.variables, rules.schema());
     let kind = operation.ty;
+    moments::complete_document(&mut document.executable, rules.schema())?;
     request.set_parsed_query(document.executable);
     Ok(Prepared {
         request,

@@ -3,8 +3,7 @@
 //! The engine drops a variable that is missing or null without a word, though its type ends in `!`: of
 //! `upsertUser(input: { vendorId: $id, email: "…" })` without `$id` it makes a write to whoever has
 //! that address. The parser's crate has a coercion too, but its messages repeat the values: these are
-//! personal data, of any length. What a scalar of our own takes (`DateTime`, `_Any`) is left to the
-//! engine.
+//! personal data, of any length. What is in `JSON` and `_Any` is left to the engine.
 
 use apollo_compiler::{
     Schema,
@@ -20,6 +19,8 @@ use async_graphql::{
     },
 };
 use async_graphql_value::{RAW_VALUE_TOKEN, Value as Literal};
+
+use super::moments;
 
 /// Puts the defaults of variables in, where none is given: `@skip` and `@include` need them, and the
 /// engine reads the variables alone.
@@ -171,6 +172,8 @@ fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<Misfit> {
 
 fn named(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
     let fits = match (name, value) {
+        (moments::NAME, Value::String(text)) if moments::parse(text).is_some() => true,
+        (moments::NAME, _) => return Some(Misfit::new(moments::EXPECTED)),
         ("Int", Value::Number(number)) => number
             .as_i64()
             .is_some_and(|whole| i32::try_from(whole).is_ok()),

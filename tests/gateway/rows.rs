@@ -2,5 +2,6 @@
 
 mod asked_for;
 mod batches;
+mod moments;
 mod odd;
 mod text;
