@@ -136,6 +136,10 @@ impl Http {
     /// # Errors
     /// As [`Http::send`], but for 404.
     pub async fn find(&self, scope: &Scope, call: Call) -> Result<Option<Reply>> {
+        let call = Call {
+            may_be_missing: true,
+            ..call
+        };
         match self.send(scope, call).await {
             Ok(reply) => Ok(Some(reply)),
             Err(error) if error.kind() == Kind::Missing => Ok(None),

@@ -64,6 +64,7 @@ impl Layer for Attempt {
             attempt: call.attempt,
             status: None,
             code: Some(CANCELLED),
+            may_be_missing: call.may_be_missing,
             took: Duration::ZERO,
             waited: Duration::ZERO,
             origin: Origin::Vendor,
@@ -76,10 +77,7 @@ impl Layer for Attempt {
             entry,
         };
         let answer = next.run(call).instrument(attempt.span.clone()).await;
-        (attempt.entry.status, attempt.entry.code) = match &answer {
-            Ok(reply) => (Some(reply.status.as_u16()), None),
-            Err(error) => (error.status(), Some(error.kind().code().as_str())),
-        };
+        attempt.entry.end(answer.as_ref());
         answer
     }
 }

@@ -293,16 +293,8 @@ impl Cache {
         metrics::answer(self.0.vendor, entry.operation, origin.name());
         scope.read(kept.at, origin == Origin::Stale);
         scope.journal().is_fresh_until(kept.fresh_until);
-        let (status, code) = match &kept.answer {
-            Ok(reply) => (Some(reply.status.as_u16()), None),
-            Err(error) => (error.status(), Some(error.kind().code().as_str())),
-        };
-        let entry = Entry {
-            status,
-            code,
-            origin,
-            ..entry
-        };
+        let mut entry = Entry { origin, ..entry };
+        entry.end(kept.answer.as_ref());
         entry.tell(&entry.span());
         scope.journal().add(entry);
         kept.answer.clone()
@@ -490,6 +482,7 @@ fn entry(vendor: &'static str, call: &Call) -> Entry {
         attempt: 0,
         status: None,
         code: None,
+        may_be_missing: call.may_be_missing,
         took: Duration::ZERO,
         waited: Duration::ZERO,
         origin: Origin::Kept,

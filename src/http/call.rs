@@ -145,6 +145,8 @@ pub struct Call {
     pub is_repeatable: bool,
     /// Whether it changes nothing: its answer may be kept, and shared by who asks for the same.
     pub is_read: bool,
+    /// Whether 404 is an answer to it: there is no such thing.
+    pub may_be_missing: bool,
     /// Which page of a list it is for, in words fit for a client.
     pub page: Option<String>,
     /// The number of the attempt, counted from one.
@@ -169,6 +171,7 @@ impl Call {
             headers: HeaderMap::new(),
             is_repeatable,
             is_read,
+            may_be_missing: false,
             page: None,
             attempt: 1,
             waited: Arc::default(),

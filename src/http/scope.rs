@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 
-use super::Meter;
-use crate::error::Error;
+use super::{Meter, Reply};
+use crate::error::{Error, Kind};
 
 pub use call_limit::CallLimit;
 pub(super) use call_limit::{Refused, Share};
@@ -340,6 +340,8 @@ pub struct Entry {
     pub status: Option<u16>,
     /// The error's code, where it failed; `CANCELLED` where nobody waited for it any more.
     pub code: Option<&'static str>,
+    /// Whether 404 is an answer: there is no such thing.
+    pub may_be_missing: bool,
     /// How long it took, its waits included.
     pub took: Duration,
     /// How long it waited for its turn and for budget.
@@ -363,6 +365,17 @@ impl Entry {
             duration_ms = Empty,
             waited_ms = Empty,
         )
+    }
+
+    /// Notes how it ended. That there is no such thing is no failure.
+    pub(super) fn end(&mut self, answer: Result<&Reply, &Error>) {
+        (self.status, self.code) = match answer {
+            Ok(reply) => (Some(reply.status.as_u16()), None),
+            Err(error) if self.may_be_missing && error.kind() == Kind::Missing => {
+                (error.status(), None)
+            }
+            Err(error) => (error.status(), Some(error.kind().code().as_str())),
+        };
     }
 
     /// Says in its span what became of it.

@@ -45,7 +45,7 @@ pub struct Wire {
 /// The longest wait that a vendor's word is taken for: after that it is asked again.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-/// The header in which Intercom, and Ada in part, say when the rate limit's window ends (unix seconds).
+/// The header in which Intercom, and Ada in part, say when the rate limit's window ends.
 static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// The headers in which Intercom says how many calls its rate limit's window has, and has left.
 static RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -285,14 +285,47 @@ fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         let moment = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
         Some(moment.duration_since(now).unwrap_or_default())
     };
-    if let Some(after) = text(&RETRY_AFTER) {
-        if let Ok(seconds) = after.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = jiff::fmt::rfc2822::parse(after).ok()?;
-        return until(u64::try_from(date.timestamp().as_second()).ok()?);
+    let after = text(&RETRY_AFTER).and_then(|after| {
+        let date = || {
+            let date = jiff::fmt::rfc2822::parse(after).ok()?;
+            until(u64::try_from(date.timestamp().as_second()).ok()?)
+        };
+        whole(after).map(Duration::from_secs).or_else(date)
+    });
+    // What cannot be read does not hide what can.
+    after.or_else(|| until(end_of(text(&RATE_RESET)?, now)?))
+}
+
+/// A number of a header, rounded up: some servers write seconds with a fraction.
+fn whole(text: &str) -> Option<u64> {
+    let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_plain(digits) || !is_plain(fraction) {
+        return None;
     }
-    until(text(&RATE_RESET)?.parse().ok()?)
+    let is_more = fraction.bytes().any(|digit| digit != b'0');
+    digits.parse::<u64>().ok()?.checked_add(u64::from(is_more))
+}
+
+/// Below this a window's end is in how many seconds, and not a moment: three years.
+const SECONDS_LEFT: u64 = 100_000_000;
+/// From this on it is a moment in milliseconds: as seconds, three thousand years from now.
+const MILLISECONDS: u64 = 100_000_000_000;
+/// From this on it is nothing that is known.
+const NONSENSE: u64 = 1_000 * MILLISECONDS;
+
+/// The end of a rate limit's window in unix seconds. It is sent as such, in milliseconds, or as how many
+/// seconds are left (Usertour v2).
+fn end_of(text: &str, now: SystemTime) -> Option<u64> {
+    match whole(text)? {
+        left @ ..SECONDS_LEFT => {
+            let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            Some(now.as_secs() + left)
+        }
+        moment @ ..MILLISECONDS => Some(moment),
+        moment @ ..NONSENSE => Some(moment.div_ceil(1_000)),
+        _ => None,
+    }
 }
 
 /// What the vendor says of its rate limit, if it says all of it.
@@ -304,8 +337,6 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     let small = |number: u64| u32::try_from(number).ok();
     let limit = small(number(&RATE_LIMIT)?).filter(|limit| *limit > 0)?;
     let remaining = small(number(&RATE_REMAINING)?)?.min(limit);
-    let resets_at = number(&RATE_RESET)?;
-    let reset = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(resets_at))?;
     // The vendor's clock may be wrong, and ours: what counts is how long the window lasts. The date of
     // an answer has whole seconds, so ours is better as long as they agree.
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
@@ -316,6 +347,9 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
         ahead > SKEW || now.duration_since(*date).unwrap_or_default() > SKEW
     };
     let now = date.filter(is_far).unwrap_or(now);
+    let resets_at = headers.get(&RATE_RESET)?.to_str().ok()?;
+    let resets_at = end_of(resets_at.trim(), now)?;
+    let reset = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(resets_at))?;
     Some(Quota {
         limit,
         remaining,

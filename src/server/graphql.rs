@@ -145,12 +145,10 @@ async fn handle(
         "answered"
     );
     let mut response = reply.response;
-    if let Some(wait) = accept::wait(&headers) {
-        let applied = HeaderValue::from_str(&format!("wait={}", wait.as_secs()));
-        let headers = response.headers_mut();
-        applied
-            .map(|applied| headers.insert("preference-applied", applied))
-            .ok();
+    let wait = accept::wait(&headers).zip(schema.data::<Graph>());
+    let wait = wait.map(|(wait, graph)| wait.min(graph.bounds.deadline));
+    if let Some(applied) = wait.and_then(accept::applied) {
+        response.headers_mut().insert("preference-applied", applied);
     }
     response
 }

@@ -35,6 +35,56 @@ fn a_wait_is_read_in_seconds_as_a_date_and_from_the_windows_end() {
 }
 
 #[test]
+fn a_wait_with_a_fraction_is_rounded_up_and_an_unreadable_one_hides_nothing() {
+    for (sent, seconds) in [("1.5", 2), ("2.0", 2), ("0.001", 1), ("3.", 3), ("0", 0)] {
+        let expected = Some(Duration::from_secs(seconds));
+        assert_eq!(wait("retry-after", sent), expected, "{sent}");
+    }
+    for nonsense in [
+        "",
+        " ",
+        "soon",
+        "-1",
+        "1,5",
+        "1e3",
+        "inf",
+        "99999999999999999999",
+    ] {
+        assert_eq!(
+            wait("retry-after", nonsense),
+            None.or(match nonsense {
+                "" | " " => wait("retry-after", "x"),
+                _ => None,
+            }),
+            "{nonsense}"
+        );
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "retry-after",
+            HeaderValue::from_str(nonsense).expect("a value"),
+        );
+        headers.insert("x-ratelimit-reset", HeaderValue::from_static("1700000003"));
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        assert_eq!(
+            wait_of(&headers, now),
+            Some(Duration::from_secs(3)),
+            "{nonsense:?}"
+        );
+    }
+}
+
+#[test]
+fn the_end_of_a_window_is_seen_to_be_seconds_milliseconds_or_seconds_left() {
+    for end in ["1700000003", "1700000002500", "3", "2.5", "1700000002.1"] {
+        let expected = Some(Duration::from_secs(3));
+        assert_eq!(wait("x-ratelimit-reset", end), expected, "{end}");
+    }
+    for nonsense in ["2026-01-01T00:00:00Z", "", "-5", "170000000000000000"] {
+        assert_eq!(wait("x-ratelimit-reset", nonsense), None, "{nonsense}");
+    }
+}
+
+#[test]
 fn a_moment_in_the_past_is_no_wait_and_nonsense_is_none() {
     assert_eq!(
         wait("x-ratelimit-reset", "1600000000"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The media types of an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +45,7 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// How long the client waits at most, as it says with `Prefer: wait=SECONDS` (RFC 7240, section 4.3);
-/// `None` when it does not say so.
+/// `None` when it does not say so. Fractions of a second are taken, too.
 pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all("prefer").iter();
     let mut preferences = values
@@ -54,8 +54,20 @@ pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
         .filter_map(|preference| preference.split(';').next()?.split_once('='));
     // Of a preference that is there twice the first counts.
     let (_, seconds) = preferences.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?;
-    let seconds = seconds.trim().trim_matches('"').parse().ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
+    let seconds = seconds.trim().trim_matches('"');
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let seconds: f64 = seconds
+        .parse()
+        .ok()
+        .filter(|_| seconds.chars().all(is_number))?;
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// What is told of a preference that was applied.
+pub(super) fn applied(wait: Duration) -> Option<HeaderValue> {
+    // Whole seconds have no fraction.
+    let milliseconds = wait.as_millis() as f64;
+    HeaderValue::from_str(&format!("wait={}", milliseconds / 1_000.0)).ok()
 }
 
 /// Whether the content type is one that a page may send to another origin without asking first.

@@ -161,6 +161,10 @@ impl Users {
             "email" => self.api.version.minor == 0,
             _ => false,
         });
+        let call = Call {
+            may_be_missing,
+            ..call
+        };
         match self.api.send(scope, call).await {
             Ok(reply) => page_in(scope, &reply),
             Err(error) if error.kind() == Kind::Missing && may_be_missing => Ok(Page {

@@ -65,18 +65,11 @@ impl<T: Content> Building<T> {
     /// As [`Http::send`].
     pub async fn send(&self, call: Call) -> Result<Reply> {
         let cache = &self.http.cache;
-        let (key, entry) = (cache.key(&call), entry(cache.0.vendor, &call));
+        let (key, mut entry) = (cache.key(&call), entry(cache.0.vendor, &call));
         let answer = self.ask(call).await;
-        let (status, code) = match &answer {
-            Ok(reply) => (Some(reply.status.as_u16()), None),
-            Err(error) => (error.status(), Some(error.kind().code().as_str())),
-        };
+        entry.end(answer.as_ref());
         lock(&self.shared.reads).push(Read {
-            entry: Entry {
-                status,
-                code,
-                ..entry
-            },
+            entry,
             key,
             sent: answer.as_ref().ok().map(|reply| reply.sent),
             landed: Instant::now(),
