@@ -34,7 +34,7 @@ use crate::{
     vendor::Parts,
 };
 use document::Rules;
-use entities::Root;
+use entities::{Places, Root};
 use mutation::Mutation;
 use row::YieldBudget;
 use trace::{Audience, Trace};
@@ -144,7 +144,7 @@ pub fn with_loaders(
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
     let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts);
-    let request = request.data(YieldBudget::default());
+    let request = request.data(YieldBudget::default()).data(Places::default());
     (request, trace)
 }
 

@@ -5,6 +5,7 @@
 pub mod ada;
 pub mod digital_chalk;
 pub mod filter;
+pub mod int;
 pub mod intercom;
 pub mod json;
 pub mod rows;

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     page::Span,
     user::{Provider, User},
-    vendor::Filter,
+    vendor::{Filter, int::Int},
 };
 
 /// Users, in pages (Relay Cursor Connections).
@@ -28,7 +28,7 @@ pub struct UserConnection {
     page_info: PageInfo,
     /// How many users the whole list has; null where a provider does not say, or could not be read
     /// to the end.
-    total_count: Option<u64>,
+    total_count: Option<Int>,
     /// What each provider did for this answer, and how far it can be trusted.
     sources: Vec<SourceReport>,
 }
@@ -98,7 +98,7 @@ impl UserConnection {
             cursor: cursor::of_mark(provider, filter, &row.mark),
             node: Arc::new(row.user),
         });
-        let total_count = window.total;
+        let total_count = window.total.map(Int::from);
         let page = Self::new(
             edges.collect(),
             window.has_previous,
@@ -142,7 +142,7 @@ impl UserConnection {
         });
         let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
         Self {
-            total_count: total,
+            total_count: total.map(Int::from),
             ..page
         }
     }

@@ -4,11 +4,15 @@
 //! representation fail them all. [`Root`] stands before [`Query`]: for a bad representation it answers
 //! null and an error of that one's own, for an unknown one null.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerError,
-    ServerResult, Value, parser::types::Field, registry::Registry,
+    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Pos, Positioned,
+    ServerError, ServerResult, Value, parser::types::Field, registry::Registry,
     resolver_utils::resolve_container,
 };
 
@@ -28,6 +32,8 @@ impl ContainerType for Root {
         ctx: &Context<'_>,
         representation: &Value,
     ) -> ServerResult<Option<Value>> {
+        let index = ctx.data_unchecked::<Places>().next(ctx.item.pos);
+        let ctx = &ctx.with_index(index);
         let error = match self.0.find_entity(ctx, representation).await {
             Ok(Some(entity)) => return Ok(Some(entity)),
             Ok(None) => ServerError::new(NO_ENTITY, Some(ctx.item.pos)),
@@ -35,11 +41,28 @@ impl ContainerType for Root {
         };
         let of = named(representation);
         let message = format!("{of}: {}", error.message);
-        ctx.add_error(ServerError {
-            message,
-            ..ctx.set_error_path(error)
-        });
+        let error = if error.path.is_empty() {
+            ctx.set_error_path(error)
+        } else {
+            error
+        };
+        ctx.add_error(ServerError { message, ..error });
         Ok(Some(Value::Null))
+    }
+}
+
+/// Counts the representations of each `_entities` field of a request: the engine asks for them in their
+/// order, but does not say which one it asks for.
+#[derive(Default)]
+pub struct Places(Mutex<HashMap<(usize, usize), usize>>);
+
+impl Places {
+    /// The place of the representation that is asked for next.
+    fn next(&self, field: Pos) -> usize {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = places.entry((field.line, field.column)).or_default();
+        *next += 1;
+        *next - 1
     }
 }
 

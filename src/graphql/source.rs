@@ -154,8 +154,8 @@ impl ProviderStatus<'_> {
     }
 
     /// How many calls were made since the gateway started, retries not counted.
-    async fn calls(&self) -> u64 {
-        self.0.health().calls
+    async fn calls(&self) -> i32 {
+        i32::try_from(self.0.health().calls).unwrap_or(i32::MAX)
     }
 
     /// How many calls the gateway grants itself at the vendor, by the windows in which they are counted;

@@ -64,7 +64,7 @@ impl OutputType for RawJson {
 }
 
 /// An error of ours with its code, as the engine wants it.
-fn refused(error: &error::Error, pos: Pos) -> async_graphql::ServerError {
+pub(super) fn refused(error: &error::Error, pos: Pos) -> async_graphql::ServerError {
     let code = error.kind().code().as_str();
     let error =
         Error::new(error.message()).extend_with(|_, extensions| extensions.set("code", code));

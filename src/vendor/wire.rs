@@ -16,6 +16,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::int::Int;
 use crate::{
     error::{Error, Result},
     http::json::{LEVELS, strict},
@@ -219,6 +220,11 @@ pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, 
 pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let text = text_of(Deserialize::deserialize(deserializer)?);
     Ok(text.and_then(|text| text.trim().parse().ok()))
+}
+
+/// A whole number that is shown.
+pub fn int<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Int>, D::Error> {
+    Ok(integer(deserializer)?.map(Int))
 }
 
 /// A number; digits in quotes count.

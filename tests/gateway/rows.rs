@@ -3,5 +3,6 @@
 mod asked_for;
 mod batches;
 mod moments;
+mod numbers;
 mod odd;
 mod text;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::{
     error::Result,
     user::{Company, Label, Portion, Provider, User, UserKind},
-    vendor::{Held, Part, Parts, json::RawJson, wire},
+    vendor::{Held, Part, Parts, int::Int, json::RawJson, wire},
 };
 
 /// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
@@ -111,8 +111,8 @@ pub struct IntercomUser {
     #[serde(default, deserialize_with = "wire::moment")]
     signed_up_at: Option<Timestamp>,
     /// 1.x: how many sessions were counted.
-    #[serde(default, deserialize_with = "wire::integer")]
-    session_count: Option<i64>,
+    #[serde(default, deserialize_with = "wire::int")]
+    session_count: Option<Int>,
     /// The teammate who owns the record.
     #[serde(default, deserialize_with = "wire::text")]
     owner_id: Option<String>,

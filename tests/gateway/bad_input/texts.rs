@@ -215,31 +215,33 @@ async fn an_attribute_may_have_several_lines() {
 #[tokio::test]
 async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read() {
     let world = World::with(3, |_| {}).await;
-    let next = format!("/v1/users?cursor={}", "x".repeat(1_025));
-    for (body, says) in [
-        (
-            json!({ "results": [], "next": next }),
-            "a token that is longer than 1024 characters",
-        ),
-        (
-            json!({ "results": [{ "id": "x".repeat(513) }] }),
-            "its id is longer than 512 characters",
-        ),
-    ] {
+    let list = "{ users(provider: USERTOUR) { nodes { id } sources { status notice } } }";
+    let says = async |body: Value, query: &str| {
         world.heal().await;
         let fault = json!({ "kind": "status", "status": 200, "body": body });
         world.fault(Provider::Usertour, fault).await;
-
-        let answer = world
-            .answer("{ users(provider: USERTOUR) { nodes { id } } }")
-            .await;
-
+        world.answer(query).await
+    };
+    let message = |answer: &Value| {
         let error = &answer["errors"][0];
-        assert_eq!(
-            error["extensions"]["code"], "VENDOR_BAD_RESPONSE",
-            "{answer}"
-        );
-        let message = error["message"].as_str().expect("a message");
-        assert!(message.contains(says), "{message}");
-    }
+        let code = &error["extensions"]["code"];
+        assert_eq!(code, "VENDOR_BAD_RESPONSE", "{answer}");
+        error["message"].as_str().unwrap_or_default().to_owned()
+    };
+
+    let next = format!("/v1/users?cursor={}", "x".repeat(1_025));
+    let answer = says(json!({ "results": [], "next": next }), list).await;
+    let token = "a token that is longer than 1024 characters";
+    assert!(message(&answer).contains(token), "{answer}");
+
+    let user = json!({ "id": "x".repeat(513) });
+    let one = "{ user(provider: USERTOUR, by: { vendorId: \"x\" }) { id } }";
+    let answer = says(user.clone(), one).await;
+    let id = "its id is longer than 512 characters";
+    assert!(message(&answer).contains(id), "{answer}");
+
+    let answer = says(json!({ "results": [user] }), list).await;
+    let users = &answer["data"]["users"];
+    assert_eq!(users["nodes"], json!([]), "{answer}");
+    assert_eq!(users["sources"][0]["status"], "PARTIAL", "{answer}");
 }

@@ -47,7 +47,7 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subje
         .collect();
     paths.sort();
     let failed = [
-        "[\"_entities\"]",
+        "[\"_entities\",0]",
         "[\"byExternalId\"]",
         "[\"byVendorId\"]",
         "[\"node\"]",
