@@ -320,7 +320,8 @@ fn end_of(text: &str, now: SystemTime) -> Option<u64> {
     match whole(text)? {
         left @ ..SECONDS_LEFT => {
             let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-            Some(now.as_secs() + left)
+            let is_more = now.subsec_nanos() > 0;
+            Some(now.as_secs() + u64::from(is_more) + left)
         }
         moment @ ..MILLISECONDS => Some(moment),
         moment @ ..NONSENSE => Some(moment.div_ceil(1_000)),

@@ -364,6 +364,7 @@ impl Vendor for Ada {
     async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
         let call = Call::post(Operation::Create, &["v2", "end-users", ""], body(draft));
         let user = user_in(&self.http.send(scope, call).await?)?;
+        let user = asked_for(user, |user| user.email.is_none() || draft.means(user))?;
         Ok(Upserted::whole(user, Outcome::Created))
     }
 

@@ -298,7 +298,7 @@ impl Vendor for DigitalChalk {
             .and_then(|location| location.to_str().ok());
         let id = location.and_then(|path| path.trim_end_matches('/').rsplit('/').next());
         match id.filter(|id| !id.is_empty()) {
-            Some(id) => Ok(self.finish(scope, id, draft, Outcome::Created).await),
+            Some(id) => Ok(self.finish_created(scope, id, draft).await),
             None => Ok(Upserted {
                 user: None,
                 outcome: Outcome::Created,
@@ -313,7 +313,7 @@ impl Vendor for DigitalChalk {
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
         let call = Call::put(Operation::Update, &["users", id], body(draft));
         match self.http.find(scope, call).await? {
-            Some(_) => Ok(Some(self.finish(scope, id, draft, Outcome::Updated).await)),
+            Some(_) => Ok(Some(self.finish_updated(scope, id, draft).await)),
             None => Ok(None),
         }
     }
@@ -392,24 +392,28 @@ impl DigitalChalk {
         join_all(alone).await
     }
 
-    /// What follows a write: its custom fields, then the record as it is. The write is done, so what
-    /// fails here is a remark on it.
-    async fn finish(&self, scope: &Scope, id: &str, draft: &Draft, outcome: Outcome) -> Upserted {
-        let refused = self.write_attributes(scope, id, draft).await.err();
-        let refused =
-            refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
-        let (user, unread) = match self.get(scope, Operation::ById, id).await {
-            Ok(user) => (user, None),
-            Err(error) => (
-                None,
-                Some(remark(&error, None, "it could not be read afterwards")),
-            ),
-        };
-        Upserted {
-            user,
-            outcome,
-            remarks: refused.into_iter().chain(unread).collect(),
+    /// What follows a create, once the record that the vendor named is seen to be the new one.
+    async fn finish_created(&self, scope: &Scope, id: &str, draft: &Draft) -> Upserted {
+        let user = self.get(scope, Operation::ById, id).await;
+        let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !draft.means(user));
+        if user.as_ref().is_ok_and(is_other) {
+            let message =
+                "the user was created, but the vendor named another one: look it up by email";
+            return Upserted {
+                user: None,
+                outcome: Outcome::Created,
+                remarks: vec![Error::malformed(message)],
+            };
         }
+        let refused = self.write_attributes(scope, id, draft).await;
+        done(user, refused, Outcome::Created)
+    }
+
+    /// What follows an update: its custom fields, then the record as it is.
+    async fn finish_updated(&self, scope: &Scope, id: &str, draft: &Draft) -> Upserted {
+        let refused = self.write_attributes(scope, id, draft).await;
+        let user = self.get(scope, Operation::ById, id).await;
+        done(user, refused, Outcome::Updated)
     }
 
     async fn write_attributes(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<()> {
@@ -423,6 +427,25 @@ impl DigitalChalk {
             values,
         );
         self.http.send(scope, call).await.map(|_| ())
+    }
+}
+
+/// A write that is done: what failed after it is a remark on it.
+fn done(user: Result<Option<User>>, attributes: Result<()>, outcome: Outcome) -> Upserted {
+    let refused = attributes.err();
+    let refused =
+        refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
+    let (user, unread) = match user {
+        Ok(user) => (user, None),
+        Err(error) => (
+            None,
+            Some(remark(&error, None, "it could not be read afterwards")),
+        ),
+    };
+    Upserted {
+        user,
+        outcome,
+        remarks: refused.into_iter().chain(unread).collect(),
     }
 }
 

@@ -152,20 +152,23 @@ pub fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// The members of an object, each key once: of keys that come twice the last.
+#[must_use]
+pub fn members(raw: &RawValue) -> Option<IndexMap<String, &RawValue>> {
+    let Members(members) = serde_json::from_str(raw.get()).ok()?;
+    Some(members)
+}
+
 /// A member of an object.
 #[must_use]
 pub fn member<'a>(raw: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    let Members(mut members) = serde_json::from_str(raw.get()).ok()?;
-    members.swap_remove(name)
+    members(raw)?.swap_remove(name)
 }
 
 /// The items of a list, or of the one list that an object holds, whatever its name.
 #[must_use]
 pub fn items_within(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    items(raw).or_else(|| {
-        let Members(members) = serde_json::from_str(raw.get()).ok()?;
-        members.into_values().find_map(items)
-    })
+    items(raw).or_else(|| members(raw)?.into_values().find_map(items))
 }
 
 /// A text; numbers are read as their digits.

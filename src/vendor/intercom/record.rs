@@ -340,7 +340,8 @@ where
     T: DeserializeOwned,
 {
     let list: &RawValue = Deserialize::deserialize(deserializer)?;
-    let member = |name| wire::member(list, name).map(RawValue::get);
+    let members = wire::members(list).unwrap_or_default();
+    let member = |name| members.get(name).map(|member| member.get());
     let is_of_contact = member("data").is_some();
     let count = member("total_count").and_then(|count| count.parse::<u64>().ok());
     let is_more = member("has_more") == Some("true") || count > Some(0);

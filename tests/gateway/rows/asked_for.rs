@@ -182,3 +182,31 @@ async fn a_search_for_a_part_is_compared_again() {
     let found = json!([{ "vendorId": "a1" }, { "vendorId": "a3" }]);
     assert_eq!(data["usersByEmail"]["nodes"], found);
 }
+
+#[tokio::test]
+async fn custom_fields_are_not_written_to_another_user_than_the_one_created() {
+    let providers = StandIn::of(|asked: &Asked| -> Said {
+        let path = asked.path.as_str();
+        match asked.method.as_str() {
+            "POST" => Said {
+                headers: vec![("location", "/users/other".to_owned())],
+                ..(201, json!({})).into()
+            },
+            _ if path.ends_with("/other") => row(path, "other", "other@x.test", "").into(),
+            _ => list(path, &[]).into(),
+        }
+    })
+    .await;
+    let world = providers.world(|_| {}).await;
+    let write = "mutation { upsertUser(input: { provider: DIGITAL_CHALK, email: \"new@x.test\",
+        firstName: \"N\", lastName: \"M\", attributes: { a: \"b\" } }) {
+        outcome user { vendorId } userErrors { code } } }";
+
+    let data = world.data(write).await;
+
+    let expected = json!({ "outcome": "CREATED", "user": null,
+        "userErrors": [{ "code": "VENDOR_BAD_RESPONSE" }] });
+    assert_eq!(data["upsertUser"], expected);
+    let asked = providers.take();
+    assert!(asked.iter().all(|asked| asked.method != "PUT"), "{asked:?}");
+}
