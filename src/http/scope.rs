@@ -95,11 +95,19 @@ impl Scope {
     /// The same work, with a tally that goes on from that of an earlier part of it.
     #[must_use]
     pub fn following(&self, earlier: &Self) -> Self {
+        let next = self.instead_of(earlier);
+        next.note_all_unreadable(&earlier.tally);
+        next
+    }
+
+    /// The same work, in the place of an earlier part of it, of which nothing is used but that it cost
+    /// calls.
+    #[must_use]
+    pub fn instead_of(&self, earlier: &Self) -> Self {
         let next = self.fresh();
         next.tally
             .calls
             .fetch_add(earlier.calls(), Ordering::Relaxed);
-        next.note_all_unreadable(&earlier.tally);
         next
     }
 

@@ -2,7 +2,6 @@
 //! says so.
 
 use std::{
-    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -24,41 +23,63 @@ pub fn users(
     rows: Vec<Arc<RawValue>>,
     read: impl Fn(Arc<RawValue>) -> Result<User>,
 ) -> Vec<User> {
-    let mut repeated: HashMap<u64, u64> = HashMap::new();
-    let mut why = None;
-    let mut users = Vec::with_capacity(rows.len());
-    for row in rows {
-        let error = match read(Arc::clone(&row)) {
-            Ok(user) if !is_of_two(scope, &user) => {
-                users.push(user);
-                continue;
-            }
-            Ok(_) => Error::malformed("another row has the same id, as a number or as a text"),
-            Err(error) => error,
-        };
-        let hash = hash_of(&row);
-        let nth = repeated.entry(hash).or_default();
-        *nth += 1;
-        let mark = hash.wrapping_add(*nth);
-        scope.note_unreadable(mark);
-        users.push(User::unreadable(provider, mark, row));
-        why = Some(error);
-    }
-    if let Some(why) = why {
-        tracing::warn!(
-            vendor.name = provider.name(),
-            rows = repeated.values().sum::<u64>(),
-            %why,
-            "rows cannot be read"
-        );
-    }
-    users
+    let rows = rows.into_iter().map(|row| {
+        let user = read(Arc::clone(&row)).and_then(|user| match is_of_two(scope, &user) {
+            false => Ok(user),
+            true => Err(Error::malformed(
+                "another row has the same id, as a number or as a text",
+            )),
+        });
+        (row, user)
+    });
+    let rows: Vec<_> = rows.collect();
+    let Some(why) = rows.iter().find_map(|(_, user)| user.as_ref().err()) else {
+        return rows.into_iter().filter_map(|(_, user)| user.ok()).collect();
+    };
+    let unread = rows.iter().filter(|(_, user)| user.is_err()).count();
+    tracing::warn!(vendor.name = provider.name(), rows = unread, %why, "rows cannot be read");
+    let mut marks = Marks::after(rows.iter().find_map(|(_, user)| user.as_ref().ok()));
+    let users = rows.into_iter().map(|(row, user)| match user {
+        Ok(user) => {
+            marks = Marks::after(Some(&user));
+            user
+        }
+        Err(_) => {
+            let mark = marks.next(&row);
+            scope.note_unreadable(mark);
+            User::unreadable(provider, mark, row)
+        }
+    });
+    users.collect()
 }
 
-fn hash_of(row: &RawValue) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    row.get().hash(&mut hasher);
-    hasher.finish()
+/// Tells rows that cannot be read from others, though pages overlap or are read twice: by their text, and
+/// where that says nothing (`null`) by the readable row that they are beside.
+struct Marks {
+    beside: String,
+    number: usize,
+}
+
+/// A row of no more bytes holds nothing that tells it from others.
+const BARE: usize = 8;
+
+impl Marks {
+    fn after(user: Option<&User>) -> Self {
+        Self {
+            beside: user.map(|user| user.vendor_id.clone()).unwrap_or_default(),
+            number: 0,
+        }
+    }
+
+    fn next(&mut self, row: &RawValue) -> u64 {
+        self.number += 1;
+        let mut hasher = DefaultHasher::new();
+        row.get().hash(&mut hasher);
+        if row.get().len() <= BARE {
+            (&self.beside, self.number).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
 }
 
 /// Whether another row had the id of a user, and one of them has it as a number, the other as a text.

@@ -149,3 +149,41 @@ async fn an_address_that_the_provider_refuses_is_refused_alone() {
     let statuses: Vec<_> = answers.iter().map(|(_, status)| status.as_str()).collect();
     assert_eq!(statuses, ["COMPLETE", "COMPLETE", "FAILED", "COMPLETE"]);
 }
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_costs_its_own_address() {
+    let emails = [
+        "p1@x.test",
+        "p2@x.test",
+        "p3@x.test",
+        "nobody@x.test",
+        "p5@x.test",
+    ];
+    for (bad, calls) in [(Some("p2@x.test"), 7), (None, 3)] {
+        let providers = StandIn::of(move |asked: &Asked| {
+            let wanted = wanted(asked);
+            let mut rows: Vec<_> = wanted
+                .iter()
+                .enumerate()
+                .filter(|(_, email)| email.starts_with('p') && Some(email.as_str()) != bad)
+                .map(|(at, email)| contact(at, email))
+                .collect();
+            if bad.is_none_or(|bad| wanted.iter().any(|email| email == bad)) {
+                rows.push(Value::Null);
+            }
+            json!({ "type": "list", "data": rows, "total_count": rows.len(), "pages": {} })
+        })
+        .await;
+        let world = providers.world(|_| {}).await;
+
+        let answers = found(&world, &emails).await;
+
+        for (email, (users, status)) in emails.iter().zip(&answers) {
+            let is_odd = bad.is_none_or(|bad| bad == *email);
+            let there = usize::from(email.starts_with('p') && Some(*email) != bad);
+            let expected = if is_odd { "PARTIAL" } else { "COMPLETE" };
+            assert_eq!((*users, status.as_str()), (there, expected), "{email}");
+        }
+        assert_eq!(providers.take().len(), calls);
+    }
+}

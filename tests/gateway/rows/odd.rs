@@ -236,6 +236,10 @@ async fn a_row_that_cannot_be_read_has_its_place_among_the_others() {
                 let users = &data["users"];
                 seen.extend(ids(users).into_iter().map(str::to_owned));
                 if users["pageInfo"]["hasNextPage"] == false {
+                    let all = first == 20;
+                    let notice = users["sources"][0]["notice"].as_str();
+                    let counts = notice.is_some_and(|notice| notice.starts_with("3 records"));
+                    assert_eq!(counts, all, "{p} first {first}: {notice:?}");
                     break;
                 }
                 after = users["pageInfo"]["endCursor"].clone();

@@ -63,19 +63,46 @@ impl Contacts {
             let found = self.at(&work, &emails).await;
             let parts = parts_of(&emails, &found);
             if parts.len() < 2 {
-                return self.answers(scope, work, emails, found).await;
+                return self.readable(scope, work, emails, found).await;
             }
             let parts = parts
                 .into_iter()
-                .map(|part| self.together(scope, scope.following(&work), part));
-            let mut answers: Vec<_> = join_all(parts).await.into_iter().flatten().collect();
-            for answer in &mut answers {
-                // Somebody may have been found before.
-                if let (Err(_), Ok(found)) = (&answer.found, &found) {
-                    answer.found = Ok(found.clone());
-                }
+                .map(|part| self.together(scope, scope.instead_of(&work), part));
+            let answers = join_all(parts).await.into_iter().flatten().collect();
+            or_as_before(answers, scope, &work, &found)
+        }
+        .boxed()
+    }
+
+    /// The answers to addresses that were searched for together. Where a record among them cannot be read,
+    /// the address that it is of is looked for by halves, unless both halves have one.
+    fn readable<'a>(
+        &'a self,
+        scope: &'a Scope,
+        work: Scope,
+        emails: Vec<Email>,
+        found: Result<Found>,
+    ) -> BoxFuture<'a, Vec<Searched>> {
+        async move {
+            if emails.len() < 2 || work.unreadable() == 0 {
+                return self.answers(scope, work, emails, found).await;
             }
-            answers
+            let halves = emails.chunks(emails.len().div_ceil(2)).map(|half| {
+                let work = scope.instead_of(&work);
+                async move { (self.at(&work, half).await, work) }
+            });
+            let halves = join_all(halves).await;
+            let is_everywhere = halves.iter().all(|(_, work)| work.unreadable() > 0);
+            let halves = emails.chunks(emails.len().div_ceil(2)).zip(halves).map(
+                |(half, (found, work))| async move {
+                    match is_everywhere {
+                        true => self.answers(scope, work, half.to_vec(), found).await,
+                        false => self.readable(scope, work, half.to_vec(), found).await,
+                    }
+                },
+            );
+            let answers = join_all(halves).await.into_iter().flatten().collect();
+            or_as_before(answers, scope, &work, &found)
         }
         .boxed()
     }
@@ -172,6 +199,25 @@ impl Contacts {
             .chain(unknown)
             .collect()
     }
+}
+
+/// Answers, where one failed with what an earlier search had found.
+fn or_as_before(
+    answers: Vec<Searched>,
+    scope: &Scope,
+    work: &Scope,
+    found: &Result<Found>,
+) -> Vec<Searched> {
+    let answers = answers.into_iter();
+    let answers = answers.map(|answer| match (&answer.found, found) {
+        (Err(_), Ok(found)) => Searched {
+            found: Ok(found.clone()),
+            work: scope.following(work),
+            ..answer
+        },
+        _ => answer,
+    });
+    answers.collect()
 }
 
 /// In which parts addresses are searched for again that one search was not enough for: an address that
