@@ -10,10 +10,12 @@
 //! | `cursor=slow` | a page behind a cursor takes two seconds |
 //! | `delete_cursor=once`, `always` | the user that a cursor names vanishes before the page is read |
 //! | `ties=shuffled` | users created within ten minutes share their `createdAt`, and their order changes with each request |
+//! | `segments=first_by_hand`, `first_by_rule` | the first row of the table of segments, which narrows a list without `segmentId`, is one of these and not that of everybody |
+//! | `segments=strict` | an unknown segment is 404 E1025, as in version 2 |
+//! | `ids=blank` | blank ids are taken, as by releases before 2026-07-31 |
 //! | `race=500` | whoever creates a user meets a rival: 500, the user is there without attributes, and the next attempt succeeds |
 //!
-//! Sessions, content, events and segments are left out: their paths are unknown, and a `segmentId`
-//! is ignored, as an unknown one is at the vendor.
+//! Sessions, content and events are left out: their paths are unknown.
 
 mod body;
 mod failure;
@@ -26,6 +28,7 @@ mod reply;
 mod route;
 mod rules;
 mod seed;
+mod segments;
 mod shape;
 mod store;
 mod upsert;
@@ -44,8 +47,10 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use self::failure::Failure;
+use self::lists::Manner;
 use self::paging::Asked;
 use self::route::Route;
+use self::segments::{Members, Segment};
 use self::store::Store;
 use self::upsert::UserDraft;
 use crate::behaviour::{Behaviour, Values, Variant};
@@ -67,6 +72,14 @@ pub static EMULATION: Emulation = Emulation {
         Variant {
             name: "ties",
             values: Values::OneOf(&["shuffled"]),
+        },
+        Variant {
+            name: "segments",
+            values: Values::OneOf(&["first_by_hand", "first_by_rule", "strict"]),
+        },
+        Variant {
+            name: "ids",
+            values: Values::OneOf(&["blank"]),
         },
         Variant {
             name: "race",
@@ -203,7 +216,26 @@ impl Usertour {
         }
         let turn = self.lists.fetch_add(1, Ordering::Relaxed);
         let ties = self.behaviour.is("ties", "shuffled").then_some(turn);
-        ok(lists::users(&self.store(), asked, ties)?)
+        let store = self.store();
+        let manner = Manner {
+            ties,
+            first: self.first_segment(&store),
+            is_strict: self.behaviour.is("segments", "strict"),
+        };
+        ok(lists::users(&store, asked, &manner)?)
+    }
+
+    /// What the server takes for no segment.
+    fn first_segment<'a>(&self, store: &'a Store) -> Option<&'a Segment> {
+        let wanted = self.behaviour.get("segments");
+        store
+            .segments
+            .iter()
+            .find(|segment| match wanted.as_deref() {
+                Some("first_by_hand") => matches!(segment.members, Members::ByHand(_)),
+                Some("first_by_rule") => matches!(segment.members, Members::ByRule(..)),
+                _ => true,
+            })
     }
 
     /// Somebody deletes the user that the cursor names.
@@ -242,8 +274,10 @@ impl Usertour {
     }
 
     fn post_user(&self, body: &Value) -> Answer {
-        let draft = UserDraft::of(body)?;
+        let takes_blank = self.behaviour.is("ids", "blank");
+        let draft = UserDraft::of(body, takes_blank)?;
         let mut store = self.store();
+        draft.storable(&store)?;
         if self.behaviour.is("race", "500") && store.users.place(&draft.id).is_none() {
             upsert::write_user(&mut store, &draft.id, Map::new(), moment::now());
             return Err(Failure::Unexpected);

@@ -136,7 +136,8 @@ impl Report {
             is_stale: scope.is_stale(),
             ..self
         }
-        .with_unreadable(scope.unreadable());
+        .with_unreadable(scope.unreadable())
+        .lacking(scope.shortfall());
         match (report.status, scope.failure()) {
             (SourceStatus::Complete | SourceStatus::Partial, Some(error)) => Self {
                 status: SourceStatus::Partial,
@@ -168,6 +169,22 @@ impl Report {
             }),
             is_whole: false,
             ..self
+        }
+    }
+
+    /// The same report of an answer that may lack somebody.
+    fn lacking(self, why: Option<String>) -> Self {
+        match (self.status, why) {
+            (SourceStatus::Complete | SourceStatus::Partial, Some(why)) => Self {
+                status: SourceStatus::Partial,
+                notice: Some(match self.notice {
+                    Some(notice) => format!("{notice}; {why}"),
+                    None => why,
+                }),
+                is_whole: false,
+                ..self
+            },
+            _ => self,
         }
     }
 

@@ -4,7 +4,7 @@
 mod call_limit;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -66,6 +66,7 @@ struct Tally {
     unreadable: Mutex<HashSet<u64>>,
     /// For each id that could be a number or a text: whether it was a text.
     kinds_of_ids: Mutex<HashMap<String, bool>>,
+    shortfalls: Mutex<BTreeSet<String>>,
 }
 
 impl Scope {
@@ -239,6 +240,19 @@ impl Scope {
         *kinds.entry(id.to_owned()).or_insert(is_text) == is_text
     }
 
+    /// Notes that what was read may lack somebody, and why, in words for the client.
+    pub fn add_shortfall(&self, why: impl Into<String>) {
+        lock(&self.tally.shortfalls).insert(why.into());
+    }
+
+    /// Why what was read may lack somebody; `None` when nothing says so.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<String> {
+        let shortfalls = lock(&self.tally.shortfalls);
+        let all: Vec<&str> = shortfalls.iter().map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
     /// What became of the calls of the whole request.
     #[must_use]
     pub fn journal(&self) -> &Arc<Journal> {
@@ -275,6 +289,7 @@ impl Scope {
             self.fell_back(failure);
         }
         self.note_all_unreadable(&detached.tally);
+        lock(&self.tally.shortfalls).extend(lock(&detached.tally.shortfalls).iter().cloned());
         if let Some(fresh_until) = detached.journal.fresh_until() {
             self.journal.is_fresh_until(fresh_until);
         }

@@ -19,9 +19,12 @@
 //! The `id` of a user is the one that your systems gave. The email filter compares letter case,
 //! whatever its documents say, so an address is asked for as given and lower-cased. Names and
 //! addresses are conventions inside `attributes`. Values of an unexpected type are dropped without
-//! an error. An unknown segment filters nothing.
+//! an error. Users of one moment come in no fixed order ([`ties`]). An unknown segment filters nothing,
+//! and no segment at all may filter by somebody else's ([`segments`]).
 
 mod record;
+mod segments;
+mod ties;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -33,6 +36,10 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
+use self::{
+    segments::Segments,
+    ties::{NOTICE, Read, Reader, Start},
+};
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
     Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, rows, wire,
@@ -40,7 +47,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging, Place, walk},
     user::{Draft, DraftField, Email, Identity, Outcome, Portion, Provider, User},
 };
 
@@ -68,8 +75,6 @@ const LISTING: Listing = Listing {
 
 const EMAIL_CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
 
-const SEGMENT_CAVEAT: &str = "Usertour takes a segment that it does not know for no filter: if `segmentId` is wrong, these are all users";
-
 const PROFILE: Profile = Profile {
     provider: Provider::Usertour,
     listing: LISTING,
@@ -86,7 +91,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::ByCase,
     email_caveat: Some(EMAIL_CAVEAT),
-    segment_caveat: Some(SEGMENT_CAVEAT),
+    segment_caveat: None,
     upserts: &[Identity::ExternalId],
     writes: &[
         DraftField::ExternalId,
@@ -110,6 +115,7 @@ struct Options {}
 /// The adapter.
 pub struct Usertour {
     http: Http,
+    segments: Segments,
 }
 
 #[derive(Deserialize)]
@@ -143,22 +149,32 @@ fn expansions(expand: Expand) -> impl Iterator<Item = (&'static str, String)> {
         .map(|part| ("expand[]", part.to_owned()))
 }
 
-fn filters(filter: &Filter, spelling: Option<&str>) -> Vec<(&'static str, String)> {
+/// What a list is narrowed and sorted by.
+fn narrowing(filter: &Filter, expand: Expand) -> Query {
     let order = match filter.sort {
         Some((_, SortDirection::Descending)) => Some("-createdAt"),
         Some((_, SortDirection::Ascending)) => Some("createdAt"),
         None => None,
     };
-    [
-        ("email", spelling.map(str::to_owned)),
+    let email = filter.email.as_ref().map(Email::given);
+    let narrowing = [
+        ("email", email.map(str::to_owned)),
         ("segmentId", filter.segment_id.clone()),
         ("companyId", filter.company_id.clone()),
         ("orderBy", order.map(str::to_owned)),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect()
+    ];
+    let narrowing = narrowing
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    narrowing.chain(expansions(expand)).collect()
 }
+
+fn is_descending(filter: &Filter) -> bool {
+    matches!(filter.sort, Some((_, SortDirection::Descending)))
+}
+
+/// Parameters of a list.
+type Query = Vec<(&'static str, String)>;
 
 impl Usertour {
     /// The adapter on a connection.
@@ -169,24 +185,97 @@ impl Usertour {
         let Options {} = connection.options()?;
         Ok(Self {
             http: connection.http.clone(),
+            segments: Segments::default(),
         })
     }
 
+    /// One page as callers see it: it ends between two moments.
+    async fn page(
+        &self,
+        scope: &Scope,
+        operation: Operation,
+        filter: &Filter,
+        expand: Expand,
+        ask: &Ask,
+    ) -> Result<Page> {
+        let query = narrowing(filter, expand);
+        let reader = Reader {
+            is_descending: is_descending(filter),
+            fetch: |cursor, size| self.sent(scope, operation, &query, cursor, size),
+        };
+        let start = match &ask.place {
+            Place::Token(token) => Start::from_token(token.as_deref())?,
+            Place::Page(_) | Place::Offset(_) | Place::Key(_) => Start::default(),
+        };
+        let Read { page, is_short } = reader.read(start, ask.size).await?;
+        if is_short {
+            scope.add_shortfall(NOTICE);
+        }
+        Ok(page)
+    }
+
+    /// One page as the provider sends it.
+    async fn sent(
+        &self,
+        scope: &Scope,
+        operation: Operation,
+        query: &[(&'static str, String)],
+        cursor: Option<String>,
+        size: u32,
+    ) -> Result<Page> {
+        let nobody = self.segments.nobody(query);
+        let is_ours = nobody.is_some();
+        let call = |nobody| {
+            let place = Place::Token(cursor.clone());
+            let at = cursor.clone().map(|cursor| (LISTING.at, cursor));
+            Call::get(operation, &["v1", "users"])
+                .query(query.iter().cloned())
+                .query(nobody)
+                .query(at)
+                .query([(LISTING.size, size.to_string())])
+                .page(&place)
+        };
+        match self.listed(scope, call(nobody)).await {
+            Err(error) if is_ours && self.segments.is_refused(&error) => {
+                self.listed(scope, call(None)).await
+            }
+            page => page,
+        }
+    }
+
     /// `docs.usertour.io/api-reference/users/list`
-    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
+    async fn listed(&self, scope: &Scope, call: Call) -> Result<Page> {
         let list: List = self.http.send(scope, call).await?.object()?;
         // Taken for the last page, a list would end too soon, and nobody would know.
         let nowhere = || Error::malformed("the vendor says that there is more, and not where");
         let next = list.next.as_deref();
         let next = next.map(|next| cursor(next).ok_or_else(nowhere));
+        let (nameless, rows): (Vec<_>, Vec<_>) =
+            list.results.into_iter().partition(|raw| is_nameless(raw));
+        if !nameless.is_empty() {
+            scope.add_shortfall(NAMELESS);
+        }
         Ok(Page {
-            users: rows::users(scope, Provider::Usertour, list.results, record::user),
+            users: rows::users(scope, Provider::Usertour, rows, record::user),
             next: Next::Token {
                 next: next.transpose()?,
                 total: None,
             },
         })
     }
+}
+
+/// Said of a list with users whom nothing tells apart.
+const NAMELESS: &str =
+    "a user whose id at Usertour is blank is left out: it cannot be asked for by its id";
+
+/// Whether a user's id is there, and blank.
+fn is_nameless(raw: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    serde_json::from_str(raw.get()).is_ok_and(|user: Named| user.id.trim().is_empty())
 }
 
 impl Usertour {
@@ -219,13 +308,12 @@ impl Vendor for Usertour {
     }
 
     async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
-        let filter = &selection.filter;
-        let call = Call::get(Operation::List, &["v1", "users"])
-            .query(filters(filter, filter.email.as_ref().map(Email::given)))
-            .query(expansions(selection.expand))
-            .query(ask.params())
-            .page(&ask.place);
-        self.page(scope, call).await
+        let Selection { filter, expand } = selection;
+        if let Some(segment) = &filter.segment_id {
+            self.know_segment(scope, segment).await?;
+        }
+        self.page(scope, Operation::List, filter, *expand, ask)
+            .await
     }
 
     async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups {
@@ -242,20 +330,18 @@ impl Vendor for Usertour {
             until: scope.deadline(),
         };
         let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
-        let searches = spellings.iter().map(|spelling| {
+        let searches = spellings.iter().map(|spelling| async move {
+            let filter = &Filter::email(spelling);
             walk(
                 &LISTING,
                 limits,
                 |_| true,
-                move |ask| async move {
-                    let call = Call::get(Operation::ByEmail, &["v1", "users"])
-                        .query([("email", spelling.given().to_owned())])
-                        .query(expansions(expand))
-                        .query(ask.params())
-                        .page(&ask.place);
-                    self.page(scope, call).await
+                |ask| async move {
+                    self.page(scope, Operation::ByEmail, filter, expand, &ask)
+                        .await
                 },
             )
+            .await
         });
         Found::of(
             join_all(searches).await,
@@ -408,13 +494,18 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
     let kind = match (status.as_u16(), code) {
         (400, Some("E1007")) => Some(Kind::Expired),
         (404, None) => Some(Kind::Malformed),
+        (_, Some(segments::UNKNOWN)) => Some(Kind::Rejected),
         _ => None,
     };
+    let is_unknown_segment = code == Some(segments::UNKNOWN);
     let message = body.error.and_then(|error| error.message);
+    // A validator's text begins with the parameter that it is about.
+    let is_of_segment = |message: &str| message.starts_with(segments::PARAMETER);
     let reasons = message
         .into_iter()
         .map(|message| Reason {
-            field: None,
+            field: (is_unknown_segment || is_of_segment(&message))
+                .then(|| segments::PARAMETER.to_owned()),
             message,
         })
         .collect();

@@ -7,5 +7,7 @@ mod edges;
 mod links;
 mod page;
 mod reach;
+mod segments;
+mod ties;
 mod usertour;
 mod walks;

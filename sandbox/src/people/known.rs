@@ -119,3 +119,12 @@ pub const EDGE_LAST: &str = "edge.last@pages.test";
 /// Record 101 of Ada and of Usertour, created in the same second as
 /// [`EDGE_LAST`]: the first of the second page.
 pub const EDGE_FIRST: &str = "edge.first@pages.test";
+
+/// Usertour's segment of everybody, which every project has.
+pub const SEGMENT_OF_ALL: &str = "cmsegmentofall00000000000";
+/// A segment at Usertour whose users were put there one by one: every fifth.
+pub const SEGMENT_BY_HAND: &str = "cmsegmentbyhand0000000000";
+/// A segment at Usertour by a rule: `plan` is `gold`.
+pub const SEGMENT_BY_RULE: &str = "cmsegmentbyrule0000000000";
+/// A segment at Usertour of another customer's project.
+pub const SEGMENT_OF_OTHERS: &str = "cmsegmentofothers00000000";

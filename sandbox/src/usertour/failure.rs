@@ -22,6 +22,8 @@ pub(super) enum Failure {
     NoCompany,
     /// 404 E1003.
     NoMembership,
+    /// 404 E1025, which version 1 does not say.
+    NoSegment,
     /// 400 E1007.
     Cursor,
     /// 429 E1013, which only the cloud's edge may send.
@@ -77,6 +79,7 @@ impl Failure {
                 "Company membership not found",
                 "公司成员关系未找到",
             ),
+            Self::NoSegment => (404, "E1025", "Segment not found", "分段未找到"),
             Self::Cursor => (400, "E1007", "Invalid cursor parameter", "无效的游标参数"),
             Self::Throttled => (429, "E1013", "Too many requests", "请求过于频繁"),
             Self::Invalid(message) => {

@@ -2,15 +2,21 @@
 
 use serde_json::{Map, Number, Value};
 
-/// The bag with its keys in the database's order, the shorter first and then by bytes, and with
-/// numbers that went through doubles.
+/// The bag with its keys in the database's order, the shorter first and then by bytes, except that
+/// JavaScript puts whole numbers before all others; and with numbers that went through doubles.
 pub(super) fn bag(attributes: &Map<String, Value>) -> Value {
     let mut members: Vec<_> = attributes.iter().collect();
-    members.sort_by_key(|(key, _)| (key.len(), key.as_bytes()));
+    members.sort_by_key(|(key, _)| (!is_index(key), key.len(), key.as_bytes()));
     members
         .into_iter()
         .map(|(key, value)| (key.clone(), stored(value)))
         .collect()
+}
+
+/// Whether a key is an index to JavaScript: up to 2^32 - 2, as it is written.
+fn is_index(key: &str) -> bool {
+    key.parse::<u32>()
+        .is_ok_and(|index| index < u32::MAX && index.to_string() == key)
 }
 
 /// A number as JavaScript prints it.
@@ -66,6 +72,11 @@ mod tests {
         assert_eq!(
             stored(&bag),
             r#"{"a":{"c":[{"y":2,"z":1}],"bb":1},"name":3,"role":1,"email":2}"#
+        );
+        let bag = json!({"a": 1, "10": 2, "9": 3, "01": 4, "4294967295": 5});
+        assert_eq!(
+            stored(&bag),
+            r#"{"9":3,"10":2,"a":1,"01":4,"4294967295":5}"#
         );
     }
 

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::moment;
 use super::paging::Asked;
 use super::rules;
+use super::segments::{Condition, Segment};
 use super::shape;
 use super::store::{Definition, Row, Scope, Store, scramble};
 
@@ -33,8 +34,23 @@ pub(super) fn company_expand(query: &Map<String, Value>) -> Result<Vec<&str>, Fa
     rules::words(query, "expand", &COMPANY_EXPANDS)
 }
 
-/// `GET /v1/users`; `ties` is the number that shuffles users created at the same time.
-pub(super) fn users(store: &Store, asked: &Asked<'_>, ties: Option<u64>) -> Result<Value, Failure> {
+/// How the server lists users, beside what is asked.
+pub(super) struct Manner<'a> {
+    /// The number that shuffles users created at the same time.
+    pub(super) ties: Option<u64>,
+    /// The segment that the server takes for none.
+    pub(super) first: Option<&'a Segment>,
+    /// Whether an unknown segment is refused.
+    pub(super) is_strict: bool,
+}
+
+/// `GET /v1/users`.
+pub(super) fn users(
+    store: &Store,
+    asked: &Asked<'_>,
+    manner: &Manner<'_>,
+) -> Result<Value, Failure> {
+    let ties = manner.ties;
     let query = asked.query;
     let limit = rules::limit(query, false)?;
     let cursor = rules::string(query, "cursor")?;
@@ -43,12 +59,16 @@ pub(super) fn users(store: &Store, asked: &Asked<'_>, ties: Option<u64>) -> Resu
     let filter = Filter {
         email: rules::email(query)?,
         company: rules::string(query, "companyId")?.filter(|id| !id.is_empty()),
+        segment: rules::string(query, "segmentId")?,
     };
-    // A segment that the environment does not have is no condition, and it has none.
-    rules::string(query, "segmentId")?;
     filter.storable()?;
+    let condition = Condition::of(&store.segments, filter.segment, manner.first);
+    if manner.is_strict && filter.segment.is_some() && matches!(condition, Condition::Everybody) {
+        return Err(Failure::NoSegment);
+    }
 
     let mut found: Vec<(u64, &Row)> = filter.apply(store);
+    found.retain(|(place, row)| condition.holds(*place, row));
     if let Some(salt) = ties {
         found.sort_by_key(|(place, row)| (tied(row.created_at), scramble(place ^ scramble(salt))));
     }
@@ -74,11 +94,12 @@ fn tied(created_at: i64) -> i64 {
 struct Filter<'a> {
     email: Option<&'a str>,
     company: Option<&'a str>,
+    segment: Option<&'a str>,
 }
 
 impl Filter<'_> {
     fn storable(&self) -> Result<(), Failure> {
-        [self.email, self.company]
+        [self.email, self.company, self.segment]
             .into_iter()
             .flatten()
             .try_for_each(rules::storable)

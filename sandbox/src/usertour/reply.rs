@@ -51,6 +51,8 @@ pub(super) fn preflight() -> Response {
 }
 
 fn common(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+    headers.insert("keep-alive", HeaderValue::from_static("timeout=5"));
     headers.insert("x-powered-by", HeaderValue::from_static("Express"));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,

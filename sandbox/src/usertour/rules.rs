@@ -131,8 +131,7 @@ pub(super) fn storable(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether any text in the bag holds NUL.
-pub(super) fn storable_bag(attributes: &Map<String, Value>) -> Result<(), Failure> {
+fn storable_bag(attributes: &Map<String, Value>) -> Result<(), Failure> {
     for (key, value) in attributes {
         storable(key)?;
         storable_value(value)?;
@@ -140,7 +139,8 @@ pub(super) fn storable_bag(attributes: &Map<String, Value>) -> Result<(), Failur
     Ok(())
 }
 
-fn storable_value(value: &Value) -> Result<(), Failure> {
+/// Whether a value holds NUL nowhere.
+pub(super) fn storable_value(value: &Value) -> Result<(), Failure> {
     match value {
         Value::String(text) => storable(text),
         Value::Array(items) => items.iter().try_for_each(storable_value),
@@ -177,16 +177,32 @@ fn is_email(text: &str) -> bool {
     is_local_part(local) && is_domain(domain)
 }
 
+/// As the library that the server uses has it: characters of the basic plane only, so that most
+/// emoji are none, and anything but a bare quotation mark between quotation marks.
 fn is_local_part(local: &str) -> bool {
-    let allowed = |character: char| {
-        character.is_ascii_alphanumeric()
-            || "!#$%&'*+/=?^_`{|}~-".contains(character)
-            || (!character.is_ascii() && !character.is_whitespace())
+    let is_beyond_ascii = |c: char| matches!(c, '\u{a1}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}');
+    if local.len() > 64 {
+        return false;
+    }
+    let quoted = local
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    if let Some(quoted) = quoted {
+        let mut is_escaped = false;
+        let is_allowed = quoted.chars().all(|c| {
+            let is_plain = c == '\u{a0}' || is_beyond_ascii(c) || c.is_ascii() && c != '\0';
+            let was_escaped = is_escaped;
+            is_escaped = c == '\\' && !was_escaped;
+            is_plain && (was_escaped || c != '"')
+        });
+        return is_allowed && !is_escaped;
+    }
+    let allowed = |c: char| {
+        c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(c) || is_beyond_ascii(c)
     };
-    local.len() <= 64
-        && local
-            .split('.')
-            .all(|atom| !atom.is_empty() && atom.chars().all(allowed))
+    local
+        .split('.')
+        .all(|atom| !atom.is_empty() && atom.chars().all(allowed))
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -248,7 +264,14 @@ mod tests {
 
     #[test]
     fn only_plain_addresses_are_emails() {
-        for good in ["a@x.example", "A+b@X.Example", "jürg@x.example"] {
+        for good in [
+            "a@x.example",
+            "A+b@X.Example",
+            "jürg@x.example",
+            "\"q\"@x.example",
+            "\"a b\"@x.example",
+            "\u{263a}@x.example",
+        ] {
             assert!(is_email(good), "{good}");
         }
         for bad in [
@@ -260,6 +283,9 @@ mod tests {
             "a b@x.example",
             "a..b@x.example",
             "@x.example",
+            "\u{1f600}@x.example",
+            "\"a\"b\"@x.example",
+            "a\0@x.example",
         ] {
             assert!(!is_email(bad), "{bad}");
         }

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::moment;
+use super::segments::{Members, Segment};
 use super::store::{DataType, Scope, Store};
-use crate::people::Person;
+use crate::people::{Person, known};
 use crate::vendor::Name;
 
 /// What every project starts with.
@@ -31,11 +32,34 @@ pub(super) fn store(people: &[Person]) -> Store {
             admit(&mut store, id, person);
         }
     }
+    store.segments = segments(&store);
     store
+}
+
+fn segments(store: &Store) -> Vec<Segment> {
+    let places = store.users.iter().map(|(place, _)| place);
+    let by_hand = places.filter(|place| place % 5 == 0).collect();
+    let segments = [
+        (known::SEGMENT_OF_ALL, Members::All),
+        (known::SEGMENT_BY_HAND, Members::ByHand(by_hand)),
+        (known::SEGMENT_BY_RULE, Members::ByRule("plan", "gold")),
+        (known::SEGMENT_OF_OTHERS, Members::ByHand([].into())),
+    ];
+    let segments = segments.into_iter();
+    segments
+        .map(|(key, members)| Segment { key, members })
+        .collect()
 }
 
 fn admit(store: &mut Store, id: &str, person: &Person) {
     let at = millis(person.created_at);
+    // Whoever comes in the same second comes a little later.
+    let newest = store
+        .users
+        .iter()
+        .next_back()
+        .map(|(_, row)| row.created_at);
+    let at = newest.map_or(at, |newest| at.max(newest + 1));
     let attributes = attributes(person);
     // The types come from the values, but those imported stay whatever their type.
     store.typed(Scope::User, attributes.clone(), at);
@@ -79,7 +103,7 @@ fn attributes(person: &Person) -> Map<String, Value> {
     attributes
 }
 
-/// Seconds with some milliseconds, the same within one second.
+/// Seconds with some milliseconds.
 fn millis(seconds: i64) -> i64 {
     seconds * 1000 + seconds.rem_euclid(1000)
 }

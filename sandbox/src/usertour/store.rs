@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use super::moment;
+use super::segments::Segment;
 
 /// A user or a company.
 #[derive(Debug, Clone)]
@@ -166,6 +167,9 @@ pub(super) struct Definition {
     pub(super) created_at: i64,
 }
 
+/// Names that every JavaScript object has: attributes of these names are dropped without a word.
+const UNTAKEN: [&str; 4] = ["__proto__", "constructor", "toString", "hasOwnProperty"];
+
 /// Everything in one environment.
 #[derive(Debug, Default)]
 pub(super) struct Store {
@@ -173,6 +177,8 @@ pub(super) struct Store {
     pub(super) users: Table,
     /// The companies.
     pub(super) companies: Table,
+    /// The segments of all projects, in the order of the database.
+    pub(super) segments: Vec<Segment>,
     memberships: BTreeMap<(u64, u64), Membership>,
     definitions: Vec<Definition>,
     keys: u64,
@@ -282,6 +288,7 @@ impl Store {
     ) -> Map<String, Value> {
         attributes
             .into_iter()
+            .filter(|(name, _)| !UNTAKEN.contains(&name.as_str()))
             .filter(|(name, value)| value.is_null() || self.fits(scope, name, value, at))
             .collect()
     }
@@ -297,6 +304,14 @@ impl Store {
         }
         self.define(scope, name, seen, at);
         true
+    }
+
+    /// Whether a value would be dropped, for its name or its type.
+    pub(super) fn drops(&self, scope: Scope, name: &str, value: &Value) -> bool {
+        let known = self.definitions.iter();
+        let mut known = known.filter(|known| known.scope == scope && known.code_name == name);
+        let is_other = known.any(|known| known.data_type != DataType::of(value));
+        UNTAKEN.contains(&name) || is_other
     }
 
     /// Fixes the type of an attribute.

@@ -27,8 +27,14 @@ struct Join {
 
 impl UserDraft {
     /// Validates in the order id, attributes, companies, memberships.
-    pub(super) fn of(body: &Value) -> Result<Self, Failure> {
-        let id = rules::identifier(body.get("id"), "id must be a non-empty string")?;
+    /// Releases before 2026-07-31 took blank ids.
+    pub(super) fn of(body: &Value, takes_blank: bool) -> Result<Self, Failure> {
+        let blank = body.get("id").and_then(Value::as_str);
+        let blank = blank.filter(|id| takes_blank && id.trim().is_empty());
+        let id = match blank {
+            Some(id) => id.to_owned(),
+            None => rules::identifier(body.get("id"), "id must be a non-empty string")?,
+        };
         let message = "attributes must be an object";
         let attributes = rules::attributes(body.get("attributes"), message)?;
         let mut joins = Vec::new();
@@ -45,22 +51,21 @@ impl UserDraft {
         if incomplete {
             return Err(Failure::Unexpected);
         }
-        let draft = Self {
+        Ok(Self {
             id,
             attributes,
             joins,
-        };
-        draft.storable()?;
-        Ok(draft)
+        })
     }
 
-    fn storable(&self) -> Result<(), Failure> {
+    /// Whether the database takes it. What is dropped anyway never comes there.
+    pub(super) fn storable(&self, store: &Store) -> Result<(), Failure> {
         rules::storable(&self.id)?;
-        rules::storable_bag(&self.attributes)?;
+        storable(store, Scope::User, &self.attributes)?;
         for join in &self.joins {
             rules::storable(&join.company)?;
-            rules::storable_bag(&join.attributes)?;
-            rules::storable_bag(&join.membership)?;
+            storable(store, Scope::Company, &join.attributes)?;
+            storable(store, Scope::Membership, &join.membership)?;
         }
         Ok(())
     }
@@ -76,6 +81,16 @@ impl UserDraft {
         let row = store.users.at(place)?;
         Some(shape::user(store, place, row, &[]))
     }
+}
+
+fn storable(store: &Store, scope: Scope, attributes: &Bag) -> Result<(), Failure> {
+    let kept = attributes
+        .iter()
+        .filter(|(name, value)| !store.drops(scope, name, value));
+    kept.into_iter().try_for_each(|(name, value)| {
+        rules::storable(name)?;
+        rules::storable_value(value)
+    })
 }
 
 fn items<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], Failure> {
@@ -131,13 +146,18 @@ pub(super) fn write_user(store: &mut Store, id: &str, attributes: Bag, now: i64)
         }
         return place;
     }
+    let row = store.row(id, seen(changes, now), now);
+    store.users.add(row)
+}
+
+/// What is made is seen, unless it says when.
+fn seen(changes: Bag, now: i64) -> Bag {
     let mut attributes = Bag::new();
     for name in ["first_seen_at", "last_seen_at"] {
         attributes.insert(name.to_owned(), json!(moment::text(now + 6)));
     }
     merge(&mut attributes, changes);
-    let row = store.row(id, attributes, now);
-    store.users.add(row)
+    attributes
 }
 
 fn write_company(store: &mut Store, id: &str, attributes: Bag, now: i64) -> u64 {
@@ -148,9 +168,7 @@ fn write_company(store: &mut Store, id: &str, attributes: Bag, now: i64) -> u64 
         }
         return place;
     }
-    let mut attributes = Bag::new();
-    merge(&mut attributes, changes);
-    let row = store.row(id, attributes, now);
+    let row = store.row(id, seen(changes, now), now);
     store.companies.add(row)
 }
 
@@ -166,7 +184,7 @@ pub(super) fn upsert_company(store: &mut Store, body: &Value) -> Result<Value, F
         other => rules::attributes(other, "attributes must be an object")?,
     };
     rules::storable(&id)?;
-    rules::storable_bag(&attributes)?;
+    storable(store, Scope::Company, &attributes)?;
     let place = write_company(store, &id, attributes, moment::now());
     let row = store.companies.at(place).ok_or(Failure::NoCompany)?;
     Ok(shape::company(store, place, row, &[]))

@@ -1,5 +1,6 @@
 //! Usertour v1, through the front door.
 
+mod segments;
 mod writes;
 
 use std::collections::BTreeSet;

@@ -1,7 +1,4 @@
-//! Usertour's tokens: they die with the user whom they name, an exhausted one is an error, and users
-//! made at the same moment have no order.
-
-use std::collections::HashSet;
+//! Usertour's tokens: they die with the user whom they name, and an exhausted one is an error.
 
 use roster::user::Provider;
 use serde_json::json;
@@ -63,20 +60,6 @@ async fn a_walk_whose_every_token_dies_ends_in_an_error_that_says_what_to_do() {
         "the vendor no longer knows the place that this cursor names: read the list from its start";
     assert_eq!(answer["errors"][0]["message"], message);
     assert_eq!(world.calls(USERTOUR).await.len(), 2);
-}
-
-#[tokio::test]
-async fn users_made_at_the_same_moment_come_once_within_a_window_whatever_their_order() {
-    let world = World::with(300, |_| {}).await;
-    world.behave(USERTOUR, "ties", "shuffled").await;
-    let known: HashSet<_> = ids(&world, USERTOUR).await.into_iter().collect();
-
-    let window = page(&world, USERTOUR, json!({ "first": 500 })).await;
-
-    let seen: HashSet<_> = window.ids().into_iter().collect();
-    assert_eq!(seen.len(), window.edges.len(), "nobody twice");
-    assert!(seen.is_subset(&known));
-    assert_eq!(world.calls(USERTOUR).await.len(), 3);
 }
 
 #[tokio::test]

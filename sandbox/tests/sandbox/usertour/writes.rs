@@ -132,3 +132,55 @@ async fn a_deleted_user_is_gone() {
     assert_eq!(refusal(&sandbox.delete(&path).await).1, "E1001");
     assert_eq!(sandbox.records("usertour").await.len(), 4);
 }
+
+#[tokio::test]
+async fn names_that_every_object_has_are_dropped_and_nul_fails_where_it_is_kept() {
+    let sandbox = usertour(3);
+    let attributes = json!({"constructor": 1, "toString": "x", "hasOwnProperty": true, "kept": 1});
+    let created = sandbox
+        .post(
+            "/usertour/v1/users",
+            json!({"id": "x", "attributes": attributes}),
+        )
+        .await;
+    let shown = created.json()["attributes"].clone();
+    assert_eq!(shown["kept"], 1);
+    for name in ["constructor", "toString", "hasOwnProperty"] {
+        assert_eq!(shown.get(name), None, "{name}");
+    }
+    let write = async |attributes: Value| {
+        let body = json!({"id": "x", "attributes": attributes});
+        sandbox.post("/usertour/v1/users", body).await
+    };
+    assert_eq!(refusal(&write(json!({"name": "a\u{0}b"})).await).1, "E0000");
+    // `kept` holds numbers: a text is dropped before the database sees it.
+    assert_eq!(write(json!({"kept": "a\u{0}b"})).await.at("/id").0, 201);
+}
+
+#[tokio::test]
+async fn a_new_company_is_seen_and_every_answer_says_how_long_it_waits() {
+    let sandbox = usertour(3);
+    let company = sandbox
+        .post("/usertour/v1/companies", json!({"id": "c"}))
+        .await;
+    let attributes = company.json()["attributes"].clone();
+    for name in ["first_seen_at", "last_seen_at"] {
+        assert!(attributes[name].is_string(), "{name}");
+    }
+    assert_eq!(company.header("keep-alive"), Some("timeout=5"));
+    assert_eq!(company.header("connection"), Some("keep-alive"));
+}
+
+#[tokio::test]
+async fn an_older_release_takes_a_blank_id_and_lists_it() {
+    let sandbox = usertour(3);
+    sandbox.behave("usertour", "ids", "blank").await;
+    let made = sandbox.post("/usertour/v1/users", json!({"id": ""})).await;
+    assert_eq!(made.at("/id"), (201, json!("")));
+    let list = sandbox.get("/usertour/v1/users").await;
+    assert_eq!(column(&list.json()["results"], "id").len(), 4);
+    assert_eq!(
+        sandbox.get("/usertour/v1/users/").await.at("/results").0,
+        200
+    );
+}

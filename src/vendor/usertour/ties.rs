@@ -1,0 +1,473 @@
+//! Pages that end between two moments.
+//!
+//! Version 1 sorts by `createdAt` and nothing else, so users of one moment come in another order with
+//! each request. A page border inside such a group loses some of them and repeats others. Here a page
+//! ends before the group that its end cuts, the group is read whole with the next page, and users of
+//! one moment get an order of our own: by a digest of their ids.
+//!
+//! The provider names no place but the end of a page. A place before that end costs one more call,
+//! which reads the page again up to there, and only where users share a moment: a list without ties is
+//! read with as few calls as there are pages.
+//!
+//! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
+//! it in this answer and before it in the next, on pages that show no other tie.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    page::{Next, Page},
+    user::User,
+};
+
+/// The largest page.
+const MAX: u32 = 100;
+
+/// How often a place is looked for while the list changes.
+const TRIES: usize = 4;
+
+/// Said of a list in which more users share a moment than a page holds.
+pub(super) const NOTICE: &str = "more than 100 users were made at the same moment, and Usertour lists those in no fixed order: \
+     some of them may be missing, or come twice over several pages";
+
+/// Where a page starts. It travels in cursors, as text.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Start {
+    /// The provider's cursor; with `back` it is in doubt, for its own moment may go on behind it.
+    #[serde(default, rename = "c", skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+    /// Where the provider's cursor is to be had: the last row of a page that is read again.
+    #[serde(default, rename = "b", skip_serializing_if = "Option::is_none")]
+    back: Option<Back>,
+    /// Up to where users have been given.
+    #[serde(default, rename = "f", skip_serializing_if = "Option::is_none")]
+    floor: Option<Floor>,
+}
+
+/// The end of a page that starts at a place which is sure.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Back(Option<String>, u32);
+
+/// Up to where users have been given, in the order of moments and digests.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Floor {
+    /// Microseconds since 1970.
+    #[serde(rename = "m")]
+    moment: i64,
+    /// The digest of the last user of this moment that was given in its turn.
+    #[serde(default, rename = "u", skip_serializing_if = "Option::is_none")]
+    upto: Option<String>,
+    /// The digest of one that was given before its turn.
+    #[serde(default, rename = "a", skip_serializing_if = "Option::is_none")]
+    also: Option<String>,
+}
+
+impl Floor {
+    /// Whether a user has been given.
+    fn holds(&self, user: &User, is_descending: bool) -> bool {
+        let Some(moment) = moment(user) else {
+            return false;
+        };
+        if moment != self.moment {
+            return (moment < self.moment) != is_descending;
+        }
+        let digest = digest(user);
+        let is_upto = self.upto.as_ref().is_some_and(|upto| digest <= *upto);
+        is_upto || self.also.as_ref() == Some(&digest)
+    }
+
+    /// The floor under the last of some users.
+    fn under(rows: &[User], earlier: Option<&Self>) -> Option<Self> {
+        let last = rows.last()?;
+        let moment = moment(last)?;
+        let also = earlier.filter(|earlier| earlier.moment == moment);
+        Some(Self {
+            moment,
+            upto: Some(digest(last)),
+            also: also.and_then(|earlier| earlier.also.clone()),
+        })
+    }
+}
+
+impl Start {
+    /// Reads a token of ours; any other is the provider's own.
+    ///
+    /// # Errors
+    /// `Invalid` when it names a page that cannot be.
+    pub(super) fn from_token(token: Option<&str>) -> Result<Self> {
+        let Some(token) = token else {
+            return Ok(Self::default());
+        };
+        let start = serde_json::from_str(token).unwrap_or_else(|_| Self::at(token));
+        match start.back {
+            Some(Back(_, rows)) if rows > MAX => {
+                Err(Error::invalid("the cursor does not belong to this list"))
+            }
+            _ => Ok(start),
+        }
+    }
+
+    fn at(cursor: &str) -> Self {
+        Self {
+            cursor: Some(cursor.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The token that is read back.
+    fn token(&self) -> String {
+        match self {
+            Self {
+                cursor: Some(cursor),
+                back: None,
+                floor: None,
+            } => cursor.clone(),
+            _ => serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+}
+
+/// A page, and whether users may be missing for too many share a moment.
+pub(super) struct Read {
+    pub(super) page: Page,
+    pub(super) is_short: bool,
+}
+
+/// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
+pub(super) struct Reader<F> {
+    pub(super) is_descending: bool,
+    pub(super) fetch: F,
+}
+
+impl<F, R> Reader<F>
+where
+    F: Fn(Option<String>, u32) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    /// The page of at most `want` users that starts there.
+    ///
+    /// # Errors
+    /// What `fetch` answers.
+    pub(super) async fn read(&self, start: Start, want: u32) -> Result<Read> {
+        let Start {
+            cursor,
+            back,
+            floor,
+        } = start;
+        let Some(back) = back else {
+            // Who was given a part of a moment is told the rest from the same page.
+            let size = if floor.is_some() { MAX } else { want };
+            let page = self.fetch(cursor.clone(), size).await?;
+            return self.settle(cursor, page, size, floor, want).await;
+        };
+        if cursor.is_some() {
+            let page = self.fetch(cursor.clone(), want).await?;
+            let first = page.users.first().and_then(moment);
+            let is_same = first.is_some() && first == floor.as_ref().map(|floor| floor.moment);
+            if !is_same && !has_ties(&page.users) {
+                return self.settle(cursor, page, want, None, want).await;
+            }
+        }
+        self.resume(back, floor, want, cursor.is_some()).await
+    }
+
+    /// The page behind the end of another, which is read again for its name. Its moment is either given
+    /// whole, or in doubt and to be read whole.
+    async fn resume(
+        &self,
+        back: Back,
+        floor: Option<Floor>,
+        want: u32,
+        is_doubtful: bool,
+    ) -> Result<Read> {
+        let bound = floor.as_ref().map(|floor| (floor.moment, is_doubtful));
+        match self.name(back, bound).await? {
+            Some(cursor) => {
+                let page = self.fetch(cursor.clone(), MAX).await?;
+                self.settle(cursor, page, MAX, floor, want).await
+            }
+            None => Ok(whole(Vec::new())),
+        }
+    }
+
+    /// The provider's cursor at the end of a page that is read again: of its last user whose moment is
+    /// within the bound. `None` when the list ends there.
+    async fn name(
+        &self,
+        Back(from, mut rows): Back,
+        bound: Option<(i64, bool)>,
+    ) -> Result<Option<Option<String>>> {
+        for _ in 0..TRIES {
+            if rows == 0 {
+                return Ok(Some(from));
+            }
+            let page = self.fetch(from.clone(), rows).await?;
+            let fit = page.users.iter().take_while(|user| {
+                bound.is_none_or(|(bound, is_before)| self.is_within(user, bound, is_before))
+            });
+            let fit = u32::try_from(fit.count()).unwrap_or(MAX);
+            if fit as usize == page.users.len() {
+                return Ok(next_of(&page).map(Some));
+            }
+            // Somebody was deleted: what was the end has moved forward.
+            rows = fit;
+        }
+        Err(Error::malformed(
+            "the list changes faster than it can be read",
+        ))
+    }
+
+    fn is_within(&self, user: &User, bound: i64, is_before: bool) -> bool {
+        moment(user).is_none_or(|moment| {
+            (moment == bound && !is_before)
+                || (moment != bound && (moment < bound) != self.is_descending)
+        })
+    }
+
+    /// Makes a page that ends between two moments, or within one that is known whole, of what was
+    /// answered for a cursor.
+    async fn settle(
+        &self,
+        mut cursor: Option<String>,
+        mut page: Page,
+        mut size: u32,
+        floor: Option<Floor>,
+        want: u32,
+    ) -> Result<Read> {
+        for _ in 0..TRIES {
+            let Some(next) = next_of(&page) else {
+                return Ok(self.last(cursor, page.users, floor, want));
+            };
+            if !self.is_by_moment(&page.users) {
+                return Ok(on(page.users, &Start::at(&next)));
+            }
+            if !has_ties(&page.users) {
+                return Ok(self.plain(cursor, page.users, next, floor.as_ref(), want));
+            }
+            if size < MAX {
+                size = MAX;
+                page = self.fetch(cursor.clone(), size).await?;
+                continue;
+            }
+            let mut rows = page.users;
+            let whole = rows.len() - last_of_moment(&rows);
+            if whole == 0 {
+                return Ok(too_many(rows, &next, floor.as_ref(), self.is_descending));
+            }
+            rows.truncate(whole);
+            let bound = rows.last().and_then(moment).map(|moment| (moment, false));
+            let end = Back(cursor.clone(), u32::try_from(whole).unwrap_or(MAX));
+            let given = self.given(rows, floor.as_ref());
+            if !given.is_empty() {
+                return Ok(cut(given, want, cursor, Some(end), floor.as_ref()));
+            }
+            match self.name(end, bound).await? {
+                Some(named) => cursor = named,
+                None => return Ok(self::whole(Vec::new())),
+            }
+            page = self.fetch(cursor.clone(), MAX).await?;
+        }
+        Err(Error::malformed(
+            "the list changes faster than it can be read",
+        ))
+    }
+
+    /// A page on which no two users share a moment.
+    fn plain(
+        &self,
+        cursor: Option<String>,
+        rows: Vec<User>,
+        next: String,
+        floor: Option<&Floor>,
+        want: u32,
+    ) -> Read {
+        let start = in_doubt(&rows, next, cursor.clone());
+        let is_longer = rows.len() > want as usize;
+        let given = self.given(rows, floor);
+        if is_longer && given.len() > want as usize {
+            return cut(given, want, cursor, None, floor);
+        }
+        on(given, &start)
+    }
+
+    /// The last page: behind it there is nobody.
+    fn last(
+        &self,
+        cursor: Option<String>,
+        rows: Vec<User>,
+        floor: Option<Floor>,
+        want: u32,
+    ) -> Read {
+        if !self.is_by_moment(&rows) {
+            return whole(rows);
+        }
+        let given = self.given(rows, floor.as_ref());
+        if given.len() > want as usize {
+            return cut(given, want, cursor, None, floor.as_ref());
+        }
+        whole(given)
+    }
+
+    /// The users that were not given yet, those of one moment in our order.
+    fn given(&self, mut rows: Vec<User>, floor: Option<&Floor>) -> Vec<User> {
+        if has_ties(&rows) {
+            // Stable, and the moments are in order already.
+            for group in rows.chunk_by_mut(is_tied) {
+                group.sort_by_cached_key(digest);
+            }
+        }
+        if let Some(floor) = floor {
+            rows.retain(|user| !floor.holds(user, self.is_descending));
+        }
+        rows
+    }
+
+    /// Whether users come by their moments, as the provider says that they do.
+    fn is_by_moment(&self, rows: &[User]) -> bool {
+        let moments: Option<Vec<i64>> = rows.iter().map(moment).collect();
+        moments.is_some_and(|moments| {
+            moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending)
+        })
+    }
+
+    async fn fetch(&self, cursor: Option<String>, size: u32) -> Result<Page> {
+        (self.fetch)(cursor, size).await
+    }
+}
+
+/// The first users of those that are known, and the place behind them: the end of the page where they
+/// are all of it, else the same page again.
+fn cut(
+    mut given: Vec<User>,
+    want: u32,
+    cursor: Option<String>,
+    end: Option<Back>,
+    floor: Option<&Floor>,
+) -> Read {
+    let is_all = given.len() <= want as usize;
+    given.truncate(want as usize);
+    let floor = Floor::under(&given, floor);
+    let start = match end.filter(|_| is_all) {
+        Some(end) => Start {
+            cursor: None,
+            back: Some(end),
+            floor,
+        },
+        None => Start {
+            cursor,
+            back: None,
+            floor,
+        },
+    };
+    on(given, &start)
+}
+
+/// The place behind a page without ties: the provider's own, in doubt until the next page begins with
+/// another moment.
+fn in_doubt(rows: &[User], next: String, cursor: Option<String>) -> Start {
+    let floor = rows.last().and_then(|last| {
+        Some(Floor {
+            moment: moment(last)?,
+            upto: None,
+            also: Some(digest(last)),
+        })
+    });
+    let before = u32::try_from(rows.len().saturating_sub(1)).unwrap_or(MAX);
+    let start = Start {
+        back: floor.as_ref().map(|_| Back(cursor, before)),
+        cursor: Some(next.clone()),
+        floor,
+    };
+    // Both cursors travel in one token: two long ones would not come back.
+    if start.token().len() > LONGEST {
+        return Start::at(&next);
+    }
+    start
+}
+
+/// The longest token that is made of more than the provider's cursor, in bytes.
+const LONGEST: usize = 900;
+
+/// More users of one moment than a page holds: they are read as they come.
+fn too_many(rows: Vec<User>, next: &str, floor: Option<&Floor>, is_descending: bool) -> Read {
+    let given = rows.into_iter();
+    let given = given.filter(|user| floor.is_none_or(|floor| !floor.holds(user, is_descending)));
+    Read {
+        is_short: true,
+        ..on(given.collect(), &Start::at(next))
+    }
+}
+
+fn on(users: Vec<User>, start: &Start) -> Read {
+    let next = Next::Token {
+        next: Some(start.token()),
+        total: None,
+    };
+    Read {
+        page: Page { users, next },
+        is_short: false,
+    }
+}
+
+fn whole(users: Vec<User>) -> Read {
+    let next = Next::Token {
+        next: None,
+        total: None,
+    };
+    Read {
+        page: Page { users, next },
+        is_short: false,
+    }
+}
+
+fn next_of(page: &Page) -> Option<String> {
+    match &page.next {
+        Next::Token { next, .. } => next.clone(),
+        Next::More(_) | Next::Key(_) | Next::Total(_) | Next::Silent => None,
+    }
+}
+
+fn moment(user: &User) -> Option<i64> {
+    user.created_at.map(Timestamp::as_microsecond)
+}
+
+fn is_tied(one: &User, other: &User) -> bool {
+    moment(one).is_some() && moment(one) == moment(other)
+}
+
+fn has_ties(rows: &[User]) -> bool {
+    rows.windows(2).any(|pair| is_tied(&pair[0], &pair[1]))
+}
+
+/// How many users at the end share a moment.
+fn last_of_moment(rows: &[User]) -> usize {
+    rows.chunk_by(is_tied).next_back().map_or(0, <[User]>::len)
+}
+
+/// Tells users of one moment apart, in few letters: ids may be long.
+fn digest(user: &User) -> String {
+    let digest = Sha256::digest(user.vendor_id.as_bytes());
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Whether somebody on a page is not on another one, though the other one reaches as far. Users of the
+/// moment at which either ends are in doubt.
+pub(super) fn has_outsider(all: &Page, some: &Page, is_descending: bool) -> bool {
+    let ends = [all, some].map(|page| next_of(page).and(page.users.last()).and_then(moment));
+    let is_behind = |user: &&User| {
+        ends.iter().flatten().all(|end| {
+            moment(user).is_some_and(|moment| moment != *end && (moment < *end) != is_descending)
+        })
+    };
+    let known: HashSet<&str> = some.users.iter().map(|user| &*user.vendor_id).collect();
+    let mut rows = all.users.iter().filter(is_behind);
+    rows.any(|user| !known.contains(&*user.vendor_id))
+}
