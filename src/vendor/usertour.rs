@@ -194,20 +194,20 @@ impl Usertour {
         &self,
         scope: &Scope,
         operation: Operation,
-        filter: &Filter,
-        expand: Expand,
+        selection: &Selection,
         ask: &Ask,
     ) -> Result<Page> {
-        let query = narrowing(filter, expand);
+        let query = narrowing(&selection.filter, selection.expand);
         let reader = Reader {
-            is_descending: is_descending(filter),
-            fetch: |cursor, size| self.sent(scope, operation, &query, cursor, size),
+            is_descending: is_descending(&selection.filter),
+            want: ask.size,
+            fetch: |cursor, size| self.sent(scope, operation, &query, (cursor, size)),
         };
         let start = match &ask.place {
             Place::Token(token) => Start::from_token(token.as_deref())?,
             Place::Page(_) | Place::Offset(_) | Place::Key(_) => Start::default(),
         };
-        let Read { page, is_short } = reader.read(start, ask.size).await?;
+        let Read { page, is_short } = reader.read(start).await?;
         if is_short {
             scope.add_shortfall(NOTICE);
         }
@@ -220,8 +220,7 @@ impl Usertour {
         scope: &Scope,
         operation: Operation,
         query: &[(&'static str, String)],
-        cursor: Option<String>,
-        size: u32,
+        (cursor, size): (Option<String>, u32),
     ) -> Result<Page> {
         let nobody = self.segments.nobody(query);
         let is_ours = nobody.is_some();
@@ -308,12 +307,10 @@ impl Vendor for Usertour {
     }
 
     async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
-        let Selection { filter, expand } = selection;
-        if let Some(segment) = &filter.segment_id {
+        if let Some(segment) = &selection.filter.segment_id {
             self.know_segment(scope, segment).await?;
         }
-        self.page(scope, Operation::List, filter, *expand, ask)
-            .await
+        self.page(scope, Operation::List, selection, ask).await
     }
 
     async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups {
@@ -331,15 +328,15 @@ impl Vendor for Usertour {
         };
         let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
         let searches = spellings.iter().map(|spelling| async move {
-            let filter = &Filter::email(spelling);
+            let selection = &Selection {
+                filter: Filter::email(spelling),
+                expand,
+            };
             walk(
                 &LISTING,
                 limits,
                 |_| true,
-                |ask| async move {
-                    self.page(scope, Operation::ByEmail, filter, expand, &ask)
-                        .await
-                },
+                |ask| async move { self.page(scope, Operation::ByEmail, selection, &ask).await },
             )
             .await
         });

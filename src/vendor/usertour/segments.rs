@@ -132,6 +132,6 @@ impl Usertour {
             .into_iter()
             .chain([("orderBy", order.to_owned())])
             .collect();
-        self.sent(scope, Operation::List, &query, None, MAX).await
+        self.sent(scope, Operation::List, &query, (None, MAX)).await
     }
 }

@@ -141,6 +141,8 @@ pub(super) struct Read {
 /// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
 pub(super) struct Reader<F> {
     pub(super) is_descending: bool,
+    /// How many users a page is to have at most.
+    pub(super) want: u32,
     pub(super) fetch: F,
 }
 
@@ -149,11 +151,11 @@ where
     F: Fn(Option<String>, u32) -> R,
     R: Future<Output = Result<Page>>,
 {
-    /// The page of at most `want` users that starts there.
+    /// The page that starts there.
     ///
     /// # Errors
     /// What `fetch` answers.
-    pub(super) async fn read(&self, start: Start, want: u32) -> Result<Read> {
+    pub(super) async fn read(&self, start: Start) -> Result<Read> {
         let Start {
             cursor,
             back,
@@ -161,35 +163,29 @@ where
         } = start;
         let Some(back) = back else {
             // Who was given a part of a moment is told the rest from the same page.
-            let size = if floor.is_some() { MAX } else { want };
+            let size = if floor.is_some() { MAX } else { self.want };
             let page = self.fetch(cursor.clone(), size).await?;
-            return self.settle(cursor, page, size, floor, want).await;
+            return self.settle(cursor, page, size, floor).await;
         };
         if cursor.is_some() {
-            let page = self.fetch(cursor.clone(), want).await?;
+            let page = self.fetch(cursor.clone(), self.want).await?;
             let first = page.users.first().and_then(moment);
             let is_same = first.is_some() && first == floor.as_ref().map(|floor| floor.moment);
             if !is_same && !has_ties(&page.users) {
-                return self.settle(cursor, page, want, None, want).await;
+                return self.settle(cursor, page, self.want, None).await;
             }
         }
-        self.resume(back, floor, want, cursor.is_some()).await
+        self.resume(back, floor, cursor.is_some()).await
     }
 
     /// The page behind the end of another, which is read again for its name. Its moment is either given
     /// whole, or in doubt and to be read whole.
-    async fn resume(
-        &self,
-        back: Back,
-        floor: Option<Floor>,
-        want: u32,
-        is_doubtful: bool,
-    ) -> Result<Read> {
+    async fn resume(&self, back: Back, floor: Option<Floor>, is_doubtful: bool) -> Result<Read> {
         let bound = floor.as_ref().map(|floor| (floor.moment, is_doubtful));
         match self.name(back, bound).await? {
             Some(cursor) => {
                 let page = self.fetch(cursor.clone(), MAX).await?;
-                self.settle(cursor, page, MAX, floor, want).await
+                self.settle(cursor, page, MAX, floor).await
             }
             None => Ok(whole(Vec::new())),
         }
@@ -237,17 +233,16 @@ where
         mut page: Page,
         mut size: u32,
         floor: Option<Floor>,
-        want: u32,
     ) -> Result<Read> {
         for _ in 0..TRIES {
             let Some(next) = next_of(&page) else {
-                return Ok(self.last(cursor, page.users, floor, want));
+                return Ok(self.last(cursor, page.users, floor.as_ref()));
             };
             if !self.is_by_moment(&page.users) {
                 return Ok(on(page.users, &Start::at(&next)));
             }
             if !has_ties(&page.users) {
-                return Ok(self.plain(cursor, page.users, next, floor.as_ref(), want));
+                return Ok(self.plain(cursor, page.users, &next, floor.as_ref()));
             }
             if size < MAX {
                 size = MAX;
@@ -264,7 +259,7 @@ where
             let end = Back(cursor.clone(), u32::try_from(whole).unwrap_or(MAX));
             let given = self.given(rows, floor.as_ref());
             if !given.is_empty() {
-                return Ok(cut(given, want, cursor, Some(end), floor.as_ref()));
+                return Ok(self.cut(given, cursor, Some(end), floor.as_ref()));
             }
             match self.name(end, bound).await? {
                 Some(named) => cursor = named,
@@ -282,35 +277,54 @@ where
         &self,
         cursor: Option<String>,
         rows: Vec<User>,
-        next: String,
+        next: &str,
         floor: Option<&Floor>,
-        want: u32,
     ) -> Read {
         let start = in_doubt(&rows, next, cursor.clone());
-        let is_longer = rows.len() > want as usize;
         let given = self.given(rows, floor);
-        if is_longer && given.len() > want as usize {
-            return cut(given, want, cursor, None, floor);
+        if given.len() > self.want as usize {
+            return self.cut(given, cursor, None, floor);
         }
         on(given, &start)
     }
 
     /// The last page: behind it there is nobody.
-    fn last(
-        &self,
-        cursor: Option<String>,
-        rows: Vec<User>,
-        floor: Option<Floor>,
-        want: u32,
-    ) -> Read {
+    fn last(&self, cursor: Option<String>, rows: Vec<User>, floor: Option<&Floor>) -> Read {
         if !self.is_by_moment(&rows) {
             return whole(rows);
         }
-        let given = self.given(rows, floor.as_ref());
-        if given.len() > want as usize {
-            return cut(given, want, cursor, None, floor.as_ref());
+        let given = self.given(rows, floor);
+        if given.len() > self.want as usize {
+            return self.cut(given, cursor, None, floor);
         }
         whole(given)
+    }
+
+    /// The first users of those that are known, and the place behind them: the end of the page where they
+    /// are all of it, else the same page again.
+    fn cut(
+        &self,
+        mut given: Vec<User>,
+        cursor: Option<String>,
+        end: Option<Back>,
+        floor: Option<&Floor>,
+    ) -> Read {
+        let is_all = given.len() <= self.want as usize;
+        given.truncate(self.want as usize);
+        let floor = Floor::under(&given, floor);
+        let start = match end.filter(|_| is_all) {
+            Some(end) => Start {
+                cursor: None,
+                back: Some(end),
+                floor,
+            },
+            None => Start {
+                cursor,
+                back: None,
+                floor,
+            },
+        };
+        on(given, &start)
     }
 
     /// The users that were not given yet, those of one moment in our order.
@@ -340,36 +354,9 @@ where
     }
 }
 
-/// The first users of those that are known, and the place behind them: the end of the page where they
-/// are all of it, else the same page again.
-fn cut(
-    mut given: Vec<User>,
-    want: u32,
-    cursor: Option<String>,
-    end: Option<Back>,
-    floor: Option<&Floor>,
-) -> Read {
-    let is_all = given.len() <= want as usize;
-    given.truncate(want as usize);
-    let floor = Floor::under(&given, floor);
-    let start = match end.filter(|_| is_all) {
-        Some(end) => Start {
-            cursor: None,
-            back: Some(end),
-            floor,
-        },
-        None => Start {
-            cursor,
-            back: None,
-            floor,
-        },
-    };
-    on(given, &start)
-}
-
 /// The place behind a page without ties: the provider's own, in doubt until the next page begins with
 /// another moment.
-fn in_doubt(rows: &[User], next: String, cursor: Option<String>) -> Start {
+fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     let floor = rows.last().and_then(|last| {
         Some(Floor {
             moment: moment(last)?,
@@ -380,12 +367,12 @@ fn in_doubt(rows: &[User], next: String, cursor: Option<String>) -> Start {
     let before = u32::try_from(rows.len().saturating_sub(1)).unwrap_or(MAX);
     let start = Start {
         back: floor.as_ref().map(|_| Back(cursor, before)),
-        cursor: Some(next.clone()),
+        cursor: Some(next.to_owned()),
         floor,
     };
     // Both cursors travel in one token: two long ones would not come back.
     if start.token().len() > LONGEST {
-        return Start::at(&next);
+        return Start::at(next);
     }
     start
 }

@@ -62,11 +62,13 @@ pub(super) async fn cases(world: &World, subject: Subject, field: &str) -> Vec<C
             let has = |person: &Person| person.segments.iter().any(|of| of == "Active");
             one(json!({ "segmentId": id }), of(everybody(subject), &has))
         }
-        // Usertour filters nothing by a segment that it does not know, and its sandbox knows none.
-        "SEGMENT_ID" => one(
-            json!({ "segmentId": "s-1" }),
-            of(listed(subject), &|_| true),
-        ),
+        "SEGMENT_ID" => {
+            let has = |person: &Person| person.attributes.get("plan") == Some(&json!("gold"));
+            one(
+                json!({ "segmentId": known::SEGMENT_BY_RULE }),
+                of(listed(subject), &has),
+            )
+        }
         "EMAIL_DOMAIN" => {
             let has = |person: &Person| {
                 let spelling = person.email_at(name(subject)).unwrap_or_default();
