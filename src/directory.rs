@@ -112,7 +112,11 @@ impl Directory {
         let profile = vendor.profile();
         self.check(profile, &selection.filter)?;
         let scope = &scope.fresh();
-        if selection.filter.email.is_some() && profile.email_search == EmailSearch::ByCase {
+        let is_spelled =
+            selection.filter.email.as_ref().is_some_and(|email| {
+                profile.email_search == EmailSearch::ByCase || email.has_forms()
+            });
+        if is_spelled {
             return self.spelled(vendor, scope, selection, span).await;
         }
         let fields = selection.filter.fields();

@@ -368,6 +368,17 @@ impl Found {
     }
 }
 
+/// The searches for the spellings of addresses that count: a spelling that the provider refuses is
+/// nobody's, unless it refuses all.
+#[must_use]
+pub fn not_refused(walks: Vec<Walk>) -> Vec<Walk> {
+    let is_refused = |walk: &Walk| matches!(&walk.cut, Some(Cut::Failed(error)) if error.kind() == Kind::Rejected);
+    if walks.iter().all(is_refused) {
+        return walks;
+    }
+    walks.into_iter().filter(|walk| !is_refused(walk)).collect()
+}
+
 /// The answer to the addresses that one search was for.
 #[derive(Clone, Debug)]
 pub struct Searched {

@@ -137,7 +137,8 @@ impl Report {
             ..self
         }
         .with_unreadable(scope.unreadable())
-        .lacking(scope.shortfall());
+        .lacking(scope.shortfall(), false)
+        .lacking(scope.caveat(), true);
         match (report.status, scope.failure()) {
             (SourceStatus::Complete | SourceStatus::Partial, Some(error)) => Self {
                 status: SourceStatus::Partial,
@@ -172,8 +173,8 @@ impl Report {
         }
     }
 
-    /// The same report of an answer that may lack somebody.
-    fn lacking(self, why: Option<String>) -> Self {
+    /// The same report of an answer that may lack somebody, though it may have been read to its end.
+    fn lacking(self, why: Option<String>, is_whole: bool) -> Self {
         match (self.status, why) {
             (SourceStatus::Complete | SourceStatus::Partial, Some(why)) => Self {
                 status: SourceStatus::Partial,
@@ -181,7 +182,7 @@ impl Report {
                     Some(notice) => format!("{notice}; {why}"),
                     None => why,
                 }),
-                is_whole: false,
+                is_whole: self.is_whole && is_whole,
                 ..self
             },
             _ => self,

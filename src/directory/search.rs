@@ -10,7 +10,7 @@ use crate::{
     http::Scope,
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
     user::{Email, User, email::fold},
-    vendor::{Expand, Filter, Found, Selection, Vendor},
+    vendor::{EmailSearch, Expand, Filter, Found, Selection, Vendor, not_refused},
 };
 
 /// Who was found by one address, and how far that can be trusted.
@@ -41,7 +41,9 @@ impl Directory {
                 .map(|email| (email, nobody.clone()))
                 .collect();
         };
-        in_batches(emails, vendor.profile().by_email, |emails| async move {
+        let joined = Email::joined(emails);
+        let emails = joined.iter().map(|(email, _)| email.clone()).collect();
+        let mut answers = in_batches(emails, vendor.profile().by_email, |emails| async move {
             let caveat = vendor.profile().email_caveat;
             let mut answers = HashMap::new();
             for searched in vendor.search(scope, &emails, expand).await {
@@ -54,7 +56,14 @@ impl Directory {
             }
             answers
         })
-        .await
+        .await;
+        let mut given = HashMap::new();
+        for (email, spellings) in joined {
+            if let Some(answer) = answers.remove(&email) {
+                given.extend(spellings.into_iter().map(|email| (email, answer.clone())));
+            }
+        }
+        given
     }
 
     fn search(
@@ -91,8 +100,8 @@ impl Directory {
         Search { users, report }
     }
 
-    /// A list of one address at a vendor that compares letter case: the lists of every spelling that
-    /// is asked for are read and joined, and the window is cut out of that.
+    /// A list of one address at a vendor that compares its spellings: the lists of every one that is
+    /// asked for are read and joined, and the window is cut out of that.
     pub(super) async fn spelled(
         &self,
         vendor: &dyn Vendor,
@@ -108,7 +117,11 @@ impl Directory {
             pages: SPELLED_PAGES,
             until: scope.deadline(),
         };
-        let walks = email.spellings().into_iter().map(|spelling| {
+        let spellings = match vendor.profile().email_search {
+            EmailSearch::ByCase => email.spellings(),
+            EmailSearch::Exact | EmailSearch::Scan => email.forms(),
+        };
+        let walks = spellings.into_iter().map(|spelling| {
             let filter = Filter {
                 email: Some(spelling),
                 ..selection.filter.clone()
@@ -130,7 +143,7 @@ impl Directory {
         });
         let of_list = |error: Error| error.at(self.provider.name(), "list");
         let found = Found::of(
-            join_all(walks).await,
+            not_refused(join_all(walks).await),
             "the list of this address",
             "1,000 users a spelling",
         );

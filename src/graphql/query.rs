@@ -23,7 +23,7 @@ use crate::{
     loader::Loaders,
     user::{
         Email, Provider, User, UserKind,
-        email::{MAX_BYTES, fold},
+        email::{MAX_BYTES, fold_domain, is_invisible},
         text,
     },
     vendor::{Expand, Filter, Moments, Selection, SortDirection, SortField},
@@ -116,7 +116,7 @@ impl UserFilter {
 
 /// A domain in the form in which domains are compared.
 fn domain(text: &str) -> Result<String> {
-    let domain = fold(text);
+    let domain = fold_domain(text);
     let is_domain = |c: char| !c.is_whitespace() && !c.is_control() && c != '@';
     if domain.is_empty() || domain.len() > MAX_BYTES || !domain.chars().all(is_domain) {
         return Err(Error::invalid(
@@ -402,6 +402,11 @@ fn fragment(text: &str) -> Result<String> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Error::invalid(
             "`email` holds white space or control characters",
+        ));
+    }
+    if text.chars().any(is_invisible) {
+        return Err(Error::invalid(
+            "`email` holds an invisible character: type the address anew",
         ));
     }
     Ok(text)

@@ -67,6 +67,7 @@ struct Tally {
     /// For each id that could be a number or a text: whether it was a text.
     kinds_of_ids: Mutex<HashMap<String, bool>>,
     shortfalls: Mutex<BTreeSet<String>>,
+    caveats: Mutex<BTreeSet<String>>,
 }
 
 impl Scope {
@@ -245,12 +246,21 @@ impl Scope {
         lock(&self.tally.shortfalls).insert(why.into());
     }
 
+    /// Notes whom a search may pass over though it was read to its end.
+    pub fn add_caveat(&self, whom: impl Into<String>) {
+        lock(&self.tally.caveats).insert(whom.into());
+    }
+
     /// Why what was read may lack somebody; `None` when nothing says so.
     #[must_use]
     pub fn shortfall(&self) -> Option<String> {
-        let shortfalls = lock(&self.tally.shortfalls);
-        let all: Vec<&str> = shortfalls.iter().map(String::as_str).collect();
-        (!all.is_empty()).then(|| all.join("; "))
+        joined(&self.tally.shortfalls)
+    }
+
+    /// Whom a search may pass over though it was read to its end; `None` when nothing says so.
+    #[must_use]
+    pub fn caveat(&self) -> Option<String> {
+        joined(&self.tally.caveats)
     }
 
     /// What became of the calls of the whole request.
@@ -290,6 +300,7 @@ impl Scope {
         }
         self.note_all_unreadable(&detached.tally);
         lock(&self.tally.shortfalls).extend(lock(&detached.tally.shortfalls).iter().cloned());
+        lock(&self.tally.caveats).extend(lock(&detached.tally.caveats).iter().cloned());
         if let Some(fresh_until) = detached.journal.fresh_until() {
             self.journal.is_fresh_until(fresh_until);
         }
@@ -438,6 +449,12 @@ impl Journal {
     pub(super) fn add(&self, entry: Entry) {
         lock(&self.entries).push(entry);
     }
+}
+
+fn joined(notices: &Mutex<BTreeSet<String>>) -> Option<String> {
+    let notices = lock(notices);
+    let all: Vec<&str> = notices.iter().map(String::as_str).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,14 +1,18 @@
 //! An email address as it was asked for, and the form in which addresses are compared.
 
+use std::collections::{HashMap, HashSet};
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, Result};
 
 /// An address that has been checked once. Two spellings of one address are not equal as values: a
-/// vendor may tell them apart. [`Email::is`] says whether they are the same address.
+/// provider may tell them apart. [`Email::is`] says whether they are the same address.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Email {
     given: String,
+    /// Other spellings in which the address was given.
+    also: Vec<String>,
     folded: String,
 }
 
@@ -19,7 +23,8 @@ impl Email {
     /// Reads an address.
     ///
     /// # Errors
-    /// `Invalid` when it is not `name@domain`, holds white space or control characters, or is too long.
+    /// `Invalid` when it is not `name@domain`, holds white space, control or invisible characters, or is
+    /// too long.
     pub fn parse(text: &str) -> Result<Self> {
         let given: String = text.trim().nfc().collect();
         let refused = |why: &str| {
@@ -36,43 +41,101 @@ impl Email {
         if given.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return refused("holds white space or control characters");
         }
+        if let Some(c) = given.chars().find(|c| is_invisible(*c)) {
+            let code = u32::from(c);
+            return refused(&format!(
+                "holds an invisible character (U+{code:04X}): type the address anew"
+            ));
+        }
         match given.rsplit_once('@') {
-            Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(Self {
-                given: given.to_owned(),
-                folded: fold(&given),
-            }),
+            Some((local, domain)) if !local.is_empty() && !domain.is_empty() => {
+                Ok(Self::spelt(given))
+            }
             _ => refused("is not an address"),
         }
     }
 
-    /// Part of an address, for vendors whose search finds parts.
+    /// Part of an address, for providers whose search finds parts.
     #[must_use]
     pub fn fragment(text: &str) -> Self {
-        let given: String = text.trim().nfc().collect();
-        let folded = fold(&given);
-        Self { given, folded }
+        Self::spelt(text.trim().nfc().collect())
     }
 
-    /// The address as it was given, composed (NFC) and without surrounding space: what vendors are
+    fn spelt(given: String) -> Self {
+        Self {
+            folded: fold(&given),
+            also: Vec::new(),
+            given,
+        }
+    }
+
+    /// Addresses with all the spellings in which each was given, as one: it is asked for once.
+    #[must_use]
+    pub fn joined(emails: Vec<Self>) -> Vec<(Self, Vec<Self>)> {
+        let mut joined: Vec<(Self, Vec<Self>)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for email in emails {
+            if let Some(&place) = places.get(&email.folded) {
+                let (one, all) = &mut joined[place];
+                one.also.push(email.given.clone());
+                all.push(email);
+            } else {
+                places.insert(email.folded.clone(), joined.len());
+                joined.push((email.clone(), vec![email]));
+            }
+        }
+        joined
+    }
+
+    /// The address as it was given, composed (NFC) and without surrounding space: what providers are
     /// asked for.
     #[must_use]
     pub fn given(&self) -> &str {
         &self.given
     }
 
-    /// The spellings that a vendor is asked for which may compare letter case: as given, and in lower
-    /// case where that differs.
+    /// The spellings that a provider is asked for which compares texts, though not their letter case: as
+    /// given; and where it goes beyond ASCII, composed and decomposed, its domain in either form of IDNA.
+    #[must_use]
+    pub fn forms(&self) -> Vec<Self> {
+        let given = [&self.given].into_iter().chain(&self.also);
+        self.with(given.flat_map(|given| forms(given)), str::to_lowercase)
+    }
+
+    /// The spellings that a provider is asked for which may compare letter case: also in lower case,
+    /// where that differs.
     #[must_use]
     pub fn spellings(&self) -> Vec<Self> {
-        let folded = Self {
-            given: self.folded.clone(),
+        let given = [&self.given, &self.folded].into_iter().chain(&self.also);
+        self.with(given.flat_map(|given| forms(given)), str::to_owned)
+    }
+
+    /// The address in these spellings, of those that are the same in some form the first.
+    fn with(
+        &self,
+        spellings: impl Iterator<Item = String>,
+        form: impl Fn(&str) -> String,
+    ) -> Vec<Self> {
+        let mut known = HashSet::new();
+        let spellings = spellings.filter(|given| known.insert(form(given)));
+        let all = spellings.map(|given| Self {
+            given,
+            also: Vec::new(),
             folded: self.folded.clone(),
-        };
-        if folded == *self {
-            vec![folded]
-        } else {
-            vec![self.clone(), folded]
-        }
+        });
+        all.collect()
+    }
+
+    /// Whether this spelling is composed (NFC), as nearly all texts are.
+    #[must_use]
+    pub fn is_composed(&self) -> bool {
+        unicode_normalization::is_nfc(&self.given)
+    }
+
+    /// Whether texts can spell it in more ways than by letter case.
+    #[must_use]
+    pub fn has_forms(&self) -> bool {
+        forms(&self.folded).len() > 1
     }
 
     /// What follows the `@`, in the form that is compared.
@@ -88,11 +151,45 @@ impl Email {
         &self.folded
     }
 
-    /// Whether a vendor's spelling is this address.
+    /// Whether a provider's spelling is this address.
     #[must_use]
     pub fn is(&self, spelling: &str) -> bool {
         fold(spelling) == self.folded
     }
+}
+
+/// Characters that nobody sees and nobody means: they come along when an address is copied.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
+}
+
+/// The forms in which texts spell an address: one, unless it goes beyond ASCII.
+fn forms(address: &str) -> Vec<String> {
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        return vec![address.to_owned()];
+    };
+    let mut domains = vec![domain.to_owned()];
+    let folded = fold_domain(domain);
+    if !folded.is_ascii() {
+        domains.extend([folded.clone(), folded.nfd().collect()]);
+        domains.extend(idna::domain_to_ascii(&folded));
+    }
+    let locals = [local.to_owned(), local.nfd().collect()];
+    let mut forms: Vec<String> = Vec::new();
+    for domain in &domains {
+        for local in &locals {
+            let form = format!("{local}@{domain}");
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+    }
+    forms
 }
 
 impl From<Email> for serde_json::Value {
@@ -101,21 +198,49 @@ impl From<Email> for serde_json::Value {
     }
 }
 
-/// The form in which addresses are compared: trimmed, composed (NFC), lower-cased.
+/// The form in which addresses are compared: trimmed, composed (NFC), lower-cased, the domain as people
+/// write it (IDNA).
 #[must_use]
 pub fn fold(spelling: &str) -> String {
-    spelling
-        .trim()
-        .nfc()
-        .collect::<String>()
-        .to_lowercase()
-        .nfc()
-        .collect()
+    let spelling = spelling.trim();
+    if spelling.is_ascii() && !may_be_encoded(spelling) {
+        return spelling.to_ascii_lowercase();
+    }
+    let composed: String = spelling.nfc().collect();
+    match composed.rsplit_once('@') {
+        Some((local, domain)) => format!("{}@{}", lower(local), fold_domain(domain)),
+        None => lower(&composed),
+    }
+}
+
+/// The form in which domains are compared: as people write them (IDNA), composed, lower-cased. What is no
+/// domain of IDNA's is lower-cased.
+#[must_use]
+pub fn fold_domain(domain: &str) -> String {
+    let domain = domain.trim();
+    if domain.is_ascii() && !may_be_encoded(domain) {
+        return domain.to_ascii_lowercase();
+    }
+    match idna::domain_to_unicode(domain) {
+        (unicode, Ok(())) => unicode,
+        _ => lower(&domain.nfc().collect::<String>()),
+    }
+}
+
+/// Whether a text may hold a label in the form of mail servers, such as `xn--mller-kva`.
+fn may_be_encoded(text: &str) -> bool {
+    text.as_bytes()
+        .windows(4)
+        .any(|part| part.eq_ignore_ascii_case(b"xn--"))
+}
+
+fn lower(text: &str) -> String {
+    text.to_lowercase().nfc().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Email, fold};
+    use super::{Email, fold, fold_domain};
 
     #[test]
     fn letter_case_space_and_composition_do_not_matter() {
@@ -127,8 +252,68 @@ mod tests {
     }
 
     #[test]
+    fn both_forms_of_a_domain_are_one_address() {
+        let email = Email::parse("jo@xn--mller-kva.test").expect("an address");
+
+        assert_eq!(email.folded(), "jo@m\u{fc}ller.test");
+        for same in [
+            "jo@m\u{fc}ller.test",
+            "JO@MU\u{308}LLER.test",
+            "jo@XN--MLLER-KVA.TEST",
+        ] {
+            assert!(email.is(same), "{same}");
+        }
+        assert!(!email.is("jo@muller.test"));
+        assert!(!email.is("xn--mller-kva@muller.test"));
+        assert_eq!(fold_domain("xn--a.test"), "xn--a.test", "no such label");
+    }
+
+    #[test]
+    fn texts_spell_an_address_in_one_form_unless_it_goes_beyond_ascii() {
+        let forms = |text| {
+            let forms = Email::parse(text).expect("an address").forms();
+            let forms = forms.iter().map(|form| form.given().to_owned());
+            forms.collect::<Vec<_>>()
+        };
+        assert_eq!(forms("Ann@X.test"), ["Ann@X.test"]);
+        assert_eq!(
+            forms("zo\u{eb}@x.test"),
+            ["zo\u{eb}@x.test", "zoe\u{308}@x.test"]
+        );
+        assert_eq!(
+            forms("jo@xn--mller-kva.test"),
+            [
+                "jo@xn--mller-kva.test",
+                "jo@m\u{fc}ller.test",
+                "jo@mu\u{308}ller.test"
+            ]
+        );
+    }
+
+    #[test]
+    fn spellings_of_one_address_are_one_that_is_asked_for_in_all_of_them() {
+        let emails = ["ANN@x.test", "bob@x.test", "Ann@x.test"];
+        let emails = emails.map(|text| Email::parse(text).expect("an address"));
+
+        let joined = Email::joined(emails.to_vec());
+
+        assert_eq!(joined.len(), 2);
+        let spellings = joined[0].0.spellings();
+        let spellings: Vec<_> = spellings.iter().map(Email::given).collect();
+        assert_eq!(spellings, ["ANN@x.test", "ann@x.test", "Ann@x.test"]);
+        assert_eq!(joined[0].1, [emails[0].clone(), emails[2].clone()]);
+    }
+
+    #[test]
     fn folding_twice_changes_nothing() {
         for text in [
+            "a@xn--mller-kva.test",
+            "a@\u{ff38}.test",
+            "a@stra\u{df}e.test",
+            "a@-\u{fc}-.test",
+            "@\u{fc}",
+            "a@xn--a",
+            "a@[IPv6:\u{fc}]",
             "\u{130}@x.test",
             "STRASSE@x.test",
             "A\u{30a}@x.test",
@@ -148,6 +333,9 @@ mod tests {
             "ann@",
             "a b@x.test",
             "a\u{0}@x.test",
+            "a\u{200b}@x.test",
+            "\u{feff}a@x.test",
+            "a@x\u{2060}.test",
         ] {
             assert!(Email::parse(text).is_err(), "{text:?}");
         }

@@ -16,7 +16,8 @@
 //!
 //! # Quirks
 //! `email` is a substring search: all its pages are read and compared. Creating answers no body, the
-//! id is in `Location`. Several addresses of one small domain are one search. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
+//! id is in `Location`. Several addresses of one small domain are one search. How letters beyond ASCII
+//! compare is not documented: each form of an address is asked for. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
 //! Custom fields are a resource of their own, `userfieldvalues`, read and written apart.
 
 mod domains;
@@ -37,8 +38,8 @@ use serde_json::{Map, Value, value::RawValue};
 use self::domains::Domains;
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
-    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, asked_for, bounded, each, rows,
-    unsupported, wire,
+    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, asked_for, bounded, each,
+    not_refused, rows, unsupported, wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -255,7 +256,8 @@ impl Vendor for DigitalChalk {
             pages: self.options.search_pages,
             until: scope.deadline(),
         };
-        let searches = emails.iter().map(|email| async move {
+        let spellings: Vec<Email> = emails.iter().flat_map(Email::forms).collect();
+        let searches = spellings.iter().map(|email| async move {
             let filter = &Filter::email(email);
             walk(
                 &LISTING,
@@ -266,7 +268,7 @@ impl Vendor for DigitalChalk {
             .await
         });
         Found::of(
-            join_all(searches).await,
+            not_refused(join_all(searches).await),
             "DigitalChalk's answer, which holds near misses too,",
             "search_pages",
         )

@@ -209,7 +209,7 @@ impl Filter {
             .is_none_or(|email| spelling.is_some_and(|spelling| email.is(spelling)));
         let is_domain = self.email_domain.as_deref().is_none_or(|domain| {
             let at = spelling.and_then(|spelling| spelling.rsplit_once('@'));
-            at.is_some_and(|(_, of)| email::fold(of) == domain)
+            at.is_some_and(|(_, of)| email::fold_domain(of) == domain)
         });
         is_email
             && is_domain

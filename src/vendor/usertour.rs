@@ -42,7 +42,8 @@ use self::{
 };
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
-    Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, rows, wire,
+    Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, not_refused, rows,
+    wire,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -103,6 +104,10 @@ const PROFILE: Profile = Profile {
     writes_leads: false,
     lags: &[],
 };
+
+/// Said of a search for an address beyond ASCII.
+const FORMS: &str = "of letters beyond ASCII the composed and the decomposed form (NFC, NFD) were asked for, of the \
+     domain both forms of IDNA: records that mix them may be missing";
 
 /// How many pages of 100 one spelling of an address is searched through.
 const SEARCH_PAGES: u32 = 10;
@@ -207,6 +212,14 @@ impl Usertour {
             Place::Token(token) => Start::from_token(token.as_deref())?,
             Place::Page(_) | Place::Offset(_) | Place::Key(_) => Start::default(),
         };
+        if selection
+            .filter
+            .email
+            .as_ref()
+            .is_some_and(Email::has_forms)
+        {
+            scope.add_caveat(FORMS);
+        }
         let Read { page, is_short } = reader.read(start).await?;
         if is_short {
             scope.add_shortfall(NOTICE);
@@ -327,9 +340,12 @@ impl Vendor for Usertour {
             until: scope.deadline(),
         };
         let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
-        let searches = spellings.iter().map(|spelling| async move {
+        // The last that is asked is what the client gave: the provider's log ends with it.
+        let (composed, decomposed): (Vec<_>, Vec<_>) =
+            spellings.into_iter().partition(Email::is_composed);
+        let search = |spelling: Email| async move {
             let selection = &Selection {
-                filter: Filter::email(spelling),
+                filter: Filter::email(&spelling),
                 expand,
             };
             walk(
@@ -339,9 +355,11 @@ impl Vendor for Usertour {
                 |ask| async move { self.page(scope, Operation::ByEmail, selection, &ask).await },
             )
             .await
-        });
+        };
+        let mut walks = join_all(decomposed.into_iter().map(search)).await;
+        walks.extend(join_all(composed.into_iter().map(search)).await);
         Found::of(
-            join_all(searches).await,
+            not_refused(walks),
             "Usertour's answer",
             "at most 1,000 users are read",
         )

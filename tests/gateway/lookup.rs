@@ -8,4 +8,5 @@ mod expansion;
 mod joined;
 mod persons;
 mod side_by_side;
+mod spellings;
 mod substrings;

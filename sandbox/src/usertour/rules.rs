@@ -206,22 +206,25 @@ fn is_local_part(local: &str) -> bool {
 }
 
 fn is_domain(domain: &str) -> bool {
+    let is_letter = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '\u{a1}'..='\u{ffff}') && !matches!(c, '\u{ff01}'..='\u{ff5e}')
+    };
     let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
+        let is_bounded = !label.is_empty() && label.encode_utf16().count() <= 63;
+        is_bounded
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .chars()
-                .all(|character| character == '-' || character.is_alphanumeric())
+            && label.chars().all(|c| c == '-' || is_letter(c))
     };
     let Some((_, top)) = domain.rsplit_once('.') else {
         return false;
     };
+    let is_of_top = |c: char| c.is_ascii_alphabetic() || !c.is_ascii();
     domain.len() <= 254
         && domain.split('.').all(label)
         && top.chars().count() >= 2
-        && (top.starts_with("xn--") || top.chars().all(char::is_alphabetic))
+        && (top.starts_with("xn--") || top.chars().all(is_of_top))
 }
 
 #[cfg(test)]
@@ -271,6 +274,7 @@ mod tests {
             "\"q\"@x.example",
             "\"a b\"@x.example",
             "\u{263a}@x.example",
+            "a@mu\u{308}ller.example",
         ] {
             assert!(is_email(good), "{good}");
         }

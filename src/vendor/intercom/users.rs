@@ -31,7 +31,7 @@ use crate::{
     user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
     vendor::{
         EmailSearch, Expand, FilterField, Found, Lookups, Profile, SINGLE, Selection, SortField,
-        Upserted, Vendor, asked_for, each, rows, wire,
+        Upserted, Vendor, asked_for, each, not_refused, rows, wire,
     },
 };
 
@@ -237,7 +237,7 @@ impl Vendor for Users {
             )
         });
         Found::of(
-            join_all(searches).await,
+            not_refused(join_all(searches).await),
             "Intercom's answer",
             "at most 600 users are read",
         )

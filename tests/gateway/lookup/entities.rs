@@ -90,7 +90,8 @@ async fn a_hundred_persons_of_ten_addresses_are_as_few_calls_as_each_vendor_allo
             "{email}"
         );
     }
-    assert_eq!(world.tally().await, [1, 4, 1, 10]);
+    // A domain beyond ASCII is asked for in three forms where texts are compared.
+    assert_eq!(world.tally().await, [1, 6, 1, 12]);
 }
 
 #[tokio::test]

@@ -37,6 +37,14 @@ pub(super) fn spellings<'a>(emails: impl IntoIterator<Item = &'a Email>) -> Vec<
     values
 }
 
+/// The contacts of a domain, in whichever form of IDNA it is written there.
+fn either_form(field: &str, domain: &str) -> Value {
+    match idna::domain_to_ascii(domain) {
+        Ok(ascii) if ascii != domain => any_of(field, [domain.to_owned(), ascii]),
+        _ => json!({ "field": field, "operator": "=", "value": domain }),
+    }
+}
+
 /// The contacts that a filter lets through, or a few more where moments are compared by days.
 pub(super) fn narrowed(filter: &Filter, version: Version) -> Value {
     let equal = |field: &str, value: &Option<String>| {
@@ -57,7 +65,10 @@ pub(super) fn narrowed(filter: &Filter, version: Version) -> Value {
             .map(|email| any_of("email", spellings([email]))),
         equal("segment_id", &filter.segment_id),
         equal("tag_id", &filter.tag_id),
-        equal("email_domain", &filter.email_domain),
+        filter
+            .email_domain
+            .as_deref()
+            .map(|domain| either_form("email_domain", domain)),
         equal("role", &role),
     ]
     .into_iter()

@@ -1,0 +1,158 @@
+//! One address that texts spell in several ways: domains in both forms of IDNA, letters composed and
+//! decomposed, invisible characters.
+
+use roster::user::Provider;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const FIND: &str =
+    "query ($email: String!, $of: [Provider!]) { usersByEmail(email: $email, providers: $of) {
+    nodes { vendorId email } sources { status notice } } }";
+
+/// The spellings of one address, of which a provider that compares texts knows one each.
+const IDN: [&str; 3] = [
+    "jo@m\u{fc}ller.test",
+    "jo@xn--mller-kva.test",
+    "jo@mu\u{308}ller.test",
+];
+const LETTERS: [&str; 2] = ["zo\u{eb}@forms.test", "zoe\u{308}@forms.test"];
+
+/// Makes users with these addresses, as they are.
+async fn hold(world: &World, emails: &[&str]) {
+    for email in emails {
+        let url = format!("http://{}/usertour/v1/users", world.sandbox);
+        let token = format!("ak_{}", roster_sandbox::TOKEN);
+        let body = json!({ "id": format!("id of {email}"), "attributes": { "email": email } });
+        let made = world.client.post(url).bearer_auth(token).json(&body);
+        assert_eq!(made.send().await.expect("an answer").status(), 201);
+        let url = format!("http://{}/digitalchalk/dc/api/v5/users", world.sandbox);
+        let body =
+            json!({ "email": email, "firstName": "F", "lastName": "L", "password": "secret-1" });
+        let made = world
+            .client
+            .post(url)
+            .bearer_auth(roster_sandbox::TOKEN)
+            .json(&body);
+        assert_eq!(
+            made.send().await.expect("an answer").status(),
+            201,
+            "{email}"
+        );
+    }
+}
+
+async fn found(world: &World, email: &str, of: &str) -> (Vec<String>, Value) {
+    let variables = json!({ "email": email, "of": [of] });
+    let data = world.data_with(FIND, variables).await;
+    let nodes = data["usersByEmail"]["nodes"].as_array().cloned();
+    let emails = nodes.unwrap_or_default();
+    let emails = emails.iter().filter_map(|user| user["email"].as_str());
+    let mut emails: Vec<_> = emails.map(str::to_owned).collect();
+    emails.sort();
+    (emails, data["usersByEmail"]["sources"][0].clone())
+}
+
+#[tokio::test]
+async fn every_spelling_of_an_address_finds_every_other() {
+    let world = World::with(3, |_| {}).await;
+    hold(&world, &IDN).await;
+    hold(&world, &LETTERS).await;
+    hold(&world, &["jo@muller.test", "zoe@forms.test"]).await;
+    for of in ["USERTOUR", "DIGITAL_CHALK"] {
+        for spellings in [&IDN[..], &LETTERS] {
+            let mut expected: Vec<String> = spellings.iter().map(|&email| email.into()).collect();
+            expected.sort();
+            for email in spellings {
+                let (emails, source) = found(&world, email, of).await;
+                assert_eq!(emails, expected, "{email} {of}");
+                let status = if of == "USERTOUR" {
+                    "PARTIAL"
+                } else {
+                    "COMPLETE"
+                };
+                assert_eq!(source["status"], status, "{email} {of}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_notice_says_which_spellings_may_still_be_missed() {
+    let world = World::with(3, |_| {}).await;
+    hold(&world, &IDN).await;
+    let (emails, source) = found(&world, IDN[1], "USERTOUR").await;
+    assert_eq!(emails.len(), 3);
+    let notice = source["notice"].as_str().unwrap_or_default();
+    assert!(notice.contains("other letter case"), "{notice}");
+    assert!(
+        notice.contains("NFC, NFD") && notice.contains("IDNA"),
+        "{notice}"
+    );
+    let (_, source) = found(&world, "ann@x.test", "USERTOUR").await;
+    let notice = source["notice"].as_str().unwrap_or_default();
+    assert!(!notice.contains("IDNA"), "{notice}");
+}
+
+#[tokio::test]
+async fn a_list_of_an_address_holds_its_every_spelling() {
+    let world = World::with(3, |_| {}).await;
+    hold(&world, &IDN).await;
+    let list = "query ($email: String!, $of: Provider!) { users(provider: $of, first: 9, filter: { email: $email }) {
+        nodes { email } } }";
+    for of in ["USERTOUR", "DIGITAL_CHALK"] {
+        for email in IDN {
+            let data = world
+                .data_with(list, json!({ "email": email, "of": of }))
+                .await;
+            let nodes = data["users"]["nodes"].as_array().map(Vec::len);
+            assert_eq!(nodes, Some(3), "{email} {of}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invisible_character_in_an_address_is_refused_by_its_code() {
+    let world = World::with(3, |_| {}).await;
+    world.forget_calls().await;
+    for (email, code) in [
+        ("ann@x.test\u{200b}", "U+200B"),
+        ("\u{feff}ann@x.test", "U+FEFF"),
+        ("ann@x\u{2060}.test", "U+2060"),
+    ] {
+        let answer = world.answer_with(FIND, json!({ "email": email })).await;
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+        let message = format!(
+            "`email` holds an invisible character ({code}): type the address anew; expected name@domain"
+        );
+        assert_eq!(error["message"], message);
+    }
+    assert_eq!(world.tally().await, [0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn two_spellings_of_one_address_in_a_request_are_asked_for_once() {
+    let world = World::with(200, |_| {}).await;
+    let query = "{ a: usersByEmail(email: \"ANN@x.test\") { nodes { provider } }
+        b: usersByEmail(email: \"ann@x.test\") { nodes { provider } }
+        c: usersByEmail(email: \"Ann@x.test\") { nodes { provider } } }";
+    world.forget_calls().await;
+
+    let data = world.data(query).await;
+
+    for alias in ["a", "b", "c"] {
+        assert_eq!(
+            data[alias]["nodes"].as_array().map(Vec::len),
+            Some(4),
+            "{alias}"
+        );
+    }
+    // Usertour compares letter case: once for each spelling.
+    assert_eq!(world.tally().await, [2, 1, 1, 3]);
+    world.forget_calls().await;
+    let query = "{ a: usersByEmail(email: \"jo@m\u{fc}ller.test\", providers: [USERTOUR]) { nodes { id } }
+        b: usersByEmail(email: \"jo@xn--mller-kva.test\", providers: [USERTOUR]) { nodes { id } } }";
+    world.data(query).await;
+    assert_eq!(world.calls(Provider::Usertour).await.len(), 3);
+}
