@@ -1,24 +1,28 @@
-//! How many files the process may have open, and how many connections of clients fit into that.
+//! The number of files that the process may have open, and of connections of clients that fit into it.
 
-/// What the rest of the process opens: logs, listeners, the event loop, name lookups, the shared store.
+use std::io;
+
+use rlimit::Resource;
+
+/// Open files of the rest of the process: logs, listeners, the event loop, name lookups, the shared store.
 const RESERVE: usize = 48;
 
 /// Fewer connections of clients than that serve nobody.
 const LEAST: usize = 8;
 
-/// Raises the limit of this process on open files as far as the system lets it, and gives the number of
+/// The usual limit on open files, for where it cannot be read.
+const USUAL: u64 = 1024;
+
+/// Raises the limit of this process on open files as far as the system lets it. Returns the number of
 /// connections of clients that fit into it beside so many others; at most `wanted`.
 ///
 /// When that is less than `wanted`, a warning says what to do.
 #[must_use]
 pub fn fit(wanted: usize, others: usize) -> usize {
-    let limit = match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
-        Err(error) => {
-            tracing::warn!(%error, "the limit on open files could not be raised");
-            return wanted;
-        }
-    };
+    let raised = rlimit::increase_nofile_limit(u64::MAX);
+    let limit = open_files(raised, || {
+        rlimit::getrlimit(Resource::NOFILE).map(|(soft, _)| soft)
+    });
     let fitting = connections(limit, wanted, others);
     if fitting < wanted {
         tracing::warn!(
@@ -32,6 +36,15 @@ pub fn fit(wanted: usize, others: usize) -> usize {
     fitting
 }
 
+/// The limit on open files: as it was raised, or else as it is.
+fn open_files(raised: io::Result<u64>, present: impl FnOnce() -> io::Result<u64>) -> usize {
+    let limit = raised.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit on open files could not be raised");
+        present().unwrap_or(USUAL)
+    });
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 /// Each connection is an open file.
 fn connections(limit: usize, wanted: usize, others: usize) -> usize {
     let free = limit.saturating_sub(RESERVE).saturating_sub(others);
@@ -40,7 +53,7 @@ fn connections(limit: usize, wanted: usize, others: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::connections;
+    use super::{connections, io, open_files};
 
     #[test]
     fn clients_get_what_providers_and_the_process_leave() {
@@ -48,5 +61,14 @@ mod tests {
         assert_eq!(connections(1024, 4096, 32), 1024 - 32 - 48);
         assert_eq!(connections(64, 4096, 32), 8);
         assert_eq!(connections(usize::MAX, 4096, 32), 4096);
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_raised_is_kept_within() {
+        let refused = || Err(io::Error::from(io::ErrorKind::PermissionDenied));
+
+        assert_eq!(open_files(Ok(20_000), || Ok(256)), 20_000);
+        assert_eq!(open_files(refused(), || Ok(256)), 256);
+        assert_eq!(open_files(refused(), refused), 1024);
     }
 }
