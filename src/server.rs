@@ -1,5 +1,5 @@
-//! The gateway's own door: routes, limits on what comes in, request ids, logs, and a stop that lets
-//! requests under way end.
+//! The gateway's own server: routes, limits on clients, request ids, logs, and a stop that lets requests
+//! in flight end.
 
 pub mod accept;
 mod answer;
@@ -40,6 +40,7 @@ use tower_http::{
 };
 
 use crate::{error::ErrorCode, graphql::Schema, shared::Store};
+use body::BodyError;
 pub use hosts::Hosts;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -167,14 +168,11 @@ fn layered(routes: Router, hosts: Hosts) -> Router {
         .layer(nosniff)
 }
 
-/// Tells a client whose body was not read whole that its connection closes.
+/// Tells a client of HTTP/1 whose body was not read whole that its connection closes.
 async fn closing(request: Request, next: Next) -> Response {
     let is_one = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
-    let is_unread = matches!(
-        response.status(),
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT
-    );
+    let is_unread = response.extensions().get::<BodyError>().is_some();
     if is_one && is_unread {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);

@@ -1,5 +1,5 @@
-//! The accept loop: bounds on slow, idle and many clients, which `axum::serve` does not set, and a stop
-//! that lets requests under way end.
+//! The accept loop: limits on slow, idle and many clients, which `axum::serve` does not set, and a stop
+//! that lets requests in flight end.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -23,34 +23,38 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Readiness,
-    answer::Answer,
-    body::{BodyLimits, Receiving},
+    Readiness, answer,
+    body::{BodyLimits, BodyReader, ReceivingBody},
     hosts::Arrived,
     pace::LeastRate,
-    room::Room,
+    room::ConnectionPool,
     stream::{Linger, Stream},
-    traffic::Traffic,
+    traffic::ConnectionActivity,
 };
 
-/// What connections may take.
+/// Limits on connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long after it was accepted a connection must have sent its first whole request head.
+    /// The time within which a new connection must have sent its first whole request head.
     pub head: Duration,
-    /// How long a connection may be kept without a request under way, counted from its last answer.
+    /// The time for which a connection may have no request in flight, counted from its last answer.
     pub idle: Duration,
-    /// How fast a client must read its answers at least, where it keeps the gateway waiting.
+    /// The least rate at which a client must read its answers.
     pub rate: LeastRate,
-    /// What a request's body may take.
+    /// The time within which every answer must be read: one that is larger than `rate` allows in this
+    /// time must be read faster.
+    pub answer_time: Duration,
+    /// Limits on the bodies of requests.
     pub body: BodyLimits,
-    /// How many connections there may be. For one more the longest idle one is closed (one that never sent
-    /// a request first), or else the one whose request has been received for longest; where all are
-    /// being answered, the new one waits.
+    /// The most streams of one connection of HTTP/2 at a time.
+    pub streams: u32,
+    /// The most connections. For one more, another is closed: one that never sent a request, or else
+    /// the longest idle one, one whose answer is not read, or one whose request takes long to arrive.
+    /// Where there is none of these, the new one waits.
     pub connections: usize,
-    /// What is still read of a client whose last request was answered before it was read.
+    /// Limits on reading on when a request was answered before it was read whole.
     pub linger: Linger,
-    /// How long requests under way may go on after the stop.
+    /// The time for which requests in flight may go on after the stop.
     pub drain: Duration,
 }
 
@@ -60,6 +64,12 @@ const MOST_CONNECTIONS: usize = 4096;
 /// Enough for a few scrapers and health checks.
 const ADMIN_CONNECTIONS: usize = 32;
 
+/// The bytes that a connection of HTTP/2 may send before a handler reads them: half of the largest body.
+const RECEIVE_WINDOW: u32 = 128 * 1024;
+
+/// The same for one of its streams: the default of HTTP/2.
+const STREAM_WINDOW: u32 = 64 * 1024 - 1;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -67,6 +77,8 @@ impl Default for Limits {
             // Longer than the 60 s of most load balancers, so that it is they who close.
             idle: Duration::from_secs(75),
             rate: LeastRate::default(),
+            answer_time: Duration::from_secs(300),
+            streams: 64,
             body: BodyLimits::default(),
             connections: MOST_CONNECTIONS,
             linger: Linger {
@@ -100,7 +112,8 @@ impl Limits {
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let builder = self.builder();
-        let room = Arc::new(Room::of(self.connections));
+        let bodies = BodyReader::new(self.body);
+        let pool = Arc::new(ConnectionPool::new(self.connections));
         let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
         let mut stop = pin!(async {
             stop.await;
@@ -109,7 +122,7 @@ impl Limits {
         });
         loop {
             let (stream, slot) = tokio::select! {
-                accepted = room.accept(&listener) => match accepted {
+                accepted = pool.accept(&listener) => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
                         // Out of file descriptors, for one: it passes.
@@ -120,15 +133,15 @@ impl Limits {
                 },
                 () = &mut stop => break,
             };
-            let traffic = Traffic::of(self, Arc::clone(&room));
-            let held = self.hold(
-                (builder.clone(), app.clone()),
-                stream,
-                traffic,
-                stopping.clone(),
-            );
+            let handle = ConnectionHandle {
+                activity: ConnectionActivity::new(self, Arc::clone(&pool)),
+                bodies: bodies.clone(),
+                arrived: Arrived(stream.local_addr().ok().map(|address| address.ip())),
+            };
+            let server = (builder.clone(), app.clone());
+            let connection = self.run_connection(server, stream, handle, stopping.clone());
             connections.spawn(async move {
-                held.await;
+                connection.await;
                 drop(slot);
             });
         }
@@ -144,52 +157,53 @@ impl Limits {
     fn builder(self) -> Builder<TokioExecutor> {
         let mut builder = Builder::new(TokioExecutor::new());
         // Hyper's own timer starts only when the protocol is known, and between requests too: it could
-        // not tell a slow client from one that keeps its connection. `Traffic` does.
+        // not tell a slow client from one that keeps its connection. `ConnectionActivity` does.
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(None);
+        // A ping waits behind what the client has not read yet, so its answer may come as late as an
+        // answer may be read.
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(Some(self.head));
+            .max_concurrent_streams(self.streams)
+            .initial_connection_window_size(RECEIVE_WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .keep_alive_interval(Some(self.head))
+            .keep_alive_timeout(self.answer_time);
         builder
     }
 
-    /// One connection, to its end.
-    async fn hold(
+    /// Serves one connection until it ends.
+    async fn run_connection(
         self,
         (builder, app): (Builder<TokioExecutor>, Router),
         stream: TcpStream,
-        traffic: Arc<Traffic>,
+        handle: ConnectionHandle,
         stopping: CancellationToken,
     ) {
-        let arrived = Arrived(stream.local_addr().ok().map(|address| address.ip()));
-        let follower = Follower {
-            traffic: Arc::clone(&traffic),
-            body: self.body,
-            arrived,
-        };
+        let activity = Arc::clone(&handle.activity);
         let app = Router::new()
             .fallback_service(app)
-            .layer(middleware::from_fn_with_state(follower, followed));
-        let (stream, left) = Stream::of(stream, Arc::clone(&traffic));
-        let end = converse(builder, stream, app, &traffic, stopping).await;
-        if end == End::Reached {
-            self.linger.close(&left).await;
+            .layer(middleware::from_fn_with_state(handle, track_request));
+        let (stream, returned) = Stream::new(stream, Arc::clone(&activity));
+        let end = serve_connection(builder, stream, app, &activity, stopping).await;
+        if end == ConnectionEnd::Complete {
+            self.linger.close(&returned).await;
         }
-        traffic.end();
+        activity.end();
     }
 }
 
-/// Answers requests until the client or the gateway has had enough.
-async fn converse(
+/// Answers requests until the client or the gateway ends the connection.
+async fn serve_connection(
     builder: Builder<TokioExecutor>,
     stream: Stream,
     app: Router,
-    traffic: &Traffic,
+    activity: &ConnectionActivity,
     stopping: CancellationToken,
-) -> End {
+) -> ConnectionEnd {
     let service = TowerToHyperService::new(app);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
@@ -197,67 +211,75 @@ async fn converse(
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
-            return End::Reached;
+            return ConnectionEnd::Complete;
         }
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
-        () = traffic.told_to_leave() => {
+        () = activity.wait_for_eviction() => {
             connection.as_mut().graceful_shutdown();
             let ended = connection.as_mut().now_or_never();
             // A request came in the meantime: it is answered.
-            if ended.is_none() && !traffic.is_spare() {
+            if ended.is_none() && !activity.is_evictable() {
                 tokio::select! {
                     _ = connection => {}
-                    () = traffic.outstayed() => {}
+                    () = activity.wait_for_timeout() => {}
                 }
             }
         }
-        () = traffic.outstayed() => {
-            if traffic.is_idle() {
+        () = activity.wait_for_timeout() => {
+            if activity.is_idle() {
                 connection.as_mut().graceful_shutdown();
                 // A client that does not even take the goodbye gets none.
-                let _ = timeout(traffic.limits.head, connection).await;
+                let _ = timeout(activity.limits.head, connection).await;
             } else {
                 tracing::debug!("a client reads too slowly: its connection is closed");
             }
         }
     }
-    End::Forced
+    ConnectionEnd::Forced
 }
 
-/// How a connection ended.
+/// The way a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
-    /// By itself, after its last answer or when the client went.
-    Reached,
+enum ConnectionEnd {
+    /// After its last answer, or when the client closed it.
+    Complete,
     /// The gateway closed it.
     Forced,
 }
 
-/// What the requests of a connection need to know of it.
+/// The parts of a connection that its requests need.
 #[derive(Clone)]
-struct Follower {
-    traffic: Arc<Traffic>,
-    body: BodyLimits,
+struct ConnectionHandle {
+    activity: Arc<ConnectionActivity>,
+    bodies: BodyReader,
     arrived: Arrived,
 }
 
-/// Counts a request as under way until its answer is handed over.
-async fn followed(State(connection): State<Follower>, request: Request, next: Next) -> Response {
-    let under_way = connection.traffic.begin();
-    let mut request = request.map(|body| received(body, &connection.traffic));
-    request.extensions_mut().insert(connection.body);
-    request.extensions_mut().insert(connection.arrived);
-    let answer = next.run(request).await;
-    answer.map(|body| Body::new(Answer::of(body, under_way)))
+/// Counts a request as in flight until the socket has taken its answer.
+async fn track_request(
+    State(connection): State<ConnectionHandle>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let ConnectionHandle {
+        activity,
+        bodies,
+        arrived,
+    } = connection;
+    let in_flight = activity.begin_request();
+    let mut request = request.map(|body| track_body(body, activity));
+    request.extensions_mut().insert(bodies);
+    request.extensions_mut().insert(arrived);
+    answer::track(next.run(request).await, in_flight)
 }
 
-/// A body that is noted for as long as it is received.
-fn received(body: Body, traffic: &Arc<Traffic>) -> Body {
+/// Counts a body as being received until it has arrived.
+fn track_body(body: Body, activity: Arc<ConnectionActivity>) -> Body {
     if body.is_end_stream() {
         return body;
     }
-    Body::new(Receiving::of(body, Arc::clone(traffic)))
+    Body::new(ReceivingBody::new(body, activity))
 }

@@ -1,43 +1,88 @@
-//! An answer's body in small pieces, so that it can be seen whether the client takes them.
+//! An answer's body in small pieces. Each piece tells when the socket has taken it.
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    sync::Arc,
+    task::{Context, Poll},
 };
 
-use axum::body::{Body, Bytes};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    response::Response,
+};
 use http_body::{Frame, SizeHint};
 
-use super::traffic::UnderWay;
+use super::traffic::InFlightRequest;
 
-/// The largest piece that is handed over at once.
-const PIECE: usize = 16 * 1024;
+/// The largest piece that is handed over at once. At the least rate the client reads it before it is
+/// too far behind.
+const PIECE_BYTES: usize = 8 * 1024;
 
-/// The body of an answer; its request is under way until it is gone.
-pub(super) struct Answer {
+/// JSON is about this many times smaller when it is compressed.
+const COMPRESSION_RATIO: u64 = 8;
+
+/// The size of an answer before it is compressed. A handler adds it to the answer's extensions, since
+/// the size of the compressed answer is not known before its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UncompressedBytes(pub(super) usize);
+
+/// The body of an answer. Its request is in flight until the socket has taken the last piece.
+pub(super) struct AnswerBody {
     body: Body,
-    /// What is left of a frame of the body.
+    /// The rest of a frame of the body.
     rest: Bytes,
-    request: UnderWay,
+    request: Arc<InFlightRequest>,
 }
 
-impl Answer {
-    pub(super) fn of(body: Body, request: UnderWay) -> Self {
-        Self {
+/// A piece of an answer; it is dropped when the socket has taken it.
+struct Piece {
+    bytes: Bytes,
+    request: Arc<InFlightRequest>,
+}
+
+/// Gives an answer a body that notes whether the client reads it.
+pub(super) fn track(answer: Response, request: InFlightRequest) -> Response {
+    request.begin_answer(expected_bytes(&answer));
+    answer.map(|body| {
+        Body::new(AnswerBody {
             body,
             rest: Bytes::new(),
-            request,
-        }
-    }
+            request: Arc::new(request),
+        })
+    })
+}
 
-    fn piece(&mut self) -> Bytes {
-        let piece = self.rest.split_to(self.rest.len().min(PIECE));
-        self.request.gave(piece.len());
-        piece
+/// The expected size of an answer on the wire; 0 when nothing is known.
+fn expected_bytes(answer: &Response) -> u64 {
+    let uncompressed = answer.extensions().get::<UncompressedBytes>();
+    let compressed = || uncompressed.map(|bytes| bytes.0 as u64 / COMPRESSION_RATIO);
+    let exact = answer.body().size_hint().exact();
+    exact.or_else(compressed).unwrap_or(0)
+}
+
+impl AnswerBody {
+    fn next_piece(&mut self) -> Bytes {
+        let bytes = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        Bytes::from_owner(Piece {
+            bytes,
+            request: Arc::clone(&self.request),
+        })
     }
 }
 
-impl http_body::Body for Answer {
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.request.piece_taken();
+    }
+}
+
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -45,18 +90,18 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.request.asked();
         if self.rest.is_empty() {
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-                Some(Ok(frame)) => frame,
-                end => return Poll::Ready(end),
-            };
-            match frame.into_data() {
-                Ok(data) => self.rest = data,
-                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            let frame = Pin::new(&mut self.body).poll_frame(context);
+            self.request.waits_for_client(frame.is_ready());
+            match frame {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end_or_pending => return end_or_pending,
             }
         }
-        Poll::Ready(Some(Ok(Frame::data(self.piece()))))
+        Poll::Ready(Some(Ok(Frame::data(self.next_piece()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -71,5 +116,21 @@ impl http_body::Body for Answer {
             hint.set_upper(upper + rest);
         }
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compressed_answer_is_expected_to_be_an_eighth_of_its_size() {
+        let mut answer = Response::new(Body::from("12345"));
+        answer.extensions_mut().insert(UncompressedBytes(8_000));
+        assert_eq!(expected_bytes(&answer), 5);
+
+        let unknown = futures_util::stream::pending::<Result<Bytes, axum::Error>>();
+        let answer = answer.map(|_| Body::from_stream(unknown));
+        assert_eq!(expected_bytes(&answer), 1_000);
     }
 }

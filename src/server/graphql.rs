@@ -21,7 +21,10 @@ use axum::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::body::{Unread, Whole};
+use super::{
+    answer::UncompressedBytes,
+    body::{BodyError, RequestBody},
+};
 use crate::{
     error::{Error, ErrorCode, Kind},
     graphql::{
@@ -62,6 +65,16 @@ impl Refusal {
             code: ErrorCode::BadUserInput,
             message: message.into(),
             retry_after: None,
+        }
+    }
+
+    fn of_body(error: BodyError) -> Self {
+        match error {
+            BodyError::Overloaded => Self {
+                message: error.to_string(),
+                ..Self::of(&Error::overloaded())
+            },
+            _ => Self::new(error.status(), error.to_string()),
         }
     }
 
@@ -116,13 +129,14 @@ async fn handle(
     method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    Whole(body): Whole,
+    RequestBody(body): RequestBody,
 ) -> Response {
     let started = Instant::now();
     if method == Method::GET && query.is_none() && accept::is_a_browser(&headers) {
         return Redirect::temporary("/graphiql").into_response();
     }
     let media = accept::negotiate(&headers);
+    let body_error = body.as_ref().err().copied();
     let reply = async {
         let media = media.ok_or_else(|| {
             let message =
@@ -145,6 +159,9 @@ async fn handle(
         "answered"
     );
     let mut response = reply.response;
+    if let Some(error) = body_error {
+        response.extensions_mut().insert(error);
+    }
     let wait = accept::wait(&headers).zip(schema.data::<Graph>());
     let wait = wait.map(|(wait, graph)| wait.min(graph.bounds.deadline));
     if let Some(applied) = wait.and_then(accept::applied) {
@@ -157,14 +174,14 @@ fn read(
     method: &Method,
     query: Option<&str>,
     headers: &HeaderMap,
-    body: Result<Bytes, Unread>,
+    body: Result<Bytes, BodyError>,
 ) -> Result<Request, Refusal> {
     match *method {
         // What any page may send without asking first is not taken, though it only reads.
         Method::GET | Method::HEAD if accept::is_of_a_form(headers) => Err(not_json()),
         Method::GET | Method::HEAD => read_query(query.unwrap_or_default()),
         Method::POST => {
-            let body = body.map_err(|unread| Refusal::new(unread.status(), unread.message()))?;
+            let body = body.map_err(Refusal::of_body)?;
             read_body(headers, &body)
         }
         _ => Err(Refusal::new(
@@ -344,7 +361,9 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
         body,
         _meter: meter,
     });
+    let bytes = UncompressedBytes(body.len());
     let mut response = with_media(status, media, body);
+    response.extensions_mut().insert(bytes);
     if fresh_for > 0 {
         let kept = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
         let headers = response.headers_mut();

@@ -1,13 +1,13 @@
-//! How slowly a client may send or read.
+//! The least rate at which a client must send or read.
 
 use std::time::Duration;
 
 /// A least rate, and how far a client may fall behind it.
 #[derive(Clone, Copy, Debug)]
 pub struct LeastRate {
-    /// How many bytes a client must take or give in a second.
+    /// The bytes that a client must send or read in a second.
     pub bytes_per_second: u32,
-    /// For how long a client may move nothing. What it moves gives it time again, up to this much.
+    /// The time that a client may fall behind this rate.
     pub behind: Duration,
 }
 
@@ -20,95 +20,181 @@ impl Default for LeastRate {
     }
 }
 
-/// How much time a client still has. Only the time counts in which the gateway waits for the client:
-/// while an answer is computed, neither side sends anything.
+/// Counts down the time that a client still has. Every byte that it moves gives it time: first what it
+/// is behind, then credit for later, up to a maximum.
+///
+/// Only the time counts in which the gateway waits for the client: while an answer is computed,
+/// neither side sends anything.
 #[derive(Debug)]
-pub(super) struct Pace {
-    rate: LeastRate,
-    left: Duration,
+pub(super) struct SlowClientTimer {
+    bytes_per_second: f64,
+    behind: Duration,
+    /// The rest of `behind`.
+    grace: Duration,
+    /// Bytes that were moved ahead of the least rate.
+    credit: f64,
+    max_credit: Duration,
 }
 
-impl Pace {
-    pub(super) fn new(rate: LeastRate) -> Self {
+impl SlowClientTimer {
+    /// A timer that keeps credit for at most `max_credit` at the least rate.
+    pub(super) fn new(rate: LeastRate, max_credit: Duration) -> Self {
         Self {
-            rate,
-            left: rate.behind,
+            bytes_per_second: f64::from(rate.bytes_per_second.max(1)),
+            behind: rate.behind,
+            grace: rate.behind,
+            credit: 0.0,
+            max_credit,
         }
+    }
+
+    /// Changes the least rate. The client keeps its credit in bytes, so that a higher rate uses it up
+    /// sooner.
+    pub(super) fn require(&mut self, bytes_per_second: f64) {
+        self.bytes_per_second = bytes_per_second.max(1.0);
+        self.cap_credit();
     }
 
     /// The gateway waited so long for the client.
     pub(super) fn waited(&mut self, time: Duration) {
-        self.left = self.left.saturating_sub(time);
+        let credit = self.credit_time();
+        if time <= credit {
+            self.credit -= time.as_secs_f64() * self.bytes_per_second;
+        } else {
+            self.credit = 0.0;
+            self.grace = self.grace.saturating_sub(time - credit);
+        }
     }
 
     /// The client sent or read so many bytes.
     pub(super) fn moved(&mut self, bytes: usize) {
-        let worth = bytes as f64 / f64::from(self.rate.bytes_per_second.max(1));
-        let worth = Duration::try_from_secs_f64(worth).unwrap_or(self.rate.behind);
-        self.left = self.left.saturating_add(worth).min(self.rate.behind);
+        let bytes = bytes as f64;
+        let behind = self.behind.saturating_sub(self.grace);
+        let needed = behind.as_secs_f64() * self.bytes_per_second;
+        if bytes < needed {
+            self.grace += self.worth(bytes);
+        } else {
+            self.grace = self.behind;
+            self.credit += bytes - needed;
+            self.cap_credit();
+        }
     }
 
-    /// For how long the client may still move nothing; nothing is left when it is too slow.
+    /// The time for which the client may still move nothing. It is too slow when nothing is left.
     pub(super) fn left(&self) -> Duration {
-        self.left
+        self.grace + self.credit_time()
+    }
+
+    fn credit_time(&self) -> Duration {
+        self.worth(self.credit)
+    }
+
+    fn worth(&self, bytes: f64) -> Duration {
+        Duration::try_from_secs_f64(bytes.max(0.0) / self.bytes_per_second)
+            .unwrap_or(self.max_credit)
+    }
+
+    fn cap_credit(&mut self) {
+        let most = self.max_credit.as_secs_f64() * self.bytes_per_second;
+        self.credit = self.credit.clamp(0.0, most);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, sleep};
-
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// After how long a client is too slow that moves so many bytes every so often; at most an hour.
-    async fn cut(bytes: usize, every: Duration) -> Option<Duration> {
-        let mut pace = Pace::new(LeastRate::default());
-        let start = Instant::now();
-        while start.elapsed() < 3600 * SECOND {
-            let wait = every.min(pace.left());
-            sleep(wait).await;
-            pace.waited(wait);
-            if pace.left().is_zero() {
-                return Some(start.elapsed());
+    /// A timer as bodies have it.
+    fn strict() -> SlowClientTimer {
+        SlowClientTimer::new(LeastRate::default(), Duration::ZERO)
+    }
+
+    /// A timer as answers have it.
+    fn with_credit() -> SlowClientTimer {
+        SlowClientTimer::new(LeastRate::default(), 300 * SECOND)
+    }
+
+    /// The time after which a client is too slow that moves so many bytes every so often; an hour at
+    /// most.
+    fn cut(mut timer: SlowClientTimer, bytes: usize, every: Duration) -> Option<Duration> {
+        let mut passed = Duration::ZERO;
+        while passed < 3600 * SECOND {
+            if timer.left() <= every {
+                return Some(passed + timer.left());
             }
-            pace.moved(bytes);
+            timer.waited(every);
+            passed += every;
+            timer.moved(bytes);
         }
         None
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_client_at_the_least_rate_is_never_too_slow() {
+    #[test]
+    fn a_client_at_the_least_rate_is_never_too_slow() {
         for (bytes, every) in [(1024, SECOND), (8192, 8 * SECOND), (1_000_000, 9 * SECOND)] {
-            assert_eq!(cut(bytes, every).await, None, "{bytes} every {every:?}");
+            assert_eq!(cut(strict(), bytes, every), None, "{bytes} {every:?}");
+            assert_eq!(cut(with_credit(), bytes, every), None, "{bytes} {every:?}");
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_moves_nothing_is_too_slow_after_ten_seconds() {
-        assert_eq!(cut(0, SECOND).await, Some(10 * SECOND));
-        assert_eq!(cut(1_000_000, 11 * SECOND).await, Some(10 * SECOND));
+    #[test]
+    fn a_client_that_moves_nothing_is_too_slow_after_ten_seconds() {
+        assert_eq!(cut(strict(), 0, SECOND), Some(10 * SECOND));
+        assert_eq!(cut(with_credit(), 0, SECOND), Some(10 * SECOND));
+        assert_eq!(cut(strict(), 1_000_000, 11 * SECOND), Some(10 * SECOND));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_byte_every_eight_seconds_buys_no_more_than_a_moment() {
-        let after = cut(1, 8 * SECOND).await.expect("too slow");
+    #[test]
+    fn a_byte_every_eight_seconds_buys_no_more_than_a_moment() {
+        let after = cut(with_credit(), 1, 8 * SECOND).expect("too slow");
 
         assert!(after < 11 * SECOND, "{after:?}");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_client_below_the_least_rate_is_too_slow_in_the_end() {
-        assert!(cut(920, SECOND).await.is_some());
+    #[test]
+    fn a_client_below_the_least_rate_is_too_slow_in_the_end() {
+        assert!(cut(strict(), 920, SECOND).is_some());
+        assert!(cut(with_credit(), 920, SECOND).is_some());
     }
 
     #[test]
-    fn what_moved_at_once_is_no_credit_for_later() {
-        let mut pace = Pace::new(LeastRate::default());
+    fn bytes_that_move_at_once_are_no_credit_without_a_maximum_for_it() {
+        let mut timer = strict();
 
-        pace.moved(100 * 1024 * 1024);
+        timer.moved(100 * 1024 * 1024);
 
-        assert_eq!(pace.left(), 10 * SECOND);
+        assert_eq!(timer.left(), 10 * SECOND);
+    }
+
+    #[test]
+    fn a_client_that_moves_at_the_least_rate_but_in_large_steps_is_never_too_slow() {
+        for step in [64, 128, 256] {
+            let mut timer = with_credit();
+            timer.moved(step * 1024);
+            let every = u32::try_from(step).expect("a small number") * SECOND;
+
+            assert_eq!(cut(timer, step * 1024, every), None, "{step} KiB");
+        }
+    }
+
+    #[test]
+    fn credit_is_for_five_minutes_at_most() {
+        let mut timer = with_credit();
+
+        timer.moved(100 * 1024 * 1024);
+
+        assert_eq!(timer.left(), 310 * SECOND);
+    }
+
+    #[test]
+    fn a_higher_rate_uses_up_the_same_credit_sooner() {
+        let mut timer = with_credit();
+        timer.moved(200 * 1024);
+
+        timer.require(100.0 * 1024.0);
+
+        assert_eq!(timer.left(), 12 * SECOND);
     }
 }

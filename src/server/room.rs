@@ -1,4 +1,4 @@
-//! How many connections there may be, and which one goes when there are too many.
+//! The slots for connections. When all are taken, one connection closes for a new one.
 
 use std::{
     collections::BTreeMap,
@@ -13,52 +13,67 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How often a new connection that found no slot looks for one that can be closed.
-const LOOK: Duration = Duration::from_millis(20);
+/// The interval at which a new connection without a slot looks for one that can be closed.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long a connection that sends a request, or is about to, is left alone. A request that is sent as
+/// The time for which a connection that sends a request, or is about to, is left alone. A request that is sent as
 /// fast as usual is here by then.
-const SPARED: Duration = Duration::from_secs(1);
+const RECEIVE_GRACE: Duration = Duration::from_secs(1);
 
-/// Why a connection can be closed to make room; those of the first kind go first.
+/// The reason why a connection can be closed for a new one. The first kind closes first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Standing {
+pub(super) enum ConnectionState {
     /// It never sent a request.
     New,
-    /// It did, and none is under way.
+    /// It did, and no request is in flight.
     Idle,
+    /// Its client has not read any of an answer for some time.
+    Stalled,
     /// All its requests are still being received.
     Receiving,
 }
 
-/// A connection's place among those that can be closed, the first to go first.
-pub(super) type Place = (Standing, u64);
+impl ConnectionState {
+    const ALL: [Self; 4] = [Self::New, Self::Idle, Self::Stalled, Self::Receiving];
 
-/// The places for connections.
+    /// The time that a connection must have been in this state before it can be closed.
+    fn grace(self) -> Duration {
+        match self {
+            Self::New | Self::Receiving => RECEIVE_GRACE,
+            // A connection counts as stalled only after some time.
+            Self::Idle | Self::Stalled => Duration::ZERO,
+        }
+    }
+}
+
+/// Orders the connections that can be closed: the lowest key closes first.
+pub(super) type EvictionKey = (ConnectionState, u64);
+
+/// The slots for connections.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct ConnectionPool {
     slots: Arc<Semaphore>,
-    spare: Mutex<Spare>,
+    evictable: Mutex<Evictable>,
 }
 
-/// The connections that can be closed, since when, and what tells them to leave.
+/// The connections that can be closed, since when, and the signal that tells them so.
 #[derive(Debug, Default)]
-struct Spare {
+struct Evictable {
     next: u64,
-    connections: BTreeMap<Place, (Instant, Arc<Notify>)>,
+    connections: BTreeMap<EvictionKey, (Instant, Arc<Notify>)>,
 }
 
-impl Room {
-    pub(super) fn of(connections: usize) -> Self {
+impl ConnectionPool {
+    pub(super) fn new(connections: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(connections)),
-            spare: Mutex::default(),
+            evictable: Mutex::default(),
         }
     }
 
-    /// The next connection and its slot. Where all are taken a connection is closed: the longest one
-    /// that never sent a request, or else the longest idle one, or else the one whose request has been
-    /// received for longest.
+    /// Accepts the next connection and takes a slot for it. Where all slots are taken, one connection
+    /// closes: the oldest that never sent a request, else the one that is idle for longest, else the
+    /// one whose client has not read for longest, else the one that sends its request for longest.
     pub(super) async fn accept(
         &self,
         listener: &TcpListener,
@@ -69,45 +84,45 @@ impl Room {
             if let Ok(slot) = slot.try_acquire_owned() {
                 return Ok((stream, slot));
             }
-            self.make();
+            self.evict_one();
             let slot = Arc::clone(&self.slots).acquire_owned();
-            if let Ok(slot) = timeout(LOOK, slot).await {
+            if let Ok(slot) = timeout(RETRY_INTERVAL, slot).await {
                 return Ok((stream, slot.map_err(io::Error::other)?));
             }
         }
     }
 
-    /// Notes that a connection can be closed from now on.
-    pub(super) fn enter(&self, standing: Standing, leave: &Arc<Notify>) -> Place {
-        let mut spare = self.lock();
-        let place = (standing, spare.next);
-        spare.next += 1;
-        let connection = (Instant::now(), Arc::clone(leave));
-        spare.connections.insert(place, connection);
-        place
+    /// Adds a connection that can be closed from now on.
+    pub(super) fn insert(&self, state: ConnectionState, eviction: &Arc<Notify>) -> EvictionKey {
+        let mut evictable = self.lock();
+        let key = (state, evictable.next);
+        evictable.next += 1;
+        let connection = (Instant::now(), Arc::clone(eviction));
+        evictable.connections.insert(key, connection);
+        key
     }
 
-    /// Notes that a connection has left its place.
-    pub(super) fn exit(&self, place: Place) {
-        self.lock().connections.remove(&place);
+    /// Removes a connection that cannot be closed any more.
+    pub(super) fn remove(&self, key: EvictionKey) {
+        self.lock().connections.remove(&key);
     }
 
-    fn make(&self) {
-        let mut spare = self.lock();
-        let kinds = [Standing::New, Standing::Idle, Standing::Receiving];
-        let mut longest = kinds.into_iter().filter_map(|kind| {
-            let mut of_kind = spare.connections.range((kind, 0)..=(kind, u64::MAX));
-            of_kind.next()
+    fn evict_one(&self) {
+        let mut evictable = self.lock();
+        let mut longest = ConnectionState::ALL.into_iter().filter_map(|state| {
+            let range = (state, 0)..=(state, u64::MAX);
+            evictable.connections.range(range).next()
         });
-        let found = longest
-            .find(|((kind, _), (since, _))| *kind == Standing::Idle || since.elapsed() >= SPARED);
-        let place = found.map(|(place, _)| *place);
-        if let Some((_, leave)) = place.and_then(|place| spare.connections.remove(&place)) {
-            leave.notify_one();
+        let found = longest.find(|((state, _), (since, _))| since.elapsed() >= state.grace());
+        let key = found.map(|(key, _)| *key);
+        if let Some((_, eviction)) = key.and_then(|key| evictable.connections.remove(&key)) {
+            eviction.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Spare> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Evictable> {
+        self.evictable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

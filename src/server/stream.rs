@@ -1,5 +1,5 @@
-//! A connection's socket: what is written to it is noted, and a client that still sends when its answer
-//! is there gets the time to read it.
+//! A connection's socket. It notes the bytes that are written, and gives a client that still sends when
+//! its answer is ready the time to read it.
 
 use std::{
     io::{self, IoSlice},
@@ -15,38 +15,41 @@ use tokio::{
     time::timeout,
 };
 
-use super::traffic::Traffic;
+use super::traffic::ConnectionActivity;
 
-/// How many bytes that are not yet sent the system keeps for a connection. With more it would take
-/// minutes to see that a slow client reads on.
+/// The unsent bytes that the system keeps for a connection. With more it would take minutes to see that
+/// a slow client reads on.
 const UNSENT: u32 = 16 * 1024;
 
-/// Where a socket is left when its connection is over.
-pub(super) type Left = Arc<Mutex<Option<TcpStream>>>;
+/// The place where a connection puts its socket when it ends.
+pub(super) type ReturnedSocket = Arc<Mutex<Option<TcpStream>>>;
 
 /// The socket of a connection.
 pub(super) struct Stream {
     socket: Option<TcpStream>,
-    left: Left,
-    traffic: Arc<Traffic>,
+    returned: ReturnedSocket,
+    activity: Arc<ConnectionActivity>,
 }
 
 impl Stream {
-    pub(super) fn of(socket: TcpStream, traffic: Arc<Traffic>) -> (Self, Left) {
+    pub(super) fn new(
+        socket: TcpStream,
+        activity: Arc<ConnectionActivity>,
+    ) -> (Self, ReturnedSocket) {
         // Answers are written whole: there is nothing to gain from waiting for more of one.
         let _ = socket.set_nodelay(true);
         #[cfg(target_os = "linux")]
         let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT);
-        let left = Left::default();
+        let returned = ReturnedSocket::default();
         let stream = Self {
             socket: Some(socket),
-            left: Arc::clone(&left),
-            traffic,
+            returned: Arc::clone(&returned),
+            activity,
         };
-        (stream, left)
+        (stream, returned)
     }
 
-    fn with<T>(
+    fn with_socket<T>(
         &mut self,
         then: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
@@ -56,10 +59,11 @@ impl Stream {
         }
     }
 
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Notes whether the socket took bytes.
+    fn record_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Pending => self.traffic.blocked(),
-            Poll::Ready(Ok(bytes)) => self.traffic.wrote(*bytes),
+            Poll::Pending => self.activity.blocked(),
+            Poll::Ready(Ok(bytes)) => self.activity.wrote(*bytes),
             Poll::Ready(Err(_)) => {}
         }
         written
@@ -68,7 +72,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = self.socket.take();
+        *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.socket.take();
     }
 }
 
@@ -78,7 +82,7 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.with(|socket| socket.poll_read(context, buffer))
+        self.with_socket(|socket| socket.poll_read(context, buffer))
     }
 }
 
@@ -88,8 +92,8 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = self.with(|socket| socket.poll_write(context, bytes));
-        self.noted(written)
+        let written = self.with_socket(|socket| socket.poll_write(context, bytes));
+        self.record_write(written)
     }
 
     fn poll_write_vectored(
@@ -97,8 +101,8 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.with(|socket| socket.poll_write_vectored(context, slices));
-        self.noted(written)
+        let written = self.with_socket(|socket| socket.poll_write_vectored(context, slices));
+        self.record_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -106,15 +110,15 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|socket| socket.poll_flush(context))
+        self.with_socket(|socket| socket.poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|socket| socket.poll_shutdown(context))
+        self.with_socket(|socket| socket.poll_shutdown(context))
     }
 }
 
-/// How much of what a client still sends is read and dropped after the last answer.
+/// Limits on what a client may still send after its last answer. It is read and dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Linger {
     /// At most so many bytes,
@@ -126,8 +130,11 @@ pub struct Linger {
 impl Linger {
     /// Closes a socket. One that is closed while bytes in it are unread is reset, and its client may
     /// never see the answer: so they are read first.
-    pub(super) async fn close(self, left: &Left) {
-        let socket = left.lock().unwrap_or_else(PoisonError::into_inner).take();
+    pub(super) async fn close(self, returned: &ReturnedSocket) {
+        let socket = returned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(mut socket) = socket else { return };
         let drain = async {
             socket.shutdown().await?;

@@ -1,4 +1,10 @@
-//! What one connection is doing: whether it is idle, and whether its client reads what it is sent.
+//! The activity of one connection: whether it is idle, and whether its client reads what it is sent.
+//!
+//! The gateway cannot see what a client has read, only what the socket takes. The systems of both sides
+//! hold tens to hundreds of kilobytes, and take more in large steps: a client that reads slowly but
+//! steadily looks as if it had stopped for a minute or two. So every byte that the socket takes gives
+//! the client time at the least rate. The socket has always taken at least what the client has read,
+//! so a client that keeps the rate from the start of its answer is never too slow.
 
 use std::{
     collections::BTreeMap,
@@ -13,257 +19,289 @@ use tokio::{
 
 use super::{
     accept::Limits,
-    pace::{LeastRate, Pace},
-    room::{Place, Room, Standing},
+    pace::SlowClientTimer,
+    room::{ConnectionPool, ConnectionState, EvictionKey},
 };
 
-/// What one connection is doing.
+/// The activity of one connection.
 #[derive(Debug)]
-pub(super) struct Traffic {
+pub(super) struct ConnectionActivity {
     pub(super) limits: Limits,
-    room: Arc<Room>,
-    leave: Arc<Notify>,
-    state: Mutex<State>,
+    pool: Arc<ConnectionPool>,
+    eviction: Arc<Notify>,
+    record: Mutex<ActivityRecord>,
 }
 
 #[derive(Debug)]
-struct State {
-    /// Whether a request ever came.
+struct ActivityRecord {
+    /// True once a request came.
     was_used: bool,
-    /// Requests whose answers are computed or not yet handed over to the protocol.
+    /// Requests whose answers the socket has not taken whole.
     requests: usize,
-    /// Those of them whose bodies are not here yet.
+    /// Those of them whose bodies have not arrived whole.
     receiving: usize,
-    /// The answers that are being sent.
-    answers: BTreeMap<u64, Sent>,
-    next: u64,
-    /// Whether the socket takes no more until the client has read some of it.
+    /// The answers that the socket has not taken whole.
+    answers: BTreeMap<u64, OutgoingAnswer>,
+    next_id: u64,
+    /// True while the socket takes no more until the client has read some of it.
     is_blocked: bool,
-    socket: Pace,
+    timer: SlowClientTimer,
     idle_since: Instant,
-    /// Its place among the connections that can be closed to make room.
-    place: Option<Place>,
-    /// Until when waiting is counted.
-    counted: Instant,
+    /// The last time the client let a part of an answer go out, or the gateway began to wait for it.
+    progress_at: Instant,
+    /// Its key among the connections that can be closed.
+    eviction_key: Option<EvictionKey>,
+    /// The time up to which waiting is counted.
+    counted_until: Instant,
 }
 
-/// An answer on its way.
 #[derive(Debug)]
-struct Sent {
-    pace: Pace,
-    /// Whether the next piece is there, and the client or its connection takes none.
+struct OutgoingAnswer {
+    bytes: u64,
+    /// True while the next part is ready and not taken.
     is_waiting: bool,
 }
 
-impl Traffic {
-    /// A connection that has just been accepted.
-    pub(super) fn of(limits: Limits, room: Arc<Room>) -> Arc<Self> {
+impl ConnectionActivity {
+    /// The activity of a connection that has just been accepted.
+    pub(super) fn new(limits: Limits, pool: Arc<ConnectionPool>) -> Arc<Self> {
         let now = Instant::now();
-        let traffic = Self {
+        let activity = Self {
             limits,
-            room,
-            leave: Arc::default(),
-            state: Mutex::new(State {
+            pool,
+            eviction: Arc::default(),
+            record: Mutex::new(ActivityRecord {
                 was_used: false,
                 requests: 0,
                 receiving: 0,
                 answers: BTreeMap::new(),
-                next: 0,
+                next_id: 0,
                 is_blocked: false,
-                socket: Pace::new(limits.rate),
+                timer: SlowClientTimer::new(limits.rate, limits.answer_time),
                 idle_since: now,
-                place: None,
-                counted: now,
+                progress_at: now,
+                eviction_key: None,
+                counted_until: now,
             }),
         };
-        traffic.change(|_| ());
-        Arc::new(traffic)
+        activity.change(|_| ());
+        Arc::new(activity)
     }
 
-    /// A request came.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
-        let id = self.change(|state| {
-            state.was_used = true;
-            state.requests += 1;
-            state.next += 1;
-            state.next
+    /// Notes a request that came.
+    pub(super) fn begin_request(self: &Arc<Self>) -> InFlightRequest {
+        let id = self.change(|record| {
+            record.was_used = true;
+            record.requests += 1;
+            record.next_id += 1;
+            record.next_id
         });
-        UnderWay {
-            traffic: Arc::clone(self),
+        InFlightRequest {
+            activity: Arc::clone(self),
             id,
         }
     }
 
-    /// The socket took so many bytes of what is sent.
+    /// Notes that the socket took so many bytes.
     pub(super) fn wrote(&self, bytes: usize) {
-        self.change(|state| {
-            state.is_blocked = false;
-            state.socket.moved(bytes);
+        self.change(|record| {
+            // Otherwise it may be an answer to a ping.
+            if record.is_blocked {
+                record.progress_at = record.counted_until;
+            }
+            record.is_blocked = false;
+            record.timer.moved(bytes);
         });
     }
 
-    /// The socket takes nothing more for now.
+    /// Notes that the socket takes nothing more for now.
     pub(super) fn blocked(&self) {
-        self.change(|state| state.is_blocked = true);
+        self.change(|record| record.is_blocked = true);
     }
 
-    /// The connection is over.
+    /// Notes that a request's body begins to arrive.
+    pub(super) fn begin_body(&self) {
+        self.change(|record| record.receiving += 1);
+    }
+
+    /// Notes that a request's body has arrived, or that nobody reads it.
+    pub(super) fn end_body(&self) {
+        self.change(|record| record.receiving = record.receiving.saturating_sub(1));
+    }
+
+    /// Notes that the connection has ended.
     pub(super) fn end(&self) {
-        if let Some(place) = self.lock().place.take() {
-            self.room.exit(place);
+        if let Some(key) = self.lock().eviction_key.take() {
+            self.pool.remove(key);
         }
     }
 
-    /// Whether no request is under way and nothing is left to be sent.
+    /// Returns true if no request is in flight and nothing is left to be sent.
     pub(super) fn is_idle(&self) -> bool {
         self.lock().is_idle()
     }
 
-    /// Whether it can be closed to make room.
-    pub(super) fn is_spare(&self) -> bool {
-        self.lock().standing().is_some()
+    /// Returns true if it can be closed for a new connection.
+    pub(super) fn is_evictable(&self) -> bool {
+        self.change(|record| record.state(&self.limits)).is_some()
     }
 
-    /// A request's body begins to be received, or ends.
-    pub(super) fn receives(&self, begins: bool) {
-        self.change(|state| {
-            state.receiving = match begins {
-                true => state.receiving + 1,
-                false => state.receiving.saturating_sub(1),
-            };
-        });
-    }
-
-    /// Ends when the slot of the connection, which can be closed, is needed for another.
-    pub(super) async fn told_to_leave(&self) {
-        self.leave.notified().await;
+    /// Ends when a new connection needs the slot of this one.
+    pub(super) async fn wait_for_eviction(&self) {
+        self.eviction.notified().await;
     }
 
     /// Ends when the connection was idle for too long, or its client reads too slowly.
-    pub(super) async fn outstayed(&self) {
+    pub(super) async fn wait_for_timeout(&self) {
         let Limits {
             head, idle, rate, ..
         } = self.limits;
-        // Nothing wakes this when the state changes: no limit ends sooner than the shortest of them.
-        let shortest = head.min(idle).min(rate.behind);
+        // Nothing wakes this task when the activity changes, so it looks often enough to be no later
+        // than half of the shortest limit.
+        let interval = head.min(idle).min(rate.behind) / 2;
         loop {
-            let left = self.left();
+            let left = self.change(|record| record.time_left(&self.limits));
             if left.is_zero() {
                 return;
             }
-            sleep(left.min(shortest)).await;
+            sleep(left.min(interval.max(Duration::from_millis(1)))).await;
         }
     }
 
-    /// For how long the connection may go on like this.
-    fn left(&self) -> Duration {
-        let mut state = self.lock();
-        state.count();
-        if state.is_idle() {
-            let limit = match state.was_used {
-                true => self.limits.idle,
-                false => self.limits.head,
-            };
-            return limit.saturating_sub(state.idle_since.elapsed());
-        }
-        let waiting = state.answers.values().filter(|sent| sent.is_waiting);
-        let answers = waiting.map(|sent| sent.pace.left());
-        let socket = state.is_blocked.then(|| state.socket.left());
-        answers.chain(socket).min().unwrap_or(Duration::MAX)
-    }
-
-    fn change<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        state.count();
-        let result = with(&mut state);
-        let standing = state.standing();
-        if standing != state.place.map(|(standing, _)| standing) {
-            if let Some(place) = state.place.take() {
-                self.room.exit(place);
-            }
-            state.place = standing.map(|standing| self.room.enter(standing, &self.leave));
-            state.idle_since = state.counted;
-        }
+    fn change<T>(&self, with: impl FnOnce(&mut ActivityRecord) -> T) -> T {
+        let mut record = self.lock();
+        record.count_waiting();
+        let was_waiting = record.is_waiting();
+        let result = with(&mut record);
+        record.update(was_waiting, &self.limits);
+        self.update_eviction(&mut record);
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Adds the connection to those that can be closed, or removes it.
+    fn update_eviction(&self, record: &mut ActivityRecord) {
+        let state = record.state(&self.limits);
+        if state == record.eviction_key.map(|(state, _)| state) {
+            return;
+        }
+        if let Some(key) = record.eviction_key.take() {
+            self.pool.remove(key);
+        }
+        record.eviction_key = state.map(|state| self.pool.insert(state, &self.eviction));
+        record.idle_since = record.counted_until;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ActivityRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ActivityRecord {
     fn is_idle(&self) -> bool {
         self.requests == 0 && !self.is_blocked
     }
 
-    fn standing(&self) -> Option<Standing> {
-        if self.is_idle() {
-            return Some(match self.was_used {
-                true => Standing::Idle,
-                false => Standing::New,
-            });
-        }
-        let is_receiving = !self.is_blocked && self.requests == self.receiving;
-        is_receiving.then_some(Standing::Receiving)
+    /// Returns true while the client keeps the gateway from sending.
+    fn is_waiting(&self) -> bool {
+        self.is_blocked || self.answers.values().any(|answer| answer.is_waiting)
     }
 
-    /// Counts the time until now as waited by what waits for the client.
-    fn count(&mut self) {
-        let now = Instant::now();
-        let waited = now - self.counted;
-        self.counted = now;
-        if self.is_blocked {
-            self.socket.waited(waited);
+    fn state(&self, limits: &Limits) -> Option<ConnectionState> {
+        let without_progress = self.counted_until.duration_since(self.progress_at);
+        if self.is_idle() {
+            Some(match self.was_used {
+                true => ConnectionState::Idle,
+                false => ConnectionState::New,
+            })
+        } else if self.is_waiting() {
+            let is_stalled = without_progress >= limits.rate.behind;
+            is_stalled.then_some(ConnectionState::Stalled)
+        } else {
+            (self.requests == self.receiving).then_some(ConnectionState::Receiving)
         }
-        for sent in self.answers.values_mut().filter(|sent| sent.is_waiting) {
-            sent.pace.waited(waited);
+    }
+
+    /// The time for which the connection may go on like this.
+    fn time_left(&self, limits: &Limits) -> Duration {
+        if self.is_idle() {
+            let limit = match self.was_used {
+                true => limits.idle,
+                false => limits.head,
+            };
+            limit.saturating_sub(self.idle_since.elapsed())
+        } else if self.is_waiting() {
+            self.timer.left()
+        } else {
+            Duration::MAX
+        }
+    }
+
+    /// Counts the time until now, if the gateway waited for the client.
+    fn count_waiting(&mut self) {
+        let now = Instant::now();
+        if self.is_waiting() {
+            self.timer.waited(now - self.counted_until);
+        }
+        self.counted_until = now;
+    }
+
+    /// Fits the timer to the answers in flight: those that hold much memory must be read faster.
+    fn update(&mut self, was_waiting: bool, limits: &Limits) {
+        if self.is_waiting() && !was_waiting {
+            self.progress_at = self.counted_until;
+        }
+        if self.is_idle() {
+            self.timer = SlowClientTimer::new(limits.rate, limits.answer_time);
+        } else {
+            let bytes: u64 = self.answers.values().map(|answer| answer.bytes).sum();
+            let in_time = bytes as f64 / limits.answer_time.as_secs_f64().max(0.001);
+            let least = f64::from(limits.rate.bytes_per_second);
+            self.timer.require(least.max(in_time));
         }
     }
 }
 
-/// A request under way, until its answer is handed over or given up.
+/// A request in flight, until the socket has taken its answer or it is given up.
 #[derive(Debug)]
-pub(super) struct UnderWay {
-    traffic: Arc<Traffic>,
+pub(super) struct InFlightRequest {
+    activity: Arc<ConnectionActivity>,
     id: u64,
 }
 
-impl UnderWay {
-    /// The answer is asked for its next piece.
-    pub(super) fn asked(&self) {
-        self.traffic.change(|state| {
-            if let Some(sent) = state.answers.get_mut(&self.id) {
-                sent.is_waiting = false;
+impl InFlightRequest {
+    /// Notes that an answer of so many bytes is ready. The client may take none of it at first: one of
+    /// HTTP/2 decides how much may be sent.
+    pub(super) fn begin_answer(&self, bytes: u64) {
+        let answer = OutgoingAnswer {
+            bytes,
+            is_waiting: true,
+        };
+        self.activity
+            .change(|record| record.answers.insert(self.id, answer));
+    }
+
+    /// Notes whether the next part of the answer is ready, so that the gateway waits for the client and
+    /// not the client for the gateway.
+    pub(super) fn waits_for_client(&self, is_ready: bool) {
+        self.activity.change(|record| {
+            if let Some(answer) = record.answers.get_mut(&self.id) {
+                answer.is_waiting = is_ready;
             }
         });
     }
 
-    /// A piece of the answer was handed over. How much of it the client has read is not known here, and
-    /// a client of HTTP/2 may ask for more only when it has read half of a large window: so an answer
-    /// that is not asked for more has as long as an idle connection.
-    pub(super) fn gave(&self, bytes: usize) {
-        let Limits { rate, idle, .. } = self.traffic.limits;
-        let rate = LeastRate {
-            behind: idle,
-            ..rate
-        };
-        self.traffic.change(|state| {
-            let sent = state.answers.entry(self.id).or_insert_with(|| Sent {
-                pace: Pace::new(rate),
-                is_waiting: true,
-            });
-            sent.is_waiting = true;
-            sent.pace.moved(bytes);
-        });
+    /// Notes that the socket took a piece of the answer.
+    pub(super) fn piece_taken(&self) {
+        self.activity
+            .change(|record| record.progress_at = record.counted_until);
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        self.traffic.change(|state| {
-            state.requests = state.requests.saturating_sub(1);
-            state.answers.remove(&self.id);
+        self.activity.change(|record| {
+            record.requests = record.requests.saturating_sub(1);
+            record.answers.remove(&self.id);
         });
     }
 }

@@ -1,5 +1,6 @@
 //! The gateway's own door: connections, request ids, metrics, and the page that nobody named a size of.
 
+mod answers;
 mod hosts;
 mod refused;
 mod slow;
@@ -38,6 +39,7 @@ async fn serve(limits: Limits, takes: Duration) -> SocketAddr {
     let app = Router::new()
         .route("/", get(answer))
         .route("/hang", get(pending::<()>))
+        .route("/medium", get(|| async { vec![b'x'; MEDIUM] }))
         .route("/large", get(|| async { vec![b'x'; LARGE] }));
     tokio::spawn(limits.serve(listener, app, Readiness::default(), pending()));
     address
@@ -45,6 +47,9 @@ async fn serve(limits: Limits, takes: Duration) -> SocketAddr {
 
 /// More than the system keeps of what a client does not read.
 const LARGE: usize = 16 << 20;
+
+/// A few times what the system keeps of an answer.
+const MEDIUM: usize = 1 << 20;
 
 /// The gateway's own routes within limits, over no provider at all.
 async fn gateway(limits: Limits) -> SocketAddr {
@@ -97,6 +102,12 @@ async fn ask(stream: &mut TcpStream) {
 /// Waits until the server has closed a connection, whatever it says before.
 async fn closed(mut stream: TcpStream) {
     rest(&mut stream).await;
+}
+
+async fn send(stream: &mut TcpStream, path: &str) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: roster\r\n\r\n");
+    let sent = stream.write_all(request.as_bytes()).await;
+    sent.expect("an open connection");
 }
 
 async fn connect(address: SocketAddr) -> TcpStream {

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::StreamBody;
 use roster::server::{body::BodyLimits, pace::LeastRate};
-use tokio::{net::TcpSocket, time::Instant};
+use tokio::time::Instant;
 
 use super::{
-    AsyncReadExt, AsyncWriteExt, Duration, LARGE, Limits, PATIENCE, SHORT, SocketAddr, TcpStream,
-    ask, closed, connect, gateway, limits, rest, serve, sleep, timeout,
+    AsyncReadExt, AsyncWriteExt, Duration, Limits, PATIENCE, SHORT, ask, closed, connect, gateway,
+    limits, send, serve, sleep, timeout,
 };
 
 /// A rate that a test can fall behind.
@@ -85,6 +85,43 @@ async fn a_body_that_comes_byte_by_byte_is_answered_408_over_http_2() {
 }
 
 #[tokio::test]
+async fn bodies_that_together_hold_too_much_are_refused() {
+    let mut limits = Limits::default();
+    limits.body.total_bytes = 1000;
+    let address = gateway(limits).await;
+    let mut first = connect(address).await;
+    first.write_all(POST).await.expect("an open connection");
+    let part = vec![b' '; 900];
+    first.write_all(&part).await.expect("an open connection");
+    let url = format!("http://{address}/graphql");
+    let post = async || {
+        let request = reqwest::Client::new().post(&url);
+        let request = request.header("content-type", "application/json");
+        let query = format!(
+            "{{\"query\":\"{{providers{{provider}}}}\"{}}}",
+            " ".repeat(200)
+        );
+        request.body(query).send().await.expect("an answer")
+    };
+
+    let refused = loop {
+        let answer = post().await;
+        // The first may still be on its way.
+        if answer.status() != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(refused.headers()["connection"], "close");
+    let body = refused.text().await.expect("a text");
+    assert!(body.contains("OVERLOADED"), "{body}");
+
+    drop(first);
+    while post().await.status() != 200 {}
+}
+
+#[tokio::test]
 async fn slow_bodies_do_not_shut_others_out() {
     let address = gateway(slow_bodies()).await;
     let mut slow = connect(address).await;
@@ -112,74 +149,6 @@ async fn a_request_that_is_received_for_long_makes_room_where_nothing_is_idle() 
     // The body has ten seconds more.
     assert!(start.elapsed() < Duration::from_secs(8));
     closed(slow).await;
-}
-
-/// A client whose system keeps little of what it does not read.
-async fn small(address: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_recv_buffer_size(16 * 1024).expect("a size");
-    socket.connect(address).await.expect("a connection")
-}
-
-async fn send(stream: &mut TcpStream, path: &str) {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: roster\r\n\r\n");
-    let sent = stream.write_all(request.as_bytes()).await;
-    sent.expect("an open connection");
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_read_its_answer_loses_its_place() {
-    let address = serve(one_place(), Duration::ZERO).await;
-    let mut idle = small(address).await;
-    send(&mut idle, "/large").await;
-    sleep(SHORT).await;
-
-    ask(&mut connect(address).await).await;
-
-    let said = rest(&mut idle).await;
-    assert!(said.starts_with("HTTP/1.1 200 ") && said.len() < LARGE);
-}
-
-#[tokio::test]
-async fn a_stream_of_http_2_that_gets_no_window_ends_its_connection() {
-    let mut limits = one_place();
-    limits.idle = RATE.behind;
-    let address = serve(limits, Duration::ZERO).await;
-    let mut stalled = connect(address).await;
-    let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    let get = b"\x82\x86\x44\x06/large\x41\x06roster";
-    let head = [0, 0, get.len() as u8, 1, 5, 0, 0, 0, 1];
-    let sent = [&settings[..], &head, get].concat();
-    stalled.write_all(&sent).await.expect("an open connection");
-    // The server sends what the first window lets it send.
-    let mut first = vec![0; 60_000];
-    stalled.read_exact(&mut first).await.expect("an answer");
-
-    ask(&mut connect(address).await).await;
-
-    closed(stalled).await;
-}
-
-#[tokio::test]
-async fn an_answer_that_is_read_slowly_is_not_cut() {
-    let limits = Limits {
-        rate: LeastRate {
-            behind: PATIENCE,
-            ..RATE
-        },
-        ..limits(SHORT, SHORT * 20)
-    };
-    let address = serve(limits, Duration::ZERO).await;
-    let mut stream = small(address).await;
-    send(&mut stream, "/large").await;
-
-    let (mut read, mut piece) = (0, vec![0; 256 * 1024]);
-    while read < LARGE {
-        let got = timeout(PATIENCE, stream.read_exact(&mut piece)).await;
-        read += got.expect("in time").expect("more of the answer");
-        // In all much longer than a connection may be idle.
-        sleep(SHORT).await;
-    }
 }
 
 #[tokio::test]
