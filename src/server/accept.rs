@@ -207,6 +207,8 @@ async fn serve_connection(
     let service = TowerToHyperService::new(app);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
+        // A request that has arrived is read before its connection can be closed for another.
+        biased;
         ended = connection.as_mut() => {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
