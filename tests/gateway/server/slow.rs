@@ -104,13 +104,16 @@ async fn bodies_that_together_hold_too_much_are_refused() {
         request.body(query).send().await.expect("an answer")
     };
 
-    let refused = loop {
-        let answer = post().await;
-        // The first may still be on its way.
-        if answer.status() != 200 {
-            break answer;
+    let refused = async {
+        loop {
+            let answer = post().await;
+            // The first may still be on its way.
+            if answer.status() != 200 {
+                break answer;
+            }
         }
     };
+    let refused = timeout(PATIENCE, refused).await.expect("a refusal");
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "1");
     assert_eq!(refused.headers()["connection"], "close");
@@ -118,7 +121,8 @@ async fn bodies_that_together_hold_too_much_are_refused() {
     assert!(body.contains("OVERLOADED"), "{body}");
 
     drop(first);
-    while post().await.status() != 200 {}
+    let served = async { while post().await.status() != 200 {} };
+    timeout(PATIENCE, served).await.expect("room again");
 }
 
 #[tokio::test]
