@@ -152,14 +152,9 @@ async fn an_address_that_the_provider_refuses_is_refused_alone() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_costs_its_own_address() {
-    let emails = [
-        "p1@x.test",
-        "p2@x.test",
-        "p3@x.test",
-        "nobody@x.test",
-        "p5@x.test",
-    ];
-    for (bad, calls) in [(Some("p2@x.test"), 7), (None, 3)] {
+    // As many as halve well: their order in a search is not known.
+    let emails = ["p1@x.test", "p2@x.test", "p3@x.test", "nobody@x.test"];
+    for (bad, calls) in [(Some("p2@x.test"), 5), (None, 3)] {
         let providers = StandIn::of(move |asked: &Asked| {
             let wanted = wanted(asked);
             let mut rows: Vec<_> = wanted
