@@ -34,8 +34,6 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
         return Err(vec![refusal(code, "the schema has no data", None)]);
     };
     let one = |code, message: String| vec![refusal(code, message, None)];
-    variables::check_names(&request.variables)
-        .map_err(|name| one(ErrorCode::BadUserInput, name))?;
     let mut document = Document::parse(&request.query)?;
     let operation = operation(&document.executable, request.operation_name.as_deref());
     if let Ok(operation) = &operation {

@@ -18,7 +18,7 @@ use async_graphql::{
         VariableDefinition,
     },
 };
-use async_graphql_value::{RAW_VALUE_TOKEN, Value as Literal};
+use async_graphql_value::Value as Literal;
 
 use super::moments;
 
@@ -67,26 +67,6 @@ fn one(
         )),
         None => Ok(()),
     }
-}
-
-/// Whether no object in the variables has the name by which serde marks JSON inside JSON: whoever reads
-/// such a value parses a text in it, with a new bound on depth.
-///
-/// # Errors
-/// The name, in words for the client.
-pub fn check_names(variables: &Variables) -> Result<(), String> {
-    let mut values: Vec<&Value> = variables.values().collect();
-    while let Some(value) = values.pop() {
-        match value {
-            Value::Object(fields) if fields.contains_key(RAW_VALUE_TOKEN) => {
-                return Err(format!("`{RAW_VALUE_TOKEN}` cannot be the name of a field"));
-            }
-            Value::Object(fields) => values.extend(fields.values()),
-            Value::List(items) => values.extend(items),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Whether every condition of `@skip` and `@include` is there: a variable with a default may still be
