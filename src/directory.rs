@@ -131,15 +131,18 @@ impl Directory {
         let filter = &selection.filter;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
+        let doubt = window.doubt.map(|doubt| doubt.notice().to_owned());
         let cut = window.is_cut.then(|| {
             let reach = profile.listing.reach.unwrap_or_default();
             format!("this vendor refuses to page past {reach} users: there are more, narrow the list with a filter")
         });
-        let report = Report::answered(self.provider, cut, None, scope.calls())
+        let failure = window.failure.clone();
+        let failure = failure.map(|error| error.at(self.provider.name(), "list"));
+        let report = Report::answered(self.provider, cut.or(doubt), failure, scope.calls())
             .with_caveat(email_caveat.or(segment_caveat));
         Ok(Listed {
             window,
-            report: report.of_work(scope).of_nothing(span.count == 0),
+            report: report.of_work(scope),
         })
     }
 

@@ -119,7 +119,11 @@ impl Http {
     /// Whatever went wrong, named by vendor and operation; 404 is [`Kind::Missing`].
     pub async fn send(&self, scope: &Scope, call: Call) -> Result<Reply> {
         let operation = call.operation;
-        let call = call.within(scope.clone());
+        let scope = match call.since {
+            Some(since) => scope.no_older_than(since),
+            None => scope.clone(),
+        };
+        let call = call.within(scope);
         let answer = self.cache.serve(call, Arc::clone(&self.onward)).await;
         answer.map_err(|error| error.at(self.wire.vendor(), operation.name()))
     }

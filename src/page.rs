@@ -3,26 +3,40 @@
 //!
 //! | word | request | a mark after a row is |
 //! |---|---|---|
-//! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row |
-//! | [`Paging::Offset`] | `offset=N&limit=S` | the ordinal of the next row |
-//! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row |
-//! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page and the rows to skip |
+//! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row, and the keys of two rows |
+//! | [`Paging::Offset`] | `offset=N&limit=S` | the ordinal of the next row, and the keys of two rows |
+//! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row, and of the one before |
+//! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
 //! Three pure functions carry everything: [`Listing::ask`] turns a mark into a request,
-//! [`Ask::after`] gives the mark after a row, [`Ask::next`] the mark after a page.
+//! [`Ask::after`] gives the mark after a row, [`Ask::next`] the mark after a page. [`reading`] joins
+//! pages with them and proves that nobody was missed between two of them.
+//!
+//! # Rows that shift
+//! Page numbers and offsets count rows, and rows come and go while a list is read. So pages overlap by
+//! one row: a page that holds a row which was read before begins where the read part ends, for rows
+//! that stay keep their order. A page that holds none is looked for, forwards and backwards, within
+//! [`reading::SEARCHES`] more calls; where that is in vain the answer is doubtful and says so.
+//!
+//! What no client can detect: an unread row that moves in front of a row that was read, or over which
+//! such a row moves. It may be missed.
 
 pub mod mark;
+pub mod reading;
 pub mod walk;
 pub mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use mark::Mark;
+pub use mark::{Anchor, Count, Mark};
+pub use reading::Doubt;
 pub use walk::{Cut, Limits, Walk, walk};
 pub use window::{Row, Span, Window, window};
 
 use std::{cmp::Reverse, fmt};
+
+use tokio::time::Instant;
 
 use crate::{
     error::{Error, Result},
@@ -80,6 +94,13 @@ pub enum Next {
     },
     /// How many rows the whole list has.
     Total(u64),
+    /// How many rows the whole list has, and whether a next page is named: either may be wrong.
+    Counted {
+        /// The number of rows.
+        total: u64,
+        /// Whether a next page is named.
+        more: bool,
+    },
     /// Nothing: a full page may or may not be the last.
     Silent,
 }
@@ -89,7 +110,7 @@ impl Next {
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         match self {
-            Self::Total(total) => Some(*total),
+            Self::Total(total) | Self::Counted { total, .. } => Some(*total),
             Self::Token { total, .. } => *total,
             Self::More(_) | Self::Key(_) | Self::Silent => None,
         }
@@ -103,14 +124,42 @@ pub struct Page {
     pub users: Vec<User>,
     /// What the vendor said about the rest.
     pub next: Next,
+    /// How many rows the vendor sent, those that could not be read included.
+    pub sent: usize,
+    /// When the page was read, if it was kept since then and not read for this answer.
+    pub kept: Option<Instant>,
 }
 
 impl Page {
+    /// A page of which every row could be read, read now.
+    #[must_use]
+    pub fn new(users: Vec<User>, next: Next) -> Self {
+        let sent = users.len();
+        Self {
+            users,
+            next,
+            sent,
+            kept: None,
+        }
+    }
+
+    /// The same page, of so many rows as the vendor sent.
+    #[must_use]
+    pub fn of(self, sent: usize) -> Self {
+        Self { sent, ..self }
+    }
+
+    /// The same page, of the time at which it was read.
+    #[must_use]
+    pub fn kept_since(self, kept: Option<Instant>) -> Self {
+        Self { kept, ..self }
+    }
+
     /// The page, if its end can be named in a cursor that will be taken back.
     fn checked(self) -> Result<Self> {
         let token = match &self.next {
             Next::Key(token) | Next::Token { next: token, .. } => token.as_deref(),
-            Next::More(_) | Next::Total(_) | Next::Silent => None,
+            Next::More(_) | Next::Total(_) | Next::Counted { .. } | Next::Silent => None,
         };
         if token.is_none_or(mark::is_sound) {
             return Ok(self);
@@ -122,12 +171,16 @@ impl Page {
         )))
     }
 
-    /// The mark after the page in the vendor's own words, for who reads every page: unlike that of
-    /// [`Ask::next`] it costs no row that was read already.
+    /// The mark after the page in the vendor's own words: unlike that of [`Ask::next`] it costs no row
+    /// that was read already.
     fn onward(&self) -> Option<Mark> {
         match &self.next {
             Next::Key(key) => key.clone().map(Mark::At),
-            Next::More(_) | Next::Token { .. } | Next::Total(_) | Next::Silent => None,
+            Next::More(_)
+            | Next::Token { .. }
+            | Next::Total(_)
+            | Next::Counted { .. }
+            | Next::Silent => None,
         }
     }
 }
@@ -166,9 +219,16 @@ pub struct Ask {
     pub place: Place,
     /// The page's size.
     pub size: u32,
+    /// A page that was read before this moment will not do.
+    pub since: Option<Instant>,
+    /// How many rows are before the page, where rows are counted.
     ordinal: u64,
+    /// How many rows of the page are before the mark, if nothing has shifted.
     skip: u32,
-    row: Option<String>,
+    /// The rows before the mark.
+    anchor: Option<Anchor>,
+    /// Whether the page begins at the row before the mark, or earlier.
+    overlaps: bool,
 }
 
 impl Listing {
@@ -187,36 +247,34 @@ impl Listing {
     /// `Invalid` when the mark is of another paging.
     pub fn ask(&self, mark: &Mark, want: u32) -> Result<Ask> {
         match (self.paging, mark) {
-            (Paging::Page { first }, Mark::Start | Mark::Nth(_)) => {
-                Ok(self.numbered(first, mark.ordinal(), want))
-            }
-            (Paging::Offset, Mark::Start | Mark::Nth(_)) => {
+            (Paging::Page { .. } | Paging::Offset, Mark::Start | Mark::Nth(_) | Mark::Row(..)) => {
                 let from = mark.ordinal();
-                let left = self.reach.map(|reach| reach.saturating_sub(from));
-                let left = left.and_then(|left| u32::try_from(left).ok());
-                let want = want.min(left.unwrap_or(want));
-                Ok(Ask {
-                    ordinal: from,
-                    ..self.at(Place::Offset(from), want)
-                })
+                let overlapping = (from > 0 && !matches!(mark, Mark::Nth(_)))
+                    .then(|| self.overlapping(from, want))
+                    .flatten();
+                let ask = overlapping.unwrap_or_else(|| self.counted(from, want));
+                Ok(ask.anchored(mark.anchor()))
             }
             (Paging::Key, Mark::Start) => Ok(self.at(Place::Key(None), want)),
             // One more, for the vendor may begin the page with the named row itself.
-            (Paging::Key, Mark::Key(key)) => {
-                let ask = self.at(Place::Key(Some(key.clone())), want.saturating_add(1));
-                Ok(Ask {
-                    row: Some(key.clone()),
-                    ..ask
-                })
+            (Paging::Key, Mark::Key(anchor)) => {
+                let key = anchor.row().to_owned();
+                let ask = self.at(Place::Key(Some(key)), want.saturating_add(1));
+                Ok(ask.anchored(Some(anchor)))
             }
             (Paging::Key, Mark::At(key)) => Ok(self.at(Place::Key(Some(key.clone())), want)),
             (Paging::Token, Mark::Start) => Ok(self.at(Place::Token(None), want)),
             (
                 Paging::Token,
                 Mark::Token {
-                    next: Some(next), ..
+                    next: Some(next),
+                    row,
+                    ..
                 },
-            ) => Ok(self.at(Place::Token(Some(next.clone())), want)),
+            ) => {
+                let ask = self.at(Place::Token(Some(next.clone())), want);
+                Ok(ask.anchored(row.as_ref()))
+            }
             (
                 Paging::Token,
                 Mark::Token {
@@ -224,13 +282,16 @@ impl Listing {
                     skip,
                     row,
                     next: None,
+                    ..
                 },
             ) => {
                 let skip = u32::from(*skip);
                 let ask = self.at(Place::Token(token.clone()), skip.saturating_add(want));
+                let ask = ask.anchored(row.as_ref());
+                let overlaps = ask.anchor.is_some();
                 Ok(Ask {
                     skip,
-                    row: row.clone(),
+                    overlaps,
                     ..ask
                 })
             }
@@ -238,8 +299,8 @@ impl Listing {
                 Paging::Page { .. } | Paging::Offset,
                 Mark::Key(_) | Mark::At(_) | Mark::Token { .. },
             )
-            | (Paging::Key, Mark::Nth(_) | Mark::Token { .. })
-            | (Paging::Token, Mark::Nth(_) | Mark::Key(_) | Mark::At(_)) => {
+            | (Paging::Key, Mark::Nth(_) | Mark::Row(..) | Mark::Token { .. })
+            | (Paging::Token, Mark::Nth(_) | Mark::Row(..) | Mark::Key(_) | Mark::At(_)) => {
                 Err(Error::invalid("the cursor does not belong to this list"))
             }
         }
@@ -252,10 +313,42 @@ impl Listing {
             listing: *self,
             place,
             size,
+            since: None,
             ordinal: 0,
             skip: 0,
-            row: None,
+            anchor: None,
+            overlaps: false,
         }
+    }
+
+    /// The page that begins with the row `from`, or holds it, where rows are counted.
+    fn counted(&self, from: u64, want: u32) -> Ask {
+        match self.paging {
+            Paging::Page { first } => self.numbered(first, from, want),
+            Paging::Offset | Paging::Key | Paging::Token => {
+                let left = self.reach.map(|reach| reach.saturating_sub(from));
+                let left = left.and_then(|left| u32::try_from(left).ok());
+                let want = want.min(left.unwrap_or(want));
+                let ask = self.at(Place::Offset(from), want);
+                Ask {
+                    ordinal: from,
+                    ..ask
+                }
+            }
+        }
+    }
+
+    /// The page that holds the row before `from` and the most of what follows it; `None` where no page
+    /// holds both.
+    fn overlapping(&self, from: u64, want: u32) -> Option<Ask> {
+        let before = from.checked_sub(1)?;
+        let ask = self.counted(before, want.saturating_add(1));
+        (ask.end() > from).then(|| Ask {
+            // Less than a page, so it fits.
+            skip: u32::try_from(from - ask.ordinal).unwrap_or(ask.size),
+            overlaps: true,
+            ..ask
+        })
     }
 
     /// The numbered page that holds the row `from` and most of what follows it.
@@ -299,6 +392,12 @@ impl Listing {
 }
 
 impl Ask {
+    /// The same request with the rows before its mark.
+    fn anchored(self, anchor: Option<&Anchor>) -> Self {
+        let anchor = anchor.cloned();
+        Self { anchor, ..self }
+    }
+
     /// The request's query parameters.
     #[must_use]
     pub fn params(&self) -> Vec<(&'static str, String)> {
@@ -312,100 +411,146 @@ impl Ask {
             .collect()
     }
 
-    /// The rows of the page that the mark did not have yet, each with its place in the page.
-    pub fn rows<'a>(&'a self, page: &'a Page) -> impl Iterator<Item = (usize, &'a User)> {
-        // The row that a key names may come back, or not.
-        let named = match self.place {
-            Place::Key(_) => self.row.as_deref(),
-            Place::Page(_) | Place::Offset(_) | Place::Token(_) => None,
-        };
-        let rows = page.users.iter().enumerate().skip(self.behind(page));
-        rows.filter(move |(_, user)| !user.is_unreadable && named != Some(user.vendor_id.as_str()))
+    /// The place of the first row behind the rows that the mark names, nearest first; `None` where none
+    /// of them is in the page.
+    fn behind_anchor(&self, page: &Page) -> Option<usize> {
+        let keys = self.anchor.iter().flat_map(Anchor::keys);
+        let place = |key| page.users.iter().position(|user| user.vendor_id == key);
+        keys.filter_map(place).next().map(|place| place + 1)
     }
 
-    /// How many rows of the page are before the mark: those up to the row that it names. When that
-    /// row has vanished, there is one fewer than there were.
+    /// How many rows of the page are before the mark.
     fn behind(&self, page: &Page) -> usize {
-        let skip = self.skip as usize;
-        let (Place::Token(_), Some(row)) = (&self.place, &self.row) else {
-            return skip;
-        };
-        let place = page.users.iter().position(|user| user.vendor_id == *row);
-        place.map_or(skip.saturating_sub(1), |place| place + 1)
+        match (&self.place, &self.anchor) {
+            // The row that a key names may come back, or not; where those that a token's mark names are
+            // gone, what is behind it is not told from what is before it.
+            (Place::Key(_), _) | (Place::Token(_), Some(_)) => {
+                self.behind_anchor(page).unwrap_or_default()
+            }
+            (Place::Token(_), None) | (Place::Page(_) | Place::Offset(_), _) => self
+                .behind_anchor(page)
+                .unwrap_or(self.skip as usize)
+                .min(page.users.len()),
+        }
     }
 
-    /// The mark after the row at a place of the page.
+    /// The mark after the row at a place of the page; `before` is the row before the first of the page.
+    /// It names rows that could be read.
     #[must_use]
-    pub fn after(&self, page: &Page, row: usize) -> Mark {
+    pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Mark {
+        let users = page.users.iter().take(row + 1).rev();
+        let readable = users.filter(|user| !user.is_unreadable);
+        let mut keys = readable.map(|user| user.vendor_id.as_str()).chain(before);
+        let Some(nearest) = keys.next() else {
+            return self.behind_nobody(page, row);
+        };
+        let anchor = Anchor::new(nearest, keys.next());
+        let is_last = row + 1 == page.users.len();
         match &self.place {
             Place::Page(_) | Place::Offset(_) => {
-                let is_last = row + 1 == page.users.len();
-                match self.next(page) {
-                    Some((next, _)) if is_last => next,
-                    _ => Mark::Nth(self.ordinal.saturating_add(row as u64 + 1)),
-                }
+                // Rows that were not asked for do not move the mark past rows that were not sent. A
+                // numbered page may have holes: where pages cannot overlap, the next starts behind it.
+                let is_numbered = matches!(self.place, Place::Page(_));
+                let place = if is_last && is_numbered && !self.listing.can_overlap() {
+                    u64::from(self.size)
+                } else {
+                    (row as u64 + 1).min(u64::from(self.size))
+                };
+                Mark::Row(self.ordinal.saturating_add(place), anchor)
             }
-            Place::Key(_) => page
-                .users
-                .get(row)
-                .map_or(Mark::Start, |user| Mark::Key(user.vendor_id.clone())),
+            Place::Key(_) => Mark::Key(anchor),
             Place::Token(token) => {
                 let next = match &page.next {
-                    Next::Token { next, .. } if row + 1 == page.users.len() => next.clone(),
+                    Next::Token { next, .. } if is_last => next.clone(),
                     _ => None,
                 };
-                let skip = u16::try_from(row + 1).unwrap_or(u16::MAX);
-                let row = page.users.get(row).map(|user| user.vendor_id.clone());
                 Mark::Token {
                     token: token.clone(),
-                    skip,
-                    row,
+                    skip: u16::try_from(row + 1).unwrap_or(u16::MAX),
+                    row: Some(anchor),
                     next,
+                    count: None,
                 }
             }
         }
     }
 
-    /// The mark after the page and whether the vendor vouches for rows behind it; `None` at the end.
+    /// The mark after the row at a place of the page where no row up to it could be read.
+    fn behind_nobody(&self, page: &Page, row: usize) -> Mark {
+        let rows = row + 1;
+        match (&self.place, &page.next) {
+            (Place::Page(_) | Place::Offset(_), _) => {
+                Mark::Nth(self.ordinal.saturating_add(rows as u64))
+            }
+            (Place::Token(token), Next::Token { next, .. }) => Mark::Token {
+                token: token.clone(),
+                skip: u16::try_from(rows).unwrap_or(u16::MAX),
+                row: None,
+                next: next.clone().filter(|_| rows == page.users.len()),
+                count: None,
+            },
+            (Place::Token(_) | Place::Key(_), _) => Mark::Start,
+        }
+    }
+
+    /// Whether there are rows behind the page and whether the vendor vouches for them; `None` at the
+    /// end.
     #[must_use]
-    pub fn next(&self, page: &Page) -> Option<(Mark, bool)> {
-        let rows = page.users.len() as u64;
+    pub fn more(&self, page: &Page) -> Option<bool> {
+        let rows = page.sent as u64;
         let behind = self.ordinal.saturating_add(rows);
         let (more, vouched) = match &page.next {
             Next::More(more) => (*more, true),
             Next::Key(key) => (key.is_some(), true),
             Next::Token { next, .. } => (next.is_some(), true),
             Next::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
+            Next::Counted { total, more } => (behind < *total || *more, true),
             // A number of rows says nothing where nobody knows how many rows are behind the mark.
-            Next::Total(_) | Next::Silent => (rows >= u64::from(self.size), false),
+            Next::Total(_) | Next::Silent => (rows > 0 && rows >= u64::from(self.size), false),
         };
-        if !more || (rows == 0 && !matches!(self.place, Place::Token(_))) {
-            return None;
-        }
-        let mark = match &self.place {
-            // A numbered page may have holes; the next one starts where it ends.
-            Place::Page(_) => Mark::Nth(self.end()),
-            Place::Offset(_) => Mark::Nth(behind),
-            Place::Key(_) => Mark::Key(page.users.last()?.vendor_id.clone()),
-            Place::Token(token) => {
-                let skip = u16::try_from(rows).unwrap_or(u16::MAX);
-                let Next::Token { next, .. } = &page.next else {
-                    return None;
-                };
-                let row = page.users.last().map(|user| user.vendor_id.clone());
-                Mark::Token {
-                    token: token.clone(),
-                    skip,
-                    row,
-                    next: next.clone(),
-                }
+        more.then_some(vouched)
+    }
+
+    /// The mark after the page; `None` where the page does not say where the next one is.
+    #[must_use]
+    pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Mark> {
+        // Where places are counted, the next page begins with a row that could be read.
+        let last = match self.place {
+            Place::Page(_) | Place::Offset(_) => {
+                let readable = page.users.iter().rposition(|user| !user.is_unreadable);
+                readable.or_else(|| page.users.len().checked_sub(1))
             }
+            Place::Key(_) | Place::Token(_) => page.users.len().checked_sub(1),
         };
-        Some((mark, vouched))
+        match (&self.place, last) {
+            (_, Some(last)) => Some(self.after(page, last, before)),
+            (Place::Page(_) | Place::Offset(_), None) => Some(Mark::Nth(self.end())),
+            (Place::Key(_), None) => None,
+            (Place::Token(token), None) => match &page.next {
+                Next::Token { next, .. } => Some(Mark::Token {
+                    token: token.clone(),
+                    skip: 0,
+                    row: None,
+                    next: next.clone(),
+                    count: None,
+                }),
+                _ => None,
+            },
+        }
     }
 
     /// The ordinal behind the page, for pagings that count rows.
     fn end(&self) -> u64 {
         self.ordinal.saturating_add(u64::from(self.size))
+    }
+}
+
+impl Listing {
+    /// Whether a page can hold a row that was read and one that was not.
+    fn can_overlap(&self) -> bool {
+        match self.paging {
+            Paging::Page { .. } => self.min < self.max,
+            Paging::Offset | Paging::Key | Paging::Token => self.max > 1,
+        }
     }
 }

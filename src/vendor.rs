@@ -295,6 +295,12 @@ impl Found {
         let mut found = Self::default();
         let mut failure = None;
         for walk in walks {
+            if let Some(doubt) = walk.doubt {
+                found.shortfall = Some(Shortfall {
+                    notice: doubt.notice().to_owned(),
+                    error: None,
+                });
+            }
             for user in walk.users {
                 if !found
                     .users

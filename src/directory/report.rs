@@ -188,10 +188,4 @@ impl Report {
             _ => self,
         }
     }
-
-    /// The same report, without a time when nothing was read.
-    pub(super) fn of_nothing(self, is_nothing: bool) -> Self {
-        let as_of = self.as_of.filter(|_| !is_nothing);
-        Self { as_of, ..self }
-    }
 }

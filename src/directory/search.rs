@@ -1,6 +1,10 @@
 //! Searches by address: every vendor's answer is compared again, and says how far it can be trusted.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use futures_util::future::join_all;
 
@@ -10,7 +14,10 @@ use crate::{
     http::Scope,
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
     user::{Email, User, email::fold},
-    vendor::{EmailSearch, Expand, Filter, Found, Selection, Vendor, not_refused},
+    vendor::{
+        EmailSearch, Expand, Filter, Found, Selection, SortDirection, SortField, Vendor,
+        not_refused,
+    },
 };
 
 /// Who was found by one address, and how far that can be trusted.
@@ -142,13 +149,11 @@ impl Directory {
             }
         });
         let of_list = |error: Error| error.at(self.provider.name(), "list");
-        let found = Found::of(
-            not_refused(join_all(walks).await),
-            "the list of this address",
-            "1,000 users a spelling",
-        );
+        let walks = not_refused(join_all(walks).await);
+        let lists = walks.iter().map(|walk| walk.users.clone()).collect();
+        let users = &merged(lists, selection.filter.sort);
+        let found = Found::of(walks, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
-        let users = &found.users;
         let window = window(&JOINED, span, None, |ask| async move {
             Ok(cut_out(users, &ask))
         })
@@ -162,7 +167,7 @@ impl Directory {
         let report = report.with_caveat(vendor.profile().email_caveat);
         Ok(Listed {
             window,
-            report: report.of_work(scope).of_nothing(span.count == 0),
+            report: report.of_work(scope),
         })
     }
 
@@ -198,9 +203,15 @@ impl Directory {
         .await;
         Some(match found {
             Ok(window) => {
-                let notice = window.has_next.then(|| {
-                    format!("there are more than {count} such users: search for a longer text")
-                });
+                let notice = match window.doubt {
+                    Some(doubt) => Some(doubt.notice().to_owned()),
+                    None => window.has_next.then(|| {
+                        format!("there are more than {count} such users: search for a longer text")
+                    }),
+                };
+                let failure = window
+                    .failure
+                    .map(|error| error.at(self.provider.name(), "list"));
                 let holds = |user: &User| {
                     let spelling = user.email.as_deref().map(fold);
                     spelling.is_some_and(|spelling| spelling.contains(text))
@@ -209,7 +220,7 @@ impl Directory {
                 let users = users.map(Arc::new);
                 Search {
                     users: in_order(users.collect()),
-                    report: Report::answered(self.provider, notice, None, scope.calls())
+                    report: Report::answered(self.provider, notice, failure, scope.calls())
                         .of_work(scope),
                 }
             }
@@ -244,10 +255,41 @@ fn cut_out(users: &[User], ask: &Ask) -> Page {
         Place::Page(_) | Place::Key(_) | Place::Token(_) => 0,
     };
     let rows = users.iter().skip(from).take(ask.size as usize);
-    Page {
-        users: rows.cloned().collect(),
-        next: Next::Total(users.len() as u64),
+    Page::new(rows.cloned().collect(), Next::Total(users.len() as u64))
+}
+
+/// Lists of one order as one list of this order, each user once; without an order one after another. A
+/// user of whom the moment is not known stays behind the one before it.
+fn merged(lists: Vec<Vec<User>>, sort: Option<(SortField, SortDirection)>) -> Vec<User> {
+    let mut lists: Vec<VecDeque<User>> = lists.into_iter().map(VecDeque::from).collect();
+    let mut seen = HashSet::new();
+    let mut merged = Vec::new();
+    while let Some(user) = first_of(&mut lists, sort) {
+        if seen.insert(user.vendor_id.clone()) {
+            merged.push(user);
+        }
     }
+    merged
+}
+
+/// Takes the first of the first users of several lists.
+fn first_of(
+    lists: &mut [VecDeque<User>],
+    sort: Option<(SortField, SortDirection)>,
+) -> Option<User> {
+    let heads = lists.iter().enumerate();
+    let heads = heads.filter_map(|(list, users)| Some((list, users.front()?)));
+    let (list, _) = match sort {
+        None => heads.into_iter().next(),
+        Some((field, SortDirection::Ascending)) => {
+            heads.min_by_key(|(list, user)| (field.moment(user), *list))
+        }
+        Some((field, SortDirection::Descending)) => heads.min_by_key(|(list, user)| {
+            let moment = field.moment(user);
+            (moment.is_some(), Reverse(moment), *list)
+        }),
+    }?;
+    lists[list].pop_front()
 }
 
 fn is_at(user: &User, email: &Email) -> bool {

@@ -12,11 +12,16 @@ use crate::{
     vendor::Filter,
 };
 
+/// The version of cursors of records in joined lists.
 const VERSION: u8 = 1;
 
-/// The longest text that is looked at, in bytes. The longest that is made is less: two tokens and an
-/// id of the most characters, four bytes each, in base64.
-const MAX_BYTES: usize = 16 * 1024;
+/// The version of cursors of marks: since the second they name the rows before the mark. One of the
+/// first is still taken.
+const MARK_VERSION: u8 = 2;
+
+/// The longest text that is looked at, in bytes. The longest that is made is less: two tokens and two
+/// ids of the most characters, escaped in JSON, in base64.
+const MAX_BYTES: usize = 48 * 1024;
 
 fn encode(value: &impl Serialize) -> String {
     // Texts, numbers and enums of our own: there is nothing in them that JSON cannot say.
@@ -39,7 +44,7 @@ fn fingerprint(parts: &impl Serialize) -> String {
 
 /// The cursor after a row of a vendor's list.
 pub fn of_mark(provider: Provider, filter: &Filter, mark: &Mark) -> String {
-    encode(&(VERSION, provider, fingerprint(filter), mark))
+    encode(&(MARK_VERSION, provider, fingerprint(filter), mark))
 }
 
 /// The mark that a cursor of `argument` holds.
@@ -52,13 +57,15 @@ pub fn to_mark(provider: Provider, filter: &Filter, argument: &str, text: &str) 
             "`{argument}`: {why}; take a cursor from the list that it continues"
         ))
     };
-    let (version, of, hash, mark): (u8, Provider, String, Mark) =
-        decode(text).ok_or_else(|| refused("this is not a cursor of this graph".to_owned()))?;
-    if version != VERSION {
+    let foreign = || refused("this is not a cursor of this graph".to_owned());
+    let (version, of, hash, mark): (u8, Provider, String, serde_json::Value) =
+        decode(text).ok_or_else(foreign)?;
+    if !(1..=MARK_VERSION).contains(&version) {
         return Err(refused(format!(
-            "this cursor has version {version}, and {VERSION} is understood"
+            "this cursor has version {version}, and those up to {MARK_VERSION} are understood"
         )));
     }
+    let mark: Mark = serde_json::from_value(mark).map_err(|_| foreign())?;
     if of != provider {
         return Err(refused(format!(
             "this cursor is of {}, not of {}",
@@ -127,22 +134,70 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
     use super::{of_mark, of_user, to_mark, to_user};
-    use crate::{page::Mark, user::Provider, vendor::Filter};
+    use crate::{
+        page::{Anchor, Count, Mark},
+        user::Provider,
+        vendor::Filter,
+    };
 
     fn mark() -> impl Strategy<Value = Mark> {
         let token = || proptest::option::of("\\PC{0,40}");
+        let anchor = || {
+            ("\\PC{0,40}", token()).prop_map(|(row, before)| Anchor::new(&row, before.as_deref()))
+        };
+        let count = proptest::option::of(any::<(u64, u64, u64)>());
         prop_oneof![
             any::<u64>().prop_map(Mark::Nth),
-            "\\PC{0,40}".prop_map(Mark::Key),
-            (token(), any::<u16>(), token(), token()).prop_map(|(token, skip, row, next)| {
-                Mark::Token {
+            (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Mark::Row(ordinal, anchor)),
+            anchor().prop_map(Mark::Key),
+            (
+                token(),
+                any::<u16>(),
+                proptest::option::of(anchor()),
+                token(),
+                count
+            )
+                .prop_map(|(token, skip, row, next, count)| Mark::Token {
                     token,
                     skip,
                     row,
                     next,
-                }
-            }),
+                    count: count.map(|(rows, least, most)| Count(rows, least, most)),
+                }),
         ]
+    }
+
+    fn text(version: u8, mark: &str) -> String {
+        let hash = super::fingerprint(&Filter::default());
+        let mark: serde_json::Value = serde_json::from_str(mark).expect("JSON");
+        super::encode(&(version, Provider::Ada, hash, mark))
+    }
+
+    #[test]
+    fn a_cursor_of_the_first_version_is_still_taken() {
+        let read = |mark| to_mark(Provider::Ada, &Filter::default(), "after", &text(1, mark));
+
+        assert_eq!(read("{\"nth\":7}").expect("a mark"), Mark::Nth(7));
+        let key = Mark::Key(Anchor::One("a".to_owned()));
+        assert_eq!(read("{\"key\":\"a\"}").expect("a mark"), key);
+        let token = Mark::Token {
+            token: None,
+            skip: 3,
+            row: Some(Anchor::One("c".to_owned())),
+            next: Some("t".to_owned()),
+            count: None,
+        };
+        let old = "{\"token\":{\"s\":3,\"k\":\"c\",\"n\":\"t\"}}";
+        assert_eq!(read(old).expect("a mark"), token);
+    }
+
+    #[test]
+    fn a_cursor_of_a_later_version_is_refused_with_its_version() {
+        let later = text(3, "{\"something\":[1,2]}");
+
+        let error = to_mark(Provider::Ada, &Filter::default(), "after", &later).unwrap_err();
+
+        assert!(error.message().contains("version 3"), "{}", error.message());
     }
 
     fn filter(segment: &str) -> Filter {

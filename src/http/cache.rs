@@ -297,7 +297,11 @@ impl Cache {
         entry.end(kept.answer.as_ref());
         entry.tell(&entry.span());
         scope.journal().add(entry);
-        kept.answer.clone()
+        let since = matches!(origin, Origin::Kept | Origin::Stale).then_some(kept.read);
+        kept.answer.clone().map(|reply| Reply {
+            kept: since,
+            ..reply
+        })
     }
 
     /// Asks the vendor, or waits for who does. It ends when nobody waits.

@@ -149,6 +149,8 @@ pub struct Call {
     pub may_be_missing: bool,
     /// Which page of a list it is for, in words fit for a client.
     pub page: Option<String>,
+    /// An answer that was read before this moment will not do.
+    pub since: Option<Instant>,
     /// The number of the attempt, counted from one.
     pub attempt: u32,
     /// How many microseconds the attempt has waited for its turn and for budget.
@@ -173,6 +175,7 @@ impl Call {
             is_read,
             may_be_missing: false,
             page: None,
+            since: None,
             attempt: 1,
             waited: Arc::default(),
             told: Arc::default(),
@@ -245,6 +248,14 @@ impl Call {
         self
     }
 
+    /// Says that an answer that was read before a moment will not do: pages of different ages are not
+    /// joined.
+    #[must_use]
+    pub fn no_older_than(mut self, since: Option<Instant>) -> Self {
+        self.since = since;
+        self
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -282,6 +293,8 @@ pub struct Reply {
     pub body: Bytes,
     /// When the request was sent.
     pub sent: Instant,
+    /// When that was, if the answer has been kept since then.
+    pub kept: Option<Instant>,
 }
 
 impl Reply {

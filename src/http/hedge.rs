@@ -163,6 +163,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Vec::new().into(),
             sent: tokio::time::Instant::now(),
+            kept: None,
         })
     }
 

@@ -140,6 +140,17 @@ impl Scope {
         }
     }
 
+    /// The same scope, for which an answer that was read before a moment will not do.
+    #[must_use]
+    pub fn no_older_than(&self, since: Instant) -> Self {
+        let age = since.elapsed();
+        self.with_freshness(match self.freshness {
+            Freshness::Kept => Freshness::Within(age),
+            Freshness::Within(other) => Freshness::Within(other.min(age)),
+            Freshness::Now => Freshness::Now,
+        })
+    }
+
     /// The same scope with a meter that counts its bytes.
     #[must_use]
     pub fn with_meter(&self, meter: Arc<Meter>) -> Self {

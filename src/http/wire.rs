@@ -157,6 +157,7 @@ impl Wire {
                 headers,
                 body: body.into(),
                 sent,
+                kept: None,
             }),
             // The status says enough, whatever became of the body.
             body => {

@@ -6,6 +6,7 @@ mod filtered;
 mod forward;
 mod marks;
 mod moving;
+mod random;
 mod reach;
 mod vendor;
 mod walks;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Ask, Listing, Mark, Page};
+use super::{
+    Ask, Doubt, Listing, Mark, Page,
+    reading::{Reading, Step},
+};
 use crate::{
     error::{Error, Kind, Reach, Result},
     user::User,
@@ -42,6 +45,8 @@ pub struct Walk {
     pub pages: u32,
     /// Why the walk did not see the whole list; `None` when it did.
     pub cut: Option<Cut>,
+    /// Why it may have missed somebody all the same.
+    pub doubt: Option<Doubt>,
 }
 
 /// Walks a list from its start and keeps the users that are wanted.
@@ -56,64 +61,43 @@ where
     R: Future<Output = Result<Page>>,
 {
     let mut found = Walk::default();
-    let mut seen = std::collections::HashSet::new();
-    let mut visited = std::collections::HashSet::new();
-    let (mut at, mut earlier) = (Mark::Start, None);
-    for pages in 0.. {
+    let mut reading = Reading::new(listing, Mark::Start, fetch);
+    loop {
+        let pages = found.pages;
         let is_over = Instant::now() >= limits.until;
         if is_over && pages == 0 {
             let late = Error::late().reaching(Reach::Nowhere);
             found.cut = Some(Cut::Failed(late));
             break;
         }
-        if is_over || pages >= limits.pages || listing.is_beyond_reach(&at) {
+        if is_over || reading.pages >= limits.pages {
             found.cut = Some(Cut::Limit { pages });
             break;
         }
-        let step = async {
-            let ask = listing.ask(&at, listing.max)?;
-            let page = fetch(ask.clone()).await?.checked()?;
-            Ok::<_, Error>((ask, page))
-        };
+        let step = reading.step(listing.max, 1);
         let step = tokio::time::timeout_at(limits.until, step).await;
-        let (ask, page) = match step.unwrap_or_else(|_| Err(Error::late())) {
-            Ok(step) => step,
-            Err(error) => match earlier.take().filter(|_| is_stale(&error)) {
-                // The list changed behind the mark: what is there now, the page before it says.
-                Some(earlier) => {
-                    at = earlier;
-                    continue;
-                }
-                None => {
-                    found.cut = Some(cut_by(error, pages, limits));
+        match step.unwrap_or_else(|_| Err(Error::late())) {
+            Ok(Step::Page(brought)) => {
+                found.pages += 1;
+                let users = brought.rows.into_iter().map(|(user, _)| user);
+                let users = users.filter(|user| !user.is_unreadable && wanted(user));
+                found.users.extend(users);
+                if brought.more.is_none() {
                     break;
                 }
-            },
-        };
-        found.pages += 1;
-        // A page that is read again may have other rows now: who is new to the walk says `seen`.
-        let rows = page.users.iter().filter(|user| !user.is_unreadable);
-        found.users.extend(
-            rows.filter(|user| wanted(user) && seen.insert(user.vendor_id.clone()))
-                .cloned(),
-        );
-        let Some((next, _)) = ask.next(&page) else {
-            break;
-        };
-        let onward = page.onward().filter(|onward| !visited.contains(onward));
-        earlier = if onward.is_some() {
-            Some(next.clone())
-        } else {
-            next.without_next()
-        };
-        at = onward.unwrap_or(next);
-        if !visited.insert(at.clone()) {
-            found.cut = Some(Cut::Failed(Error::malformed(
-                "the vendor's list runs in a circle",
-            )));
-            break;
+            }
+            Ok(Step::Again) => found.users.clear(),
+            Ok(Step::Beyond) => {
+                found.cut = Some(Cut::Limit { pages });
+                break;
+            }
+            Err(error) => {
+                found.cut = Some(cut_by(error, found.pages, limits));
+                break;
+            }
         }
     }
+    found.doubt = reading.doubt;
     found
 }
 
@@ -130,9 +114,4 @@ fn cut_by(error: Error, pages: u32, limits: Limits) -> Cut {
     } else {
         Cut::Failed(error)
     }
-}
-
-/// Whether a vendor may have forgotten the place that it named itself.
-fn is_stale(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Expired | Kind::Rejected)
 }

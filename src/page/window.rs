@@ -1,10 +1,9 @@
 //! A window: the slice of a list that a Relay connection asks for, made of as few pages as can be.
 
-use std::collections::HashSet;
-
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use super::{Ask, Listing, Mark, Page};
+use super::{
+    Ask, Doubt, Listing, Mark, Page,
+    reading::{Reading, Step},
+};
 use crate::{
     error::{Error, Kind, Result},
     user::User,
@@ -21,6 +20,8 @@ pub struct Row {
     pub user: User,
     /// The point just after it, from which the list resumes.
     pub mark: Mark,
+    /// How many rows were read before it, those that cannot be read included.
+    place: u64,
 }
 
 /// Part of a list.
@@ -36,6 +37,10 @@ pub struct Window {
     pub total: Option<u64>,
     /// Whether the window ends where the vendor refuses to page further, with rows left.
     pub is_cut: bool,
+    /// Why rows may be missing or have come before; `None` where none are.
+    pub doubt: Option<Doubt>,
+    /// Why the window ends before it is full.
+    pub failure: Option<Error>,
 }
 
 /// Which part of a list is wanted: a number of rows between two marks, from one end or the other.
@@ -52,7 +57,8 @@ pub struct Span {
 }
 
 /// Reads one window of a list. `accept` says which rows belong to it, when the vendor's own filter
-/// cannot be trusted; without it every row does, and no row more than needed is read.
+/// cannot be trusted; without it every row does, and no row more than needed is read. A window of no
+/// rows reads one, to know whether there is any.
 ///
 /// # Errors
 /// What `fetch` answers; `Invalid` for a mark of another paging; `Unsupported` when the list is to be
@@ -67,24 +73,15 @@ where
     F: Fn(Ask) -> R,
     R: Future<Output = Result<Page>>,
 {
-    if span.count == 0 {
-        return Ok(Window {
-            has_previous: span.after.is_some(),
-            ..Window::default()
-        });
-    }
-    let mut reader = Reader {
-        listing,
-        accept,
-        fetch,
-        total: None,
-        seen: HashSet::new(),
-        repeated: 0,
-        visited: HashSet::new(),
-    };
     if span.before.is_none() && !span.from_end {
         let mark = span.after.clone().unwrap_or(Mark::Start);
-        return reader.forward(mark, span.count, span.after.is_some()).await;
+        let mut window = forward(listing, mark, span.count.max(1), accept, &fetch).await?;
+        window.has_previous = span.after.is_some();
+        if span.count == 0 {
+            window.has_next |= !window.rows.is_empty();
+            window.rows.clear();
+        }
+        return Ok(window);
     }
     if accept.is_some() || !listing.is_ordinal() {
         return Err(Error::new(
@@ -92,196 +89,174 @@ where
             "this list cannot be read backwards: use `first` and `after`",
         ));
     }
+    backward(listing, span, &fetch).await
+}
+
+/// The rows after a mark. Reads past them only where nothing vouches for what follows.
+async fn forward<F, R>(
+    listing: &Listing,
+    from: Mark,
+    count: u32,
+    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
+    fetch: F,
+) -> Result<Window>
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    let mut window = Window::default();
+    let mut reading = Reading::new(listing, from, fetch);
+    // Nobody knows how far the next row is that belongs to a filtered window.
+    let (ahead, mut want) = match accept {
+        Some(_) => (1, count.saturating_add(1)),
+        None => (AHEAD, count),
+    };
+    let mut places: u64 = 0;
+    'list: loop {
+        let brought = match reading.step(want, ahead).await {
+            Ok(Step::Page(brought)) => brought,
+            Ok(Step::Again) => {
+                window.rows.clear();
+                places = 0;
+                continue;
+            }
+            Ok(Step::Beyond) => {
+                window.is_cut = true;
+                break;
+            }
+            Err(error) if is_late(&error) && !window.rows.is_empty() => {
+                (window.has_next, window.failure) = (true, Some(error));
+                reading.doubt = Some(Doubt::Late);
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        for (user, mark) in brought.rows {
+            let place = places;
+            places += 1;
+            if user.is_unreadable || accept.is_some_and(|accept| !accept(&user)) {
+                continue;
+            }
+            if window.rows.len() == count as usize {
+                window.has_next = true;
+                break 'list;
+            }
+            window.rows.push(Row { user, mark, place });
+        }
+        let Some(is_vouched) = brought.more else {
+            break;
+        };
+        let is_full = window.rows.len() == count as usize;
+        if is_full && is_vouched && accept.is_none() {
+            window.is_cut = reading.is_beyond_reach();
+            window.has_next = !window.is_cut;
+            break;
+        }
+        want = match accept {
+            Some(_) => listing.max,
+            None => u32::try_from(count as usize - window.rows.len())
+                .unwrap_or(u32::MAX)
+                .max(1),
+        };
+    }
+    window.total = reading.total.filter(|_| accept.is_none());
+    window.doubt = reading.doubt;
+    Ok(window)
+}
+
+/// Whether it was the time that was over.
+fn is_late(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Late | Kind::TimedOut)
+}
+
+/// How often the row that `before` names is looked for where it is now.
+const RELOCATIONS: u32 = 2;
+
+/// The rows between two marks, from one end or the other, where rows are counted.
+async fn backward<F, R>(listing: &Listing, span: &Span, fetch: F) -> Result<Window>
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
     let start = match &span.after {
         None => 0,
         Some(mark) => place_of(mark, "after")?,
     };
-    let end = match &span.before {
+    let mut end = match &span.before {
         None if !listing.is_counted => return Err(uncounted()),
-        None => reader.count().await?,
+        None => count(listing, &fetch).await?,
         Some(mark) => place_of(mark, "before")?.saturating_sub(1),
     };
-    let wanted = u64::from(span.count).min(end.saturating_sub(start));
-    let from = if span.from_end { end - wanted } else { start };
-    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-    let mut window = reader.forward(Mark::Nth(from), wanted, from > 0).await?;
-    window.has_next |= span.before.is_some();
-    Ok(window)
+    let border = span.before.as_ref().and_then(Mark::anchor);
+    for is_last in (0..=RELOCATIONS).map(|tries| tries == RELOCATIONS) {
+        let wanted = u64::from(span.count).min(end.saturating_sub(start));
+        let from = if span.from_end { end - wanted } else { start };
+        let mark = match &span.after {
+            Some(after) if from == start => after.clone(),
+            _ => Mark::Nth(from),
+        };
+        // Up to the row that `before` names, where the window ends at it: so it is seen to be there.
+        let is_bordered = border.is_some() && from + wanted == end;
+        let reading = u32::try_from(wanted + u64::from(is_bordered)).unwrap_or(u32::MAX);
+        if reading == 0 {
+            return Ok(Window {
+                has_previous: end > 0 && from > 0 || start > 0,
+                has_next: span.before.is_some(),
+                ..Window::default()
+            });
+        }
+        let mut window = forward(listing, mark, reading, None, &fetch).await?;
+        (window.has_previous, window.total) = (from > 0, window.total);
+        window.has_next |= span.before.is_some();
+        let Some(border) = border else {
+            if span.before.is_some() && from + wanted == end {
+                window.rows.retain(|row| row.place < wanted);
+            }
+            return Ok(window);
+        };
+        let mut rows = window.rows.iter();
+        let at = rows.find(|row| row.user.vendor_id == border.row());
+        match at.map(|row| row.place) {
+            Some(at) if !is_bordered || at == wanted => {
+                window.rows.retain(|row| row.place < at);
+                return Ok(window);
+            }
+            None if !is_bordered => return Ok(window),
+            // It has moved towards the start.
+            Some(at) if !is_last => end = from + at,
+            // It has moved towards the end, by no more than a page if it is found at all.
+            None if !is_last => end = end.saturating_add(u64::from(listing.max)),
+            Some(_) | None => {
+                window.rows.retain(|row| row.place < wanted);
+                window.doubt = window.doubt.or(Some(Doubt::Shifted));
+                return Ok(window);
+            }
+        }
+    }
+    Err(Error::new(Kind::Internal, "a window was never read"))
 }
 
 /// How many rows are before the mark of a row, where rows are counted.
 fn place_of(mark: &Mark, argument: &str) -> Result<u64> {
     match mark {
-        Mark::Nth(ordinal) => Ok(*ordinal),
+        Mark::Nth(ordinal) | Mark::Row(ordinal, _) => Ok(*ordinal),
         Mark::Start | Mark::Key(_) | Mark::At(_) | Mark::Token { .. } => Err(Error::invalid(
             format!("the cursor in `{argument}` does not belong to this list"),
         )),
     }
 }
 
-struct Reader<'a, F> {
-    listing: &'a Listing,
-    accept: Option<&'a (dyn Fn(&User) -> bool + Sync)>,
-    fetch: F,
-    total: Option<u64>,
-    /// The ids of the rows read.
-    seen: HashSet<String>,
-    /// How many rows in succession had been read before.
-    repeated: u32,
-    /// The marks after the pages read.
-    visited: HashSet<Mark>,
-}
-
-impl<F, R> Reader<'_, F>
+/// How many rows the list has: the vendor's word on its smallest page.
+async fn count<F, R>(listing: &Listing, fetch: F) -> Result<u64>
 where
     F: Fn(Ask) -> R,
     R: Future<Output = Result<Page>>,
 {
-    /// The rows after a mark. Reads past them only where nothing vouches for what follows.
-    async fn forward(&mut self, from: Mark, count: u32, has_previous: bool) -> Result<Window> {
-        let mut window = Window {
-            has_previous,
-            ..Window::default()
-        };
-        let mut want = match self.accept {
-            Some(_) => count.saturating_add(1),
-            None => count,
-        };
-        let mut at = from;
-        'list: while want > 0 {
-            if self.listing.is_beyond_reach(&at) {
-                window.is_cut = true;
-                break;
-            }
-            for (ask, page) in self.pages(&at, want).await? {
-                if ask.starts_elsewhere(&at) {
-                    break;
-                }
-                window.has_next = self.take(&ask, &page, count, &mut window.rows);
-                if window.has_next {
-                    break 'list;
-                }
-                let Some((next, is_vouched)) = ask.next(&page) else {
-                    break 'list;
-                };
-                let is_full = window.rows.len() == count as usize;
-                if is_full && is_vouched && self.accept.is_none() {
-                    window.is_cut = self.listing.is_beyond_reach(&next);
-                    window.has_next = !window.is_cut;
-                    break 'list;
-                }
-                self.advance(&mut at, next)?;
-            }
-            want = match self.accept {
-                // Nobody knows how far the next row is that belongs to the window.
-                Some(_) => self.listing.max,
-                None => u32::try_from(count as usize - window.rows.len())
-                    .unwrap_or(u32::MAX)
-                    .max(1),
-            };
-        }
-        window.total = self.total.filter(|_| self.accept.is_none());
-        Ok(window)
-    }
-
-    /// Adds to a window what a page brings, up to `count` rows; whether the page brings more.
-    fn take(&mut self, ask: &Ask, page: &Page, count: u32, rows: &mut Vec<Row>) -> bool {
-        for (index, user) in ask.rows(page) {
-            if !self.seen.insert(user.vendor_id.clone()) {
-                self.repeated += 1;
-                continue;
-            }
-            self.repeated = 0;
-            if self.accept.is_some_and(|accept| !accept(user)) {
-                continue;
-            }
-            if rows.len() == count as usize {
-                return true;
-            }
-            rows.push(Row {
-                user: user.clone(),
-                mark: ask.after(page, index),
-            });
-        }
-        false
-    }
-
-    /// Goes on to the next mark, unless the list runs in a circle: the mark has been there before, or
-    /// more rows than any page holds had all been read before.
-    fn advance(&mut self, at: &mut Mark, next: Mark) -> Result<()> {
-        let is_known = next == *at || !self.visited.insert(next.clone());
-        if is_known || self.repeated > self.listing.max {
-            return Err(Error::malformed("the vendor's list runs in a circle"));
-        }
-        *at = next;
-        Ok(())
-    }
-
-    /// The pages after a mark: one, or as many as hold the rows wanted where their places are known.
-    async fn pages(&mut self, at: &Mark, want: u32) -> Result<Vec<(Ask, Page)>> {
-        let asks = self.plan(at, want)?;
-        if asks.len() == 1 {
-            return Ok(vec![self.page(at, want).await?]);
-        }
-        let fetch = &self.fetch;
-        let pages = asks.into_iter().map(|ask| async move {
-            let page = fetch(ask.clone()).await?.checked()?;
-            Ok((ask, page))
-        });
-        stream::iter(pages).buffered(AHEAD).try_collect().await
-    }
-
-    /// One page; when the token of the next page has expired, the page before it once more.
-    async fn page(&mut self, at: &Mark, want: u32) -> Result<(Ask, Page)> {
-        let ask = self.listing.ask(at, want)?;
-        match ((self.fetch)(ask.clone()).await, at.without_next()) {
-            (Ok(page), _) => {
-                let page = page.checked()?;
-                self.total = page.next.total().or(self.total);
-                Ok((ask, page))
-            }
-            (Err(error), Some(earlier)) if error.kind() == Kind::Expired => {
-                let ask = self.listing.ask(&earlier, want)?;
-                let page = (self.fetch)(ask.clone()).await?.checked()?;
-                Ok((ask, page))
-            }
-            (Err(error), _) => Err(error),
-        }
-    }
-
-    fn plan(&self, at: &Mark, want: u32) -> Result<Vec<Ask>> {
-        let mut asks = vec![self.listing.ask(at, want)?];
-        let is_countable = self.listing.is_ordinal() && self.accept.is_none();
-        let Some(total) = self.total.filter(|_| is_countable) else {
-            return Ok(asks);
-        };
-        let end = at.ordinal().saturating_add(u64::from(want)).min(total);
-        while let Some(ordinal) = asks.last().map(Ask::end).filter(|&ordinal| ordinal < end) {
-            let mark = Mark::Nth(ordinal);
-            let left = u32::try_from(end - ordinal).unwrap_or(u32::MAX);
-            if self.listing.is_beyond_reach(&mark) {
-                break;
-            }
-            asks.push(self.listing.ask(&mark, left)?);
-        }
-        Ok(asks)
-    }
-
-    /// How many rows the list has: the vendor's word on its smallest page.
-    async fn count(&mut self) -> Result<u64> {
-        self.page(&Mark::Start, 1).await?;
-        self.total.ok_or_else(uncounted)
-    }
+    let page = fetch(listing.ask(&Mark::Start, 1)?).await?;
+    page.next.total().ok_or_else(uncounted)
 }
 
 fn uncounted() -> Error {
     let message = "this vendor does not count its users: `last` needs `before`";
     Error::new(Kind::Unsupported, message)
-}
-
-impl Ask {
-    /// Whether a page that was asked for ahead is not the one that follows: an earlier one was short.
-    fn starts_elsewhere(&self, at: &Mark) -> bool {
-        self.listing.is_ordinal() && self.ordinal + u64::from(self.skip) != at.ordinal()
-    }
 }

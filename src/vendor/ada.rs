@@ -195,13 +195,13 @@ struct Metadata {
 struct List {
     #[serde(deserialize_with = "wire::rows")]
     data: Vec<Arc<RawValue>>,
-    #[serde(default, deserialize_with = "wire::record")]
+    #[serde(default, deserialize_with = "wire::deciding")]
     meta: Option<Meta>,
 }
 
 #[derive(Deserialize)]
 struct Meta {
-    #[serde(default, deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::link")]
     next_page_url: Option<String>,
 }
 
@@ -287,20 +287,24 @@ fn page_call(operation: Operation, ask: &Ask) -> Call {
     Call::get(operation, &["v2", "end-users", ""])
         .query(ask.params())
         .page(&ask.place)
+        .no_older_than(ask.since)
 }
 
 fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
     let list: List = reply.object()?;
     let next = list.meta.and_then(|meta| meta.next_page_url);
+    // How the last page is told is not documented: an empty text is one of the ways.
+    let next = next.filter(|next| !next.trim().is_empty());
     let next = match next.as_deref().map(cursor) {
         None => Next::Key(None),
         Some(Some(key)) => Next::Key(Some(key)),
         Some(None) => Next::More(true),
     };
+    let sent = list.data.len();
     let mut users = rows::users(scope, Provider::Ada, list.data, user);
     // A page starts at the key of a row, so that the places of rows do not matter.
     users.retain(|user| !user.is_unreadable);
-    Ok(Page { users, next })
+    Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
 }
 
 #[async_trait]

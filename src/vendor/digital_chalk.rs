@@ -158,7 +158,7 @@ pub struct DigitalChalkUser {
 struct List {
     #[serde(deserialize_with = "wire::rows")]
     results: Vec<Arc<RawValue>>,
-    #[serde(default, deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::link")]
     next: Option<String>,
 }
 
@@ -217,12 +217,23 @@ impl DigitalChalk {
         let call = Call::get(operation, &["users"])
             .query(email)
             .query(ask.params())
-            .page(&ask.place);
-        let list: List = self.http.send(scope, call).await?.object()?;
-        Ok(Page {
-            users: rows::users(scope, Provider::DigitalChalk, list.results, user),
-            next: Next::More(list.next.is_some()),
-        })
+            .page(&ask.place)
+            .no_older_than(ask.since);
+        let reply = self.http.send(scope, call).await?;
+        let list: List = reply.object()?;
+        if list
+            .next
+            .as_ref()
+            .is_some_and(|next| next.trim().is_empty())
+        {
+            return Err(Error::malformed(
+                "the vendor's link to the next page is empty",
+            ));
+        }
+        let sent = list.results.len();
+        let users = rows::users(scope, Provider::DigitalChalk, list.results, user);
+        let next = Next::More(list.next.is_some());
+        Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
     }
 
     async fn get(&self, scope: &Scope, operation: Operation, id: &str) -> Result<Option<User>> {

@@ -85,6 +85,17 @@ impl SortField {
             Self::SignedUpAt => "SIGNED_UP_AT",
         }
     }
+
+    /// The moment of a user, where users have it whatever their provider.
+    #[must_use]
+    pub fn moment(self, user: &User) -> Option<Timestamp> {
+        match self {
+            Self::CreatedAt => user.created_at,
+            Self::UpdatedAt => user.updated_at,
+            Self::LastSeenAt => user.last_seen_at,
+            Self::SignedUpAt => None,
+        }
+    }
 }
 
 /// Which way a list is sorted.

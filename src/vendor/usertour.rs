@@ -26,13 +26,18 @@ mod record;
 mod segments;
 mod ties;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
+use tokio::time::Instant;
 
 pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
@@ -127,7 +132,7 @@ pub struct Usertour {
 struct List {
     #[serde(deserialize_with = "wire::rows")]
     results: Vec<Arc<RawValue>>,
-    #[serde(default, deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::link")]
     next: Option<String>,
 }
 
@@ -142,6 +147,7 @@ fn cursor(next: &str) -> Option<String> {
     pairs
         .find(|(name, _)| name == "cursor")
         .map(|(_, cursor)| cursor.into_owned())
+        .filter(|cursor| !cursor.is_empty())
 }
 
 /// `expand` is repeated: a list with commas is refused by the server, whatever its own text says.
@@ -203,10 +209,19 @@ impl Usertour {
         ask: &Ask,
     ) -> Result<Page> {
         let query = narrowing(&selection.filter, selection.expand);
+        // A page that is made of several is as old as the oldest of them.
+        let kept = Mutex::new(None);
+        let (query, kept_since) = (&query, &kept);
         let reader = Reader {
             is_descending: is_descending(&selection.filter),
             want: ask.size,
-            fetch: |cursor, size| self.sent(scope, operation, &query, (cursor, size)),
+            fetch: |cursor, size| async move {
+                let sent = self.sent(scope, operation, query, (cursor, size, ask.since));
+                let page = sent.await?;
+                let mut kept = kept_since.lock().unwrap_or_else(PoisonError::into_inner);
+                *kept = kept.into_iter().chain(page.kept).min();
+                Ok(page)
+            },
         };
         let start = match &ask.place {
             Place::Token(token) => Start::from_token(token.as_deref())?,
@@ -224,7 +239,8 @@ impl Usertour {
         if is_short {
             scope.add_shortfall(NOTICE);
         }
-        Ok(page)
+        let kept = *kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(page.kept_since(kept))
     }
 
     /// One page as the provider sends it.
@@ -233,7 +249,7 @@ impl Usertour {
         scope: &Scope,
         operation: Operation,
         query: &[(&'static str, String)],
-        (cursor, size): (Option<String>, u32),
+        (cursor, size, since): (Option<String>, u32, Option<Instant>),
     ) -> Result<Page> {
         let nobody = self.segments.nobody(query);
         let is_ours = nobody.is_some();
@@ -246,6 +262,7 @@ impl Usertour {
                 .query(at)
                 .query([(LISTING.size, size.to_string())])
                 .page(&place)
+                .no_older_than(since)
         };
         match self.listed(scope, call(nobody)).await {
             Err(error) if is_ours && self.segments.is_refused(&error) => {
@@ -257,23 +274,24 @@ impl Usertour {
 
     /// `docs.usertour.io/api-reference/users/list`
     async fn listed(&self, scope: &Scope, call: Call) -> Result<Page> {
-        let list: List = self.http.send(scope, call).await?.object()?;
+        let reply = self.http.send(scope, call).await?;
+        let list: List = reply.object()?;
         // Taken for the last page, a list would end too soon, and nobody would know.
         let nowhere = || Error::malformed("the vendor says that there is more, and not where");
         let next = list.next.as_deref();
         let next = next.map(|next| cursor(next).ok_or_else(nowhere));
+        let next = Next::Token {
+            next: next.transpose()?,
+            total: None,
+        };
+        let sent = list.results.len();
         let (nameless, rows): (Vec<_>, Vec<_>) =
             list.results.into_iter().partition(|raw| is_nameless(raw));
         if !nameless.is_empty() {
             scope.add_shortfall(NAMELESS);
         }
-        Ok(Page {
-            users: rows::users(scope, Provider::Usertour, rows, record::user),
-            next: Next::Token {
-                next: next.transpose()?,
-                total: None,
-            },
-        })
+        let users = rows::users(scope, Provider::Usertour, rows, record::user);
+        Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
     }
 }
 

@@ -318,6 +318,54 @@ pub fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<RawVal
         .collect())
 }
 
+/// A text that decides, as the link to a next page does: what is there and no text cannot be taken for
+/// "there is none".
+pub fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    if is_null(raw) {
+        return Ok(None);
+    }
+    let no_text = || de::Error::custom("a link is no text");
+    string(raw).map(Some).ok_or_else(no_text)
+}
+
+/// A record that decides: what is there and no record cannot be taken for "there is none".
+pub fn deciding<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    if is_null(raw) {
+        return Ok(None);
+    }
+    if !raw.get().starts_with('{') {
+        return Err(de::Error::custom("a record is no object"));
+    }
+    parsed(raw.get()).map(Some).map_err(de::Error::custom)
+}
+
+/// A record that decides and must be there, if only as `null`: `None` where it is absent.
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    deciding(deserializer).map(Some)
+}
+
+/// A number of rows, which decides: digits in quotes count, and what is there and no such number is an
+/// error.
+pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    if is_null(raw) {
+        return Ok(None);
+    }
+    let count = text_of(raw).and_then(|text| text.trim().parse().ok());
+    let odd = || de::Error::custom("a number of rows is none");
+    count.map(Some).ok_or_else(odd)
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;

@@ -219,6 +219,7 @@ fn read(answer: Vec<u8>, writes: u64) -> Option<Kept> {
             headers: HeaderMap::new(),
             body: Bytes::from(answer).slice(end + 1..),
             sent: here(label.read),
+            kept: None,
         }),
     };
     Some(Kept {
@@ -245,6 +246,7 @@ mod tests {
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(b"{\n \"data\": []\n}"),
                 sent: now,
+                kept: None,
             }),
             at: Timestamp::now(),
             read: now,

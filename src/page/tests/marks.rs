@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Kind,
-    page::{Mark, Span},
+    page::{Anchor, Mark, Span},
 };
 
 fn vendors() -> [Vendor; 5] {
@@ -25,12 +25,13 @@ fn vendors() -> [Vendor; 5] {
 #[test]
 fn a_mark_of_another_paging_is_refused_without_a_call() {
     let nth = Mark::Nth(3);
-    let key = Mark::Key("u00".to_owned());
+    let key = Mark::Key(Anchor::One("u00".to_owned()));
     let token = Mark::Token {
         token: None,
         skip: 2,
         row: None,
         next: None,
+        count: None,
     };
     for vendor in vendors() {
         let foreign = match vendor.word {
@@ -63,22 +64,39 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
     }
 }
 
+fn anchor() -> impl Strategy<Value = Anchor> {
+    prop_oneof![
+        Just(Anchor::One("u37".to_owned())),
+        Just(Anchor::One("nobody".to_owned())),
+        Just(Anchor::Two("u74".to_owned(), "u37".to_owned())),
+        Just(Anchor::Two("nobody".to_owned(), "u37".to_owned())),
+    ]
+}
+
 fn marks() -> impl Strategy<Value = Mark> {
     let ordinal = prop_oneof![0..40_u64, u64::MAX - 40..=u64::MAX];
     let token = || proptest::option::of(Just("t-u37".to_owned()));
     prop_oneof![
         Just(Mark::Start),
         ordinal.prop_map(Mark::Nth),
-        Just(Mark::Key("u37".to_owned())),
-        Just(Mark::Key("nobody".to_owned())),
-        (token(), any::<u16>(), token(), token()).prop_map(|(token, skip, row, next)| {
-            Mark::Token {
-                token,
-                skip,
-                row,
-                next,
-            }
-        }),
+        (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Mark::Row(ordinal, anchor)),
+        (0..40_u64, anchor()).prop_map(|(ordinal, anchor)| Mark::Row(ordinal, anchor)),
+        anchor().prop_map(Mark::Key),
+        (
+            token(),
+            any::<u16>(),
+            proptest::option::of(anchor()),
+            token()
+        )
+            .prop_map(|(token, skip, row, next)| {
+                Mark::Token {
+                    token,
+                    skip,
+                    row,
+                    next,
+                    count: None,
+                }
+            }),
     ]
 }
 
@@ -126,16 +144,19 @@ fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
         skip: 2,
         row: None,
         next: Some("t".to_owned()),
+        count: None,
     };
     let inside = Mark::Token {
         token: None,
         skip: 2,
         row: None,
         next: None,
+        count: None,
     };
 
     assert_eq!(end.without_next(), Some(inside.clone()));
-    for mark in [Mark::Start, Mark::Nth(1), Mark::Key("k".to_owned()), inside] {
+    let key = Mark::Key(Anchor::One("k".to_owned()));
+    for mark in [Mark::Start, Mark::Nth(1), key, inside] {
         assert_eq!(mark.without_next(), None);
     }
 }

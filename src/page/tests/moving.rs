@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    page::{Ask, Mark, Next, Page, Place, Window},
+    page::{Anchor, Ask, Doubt, Mark, Next, Page, Place, Window},
     user::User,
 };
 
@@ -131,8 +131,9 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
         Mark::Token {
             token: None,
             skip: 5,
-            row: Some(id(4)),
-            next
+            row: Some(Anchor::Two(id(4), id(3))),
+            next,
+            count: None,
         }
     );
     (5..8).for_each(|row| vendor.delete(&id(row)));
@@ -281,8 +282,7 @@ fn read_circle(
 }
 
 fn page(rows: std::ops::Range<usize>, next: Next) -> Page {
-    let users = rows.map(|row| user(&id(row))).collect();
-    Page { users, next }
+    Page::new(rows.map(|row| user(&id(row))).collect(), next)
 }
 
 fn token(text: &str) -> Next {
@@ -330,7 +330,7 @@ fn a_list_in_a_circle_is_an_error() {
 #[test]
 fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
     let vendor = Vendor::new(Word::KeyInclusive, Says::More, 3, (1, 1));
-    let mark = Mark::Key(id(0));
+    let mark = Mark::Key(Anchor::One(id(0)));
 
     let error = read(&vendor, &span(Some(&mark), 1), None, |ask| {
         vendor.answer(ask)
@@ -341,26 +341,45 @@ fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
 }
 
 #[test]
-fn an_empty_page_ends_a_list_except_under_a_token() {
-    let offsets = Vendor::new(Word::Offset, Says::More, 0, (1, 3));
-    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, Next::More(true)), None);
-    assert_eq!((window.unwrap().has_next, calls), (false, 1));
-
-    let tokens = Vendor::new(Word::Token, Says::Token, 0, (1, 3));
-    let answer = |call, _: &Ask| match call {
-        1 => page(0..0, token("next")),
-        _ => page(
-            0..2,
-            Next::Token {
-                next: None,
-                total: None,
-            },
-        ),
+fn an_empty_page_that_names_a_next_one_is_read_past() {
+    let none = Next::Token {
+        next: None,
+        total: None,
     };
-    let (window, calls) = read_circle(&tokens, answer, None);
+    let first = |next: Next| page(0..0, next);
+    let cases = [
+        (Word::Offset, first(Next::More(true)), Next::More(false)),
+        (Word::Page(1), first(Next::More(true)), Next::More(false)),
+        (
+            Word::KeyInclusive,
+            first(Next::Key(Some("k".to_owned()))),
+            Next::Key(None),
+        ),
+        (Word::Token, first(token("next")), none),
+    ];
+    for (word, empty, end) in cases {
+        let vendor = Vendor::new(word, Says::More, 0, (1, 3));
+        let answer = |call, _: &Ask| match call {
+            1 => empty.clone(),
+            _ => page(0..2, end.clone()),
+        };
+        let (window, calls) = read_circle(&vendor, answer, None);
+        let window = window.unwrap();
+        assert_eq!(
+            (ids(&window), window.has_next, window.doubt, calls),
+            (vec!["u00", "u37"], false, None, 2),
+            "{word:?}"
+        );
+    }
+}
+
+#[test]
+fn empty_pages_without_end_are_given_up_and_that_is_said() {
+    let offsets = Vendor::new(Word::Offset, Says::More, 0, (1, 3));
+
+    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, Next::More(true)), None);
+
     let window = window.unwrap();
-    assert_eq!(
-        (ids(&window), window.has_next, calls),
-        (vec!["u00", "u37"], false, 2)
-    );
+    let said = (window.has_next, window.doubt, calls);
+    assert_eq!(said, (false, Some(Doubt::Empty), 11));
 }

@@ -174,9 +174,10 @@ impl Vendor {
             size,
             rows: page.len(),
         });
-        Ok(Page {
-            users: page.iter().map(|id| user(id)).collect(),
-            next: match self.says {
+        let users = page.iter().map(|id| user(id)).collect();
+        Ok(Page::new(
+            users,
+            match self.says {
                 Says::More => Next::More(is_more),
                 Says::Token => {
                     let last = page.last().filter(|_| is_more);
@@ -188,7 +189,7 @@ impl Vendor {
                 Says::Total => Next::Total(ids.len() as u64),
                 Says::Silent => Next::Silent,
             },
-        })
+        ))
     }
 
     /// How many rows are before the page.

@@ -13,7 +13,7 @@ use crate::{
         Http, Operation, Scope, Snapshots,
         cache::{Building, Content, Ending, Taken},
     },
-    page::{Cut, Limits, Page, Walk, walk},
+    page::{Cut, Doubt, Limits, Page, Place, Walk, walk},
     user::{Email, User, email::fold},
     vendor::Found,
 };
@@ -32,6 +32,8 @@ pub(super) struct Rows {
     pages: u32,
     /// Why the scan did not see the whole list; known when it has ended.
     cut: Option<Cut>,
+    /// Why it may have missed somebody all the same.
+    doubt: Option<Doubt>,
 }
 
 impl Content for Rows {
@@ -73,6 +75,7 @@ impl Rows {
             } else {
                 Some(self.cut_by_caller())
             },
+            doubt: self.doubt,
         }
     }
 
@@ -103,14 +106,24 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
     let building = &building;
     let nobody = |_: &User| false;
     let Walk {
-        cut, pages: read, ..
+        cut,
+        pages: read,
+        doubt,
+        ..
     } = walk(&LISTING, limits, nobody, |ask| async move {
         if building.is_over() {
             return Err(Error::late().reaching(Reach::Nowhere));
         }
+        // Pages that were kept do not go together with others: the list is read from its start again.
+        let is_read_again = ask.since.is_some() && ask.place == Place::Key(None);
         let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
         let page = page_in(building.scope(), &reply)?;
-        building.change(|rows| rows.add(&page));
+        building.change(|rows| {
+            if is_read_again {
+                *rows = Rows::default();
+            }
+            rows.add(&page);
+        });
         Ok(page)
     })
     .await;
@@ -124,7 +137,7 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         }
         Some(Cut::Failed(error)) => (Some(Cut::Failed(error.clone())), Ending::Failed(error)),
     };
-    building.change(|rows| rows.cut = cut);
+    building.change(|rows| (rows.cut, rows.doubt) = (cut, doubt));
     ending
 }
 

@@ -141,10 +141,10 @@ pub(super) struct Contacts {
 struct List {
     #[serde(default)]
     data: Option<Vec<Box<RawValue>>>,
-    #[serde(default, deserialize_with = "wire::integer")]
-    total_count: Option<i64>,
-    #[serde(default, deserialize_with = "wire::record")]
-    pages: Option<Pages>,
+    #[serde(default, deserialize_with = "wire::count")]
+    total_count: Option<u64>,
+    #[serde(default, deserialize_with = "wire::present")]
+    pages: Option<Option<Pages>>,
 }
 
 #[derive(Deserialize)]
@@ -159,20 +159,23 @@ fn page_in(scope: &Scope, reply: &Reply, token: fn(Onward) -> Option<String>) ->
         let bare = || Error::malformed("the vendor answered a list without contacts");
         return Err(refused_under_200(reply).unwrap_or_else(bare));
     };
-    let next = match list.pages.map(|pages| pages.next) {
+    let pages = list.pages.ok_or_else(|| {
+        Error::malformed("the vendor's list does not say whether there is more: it has no `pages`")
+    })?;
+    let next = match pages.map(|pages| pages.next) {
         None | Some(Value::Null) => None,
         Some(next) => Some(Onward::of(&next).and_then(token).ok_or_else(|| {
             Error::malformed("the vendor says that there is more, and not where")
         })?),
     };
-    let data = data.into_iter().map(Arc::from).collect();
-    Ok(Page {
-        users: rows::users(scope, Provider::Intercom, data, record::user),
-        next: Next::Token {
-            next,
-            total: list.total_count.and_then(|total| u64::try_from(total).ok()),
-        },
-    })
+    let next = Next::Token {
+        next,
+        total: list.total_count,
+    };
+    let data: Vec<_> = data.into_iter().map(Arc::from).collect();
+    let sent = data.len();
+    let users = rows::users(scope, Provider::Intercom, data, record::user);
+    Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
 }
 
 /// `…/contacts/search-contacts`: a read, though by POST.
@@ -185,7 +188,9 @@ fn search(operation: Operation, query: &Value, filter: &Filter, ask: &Ask) -> Ca
     if let Some(sort) = filter.sort {
         body["sort"] = query::ordered(sort);
     }
-    Call::search(operation, &["contacts", "search"], body).page(&ask.place)
+    Call::search(operation, &["contacts", "search"], body)
+        .page(&ask.place)
+        .no_older_than(ask.since)
 }
 
 /// Gives every key the user that a search found for it; those that it missed are looked up one by one.
@@ -396,7 +401,8 @@ impl Vendor for Contacts {
         if filter.fields().is_empty() && filter.sort.is_none() {
             let call = Call::get(Operation::List, &["contacts"])
                 .query(ask.params())
-                .page(&ask.place);
+                .page(&ask.place)
+                .no_older_than(ask.since);
             return self.page(scope, call).await;
         }
         if let Some(company) = &filter.company_id {

@@ -104,15 +104,15 @@ struct List {
     kind: Option<String>,
     #[serde(default)]
     users: Option<Vec<Box<RawValue>>>,
-    #[serde(default, deserialize_with = "wire::integer")]
-    total_count: Option<i64>,
-    #[serde(default, deserialize_with = "wire::record")]
+    #[serde(default, deserialize_with = "wire::count")]
+    total_count: Option<u64>,
+    #[serde(default, deserialize_with = "wire::deciding")]
     pages: Option<Pages>,
 }
 
 #[derive(Deserialize)]
 struct Pages {
-    #[serde(default, deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::link")]
     next: Option<String>,
 }
 
@@ -120,23 +120,27 @@ struct Pages {
 fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
     let list: List = reply.object()?;
     match list.kind.as_deref() {
-        Some("user" | "contact") => Ok(Page {
-            users: vec![user_in(reply)?],
-            next: Next::Total(1),
-        }),
+        Some("user" | "contact") => {
+            let users = vec![user_in(reply)?];
+            Ok(Page::new(users, Next::Total(1)).kept_since(reply.kept))
+        }
         Some("error.list") => Err(refused_under_200(reply)
             .unwrap_or_else(|| Error::malformed("the vendor answered an error under status 200"))),
         _ => {
-            let next = match list.total_count.and_then(|total| u64::try_from(total).ok()) {
-                Some(total) => Next::Total(total),
-                None => Next::More(list.pages.is_some_and(|pages| pages.next.is_some())),
+            let more = list.pages.map(|pages| pages.next.is_some());
+            let next = match (list.total_count, more) {
+                (Some(total), Some(more)) => Next::Counted { total, more },
+                (Some(total), None) => Next::Total(total),
+                (None, Some(more)) => Next::More(more),
+                (None, None) => Next::Silent,
             };
             let Some(users) = list.users else {
                 return Err(Error::malformed("the vendor answered a list without users"));
             };
-            let users = users.into_iter().map(Arc::from).collect();
+            let users: Vec<_> = users.into_iter().map(Arc::from).collect();
+            let sent = users.len();
             let users = rows::users(scope, Provider::Intercom, users, record::user);
-            Ok(Page { users, next })
+            Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
         }
     }
 }
@@ -167,10 +171,9 @@ impl Users {
         };
         match self.api.send(scope, call).await {
             Ok(reply) => page_in(scope, &reply),
-            Err(error) if error.kind() == Kind::Missing && may_be_missing => Ok(Page {
-                users: Vec::new(),
-                next: Next::Total(0),
-            }),
+            Err(error) if error.kind() == Kind::Missing && may_be_missing => {
+                Ok(Page::new(Vec::new(), Next::Total(0)))
+            }
             Err(error) => Err(error),
         }
     }
@@ -193,7 +196,8 @@ impl Vendor for Users {
         let call = Call::get(Operation::List, &[path])
             .query(query::narrowed(filter)?)
             .query(ask.params())
-            .page(&ask.place);
+            .page(&ask.place)
+            .no_older_than(ask.since);
         self.page(scope, call).await
     }
 
@@ -231,7 +235,8 @@ impl Vendor for Users {
                     let call = Call::get(Operation::ByEmail, &["users"])
                         .query([("email", email.given().to_owned())])
                         .query(ask.params())
-                        .page(&ask.place);
+                        .page(&ask.place)
+                        .no_older_than(ask.since);
                     self.page(scope, call).await
                 },
             )

@@ -132,6 +132,7 @@ impl Usertour {
             .into_iter()
             .chain([("orderBy", order.to_owned())])
             .collect();
-        self.sent(scope, Operation::List, &query, (None, MAX)).await
+        self.sent(scope, Operation::List, &query, (None, MAX, None))
+            .await
     }
 }

@@ -396,7 +396,7 @@ fn on(users: Vec<User>, start: &Start) -> Read {
         total: None,
     };
     Read {
-        page: Page { users, next },
+        page: Page::new(users, next),
         is_short: false,
     }
 }
@@ -407,7 +407,7 @@ fn whole(users: Vec<User>) -> Read {
         total: None,
     };
     Read {
-        page: Page { users, next },
+        page: Page::new(users, next),
         is_short: false,
     }
 }
@@ -415,7 +415,7 @@ fn whole(users: Vec<User>) -> Read {
 fn next_of(page: &Page) -> Option<String> {
     match &page.next {
         Next::Token { next, .. } => next.clone(),
-        Next::More(_) | Next::Key(_) | Next::Total(_) | Next::Silent => None,
+        Next::More(_) | Next::Key(_) | Next::Total(_) | Next::Counted { .. } | Next::Silent => None,
     }
 }
 

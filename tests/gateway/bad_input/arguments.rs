@@ -45,21 +45,32 @@ async fn a_number_of_users_out_of_bounds_is_refused() {
 }
 
 #[tokio::test]
-async fn a_first_of_nought_is_valid_and_asks_nobody() {
+async fn a_first_of_nought_is_valid_and_says_whether_there_are_users() {
     let world = World::with(0, |_| {}).await;
 
     let data = world
         .data(
-            "{ users(provider: ADA, first: 0) { nodes { id } }
+            "{ users(provider: ADA, first: 0) { nodes { id } pageInfo { hasNextPage } }
                  usersByEmail(email: \"a@b.test\", first: 0) { nodes { id } } }",
         )
         .await;
 
+    let users = json!({ "nodes": [], "pageInfo": { "hasNextPage": false } });
     assert_eq!(
         data,
-        json!({ "users": { "nodes": [] }, "usersByEmail": { "nodes": [] } })
+        json!({ "users": users, "usersByEmail": { "nodes": [] } })
     );
-    assert_eq!(calls(&world).await, 0);
+    assert_eq!(calls(&world).await, 1, "it looks");
+
+    let world = World::with(3, |_| {}).await;
+    for provider in ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"] {
+        let query = format!(
+            "{{ users(provider: {provider}, first: 0) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }} }}"
+        );
+        let users = json!({ "nodes": [], "pageInfo": { "hasNextPage": true } });
+        assert_eq!(world.data(&query).await["users"], users, "{provider}");
+    }
+    assert_eq!(calls(&world).await, 4);
 }
 
 #[tokio::test]

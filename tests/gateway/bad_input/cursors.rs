@@ -123,9 +123,10 @@ async fn a_cursor_of_another_version_is_refused() {
     let world = World::with(200, |_| {}).await;
     for provider in ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"] {
         let cursor = cursor_of_users(&world, provider).await;
-        let newer = altered(&cursor, |parts| parts[0] = 2.into());
+        let newer = altered(&cursor, |parts| parts[0] = 3.into());
         let variables = json!({ "of": provider, "after": newer });
-        refused_with(&world, USERS, variables, "version 2, and 1 is understood").await;
+        let message = "version 3, and those up to 2 are understood";
+        refused_with(&world, USERS, variables, message).await;
     }
     let cursor = cursor_of(&world, BY_EMAIL, json!({ "email": "ann@x.test" })).await;
     let newer = altered(&cursor, |parts| parts[0] = 2.into());

@@ -121,7 +121,7 @@ async fn a_scan_ends_in_time_and_says_that_it_is_not_whole() {
 }
 
 #[tokio::test]
-async fn a_window_of_many_pages_ends_in_time() {
+async fn a_window_of_many_pages_ends_in_time_with_the_users_that_were_read() {
     let world = World::with(1_000, |settings| {
         settings.limits.deadline_seconds = DEADLINE;
     })
@@ -131,9 +131,19 @@ async fn a_window_of_many_pages_ends_in_time() {
 
     let answer = in_time(
         &world,
-        "{ users(provider: USERTOUR, first: 500) { nodes { id } } }",
+        "{ users(provider: USERTOUR, first: 500) { nodes { id } pageInfo { hasNextPage endCursor }
+             sources { status notice error { code } } } }",
     )
     .await;
 
-    assert_eq!(code(&answer), "DEADLINE_EXCEEDED", "{answer}");
+    let users = &answer["data"]["users"];
+    let read = users["nodes"].as_array().map_or(0, Vec::len);
+    assert!([100, 200, 300].contains(&read), "{answer}");
+    assert_eq!(users["pageInfo"]["hasNextPage"], true);
+    assert!(users["pageInfo"]["endCursor"].is_string());
+    let source = &users["sources"][0];
+    assert_eq!(source["status"], "PARTIAL");
+    let notice = source["notice"].as_str().expect("a notice");
+    assert!(notice.contains("the time was over"), "{notice}");
+    assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED");
 }

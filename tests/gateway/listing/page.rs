@@ -155,12 +155,29 @@ pub(super) async fn assert_whole(
 /// How many calls a number of rows needs that are not the first, or are.
 pub(super) fn least(subject: Subject, from: usize, rows: usize) -> usize {
     match subject {
-        // A later page starts with the user that its cursor names.
-        Subject::Ada if from == 0 => 1 + rows.saturating_sub(100).div_ceil(99),
-        Subject::Ada => rows.div_ceil(99),
-        Subject::IntercomUsers { .. }
-        | Subject::IntercomContacts { .. }
-        | Subject::DigitalChalk
-        | Subject::Usertour => rows.div_ceil(subject.page()),
+        // The first page starts with the user that its cursor names.
+        Subject::Ada => {
+            let first = 100 - usize::from(from > 0);
+            usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(100)
+        }
+        // Every page but the list's first starts with the last user of the page before.
+        Subject::DigitalChalk => {
+            let first = 100 - usize::from(from > 0);
+            usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(99)
+        }
+        Subject::IntercomUsers { .. } => numbered(from, from + rows),
+        Subject::IntercomContacts { .. } | Subject::Usertour => rows.div_ceil(subject.page()),
     }
+}
+
+/// How many numbered pages of up to 60 users hold some rows, each of them the last user before as well.
+fn numbered(from: usize, to: usize) -> usize {
+    let (mut at, mut pages) = (from, 0);
+    while at < to {
+        let before = at.saturating_sub(1);
+        let ends = (1..=60).map(|size| (before / size + 1) * size);
+        at = ends.max().expect("sizes");
+        pages += 1;
+    }
+    pages
 }

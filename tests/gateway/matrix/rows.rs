@@ -255,7 +255,7 @@ fn led() -> Vec<Row> {
     let itself = json!({ "kind": "self_link" });
     let in_a_circle = Outcome {
         when: AtOnce,
-        ..failed(UNREADABLE, 4)
+        ..failed(UNREADABLE, 2)
     };
     vec![
         by_email("302 to another host", redirect, [failed(UNREADABLE, 1); 4]),
@@ -264,7 +264,7 @@ fn led() -> Vec<Row> {
             itself,
             [
                 found("COMPLETE", 5),
-                found("COMPLETE", 4),
+                found("COMPLETE", 5),
                 in_a_circle,
                 failed(UNREADABLE, 1),
             ],

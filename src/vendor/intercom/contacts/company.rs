@@ -114,13 +114,11 @@ impl Contacts {
             self.companies.insert(company.to_owned(), id);
             return Ok(page);
         }
-        Ok(Page {
-            users: Vec::new(),
-            next: Next::Token {
-                next: None,
-                total: Some(0),
-            },
-        })
+        let next = Next::Token {
+            next: None,
+            total: Some(0),
+        };
+        Ok(Page::new(Vec::new(), next))
     }
 
     /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
@@ -134,7 +132,8 @@ impl Contacts {
         let call = Call::get(Operation::List, &["companies", id, "contacts"])
             .query([("per_page", SIZE.to_owned())])
             .query(at)
-            .page(&ask.place);
+            .page(&ask.place)
+            .no_older_than(ask.since);
         let reply = self.api.find(scope, call).await?;
         reply
             .map(|reply| super::page_in(scope, &reply, |next| Some(next.text())))

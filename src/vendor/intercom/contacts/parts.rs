@@ -100,7 +100,7 @@ struct List {
         deserialize_with = "wire::records"
     )]
     data: Option<Vec<Item>>,
-    #[serde(default, deserialize_with = "wire::record")]
+    #[serde(default, deserialize_with = "wire::deciding")]
     pages: Option<Pages>,
 }
 
