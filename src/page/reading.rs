@@ -43,6 +43,8 @@ pub enum Doubt {
     Repeats,
     /// The provider counts more or fewer users than it gave.
     Miscounted,
+    /// The last page holds a user twice.
+    Doubled,
     /// The provider named one empty page after another.
     Empty,
     /// The time was over.
@@ -62,6 +64,9 @@ impl Doubt {
             }
             Self::Miscounted => {
                 "the provider counts another number of users than it gave: some may be missing"
+            }
+            Self::Doubled => {
+                "the provider's last page holds a user twice: another may be missing in his place"
             }
             Self::Empty => {
                 "the provider names one empty page after another: users behind them may be missing"
@@ -221,12 +226,11 @@ where
         let more = ask.more(&page);
         let next = more.map(|_| self.following(&ask, &page, has_new_user));
         self.note(&page, is_new);
-        if more.is_none() {
-            self.check_end(&ask, &page);
-        }
+        let is_doubled = more.is_none() && has_doubles(&page);
+        self.check_page(&ask, &page);
         let rows = self.rows(&ask, page, from);
         if more.is_none() {
-            self.check_count();
+            self.check_count(is_doubled);
         }
         self.is_first = false;
         let more = match next.map(|next| next.and_then(|next| self.advance(next))) {
@@ -609,22 +613,36 @@ where
         Ok(true)
     }
 
-    /// Compares the rows at the end of a list with what the provider counts there.
-    fn check_end(&mut self, ask: &Ask, page: &Page) {
+    /// Compares the rows of a page with what the provider counts: there are none behind the last, and a
+    /// page before it holds some.
+    fn check_page(&mut self, ask: &Ask, page: &Page) {
         let end = ask.ordinal.saturating_add(page.sent as u64);
-        let is_off = |total| page.sent > 0 && end > total;
+        let is_off = |total| match page.sent {
+            0 => ask.ordinal < total,
+            _ => end > total,
+        };
         if self.listing.is_ordinal() && page.next.total().is_some_and(is_off) {
             self.doubt = self.doubt.or(Some(Doubt::Miscounted));
         }
     }
 
     /// Compares the number of all rows with what the provider counts.
-    fn check_count(&mut self) {
+    fn check_count(&mut self, is_doubled: bool) {
         let is_off = |(least, most)| self.count < least || self.count > most;
-        if self.is_counting() && self.totals.is_some_and(is_off) {
-            self.doubt = self.doubt.or(Some(Doubt::Miscounted));
-        }
+        let totals = self.totals.filter(|_| self.is_counting());
+        let doubt = match totals {
+            Some(totals) => is_off(totals).then_some(Doubt::Miscounted),
+            None => is_doubled.then_some(Doubt::Doubled),
+        };
+        self.doubt = self.doubt.or(doubt);
     }
+}
+
+/// Whether a page holds a row twice.
+fn has_doubles(page: &Page) -> bool {
+    let mut seen = HashSet::new();
+    let mut users = page.users.iter();
+    !users.all(|user| seen.insert(&user.vendor_id))
 }
 
 /// The mark after the row before a row.

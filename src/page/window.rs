@@ -107,17 +107,17 @@ where
     let mut window = Window::default();
     let mut reading = Reading::new(listing, from, fetch);
     // Nobody knows how far the next row is that belongs to a filtered window.
-    let (ahead, mut want) = match accept {
+    let (ahead, at_first) = match accept {
         Some(_) => (1, count.saturating_add(1)),
         None => (AHEAD, count),
     };
-    let mut places: u64 = 0;
+    let (mut want, mut places) = (at_first, 0);
     'list: loop {
         let brought = match reading.step(want, ahead).await {
             Ok(Step::Page(brought)) => brought,
             Ok(Step::Again) => {
                 window.rows.clear();
-                places = 0;
+                (want, places) = (at_first, 0);
                 continue;
             }
             Ok(Step::Beyond) => {

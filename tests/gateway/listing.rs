@@ -7,6 +7,7 @@ mod edges;
 mod links;
 mod page;
 mod reach;
+mod rest;
 mod segments;
 mod ties;
 mod usertour;

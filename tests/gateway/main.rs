@@ -14,6 +14,7 @@ mod faults;
 mod hedge;
 mod matrix;
 mod program;
+mod random;
 mod rows;
 mod server;
 mod stand_in;

@@ -1,0 +1,94 @@
+//! Lists that change at random while they are walked through a gateway, at providers with every paging
+//! that there is, which mislabel their end, miscount, repeat rows, send empty pages and odd values. Under
+//! COMPLETE nobody is missed who stays where he is among his neighbours, nobody comes twice in an answer,
+//! and nobody is made up.
+//!
+//! `ROSTER_RANDOM_SEED` and `ROSTER_RANDOM_CASES` (for each provider) repeat a run, or make it long.
+
+mod client;
+mod list;
+mod provider;
+
+use std::{
+    fmt::Write as _,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use futures_util::future::join_all;
+use roster::{config::Settings, demo};
+use tokio::net::TcpListener;
+
+use self::{
+    client::{Lane, Outcome},
+    list::{Dice, Paging},
+};
+use crate::world::{World, intercom};
+
+/// How many cases each provider gets, unless told otherwise.
+const CASES: u64 = 40;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// A gateway over one fake provider of each kind; Intercom is asked for a version.
+async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::SocketAddr {
+    let mut settings: Settings = demo::settings(address);
+    settings.cache.seconds = 0.0;
+    settings.limits.deadline_seconds = 30.0;
+    for (provider, vendor) in &mut settings.vendor {
+        let (name, version) = (provider.name(), version.replace('.', "-"));
+        vendor.base_url = Some(format!("http://{address}/{name}-{version}"));
+        vendor.breaker.enabled = false;
+        vendor.attempts = 1;
+    }
+    intercom(&mut settings, version);
+    World::serve(&settings).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_who_stays_is_missed_and_nobody_comes_twice_or_is_made_up() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let fresh = now.map_or(1, |since| since.as_millis() as u64);
+    let seed = number("ROSTER_RANDOM_SEED").unwrap_or(fresh);
+    let cases = number("ROSTER_RANDOM_CASES").unwrap_or(CASES);
+    println!("ROSTER_RANDOM_SEED={seed} ROSTER_RANDOM_CASES={cases}");
+    let lists = Arc::new(provider::Lists::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let app = provider::app(Arc::clone(&lists));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let (new, old) = (
+        gateway(address, "2.17").await,
+        gateway(address, "1.1").await,
+    );
+
+    let lanes = Paging::ALL.map(|paging| {
+        let lists = &lists;
+        let gateway = if paging == Paging::Numbers { old } else { new };
+        async move {
+            let mut lane = Lane {
+                client: reqwest::Client::new(),
+                gateway,
+                lists,
+                paging,
+                outcome: Outcome::default(),
+            };
+            for number in 0..cases {
+                lane.case(Dice::of(seed, paging as u64, number)).await;
+            }
+            (paging, lane.outcome)
+        }
+    });
+    let outcomes = join_all(lanes).await;
+
+    let mut faults = String::new();
+    for (paging, outcome) in outcomes {
+        println!("{paging:?}: {}", outcome.told());
+        for fault in outcome.faults {
+            let _ = writeln!(faults, "{paging:?}: {fault}");
+        }
+    }
+    assert!(faults.is_empty(), "ROSTER_RANDOM_SEED={seed}\n{faults}");
+}
