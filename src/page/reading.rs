@@ -182,7 +182,7 @@ where
         let keys = anchor.into_iter().flat_map(super::Anchor::keys);
         self.seen = keys.map(str::to_owned).collect();
         self.detours = match &self.at {
-            Mark::Key(anchor) => before(anchor).into_iter().collect(),
+            Mark::Key(anchor) => vec![before(anchor)],
             at => at.without_next().into_iter().collect(),
         };
         (self.count, self.totals) = match &self.at {
@@ -272,12 +272,16 @@ where
         }
         let mut at = self.at.clone();
         loop {
-            let ask = self.listing.ask(&at, want)?;
+            let ask = self.ask(&at, want)?;
             let error = match self.fetch(&ask).await {
                 Ok(page) if !self.is_a_dead_end(&page) => return Ok((ask, page)),
                 Ok(page) => match self.try_detours(want).await {
                     Some(better) => return Ok(better),
-                    None => return Ok((ask, page)),
+                    // Not even the row before, behind which there is this one, is known.
+                    None => {
+                        self.doubt = Some(Doubt::Shifted);
+                        return Ok((ask, page));
+                    }
                 },
                 Err(error) => error,
             };
@@ -286,6 +290,20 @@ where
                 None => return Err(error),
             }
         }
+    }
+
+    /// The request for the page at a mark. Where a list of keys is read from its start for want of a row
+    /// that is known, those up to the row that was named are not wanted.
+    fn ask(&self, at: &Mark, want: u32) -> Result<Ask> {
+        let ask = self.listing.ask(at, want)?;
+        let is_restart = self.listing.paging == Paging::Key && *at == Mark::Start;
+        Ok(match self.at.anchor().filter(|_| is_restart) {
+            Some(anchor) => Ask {
+                overlaps: true,
+                ..ask.anchored(Some(anchor))
+            },
+            None => ask,
+        })
     }
 
     async fn fetch(&mut self, ask: &Ask) -> Result<Page> {
@@ -362,7 +380,7 @@ where
     /// The page behind a row further up, where there is one.
     async fn try_detours(&mut self, want: u32) -> Option<(Ask, Page)> {
         while let Some(detour) = self.detours.pop() {
-            let ask = self.listing.ask(&detour, want).ok()?;
+            let ask = self.ask(&detour, want).ok()?;
             match self.fetch(&ask).await {
                 Ok(page) if page.sent > 0 => return Some((ask, page)),
                 Ok(_) | Err(_) => {}
@@ -417,7 +435,9 @@ where
         }
         match ask.place {
             Place::Page(_) | Place::Offset(_) => self.searched(ask, page).await,
-            Place::Token(_) if self.is_first => self.searched_behind(ask, page, want).await,
+            Place::Token(_) | Place::Key(_) if self.is_first => {
+                self.searched_behind(ask, page, want).await
+            }
             Place::Token(_) | Place::Key(_) => Ok((ask, page)),
         }
     }
@@ -460,7 +480,8 @@ where
         let mut at = ask.next(&page, None).filter(|_| ask.more(&page).is_some());
         while let Some(mark) = at.filter(|_| self.searches > 0) {
             self.searches -= 1;
-            let other = self.listing.ask(&mark, want)?.anchored(ask.anchor.as_ref());
+            let other = self.listing.ask(&mark, want)?;
+            let other = other.anchored(ask.anchor.as_ref());
             let Ok(found) = self.fetch(&other).await else {
                 break;
             };
@@ -570,7 +591,7 @@ where
                     Mark::At(key) if asked == Place::Key(Some(key.clone())) => false,
                     onward => !visited.contains(&onward.name()),
                 });
-                let anchor = next.as_ref().and_then(Mark::anchor).and_then(before);
+                let anchor = next.as_ref().and_then(Mark::anchor).map(before);
                 self.detours = anchor.into_iter().collect();
                 match onward {
                     Some(onward) => {
@@ -645,8 +666,10 @@ fn has_doubles(page: &Page) -> bool {
     !users.all(|user| seen.insert(&user.vendor_id))
 }
 
-/// The mark after the row before a row.
-fn before(anchor: &super::Anchor) -> Option<Mark> {
-    let before = anchor.before()?;
-    Some(Mark::Key(super::Anchor::One(before.to_owned())))
+/// The mark after the row before a row; the start, where there is none or it is not known.
+fn before(anchor: &super::Anchor) -> Mark {
+    match anchor.before() {
+        Some(before) => Mark::Key(super::Anchor::One(before.to_owned())),
+        None => Mark::Start,
+    }
 }

@@ -383,3 +383,31 @@ fn empty_pages_without_end_are_given_up_and_that_is_said() {
     let said = (window.has_next, window.doubt, calls);
     assert_eq!(said, (false, Some(Doubt::Empty), 11));
 }
+
+/// A provider that answers an empty page where it no longer knows a key, as it does at the end.
+#[test]
+fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
+    for gone in [vec![4], vec![4, 3]] {
+        let vendor = Vendor::new(Word::KeyInclusive, Says::Token, 12, (1, 7));
+        let mark = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
+        gone.iter().for_each(|row| vendor.delete(&id(*row)));
+        let unknown: Vec<_> = gone.iter().map(|row| Place::Key(Some(id(*row)))).collect();
+        let answer = |ask: &Ask| {
+            if unknown.contains(&ask.place) {
+                return Ok(page(0..0, Next::Key(None)));
+            }
+            vendor.answer(ask)
+        };
+
+        let window = read(&vendor, &span(Some(&mark), 20), None, answer).unwrap();
+
+        let (expected, doubt) = match gone.len() {
+            1 => ((5..12).map(id).collect(), None),
+            _ => (Vec::new(), Some(Doubt::Shifted)),
+        };
+        assert_eq!(
+            (ids(&window), window.doubt),
+            (expected.iter().map(String::as_str).collect(), doubt)
+        );
+    }
+}
