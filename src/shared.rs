@@ -11,7 +11,7 @@ use std::{
 };
 
 use redis::{
-    Client, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
+    Client, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +25,9 @@ const REACH: Duration = Duration::from_millis(500);
 const PROBE: Duration = Duration::from_millis(250);
 /// For how long an answer tells that the store is there.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// For how long it is not said again that the store refuses something.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How the store is used.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ struct Inner {
     manager: OnceLock<ConnectionManager>,
     is_up: AtomicBool,
     answered: Mutex<Option<Instant>>,
+    /// When it was last said that it refuses something.
+    said: Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for Store {
@@ -77,6 +82,7 @@ impl Store {
             manager: OnceLock::new(),
             is_up: AtomicBool::new(true),
             answered: Mutex::default(),
+            said: Mutex::default(),
         })))
     }
 
@@ -98,8 +104,8 @@ impl Store {
         self.0.is_up.load(Ordering::Acquire)
     }
 
-    /// Does something with the store. `None` when it is away, or takes too long; then it is not asked
-    /// until it is back.
+    /// Does something with the store. `None` when it refuses that, is away, or takes too long; when it is
+    /// away it is not asked until it is back.
     pub async fn ask<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
     where
         T: FromRedisValue,
@@ -110,10 +116,23 @@ impl Store {
         }
         match self.within(self.0.terms.timeout, work).await {
             Ok(answer) => Some(answer),
-            Err(error) => {
-                self.lose(&error);
+            Err(Failure::Away(why)) => {
+                self.lose(&why);
                 None
             }
+            Err(Failure::Refused(why)) => {
+                self.refused(&why);
+                None
+            }
+        }
+    }
+
+    /// Says that the store refused something, now and then: it is there, and good for all else.
+    fn refused(&self, why: &str) {
+        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|at| at.elapsed() > SILENCE) {
+            *said = Some(Instant::now());
+            tracing::warn!(why, "the shared store refuses an operation");
         }
     }
 
@@ -139,11 +158,10 @@ impl Store {
         &self,
         limit: Duration,
         work: impl FnOnce(ConnectionManager) -> F,
-    ) -> Result<T, String>
+    ) -> Result<T, Failure>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let words = |error: RedisError| error.to_string();
         let manager = match self.0.manager.get() {
             Some(manager) => manager.clone(),
             None => {
@@ -154,20 +172,23 @@ impl Store {
                     .set_response_timeout(Some(REACH.max(limit)));
                 let client = self.0.client.clone();
                 let made = ConnectionManager::new_lazy_with_config(client, config);
-                let made = made.map_err(words)?;
+                let made = made.map_err(|error| Failure::Away(error.to_string()))?;
                 self.0.manager.get_or_init(|| made).clone()
             }
         };
         let answer = timeout(limit, work(manager)).await;
-        let answer = answer.map_err(|_| "it did not answer in time".to_owned())?;
-        let answer = answer.map_err(words)?;
+        let late = |_| Failure::Away("it did not answer in time".to_owned());
+        let answer = answer.map_err(late)?;
+        if answer.as_ref().is_err_and(is_away) {
+            return answer.map_err(|error| Failure::Away(error.to_string()));
+        }
         let mut answered = self
             .0
             .answered
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *answered = Some(Instant::now());
-        Ok(answer)
+        answer.map_err(|error| Failure::Refused(error.to_string()))
     }
 
     /// The store is away: from now on somebody looks whether it is back, and nobody else.
@@ -190,6 +211,30 @@ impl Store {
             tracing::info!("the shared store is back");
         });
     }
+}
+
+/// Why the store did not do something.
+enum Failure {
+    /// It is not there, or cannot do anything for us.
+    Away(String),
+    /// It is there and refuses this: a key of another type, or no memory left for what is new.
+    Refused(String),
+}
+
+/// Whether an error says that the store is of no use, and not that it refuses one operation.
+fn is_away(error: &RedisError) -> bool {
+    /// What a store says that cannot do anything for us, at least now.
+    const USELESS: [&str; 7] = [
+        "LOADING",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "READONLY",
+        "NOAUTH",
+        "WRONGPASS",
+        "BUSY",
+    ];
+    let is_answer = error.code().is_some() || error.kind() == ErrorKind::UnexpectedReturnType;
+    !is_answer || error.code().is_some_and(|code| USELESS.contains(&code))
 }
 
 async fn ping(mut manager: ConnectionManager) -> RedisResult<String> {

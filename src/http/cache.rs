@@ -19,7 +19,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -33,7 +33,7 @@ pub use shelf::Shelf;
 pub use snapshot::{Building, Content, Ending, Snapshots, Taken};
 
 use self::{
-    common::Common,
+    common::{Common, Found},
     flight::{Boarded, Flights, Wish},
 };
 use super::{
@@ -42,7 +42,7 @@ use super::{
     wire::Explain,
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Reach, Result},
     metrics,
     shared::Store,
 };
@@ -155,6 +155,8 @@ struct Inner {
     flights: Flights,
     /// How many writes there were: what was read before one is forgotten.
     writes: AtomicU64,
+    /// Whether the provider refused our credentials last: what is kept would hide that.
+    is_denied: AtomicBool,
 }
 
 /// Forgets what was read, when a write ends, however it ends.
@@ -166,6 +168,11 @@ impl Forget {
         if let Some(inner) = self.0.take() {
             inner.forget().await;
         }
+    }
+
+    /// The provider never heard of the write.
+    fn nothing(mut self) {
+        self.0 = None;
     }
 }
 
@@ -192,6 +199,9 @@ const MARGIN: Duration = Duration::from_millis(50);
 /// How often who waited for another's read in vain boards again.
 const REBOARD: usize = 4;
 
+/// No longer is an answer that says that there is nothing, or an error under a good status, in bytes.
+const SHORT: usize = 4096;
+
 /// How long a read behind an answer may take.
 const BEHIND: Duration = Duration::from_secs(30);
 
@@ -214,6 +224,7 @@ impl Cache {
             common: shared.map(|(store, account)| Common::new(store, account)),
             flights: Flights::default(),
             writes: AtomicU64::default(),
+            is_denied: AtomicBool::default(),
         }))
     }
 
@@ -225,11 +236,16 @@ impl Cache {
         if !call.is_read {
             let forget = Forget(Some(Arc::clone(&self.0)));
             let answer = fetch(call).await;
-            forget.now().await;
+            if answer.as_ref().is_err_and(is_unsent) {
+                forget.nothing();
+            } else {
+                forget.now().await;
+            }
             return answer;
         }
         let (started, scope) = (Instant::now(), call.scope.clone());
-        let (place, kept) = self.look(self.key(&call)).await;
+        let (place, kept) = self.look(self.key(&call), call.operation.name()).await;
+        let kept = kept.filter(|_| !self.0.is_denied.load(Ordering::SeqCst));
         let good = kept
             .as_ref()
             .map(|kept| kept.good(started, scope.freshness()));
@@ -256,19 +272,51 @@ impl Cache {
     }
 
     /// The place of a read among the writes, and the answer that is kept for it.
-    async fn look(&self, key: Key) -> (Place, Option<Arc<Kept>>) {
+    async fn look(&self, key: Key, operation: &str) -> (Place, Option<Arc<Kept>>) {
         let mut place = Place {
             key,
             here: self.0.writes.load(Ordering::SeqCst),
             everywhere: None,
         };
         if let Some(common) = &self.0.common
-            && let Some((writes, kept)) = common.look(&key).await
+            && let Some((writes, found)) = common.look(&key).await
         {
             place.everywhere = Some(writes);
+            let kept = found.and_then(|found| self.of_reader(operation, found));
             return (place, kept.map(Arc::new));
         }
         (place, self.0.shelf.get(&place))
+    }
+
+    /// An answer that a replica keeps, for as long as the settings here say and not there; `None` when
+    /// it is none here.
+    fn of_reader(&self, operation: &str, found: Found) -> Option<Kept> {
+        let terms = &self.0.terms;
+        let fresh_until = found.read + terms.fresh(operation, found.is_negative);
+        let stale_until = fresh_until + terms.stale;
+        let kept = Kept {
+            answer: found.answer,
+            at: found.at,
+            read: found.read,
+            fresh_until,
+            stale_until,
+            gone: stale_until + terms.error,
+        };
+        (kept.is_kept() && kept.gone > Instant::now()).then_some(kept)
+    }
+
+    /// Forgets the answer of a place, for there is a newer one that is not kept. Nobody waits for it.
+    fn drop_older(&self, place: Place) {
+        self.0.shelf.remove(&place);
+        if place.everywhere.is_none() {
+            return;
+        }
+        let this = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            if let Some(common) = &this.common {
+                common.remove(&place.key).await;
+            }
+        });
     }
 
     /// Keeps an answer: with the other replicas, or here. Nobody waits for it.
@@ -350,11 +398,28 @@ impl Cache {
     async fn read(self, place: Place, call: Call, fetch: Fetch) -> Arc<Kept> {
         let operation = call.operation.name();
         let answer = fetch(call).await;
+        self.note_denial(&answer);
+        let is_answer = match &answer {
+            Ok(reply) => self.worth(reply).is_some(),
+            Err(error) => matches!(error.kind(), Kind::Missing | Kind::Denied),
+        };
         let kept = Arc::new(self.kept(operation, answer));
         if kept.is_kept() {
             self.put(place, &kept);
+        } else if is_answer && !self.0.terms.fresh(operation, false).is_zero() {
+            self.drop_older(place);
         }
         kept
+    }
+
+    /// Remembers whether the provider takes our credentials.
+    fn note_denial(&self, answer: &Result<Reply>) {
+        let is_denied = match answer {
+            Ok(_) => false,
+            Err(error) if error.kind() == Kind::Denied => true,
+            Err(_) => return,
+        };
+        self.0.is_denied.store(is_denied, Ordering::SeqCst);
     }
 
     /// Reads again what was given though it was stale, unless somebody does.
@@ -399,8 +464,6 @@ impl Cache {
 
     /// Whether an answer is worth keeping, and if so whether it says that there is nothing.
     fn worth(&self, reply: &Reply) -> Option<bool> {
-        /// No longer is an answer that says that there is nothing, or an error under a good status.
-        const SHORT: usize = 4096;
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_ok();
         if !is_json || !reply.body.starts_with(b"{") {
             return None;
@@ -467,6 +530,11 @@ fn is_for_its_callers_limits(kept: &Kept) -> bool {
         kind,
         Some(Kind::TooLarge | Kind::Overloaded | Kind::CallLimit)
     )
+}
+
+/// Whether a write that failed was never sent, in any of its attempts.
+fn is_unsent(error: &Error) -> bool {
+    error.reach() == Reach::Nowhere && !error.is_unsettled()
 }
 
 /// Whether an old answer is better than this error.

@@ -8,6 +8,7 @@ mod kept;
 mod scanned;
 mod shared;
 mod traced;
+mod trusted;
 
 use roster::{config::Settings, demo, user::Provider};
 use serde_json::{Value, json};

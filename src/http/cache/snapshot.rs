@@ -144,8 +144,10 @@ impl<T: Content> Snapshots<T> {
     pub async fn take(&self, scope: &Scope, until: Instant) -> Taken<T> {
         let came = Instant::now();
         let until = until.min(came + self.0.longest);
-        let (place, _) = self.0.http.cache.look(self.0.key).await;
-        let kept = self.0.kept(&place);
+        let (place, _) = self.0.http.cache.look(self.0.key, "").await;
+        // What is kept would hide that the provider refuses our credentials.
+        let is_denied = self.0.http.cache.0.is_denied.load(Ordering::SeqCst);
+        let kept = self.0.kept(&place).filter(|_| !is_denied);
         let good = kept.as_ref().map(|kept| kept.good(came, scope.freshness()));
         match (kept, good) {
             (Some(kept), Some(Good::Fresh)) => hand(scope, &kept, Origin::Kept),

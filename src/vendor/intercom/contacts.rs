@@ -133,7 +133,7 @@ pub(super) struct Contacts {
     api: Api,
     recent: Recent,
     /// Intercom's ids of companies, by yours.
-    companies: Cache<String, String>,
+    companies: Cache<String, company::Known>,
     profile: Profile,
 }
 

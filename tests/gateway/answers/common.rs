@@ -133,3 +133,94 @@ async fn a_write_while_the_store_is_away_is_not_undone_when_it_is_back() {
         .expect("the other never sees the write");
     assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
 }
+
+/// Says something to the store itself.
+async fn tell<T: redis::FromRedisValue>(redis: &Redis, words: &[&str]) -> T {
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut link = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("a link");
+    let mut command = redis::Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    command.query_async(&mut link).await.expect("an answer")
+}
+
+async fn until_renamed(world: &World, of: Provider) {
+    let seen = async {
+        while ann(world, of).await.0["name"] != "Renamed" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), seen)
+        .await
+        .expect("the write is never seen");
+}
+
+#[tokio::test]
+async fn a_replica_that_keeps_nothing_is_not_given_what_another_keeps() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let [one, _] = two(&redis).await;
+    let mut settings = demo::settings(one.sandbox);
+    settings.shared.url = Some(redis.url());
+    settings.shared.timeout_seconds = 2.0;
+    settings.cache.seconds = 0.0;
+    let fresh = one.beside(World::serve(&settings).await);
+    ann(&one, Usertour).await;
+    until_kept(&one, Usertour).await;
+
+    assert_eq!(ann(&fresh, Usertour).await.1["upstreamCalls"], 1);
+    assert_eq!(
+        ann(&one, Usertour).await.1["upstreamCalls"],
+        0,
+        "it is still kept"
+    );
+}
+
+#[tokio::test]
+async fn a_store_without_room_forgets_what_was_read_before_a_write() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let [one, other] = two(&redis).await;
+    ann(&one, Intercom).await;
+    until_kept(&other, Intercom).await;
+    let _: String = tell(&redis, &["CONFIG", "SET", "maxmemory", "1"]).await;
+
+    rename(&one, Intercom, "Renamed").await;
+
+    assert_eq!(ann(&other, Intercom).await.0["name"], "Renamed");
+    assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
+}
+
+#[tokio::test]
+async fn a_count_of_writes_that_is_none_starts_anew_and_all_else_goes_on() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let [one, other] = two(&redis).await;
+    ann(&one, Intercom).await;
+    until_kept(&other, Intercom).await;
+    let keys: Vec<String> = tell(&redis, &["KEYS", "*writes"]).await;
+    let key = keys
+        .iter()
+        .find(|key| key.contains("intercom"))
+        .unwrap_or(&keys[0]);
+    for poison in [&["SET", key, "no number"][..], &["HSET", key, "a", "b"]] {
+        let _: redis::Value = tell(&redis, &["DEL", key]).await;
+        let _: redis::Value = tell(&redis, poison).await;
+        ann(&one, Intercom).await;
+        until_kept(&other, Intercom).await;
+    }
+    let _: redis::Value = tell(&redis, &["SET", key, "no number"]).await;
+
+    rename(&one, Intercom, "Renamed").await;
+
+    until_renamed(&other, Intercom).await;
+    until_kept(&other, Intercom).await;
+    assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
+}

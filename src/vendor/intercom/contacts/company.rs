@@ -1,11 +1,12 @@
 //! A company's contacts. Search knows no companies, so they are a list of their own, by Intercom's id of
-//! the company, which is looked up by yours
+//! the company, which is looked up by yours, anew as far as the request asks for what is now
 //! (`developers.intercom.com/docs/references/2.17/rest-api/companies/list-attached-contacts`).
 
 use std::time::Duration;
 
 use moka::sync::Cache;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{
     Contacts,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    http::{Call, Operation, Reply, Scope},
+    http::{Call, Freshness, Operation, Reply, Scope},
     page::{Ask, Next, Page, Place},
     vendor::{Filter, FilterField, intercom::Api, wire},
 };
@@ -24,8 +25,27 @@ const KNOWN_FOR: Duration = Duration::from_secs(600);
 /// How many ids of companies are remembered.
 const MOST: u64 = 10_000;
 
+/// Intercom's id of a company, and when it was looked up.
+#[derive(Clone)]
+pub(super) struct Known {
+    id: String,
+    at: Instant,
+}
+
+impl Known {
+    /// Whether it is as new as a page must be. A later page goes on where the first was.
+    fn will_do(&self, freshness: Freshness, place: &Place) -> bool {
+        let is_first = matches!(place, Place::Token(None));
+        match freshness {
+            Freshness::Kept => true,
+            Freshness::Within(age) => !is_first || self.at.elapsed() <= age,
+            Freshness::Now => !is_first,
+        }
+    }
+}
+
 /// Remembers ids of companies.
-pub(super) fn ids() -> Cache<String, String> {
+pub(super) fn ids() -> Cache<String, Known> {
     let ids = Cache::builder().max_capacity(MOST);
     ids.time_to_live(KNOWN_FOR).build()
 }
@@ -98,6 +118,8 @@ impl Contacts {
             ));
         }
         let known = self.companies.get(company);
+        let known = known.filter(|known| known.will_do(scope.freshness(), &ask.place));
+        let known = known.map(|known| known.id);
         let page = match &known {
             Some(id) => self.of_id(scope, ask, id).await?,
             None => None,
@@ -111,7 +133,8 @@ impl Contacts {
             && known.as_ref() != Some(&id)
             && let Some(page) = self.of_id(scope, ask, &id).await?
         {
-            self.companies.insert(company.to_owned(), id);
+            let at = Instant::now();
+            self.companies.insert(company.to_owned(), Known { id, at });
             return Ok(page);
         }
         let next = Next::Token {
