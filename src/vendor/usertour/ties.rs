@@ -12,12 +12,16 @@
 //! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
 //! it in this answer and before it in the next, on pages that show no other tie.
 
+mod start;
+
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(super) use start::Start;
+
+use self::start::{Back, Floor};
 use crate::{
     error::{Error, Result},
     page::{Next, Page},
@@ -33,104 +37,6 @@ const TRIES: usize = 4;
 /// Said of a list in which more users share a moment than a page holds.
 pub(super) const NOTICE: &str = "more than 100 users were made at the same moment, and Usertour lists those in no fixed order: \
      some of them may be missing, or come twice over several pages";
-
-/// Where a page starts. It travels in cursors, as text.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Start {
-    /// The provider's cursor; with `back` it is in doubt, for its own moment may go on behind it.
-    #[serde(default, rename = "c", skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
-    /// Where the provider's cursor is to be had: the last row of a page that is read again.
-    #[serde(default, rename = "b", skip_serializing_if = "Option::is_none")]
-    back: Option<Back>,
-    /// Up to where users have been given.
-    #[serde(default, rename = "f", skip_serializing_if = "Option::is_none")]
-    floor: Option<Floor>,
-}
-
-/// The end of a page that starts at a place which is sure.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Back(Option<String>, u32);
-
-/// Up to where users have been given, in the order of moments and digests.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Floor {
-    /// Microseconds since 1970.
-    #[serde(rename = "m")]
-    moment: i64,
-    /// The digest of the last user of this moment that was given in its turn.
-    #[serde(default, rename = "u", skip_serializing_if = "Option::is_none")]
-    upto: Option<String>,
-    /// The digest of one that was given before its turn.
-    #[serde(default, rename = "a", skip_serializing_if = "Option::is_none")]
-    also: Option<String>,
-}
-
-impl Floor {
-    /// Whether a user has been given.
-    fn holds(&self, user: &User, is_descending: bool) -> bool {
-        let Some(moment) = moment(user) else {
-            return false;
-        };
-        if moment != self.moment {
-            return (moment < self.moment) != is_descending;
-        }
-        let digest = digest(user);
-        let is_upto = self.upto.as_ref().is_some_and(|upto| digest <= *upto);
-        is_upto || self.also.as_ref() == Some(&digest)
-    }
-
-    /// The floor under the last of some users.
-    fn under(rows: &[User], earlier: Option<&Self>) -> Option<Self> {
-        let last = rows.last()?;
-        let moment = moment(last)?;
-        let also = earlier.filter(|earlier| earlier.moment == moment);
-        Some(Self {
-            moment,
-            upto: Some(digest(last)),
-            also: also.and_then(|earlier| earlier.also.clone()),
-        })
-    }
-}
-
-impl Start {
-    /// Reads a token of ours; any other is the provider's own.
-    ///
-    /// # Errors
-    /// `Invalid` when it names a page that cannot be.
-    pub(super) fn from_token(token: Option<&str>) -> Result<Self> {
-        let Some(token) = token else {
-            return Ok(Self::default());
-        };
-        let start = serde_json::from_str(token).unwrap_or_else(|_| Self::at(token));
-        match start.back {
-            Some(Back(_, rows)) if rows > MAX => {
-                Err(Error::invalid("the cursor does not belong to this list"))
-            }
-            _ => Ok(start),
-        }
-    }
-
-    fn at(cursor: &str) -> Self {
-        Self {
-            cursor: Some(cursor.to_owned()),
-            ..Self::default()
-        }
-    }
-
-    /// The token that is read back.
-    fn token(&self) -> String {
-        match self {
-            Self {
-                cursor: Some(cursor),
-                back: None,
-                floor: None,
-            } => cursor.clone(),
-            _ => serde_json::to_string(self).unwrap_or_default(),
-        }
-    }
-}
 
 /// A page, and whether users may be missing for too many share a moment.
 pub(super) struct Read {
