@@ -223,7 +223,10 @@ where
         let mut new = new.filter(|user| !self.seen.contains(&user.vendor_id));
         let is_new = new.clone().next().is_some();
         let has_new_user = new.any(|user| !user.is_unreadable);
-        let more = ask.more(&page);
+        let mut more = ask.more(&page);
+        if !is_new && self.is_counted_only(&ask, &page) {
+            (more, self.doubt) = (None, Some(Doubt::Miscounted));
+        }
         let next = more.map(|_| self.following(&ask, &page, has_new_user));
         self.note(&page, is_new);
         let is_doubled = more.is_none() && has_doubles(&page);
@@ -632,6 +635,18 @@ where
         }
         self.at = next;
         Ok(true)
+    }
+
+    /// Whether a page is short of the next row, which it should hold by the count alone: no next page is
+    /// named.
+    fn is_counted_only(&self, ask: &Ask, page: &Page) -> bool {
+        let is_unnamed = matches!(
+            page.next,
+            Next::Total(_) | Next::Counted { more: false, .. }
+        );
+        let should_hold = ask.more(page).is_some() && ask.end() > self.at.ordinal();
+        let is_short = page.sent < ask.size as usize;
+        self.listing.is_ordinal() && is_unnamed && should_hold && is_short
     }
 
     /// Compares the rows of a page with what the provider counts: there are none behind the last, and a

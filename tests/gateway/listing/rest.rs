@@ -188,6 +188,26 @@ async fn a_count_that_cannot_be_read_or_contradicts_the_rows_is_no_whole_list() 
     }
 }
 
+#[tokio::test]
+async fn a_count_of_more_users_than_numbered_pages_hold_is_said() {
+    let pages = json!({ "type": "pages", "next": null });
+    let answer = move |_: &str, query: &Pairs| {
+        let (page, size) = (number(query, "page"), number(query, "per_page"));
+        let from = (page.unwrap_or(1) - 1) * size.unwrap_or(50);
+        let users = rows((0..3).skip(from).take(size.unwrap_or(50)));
+        json!({ "type": "user.list", "users": users, "pages": pages, "total_count": 9 })
+    };
+    let (world, calls) = told(answer, "1.1", 0.0).await;
+
+    let answer = list(&world, Provider::Intercom, "first: 50").await;
+
+    let users = &answer["data"]["users"];
+    assert_eq!(users["nodes"].as_array().map(Vec::len), Some(3), "{answer}");
+    assert_eq!(users["pageInfo"]["hasNextPage"], false);
+    assert_eq!(users["sources"][0]["status"], "PARTIAL");
+    assert_eq!(count(&calls), 2, "it is looked for once");
+}
+
 /// A list of 150 of DigitalChalk's, the first of whom can be taken away.
 fn students(gone: &Arc<Mutex<usize>>) -> impl Fn(&str, &Pairs) -> Value + Send + Sync + use<> {
     let gone = Arc::clone(gone);

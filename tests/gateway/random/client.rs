@@ -1,6 +1,9 @@
 //! A client that walks a list and searches for addresses, and what must be true of what it finds.
 
-use std::{collections::HashSet, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::SocketAddr,
+};
 
 use serde_json::{Value, json};
 
@@ -22,7 +25,8 @@ const SEARCH: &str = "query ($of: [Provider!], $email: String!) {
 pub(super) struct Outcome {
     complete: usize,
     partial: usize,
-    failed: usize,
+    /// Walks that ended in an error, by its message.
+    failed: BTreeMap<String, usize>,
     /// Cases in which somebody was missed of whom nothing is promised.
     missed_unsettled: usize,
     /// Cases in which somebody was missed whom the provider withheld, and no client could know.
@@ -34,7 +38,7 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn told(&self) -> String {
         format!(
-            "{} walks complete, {} partial, {} failed; missed: {} unsettled, {} withheld; {} searches; {} faults",
+            "{} walks complete, {} partial, failed: {:?}; missed: {} unsettled, {} withheld; {} searches; {} faults",
             self.complete,
             self.partial,
             self.failed,
@@ -77,7 +81,7 @@ impl Lane<'_> {
             return self.search(&mut dice, at_first).await;
         }
         match self.walk(&mut dice).await {
-            None => self.outcome.failed += 1,
+            None => {}
             Some(found) if !found.is_complete => self.outcome.partial += 1,
             Some(found) => {
                 self.outcome.complete += 1;
@@ -134,7 +138,11 @@ impl Lane<'_> {
             let variables = json!({ "of": self.paging.word(), "first": first, "after": after });
             let answer = self.ask(LIST, variables).await;
             let users = answer["data"].get("users");
-            let users = users.filter(|users| !users.is_null())?;
+            let Some(users) = users.filter(|users| !users.is_null()) else {
+                let message = answer["errors"][0]["message"].to_string();
+                *self.outcome.failed.entry(message).or_default() += 1;
+                return None;
+            };
             found.is_complete &= users["sources"][0]["status"] == "COMPLETE";
             let edges = users["edges"].as_array().expect("edges");
             let ids: Vec<usize> = edges.iter().map(|edge| number_of(&edge["node"])).collect();
@@ -148,7 +156,12 @@ impl Lane<'_> {
             if keep == ids.len() && users["pageInfo"]["hasNextPage"] != true {
                 return Some(found);
             }
-            after = edges.get(keep.checked_sub(1)?)?["cursor"].clone();
+            let Some(edge) = keep.checked_sub(1).and_then(|last| edges.get(last)) else {
+                let nowhere = "more, and no cursor".to_owned();
+                *self.outcome.failed.entry(nowhere).or_default() += 1;
+                return None;
+            };
+            after = edge["cursor"].clone();
         }
         self.outcome.faults.push("a walk without end".to_owned());
         None

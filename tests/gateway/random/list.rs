@@ -128,11 +128,11 @@ impl Habits {
             gone: dice.one_of(&[Gone::Known, Gone::Refused, Gone::Empty]),
             is_inclusive: dice.chance(50),
         };
-        for _ in 0..dice.below(3) {
+        for _ in 0..dice.one_of(&[0, 1, 1, 2]) {
             match dice.below(7) {
                 0 => habits.false_ends = 20,
                 1 => habits.false_nexts = 50,
-                2 => habits.unreadable = 20,
+                2 => habits.unreadable = 30,
                 3 => habits.empty = 25,
                 4 => habits.repeats = 40,
                 5 => habits.longer = 40,
