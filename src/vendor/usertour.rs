@@ -19,8 +19,8 @@
 //! The `id` of a user is the one that your systems gave. The email filter compares letter case,
 //! whatever its documents say, so an address is asked for as given and lower-cased. Names and
 //! addresses are conventions inside `attributes`. Values of an unexpected type are dropped without
-//! an error. Users of one moment come in no fixed order ([`ties`]). An unknown segment filters nothing,
-//! and no segment at all may filter by somebody else's ([`segments`]).
+//! an error. Users of one moment come in no fixed order (`ties.rs`). An unknown segment filters nothing,
+//! and no segment at all may filter by somebody else's (`segments.rs`).
 
 mod record;
 mod segments;

@@ -70,7 +70,7 @@ test("all that a contact can say arrives, and what only users of 1.x can say doe
   const stub = await startStub((request) => saidInFull(recognized(request).call));
   const over = await rosterOver(stub.address);
   try {
-    const query = `{ user(provider: INTERCOM, by: { vendorId: "c-1" }) {
+    const query = `{ user(provider: INTERCOM, by: { vendorId: "some id" }) {
       details { ... on IntercomUser { ${selection(type)} } }
     } }`;
 
@@ -96,11 +96,13 @@ for (const [form, ofCompany, ofAvatar] of [
       if (call === "GET /companies") {
         return ofCompany(answer);
       }
-      return { ...answer, data: answer.data.map((contact) => ({ ...contact, avatar: ofAvatar(contact.avatar) })) };
+      // The description makes the end of the list optional; Roster wants it said.
+      const pages = { type: "pages", next: null, page: 1, per_page: 50, total_pages: 1 };
+      return { ...answer, pages, data: answer.data.map((contact) => ({ ...contact, avatar: ofAvatar(contact.avatar) })) };
     });
     const over = await rosterOver(stub.address);
     try {
-      const query = `{ users(provider: INTERCOM, first: 1, filter: { companyId: "acme" }) {
+      const query = `{ users(provider: INTERCOM, first: 1, filter: { companyId: "some company_id" }) {
         nodes { vendorId avatarUrl }
       } }`;
 
