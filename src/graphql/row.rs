@@ -105,6 +105,9 @@ impl<T: OutputType + Record> OutputType for Row<T> {
         if Instant::now() > scope.deadline() + WRITING {
             return Err(refused(&Error::late()));
         }
+        // Where another row was refused, this one is not begun.
+        let is_refused = scope.meter().charge(0);
+        is_refused.map_err(|error| refused(&error))?;
         let raw = self.0.raw().get().len();
         if raw > LARGE {
             let copies = copies(&field.node.selection_set.node, &ctx.query_env.fragments);

@@ -94,14 +94,17 @@ impl Meter {
         }
     }
 
-    /// Charges bytes that are about to be kept. After a refusal for the request's own maximum every
-    /// charge is refused: an answer that lacks some of its parts is of no use.
+    /// Charges bytes that are about to be kept. After a refusal every charge is refused: an answer that
+    /// lacks some of its parts is of no use.
     ///
     /// # Errors
     /// `TooLarge` when the request would exceed its own maximum, `Overloaded` when all requests
     /// together would exceed theirs. Nothing is charged then.
     pub fn charge(&self, bytes: usize) -> Result<()> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if self.is_overloaded() {
+            return Err(Error::overloaded());
+        }
         if self.is_exceeded.load(Ordering::Acquire) || !self.own.take(bytes) {
             self.is_exceeded.store(true, Ordering::Release);
             return Err(self.too_large());
@@ -183,8 +186,8 @@ mod tests {
 
         drop(first);
         assert_eq!(pool.used(), 0);
-        assert_eq!(kind(&second, 30), None);
-        assert!(second.is_overloaded(), "it remembers");
+        assert_eq!(kind(&second, 30), Some(Kind::Overloaded), "it remembers");
+        assert_eq!(kind(&Meter::new(pool.clone(), 90), 30), None);
     }
 
     #[test]
