@@ -1,5 +1,13 @@
 //! The store that the gateway's replicas share: a Redis, or what speaks as one. It is a help and no
 //! need: every operation has a short deadline, and when the store is away nobody waits for it.
+//!
+//! | the store answers | then |
+//! |---|---|
+//! | nothing, or not in time | it is away |
+//! | `LOADING`, `MASTERDOWN`, `CLUSTERDOWN`, `BUSY` | it is away: it does nothing for anybody now |
+//! | `NOAUTH`, `WRONGPASS` | it is away, and the log says once a minute that the password is wrong |
+//! | `READONLY` | this operation is refused: reads work, and only writes go on without the store |
+//! | another error | this operation is refused: a key of another type, no memory, no permission |
 
 use std::{
     fmt,
@@ -117,7 +125,7 @@ impl Store {
         match self.within(self.0.terms.timeout, work).await {
             Ok(answer) => Some(answer),
             Err(Failure::Away(why)) => {
-                self.lose(&why);
+                self.lose(why);
                 None
             }
             Err(Failure::Refused(why)) => {
@@ -172,15 +180,15 @@ impl Store {
                     .set_response_timeout(Some(REACH.max(limit)));
                 let client = self.0.client.clone();
                 let made = ConnectionManager::new_lazy_with_config(client, config);
-                let made = made.map_err(|error| Failure::Away(error.to_string()))?;
+                let made = made.map_err(|error| Failure::Away(Absence::of(&error)))?;
                 self.0.manager.get_or_init(|| made).clone()
             }
         };
         let answer = timeout(limit, work(manager)).await;
-        let late = |_| Failure::Away("it did not answer in time".to_owned());
+        let late = |_| Failure::Away(Absence::late());
         let answer = answer.map_err(late)?;
         if answer.as_ref().is_err_and(is_away) {
-            return answer.map_err(|error| Failure::Away(error.to_string()));
+            return answer.map_err(|error| Failure::Away(Absence::of(&error)));
         }
         let mut answered = self
             .0
@@ -192,19 +200,28 @@ impl Store {
     }
 
     /// The store is away: from now on somebody looks whether it is back, and nobody else.
-    fn lose(&self, why: &str) {
+    fn lose(&self, why: Absence) {
         if !self.0.is_up.swap(false, Ordering::AcqRel) {
             return;
         }
         metrics::shared_store(false);
-        tracing::warn!(why, "the shared store is away: this gateway goes on alone");
+        why.log();
         let store = self.clone();
         tokio::spawn(async move {
+            let (mut why, mut logged) = (why, Instant::now());
             loop {
                 sleep(PROBE).await;
-                if store.within(REACH, ping).await.is_ok() {
-                    break;
+                let still = match store.within(REACH, ping).await {
+                    Err(Failure::Away(still)) => still,
+                    Ok(_) | Err(Failure::Refused(_)) => break,
+                };
+                // Only an operator can set a password right.
+                let is_news = still.is_password && !why.is_password;
+                if is_news || still.is_password && logged.elapsed() > SILENCE {
+                    still.log();
+                    logged = Instant::now();
                 }
+                why = still;
             }
             store.0.is_up.store(true, Ordering::Release);
             metrics::shared_store(true);
@@ -216,19 +233,55 @@ impl Store {
 /// Why the store did not do something.
 enum Failure {
     /// It is not there, or cannot do anything for us.
-    Away(String),
+    Away(Absence),
     /// It is there and refuses this: a key of another type, or no memory left for what is new.
     Refused(String),
+}
+
+/// Why the store is away.
+struct Absence {
+    why: String,
+    /// Whether it refuses our password, or wants one.
+    is_password: bool,
+}
+
+impl Absence {
+    fn of(error: &RedisError) -> Self {
+        let is_code = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"));
+        Self {
+            why: error.to_string(),
+            is_password: is_code || error.kind() == ErrorKind::AuthenticationFailed,
+        }
+    }
+
+    fn late() -> Self {
+        Self {
+            why: "it did not answer in time".to_owned(),
+            is_password: false,
+        }
+    }
+
+    fn log(&self) {
+        let why = &self.why;
+        if self.is_password {
+            tracing::error!(
+                why,
+                "the shared store refuses the gateway's password: set `password_env` or `password_file` \
+                 in [shared]; until then this gateway goes on alone"
+            );
+        } else {
+            tracing::warn!(why, "the shared store is away: this gateway goes on alone");
+        }
+    }
 }
 
 /// Whether an error says that the store is of no use, and not that it refuses one operation.
 fn is_away(error: &RedisError) -> bool {
     /// What a store says that cannot do anything for us, at least now.
-    const USELESS: [&str; 7] = [
+    const USELESS: [&str; 6] = [
         "LOADING",
         "MASTERDOWN",
         "CLUSTERDOWN",
-        "READONLY",
         "NOAUTH",
         "WRONGPASS",
         "BUSY",

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod memory;
 mod serve;
+mod store;
 
 use std::{
     path::PathBuf,

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
 
 /// A Redis on a port of its own; it is gone with the value.
 pub(crate) struct Redis {
@@ -27,8 +31,10 @@ impl Redis {
             eprintln!("SKIPPED: there is no redis-server on the PATH");
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = port.local_addr().expect("an address").port();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        // Nobody else may answer there when we wait for it.
+        drop(listener);
         let mut redis = Self {
             port,
             process: None,
@@ -75,6 +81,24 @@ impl Redis {
             .args([signal, &id.to_string()])
             .status();
         assert!(sent.expect("kill").success());
+    }
+
+    /// Says something to it, and gives what it answers.
+    pub(crate) async fn tell(&self, words: &[&str]) -> String {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
+        let mut stream = stream.expect("a connection");
+        let words = words
+            .iter()
+            .map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        let words: Vec<_> = words.collect();
+        let said = format!("*{}\r\n{}", words.len(), words.concat());
+        stream.write_all(said.as_bytes()).await.expect("sent");
+        let quit = stream.write_all(b"*1\r\n$4\r\nQUIT\r\n").await;
+        quit.expect("sent");
+        // It may close the connection at once.
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     pub(crate) fn url(&self) -> String {
