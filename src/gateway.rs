@@ -23,6 +23,7 @@ use crate::{
         retry::Retry,
         timeout::Timeout,
     },
+    recent_writes::RecentWrites,
     shared::Store,
     user::Provider,
     vendor::{Connection, Door, Vendor as Adapter, door},
@@ -90,6 +91,7 @@ fn directory(
     let terms = all.cache.terms(&keep, &settings.cache)?;
     let shared = store.map(|store| (store, pseudonym(name, &account)));
     let cache = Cache::new(name, terms, door.explain, shelf.clone(), shared.clone());
+    let recent = RecentWrites::new(shared.clone());
     let terms = Terms {
         shared,
         windows: account.budget.clone(),
@@ -112,8 +114,13 @@ fn directory(
     )
     .map_err(at(format!("vendor.{name}")))?;
     let options = settings.options.clone();
-    let adapter: Box<dyn Adapter> = (door.connect)(Connection { http, options })
-        .map_err(at(format!("vendor.{name}.options")))?;
+    let connection = Connection {
+        http,
+        options,
+        recent,
+    };
+    let adapter: Box<dyn Adapter> =
+        (door.connect)(connection).map_err(at(format!("vendor.{name}.options")))?;
     Ok(Directory::new(provider, Some(adapter), signs))
 }
 

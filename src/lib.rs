@@ -10,6 +10,7 @@ pub mod http;
 pub mod loader;
 pub mod metrics;
 pub mod page;
+pub mod recent_writes;
 pub mod server;
 pub mod shared;
 pub mod user;

@@ -25,6 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Http, Scope, wire::Explain},
     page::{Ask, Cut, Listing, Page, Walk},
+    recent_writes::RecentWrites,
     user::{Company, Draft, DraftField, Email, Identity, Label, Outcome, Provider, User},
 };
 
@@ -434,6 +435,8 @@ pub struct Connection {
     pub http: Http,
     /// The adapter's own options: the table `[vendor.NAME.options]`.
     pub options: toml::Table,
+    /// The users that were written lately, for an adapter whose provider's search lags.
+    pub recent: RecentWrites,
 }
 
 impl Connection {

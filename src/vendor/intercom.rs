@@ -64,7 +64,7 @@ pub const DOOR: Door = Door {
         let api = Api::connect(&connection)?;
         Ok(match api.version.major {
             1 => Box::new(users::Users::new(api)) as Box<dyn Vendor>,
-            _ => Box::new(contacts::Contacts::new(api)),
+            _ => Box::new(contacts::Contacts::new(api, connection.recent)),
         })
     },
 };

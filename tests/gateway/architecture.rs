@@ -8,14 +8,18 @@ use std::{
 };
 
 /// Every module with the modules that it may name; the lowest first.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("metrics", &[]),
     ("shared", &["metrics"]),
     ("user", &["error"]),
+    ("recent_writes", &["shared", "user"]),
     ("page", &["user", "error"]),
     ("http", &["error", "metrics", "shared"]),
-    ("vendor", &["page", "http", "user", "error"]),
+    (
+        "vendor",
+        &["page", "http", "recent_writes", "user", "error"],
+    ),
     ("directory", &["vendor", "page", "http", "user", "error"]),
     ("loader", &["directory", "vendor", "http", "user", "error"]),
     (
@@ -39,6 +43,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
             "directory",
             "vendor",
             "http",
+            "recent_writes",
             "shared",
             "user",
             "error",

@@ -6,6 +6,7 @@ mod expiry;
 mod lag;
 mod merges;
 mod parts;
+mod replicas;
 mod writes;
 
 use roster::{config::Settings, user::Provider};

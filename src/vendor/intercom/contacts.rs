@@ -21,7 +21,6 @@ mod addresses;
 mod company;
 mod parts;
 mod query;
-mod recent;
 mod write;
 
 use std::{collections::HashMap, sync::Arc};
@@ -36,12 +35,13 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use self::{parts::Onward, recent::Recent};
+use self::{addresses::doubtful_ids, parts::Onward};
 use super::{Api, record, refused_under_200};
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, walk},
+    recent_writes::{KnownWrites, RecentWrites, WriteKey},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
         Batch, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part, Profile,
@@ -131,7 +131,7 @@ const FINDS_EXTERNAL_IDS_FROM: u8 = 13;
 /// The adapter.
 pub(super) struct Contacts {
     api: Api,
-    recent: Recent,
+    recent: RecentWrites,
     /// Intercom's ids of companies, by yours.
     companies: Cache<String, company::Known>,
     profile: Profile,
@@ -225,7 +225,7 @@ where
 }
 
 impl Contacts {
-    pub(super) fn new(api: Api) -> Self {
+    pub(super) fn new(api: Api, recent: RecentWrites) -> Self {
         let batch = Batch {
             max: api.search_batch,
         };
@@ -240,7 +240,7 @@ impl Contacts {
             &[Identity::ExternalId, Identity::Email]
         };
         Self {
-            recent: Recent::lasting(api.index_lag),
+            recent: recent.lasting(api.index_lag),
             companies: company::ids(),
             profile: Profile {
                 rechecks,
@@ -355,9 +355,17 @@ impl Contacts {
         keys: &[String],
     ) -> Result<Vec<User>> {
         let found = self.all_in_halves(scope, operation, field, keys).await?;
+        let written = self.written_among(&found, &[]).await;
         let mut users = found.users;
-        users.retain(|user| !self.recent.is_ahead_of(user));
+        users.retain(|user| !written.is_outdated(user));
         Ok(users)
+    }
+
+    /// What was written lately of the contacts that a search found, and with some addresses.
+    async fn written_among(&self, found: &Found, emails: &[Email]) -> KnownWrites {
+        let ids = found.users.iter().map(|user| WriteKey::id(&user.vendor_id));
+        let emails = emails.iter().map(|email| WriteKey::email(email.folded()));
+        self.recent.look_up(ids.chain(emails)).await
     }
 
     /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
@@ -369,7 +377,8 @@ impl Contacts {
             return self.api.user(scope, call, is_it).await;
         }
         let has_it = |user: &User| user.external_id.as_deref() == Some(id);
-        if let Some(written) = self.recent.with_external_id(id) {
+        let written = self.recent.look_up([WriteKey::external_id(id)]).await;
+        for written in written.with_external_id(id) {
             let user = self.get(scope, &written).await?;
             if let Some(user) = user.filter(has_it) {
                 return Ok(Some(user));
@@ -379,12 +388,10 @@ impl Contacts {
         let found = self
             .all(scope, Operation::ByExternalId, "external_id", &ids)
             .await?;
-        let ahead = found
-            .users
-            .iter()
-            .filter(|user| self.recent.is_ahead_of(user));
-        let ahead = ahead.map(|user| user.vendor_id.clone()).collect();
-        let found = self.settled(scope, found, &ahead).await;
+        let written = self.written_among(&found, &[]).await;
+        let outdated = found.users.iter().filter(|user| written.is_outdated(user));
+        let outdated = outdated.map(|user| user.vendor_id.clone()).collect();
+        let found = self.settled(scope, found, &outdated).await;
         Ok(found.users.into_iter().find(has_it))
     }
 }
@@ -436,7 +443,9 @@ impl Vendor for Contacts {
 
     async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
         let found = self.at(scope, emails).await?;
-        let doubtful = emails.iter().flat_map(|email| self.doubtful(&found, email));
+        let written = self.written_among(&found, emails).await;
+        let doubtful = emails.iter();
+        let doubtful = doubtful.flat_map(|email| doubtful_ids(&found, email, &written));
         let doubtful = doubtful.collect();
         Ok(self.settled(scope, found, &doubtful).await)
     }

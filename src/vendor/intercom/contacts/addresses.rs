@@ -12,6 +12,7 @@ use super::{Contacts, LISTING, query};
 use crate::{
     error::{Kind, Result},
     http::{Operation, Scope},
+    recent_writes::KnownWrites,
     user::{Email, User, email::fold},
     vendor::{Found, Searched, Shortfall},
 };
@@ -126,9 +127,10 @@ impl Contacts {
                 }];
             }
         };
+        let written = self.written_among(&found, &emails).await;
         let doubts = emails
             .iter()
-            .map(|email| (email, self.doubtful(&found, email)));
+            .map(|email| (email, doubtful_ids(&found, email, &written)));
         let (plain, doubts): (Vec<_>, Vec<_>) = doubts.partition(|(_, ids)| ids.is_empty());
         let settled = doubts.into_iter().map(|(email, ids)| {
             let (found, shared) = (found.clone(), &shared);
@@ -144,7 +146,7 @@ impl Contacts {
         });
         let mut answers = join_all(settled).await;
         let mut found = found;
-        found.users.retain(|user| !self.recent.is_ahead_of(user));
+        found.users.retain(|user| !written.is_outdated(user));
         answers.push(Searched {
             emails: plain.into_iter().map(|(email, _)| email.clone()).collect(),
             found: Ok(found),
@@ -181,24 +183,21 @@ impl Contacts {
             .retain(|user| seen.insert(user.vendor_id.clone()));
         found
     }
+}
 
-    /// The contacts of an address of whom search may not know the last: it says less of them than is
-    /// known here, or does not find them.
-    pub(super) fn doubtful(&self, found: &Found, email: &Email) -> HashSet<String> {
-        let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
-        let ahead = found.users.iter().filter(is_at);
-        let ahead = ahead.filter(|user| self.recent.is_ahead_of(user));
-        let written = self.recent.with_email(email.folded());
-        let is_unknown = |id: &&String| {
-            let known = found.users.iter().find(|user| user.vendor_id == **id);
-            known.is_none_or(|user| self.recent.is_ahead_of(user))
-        };
-        let unknown = written.iter().filter(is_unknown).cloned();
-        ahead
-            .map(|user| user.vendor_id.clone())
-            .chain(unknown)
-            .collect()
-    }
+/// The contacts of an address that search does not show as they are: it shows them as they were before
+/// a recent write, or does not find them.
+pub(super) fn doubtful_ids(found: &Found, email: &Email, written: &KnownWrites) -> HashSet<String> {
+    let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
+    let outdated = found.users.iter().filter(is_at);
+    let outdated = outdated.filter(|user| written.is_outdated(user));
+    let outdated = outdated.map(|user| user.vendor_id.clone());
+    let is_unknown = |id: &String| {
+        let known = found.users.iter().find(|user| user.vendor_id == *id);
+        known.is_none_or(|user| written.is_outdated(user))
+    };
+    let unknown = written.with_email(email.folded()).into_iter();
+    outdated.chain(unknown.filter(is_unknown)).collect()
 }
 
 /// Answers, where one failed with what an earlier search had found.

@@ -117,7 +117,7 @@ impl Contacts {
         }
         // Nothing but what says who is meant.
         if draft.fields().len() <= 1 {
-            self.recent.remember(&user);
+            self.recent.remember(&user).await;
             return Ok(Upserted::whole(user, Outcome::Matched));
         }
         let updated = super::Vendor::update(self, scope, &user.vendor_id, draft).await?;
@@ -133,7 +133,7 @@ impl Contacts {
         draft: &Draft,
         outcome: Outcome,
     ) -> Upserted {
-        self.recent.remember(&user);
+        self.recent.remember(&user).await;
         if draft.companies.is_empty() {
             return Upserted::whole(user, outcome);
         }
@@ -153,7 +153,7 @@ impl Contacts {
             .map_err(|error| remarks.push(remark(&error, None, "reading it afterwards")))
             .ok();
         if let Some(user) = &user {
-            self.recent.remember(user);
+            self.recent.remember(user).await;
         }
         Upserted {
             user,

@@ -1,0 +1,349 @@
+//! The users that were written a short while ago. A provider's search may not find them yet, or still
+//! show them as they were: they are read by id instead.
+//!
+//! Each gateway remembers its own writes. With a shared store each remembers those of all, as long as
+//! the store is there: nobody waits for it, and nothing depends on it. Neither the names of its keys
+//! nor its values hold personal data: addresses, external ids and records are there as hashes only.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, OnceLock},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use moka::sync::Cache;
+use redis::{RedisResult, Script, aio::ConnectionManager};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    shared::Store,
+    user::{User, email::fold, text},
+};
+
+/// The most entries that a gateway keeps; those asked for least are forgotten first.
+const ENTRIES: u64 = 30_000;
+
+/// The most users that are remembered for one address or external id; the newest stay.
+const USERS: usize = 8;
+
+/// The time for which a write is remembered, unless a connector says how long its provider's search
+/// lags.
+const LAG: Duration = Duration::from_secs(60);
+
+/// Keeps a record's version under the first key, and adds the user's id to the lists under the others.
+static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
+         for at = 2, #KEYS do
+           local ids = {}
+           for id in string.gmatch(redis.call('GET', KEYS[at]) or '', '[^\\n]+') do
+             if id ~= ARGV[3] then table.insert(ids, id) end
+           end
+           table.insert(ids, ARGV[3])
+           while #ids > tonumber(ARGV[4]) do table.remove(ids, 1) end
+           redis.call('SET', KEYS[at], table.concat(ids, '\\n'), 'PX', ARGV[1])
+         end",
+    )
+});
+
+/// What a write is looked up by: a kind, and a hash of the value.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct WriteKey(String);
+
+impl WriteKey {
+    /// A user's id at the provider.
+    #[must_use]
+    pub fn id(id: &str) -> Self {
+        Self::new("id", id)
+    }
+
+    /// An address, in the form that is compared.
+    #[must_use]
+    pub fn email(folded: &str) -> Self {
+        Self::new("email", folded)
+    }
+
+    /// The id that your systems gave.
+    #[must_use]
+    pub fn external_id(id: &str) -> Self {
+        Self::new("external-id", id)
+    }
+
+    fn new(kind: &str, value: &str) -> Self {
+        Self(format!("{kind}:{}", hash(value)))
+    }
+}
+
+fn hash(value: &str) -> String {
+    let digest = Sha256::digest(value);
+    digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
+/// The version of a record: when it changed, in milliseconds since 1970, and a hash of its text.
+fn version(user: &User) -> String {
+    let changed = user.updated_at.map(Timestamp::as_millisecond);
+    let changed = changed.map_or_else(|| "-".to_owned(), |changed| changed.to_string());
+    format!("{changed} {}", hash(user.raw.get()))
+}
+
+/// The recent writes at one account. Cheap to clone.
+#[derive(Clone)]
+pub struct RecentWrites(Arc<Inner>);
+
+struct Inner {
+    /// The store, and a name of the account that tells nothing of it.
+    shared: Option<(Store, String)>,
+    memory: OnceLock<Memory>,
+}
+
+struct Memory {
+    lag: Duration,
+    entries: Cache<WriteKey, Arc<str>>,
+}
+
+impl RecentWrites {
+    /// Remembers in this process, and with the other gateways in a store, under a name of the account.
+    #[must_use]
+    pub fn new(shared: Option<(Store, String)>) -> Self {
+        let memory = OnceLock::new();
+        Self(Arc::new(Inner { shared, memory }))
+    }
+
+    /// Remembers each write for as long as the provider's search lags. Only the first call counts, made
+    /// before any write.
+    #[must_use]
+    pub fn lasting(self, lag: Duration) -> Self {
+        self.0.memory.get_or_init(|| Memory::new(lag));
+        self
+    }
+
+    fn memory(&self) -> &Memory {
+        self.0.memory.get_or_init(|| Memory::new(LAG))
+    }
+
+    /// Remembers a user as the provider answered it to a write.
+    pub async fn remember(&self, user: &User) {
+        let memory = self.memory();
+        if memory.lag.is_zero() || !text::is_id(&user.vendor_id) {
+            return;
+        }
+        let (id, version) = (WriteKey::id(&user.vendor_id), version(user));
+        if memory.entries.get(&id).as_deref() == Some(version.as_str()) {
+            return;
+        }
+        let email = user.email.as_deref();
+        let email = email.map(|email| WriteKey::email(&fold(email)));
+        let external_id = user.external_id.as_deref().map(WriteKey::external_id);
+        let lists: Vec<_> = email.into_iter().chain(external_id).collect();
+        for list in &lists {
+            memory.add(list, &user.vendor_id);
+        }
+        memory.entries.insert(id.clone(), version.as_str().into());
+        self.share(&id, &version, &lists, &user.vendor_id).await;
+    }
+
+    /// Tells the other gateways of a write.
+    async fn share(&self, id: &WriteKey, version: &str, lists: &[WriteKey], user: &str) {
+        let Some((store, account)) = &self.0.shared else {
+            return;
+        };
+        let mut script = REMEMBER.prepare_invoke();
+        for key in std::iter::once(id).chain(lists) {
+            script.key(name(store, account, key));
+        }
+        script.arg(milliseconds(self.memory().lag)).arg(version);
+        script.arg(user).arg(USERS);
+        let work = async |mut manager: ConnectionManager| -> RedisResult<()> {
+            script.invoke_async(&mut manager).await
+        };
+        let _: Option<()> = store.ask(work).await;
+    }
+
+    /// Looks up what was written lately under some keys, at once: it costs the store one question.
+    pub async fn look_up(&self, keys: impl IntoIterator<Item = WriteKey>) -> KnownWrites {
+        let memory = self.memory();
+        let mut keys: Vec<WriteKey> = keys.into_iter().collect();
+        if keys.is_empty() || memory.lag.is_zero() {
+            return KnownWrites::default();
+        }
+        keys.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        keys.dedup();
+        let shared = self.shared(&keys).await;
+        let known = keys.into_iter().enumerate().filter_map(|(at, key)| {
+            let shared = shared.get(at).cloned().flatten();
+            let own = memory.entries.get(&key);
+            let own = own.filter(|own| Some(&**own) != shared.as_deref());
+            let shared = shared.map(Arc::from);
+            let texts: Vec<_> = shared.into_iter().chain(own).collect();
+            (!texts.is_empty()).then_some((key, texts))
+        });
+        KnownWrites(known.collect())
+    }
+
+    /// The texts under some keys in the store; nothing when it is away.
+    async fn shared(&self, keys: &[WriteKey]) -> Vec<Option<String>> {
+        let Some((store, account)) = &self.0.shared else {
+            return Vec::new();
+        };
+        let names = keys.iter().map(|key| name(store, account, key));
+        let names: Vec<_> = names.collect();
+        let asked = store.ask(|mut manager| async move {
+            let mut command = redis::cmd("MGET");
+            command.arg(names).query_async(&mut manager).await
+        });
+        asked.await.unwrap_or_default()
+    }
+}
+
+fn name(store: &Store, account: &str, key: &WriteKey) -> String {
+    store.key(&format!("written:{{{account}}}:{}", key.0))
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Memory {
+    fn new(lag: Duration) -> Self {
+        let entries = Cache::builder().max_capacity(ENTRIES).time_to_live(lag);
+        Self {
+            lag,
+            entries: entries.build(),
+        }
+    }
+
+    /// Adds an id to a list.
+    fn add(&self, list: &WriteKey, id: &str) {
+        self.entries.entry(list.clone()).and_upsert_with(|known| {
+            let known = known.map(moka::Entry::into_value).unwrap_or_default();
+            let others = known.lines().filter(|known| *known != id);
+            let ids: Vec<_> = others.chain([id]).collect();
+            let oldest = ids.len().saturating_sub(USERS);
+            ids[oldest..].join("\n").into()
+        });
+    }
+}
+
+/// The recent writes under some keys.
+#[derive(Debug, Default)]
+pub struct KnownWrites(HashMap<WriteKey, Vec<Arc<str>>>);
+
+impl KnownWrites {
+    fn texts(&self, key: &WriteKey) -> &[Arc<str>] {
+        self.0.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn ids(&self, key: &WriteKey) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for id in self.texts(key).iter().flat_map(|text| text.lines()) {
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        ids
+    }
+
+    /// The ids of the users that were written with an address, in the form that is compared.
+    #[must_use]
+    pub fn with_email(&self, folded: &str) -> Vec<String> {
+        self.ids(&WriteKey::email(folded))
+    }
+
+    /// The ids of the users that were written with an external id.
+    #[must_use]
+    pub fn with_external_id(&self, id: &str) -> Vec<String> {
+        self.ids(&WriteKey::external_id(id))
+    }
+
+    /// Whether a record is older than one that was written: then it is not as it is now.
+    #[must_use]
+    pub fn is_outdated(&self, found: &User) -> bool {
+        let key = WriteKey::id(&found.vendor_id);
+        self.texts(&key)
+            .iter()
+            .any(|written| is_newer(written, found))
+    }
+}
+
+/// Whether a version that was written is newer than a record. Moments may be whole seconds: two writes
+/// may share one, and then the text tells.
+fn is_newer(written: &str, found: &User) -> bool {
+    let Some((changed, text)) = written.split_once(' ') else {
+        return true;
+    };
+    let Ok(changed) = changed.parse::<i64>() else {
+        return true;
+    };
+    match found.updated_at.map(Timestamp::as_millisecond) {
+        Some(found) if found > changed => false,
+        Some(at) if at == changed => hash(found.raw.get()) != text,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::value::RawValue;
+
+    use super::{Duration, RecentWrites, Timestamp, USERS, User, WriteKey};
+    use crate::user::Provider;
+
+    fn user(id: &str, changed: Option<i64>, raw: &str) -> User {
+        let raw = RawValue::from_string(raw.to_owned()).expect("JSON");
+        let changed = changed.map(|second| Timestamp::from_second(second).expect("a moment"));
+        User {
+            email: Some("One@x.test".to_owned()),
+            updated_at: changed,
+            ..User::new(Provider::Intercom, id.to_owned(), Arc::from(raw))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_has_the_users_that_were_written_last() {
+        let recent = RecentWrites::new(None);
+        for at in 0..USERS + 3 {
+            recent.remember(&user(&at.to_string(), None, "{}")).await;
+        }
+
+        let known = recent.look_up([WriteKey::email("one@x.test")]).await;
+
+        let last = (3..USERS + 3).map(|at| at.to_string());
+        assert_eq!(known.with_email("one@x.test"), last.collect::<Vec<_>>());
+        assert_eq!(known.with_email("other@x.test"), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_record_is_outdated_until_it_is_as_it_was_written() {
+        let recent = RecentWrites::new(None);
+        recent.remember(&user("a", Some(10), "{\"v\":2}")).await;
+        recent.remember(&user("b", None, "{\"v\":2}")).await;
+        let keys = ["a", "b"].map(WriteKey::id);
+        let known = recent.look_up(keys).await;
+
+        for (id, changed, raw, is_outdated) in [
+            ("a", Some(9), "{\"v\":2}", true),
+            ("a", Some(10), "{\"v\":1}", true),
+            ("a", Some(10), "{\"v\":2}", false),
+            ("a", Some(11), "{\"v\":1}", false),
+            ("a", None, "{\"v\":2}", true),
+            ("b", Some(11), "{\"v\":2}", true),
+            ("c", Some(1), "{\"v\":1}", false),
+        ] {
+            let found = user(id, changed, raw);
+            assert_eq!(known.is_outdated(&found), is_outdated, "{id} {changed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_remembered_where_nothing_lags() {
+        let recent = RecentWrites::new(None).lasting(Duration::ZERO);
+        recent.remember(&user("a", None, "{}")).await;
+
+        let known = recent.look_up([WriteKey::email("one@x.test")]).await;
+
+        assert_eq!(known.with_email("one@x.test"), Vec::<String>::new());
+    }
+}
