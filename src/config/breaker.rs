@@ -11,7 +11,7 @@ use crate::http::breaker::Rules;
 pub struct Breaker {
     /// Whether it ever is.
     pub enabled: bool,
-    /// How many attempts must have failed within the window.
+    /// How many attempts must have failed within the window, or one after another over any time.
     pub failures: u32,
     /// What share of the window's attempts must have failed.
     pub share: f64,

@@ -55,11 +55,17 @@ impl Switch {
         self.failed().input(call)
     }
 
-    /// Whether a call that failed says something new: one input that fails again and again may be at
-    /// fault itself. While the circuit tries the provider, every call counts.
-    fn is_news(&self, input: Input) -> bool {
+    /// What a failure says that may come of its input: one that fails again and again may be at fault
+    /// itself. While the circuit tries the provider, every call counts.
+    fn judge(&self, input: Input) -> Verdict {
         let is_closed = self.circuit().phase() == Standing::Closed;
-        self.failed().add(input, Instant::now()) || !is_closed
+        let mut failed = self.failed();
+        let is_new = failed.add(input, Instant::now());
+        match failed.add_since_answer(input) {
+            _ if !is_new && is_closed => Verdict::Nothing,
+            true => Verdict::Fails,
+            false => Verdict::FailsAgain,
+        }
     }
 
     fn failed(&self) -> MutexGuard<'_, FailedInputs> {
@@ -88,14 +94,14 @@ impl Switch {
         metrics::circuit_change(self.vendor, name(phase));
         match phase {
             Standing::Open => tracing::warn!(
-                vendor.name = self.vendor,
+                provider.name = self.vendor,
                 circuit = name(phase),
-                "the vendor keeps failing and is left alone for a while"
+                "the provider keeps failing and is left alone for a while"
             ),
             Standing::HalfOpen | Standing::Closed => tracing::info!(
-                vendor.name = self.vendor,
+                provider.name = self.vendor,
                 circuit = name(phase),
-                "the vendor is asked again"
+                "the provider is asked again"
             ),
         }
     }
@@ -158,9 +164,12 @@ impl Layer for Breaker {
         let answer = next.run(call).await;
         let error = answer.as_ref().err();
         passage.verdict = match verdict(error) {
-            Verdict::Fails if may_be_its_input(error) && !self.0.is_news(input) => Verdict::Nothing,
+            Verdict::Fails if may_be_its_input(error) => self.0.judge(input),
             verdict => verdict,
         };
+        if passage.verdict == Verdict::Answers {
+            self.0.failed().answered();
+        }
         answer
     }
 }

@@ -16,7 +16,7 @@ const LEAST: f64 = 0.75;
 /// When a circuit opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
-    /// How many calls must have failed within the window.
+    /// How many calls must have failed within the window, or one after another over any time.
     pub failures: u32,
     /// What share of the window's calls must have failed.
     pub share: f64,
@@ -46,6 +46,8 @@ pub enum Verdict {
     Answers,
     /// It fails.
     Fails,
+    /// It fails for an input that has failed before, and has answered nobody since.
+    FailsAgain,
     /// Nothing.
     Nothing,
 }
@@ -129,10 +131,9 @@ impl Circuit {
         match (&mut self.state, verdict) {
             // No pass is of the turn of an open circuit.
             (State::Closed(_), Verdict::Nothing) | (State::Open { .. }, _) => {}
-            (State::Closed(window), Verdict::Answers | Verdict::Fails) => {
-                let fails = verdict == Verdict::Fails;
-                window.add(fails, now, self.rules.window);
-                if fails && window.is_ill(&self.rules) {
+            (State::Closed(window), Verdict::Answers | Verdict::Fails | Verdict::FailsAgain) => {
+                window.add(verdict, now, self.rules.window);
+                if verdict != Verdict::Answers && window.is_ill(&self.rules) {
                     // A vendor that fails again so soon was not well.
                     let is_soon = self.closed.is_some_and(|closed| {
                         now.saturating_duration_since(closed) <= self.rules.window
@@ -149,7 +150,7 @@ impl Circuit {
                 self.closed = Some(now);
                 self.enter(State::Closed(Window::default()));
             }
-            (State::Trying { .. }, Verdict::Fails) => {
+            (State::Trying { .. }, Verdict::Fails | Verdict::FailsAgain) => {
                 self.streak = self.streak.saturating_add(1);
                 self.open(now, chance);
             }
@@ -175,10 +176,12 @@ impl Circuit {
     }
 }
 
-/// The calls of the last while, counted by parts of it.
+/// The calls of the last while, counted by parts of it, and the failures since the last answer: where
+/// only one client asks now and then, no two of its calls are within the window.
 #[derive(Debug, Default)]
 struct Window {
     began: Option<Instant>,
+    consecutive_failures: u32,
     parts: [Part; PARTS as usize],
 }
 
@@ -190,7 +193,12 @@ struct Part {
 }
 
 impl Window {
-    fn add(&mut self, fails: bool, now: Instant, window: Duration) {
+    fn add(&mut self, verdict: Verdict, now: Instant, window: Duration) {
+        self.consecutive_failures = match verdict {
+            Verdict::Answers => 0,
+            Verdict::Fails => self.consecutive_failures.saturating_add(1),
+            Verdict::FailsAgain | Verdict::Nothing => self.consecutive_failures,
+        };
         let began = *self.began.get_or_insert(now);
         let length = (window.as_micros() / u128::from(PARTS)).max(1);
         let since = now.saturating_duration_since(began).as_micros();
@@ -203,13 +211,14 @@ impl Window {
         let part = &mut self.parts[(number % PARTS) as usize];
         part.number = number;
         part.calls += 1;
-        part.failures += u32::from(fails);
+        part.failures += u32::from(verdict != Verdict::Answers);
     }
 
     fn is_ill(&self, rules: &Rules) -> bool {
         let sum = |of: fn(&Part) -> u32| self.parts.iter().map(of).sum::<u32>();
         let (calls, failures) = (sum(|part| part.calls), sum(|part| part.failures));
-        failures >= rules.failures.max(1) && f64::from(failures) >= rules.share * f64::from(calls)
+        let most = failures.max(self.consecutive_failures);
+        most >= rules.failures.max(1) && f64::from(failures) >= rules.share * f64::from(calls)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The inputs whose calls failed lately, and the requests that they belong to. A provider that fails for
 //! one input may be well, and one request can ask for many bad ones: the circuit counts each input and
-//! each request once within its window.
+//! each request once within its window, and once between two answers.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::Arc,
     time::Duration,
@@ -28,6 +28,7 @@ pub(super) struct Input {
 pub(super) struct FailedInputs {
     window: Duration,
     failed: HashMap<u64, Instant>,
+    since_answer: HashSet<u64>,
     /// Keyed by chance, so that nobody can make two inputs look like one.
     hasher: RandomState,
 }
@@ -38,6 +39,7 @@ impl FailedInputs {
         Self {
             window,
             failed: HashMap::new(),
+            since_answer: HashSet::new(),
             hasher: RandomState::new(),
         }
     }
@@ -64,6 +66,21 @@ impl FailedInputs {
     pub(super) fn add(&mut self, input: Input, now: Instant) -> bool {
         let is_new_call = self.remember(input.call, now);
         self.remember(input.request, now) && is_new_call
+    }
+
+    /// Notes that an input failed. True unless it, or another of its request, did so since the provider
+    /// last answered.
+    pub(super) fn add_since_answer(&mut self, input: Input) -> bool {
+        if self.since_answer.len() >= MOST {
+            return true;
+        }
+        let is_new_call = self.since_answer.insert(input.call);
+        self.since_answer.insert(input.request) && is_new_call
+    }
+
+    /// Notes that the provider answered.
+    pub(super) fn answered(&mut self) {
+        self.since_answer.clear();
     }
 
     fn remember(&mut self, key: u64, now: Instant) -> bool {
@@ -121,6 +138,20 @@ mod tests {
         assert!(!failed.add(alone(1), now + WINDOW / 2));
         assert!(failed.add(alone(2), now));
         assert!(failed.add(alone(1), now + WINDOW));
+    }
+
+    #[test]
+    fn an_input_counts_once_between_two_answers() {
+        let mut failed = FailedInputs::within(WINDOW);
+        let of_one = |call| Input { call, request: 7 };
+
+        assert!(failed.add_since_answer(of_one(1)));
+        assert!(!failed.add_since_answer(of_one(2)), "the same request");
+        assert!(!failed.add_since_answer(alone(1)), "the same input");
+        assert!(failed.add_since_answer(alone(3)));
+
+        failed.answered();
+        assert!(failed.add_since_answer(alone(1)));
     }
 
     #[test]

@@ -59,6 +59,76 @@ async fn every_way_of_being_ill_opens_a_circuit() {
     join_all(worlds).await;
 }
 
+/// A world whose circuits look back for less time than one call takes that is not answered.
+async fn looking_back_shortly() -> World {
+    World::with(200, |settings| {
+        let usertour = vendor(settings, Provider::Usertour);
+        (usertour.attempts, usertour.timeout_seconds) = (1, Some(0.2));
+        usertour.breaker = Breaker {
+            window_seconds: 0.05,
+            cooldown_seconds: LONG,
+            longest_seconds: LONG,
+            ..Breaker::default()
+        };
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_left_alone_though_one_client_asks_now_and_then() {
+    let world = looking_back_shortly().await;
+    let hang = json!({ "kind": "hang" });
+    world.fault(Provider::Usertour, hang).await;
+
+    for first in 1..=8 {
+        list_first(&world, Provider::Usertour, first).await;
+    }
+
+    assert_eq!(world.calls(Provider::Usertour).await.len(), 5);
+    assert_eq!(circuits(&world).await[Provider::Usertour as usize], "OPEN");
+}
+
+#[tokio::test]
+async fn an_answer_between_them_begins_the_count_of_failures_anew() {
+    let world = looking_back_shortly().await;
+    for first in 1..=8 {
+        if first % 4 == 0 {
+            assert_eq!(list(&world, Provider::Usertour).await, None);
+        } else {
+            let hang = json!({ "kind": "hang", "count": 1 });
+            world.fault(Provider::Usertour, hang).await;
+            list_first(&world, Provider::Usertour, first).await;
+        }
+    }
+
+    assert_eq!(
+        circuits(&world).await[Provider::Usertour as usize],
+        "CLOSED"
+    );
+}
+
+#[tokio::test]
+async fn failures_that_may_be_their_inputs_count_one_after_another_once_each() {
+    let slow = json!({ "kind": "status", "status": 500 });
+    let look_back_is_over = || tokio::time::sleep(std::time::Duration::from_millis(60));
+    let one = looking_back_shortly().await;
+    one.fault(Provider::Usertour, slow.clone()).await;
+    for _ in 0..8 {
+        list(&one, Provider::Usertour).await;
+        look_back_is_over().await;
+    }
+    assert_eq!(circuits(&one).await[Provider::Usertour as usize], "CLOSED");
+
+    let many = looking_back_shortly().await;
+    many.fault(Provider::Usertour, slow).await;
+    for first in 1..=8 {
+        list_first(&many, Provider::Usertour, first).await;
+        look_back_is_over().await;
+    }
+    assert_eq!(many.calls(Provider::Usertour).await.len(), 5);
+    assert_eq!(circuits(&many).await[Provider::Usertour as usize], "OPEN");
+}
+
 #[tokio::test]
 async fn a_vendor_that_refuses_or_throttles_is_not_ill() {
     for (status, code) in [

@@ -57,11 +57,42 @@ fn failures_that_are_less_than_the_share_or_older_than_the_window_do_not_open_it
     assert_eq!(circuit.standing(now), Standing::Closed);
 
     let later = now + RULES.window + SECOND;
+    call(&mut circuit, Verdict::Answers, later);
     calls(&mut circuit, Verdict::Fails, 4, later);
 
     assert_eq!(circuit.standing(later), Standing::Closed);
     call(&mut circuit, Verdict::Fails, later);
     assert_eq!(circuit.standing(later), Standing::Open);
+}
+
+#[test]
+fn failures_one_after_another_open_it_over_any_time() {
+    let now = Instant::now();
+    let mut circuit = Circuit::new(RULES);
+    let at = |number: u32| now + (RULES.window + SECOND) * number;
+
+    for number in 1..=4 {
+        call(&mut circuit, Verdict::Fails, at(number));
+        call(&mut circuit, Verdict::FailsAgain, at(number));
+    }
+    assert_eq!(circuit.standing(at(4)), Standing::Closed);
+    call(&mut circuit, Verdict::Fails, at(5));
+    assert_eq!(circuit.standing(at(5)), Standing::Open);
+}
+
+#[test]
+fn an_answer_begins_the_count_anew_and_the_share_still_holds() {
+    let now = Instant::now();
+    let mut circuit = Circuit::new(RULES);
+    let later = now + RULES.window * 2;
+    calls(&mut circuit, Verdict::Fails, 4, now);
+    calls(&mut circuit, Verdict::Answers, 20, later);
+    calls(&mut circuit, Verdict::Fails, 8, later + SECOND);
+
+    // So many were answered a moment ago.
+    assert_eq!(circuit.standing(later + SECOND), Standing::Closed);
+    call(&mut circuit, Verdict::Fails, later + RULES.window * 2);
+    assert_eq!(circuit.standing(later + RULES.window * 2), Standing::Open);
 }
 
 #[test]
@@ -145,7 +176,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let verdict = prop_oneof![
         Just(Verdict::Answers),
         Just(Verdict::Fails),
-        Just(Verdict::Fails),
+        Just(Verdict::FailsAgain),
         Just(Verdict::Nothing),
     ];
     let event = prop_oneof![
@@ -164,7 +195,7 @@ proptest! {
         let mut now = Instant::now();
         let mut circuit = Circuit::new(RULES);
         let mut under_way: Vec<(Pass, bool)> = Vec::new();
-        let mut failures: Vec<Instant> = Vec::new();
+        let mut failures = 0;
         for event in events {
             let before = circuit.phase();
             match event {
@@ -176,17 +207,19 @@ proptest! {
                 Event::Ends(which, verdict, chance) if !under_way.is_empty() => {
                     let (pass, is_trial) = under_way.swap_remove(which % under_way.len());
                     circuit.settle(&pass, verdict, now, chance);
-                    if verdict == Verdict::Fails && !is_trial {
-                        failures.push(now);
+                    if matches!(verdict, Verdict::Fails | Verdict::FailsAgain) && !is_trial {
+                        failures += 1;
                     }
                     let opened = before == Standing::Closed && circuit.phase() == Standing::Open;
-                    let recent = failures.iter().filter(|at| now - **at <= RULES.window).count();
-                    prop_assert!(!opened || recent >= RULES.failures as usize);
+                    if opened {
+                        prop_assert!(failures >= RULES.failures);
+                        failures = 0;
+                    }
                     if is_trial {
                         let left = circuit.ask(now + LEAST_OF_ALL);
                         match verdict {
                             Verdict::Answers => prop_assert_eq!(circuit.phase(), Standing::Closed),
-                            Verdict::Fails => prop_assert_eq!(circuit.phase(), Standing::Open),
+                            Verdict::Fails | Verdict::FailsAgain => prop_assert_eq!(circuit.phase(), Standing::Open),
                             Verdict::Nothing => prop_assert!(left.is_ok(), "a trial was lost"),
                         }
                         if let Ok(pass) = left {
