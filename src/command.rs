@@ -26,6 +26,8 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// One GraphQL graph over the people in Intercom, Ada, Usertour and DigitalChalk.
@@ -231,7 +233,8 @@ fn log(format: Log, level: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     if is_json {
-        subscriber.json().init();
+        // The list of spans has the innermost, too.
+        subscriber.json().with_current_span(false).init();
     } else {
         subscriber.init();
     }
@@ -293,6 +296,7 @@ async fn serve(
     signals: watch::Receiver<usize>,
     beside: usize,
 ) -> Outcome {
+    let address = front.local_addr()?;
     let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
         .sharing(settings.shared.store()?);
     let hosts = |of: SocketAddr| {
@@ -302,7 +306,7 @@ async fn serve(
     let app = Front {
         readiness: readiness.clone(),
         cors_origins: settings.server.cors_origins.clone(),
-        hosts: hosts(front.local_addr()?)?,
+        hosts: hosts(address)?,
         has_admin: admin.is_some(),
     };
     let app = app.router(schema)?;
@@ -333,15 +337,25 @@ async fn serve(
         }
     };
     let stop = told(signals.clone(), 1);
-    tokio::select! {
+    let served = tokio::select! {
         served = limits.serve(front, app, readiness, stop) => Ok(served?),
         served = admin => Ok(served?),
+        () = tell_of_stop(signals.clone(), address) => Ok(()),
         () = told(signals, 2) => {
             tracing::warn!("told to stop again: requests under way are cut off");
             Ok(())
         }
         () = server::keep_metrics() => Ok(()),
-    }
+    };
+    tracing::info!(version = VERSION, address = %address, "stopped");
+    served
+}
+
+/// Says that the gateway stops, and never ends.
+async fn tell_of_stop(signals: watch::Receiver<usize>, address: SocketAddr) {
+    told(signals, 1).await;
+    tracing::info!(version = VERSION, address = %address, "stopping");
+    std::future::pending().await
 }
 
 async fn sandboxes(listen: SocketAddr, options: &Options) -> Outcome {
@@ -370,7 +384,8 @@ impl Serve {
             println!("Metrics    http://{admin}/metrics");
         }
         let admin = admin.map(tracing::field::display);
-        tracing::info!(vendors = vendors(&settings), admin, "serving");
+        let address = listeners.front.local_addr()?;
+        tracing::info!(version = VERSION, address = %address, admin, vendors = vendors(&settings), "serving");
         // Only its first step, what is cached: a service starts no npm, and downloads nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
         let beside = settings.provider_connections();

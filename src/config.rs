@@ -194,6 +194,8 @@ pub struct Account {
     pub base: Url,
     /// The token.
     pub token: SecretString,
+    /// Where the token comes from, and what to do when it is refused.
+    pub token_origin: String,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How many calls the vendor gets at the same time.
@@ -301,6 +303,24 @@ impl Vendor {
             ));
         }
         let budget = self.windows(name, &door, &mut mistakes);
+        self.check_calls(name, &mut mistakes);
+        let breaker = (self.breaker).rules(&format!("vendor.{name}.breaker"), &mut mistakes);
+        match (base, token) {
+            (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
+                base,
+                token,
+                token_origin: self.token_origin(name),
+                timeout,
+                concurrency,
+                breaker,
+                budget,
+            }),
+            _ => Err(Mistakes(mistakes)),
+        }
+    }
+
+    /// Checks how often a call is sent, and how much of its answer is read.
+    fn check_calls(&self, name: &str, mistakes: &mut Vec<String>) {
         if !(1..=10).contains(&self.attempts) {
             mistakes.push(format!(
                 "vendor.{name}.attempts is {}: expected 1 to 10",
@@ -314,18 +334,6 @@ impl Vendor {
                 ANSWER_BYTES.start(),
                 ANSWER_BYTES.end()
             ));
-        }
-        let breaker = (self.breaker).rules(&format!("vendor.{name}.breaker"), &mut mistakes);
-        match (base, token) {
-            (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
-                base,
-                token,
-                timeout,
-                concurrency,
-                breaker,
-                budget,
-            }),
-            _ => Err(Mistakes(mistakes)),
         }
     }
 
@@ -364,15 +372,34 @@ impl Vendor {
             }
             (Some(file), None) => fs::read_to_string(file)
                 .map_err(|error| format!("{at}.token_file: {}: {error}", file.display()))?,
-            (None, variable) => {
-                let usual = || format!("ROSTER_{}_TOKEN", name.to_uppercase());
-                let variable = variable.clone().unwrap_or_else(usual);
+            (None, _) => {
+                let variable = self.token_variable(name);
                 variable_named(&variable).ok_or_else(|| {
                     format!("{at}: no token: set the environment variable {variable}, or `{at}.token_file`")
                 })?
             }
         };
         sendable(&at, token.trim())
+    }
+}
+
+impl Vendor {
+    /// The environment variable that holds the token.
+    fn token_variable(&self, name: &str) -> String {
+        let usual = || format!("ROSTER_{}_TOKEN", name.to_uppercase());
+        self.token_env.clone().unwrap_or_else(usual)
+    }
+
+    fn token_origin(&self, name: &str) -> String {
+        match (&self.token, &self.token_file) {
+            (Some(_), _) => "the token was given by the program".to_owned(),
+            (None, Some(file)) => format!("the token is that of the file {}", file.display()),
+            (None, None) => format!(
+                "the token is that of the environment variable {}, which is read at start only: \
+                 start the gateway again with the new token, or use `token_file`",
+                self.token_variable(name)
+            ),
+        }
     }
 }
 

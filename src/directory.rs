@@ -92,6 +92,20 @@ impl Directory {
         self.signs.switch.as_ref().map(Switch::standing)
     }
 
+    /// Names the provider and the operation in an error, and tells the log of answers that nobody can
+    /// read: the HTTP client takes those for good.
+    fn noted<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
+        let result = result.map_err(|error| error.at(self.provider.name(), operation));
+        match (&self.signs.log, &result) {
+            (Some(log), Err(error)) if error.kind() == Kind::Malformed => {
+                log.failed(error.operation().unwrap_or(operation), error);
+            }
+            (Some(log), Ok(_)) => log.readable(),
+            _ => {}
+        }
+        result
+    }
+
     fn vendor(&self) -> Result<&dyn Vendor> {
         self.vendor.as_deref().ok_or_else(|| {
             let name = self.provider.name();
@@ -126,8 +140,8 @@ impl Directory {
         let window = window(&profile.listing, span, accept, |ask| async move {
             vendor.list(scope, &ask, selection).await
         })
-        .await
-        .map_err(|error| error.at(self.provider.name(), "list"))?;
+        .await;
+        let window = self.noted(window, "list")?;
         let filter = &selection.filter;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
@@ -230,7 +244,7 @@ impl Directory {
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
         let answers = keys.into_iter().map(|key| {
             let answer = answers.remove(&key).unwrap_or(Ok(None));
-            let answer = answer.map_err(|error| error.at(self.provider.name(), operation));
+            let answer = self.noted(answer, operation);
             (key, answer.map(|user| user.map(Arc::new)))
         });
         answers.collect()
@@ -250,7 +264,7 @@ impl Directory {
             let mut answers = HashMap::new();
             for (id, part) in keys {
                 let held = vendor.part(scope, &id, part).await;
-                let held = held.map_err(|error| error.at(self.provider.name(), "part"));
+                let held = self.noted(held, "part");
                 answers.insert((id, part), held.map(|held| held.map(Arc::new)));
             }
             answers

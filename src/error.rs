@@ -3,6 +3,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use async_graphql::resolver_utils::EnumType;
+
 /// A result whose error is ours.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -106,6 +108,17 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All codes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::items().iter().map(|item| item.value)
+    }
+
+    /// The code that is written like this.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        Self::all().find(|code| code.as_str() == text)
+    }
+
     /// The code as it is written in `extensions.code`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -19,7 +19,7 @@ use crate::{
         cache::{Cache, Shelf},
         concurrency::Concurrency,
         hedge::Hedge,
-        measure::Measure,
+        measure::{Measure, ProviderLog},
         retry::Retry,
         timeout::Timeout,
     },
@@ -98,18 +98,21 @@ fn directory(
         is_chosen: settings.budget.is_some(),
         concurrency: account.concurrency,
     };
+    let log = Arc::new(ProviderLog::new(name, &*account.token_origin));
     let signs = Signs {
+        log: Some(Arc::clone(&log)),
         switch: account.breaker.map(|rules| Switch::of(name, rules)),
         budget: Some(Budget::of(name, &terms)),
         ..Signs::default()
     };
     let at =
         |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
+    let measure = Measure::of(name, Arc::clone(&signs.pulse), log);
     let http = http(
         (provider, &door),
         settings,
         (account, timeout),
-        &signs,
+        (&signs, measure),
         cache,
     )
     .map_err(at(format!("vendor.{name}")))?;
@@ -140,7 +143,7 @@ fn http(
     (provider, door): (Provider, &Door),
     settings: &Vendor,
     (account, timeout): (Account, Timeout),
-    signs: &Signs,
+    (signs, measure): (&Signs, Measure),
     cache: Cache,
 ) -> Result<Http> {
     let wire = Wire::new(
@@ -151,7 +154,7 @@ fn http(
     )?;
     let mut layers: Vec<Box<dyn Layer>> = vec![
         // One observation for each call, however often it is repeated.
-        Box::new(Measure::of(provider.name(), Arc::clone(&signs.pulse))),
+        Box::new(measure),
         Box::new(Retry {
             attempts: settings.attempts,
             ..Retry::default()

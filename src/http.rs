@@ -36,6 +36,8 @@ use crate::error::{Kind, Result};
 pub struct Signs {
     /// How its calls went.
     pub pulse: measure::Pulse,
+    /// What the log says of it; `None` where it is disabled.
+    pub log: Option<Arc<measure::ProviderLog>>,
     /// Whether it is asked; `None` when it always is.
     pub switch: Option<breaker::Switch>,
     /// What the vendor may be asked, and what of it is spent; `None` where nothing is bounded.

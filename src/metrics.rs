@@ -18,6 +18,7 @@ const BUDGET_REFUSED: &str = "roster_vendor_budget_refused_total";
 const SHARED_STORE: &str = "roster_shared_store_up";
 const HEDGES: &str = "roster_vendor_hedges_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
+const GRAPHQL_ERRORS: &str = "roster_graphql_errors_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
 /// The upper ends of the histograms' buckets, in seconds: from a cached answer to the longest deadline
@@ -78,6 +79,7 @@ pub fn describe() {
         REQUESTS,
         "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
     );
+    describe_counter!(GRAPHQL_ERRORS, "Errors in answers, by code");
     describe_histogram!(REQUEST_SECONDS, "Seconds of a GraphQL request");
 }
 
@@ -153,4 +155,9 @@ pub fn hedge(vendor: &'static str, operation: &'static str, is_second: bool) {
 pub fn request(operation: &'static str, outcome: &'static str, took: Duration) {
     counter!(REQUESTS, "operation" => operation, "outcome" => outcome).increment(1);
     histogram!(REQUEST_SECONDS, "operation" => operation).record(took);
+}
+
+/// An error in an answer.
+pub fn graphql_error(code: &'static str) {
+    counter!(GRAPHQL_ERRORS, "code" => code.to_ascii_lowercase()).increment(1);
 }

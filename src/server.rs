@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod graphiql;
 pub mod graphql;
 pub mod hosts;
+mod log;
 pub mod pace;
 mod room;
 pub mod stream;
@@ -36,7 +37,6 @@ use tower_http::{
     cors::CorsLayer,
     request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
-    trace::TraceLayer,
 };
 
 use crate::{error::ErrorCode, graphql::Schema, shared::Store};
@@ -156,11 +156,7 @@ fn layered(routes: Router, hosts: Hosts) -> Router {
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(hosts, hosts::check))
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(span)
-                .on_request(()),
-        )
+        .layer(middleware::from_fn(log::log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
         .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), Minted))
         .layer(middleware::map_request(without_long_id))
@@ -268,16 +264,6 @@ async fn without_long_id(mut request: Request) -> Request {
         request.headers_mut().remove(&REQUEST_ID);
     }
     request
-}
-
-/// One span for each request; the query string is left out of it, since a query may hold addresses.
-fn span(request: &Request) -> tracing::Span {
-    let id = request
-        .headers()
-        .get(&REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {

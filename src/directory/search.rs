@@ -55,7 +55,7 @@ impl Directory {
             let mut answers = HashMap::new();
             for searched in vendor.search(scope, &emails, expand).await {
                 let found = searched.found;
-                let found = found.map_err(|error| error.at(self.provider.name(), "by_email"));
+                let found = self.noted(found, "by_email");
                 for email in searched.emails {
                     let search = self.search(&email, &found, caveat, &searched.work);
                     answers.insert(email, search);

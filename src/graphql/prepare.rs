@@ -20,6 +20,8 @@ pub struct Prepared {
     pub request: Request,
     /// What kind of operation it runs.
     pub operation: OperationType,
+    /// The name of the operation, where it has one.
+    pub name: Option<String>,
     /// How many bytes of its answer nobody counts while they are built.
     pub uncounted: u64,
 }
@@ -35,6 +37,7 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     };
     let one = |code, message: String| vec![refusal(code, message, None)];
     let mut document = Document::parse(&request.query)?;
+    let name = name(&document.executable, request.operation_name.as_deref());
     let operation = operation(&document.executable, request.operation_name.as_deref());
     if let Ok(operation) = &operation {
         variables::add_defaults(operation, &mut request.variables);
@@ -61,8 +64,22 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     Ok(Prepared {
         request,
         operation: kind,
+        name,
         uncounted,
     })
+}
+
+/// The name of the operation that will run.
+fn name(document: &ExecutableDocument, asked: Option<&str>) -> Option<String> {
+    let only = || {
+        document
+            .operations
+            .iter()
+            .next()?
+            .0
+            .map(ToString::to_string)
+    };
+    asked.map(str::to_owned).or_else(only)
 }
 
 /// The operation that will run.

@@ -1,4 +1,6 @@
-//! Counts and times every call, and remembers how the vendor fares.
+//! Counts and times every call, remembers how the vendor fares, and tells when it is ill.
+
+mod log;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +13,7 @@ use crate::{
     error::{Error, ErrorCode, Kind, Reach, Result},
     metrics,
 };
+pub use log::ProviderLog;
 
 /// How a vendor fares, by the calls made so far.
 #[derive(Clone, Debug, Default)]
@@ -36,20 +39,33 @@ pub fn health(pulse: &Pulse) -> Health {
 pub struct Measure {
     vendor: &'static str,
     pulse: Pulse,
+    log: Arc<ProviderLog>,
 }
 
 impl Measure {
     /// Observes the calls of a vendor.
     #[must_use]
-    pub fn of(vendor: &'static str, pulse: Pulse) -> Self {
-        Self { vendor, pulse }
+    pub fn of(vendor: &'static str, pulse: Pulse, log: Arc<ProviderLog>) -> Self {
+        Self { vendor, pulse, log }
+    }
+
+    /// Tells the log how a call ended. A call that has nothing to find is no failure.
+    fn tell(&self, operation: &'static str, may_be_missing: bool, error: Option<&Error>) {
+        match error {
+            None => self.log.answered(),
+            Some(error) if error.kind() == Kind::Missing && !may_be_missing => {
+                self.log.failed(operation, error);
+            }
+            Some(error) if is_the_vendors_fault(error.kind()) => self.log.failed(operation, error),
+            Some(_) => {}
+        }
     }
 }
 
 #[async_trait]
 impl Layer for Measure {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
-        let operation = call.operation.name();
+        let (operation, may_be_missing) = (call.operation.name(), call.may_be_missing);
         let started = Instant::now();
         let answer = next.run(call).await;
         // What was never sent says nothing of the vendor.
@@ -60,6 +76,9 @@ impl Layer for Measure {
             if error.reach() == Reach::Nowhere {
                 let code = error.kind().code().as_str();
                 metrics::vendor_call_unsent(self.vendor, operation, code);
+                if error.kind() == Kind::Throttled {
+                    self.log.failed(operation, error);
+                }
                 return answer;
             }
         }
@@ -80,6 +99,7 @@ impl Layer for Measure {
         if !is_about_the_provider(answer.as_ref().err()) {
             return answer;
         }
+        self.tell(operation, may_be_missing, answer.as_ref().err());
         let mut health = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         health.calls += 1;
         match &answer {

@@ -6,6 +6,8 @@
 
 mod accept;
 
+use std::time::Duration;
+
 use async_graphql::{
     Name, Request, Response as Answer, ServerError, Value, Variables, indexmap::IndexMap,
     parser::types::OperationType,
@@ -24,6 +26,7 @@ use tokio::time::Instant;
 use super::{
     answer::UncompressedBytes,
     body::{BodyError, RequestBody},
+    log::{OperationLog, operation_name},
 };
 use crate::{
     error::{Error, ErrorCode, Kind},
@@ -97,6 +100,7 @@ impl Refusal {
 /// An operation that ran.
 struct Ran {
     operation: &'static str,
+    name: Option<String>,
     answer: Answer,
     /// For how many seconds who asked may keep the answer.
     fresh_for: u64,
@@ -109,6 +113,7 @@ impl Ran {
     fn refused(mistakes: Vec<ServerError>) -> Self {
         Self {
             operation: "unknown",
+            name: None,
             answer: Answer::from_errors(mistakes),
             fresh_for: 0,
             trace: Trace::default(),
@@ -119,9 +124,42 @@ impl Ran {
 /// What goes back, and what is noted of it.
 struct Reply {
     operation: &'static str,
+    name: Option<String>,
     outcome: &'static str,
-    errors: usize,
+    codes: Vec<ErrorCode>,
     response: Response,
+}
+
+impl Reply {
+    /// Counts the request, and leaves what the log says of it.
+    fn noted(self, took: Duration) -> Response {
+        metrics::request(self.operation, self.outcome, took);
+        for code in &self.codes {
+            metrics::graphql_error(code.as_str());
+        }
+        let log = OperationLog {
+            kind: self.operation,
+            name: self.name.as_deref().map(operation_name),
+            outcome: self.outcome,
+            errors: self.codes.len(),
+            code: self.codes.first().map(|code| code.as_str()),
+        };
+        let mut response = self.response;
+        response.extensions_mut().insert(log);
+        response
+    }
+}
+
+/// The codes of errors.
+fn codes(errors: &[ServerError]) -> Vec<ErrorCode> {
+    let code = |error: &ServerError| match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => ErrorCode::named(code),
+        _ => None,
+    };
+    let codes = errors.iter().map(code);
+    codes
+        .map(|code| code.unwrap_or(ErrorCode::Internal))
+        .collect()
 }
 
 async fn handle(
@@ -150,15 +188,7 @@ async fn handle(
     let reply = reply
         .await
         .unwrap_or_else(|refusal| refused(&refusal, media.unwrap_or(Media::Json)));
-    metrics::request(reply.operation, reply.outcome, started.elapsed());
-    tracing::info!(
-        operation = reply.operation,
-        outcome = reply.outcome,
-        errors = reply.errors,
-        duration_ms = started.elapsed().as_millis() as u64,
-        "answered"
-    );
-    let mut response = reply.response;
+    let mut response = reply.noted(started.elapsed());
     if let Some(error) = body_error {
         response.extensions_mut().insert(error);
     }
@@ -271,6 +301,7 @@ async fn run(
     let Prepared {
         request,
         operation,
+        name,
         uncounted,
     } = match prepare(schema, request) {
         Ok(prepared) => prepared,
@@ -314,6 +345,7 @@ async fn run(
     let fresh_for = trace.fresh_for().as_secs();
     Ok(Ran {
         operation,
+        name,
         answer,
         fresh_for: if is_whole { fresh_for } else { 0 },
         trace,
@@ -325,6 +357,7 @@ async fn run(
 async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
     let Ran {
         operation,
+        name,
         answer,
         fresh_for,
         trace,
@@ -343,7 +376,7 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
         Media::GraphqlResponse if is_request_error => StatusCode::BAD_REQUEST,
         Media::GraphqlResponse | Media::Json => StatusCode::OK,
     };
-    let errors = answer.errors.len();
+    let codes = codes(&answer.errors);
     let is_large = trace.bytes() > LARGE;
     let Ok(body) = written(answer, is_request_error, is_large).await else {
         tracing::error!("an answer cannot be written as JSON");
@@ -372,8 +405,9 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
     }
     Ok(Reply {
         operation,
+        name,
         outcome,
-        errors,
+        codes,
         response,
     })
 }
@@ -431,8 +465,9 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
     }
     Reply {
         operation: "unknown",
+        name: None,
         outcome: "refused",
-        errors: 1,
+        codes: vec![refusal.code],
         response,
     }
 }

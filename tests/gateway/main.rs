@@ -13,6 +13,7 @@ mod fairness;
 mod faults;
 mod hedge;
 mod matrix;
+mod operator;
 mod program;
 mod random;
 mod rows;

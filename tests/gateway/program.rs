@@ -16,17 +16,17 @@ use std::{
 use tokio::{net::TcpListener, time::timeout};
 
 /// No answer of the program takes longer, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, with an environment that holds nothing of this machine's.
-fn roster(arguments: &[&str]) -> Command {
+pub(crate) fn roster(arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_roster"));
     program.args(arguments).env_clear().stdin(Stdio::null());
     program
 }
 
 /// Runs the program to its end.
-async fn ran(mut program: Command) -> Output {
+pub(crate) async fn ran(mut program: Command) -> Output {
     program.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = tokio::process::Command::from(program)
         .kill_on_drop(true)
@@ -37,35 +37,40 @@ async fn ran(mut program: Command) -> Output {
 }
 
 /// Tells a program to stop.
-async fn terminate(child: &tokio::process::Child) {
+pub(crate) async fn terminate(child: &tokio::process::Child) {
+    signal(child, "TERM").await;
+}
+
+/// Sends a signal to a program.
+pub(crate) async fn signal(child: &tokio::process::Child, name: &str) {
     let id = child.id().expect("it runs").to_string();
     let told = tokio::process::Command::new("sh")
-        .args(["-c", "kill -TERM \"$0\"", &id])
+        .args(["-c", &format!("kill -{name} \"$0\""), &id])
         .status()
         .await;
     assert!(told.expect("a shell").success());
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
 /// A file that is gone with the test.
-struct File(PathBuf);
+pub(crate) struct File(PathBuf);
 
 impl File {
-    fn holding(name: &str, text: &str) -> Self {
+    pub(crate) fn holding(name: &str, text: &str) -> Self {
         let name = format!("roster-{}-{name}.toml", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, text).expect("a file");
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("UTF-8")
     }
 }
