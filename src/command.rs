@@ -132,10 +132,12 @@ impl Command {
         match self {
             Self::Demo(demo) => {
                 log(Log::Auto, "warn");
+                server::record_metrics();
                 runtime()?.block_on(demo.run())?;
             }
             Self::Serve(serve) => {
                 log(serve.log, "info");
+                server::record_metrics();
                 runtime()?.block_on(serve.run())?;
             }
             Self::Check { config } => {
@@ -309,10 +311,14 @@ async fn serve(
         hosts: hosts(address)?,
         has_admin: admin.is_some(),
     };
-    let app = app.router(schema)?;
+    let app = app.router(schema.clone())?;
     let admin = match admin {
         Some(admin) => {
-            let app = server::admin(readiness.clone(), hosts(admin.local_addr()?)?);
+            let app = server::admin(
+                readiness.clone(),
+                schema.clone(),
+                hosts(admin.local_addr()?)?,
+            );
             Some((admin, app))
         }
         None => None,

@@ -21,6 +21,7 @@ use crate::{
         budget::{Budget, Stand},
         measure::{Health, health},
     },
+    metrics,
     page::{Span, Window, window},
     user::{Provider, User},
     vendor::{
@@ -51,6 +52,8 @@ impl Directory {
     /// The users behind an adapter; without one the vendor is disabled.
     #[must_use]
     pub fn new(provider: Provider, vendor: Option<Box<dyn Vendor>>, signs: Signs) -> Self {
+        let statuses = SourceStatus::ALL.map(SourceStatus::name);
+        metrics::init_sources(provider.name(), statuses);
         Self {
             provider,
             vendor,
@@ -122,6 +125,23 @@ impl Directory {
     /// `Disabled`, `Unsupported` for a filter, an order or a direction that the vendor does not have,
     /// `Invalid` for a mark of another list, and what the vendor answers.
     pub async fn list(&self, scope: &Scope, selection: &Selection, span: &Span) -> Result<Listed> {
+        let listed = self.read_list(scope, selection, span).await;
+        match listed {
+            Ok(Listed { window, report }) => {
+                let report = report.counted();
+                Ok(Listed { window, report })
+            }
+            Err(error) => {
+                // A caller's own mistake is no source's failure.
+                if error.kind() != Kind::Invalid && error.kind() != Kind::Unsupported {
+                    Report::failed(self.provider, error.clone(), 0).counted();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn read_list(&self, scope: &Scope, selection: &Selection, span: &Span) -> Result<Listed> {
         let vendor = self.vendor()?;
         let profile = vendor.profile();
         self.check(profile, &selection.filter)?;

@@ -66,6 +66,7 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
             bounds,
             audience,
             memory: MemoryPool::new(settings.limits.total_bytes),
+            kept: shelf,
         }))
     } else {
         Err(Mistakes(mistakes))

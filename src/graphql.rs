@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 use crate::{
     directory::Directory,
-    http::{MemoryPool, Meter, Scope},
+    http::{MemoryPool, Meter, Scope, cache::Shelf},
     loader::Loaders,
     user::Provider,
     vendor::Parts,
@@ -80,6 +80,8 @@ pub struct Graph {
     pub audience: Audience,
     /// The bytes that all requests may hold together.
     pub memory: MemoryPool,
+    /// The answers that are kept.
+    pub kept: Shelf,
 }
 
 /// Builds the schema. The engine validates nothing by itself: a request comes through

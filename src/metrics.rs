@@ -15,6 +15,14 @@ const UNDER_WAY: &str = "roster_vendor_calls_under_way";
 const BUDGET_REMAINING: &str = "roster_vendor_budget_remaining_calls";
 const BUDGET_SECONDS: &str = "roster_vendor_budget_wait_seconds";
 const BUDGET_REFUSED: &str = "roster_vendor_budget_refused_total";
+const BUDGET_LIMIT: &str = "roster_vendor_budget_limit_calls";
+const SOURCES: &str = "roster_sources_total";
+const CACHE_BYTES: &str = "roster_cache_bytes";
+const CACHE_MAX_BYTES: &str = "roster_cache_max_bytes";
+const CACHE_ENTRIES: &str = "roster_cache_entries";
+const CACHE_EVICTIONS: &str = "roster_cache_evictions_total";
+const AUDIT_FAILURES: &str = "roster_audit_failures_total";
+const BUILD_INFO: &str = "roster_build_info";
 const SHARED_STORE: &str = "roster_shared_store_up";
 const HEDGES: &str = "roster_vendor_hedges_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
@@ -29,6 +37,41 @@ pub const BUCKETS: [f64; 12] = [
 
 /// Says what each metric means; once, at start.
 pub fn describe() {
+    describe_providers();
+    describe_gauge!(BUILD_INFO, "The version that runs; always 1");
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
+    describe_counter!(
+        SOURCES,
+        "Sources of answers by provider and status (complete, partial, failed, disabled, skipped)"
+    );
+    describe_gauge!(CACHE_BYTES, "Bytes of the answers that are kept");
+    describe_gauge!(CACHE_MAX_BYTES, "Bytes of answers that are kept at most");
+    describe_gauge!(CACHE_ENTRIES, "How many answers are kept");
+    describe_counter!(
+        CACHE_EVICTIONS,
+        "Answers that left the cache, by cause (expired, size)"
+    );
+    describe_counter!(
+        AUDIT_FAILURES,
+        "Lines of the audit log that its file did not take"
+    );
+    describe_gauge!(
+        SHARED_STORE,
+        "Whether the shared store is there (1), or this gateway goes on alone (0)"
+    );
+    describe_counter!(
+        REQUESTS,
+        "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
+    );
+    describe_histogram!(REQUEST_SECONDS, "Seconds of a GraphQL request");
+    describe_counter!(GRAPHQL_ERRORS, "Errors in answers, by code");
+}
+
+fn describe_providers() {
+    describe_gauge!(
+        BUDGET_LIMIT,
+        "Calls that a window of a vendor's budget grants (window as in the calls that remain)"
+    );
     describe_counter!(
         VENDOR_CALLS,
         "Calls to vendors by vendor, operation and outcome; retries are one call"
@@ -36,7 +79,7 @@ pub fn describe() {
     describe_histogram!(VENDOR_SECONDS, "Seconds of a vendor call, retries included");
     describe_gauge!(
         BUDGET_REMAINING,
-        "Calls left in a window of a vendor's budget (window in seconds, or \"vendor\" where only its headers tell), after the last call"
+        "Calls left in a window of a vendor's budget (window in seconds, or \"vendor\" where only its headers tell)"
     );
     describe_histogram!(
         BUDGET_SECONDS,
@@ -48,7 +91,7 @@ pub fn describe() {
     );
     describe_counter!(
         ANSWERS,
-        "Answers to reads of vendors by vendor, operation and origin (VENDOR, KEPT, STALE, SHARED)"
+        "Answers to reads of vendors by vendor, operation and origin (vendor, kept, stale, shared)"
     );
     describe_counter!(
         VENDOR_UNSENT,
@@ -67,20 +110,15 @@ pub fn describe() {
         "How many calls a vendor gets at the same time at the moment; at most as configured"
     );
     describe_gauge!(UNDER_WAY, "Calls to a vendor that are under way");
-    describe_gauge!(
-        SHARED_STORE,
-        "Whether the shared store is there (1), or this gateway goes on alone (0)"
-    );
     describe_counter!(
         HEDGES,
         "Reads that were asked twice since the first answer took long, by vendor, operation and which attempt answered"
     );
-    describe_counter!(
-        REQUESTS,
-        "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
-    );
-    describe_counter!(GRAPHQL_ERRORS, "Errors in answers, by code");
-    describe_histogram!(REQUEST_SECONDS, "Seconds of a GraphQL request");
+}
+
+/// Values of labels are in lower case, however clients see them.
+fn lower(value: &str) -> String {
+    value.to_ascii_lowercase()
 }
 
 /// A call to a vendor.
@@ -90,20 +128,20 @@ pub fn vendor_call(
     outcome: &'static str,
     took: Duration,
 ) {
-    counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => outcome)
+    counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => lower(outcome))
         .increment(1);
     histogram!(VENDOR_SECONDS, "vendor" => vendor, "operation" => operation).record(took);
 }
 
 /// An answer to a read of a vendor, by where it came from.
 pub fn answer(vendor: &'static str, operation: &'static str, origin: &'static str) {
-    counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => origin)
+    counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => lower(origin))
         .increment(1);
 }
 
 /// A call that ended before it was sent to its vendor.
 pub fn vendor_call_unsent(vendor: &'static str, operation: &'static str, code: &'static str) {
-    counter!(VENDOR_UNSENT, "vendor" => vendor, "operation" => operation, "code" => code)
+    counter!(VENDOR_UNSENT, "vendor" => vendor, "operation" => operation, "code" => lower(code))
         .increment(1);
 }
 
@@ -123,9 +161,10 @@ pub fn concurrency(vendor: &'static str, limit: usize, under_way: usize) {
     gauge!(UNDER_WAY, "vendor" => vendor).set(under_way as f64);
 }
 
-/// What is left of a window of a vendor's budget.
-pub fn budget_remaining(vendor: &'static str, seconds: Option<u32>, remaining: u32) {
+/// A window of a vendor's budget: what it grants, and what is left of it.
+pub fn budget(vendor: &'static str, seconds: Option<u32>, limit: u32, remaining: u32) {
     let window = seconds.map_or_else(|| "vendor".to_owned(), |seconds| seconds.to_string());
+    gauge!(BUDGET_LIMIT, "vendor" => vendor, "window" => window.clone()).set(limit);
     gauge!(BUDGET_REMAINING, "vendor" => vendor, "window" => window).set(remaining);
 }
 
@@ -159,5 +198,108 @@ pub fn request(operation: &'static str, outcome: &'static str, took: Duration) {
 
 /// An error in an answer.
 pub fn graphql_error(code: &'static str) {
-    counter!(GRAPHQL_ERRORS, "code" => code.to_ascii_lowercase()).increment(1);
+    counter!(GRAPHQL_ERRORS, "code" => lower(code)).increment(1);
+}
+
+/// A source of an answer.
+pub fn source(provider: &'static str, status: &'static str) {
+    counter!(SOURCES, "provider" => provider, "status" => status).increment(1);
+}
+
+/// How much is kept.
+pub fn cache(entries: u64, bytes: u64) {
+    gauge!(CACHE_ENTRIES).set(entries as f64);
+    gauge!(CACHE_BYTES).set(bytes as f64);
+}
+
+/// An answer that left the cache.
+pub fn cache_eviction(cause: &'static str) {
+    counter!(CACHE_EVICTIONS, "cause" => cause).increment(1);
+}
+
+/// A line that the file of the audit log did not take.
+pub fn audit_failure() {
+    counter!(AUDIT_FAILURES).increment(1);
+}
+
+/// Starts the series of a vendor's calls.
+pub fn init_calls(
+    vendor: &'static str,
+    operation: &'static str,
+    outcomes: impl IntoIterator<Item = &'static str>,
+    unsent: impl IntoIterator<Item = &'static str>,
+) {
+    for outcome in outcomes {
+        counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => lower(outcome))
+            .increment(0);
+    }
+    for code in unsent {
+        counter!(VENDOR_UNSENT, "vendor" => vendor, "operation" => operation, "code" => lower(code))
+            .increment(0);
+    }
+    let _ = histogram!(VENDOR_SECONDS, "vendor" => vendor, "operation" => operation);
+}
+
+/// Starts the series of answers to a vendor's reads.
+pub fn init_answers(
+    vendor: &'static str,
+    operation: &'static str,
+    origins: impl IntoIterator<Item = &'static str>,
+) {
+    for origin in origins {
+        counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => lower(origin))
+            .increment(0);
+    }
+}
+
+/// Starts the series of reads that are asked twice.
+pub fn init_hedges(vendor: &'static str, operation: &'static str) {
+    for answered in ["first", "second"] {
+        counter!(HEDGES, "vendor" => vendor, "operation" => operation, "answered" => answered)
+            .increment(0);
+    }
+}
+
+/// Starts the series of a vendor's circuit.
+pub fn init_circuit(vendor: &'static str, states: impl IntoIterator<Item = &'static str>) {
+    circuit(vendor, 0);
+    for to in states {
+        counter!(CIRCUIT_CHANGES, "vendor" => vendor, "to" => to).increment(0);
+    }
+}
+
+/// Starts the series of a vendor's budget.
+pub fn init_budget(vendor: &'static str) {
+    counter!(BUDGET_REFUSED, "vendor" => vendor).increment(0);
+    let _ = histogram!(BUDGET_SECONDS, "vendor" => vendor);
+}
+
+/// Starts the series of a provider's answers.
+pub fn init_sources(provider: &'static str, statuses: impl IntoIterator<Item = &'static str>) {
+    for status in statuses {
+        counter!(SOURCES, "provider" => provider, "status" => status).increment(0);
+    }
+}
+
+/// Starts the series of requests and of their errors' codes.
+pub fn init_requests(codes: impl Iterator<Item = &'static str>) {
+    for operation in ["query", "mutation", "subscription", "unknown"] {
+        for outcome in ["ok", "partial", "failed", "refused"] {
+            counter!(REQUESTS, "operation" => operation, "outcome" => outcome).increment(0);
+        }
+        let _ = histogram!(REQUEST_SECONDS, "operation" => operation);
+    }
+    for code in codes {
+        counter!(GRAPHQL_ERRORS, "code" => lower(code)).increment(0);
+    }
+}
+
+/// Starts the series of the cache and of the audit log.
+pub fn init_cache(max_bytes: u64) {
+    gauge!(CACHE_MAX_BYTES).set(max_bytes as f64);
+    for cause in ["expired", "size"] {
+        counter!(CACHE_EVICTIONS, "cause" => cause).increment(0);
+    }
+    cache(0, 0);
+    counter!(AUDIT_FAILURES).increment(0);
 }

@@ -11,12 +11,13 @@ pub mod hosts;
 mod log;
 pub mod pace;
 mod room;
+mod scrape;
 pub mod stream;
 mod traffic;
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -30,7 +31,6 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -42,15 +42,13 @@ use tower_http::{
 use crate::{error::ErrorCode, graphql::Schema, shared::Store};
 use body::BodyError;
 pub use hosts::Hosts;
+pub use scrape::keep_metrics;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id of a client's request that is taken over: it comes back and stands in every line of
 /// the log.
 const MAX_REQUEST_ID: usize = 128;
-
-/// How often what the histograms gathered is put into their buckets, scraped or not.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Whether the gateway takes new requests: it stops doing so a little before it stops.
 #[derive(Clone, Debug)]
@@ -121,29 +119,34 @@ impl Front {
         let cors = cors(&self.cors_origins)?;
         let mut routes = Router::new()
             .route("/", get(|| async { Redirect::temporary("/graphiql") }))
-            .merge(graphql::router(schema).layer(cors))
             .merge(graphiql::router());
         if !self.has_admin {
-            routes = routes.merge(operations(self.readiness));
+            routes = routes.merge(operations(self.readiness, schema.clone()));
         }
-        Ok(layered(routes, self.hosts))
+        let graphql = graphql::router(schema).layer(cors);
+        Ok(layered(routes.merge(graphql), self.hosts))
     }
 }
 
 /// The routes of the address that answers health and metrics alone.
-pub fn admin(readiness: Readiness, hosts: Hosts) -> Router {
-    layered(operations(readiness), hosts)
+pub fn admin(readiness: Readiness, schema: Schema, hosts: Hosts) -> Router {
+    layered(operations(readiness, schema), hosts)
 }
 
-fn operations(readiness: Readiness) -> Router {
-    let metrics = recorder();
+/// Records metrics from now on: a schema that is opened later has all its series from the start.
+pub fn record_metrics() {
+    scrape::recorder();
+}
+
+fn operations(readiness: Readiness, schema: Schema) -> Router {
+    record_metrics();
     Router::new()
         .route(
             "/health/live",
             get(|| async { Json(serde_json::json!({ "status": "live" })) }),
         )
         .route("/health/ready", get(ready).with_state(readiness))
-        .route("/metrics", get(move || async move { metrics.render() }))
+        .route("/metrics", get(scrape::scrape).with_state(schema))
 }
 
 /// What every route goes through.
@@ -189,31 +192,6 @@ async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
         body["sharedStore"] = if is_up { "up" } else { "away" }.into();
     }
     (code, Json(body))
-}
-
-/// The process's one recorder of metrics.
-fn recorder() -> PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    let recorder = RECORDER.get_or_init(|| {
-        let builder = PrometheusBuilder::new().set_buckets(&crate::metrics::BUCKETS);
-        let recorder = builder.unwrap_or_default().build_recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("something else records this process's metrics: /metrics stays empty");
-        }
-        crate::metrics::describe();
-        handle
-    });
-    recorder.clone()
-}
-
-/// Keeps the metrics small while nobody scrapes them; runs beside the server and never ends.
-pub async fn keep_metrics() {
-    let recorder = recorder();
-    loop {
-        tokio::time::sleep(UPKEEP).await;
-        recorder.run_upkeep();
-    }
 }
 
 /// What is wrong with origins that pages come from, a line each.

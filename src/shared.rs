@@ -84,6 +84,7 @@ impl Store {
         }
         let client = Client::open(info.set_redis_settings(settings));
         let client = client.map_err(|error| error.to_string())?;
+        metrics::shared_store(true);
         Ok(Self(Arc::new(Inner {
             client,
             terms,

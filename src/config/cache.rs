@@ -51,18 +51,6 @@ pub struct Keep {
     pub error_seconds: Option<f64>,
 }
 
-/// The operations whose answers can be kept.
-const READS: [Operation; 8] = [
-    Operation::List,
-    Operation::ById,
-    Operation::ByExternalId,
-    Operation::ByEmail,
-    Operation::Attributes,
-    Operation::Companies,
-    Operation::Segments,
-    Operation::Tags,
-];
-
 /// No answer is kept longer than a day: these are people's data.
 const LONGEST: f64 = 86_400.0;
 
@@ -112,7 +100,7 @@ impl Cache {
             ),
             operations,
         };
-        let known = READS.map(Operation::name);
+        let known = Operation::READS.map(Operation::name);
         let unknown = keep
             .operations
             .keys()

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{error::Error, http::Scope, user::Provider};
+use crate::{error::Error, http::Scope, metrics, user::Provider};
 
 /// What is said of an answer that was kept because the vendor fails.
 const OUTDATED: &str =
@@ -21,6 +21,28 @@ pub enum SourceStatus {
     Disabled,
     /// The provider was not asked, because it cannot answer this; `notice` says why.
     Skipped,
+}
+
+impl SourceStatus {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] = [
+        Self::Complete,
+        Self::Partial,
+        Self::Failed,
+        Self::Disabled,
+        Self::Skipped,
+    ];
+
+    /// Its name in metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Disabled => "disabled",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// What a source did for an answer.
@@ -46,6 +68,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Counts the report among the sources of answers.
+    pub(super) fn counted(self) -> Self {
+        metrics::source(self.provider.name(), self.status.name());
+        self
+    }
+
     pub(super) fn of(provider: Provider, status: SourceStatus, calls: u32) -> Self {
         let as_of = match status {
             SourceStatus::Complete | SourceStatus::Partial => Some(Timestamp::now()),

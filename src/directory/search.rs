@@ -37,6 +37,20 @@ impl Directory {
         emails: Vec<Email>,
         expand: Expand,
     ) -> HashMap<Email, Search> {
+        let counted = self.search_all(scope, emails, expand).await.into_iter();
+        let counted = counted.map(|(email, search)| {
+            let report = search.report.counted();
+            (email, Search { report, ..search })
+        });
+        counted.collect()
+    }
+
+    async fn search_all(
+        &self,
+        scope: &Scope,
+        emails: Vec<Email>,
+        expand: Expand,
+    ) -> HashMap<Email, Search> {
         let Ok(vendor) = self.vendor() else {
             let report = Report::disabled(self.provider);
             let nobody = Search {

@@ -38,6 +38,7 @@ impl Switch {
     /// A vendor's circuit, closed.
     #[must_use]
     pub fn of(vendor: &'static str, rules: Rules) -> Self {
+        metrics::init_circuit(vendor, Standing::ALL.map(Standing::name));
         Self {
             vendor,
             circuit: Arc::new(Mutex::new(Circuit::new(rules))),
@@ -83,7 +84,7 @@ impl Switch {
         let done = change(&mut circuit, Instant::now());
         let after = circuit.phase();
         drop(circuit);
-        metrics::circuit(self.vendor, level(after));
+        metrics::circuit(self.vendor, after.level());
         if before != after {
             self.tell(after);
         }
@@ -91,36 +92,41 @@ impl Switch {
     }
 
     fn tell(&self, phase: Standing) {
-        metrics::circuit_change(self.vendor, name(phase));
+        metrics::circuit_change(self.vendor, phase.name());
         match phase {
             Standing::Open => tracing::warn!(
                 provider.name = self.vendor,
-                circuit = name(phase),
+                circuit = phase.name(),
                 "the provider keeps failing and is left alone for a while"
             ),
             Standing::HalfOpen | Standing::Closed => tracing::info!(
                 provider.name = self.vendor,
-                circuit = name(phase),
+                circuit = phase.name(),
                 "the provider is asked again"
             ),
         }
     }
 }
 
-fn name(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Closed => "closed",
-        Standing::HalfOpen => "half_open",
-        Standing::Open => "open",
-    }
-}
+impl Standing {
+    const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
 
-/// How a gauge shows it.
-fn level(standing: Standing) -> u8 {
-    match standing {
-        Standing::Closed => 0,
-        Standing::HalfOpen => 1,
-        Standing::Open => 2,
+    fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
+    }
+
+    /// How a gauge shows it.
+    #[must_use]
+    pub fn level(self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::HalfOpen => 1,
+            Self::Open => 2,
+        }
     }
 }
 

@@ -51,6 +51,7 @@ impl Budget {
     /// A budget of which nothing is spent.
     #[must_use]
     pub fn of(vendor: &'static str, terms: &Terms) -> Self {
+        metrics::init_budget(vendor);
         let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
         let book = Book::new(&terms.windows, terms.is_chosen, slots, Instant::now());
         let common = terms
@@ -120,9 +121,6 @@ impl Layer for Budget {
         let throttled = answer.as_ref().err();
         let throttled = throttled.filter(|error| error.kind() == Kind::Throttled);
         permit.end(throttled.map(crate::error::Error::wait));
-        for stand in self.stands() {
-            metrics::budget_remaining(self.vendor, stand.seconds, stand.remaining);
-        }
         answer
     }
 }

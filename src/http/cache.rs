@@ -37,7 +37,7 @@ use self::{
     flight::{Boarded, Flights, Wish},
 };
 use super::{
-    Call, Freshness, Priority, Reply, Scope,
+    Call, Freshness, Operation, Priority, Reply, Scope,
     scope::{Entry, Origin},
     wire::Explain,
 };
@@ -216,6 +216,10 @@ impl Cache {
         shelf: Shelf,
         shared: Option<(Store, String)>,
     ) -> Self {
+        for operation in Operation::READS {
+            let origins = Origin::ALL.map(Origin::name);
+            metrics::init_answers(vendor, operation.name(), origins);
+        }
         Self(Arc::new(Inner {
             vendor,
             terms,

@@ -50,6 +50,33 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The operations that change nothing.
+    pub const READS: [Self; 8] = [
+        Self::List,
+        Self::ById,
+        Self::ByExternalId,
+        Self::ByEmail,
+        Self::Attributes,
+        Self::Companies,
+        Self::Segments,
+        Self::Tags,
+    ];
+
+    /// All operations.
+    pub(super) const ALL: [Self; 11] = [
+        Self::List,
+        Self::ById,
+        Self::ByExternalId,
+        Self::ByEmail,
+        Self::Upsert,
+        Self::Create,
+        Self::Update,
+        Self::Attributes,
+        Self::Companies,
+        Self::Segments,
+        Self::Tags,
+    ];
+
     /// The operation's name.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -64,6 +64,9 @@ impl Hedge {
     /// Second attempts at the reads of a vendor.
     #[must_use]
     pub fn of(vendor: &'static str) -> Self {
+        for operation in Operation::READS {
+            metrics::init_hedges(vendor, operation.name());
+        }
         Self {
             vendor,
             book: Mutex::default(),

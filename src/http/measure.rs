@@ -8,12 +8,37 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Call, Layer, Next, Reply};
+use super::{Call, Layer, Next, Operation, Reply};
 use crate::{
     error::{Error, ErrorCode, Kind, Reach, Result},
     metrics,
 };
 pub use log::ProviderLog;
+
+const OK: &str = "ok";
+const NOT_FOUND: &str = "not_found";
+
+/// How a call can fail.
+const ENDS: [Kind; 10] = [
+    Kind::Rejected,
+    Kind::Denied,
+    Kind::Throttled,
+    Kind::TimedOut,
+    Kind::Unavailable,
+    Kind::Malformed,
+    Kind::Late,
+    Kind::TooLarge,
+    Kind::Overloaded,
+    Kind::Internal,
+];
+
+/// How a call can fail before it is sent.
+const UNSENT: [Kind; 4] = [
+    Kind::Throttled,
+    Kind::Unavailable,
+    Kind::Late,
+    Kind::Overloaded,
+];
 
 /// How a vendor fares, by the calls made so far.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +71,12 @@ impl Measure {
     /// Observes the calls of a vendor.
     #[must_use]
     pub fn of(vendor: &'static str, pulse: Pulse, log: Arc<ProviderLog>) -> Self {
+        for operation in Operation::ALL {
+            let ends = ENDS.map(|kind| kind.code().as_str());
+            let outcomes = [OK, NOT_FOUND].into_iter().chain(ends);
+            let unsent = UNSENT.map(|kind| kind.code().as_str());
+            metrics::init_calls(vendor, operation.name(), outcomes, unsent);
+        }
         Self { vendor, pulse, log }
     }
 
@@ -83,9 +114,9 @@ impl Layer for Measure {
             }
         }
         let outcome = match &answer {
-            Ok(_) => "ok",
+            Ok(_) => OK,
             // Often the answer that was asked for.
-            Err(error) if error.kind() == Kind::Missing => "NOT_FOUND",
+            Err(error) if error.kind() == Kind::Missing => NOT_FOUND,
             Err(error) => error.kind().code().as_str(),
         };
         metrics::vendor_call(self.vendor, operation, outcome, started.elapsed());

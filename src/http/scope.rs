@@ -358,6 +358,9 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// All origins.
+    pub(super) const ALL: [Self; 4] = [Self::Vendor, Self::Kept, Self::Stale, Self::Shared];
+
     /// Its name in metrics and in what clients are shown.
     #[must_use]
     pub fn name(self) -> &'static str {

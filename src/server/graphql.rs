@@ -47,6 +47,7 @@ static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
 
 /// The route `/graphql`.
 pub fn router(schema: Schema) -> Router {
+    metrics::init_requests(ErrorCode::all().map(ErrorCode::as_str));
     Router::new()
         .route("/graphql", any(handle))
         .with_state(schema)

@@ -20,7 +20,10 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
         "vendor",
         &["page", "http", "recent_writes", "user", "error"],
     ),
-    ("directory", &["vendor", "page", "http", "user", "error"]),
+    (
+        "directory",
+        &["vendor", "page", "http", "metrics", "user", "error"],
+    ),
     ("loader", &["directory", "vendor", "http", "user", "error"]),
     (
         "graphql",

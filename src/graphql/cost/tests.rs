@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::super::{Graph, prepare::prepare, schema, trace::Audience};
 use crate::graphql::Bounds;
-use crate::http::MemoryPool;
+use crate::http::{MemoryPool, cache::Shelf};
 
 /// The code of the first error of a request that is refused.
 fn refused(query: &str) -> Option<String> {
@@ -14,6 +14,7 @@ fn refused(query: &str) -> Option<String> {
         },
         audience: Audience::Nobody,
         memory: MemoryPool::default(),
+        kept: Shelf::of(0),
     });
     let errors = prepare(&schema, async_graphql::Request::new(query)).err()?;
     Some(errors[0].message.clone())

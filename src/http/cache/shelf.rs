@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use moka::{Expiry, sync::Cache};
+use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use tokio::time::Instant;
 
 use super::{Kept, Place};
+use crate::metrics;
 
 /// A bounded store of answers. Cheap to clone; clones are the same store.
 #[derive(Clone)]
@@ -72,14 +73,26 @@ impl Shelf {
     /// A store of at most so many bytes; those least asked for leave first.
     #[must_use]
     pub fn of(bytes: u64) -> Self {
+        metrics::init_cache(bytes);
         let store = Cache::builder()
             .max_capacity(bytes)
             .weigher(|_, stored: &Stored| stored.weight())
+            .eviction_listener(|_, _, cause| match cause {
+                RemovalCause::Expired => metrics::cache_eviction("expired"),
+                RemovalCause::Size => metrics::cache_eviction("size"),
+                RemovalCause::Explicit | RemovalCause::Replaced => {}
+            })
             .expire_after(UntilGone);
         Self {
             store: store.build(),
             bytes,
         }
+    }
+
+    /// Shows in the metrics how much is kept.
+    pub fn observe(&self) {
+        self.store.run_pending_tasks();
+        metrics::cache(self.store.entry_count(), self.store.weighted_size());
     }
 
     /// An answer that is kept.

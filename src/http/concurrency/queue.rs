@@ -50,6 +50,7 @@ impl Drop for Turn {
 
 impl Queue {
     pub(super) fn new(vendor: &'static str, most: usize) -> Arc<Self> {
+        metrics::concurrency(vendor, most, 0);
         Arc::new(Self {
             vendor,
             state: Mutex::new(State {

@@ -289,7 +289,7 @@ async fn metrics_tell_of_circuits() {
     for line in [
         "# TYPE roster_vendor_circuit_state gauge",
         "roster_vendor_circuit_changes_total{vendor=\"ada\",to=\"open\"}",
-        "roster_vendor_calls_unsent_total{vendor=\"ada\",operation=\"list\",code=\"VENDOR_UNAVAILABLE\"}",
+        "roster_vendor_calls_unsent_total{vendor=\"ada\",operation=\"list\",code=\"vendor_unavailable\"}",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

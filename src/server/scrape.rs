@@ -1,0 +1,70 @@
+//! `/metrics`: what is counted as it happens, and what is looked up when it is asked for.
+
+use std::{sync::OnceLock, time::Duration};
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
+
+use crate::{
+    graphql::{Graph, Schema},
+    metrics::{self, BUCKETS},
+};
+
+/// The version of the text format.
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How often what the histograms gathered is put into their buckets, scraped or not.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// The process's one recorder of metrics.
+pub(super) fn recorder() -> &'static PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        let recorder = builder.unwrap_or_default().build_recorder();
+        let handle = recorder.handle();
+        if ::metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("something else records this process's metrics: /metrics stays empty");
+        }
+        metrics::describe();
+        Collector::default().describe();
+        handle
+    })
+}
+
+/// Keeps the metrics small while nobody scrapes them; runs beside the server and never ends.
+pub async fn keep_metrics() {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        recorder().run_upkeep();
+    }
+}
+
+/// Answers a scrape.
+pub(super) async fn scrape(State(schema): State<Schema>) -> Response {
+    if let Some(graph) = schema.data::<Graph>() {
+        look_up(graph);
+    }
+    Collector::default().collect();
+    let content_type = [(header::CONTENT_TYPE, CONTENT_TYPE)];
+    (content_type, recorder().render()).into_response()
+}
+
+/// Sets what moves with the clock, and not with a call.
+fn look_up(graph: &Graph) {
+    for directory in &graph.directories {
+        let provider = directory.provider().name();
+        for window in directory.budget() {
+            metrics::budget(provider, window.seconds, window.limit, window.remaining);
+        }
+        if let Some(standing) = directory.standing() {
+            metrics::circuit(provider, standing.level());
+        }
+    }
+    graph.kept.observe();
+}

@@ -1,0 +1,179 @@
+//! `/metrics` of a gateway that nobody has asked yet, and of one that was.
+
+use roster::user::Provider;
+use serde_json::json;
+
+use super::{Setup, series};
+use crate::world::World;
+
+/// Series that are nought while nobody has asked: a name and labels a line.
+const ZERO: &str = "\
+roster_sources_total provider=intercom status=failed
+roster_sources_total provider=ada status=complete
+roster_graphql_errors_total code=vendor_timeout
+roster_graphql_errors_total code=internal
+roster_graphql_requests_total operation=query outcome=ok
+roster_graphql_request_duration_seconds_count operation=mutation
+roster_vendor_calls_total vendor=usertour operation=list outcome=vendor_auth
+roster_vendor_call_duration_seconds_count vendor=digitalchalk operation=list
+roster_vendor_calls_unsent_total vendor=ada operation=list code=vendor_unavailable
+roster_vendor_circuit_state vendor=ada
+roster_vendor_circuit_changes_total vendor=ada to=open
+roster_vendor_budget_refused_total vendor=ada
+roster_vendor_budget_wait_seconds_count vendor=ada
+roster_vendor_calls_under_way vendor=ada
+roster_answers_total vendor=ada operation=list origin=kept
+roster_cache_bytes
+roster_cache_entries
+roster_cache_evictions_total cause=size
+roster_audit_failures_total
+";
+
+#[tokio::test]
+async fn every_series_is_there_before_anybody_asks() {
+    let world = World::with(5, |_| {}).await;
+    let gateway = Setup::over(world.sandbox, "metrics-start").start().await;
+    let metrics = gateway.metrics().await;
+
+    for line in ZERO.lines() {
+        let mut words = line.split_whitespace();
+        let name = words.next().expect("a name");
+        let labels: Vec<_> = words.filter_map(|label| label.split_once('=')).collect();
+        assert_eq!(series(&metrics, name, &labels), Some(0.0), "{line}");
+    }
+    assert_eq!(
+        series(
+            &metrics,
+            "roster_build_info",
+            &[("version", env!("CARGO_PKG_VERSION"))]
+        ),
+        Some(1.0)
+    );
+    assert_eq!(
+        series(
+            &metrics,
+            "roster_vendor_concurrency_limit",
+            &[("vendor", "intercom")]
+        ),
+        Some(8.0)
+    );
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_start_time_seconds",
+    ] {
+        assert!(series(&metrics, name, &[]).is_some(), "{name}");
+    }
+    assert!(series(&metrics, "roster_cache_max_bytes", &[]).is_some_and(|bytes| bytes > 0.0));
+}
+
+/// All values of labels are in lower case.
+fn assert_plain_values(metrics: &str) {
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let labels = line.split_once('{').map_or("", |(_, rest)| rest);
+        let labels = labels.rsplit_once('}').map_or("", |(labels, _)| labels);
+        let values = labels.split(',').filter_map(|label| label.split_once('='));
+        for (name, value) in values.filter(|(name, _)| *name != "le") {
+            let is_plain =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.\"-".contains(c);
+            assert!(value.chars().all(is_plain), "{name} of {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_content_type_has_a_version_and_values_have_one_style() {
+    let world = World::with(20, |_| {}).await;
+    let mut setup = Setup::over(world.sandbox, "metrics-style");
+    setup.account += "timeout_seconds = 0.3\n";
+    let gateway = setup.start().await;
+    world.fault(Provider::Ada, json!({ "kind": "hang" })).await;
+    let asked = "query ClientsOwnName { usersByEmail(email: \"a@x.test\") { totalCount } }";
+    gateway.answer(asked).await;
+    gateway.answer("{ nonsense }").await;
+    gateway.list("ADA", 1).await;
+
+    let answer = reqwest::get(format!("{}/metrics", gateway.address))
+        .await
+        .expect("an answer");
+    let media = answer.headers()["content-type"]
+        .to_str()
+        .expect("ASCII")
+        .to_owned();
+    let metrics = answer.text().await.expect("text");
+
+    assert_eq!(media, "text/plain; version=0.0.4; charset=utf-8");
+    assert_plain_values(&metrics);
+    assert!(!metrics.contains("ClientsOwnName") && !metrics.contains("x.test"));
+    assert_eq!(
+        series(
+            &metrics,
+            "roster_sources_total",
+            &[("provider", "ada"), ("status", "failed")]
+        ),
+        Some(2.0)
+    );
+    assert_eq!(
+        series(
+            &metrics,
+            "roster_sources_total",
+            &[("provider", "intercom"), ("status", "complete")]
+        ),
+        Some(1.0)
+    );
+    assert_eq!(
+        series(
+            &metrics,
+            "roster_graphql_errors_total",
+            &[("code", "vendor_timeout")]
+        ),
+        Some(1.0)
+    );
+    assert_eq!(
+        series(
+            &metrics,
+            "roster_graphql_errors_total",
+            &[("code", "graphql_validation_failed")]
+        ),
+        Some(1.0)
+    );
+}
+
+#[tokio::test]
+async fn a_budget_that_fills_again_is_seen_without_a_call() {
+    let world = World::with(5, |_| {}).await;
+    let mut setup = Setup::over(world.sandbox, "metrics-budget");
+    setup.account =
+        "attempts = 1\nbudget = [{ calls = 5, seconds = 2 }, { calls = 90, seconds = 3600 }]\n"
+            .to_owned();
+    let gateway = setup.start().await;
+    let short = [("vendor", "ada"), ("window", "2")];
+    let long = [("vendor", "ada"), ("window", "3600")];
+    let (limit, remaining) = (
+        "roster_vendor_budget_limit_calls",
+        "roster_vendor_budget_remaining_calls",
+    );
+    assert_eq!(gateway.metric(limit, &short).await, Some(5.0));
+    assert_eq!(gateway.metric(limit, &long).await, Some(90.0));
+    assert_eq!(gateway.metric(remaining, &short).await, Some(5.0));
+
+    assert_eq!(gateway.list("ADA", 1).await, None);
+
+    assert_eq!(gateway.metric(remaining, &long).await, Some(89.0));
+    gateway.settles(remaining, &short, 5.0).await;
+    assert_eq!(gateway.metric(remaining, &long).await, Some(89.0));
+}
+
+#[tokio::test]
+async fn the_cache_tells_its_size_and_what_left_it() {
+    let world = World::with(200, |_| {}).await;
+    let mut setup = Setup::over(world.sandbox, "metrics-cache");
+    setup.account += "[vendor.NAME.cache]\nseconds = 60.0\n";
+    let gateway = setup.start().await;
+
+    gateway.list("INTERCOM", 1).await;
+
+    assert_eq!(gateway.metric("roster_cache_entries", &[]).await, Some(1.0));
+    assert!(gateway.metric("roster_cache_bytes", &[]).await > Some(100.0));
+}
