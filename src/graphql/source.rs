@@ -74,7 +74,7 @@ impl SourceReport {
 
     /// How many requests were sent to the vendor. Fields that ask for the same share them, and each
     /// of those fields counts them.
-    async fn upstream_calls(&self) -> u32 {
+    async fn calls(&self) -> u32 {
         self.0.calls
     }
 }

@@ -37,7 +37,7 @@ async fn world(cooldown_seconds: f64) -> World {
 
 const SEARCH: &str = "query($email: String!) { usersByEmail(email: $email) {
     nodes { provider }
-    sources { provider status upstreamCalls error { code message retryAfter } }
+    sources { provider status calls error { code message retryAfter } }
 } }";
 
 /// Searches all vendors, and gives one's part of the report; the others must be in good health.
@@ -50,7 +50,7 @@ async fn search(world: &World, of: Provider) -> Value {
         assert_eq!(source["provider"], spelt(other));
         if other != of {
             assert_eq!(source["status"], status_of_a_search(other), "{source}");
-            assert_eq!(source["upstreamCalls"], calls_of_a_search(other));
+            assert_eq!(source["calls"], calls_of_a_search(other));
         }
     }
     sources[of as usize].take()

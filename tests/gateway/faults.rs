@@ -67,7 +67,7 @@ impl Failure {
 const QUERY: &str = "query($email: String!, $sick: Provider!, $other: Provider!) {
     byEmail: usersByEmail(email: $email) {
         nodes { provider email }
-        sources { provider status upstreamCalls asOf error { code message retryAfter } }
+        sources { provider status calls asOf error { code message retryAfter } }
     }
     list: users(provider: $sick, first: 2) { nodes { vendorId } }
     neighbour: users(provider: $other, first: 2) { nodes { provider } }
@@ -116,7 +116,7 @@ async fn fails_alone(world: &World, sick: Provider, failure: Failure) {
     let source = &answer["data"]["byEmail"]["sources"][sick as usize];
     assert_eq!(source["status"], "FAILED", "{source}");
     assert_eq!(source["asOf"], Value::Null);
-    assert_eq!(source["upstreamCalls"], failure.calls, "{source}");
+    assert_eq!(source["calls"], failure.calls, "{source}");
     is_failure(&source["error"], failure);
     assert_eq!(errors[0]["message"], source["error"]["message"]);
 }
@@ -146,7 +146,7 @@ fn neighbours_live(answer: &Value, sick: Provider, other: Provider) {
         if of != sick {
             assert_eq!(source["status"], status_of_a_search(of), "{source}");
             assert_eq!(source["error"], Value::Null);
-            assert_eq!(source["upstreamCalls"], calls_of_a_search(of), "{source}");
+            assert_eq!(source["calls"], calls_of_a_search(of), "{source}");
         }
     }
 }

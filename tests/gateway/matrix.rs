@@ -198,7 +198,7 @@ async fn try_out(world: &World, row: &Row, sick: Provider) -> Found {
         Ask::Email => {
             "query($of: Provider!, $email: String!) {
             found: usersByEmail(email: $email, providers: [$of]) {
-                nodes { email } sources { status upstreamCalls error { code } } } }"
+                nodes { email } sources { status calls error { code } } } }"
         }
         Ask::List => {
             "query($of: Provider!) { found: users(provider: $of, first: 400) { nodes { email } } }"
@@ -221,7 +221,7 @@ fn read(row: &Row, answer: &Value, (took, logged): (Duration, u64), is_astray: b
     let (status, code, calls) = match row.ask {
         Ask::Email => {
             let source = &data["sources"][0];
-            let calls = source["upstreamCalls"].as_u64().unwrap_or_default();
+            let calls = source["calls"].as_u64().unwrap_or_default();
             if calls != logged && !is_astray {
                 wrong.push(format!("{calls} calls are shown, and {logged} were made"));
             }

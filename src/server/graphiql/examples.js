@@ -25,7 +25,7 @@ query FindByEmail {
     sources {
       provider
       status
-      upstreamCalls
+      calls
       notice
       error {
         code

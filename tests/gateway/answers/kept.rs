@@ -17,10 +17,7 @@ async fn an_answer_that_is_fresh_costs_no_call_and_says_of_when_it_is() {
 
         assert_eq!(again, user);
         assert_eq!(kept["asOf"], source["asOf"]);
-        assert_eq!(
-            (&kept["upstreamCalls"], &kept["stale"]),
-            (&json!(0), &json!(false))
-        );
+        assert_eq!((&kept["calls"], &kept["stale"]), (&json!(0), &json!(false)));
         assert_eq!(kept["status"], source["status"]);
         assert_eq!(world.calls(of).await.len(), calls);
     }

@@ -45,7 +45,7 @@ async fn search(
     header: Option<(&str, &str)>,
 ) -> (usize, Value, String) {
     let query = "query ($email: String!) { usersByEmail(email: $email, providers: [ADA]) {
-        nodes { id } sources { status asOf upstreamCalls stale notice error { code } } } }";
+        nodes { id } sources { status asOf calls stale notice error { code } } } }";
     let body = json!({ "query": query, "variables": { "email": email } });
     let url = format!("http://{}/graphql", world.gateway);
     let mut request = world.client.post(url).json(&body);
@@ -99,10 +99,10 @@ async fn searches_for_different_addresses_share_the_scan_in_flight_though_nothin
     let others = join_all(emails[1..].iter().map(|email| search(&world, email, None))).await;
 
     let (count, started, _) = first.await.expect("not aborted");
-    assert_eq!((count, &started["upstreamCalls"]), (1, &json!(pages)));
+    assert_eq!((count, &started["calls"]), (1, &json!(pages)));
     for (count, source, kept) in others {
         assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
-        assert_eq!(source["upstreamCalls"], 0);
+        assert_eq!(source["calls"], 0);
         assert_eq!(source["asOf"], started["asOf"]);
         assert_eq!(kept, "no-store");
     }
@@ -125,7 +125,7 @@ async fn a_scan_that_is_kept_answers_for_every_address() {
         let (count, source, kept) = search(&world, email, None).await;
         assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
         assert_eq!(
-            (&source["upstreamCalls"], &source["stale"]),
+            (&source["calls"], &source["stale"]),
             (&json!(0), &json!(false))
         );
         assert_eq!(source["asOf"], answers[0].1["asOf"]);
@@ -163,7 +163,7 @@ async fn who_asks_for_no_cache_scans_anew_whatever_is_kept_or_in_flight() {
     let (_, source, _) = search(&world, super::ANN, no_cache).await;
     first.await.expect("not aborted");
 
-    assert_eq!(source["upstreamCalls"], pages);
+    assert_eq!(source["calls"], pages);
     search(&world, super::ANN, no_cache).await;
     assert_eq!(world.calls(Ada).await.len(), 3 * pages);
     search(&world, super::ANN, None).await;
@@ -179,7 +179,7 @@ async fn a_scan_in_flight_that_began_too_long_ago_is_not_joined() {
 
     let (_, source, _) = search(&world, super::ANN, Some(("cache-control", "max-age=1"))).await;
 
-    assert_eq!(source["upstreamCalls"], pages);
+    assert_eq!(source["calls"], pages);
     first.await.expect("not aborted");
 }
 
@@ -212,7 +212,7 @@ async fn a_scan_does_not_join_a_page_that_was_kept_with_new_ones() {
     let (_, newer, _) = search(&world, super::ANN, Some(("cache-control", "max-age=1"))).await;
 
     let (_, resumed, _) = resumed.await.expect("not aborted");
-    assert_eq!(resumed["upstreamCalls"], 4, "the first page is read again");
+    assert_eq!(resumed["calls"], 4, "the first page is read again");
     assert_eq!(
         (&resumed["status"], &newer["status"]),
         (&json!("COMPLETE"), &json!("COMPLETE"))
@@ -247,7 +247,7 @@ async fn a_scan_from_before_a_write_is_neither_joined_nor_kept_after_it() {
     world.forget_calls().await;
     let (user, source) = ann(&world, Ada).await;
     assert_eq!(
-        (&user["name"], &source["upstreamCalls"]),
+        (&user["name"], &source["calls"]),
         (&json!("Renamed"), &json!(0))
     );
 
@@ -511,8 +511,8 @@ async fn a_scan_that_others_keep_going_is_not_joined_for_ever() {
 
     let (_, source, _) = search(&world, super::ANN, None).await;
 
-    assert_ne!(source["upstreamCalls"], 0, "it is a new one");
+    assert_ne!(source["calls"], 0, "it is a new one");
     let (_, source, _) = second.await.expect("not aborted");
-    assert_eq!(source["upstreamCalls"], 0);
+    assert_eq!(source["calls"], 0);
     first.await.expect("not aborted");
 }

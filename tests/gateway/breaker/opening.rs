@@ -21,7 +21,7 @@ async fn a_vendor_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
             let source = search(&world, sick).await;
 
             assert_eq!(source["status"], "FAILED", "{source}");
-            assert_eq!(source["upstreamCalls"], 0);
+            assert_eq!(source["calls"], 0);
             let error = &source["error"];
             assert_eq!(error["code"], "VENDOR_UNAVAILABLE");
             let wait = error["retryAfter"].as_f64().expect("a wait");

@@ -23,7 +23,7 @@ async fn one_answer_closes_the_circuit() {
         assert_eq!(circuits(&world).await, only(sick, "CLOSED"));
         let source = search(&world, sick).await;
         assert_eq!(source["status"], status_of_a_search(sick), "{source}");
-        assert_eq!(source["upstreamCalls"], calls_of_a_search(sick));
+        assert_eq!(source["calls"], calls_of_a_search(sick));
     }
 }
 

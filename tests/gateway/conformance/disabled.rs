@@ -26,14 +26,14 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subje
         node(id: $id) { id } nodes(ids: [$id]) { id }
         _entities(representations: $any) { __typename }
         usersByEmail(email: \"ann@x.test\", providers: [$of]) {
-            nodes { id } sources { status error { code } asOf upstreamCalls } }
+            nodes { id } sources { status error { code } asOf calls } }
         part: usersByEmail(email: \"ann@\", match: SUBSTRING, providers: [$of]) { sources { status } } }";
     let any = json!([{ "__typename": "User", "id": id }]);
     let variables = json!({ "of": subject.word(), "id": id, "any": any });
 
     let answer = world.answer_with(read, variables).await;
 
-    let source = json!({ "status": "DISABLED", "error": null, "asOf": null, "upstreamCalls": 0 });
+    let source = json!({ "status": "DISABLED", "error": null, "asOf": null, "calls": 0 });
     let expected = json!({
         "users": null, "byVendorId": null, "byExternalId": null, "node": null, "nodes": [null],
         "_entities": [null], "usersByEmail": { "nodes": [], "sources": [source] },

@@ -24,7 +24,7 @@ async fn requests(world: &World, version: &str) -> Vec<String> {
 }
 
 const FIND: &str = "query ($email: String!) { usersByEmail(email: $email, providers: [INTERCOM]) {
-    nodes { email name kind } sources { status notice error { code } upstreamCalls } } }";
+    nodes { email name kind } sources { status notice error { code } calls } } }";
 
 async fn find(world: &World, email: &str) -> Value {
     let mut data = world.data_with(FIND, json!({ "email": email })).await;
@@ -32,7 +32,7 @@ async fn find(world: &World, email: &str) -> Value {
 }
 
 fn whole(nodes: &Value) -> Value {
-    let source = json!({ "status": "COMPLETE", "notice": null, "error": null, "upstreamCalls": 1 });
+    let source = json!({ "status": "COMPLETE", "notice": null, "error": null, "calls": 1 });
     json!({ "nodes": nodes, "sources": [source] })
 }
 
@@ -175,8 +175,7 @@ async fn leads_are_among_the_users_of_an_address_in_1_1_only_and_marked() {
         ("1.4", "PARTIAL", json!(notice)),
     ] {
         let world = speaking(version).await;
-        let source =
-            json!({ "status": status, "notice": notice, "error": null, "upstreamCalls": 1 });
+        let source = json!({ "status": status, "notice": notice, "error": null, "calls": 1 });
         for (email, nodes) in [(known::LEAD, json!([user])), (known::LEAD_ALONE, json!([]))] {
             let expected = json!({ "nodes": nodes, "sources": [source] });
             assert_eq!(find(&world, email).await, expected, "{version}");
@@ -222,7 +221,7 @@ async fn version_1_0_answers_a_bare_user_nobody_and_an_ambiguity() {
     assert_eq!(shared["nodes"], json!([]));
     assert_eq!(shared["sources"][0]["status"], "FAILED");
     assert_eq!(shared["sources"][0]["error"]["code"], "VENDOR_REJECTED");
-    assert_eq!(shared["sources"][0]["upstreamCalls"], 1);
+    assert_eq!(shared["sources"][0]["calls"], 1);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub(super) async fn the_list_is_in_the_vendors_order(subject: Subject) {
     let records = world.listed(subject.provider()).await;
     world.forget_calls().await;
     let list = "query ($of: Provider!) { users(provider: $of, first: 50) {
-        nodes { provider vendorId externalId email } totalCount sources { status upstreamCalls notice error { code } } } }";
+        nodes { provider vendorId externalId email } totalCount sources { status calls notice error { code } } } }";
 
     let data = world.data_with(list, json!({ "of": subject.word() })).await;
 
@@ -27,7 +27,7 @@ pub(super) async fn the_list_is_in_the_vendors_order(subject: Subject) {
         })
     });
     assert_eq!(data["users"]["nodes"], Value::from_iter(expected));
-    let source = json!({ "status": "COMPLETE", "upstreamCalls": 1, "notice": null, "error": null });
+    let source = json!({ "status": "COMPLETE", "calls": 1, "notice": null, "error": null });
     assert_eq!(data["users"]["sources"], json!([source]));
     let is_counted = subject.of([false, false, true, true, false]);
     let total = is_counted.then_some(records.len());
@@ -118,7 +118,7 @@ pub(super) async fn an_external_id_is_one_call_or_refused_without_one(subject: S
 pub(super) async fn an_email_costs_as_few_calls_as_its_search_allows(subject: Subject) {
     let world = subject.world(USERS).await;
     let find = "query ($of: Provider!, $email: String!) {
-        usersByEmail(email: $email, providers: [$of]) { nodes { email } sources { upstreamCalls } } }";
+        usersByEmail(email: $email, providers: [$of]) { nodes { email } sources { calls } } }";
     // Who has not got the address has no row.
     for (email, calls) in [
         (known::EVERYWHERE, [ADA_SCAN, 1, 1, 1, 1]),
@@ -151,7 +151,7 @@ pub(super) async fn an_email_costs_as_few_calls_as_its_search_allows(subject: Su
         );
         assert_eq!(
             data["usersByEmail"]["sources"],
-            json!([{ "upstreamCalls": expected }])
+            json!([{ "calls": expected }])
         );
     }
 }

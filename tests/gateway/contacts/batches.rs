@@ -13,7 +13,7 @@ fn aliases(emails: &[String]) -> String {
     let fields = emails.iter().enumerate().map(|(at, email)| {
         format!(
             "a{at}: usersByEmail(email: \"{email}\", providers: [INTERCOM]) {{
-                nodes {{ vendorId email kind }} totalCount sources {{ status upstreamCalls }} }}"
+                nodes {{ vendorId email kind }} totalCount sources {{ status calls }} }}"
         )
     });
     format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "))
@@ -140,7 +140,7 @@ async fn every_page_of_a_search_is_read_and_every_record_of_an_address_is_kept()
     let data = world.data(&aliases(&emails)).await;
 
     assert_eq!(data["a0"]["totalCount"], 160);
-    assert_eq!(data["a0"]["sources"][0]["upstreamCalls"], 2);
+    assert_eq!(data["a0"]["sources"][0]["calls"], 2);
     assert_eq!(data["a1"]["totalCount"], 1);
     assert_eq!(calls(&world).await, ["POST /contacts/search 200"; 2]);
 }

@@ -133,12 +133,12 @@ async fn errors_under_status_200_are_no_answer() {
         .behave(Provider::Intercom, "email_body", "error_list_200")
         .await;
     let query = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) {
-        nodes { email } sources { status upstreamCalls error { code } } } }";
+        nodes { email } sources { status calls error { code } } } }";
     let data = world.data(query).await;
     assert_eq!(
         data["usersByEmail"],
         json!({ "nodes": [], "sources": [
-            { "status": "FAILED", "upstreamCalls": 1, "error": { "code": "VENDOR_BAD_RESPONSE" } }
+            { "status": "FAILED", "calls": 1, "error": { "code": "VENDOR_BAD_RESPONSE" } }
         ]})
     );
 }

@@ -10,7 +10,7 @@ use crate::world::{World, vendor};
 const SEARCH: &str = "query($email: String!, $of: [Provider!]) {
     usersByEmail(email: $email, providers: $of) {
         nodes { email }
-        sources { status upstreamCalls notice error { code } }
+        sources { status calls notice error { code } }
     }
 }";
 
@@ -71,7 +71,7 @@ async fn a_failed_page_in_the_middle_of_a_search_leaves_the_users_found() {
     assert_eq!(nodes, json!([{ "email": "part@way.test" }]));
     assert_eq!(source["status"], "PARTIAL");
     assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
-    assert_eq!(source["upstreamCalls"], 3);
+    assert_eq!(source["calls"], 3);
     assert!(
         source["notice"]
             .as_str()
@@ -90,7 +90,7 @@ async fn a_failed_page_before_anybody_is_found_is_a_failure_and_not_nobody() {
     assert_eq!(nodes, json!([]));
     assert_eq!(source["status"], "FAILED");
     assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
-    assert_eq!(source["upstreamCalls"], 3);
+    assert_eq!(source["calls"], 3);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_search_that_stops_at_its_page_limit_is_partial() {
     assert_eq!(nodes, json!([]));
     assert_eq!(source["status"], "PARTIAL");
     assert_eq!(source["error"], Value::Null);
-    assert_eq!(source["upstreamCalls"], 1);
+    assert_eq!(source["calls"], 1);
     let notice = source["notice"].as_str().expect("a notice");
     assert!(
         notice.contains("pages read: 1 (bounded by search_pages)"),
@@ -134,7 +134,7 @@ async fn a_scan_that_is_cut_short_is_partial_and_never_nobody() {
         assert_eq!(nodes.as_array().map(Vec::len), Some(count), "{email}");
         assert_eq!(source["status"], "PARTIAL", "{email}");
         assert_eq!(source["error"], Value::Null);
-        assert_eq!(source["upstreamCalls"], 1);
+        assert_eq!(source["calls"], 1);
         let notice = source["notice"].as_str().expect("a notice");
         assert!(
             notice.contains("pages read: 1 (bounded by scan_pages"),
@@ -170,5 +170,5 @@ async fn a_scan_that_fails_on_its_second_page_keeps_whom_it_found() {
     assert_eq!(nodes, json!([{ "email": EVERYWHERE }]));
     assert_eq!(source["status"], "PARTIAL");
     assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
-    assert_eq!(source["upstreamCalls"], 3);
+    assert_eq!(source["calls"], 3);
 }

@@ -33,7 +33,7 @@ async fn a_wrong_token_is_refused_by_every_vendor_itself() {
     })
     .await;
     let query = format!(
-        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ email }} sources {{ status upstreamCalls error {{ code message }} }} }} }}"
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ email }} sources {{ status calls error {{ code message }} }} }} }}"
     );
 
     let answer = world.answer(&query).await;
@@ -45,7 +45,7 @@ async fn a_wrong_token_is_refused_by_every_vendor_itself() {
         let source = &answer["data"]["usersByEmail"]["sources"][of as usize];
         assert_eq!(source["status"], "FAILED");
         assert_eq!(source["error"]["code"], "VENDOR_AUTH");
-        assert_eq!(source["upstreamCalls"], 1);
+        assert_eq!(source["calls"], 1);
         assert_eq!(world.calls(of).await.len(), 1);
     }
 }
@@ -110,7 +110,7 @@ async fn recovers(world: &World, fault: &Value) {
     }
     world.forget_calls().await;
     let query = format!(
-        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ provider }} sources {{ provider status upstreamCalls error {{ code }} }} }} }}"
+        "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ provider }} sources {{ provider status calls error {{ code }} }} }} }}"
     );
 
     let data = world.data(&query).await;
@@ -119,7 +119,7 @@ async fn recovers(world: &World, fault: &Value) {
     assert_eq!(data["usersByEmail"]["nodes"], json!(nodes), "{fault}");
     for of in Provider::ALL {
         let calls = calls_of_a_search(of) + 1;
-        let source = json!({ "provider": spelt(of), "status": status_of_a_search(of), "upstreamCalls": calls, "error": null });
+        let source = json!({ "provider": spelt(of), "status": status_of_a_search(of), "calls": calls, "error": null });
         assert_eq!(
             data["usersByEmail"]["sources"][of as usize], source,
             "{fault}"

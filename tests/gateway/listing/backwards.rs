@@ -15,7 +15,7 @@ async fn intercoms_numbered_users_are_walked_from_their_end_to_their_start() {
     let mut window = page(&world, Provider::Intercom, json!({ "last": 20 })).await;
     let mut to = records.len();
     // The count, and the page.
-    assert_eq!(window.source().upstream_calls, 2);
+    assert_eq!(window.source().calls, 2);
     loop {
         let from = to.saturating_sub(20);
         window.assert_is(&records, from, to);
@@ -26,7 +26,7 @@ async fn intercoms_numbered_users_are_walked_from_their_end_to_their_start() {
         to = from;
         let slice = json!({ "last": 20, "before": window.page_info.start_cursor });
         window = page(&world, Provider::Intercom, slice).await;
-        assert_eq!(window.source().upstream_calls, 1, "{to}");
+        assert_eq!(window.source().calls, 1, "{to}");
     }
     let windows = records.len().div_ceil(20);
     assert_eq!(world.calls(Provider::Intercom).await.len(), windows + 1);
@@ -45,7 +45,7 @@ async fn digital_chalk_is_walked_back_from_any_edge() {
         let window = page(&world, Provider::DigitalChalk, slice).await;
         let from = to.max(20) - 20;
         window.assert_is(&records, from, to);
-        assert_eq!(window.source().upstream_calls, 1);
+        assert_eq!(window.source().calls, 1);
         (to, before) = (from, window.page_info.start_cursor);
     }
     assert_eq!(world.calls(Provider::DigitalChalk).await.len(), 7);

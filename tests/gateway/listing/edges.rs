@@ -27,7 +27,7 @@ async fn any_edge_resumes(subject: Subject) {
 
         let (from, to) = (at + 1, records.len().min(at + 21));
         resumed.assert_is(&records, from, to);
-        assert_eq!(resumed.source().upstream_calls, 1, "{from}..{to}");
+        assert_eq!(resumed.source().calls, 1, "{from}..{to}");
     }
 }
 
@@ -57,7 +57,7 @@ async fn an_edge_of_a_full_page_resumes(subject: Subject) {
                 }
                 _ => 1,
             };
-            assert_eq!(resumed.source().upstream_calls, calls, "{from}..{to}");
+            assert_eq!(resumed.source().calls, calls, "{from}..{to}");
         }
     }
 }

@@ -14,7 +14,7 @@ const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $af
     users(provider: $of, filter: $filter, first: $first, after: $after, last: $last, before: $before) {
         edges { cursor node { vendorId } } nodes { vendorId }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-        totalCount sources { status notice upstreamCalls } } }";
+        totalCount sources { status notice calls } } }";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +52,7 @@ pub(super) struct PageInfo {
 pub(super) struct Source {
     pub(super) status: String,
     pub(super) notice: Option<String>,
-    pub(super) upstream_calls: usize,
+    pub(super) calls: usize,
 }
 
 impl Page {
@@ -141,11 +141,11 @@ pub(super) async fn assert_whole(
             ("COMPLETE", &None)
         );
         assert_eq!(
-            source.upstream_calls,
+            source.calls,
             least(subject, from, to - from),
             "{from}..{to}"
         );
-        calls += source.upstream_calls;
+        calls += source.calls;
         from = to;
     }
     assert_eq!(from, records.len());

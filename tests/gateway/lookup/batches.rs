@@ -29,7 +29,9 @@ async fn twenty_aliases_of_sixteen_addresses_are_as_few_calls_as_each_vendor_all
     ];
     let aliases = emails.iter().cycle().take(20).enumerate();
     let fields = aliases.map(|(at, email)| {
-        format!("a{at}: usersByEmail(email: \"{email}\") {{ nodes {{ email }} sources {{ upstreamCalls }} }}")
+        format!(
+            "a{at}: usersByEmail(email: \"{email}\") {{ nodes {{ email }} sources {{ calls }} }}"
+        )
     });
     let query = format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "));
 
@@ -55,10 +57,7 @@ async fn twenty_aliases_of_sixteen_addresses_are_as_few_calls_as_each_vendor_all
         );
         // The scan of 200 users is counted by each of those who share it.
         let calls: Vec<_> = found["sources"].as_array().into_iter().flatten().collect();
-        let calls: Vec<_> = calls
-            .iter()
-            .map(|source| &source["upstreamCalls"])
-            .collect();
+        let calls: Vec<_> = calls.iter().map(|source| &source["calls"]).collect();
         // Who compares texts is asked for each form of a domain beyond ASCII.
         let forms = if *email == known::IDN { 3 } else { 1 };
         let expected = [2, forms, 1, forms].map(|calls| json!(calls));

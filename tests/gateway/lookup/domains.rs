@@ -15,7 +15,7 @@ async fn asked(world: &World, emails: &[String]) -> (Vec<Vec<String>>, Vec<Value
     let fields = emails.iter().enumerate().map(|(at, email)| {
         format!(
             "a{at}: usersByEmail(email: \"{email}\", providers: [DIGITAL_CHALK]) {{
-                nodes {{ email }} sources {{ status upstreamCalls }} }}"
+                nodes {{ email }} sources {{ status calls }} }}"
         )
     });
     let query = format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "));
@@ -53,7 +53,7 @@ async fn addresses_of_a_small_domain_are_one_search_and_only_those_are_answered(
 
     // `a@b.test.example` is in the vendor's answer too.
     assert_eq!(users, [vec![known::PREFIX.to_owned()], vec![], vec![]]);
-    let shared = json!({ "status": "COMPLETE", "upstreamCalls": 1 });
+    let shared = json!({ "status": "COMPLETE", "calls": 1 });
     assert_eq!(sources, [shared.clone(), shared.clone(), shared]);
     assert_eq!(calls, 1);
 }
@@ -92,7 +92,7 @@ async fn a_large_domain_is_tried_once_and_then_each_address_alone() {
     assert_eq!(users, expected(2));
     assert_eq!(calls, 3, "a page of the domain, and two searches");
     assert!(
-        sources.iter().all(|source| source["upstreamCalls"] == 2),
+        sources.iter().all(|source| source["calls"] == 2),
         "{sources:?}"
     );
 

@@ -8,7 +8,7 @@ use crate::world::World;
 
 const FIND: &str = "query ($email: String!) { usersByEmail(email: $email) {
     nodes { provider email kind } totalCount pageInfo { hasNextPage hasPreviousPage }
-    sources { provider status notice fromMirror error { code } upstreamCalls } } }";
+    sources { provider status notice fromMirror error { code } calls } } }";
 
 /// Calls of Ada, DigitalChalk, Intercom and Usertour for one address that is given in lower case: the
 /// scan of 200 users, and one question to each of the others.
@@ -43,7 +43,7 @@ async fn assert_found(world: &World, email: &str, expected: &[&str], calls: [usi
         (
             source["provider"].clone(),
             source["status"].clone(),
-            source["upstreamCalls"].clone(),
+            source["calls"].clone(),
         )
     });
     let expected = [
@@ -247,7 +247,7 @@ async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
     })
     .await;
     let find = "query ($email: String!) { usersByEmail(email: $email, providers: [ADA]) {
-        nodes { email } sources { status notice upstreamCalls } } }";
+        nodes { email } sources { status notice calls } } }";
     for (email, nodes) in [
         // The last of the first hundred, and the first behind them.
         (known::EDGE_LAST, json!([{ "email": known::EDGE_LAST }])),
@@ -258,7 +258,7 @@ async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
         let source = &found["sources"][0];
         assert_eq!(found["nodes"], nodes, "{email}");
         assert_eq!(
-            (&source["status"], &source["upstreamCalls"]),
+            (&source["status"], &source["calls"]),
             (&json!("PARTIAL"), &json!(1))
         );
         let notice = source["notice"].as_str().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::world::World;
 const FIND: &str = "query ($part: String!, $first: Int, $of: [Provider!]) {
     usersByEmail(email: $part, match: SUBSTRING, first: $first, providers: $of) {
         nodes { provider email } totalCount pageInfo { hasNextPage }
-        sources { provider status notice upstreamCalls } } }";
+        sources { provider status notice calls } } }";
 
 #[tokio::test]
 async fn every_address_that_holds_the_part_is_found_whatever_its_letter_case() {
@@ -31,9 +31,9 @@ async fn every_address_that_holds_the_part_is_found_whatever_its_letter_case() {
         }
         let skipped = |provider| {
             let notice = "this provider finds whole addresses only";
-            json!({ "provider": provider, "status": "SKIPPED", "notice": notice, "upstreamCalls": 0 })
+            json!({ "provider": provider, "status": "SKIPPED", "notice": notice, "calls": 0 })
         };
-        let asked = json!({ "provider": "DIGITAL_CHALK", "status": "COMPLETE", "notice": null, "upstreamCalls": 1 });
+        let asked = json!({ "provider": "DIGITAL_CHALK", "status": "COMPLETE", "notice": null, "calls": 1 });
         let sources = json!([
             skipped("ADA"),
             asked,

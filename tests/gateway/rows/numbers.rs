@@ -325,10 +325,10 @@ async fn asked_again(
     let world = providers.world(|_| {}).await;
     let started = tokio::time::Instant::now();
     let data = world
-        .data("{ users(provider: INTERCOM) { sources { status upstreamCalls } } }")
+        .data("{ users(provider: INTERCOM) { sources { status calls } } }")
         .await;
     let source = &data["users"]["sources"][0];
-    assert_eq!(*source, json!({ "status": "COMPLETE", "upstreamCalls": 2 }));
+    assert_eq!(*source, json!({ "status": "COMPLETE", "calls": 2 }));
     started.elapsed().as_millis()
 }
 
