@@ -15,7 +15,7 @@ use roster::{
     config::{Mistakes, Settings},
     demo, gateway,
     graphql::{Schema, sdl},
-    server::{self, Front, Hosts, Readiness, accept::Limits},
+    server::{self, Front, Hosts, Origins, Readiness, accept::Limits},
     user::Provider,
 };
 use roster_sandbox::{Options, known};
@@ -74,6 +74,9 @@ pub(crate) struct Demo {
     /// The sandboxes' address; port 0 picks one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     sandbox_listen: SocketAddr,
+    /// An origin whose pages may call the gateway, beside all of this machine; may be given again.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    cors_origins: Vec<String>,
     #[command(flatten)]
     sandbox: Sandbox,
 }
@@ -184,7 +187,7 @@ fn opened(
     settings: &Settings,
     listen: Option<SocketAddr>,
 ) -> Result<(SocketAddr, Schema), Mistakes> {
-    let mut mistakes = server::wrong_origins(&settings.server.cors_origins);
+    let mut mistakes = server::cors::wrong_origins(&settings.server.cors_origins);
     let hosts = Hosts::of(&settings.server.hosts, settings.server.listen);
     mistakes.extend(hosts.err().unwrap_or_default());
     let listen = settings.listen(listen);
@@ -289,6 +292,14 @@ impl Listeners {
     }
 }
 
+/// The origins whose pages may call the gateway.
+fn origins(settings: &Settings) -> Origins {
+    Origins {
+        listed: settings.server.cors_origins.clone(),
+        allows_loopback: settings.server.loopback_origins,
+    }
+}
+
 /// Serves until a signal to stop; `beside` is how many connections the process has to others than its
 /// clients.
 async fn serve(
@@ -307,7 +318,7 @@ async fn serve(
     };
     let app = Front {
         readiness: readiness.clone(),
-        cors_origins: settings.server.cors_origins.clone(),
+        origins: origins(settings),
         hosts: hosts(address)?,
         has_admin: admin.is_some(),
     };
@@ -408,6 +419,7 @@ impl Demo {
         let mut settings = demo::settings(vendors);
         // Nobody balances load over it.
         settings.server.notice_seconds = 0;
+        settings.server.cors_origins = self.cors_origins;
         let (_, schema) = opened(&settings, Some(address))?;
         let options = self.sandbox.options();
         // The vendors outlive the gateway: requests under way still need them.

@@ -25,6 +25,8 @@ pub fn settings(sandbox: SocketAddr) -> Settings {
     });
     let server = Server {
         show_calls: true,
+        // A frontend under development runs at some port of this machine.
+        loopback_origins: true,
         ..Server::default()
     };
     Settings {

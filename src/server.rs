@@ -4,6 +4,7 @@
 pub mod accept;
 mod answer;
 pub mod body;
+pub mod cors;
 pub mod descriptors;
 pub mod graphiql;
 pub mod graphql;
@@ -26,7 +27,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, Version, header},
+    http::{HeaderName, HeaderValue, StatusCode, Version, header},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -34,13 +35,13 @@ use axum::{
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
-    cors::CorsLayer,
     request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
 };
 
 use crate::{error::ErrorCode, graphql::Schema, shared::Store};
 use body::BodyError;
+pub use cors::Origins;
 pub use hosts::Hosts;
 pub use scrape::keep_metrics;
 
@@ -103,7 +104,7 @@ pub struct Front {
     /// Whether the gateway takes new requests.
     pub readiness: Readiness,
     /// The origins whose pages may call the gateway.
-    pub cors_origins: Vec<String>,
+    pub origins: Origins,
     /// The hosts that requests may name.
     pub hosts: Hosts,
     /// Whether health and metrics are answered at another address alone.
@@ -114,9 +115,9 @@ impl Front {
     /// The routes.
     ///
     /// # Errors
-    /// An origin in `cors_origins` that is none.
+    /// An origin in the list that is none.
     pub fn router(self, schema: Schema) -> Result<Router, String> {
-        let cors = cors(&self.cors_origins)?;
+        let cors = self.origins.layer()?;
         let mut routes = Router::new()
             .route("/", get(|| async { Redirect::temporary("/graphiql") }))
             .merge(graphiql::router());
@@ -192,37 +193,6 @@ async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
         body["sharedStore"] = if is_up { "up" } else { "away" }.into();
     }
     (code, Json(body))
-}
-
-/// What is wrong with origins that pages come from, a line each.
-#[must_use]
-pub fn wrong_origins(origins: &[String]) -> Vec<String> {
-    let read = origins.iter().map(|origin| origin_of(origin));
-    read.filter_map(Result::err).collect()
-}
-
-fn origin_of(text: &str) -> Result<HeaderValue, String> {
-    let is_origin =
-        url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
-    let value = HeaderValue::from_str(text).ok().filter(|_| is_origin);
-    value.ok_or_else(|| {
-        format!("server.cors_origins: {text:?} is no origin: expected https://host[:port]")
-    })
-}
-
-fn cors(origins: &[String]) -> Result<CorsLayer, String> {
-    let origins = origins.iter().map(|origin| origin_of(origin));
-    let origins: Vec<_> = origins.collect::<Result<_, _>>()?;
-    let layer = CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST]);
-    Ok(layer.allow_headers([
-        header::CONTENT_TYPE,
-        header::ACCEPT,
-        header::AUTHORIZATION,
-        header::CACHE_CONTROL,
-        HeaderName::from_static("prefer"),
-    ]))
 }
 
 #[derive(Clone)]

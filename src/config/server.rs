@@ -32,6 +32,9 @@ pub struct Server {
     pub show_calls_token_env: Option<String>,
     /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
+    /// Whether the pages of all loopback origins may, too: for the demo, no setting of a file.
+    #[serde(skip)]
+    pub loopback_origins: bool,
     /// For how many seconds after the signal to stop connections are still accepted while
     /// `/health/ready` says 503: as long as a load balancer takes to notice.
     pub notice_seconds: u64,
@@ -49,6 +52,7 @@ impl Default for Server {
             show_calls: false,
             show_calls_token_env: None,
             cors_origins: Vec::new(),
+            loopback_origins: false,
             notice_seconds: 2,
             drain_seconds: 20,
         }

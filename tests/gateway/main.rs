@@ -11,6 +11,7 @@ mod contacts;
 mod deadlines;
 mod fairness;
 mod faults;
+mod frontends;
 mod hedge;
 mod matrix;
 mod operator;

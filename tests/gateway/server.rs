@@ -10,7 +10,7 @@ use std::{future::pending, net::SocketAddr, time::Duration};
 use axum::{Router, routing::get};
 use roster::{
     config::Settings,
-    server::{Front, Hosts, Readiness, accept::Limits},
+    server::{Front, Hosts, Origins, Readiness, accept::Limits},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -57,7 +57,7 @@ async fn gateway(limits: Limits) -> SocketAddr {
     let address = listener.local_addr().expect("an address");
     let front = Front {
         readiness: Readiness::default(),
-        cors_origins: Vec::new(),
+        origins: Origins::default(),
         hosts: Hosts::of(&[], address).expect("hosts"),
         has_admin: false,
     };

@@ -6,7 +6,7 @@ use roster::{
     config::{Settings, Vendor},
     demo, gateway,
     graphql::Schema,
-    server::{Front, Hosts, Readiness, accept::Limits},
+    server::{Front, Hosts, Origins, Readiness, accept::Limits},
     user::Provider,
 };
 use roster_sandbox::Options;
@@ -110,7 +110,10 @@ impl World {
         let address = listener.local_addr().expect("an address");
         let front = Front {
             readiness: readiness.clone(),
-            cors_origins: settings.server.cors_origins.clone(),
+            origins: Origins {
+                listed: settings.server.cors_origins.clone(),
+                allows_loopback: settings.server.loopback_origins,
+            },
             hosts: Hosts::of(&settings.server.hosts, address).expect("hosts"),
             has_admin: settings.server.admin_listen.is_some(),
         };

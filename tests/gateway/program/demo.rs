@@ -139,6 +139,42 @@ async fn the_demo_says_where_it_is_answers_and_stops_when_told_to() {
 }
 
 #[tokio::test]
+async fn pages_of_this_machine_and_of_the_origins_that_are_named_may_call_the_demo() {
+    let app = "https://app.example";
+    let demo = Demo::start(&["--users", "0", "--cors-origin", app]).await;
+
+    for (origin, is_allowed) in [
+        ("http://localhost:5173", true),
+        (app, true),
+        ("https://evil.example", false),
+    ] {
+        let request = reqwest::Client::new().post(&demo.gateway);
+        let request = request.header("origin", origin);
+        let answer = request.json(&json!({ "query": "{ __typename }" })).send();
+        let answer = answer.await.expect("an answer");
+        let allowed = answer.headers().get("access-control-allow-origin");
+        assert_eq!(
+            allowed.is_some_and(|of| of == origin),
+            is_allowed,
+            "{origin}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_none_is_named_before_the_demo_starts() {
+    let listen = ["--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"];
+    let output = ran(roster(
+        &[&["demo", "--cors-origin", "app.example"], &listen[..]].concat(),
+    ))
+    .await;
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("\"app.example\" is no origin"), "{said}");
+}
+
+#[tokio::test]
 async fn a_request_under_way_ends_whole_after_the_signal() {
     let demo = Demo::start(&["--users", "200", "--latency", "400"]).await;
     let query = format!(

@@ -1,0 +1,79 @@
+//! Cross-origin requests: which pages may call the gateway from a browser, what they may send, and what
+//! they may read of the answer.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use url::{Host, Url};
+
+use super::REQUEST_ID;
+
+/// How long a browser keeps the answer to a preflight: as long as Chromium keeps one at most.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The origins whose pages may call the gateway.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// Those that are named.
+    pub listed: Vec<String>,
+    /// Whether every page of this machine may, whatever its port.
+    pub allows_loopback: bool,
+}
+
+impl Origins {
+    /// Answers preflights and marks answers. The origin decides: a page that may call the gateway may send
+    /// whatever headers its tools add, such as `traceparent` or `x-apollo-operation-name`.
+    ///
+    /// # Errors
+    /// A text in the list that is no origin.
+    pub(super) fn layer(self) -> Result<CorsLayer, String> {
+        let listed = self.listed.iter().map(|origin| parse(origin));
+        let listed: Vec<_> = listed.collect::<Result<_, _>>()?;
+        let allows = move |origin: &HeaderValue, _: &_| {
+            listed.contains(origin) || (self.allows_loopback && is_loopback(origin))
+        };
+        Ok(CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(allows))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers([
+                REQUEST_ID.clone(),
+                header::RETRY_AFTER,
+                HeaderName::from_static("preference-applied"),
+            ])
+            .max_age(PREFLIGHT_MAX_AGE))
+    }
+}
+
+/// What is wrong with origins that pages come from, a line each.
+#[must_use]
+pub fn wrong_origins(origins: &[String]) -> Vec<String> {
+    let read = origins.iter().map(|origin| parse(origin));
+    read.filter_map(Result::err).collect()
+}
+
+fn parse(text: &str) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(text).ok();
+    let value = value.filter(|_| origin(text).is_some());
+    value.ok_or_else(|| {
+        format!("server.cors_origins: {text:?} is no origin: expected https://host[:port]")
+    })
+}
+
+/// The address of an origin in the form in which browsers write it.
+fn origin(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    (url.origin().ascii_serialization() == text).then_some(url)
+}
+
+fn is_loopback(value: &HeaderValue) -> bool {
+    let url = value.to_str().ok().and_then(origin);
+    let url = url.filter(|url| ["http", "https"].contains(&url.scheme()));
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

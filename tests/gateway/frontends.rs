@@ -1,0 +1,3 @@
+//! What browsers' pages and their tools need of the gateway.
+
+mod cors;
