@@ -78,6 +78,9 @@ pub enum ErrorCode {
     GraphqlValidationFailed,
     /// The request is wrong: a variable, an argument, a cursor. The message says what to change.
     BadUserInput,
+    /// The request has the hash of a document and no document: send the document, documents are not
+    /// kept here.
+    PersistedQueryNotSupported,
     /// The client did not say who it is.
     Unauthenticated,
     /// The client may not do this.
@@ -126,6 +129,7 @@ impl ErrorCode {
             Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::ProviderDisabled => "PROVIDER_DISABLED",

@@ -72,6 +72,23 @@ impl Refusal {
         }
     }
 
+    /// The hash of a document without the document. Clients look for this very message or code, and then
+    /// send the document.
+    fn no_persisted_queries() -> Self {
+        Self {
+            code: ErrorCode::PersistedQueryNotSupported,
+            ..Self::new(StatusCode::BAD_REQUEST, "PersistedQueryNotSupported")
+        }
+    }
+
+    /// The status under a media type. Some older clients read errors under 200 alone.
+    fn status(&self, media: Media) -> StatusCode {
+        match (self.code, media) {
+            (ErrorCode::PersistedQueryNotSupported, Media::Json) => StatusCode::OK,
+            _ => self.status,
+        }
+    }
+
     fn of_body(error: BodyError) -> Self {
         match error {
             BodyError::Overloaded => Self {
@@ -267,7 +284,12 @@ fn checked(body: Value) -> Result<Request, Refusal> {
     let Value::Object(mut fields) = body else {
         return bad("the body must be an object with `query`; batches are not taken");
     };
-    let mut request = match fields.swap_remove("query") {
+    let query = fields.swap_remove("query");
+    let is_given = matches!(&query, Some(query) if *query != Value::Null && *query != "".into());
+    if !is_given && has_hash(&fields) {
+        return Err(Refusal::no_persisted_queries());
+    }
+    let mut request = match query {
         Some(Value::String(query)) => Request::new(query),
         Some(_) => return bad("`query` must be a string"),
         None => return bad("`query` is missing"),
@@ -291,6 +313,18 @@ fn checked(body: Value) -> Result<Request, Refusal> {
         }
         _ => bad("`operationName` must be a string, `variables` and `extensions` must be objects"),
     }
+}
+
+/// Whether a request names its document by a hash, as clients with automatic persisted queries do.
+fn has_hash(fields: &IndexMap<Name, Value>) -> bool {
+    let member = |value: &Value, name: &str| match value {
+        Value::Object(members) => members.get(name).cloned(),
+        _ => None,
+    };
+    let extensions = fields.get("extensions");
+    let persisted = extensions.and_then(|extensions| member(extensions, "persistedQuery"));
+    let hash = persisted.and_then(|persisted| member(&persisted, "sha256Hash"));
+    matches!(hash, Some(Value::String(_)))
 }
 
 async fn run(
@@ -454,7 +488,7 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
         extensions["retryAfter"] = seconds.into();
     }
     let error = json!({ "errors": [{ "message": refusal.message, "extensions": extensions }] });
-    let mut response = with_media(refusal.status, media, error.to_string().into());
+    let mut response = with_media(refusal.status(media), media, error.to_string().into());
     if let Some(seconds) = refusal.retry_after {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
