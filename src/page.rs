@@ -434,11 +434,21 @@ impl Ask {
         }
     }
 
+    /// How many rows of the page are where they are in the list. Where rows are counted, those that were
+    /// not asked for may be from anywhere.
+    fn placed(&self, page: &Page) -> usize {
+        match self.place {
+            Place::Page(_) | Place::Offset(_) => page.users.len().min(self.size as usize),
+            Place::Key(_) | Place::Token(_) => page.users.len(),
+        }
+    }
+
     /// The mark after the row at a place of the page; `before` is the row before the first of the page.
     /// It names rows that could be read.
     #[must_use]
     pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Mark {
-        let users = page.users.iter().take(row + 1).rev();
+        let users = page.users.iter().take((row + 1).min(self.placed(page)));
+        let users = users.rev();
         let readable = users.filter(|user| !user.is_unreadable);
         let mut keys = readable.map(|user| user.vendor_id.as_str()).chain(before);
         let Some(nearest) = keys.next() else {

@@ -109,6 +109,9 @@ pub(super) struct Reading<'a, F> {
     start: u64,
     /// The keys of the rows read, and of those that the first mark names.
     seen: HashSet<String>,
+    /// Those of them that a page held beyond what it was asked for, where rows are counted: where they are
+    /// in the list is not known.
+    strays: HashSet<String>,
     /// The last row read.
     last: Option<String>,
     visited: HashSet<String>,
@@ -153,6 +156,7 @@ where
             is_first: true,
             start: 0,
             seen: HashSet::new(),
+            strays: HashSet::new(),
             last: None,
             visited: HashSet::new(),
             empty: 0,
@@ -193,6 +197,7 @@ where
             _ => (0, None),
         };
         (self.is_first, self.start) = (true, 0);
+        self.strays.clear();
         self.starts.clear();
         self.visited.clear();
         self.ahead.clear();
@@ -426,9 +431,10 @@ where
         page.users.iter().any(|user| self.knows(user))
     }
 
-    /// Whether a user was read. Nothing is told by rows that cannot be.
+    /// Whether a user was read, at a place that is known. Nothing is told by rows that cannot be.
     fn knows(&self, user: &User) -> bool {
-        !user.is_unreadable && self.seen.contains(&user.vendor_id)
+        let is_read = self.seen.contains(&user.vendor_id);
+        is_read && !user.is_unreadable && !self.strays.contains(&user.vendor_id)
     }
 
     /// A page that goes on where the read part ends: this one, or another where rows have shifted.
@@ -526,20 +532,21 @@ where
         }
     }
 
-    /// Counts pages that bring nothing.
+    /// Counts pages that bring nothing, since the last one that did: empty ones and repeated ones may
+    /// alternate.
     fn note(&mut self, page: &Page, is_new: bool) {
-        self.empty = if page.sent == 0 { self.empty + 1 } else { 0 };
-        self.repeated = if is_new || page.sent == 0 {
-            0
-        } else {
-            self.repeated + 1
-        };
+        match (is_new, page.sent) {
+            (true, _) => (self.empty, self.repeated) = (0, 0),
+            (false, 0) => self.empty += 1,
+            (false, _) => self.repeated += 1,
+        }
     }
 
     /// The rows of a page that are new.
     fn rows(&mut self, ask: &Ask, page: Page, from: usize) -> Vec<(User, Mark)> {
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
+        self.note_strays(ask, &page);
         self.count += page.sent.saturating_sub(page.users.len()) as u64;
         let mut marks = VecDeque::new();
         for (place, user) in page.users.iter().enumerate().skip(from) {
@@ -550,7 +557,8 @@ where
             let mark = ask.after(&page, place, before.as_deref());
             marks.push_back((place, mark.counted(self.count, totals)));
         }
-        let mut readable = page.users.iter().filter(|user| !user.is_unreadable);
+        let placed = page.users.iter().take(ask.placed(&page));
+        let mut readable = placed.filter(|user| !user.is_unreadable);
         if let Some(last) = readable.next_back() {
             self.last = Some(last.vendor_id.clone());
         }
@@ -560,6 +568,17 @@ where
             Some((user, mark))
         });
         rows.collect()
+    }
+
+    /// Notes the rows of a page whose place in the list it does not tell, and those whose place it does.
+    fn note_strays(&mut self, ask: &Ask, page: &Page) {
+        let (placed, others) = page.users.split_at(ask.placed(page));
+        for user in placed {
+            self.strays.remove(&user.vendor_id);
+        }
+        let new = others.iter().map(|user| &user.vendor_id);
+        let new = new.filter(|id| !self.seen.contains(*id));
+        self.strays.extend(new.cloned());
     }
 
     /// Whether it is known how many rows are before the next one, though nobody counts them.
@@ -594,8 +613,10 @@ where
                     Mark::At(key) if asked == Place::Key(Some(key.clone())) => false,
                     onward => !visited.contains(&onward.name()),
                 });
-                let anchor = next.as_ref().and_then(Mark::anchor).map(before);
-                self.detours = anchor.into_iter().collect();
+                // Behind a page of nobody the ways on are those to the page itself.
+                if let Some(anchor) = next.as_ref().and_then(Mark::anchor) {
+                    self.detours = vec![before(anchor)];
+                }
                 match onward {
                     Some(onward) => {
                         self.detours.extend(next);

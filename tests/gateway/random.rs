@@ -1,13 +1,20 @@
 //! Lists that change at random while they are walked through a gateway, at providers with every paging
-//! that there is, which mislabel their end, miscount, repeat rows, send empty pages and odd values. Under
-//! COMPLETE nobody is missed who stays where he is among his neighbours, nobody comes twice in an answer,
-//! and nobody is made up.
+//! that there is, which mislabel their end, miscount, repeat rows, send empty pages, odd values, records
+//! that cannot be read, and others than were asked for. Under COMPLETE nobody is missed who stays where he
+//! is among his neighbours, nobody comes twice in an answer, and nobody is made up. A list without faults
+//! is COMPLETE.
 //!
 //! `ROSTER_RANDOM_SEED` and `ROSTER_RANDOM_CASES` (for each provider) repeat a run, or make it long.
 
+mod asked;
 mod client;
+mod dice;
+mod habits;
 mod list;
+mod outcome;
 mod provider;
+mod rows;
+mod searches;
 
 use std::{
     fmt::Write as _,
@@ -19,10 +26,7 @@ use futures_util::future::join_all;
 use roster::{config::Settings, demo};
 use tokio::net::TcpListener;
 
-use self::{
-    client::{Lane, Outcome},
-    list::{Dice, Paging},
-};
+use self::{client::Lane, dice::Dice, habits::Paging, outcome::Outcome};
 use crate::world::{World, intercom};
 
 /// How many cases each provider gets, unless told otherwise.
@@ -76,7 +80,8 @@ async fn nobody_who_stays_is_missed_and_nobody_comes_twice_or_is_made_up() {
                 outcome: Outcome::default(),
             };
             for number in 0..cases {
-                lane.case(Dice::of(seed, paging as u64, number)).await;
+                lane.case(number, Dice::of(seed, paging as u64, number))
+                    .await;
             }
             (paging, lane.outcome)
         }

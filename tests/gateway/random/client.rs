@@ -1,65 +1,27 @@
-//! A client that walks a list and searches for addresses, and what must be true of what it finds.
+//! A client that walks a list, and what must be true of what it finds.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    net::SocketAddr,
-};
+use std::{collections::HashSet, net::SocketAddr};
 
 use serde_json::{Value, json};
 
 use super::{
-    list::{Dice, List, Paging, email},
+    dice::Dice,
+    habits::Paging,
+    list::{List, email},
+    outcome::{Found, Outcome},
     provider::Lists,
+    rows,
 };
 
-const LIST: &str = "query ($of: Provider!, $first: Int, $after: String) {
-    users(provider: $of, first: $first, after: $after) { edges { cursor node { vendorId } }
+const LIST: &str = "query ($of: Provider!, $first: Int, $after: String, $filter: UserFilter) {
+    users(provider: $of, first: $first, after: $after, filter: $filter) {
+        edges { cursor node { vendorId email } }
         pageInfo { hasNextPage } sources { status notice } } }";
 
-const SEARCH: &str = "query ($of: [Provider!], $email: String!) {
-    usersByEmail(email: $email, providers: $of, first: 500) { nodes { vendorId email }
-        sources { status notice } } }";
-
-/// What became of the cases of one paging.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    complete: usize,
-    partial: usize,
-    /// Walks that ended in an error, by its message.
-    failed: BTreeMap<String, usize>,
-    /// Cases in which somebody was missed of whom nothing is promised.
-    missed_unsettled: usize,
-    /// Cases in which somebody was missed whom the provider withheld, and no client could know.
-    missed_withheld: usize,
-    searches: usize,
-    pub(super) faults: Vec<String>,
-}
-
-impl Outcome {
-    pub(super) fn told(&self) -> String {
-        format!(
-            "{} walks complete, {} partial, failed: {:?}; missed: {} unsettled, {} withheld; {} searches; {} faults",
-            self.complete,
-            self.partial,
-            self.failed,
-            self.missed_unsettled,
-            self.missed_withheld,
-            self.searches,
-            self.faults.len()
-        )
-    }
-}
-
-fn number_of(node: &Value) -> usize {
+/// The number of a user who was given.
+pub(super) fn number_of(node: &Value) -> usize {
     let id = node["vendorId"].as_str().expect("an id");
-    id[1..].parse().expect("an id that was made")
-}
-
-/// What a walk to the end found, or a search.
-struct Found {
-    users: Vec<usize>,
-    is_complete: bool,
-    log: Vec<String>,
+    rows::number_of(id).expect("an id that was made")
 }
 
 /// The cases of one paging, one after another.
@@ -72,56 +34,59 @@ pub(super) struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// One case: a list, walked or searched while things happen to it.
-    pub(super) async fn case(&mut self, mut dice: Dice) {
+    /// One case: a list, walked, searched or looked up in while things happen to it.
+    pub(super) async fn case(&mut self, number: u64, mut dice: Dice) {
         let list = List::of(self.paging, Dice::of(dice.next(), 0, 0));
         let at_first = list.made;
+        let is_calm = list.habits.is_calm();
         self.lists.with(self.paging, |kept| *kept = Some(list));
-        if dice.chance(30) {
-            return self.search(&mut dice, at_first).await;
+        let faults = self.outcome.faults.len();
+        match dice.below(20) {
+            0..4 => self.search(&mut dice, at_first).await,
+            4..7 => self.look_up(&mut dice, at_first).await,
+            _ => self.walked(&mut dice, at_first, is_calm).await,
         }
-        match self.walk(&mut dice).await {
+        for fault in &mut self.outcome.faults[faults..] {
+            fault.insert_str(0, &format!("case {number}: "));
+        }
+    }
+
+    async fn walked(&mut self, dice: &mut Dice, at_first: usize, is_calm: bool) {
+        let found = self.walk(dice).await;
+        if is_calm && found.as_ref().is_none_or(|found| !found.is_complete) {
+            let log = found.map(|found| found.log.join("\n  "));
+            let fault = format!("a healthy list is not COMPLETE: {log:?}");
+            self.outcome.faults.push(fault);
+            return;
+        }
+        match found {
             None => {}
             Some(found) if !found.is_complete => self.outcome.partial += 1,
             Some(found) => {
                 self.outcome.complete += 1;
-                self.judge(at_first, &found, |_| true);
+                let outcome = &mut self.outcome;
+                self.lists.with(self.paging, |list| {
+                    let list = list.as_ref().expect("a list");
+                    outcome.judge(list, at_first, &found, |_| true);
+                });
             }
         }
     }
 
-    /// Nobody who was there all the time is missed, but those of whom nothing is promised.
-    fn judge(&mut self, at_first: usize, found: &Found, has: impl Fn(&str) -> bool) {
-        let outcome = &mut self.outcome;
-        self.lists.with(self.paging, |list| {
-            let list = list.as_ref().expect("a list");
-            let users: HashSet<usize> = found.users.iter().copied().collect();
-            let there = list.there(has);
-            let missed = there.iter().map(|user| user.number);
-            let missed = missed.filter(|user| *user < at_first && !users.contains(user));
-            let (unsettled, settled): (Vec<_>, Vec<_>) =
-                missed.partition(|user| list.unsettled.contains(user));
-            outcome.missed_unsettled += usize::from(!unsettled.is_empty());
-            if settled.is_empty() {
-                return;
-            }
-            // A count that did not change contradicts what is withheld.
-            let is_counted = list.paging.is_counted() && list.totals.len() == 1;
-            if list.lied && !(is_counted && list.habits.off == 0) {
-                outcome.missed_withheld += 1;
-                return;
-            }
-            let (habits, log) = (&list.habits, found.log.join("\n  "));
-            let fault = format!("missed {settled:?} under COMPLETE; {habits:?}\n  {log}");
-            outcome.faults.push(fault);
-        });
-    }
-
-    async fn ask(&self, query: &str, variables: Value) -> Value {
+    pub(super) async fn ask(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
         let url = format!("http://{}/graphql", self.gateway);
         let answer = self.client.post(url).json(&body).send().await;
         answer.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Which users, in which order: Usertour's list is walked from either end.
+    fn filter(&self, dice: &mut Dice) -> Value {
+        if self.paging != Paging::Tokens || dice.chance(60) {
+            return Value::Null;
+        }
+        let direction = dice.one_of(&["ASCENDING", "DESCENDING"]);
+        json!({ "sort": { "field": "CREATED_AT", "direction": direction } })
     }
 
     /// Walks by windows of any size, each after the last edge of the one before or any other; `None`
@@ -132,10 +97,11 @@ impl Lane<'_> {
             is_complete: true,
             log: Vec::new(),
         };
-        let mut after = Value::Null;
+        let (mut after, filter) = (Value::Null, self.filter(dice));
         for _ in 0..400 {
-            let first = dice.one_of(&[3, 7, 20, 50, 59, 60, 61, 99, 100, 101, 150, 500]);
-            let variables = json!({ "of": self.paging.word(), "first": first, "after": after });
+            let first = dice.one_of(&[3, 7, 20, 50, 59, 60, 61, 99, 100, 101, 150, 300, 500, 500]);
+            let variables = json!({ "of": self.paging.word(), "first": first, "after": after,
+                "filter": filter });
             let answer = self.ask(LIST, variables).await;
             let users = answer["data"].get("users");
             let Some(users) = users.filter(|users| !users.is_null()) else {
@@ -145,8 +111,7 @@ impl Lane<'_> {
             };
             found.is_complete &= users["sources"][0]["status"] == "COMPLETE";
             let edges = users["edges"].as_array().expect("edges");
-            let ids: Vec<usize> = edges.iter().map(|edge| number_of(&edge["node"])).collect();
-            self.look_at(first, &ids, &users["sources"][0], &mut found);
+            let ids = self.look_at(first, edges, &users["sources"][0], &mut found);
             let keep = match ids.len() {
                 0 => 0,
                 rows if dice.chance(25) => 1 + dice.below(rows),
@@ -162,13 +127,24 @@ impl Lane<'_> {
                 return None;
             };
             after = edge["cursor"].clone();
+            let list = |list: &mut Option<List>| {
+                list.as_mut().expect("a list").border = Some(ids[keep - 1]);
+            };
+            self.lists.with(self.paging, list);
         }
         self.outcome.faults.push("a walk without end".to_owned());
         None
     }
 
-    /// Nobody comes twice in a window, and no more than were asked for.
-    fn look_at(&mut self, first: usize, ids: &[usize], source: &Value, found: &mut Found) {
+    /// Nobody comes twice in a window, no more than were asked for, and everybody as he is.
+    fn look_at(
+        &mut self,
+        first: usize,
+        edges: &[Value],
+        source: &Value,
+        found: &mut Found,
+    ) -> Vec<usize> {
+        let ids: Vec<usize> = edges.iter().map(|edge| number_of(&edge["node"])).collect();
         let distinct: HashSet<_> = ids.iter().collect();
         let behind = found.users.len();
         let said = format!("first {first} after {behind}: {ids:?} {source}");
@@ -176,36 +152,13 @@ impl Lane<'_> {
             let fault = format!("doubled or too many: {said}");
             self.outcome.faults.push(fault);
         }
+        for (edge, id) in edges.iter().zip(&ids) {
+            if edge["node"]["email"] != email(*id).as_str() {
+                let fault = format!("a value is lost: {}", edge["node"]);
+                self.outcome.faults.push(fault);
+            }
+        }
         found.log.push(said);
-    }
-
-    /// Searches for an address.
-    async fn search(&mut self, dice: &mut Dice, at_first: usize) {
-        self.outcome.searches += 1;
-        let address = email(dice.below(at_first.max(1)));
-        let variables = json!({ "of": [self.paging.word()], "email": address });
-        let answer = self.ask(SEARCH, variables).await;
-        let searched = &answer["data"]["usersByEmail"];
-        let nodes = searched["nodes"].as_array().expect("nodes");
-        let users: Vec<usize> = nodes.iter().map(number_of).collect();
-        let distinct: HashSet<_> = users.iter().collect();
-        let is_foreign = nodes.iter().any(|node| node["email"] != address.as_str());
-        if distinct.len() != users.len() || is_foreign {
-            let fault = format!("{address}: doubled or foreign: {nodes:?}");
-            self.outcome.faults.push(fault);
-        }
-        // Usertour's searches may always pass over other spellings, of which there are none here.
-        let source = &searched["sources"][0];
-        let notice = source["notice"].as_str().unwrap_or_default();
-        let is_complete = source["status"] == "COMPLETE" || notice.starts_with("Usertour compares");
-        let log = vec![format!("searched for {address}: {users:?} {source}")];
-        if is_complete {
-            let found = Found {
-                users,
-                is_complete,
-                log,
-            };
-            self.judge(at_first, &found, |email| email == address);
-        }
+        ids
     }
 }

@@ -1,35 +1,71 @@
 //! The four providers' lists over HTTP, as their documents describe them, with the habits of a case.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Bytes,
     extract::{Query, State},
-    http::{StatusCode, Uri},
+    http::{StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use super::list::{Gone, List, Paging, User};
+use super::{
+    asked::{Asked, Key, Pairs},
+    dice::mixed,
+    habits::{Gone, Paging},
+    list::{List, User},
+    rows::{number_of, row},
+};
+
+/// One list, and the requests that wait for it.
+#[derive(Default)]
+struct Lane {
+    list: Mutex<Option<List>>,
+    waiting: Mutex<Vec<u64>>,
+}
 
 /// The lists that are being walked, one of each paging.
 #[derive(Default)]
-pub(super) struct Lists([Mutex<Option<List>>; 5]);
+pub(super) struct Lists([Lane; 5]);
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a request waits for others that are sent side by side with it.
+const TOGETHER: Duration = Duration::from_millis(2);
 
 impl Lists {
     /// Does something with the list of a paging.
     pub(super) fn with<T>(&self, paging: Paging, act: impl FnOnce(&mut Option<List>) -> T) -> T {
-        let list = &self.0[paging as usize];
-        act(&mut list.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut lock(&self.0[paging as usize].list))
+    }
+
+    /// Requests that are sent side by side are answered one by one, in an order that hangs on what they
+    /// ask for: so a seed repeats what happens.
+    async fn turn(&self, paging: Paging, order: u64) {
+        let lane = &self.0[paging as usize];
+        lock(&lane.waiting).push(order);
+        loop {
+            tokio::time::sleep(TOGETHER).await;
+            let mut waiting = lock(&lane.waiting);
+            if waiting.iter().min() == Some(&order) {
+                let place = waiting.iter().position(|other| *other == order);
+                waiting.swap_remove(place.expect("it waits"));
+                return;
+            }
+        }
     }
 }
 
 pub(super) fn app(lists: Arc<Lists>) -> Router {
     Router::new().fallback(answer).with_state(lists)
 }
-
-type Pairs = Vec<(String, String)>;
 
 async fn answer(
     State(lists): State<Arc<Lists>>,
@@ -44,71 +80,56 @@ async fn answer(
         Some(name) if name.starts_with("intercom") => Paging::CountedTokens,
         _ => Paging::Tokens,
     };
-    let asked = Asked::of(paging, &query, &body);
+    let said = format!("{uri} {}", String::from_utf8_lossy(&body));
+    let order = said
+        .bytes()
+        .fold(7, |sum, byte| mixed(sum ^ u64::from(byte)));
+    lists.turn(paging, order).await;
+    let asked = Asked::of(paging, uri.path(), &query, &body);
     lists.with(paging, |list| match list {
         Some(list) => {
             list.happen();
-            page(list, &asked)
+            match &asked.key {
+                Some(key) => one(list, key),
+                None => page(list, &asked),
+            }
         }
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     })
 }
 
-/// What a page is asked for by.
-struct Asked {
-    size: usize,
-    at: Option<String>,
-    emails: Vec<String>,
-    is_substring: bool,
+fn json_of(text: String) -> Response {
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-impl Asked {
-    fn of(paging: Paging, query: &Pairs, body: &[u8]) -> Self {
-        let get = |name: &str| {
-            let mut pairs = query.iter();
-            pairs
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.clone())
-        };
-        let (at, size) = match paging {
-            Paging::Keys | Paging::Tokens => ("cursor", "limit"),
-            Paging::Offsets => ("offset", "limit"),
-            Paging::Numbers => ("page", "per_page"),
-            Paging::CountedTokens => ("starting_after", "per_page"),
-        };
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let in_body = &body["pagination"];
-        let size = get(size).and_then(|size| size.parse().ok());
-        let size = size.or(in_body["per_page"].as_u64());
-        let mut emails: Vec<String> = get("email").into_iter().collect();
-        let values = body["query"]["value"].as_array();
-        emails.extend(values.into_iter().flatten().filter_map(text));
-        Self {
-            size: usize::try_from(size.unwrap_or(20)).expect("a size"),
-            at: get(at).or_else(|| text(&in_body["starting_after"])),
-            emails,
-            is_substring: paging == Paging::Offsets,
-        }
+/// One user, or another one; 404 where there is none.
+fn one(list: &mut List, key: &Key) -> Response {
+    let users = list.there(|_| true);
+    let mut user = users.iter().find(|user| key.is_of(user));
+    if list.dice.chance(list.habits.foreign) && !users.is_empty() {
+        user = users.get(list.dice.below(users.len()));
     }
-
-    fn has(&self, email: &str) -> bool {
-        let is_it = |asked: &String| match self.is_substring {
-            true => email.contains(&asked.to_lowercase()),
-            false => email == asked,
-        };
-        self.emails.is_empty() || self.emails.iter().any(is_it)
+    match user {
+        Some(user) => json_of(row(list, user)),
+        None => {
+            let body = match list.paging {
+                Paging::Tokens => {
+                    json!({ "error": { "code": "E1004", "message": "User not found" } })
+                }
+                _ => json!({ "errors": [{ "code": "not_found", "message": "not found" }] }),
+            };
+            (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
+        }
     }
 }
 
 /// A place that a key or token names, whose text may be one of several for it.
 fn named(at: &str) -> Option<usize> {
-    at.split('~').next()?.strip_prefix('r')?.parse().ok()
+    number_of(at.split('~').next()?)
 }
 
 /// How many users are before the page; an answer where the place is not known.
-fn start(list: &List, asked: &Asked) -> Result<usize, Box<Response>> {
-    let has = |email: &str| asked.has(email);
+fn start(list: &List, asked: &Asked, users: &[User]) -> Result<usize, Box<Response>> {
     let number = || asked.at.as_deref().and_then(|at| at.parse::<usize>().ok());
     match list.paging {
         Paging::Offsets => return Ok(number().unwrap_or_default()),
@@ -118,18 +139,20 @@ fn start(list: &List, asked: &Asked) -> Result<usize, Box<Response>> {
     let Some(at) = asked.at.as_deref().filter(|at| !at.starts_with("start")) else {
         return Ok(0);
     };
-    let place = named(at).and_then(|number| list.before(number, has));
-    let (before, is_there) = place.ok_or_else(|| Box::new(refused(list.paging)))?;
     let is_after = list.paging != Paging::Keys || !list.habits.is_inclusive;
-    match (is_there, list.paging, list.habits.gone) {
-        (true, ..) => Ok(before + usize::from(is_after)),
-        (false, Paging::Tokens, _) | (false, _, Gone::Refused) => {
-            Err(Box::new(refused(list.paging)))
+    let number = named(at).ok_or_else(|| Box::new(refused(list.paging)))?;
+    if let Some(place) = users.iter().position(|user| user.number == number) {
+        return Ok(place + usize::from(is_after));
+    }
+    let before = list.before(number, |user| asked.has(list, user));
+    match (before, list.paging, list.habits.gone) {
+        (Some(_), Paging::Keys, Gone::Empty) => {
+            Err(Box::new(json_of(envelope(list, &[], &Value::Null, 0))))
         }
-        (false, Paging::Keys, Gone::Empty) => Err(Box::new(
-            Json(envelope(list, &[], &Value::Null, 0)).into_response(),
-        )),
-        (false, ..) => Ok(before),
+        (Some(before), Paging::Keys | Paging::CountedTokens, Gone::Known | Gone::Empty) => {
+            Ok(before)
+        }
+        _ => Err(Box::new(refused(list.paging))),
     }
 }
 
@@ -142,32 +165,21 @@ fn refused(paging: Paging) -> Response {
             { "code": "client_error", "message": "Invalid starting_after param" } ] }),
         _ => json!({ "errors": [{ "type": "validation_error", "message": "unknown cursor" }] }),
     };
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
 }
 
 fn page(list: &mut List, asked: &Asked) -> Response {
-    let from = match start(list, asked) {
+    let salt = list.dice.next();
+    let mut users = list.shuffled(|user| asked.has(list, user), salt);
+    if asked.is_descending {
+        users.reverse();
+    }
+    let from = match start(list, asked, &users) {
         Ok(from) => from,
         Err(answer) => return *answer,
     };
-    let users = list.there(|email| asked.has(email));
-    let is_ordinal = matches!(list.paging, Paging::Offsets | Paging::Numbers);
-    let longer = if list.dice.chance(list.habits.longer) {
-        2
-    } else {
-        0
-    };
-    let mut rows: Vec<User> = users
-        .iter()
-        .skip(from)
-        .take(asked.size + longer)
-        .cloned()
-        .collect();
-    if list.dice.chance(list.habits.repeats) && !rows.is_empty() {
-        let twice = list.dice.below(rows.len());
-        rows.insert(twice, rows[twice].clone());
-        rows.truncate(asked.size.max(1));
-    }
+    let is_ordinal = list.paging.is_ordinal();
+    let rows = rows_of(list, asked, &users, from);
     let mut is_more = from.saturating_add(asked.size) < users.len();
     if !is_ordinal {
         let last = rows.last().map(|user| user.number);
@@ -179,7 +191,7 @@ fn page(list: &mut List, asked: &Asked) -> Response {
         // Numbers and offsets go on behind the page; keys and tokens at the same place.
         list.lied |= is_ordinal && from == 0;
         let next = next_empty(list, asked);
-        return Json(envelope(list, &[], &next, total)).into_response();
+        return json_of(envelope(list, &[], &next, total));
     }
     if is_more && list.dice.chance(list.habits.false_ends) {
         is_more = false;
@@ -195,8 +207,59 @@ fn page(list: &mut List, asked: &Asked) -> Response {
         true => next_after(list, asked, from, &rows, &users),
         false => Value::Null,
     };
-    let rows: Vec<Value> = rows.iter().map(|user| row(list, user)).collect();
-    Json(envelope(list, &rows, &next, total)).into_response()
+    note_ties(list, asked, &users, from, &rows);
+    if let Some(last) = rows.last() {
+        list.border = Some(last.number);
+    }
+    let rows: Vec<String> = rows.iter().map(|user| row(list, user)).collect();
+    json_of(envelope(list, &rows, &next, total))
+}
+
+/// The users of a page: those who follow, and others where the provider sends such.
+fn rows_of(list: &mut List, asked: &Asked, users: &[User], from: usize) -> Vec<User> {
+    let is_longer = list.dice.chance(list.habits.longer);
+    let more = 1 + list.dice.below(4);
+    let is_padded = is_longer && list.habits.is_padded;
+    let size = asked.size + if is_longer && !is_padded { more } else { 0 };
+    let rows = users.iter().skip(from).take(size);
+    let mut rows: Vec<User> = rows.cloned().collect();
+    if is_padded && rows.len() == asked.size {
+        let at = match list.dice.below(3) {
+            0 => 0,
+            1 => users.len().saturating_sub(more),
+            _ => list.dice.below(users.len()),
+        };
+        rows.extend(users[at..].iter().take(more).cloned());
+    }
+    if list.dice.chance(list.habits.repeats) && !rows.is_empty() {
+        let twice = list.dice.below(rows.len());
+        rows.insert(twice, rows[twice].clone());
+        rows.truncate(asked.size.max(1));
+    }
+    rows
+}
+
+/// Notes whom no client can know of: users of the moment at which a page ended, who come before its end
+/// in this answer's order, where neither page shows two users of one moment.
+fn note_ties(list: &mut List, asked: &Asked, users: &[User], from: usize, rows: &[User]) {
+    if list.habits.ties == 0 {
+        return;
+    }
+    let has_ties = rows.windows(2).any(|pair| pair[0].moment == pair[1].moment);
+    if let Some(last) = rows.last().filter(|_| !has_ties) {
+        list.plain_ends.insert(last.number);
+    }
+    let end = asked.at.as_deref().and_then(|_| from.checked_sub(1));
+    let Some(end) = end.and_then(|end| users.get(end)) else {
+        return;
+    };
+    let goes_on = rows.first().is_some_and(|row| row.moment == end.moment);
+    if has_ties || goes_on || !list.plain_ends.contains(&end.number) {
+        return;
+    }
+    let before = users[..from - 1].iter().rev();
+    let hidden = before.take_while(|user| user.moment == end.moment);
+    list.hidden.extend(hidden.map(|user| user.number));
 }
 
 fn next_empty(list: &mut List, asked: &Asked) -> Value {
@@ -232,36 +295,19 @@ fn link(paging: Paging, at: &str) -> Value {
     }
 }
 
-fn envelope(list: &List, rows: &[Value], next: &Value, total: usize) -> Value {
+/// A page around its rows, which are text: some are no JSON that libraries write.
+fn envelope(list: &List, rows: &[String], next: &Value, total: usize) -> String {
+    let rows = rows.join(",");
     match list.paging {
-        Paging::Keys => json!({ "data": rows, "meta": { "next_page_url": next } }),
-        Paging::Offsets if next.is_null() => json!({ "results": rows }),
-        Paging::Offsets => json!({ "results": rows, "next": next }),
-        Paging::Numbers => json!({ "type": "user.list", "users": rows, "total_count": total,
-            "pages": { "type": "pages", "next": next } }),
-        Paging::CountedTokens => json!({ "type": "list", "data": rows, "total_count": total,
-            "pages": { "type": "pages", "next": next } }),
-        Paging::Tokens => json!({ "results": rows, "next": next, "previous": null }),
-    }
-}
-
-/// A user as the provider shows him; his name may be of another type than documented.
-fn row(list: &mut List, user: &User) -> Value {
-    let (id, email) = (format!("r{}", user.number), &user.email);
-    let name = match list.dice.chance(list.habits.odd) {
-        true => [json!({}), json!([1]), json!(7), json!(false)][list.dice.below(4)].clone(),
-        false => json!("N"),
-    };
-    match list.paging {
-        Paging::Keys => {
-            json!({ "end_user_id": id, "profile": { "email": email, "first_name": name } })
-        }
-        Paging::Offsets => json!({ "id": id, "email": email, "firstName": name }),
-        Paging::Numbers => json!({ "type": "user", "id": id, "email": email, "name": name }),
-        Paging::CountedTokens => {
-            json!({ "type": "contact", "id": id, "role": "user", "email": email, "name": name })
-        }
-        Paging::Tokens => json!({ "id": id, "object": "user",
-            "attributes": { "email": email, "name": name }, "createdAt": "2026-02-03T04:05:06.001Z" }),
+        Paging::Keys => format!(r#"{{"data":[{rows}],"meta":{{"next_page_url":{next}}}}}"#),
+        Paging::Offsets if next.is_null() => format!(r#"{{"results":[{rows}]}}"#),
+        Paging::Offsets => format!(r#"{{"results":[{rows}],"next":{next}}}"#),
+        Paging::Numbers => format!(
+            r#"{{"type":"user.list","users":[{rows}],"total_count":{total},"pages":{{"type":"pages","next":{next}}}}}"#
+        ),
+        Paging::CountedTokens => format!(
+            r#"{{"type":"list","data":[{rows}],"total_count":{total},"pages":{{"type":"pages","next":{next}}}}}"#
+        ),
+        Paging::Tokens => format!(r#"{{"results":[{rows}],"next":{next},"previous":null}}"#),
     }
 }
