@@ -43,7 +43,7 @@ pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
 use self::{
     segments::Segments,
-    ties::{NOTICE, Read, Reader, Start},
+    ties::{Read, Reader, Start},
 };
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
@@ -235,9 +235,9 @@ impl Usertour {
         {
             scope.add_caveat(FORMS);
         }
-        let Read { page, is_short } = reader.read(start).await?;
-        if is_short {
-            scope.add_shortfall(NOTICE);
+        let Read { page, shortfall } = reader.read(start).await?;
+        if let Some(why) = shortfall {
+            scope.add_shortfall(why);
         }
         let kept = *kept.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(page.kept_since(kept))

@@ -35,13 +35,17 @@ const MAX: u32 = 100;
 const TRIES: usize = 4;
 
 /// Said of a list in which more users share a moment than a page holds.
-pub(super) const NOTICE: &str = "more than 100 users were made at the same moment, and Usertour lists those in no fixed order: \
+const NOTICE: &str = "more than 100 users were made at the same moment, and Usertour lists those in no fixed order: \
      some of them may be missing, or come twice over several pages";
 
-/// A page, and whether users may be missing for too many share a moment.
+/// Said of a page with users of one moment and one whose moment is not known.
+const TIMELESS: &str = "the time at which a user was made cannot be read, and others were made at the same moment: some of \
+     them may be missing, or come twice over several pages";
+
+/// A page, and why users may be missing from it, if they may.
 pub(super) struct Read {
     pub(super) page: Page,
-    pub(super) is_short: bool,
+    pub(super) shortfall: Option<&'static str>,
 }
 
 /// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
@@ -150,6 +154,9 @@ where
             if !has_ties(&page.users) {
                 return Ok(self.plain(cursor, page.users, &next, floor.as_ref()));
             }
+            if has_timeless(&page.users) {
+                return Ok(self.unclear(TIMELESS, page.users, &next, floor.as_ref()));
+            }
             if size < MAX {
                 size = MAX;
                 page = self.fetch(cursor.clone(), size).await?;
@@ -158,11 +165,11 @@ where
             let mut rows = page.users;
             let whole = rows.len() - last_of_moment(&rows);
             if whole == 0 {
-                return Ok(too_many(rows, &next, floor.as_ref(), self.is_descending));
+                return Ok(self.unclear(NOTICE, rows, &next, floor.as_ref()));
             }
             rows.truncate(whole);
             let bound = rows.last().and_then(moment).map(|moment| (moment, false));
-            let end = Back(cursor.clone(), u32::try_from(whole).unwrap_or(MAX));
+            let end = Back(cursor.clone(), bounded(whole));
             let given = self.given(rows, floor.as_ref());
             if !given.is_empty() {
                 return Ok(self.cut(given, cursor, Some(end), floor.as_ref()));
@@ -188,10 +195,27 @@ where
     ) -> Read {
         let start = in_doubt(&rows, next, cursor.clone());
         let given = self.given(rows, floor);
-        if given.len() > self.want as usize {
+        if self.is_to_be_cut(&given) {
             return self.cut(given, cursor, None, floor);
         }
         on(given, &start)
+    }
+
+    /// A page on which nobody knows where a moment ends: its users are read as they come.
+    fn unclear(
+        &self,
+        why: &'static str,
+        rows: Vec<User>,
+        next: &str,
+        floor: Option<&Floor>,
+    ) -> Read {
+        let rows = rows.into_iter();
+        let given =
+            rows.filter(|user| floor.is_none_or(|floor| !floor.holds(user, self.is_descending)));
+        Read {
+            shortfall: Some(why),
+            ..on(given.collect(), &Start::at(next))
+        }
     }
 
     /// The last page: behind it there is nobody.
@@ -200,10 +224,16 @@ where
             return whole(rows);
         }
         let given = self.given(rows, floor);
-        if given.len() > self.want as usize {
+        if self.is_to_be_cut(&given) {
             return self.cut(given, cursor, None, floor);
         }
         whole(given)
+    }
+
+    /// Whether there are more users than a page is to have. Behind one whose moment is not known no page
+    /// can be cut.
+    fn is_to_be_cut(&self, given: &[User]) -> bool {
+        given.len() > self.want as usize && !has_timeless(given)
     }
 
     /// The first users of those that are known, and the place behind them: the end of the page where they
@@ -249,10 +279,10 @@ where
 
     /// Whether users come by their moments, as the provider says that they do.
     fn is_by_moment(&self, rows: &[User]) -> bool {
-        let moments: Option<Vec<i64>> = rows.iter().map(moment).collect();
-        moments.is_some_and(|moments| {
-            moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending)
-        })
+        let moments: Vec<i64> = rows.iter().filter_map(moment).collect();
+        let is_sorted =
+            moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending);
+        !moments.is_empty() && is_sorted
     }
 
     async fn fetch(&self, cursor: Option<String>, size: u32) -> Result<Page> {
@@ -270,9 +300,9 @@ fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
             also: Some(digest(last)),
         })
     });
-    let before = u32::try_from(rows.len().saturating_sub(1)).unwrap_or(MAX);
+    let before = bounded(rows.len().saturating_sub(1));
     let start = Start {
-        back: floor.as_ref().map(|_| Back(cursor, before)),
+        back: Some(Back(cursor, before)),
         cursor: Some(next.to_owned()),
         floor,
     };
@@ -283,18 +313,13 @@ fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     start
 }
 
+/// How many rows are read again of a page: one that is longer than was asked for cannot be read whole.
+fn bounded(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(MAX).min(MAX)
+}
+
 /// The longest token that is made of more than the provider's cursor, in bytes.
 const LONGEST: usize = 900;
-
-/// More users of one moment than a page holds: they are read as they come.
-fn too_many(rows: Vec<User>, next: &str, floor: Option<&Floor>, is_descending: bool) -> Read {
-    let given = rows.into_iter();
-    let given = given.filter(|user| floor.is_none_or(|floor| !floor.holds(user, is_descending)));
-    Read {
-        is_short: true,
-        ..on(given.collect(), &Start::at(next))
-    }
-}
 
 fn on(users: Vec<User>, start: &Start) -> Read {
     let next = Next::Token {
@@ -303,7 +328,7 @@ fn on(users: Vec<User>, start: &Start) -> Read {
     };
     Read {
         page: Page::new(users, next),
-        is_short: false,
+        shortfall: None,
     }
 }
 
@@ -314,7 +339,7 @@ fn whole(users: Vec<User>) -> Read {
     };
     Read {
         page: Page::new(users, next),
-        is_short: false,
+        shortfall: None,
     }
 }
 
@@ -333,8 +358,18 @@ fn is_tied(one: &User, other: &User) -> bool {
     moment(one).is_some() && moment(one) == moment(other)
 }
 
+/// Whether two users share a moment, as far as moments are known.
 fn has_ties(rows: &[User]) -> bool {
-    rows.windows(2).any(|pair| is_tied(&pair[0], &pair[1]))
+    let mut moments = rows.iter().filter_map(moment);
+    let Some(mut before) = moments.next() else {
+        return false;
+    };
+    moments.any(|moment| std::mem::replace(&mut before, moment) == moment)
+}
+
+/// Whether the moment of a user is not known.
+fn has_timeless(rows: &[User]) -> bool {
+    rows.iter().any(|user| moment(user).is_none())
 }
 
 /// How many users at the end share a moment.
