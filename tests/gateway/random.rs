@@ -30,7 +30,7 @@ use self::{client::Lane, dice::Dice, habits::Paging, outcome::Outcome};
 use crate::world::{World, intercom};
 
 /// How many cases each provider gets, unless told otherwise.
-const CASES: u64 = 40;
+const CASES: u64 = 120;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -1,6 +1,6 @@
 //! A client that walks a list, and what must be true of what it finds.
 
-use std::{collections::HashSet, net::SocketAddr};
+use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -17,6 +17,9 @@ const LIST: &str = "query ($of: Provider!, $first: Int, $after: String, $filter:
     users(provider: $of, first: $first, after: $after, filter: $filter) {
         edges { cursor node { vendorId email } }
         pageInfo { hasNextPage } sources { status notice } } }";
+
+/// How long one case may take: every call is answered at once.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The number of a user who was given.
 pub(super) fn number_of(node: &Value) -> usize {
@@ -41,10 +44,17 @@ impl Lane<'_> {
         let is_calm = list.habits.is_calm();
         self.lists.with(self.paging, |kept| *kept = Some(list));
         let faults = self.outcome.faults.len();
-        match dice.below(20) {
-            0..4 => self.search(&mut dice, at_first).await,
-            4..7 => self.look_up(&mut dice, at_first).await,
-            _ => self.walked(&mut dice, at_first, is_calm).await,
+        let act = async {
+            match dice.below(20) {
+                0..4 => self.search(&mut dice, at_first).await,
+                4..7 => self.look_up(&mut dice, at_first).await,
+                _ => self.walked(&mut dice, at_first, is_calm).await,
+            }
+        };
+        if tokio::time::timeout(LONGEST, act).await.is_err() {
+            let habits = self.lists.with(self.paging, |list| format!("{list:?}"));
+            println!("{:?}: case {number} has no end: {habits:.900}", self.paging);
+            self.outcome.faults.push("no end".to_owned());
         }
         for fault in &mut self.outcome.faults[faults..] {
             fault.insert_str(0, &format!("case {number}: "));

@@ -49,16 +49,38 @@ impl Lists {
     /// Requests that are sent side by side are answered one by one, in an order that hangs on what they
     /// ask for: so a seed repeats what happens.
     async fn turn(&self, paging: Paging, order: u64) {
-        let lane = &self.0[paging as usize];
-        lock(&lane.waiting).push(order);
+        let waiting = Waiting::of(&self.0[paging as usize], order);
         loop {
             tokio::time::sleep(TOGETHER).await;
-            let mut waiting = lock(&lane.waiting);
-            if waiting.iter().min() == Some(&order) {
-                let place = waiting.iter().position(|other| *other == order);
-                waiting.swap_remove(place.expect("it waits"));
+            if waiting.is_first() {
                 return;
             }
+        }
+    }
+}
+
+/// A request that waits for its turn, unless the gateway gives it up.
+struct Waiting<'a> {
+    lane: &'a Lane,
+    order: u64,
+}
+
+impl<'a> Waiting<'a> {
+    fn of(lane: &'a Lane, order: u64) -> Self {
+        lock(&lane.waiting).push(order);
+        Self { lane, order }
+    }
+
+    fn is_first(&self) -> bool {
+        lock(&self.lane.waiting).iter().min() == Some(&self.order)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.lane.waiting);
+        if let Some(place) = waiting.iter().position(|other| *other == self.order) {
+            waiting.swap_remove(place);
         }
     }
 }

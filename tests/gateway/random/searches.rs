@@ -91,7 +91,7 @@ impl Lane<'_> {
         let query = format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "));
         let answer = self.ask(&query, Value::Null).await;
         for (place, key) in keys.iter().enumerate() {
-            self.look_at_one(key, &format!("u{place}"), &answer);
+            self.look_at_one(key, &format!("u{place}"), at_first, &answer);
         }
     }
 
@@ -111,7 +111,7 @@ impl Lane<'_> {
     }
 
     /// Who comes is who was asked for, and who is there comes, or an error does.
-    fn look_at_one(&mut self, key: &Key, name: &str, answer: &Value) {
+    fn look_at_one(&mut self, key: &Key, name: &str, at_first: usize, answer: &Value) {
         let errors = answer["errors"].as_array().into_iter().flatten();
         let mut paths = errors.map(|error| &error["path"][0]);
         let is_error = paths.any(|path| *path == name);
@@ -124,7 +124,8 @@ impl Lane<'_> {
         self.lists.with(paging, |list| {
             let list = list.as_ref().expect("a list");
             let meant = list.ever().iter().find(|user| is_meant(user));
-            let is_there = list.there(is_meant).first().is_some();
+            let there = list.there(is_meant);
+            let is_there = there.iter().any(|user| user.number < at_first);
             let is_right = match given.as_object() {
                 Some(_) => meant.is_some_and(|user| {
                     given["vendorId"] == user.id() && given["email"] == user.email
