@@ -41,14 +41,14 @@ impl Lane<'_> {
     pub(super) async fn case(&mut self, number: u64, mut dice: Dice) {
         let list = List::of(self.paging, Dice::of(dice.next(), 0, 0));
         let at_first = list.made;
-        let is_calm = list.habits.is_calm();
+        let (is_calm, is_steady) = (list.habits.is_calm(), list.habits.is_steady());
         self.lists.with(self.paging, |kept| *kept = Some(list));
         let faults = self.outcome.faults.len();
         let act = async {
             match dice.below(20) {
                 0..4 => self.search(&mut dice, at_first).await,
                 4..7 => self.look_up(&mut dice, at_first).await,
-                _ => self.walked(&mut dice, at_first, is_calm).await,
+                _ => self.walked(&mut dice, at_first, (is_calm, is_steady)).await,
             }
         };
         if tokio::time::timeout(LONGEST, act).await.is_err() {
@@ -61,9 +61,15 @@ impl Lane<'_> {
         }
     }
 
-    async fn walked(&mut self, dice: &mut Dice, at_first: usize, is_calm: bool) {
+    async fn walked(
+        &mut self,
+        dice: &mut Dice,
+        at_first: usize,
+        (is_calm, is_steady): (bool, bool),
+    ) {
         let found = self.walk(dice).await;
-        if is_calm && found.as_ref().is_none_or(|found| !found.is_complete) {
+        let is_short = is_calm && found.as_ref().is_some_and(|found| !found.is_complete);
+        if is_short || (is_steady && found.is_none()) {
             let log = found.map(|found| found.log.join("\n  "));
             let fault = format!("a healthy list is not COMPLETE: {log:?}");
             self.outcome.faults.push(fault);

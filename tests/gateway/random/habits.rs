@@ -135,6 +135,13 @@ impl Habits {
 
     /// Whether nothing happens that keeps an answer from being whole: then it must be COMPLETE.
     pub(super) fn is_calm(&self) -> bool {
+        // A moment that cannot be read among ties tells nobody where the users of a moment end.
+        let is_ordered = self.ties == 0 || (self.ties < 100 && self.forms == 0);
+        self.is_steady() && self.broken == 0 && is_ordered
+    }
+
+    /// Whether nothing happens that keeps a list from being read: then there must be an answer.
+    pub(super) fn is_steady(&self) -> bool {
         let faults = [
             self.unrest,
             self.false_ends,
@@ -144,10 +151,7 @@ impl Habits {
             self.repeats,
             self.longer,
             self.off.unsigned_abs(),
-            self.broken,
         ];
-        // A moment that cannot be read among ties tells nobody where the users of a moment end.
-        let is_ordered = self.ties == 0 || (self.ties < 100 && self.forms == 0);
-        faults.iter().all(|fault| *fault == 0) && is_ordered
+        faults.iter().all(|fault| *fault == 0)
     }
 }

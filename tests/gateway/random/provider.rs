@@ -223,8 +223,14 @@ fn page(list: &mut List, asked: &Asked) -> Response {
     }
     let next = match is_more {
         true if list.dice.chance(list.habits.unreadable) => {
-            let kinds = [json!({ "a": 1 }), json!(true), json!([1]), json!(17)];
-            kinds[list.dice.below(4)].clone()
+            let kinds = [
+                json!({ "a": 1 }),
+                json!(true),
+                json!([1]),
+                json!(17),
+                json!(ODD),
+            ];
+            kinds[list.dice.below(kinds.len())].clone()
         }
         true => next_after(list, asked, from, &rows, &users),
         false => Value::Null,
@@ -317,9 +323,22 @@ fn link(paging: Paging, at: &str) -> Value {
     }
 }
 
+/// A next page that cannot be read, nor what would name it.
+const ODD: &str = "odd";
+
 /// A page around its rows, which are text: some are no JSON that libraries write.
 fn envelope(list: &List, rows: &[String], next: &Value, total: usize) -> String {
     let rows = rows.join(",");
+    if *next == ODD {
+        return match list.paging {
+            Paging::Keys => format!(r#"{{"data":[{rows}],"meta":"{ODD}"}}"#),
+            Paging::Offsets | Paging::Tokens => {
+                format!(r#"{{"results":[{rows}],"next":["{ODD}"]}}"#)
+            }
+            Paging::Numbers => format!(r#"{{"users":[{rows}],"pages":["{ODD}"]}}"#),
+            Paging::CountedTokens => format!(r#"{{"data":[{rows}],"pages":true}}"#),
+        };
+    }
     match list.paging {
         Paging::Keys => format!(r#"{{"data":[{rows}],"meta":{{"next_page_url":{next}}}}}"#),
         Paging::Offsets if next.is_null() => format!(r#"{{"results":[{rows}]}}"#),
