@@ -6,7 +6,7 @@
 //! | nothing, or not in time | it is away |
 //! | `LOADING`, `MASTERDOWN`, `CLUSTERDOWN`, `BUSY` | it is away: it does nothing for anybody now |
 //! | `NOAUTH`, `WRONGPASS` | it is away, and the log says once a minute that the password is wrong |
-//! | `READONLY` | this operation is refused: reads work, and only writes go on without the store |
+//! | `READONLY`, `NOREPLICAS`, `MISCONF` | it is away: nobody could tell the others of a write |
 //! | another error | this operation is refused: a key of another type, no memory, no permission |
 
 use std::{
@@ -207,12 +207,15 @@ impl Store {
         }
         metrics::shared_store(false);
         why.log();
-        let store = self.clone();
+        let (store, key) = (self.clone(), self.key("probe"));
         tokio::spawn(async move {
             let (mut why, mut logged) = (why, Instant::now());
             loop {
                 sleep(PROBE).await;
-                let still = match store.within(REACH, ping).await {
+                let still = match store
+                    .within(REACH, |manager| probe(manager, key.clone()))
+                    .await
+                {
                     Err(Failure::Away(still)) => still,
                     Ok(_) | Err(Failure::Refused(_)) => break,
                 };
@@ -248,7 +251,10 @@ struct Absence {
 
 impl Absence {
     fn of(error: &RedisError) -> Self {
-        let is_code = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"));
+        let is_code = codes(error).is_some_and(|codes| {
+            let mut codes = codes.iter();
+            codes.any(|code| code == "NOAUTH" || code == "WRONGPASS")
+        });
         Self {
             why: error.to_string(),
             is_password: is_code || error.kind() == ErrorKind::AuthenticationFailed,
@@ -276,21 +282,45 @@ impl Absence {
     }
 }
 
+/// The answers of a store that does nothing for us now, or takes no writes.
+const USELESS: [&str; 9] = [
+    "LOADING",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "NOAUTH",
+    "WRONGPASS",
+    "BUSY",
+    "READONLY",
+    "NOREPLICAS",
+    "MISCONF",
+];
+
 /// Whether an error says that the store is of no use, and not that it refuses one operation.
 fn is_away(error: &RedisError) -> bool {
-    /// What a store says that cannot do anything for us, at least now.
-    const USELESS: [&str; 6] = [
-        "LOADING",
-        "MASTERDOWN",
-        "CLUSTERDOWN",
-        "NOAUTH",
-        "WRONGPASS",
-        "BUSY",
-    ];
-    let is_answer = error.code().is_some() || error.kind() == ErrorKind::UnexpectedReturnType;
-    !is_answer || error.code().is_some_and(|code| USELESS.contains(&code))
+    match codes(error) {
+        Some(codes) => codes.iter().any(|code| USELESS.contains(&code.as_str())),
+        None => error.kind() != ErrorKind::UnexpectedReturnType,
+    }
+}
+
+/// The codes of the store's own errors, one for each command that failed; `None` when it did not answer.
+fn codes(error: &RedisError) -> Option<Vec<String>> {
+    let errors = error.clone().into_server_errors()?;
+    Some(
+        errors
+            .iter()
+            .map(|(_, error)| error.code().to_owned())
+            .collect(),
+    )
 }
 
 async fn ping(mut manager: ConnectionManager) -> RedisResult<String> {
     redis::cmd("PING").query_async(&mut manager).await
+}
+
+/// Asks whether the store takes writes.
+async fn probe(mut manager: ConnectionManager, key: String) -> RedisResult<()> {
+    let mut command = redis::cmd("SET");
+    command.arg(key).arg(1).arg("PX").arg(1000);
+    command.query_async(&mut manager).await
 }

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use redis::Cmd;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{Kept, Key, is_empty};
@@ -76,9 +77,11 @@ struct Label {
     /// When it was read, in milliseconds since 1970: by the store's clock, and by that of who read it.
     read: i64,
     at: i64,
+    /// The checksum of the body.
+    sum: u64,
 }
 
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 
 /// How far a clock may be off the store's and still be believed.
 const OFF: i64 = 2_000;
@@ -257,6 +260,7 @@ impl Common {
             status,
             read: self.there(kept.read),
             at: kept.at.as_millisecond(),
+            sum: checksum(&body),
         };
         let mut answer = serde_json::to_vec(&label).ok()?;
         answer.push(b'\n');
@@ -264,16 +268,16 @@ impl Common {
         (answer.len() <= LARGEST).then_some(answer)
     }
 
-    /// Reads what is kept; `None` when it is of another form, or from before a write.
+    /// Reads what is kept; `None` when it is of another form, damaged, or from before a write.
     fn read(&self, answer: Vec<u8>, writes: u64) -> Option<Found> {
         let end = answer.iter().position(|byte| *byte == b'\n')?;
         let label: Label = serde_json::from_slice(&answer[..end]).ok()?;
-        if label.form != FORM || label.writes != writes {
+        let body = Bytes::from(answer).slice(end + 1..);
+        if label.form != FORM || label.writes != writes || label.sum != checksum(&body) {
             return None;
         }
         let now = Instant::now();
         let read = now.checked_sub(self.since(label.read)).unwrap_or(now);
-        let body = Bytes::from(answer).slice(end + 1..);
         let is_negative = label.status == 404 || body.len() <= super::SHORT && is_empty(&body);
         let reply = match label.status {
             404 => Err(Error::new(Kind::Missing, "there is no such thing").answered(404)),
@@ -294,6 +298,15 @@ impl Common {
             is_negative,
         })
     }
+}
+
+/// A checksum by which a damaged body is found.
+fn checksum(body: &[u8]) -> u64 {
+    let digest = Sha256::digest(body);
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 fn milliseconds(span: Duration) -> i64 {

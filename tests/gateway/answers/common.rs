@@ -220,3 +220,81 @@ async fn a_count_of_writes_that_is_none_starts_anew_and_all_else_goes_on() {
     until_kept(&other, Intercom).await;
     assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
 }
+
+/// Makes a key hold a list, which no command of the gateway reads.
+async fn poison(redis: &Redis, key: &str) {
+    let _: redis::Value = tell(redis, &["DEL", key]).await;
+    let _: redis::Value = tell(redis, &["LPUSH", key, "x"]).await;
+}
+
+async fn keys(redis: &Redis, pattern: &str) -> Vec<String> {
+    tell(redis, &["KEYS", pattern]).await
+}
+
+#[tokio::test]
+async fn a_write_is_told_though_the_count_of_writes_was_no_number() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let [one, other] = two(&redis).await;
+    ann(&one, Intercom).await;
+    until_kept(&other, Intercom).await;
+    for key in keys(&redis, "*writes").await {
+        poison(&redis, &key).await;
+    }
+
+    rename(&one, Intercom, "Renamed").await;
+
+    assert_eq!(ann(&other, Intercom).await.0["name"], "Renamed");
+    for world in [&one, &other] {
+        let url = format!("http://{}/health/ready", world.gateway);
+        let ready = world.client.get(url).send().await.expect("an answer");
+        let ready: serde_json::Value = ready.json().await.expect("JSON");
+        assert_eq!(ready["sharedStore"], "up");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_answer_is_read_anew_and_never_blamed_on_the_provider() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let [one, other] = two(&redis).await;
+    ann(&one, Usertour).await;
+    until_kept(&one, Usertour).await;
+    let answers = keys(&redis, "*answer*").await;
+    for key in answers.iter().filter(|key| !key.ends_with("writes")) {
+        let answer: String = tell(&redis, &["GET", key]).await;
+        let (label, body) = answer.split_once('\n').expect("a label");
+        let cut = format!("{label}\n{}", &body[..body.len() / 2]);
+        let _: redis::Value = tell(&redis, &["SET", key, &cut]).await;
+    }
+
+    let (user, source) = ann(&other, Usertour).await;
+
+    assert_eq!(
+        (&user["name"], &source["calls"]),
+        (&json!("Ann Archer"), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_writes_is_away_until_it_does() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let [one, other] = two(&redis).await;
+    ann(&one, Intercom).await;
+    until_kept(&other, Intercom).await;
+    let needs = ["CONFIG", "SET", "min-replicas-to-write"];
+    let _: String = tell(&redis, &[&needs[..], &["3"]].concat()).await;
+
+    rename(&one, Intercom, "Renamed").await;
+    // The budget is the first to find out, by a call that is not kept.
+    ann(&other, Ada).await;
+    assert_eq!(ann(&other, Intercom).await.0["name"], "Renamed");
+
+    let _: String = tell(&redis, &[&needs[..], &["0"]].concat()).await;
+    until_renamed(&other, Intercom).await;
+    until_kept(&other, Intercom).await;
+}
