@@ -41,6 +41,15 @@ pub struct Listed {
     pub report: Report,
 }
 
+/// A part of a user that takes calls of its own.
+#[derive(Clone, Debug)]
+pub struct SubresourceAnswer {
+    /// What was answered; `None` where there is no such user.
+    pub data: Result<Option<Arc<Held>>>,
+    /// The work that it took.
+    pub work: Scope,
+}
+
 /// A vendor's users.
 pub struct Directory {
     provider: Provider,
@@ -270,26 +279,33 @@ impl Directory {
         answers.collect()
     }
 
-    /// Parts of users that take calls of their own, by the vendor's ids of the users.
+    /// Parts of users that take calls of their own, by the provider's ids of the users.
     pub async fn parts(
         &self,
         scope: &Scope,
         keys: Vec<(String, Part)>,
-    ) -> HashMap<(String, Part), Result<Option<Arc<Held>>>> {
-        let vendor = match self.vendor() {
-            Ok(vendor) => vendor,
-            Err(error) => return refuse(keys, &error),
-        };
+    ) -> HashMap<(String, Part), SubresourceAnswer> {
         in_batches(keys, SINGLE, |keys| async move {
             let mut answers = HashMap::new();
             for (id, part) in keys {
-                let held = vendor.part(scope, &id, part).await;
-                let held = self.noted(held, "part");
-                answers.insert((id, part), held.map(|held| held.map(Arc::new)));
+                let answer = self.part(scope.fresh(), &id, part).await;
+                answers.insert((id, part), answer);
             }
             answers
         })
         .await
+    }
+
+    async fn part(&self, work: Scope, id: &str, part: Part) -> SubresourceAnswer {
+        let data = match self.vendor() {
+            Ok(vendor) => vendor.part(&work, id, part).await,
+            Err(error) => Err(error),
+        };
+        let data = self.noted(data, "part");
+        SubresourceAnswer {
+            data: data.map(|data| data.map(Arc::new)),
+            work,
+        }
     }
 }
 

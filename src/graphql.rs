@@ -14,6 +14,8 @@ pub mod prepare;
 pub mod query;
 pub mod row;
 pub mod source;
+pub mod sources_last;
+pub mod subresources;
 pub mod trace;
 pub mod user;
 pub mod variables;
@@ -37,8 +39,8 @@ use document::Rules;
 use entities::{Places, Root};
 use mutation::Mutation;
 use row::YieldBudget;
+use subresources::SubresourceLoader;
 use trace::{Audience, Trace};
-use user::Apart;
 
 /// The schema with its resolvers.
 pub type Schema = async_graphql::Schema<Root, Mutation, EmptySubscription>;
@@ -144,7 +146,7 @@ pub fn with_loaders(
     let journal = Arc::clone(scope.journal());
     let trace = Trace { journal, meter };
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
-    let parts: Arc<dyn Parts> = Arc::new(Apart(Arc::clone(&loaders)));
+    let parts: Arc<dyn Parts> = Arc::new(SubresourceLoader(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts);
     let request = request.data(YieldBudget::default()).data(Places::default());
     (request, trace)

@@ -17,11 +17,11 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::{
-    directory::{Directory, Search},
+    directory::{Directory, Search, SubresourceAnswer},
     error::{Error, Kind, Result},
     http::Scope,
     user::{Email, Provider, User},
-    vendor::{Expand, Held, Part},
+    vendor::{Expand, Part},
 };
 
 type Answers<K, V> = Arc<Result<HashMap<K, V>>>;
@@ -101,7 +101,7 @@ struct VendorLoaders {
     by_id: ById,
     by_external_id: ById,
     by_email: ByEmail,
-    parts: Loader<(String, Part), Result<Option<Arc<Held>>>>,
+    parts: Loader<(String, Part), SubresourceAnswer>,
 }
 
 /// All loaders of one GraphQL request.
@@ -245,17 +245,17 @@ impl Loaders {
         self.of(provider)?.by_email.load((email, expand)).await
     }
 
-    /// A part of a user of a vendor that answers it apart.
+    /// A part of a user of a provider that answers it apart, with the work that it took.
     ///
     /// # Errors
-    /// What the vendor answers; `None` is "no such user".
+    /// A fault of the gateway's own, or the request's; a provider's is in the answer.
     pub async fn part(
         &self,
         provider: Provider,
         id: String,
         part: Part,
-    ) -> Result<Option<Arc<Held>>> {
-        self.of(provider)?.parts.load((id, part)).await?
+    ) -> Result<SubresourceAnswer> {
+        self.of(provider)?.parts.load((id, part)).await
     }
 }
 

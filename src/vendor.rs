@@ -14,6 +14,7 @@ pub mod wire;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use async_graphql::Context;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
@@ -133,6 +134,19 @@ pub enum Part {
     Tags,
 }
 
+impl Part {
+    /// The field that it is.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attributes => "attributes",
+            Self::Companies => "companies",
+            Self::Segments => "segments",
+            Self::Tags => "tags",
+        }
+    }
+}
+
 /// What such a part holds.
 #[derive(Clone, Debug)]
 pub enum Held {
@@ -177,9 +191,11 @@ impl Held {
 /// a GraphQL request.
 #[async_trait]
 pub trait Parts: Send + Sync {
-    /// A part of the user of a vendor's id; the error is fit for the client.
+    /// A part of the user of a provider's id, for the field that is resolved; the error is fit for the
+    /// client. A part that fails may be `None` here, and told of elsewhere in the answer.
     async fn part(
         &self,
+        ctx: &Context<'_>,
         provider: Provider,
         id: &str,
         part: Part,

@@ -163,10 +163,36 @@ impl Report {
             as_of: scope.as_of().or(self.as_of).filter(|_| is_read),
             is_stale: scope.is_stale(),
             ..self
-        }
-        .with_unreadable(scope.unreadable())
-        .lacking(scope.shortfall(), false)
-        .lacking(scope.caveat(), true);
+        };
+        report.with_doubts(scope)
+    }
+
+    /// The same report with the work for the fields of its rows, what is said of those that failed, and
+    /// the first of their errors.
+    #[must_use]
+    pub fn with_subresources(
+        self,
+        work: &Scope,
+        notice: Option<String>,
+        error: Option<Error>,
+    ) -> Self {
+        let read = [self.as_of, work.as_of()].into_iter().flatten();
+        let report = Self {
+            as_of: read.min(),
+            calls: self.calls + work.calls(),
+            is_stale: self.is_stale || work.is_stale(),
+            error: self.error.clone().or(error),
+            ..self
+        };
+        report.with_doubts(work).lacking(notice, true)
+    }
+
+    /// The same report with what its work says of why it may not be whole.
+    fn with_doubts(self, scope: &Scope) -> Self {
+        let report = self
+            .with_unreadable(scope.unreadable())
+            .lacking(scope.shortfall(), false)
+            .lacking(scope.caveat(), true);
         match (report.status, scope.failure()) {
             (SourceStatus::Complete | SourceStatus::Partial, Some(error)) => Self {
                 status: SourceStatus::Partial,

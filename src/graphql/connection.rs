@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, SimpleObject};
+use async_graphql::{ComplexObject, Context, SimpleObject};
 use serde_json::value::RawValue;
 
 use super::{
     Bounds, cursor,
     row::{Record, Row},
     source::SourceReport,
+    subresources::sources,
 };
 use crate::{
     directory::{Listed, Report, Search},
@@ -29,8 +30,8 @@ pub struct UserConnection {
     /// How many users the whole list has; null where a provider does not say, or could not be read
     /// to the end.
     total_count: Option<Int>,
-    /// What each provider did for this answer, and how far it can be trusted.
-    sources: Vec<SourceReport>,
+    #[graphql(skip)]
+    reports: Vec<Report>,
 }
 
 /// A user in a list.
@@ -64,6 +65,12 @@ impl Record for UserEdge {
 
 #[ComplexObject]
 impl UserConnection {
+    /// What each provider did for this answer, the fields of its rows included, and how far it can be
+    /// trusted.
+    async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceReport> {
+        sources(ctx, self.reports.iter().cloned())
+    }
+
     /// The users without their cursors.
     async fn nodes(&self) -> Vec<Row<&Arc<User>>> {
         self.edges.iter().map(|edge| Row(&edge.0.node)).collect()
@@ -87,7 +94,7 @@ impl UserConnection {
             edges: edges.into_iter().map(Row).collect(),
             page_info,
             total_count: None,
-            sources: reports.into_iter().map(SourceReport).collect(),
+            reports,
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod conflicts;
 mod convert;
+mod merge;
 mod text;
 
 use apollo_compiler::{
@@ -20,6 +21,7 @@ use async_graphql::{Pos, ServerError, parser::types::ExecutableDocument};
 
 use super::{cost::Lists, error::refusal};
 use crate::error::ErrorCode;
+pub use merge::merge_root_fields;
 use text::Positions;
 
 /// How deep brackets may be nested.

@@ -10,6 +10,7 @@ use super::{
     error::{Answer, answer},
     row::Row,
     source::SourceReport,
+    subresources::sources,
     user::expand_at,
 };
 use crate::{
@@ -129,10 +130,10 @@ impl Person {
             .max()
     }
 
-    /// What each provider did for this answer. An empty `users` means that nobody has this address
-    /// only when no source failed or was cut short.
+    /// What each provider did for this answer, the fields of its rows included. An empty `users` means
+    /// that nobody has this address only when no source failed or was cut short.
     async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceReport> {
         let searches = self.searches(ctx).await.into_iter();
-        searches.map(|search| SourceReport(search.report)).collect()
+        sources(ctx, searches.map(|search| search.report))
     }
 }

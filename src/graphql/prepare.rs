@@ -8,7 +8,7 @@ use async_graphql::{
 
 use super::{
     Graph, Schema, cost,
-    document::{Document, Rules},
+    document::{Document, Rules, merge_root_fields},
     error::refusal,
     moments, variables,
 };
@@ -60,6 +60,11 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     moments::complete(operation, &mut request.variables, rules.schema());
     let kind = operation.ty;
     moments::complete_document(&mut document.executable, rules.schema())?;
+    merge_root_fields(
+        &mut document.executable,
+        request.operation_name.as_deref(),
+        &request.variables,
+    );
     request.set_parsed_query(document.executable);
     Ok(Prepared {
         request,

@@ -14,6 +14,7 @@ use super::{
     person::{Person, search},
     row::Row,
     source::{ProviderStatus, providers},
+    sources_last::SourcesLast,
     user::{Node, expand, expand_at},
 };
 use crate::{
@@ -165,7 +166,7 @@ impl Query {
         #[graphql(desc = "A cursor of the same search: the page starts behind it.")] after: Option<
             String,
         >,
-    ) -> Answer<UserConnection> {
+    ) -> Answer<SourcesLast<UserConnection>> {
         let graph = Graph::of(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let find = async {
@@ -198,7 +199,7 @@ impl Query {
                 after.as_ref(),
             ))
         };
-        answer(find.await)
+        answer(find.await.map(SourcesLast))
     }
 
     /// The users of one provider, in its own order, in pages.
@@ -221,7 +222,7 @@ impl Query {
         )]
         before: Option<String>,
         #[graphql(desc = "Which users, in which order.")] filter: Option<UserFilter>,
-    ) -> Answer<UserConnection> {
+    ) -> Answer<SourcesLast<UserConnection>> {
         let graph = Graph::of(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let list = async {
@@ -240,10 +241,8 @@ impl Query {
                 .await?;
             Ok(UserConnection::of_list(provider, &selection.filter, listed))
         };
-        answer(
-            list.await
-                .map_err(|error: Error| error.at(provider.name(), "list")),
-        )
+        let listed = list.await.map(SourcesLast);
+        answer(listed.map_err(|error: Error| error.at(provider.name(), "list")))
     }
 
     /// One user of one provider; null when there is none.
@@ -278,8 +277,9 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
         email: String,
-    ) -> Answer<Person> {
-        answer_option(async { Ok(Person::known(ctx, Email::parse(&email)?).await) }.await)
+    ) -> Answer<SourcesLast<Person>> {
+        let known = async { Ok(Person::known(ctx, Email::parse(&email)?).await) }.await;
+        answer_option(known.map(|person| person.map(SourcesLast)))
     }
 
     /// The thing with a global id; null when there is none.
@@ -355,9 +355,10 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         email: String,
-    ) -> async_graphql::Result<Person> {
+    ) -> async_graphql::Result<SourcesLast<Person>> {
         let email = Email::parse(&email).map_err(|error| shown(&error))?;
-        Ok(Person::new(email, expand_at(ctx, &[&["users"]])))
+        let person = Person::new(email, expand_at(ctx, &[&["users"]]));
+        Ok(SourcesLast(person))
     }
 }
 

@@ -51,7 +51,8 @@ impl SourceReport {
         })
     }
 
-    /// What may be wrong with the answer and why; null when nothing is.
+    /// What may be wrong with the answer and why; null when nothing is. A field of rows that could not be
+    /// read is null in them, and `SUBRESOURCE_FAILED` stands here with the rows.
     async fn notice(&self) -> Option<&str> {
         self.0.notice.as_deref()
     }
@@ -72,8 +73,8 @@ impl SourceReport {
         false
     }
 
-    /// How many requests were sent to the vendor. Fields that ask for the same share them, and each
-    /// of those fields counts them.
+    /// How many requests were sent to the provider, those for the fields of rows included. Fields that
+    /// ask for the same share them, and each of those fields counts them.
     async fn calls(&self) -> u32 {
         self.0.calls
     }

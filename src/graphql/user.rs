@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Lookahead, Object, SelectionField};
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::{
     cursor,
-    error::{Answer, answer, shown},
+    error::{Answer, shown},
     row::Record,
+    subresources::failed,
 };
 use crate::{
     error::Result,
     http::Scope,
-    loader::Loaders,
     user::{Company, Portion, Provider, User, UserKind},
     vendor::{Details, Expand, Held, Part, Parts, json::RawJson},
 };
@@ -172,7 +171,11 @@ impl User {
         let lists = field.selection_set().filter(has_fields);
         let times = 1 + lists.map(leaves).sum::<usize>();
         let charged = charge(ctx, self.raw.get().len().saturating_mul(times));
-        answer(charged.and_then(|()| Details::read(self.provider, &self.raw)))
+        let details = charged.and_then(|()| Details::read(self.provider, &self.raw));
+        let row = (self.provider, self.vendor_id.as_str());
+        let details = details.map(Some);
+        let details = details.or_else(|error| failed(ctx, row, "details", error));
+        details.transpose()
     }
 
     /// The record as the provider sent it.
@@ -181,8 +184,6 @@ impl User {
     }
 }
 
-/// How many bytes an error with its path takes, about.
-const ERROR: usize = 1024;
 /// How many bytes an item of a list takes, about.
 const ITEM: usize = 96;
 
@@ -213,33 +214,10 @@ async fn portion<T: Clone>(
         Portion::None => None,
         Portion::Here(value) => Some(Ok(value.clone())),
         Portion::Apart => {
-            let loaders = ctx.data_unchecked::<Arc<Loaders>>();
-            let held = loaders.part(user.provider, user.vendor_id.clone(), part);
-            match held.await {
-                Ok(held) => held.as_deref().and_then(read).map(Ok),
-                // There may be one for each row and alias.
-                Err(error) => {
-                    let error = charge(ctx, ERROR).err().unwrap_or(error);
-                    Some(Err(shown(&error)))
-                }
-            }
+            let parts = ctx.data_unchecked::<Arc<dyn Parts>>();
+            let held = parts.part(ctx, user.provider, &user.vendor_id, part).await;
+            held.map(|held| held.as_deref().and_then(read)).transpose()
         }
-    }
-}
-
-/// The parts that are kept apart, for the typed records of vendors.
-pub struct Apart(pub Arc<Loaders>);
-
-#[async_trait]
-impl Parts for Apart {
-    async fn part(
-        &self,
-        provider: Provider,
-        id: &str,
-        part: Part,
-    ) -> async_graphql::Result<Option<Arc<Held>>> {
-        let held = self.0.part(provider, id.to_owned(), part).await;
-        held.map_err(|error| shown(&error))
     }
 }
 

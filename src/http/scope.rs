@@ -317,6 +317,12 @@ impl Scope {
         }
     }
 
+    /// Adds the calls of another part of the same work, and what it has read.
+    pub fn add_work(&self, part: &Self) {
+        self.tally.calls.fetch_add(part.calls(), Ordering::Relaxed);
+        self.add_reads(part);
+    }
+
     /// Counts a request to a vendor.
     pub(super) fn count(&self) {
         self.tally.calls.fetch_add(1, Ordering::Relaxed);

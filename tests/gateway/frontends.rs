@@ -1,4 +1,6 @@
 //! What browsers' pages and their tools need of the gateway.
 
+mod calls;
 mod cors;
 mod persisted;
+mod subresources;

@@ -389,7 +389,7 @@ impl IntercomUser {
             Portion::None if !self.is_contact() => None,
             Portion::None | Portion::Apart => {
                 let parts = ctx.data_unchecked::<Arc<dyn Parts>>();
-                let held = parts.part(Provider::Intercom, &self.id, part).await;
+                let held = parts.part(ctx, Provider::Intercom, &self.id, part).await;
                 held.map(|held| held.as_deref().and_then(read)).transpose()
             }
         }

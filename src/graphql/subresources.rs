@@ -1,0 +1,223 @@
+//! Fields of rows that make calls of their own, such as the tags of Intercom's contacts: what they cost
+//! one answer, and how they failed. What fails for many rows alike is one error, and a notice of the
+//! source that names the rows.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_graphql::{Context, PathSegment, Pos, ServerError};
+use async_trait::async_trait;
+
+use super::{error::shown, source::SourceReport};
+use crate::{
+    directory::Report,
+    error::{Error, Kind},
+    http::Scope,
+    loader::Loaders,
+    user::Provider,
+    vendor::{Held, Part, Parts},
+};
+
+/// How many bytes an error with its path takes, about.
+const ERROR: usize = 1024;
+
+/// How many rows a notice names.
+const NAMED: usize = 20;
+
+/// A row, by the provider's id of it.
+type RowId = (Provider, String);
+
+/// What the fields of one answer's rows cost and how they failed.
+#[derive(Default)]
+pub struct SubresourceLog(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    /// The work for each subresource; fields that ask for the same share it.
+    works: HashMap<(RowId, Part), Scope>,
+    failures: BTreeMap<FieldKey, FailedField>,
+}
+
+/// A field of rows that failed in one way.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct FieldKey {
+    provider: Provider,
+    /// Its path without the numbers of rows.
+    path: Vec<String>,
+    code: &'static str,
+}
+
+/// The rows for which it failed.
+struct FailedField {
+    name: &'static str,
+    pos: Pos,
+    /// Their ids, by their places in the answer.
+    rows: BTreeMap<Vec<usize>, String>,
+    /// The path and the error of the first of them.
+    first: (Vec<PathSegment>, Error),
+}
+
+impl SubresourceLog {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add_work(&self, row: RowId, part: Part, work: Scope) {
+        self.entries().works.insert((row, part), work);
+    }
+
+    fn add_failure(&self, ctx: &Context<'_>, row: RowId, name: &'static str, error: Error) {
+        let path = ctx.set_error_path(ServerError::new("", None)).path;
+        let (mut names, mut place) = (Vec::new(), Vec::new());
+        for segment in &path {
+            match segment {
+                PathSegment::Field(name) => names.push(name.clone()),
+                PathSegment::Index(index) => place.push(*index),
+            }
+        }
+        let (provider, id) = row;
+        let key = FieldKey {
+            provider,
+            path: names,
+            code: error.kind().code().as_str(),
+        };
+        let mut entries = self.entries();
+        let failed = entries.failures.entry(key).or_insert_with(|| FailedField {
+            name,
+            pos: ctx.item.pos,
+            rows: BTreeMap::new(),
+            first: (path.clone(), error.clone()),
+        });
+        if failed
+            .rows
+            .first_key_value()
+            .is_some_and(|(first, _)| place < *first)
+        {
+            failed.first = (path, error);
+        }
+        failed.rows.insert(place, id);
+    }
+
+    /// An error for each field that failed: that of its first row, with the number of rows in
+    /// `extensions.count`.
+    pub fn errors(&self) -> Vec<ServerError> {
+        let entries = self.entries();
+        let mut failures: Vec<_> = entries.failures.values().collect();
+        failures.sort_by_key(|failed| failed.rows.keys().next());
+        failures.into_iter().map(FailedField::error).collect()
+    }
+
+    /// A source's report, with what the fields of its rows cost and how they failed.
+    fn complete(&self, report: Report, work: &Scope) -> Report {
+        let entries = self.entries();
+        let works = entries.works.iter();
+        for (_, row) in works.filter(|(((provider, _), _), _)| *provider == report.provider) {
+            work.add_work(row);
+        }
+        let failures = entries.failures.iter();
+        let failures = failures.filter(|(key, _)| key.provider == report.provider);
+        let failures: Vec<_> = failures.map(|(_, failed)| failed).collect();
+        let error = failures.first().map(|failed| failed.first.1.clone());
+        report.with_subresources(work, notice(&failures), error)
+    }
+}
+
+impl FailedField {
+    fn error(&self) -> ServerError {
+        let (path, error) = &self.first;
+        let mut error = shown(error).into_server_error(self.pos);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("count", self.rows.len());
+        error.path.clone_from(path);
+        error
+    }
+}
+
+/// What is said of fields that failed: for each its rows, each once.
+fn notice(failures: &[&FailedField]) -> Option<String> {
+    let mut fields: BTreeMap<&str, BTreeMap<&Vec<usize>, &str>> = BTreeMap::new();
+    for failed in failures {
+        let rows = failed.rows.iter().map(|(place, id)| (place, id.as_str()));
+        fields.entry(failed.name).or_default().extend(rows);
+    }
+    let notices = fields.into_iter().map(|(name, rows)| {
+        let mut seen = HashSet::new();
+        let ids: Vec<&str> = rows.into_values().filter(|id| seen.insert(*id)).collect();
+        let (named, more) = ids.split_at(ids.len().min(NAMED));
+        let users = if ids.len() == 1 { "user" } else { "users" };
+        let mut notice = format!(
+            "`{name}` of {} {users} could not be read (SUBRESOURCE_FAILED), null there does not mean none: {}",
+            ids.len(),
+            named.join(", ")
+        );
+        if !more.is_empty() {
+            notice.push_str(&format!(" and {} more", more.len()));
+        }
+        notice
+    });
+    let notices: Vec<String> = notices.collect();
+    (!notices.is_empty()).then(|| notices.join("; "))
+}
+
+/// The reports of sources, with what the fields of their rows cost and how they failed.
+pub fn sources(ctx: &Context<'_>, reports: impl IntoIterator<Item = Report>) -> Vec<SourceReport> {
+    let log = ctx.data_opt::<SubresourceLog>();
+    let complete = |report| match log {
+        Some(log) => log.complete(report, &ctx.data_unchecked::<Scope>().fresh()),
+        None => report,
+    };
+    reports
+        .into_iter()
+        .map(complete)
+        .map(SourceReport)
+        .collect()
+}
+
+/// The error of a field of a row. Where there are sources to tell of it, it is null for now, and one error
+/// of all rows that fail alike.
+///
+/// # Errors
+/// Where no sources tell of it, or the request needs more than it may.
+pub fn failed<T>(
+    ctx: &Context<'_>,
+    (provider, id): (Provider, &str),
+    name: &'static str,
+    error: Error,
+) -> async_graphql::Result<Option<T>> {
+    // There may be one for each row and alias.
+    let charged = ctx.data_unchecked::<Scope>().meter().charge(ERROR);
+    let error = charged.err().unwrap_or(error);
+    let is_of_request = matches!(error.kind(), Kind::TooLarge | Kind::Overloaded);
+    match ctx.data_opt::<SubresourceLog>() {
+        Some(log) if !is_of_request => {
+            log.add_failure(ctx, (provider, id.to_owned()), name, error);
+            Ok(None)
+        }
+        _ => Err(shown(&error)),
+    }
+}
+
+/// Loads subresources of rows through the loaders of a request.
+pub struct SubresourceLoader(pub Arc<Loaders>);
+
+#[async_trait]
+impl Parts for SubresourceLoader {
+    async fn part(
+        &self,
+        ctx: &Context<'_>,
+        provider: Provider,
+        id: &str,
+        part: Part,
+    ) -> async_graphql::Result<Option<Arc<Held>>> {
+        let answer = self.0.part(provider, id.to_owned(), part).await;
+        let data = answer.and_then(|answer| {
+            if let Some(log) = ctx.data_opt::<SubresourceLog>() {
+                log.add_work((provider, id.to_owned()), part, answer.work);
+            }
+            answer.data
+        });
+        data.or_else(|error| failed(ctx, (provider, id), part.name(), error))
+    }
+}
