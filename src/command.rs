@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use roster::{
     config::{Mistakes, Settings},
     demo, gateway,
-    graphql::{Schema, sdl},
+    graphql::{Graph, Schema, sdl},
     server::{self, Front, Hosts, Origins, Readiness, accept::Limits},
     user::Provider,
 };
@@ -262,6 +262,25 @@ fn signals() -> std::io::Result<watch::Receiver<usize>> {
     Ok(signals)
 }
 
+fn open_audit_file(schema: &Schema) -> Outcome {
+    let graph = schema.data::<Graph>();
+    let opened = graph.map_or(Ok(()), |graph| graph.audit.open());
+    opened.map_err(|error| format!("log.audit_file: {error}").into())
+}
+
+/// Reads again at each hangup what may have changed. Without this a hangup would end the program.
+fn reload_at_hangup(schema: Schema) -> std::io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            if let Some(graph) = schema.data::<Graph>() {
+                graph.reload();
+            }
+        }
+    });
+    Ok(())
+}
+
 /// Ends when there were so many signals to stop.
 async fn told(mut signals: watch::Receiver<usize>, times: usize) {
     if signals.wait_for(|count| *count >= times).await.is_err() {
@@ -387,6 +406,8 @@ impl Serve {
         let settings = Settings::read(&self.config)?;
         let (listen, schema) = opened(&settings, self.listen)?;
         let signals = signals()?;
+        open_audit_file(&schema)?;
+        reload_at_hangup(schema.clone())?;
         let listeners = Listeners::bind(listen, settings.server.admin_listen).await?;
         println!(
             "GraphiQL   http://{}/graphiql",

@@ -7,6 +7,7 @@
 mod breaker;
 mod budget;
 mod cache;
+mod log;
 mod server;
 mod shared;
 
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 pub use breaker::Breaker;
 pub use cache::{Cache, Keep};
+pub use log::Log;
 pub use server::Server;
 pub use shared::Shared;
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub server: Server,
     /// What one request may ask for.
     pub limits: Limits,
+    /// What is logged, and where.
+    pub log: Log,
     /// For how long answers are kept.
     pub cache: Cache,
     /// The store that the gateway's replicas share.

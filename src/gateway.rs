@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    audit::AuditLog,
     config::{Account, Mistakes, Settings, Vendor},
     directory::Directory,
     error::{Error, Result},
@@ -48,6 +49,10 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
         .cache
         .check()
         .unwrap_or_else(|wrong| mistakes.extend(wrong.0));
+    settings
+        .log
+        .check()
+        .unwrap_or_else(|wrong| mistakes.extend(wrong.0));
     let store = settings.shared.store();
     let store = store.unwrap_or_else(|wrong| {
         mistakes.extend(wrong.0);
@@ -67,6 +72,7 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
             audience,
             memory: MemoryPool::new(settings.limits.total_bytes),
             kept: shelf,
+            audit: AuditLog::new(settings.log.audit_file.as_deref()),
         }))
     } else {
         Err(Mistakes(mistakes))

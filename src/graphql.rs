@@ -29,6 +29,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
+    audit::AuditLog,
     directory::Directory,
     http::{MemoryPool, Meter, Scope, cache::Shelf},
     loader::Loaders,
@@ -84,6 +85,8 @@ pub struct Graph {
     pub memory: MemoryPool,
     /// The answers that are kept.
     pub kept: Shelf,
+    /// Where writes are noted.
+    pub audit: AuditLog,
 }
 
 /// Builds the schema. The engine validates nothing by itself: a request comes through
@@ -153,6 +156,11 @@ pub fn with_loaders(
 }
 
 impl Graph {
+    /// Reads again what may have changed since the start.
+    pub fn reload(&self) {
+        self.audit.reopen();
+    }
+
     fn of<'a>(ctx: &Context<'a>) -> &'a Self {
         ctx.data_unchecked::<Self>()
     }

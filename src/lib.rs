@@ -1,5 +1,6 @@
 //! Roster: one GraphQL graph over the people in a company's SaaS tools.
 
+pub mod audit;
 pub mod config;
 pub mod demo;
 pub mod directory;

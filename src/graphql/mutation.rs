@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use super::{Graph, row::Row};
 use crate::{
+    audit::{Entry, RequestId},
     directory::{Problem, Written},
     error::{Error, ErrorCode, Kind, Reason, Result},
     http::Scope,
@@ -234,6 +235,22 @@ fn attributes(given: Option<Json<Given>>) -> Result<Map<String, Value>> {
     }
 }
 
+/// What the audit log notes of a write.
+fn entry(provider: Provider, written: &Written, request: Option<RequestId>) -> Entry {
+    let outcome = written.outcome.map(|outcome| format!("{outcome:?}"));
+    Entry {
+        account: provider.name(),
+        operation: "upsert",
+        outcome: outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_lowercase()),
+        record_id: written.user.as_ref().map(|user| user.vendor_id.clone()),
+        code: written
+            .problems
+            .first()
+            .map(|problem| problem.code.as_str()),
+        request_id: request.map(|RequestId(id)| id),
+    }
+}
+
 /// The fields at which a mutation starts.
 pub struct Mutation;
 
@@ -251,8 +268,14 @@ impl Mutation {
             let draft = input.draft()?;
             let directory = Arc::clone(Graph::of(ctx).directory(provider)?);
             let scope = ctx.data_unchecked::<Scope>().clone();
+            let audit = Graph::of(ctx).audit.clone();
+            let request = ctx.data_opt::<RequestId>().cloned();
             // A write of several calls goes on when the client has left.
-            let write = async move { directory.upsert(&scope, &draft).await };
+            let write = async move {
+                let written = directory.upsert(&scope, &draft).await;
+                audit.record(entry(provider, &written, request)).await;
+                written
+            };
             let write = tokio::spawn(write.in_current_span());
             write
                 .await

@@ -24,11 +24,13 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    REQUEST_ID,
     answer::UncompressedBytes,
     body::{BodyError, RequestBody},
     log::{OperationLog, operation_name},
 };
 use crate::{
+    audit::RequestId,
     error::{Error, ErrorCode, Kind},
     graphql::{
         Graph, Schema,
@@ -359,6 +361,8 @@ async fn run(
         accept::wait(headers),
         accept::max_age(headers),
     );
+    let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    let request = request.data(RequestId(id.unwrap_or_default().to_owned()));
     trace
         .charge(uncounted)
         .map_err(|error| Refusal::of(&error))?;

@@ -12,6 +12,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("metrics", &[]),
     ("shared", &["metrics"]),
+    ("audit", &["metrics"]),
     ("user", &["error"]),
     ("recent_writes", &["shared", "user"]),
     ("page", &["user", "error"]),
@@ -28,6 +29,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     (
         "graphql",
         &[
+            "audit",
             "loader",
             "directory",
             "vendor",
@@ -41,6 +43,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     (
         "gateway",
         &[
+            "audit",
             "config",
             "graphql",
             "directory",
@@ -53,7 +56,10 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
         ],
     ),
     ("demo", &["config", "vendor", "user"]),
-    ("server", &["graphql", "http", "metrics", "shared", "error"]),
+    (
+        "server",
+        &["audit", "graphql", "http", "metrics", "shared", "error"],
+    ),
     (
         "command",
         &["server", "demo", "gateway", "graphql", "config", "user"],

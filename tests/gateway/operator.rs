@@ -1,5 +1,6 @@
 //! What an operator sees of the program itself: its log, its metrics and its answers.
 
+mod audit;
 mod log;
 mod metrics;
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::super::{Graph, prepare::prepare, schema, trace::Audience};
+use crate::audit::AuditLog;
 use crate::graphql::Bounds;
 use crate::http::{MemoryPool, cache::Shelf};
 
@@ -15,6 +16,7 @@ fn refused(query: &str) -> Option<String> {
         audience: Audience::Nobody,
         memory: MemoryPool::default(),
         kept: Shelf::of(0),
+        audit: AuditLog::default(),
     });
     let errors = prepare(&schema, async_graphql::Request::new(query)).err()?;
     Some(errors[0].message.clone())

@@ -1,0 +1,183 @@
+//! The audit log: one line for each write, in the log under the target `roster.audit`, or in a file of
+//! its own. A disk that is full stops no write: the line is in the log then, and the log says so.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::metrics;
+
+/// For how long it is not said again that the file cannot be written.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The id of the request that a write belongs to, in the request's data.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// What is noted of a write: never an address, a name or another value.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// The account that was written to.
+    pub account: &'static str,
+    /// What was asked for.
+    pub operation: &'static str,
+    /// What became of it; `unknown` where nobody knows.
+    pub outcome: String,
+    /// The provider's id of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_id: Option<String>,
+    /// The code of what stood in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Where writes are noted. Clones are the same log.
+#[derive(Clone, Debug, Default)]
+pub struct AuditLog(Option<Arc<AuditFile>>);
+
+#[derive(Debug)]
+struct AuditFile {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    file: Option<File>,
+    /// True after a line that may have been written in part.
+    is_torn: bool,
+    /// When it was last said that the file cannot be written.
+    told: Option<Instant>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: Timestamp,
+    #[serde(flatten)]
+    entry: &'a Entry,
+}
+
+impl AuditLog {
+    /// A log in a file, which is opened by the first line; without one, a part of the program's log.
+    #[must_use]
+    pub fn new(path: Option<&Path>) -> Self {
+        let file = path.map(|path| AuditFile {
+            path: path.to_owned(),
+            state: Mutex::default(),
+        });
+        Self(file.map(Arc::new))
+    }
+
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&self) -> io::Result<()> {
+        match &self.0 {
+            Some(file) => file.open(),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the file again, since another program may have moved it, and says so.
+    pub fn reopen(&self) {
+        let Some(file) = &self.0 else {
+            return;
+        };
+        let path = file.path.display();
+        match file.open() {
+            Ok(()) => tracing::info!(file = %path, "the audit file is opened again"),
+            Err(error) => {
+                let why = error.to_string();
+                tracing::error!(file = %path, why, "the audit file cannot be opened again");
+            }
+        }
+    }
+
+    /// Notes a write.
+    pub async fn record(&self, entry: Entry) {
+        let log = self.clone();
+        // A disk may be slow.
+        let written = tokio::task::spawn_blocking(move || log.write(&entry)).await;
+        if written.is_err() {
+            tracing::error!("a line of the audit log is lost: its writer panicked");
+        }
+    }
+
+    fn write(&self, entry: &Entry) {
+        let Some(file) = &self.0 else {
+            return tell(entry);
+        };
+        if let Err(error) = file.append(entry) {
+            metrics::audit_failure();
+            file.tell(&error);
+            tell(entry);
+        }
+    }
+}
+
+/// Writes an entry to the program's log.
+fn tell(entry: &Entry) {
+    tracing::info!(
+        target: "roster.audit",
+        account = entry.account,
+        operation = entry.operation,
+        outcome = entry.outcome,
+        record.id = entry.record_id,
+        code = entry.code,
+        request.id = entry.request_id,
+        "write"
+    );
+}
+
+impl AuditFile {
+    fn open(&self) -> io::Result<()> {
+        let file = opened(&self.path)?;
+        self.state().file = Some(file);
+        Ok(())
+    }
+
+    fn append(&self, entry: &Entry) -> io::Result<()> {
+        let timestamp = Timestamp::now();
+        let line = serde_json::to_string(&Line { timestamp, entry })?;
+        let mut state = self.state();
+        let begin = if state.is_torn { "\n" } else { "" };
+        if state.file.is_none() {
+            state.file = Some(opened(&self.path)?);
+        }
+        let written = match &mut state.file {
+            Some(file) => file.write_all(format!("{begin}{line}\n").as_bytes()),
+            None => Ok(()),
+        };
+        state.is_torn = written.is_err();
+        written
+    }
+
+    fn tell(&self, error: &io::Error) {
+        let mut state = self.state();
+        if state.told.is_none_or(|at| at.elapsed() > SILENCE) {
+            state.told = Some(Instant::now());
+            let (file, why) = (self.path.display(), error.to_string());
+            tracing::error!(%file, why, "the audit file cannot be written");
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
