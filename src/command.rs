@@ -274,7 +274,7 @@ fn reload_at_hangup(schema: Schema) -> std::io::Result<()> {
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             if let Some(graph) = schema.data::<Graph>() {
-                graph.reload();
+                graph.reload().await;
             }
         }
     });

@@ -16,6 +16,7 @@ use std::{
     env, fmt, fs,
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,7 +32,7 @@ pub use shared::Shared;
 
 use crate::{
     graphql::Bounds,
-    http::breaker::Rules,
+    http::{auth::TokenSource, breaker::Rules},
     user::Provider,
     vendor::{Door, Window, door},
 };
@@ -198,7 +199,9 @@ pub struct Account {
     pub base: Url,
     /// The token.
     pub token: SecretString,
-    /// Where the token comes from, and what to do when it is refused.
+    /// Where the token comes from.
+    pub token_source: TokenSource,
+    /// Where that is, in words, and what to do when the token is refused.
     pub token_origin: String,
     /// How long one attempt may take.
     pub timeout: Duration,
@@ -313,6 +316,7 @@ impl Vendor {
             (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
                 base,
                 token,
+                token_source: self.token_source(name),
                 token_origin: self.token_origin(name),
                 timeout,
                 concurrency,
@@ -374,8 +378,7 @@ impl Vendor {
                     "{at}: `token_file` and `token_env` exclude each other: drop one"
                 ));
             }
-            (Some(file), None) => fs::read_to_string(file)
-                .map_err(|error| format!("{at}.token_file: {}: {error}", file.display()))?,
+            (Some(file), None) => return token_of_file(&at, file),
             (None, _) => {
                 let variable = self.token_variable(name);
                 variable_named(&variable).ok_or_else(|| {
@@ -394,10 +397,24 @@ impl Vendor {
         self.token_env.clone().unwrap_or_else(usual)
     }
 
+    fn token_source(&self, name: &str) -> TokenSource {
+        match (&self.token, &self.token_file) {
+            (Some(_), _) => TokenSource::Program,
+            (None, None) => TokenSource::Environment,
+            (None, Some(file)) => {
+                let (at, file) = (format!("vendor.{name}"), file.clone());
+                TokenSource::File(Arc::new(move || token_of_file(&at, &file)))
+            }
+        }
+    }
+
     fn token_origin(&self, name: &str) -> String {
         match (&self.token, &self.token_file) {
             (Some(_), _) => "the token was given by the program".to_owned(),
-            (None, Some(file)) => format!("the token is that of the file {}", file.display()),
+            (None, Some(file)) => format!(
+                "the token is that of the file {}, which is read again when a token is refused",
+                file.display()
+            ),
             (None, None) => format!(
                 "the token is that of the environment variable {}, which is read at start only: \
                  start the gateway again with the new token, or use `token_file`",
@@ -405,6 +422,12 @@ impl Vendor {
             ),
         }
     }
+}
+
+fn token_of_file(at: &str, file: &Path) -> Result<SecretString, String> {
+    let token = fs::read_to_string(file);
+    let token = token.map_err(|error| format!("{at}.token_file: {}: {error}", file.display()))?;
+    sendable(at, token.trim())
 }
 
 /// A token that can be sent as one. What is wrong with another is said without showing it.

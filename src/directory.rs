@@ -80,6 +80,13 @@ impl Directory {
             .unwrap_or_default()
     }
 
+    /// Reads the token of the account again, where it comes from a file.
+    pub async fn reload_token(&self) {
+        if let Some(credentials) = &self.signs.credentials {
+            credentials.reload().await;
+        }
+    }
+
     /// The vendor.
     #[must_use]
     pub fn provider(&self) -> Provider {

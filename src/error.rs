@@ -25,6 +25,7 @@ struct Inner {
     reach: Reach,
     moved_to: Option<String>,
     status: Option<u16>,
+    is_renewed: bool,
 }
 
 /// The kinds of failure.
@@ -221,6 +222,7 @@ impl Error {
             reach: Reach::default(),
             moved_to: None,
             status: None,
+            is_renewed: false,
         }))
     }
 
@@ -294,6 +296,12 @@ impl Error {
         self.with(|inner| inner.status = Some(status))
     }
 
+    /// Says that the credentials that were refused are others now.
+    #[must_use]
+    pub fn renewed(self) -> Self {
+        self.with(|inner| inner.is_renewed = true)
+    }
+
     /// Says how far the call came.
     #[must_use]
     pub fn reaching(self, reach: Reach) -> Self {
@@ -326,6 +334,12 @@ impl Error {
                 | Kind::Internal
         );
         self.0.is_unsettled || (may_be_done && self.0.reach != Reach::Nowhere)
+    }
+
+    /// Whether the credentials that were refused are others now.
+    #[must_use]
+    pub fn is_renewed(&self) -> bool {
+        self.0.is_renewed
     }
 
     /// How far the call came.

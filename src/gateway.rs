@@ -14,7 +14,7 @@ use crate::{
     http::{
         Http, Layer, MemoryPool, Signs, Wire,
         attempt::Attempt,
-        auth::Bearer,
+        auth::{Bearer, Credentials},
         breaker::{Breaker, Switch},
         budget::{Budget, Terms},
         cache::{Cache, Shelf},
@@ -106,20 +106,23 @@ fn directory(
         concurrency: account.concurrency,
     };
     let log = Arc::new(ProviderLog::new(name, &*account.token_origin));
+    let at =
+        |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
+    let credentials = Credentials::new(name, &account.token, account.token_source.clone());
+    let credentials = credentials.map_err(at(format!("vendor.{name}")))?;
     let signs = Signs {
+        credentials: Some(credentials.clone()),
         log: Some(Arc::clone(&log)),
         switch: account.breaker.map(|rules| Switch::of(name, rules)),
         budget: Some(Budget::of(name, &terms)),
         ..Signs::default()
     };
-    let at =
-        |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
     let measure = Measure::of(name, Arc::clone(&signs.pulse), log);
     let http = http(
         (provider, &door),
         settings,
         (account, timeout),
-        (&signs, measure),
+        (&signs, measure, Bearer::of(credentials)),
         cache,
     )
     .map_err(at(format!("vendor.{name}")))?;
@@ -150,7 +153,7 @@ fn http(
     (provider, door): (Provider, &Door),
     settings: &Vendor,
     (account, timeout): (Account, Timeout),
-    (signs, measure): (&Signs, Measure),
+    (signs, measure, bearer): (&Signs, Measure, Bearer),
     cache: Cache,
 ) -> Result<Http> {
     let wire = Wire::new(
@@ -184,7 +187,7 @@ fn http(
         // Every attempt takes a permit; none is held while waiting for the next attempt.
         Box::new(Concurrency::of(provider.name(), account.concurrency)) as Box<dyn Layer>,
         // A token that is renewed serves the next attempt.
-        Box::new(Bearer::new(&account.token)?),
+        Box::new(bearer),
         // An attempt dies, and not the loop around it.
         Box::new(timeout),
     ]);

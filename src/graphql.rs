@@ -157,8 +157,11 @@ pub fn with_loaders(
 
 impl Graph {
     /// Reads again what may have changed since the start.
-    pub fn reload(&self) {
+    pub async fn reload(&self) {
         self.audit.reopen();
+        for directory in &self.directories {
+            directory.reload_token().await;
+        }
     }
 
     fn of<'a>(ctx: &Context<'a>) -> &'a Self {

@@ -38,6 +38,8 @@ pub struct Signs {
     pub pulse: measure::Pulse,
     /// What the log says of it; `None` where it is disabled.
     pub log: Option<Arc<measure::ProviderLog>>,
+    /// Its token; `None` where it is disabled.
+    pub credentials: Option<auth::Credentials>,
     /// Whether it is asked; `None` when it always is.
     pub switch: Option<breaker::Switch>,
     /// What the vendor may be asked, and what of it is spent; `None` where nothing is bounded.

@@ -1,37 +1,183 @@
 //! Puts the credentials on a call. Inside the retry, so that a credential that is renewed serves the
-//! next attempt.
+//! next attempt: where the provider refuses a token that comes from a file, the file is read again.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 
 use super::{Call, Layer, Next, Reply};
 use crate::error::{Error, Kind, Result};
 
-/// `Authorization: Bearer …` on every call.
-pub struct Bearer(HeaderValue);
+/// How long a token that was read again is not looked for once more.
+const PAUSE: Duration = Duration::from_secs(5);
 
-impl Bearer {
-    /// A token that travels in a header and is never printed.
+/// How long a file may take to be read while calls wait for it.
+const READ: Duration = Duration::from_secs(1);
+
+/// Reads a token where it comes from; the error says why it cannot be, and does not show it.
+pub type ReadToken = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+
+/// Where a token comes from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// The program that embeds the gateway.
+    Program,
+    /// An environment variable, which is read at start only.
+    Environment,
+    /// A file.
+    File(ReadToken),
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Program => "Program",
+            Self::Environment => "Environment",
+            Self::File(_) => "File",
+        })
+    }
+}
+
+/// An account's token. Clones are the same token.
+#[derive(Clone)]
+pub struct Credentials(Arc<Inner>);
+
+struct Inner {
+    provider: &'static str,
+    source: TokenSource,
+    header: Mutex<HeaderValue>,
+    /// When the source was last read again; held while it is.
+    read: tokio::sync::Mutex<Option<Instant>>,
+}
+
+/// The header of a token; it is never printed.
+fn header(token: &SecretString) -> Result<HeaderValue> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+    let mut value = value.map_err(|_| {
+        let message = "the token holds characters that no header can carry";
+        Error::new(Kind::Internal, message)
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl Credentials {
+    /// A provider's token, as it was read at start.
     ///
     /// # Errors
     /// `Internal` when the token holds characters that a header cannot carry.
-    pub fn new(token: &SecretString) -> Result<Self> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| {
-                Error::new(
-                    Kind::Internal,
-                    "the token holds characters that no header can carry",
-                )
-            })?;
-        value.set_sensitive(true);
-        Ok(Self(value))
+    pub fn new(provider: &'static str, token: &SecretString, source: TokenSource) -> Result<Self> {
+        Ok(Self(Arc::new(Inner {
+            provider,
+            source,
+            header: Mutex::new(header(token)?),
+            read: tokio::sync::Mutex::default(),
+        })))
+    }
+
+    fn header(&self) -> HeaderValue {
+        let header = self.0.header.lock();
+        header.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the token again because the provider refused it. True when there is another one now.
+    async fn renew(&self, refused: &HeaderValue) -> bool {
+        let TokenSource::File(read) = &self.0.source else {
+            return false;
+        };
+        let mut last = self.0.read.lock().await;
+        if self.header() != *refused {
+            return true;
+        }
+        if last.is_some_and(|at| at.elapsed() < PAUSE) {
+            return false;
+        }
+        *last = Some(Instant::now());
+        self.read(read).await
+    }
+
+    /// Reads the token again, whatever the provider says of it.
+    pub async fn reload(&self) {
+        match &self.0.source {
+            TokenSource::Program => {}
+            TokenSource::Environment => tracing::info!(
+                provider.name = self.0.provider,
+                "the token stays: an environment variable is read at start only"
+            ),
+            TokenSource::File(read) => {
+                let mut last = self.0.read.lock().await;
+                *last = Some(Instant::now());
+                self.read(read).await;
+            }
+        }
+    }
+
+    /// True when the file holds another token than before.
+    async fn read(&self, read: &ReadToken) -> bool {
+        let read = Arc::clone(read);
+        let token = match timeout(READ, spawn_blocking(move || read())).await {
+            Ok(Ok(token)) => token,
+            Ok(Err(_)) | Err(_) => Err("it takes too long".to_owned()),
+        };
+        let header = token.and_then(|token| header(&token).map_err(|error| error.to_string()));
+        match header {
+            Ok(header) => self.replace(header),
+            Err(why) => {
+                tracing::warn!(
+                    provider.name = self.0.provider,
+                    why,
+                    "the token cannot be read again"
+                );
+                false
+            }
+        }
+    }
+
+    fn replace(&self, header: HeaderValue) -> bool {
+        let mut current = self.0.header.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *current != header;
+        *current = header;
+        drop(current);
+        tracing::info!(
+            provider.name = self.0.provider,
+            is_new,
+            "the token was read again"
+        );
+        is_new
+    }
+}
+
+/// `Authorization: Bearer …` on every call.
+pub struct Bearer(Credentials);
+
+impl Bearer {
+    /// Puts an account's token on its calls.
+    #[must_use]
+    pub fn of(credentials: Credentials) -> Self {
+        Self(credentials)
     }
 }
 
 #[async_trait]
 impl Layer for Bearer {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
-        next.run(call.header(AUTHORIZATION, self.0.clone())).await
+        let token = self.0.header();
+        let answer = next.run(call.header(AUTHORIZATION, token.clone())).await;
+        match answer {
+            Err(error) if error.kind() == Kind::Denied && self.0.renew(&token).await => {
+                Err(error.renewed())
+            }
+            answer => answer,
+        }
     }
 }

@@ -52,7 +52,7 @@ impl Retry {
 #[async_trait]
 impl Layer for Retry {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
-        let mut is_unsettled = false;
+        let (mut is_unsettled, mut was_renewed) = (false, false);
         for attempt in 1.. {
             let this = Call {
                 attempt,
@@ -63,6 +63,11 @@ impl Layer for Retry {
                 Err(error) => error.unsettled(is_unsettled),
             };
             is_unsettled = error.is_unsettled();
+            // A call whose token was refused has done nothing: it is sent once more with the new one.
+            if error.is_renewed() && !was_renewed {
+                was_renewed = true;
+                continue;
+            }
             let left = call
                 .scope
                 .deadline()

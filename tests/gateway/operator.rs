@@ -3,6 +3,7 @@
 mod audit;
 mod log;
 mod metrics;
+mod secrets;
 
 use std::{
     collections::BTreeMap,
@@ -92,7 +93,7 @@ pub(crate) struct Gateway {
     address: String,
     log: Arc<Mutex<Vec<Value>>>,
     client: reqwest::Client,
-    _tokens: BTreeMap<Provider, File>,
+    tokens: BTreeMap<Provider, File>,
     _file: File,
 }
 
@@ -131,7 +132,7 @@ impl Gateway {
                 .to_owned(),
             log,
             client: reqwest::Client::new(),
-            _tokens: tokens,
+            tokens,
             _file: file,
         }
     }
