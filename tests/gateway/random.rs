@@ -40,11 +40,12 @@ fn number(name: &str) -> Option<u64> {
 async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::SocketAddr {
     let mut settings: Settings = demo::settings(address);
     settings.cache.seconds = 0.0;
-    settings.limits.deadline_seconds = 30.0;
+    settings.limits.deadline_seconds = 60.0;
     for (provider, vendor) in &mut settings.vendor {
         let (name, version) = (provider.name(), version.replace('.', "-"));
         vendor.base_url = Some(format!("http://{address}/{name}-{version}"));
         vendor.breaker.enabled = false;
+        vendor.timeout_seconds = Some(30.0);
         vendor.attempts = 1;
     }
     intercom(&mut settings, version);

@@ -88,6 +88,8 @@ pub(super) struct Habits {
     pub(super) broken: usize,
     /// So many users share a moment at most; none where it is 0.
     pub(super) ties: usize,
+    /// A user shares the moment of the one before.
+    pub(super) tied: usize,
     /// Another record than was asked for is the answer.
     pub(super) foreign: usize,
     pub(super) gone: Gone,
@@ -112,6 +114,7 @@ impl Habits {
             forms: dice.one_of(&[0, 0, 0, 5, 30]),
             broken: dice.one_of(&[0, 0, 0, 0, 1, 4]),
             ties: 0,
+            tied: dice.one_of(&[8, 75]),
             foreign: dice.one_of(&[0, 0, 30]),
             gone: dice.one_of(&[Gone::Known, Gone::Refused, Gone::Empty]),
             is_inclusive: dice.chance(50),

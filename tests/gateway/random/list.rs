@@ -96,7 +96,7 @@ impl List {
         let behind = self.users.get(place).map(|user| user.moment);
         let behind = behind.unwrap_or(before + 2 * APART);
         let group = self.users.iter().filter(|user| user.moment == before);
-        let is_tied = group.count() < self.habits.ties && self.dice.chance(75);
+        let is_tied = group.count() < self.habits.ties && self.dice.chance(self.habits.tied);
         match behind - before {
             room if room < 2 || is_tied => before,
             room => before + room / 2,
