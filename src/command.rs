@@ -12,7 +12,7 @@ use std::{
 use clap::{Args, Parser, ValueEnum};
 use futures_util::FutureExt;
 use roster::{
-    config::{Mistakes, Settings},
+    config::{Draft, Mistakes, Settings},
     demo, gateway,
     graphql::{Graph, Schema, sdl},
     server::{self, Front, Hosts, Origins, Readiness, accept::Limits},
@@ -144,8 +144,7 @@ impl Command {
                 runtime()?.block_on(serve.run())?;
             }
             Self::Check { config } => {
-                let settings = Settings::read(&config)?;
-                opened(&settings, None)?;
+                let settings = checked(&config)?;
                 println!(
                     "{}: nothing is wrong; {}",
                     config.display(),
@@ -197,6 +196,36 @@ fn opened(
     match (listen, schema) {
         (Some(listen), Some(schema)) if mistakes.is_empty() => Ok((listen, schema)),
         _ => Err(Mistakes(mistakes)),
+    }
+}
+
+/// The settings of a configuration that can work, or all that is wrong with it.
+fn checked(config: &Path) -> Result<Settings, Mistakes> {
+    let draft = Draft::read(config)?;
+    let opened = opened(&draft.settings, None);
+    let mut mistakes = opened.err().map(|wrong| wrong.0).unwrap_or_default();
+    mistakes.extend(draft.settings.cannot_work());
+    match draft.all_mistakes(mistakes) {
+        mistakes if mistakes.is_empty() => Ok(draft.settings),
+        mistakes => Err(Mistakes(mistakes)),
+    }
+}
+
+/// What a configuration starts, or all that is wrong with it. What cannot work is said in the log.
+fn started(
+    config: &Path,
+    listen: Option<SocketAddr>,
+) -> Result<(Settings, SocketAddr, Schema), Mistakes> {
+    let draft = Draft::read(config)?;
+    match opened(&draft.settings, listen) {
+        Ok((listen, schema)) => {
+            let settings = draft.finish()?;
+            for mistake in settings.cannot_work() {
+                tracing::warn!("the configuration cannot work: {mistake}");
+            }
+            Ok((settings, listen, schema))
+        }
+        Err(wrong) => Err(Mistakes(draft.all_mistakes(wrong.0))),
     }
 }
 
@@ -403,8 +432,7 @@ async fn sandboxes(listen: SocketAddr, options: &Options) -> Outcome {
 
 impl Serve {
     async fn run(self) -> Outcome {
-        let settings = Settings::read(&self.config)?;
-        let (listen, schema) = opened(&settings, self.listen)?;
+        let (settings, listen, schema) = started(&self.config, self.listen)?;
         let signals = signals()?;
         open_audit_file(&schema)?;
         reload_at_hangup(schema.clone())?;

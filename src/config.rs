@@ -7,9 +7,11 @@
 mod breaker;
 mod budget;
 mod cache;
+mod check;
 mod log;
 mod server;
 mod shared;
+mod text;
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +31,7 @@ pub use cache::{Cache, Keep};
 pub use log::Log;
 pub use server::Server;
 pub use shared::Shared;
+pub use text::{Draft, in_words};
 
 use crate::{
     graphql::Bounds,
@@ -219,17 +222,15 @@ impl Settings {
     /// # Errors
     /// The mistakes in it, with the line and what was expected.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
-        let text = fs::read_to_string(path)
-            .map_err(|error| Mistakes(vec![format!("{}: {error}", path.display())]))?;
-        Self::parse(&text).map_err(|error| Mistakes(vec![format!("{}: {error}", path.display())]))
+        Draft::read(path)?.finish()
     }
 
     /// Reads a configuration.
     ///
     /// # Errors
-    /// The first mistake in it, with the line and what was expected.
-    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+    /// The mistakes in it, with the line and what was expected.
+    pub fn parse(text: &str) -> Result<Self, Mistakes> {
+        Draft::parse(text).finish()
     }
 
     /// What one request may ask for.
@@ -378,11 +379,18 @@ impl Vendor {
                     "{at}: `token_file` and `token_env` exclude each other: drop one"
                 ));
             }
+            (Some(file), None) if file.as_os_str().is_empty() => {
+                return Err(format!("{at}.token_file is empty: name a file, or drop it"));
+            }
             (Some(file), None) => return token_of_file(&at, file),
             (None, _) => {
                 let variable = self.token_variable(name);
-                variable_named(&variable).ok_or_else(|| {
-                    format!("{at}: no token: set the environment variable {variable}, or `{at}.token_file`")
+                variable_named(&variable).ok_or_else(|| match is_variable(&variable) {
+                    true => format!("{at}: no token: set the environment variable {variable}, or `{at}.token_file`"),
+                    false => format!(
+                        "{at}.token_env is not the name of an environment variable that is set: \
+                         expected one such as ROSTER_INTERCOM_TOKEN, with the token in it"
+                    ),
                 })?
             }
         };
@@ -456,7 +464,34 @@ fn variable_named(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
+/// Whether a text is a name of an environment variable as they usually are: what is none may be the token
+/// itself, and is not shown.
+fn is_variable(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
+    !name.is_empty() && name.len() <= 100 && starts_well && name.chars().all(is_plain)
+}
+
+/// An address that lacks its scheme, such as `localhost:8080`, with the scheme that is meant.
+fn with_scheme(text: &str) -> Option<String> {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
+    if text.is_empty() || text.contains("://") || !text.chars().all(is_host) {
+        return None;
+    }
+    let local = ["localhost", "127.0.0.1", "[::1]"];
+    let is_local = local.iter().any(|host| text.starts_with(host));
+    Some(format!(
+        "{}://{text}",
+        if is_local { "http" } else { "https" }
+    ))
+}
+
 fn address(text: &str, at: &str, allow_http: bool) -> Result<Url, String> {
+    if let Some(meant) = with_scheme(text) {
+        return Err(format!(
+            "{at} is {text:?}, which lacks its scheme: say {meant:?}"
+        ));
+    }
     if text.contains(PLACEHOLDER) {
         return Err(format!(
             "{at} is {text:?}: put the name of your account in the place of {PLACEHOLDER}"

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     audit::AuditLog,
-    config::{Account, Mistakes, Settings, Vendor},
+    config::{Account, Mistakes, Settings, Vendor, in_words},
     directory::Directory,
     error::{Error, Result},
     graphql::{Graph, Schema, schema},
@@ -106,8 +106,9 @@ fn directory(
         concurrency: account.concurrency,
     };
     let log = Arc::new(ProviderLog::new(name, &*account.token_origin));
-    let at =
-        |place: String| move |error: Error| Mistakes(vec![format!("{place}: {}", error.message())]);
+    let at = |place: String| {
+        move |error: Error| Mistakes(vec![format!("{place}: {}", in_words(error.message()))])
+    };
     let credentials = Credentials::new(name, &account.token, account.token_source.clone());
     let credentials = credentials.map_err(at(format!("vendor.{name}")))?;
     let signs = Signs {

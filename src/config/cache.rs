@@ -51,6 +51,9 @@ pub struct Keep {
     pub error_seconds: Option<f64>,
 }
 
+/// The table of the terms of all vendors.
+const COMMON: &str = "cache";
+
 /// No answer is kept longer than a day: these are people's data.
 const LONGEST: f64 = 86_400.0;
 
@@ -60,7 +63,7 @@ impl Cache {
     /// # Errors
     /// Numbers that cannot be meant.
     pub fn check(&self) -> Result<(), Mistakes> {
-        self.terms("cache", &Keep::default()).map(|_| ())
+        self.terms(COMMON, &Keep::default()).map(|_| ())
     }
 
     /// For how long a vendor's answers are kept.
@@ -79,26 +82,32 @@ impl Cache {
                 }
             }
         };
+        // What is wrong with the terms of all is not said again of each.
+        let usual = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let mut either = |name: &str, own: Option<f64>, common: f64| match own {
+            None if at != COMMON => usual(common),
+            own => duration(name, own.unwrap_or(common)),
+        };
+        let (fresh, negative, stale, error) = (
+            either("seconds", keep.seconds, self.seconds),
+            either(
+                "negative_seconds",
+                keep.negative_seconds,
+                self.negative_seconds,
+            ),
+            either("stale_seconds", keep.stale_seconds, self.stale_seconds),
+            either("error_seconds", keep.error_seconds, self.error_seconds),
+        );
         let operations = keep.operations.iter().map(|(name, seconds)| {
             let kept = duration(&format!("operations.{name}"), *seconds);
             (name.clone(), kept)
         });
-        let operations: BTreeMap<_, _> = operations.collect();
         let terms = Terms {
-            fresh: duration("seconds", keep.seconds.unwrap_or(self.seconds)),
-            negative: duration(
-                "negative_seconds",
-                keep.negative_seconds.unwrap_or(self.negative_seconds),
-            ),
-            stale: duration(
-                "stale_seconds",
-                keep.stale_seconds.unwrap_or(self.stale_seconds),
-            ),
-            error: duration(
-                "error_seconds",
-                keep.error_seconds.unwrap_or(self.error_seconds),
-            ),
-            operations,
+            fresh,
+            negative,
+            stale,
+            error,
+            operations: operations.collect(),
         };
         let known = Operation::READS.map(Operation::name);
         let unknown = keep

@@ -56,7 +56,7 @@ async fn an_ill_provider_is_told_once_with_what_it_was_asked_and_why() {
     join_all(ways().map(|(name, fault, code, why)| async move {
         let world = World::with(20, |_| {}).await;
         let mut setup = Setup::over(world.sandbox, name);
-        setup.account += "timeout_seconds = 0.3\n";
+        setup.account += "timeout_seconds = 1.5\n";
         let gateway = setup.start().await;
         world.fault(Provider::Intercom, fault).await;
 

@@ -86,7 +86,7 @@ fn assert_plain_values(metrics: &str) {
 async fn the_content_type_has_a_version_and_values_have_one_style() {
     let world = World::with(20, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "metrics-style");
-    setup.account += "timeout_seconds = 0.3\n";
+    setup.account += "timeout_seconds = 1.5\n";
     let gateway = setup.start().await;
     world.fault(Provider::Ada, json!({ "kind": "hang" })).await;
     let asked = "query ClientsOwnName { usersByEmail(email: \"a@x.test\") { totalCount } }";

@@ -80,6 +80,70 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("no-toml", "[server\n", &["line 1"]),
     (
+        "no-value",
+        "[vendor.intercom]\ntoken =\n",
+        &["line 2", "token", "has no value", "token_env", "token_file"],
+    ),
+    (
+        "no-value-of-another-key",
+        "[limits]\npage =\n",
+        &["line 2", "limits.page", "has no value"],
+    ),
+    (
+        "empty-variable",
+        "[vendor.intercom]\ntoken_env = \"\"\n",
+        &[
+            "vendor.intercom.token_env",
+            "the name of an environment variable",
+        ],
+    ),
+    (
+        "empty-file",
+        "[vendor.intercom]\ntoken_file = \"\"\n",
+        &["vendor.intercom.token_file is empty"],
+    ),
+    ("empty", "", &["no provider", "[vendor.intercom]"]),
+    (
+        "all-disabled",
+        "[vendor.intercom]\nenabled = false\n",
+        &["no provider", "enabled"],
+    ),
+    (
+        "name-and-port",
+        "[server]\nlisten = \"localhost:8080\"\nadmin_listen = \"localhost\"\n",
+        &[
+            "line 2",
+            "server.listen",
+            "\"localhost:8080\"",
+            "127.0.0.1:8080",
+            "line 3",
+            "server.admin_listen",
+        ],
+    ),
+    (
+        "base-url-without-scheme",
+        "[vendor.intercom]\nbase_url = \"localhost:8080\"\n",
+        &[
+            "vendor.intercom.base_url",
+            "\"localhost:8080\"",
+            "http://localhost:8080",
+        ],
+    ),
+    (
+        "shared-without-scheme",
+        "[shared]\nurl = \"localhost:6379\"\n",
+        &["shared.url", "redis://"],
+    ),
+    (
+        "timeout-past-deadline",
+        "[limits]\ndeadline_seconds = 10.0\n[vendor.intercom]\ntimeout_seconds = 30.0\n",
+        &[
+            "vendor.intercom.timeout_seconds is 30",
+            "limits.deadline_seconds",
+            "10",
+        ],
+    ),
+    (
         "wrong-type",
         "[limits]\npage = \"many\"\n",
         &["line 2", "page"],
@@ -233,6 +297,135 @@ async fn a_mistake_is_named_with_its_place_and_what_is_expected() {
             assert!(says.contains(word), "{name} does not say {word}: {says}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_the_words_of_toml() {
+    let text = "[server]\nlisten = 7\nadmin_listen = true\nhosts = \"a\"\ncors_origins = [1]\nnotice_seconds = -1\n\
+                [limits]\npage = \"many\"\ndeadline_seconds = \"long\"\ncalls = 1.5\n\
+                [cache]\nseconds = true\n[shared]\nurl = 7\n[log]\naudit_file = 7\n\
+                [vendor.intercom]\nenabled = \"yes\"\ntoken_file = 7\nbudget = 7\nbreaker = 7\noptions = 7\n\
+                [vendor.ada]\nbudget = [{ calls = 1 }, 7]\n[vendor.usertour]\ncache = { operations = { list = true } }\n";
+
+    let (code, says) = check("words", text).await;
+
+    assert_eq!(code, Some(1));
+    let lines = [
+        "line 2: server.listen",
+        "line 3: server.admin_listen",
+        "line 4: server.hosts",
+        "line 5: server.cors_origins",
+        "line 6: server.notice_seconds",
+        "line 8: limits.page",
+        "line 9: limits.deadline_seconds",
+        "line 10: limits.calls",
+        "line 12: cache.seconds",
+        "line 14: shared.url",
+        "line 16: log.audit_file",
+        "line 18: vendor.intercom.enabled",
+        "line 19: vendor.intercom.token_file",
+        "line 20: vendor.intercom.budget",
+        "line 21: vendor.intercom.breaker",
+        "line 22: vendor.intercom.options",
+        "line 24: vendor.ada.budget",
+        "line 26: vendor.usertour.cache",
+    ];
+    for line in lines {
+        let said: Vec<_> = says.lines().filter(|said| said.contains(line)).collect();
+        let [said] = said
+            .try_into()
+            .unwrap_or_else(|said: Vec<_>| panic!("{line}: {said:?} of {says}"));
+        assert!(said.contains("expected"), "{said}");
+    }
+    let rust = [
+        "invalid type",
+        "invalid value",
+        "struct",
+        "Option",
+        "sequence",
+        "a map",
+        "usize",
+        "u16",
+        "u32",
+        "u64",
+        "f64",
+        "i64",
+        "boolean",
+        "variant",
+        "socket",
+        "Vec",
+        "path string",
+        "floating",
+        "TOML parse",
+    ];
+    for word in rust {
+        assert!(!says.contains(word), "{word}: {says}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_the_wrong_place_is_not_shown() {
+    for (name, line) in [
+        ("secret-key", format!("token = \"{SECRET}\"")),
+        ("secret-table", format!("token = {{ {SECRET} = 1 }}")),
+        ("secret-type", format!("token_env = [\"{SECRET}\"]")),
+        ("secret-number", format!("timeout_seconds = \"{SECRET}\"")),
+        ("secret-variable", format!("token_env = \"{SECRET}\"")),
+        ("secret-syntax", format!("token = {SECRET}")),
+    ] {
+        let (code, says) = check(name, &format!("[vendor.intercom]\n{line}\n")).await;
+        assert_eq!(code, Some(1), "{name}");
+        assert!(says.contains("vendor.intercom"), "{name}: {says}");
+    }
+}
+
+#[tokio::test]
+async fn serve_says_what_cannot_work_and_starts() {
+    let world = crate::world::World::with(1, |_| {}).await;
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n[vendor.ada]\nbase_url = \"http://{}/ada/api\"\ntimeout_seconds = 99.0\n",
+        world.sandbox
+    );
+    let file = File::holding("serve-warns", &text);
+    let mut program = roster(&["serve", "--config", file.path(), "--log", "json"]);
+    program.env("ROSTER_ADA_TOKEN", SECRET);
+    let gateway =
+        crate::operator::Gateway::of(program, file, std::collections::BTreeMap::new()).await;
+
+    let warns = |line: &serde_json::Value| {
+        line["level"] == "WARN"
+            && line
+                .to_string()
+                .contains("vendor.ada.timeout_seconds is 99")
+    };
+    gateway.line(warns).await;
+}
+
+#[tokio::test]
+async fn mistakes_of_form_and_of_meaning_are_named_at_once() {
+    let text = "[server]\nlisten = \"localhost:8080\"\nlissten = 1\n[limits]\npage = 0\ncalls = \"all\"\n\
+                [vendor.salesforce]\nenabled = true\n[vendor.ada]\nattempts = 0\n[vendor.intercom]\ntokn_env = \"X\"\n\
+                [sever]\nlisten = 1\n[cache]\nseconds = -1.0\n";
+
+    let (code, says) = check("forms", text).await;
+
+    assert_eq!(code, Some(1));
+    for words in [
+        "line 2: server.listen",
+        "line 3: server.lissten",
+        "limits.page is 0",
+        "line 6: limits.calls",
+        "line 7: vendor.salesforce",
+        "vendor.ada.attempts is 0",
+        "vendor.ada.base_url is missing",
+        "line 12: vendor.intercom.tokn_env",
+        "line 13: sever",
+        "cache.seconds is -1",
+    ] {
+        let said = says.lines().filter(|line| line.contains(words)).count();
+        assert_eq!(said, 1, "{words}: {says}");
+    }
+    assert_eq!(says.trim().lines().count(), 10, "{says}");
 }
 
 #[tokio::test]

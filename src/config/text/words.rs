@@ -1,0 +1,98 @@
+//! What is wrong with a statement, in the words of TOML.
+
+use super::Statement;
+
+/// What a token is told that stands in the file.
+const TOKEN: &str = "a token is never in this file: name an environment variable by `token_env`, or a file by `token_file`";
+
+/// What to say of a statement that is no TOML.
+pub(super) fn syntax(statement: &Statement, text: &str, message: &str) -> String {
+    let value = statement.value.clone().map(|value| text[value].trim());
+    let has_no_value = value.is_some_and(|value| value.is_empty() || value.starts_with('#'));
+    match (is_token(&statement.path), has_no_value) {
+        (true, true) => format!("it has no value; {TOKEN}"),
+        (true, false) => TOKEN.to_owned(),
+        (false, true) => "it has no value: give it one, or drop the line".to_owned(),
+        (false, false) => format!("this is not TOML: {message}"),
+    }
+}
+
+/// What to say of a statement that is TOML, and does not fit.
+pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
+    if is_token(&statement.path) {
+        return TOKEN.to_owned();
+    }
+    if message == "invalid socket address syntax" {
+        let value = statement.value.clone().map(|value| text[value].trim());
+        return format!(
+            "{} is no address to listen on: expected {ADDRESS}",
+            value.unwrap_or("it")
+        );
+    }
+    in_words(message)
+}
+
+const ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:8080\"";
+
+fn is_token(path: &str) -> bool {
+    path.starts_with("vendor.") && path.ends_with(".token")
+}
+
+/// What a reader of TOML is told by its library, in words that need no knowledge of its types. A message
+/// of another form stays as it is.
+#[must_use]
+pub fn in_words(message: &str) -> String {
+    let kinds = ["invalid type: ", "invalid value: "];
+    let rest = kinds.iter().find_map(|kind| message.strip_prefix(kind));
+    if let Some((found, wanted)) = rest.and_then(|rest| rest.rsplit_once(", expected ")) {
+        return format!("expected {}, not {}", expected(wanted), given(found));
+    }
+    let kinds = ["unknown field ", "unknown variant "];
+    if let Some(rest) = kinds.iter().find_map(|kind| message.strip_prefix(kind)) {
+        let (name, known) = rest.split_once(", ").unwrap_or((rest, ""));
+        let known = known
+            .replace("expected one of ", "")
+            .replace("expected ", "");
+        return format!(
+            "there is no {name} here: expected one of {}",
+            known.replace('`', "")
+        );
+    }
+    if let Some(name) = message.strip_prefix("missing field ") {
+        return format!("{name} is missing: it is expected here");
+    }
+    message.to_owned()
+}
+
+/// What was expected.
+fn expected(wanted: &str) -> String {
+    let words = match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number, such as 5.0",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        "path string" => "the path of a file, in quotes",
+        "socket address" => ADDRESS,
+        "a sequence" => "a list in [ ]",
+        "a map" => "a table",
+        wanted if wanted.starts_with("struct ") => "a table",
+        wanted if wanted.starts_with("a nonzero") => "a whole number of at least 1",
+        _ => "another kind of value",
+    };
+    words.to_owned()
+}
+
+/// What was given. Texts are not shown: one may be a secret.
+fn given(found: &str) -> String {
+    let (kind, value) = found.split_once('`').unwrap_or((found, ""));
+    let value = value.trim_end_matches('`');
+    match kind.trim() {
+        "integer" | "floating point" => format!("the number {value}"),
+        "boolean" => value.to_owned(),
+        "sequence" => "a list".to_owned(),
+        "map" => "a table".to_owned(),
+        kind if kind.starts_with("string") => "a text".to_owned(),
+        _ => "this".to_owned(),
+    }
+}
