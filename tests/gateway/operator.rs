@@ -1,6 +1,7 @@
 //! What an operator sees of the program itself: its log, its metrics and its answers.
 
 mod audit;
+mod day;
 mod log;
 mod metrics;
 mod secrets;
