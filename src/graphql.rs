@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod cost;
 pub mod cursor;
+pub mod description;
 pub mod document;
 pub mod entities;
 pub mod error;
@@ -121,10 +122,8 @@ pub fn sdl(schema: &Schema) -> String {
         .use_space_ident();
     let text = schema.sdl_with_options(options);
     let lines = text.lines().map(str::trim_end);
-    lines
-        .fold(String::new(), |all, line| all + line + "\n")
-        .trim_start()
-        .to_owned()
+    let types = lines.fold(String::new(), |all, line| all + line + "\n");
+    description::definition() + types.trim_start()
 }
 
 /// What a request carries beside its query: its deadline, which is sooner where the client does not wait

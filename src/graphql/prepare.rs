@@ -2,12 +2,12 @@
 //! comes first is what bounds the work of what follows.
 
 use async_graphql::{
-    Request, ServerError,
+    Name, Request, ServerError,
     parser::types::{ExecutableDocument, OperationDefinition, OperationType},
 };
 
 use super::{
-    Graph, Schema, cost,
+    Graph, Schema, cost, description,
     document::{Document, Rules, merge_root_fields},
     error::refusal,
     moments, variables,
@@ -24,6 +24,8 @@ pub struct Prepared {
     pub name: Option<String>,
     /// How many bytes of its answer nobody counts while they are built.
     pub uncounted: u64,
+    /// The keys of its answer that hold the schema.
+    pub schemas: Vec<Name>,
 }
 
 /// Prepares a request.
@@ -60,17 +62,19 @@ pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<Se
     moments::complete(operation, &mut request.variables, rules.schema());
     let kind = operation.ty;
     moments::complete_document(&mut document.executable, rules.schema())?;
-    merge_root_fields(
+    let merged = merge_root_fields(
         &mut document.executable,
         request.operation_name.as_deref(),
         &request.variables,
     );
+    let schemas = merged.map(description::keys).unwrap_or_default();
     request.set_parsed_query(document.executable);
     Ok(Prepared {
         request,
         operation: kind,
         name,
         uncounted,
+        schemas,
     })
 }
 

@@ -34,6 +34,7 @@ use crate::{
     error::{Error, ErrorCode, Kind},
     graphql::{
         Graph, Schema,
+        description::describe,
         error::{coded, seconds, without_what_is_too_large},
         prepare::{Prepared, prepare},
         trace::Trace,
@@ -340,6 +341,7 @@ async fn run(
         operation,
         name,
         uncounted,
+        schemas,
     } = match prepare(schema, request) {
         Ok(prepared) => prepared,
         Err(mistakes) => return Ok(Ran::refused(mistakes)),
@@ -371,6 +373,7 @@ async fn run(
     if trace.is_overloaded() && operation == "query" {
         return Err(Refusal::of(&Error::overloaded()));
     }
+    describe(&mut answer, &schemas);
     coded(&mut answer.errors);
     without_what_is_too_large(&mut answer);
     let sent = headers.get(&TRACE).map(HeaderValue::as_bytes);

@@ -149,6 +149,69 @@ test("the plain box says what is wrong with what was typed", async () => {
   assert.deepEqual(requests.filter((address) => address === roster.graphql), []);
 });
 
+test("every tab runs its own example, also right after it was opened", async () => {
+  await page.goto(roster.graphiql);
+
+  for (const [name, found] of [
+    ["OnePerson", '"firstSeenAt"'],
+    ["Filtered", '"totalCount"'],
+    ["Raw", '"raw"'],
+    ["ExportPerson", '"kind"'],
+    ["Write", '"outcome"'],
+    ["Providers", '"capabilities"'],
+  ]) {
+    await page.getByRole("tab", { name }).click();
+    await run();
+    await answer().getByText(found).first().waitFor();
+    assert.equal(await answer().getByText('"errors"').count(), 0, name);
+  }
+});
+
+test("a new tab starts with a query of ours that runs", async () => {
+  await page.goto(roster.graphiql);
+
+  await page.getByRole("button", { name: "New tab" }).click();
+  await page.getByRole("tab", { name: "Search" }).waitFor();
+  await run();
+
+  await answer().getByText('"usersByEmail"').waitFor();
+});
+
+test("the documentation starts with what the schema is", async () => {
+  await page.goto(roster.graphiql);
+
+  await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
+
+  await documentation().getByText("The people in a company's SaaS tools").waitFor();
+});
+
+test("on a phone the answer is below the query, and both have the whole width", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(roster.graphiql);
+  await run();
+  await answer().getByText('"data"').waitFor();
+
+  const editor = await page.getByRole("region", { name: "Query Editor" }).boundingBox();
+  const result = await answer().boundingBox();
+
+  assert.ok(result.y >= editor.y + editor.height, `${JSON.stringify(editor)} ${JSON.stringify(result)}`);
+  assert.ok(editor.width > 340 && result.width > 340, `${editor.width} ${result.width}`);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+});
+
+test("a page whose files are not here says what helps the demo and the service alike", async () => {
+  await page.route("**/graphiql", async (route) => {
+    const response = await route.fetch();
+    const body = (await response.text()).replace('"isHere":true', '"isHere":false');
+    await route.fulfill({ response, body });
+  });
+  await page.route(/\/graphiql[^/]*\.js$/, (route) => route.abort());
+  await page.goto(roster.graphiql);
+
+  await page.getByText("run roster demo once on this machine").waitFor();
+  assert.equal(await page.getByText("when it starts").count(), 0);
+});
+
 test("every example is answered without an error", async (t) => {
   // As a module whatever this Node takes a .js file for.
   const source = await readFile(EXAMPLES, "utf8");

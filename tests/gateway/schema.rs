@@ -16,6 +16,33 @@ fn the_committed_schema_is_the_one_that_is_served() {
 }
 
 #[tokio::test]
+async fn the_schema_itself_is_described_in_its_language_and_to_who_asks_for_it() {
+    let world = World::with(0, |_| {}).await;
+    let query = "{ __schema { of: description queryType { name } }
+        other: __schema { description } __type(name: \"__Schema\") { description } }";
+
+    let data = world.data(query).await;
+
+    let description = data["__schema"]["of"].as_str().expect("a text");
+    assert!(
+        description.starts_with("The people in a company's SaaS tools"),
+        "{description}"
+    );
+    assert_eq!(data["other"]["description"], description);
+    assert_ne!(data["__type"]["description"], description);
+    let committed = include_str!("../../schema.graphql");
+    let text: Vec<_> = committed
+        .split("\"\"\"")
+        .nth(1)
+        .expect("a text")
+        .split_whitespace()
+        .collect();
+    assert_eq!(text.join(" "), description);
+    let definition = "\n\"\"\"\nschema {\n  query: Query\n  mutation: Mutation\n}\n";
+    assert!(committed.contains(definition));
+}
+
+#[tokio::test]
 async fn every_element_of_the_schema_is_described() {
     let world = World::with(0, |_| {}).await;
     let introspection = "{ __schema { types { name description

@@ -1,6 +1,6 @@
 // Puts GraphiQL on the page, or, where its files cannot be had, the plain query box.
 
-import { examples } from "./examples.js";
+import { examples, started } from "./examples.js";
 import { offerGraphiql, showPlain } from "./plain.js";
 
 // How long a slow network may keep someone waiting for GraphiQL.
@@ -27,7 +27,7 @@ function reason(problem) {
   const what = `GraphiQL could not be loaded (${problem.message}).`;
   const why = page.isHere
     ? "Reload the page to try again."
-    : "This program was built without its files, so they come from the internet; with npm installed it fetches them when it starts: reload the page in a moment.";
+    : "This program does not hold its files, so the page loads them from the internet (cdn.jsdelivr.net). Without internet: run roster demo once on this machine with npm installed, then start this again, or build it after scripts/graphiql.";
   return `${what} ${why} Until then, this box runs your queries.`;
 }
 
@@ -58,6 +58,14 @@ function fromAddress() {
   return query ? { query, variables: parameters.get("variables") ?? undefined } : undefined;
 }
 
+/** Right after another tab was opened GraphiQL still sends the operation's name of the one before. */
+function ofThisTab(fetcher) {
+  return ({ operationName, ...rest }, options) => {
+    const isHere = new RegExp(`\\b(query|mutation|subscription)\\s+${operationName}\\b`).test(rest.query);
+    return fetcher(isHere ? { operationName, ...rest } : rest, options);
+  };
+}
+
 function render() {
   const { React, ReactDOM, GraphiQL } = window;
   const h = React.createElement;
@@ -75,9 +83,11 @@ function render() {
     ),
   );
   const settings = {
-    fetcher: GraphiQL.createFetcher({ url: endpoint }),
+    fetcher: ofThisTab(GraphiQL.createFetcher({ url: endpoint })),
     storage: GraphiQL.createLocalStorage({ namespace: "roster" }),
     defaultTabs: [given, ...examples].filter(Boolean).map(({ query, variables }) => ({ query, variables })),
+    schemaDescription: true,
+    defaultQuery: started,
     defaultEditorToolsVisibility: true,
     ...given,
   };

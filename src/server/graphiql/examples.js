@@ -1,11 +1,11 @@
 // What a newcomer finds: one tab for each of the main questions.
 // GraphiQL leaves out the variables of the first, so it has none.
 
-const findByEmail = `# Looks one person up in all vendors
+const findByEmail = `# Looks one person up at all providers
 # at the same time. Run it with the
 # button or with Ctrl-Enter.
 #
-# "sources" says how each vendor did:
+# "sources" says how each one did:
 # when one fails, the others' answers
 # still arrive.
 #
@@ -37,7 +37,7 @@ query FindByEmail {
 }
 `;
 
-const firstUsers = `# The users of one vendor, in its order.
+const firstUsers = `# The users of one provider, in its order.
 # For the next page, give "endCursor"
 # (or the cursor of any edge) to "after".
 query FirstUsers($after: String) {
@@ -64,8 +64,8 @@ query FirstUsers($after: String) {
 }
 `;
 
-const onePerson = `# The records of all vendors that share
-# an address, as one person.
+const onePerson = `# The records of all providers that
+# share an address, as one person.
 query OnePerson($email: String!) {
   person(email: $email) {
     name
@@ -80,18 +80,152 @@ query OnePerson($email: String!) {
       companies {
         name
       }
-      # What only one vendor knows: put
-      # the cursor between these braces
-      # and press Ctrl-Space.
+      # What only one provider knows is
+      # behind "... on": press Ctrl-Space
+      # after "role" for more fields, or
+      # add another provider's record.
       details {
-        __typename
+        ... on IntercomUser {
+          role
+          segments {
+            name
+          }
+        }
+        ... on DigitalChalkUser {
+          lastLoginDate
+        }
       }
     }
   }
 }
 `;
 
-const providers = `# The vendors behind this graph: how
+const filtered = `# Some users of one provider, the last
+# seen first. What a provider cannot do
+# is an error that says what it can; see
+# "capabilities" in the last tab.
+query Filtered($filter: UserFilter) {
+  users(
+    provider: INTERCOM
+    first: 5
+    filter: $filter
+  ) {
+    totalCount
+    nodes {
+      name
+      email
+      kind
+      lastSeenAt
+    }
+    sources {
+      status
+      notice
+    }
+  }
+}
+`;
+
+const filter = `{
+  "filter": {
+    "emailDomain": "x.test",
+    "kind": "USER",
+    "sort": {
+      "field": "LAST_SEEN_AT",
+      "direction": "DESCENDING"
+    }
+  }
+}`;
+
+const raw = `# The records as the providers sent them,
+# for what no typed field holds.
+query Raw($email: String!) {
+  usersByEmail(email: $email) {
+    nodes {
+      provider
+      attributes
+      raw
+    }
+    sources {
+      provider
+      status
+    }
+  }
+}
+`;
+
+const exported = `# All that is known of one person: for
+# an answer to a request for access.
+# Look at "sources": only where none is
+# FAILED or PARTIAL is this everything.
+query ExportPerson($email: String!) {
+  person(email: $email) {
+    email
+    users {
+      provider
+      vendorId
+      externalId
+      kind
+      createdAt
+      updatedAt
+      lastSeenAt
+      tags
+      companies {
+        vendorId
+        externalId
+        name
+      }
+      attributes
+      raw
+    }
+    sources {
+      provider
+      status
+      asOf
+      calls
+      notice
+      error {
+        code
+        message
+      }
+    }
+  }
+}
+`;
+
+const write = `# Creates or changes a user. This writes:
+# in "roster demo" to a sandbox, elsewhere
+# to the provider's own records.
+#
+# A field that is left out stays as it is,
+# null clears it.
+mutation Write($input: UpsertUserInput!) {
+  upsertUser(input: $input) {
+    outcome
+    user {
+      id
+      provider
+      name
+      email
+    }
+    userErrors {
+      field
+      message
+      code
+    }
+  }
+}
+`;
+
+const written = `{
+  "input": {
+    "provider": "USERTOUR",
+    "externalId": "graphiql-example",
+    "email": "graphiql@x.test",
+    "name": "Graphi Quell"
+  }
+}`;
+
+const providers = `# The providers behind this graph: how
 # they are, and what they can do.
 query Providers {
   providers {
@@ -108,9 +242,33 @@ query Providers {
 }
 `;
 
+const ann = '{\n  "email": "ann@x.test"\n}';
+
 export const examples = [
-  { title: "Find a person by email in all vendors", query: findByEmail },
-  { title: "Page through the users of one vendor", query: firstUsers, variables: '{\n  "after": null\n}' },
-  { title: "One person over all vendors", query: onePerson, variables: '{\n  "email": "ann@x.test"\n}' },
-  { title: "The vendors and how they are", query: providers },
+  { title: "Find a person by email at all providers", query: findByEmail },
+  { title: "Page through the users of one provider", query: firstUsers, variables: '{\n  "after": null\n}' },
+  { title: "One person over all providers", query: onePerson, variables: ann },
+  { title: "Filter and sort a list", query: filtered, variables: filter },
+  { title: "Records as the providers sent them", query: raw, variables: ann },
+  { title: "Export all that is known of a person", query: exported, variables: ann },
+  { title: "Create or change a user", query: write, variables: written },
+  { title: "The providers and how they are", query: providers },
 ];
+
+/** What a new tab starts with. */
+export const started = `# Press Ctrl-Space for what can stand at
+# the cursor, Ctrl-Enter to run it.
+query Search {
+  usersByEmail(email: "ann@x.test") {
+    nodes {
+      provider
+      name
+      email
+    }
+    sources {
+      provider
+      status
+    }
+  }
+}
+`;
