@@ -359,7 +359,7 @@ impl Vendor {
         match door.regions.iter().find(|(name, _)| name == region) {
             Some((_, address)) => Ok(Some(address)),
             None if door.regions.is_empty() => {
-                Err(format!("{at}: this vendor has no regions: drop it"))
+                Err(format!("{at}: this provider has no regions: drop it"))
             }
             None => Err(format!(
                 "{at} is {region:?}: expected one of {}",

@@ -3,6 +3,7 @@
 
 mod report;
 mod search;
+mod unknown;
 mod write;
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
@@ -128,8 +129,9 @@ impl Directory {
     fn vendor(&self) -> Result<&dyn Vendor> {
         self.vendor.as_deref().ok_or_else(|| {
             let name = self.provider.name();
+            let title = self.provider.title();
             let message = format!(
-                "{name} is disabled in this gateway's configuration (vendor.{name}.enabled)"
+                "{title} is disabled in this gateway's configuration (vendor.{name}.enabled)"
             );
             Error::new(Kind::Disabled, message).at(name, "any")
         })
@@ -179,12 +181,14 @@ impl Directory {
         .await;
         let window = self.noted(window, "list")?;
         let filter = &selection.filter;
+        self.note_unknown(vendor, scope, filter, (span, &window))
+            .await;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
         let doubt = window.doubt.map(|doubt| doubt.notice().to_owned());
         let cut = window.is_cut.then(|| {
             let reach = profile.listing.reach.unwrap_or_default();
-            format!("this vendor refuses to page past {reach} users: there are more, narrow the list with a filter")
+            format!("this provider refuses to page past {reach} users: there are more, narrow the list with a filter")
         });
         let failure = window.failure.clone();
         let failure = failure.map(|error| error.at(self.provider.name(), "list"));
@@ -197,7 +201,7 @@ impl Directory {
     }
 
     fn check(&self, profile: &Profile, filter: &Filter) -> Result<()> {
-        let name = self.provider.name();
+        let (name, title) = (self.provider.name(), self.provider.title());
         let refused = |what: &str, having: Vec<&str>| {
             let can = if having.is_empty() {
                 "it has no choice there".to_owned()
@@ -205,7 +209,7 @@ impl Directory {
                 format!("it can by {}", having.join(", "))
             };
             let message =
-                format!("{name} cannot {what}; {can} (see `providers {{ capabilities }}`)");
+                format!("{title} cannot {what}; {can} (see `providers {{ capabilities }}`)");
             Err(Error::new(Kind::Unsupported, message).at(name, "list"))
         };
         if let Some(field) = filter
@@ -257,8 +261,9 @@ impl Directory {
         };
         let name = self.provider.name();
         let Some(batch) = vendor.profile().by_external_id else {
+            let title = self.provider.title();
             let message =
-                format!("{name} keeps no ids of yours: look users up by `vendorId` or by email");
+                format!("{title} keeps no ids of yours: look users up by `vendorId` or by email");
             return refuse(
                 ids,
                 &Error::new(Kind::Unsupported, message).at(name, "by_external_id"),

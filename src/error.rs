@@ -239,7 +239,7 @@ impl Error {
     /// A provider that used up the time that one attempt may take.
     #[must_use]
     pub fn timed_out() -> Self {
-        let message = "the vendor did not answer in time; try again, or raise its timeout in the configuration";
+        let message = "the provider did not answer in time; try again, or raise its timeout in the configuration";
         Self::new(Kind::TimedOut, message)
     }
 

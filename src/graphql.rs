@@ -175,7 +175,7 @@ impl Graph {
         found.ok_or_else(|| {
             crate::error::Error::new(
                 crate::error::Kind::Internal,
-                "there is no directory for this vendor",
+                "there is no directory for this provider",
             )
         })
     }

@@ -197,7 +197,7 @@ impl Loaders {
         self.scope.meter().charge(WAITING)?;
         self.loaders
             .get(&provider)
-            .ok_or_else(|| Error::new(Kind::Internal, "there is no loader for this vendor"))
+            .ok_or_else(|| Error::new(Kind::Internal, "there is no loader for this provider"))
     }
 
     /// A user by the vendor's own id.

@@ -166,7 +166,7 @@ impl Page {
         }
         let longest = mark::TOKEN;
         Err(Error::malformed(format!(
-            "the vendor names its next page by a token that is longer than {longest} characters, or \
+            "the provider names its next page by a token that is longer than {longest} characters, or \
              holds control characters"
         )))
     }

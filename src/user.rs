@@ -59,6 +59,17 @@ impl Provider {
         }
     }
 
+    /// The name in texts for people, as the provider writes it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Ada => "Ada",
+            Self::DigitalChalk => "DigitalChalk",
+            Self::Intercom => "Intercom",
+            Self::Usertour => "Usertour",
+        }
+    }
+
     /// The provider of a name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

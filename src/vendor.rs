@@ -39,6 +39,12 @@ pub trait Vendor: Send + Sync {
     /// One page of the list. Rows are never filtered here: page ends are told by their number.
     async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page>;
 
+    /// Which of the segment, the tag and the company of a filter the provider does not have. It is asked
+    /// where a list is empty, and where `list` has not said so itself.
+    async fn unknown(&self, _: &Scope, _: &Filter) -> Result<Vec<FilterField>> {
+        Ok(Vec::new())
+    }
+
     /// Users by the vendor's own ids.
     async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups;
 
@@ -110,7 +116,7 @@ pub fn asked_for(user: User, is_it: impl FnOnce(&User) -> bool) -> Result<User> 
         return Ok(user);
     }
     Err(Error::malformed(
-        "the vendor answered another user than the one that was asked for",
+        "the provider answered another user than the one that was asked for",
     ))
 }
 
@@ -203,7 +209,7 @@ pub trait Parts: Send + Sync {
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::new(Kind::Unsupported, format!("this vendor cannot {what}"))
+    Error::new(Kind::Unsupported, format!("this provider cannot {what}"))
 }
 
 /// What a vendor can do, and within which limits. What is `None` or absent it cannot do.

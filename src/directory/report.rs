@@ -6,7 +6,7 @@ use crate::{error::Error, http::Scope, metrics, user::Provider};
 
 /// What is said of an answer that was kept because the vendor fails.
 const OUTDATED: &str =
-    "the vendor fails: this is its answer of an earlier time (`asOf`), and may be outdated";
+    "the provider fails: this is its answer of an earlier time (`asOf`), and may be outdated";
 
 /// How far an answer can be trusted.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]

@@ -177,6 +177,8 @@ impl Directory {
             Some(shortfall) => (Some(shortfall.notice), shortfall.error),
             None => (None, None),
         };
+        self.note_unknown(vendor, scope, &selection.filter, (span, &window))
+            .await;
         let report = Report::answered(self.provider, notice, error, scope.calls());
         let report = report.with_caveat(vendor.profile().email_caveat);
         Ok(Listed {

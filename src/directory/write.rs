@@ -130,14 +130,13 @@ impl Directory {
     }
 
     fn problems(&self, vendor: &dyn Vendor, draft: &Draft) -> Vec<Problem> {
-        let name = self.provider.name();
         let writes = vendor.profile().writes;
         let unwritable = draft
             .fields()
             .into_iter()
             .filter(|field| !writes.contains(field));
         let mut problems: Vec<_> = unwritable
-            .map(|field| Problem::input(field.name(), format!("{name} has no such field to write")))
+            .map(|field| Problem::input(field.name(), self.unwritable(field, writes)))
             .collect();
         if draft.identity().is_none() {
             let message =
@@ -145,6 +144,26 @@ impl Directory {
             problems.push(Problem::input("email", message));
         }
         problems
+    }
+
+    /// What is said of a field that cannot be written: which can, in its place.
+    fn unwritable(&self, field: DraftField, writes: &[DraftField]) -> String {
+        let instead: &[DraftField] = match field {
+            DraftField::Name => &[DraftField::FirstName, DraftField::LastName],
+            DraftField::FirstName | DraftField::LastName => &[DraftField::Name],
+            _ => &[],
+        };
+        let is_instead = !instead.is_empty() && instead.iter().all(|field| writes.contains(field));
+        let (verb, fields) = if is_instead {
+            ("write", instead)
+        } else {
+            ("it takes", writes)
+        };
+        let names = fields.iter().map(|field| format!("`{}`", field.name()));
+        let names = names.collect::<Vec<_>>();
+        let names = names.join(if is_instead { " and " } else { ", " });
+        let title = self.provider.title();
+        format!("{title} does not take `{}`: {verb} {names}", field.name())
     }
 
     async fn write(&self, vendor: &dyn Vendor, scope: &Scope, draft: &Draft) -> Result<Written> {
@@ -170,7 +189,7 @@ impl Directory {
                 Ok(Written::skipped(vec![Problem::input("vendorId", message)]))
             }
             Meant::One(user) if user.kind == UserKind::Lead && draft.external_id.is_change() => {
-                let message = "this is a lead, whose external id is the vendor's own: only a user's can be set";
+                let message = "this is a lead, whose external id is the provider's own: only a user's can be set";
                 Ok(Written::skipped(vec![Problem::input(
                     "externalId",
                     message,

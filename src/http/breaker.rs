@@ -187,7 +187,7 @@ fn may_be_its_input(error: Option<&Error>) -> bool {
 
 fn refusal(wait: Duration) -> Error {
     let message = format!(
-        "the vendor kept failing and is not asked for now; it is tried again in {} s",
+        "the provider kept failing and is not asked for now; it is tried again in {} s",
         wait.as_secs_f64().ceil()
     );
     Error::new(Kind::Unavailable, message)

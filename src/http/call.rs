@@ -333,7 +333,7 @@ impl Reply {
         match self.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') | None => self.json(),
             Some(_) => Err(Error::malformed(
-                "the vendor answered something that is no JSON object",
+                "the provider answered something that is no JSON object",
             )),
         }
     }
@@ -353,7 +353,7 @@ impl Reply {
                         "something that is not JSON"
                     }
                 };
-                Error::malformed(format!("the vendor answered {what} ({at})"))
+                Error::malformed(format!("the provider answered {what} ({at})"))
             })
         })
     }

@@ -165,9 +165,9 @@ impl Wire {
                 let said = body.as_deref().unwrap_or_default();
                 match self.refuse(status, &headers, said, token) {
                     Some(refusal) => Err(refusal),
-                    None => Err(body
-                        .err()
-                        .unwrap_or_else(|| Error::malformed("the vendor's answer cannot be read"))),
+                    None => Err(body.err().unwrap_or_else(|| {
+                        Error::malformed("the provider's answer cannot be read")
+                    })),
                 }
             }
         }
@@ -176,7 +176,7 @@ impl Wire {
     async fn read(&self, mut response: Response, meter: &Meter) -> Result<Vec<u8>> {
         let too_large = || {
             Error::malformed(format!(
-                "the vendor's answer is larger than {} bytes",
+                "the provider's answer is larger than {} bytes",
                 self.max_body
             ))
         };
@@ -188,7 +188,7 @@ impl Wire {
         }
         let mut body = Vec::new();
         let cut_short =
-            |_| Error::malformed("the vendor's answer is cut short").reaching(Reach::CutShort);
+            |_| Error::malformed("the provider's answer is cut short").reaching(Reach::CutShort);
         while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
             if body.len() + chunk.len() > self.max_body {
                 return Err(too_large());
@@ -255,15 +255,15 @@ fn said(kind: Kind, status: StatusCode) -> String {
     let code = status.as_u16();
     match kind {
         Kind::Denied => format!(
-            "the vendor refused the gateway's credentials ({code}); the gateway's operator must check the token and its rights"
+            "the provider refused the gateway's credentials ({code}); the gateway's operator must check the token and its rights"
         ),
-        Kind::Missing => format!("the vendor answered {code}; the gateway's operator must check `base_url`"),
-        Kind::Throttled => "the vendor's rate limit is used up".to_owned(),
-        Kind::TimedOut => format!("the vendor gave up waiting ({code})"),
-        Kind::Unavailable => format!("the vendor is unavailable ({code})"),
-        Kind::Moved => format!("the vendor says that the record became another one ({code})"),
-        Kind::Conflict | Kind::Rejected => format!("the vendor refused the request ({code})"),
-        Kind::Expired => "the vendor no longer knows the place that this cursor names: read the list from its start".to_owned(),
+        Kind::Missing => format!("the provider answered {code}; the gateway's operator must check `base_url`"),
+        Kind::Throttled => "the provider's rate limit is used up".to_owned(),
+        Kind::TimedOut => format!("the provider gave up waiting ({code})"),
+        Kind::Unavailable => format!("the provider is unavailable ({code})"),
+        Kind::Moved => format!("the provider says that the record became another one ({code})"),
+        Kind::Conflict | Kind::Rejected => format!("the provider refused the request ({code})"),
+        Kind::Expired => "the provider no longer knows the place that this cursor names: read the list from its start".to_owned(),
         Kind::Malformed
         | Kind::Invalid
         | Kind::Unsupported
@@ -273,7 +273,7 @@ fn said(kind: Kind, status: StatusCode) -> String {
         | Kind::Overloaded
         | Kind::CallLimit
         | Kind::Internal => {
-            format!("the vendor answered {code}, which its API does not promise")
+            format!("the provider answered {code}, which its API does not promise")
         }
     }
 }
@@ -395,7 +395,7 @@ fn unreachable(error: &reqwest::Error) -> Error {
     } else {
         "closed the connection"
     };
-    Error::new(Kind::Unavailable, format!("the vendor {what}"))
+    Error::new(Kind::Unavailable, format!("the provider {what}"))
 }
 
 #[cfg(test)]

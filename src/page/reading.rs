@@ -592,7 +592,7 @@ where
 
     /// The mark after a page, with the other ways to it.
     fn following(&mut self, ask: &Ask, page: &Page, is_new: bool) -> Result<Mark> {
-        let nowhere = || Error::malformed("the vendor says that there is more, and not where");
+        let nowhere = || Error::malformed("the provider says that there is more, and not where");
         let next = ask.next(page, self.last.as_deref());
         match &ask.place {
             Place::Page(_) | Place::Offset(_) => {
@@ -648,7 +648,7 @@ where
         let is_ordinal = self.listing.is_ordinal();
         let is_known = next.name() == self.at.name() || !self.visited.insert(next.name());
         if (is_known && !is_ordinal) || self.repeated > REPEATED_PAGES {
-            return Err(Error::malformed("the vendor's list runs in a circle"));
+            return Err(Error::malformed("the provider's list runs in a circle"));
         }
         if self.empty > EMPTY_PAGES {
             self.doubt = Some(Doubt::Empty);

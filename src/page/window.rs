@@ -257,6 +257,6 @@ where
 }
 
 fn uncounted() -> Error {
-    let message = "this vendor does not count its users: `last` needs `before`";
+    let message = "this provider does not count its users: `last` needs `before`";
     Error::new(Kind::Unsupported, message)
 }

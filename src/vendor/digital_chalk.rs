@@ -227,7 +227,7 @@ impl DigitalChalk {
             .is_some_and(|next| next.trim().is_empty())
         {
             return Err(Error::malformed(
-                "the vendor's link to the next page is empty",
+                "the provider's link to the next page is empty",
             ));
         }
         let sent = list.results.len();
@@ -316,7 +316,7 @@ impl Vendor for DigitalChalk {
                 user: None,
                 outcome: Outcome::Created,
                 remarks: vec![Error::malformed(
-                    "the user was created, but the vendor did not say where: look it up by email",
+                    "the user was created, but the provider did not say where: look it up by email",
                 )],
             }),
         }
@@ -411,7 +411,7 @@ impl DigitalChalk {
         let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !draft.means(user));
         if user.as_ref().is_ok_and(is_other) {
             let message =
-                "the user was created, but the vendor named another one: look it up by email";
+                "the user was created, but the provider named another one: look it up by email";
             return Upserted {
                 user: None,
                 outcome: Outcome::Created,

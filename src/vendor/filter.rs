@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     error::Result,
-    user::{Email, User, UserKind, email},
+    user::{Email, Provider, User, UserKind, email},
 };
 
 /// By what a list can be narrowed.
@@ -39,7 +39,29 @@ pub enum FilterField {
     LastSeenBefore,
 }
 
+/// Said of a list that is empty because the provider does not have what it is narrowed by.
+#[must_use]
+pub fn unknown_notice(provider: Provider, field: FilterField, id: &str) -> String {
+    format!(
+        "`{}`: {} has no {} with the id `{id:.60}`, so nobody is in the list",
+        field.name(),
+        provider.title(),
+        field.what()
+    )
+}
+
 impl FilterField {
+    /// What the field's id is of, in texts for people.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::SegmentId => "segment",
+            Self::CompanyId => "company",
+            Self::TagId => "tag",
+            other => other.name(),
+        }
+    }
+
     /// The field's name in `UserFilter`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -186,6 +208,18 @@ impl Filter {
             email: Some(email.clone()),
             ..Self::default()
         }
+    }
+
+    /// The id of the segment, the tag or the company by which the list is narrowed.
+    #[must_use]
+    pub fn id(&self, field: FilterField) -> Option<&str> {
+        let id = match field {
+            FilterField::SegmentId => &self.segment_id,
+            FilterField::CompanyId => &self.company_id,
+            FilterField::TagId => &self.tag_id,
+            _ => return None,
+        };
+        id.as_deref()
     }
 
     /// The fields by which the list is narrowed.

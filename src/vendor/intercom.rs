@@ -18,6 +18,7 @@
 //! the one that it became in `Link`; such a link is followed on the configured host only.
 
 mod contacts;
+mod labels;
 mod record;
 mod users;
 
@@ -224,7 +225,7 @@ fn refused_under_200(reply: &Reply) -> Option<Error> {
     let refusal = explain(reply.status, &reply.headers, &reply.body);
     let is_refusal = !refusal.reasons.is_empty();
     is_refusal.then(|| {
-        Error::malformed("the vendor answered errors under status 200").reasons(refusal.reasons)
+        Error::malformed("the provider answered errors under status 200").reasons(refusal.reasons)
     })
 }
 

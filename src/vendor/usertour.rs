@@ -277,7 +277,7 @@ impl Usertour {
         let reply = self.http.send(scope, call).await?;
         let list: List = reply.object()?;
         // Taken for the last page, a list would end too soon, and nobody would know.
-        let nowhere = || Error::malformed("the vendor says that there is more, and not where");
+        let nowhere = || Error::malformed("the provider says that there is more, and not where");
         let next = list.next.as_deref();
         let next = next.map(|next| cursor(next).ok_or_else(nowhere));
         let next = Next::Token {
@@ -333,6 +333,19 @@ impl Usertour {
 
 #[async_trait]
 impl Vendor for Usertour {
+    /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its list.
+    async fn unknown(&self, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+        let Some(id) = &filter.company_id else {
+            return Ok(Vec::new());
+        };
+        let call = Call::get(Operation::Companies, &["v1", "companies", id]);
+        let company = self.http.find(scope, call).await?;
+        Ok(match company {
+            Some(_) => Vec::new(),
+            None => vec![FilterField::CompanyId],
+        })
+    }
+
     fn profile(&self) -> &Profile {
         &PROFILE
     }
@@ -488,7 +501,8 @@ fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
     };
     let lost = sent.filter(|(name, value)| !is_kept(name, value));
     lost.map(|(name, _)| {
-        let message = format!("the vendor did not take `{name}`: it holds values of another type");
+        let message =
+            format!("the provider did not take `{name}`: it holds values of another type");
         let reason = Reason {
             field: Some("attributes".to_owned()),
             message: message.clone(),

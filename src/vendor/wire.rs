@@ -31,12 +31,12 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
     // serde would read a list as a record, field by field.
     if !raw.get().starts_with('{') {
         return Err(Error::malformed(
-            "the vendor sent a user that is no JSON object",
+            "the provider sent a user that is no JSON object",
         ));
     }
     parsed(raw.get()).map_err(|error| {
         Error::malformed(format!(
-            "the vendor sent a user that cannot be read: {}",
+            "the provider sent a user that cannot be read: {}",
             shape(&error)
         ))
     })

@@ -22,6 +22,8 @@ export const CALLS = {
   "DELETE /contacts/{contact_id}/companies/{company_id}": "companies.detachContact",
   "GET /contacts/{contact_id}/segments": "contacts.listAttachedSegments",
   "GET /contacts/{contact_id}/tags": "contacts.listAttachedTags",
+  "GET /segments": "segments.list",
+  "GET /tags": "tags.list",
   "GET /companies": "companies.retrieve",
   "POST /companies": "companies.createOrUpdate",
   "GET /companies/{company_id}/contacts": "companies.listAttachedContacts",

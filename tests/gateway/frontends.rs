@@ -2,5 +2,6 @@
 
 mod calls;
 mod cors;
+mod messages;
 mod persisted;
 mod subresources;

@@ -124,13 +124,13 @@ impl State {
 fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let Some(moment) = moment else {
         let message =
-            "the gateway's budget for this vendor leaves nothing for work in the background";
+            "the gateway's budget for this provider leaves nothing for work in the background";
         return Error::new(Kind::Throttled, message).reaching(Reach::Nowhere);
     };
     let wait = moment.saturating_duration_since(now);
     let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
     let until = until.round(jiff::Unit::Second).unwrap_or(until);
-    let message = format!("the gateway's budget for this vendor is used up until {until}");
+    let message = format!("the gateway's budget for this provider is used up until {until}");
     Error::new(Kind::Throttled, message)
         .retry_after(Some(wait))
         .reaching(Reach::Nowhere)

@@ -35,7 +35,7 @@ fn check(vendor: &Vendor, wanted: &[String], first: usize) {
         assert_eq!(window.has_previous, after.is_some());
         assert_eq!(
             window.total, None,
-            "the vendor counts rows that are not wanted"
+            "the provider counts rows that are not wanted"
         );
         let calls = vendor.calls().len();
         if vendor.word == Word::Offset && vendor.says == Says::More {

@@ -36,7 +36,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use self::{addresses::doubtful_ids, parts::Onward};
-use super::{Api, record, refused_under_200};
+use super::{Api, labels, record, refused_under_200};
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
@@ -156,16 +156,18 @@ struct Pages {
 fn page_in(scope: &Scope, reply: &Reply, token: fn(Onward) -> Option<String>) -> Result<Page> {
     let list: List = reply.object()?;
     let Some(data) = list.data else {
-        let bare = || Error::malformed("the vendor answered a list without contacts");
+        let bare = || Error::malformed("the provider answered a list without contacts");
         return Err(refused_under_200(reply).unwrap_or_else(bare));
     };
     let pages = list.pages.ok_or_else(|| {
-        Error::malformed("the vendor's list does not say whether there is more: it has no `pages`")
+        Error::malformed(
+            "the provider's list does not say whether there is more: it has no `pages`",
+        )
     })?;
     let next = match pages.map(|pages| pages.next) {
         None | Some(Value::Null) => None,
         Some(next) => Some(Onward::of(&next).and_then(token).ok_or_else(|| {
-            Error::malformed("the vendor says that there is more, and not where")
+            Error::malformed("the provider says that there is more, and not where")
         })?),
     };
     let next = Next::Token {
@@ -272,7 +274,7 @@ impl Contacts {
             }
         }
         Err(Error::malformed(format!(
-            "the vendor says that the contact became another one, more than {HOPS} times in a row"
+            "the provider says that the contact became another one, more than {HOPS} times in a row"
         )))
     }
 
@@ -282,7 +284,7 @@ impl Contacts {
             return Ok(None);
         };
         let elsewhere =
-            "the vendor leads from a merged contact to something that is no contact of its own";
+            "the provider leads from a merged contact to something that is no contact of its own";
         let path = self.api.http.own_path(link);
         let id = path.as_deref().and_then(|path| {
             let (before, id) = path.rsplit_once('/')?;
@@ -400,6 +402,10 @@ impl Contacts {
 impl Vendor for Contacts {
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    async fn unknown(&self, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+        labels::unknown(&self.api, scope, filter).await
     }
 
     /// `…/contacts/list-contacts`, or a search where the list is narrowed or sorted.

@@ -22,7 +22,8 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Api, attributes, body, check, has_external_id, record, refused_under_200, seconds, user_in,
+    Api, attributes, body, check, has_external_id, labels, record, refused_under_200, seconds,
+    user_in,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -30,8 +31,9 @@ use crate::{
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
     user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
     vendor::{
-        EmailSearch, Expand, FilterField, Found, Lookups, Profile, SINGLE, Selection, SortField,
-        Upserted, Vendor, asked_for, each, not_refused, rows, wire,
+        EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE, Selection,
+        SortField, Upserted, Vendor, asked_for, each, filter::unknown_notice, not_refused, rows,
+        wire,
     },
 };
 
@@ -124,8 +126,9 @@ fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
             let users = vec![user_in(reply)?];
             Ok(Page::new(users, Next::Total(1)).kept_since(reply.kept))
         }
-        Some("error.list") => Err(refused_under_200(reply)
-            .unwrap_or_else(|| Error::malformed("the vendor answered an error under status 200"))),
+        Some("error.list") => Err(refused_under_200(reply).unwrap_or_else(|| {
+            Error::malformed("the provider answered an error under status 200")
+        })),
         _ => {
             let more = list.pages.map(|pages| pages.next.is_some());
             let next = match (list.total_count, more) {
@@ -135,7 +138,9 @@ fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
                 (None, None) => Next::Silent,
             };
             let Some(users) = list.users else {
-                return Err(Error::malformed("the vendor answered a list without users"));
+                return Err(Error::malformed(
+                    "the provider answered a list without users",
+                ));
             };
             let users: Vec<_> = users.into_iter().map(Arc::from).collect();
             let sent = users.len();
@@ -160,6 +165,11 @@ impl Users {
     async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
         // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
         // empty list; elsewhere it is the path that is not found.
+        let company = call
+            .query
+            .iter()
+            .find(|(name, _)| *name == "company_id")
+            .cloned();
         let may_be_missing = call.query.iter().any(|(name, _)| match *name {
             "company_id" => true,
             "email" => self.api.version.minor == 0,
@@ -172,6 +182,11 @@ impl Users {
         match self.api.send(scope, call).await {
             Ok(reply) => page_in(scope, &reply),
             Err(error) if error.kind() == Kind::Missing && may_be_missing => {
+                let company = company.map(|(_, id)| id);
+                if let Some(id) = company {
+                    let field = FilterField::CompanyId;
+                    scope.add_shortfall(unknown_notice(Provider::Intercom, field, &id));
+                }
                 Ok(Page::new(Vec::new(), Next::Total(0)))
             }
             Err(error) => Err(error),
@@ -183,6 +198,10 @@ impl Users {
 impl Vendor for Users {
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    async fn unknown(&self, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+        labels::unknown(&self.api, scope, filter).await
     }
 
     /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`

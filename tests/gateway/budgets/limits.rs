@@ -99,7 +99,7 @@ async fn who_cannot_be_served_in_time_is_told_at_once_and_no_call_is_made() {
         );
         let message = answer["errors"][0]["message"].as_str().expect("a message");
         assert!(
-            message.contains("budget for this vendor is used up until"),
+            message.contains("budget for this provider is used up until"),
             "{message}"
         );
         assert!(started.elapsed() < Duration::from_secs(8), "it waited");

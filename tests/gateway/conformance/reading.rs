@@ -99,7 +99,7 @@ pub(super) async fn an_external_id_is_one_call_or_refused_without_one(subject: S
         assert_eq!(error["extensions"]["provider"], "DIGITAL_CHALK");
         assert_eq!(
             error["message"],
-            "digitalchalk keeps no ids of yours: look users up by `vendorId` or by email"
+            "DigitalChalk keeps no ids of yours: look users up by `vendorId` or by email"
         );
         assert_eq!(world.tally().await, [0; 4]);
     } else {

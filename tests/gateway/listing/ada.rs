@@ -69,7 +69,7 @@ async fn a_list_that_says_for_ever_that_there_is_more_ends_in_an_error_and_not_i
     );
     assert_eq!(
         answer["errors"][0]["message"],
-        "the vendor's list runs in a circle"
+        "the provider's list runs in a circle"
     );
     assert_eq!(world.calls(Provider::Ada).await.len(), 1);
 }

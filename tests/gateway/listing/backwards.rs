@@ -105,7 +105,7 @@ async fn last_without_a_count_is_refused_with_the_way_out() {
 
     assert_eq!(answer["data"], json!({ "users": null }));
     assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
-    let message = "this vendor does not count its users: `last` needs `before`";
+    let message = "this provider does not count its users: `last` needs `before`";
     assert_eq!(answer["errors"][0]["message"], message);
 }
 

@@ -56,8 +56,7 @@ async fn a_walk_whose_every_token_dies_ends_in_an_error_that_says_what_to_do() {
 
     assert_eq!(answer["data"], json!({ "users": null }));
     assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
-    let message =
-        "the vendor no longer knows the place that this cursor names: read the list from its start";
+    let message = "the provider no longer knows the place that this cursor names: read the list from its start";
     assert_eq!(answer["errors"][0]["message"], message);
     assert_eq!(world.calls(USERTOUR).await.len(), 2);
 }

@@ -16,7 +16,8 @@ use crate::{
     error::{Error, Kind, Result},
     http::{Call, Freshness, Operation, Reply, Scope},
     page::{Ask, Next, Page, Place},
-    vendor::{Filter, FilterField, intercom::Api, wire},
+    user::Provider,
+    vendor::{Filter, FilterField, filter::unknown_notice, intercom::Api, wire},
 };
 
 /// For how long Intercom's id of a company is remembered. It never changes while there is the company.
@@ -73,17 +74,17 @@ fn first_in(reply: &Reply, asked: &str) -> Result<Option<String>> {
         return Ok(None);
     };
     if company.company_id.is_some_and(|id| id != asked) {
-        let message = "the vendor answered another company than the one that was asked for";
+        let message = "the provider answered another company than the one that was asked for";
         return Err(Error::malformed(message));
     }
-    let bare = || Error::malformed("the vendor answered a company without an id");
+    let bare = || Error::malformed("the provider answered a company without an id");
     company.id.ok_or_else(bare).map(Some)
 }
 
 /// Intercom's id of the company that an answer holds, which was asked for by your id.
 pub(super) fn id_in(reply: &Reply, asked: &str) -> Result<String> {
     let id = first_in(reply, asked)?;
-    id.ok_or_else(|| Error::malformed("the vendor answered no company"))
+    id.ok_or_else(|| Error::malformed("the provider answered no company"))
 }
 
 /// Intercom's id of a company, by the id that your systems gave it.
@@ -137,6 +138,8 @@ impl Contacts {
             self.companies.insert(company.to_owned(), Known { id, at });
             return Ok(page);
         }
+        let field = FilterField::CompanyId;
+        scope.add_shortfall(unknown_notice(Provider::Intercom, field, company));
         let next = Next::Token {
             next: None,
             total: Some(0),

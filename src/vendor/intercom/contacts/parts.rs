@@ -148,24 +148,26 @@ pub(super) async fn part(api: &Api, scope: &Scope, id: &str, part: Part) -> Resu
             return Ok(Some(held(items, part)));
         }
         if next == onward {
-            return Err(Error::malformed("the vendor's list runs in a circle"));
+            return Err(Error::malformed("the provider's list runs in a circle"));
         }
         onward = next;
     }
     Err(Error::malformed(format!(
-        "the vendor's list of {path} has more than {PAGES} pages"
+        "the provider's list of {path} has more than {PAGES} pages"
     )))
 }
 
 fn read(reply: &Reply) -> Result<(Vec<Item>, Option<Onward>)> {
     let list: List = reply.object()?;
     let Some(items) = list.data else {
-        return Err(Error::malformed("the vendor answered a list without items"));
+        return Err(Error::malformed(
+            "the provider answered a list without items",
+        ));
     };
     let next = list.pages.map(|pages| pages.next);
     let next = match next.filter(|next| !next.is_null()) {
         Some(next) => Some(Onward::of(&next).ok_or_else(|| {
-            Error::malformed("the vendor says that there is more, and not where")
+            Error::malformed("the provider says that there is more, and not where")
         })?),
         None => None,
     };

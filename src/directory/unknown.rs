@@ -1,0 +1,52 @@
+//! Filters by a segment, a tag or a company that the provider does not have: their list is empty, as is
+//! that of one that has nobody. So a list that is empty is told which of the two it is.
+
+use super::Directory;
+use crate::{
+    http::Scope,
+    page::{Span, Window},
+    vendor::{Filter, FilterField, Vendor, filter::unknown_notice},
+};
+
+impl Directory {
+    /// Notes what of a filter the provider does not have, where the whole list is empty. It costs a call
+    /// for a field at most.
+    pub(super) async fn note_unknown(
+        &self,
+        vendor: &dyn Vendor,
+        scope: &Scope,
+        filter: &Filter,
+        (span, window): (&Span, &Window),
+    ) {
+        let is_whole = span.after.is_none() && span.before.is_none() && span.count > 0;
+        if !is_whole || !window.rows.is_empty() || window.failure.is_some() {
+            return;
+        }
+        match vendor.unknown(scope, filter).await {
+            Ok(fields) => {
+                for field in fields {
+                    if let Some(id) = filter.id(field) {
+                        scope.add_shortfall(unknown_notice(self.provider, field, id));
+                    }
+                }
+            }
+            Err(_) => self.note_untold(scope, filter),
+        }
+    }
+
+    fn note_untold(&self, scope: &Scope, filter: &Filter) {
+        for field in [
+            FilterField::TagId,
+            FilterField::SegmentId,
+            FilterField::CompanyId,
+        ] {
+            if let Some(id) = filter.id(field) {
+                let title = self.provider.title();
+                scope.add_shortfall(format!(
+                    "whether {title} has a {} with the id `{id:.60}` could not be told",
+                    field.what()
+                ));
+            }
+        }
+    }
+}

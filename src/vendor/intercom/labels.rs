@@ -1,0 +1,60 @@
+//! All tags and segments of a workspace, which tell an id that nobody has from one that does not exist
+//! (`developers.intercom.com/docs/references/2.17/rest-api/tags/listtags`, `…/segments/listsegments`; the
+//! same in 1.x).
+
+use serde::Deserialize;
+
+use crate::{
+    error::{Error, Result},
+    http::{Call, Operation, Scope},
+    vendor::{Filter, FilterField, intercom::Api, wire},
+};
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(
+        default,
+        alias = "segments",
+        alias = "tags",
+        deserialize_with = "wire::records"
+    )]
+    data: Option<Vec<Label>>,
+}
+
+#[derive(Deserialize)]
+struct Label {
+    #[serde(default, deserialize_with = "wire::text")]
+    id: Option<String>,
+}
+
+/// Which of the tag and the segment of a filter do not exist: a call for each.
+pub(super) async fn unknown(api: &Api, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+    let wanted = [
+        (FilterField::TagId, Operation::Tags, "tags", &filter.tag_id),
+        (
+            FilterField::SegmentId,
+            Operation::Segments,
+            "segments",
+            &filter.segment_id,
+        ),
+    ];
+    let mut unknown = Vec::new();
+    for (field, operation, path, id) in wanted {
+        if let Some(id) = id
+            && !has(api, scope, Call::get(operation, &[path]), id).await?
+        {
+            unknown.push(field);
+        }
+    }
+    Ok(unknown)
+}
+
+async fn has(api: &Api, scope: &Scope, call: Call, id: &str) -> Result<bool> {
+    let list: List = api.send(scope, call).await?.object()?;
+    let Some(labels) = list.data else {
+        return Err(Error::malformed(
+            "the provider answered a list without items",
+        ));
+    };
+    Ok(labels.iter().any(|label| label.id.as_deref() == Some(id)))
+}
