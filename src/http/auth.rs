@@ -103,7 +103,11 @@ impl Credentials {
             return false;
         }
         *last = Some(Instant::now());
-        self.read(read).await
+        let is_new = self.read(read).await == Some(true);
+        if is_new {
+            self.tell(is_new);
+        }
+        is_new
     }
 
     /// Reads the token again, whatever the provider says of it.
@@ -117,13 +121,15 @@ impl Credentials {
             TokenSource::File(read) => {
                 let mut last = self.0.read.lock().await;
                 *last = Some(Instant::now());
-                self.read(read).await;
+                if let Some(is_new) = self.read(read).await {
+                    self.tell(is_new);
+                }
             }
         }
     }
 
-    /// True when the file holds another token than before.
-    async fn read(&self, read: &ReadToken) -> bool {
+    /// Whether the file holds another token than before; `None` where it cannot be read.
+    async fn read(&self, read: &ReadToken) -> Option<bool> {
         let read = Arc::clone(read);
         let token = match timeout(READ, spawn_blocking(move || read())).await {
             Ok(Ok(token)) => token,
@@ -131,14 +137,14 @@ impl Credentials {
         };
         let header = token.and_then(|token| header(&token).map_err(|error| error.to_string()));
         match header {
-            Ok(header) => self.replace(header),
+            Ok(header) => Some(self.replace(header)),
             Err(why) => {
                 tracing::warn!(
                     provider.name = self.0.provider,
                     why,
                     "the token cannot be read again"
                 );
-                false
+                None
             }
         }
     }
@@ -147,13 +153,15 @@ impl Credentials {
         let mut current = self.0.header.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = *current != header;
         *current = header;
-        drop(current);
+        is_new
+    }
+
+    fn tell(&self, is_new: bool) {
         tracing::info!(
             provider.name = self.0.provider,
             is_new,
             "the token was read again"
         );
-        is_new
     }
 }
 
