@@ -12,6 +12,7 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::metrics;
 
@@ -107,9 +108,10 @@ impl AuditLog {
 
     /// Notes a write.
     pub async fn record(&self, entry: Entry) {
-        let log = self.clone();
+        let (log, span) = (self.clone(), Span::current());
         // A disk may be slow.
-        let written = tokio::task::spawn_blocking(move || log.write(&entry)).await;
+        let write = move || span.in_scope(|| log.write(&entry));
+        let written = tokio::task::spawn_blocking(write).await;
         if written.is_err() {
             tracing::error!("a line of the audit log is lost: its writer panicked");
         }

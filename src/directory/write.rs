@@ -122,10 +122,7 @@ impl Directory {
         let scope = &scope.with_freshness(Freshness::Now).fresh();
         match self.write(vendor, scope, draft).await {
             Ok(written) => written,
-            Err(error) => {
-                tracing::info!(vendor.name = self.provider.name(), kind = ?error.kind(), "write failed");
-                Written::failed(&error)
-            }
+            Err(error) => Written::failed(&error),
         }
     }
 

@@ -85,6 +85,15 @@ async fn a_refused_write_leaves_a_line_with_its_code() {
     assert_eq!(field(&line, "account"), "ada");
     assert_eq!(field(&line, "outcome"), "skipped");
     assert_eq!(field(&line, "code"), "VENDOR_AUTH");
+    gateway.line(|line| message(line) == "answered").await;
+    let of_requests = |line: &Value| line["level"] == "INFO" && line["spans"][0].is_object();
+    let told: Vec<_> = gateway
+        .lines(of_requests)
+        .iter()
+        .map(message)
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(told, ["write", "answered"]);
 }
 
 #[tokio::test]
