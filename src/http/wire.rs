@@ -257,14 +257,17 @@ fn said(kind: Kind, status: StatusCode) -> String {
         Kind::Denied => format!(
             "the provider refused the gateway's credentials ({code}); the gateway's operator must check the token and its rights"
         ),
-        Kind::Missing => format!("the provider answered {code}; the gateway's operator must check `base_url`"),
+        Kind::Missing | Kind::Malformed if status == StatusCode::NOT_FOUND => {
+            format!("the provider answered {code}; the gateway's operator must check `base_url`")
+        }
         Kind::Throttled => "the provider's rate limit is used up".to_owned(),
         Kind::TimedOut => format!("the provider gave up waiting ({code})"),
         Kind::Unavailable => format!("the provider is unavailable ({code})"),
         Kind::Moved => format!("the provider says that the record became another one ({code})"),
         Kind::Conflict | Kind::Rejected => format!("the provider refused the request ({code})"),
         Kind::Expired => "the provider no longer knows the place that this cursor names: read the list from its start".to_owned(),
-        Kind::Malformed
+        Kind::Missing
+        | Kind::Malformed
         | Kind::Invalid
         | Kind::Unsupported
         | Kind::Disabled

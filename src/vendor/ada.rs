@@ -35,7 +35,7 @@ use super::{
     Upserted, Vendor, Window, asked_for, bounded, each, json::RawJson, rows, wire,
 };
 use crate::{
-    error::{Error, Reason, Result},
+    error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope, Snapshots},
     page::{Ask, Listing, Next, Page, Paging},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
@@ -407,7 +407,7 @@ fn body(draft: &Draft) -> Value {
 }
 
 /// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.
-fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Deserialize)]
     struct Body {
         #[serde(default, deserialize_with = "wire::records")]
@@ -431,6 +431,8 @@ fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
         .ok()
         .and_then(|body| body.errors)
         .unwrap_or_default();
+    // Without such errors a 404 is of another server.
+    let is_foreign = status == StatusCode::NOT_FOUND && errors.is_empty();
     let reasons = errors.into_iter().flat_map(|item| {
         let whole = item.message.map(|message| Reason {
             field: None,
@@ -445,6 +447,7 @@ fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
         }))
     });
     Refusal {
+        kind: is_foreign.then_some(Kind::Malformed),
         reasons: reasons.collect(),
         ..Refusal::default()
     }

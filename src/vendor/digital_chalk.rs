@@ -501,7 +501,7 @@ fn body(draft: &Draft) -> Value {
 
 /// DigitalChalk's errors: `errors` and `fieldErrors` when a value is refused, `error_description` when
 /// the token is, `message` elsewhere; there is no code.
-fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Body {
@@ -512,6 +512,7 @@ fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
         #[serde(default, deserialize_with = "wire::text")]
         message: Option<String>,
     }
+    let is_foreign = status == StatusCode::NOT_FOUND && !is_own_404(body);
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
     let whole = body.errors.into_iter().flatten().chain(body.message);
     let whole = whole.map(|message| Reason {
@@ -529,7 +530,20 @@ fn explain(_: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
             })
         });
     Refusal {
+        kind: is_foreign.then_some(Kind::Malformed),
         reasons: whole.chain(fields).collect(),
         ..Refusal::default()
     }
+}
+
+/// Whether a 404 says that there is no such user: it has no body, or errors. A page is what the server
+/// answers where `base_url` is wrong, too.
+fn is_own_404(body: &[u8]) -> bool {
+    let keys = ["errors", "fieldErrors", "error", "message"];
+    let members = serde_json::from_slice::<&RawValue>(body)
+        .ok()
+        .and_then(wire::members);
+    let has_error =
+        members.is_some_and(|members| keys.iter().any(|key| members.contains_key(*key)));
+    has_error || body.iter().all(u8::is_ascii_whitespace)
 }

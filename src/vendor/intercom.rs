@@ -265,7 +265,8 @@ fn body<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     Value::Object(fields.collect())
 }
 
-/// Intercom's errors: an `error.list` with codes; old ones name the code `type`.
+/// Intercom's errors: an `error.list` with codes; old ones name the code `type`. A 404 without such a code
+/// is of another server, or of an address or a version where this path does not exist.
 fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
     #[derive(Default, Deserialize)]
     struct Body {
@@ -286,8 +287,15 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
         field: Option<String>,
     }
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let errors = body.errors.unwrap_or_default().into_iter();
+    let errors = body.errors.unwrap_or_default();
+    let has_code = |is_it: fn(&str) -> bool| {
+        let codes = errors.iter().flat_map(|item| [&item.code, &item.kind]);
+        codes.flatten().any(|code| is_it(code))
+    };
+    let is_conflict = has_code(|code| code == "conflict");
+    let is_missing = has_code(|code| code.ends_with("not_found"));
     let reasons: Vec<_> = errors
+        .into_iter()
         .filter_map(|item| {
             let message = item.message.or(item.code).or(item.kind)?;
             Some(Reason {
@@ -299,7 +307,9 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
     let is_of_cursor = |reason: &Reason| reason.message.contains("starting_after");
     let kind = match status.as_u16() {
         400 if reasons.iter().any(is_of_cursor) => Some(Kind::Expired),
+        404 if !is_missing => Some(Kind::Malformed),
         409 => Some(Kind::Conflict),
+        400 | 422 if is_conflict => Some(Kind::Conflict),
         410 => Some(Kind::Moved),
         _ => None,
     };

@@ -6,6 +6,7 @@ mod emails;
 mod entities;
 mod expansion;
 mod joined;
+mod missing;
 mod odd_addresses;
 mod persons;
 mod side_by_side;

@@ -141,8 +141,8 @@ async fn play_one(
 
 /// A provider's list of rows, in its own words, as far as one page goes.
 pub(crate) fn list(path: &str, rows: &[String]) -> String {
-    let rows = rows.join(",");
     let total = rows.len();
+    let rows = rows.join(",");
     match path.split('/').nth(1) {
         Some("ada") => format!(r#"{{"data":[{rows}],"meta":{{"next_page_url":null}}}}"#),
         Some("digitalchalk" | "usertour") => format!(r#"{{"results":[{rows}],"next":null}}"#),

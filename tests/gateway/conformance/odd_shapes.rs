@@ -21,7 +21,6 @@ fn shapes(subject: Subject) -> &'static [(&'static str, &'static str)] {
             ("end", "null"),
             ("back", "previous"),
             ("links", "other_prefix"),
-            ("not_found", "html"),
             ("empty", "empty_string"),
         ],
         Subject::IntercomUsers { .. } => &[

@@ -140,7 +140,11 @@ async fn a_404_that_means_nobody_is_no_failure_in_the_call_log() {
     let providers = StandIn::of(|_: &Asked| -> Said {
         (
             404,
-            json!({ "error": { "code": "E1004", "message": "no" } }),
+            // In the words of each provider.
+            json!({
+                "error": { "code": "E1004", "message": "no" },
+                "errors": [{ "code": "not_found", "message": "no" }],
+            }),
         )
             .into()
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{
@@ -57,26 +58,30 @@ struct Company {
     id: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
     company_id: Option<String>,
-    /// The vendor's text says that a lookup answers one company, its schema that it answers a list.
-    #[serde(default, deserialize_with = "wire::records")]
-    data: Option<Vec<Self>>,
 }
 
-/// Intercom's id of the company that an answer holds; `None` when it is a list of none. It must be the
-/// company that was asked for by your id.
+/// The vendor's text says that a lookup answers one company, its schema that it answers a list.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    data: Option<Vec<Box<RawValue>>>,
+}
+
+/// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a company
+/// that shows the id that was asked for is taken.
 fn first_in(reply: &Reply, asked: &str) -> Result<Option<String>> {
-    let company: Company = reply.object()?;
-    let company = match company.data {
-        Some(listed) => listed.into_iter().next(),
-        None => Some(company),
+    let answer: Answer = reply.object()?;
+    let companies = match answer.data {
+        Some(listed) if listed.is_empty() => return Ok(None),
+        Some(listed) => listed,
+        None => vec![reply.json()?],
     };
-    let Some(company) = company else {
-        return Ok(None);
-    };
-    if company.company_id.is_some_and(|id| id != asked) {
-        let message = "the provider answered another company than the one that was asked for";
-        return Err(Error::malformed(message));
-    }
+    let companies = companies.iter().map(|raw| &**raw);
+    let mut companies = companies.filter_map(wire::record_of::<Company>);
+    let is_asked = |company: &Company| company.company_id.as_deref() == Some(asked);
+    let company = companies.find(is_asked).ok_or_else(|| {
+        Error::malformed("the provider answered another company than the one that was asked for")
+    })?;
     let bare = || Error::malformed("the provider answered a company without an id");
     company.id.ok_or_else(bare).map(Some)
 }
