@@ -23,7 +23,7 @@ pub use crate::http::budget::Window;
 pub use filter::{Filter, FilterField, Moments, SortDirection, SortField};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Reason, Result},
     http::{Http, Scope, wire::Explain},
     page::{Ask, Cut, Listing, Page, Walk},
     recent_writes::RecentWrites,
@@ -397,15 +397,35 @@ impl Found {
     }
 }
 
-/// The searches for the spellings of addresses that count: a spelling that the provider refuses is
-/// nobody's, unless it refuses all.
+/// Drops the searches for spellings that nobody can have: the provider's first answer calls the spelling
+/// an invalid address. A spelling that a client gave is never dropped, and every other refusal is a
+/// failure: somebody may have the address all the same.
 #[must_use]
-pub fn not_refused(walks: Vec<Walk>) -> Vec<Walk> {
-    let is_refused = |walk: &Walk| matches!(&walk.cut, Some(Cut::Failed(error)) if error.kind() == Kind::Rejected);
-    if walks.iter().all(is_refused) {
-        return walks;
+pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Walk)>) -> Vec<Walk> {
+    let is_given = |spelling: &Email| emails.iter().any(|email| email.is_given_as(spelling));
+    let kept = walks
+        .into_iter()
+        .filter(|(spelling, walk)| is_given(spelling) || !is_of_invalid_spelling(walk));
+    kept.map(|(_, walk)| walk).collect()
+}
+
+/// Whether the provider refused the first call of a walk because the address is not valid.
+fn is_of_invalid_spelling(walk: &Walk) -> bool {
+    match &walk.cut {
+        Some(Cut::Failed(error)) => walk.pages == 0 && is_about_invalid_email(error),
+        Some(Cut::Limit { .. }) | None => false,
     }
-    walks.into_iter().filter(|walk| !is_refused(walk)).collect()
+}
+
+/// Whether a provider refused a call because of the email in it. No provider has a code for that.
+fn is_about_invalid_email(error: &Error) -> bool {
+    let is_validation = error.kind() == Kind::Rejected && matches!(error.status(), Some(400 | 422));
+    let is_about_email = |reason: &Reason| {
+        let message = reason.message.to_lowercase();
+        let names_email = reason.field.as_deref() == Some("email") || message.contains("email");
+        names_email && (message.contains("valid") || message.contains("must be an email"))
+    };
+    is_validation && error.why().iter().any(is_about_email)
 }
 
 /// The answer to the addresses that one search was for.

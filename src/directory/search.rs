@@ -16,7 +16,7 @@ use crate::{
     user::{Email, User, email::fold},
     vendor::{
         EmailSearch, Expand, Filter, Found, Selection, SortDirection, SortField, Vendor,
-        not_refused,
+        without_invalid_spellings,
     },
 };
 
@@ -144,7 +144,7 @@ impl Directory {
         };
         let walks = spellings.into_iter().map(|spelling| {
             let filter = Filter {
-                email: Some(spelling),
+                email: Some(spelling.clone()),
                 ..selection.filter.clone()
             };
             let selection = Selection {
@@ -153,17 +153,19 @@ impl Directory {
             };
             async move {
                 let selection = &selection;
-                walk(
+                let walk = walk(
                     &listing,
                     limits,
                     |user| is_at(user, email),
                     |ask| async move { vendor.list(scope, &ask, selection).await },
                 )
-                .await
+                .await;
+                (spelling, walk)
             }
         });
         let of_list = |error: Error| error.at(self.provider.name(), "list");
-        let walks = not_refused(join_all(walks).await);
+        let emails = std::slice::from_ref(email);
+        let walks = without_invalid_spellings(emails, join_all(walks).await);
         let lists = walks.iter().map(|walk| walk.users.clone()).collect();
         let users = &merged(lists, selection.filter.sort);
         let found = Found::of(walks, "the list of this address", "1,000 users a spelling");

@@ -138,6 +138,12 @@ impl Email {
         forms(&self.folded).len() > 1
     }
 
+    /// Whether a client gave the address in this very spelling.
+    #[must_use]
+    pub fn is_given_as(&self, spelling: &Self) -> bool {
+        self.given == spelling.given || self.also.contains(&spelling.given)
+    }
+
     /// What follows the `@`, in the form that is compared.
     #[must_use]
     pub fn domain(&self) -> &str {

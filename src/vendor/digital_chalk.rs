@@ -38,8 +38,8 @@ use serde_json::{Map, Value, value::RawValue};
 use self::domains::Domains;
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
-    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, asked_for, bounded, each,
-    not_refused, rows, unsupported, wire,
+    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, asked_for, bounded, each, rows,
+    unsupported, wire, without_invalid_spellings,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -270,16 +270,16 @@ impl Vendor for DigitalChalk {
         let spellings: Vec<Email> = emails.iter().flat_map(Email::forms).collect();
         let searches = spellings.iter().map(|email| async move {
             let filter = &Filter::email(email);
-            walk(
+            let walk = walk(
                 &LISTING,
                 limits,
                 |user| filter.accepts(user),
                 |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
-            )
-            .await
+            );
+            (email.clone(), walk.await)
         });
         Found::of(
-            not_refused(join_all(searches).await),
+            without_invalid_spellings(emails, join_all(searches).await),
             "DigitalChalk's answer, which holds near misses too,",
             "search_pages",
         )

@@ -47,8 +47,8 @@ use self::{
 };
 use super::{
     Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
-    Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, not_refused, rows,
-    wire,
+    Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, rows, wire,
+    without_invalid_spellings,
 };
 use crate::{
     error::{Error, Kind, Reason, Result},
@@ -379,18 +379,19 @@ impl Vendor for Usertour {
                 filter: Filter::email(&spelling),
                 expand,
             };
-            walk(
+            let walk = walk(
                 &LISTING,
                 limits,
                 |_| true,
                 |ask| async move { self.page(scope, Operation::ByEmail, selection, &ask).await },
             )
-            .await
+            .await;
+            (spelling, walk)
         };
         let mut walks = join_all(decomposed.into_iter().map(search)).await;
         walks.extend(join_all(composed.into_iter().map(search)).await);
         Found::of(
-            not_refused(walks),
+            without_invalid_spellings(emails, walks),
             "Usertour's answer",
             "at most 1,000 users are read",
         )

@@ -9,6 +9,7 @@ mod joined;
 mod missing;
 mod odd_addresses;
 mod persons;
+mod refused;
 mod side_by_side;
 mod spellings;
 mod substrings;

@@ -32,8 +32,8 @@ use crate::{
     user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
     vendor::{
         EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE, Selection,
-        SortField, Upserted, Vendor, asked_for, each, filter::unknown_notice, not_refused, rows,
-        wire,
+        SortField, Upserted, Vendor, asked_for, each, filter::unknown_notice, rows, wire,
+        without_invalid_spellings,
     },
 };
 
@@ -245,8 +245,8 @@ impl Vendor for Users {
         };
         // Whether letter case counts here is not documented: both spellings are asked for.
         let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
-        let searches = spellings.iter().map(|email| {
-            walk(
+        let searches = spellings.iter().map(|email| async move {
+            let walk = walk(
                 &LISTING,
                 limits,
                 |_| true,
@@ -258,10 +258,11 @@ impl Vendor for Users {
                         .no_older_than(ask.since);
                     self.page(scope, call).await
                 },
-            )
+            );
+            (email.clone(), walk.await)
         });
         Found::of(
-            not_refused(join_all(searches).await),
+            without_invalid_spellings(emails, join_all(searches).await),
             "Intercom's answer",
             "at most 600 users are read",
         )
