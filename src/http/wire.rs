@@ -151,6 +151,7 @@ impl Wire {
         let headers = response.headers().clone();
         call.told.answer(quota_of(&headers, SystemTime::now()));
         let body = self.read(response, call.scope.meter()).await;
+        let body = body.and_then(|body| whole_body(status, body));
         match body {
             Ok(body) if status.is_success() => Ok(Reply {
                 status,
@@ -229,6 +230,15 @@ impl Wire {
             .answered(status.as_u16());
         Some(error)
     }
+}
+
+/// The body, unless it is a part of one: nobody asked for a part.
+fn whole_body(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>> {
+    if status == StatusCode::PARTIAL_CONTENT {
+        let message = "the provider answered a part of what was asked for (206)";
+        return Err(Error::malformed(message));
+    }
+    Ok(body)
 }
 
 /// Our own token at the provider.

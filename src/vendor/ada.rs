@@ -193,7 +193,8 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct List {
-    #[serde(deserialize_with = "wire::rows")]
+    // Older documents say "list or null".
+    #[serde(deserialize_with = "wire::rows_or_null")]
     data: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::deciding")]
     meta: Option<Meta>,

@@ -308,14 +308,22 @@ where
     Ok(items.map(|items| items.into_iter().filter_map(record_of).collect()))
 }
 
-/// The rows of a list; `null` is an empty one (Ada's older documents).
+/// The rows of a list. `null` is none: taken for an empty list, it would say that there is nobody.
 pub fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<RawValue>>, D::Error> {
-    let rows = Option::<Vec<Box<RawValue>>>::deserialize(deserializer)?;
-    Ok(rows
-        .unwrap_or_default()
-        .into_iter()
-        .map(Arc::from)
-        .collect())
+    let rows = Vec::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(rows.into_iter().map(Arc::from).collect())
+}
+
+/// The rows of a list of a provider whose documents say that it may be `null`.
+pub fn rows_or_null<'de, D>(deserializer: D) -> Result<Vec<Arc<RawValue>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    if is_null(raw) {
+        return Ok(Vec::new());
+    }
+    rows(raw).map_err(de::Error::custom)
 }
 
 /// A text that decides, as the link to a next page does: what is there and no text cannot be taken for

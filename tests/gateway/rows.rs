@@ -5,4 +5,5 @@ mod batches;
 mod moments;
 mod numbers;
 mod odd;
+mod parts;
 mod text;
