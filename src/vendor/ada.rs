@@ -236,13 +236,10 @@ fn user_in(reply: &Reply) -> Result<User> {
     user(reply.json::<Box<RawValue>>()?.into())
 }
 
-/// Whether a user has an external id, as Ada compares them: it trims them and drops letter case. Older
-/// versions of the API do not show them.
+/// Whether a user has an external id, as Ada compares them: it trims them and drops letter case.
 fn has_external_id(user: &User, id: &str) -> bool {
     let form = |id: &str| id.trim().to_lowercase();
-    let is_shown = wire::member(&user.raw, "external_id").is_some();
-    let known = user.external_id.as_deref().map(form);
-    !is_shown || known == Some(form(id))
+    user.external_id.as_deref().map(form) == Some(form(id))
 }
 
 /// Of the link to the next page only its cursor is read.
@@ -280,6 +277,22 @@ impl Ada {
             return Ok(None);
         };
         asked_for(user_in(&reply)?, is_it).map(Some)
+    }
+
+    /// The user of an external id from an answer to a call that named it. Ada's examples leave external
+    /// ids out here and there: such a user is looked up by Ada's own id, and taken only if that shows it.
+    async fn confirmed(&self, scope: &Scope, user: User, id: &str) -> Result<User> {
+        if wire::member(&user.raw, "external_id").is_some() {
+            return asked_for(user, |user| has_external_id(user, id));
+        }
+        let call = Call::get(Operation::ById, &["v2", "end-users", &user.vendor_id]);
+        let user = self.find(scope, call, |other| other.vendor_id == user.vendor_id);
+        let is_it = |user: &User| has_external_id(user, id);
+        user.await?.filter(is_it).ok_or_else(|| {
+            Error::malformed(
+                "the provider's answer does not show that the user has this external id",
+            )
+        })
     }
 }
 
@@ -333,7 +346,12 @@ impl Vendor for Ada {
         each(ids, |id| {
             let call = Call::get(Operation::ByExternalId, &["v2", "end-users", ""]);
             let call = call.query([("external_id", id.to_owned())]);
-            self.find(scope, call, move |user| has_external_id(user, id))
+            async move {
+                match self.find(scope, call, |_| true).await? {
+                    Some(user) => self.confirmed(scope, user, id).await.map(Some),
+                    None => Ok(None),
+                }
+            }
         })
         .await
     }
@@ -348,10 +366,10 @@ impl Vendor for Ada {
         let call =
             Call::post(Operation::Upsert, &["v2", "end-users", ""], body(draft)).repeatable(true);
         let reply = self.http.send(scope, call).await?;
-        let user = asked_for(user_in(&reply)?, |user| {
-            let id = draft.external_id.set();
-            id.is_none_or(|id| has_external_id(user, id))
-        })?;
+        let user = match draft.external_id.set() {
+            Some(id) => self.confirmed(scope, user_in(&reply)?, id).await?,
+            None => user_in(&reply)?,
+        };
         if reply.status == StatusCode::CREATED {
             return Ok(Upserted::whole(user, Outcome::Created));
         }

@@ -6,6 +6,7 @@ mod digital_chalk;
 mod intercom;
 mod refused;
 mod remarks;
+mod unconfirmed;
 mod usertour;
 
 use roster::user::Provider;
