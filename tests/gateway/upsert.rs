@@ -6,6 +6,7 @@ mod digital_chalk;
 mod intercom;
 mod refused;
 mod remarks;
+mod unclear;
 mod unconfirmed;
 mod usertour;
 

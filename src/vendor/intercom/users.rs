@@ -26,7 +26,7 @@ use super::{
     user_in,
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Reason, Result},
     http::{Call, Operation, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
     user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
@@ -314,10 +314,14 @@ impl Users {
             return Ok(user.into_iter().collect());
         }
         let emails: Vec<Email> = draft.email.set().cloned().into_iter().collect();
-        let mut users = self
-            .by_email(scope, &emails, Expand::default())
-            .await?
-            .users;
+        let found = self.by_email(scope, &emails, Expand::default()).await?;
+        if let Some(shortfall) = &found.shortfall {
+            return Err(unclear(&shortfall.notice));
+        }
+        if scope.unreadable() > 0 {
+            return Err(unclear("the provider sent records that cannot be read"));
+        }
+        let mut users = found.users;
         users.retain(|user| {
             user.kind == UserKind::User
                 && emails
@@ -326,6 +330,15 @@ impl Users {
         });
         Ok(users)
     }
+}
+
+/// Says that nothing was written, because a user with the address may be there already.
+fn unclear(why: &str) -> Error {
+    let message = format!(
+        "whether a user with this email exists cannot be told: {why}; give `vendorId` or `externalId`"
+    );
+    let field = Some("email".to_owned());
+    Error::invalid(message.clone()).reasons(vec![Reason { field, message }])
 }
 
 /// The identifier that comes first decides, and there is no falling through to the next: `id`, then
