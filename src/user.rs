@@ -151,6 +151,8 @@ pub struct User {
     pub external_id: Option<String>,
     /// The address as the vendor spells it.
     pub email: Option<String>,
+    /// Whether the record has an address that cannot be read: it may be anybody's.
+    pub is_email_unreadable: bool,
     /// The whole name.
     pub name: Option<String>,
     /// The given name.
@@ -195,6 +197,7 @@ impl User {
             vendor_id,
             external_id: None,
             email: None,
+            is_email_unreadable: false,
             name: None,
             first_name: None,
             last_name: None,

@@ -214,10 +214,12 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         (Some(first), Some(last)) => Some(format!("{first} {last}")),
         (name, None) | (None, name) => name.clone(),
     };
+    let email = wire::address(profile.email, &raw, &["profile", "email"]);
     Ok(User {
         external_id: wire::askable(record.external_id),
         name: profile.display_name.clone().or_else(whole),
-        email: profile.email,
+        is_email_unreadable: email.is_err(),
+        email: email.unwrap_or_default(),
         first_name: profile.first_name,
         last_name: profile.last_name,
         avatar_url: profile.avatar,

@@ -168,8 +168,10 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         (Some(first), Some(last)) => Some(format!("{first} {last}")),
         (name, None) | (None, name) => name.clone(),
     };
+    let email = wire::address(record.email, &raw, &["email"]);
     Ok(User {
-        email: record.email,
+        is_email_unreadable: email.is_err(),
+        email: email.unwrap_or_default(),
         name,
         first_name: record.first_name,
         last_name: record.last_name,
@@ -232,6 +234,9 @@ impl DigitalChalk {
         }
         let sent = list.results.len();
         let users = rows::users(scope, Provider::DigitalChalk, list.results, user);
+        if filter.email.is_some() {
+            rows::note_unreadable_emails(scope, &users);
+        }
         let next = Next::More(list.next.is_some());
         Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
     }

@@ -53,6 +53,16 @@ pub fn users(
     users.collect()
 }
 
+/// Notes the users of an answer about addresses whose own address cannot be read: each may be the one that
+/// was asked for.
+pub fn note_unreadable_emails(scope: &Scope, users: &[User]) {
+    for user in users.iter().filter(|user| user.is_email_unreadable) {
+        let mut hasher = DefaultHasher::new();
+        ("email", &user.vendor_id).hash(&mut hasher);
+        scope.note_unreadable(hasher.finish());
+    }
+}
+
 /// Tells rows that cannot be read from others, though pages overlap or are read twice: by their text, and
 /// where that says nothing (`null`) by the readable row that they are beside.
 struct Marks {

@@ -239,6 +239,9 @@ impl Usertour {
         if let Some(why) = shortfall {
             scope.add_shortfall(why);
         }
+        if selection.filter.email.is_some() {
+            rows::note_unreadable_emails(scope, &page.users);
+        }
         let kept = *kept.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(page.kept_since(kept))
     }

@@ -59,7 +59,8 @@ fn shape(error: &serde_json::Error) -> String {
     )
 }
 
-/// Reads an object; of keys that come twice the last counts, as most readers have it.
+/// Reads an object; of keys that come twice the last counts, as most readers have it, unless the key
+/// decides.
 ///
 /// # Errors
 /// As serde's; also when a record has two ids.
@@ -79,6 +80,20 @@ struct Members<'a>(IndexMap<String, &'a RawValue>);
 
 /// The keys by which records are told apart.
 const IDS: [&str; 2] = ["id", "end_user_id"];
+
+/// The keys that decide whom a record is of, and those that hold such a key. One that comes twice with
+/// different values is there and cannot be read.
+const DECIDING: [&str; 6] = [
+    "attributes",
+    "company_id",
+    "email",
+    "external_id",
+    "profile",
+    "user_id",
+];
+
+/// What stands for such values: nothing that decides can be read from it.
+const UNCLEAR: &RawValue = RawValue::FALSE;
 
 fn written(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> {
     let mut text = String::from("{");
@@ -108,11 +123,18 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 let mut members: IndexMap<String, &RawValue> = IndexMap::new();
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
                     let key = string(key).unwrap_or_default();
-                    let is_id = IDS.contains(&key.as_str());
-                    let earlier = members.insert(key, value);
-                    if is_id && earlier.is_some_and(|earlier| earlier.get() != value.get()) {
+                    let earlier = members.get(&key);
+                    let is_unclear = earlier.is_some_and(|earlier| earlier.get() != value.get());
+                    if is_unclear && IDS.contains(&key.as_str()) {
                         return Err(de::Error::custom(UNCLEAR_ID));
                     }
+                    let is_deciding = DECIDING.contains(&key.as_str());
+                    let value = if is_unclear && is_deciding {
+                        UNCLEAR
+                    } else {
+                        value
+                    };
+                    members.insert(key, value);
                 }
                 Ok(Members(members))
             }
@@ -181,6 +203,56 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 pub fn text_of(raw: &RawValue) -> Option<String> {
     let text = string(raw).or_else(|| digits(raw).map(str::to_owned))?;
     (!text.trim().is_empty()).then_some(text)
+}
+
+/// Says that a value which decides is there and cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unreadable;
+
+/// The email address at a path of a record, whose text is known where it could be read as one. An address
+/// decides whom a record is of.
+///
+/// # Errors
+/// `Unreadable` when it is there and is no text, or a text of which characters are lost.
+pub fn address(
+    text: Option<String>,
+    record: &RawValue,
+    path: &[&str],
+) -> Result<Option<String>, Unreadable> {
+    let is_clear =
+        |text: &String| text.contains('@') && !text.contains(char::REPLACEMENT_CHARACTER);
+    match text.filter(is_clear) {
+        Some(text) => Ok(Some(text)),
+        None => deciding_text(record, path, string),
+    }
+}
+
+/// The external id of a record, which decides where records are searched for by it. Digits count.
+///
+/// # Errors
+/// `Unreadable` when it is there and is no text, or a text of which characters are lost.
+pub fn external_id(record: &RawValue, name: &str) -> Result<Option<String>, Unreadable> {
+    deciding_text(record, &[name], |raw| {
+        string(raw).or_else(|| digits(raw).map(str::to_owned))
+    })
+}
+
+fn deciding_text(
+    record: &RawValue,
+    path: &[&str],
+    read: impl Fn(&RawValue) -> Option<String>,
+) -> Result<Option<String>, Unreadable> {
+    let mut value = record;
+    for name in path {
+        let mut members = members(value).ok_or(Unreadable)?;
+        value = match members.swap_remove(*name) {
+            Some(member) if !is_null(member) && !is_empty(member) => member,
+            _ => return Ok(None),
+        };
+    }
+    let is_whole = |text: &String| !text.contains(char::REPLACEMENT_CHARACTER);
+    let text = read(value).filter(is_whole).ok_or(Unreadable)?;
+    Ok((!text.trim().is_empty()).then_some(text))
 }
 
 /// What is said of an id that the gateway would not take back from a client.
@@ -379,7 +451,7 @@ mod tests {
     use serde::Deserialize;
     use serde_json::value::RawValue;
 
-    use super::{id, moment_of, number, parsed, record, text, texts};
+    use super::{Unreadable, address, id, moment_of, number, parsed, record, text, texts};
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
     struct Inner {
@@ -429,10 +501,41 @@ mod tests {
         let twice = of(r#","name":"a","inner":{"email":"a@x.test","email":"b@x.test"},"name":"b""#);
         assert_eq!(twice.name.as_deref(), Some("b"));
         let email = twice.inner.and_then(|inner| inner.email);
-        assert_eq!(email.as_deref(), Some("b@x.test"));
+        assert_eq!(email, None, "an email decides");
         assert_eq!(of(r#","id":"a""#), of(""));
         assert!(parsed::<Record>(r#"{"id":"a","id":"b"}"#).is_err());
         assert!(parsed::<Record>(r#"{"id":"a","\u0069d":"b"}"#).is_err());
+    }
+
+    #[test]
+    fn an_address_that_is_there_and_no_text_is_unreadable() {
+        let read = |record: &str| {
+            let record: Box<RawValue> = serde_json::from_str(record).expect("JSON");
+            address(None, &record, &["profile", "email"])
+        };
+        for none in [
+            "{}",
+            r#"{"profile":null}"#,
+            r#"{"profile":{}}"#,
+            r#"{"profile":{"email":null}}"#,
+            r#"{"profile":{"email":{ }}}"#,
+            r#"{"profile":{"email":" "}}"#,
+        ] {
+            assert_eq!(read(none), Ok(None), "{none}");
+        }
+        for odd in [
+            r#"{"profile":[]}"#,
+            r#"{"profile":"a@x.test"}"#,
+            r#"{"profile":{"email":["a@x.test"]}}"#,
+            r#"{"profile":{"email":7}}"#,
+            r#"{"profile":{"email":"\ud83d@x.test"}}"#,
+            r#"{"profile":{"email":"a@x.test","email":"b@x.test"}}"#,
+            r#"{"profile":{},"profile":{"email":"a@x.test"}}"#,
+        ] {
+            assert_eq!(read(odd), Err(Unreadable), "{odd}");
+        }
+        let twice = r#"{"profile":{"email":"a@x.test","email":"a@x.test"}}"#;
+        assert_eq!(read(twice), Ok(Some("a@x.test".to_owned())));
     }
 
     #[test]

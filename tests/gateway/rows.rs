@@ -1,5 +1,6 @@
 //! Rows of providers' answers: one odd row costs itself, and none that was not asked for is shown.
 
+mod addresses;
 mod asked_for;
 mod batches;
 mod moments;

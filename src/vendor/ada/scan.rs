@@ -15,7 +15,7 @@ use crate::{
     },
     page::{Cut, Doubt, Limits, Page, Place, Walk, walk},
     user::{Email, User, email::fold},
-    vendor::Found,
+    vendor::{Found, rows},
 };
 
 /// How long before its deadline a caller takes what has been found: an answer, if not the whole.
@@ -118,6 +118,7 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         let is_read_again = ask.since.is_some() && ask.place == Place::Key(None);
         let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
         let page = page_in(building.scope(), &reply)?;
+        rows::note_unreadable_emails(building.scope(), &page.users);
         building.change(|rows| {
             if is_read_again {
                 *rows = Rows::default();

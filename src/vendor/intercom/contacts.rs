@@ -313,8 +313,12 @@ impl Contacts {
             limits,
             |_| true,
             |ask| async move {
-                self.page(scope, search(operation, query, &Filter::default(), &ask))
-                    .await
+                let call = search(operation, query, &Filter::default(), &ask);
+                let page = self.page(scope, call).await?;
+                if field == "email" {
+                    rows::note_unreadable_emails(scope, &page.users);
+                }
+                Ok(page)
             },
         );
         Found::of(
@@ -387,15 +391,28 @@ impl Contacts {
             }
         }
         let ids = vec![id.to_owned()];
+        let work = scope.fresh();
         let found = self
-            .all(scope, Operation::ByExternalId, "external_id", &ids)
+            .all(&work, Operation::ByExternalId, "external_id", &ids)
             .await?;
+        let is_unclear = found.shortfall.is_some()
+            || work.unreadable() > 0
+            || found.users.iter().any(has_unreadable_external_id);
         let written = self.written_among(&found, &[]).await;
         let outdated = found.users.iter().filter(|user| written.is_outdated(user));
         let outdated = outdated.map(|user| user.vendor_id.clone()).collect();
         let found = self.settled(scope, found, &outdated).await;
-        Ok(found.users.into_iter().find(has_it))
+        match found.users.into_iter().find(has_it) {
+            None if is_unclear => Err(Error::malformed(
+                "the provider's answer does not tell whether there is a contact with this external id",
+            )),
+            user => Ok(user),
+        }
     }
+}
+
+fn has_unreadable_external_id(user: &User) -> bool {
+    wire::external_id(&user.raw, "external_id").is_err()
 }
 
 #[async_trait]
@@ -422,8 +439,12 @@ impl Vendor for Contacts {
             return self.of_company(scope, ask, filter, company).await;
         }
         let query = query::narrowed(filter, self.api.version);
-        self.page(scope, search(Operation::List, &query, filter, ask))
-            .await
+        let call = search(Operation::List, &query, filter, ask);
+        let page = self.page(scope, call).await?;
+        if filter.email.is_some() {
+            rows::note_unreadable_emails(scope, &page.users);
+        }
+        Ok(page)
     }
 
     async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {

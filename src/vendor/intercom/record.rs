@@ -460,10 +460,12 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
         })
     };
     let external_id = wire::askable(record.external_id.or(record.user_id));
+    let email = wire::address(record.email, &raw, &["email"]);
     Ok(User {
         // A lead's is made up by Intercom, and finds nobody.
         external_id: external_id.filter(|_| !is_lead),
-        email: record.email,
+        is_email_unreadable: email.is_err(),
+        email: email.unwrap_or_default(),
         name: record.name,
         avatar_url: record.avatar_url,
         locale: record.language_override.or(record.browser_language),

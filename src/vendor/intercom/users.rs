@@ -179,8 +179,15 @@ impl Users {
             may_be_missing,
             ..call
         };
+        let is_by_email = call.query.iter().any(|(name, _)| *name == "email");
         match self.api.send(scope, call).await {
-            Ok(reply) => page_in(scope, &reply),
+            Ok(reply) => {
+                let page = page_in(scope, &reply)?;
+                if is_by_email {
+                    rows::note_unreadable_emails(scope, &page.users);
+                }
+                Ok(page)
+            }
             Err(error) if error.kind() == Kind::Missing && may_be_missing => {
                 let company = company.map(|(_, id)| id);
                 if let Some(id) = company {

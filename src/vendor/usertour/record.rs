@@ -98,9 +98,11 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
     let companies = record
         .companies
         .map(|companies| companies.into_iter().map(company).collect());
+    let email = wire::address(known.email, &raw, &["attributes", "email"]);
     Ok(User {
         external_id: Some(record.id.clone()),
-        email: known.email,
+        is_email_unreadable: email.is_err(),
+        email: email.unwrap_or_default(),
         name: known.name,
         companies: companies.into(),
         created_at: record.created_at,
