@@ -21,8 +21,19 @@ use crate::error::ErrorCode;
 /// The name of the scalar.
 pub const NAME: &str = "DateTime";
 
-/// What is said of a text that is none.
+/// What is said of a value that is none.
 pub const EXPECTED: &str = "a moment is expected, in ISO 8601 with its zone, such as `2026-02-03T04:05:06Z`, or a date such as `2026-02-03`";
+
+/// What is said of a moment behind the last that can be told in every time zone.
+const TOO_LATE: &str = "the latest moment is `9999-12-30T22:00:00Z`, in ISO 8601: leave it out where there is no bound";
+
+/// What is said of a text that is no moment.
+#[must_use]
+pub fn refused(text: &str) -> &'static str {
+    let (date, rest) = text.split_at_checked(DATE).unwrap_or_default();
+    let is_late = date.starts_with("9999-12-3") && parse(&format!("9999-12-29{rest}")).is_some();
+    if is_late { TOO_LATE } else { EXPECTED }
+}
 
 /// How many characters a date has: `2026-02-03`.
 const DATE: usize = 10;
@@ -117,8 +128,8 @@ fn field(schema: &Schema, of: &str, field: &mut Field) -> Result<(), Vec<ServerE
         let Some(argument) = definition.argument_by_name(name.node.as_str()) else {
             continue;
         };
-        value_of(schema, &argument.ty, &mut value.node).map_err(|path| {
-            let message = format!("`{}{path}`: {EXPECTED}", name.node);
+        value_of(schema, &argument.ty, &mut value.node).map_err(|(path, why)| {
+            let message = format!("`{}{path}`: {why}", name.node);
             vec![refusal(ErrorCode::BadUserInput, message, Some(value.pos))]
         })?;
     }
@@ -141,19 +152,20 @@ fn may_hold(schema: &Schema, of: &Type) -> bool {
     name == NAME || matches!(schema.types.get(name), Some(ExtendedType::InputObject(_)))
 }
 
-/// Completes the moments of a value; where one is no moment, the way to it.
-fn value_of(schema: &Schema, of: &Type, value: &mut Value) -> Result<(), String> {
+/// Completes the moments of a value; where one is no moment, the way to it and what to say.
+fn value_of(schema: &Schema, of: &Type, value: &mut Value) -> Result<(), (String, &'static str)> {
     let name = of.inner_named_type();
     match value {
         Value::List(items) => items
             .iter_mut()
             .try_for_each(|item| value_of(schema, of.item_type(), item)),
         Value::String(text) if name == NAME => {
-            *text = parse(text).ok_or_else(String::new)?.to_string();
+            let moment = parse(text).ok_or((String::new(), refused(text)))?;
+            *text = moment.to_string();
             Ok(())
         }
         Value::Null | Value::Variable(_) => Ok(()),
-        _ if name == NAME => Err(String::new()),
+        _ if name == NAME => Err((String::new(), EXPECTED)),
         Value::Object(members) => {
             let Some(ExtendedType::InputObject(of)) = schema.types.get(name) else {
                 return Ok(());
@@ -162,7 +174,8 @@ fn value_of(schema: &Schema, of: &Type, value: &mut Value) -> Result<(), String>
                 let Some(field) = of.fields.get(key.as_str()) else {
                     return Ok(());
                 };
-                value_of(schema, &field.ty, member).map_err(|path| format!(".{key}{path}"))
+                let found = value_of(schema, &field.ty, member);
+                found.map_err(|(path, why)| (format!(".{key}{path}"), why))
             })
         }
         _ => Ok(()),

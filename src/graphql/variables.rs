@@ -153,6 +153,7 @@ fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<Misfit> {
 fn named(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
     let fits = match (name, value) {
         (moments::NAME, Value::String(text)) if moments::parse(text).is_some() => true,
+        (moments::NAME, Value::String(text)) => return Some(Misfit::new(moments::refused(text))),
         (moments::NAME, _) => return Some(Misfit::new(moments::EXPECTED)),
         ("Int", Value::Number(number)) => number
             .as_i64()

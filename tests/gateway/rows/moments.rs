@@ -104,3 +104,34 @@ async fn a_date_is_the_start_of_its_day() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_moment_that_is_too_late_is_refused_with_the_latest_that_is_not() {
+    let providers = StandIn::of(|asked: &Asked| list(&asked.path, &[])).await;
+    let world = providers.world(|_| {}).await;
+    let query = |moment: &str| {
+        format!(
+            "{{ {FIELDS} users(provider: INTERCOM, filter: {{ createdBefore: \"{moment}\" }}) {{ totalCount }} }}"
+        )
+    };
+    let variable = format!(
+        "query ($d: DateTime) {{ {FIELDS} users(provider: INTERCOM, filter: {{ createdBefore: $d }}) {{ totalCount }} }}"
+    );
+    for late in [
+        "9999-12-31T23:59:59.999Z",
+        "9999-12-31",
+        "9999-12-30T23:00:00Z",
+    ] {
+        for error in [
+            refused(&world, &query(late), json!({})).await,
+            refused(&world, &variable, json!({ "d": late })).await,
+        ] {
+            let message = error["message"].as_str().unwrap_or_default();
+            assert!(message.contains("9999-12-30T22:00:00Z"), "{message}");
+        }
+    }
+    assert_eq!(providers.take().len(), 0);
+    let latest = "9999-12-30T22:00:00Z";
+    world.data(&query(latest)).await;
+    world.data_with(&variable, json!({ "d": latest })).await;
+}
