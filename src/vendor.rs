@@ -335,6 +335,15 @@ impl Found {
             }
             match walk.cut {
                 Some(Cut::Failed(error)) => failure = Some(error),
+                Some(Cut::Late { pages }) => {
+                    let notice = format!(
+                        "{list} was not read to its end: the time was over; pages read: {pages}"
+                    );
+                    found.shortfall = Some(Shortfall {
+                        notice,
+                        error: Some(Error::late()),
+                    });
+                }
                 Some(Cut::Limit { pages }) => {
                     let notice = format!(
                         "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"

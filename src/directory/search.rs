@@ -110,8 +110,9 @@ impl Directory {
             Some(shortfall) => (Some(shortfall.notice.clone()), shortfall.error.clone()),
             None => (None, None),
         };
+        let error = error.map(|error| error.at(self.provider.name(), "by_email"));
         let report = match error {
-            Some(error) if users.is_empty() => Report {
+            Some(error) if users.is_empty() && error.kind() != Kind::Late => Report {
                 notice,
                 ..Report::failed(self.provider, error, calls)
             },
@@ -170,13 +171,15 @@ impl Directory {
         let users = &merged(lists, selection.filter.sort);
         let found = Found::of(walks, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
+        let is_whole = found.shortfall.is_none();
         let window = window(&JOINED, span, None, |ask| async move {
             Ok(cut_out(users, &ask))
         })
         .await;
-        let window = window.map_err(of_list)?;
+        let mut window = window.map_err(of_list)?;
+        window.total = window.total.filter(|_| is_whole);
         let (notice, error) = match found.shortfall {
-            Some(shortfall) => (Some(shortfall.notice), shortfall.error),
+            Some(shortfall) => (Some(shortfall.notice), shortfall.error.map(of_list)),
             None => (None, None),
         };
         self.note_unknown(vendor, scope, &selection.filter, (span, &window))

@@ -27,8 +27,13 @@ pub struct Limits {
 /// Why a walk ended before its list did.
 #[derive(Clone, Debug)]
 pub enum Cut {
-    /// The limit on pages or time was reached.
+    /// The limit on pages was reached.
     Limit {
+        /// How many pages were read.
+        pages: u32,
+    },
+    /// The time was over.
+    Late {
         /// How many pages were read.
         pages: u32,
     },
@@ -70,7 +75,11 @@ where
             found.cut = Some(Cut::Failed(late));
             break;
         }
-        if is_over || reading.pages >= limits.pages {
+        if is_over {
+            found.cut = Some(Cut::Late { pages });
+            break;
+        }
+        if reading.pages >= limits.pages {
             found.cut = Some(Cut::Limit { pages });
             break;
         }
@@ -104,13 +113,13 @@ where
 /// How much earlier than the walk its last call may give up.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// A page that was not there when the time was over ends the walk as its limit; one that was the first
-/// is a failure, for nothing was read.
+/// A page that was not there when the time was over ends the walk; one that was the first is a failure,
+/// for nothing was read.
 fn cut_by(error: Error, pages: u32, limits: Limits) -> Cut {
     let is_over = matches!(error.kind(), Kind::TimedOut | Kind::Late)
         && Instant::now() + SLACK >= limits.until;
     if is_over && pages > 0 {
-        Cut::Limit { pages }
+        Cut::Late { pages }
     } else {
         Cut::Failed(error)
     }

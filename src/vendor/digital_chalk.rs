@@ -379,7 +379,7 @@ impl DigitalChalk {
             let is_given_up = match &found.cut {
                 Some(Cut::Limit { pages }) => *pages >= limits.pages,
                 Some(Cut::Failed(error)) => error.kind() == Kind::Rejected,
-                None => false,
+                Some(Cut::Late { .. }) | None => false,
             };
             if !is_given_up {
                 let found = Found::of(

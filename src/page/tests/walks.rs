@@ -137,7 +137,7 @@ async fn a_walk_stops_when_its_time_is_over() {
     );
     let slow = slow.await;
 
-    assert!(matches!(slow.cut, Some(Cut::Limit { pages: 2 })));
+    assert!(matches!(slow.cut, Some(Cut::Late { pages: 2 })));
     assert_eq!(ids(&slow), vendor.ids()[..7]);
 }
 

@@ -132,7 +132,7 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         |error: &Error| matches!(error.kind(), Kind::Late | Kind::TimedOut) && building.is_over();
     let (cut, ending) = match cut {
         // The next scan ends at its bound too.
-        None | Some(Cut::Limit { .. }) => (cut, Ending::Whole),
+        None | Some(Cut::Limit { .. } | Cut::Late { .. }) => (cut, Ending::Whole),
         Some(Cut::Failed(error)) if read > 0 && is_late(&error) => {
             (Some(Cut::Limit { pages: read }), Ending::CutShort)
         }
@@ -152,17 +152,27 @@ pub(super) async fn find(
     emails: &[Email],
 ) -> Result<Found> {
     let until = scope.deadline().checked_sub(MARGIN);
-    let taken = scans.take(scope, until.unwrap_or_else(Instant::now)).await;
+    let until = until.unwrap_or_else(Instant::now);
+    let taken = scans.take(scope, until).await;
+    let is_late = Instant::now() + MARGIN >= until;
     Found::of(
-        [found(&taken, emails)],
+        [found(&taken, emails, is_late)],
         "Ada's list of users, which has no search by email,",
         "scan_pages, scan_seconds",
     )
 }
 
-fn found(taken: &Taken<Rows>, emails: &[Email]) -> Walk {
+/// What a caller found, whose time may be over.
+fn found(taken: &Taken<Rows>, emails: &[Email], is_late: bool) -> Walk {
     let is_ended = taken.ending.is_some();
     let mut found = taken.read(|rows| rows.find(emails, is_ended));
+    let is_bounded = matches!(taken.ending, Some(Ending::Whole));
+    if let Some(Cut::Limit { pages }) = found.cut
+        && is_late
+        && !is_bounded
+    {
+        found.cut = Some(Cut::Late { pages });
+    }
     // A scan that ended in a fault of the gateway left no word of its own.
     if let Some(Ending::Failed(error)) = &taken.ending {
         found.cut = Some(Cut::Failed(error.clone()));

@@ -62,7 +62,7 @@ impl Domains {
     pub(super) fn learn(&self, domain: &str, walk: &Walk) {
         let size = match &walk.cut {
             None => Size::Pages(walk.pages.max(1)),
-            Some(Cut::Limit { pages }) => Size::MoreThan((*pages).max(1)),
+            Some(Cut::Limit { pages } | Cut::Late { pages }) => Size::MoreThan((*pages).max(1)),
             Some(Cut::Failed(_)) => return,
         };
         self.0.insert(domain.to_owned(), size);

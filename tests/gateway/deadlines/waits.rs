@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use roster::user::Provider;
-use roster_sandbox::known::EVERYWHERE;
+use roster_sandbox::known::{self, EVERYWHERE};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{DEADLINE, GRACE, LONG, code, in_time, search, world};
-use crate::world::{World, intercom, vendor};
+use crate::world::{World, intercom, vendor, word};
 
 #[tokio::test]
 async fn a_vendor_that_never_answers_leaves_the_others_their_time() {
@@ -146,4 +146,33 @@ async fn a_window_of_many_pages_ends_in_time_with_the_users_that_were_read() {
     let notice = source["notice"].as_str().expect("a notice");
     assert!(notice.contains("the time was over"), "{notice}");
     assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn a_search_that_the_deadline_ends_says_that_it_was_the_deadline() {
+    let world = World::with(1_000, |settings| {
+        settings.limits.deadline_seconds = DEADLINE;
+    })
+    .await;
+    for (of, email, milliseconds) in [
+        (Provider::DigitalChalk, known::POSITION_101, 800),
+        (Provider::Ada, "nobody@x.test", 300),
+    ] {
+        let slow = json!({ "kind": "latency", "milliseconds": milliseconds });
+        world.fault(of, slow).await;
+        let query = format!(
+            "{{ usersByEmail(email: \"{email}\", providers: [{}]) {{
+                sources {{ status notice error {{ code }} }} }} }}",
+            word(of)
+        );
+
+        let answer = in_time(&world, &query).await;
+
+        let source = &answer["data"]["usersByEmail"]["sources"][0];
+        assert_eq!(source["status"], "PARTIAL", "{answer}");
+        assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED", "{answer}");
+        let notice = source["notice"].as_str().unwrap_or_default();
+        assert!(notice.contains("the time was over"), "{notice}");
+        assert!(!notice.contains("bounded by"), "{notice}");
+    }
 }
