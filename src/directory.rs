@@ -23,7 +23,7 @@ use crate::{
         measure::{Health, health},
     },
     metrics,
-    page::{Span, Window, window},
+    page::{Accept, Span, Window, window},
     user::{Provider, User},
     vendor::{
         Batch, EmailSearch, Expand, Filter, Held, Lookups, Part, Profile, SINGLE, Selection, Vendor,
@@ -173,8 +173,11 @@ impl Directory {
         }
         let fields = selection.filter.fields();
         let is_rechecked = fields.iter().any(|field| profile.rechecks.contains(field));
-        let accept = |user: &User| selection.filter.accepts(user);
-        let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = is_rechecked.then_some(&accept);
+        let belongs = |user: &User| selection.filter.accepts(user, profile.rechecks);
+        let accept = (!fields.is_empty()).then_some(Accept {
+            belongs: &belongs,
+            is_exact: !is_rechecked,
+        });
         let window = window(&profile.listing, span, accept, |ask| async move {
             vendor.list(scope, &ask, selection).await
         })

@@ -32,7 +32,7 @@ mod tests;
 pub use mark::{Anchor, Count, Mark};
 pub use reading::Doubt;
 pub use walk::{Cut, Limits, Walk, walk};
-pub use window::{Row, Span, Window, window};
+pub use window::{Accept, Row, Span, Window, window};
 
 use std::{cmp::Reverse, fmt};
 

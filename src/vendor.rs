@@ -53,6 +53,14 @@ pub trait Vendor: Send + Sync {
         refused(ids, &unsupported("find users by external id"))
     }
 
+    /// The spellings of an address that the list is asked for, one by one.
+    fn spellings(&self, email: &Email) -> Vec<Email> {
+        match self.profile().email_search {
+            EmailSearch::ByCase => email.spellings(),
+            EmailSearch::Exact | EmailSearch::Scan => email.forms(),
+        }
+    }
+
     /// Users by address, in one search; several may share an address. Who does not match is left out by
     /// the caller.
     async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found>;

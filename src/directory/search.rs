@@ -15,7 +15,7 @@ use crate::{
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
     user::{Email, User, email::fold},
     vendor::{
-        EmailSearch, Expand, Filter, Found, Selection, SortDirection, SortField, Vendor,
+        Expand, Filter, Found, Selection, SortDirection, SortField, Vendor,
         without_invalid_spellings,
     },
 };
@@ -139,11 +139,8 @@ impl Directory {
             pages: SPELLED_PAGES,
             until: scope.deadline(),
         };
-        let spellings = match vendor.profile().email_search {
-            EmailSearch::ByCase => email.spellings(),
-            EmailSearch::Exact | EmailSearch::Scan => email.forms(),
-        };
-        let walks = spellings.into_iter().map(|spelling| {
+        let rechecks = vendor.profile().rechecks;
+        let walks = vendor.spellings(email).into_iter().map(|spelling| {
             let filter = Filter {
                 email: Some(spelling.clone()),
                 ..selection.filter.clone()
@@ -157,7 +154,7 @@ impl Directory {
                 let walk = walk(
                     &listing,
                     limits,
-                    |user| is_at(user, email),
+                    |user| selection.filter.accepts(user, rechecks),
                     |ask| async move { vendor.list(scope, &ask, selection).await },
                 )
                 .await;

@@ -13,7 +13,7 @@ mod walks;
 
 use futures_util::FutureExt;
 
-use super::{Ask, Mark, Page, Span, Window, window};
+use super::{Accept, Ask, Mark, Page, Span, Window, window};
 use crate::{error::Result, user::User};
 use vendor::Vendor;
 
@@ -34,6 +34,10 @@ fn read(
     answer: impl Fn(&Ask) -> Result<Page>,
 ) -> Result<Window> {
     let listing = vendor.listing();
+    let accept = accept.map(|belongs| Accept {
+        belongs,
+        is_exact: false,
+    });
     let window = window(&listing, span, accept, |ask| {
         std::future::ready(answer(&ask))
     });

@@ -56,9 +56,18 @@ pub struct Span {
     pub from_end: bool,
 }
 
-/// Reads one window of a list. `accept` says which rows belong to it, when the vendor's own filter
-/// cannot be trusted; without it every row does, and no row more than needed is read. A window of no
-/// rows reads one, to know whether there is any.
+/// Which rows of a list belong to a window.
+#[derive(Clone, Copy)]
+pub struct Accept<'a> {
+    /// Whether a row does.
+    pub belongs: &'a (dyn Fn(&User) -> bool + Sync),
+    /// Whether the provider says that it gives no others. It is believed until it gives one.
+    pub is_exact: bool,
+}
+
+/// Reads one window of a list. `accept` says which rows belong to it; without it every row does. Where
+/// the provider gives no others, no row more than needed is read. A window of no rows reads one, to know
+/// whether there is any.
 ///
 /// # Errors
 /// What `fetch` answers; `Invalid` for a mark of another paging; `Unsupported` when the list is to be
@@ -66,7 +75,7 @@ pub struct Span {
 pub async fn window<F, R>(
     listing: &Listing,
     span: &Span,
-    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
+    accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
 where
@@ -83,13 +92,42 @@ where
         }
         return Ok(window);
     }
-    if accept.is_some() || !listing.is_ordinal() {
+    if accept.is_some_and(|accept| !accept.is_exact) || !listing.is_ordinal() {
         return Err(Error::new(
             Kind::Unsupported,
             "this list cannot be read backwards: use `first` and `after`",
         ));
     }
-    backward(listing, span, &fetch).await
+    let mut window = ending_at(listing, span, &fetch).await?;
+    let rows = window.rows.len();
+    window
+        .rows
+        .retain(|row| accept.is_none_or(|accept| (accept.belongs)(&row.user)));
+    window.total = window.total.filter(|_| window.rows.len() == rows);
+    Ok(window)
+}
+
+/// A window that ends at a mark or at the end of the list.
+async fn ending_at<F, R>(listing: &Listing, span: &Span, fetch: F) -> Result<Window>
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    // Nobody is counted at the end of a list that counts them; elsewhere one row tells.
+    if span.count > 0 || span.before.is_none() {
+        return backward(listing, span, &fetch).await;
+    }
+    let one = Span {
+        count: 1,
+        ..span.clone()
+    };
+    let mut window = backward(listing, &one, &fetch).await?;
+    window.has_next = true;
+    if span.from_end {
+        window.has_previous |= !window.rows.is_empty();
+    }
+    window.rows.clear();
+    Ok(window)
 }
 
 /// The rows after a mark. Reads past them only where nothing vouches for what follows.
@@ -97,7 +135,7 @@ async fn forward<F, R>(
     listing: &Listing,
     from: Mark,
     count: u32,
-    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
+    accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
 where
@@ -106,18 +144,18 @@ where
 {
     let mut window = Window::default();
     let mut reading = Reading::new(listing, from, fetch);
-    // Nobody knows how far the next row is that belongs to a filtered window.
-    let (ahead, at_first) = match accept {
-        Some(_) => (1, count.saturating_add(1)),
-        None => (AHEAD, count),
-    };
+    let is_exact = accept.is_none_or(|accept| accept.is_exact);
+    let at_first = count.saturating_add(u32::from(!is_exact));
+    // Where it gives rows that do not belong to the window, nobody knows how far the next one is.
+    let mut is_believed = is_exact;
     let (mut want, mut places) = (at_first, 0);
     'list: loop {
+        let ahead = if is_believed { AHEAD } else { 1 };
         let brought = match reading.step(want, ahead).await {
             Ok(Step::Page(brought)) => brought,
             Ok(Step::Again) => {
                 window.rows.clear();
-                (want, places) = (at_first, 0);
+                (want, places, is_believed) = (at_first, 0, is_exact);
                 continue;
             }
             Ok(Step::Beyond) => {
@@ -134,7 +172,9 @@ where
         for (user, mark) in brought.rows {
             let place = places;
             places += 1;
-            if user.is_unreadable || accept.is_some_and(|accept| !accept(&user)) {
+            let belongs = accept.is_none_or(|accept| (accept.belongs)(&user));
+            is_believed &= belongs || user.is_unreadable;
+            if user.is_unreadable || !belongs {
                 continue;
             }
             if window.rows.len() == count as usize {
@@ -147,21 +187,26 @@ where
             break;
         };
         let is_full = window.rows.len() == count as usize;
-        if is_full && is_vouched && accept.is_none() {
+        if is_full && is_vouched && is_believed {
             window.is_cut = reading.is_beyond_reach();
             window.has_next = !window.is_cut;
             break;
         }
-        want = match accept {
-            Some(_) => listing.max,
-            None => u32::try_from(count as usize - window.rows.len())
-                .unwrap_or(u32::MAX)
-                .max(1),
+        want = if is_believed {
+            left(count, &window)
+        } else {
+            listing.max
         };
     }
-    window.total = reading.total.filter(|_| accept.is_none());
+    window.total = reading.total.filter(|_| is_believed);
     window.doubt = reading.doubt;
     Ok(window)
+}
+
+/// How many rows a window lacks: one at least, to know whether there is any.
+fn left(count: u32, window: &Window) -> u32 {
+    let rows = u32::try_from(window.rows.len()).unwrap_or(u32::MAX);
+    count.saturating_sub(rows).max(1)
 }
 
 /// Whether it was the time that was over.
@@ -182,10 +227,13 @@ where
         None => 0,
         Some(mark) => place_of(mark, "after")?,
     };
-    let mut end = match &span.before {
+    let (mut end, total) = match &span.before {
         None if !listing.is_counted => return Err(uncounted()),
-        None => count(listing, &fetch).await?,
-        Some(mark) => place_of(mark, "before")?.saturating_sub(1),
+        None => {
+            let total = count(listing, &fetch).await?;
+            (total, Some(total))
+        }
+        Some(mark) => (place_of(mark, "before")?.saturating_sub(1), None),
     };
     let border = span.before.as_ref().and_then(Mark::anchor);
     for is_last in (0..=RELOCATIONS).map(|tries| tries == RELOCATIONS) {
@@ -202,6 +250,7 @@ where
             return Ok(Window {
                 has_previous: end > 0 && from > 0 || start > 0,
                 has_next: span.before.is_some(),
+                total,
                 ..Window::default()
             });
         }

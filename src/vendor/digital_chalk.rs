@@ -278,7 +278,7 @@ impl Vendor for DigitalChalk {
             let walk = walk(
                 &LISTING,
                 limits,
-                |user| filter.accepts(user),
+                |user| filter.accepts(user, PROFILE.rechecks),
                 |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
             );
             (email.clone(), walk.await)

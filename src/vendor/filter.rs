@@ -244,9 +244,10 @@ impl Filter {
         .collect()
     }
 
-    /// Whether a user belongs to the list, as far as the record itself can tell.
+    /// Whether a user belongs to the list, as far as the record itself can tell. Where it does not carry
+    /// a moment, the provider is believed, unless it narrows less than asked (`rechecks`).
     #[must_use]
-    pub fn accepts(&self, user: &User) -> bool {
+    pub fn accepts(&self, user: &User, rechecks: &[FilterField]) -> bool {
         let spelling = user.email.as_deref();
         let is_email = self
             .email
@@ -256,11 +257,18 @@ impl Filter {
             let at = spelling.and_then(|spelling| spelling.rsplit_once('@'));
             at.is_some_and(|(_, of)| email::fold_domain(of) == domain)
         });
+        let hold = |asked: &Moments, of: [FilterField; 2], known: Option<Timestamp>| {
+            let is_believed = !of.iter().any(|field| rechecks.contains(field));
+            asked.hold(known) || known.is_none() && is_believed
+        };
+        let created = [FilterField::CreatedSince, FilterField::CreatedBefore];
+        let updated = [FilterField::UpdatedSince, FilterField::UpdatedBefore];
+        let last_seen = [FilterField::LastSeenSince, FilterField::LastSeenBefore];
         is_email
             && is_domain
             && self.kind.is_none_or(|kind| user.kind == kind)
-            && self.created.hold(user.created_at)
-            && self.updated.hold(user.updated_at)
-            && self.last_seen.hold(user.last_seen_at)
+            && hold(&self.created, created, user.created_at)
+            && hold(&self.updated, updated, user.updated_at)
+            && hold(&self.last_seen, last_seen, user.last_seen_at)
     }
 }

@@ -9,6 +9,7 @@ mod page;
 mod reach;
 mod rest;
 mod segments;
+mod strangers;
 mod strays;
 mod ties;
 mod usertour;

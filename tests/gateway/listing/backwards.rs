@@ -133,3 +133,30 @@ async fn a_list_without_numbers_is_not_read_backwards() {
         assert_eq!(world.tally().await, [0; 4]);
     }
 }
+
+#[tokio::test]
+async fn a_window_of_nobody_at_the_end_says_whether_there_is_anybody_before_it() {
+    let world = World::with(60, |settings| intercom(settings, "1.1")).await;
+    for (provider, total) in [
+        (Provider::Intercom, Some(60)),
+        (Provider::DigitalChalk, None),
+    ] {
+        let start = page(&world, provider, json!({ "first": 30 })).await;
+        let total = total.map(|_| start.total_count.expect("a count"));
+        for (edge, has_previous) in [(0, false), (1, true), (17, true)] {
+            let slice = json!({ "last": 0, "before": start.edges[edge].cursor });
+            world.forget_calls().await;
+            let window = page(&world, provider, slice.clone()).await;
+            assert_eq!(window.ids(), Vec::<String>::new(), "{slice}");
+            let info = &window.page_info;
+            assert_eq!(info.has_previous_page, has_previous, "{edge} {provider:?}");
+            assert!(info.has_next_page, "{edge} {provider:?}");
+            assert_eq!(window.total_count, total, "{edge} {provider:?}");
+            assert_eq!(world.calls(provider).await.len(), 1, "{edge}");
+        }
+    }
+    let end = page(&world, Provider::Intercom, json!({ "last": 0 })).await;
+    let start = page(&world, Provider::Intercom, json!({ "first": 0 })).await;
+    assert_eq!(end.total_count, start.total_count);
+    assert!(end.page_info.has_previous_page && !end.page_info.has_next_page);
+}

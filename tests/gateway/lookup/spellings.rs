@@ -4,7 +4,10 @@
 use roster::user::Provider;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::{
+    stand_in::{Asked, StandIn, list, row},
+    world::{World, intercom},
+};
 
 const FIND: &str =
     "query ($email: String!, $of: [Provider!]) { usersByEmail(email: $email, providers: $of) {
@@ -155,4 +158,40 @@ async fn two_spellings_of_one_address_in_a_request_are_asked_for_once() {
         b: usersByEmail(email: \"jo@xn--mller-kva.test\", providers: [USERTOUR]) { nodes { id } } }";
     world.data(query).await;
     assert_eq!(world.calls(Provider::Usertour).await.len(), 3);
+}
+
+const LIST: &str = "query ($of: Provider!, $filter: UserFilter!) {
+    users(provider: $of, first: 9, filter: $filter) {
+        nodes { vendorId } totalCount sources { status notice error { code } } } }";
+
+async fn listed(world: &World, of: &str, filter: Value) -> (Vec<String>, Value) {
+    let data = world
+        .data_with(LIST, json!({ "of": of, "filter": filter }))
+        .await;
+    let nodes = data["users"]["nodes"].as_array().cloned();
+    let nodes = nodes.unwrap_or_default().into_iter();
+    let ids = nodes.filter_map(|user| user["vendorId"].as_str().map(str::to_owned));
+    (ids.collect(), data["users"]["sources"][0].clone())
+}
+
+#[tokio::test]
+async fn a_list_of_an_address_in_several_spellings_keeps_to_its_other_filters() {
+    let providers = StandIn::of(|asked: &Asked| {
+        let row = |id, created: u32| {
+            let created = format!(",\"created_at\":{created}");
+            row(&asked.path, id, "jo@m\u{fc}ller.test", &created)
+        };
+        list(
+            &asked.path,
+            &[row("before", 1_700_000_000), row("since", 1_700_080_000)],
+        )
+    })
+    .await;
+    let world = providers.world(|settings| intercom(settings, "2.11")).await;
+
+    let filter = json!({ "email": "jo@m\u{fc}ller.test", "createdSince": "2023-11-15T00:00:00Z" });
+    let (ids, source) = listed(&world, "INTERCOM", filter).await;
+
+    assert_eq!(ids, ["since"]);
+    assert_eq!(source["status"], "COMPLETE", "{source}");
 }
