@@ -164,10 +164,9 @@ impl Directory {
         let profile = vendor.profile();
         self.check(profile, &selection.filter)?;
         let scope = &scope.fresh();
-        let is_spelled =
-            selection.filter.email.as_ref().is_some_and(|email| {
-                profile.email_search == EmailSearch::ByCase || email.has_forms()
-            });
+        let is_spelled = selection.filter.email.as_ref().is_some_and(|email| {
+            profile.email_search == EmailSearch::ByCase || vendor.spellings(email).len() > 1
+        });
         if is_spelled {
             return self.spelled(vendor, scope, selection, span).await;
         }

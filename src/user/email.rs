@@ -94,12 +94,14 @@ impl Email {
         &self.given
     }
 
-    /// The spellings that a provider is asked for which compares texts, though not their letter case: as
-    /// given; and where it goes beyond ASCII, composed and decomposed, its domain in either form of IDNA.
+    /// The spellings that a provider is asked for which compares texts, though not the letter case of
+    /// ASCII: as given; and where it goes beyond ASCII, in lower case, composed and decomposed, its domain
+    /// in either form of IDNA.
     #[must_use]
     pub fn forms(&self) -> Vec<Self> {
-        let given = [&self.given].into_iter().chain(&self.also);
-        self.with(given.flat_map(|given| forms(given)), str::to_lowercase)
+        let given = [&self.given, &self.folded].into_iter().chain(&self.also);
+        let forms = given.flat_map(|given| forms(given));
+        self.with(forms, str::to_ascii_lowercase)
     }
 
     /// The spellings that a provider is asked for which may compare letter case: also in lower case,
@@ -135,7 +137,15 @@ impl Email {
     /// Whether texts can spell it in more ways than by letter case.
     #[must_use]
     pub fn has_forms(&self) -> bool {
-        forms(&self.folded).len() > 1
+        [&self.given, &self.folded].map(|text| forms(text).len()) != [1, 1]
+    }
+
+    /// Whether its domain is ASCII in every spelling.
+    #[must_use]
+    pub fn has_ascii_domain(&self) -> bool {
+        let domain = |text: &str| text.rsplit_once('@').map(|(_, domain)| domain.is_ascii());
+        let mut spellings = [&self.given, &self.folded].into_iter().chain(&self.also);
+        spellings.all(|text| domain(text).unwrap_or_default())
     }
 
     /// Whether a client gave the address in this very spelling.
@@ -179,12 +189,7 @@ fn forms(address: &str) -> Vec<String> {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return vec![address.to_owned()];
     };
-    let mut domains = vec![domain.to_owned()];
-    let folded = fold_domain(domain);
-    if !folded.is_ascii() {
-        domains.extend([folded.clone(), folded.nfd().collect()]);
-        domains.extend(idna::domain_to_ascii(&folded));
-    }
+    let domains = domain_forms(domain);
     let locals = [local.to_owned(), local.nfd().collect()];
     let mut forms: Vec<String> = Vec::new();
     for domain in &domains {
@@ -195,6 +200,22 @@ fn forms(address: &str) -> Vec<String> {
             }
         }
     }
+    forms
+}
+
+/// The forms in which texts spell a domain: one, unless it goes beyond ASCII.
+#[must_use]
+pub fn domain_forms(domain: &str) -> Vec<String> {
+    let mut forms = vec![domain.to_owned()];
+    let folded = fold_domain(domain);
+    if !folded.is_ascii() || !folded.eq_ignore_ascii_case(domain) {
+        let ascii = idna::domain_to_ascii(&folded).ok();
+        let decomposed = folded.nfd().collect();
+        let others = [Some(folded), Some(decomposed), ascii];
+        forms.extend(others.into_iter().flatten());
+    }
+    let mut known = HashSet::new();
+    forms.retain(|form| known.insert(form.clone()));
     forms
 }
 
@@ -293,6 +314,11 @@ mod tests {
                 "jo@m\u{fc}ller.test",
                 "jo@mu\u{308}ller.test"
             ]
+        );
+        assert_eq!(forms("Jo@\u{ff38}.test"), ["Jo@\u{ff38}.test", "Jo@x.test"]);
+        assert_eq!(
+            forms("ZO\u{cb}@x.test"),
+            ["ZO\u{cb}@x.test", "ZOE\u{308}@x.test", "zo\u{eb}@x.test"]
         );
     }
 

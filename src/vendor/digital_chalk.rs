@@ -295,10 +295,11 @@ impl Vendor for DigitalChalk {
     async fn search(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Vec<Searched> {
         let mut groups: BTreeMap<&str, Vec<Email>> = BTreeMap::new();
         for email in emails {
-            groups
-                .entry(email.domain())
-                .or_default()
-                .push(email.clone());
+            // A domain that texts spell in several ways is shared by nobody.
+            let is_plain = email.has_ascii_domain();
+            let domain = Some(email.domain()).filter(|_| is_plain);
+            let group = groups.entry(domain.unwrap_or_default());
+            group.or_default().push(email.clone());
         }
         let groups = groups
             .into_iter()

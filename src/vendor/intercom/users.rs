@@ -211,6 +211,11 @@ impl Vendor for Users {
         labels::unknown(&self.api, scope, filter).await
     }
 
+    /// Whether letter case counts here is not documented: each is asked for.
+    fn spellings(&self, email: &Email) -> Vec<Email> {
+        email.spellings()
+    }
+
     /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
     async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
         let filter = &selection.filter;
@@ -250,8 +255,8 @@ impl Vendor for Users {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
-        // Whether letter case counts here is not documented: both spellings are asked for.
-        let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
+        let spellings = emails.iter().flat_map(|email| self.spellings(email));
+        let spellings: HashSet<Email> = spellings.collect();
         let searches = spellings.iter().map(|email| async move {
             let walk = walk(
                 &LISTING,

@@ -195,3 +195,97 @@ async fn a_list_of_an_address_in_several_spellings_keeps_to_its_other_filters() 
     assert_eq!(ids, ["since"]);
     assert_eq!(source["status"], "COMPLETE", "{source}");
 }
+
+#[tokio::test]
+async fn a_list_of_a_domain_asks_for_each_of_its_forms() {
+    let providers = StandIn::of(|asked: &Asked| {
+        let rows = IDN.map(|email| row(&asked.path, email, email, ""));
+        list(&asked.path, &rows)
+    })
+    .await;
+    let world = providers.world(|_| {}).await;
+    for domain in [
+        "m\u{fc}ller.test",
+        "MU\u{308}LLER.test",
+        "xn--mller-kva.test",
+    ] {
+        let (ids, _) = listed(&world, "INTERCOM", json!({ "emailDomain": domain })).await;
+        assert_eq!(ids, IDN, "{domain}");
+        let forms = [
+            "m\u{fc}ller.test",
+            "mu\u{308}ller.test",
+            "xn--mller-kva.test",
+        ];
+        let asked = &providers.take()[0].body["query"];
+        let expected = json!({ "field": "email_domain", "operator": "IN", "value": forms });
+        assert_eq!(asked, &expected, "{domain}");
+    }
+}
+
+/// A provider that compares an address letter by letter.
+fn letter_by_letter(known: &'static [&'static str]) -> impl Fn(&Asked) -> String {
+    move |asked| {
+        let given = asked.query.get("email").map(String::as_str);
+        let known = known.iter().filter(|known| Some(**known) == given);
+        let rows: Vec<_> = known
+            .map(|email| row(&asked.path, email, email, ""))
+            .collect();
+        match asked.path.as_str() {
+            path if path.contains("intercom") => format!(
+                r#"{{"type":"user.list","users":[{}],"total_count":{}}}"#,
+                rows.join(","),
+                rows.len()
+            ),
+            path => list(path, &rows),
+        }
+    }
+}
+
+#[tokio::test]
+async fn intercoms_list_of_an_address_asks_for_the_letter_cases_that_a_search_asks_for() {
+    let providers = StandIn::of(letter_by_letter(&["jo@x.test"])).await;
+    for version in ["1.0", "1.1"] {
+        let world = providers
+            .world(|settings| intercom(settings, version))
+            .await;
+        for email in ["jo@x.test", "JO@x.test"] {
+            let (ids, _) = listed(&world, "INTERCOM", json!({ "email": email })).await;
+            assert_eq!(ids, ["jo@x.test"], "{email} {version}");
+            let (emails, _) = found(&world, email, "INTERCOM").await;
+            assert_eq!(emails, ["jo@x.test"], "{email} {version}");
+        }
+    }
+    // What is in lower case already is asked for once.
+    providers.take();
+    let world = providers.world(|settings| intercom(settings, "1.1")).await;
+    listed(&world, "INTERCOM", json!({ "email": "jo@x.test" })).await;
+    assert_eq!(providers.take().len(), 1);
+}
+
+#[tokio::test]
+async fn a_domain_whose_plain_form_is_ascii_is_asked_for_in_that_form_too() {
+    let providers = StandIn::of(letter_by_letter(&["jo@x.test", "jo@y\u{3002}test"])).await;
+    let world = providers.world(|settings| intercom(settings, "1.1")).await;
+    for of in ["DIGITAL_CHALK", "INTERCOM", "USERTOUR"] {
+        for email in ["jo@x.test", "jo@x\u{3002}test", "jo@\u{ff58}.test"] {
+            let (emails, _) = found(&world, email, of).await;
+            assert_eq!(emails, ["jo@x.test"], "{email} {of}");
+            let (ids, _) = listed(&world, of, json!({ "email": email })).await;
+            assert_eq!(ids, ["jo@x.test"], "{email} {of}");
+        }
+    }
+    // Asked for together with a neighbour, whom it does not depend on.
+    let together =
+        "{ a: usersByEmail(email: \"jo@y\u{3002}test\", providers: [DIGITAL_CHALK]) { totalCount }
+        b: usersByEmail(email: \"al@y.test\", providers: [DIGITAL_CHALK]) { totalCount } }";
+    let data = world.data(together).await;
+    assert_eq!(data["a"]["totalCount"], 1);
+}
+
+#[tokio::test]
+async fn letters_beyond_ascii_are_asked_for_in_lower_case_too() {
+    let providers = StandIn::of(letter_by_letter(&["zo\u{eb}@x.test"])).await;
+    let world = providers.world(|_| {}).await;
+    let (emails, _) = found(&world, "ZO\u{cb}@x.test", "DIGITAL_CHALK").await;
+    assert_eq!(emails, ["zo\u{eb}@x.test"]);
+}

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    user::{Email, UserKind},
+    user::{Email, UserKind, email::domain_forms},
     vendor::{Filter, Moments, SortDirection, SortField, intercom::Version},
 };
 
@@ -37,11 +37,11 @@ pub(super) fn spellings<'a>(emails: impl IntoIterator<Item = &'a Email>) -> Vec<
     values
 }
 
-/// The contacts of a domain, in whichever form of IDNA it is written there.
-fn either_form(field: &str, domain: &str) -> Value {
-    match idna::domain_to_ascii(domain) {
-        Ok(ascii) if ascii != domain => any_of(field, [domain.to_owned(), ascii]),
-        _ => json!({ "field": field, "operator": "=", "value": domain }),
+/// The contacts of a domain, in whichever form it is written there.
+fn every_form(field: &str, domain: &str) -> Value {
+    match domain_forms(domain).as_slice() {
+        [only] => json!({ "field": field, "operator": "=", "value": only }),
+        forms => any_of(field, forms.to_vec()),
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn narrowed(filter: &Filter, version: Version) -> Value {
         filter
             .email_domain
             .as_deref()
-            .map(|domain| either_form("email_domain", domain)),
+            .map(|domain| every_form("email_domain", domain)),
         equal("role", &role),
     ]
     .into_iter()
