@@ -3,6 +3,7 @@
 
 mod report;
 mod search;
+mod substring;
 mod unknown;
 mod write;
 

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     http::Scope,
     page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
-    user::{Email, User, email::fold},
+    user::{Email, User},
     vendor::{
         Expand, Filter, Found, Selection, SortDirection, SortField, Vendor,
         without_invalid_spellings,
@@ -188,69 +188,6 @@ impl Directory {
             report: report.of_work(scope),
         })
     }
-
-    /// Users whose address holds a text, by the vendor's own search: one window of it. `None` when the
-    /// vendor has no such search.
-    pub async fn containing(
-        &self,
-        scope: &Scope,
-        text: &str,
-        count: u32,
-        expand: Expand,
-    ) -> Option<Search> {
-        let vendor = self.vendor().ok()?;
-        let profile = vendor.profile();
-        if !profile.finds_substrings {
-            return None;
-        }
-        let scope = &scope.fresh();
-        let selection = &Selection {
-            filter: Filter {
-                email: Some(Email::fragment(text)),
-                ..Filter::default()
-            },
-            expand,
-        };
-        let span = Span {
-            count,
-            ..Span::default()
-        };
-        let found = window(&profile.listing, &span, None, |ask| async move {
-            vendor.list(scope, &ask, selection).await
-        })
-        .await;
-        Some(match found {
-            Ok(window) => {
-                let notice = match window.doubt {
-                    Some(doubt) => Some(doubt.notice().to_owned()),
-                    None => window.has_next.then(|| {
-                        format!("there are more than {count} such users: search for a longer text")
-                    }),
-                };
-                let failure = window
-                    .failure
-                    .map(|error| error.at(self.provider.name(), "list"));
-                let holds = |user: &User| {
-                    let spelling = user.email.as_deref().map(fold);
-                    spelling.is_some_and(|spelling| spelling.contains(text))
-                };
-                let users = window.rows.into_iter().map(|row| row.user).filter(holds);
-                let users = users.map(Arc::new);
-                Search {
-                    users: in_order(users.collect()),
-                    report: Report::answered(self.provider, notice, failure, scope.calls())
-                        .of_work(scope),
-                }
-            }
-            Err(error) => {
-                let error = error.at(self.provider.name(), "list");
-                Search {
-                    users: Vec::new(),
-                    report: Report::failed(self.provider, error, scope.calls()),
-                }
-            }
-        })
-    }
 }
 
 /// How many pages of a list of one spelling are read.
@@ -317,7 +254,7 @@ fn is_at(user: &User, email: &Email) -> bool {
 }
 
 /// Each user once, by the vendor ids: the order in which joined lists are paged.
-fn in_order(mut users: Vec<Arc<User>>) -> Vec<Arc<User>> {
+pub(super) fn in_order(mut users: Vec<Arc<User>>) -> Vec<Arc<User>> {
     users.sort_by(|one, other| one.vendor_id.cmp(&other.vendor_id));
     users.dedup_by(|one, other| one.vendor_id == other.vendor_id);
     users

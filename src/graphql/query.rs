@@ -24,7 +24,7 @@ use crate::{
     loader::Loaders,
     user::{
         Email, Provider, User, UserKind,
-        email::{MAX_BYTES, fold_domain, is_invisible},
+        email::{MAX_BYTES, fold_domain, part::EmailPart},
         text,
     },
     vendor::{Expand, Filter, Moments, Selection, SortDirection, SortField},
@@ -38,6 +38,12 @@ pub enum EmailMatch {
     /// Any part of the address, of at least three characters. Only DigitalChalk has such a search;
     /// the other providers are skipped.
     Substring,
+}
+
+/// What is searched for.
+enum Wanted {
+    Exact(Email),
+    Part(EmailPart),
 }
 
 /// The key of a user at one provider.
@@ -174,23 +180,23 @@ impl Query {
                 count("first", first, &graph.bounds)
             })?;
             let providers = chosen(providers)?;
-            let exact = match matching {
-                EmailMatch::Exact => Some(Email::parse(&email)?),
-                EmailMatch::Substring => None,
+            let wanted = match matching {
+                EmailMatch::Exact => Wanted::Exact(Email::parse(&email)?),
+                EmailMatch::Substring => Wanted::Part(EmailPart::parse(&email)?),
             };
-            let text = match &exact {
-                Some(email) => email.folded().to_owned(),
-                None => fragment(&email)?,
+            let text = match &wanted {
+                Wanted::Exact(email) => email.folded().to_owned(),
+                Wanted::Part(part) => part.folded(),
             };
-            let key = (&text, exact.is_none(), &providers);
+            let key = (&text, matching == EmailMatch::Substring, &providers);
             let after = after
                 .filter(|after| !after.is_empty())
                 .map(|after| cursor::to_record(&key, &after))
                 .transpose()?;
-            let searches = match &exact {
+            let searches = match &wanted {
                 _ if first == 0 => Vec::new(),
-                Some(email) => search(ctx, email, &providers, expand).await,
-                None => substring(ctx, &text, &providers, expand).await?,
+                Wanted::Exact(email) => search(ctx, email, &providers, expand).await,
+                Wanted::Part(part) => substring(ctx, part, &providers, expand).await?,
             };
             Ok(UserConnection::of_searches(
                 &key,
@@ -385,37 +391,9 @@ fn chosen(named: Option<Vec<Provider>>) -> Result<Vec<Provider>> {
     }
 }
 
-/// The shortest part of an address that is searched for: less would match nearly everybody.
-const SHORTEST_FRAGMENT: usize = 3;
-
-fn fragment(text: &str) -> Result<String> {
-    let text = crate::user::email::fold(text);
-    if text.chars().count() < SHORTEST_FRAGMENT {
-        return Err(Error::invalid(format!(
-            "`email` is shorter than {SHORTEST_FRAGMENT} characters: search for more of the address"
-        )));
-    }
-    if text.len() > MAX_BYTES {
-        return Err(Error::invalid(format!(
-            "`email` is longer than {MAX_BYTES} bytes"
-        )));
-    }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Error::invalid(
-            "`email` holds white space or control characters",
-        ));
-    }
-    if text.chars().any(is_invisible) {
-        return Err(Error::invalid(
-            "`email` holds an invisible character: type the address anew",
-        ));
-    }
-    Ok(text)
-}
-
 async fn substring(
     ctx: &Context<'_>,
-    text: &str,
+    part: &EmailPart,
     providers: &[Provider],
     expand: Expand,
 ) -> Result<Vec<Search>> {
@@ -431,7 +409,7 @@ async fn substring(
             return Ok(nobody(Report::disabled(provider)));
         }
         let found = directory
-            .containing(scope, text, graph.bounds.page, expand)
+            .containing(scope, part, graph.bounds.page, expand)
             .await;
         let notice = "this provider finds whole addresses only";
         Ok(found.unwrap_or_else(|| nobody(Report::skipped(provider, notice))))

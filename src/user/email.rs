@@ -1,5 +1,7 @@
 //! An email address as it was asked for, and the form in which addresses are compared.
 
+pub mod part;
+
 use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization;
@@ -55,10 +57,10 @@ impl Email {
         }
     }
 
-    /// Part of an address, for providers whose search finds parts.
+    /// Part of an address as it is, for providers whose search finds parts.
     #[must_use]
     pub fn fragment(text: &str) -> Self {
-        Self::spelt(text.trim().nfc().collect())
+        Self::spelt(text.to_owned())
     }
 
     fn spelt(given: String) -> Self {

@@ -17,7 +17,7 @@
 //! # Quirks
 //! `email` is a substring search: all its pages are read and compared. Creating answers no body, the
 //! id is in `Location`. Several addresses of one small domain are one search. How letters beyond ASCII
-//! compare is not documented: each form of an address is asked for. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
+//! compare is not documented: each form of an address, or of a part of one, is asked for. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
 //! Custom fields are a resource of their own, `userfieldvalues`, read and written apart.
 
 mod domains;

@@ -1,9 +1,12 @@
 //! Parts of addresses: the one vendor that finds them does, the others say that they were not asked.
 
 use roster_sandbox::known;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::{
+    stand_in::{Asked, StandIn, list, row},
+    world::World,
+};
 
 const FIND: &str = "query ($part: String!, $first: Int, $of: [Provider!]) {
     usersByEmail(email: $part, match: SUBSTRING, first: $first, providers: $of) {
@@ -103,4 +106,90 @@ async fn the_users_of_a_part_are_all_there_however_they_are_paged() {
 
     assert!(whole.len() > 100, "{}", whole.len());
     assert_eq!(walked, whole);
+}
+
+/// The users of a provider that finds parts of texts, whatever their letter case.
+const KNOWN: [&str; 6] = [
+    "jo@m\u{fc}ller.test",
+    "jo@xn--mller-kva.test",
+    "jo@mu\u{308}ller.test",
+    "zoe\u{308}@x.test",
+    "ZO\u{cb}@x.test",
+    "ann@x.test",
+];
+
+fn holding(asked: &Asked) -> String {
+    let part = asked.query.get("email").cloned().unwrap_or_default();
+    let part = part.to_lowercase();
+    let is_all = part == "bob";
+    let known = KNOWN
+        .iter()
+        .filter(|known| is_all || known.to_lowercase().contains(&part));
+    let rows: Vec<_> = known
+        .map(|email| row(&asked.path, email, email, ""))
+        .collect();
+    list(&asked.path, &rows)
+}
+
+async fn found(world: &World, part: &str) -> (Vec<String>, Value) {
+    let variables = json!({ "part": part, "of": ["DIGITAL_CHALK"] });
+    let data = world.data_with(FIND, variables).await;
+    let nodes = data["usersByEmail"]["nodes"].as_array().cloned();
+    let nodes = nodes.unwrap_or_default().into_iter();
+    let emails = nodes.filter_map(|user| user["email"].as_str().map(str::to_owned));
+    let mut emails: Vec<_> = emails.collect();
+    emails.sort_by_key(|email| KNOWN.iter().position(|known| known == email));
+    (emails, data["usersByEmail"]["sources"][0].clone())
+}
+
+#[tokio::test]
+async fn a_part_is_found_in_every_form_in_which_texts_spell_it() {
+    let providers = StandIn::of(holding).await;
+    let world = providers.world(|_| {}).await;
+    let (idn, zoe) = (&KNOWN[..3], &KNOWN[3..5]);
+    for (part, expected, status) in [
+        ("jo@xn--mller-kva.test", idn, "COMPLETE"),
+        ("jo@m\u{fc}ller.test", idn, "COMPLETE"),
+        ("JO@MU\u{308}LLER.test", idn, "COMPLETE"),
+        ("@m\u{fc}ller.test", idn, "COMPLETE"),
+        ("@xn--mller-kva.", idn, "COMPLETE"),
+        ("jo@m\u{fc}ller\u{3002}test", idn, "COMPLETE"),
+        ("zo\u{eb}@", zoe, "COMPLETE"),
+        ("ZO\u{cb}@x", zoe, "COMPLETE"),
+        ("zoe\u{308}@", zoe, "COMPLETE"),
+        // What may go on within a label has another form there, which nobody can ask for.
+        ("m\u{fc}ller", idn, "PARTIAL"),
+        ("zo\u{eb}", zoe, "PARTIAL"),
+        ("xn--mller-kva", idn, "PARTIAL"),
+        ("@xn--mller", &KNOWN[1..2], "PARTIAL"),
+        ("@m\u{fc}ll", &[KNOWN[0], KNOWN[2]], "PARTIAL"),
+        // A near miss is left out, and what is plain is asked for once.
+        ("bob", &[], "COMPLETE"),
+        ("NN@X", &KNOWN[5..], "COMPLETE"),
+    ] {
+        providers.take();
+        let (emails, source) = found(&world, part).await;
+        assert_eq!(emails, expected, "{part}");
+        assert_eq!(source["status"], status, "{part}: {source}");
+        let is_told = source["notice"]
+            .as_str()
+            .is_some_and(|notice| notice.contains("xn--"));
+        assert_eq!(is_told, status == "PARTIAL", "{part}: {source}");
+        if part.is_ascii() && !part.contains("xn--") {
+            assert_eq!(providers.take().len(), 1, "{part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_a_part_that_is_refused_is_told() {
+    let providers = StandIn::of(|asked: &Asked| match asked.query.get("email") {
+        Some(part) if part.contains('\u{308}') => (400, json!({ "errors": [] })),
+        _ => (200, serde_json::from_str(&holding(asked)).expect("JSON")),
+    })
+    .await;
+    let world = providers.world(|_| {}).await;
+    let (emails, source) = found(&world, "zo\u{eb}@").await;
+    assert_eq!(emails, KNOWN[4..5]);
+    assert_eq!(source["status"], "PARTIAL", "{source}");
 }

@@ -1,0 +1,113 @@
+//! Searches for parts of addresses, by a provider's own search: each form of a part is asked for, and the
+//! answers are compared again.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::{Directory, Report, Search, search::in_order};
+use crate::{
+    error::{Error, Result},
+    http::Scope,
+    page::{Span, Window, window},
+    user::{Email, User, email::part::EmailPart},
+    vendor::{Expand, Filter, Selection, Vendor},
+};
+
+/// Said of a part that may be within a label of a domain.
+const WITHIN_A_LABEL: &str = "a label of a domain beyond ASCII is kept as letters or as `xn--…`, and is found in both forms as a \
+     whole only: who has this part within a longer label may be missing";
+
+impl Directory {
+    /// Users whose address holds a part, by the provider's own search: one window of it for each form of
+    /// the part. `None` when the provider has no such search.
+    pub async fn containing(
+        &self,
+        scope: &Scope,
+        part: &EmailPart,
+        count: u32,
+        expand: Expand,
+    ) -> Option<Search> {
+        let vendor = self.vendor().ok()?;
+        if !vendor.profile().finds_substrings {
+            return None;
+        }
+        let scope = &scope.fresh();
+        let forms = part.forms();
+        let windows = forms
+            .iter()
+            .map(|form| window_of(vendor, scope, form, count, expand));
+        let (mut found, mut failure) = (Vec::new(), None);
+        for window in join_all(windows).await {
+            match window {
+                Ok(window) => found.push(window),
+                Err(error) => failure = Some(error.at(self.provider.name(), "list")),
+            }
+        }
+        let report = match failure {
+            Some(error) if found.is_empty() => Report::failed(self.provider, error, scope.calls()),
+            failure => self.of_windows(scope, &found, failure, count),
+        };
+        let is_open = part.may_be_within_a_label();
+        let report = report
+            .with_caveat(is_open.then_some(WITHIN_A_LABEL))
+            .of_work(scope);
+        let rows = found.into_iter().flat_map(|window| window.rows);
+        let users = rows.map(|row| row.user).filter(|user| holds(user, part));
+        Some(Search {
+            users: in_order(users.map(Arc::new).collect()),
+            report,
+        })
+    }
+
+    /// What is said of the windows of a part's forms, of which one may have failed.
+    fn of_windows(
+        &self,
+        scope: &Scope,
+        windows: &[Window],
+        failure: Option<Error>,
+        count: u32,
+    ) -> Report {
+        let late = windows.iter().find_map(|window| window.failure.clone());
+        let late = late.map(|error| error.at(self.provider.name(), "list"));
+        let doubt = windows.iter().find_map(|window| window.doubt);
+        let doubt = doubt.map(|doubt| doubt.notice().to_owned());
+        let one =
+            || "a form of this part could not be searched for: users may be missing".to_owned();
+        let more = || format!("there are more than {count} such users: search for a longer text");
+        let has_more = windows.iter().any(|window| window.has_next);
+        let notice = failure.as_ref().map(|_| one());
+        let notice = notice.or(doubt).or_else(|| has_more.then(more));
+        Report::answered(self.provider, notice, failure.or(late), scope.calls())
+    }
+}
+
+/// The first users of a list of those whose address holds a text.
+async fn window_of(
+    vendor: &dyn Vendor,
+    scope: &Scope,
+    text: &str,
+    count: u32,
+    expand: Expand,
+) -> Result<Window> {
+    let selection = &Selection {
+        filter: Filter {
+            email: Some(Email::fragment(text)),
+            ..Filter::default()
+        },
+        expand,
+    };
+    let span = Span {
+        count,
+        ..Span::default()
+    };
+    let listing = &vendor.profile().listing;
+    window(listing, &span, None, |ask| async move {
+        vendor.list(scope, &ask, selection).await
+    })
+    .await
+}
+
+fn holds(user: &User, part: &EmailPart) -> bool {
+    user.email.as_deref().is_some_and(|email| part.is_in(email))
+}
