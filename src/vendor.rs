@@ -430,7 +430,7 @@ pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Walk)>) ->
 fn is_of_invalid_spelling(walk: &Walk) -> bool {
     match &walk.cut {
         Some(Cut::Failed(error)) => walk.pages == 0 && is_about_invalid_email(error),
-        Some(Cut::Limit { .. }) | None => false,
+        Some(Cut::Limit { .. } | Cut::Late { .. }) | None => false,
     }
 }
 
