@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use roster::{
     config::{Draft, Mistakes, Settings},
     demo, gateway,
-    graphql::{Graph, Schema, sdl},
+    graphql::{self, Graph, Schema, sdl},
     server::{self, Front, Hosts, Origins, Readiness, accept::Limits},
     user::Provider,
 };
@@ -359,7 +359,8 @@ async fn serve(
 ) -> Outcome {
     let address = front.local_addr()?;
     let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
-        .sharing(settings.shared.store()?);
+        .sharing(settings.shared.store()?)
+        .finishing(graphql::writes(&schema));
     let hosts = |of: SocketAddr| {
         let hosts = Hosts::of(&settings.server.hosts, of);
         hosts.map_err(Mistakes)

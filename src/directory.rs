@@ -1,6 +1,7 @@
 //! A vendor's users as callers see them: what is not declared is refused, keys are cut into batches,
 //! every email filter is checked again, and an answer says how far it can be trusted.
 
+pub mod lease;
 mod report;
 mod search;
 mod substring;
@@ -13,7 +14,7 @@ use futures_util::{StreamExt, stream};
 
 pub use report::{Report, SourceStatus};
 pub use search::Search;
-pub use write::{Problem, Written};
+pub use write::{Problem, Writing, Written};
 
 use crate::{
     error::{Error, Kind, Result},
@@ -57,18 +58,25 @@ pub struct Directory {
     provider: Provider,
     vendor: Option<Box<dyn Vendor>>,
     signs: Signs,
+    writing: Writing,
 }
 
 impl Directory {
     /// The users behind an adapter; without one the vendor is disabled.
     #[must_use]
-    pub fn new(provider: Provider, vendor: Option<Box<dyn Vendor>>, signs: Signs) -> Self {
+    pub fn new(
+        provider: Provider,
+        vendor: Option<Box<dyn Vendor>>,
+        signs: Signs,
+        writing: Writing,
+    ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);
         metrics::init_sources(provider.name(), statuses);
         Self {
             provider,
             vendor,
             signs,
+            writing,
         }
     }
 

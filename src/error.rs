@@ -107,6 +107,12 @@ pub enum ErrorCode {
     DeadlineExceeded,
     /// The gateway has too much to do; try again after `retryAfter` seconds.
     Overloaded,
+    /// Of a write: what was done cannot be known, for the provider's answer was lost. Look the user up
+    /// before you write again.
+    OutcomeUnknown,
+    /// Of a write, as a warning: it was done, but the store that the gateways share was away. An equal
+    /// write through another gateway may have made a second record.
+    Unguarded,
     /// The gateway failed; its log says why.
     Internal,
 }
@@ -143,6 +149,8 @@ impl ErrorCode {
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Overloaded => "OVERLOADED",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::Unguarded => "UNGUARDED",
             Self::Internal => "INTERNAL",
         }
     }

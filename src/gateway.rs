@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     audit::AuditLog,
     config::{Account, Mistakes, Settings, Vendor, in_words},
-    directory::Directory,
+    directory::{Directory, Writing, lease::Leases},
     error::{Error, Result},
     graphql::{Graph, Schema, schema},
     http::{
@@ -59,20 +60,29 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
         None
     });
     let shelf = Shelf::of(settings.cache.max_bytes);
+    let tasks = TaskTracker::new();
+    let audit = AuditLog::new(settings.log.audit_file.as_deref());
     let directories = Provider::ALL.into_iter().filter_map(|provider| {
-        directory(provider, settings, &shelf, store.clone())
-            .map_err(|wrong| mistakes.extend(wrong.0))
-            .ok()
+        directory(
+            provider,
+            settings,
+            &shelf,
+            store.clone(),
+            (tasks.clone(), audit.clone()),
+        )
+        .map_err(|wrong| mistakes.extend(wrong.0))
+        .ok()
     });
     let directories: Vec<_> = directories.map(Arc::new).collect();
     if mistakes.is_empty() {
         Ok(schema(Graph {
             directories,
+            writes: tasks,
             bounds,
             audience,
             memory: MemoryPool::new(settings.limits.total_bytes),
             kept: shelf,
-            audit: AuditLog::new(settings.log.audit_file.as_deref()),
+            audit,
         }))
     } else {
         Err(Mistakes(mistakes))
@@ -84,10 +94,12 @@ fn directory(
     all: &Settings,
     shelf: &Shelf,
     store: Option<Store>,
+    (tasks, audit): (TaskTracker, AuditLog),
 ) -> Result<Directory, Mistakes> {
     let settings = all.vendor.get(&provider);
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
-        return Ok(Directory::new(provider, None, Signs::default()));
+        let writing = writing(None, tasks, audit);
+        return Ok(Directory::new(provider, None, Signs::default(), writing));
     };
     let account = settings.account(provider)?;
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
@@ -98,7 +110,8 @@ fn directory(
     let terms = all.cache.terms(&keep, &settings.cache)?;
     let shared = store.map(|store| (store, pseudonym(name, &account)));
     let cache = Cache::new(name, terms, door.explain, shelf.clone(), shared.clone());
-    let recent = RecentWrites::new(shared.clone());
+    let writing = writing(shared.clone(), tasks, audit);
+    let recent = writing.recent.clone();
     let terms = Terms {
         shared,
         windows: account.budget.clone(),
@@ -135,7 +148,17 @@ fn directory(
     };
     let adapter: Box<dyn Adapter> =
         (door.connect)(connection).map_err(at(format!("vendor.{name}.options")))?;
-    Ok(Directory::new(provider, Some(adapter), signs))
+    Ok(Directory::new(provider, Some(adapter), signs, writing))
+}
+
+/// What the writes to an account share, also with other gateways where there is a store.
+fn writing(shared: Option<(Store, String)>, tasks: TaskTracker, audit: AuditLog) -> Writing {
+    Writing {
+        recent: RecentWrites::new(shared.clone()),
+        leases: Leases::new(shared),
+        tasks,
+        audit,
+    }
 }
 
 /// A name of a vendor's account that tells nothing of its address or token.

@@ -28,6 +28,7 @@ use async_graphql::{
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     audit::AuditLog,
@@ -78,6 +79,8 @@ impl Default for Bounds {
 pub struct Graph {
     /// The vendors' users, in the order of [`Provider::ALL`].
     pub directories: Vec<Arc<Directory>>,
+    /// The writes under way: they are finished before the gateway stops.
+    pub writes: TaskTracker,
     /// What one request may ask for.
     pub bounds: Bounds,
     /// Who is shown the calls that a request made.
@@ -111,6 +114,13 @@ fn builder() -> SchemaBuilder<Root, Mutation, EmptySubscription> {
         )
         .override_output_type_description::<ID>("An identifier: opaque text.")
         .override_output_type_description::<Json<()>>("Any JSON value.")
+}
+
+/// The writes under way: they are finished before the gateway stops.
+#[must_use]
+pub fn writes(schema: &Schema) -> TaskTracker {
+    let graph = schema.data::<Graph>();
+    graph.map(|graph| graph.writes.clone()).unwrap_or_default()
 }
 
 /// The schema in its own language, as `schema.graphql` holds it: for routers and for reviewers.

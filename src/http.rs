@@ -26,7 +26,7 @@ use futures_util::FutureExt;
 pub use cache::{Cache, Snapshots};
 pub use call::{Call, Operation, Reply};
 pub use meter::{MemoryPool, Meter};
-pub use scope::{Freshness, Priority, Scope};
+pub use scope::{Freshness, Priority, Scope, WriteProgress};
 pub use wire::{Refusal, Wire};
 
 use crate::error::{Kind, Result};

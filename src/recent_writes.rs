@@ -6,7 +6,7 @@
 //! nor its values hold personal data: addresses, external ids and records are there as hashes only.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, LazyLock, OnceLock},
     time::Duration,
 };
@@ -48,7 +48,7 @@ static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// What a write is looked up by: a kind, and a hash of the value.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WriteKey(String);
 
 impl WriteKey {
@@ -68,6 +68,24 @@ impl WriteKey {
     #[must_use]
     pub fn external_id(id: &str) -> Self {
         Self::new("external-id", id)
+    }
+
+    /// What names a person in a write, of whatever kind.
+    #[must_use]
+    pub fn person(kind: &str, value: &str) -> Self {
+        Self::new(kind, value)
+    }
+
+    /// The key under which it is noted that a create by this one is not settled.
+    #[must_use]
+    pub fn pending(&self) -> Self {
+        Self(format!("pending-{}", self.0))
+    }
+
+    /// The key as text: a kind and a hash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
     }
 
     fn new(kind: &str, value: &str) -> Self {
@@ -160,6 +178,48 @@ impl RecentWrites {
         let _: Option<()> = store.ask(work).await;
     }
 
+    /// Notes that a create by some keys is not settled: the record may be there soon.
+    pub async fn note_pending(&self, keys: &BTreeSet<WriteKey>, pending: Pending) {
+        let memory = self.memory();
+        if memory.lag.is_zero() {
+            return;
+        }
+        for key in keys {
+            let entry = (key.pending(), Arc::from(pending.text()));
+            memory.entries.insert(entry.0, entry.1);
+        }
+        let (Some((store, account)), lag) = (&self.0.shared, memory.lag) else {
+            return;
+        };
+        let names = keys.iter().map(|key| name(store, account, &key.pending()));
+        let mut commands = redis::pipe();
+        for name in names {
+            let set = commands.cmd("SET").arg(name).arg(pending.text());
+            set.arg("PX").arg(milliseconds(lag)).ignore();
+        }
+        let work = |mut manager: ConnectionManager| async move {
+            commands.query_async(&mut manager).await
+        };
+        let _: Option<()> = store.ask(work).await;
+    }
+
+    /// Notes that it is known what became of the creates by some keys.
+    pub async fn settle(&self, keys: &BTreeSet<WriteKey>) {
+        for key in keys {
+            self.memory().entries.invalidate(&key.pending());
+        }
+        let Some((store, account)) = &self.0.shared else {
+            return;
+        };
+        let mut command = redis::cmd("DEL");
+        for key in keys {
+            command.arg(name(store, account, &key.pending()));
+        }
+        let work =
+            |mut manager: ConnectionManager| async move { command.query_async(&mut manager).await };
+        let _: Option<()> = store.ask(work).await;
+    }
+
     /// Looks up what was written lately under some keys, at once: it costs the store one question.
     pub async fn look_up(&self, keys: impl IntoIterator<Item = WriteKey>) -> KnownWrites {
         let memory = self.memory();
@@ -167,7 +227,7 @@ impl RecentWrites {
         if keys.is_empty() || memory.lag.is_zero() {
             return KnownWrites::default();
         }
-        keys.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        keys.sort_unstable();
         keys.dedup();
         let shared = self.shared(&keys).await;
         let known = keys.into_iter().enumerate().filter_map(|(at, key)| {
@@ -225,6 +285,24 @@ impl Memory {
     }
 }
 
+/// What was known before a create that is not settled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pending {
+    /// There was no such record.
+    Absent,
+    /// Nobody had looked.
+    Unknown,
+}
+
+impl Pending {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The recent writes under some keys.
 #[derive(Debug, Default)]
 pub struct KnownWrites(HashMap<WriteKey, Vec<Arc<str>>>);
@@ -254,6 +332,18 @@ impl KnownWrites {
     #[must_use]
     pub fn with_external_id(&self, id: &str) -> Vec<String> {
         self.ids(&WriteKey::external_id(id))
+    }
+
+    /// What was known before a create by one of these keys that is not settled; `None` when there is no
+    /// such create.
+    #[must_use]
+    pub fn pending(&self, keys: &BTreeSet<WriteKey>) -> Option<Pending> {
+        let keys: Vec<_> = keys.iter().map(WriteKey::pending).collect();
+        let texts = || keys.iter().flat_map(|key| self.texts(key));
+        let is = |pending: Pending| texts().any(|text| **text == *pending.text());
+        [Pending::Unknown, Pending::Absent]
+            .into_iter()
+            .find(|pending| is(*pending))
     }
 
     /// Whether a record is older than one that was written: then it is not as it is now.

@@ -32,6 +32,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use tokio_util::task::TaskTracker;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -57,6 +58,7 @@ pub struct Readiness {
     is_ready: Arc<AtomicBool>,
     notice: Duration,
     store: Option<Store>,
+    writes: TaskTracker,
 }
 
 impl Default for Readiness {
@@ -73,6 +75,7 @@ impl Readiness {
             is_ready: Arc::new(AtomicBool::new(true)),
             notice,
             store: None,
+            writes: TaskTracker::new(),
         }
     }
 
@@ -80,6 +83,18 @@ impl Readiness {
     #[must_use]
     pub fn sharing(self, store: Option<Store>) -> Self {
         Self { store, ..self }
+    }
+
+    /// The same, for a gateway with such writes under way.
+    #[must_use]
+    pub fn finishing(self, writes: TaskTracker) -> Self {
+        Self { writes, ..self }
+    }
+
+    /// Ends when no write is under way, also of those whose clients have left.
+    pub(crate) async fn writes_end(&self) {
+        self.writes.close();
+        self.writes.wait().await;
     }
 
     /// From now on `/health/ready` answers 503, so that load balancers go elsewhere.

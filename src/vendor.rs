@@ -82,6 +82,14 @@ pub trait Vendor: Send + Sync {
         Err(unsupported("answer a part of a user apart from the user"))
     }
 
+    /// Checks what the provider would refuse in few words, or leave undone in none, before any call.
+    ///
+    /// # Errors
+    /// `Rejected` with the field at fault.
+    fn check(&self, _: &Draft) -> Result<()> {
+        Ok(())
+    }
+
     /// Finds or creates in one call of the vendor's own, which may be repeated.
     async fn upsert(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
         Err(unsupported("create or update in one call"))
@@ -249,6 +257,8 @@ pub struct Profile {
     pub segment_caveat: Option<&'static str>,
     /// By what the vendor itself finds or creates a record in one repeatable call.
     pub upserts: &'static [Identity],
+    /// Whether its answer to that says what it did; else the record is looked for before.
+    pub upsert_tells_outcome: bool,
     /// Which fields can be written.
     pub writes: &'static [DraftField],
     /// Whether leads can be written as users are.
@@ -470,8 +480,8 @@ pub struct Shortfall {
 pub struct Upserted {
     /// The record as it is now; `None` when it was written and could not be read afterwards.
     pub user: Option<User>,
-    /// What happened to it.
-    pub outcome: Outcome,
+    /// What happened to it; `None` when the provider's answers do not tell.
+    pub outcome: Option<Outcome>,
     /// What was not done, though the rest was.
     pub remarks: Vec<Error>,
 }
@@ -482,7 +492,7 @@ impl Upserted {
     pub fn whole(user: User, outcome: Outcome) -> Self {
         Self {
             user: Some(user),
-            outcome,
+            outcome: Some(outcome),
             remarks: Vec::new(),
         }
     }

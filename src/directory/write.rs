@@ -1,129 +1,101 @@
-//! Writing: find, then create or update, unless the vendor does that itself in one call that may be
-//! repeated. A blind create is never repeated, and two records for one address are nobody's guess.
+//! Writing: find, then create or update, unless the provider does that itself in one call that may be
+//! repeated. A lease makes equal writes wait for each other, so that the second finds what the first
+//! made. A blind create is never repeated: where its answer is lost, the record is looked for.
 
-use std::sync::Arc;
+mod target;
+mod written;
 
-use super::Directory;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout_at;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::{Directory, lease::Leases};
 use crate::{
-    error::{Error, ErrorCode, Kind, Result},
-    http::{Freshness, Scope},
+    audit::{AuditLog, RequestId},
+    error::{Error, Kind, Reach, Result},
+    http::{Freshness, Scope, WriteProgress},
+    recent_writes::{KnownWrites, Pending, RecentWrites, WriteKey},
     user::{Change, Draft, DraftField, Identity, Outcome, User, UserKind},
-    vendor::{Expand, Lookups, Upserted, Vendor},
+    vendor::{Upserted, Vendor},
 };
+use target::Target;
+pub use written::{Problem, Written};
 
-/// Why a write was not, or not wholly, done.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// The field of the input at fault, or the vendor's name of one.
-    pub field: Option<String>,
-    /// What is wrong and what to do.
-    pub message: String,
-    /// Its code.
-    pub code: ErrorCode,
-    /// How many seconds to wait before the next attempt, where the vendor said so.
-    pub retry_after: Option<u64>,
+/// For how long after its deadline a write goes on of which something was sent.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// A record that is older than its create by so much was made by somebody else; by less, the clocks may
+/// differ.
+const SKEW: SignedDuration = SignedDuration::from_secs(300);
+
+/// What the writes to one account share.
+#[derive(Clone)]
+pub struct Writing {
+    /// The users that were written lately.
+    pub recent: RecentWrites,
+    /// Who writes whom.
+    pub leases: Leases,
+    /// The writes under way.
+    pub tasks: TaskTracker,
+    /// Where their ends are noted.
+    pub audit: AuditLog,
 }
 
-/// What became of a draft.
-#[derive(Clone, Debug)]
-pub struct Written {
-    /// The record as it is now.
-    pub user: Option<Arc<User>>,
-    /// What was done; `None` when the vendor failed and that cannot be known.
-    pub outcome: Option<Outcome>,
-    /// What stood in the way.
-    pub problems: Vec<Problem>,
-}
-
-impl Problem {
-    fn input(field: &str, message: impl Into<String>) -> Self {
-        let field = Some(field.to_owned());
-        Self {
-            field,
-            message: message.into(),
-            code: ErrorCode::BadUserInput,
-            retry_after: None,
-        }
-    }
-}
-
-impl Problem {
-    /// An error as problems: one for each reason where there are reasons, in words fit for a client.
-    fn of(error: &Error) -> Vec<Self> {
-        let problem = |field: Option<String>, message: String| Self {
-            field,
-            message,
-            code: error.kind().code(),
-            retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
-        };
-        // Only a refusal's reasons are about the input; what else a vendor says stays here.
-        let is_about_input = matches!(
-            error.kind(),
-            Kind::Rejected | Kind::Conflict | Kind::Invalid
-        );
-        match error.why() {
-            reasons @ [_, ..] if is_about_input => reasons
-                .iter()
-                .map(|reason| problem(reason.field.clone(), presentable(&reason.message)))
-                .collect(),
-            _ => vec![problem(None, error.message().to_owned())],
-        }
-    }
-}
-
-impl Written {
-    fn skipped(problems: Vec<Problem>) -> Self {
-        Self {
-            user: None,
-            outcome: Some(Outcome::Skipped),
-            problems,
-        }
-    }
-
-    fn done(upserted: Upserted) -> Self {
-        Self {
-            user: upserted.user.map(Arc::new),
-            outcome: Some(upserted.outcome),
-            problems: upserted.remarks.iter().flat_map(Problem::of).collect(),
-        }
-    }
-
-    /// A failure as problems. Refused is not written; what failed otherwise may have been written.
-    #[must_use]
-    pub fn failed(error: &Error) -> Self {
-        Self {
-            user: None,
-            outcome: (!error.is_unsettled()).then_some(Outcome::Skipped),
-            problems: Problem::of(error),
-        }
-    }
-}
-
-/// A vendor's words without links, control characters or excess.
-fn presentable(words: &str) -> String {
-    let words = words
-        .split_whitespace()
-        .filter(|word| !word.contains("://"));
-    let text: String = words.collect::<Vec<_>>().join(" ");
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+/// A write under way.
+#[derive(Clone, Copy)]
+struct Write<'a> {
+    vendor: &'a dyn Vendor,
+    scope: &'a Scope,
+    draft: &'a Draft,
+    identity: Identity,
+    keys: &'a BTreeSet<WriteKey>,
+    /// What was written lately under these keys.
+    known: &'a KnownWrites,
 }
 
 impl Directory {
-    /// Creates or updates a user. Disabled vendors are skipped without an error and without a call.
-    pub async fn upsert(&self, scope: &Scope, draft: &Draft) -> Written {
+    /// Creates or updates a user. Disabled providers are skipped without an error and without a call.
+    ///
+    /// A write of which something was sent is finished, though the deadline comes or the client leaves.
+    pub async fn upsert(
+        self: &Arc<Self>,
+        scope: &Scope,
+        draft: Draft,
+        request: Option<RequestId>,
+    ) -> Written {
+        if let Some(refused) = self.refused(&draft) {
+            self.conclude(&refused, request).await;
+            return refused;
+        }
+        let progress = Arc::new(WriteProgress::new(GRACE));
+        // What is looked at before a write must be what is there.
+        let fresh = scope.with_freshness(Freshness::Now).fresh();
+        let fresh = fresh.writing(Arc::clone(&progress));
+        let this = Arc::clone(self);
+        let write = async move { this.finish(&fresh, &draft, request).await };
+        let mut write = self.writing.tasks.spawn(write.in_current_span());
+        let fault = |_| Written::unknown(&internal()).told();
+        match timeout_at(scope.deadline(), &mut write).await {
+            Ok(written) => written.unwrap_or_else(fault),
+            Err(_) if progress.abandon() => Written::prevented(&Error::late()).told(),
+            Err(_) => Written::unknown(&Error::late()).told(),
+        }
+    }
+
+    /// What becomes of a draft that is not written at all: its provider is disabled, or does not take it.
+    fn refused(&self, draft: &Draft) -> Option<Written> {
         let Ok(vendor) = self.vendor() else {
-            return Written::skipped(Vec::new());
+            return Some(Written::skipped(Vec::new()));
         };
         let problems = self.problems(vendor, draft);
         if !problems.is_empty() {
-            return Written::skipped(problems);
+            return Some(Written::skipped(problems).told());
         }
-        // What is looked at before a write must be what is there.
-        let scope = &scope.with_freshness(Freshness::Now).fresh();
-        match self.write(vendor, scope, draft).await {
-            Ok(written) => written,
-            Err(error) => Written::failed(&error),
-        }
+        let error = vendor.check(draft).err()?;
+        Some(Written::prevented(&error).told())
     }
 
     fn problems(&self, vendor: &dyn Vendor, draft: &Draft) -> Vec<Problem> {
@@ -163,150 +135,224 @@ impl Directory {
         format!("{title} does not take `{}`: {verb} {names}", field.name())
     }
 
-    async fn write(&self, vendor: &dyn Vendor, scope: &Scope, draft: &Draft) -> Result<Written> {
-        let Some(identity) = draft.identity() else {
-            return Ok(Written::skipped(Vec::new()));
+    /// Writes to the end, whoever waits for it.
+    async fn finish(&self, scope: &Scope, draft: &Draft, request: Option<RequestId>) -> Written {
+        let keys = keys(draft);
+        let written = match self.writing.leases.take(&keys, scope.deadline()).await {
+            Some(lease) => {
+                let written = self.write(scope, draft, &keys).await;
+                let written = written.guarded(lease.is_guarded());
+                lease.release().await;
+                written
+            }
+            None => Written::prevented(&Error::late().reaching(Reach::Nowhere)),
         };
-        if vendor.profile().upserts.contains(&identity) {
-            return Ok(Written::done(vendor.upsert(scope, draft).await?));
+        let written = written.told();
+        self.conclude(&written, request).await;
+        written
+    }
+
+    /// The end of every write, also of one that nobody waits for: it is noted in the audit log.
+    async fn conclude(&self, written: &Written, request: Option<RequestId>) {
+        let entry = written.audit_entry(self.provider, request);
+        self.writing.audit.record(entry).await;
+    }
+
+    async fn write(&self, scope: &Scope, draft: &Draft, keys: &BTreeSet<WriteKey>) -> Written {
+        let (Ok(vendor), Some(identity)) = (self.vendor(), draft.identity()) else {
+            return Written::skipped(Vec::new());
+        };
+        let recent = &self.writing.recent;
+        let known = &recent.look_up(recent_keys(draft, keys)).await;
+        let write = Write {
+            vendor,
+            scope,
+            draft,
+            identity,
+            keys,
+            known,
+        };
+        let written = self.find_and_write(write).await;
+        let written = written.unwrap_or_else(|error| Written::failed(&error));
+        let is_changed = matches!(written.outcome, Some(Outcome::Created | Outcome::Updated));
+        if let Some(user) = written.user.as_ref().filter(|_| is_changed) {
+            recent.remember(user).await;
         }
-        let meant = match self.meant(vendor, scope, draft, identity).await {
-            Ok(meant) => meant,
+        if known.pending(keys).is_some() && written.user.is_some() {
+            recent.settle(keys).await;
+        }
+        written
+    }
+
+    async fn find_and_write(&self, write: Write<'_>) -> Result<Written> {
+        let Write { draft, known, .. } = write;
+        let email = draft.email.set();
+        let is_adopting = email.is_some_and(|email| !known.with_email(email.folded()).is_empty());
+        if write.is_native() && !is_adopting {
+            return self.create(write).await;
+        }
+        let target = match self.target_of(write).await {
+            Ok(target) => target,
             // Nothing was sent yet but reads.
-            Err(error) => {
-                return Ok(Written {
-                    outcome: Some(Outcome::Skipped),
-                    ..Written::failed(&error)
-                });
-            }
+            Err(error) => return Ok(Written::prevented(&error)),
         };
-        match meant {
-            Meant::One(user) if user.kind == UserKind::Lead && !vendor.profile().writes_leads => {
-                let message = "this is a lead, which cannot be changed here: only users can";
-                Ok(Written::skipped(vec![Problem::input("vendorId", message)]))
+        match target {
+            Target::One(user) => {
+                let mut written = self.change(write, &user).await?;
+                let is_pending = known.pending(write.keys) == Some(Pending::Absent);
+                let is_done = matches!(written.outcome, Some(Outcome::Updated | Outcome::Matched));
+                if is_pending && is_done && !is_old(&user, Timestamp::now()) {
+                    written.outcome = Some(Outcome::Created);
+                }
+                Ok(written)
             }
-            Meant::One(user) if user.kind == UserKind::Lead && draft.external_id.is_change() => {
-                let message = "this is a lead, whose external id is the provider's own: only a user's can be set";
-                Ok(Written::skipped(vec![Problem::input(
-                    "externalId",
-                    message,
-                )]))
+            Target::Nobody if write.identity == Identity::VendorId => Ok(missing()),
+            Target::Nobody => self.create(write).await,
+            Target::Unclear(message) => {
+                Ok(Written::skipped(vec![Problem::input("email", message)]))
             }
-            Meant::One(user) if changes(draft, identity) => {
-                let draft = &without_identity(draft, identity);
-                let updated = vendor.update(scope, &user.vendor_id, draft).await?;
-                Ok(updated.map_or_else(missing, Written::done))
-            }
-            Meant::One(user) => Ok(Written::done(Upserted::whole(*user, Outcome::Matched))),
-            Meant::Nobody if identity == Identity::VendorId => Ok(missing()),
-            Meant::Nobody => Ok(Written::done(vendor.create(scope, draft).await?)),
-            Meant::Unclear(message) => Ok(Written::skipped(vec![Problem::input("email", message)])),
         }
     }
 
-    /// Which record a draft means.
-    async fn meant(
-        &self,
-        vendor: &dyn Vendor,
-        scope: &Scope,
-        draft: &Draft,
-        identity: Identity,
-    ) -> Result<Meant> {
-        let expand = Expand::default();
-        let mut users = match identity {
-            Identity::VendorId => {
-                let id = draft.vendor_id.as_slice();
-                known(vendor.by_id(scope, id, expand).await)?
-            }
-            Identity::ExternalId => {
-                let id: Vec<_> = draft.external_id.set().cloned().into_iter().collect();
-                known(vendor.by_external_id(scope, &id, expand).await)?
-            }
-            Identity::Email => {
-                let Some(email) = draft.email.set() else {
-                    return Ok(Meant::Nobody);
-                };
-                let mut found = vendor
-                    .by_email(scope, std::slice::from_ref(email), expand)
-                    .await?;
-                if let Some(shortfall) = found.shortfall {
-                    return match shortfall.error {
-                        Some(error) => Err(error),
-                        None => Ok(Meant::Unclear(format!(
-                            "whether a user with this email exists cannot be told: {}; give `vendorId` or `externalId`",
-                            shortfall.notice
-                        ))),
-                    };
-                }
-                if scope.unreadable() > 0 {
-                    return Ok(Meant::Unclear(UNREADABLE.to_owned()));
-                }
-                found.users.retain(|user| {
-                    user.email
-                        .as_deref()
-                        .is_some_and(|spelling| email.is(spelling))
-                });
-                found.users
-            }
+    async fn target_of(&self, write: Write<'_>) -> Result<Target> {
+        let what = (write.draft, write.identity);
+        self.target(write.vendor, write.scope, what, write.known)
+            .await
+    }
+
+    /// Changes a record that is there, where anything of it is to change.
+    async fn change(&self, write: Write<'_>, user: &User) -> Result<Written> {
+        let Write { vendor, draft, .. } = write;
+        if user.kind == UserKind::Lead && !vendor.profile().writes_leads {
+            let message = "this is a lead, which cannot be changed here: only users can";
+            return Ok(Written::skipped(vec![Problem::input("vendorId", message)]));
+        }
+        if user.kind == UserKind::Lead && draft.external_id.is_change() {
+            let message =
+                "this is a lead, whose external id is the provider's own: only a user's can be set";
+            let problem = Problem::input("externalId", message);
+            return Ok(Written::skipped(vec![problem]));
+        }
+        let mut draft = draft.keeping(user);
+        if write.identity == Identity::ExternalId && user.external_id.is_some() {
+            draft.external_id = Change::Keep;
+        }
+        if draft.fields().is_empty() {
+            let matched = Upserted::whole(user.clone(), Outcome::Matched);
+            return Ok(Written::done(matched));
+        }
+        let updated = vendor.update(write.scope, &user.vendor_id, &draft).await?;
+        Ok(updated.map_or_else(missing, Written::done))
+    }
+
+    /// Creates a record where none was found.
+    async fn create(&self, write: Write<'_>) -> Result<Written> {
+        let Write {
+            vendor,
+            scope,
+            draft,
+            ..
+        } = write;
+        let began = Timestamp::now();
+        let created = match write.is_native() {
+            true => vendor.upsert(scope, draft).await,
+            false => vendor.create(scope, draft).await,
         };
-        if vendor.profile().lags.contains(&identity) {
-            users = as_they_are(vendor, scope, users).await?;
-            users.retain(|user| draft.means(user));
+        match created {
+            Ok(upserted) => Ok(write.doubted(Written::done(upserted))),
+            // It is there after all.
+            Err(error) if error.kind() == Kind::Conflict => match self.target_of(write).await {
+                Ok(Target::One(user)) => self.change(write, &user).await,
+                _ => Err(error),
+            },
+            Err(error) if error.is_unsettled() => Ok(self.settle(write, &error, began).await),
+            Err(error) => Err(error),
         }
-        // A user before the leads that share the address, where both could be written.
-        let is_user = |user: &User| user.kind == UserKind::User;
-        if vendor.profile().writes_leads && users.iter().any(is_user) {
-            users.retain(is_user);
+    }
+
+    /// What becomes of a create whose answer was lost: a record that is there now and was not before was
+    /// made by it.
+    async fn settle(&self, write: Write<'_>, error: &Error, began: Timestamp) -> Written {
+        let pending = match write.is_native() {
+            true => Pending::Unknown,
+            false => Pending::Absent,
+        };
+        self.writing.recent.note_pending(write.keys, pending).await;
+        if write.is_native() {
+            return Written::unknown(error);
         }
-        Ok(match <[User; 1]>::try_from(users) {
-            Ok([user]) => Meant::One(Box::new(user)),
-            Err(users) if users.is_empty() => Meant::Nobody,
-            Err(users) => Meant::Unclear(format!(
-                "{} users have this email: say with `vendorId` which one is meant",
-                users.len()
-            )),
-        })
+        let user = match self.target_of(write).await {
+            Ok(Target::One(user)) if !is_old(&user, began) => user,
+            _ => return Written::unknown(error),
+        };
+        self.writing.recent.settle(write.keys).await;
+        let draft = write.draft;
+        // These may be written by calls that follow the create.
+        let is_whole = draft.attributes.is_empty() && draft.companies.is_empty();
+        let created = |user: &User| Upserted::whole(user.clone(), Outcome::Created);
+        let written = match is_whole {
+            true => Ok(Written::done(created(&user))),
+            false => self.change(write, &user).await,
+        };
+        let written = written.unwrap_or_else(|error| Written {
+            problems: Problem::of(&error),
+            ..Written::done(created(&user))
+        });
+        Written {
+            outcome: Some(Outcome::Created),
+            ..written
+        }
     }
 }
 
-/// Why a record is not written that may be there already.
-const UNREADABLE: &str = "whether a user with this email exists cannot be told: the provider sent records that cannot be read; give `vendorId` or `externalId`";
-
-/// Users as they are now, each once: one may have become another, or have gone.
-async fn as_they_are(vendor: &dyn Vendor, scope: &Scope, users: Vec<User>) -> Result<Vec<User>> {
-    let mut now: Vec<User> = Vec::new();
-    for user in users {
-        let id = std::slice::from_ref(&user.vendor_id);
-        let found = known(vendor.by_id(scope, id, Expand::default()).await)?;
-        let is_new = |user: &User| now.iter().all(|known| known.vendor_id != user.vendor_id);
-        let found: Vec<_> = found.into_iter().filter(is_new).collect();
-        now.extend(found);
+impl Write<'_> {
+    /// Whether the provider itself finds or creates the record, and says which.
+    fn is_native(&self) -> bool {
+        let profile = self.vendor.profile();
+        profile.upsert_tells_outcome && profile.upserts.contains(&self.identity)
     }
-    Ok(now)
-}
 
-/// A draft without what says who is meant: a record keeps its own spelling of it.
-fn without_identity(draft: &Draft, identity: Identity) -> Draft {
-    let mut draft = draft.clone();
-    match identity {
-        Identity::VendorId => {}
-        Identity::ExternalId => draft.external_id = Change::Keep,
-        Identity::Email => draft.email = Change::Keep,
+    /// What a provider's own upsert did, after one whose answer was lost: that one may have made the
+    /// record.
+    fn doubted(&self, mut written: Written) -> Written {
+        let is_pending = self.known.pending(self.keys) == Some(Pending::Unknown);
+        let is_done = matches!(written.outcome, Some(Outcome::Updated | Outcome::Matched));
+        let is_new = |user: &Arc<User>| !is_old(user, Timestamp::now());
+        if is_pending && is_done && written.user.as_ref().is_some_and(is_new) {
+            written.outcome = None;
+        }
+        written
     }
-    draft
 }
 
-/// The users that a lookup found.
-fn known(lookups: Lookups) -> Result<Vec<User>> {
-    let found = lookups.into_values().filter_map(Result::transpose);
-    found.collect()
+/// The keys that name the user of a draft: a write by one of them waits for those by another. An id
+/// counts as one whosever it is, for at some providers yours is theirs; letter case does not count, for
+/// some providers drop it.
+fn keys(draft: &Draft) -> BTreeSet<WriteKey> {
+    let ids = draft.vendor_id.iter().chain(draft.external_id.set());
+    let ids = ids.map(|id| WriteKey::person("id", &id.trim().to_lowercase()));
+    let email = draft.email.set();
+    let email = email.map(|email| WriteKey::person("email", email.folded()));
+    ids.chain(email).collect()
 }
 
-/// Which record a draft means.
-enum Meant {
-    Nobody,
-    One(Box<User>),
-    Unclear(String),
+/// The keys under which a write looks for earlier ones.
+fn recent_keys(draft: &Draft, keys: &BTreeSet<WriteKey>) -> Vec<WriteKey> {
+    let email = draft.email.set();
+    let email = email.map(|email| WriteKey::email(email.folded()));
+    let id = draft.external_id.set().map(|id| WriteKey::external_id(id));
+    let pending = keys.iter().map(WriteKey::pending);
+    email.into_iter().chain(id).chain(pending).collect()
+}
+
+/// Whether a record was there long before a moment.
+fn is_old(user: &User, moment: Timestamp) -> bool {
+    let created = user.created_at;
+    created.is_some_and(|created| moment.duration_since(created) > SKEW)
+}
+
+fn internal() -> Error {
+    Error::new(Kind::Internal, "the write failed inside the gateway")
 }
 
 fn missing() -> Written {
@@ -314,13 +360,4 @@ fn missing() -> Written {
         "vendorId",
         "there is no user with this id",
     )])
-}
-
-/// Whether anything but what says who is meant is to change.
-fn changes(draft: &Draft, identity: Identity) -> bool {
-    draft.fields().iter().any(|&field| match identity {
-        Identity::VendorId => true,
-        Identity::ExternalId => field != DraftField::ExternalId,
-        Identity::Email => field != DraftField::Email,
-    })
 }

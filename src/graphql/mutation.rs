@@ -5,13 +5,12 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tracing::Instrument;
 
 use super::{Graph, row::Row};
 use crate::{
-    audit::{Entry, RequestId},
+    audit::RequestId,
     directory::{Problem, Written},
-    error::{Error, ErrorCode, Kind, Reason, Result},
+    error::{Error, ErrorCode, Reason, Result},
     http::Scope,
     user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User, text},
 };
@@ -70,7 +69,8 @@ pub struct CompanyInput {
 /// What became of a write.
 #[derive(SimpleObject)]
 pub struct UpsertUserPayload {
-    /// The record as it is now; null when nothing was written.
+    /// The record as it is now; null when nothing was written, or when `userErrors` say why it cannot be
+    /// shown.
     user: Option<Row<Arc<User>>>,
     /// What was done; null when the provider failed and it cannot be known whether anything was.
     outcome: Option<Outcome>,
@@ -235,55 +235,30 @@ fn attributes(given: Option<Json<Given>>) -> Result<Map<String, Value>> {
     }
 }
 
-/// What the audit log notes of a write.
-fn entry(provider: Provider, written: &Written, request: Option<RequestId>) -> Entry {
-    let outcome = written.outcome.map(|outcome| format!("{outcome:?}"));
-    Entry {
-        account: provider.name(),
-        operation: "upsert",
-        outcome: outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_lowercase()),
-        record_id: written.user.as_ref().map(|user| user.vendor_id.clone()),
-        code: written
-            .problems
-            .first()
-            .map(|problem| problem.code.as_str()),
-        request_id: request.map(|RequestId(id)| id),
-    }
-}
-
 /// The fields at which a mutation starts.
 pub struct Mutation;
 
 /// Changes to the people in the SaaS tools of a company.
 #[Object(name = "Mutation")]
 impl Mutation {
-    /// Creates a user, or changes the one that is there. Whatever stands in the way is in `userErrors`.
+    /// Creates a user, or changes the one that is there. Equal writes at the same time make one record: one is
+    /// CREATED, the others wait for it. Whatever stands in the way is in `userErrors`; null only where the
+    /// request itself is wrong here, so that other writes of the same request keep their answers.
     async fn upsert_user(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The user as it is to be.")] input: UpsertUserInput,
-    ) -> UpsertUserPayload {
+    ) -> Option<UpsertUserPayload> {
         let provider = input.provider;
         let write = async {
             let draft = input.draft()?;
             let directory = Arc::clone(Graph::of(ctx).directory(provider)?);
-            let scope = ctx.data_unchecked::<Scope>().clone();
-            let audit = Graph::of(ctx).audit.clone();
             let request = ctx.data_opt::<RequestId>().cloned();
-            // A write of several calls goes on when the client has left.
-            let write = async move {
-                let written = directory.upsert(&scope, &draft).await;
-                audit.record(entry(provider, &written, request)).await;
-                written
-            };
-            let write = tokio::spawn(write.in_current_span());
-            write
-                .await
-                .map_err(|_| Error::new(Kind::Internal, "the write failed inside the gateway"))
+            let scope = ctx.data_unchecked::<Scope>();
+            Ok(directory.upsert(scope, draft, request).await)
         };
         let written: Result<Written> = write.await;
-        written
-            .unwrap_or_else(|error| Written::failed(&error))
-            .into()
+        let written = written.unwrap_or_else(|error| Written::failed(&error));
+        Some(written.into())
     }
 }

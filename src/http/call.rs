@@ -322,6 +322,8 @@ pub struct Reply {
     pub sent: Instant,
     /// When that was, if the answer has been kept since then.
     pub kept: Option<Instant>,
+    /// Whether an earlier attempt of the same call may have been carried out.
+    pub is_repeated: bool,
 }
 
 impl Reply {

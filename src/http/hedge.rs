@@ -167,6 +167,7 @@ mod tests {
             body: Vec::new().into(),
             sent: tokio::time::Instant::now(),
             kept: None,
+            is_repeated: false,
         })
     }
 

@@ -59,7 +59,12 @@ impl Layer for Retry {
                 ..call.clone()
             };
             let error = match next.run(this).await {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    return Ok(Reply {
+                        is_repeated: is_unsettled,
+                        ..reply
+                    });
+                }
                 Err(error) => error.unsettled(is_unsettled),
             };
             is_unsettled = error.is_unsettled();

@@ -2,6 +2,7 @@
 //! old an answer will do, and what became of each of its calls.
 
 mod call_limit;
+mod progress;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -21,6 +22,7 @@ use crate::error::{Error, Kind};
 
 pub use call_limit::CallLimit;
 pub(super) use call_limit::{Refused, Share};
+pub use progress::WriteProgress;
 
 /// Whose work goes first where there is not enough for all.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -54,6 +56,7 @@ pub struct Scope {
     journal: Arc<Journal>,
     meter: Arc<Meter>,
     call_limit: Arc<CallLimit>,
+    write: Option<Arc<WriteProgress>>,
 }
 
 /// What a part of the work that is reported by itself has spent.
@@ -82,6 +85,7 @@ impl Scope {
             journal: Arc::default(),
             meter: Arc::default(),
             call_limit: Arc::default(),
+            write: None,
         }
     }
 
@@ -180,16 +184,32 @@ impl Scope {
         &self.meter
     }
 
-    /// When the work must be done.
+    /// The same scope for a write, which tells how far it has come.
+    #[must_use]
+    pub fn writing(&self, progress: Arc<WriteProgress>) -> Self {
+        Self {
+            write: Some(progress),
+            ..self.clone()
+        }
+    }
+
+    /// Notes that a request that changes something is about to be sent. False when the write that it is
+    /// part of was given up before.
+    pub(super) fn begin_write(&self) -> bool {
+        self.write.as_ref().is_none_or(|write| write.begin())
+    }
+
+    /// When the work must be done: a write of which something was sent has a little longer.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        let extra = self.write.as_ref().map(|write| write.extra());
+        self.deadline + extra.unwrap_or_default()
     }
 
     /// How long that is.
     #[must_use]
     pub fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline().saturating_duration_since(Instant::now())
     }
 
     /// Whose work goes first.

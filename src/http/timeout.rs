@@ -46,6 +46,9 @@ impl Timeout {
 impl Layer for Timeout {
     async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
         let began = Instant::now();
+        if !call.is_read && !call.scope.begin_write() {
+            return Err(Error::late().reaching(Reach::Nowhere));
+        }
         let until = call.scope.deadline().min(began + self.attempt);
         if until <= began {
             return Err(Error::late().reaching(Reach::Nowhere));

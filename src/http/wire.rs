@@ -159,6 +159,7 @@ impl Wire {
                 body: body.into(),
                 sent,
                 kept: None,
+                is_repeated: false,
             }),
             // The status says enough, whatever became of the body.
             body => {

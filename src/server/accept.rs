@@ -148,7 +148,11 @@ impl Limits {
         drop(listener);
         stopping.cancel();
         connections.close();
-        if timeout(self.drain, connections.wait()).await.is_err() {
+        let ended = async {
+            connections.wait().await;
+            readiness.writes_end().await;
+        };
+        if timeout(self.drain, ended).await.is_err() {
             tracing::warn!("some requests did not end in time and were cut off");
         }
         Ok(())

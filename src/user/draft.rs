@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Email, User};
+use super::{Email, User, UserKind};
 
 /// What happens to one field.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -185,6 +185,37 @@ impl Draft {
                 .is_some_and(|spelling| email.is(spelling)),
             (None, None, None) => false,
         }
+    }
+
+    /// Whether a user has the draft's address, in whatever spelling.
+    #[must_use]
+    pub fn has_email_of(&self, user: &User) -> bool {
+        match (self.email.set(), user.email.as_deref()) {
+            (Some(email), Some(spelling)) => email.is(spelling),
+            _ => false,
+        }
+    }
+
+    /// Whether a user without an external id is the one that the draft gives one to: it has the draft's
+    /// address.
+    #[must_use]
+    pub fn adopts(&self, user: &User) -> bool {
+        let is_free = user.kind == UserKind::User && user.external_id.is_none();
+        is_free && self.vendor_id.is_none() && self.has_email_of(user)
+    }
+
+    /// The draft without what a user has already: a record keeps its own spelling of its address.
+    #[must_use]
+    pub fn keeping(&self, user: &User) -> Self {
+        let mut draft = self.clone();
+        if draft.has_email_of(user) {
+            draft.email = Change::Keep;
+        }
+        let external_id = draft.external_id.set();
+        if external_id.is_some() && external_id == user.external_id.as_ref() {
+            draft.external_id = Change::Keep;
+        }
+        draft
     }
 
     /// The fields that the draft changes, in the order of the input.

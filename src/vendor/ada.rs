@@ -26,9 +26,13 @@ use std::{sync::Arc, time::Duration};
 use async_graphql::SimpleObject;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use reqwest::{StatusCode, header::HeaderMap};
+use reqwest::{
+    StatusCode,
+    header::{DATE, HeaderMap},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
+use tokio::time::Instant;
 
 use super::{
     Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
@@ -38,7 +42,7 @@ use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope, Snapshots},
     page::{Ask, Listing, Next, Page, Paging},
-    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{Change, Draft, DraftField, Email, Identity, Outcome, Provider, User},
 };
 
 /// How Ada is reached.
@@ -91,6 +95,7 @@ const PROFILE: Profile = Profile {
     email_caveat: None,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
+    upsert_tells_outcome: true,
     writes: &[
         DraftField::ExternalId,
         DraftField::Email,
@@ -367,7 +372,15 @@ impl Vendor for Ada {
     async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
         let call =
             Call::post(Operation::Upsert, &["v2", "end-users", ""], body(draft)).repeatable(true);
-        let reply = self.http.send(scope, call).await?;
+        let began = Instant::now();
+        let reply = match self.http.send(scope, call.clone()).await {
+            // It was done, perhaps, and may be repeated, though the layers do not repeat it.
+            Err(error) if error.kind() == Kind::Malformed => Reply {
+                is_repeated: true,
+                ..self.http.send(scope, call).await?
+            },
+            reply => reply?,
+        };
         let user = match draft.external_id.set() {
             Some(id) => self.confirmed(scope, user_in(&reply)?, id).await?,
             None => user_in(&reply)?,
@@ -375,15 +388,27 @@ impl Vendor for Ada {
         if reply.status == StatusCode::CREATED {
             return Ok(Upserted::whole(user, Outcome::Created));
         }
-        let changes = draft
-            .fields()
-            .iter()
-            .any(|&field| field != DraftField::ExternalId);
-        if !changes {
-            return Ok(Upserted::whole(user, Outcome::Matched));
+        let age = match reply.is_repeated {
+            true => age(&user, &reply, began.elapsed()),
+            false => Age::Old,
+        };
+        let draft = Draft {
+            external_id: Change::Keep,
+            ..draft.keeping(&user)
+        };
+        let mut written = if draft.fields().is_empty() || age == Age::New {
+            Upserted::whole(user, Outcome::Matched)
+        } else {
+            let updated = self.update(scope, &user.vendor_id, &draft).await?;
+            let gone = || Error::malformed("the user vanished between two calls; try again");
+            updated.ok_or_else(gone)?
+        };
+        match age {
+            Age::New => written.outcome = Some(Outcome::Created),
+            Age::Unknown => written.outcome = None,
+            Age::Old => {}
         }
-        let updated = self.update(scope, &user.vendor_id, draft).await?;
-        updated.ok_or_else(|| Error::malformed("the user vanished between two calls; try again"))
+        Ok(written)
     }
 
     async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
@@ -398,6 +423,40 @@ impl Vendor for Ada {
         let call = Call::patch(Operation::Update, &["v2", "end-users", id], body(draft));
         let user = self.find(scope, call, |user| user.vendor_id == id).await?;
         Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
+    }
+}
+
+/// How old a record is, seen from a call that was sent more than once.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Age {
+    /// Made while the call was under way.
+    New,
+    /// Made before it.
+    Old,
+    /// Too close to tell, or not said.
+    Unknown,
+}
+
+/// How far moments of Ada's may be off within one answer: its date has whole seconds.
+const ROUNDING: Duration = Duration::from_secs(2);
+/// A record that is older by so much was not made by the call.
+const CERTAIN: Duration = Duration::from_secs(60);
+
+/// How old a record is, by Ada's own clock as far as it tells it.
+fn age(user: &User, reply: &Reply, took: Duration) -> Age {
+    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
+    let Some(created) = user.created_at else {
+        return Age::Unknown;
+    };
+    let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
+    if age <= took + ROUNDING {
+        Age::New
+    } else if age > took + CERTAIN {
+        Age::Old
+    } else {
+        Age::Unknown
     }
 }
 

@@ -28,6 +28,7 @@ use async_graphql::SimpleObject;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use reqwest::{
     StatusCode,
     header::{HeaderMap, LOCATION},
@@ -45,7 +46,7 @@ use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
     page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
-    user::{Draft, DraftField, Email, Outcome, Portion, Provider, User, email::fold},
+    user::{Draft, DraftField, Email, Outcome, Portion, Provider, User, email::fold, text},
 };
 
 /// How DigitalChalk is reached.
@@ -87,6 +88,7 @@ const PROFILE: Profile = Profile {
     email_caveat: None,
     segment_caveat: None,
     upserts: &[],
+    upsert_tells_outcome: false,
     writes: &[
         DraftField::Email,
         DraftField::FirstName,
@@ -310,17 +312,15 @@ impl Vendor for DigitalChalk {
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
     async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
         let call = Call::post(Operation::Create, &["users"], body(draft));
-        let reply = self.http.send(scope, call).await?;
-        let location = reply
-            .headers
-            .get(LOCATION)
-            .and_then(|location| location.to_str().ok());
-        let id = location.and_then(|path| path.trim_end_matches('/').rsplit('/').next());
-        match id.filter(|id| !id.is_empty()) {
-            Some(id) => Ok(self.finish_created(scope, id, draft).await),
+        let reply = self.http.send(scope, call).await;
+        let reply = reply.map_err(|error| taken_as_username(error, draft))?;
+        let location = reply.headers.get(LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        match location.and_then(id_in) {
+            Some(id) => Ok(self.finish_created(scope, &id, draft).await),
             None => Ok(Upserted {
                 user: None,
-                outcome: Outcome::Created,
+                outcome: Some(Outcome::Created),
                 remarks: vec![Error::malformed(
                     "the user was created, but the provider did not say where: look it up by email",
                 )],
@@ -420,7 +420,7 @@ impl DigitalChalk {
                 "the user was created, but the provider named another one: look it up by email";
             return Upserted {
                 user: None,
-                outcome: Outcome::Created,
+                outcome: Some(Outcome::Created),
                 remarks: vec![Error::malformed(message)],
             };
         }
@@ -463,9 +463,30 @@ fn done(user: Result<Option<User>>, attributes: Result<()>, outcome: Outcome) ->
     };
     Upserted {
         user,
-        outcome,
+        outcome: Some(outcome),
         remarks: refused.into_iter().chain(unread).collect(),
     }
+}
+
+/// Where no login name is given it is the address: that it is taken says that the user exists.
+fn taken_as_username(error: Error, draft: &Draft) -> Error {
+    let is_username = |reason: &Reason| reason.field.as_deref() == Some("username");
+    let is_taken = |reason: &Reason| is_username(reason) && says_taken(&reason.message);
+    let is_given = draft.username.is_change();
+    if is_given || error.kind() != Kind::Rejected || !error.why().iter().any(is_taken) {
+        return error;
+    }
+    Error::new(Kind::Conflict, error.message()).reasons(error.why().to_vec())
+}
+
+/// The id of a user in the link to it: the segment after `users`, and nothing else of the link.
+fn id_in(location: &str) -> Option<String> {
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    let (before, id) = path.trim_end_matches('/').rsplit_once('/')?;
+    let id = percent_decode_str(id).decode_utf8().ok()?;
+    let is_segment = !matches!(&*id, "" | "." | "..") && !id.contains(['/', '\\']);
+    let is_user = before.rsplit('/').next() == Some("users");
+    (is_user && is_segment && text::is_id(&id)).then(|| id.into_owned())
 }
 
 fn has_one_of(user: &User, emails: &[Email]) -> bool {
@@ -475,7 +496,7 @@ fn has_one_of(user: &User, emails: &[Email]) -> bool {
 
 fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
     let why = match (error.kind(), error.why()) {
-        (Kind::Rejected, [reason, ..]) => &reason.message,
+        (Kind::Rejected | Kind::Conflict, [reason, ..]) => &reason.message,
         _ => error.message(),
     };
     let message = format!("the user was written, but {what}: {why}");
@@ -535,9 +556,13 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
                 message: message.as_str()?.to_owned(),
             })
         });
+    let reasons: Vec<_> = whole.chain(fields).collect();
+    let is_refused = matches!(status.as_u16(), 400 | 409 | 422) && reasons.iter().any(is_taken);
     Refusal {
-        kind: is_foreign.then_some(Kind::Malformed),
-        reasons: whole.chain(fields).collect(),
+        kind: is_foreign
+            .then_some(Kind::Malformed)
+            .or(is_refused.then_some(Kind::Conflict)),
+        reasons,
         ..Refusal::default()
     }
 }
@@ -552,4 +577,20 @@ fn is_own_404(body: &[u8]) -> bool {
     let has_error =
         members.is_some_and(|members| keys.iter().any(|key| members.contains_key(*key)));
     has_error || body.iter().all(u8::is_ascii_whitespace)
+}
+
+/// Whether a reason says that another user has the address. There is no code: its words alone tell.
+fn is_taken(reason: &Reason) -> bool {
+    let is_of_email = match &reason.field {
+        Some(field) => field == "email",
+        None => reason.message.to_lowercase().contains("email"),
+    };
+    is_of_email && says_taken(&reason.message)
+}
+
+/// Whether a message says that another user has a value.
+fn says_taken(message: &str) -> bool {
+    const WORDS: [&str; 5] = ["already", "in use", "exist", "taken", "duplicate"];
+    let message = message.to_lowercase();
+    WORDS.iter().any(|word| message.contains(word))
 }

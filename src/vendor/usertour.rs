@@ -99,6 +99,7 @@ const PROFILE: Profile = Profile {
     email_caveat: Some(EMAIL_CAVEAT),
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
+    upsert_tells_outcome: false,
     writes: &[
         DraftField::ExternalId,
         DraftField::Email,
@@ -321,14 +322,22 @@ impl Usertour {
             .transpose()
     }
 
-    async fn write(&self, scope: &Scope, operation: Operation, body: Value) -> Result<Upserted> {
+    /// `docs.usertour.io/api-reference/users/upsert`: always 201, whether it made or changed the user. It
+    /// may be repeated; racing creates of one id answer 500 and succeed when repeated.
+    async fn write(
+        &self,
+        scope: &Scope,
+        operation: Operation,
+        body: Value,
+        outcome: Outcome,
+    ) -> Result<Upserted> {
         let call = Call::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(scope, call).await?)?;
         let user = asked_for(user, |user| body["id"] == *user.vendor_id)?;
         let remarks = dropped(&body["attributes"], &user.attributes);
         Ok(Upserted {
             user: Some(user),
-            outcome: Outcome::Updated,
+            outcome: Some(outcome),
             remarks,
         })
     }
@@ -400,43 +409,26 @@ impl Vendor for Usertour {
         )
     }
 
-    /// `docs.usertour.io/api-reference/users/upsert`: always 201, so what it did is told by looking
-    /// first. It may be repeated; racing creates of one id answer 500 and succeed when repeated.
-    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let id = draft
-            .external_id
-            .set()
-            .map(String::as_str)
-            .unwrap_or_default();
-        let body = body(id, draft)?;
-        let before = self.get(scope, id, Expand::default()).await?;
-        let is_change = draft
-            .fields()
-            .iter()
-            .any(|&field| field != DraftField::ExternalId);
-        if let (Some(user), false) = (&before, is_change) {
-            return Ok(Upserted::whole(user.clone(), Outcome::Matched));
-        }
-        let outcome = if before.is_none() {
-            Outcome::Created
-        } else {
-            Outcome::Updated
-        };
-        Ok(Upserted {
-            outcome,
-            ..self.write(scope, Operation::Upsert, body).await?
-        })
+    /// What the API would leave undone without a word.
+    fn check(&self, draft: &Draft) -> Result<()> {
+        let id = draft.vendor_id.as_ref().or(draft.external_id.set());
+        body(id.map(String::as_str).unwrap_or_default(), draft).map(|_| ())
     }
 
-    async fn create(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
-        Err(Error::new(
-            Kind::Unsupported,
-            "nobody has this email, and Usertour makes users by `externalId` only: give one",
-        ))
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let Some(id) = draft.external_id.set() else {
+            return Err(Error::new(
+                Kind::Unsupported,
+                "nobody has this email, and Usertour makes users by `externalId` only: give one",
+            ));
+        };
+        self.write(scope, Operation::Upsert, body(id, draft)?, Outcome::Created)
+            .await
     }
 
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        self.write(scope, Operation::Update, body(id, draft)?)
+        let body = body(id, draft)?;
+        self.write(scope, Operation::Update, body, Outcome::Updated)
             .await
             .map(Some)
     }
@@ -516,12 +508,29 @@ fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
     .collect()
 }
 
-/// Whether an attribute is there as it was sent; of numbers the digits may differ.
+/// Whether an attribute is there as it was sent; of numbers, also of nested ones, the digits may differ.
 fn is_same(there: &RawValue, sent: &Value) -> bool {
-    match sent {
-        Value::String(text) => wire::string(there).as_ref() == Some(text),
-        Value::Number(_) => serde_json::from_str::<f64>(there.get()).is_ok(),
-        sent => serde_json::from_str::<Value>(there.get()).is_ok_and(|there| there == *sent),
+    let there = serde_json::from_str::<Value>(there.get());
+    there.is_ok_and(|there| is_alike(&there, sent))
+}
+
+fn is_alike(there: &Value, sent: &Value) -> bool {
+    match (there, sent) {
+        (Value::Number(_), Value::Number(_)) => true,
+        (Value::Array(there), Value::Array(sent)) => {
+            there.len() == sent.len()
+                && there
+                    .iter()
+                    .zip(sent)
+                    .all(|(one, other)| is_alike(one, other))
+        }
+        (Value::Object(there), Value::Object(sent)) => {
+            there.len() == sent.len()
+                && sent
+                    .iter()
+                    .all(|(name, sent)| there.get(name).is_some_and(|there| is_alike(there, sent)))
+        }
+        (there, sent) => there == sent,
     }
 }
 

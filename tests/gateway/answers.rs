@@ -47,10 +47,14 @@ async fn rename(world: &World, of: Provider, name: &str) {
             input["externalId"] = "crm-ann".into();
         }
     }
-    let query = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { message } } }";
+    let query = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { code message } } }";
     let data = world.data_with(query, json!({ "input": input })).await;
-    let expected = json!({ "outcome": "UPDATED", "userErrors": [] });
-    assert_eq!(data["upsertUser"], expected);
+    let payload = &data["upsertUser"];
+    assert_eq!(payload["outcome"], "UPDATED", "{payload}");
+    // That the store was away is a warning.
+    let errors = payload["userErrors"].as_array().expect("errors");
+    let is_warning = |error: &Value| error["code"] == "UNGUARDED";
+    assert!(errors.iter().all(is_warning), "{payload}");
 }
 
 const FIND: &str =

@@ -23,7 +23,17 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "directory",
-        &["vendor", "page", "http", "metrics", "user", "error"],
+        &[
+            "audit",
+            "vendor",
+            "page",
+            "http",
+            "metrics",
+            "recent_writes",
+            "shared",
+            "user",
+            "error",
+        ],
     ),
     ("loader", &["directory", "vendor", "http", "user", "error"]),
     (

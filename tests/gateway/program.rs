@@ -3,6 +3,7 @@
 mod admin;
 mod check;
 mod demo;
+mod drain;
 mod memory;
 mod serve;
 mod store;

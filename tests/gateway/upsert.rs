@@ -4,10 +4,13 @@
 mod ada;
 mod digital_chalk;
 mod intercom;
+mod once;
 mod refused;
 mod remarks;
+mod told;
 mod unclear;
 mod unconfirmed;
+mod unsettled;
 mod usertour;
 
 use roster::user::Provider;

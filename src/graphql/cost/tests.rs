@@ -9,6 +9,7 @@ use crate::http::{MemoryPool, cache::Shelf};
 fn refused(query: &str) -> Option<String> {
     let schema = schema(Graph {
         directories: Vec::new(),
+        writes: tokio_util::task::TaskTracker::new(),
         bounds: Bounds {
             deadline: Duration::from_secs(1),
             ..Bounds::default()

@@ -287,6 +287,7 @@ impl Common {
                 body,
                 sent: read,
                 kept: None,
+                is_repeated: false,
             }),
         };
         let is_right = label.at.abs_diff(label.read) <= OFF.unsigned_abs();
@@ -339,6 +340,7 @@ mod tests {
                 body: Bytes::from_static(body),
                 sent: now,
                 kept: None,
+                is_repeated: false,
             }),
             at: Timestamp::now(),
             read: now,

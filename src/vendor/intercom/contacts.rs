@@ -36,7 +36,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use self::{addresses::doubtful_ids, parts::Onward};
-use super::{Api, labels, record, refused_under_200};
+use super::{Api, check, labels, record, refused_under_200};
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
@@ -104,6 +104,7 @@ const PROFILE: Profile = Profile {
     email_caveat: None,
     segment_caveat: None,
     upserts: &[],
+    upsert_tells_outcome: false,
     writes: &[
         DraftField::ExternalId,
         DraftField::Email,
@@ -484,6 +485,10 @@ impl Vendor for Contacts {
 
     async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
         parts::part(&self.api, scope, id, part).await
+    }
+
+    fn check(&self, draft: &Draft) -> Result<()> {
+        check(draft)
     }
 
     /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that is

@@ -26,10 +26,10 @@ use super::{
     user_in,
 };
 use crate::{
-    error::{Error, Kind, Reason, Result},
+    error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
     page::{Ask, Limits, Listing, Next, Page, Paging, walk},
-    user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User, UserKind},
+    user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
         EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE, Selection,
         SortField, Upserted, Vendor, asked_for, each, filter::unknown_notice, rows, wire,
@@ -72,6 +72,7 @@ const PROFILE: Profile = Profile {
     email_caveat: None,
     segment_caveat: None,
     upserts: &[Identity::ExternalId, Identity::Email],
+    upsert_tells_outcome: false,
     writes: &[
         DraftField::ExternalId,
         DraftField::Email,
@@ -280,27 +281,20 @@ impl Vendor for Users {
         )
     }
 
-    /// `…/1.1/rest-api/users/create-or-update-user`: 200 for both, so what it did is told by looking
-    /// first.
-    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let body = written(None, draft)?;
-        let before = self.meant(scope, draft).await?;
-        let is_change = draft.fields().len() > 1;
-        if let ([user], false) = (before.as_slice(), is_change) {
-            return Ok(Upserted::whole(user.clone(), Outcome::Matched));
-        }
-        let call = Call::post(Operation::Upsert, &["users"], body).repeatable(true);
+    fn check(&self, draft: &Draft) -> Result<()> {
+        check(draft)
+    }
+
+    /// `…/1.1/rest-api/users/create-or-update-user`: it finds or creates, so it may be repeated.
+    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+        let call =
+            Call::post(Operation::Upsert, &["users"], written(None, draft)?).repeatable(true);
         let user = user_in(&self.api.send(scope, call).await?)?;
         let user = asked_for(user, |user| match draft.external_id.set() {
             Some(id) => has_external_id(user, id),
             None => draft.means(user),
         })?;
-        let outcome = if before.is_empty() {
-            Outcome::Created
-        } else {
-            Outcome::Updated
-        };
-        Ok(Upserted::whole(user, outcome))
+        Ok(Upserted::whole(user, Outcome::Created))
     }
 
     async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
@@ -318,39 +312,6 @@ impl Users {
         let is_it = |user: &User| has_external_id(user, id);
         self.api.user(scope, call, is_it).await
     }
-
-    /// The users whom a draft would change.
-    async fn meant(&self, scope: &Scope, draft: &Draft) -> Result<Vec<User>> {
-        if let Some(id) = draft.external_id.set() {
-            let user = self.with_user_id(scope, id).await?;
-            return Ok(user.into_iter().collect());
-        }
-        let emails: Vec<Email> = draft.email.set().cloned().into_iter().collect();
-        let found = self.by_email(scope, &emails, Expand::default()).await?;
-        if let Some(shortfall) = &found.shortfall {
-            return Err(unclear(&shortfall.notice));
-        }
-        if scope.unreadable() > 0 {
-            return Err(unclear("the provider sent records that cannot be read"));
-        }
-        let mut users = found.users;
-        users.retain(|user| {
-            user.kind == UserKind::User
-                && emails
-                    .iter()
-                    .any(|email| email.is(user.email.as_deref().unwrap_or_default()))
-        });
-        Ok(users)
-    }
-}
-
-/// Says that nothing was written, because a user with the address may be there already.
-fn unclear(why: &str) -> Error {
-    let message = format!(
-        "whether a user with this email exists cannot be told: {why}; give `vendorId` or `externalId`"
-    );
-    let field = Some("email".to_owned());
-    Error::invalid(message.clone()).reasons(vec![Reason { field, message }])
 }
 
 /// The identifier that comes first decides, and there is no falling through to the next: `id`, then

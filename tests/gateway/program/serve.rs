@@ -64,7 +64,7 @@ impl Gateway {
         answer.expect("an answer").status().as_u16()
     }
 
-    async fn end(mut self) -> Option<i32> {
+    pub(super) async fn end(mut self) -> Option<i32> {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends");
         status.expect("a status").code()
     }

@@ -135,11 +135,13 @@ async fn a_blind_create_is_never_repeated() {
             (&payload["outcome"], &payload["user"]),
             (&Value::Null, &Value::Null)
         );
-        assert_eq!(payload["userErrors"].as_array().map(Vec::len), Some(1));
+        assert_eq!(payload["userErrors"].as_array().map(Vec::len), Some(2));
         assert_eq!(payload["userErrors"][0]["code"], "VENDOR_UNAVAILABLE");
+        assert_eq!(payload["userErrors"][1]["code"], "OUTCOME_UNKNOWN");
         let calls = world.calls(DigitalChalk).await;
         let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
-        assert_eq!(methods, ["GET", "POST"], "{fault}");
+        // It is looked for, but not sent again.
+        assert_eq!(methods, ["GET", "POST", "GET"], "{fault}");
     }
 }
 

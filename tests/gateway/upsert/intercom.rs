@@ -108,7 +108,7 @@ async fn the_vendors_own_id_updates_or_matches() {
 }
 
 #[tokio::test]
-async fn an_address_of_several_is_refused_in_the_vendors_words() {
+async fn an_address_of_several_is_refused() {
     let world = users(200).await;
     let before = world.records(Intercom).await;
     world.forget_calls().await;
@@ -121,16 +121,13 @@ async fn an_address_of_several_is_refused_in_the_vendors_words() {
     assert_eq!(
         data["upsertUser"],
         json!({ "outcome": "SKIPPED", "user": null, "userErrors": [{
-            "field": null,
-            "message": "Multiple existing users match this email address - must be more specific using user_id",
-            "code": "VENDOR_REJECTED",
+            "field": ["input", "email"],
+            "message": "2 users have this email: say with `vendorId` which one is meant",
+            "code": "BAD_USER_INPUT",
             "retryAfter": null,
         }] })
     );
-    assert_eq!(
-        calls(&world, Intercom).await,
-        ["GET /users 200", "POST /users 409"]
-    );
+    assert_eq!(calls(&world, Intercom).await, ["GET /users 200"]);
     assert_eq!(world.records(Intercom).await, before);
 }
 

@@ -202,8 +202,10 @@ async fn a_write_that_may_have_arrived_before_it_was_refused_is_not_said_to_be_s
     )
     .await;
 
+    // It cannot be looked for while the provider refuses all calls.
     assert_eq!(payload["outcome"], Value::Null, "{payload}");
     assert_eq!(payload["userErrors"][0]["code"], "VENDOR_RATE_LIMITED");
+    assert_eq!(payload["userErrors"][1]["code"], "OUTCOME_UNKNOWN");
     assert!(
         world
             .records(Usertour)

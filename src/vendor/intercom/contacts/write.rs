@@ -107,7 +107,7 @@ impl Contacts {
         let Some(user) = self.get(scope, &id).await? else {
             return Err(error);
         };
-        if !draft.means(&user) {
+        if !draft.means(&user) && !draft.adopts(&user) {
             return Err(rejected(
                 field,
                 format!(
@@ -115,8 +115,8 @@ impl Contacts {
                 ),
             ));
         }
-        // Nothing but what says who is meant.
-        if draft.fields().len() <= 1 {
+        let draft = &draft.keeping(&user);
+        if draft.fields().is_empty() {
             self.recent.remember(&user).await;
             return Ok(Upserted::whole(user, Outcome::Matched));
         }
@@ -157,7 +157,7 @@ impl Contacts {
         }
         Upserted {
             user,
-            outcome,
+            outcome: Some(outcome),
             remarks,
         }
     }

@@ -1,0 +1,160 @@
+//! Which record a draft means, read afresh.
+
+use super::Directory;
+use crate::{
+    error::Result,
+    http::Scope,
+    recent_writes::KnownWrites,
+    user::{Draft, Identity, User, UserKind},
+    vendor::{Expand, Lookups, Vendor},
+};
+
+/// Which record a draft means.
+pub(super) enum Target {
+    Nobody,
+    One(Box<User>),
+    Unclear(String),
+}
+
+/// Why a record is not written that may be there already.
+const UNREADABLE: &str = "whether a user with this email exists cannot be told: the provider sent records that cannot be read; give `vendorId` or `externalId`";
+
+/// The users that a search found, or why it cannot be told whether there are more.
+enum Seen {
+    All(Vec<User>),
+    NotAll(String),
+}
+
+impl Directory {
+    /// Which record a draft means.
+    pub(super) async fn target(
+        &self,
+        vendor: &dyn Vendor,
+        scope: &Scope,
+        (draft, identity): (&Draft, Identity),
+        known: &KnownWrites,
+    ) -> Result<Target> {
+        let profile = vendor.profile();
+        let mut users = match seen(vendor, scope, (draft, identity)).await? {
+            Seen::All(users) => users,
+            Seen::NotAll(why) => return Ok(Target::Unclear(why)),
+        };
+        if profile.lags.contains(&identity) {
+            let ids: Vec<_> = users.into_iter().map(|user| user.vendor_id).collect();
+            users = as_they_are(vendor, scope, ids).await?;
+            users.retain(|user| draft.means(user));
+        }
+        let mut ids = written_lately(draft, identity, known);
+        ids.retain(|id| users.iter().all(|user| user.vendor_id != *id));
+        let written = as_they_are(vendor, scope, ids).await?;
+        for user in written.into_iter().filter(|user| draft.means(user)) {
+            // One may have become another.
+            if users.iter().all(|known| known.vendor_id != user.vendor_id) {
+                users.push(user);
+            }
+        }
+        if users.is_empty() && identity == Identity::ExternalId {
+            users = adoptable(vendor, scope, draft, known).await?;
+        }
+        // A user before the leads that share the address. Where leads cannot be written they do not count.
+        let is_user = |user: &User| user.kind == UserKind::User;
+        let is_searched = identity == Identity::Email;
+        let are_leads_apart = is_searched && !profile.writes_leads;
+        if are_leads_apart || profile.writes_leads && users.iter().any(is_user) {
+            users.retain(is_user);
+        }
+        Ok(match <[User; 1]>::try_from(users) {
+            Ok([user]) => Target::One(Box::new(user)),
+            Err(users) if users.is_empty() => Target::Nobody,
+            Err(users) => Target::Unclear(format!(
+                "{} users have this email: say with `vendorId` which one is meant",
+                users.len()
+            )),
+        })
+    }
+}
+
+/// The users that the provider finds.
+async fn seen(
+    vendor: &dyn Vendor,
+    scope: &Scope,
+    (draft, identity): (&Draft, Identity),
+) -> Result<Seen> {
+    let expand = Expand::default();
+    let email = match identity {
+        Identity::VendorId => {
+            let id = draft.vendor_id.as_slice();
+            return found(vendor.by_id(scope, id, expand).await).map(Seen::All);
+        }
+        Identity::ExternalId => {
+            let id: Vec<_> = draft.external_id.set().cloned().into_iter().collect();
+            return found(vendor.by_external_id(scope, &id, expand).await).map(Seen::All);
+        }
+        Identity::Email => draft.email.set(),
+    };
+    let Some(email) = email else {
+        return Ok(Seen::All(Vec::new()));
+    };
+    // Its own tally: what could not be read then is not counted now.
+    let scope = &scope.fresh();
+    let emails = std::slice::from_ref(email);
+    let mut found = vendor.by_email(scope, emails, expand).await?;
+    if let Some(shortfall) = found.shortfall {
+        return match shortfall.error {
+            Some(error) => Err(error),
+            None => Ok(Seen::NotAll(format!(
+                "whether a user with this email exists cannot be told: {}; give `vendorId` or `externalId`",
+                shortfall.notice
+            ))),
+        };
+    }
+    if scope.unreadable() > 0 {
+        return Ok(Seen::NotAll(UNREADABLE.to_owned()));
+    }
+    found.users.retain(|user| draft.has_email_of(user));
+    Ok(Seen::All(found.users))
+}
+
+/// The ids of users that were written lately and may be meant: the provider's search may not find them
+/// yet.
+fn written_lately(draft: &Draft, identity: Identity, known: &KnownWrites) -> Vec<String> {
+    match (identity, draft.external_id.set(), draft.email.set()) {
+        (Identity::ExternalId, Some(id), _) => known.with_external_id(id),
+        (Identity::Email, _, Some(email)) => known.with_email(email.folded()),
+        _ => Vec::new(),
+    }
+}
+
+/// The users that were written lately with the draft's email and have no external id: one is given it,
+/// rather than that a second user is made.
+async fn adoptable(
+    vendor: &dyn Vendor,
+    scope: &Scope,
+    draft: &Draft,
+    known: &KnownWrites,
+) -> Result<Vec<User>> {
+    let email = draft.email.set();
+    let ids = email.map(|email| known.with_email(email.folded()));
+    let mut users = as_they_are(vendor, scope, ids.unwrap_or_default()).await?;
+    users.retain(|user| draft.adopts(user));
+    Ok(users)
+}
+
+/// Users as they are now, each once: one may have become another, or have gone.
+async fn as_they_are(vendor: &dyn Vendor, scope: &Scope, ids: Vec<String>) -> Result<Vec<User>> {
+    let mut now: Vec<User> = Vec::new();
+    for id in ids {
+        let id = std::slice::from_ref(&id);
+        let found = found(vendor.by_id(scope, id, Expand::default()).await)?;
+        let is_new = |user: &User| now.iter().all(|known| known.vendor_id != user.vendor_id);
+        let found: Vec<_> = found.into_iter().filter(is_new).collect();
+        now.extend(found);
+    }
+    Ok(now)
+}
+
+/// The users that a lookup found.
+fn found(lookups: Lookups) -> Result<Vec<User>> {
+    let found = lookups.into_values().filter_map(Result::transpose);
+    found.collect()
+}

@@ -1,0 +1,199 @@
+//! What became of a write, and what stood in its way, in words fit for a client.
+
+use std::sync::Arc;
+
+use crate::{
+    audit::{Entry, RequestId},
+    error::{Error, ErrorCode, Kind},
+    user::{Outcome, Provider, User},
+    vendor::Upserted,
+};
+
+/// The most problems of one write that are told.
+const PROBLEMS: usize = 20;
+/// The longest message of a problem, in characters.
+const MESSAGE: usize = 500;
+/// The longest name of a field, in characters: a provider's own names come back in it.
+const FIELD: usize = 100;
+
+/// Why a write was not, or not wholly, done.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The field of the input at fault, or the provider's name of one.
+    pub field: Option<String>,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// Its code.
+    pub code: ErrorCode,
+    /// How many seconds to wait before the next attempt, where the provider said so.
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A mistake in a field of the input.
+    pub(super) fn input(field: &str, message: impl Into<String>) -> Self {
+        let field = Some(field.to_owned());
+        Self {
+            field,
+            ..Self::whole(ErrorCode::BadUserInput, message)
+        }
+    }
+
+    /// A problem of the whole write.
+    fn whole(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            field: None,
+            message: message.into(),
+            code,
+            retry_after: None,
+        }
+    }
+
+    /// An error as problems: one for each reason where there are reasons, in words fit for a client.
+    pub(super) fn of(error: &Error) -> Vec<Self> {
+        let problem = |field: Option<String>, message: String| Self {
+            field,
+            message,
+            code: error.kind().code(),
+            retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
+        };
+        // Only a refusal's reasons are about the input; what else a provider says stays here.
+        let is_about_input = matches!(
+            error.kind(),
+            Kind::Rejected | Kind::Conflict | Kind::Invalid
+        );
+        match error.why() {
+            reasons @ [_, ..] if is_about_input => reasons
+                .iter()
+                .map(|reason| problem(reason.field.clone(), presentable(&reason.message)))
+                .collect(),
+            _ => vec![problem(None, error.message().to_owned())],
+        }
+    }
+
+    fn bounded(mut self) -> Self {
+        self.message = self.message.chars().take(MESSAGE).collect();
+        self.field = self.field.map(|field| {
+            let harmless = field.chars().filter(|c| !c.is_control());
+            harmless.take(FIELD).collect()
+        });
+        self
+    }
+}
+
+/// A provider's words without links, control characters or excess.
+fn presentable(words: &str) -> String {
+    let words = words
+        .split_whitespace()
+        .filter(|word| !word.contains("://"));
+    let text: String = words.collect::<Vec<_>>().join(" ");
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// What became of a draft.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The record as it is now.
+    pub user: Option<Arc<User>>,
+    /// What was done; `None` when that cannot be known.
+    pub outcome: Option<Outcome>,
+    /// What stood in the way.
+    pub problems: Vec<Problem>,
+}
+
+impl Written {
+    /// What the audit log notes of a write.
+    pub(super) fn audit_entry(&self, provider: Provider, request: Option<RequestId>) -> Entry {
+        let outcome = self.outcome.map(|outcome| format!("{outcome:?}"));
+        let code = self.problems.first().map(|problem| problem.code.as_str());
+        Entry {
+            account: provider.name(),
+            operation: "upsert",
+            outcome: outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_lowercase()),
+            record_id: self.user.as_ref().map(|user| user.vendor_id.clone()),
+            code,
+            request_id: request.map(|RequestId(id)| id),
+        }
+    }
+
+    pub(super) fn skipped(problems: Vec<Problem>) -> Self {
+        Self {
+            user: None,
+            outcome: Some(Outcome::Skipped),
+            problems,
+        }
+    }
+
+    pub(super) fn done(upserted: Upserted) -> Self {
+        Self {
+            user: upserted.user.map(Arc::new),
+            outcome: upserted.outcome,
+            problems: upserted.remarks.iter().flat_map(Problem::of).collect(),
+        }
+    }
+
+    /// A failure as problems. Refused is not written; what failed otherwise may have been written.
+    #[must_use]
+    pub fn failed(error: &Error) -> Self {
+        Self {
+            user: None,
+            outcome: (!error.is_unsettled()).then_some(Outcome::Skipped),
+            problems: Problem::of(error),
+        }
+    }
+
+    /// A failure before anything was sent but reads.
+    pub(super) fn prevented(error: &Error) -> Self {
+        Self {
+            outcome: Some(Outcome::Skipped),
+            ..Self::failed(error)
+        }
+    }
+
+    /// A failure after something was sent.
+    pub(super) fn unknown(error: &Error) -> Self {
+        Self {
+            outcome: None,
+            ..Self::failed(error)
+        }
+    }
+
+    /// The same, with a warning where other gateways may have written beside it.
+    pub(super) fn guarded(mut self, is_guarded: bool) -> Self {
+        if !is_guarded && self.outcome != Some(Outcome::Skipped) {
+            let message = "the store that the gateways share was away: an equal write through another gateway at \
+                           the same time may have made a second record";
+            self.problems
+                .push(Problem::whole(ErrorCode::Unguarded, message));
+        }
+        self
+    }
+
+    /// As clients see it: a user that is missing has its reason, and the problems are bounded.
+    pub(super) fn told(mut self) -> Self {
+        if self.outcome.is_none() {
+            let message = "whether the user was written, or what was done to it, is not known: look the user up before \
+                           you write again";
+            self.problems
+                .push(Problem::whole(ErrorCode::OutcomeUnknown, message));
+        }
+        let is_skipped = self.outcome == Some(Outcome::Skipped);
+        if self.user.is_none() && self.problems.is_empty() && !is_skipped {
+            let message = "the user was written, but it could not be read afterwards";
+            self.problems
+                .push(Problem::whole(ErrorCode::VendorBadResponse, message));
+        }
+        let more = self.problems.len().saturating_sub(PROBLEMS);
+        if more > 0 {
+            let code = self.problems[PROBLEMS - 1].code;
+            self.problems.truncate(PROBLEMS - 1);
+            let message = format!("{} more problems are not told", more + 1);
+            self.problems.push(Problem::whole(code, message));
+        }
+        let problems = self.problems.into_iter();
+        Self {
+            problems: problems.map(Problem::bounded).collect(),
+            ..self
+        }
+    }
+}
