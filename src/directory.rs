@@ -25,10 +25,11 @@ use crate::{
         measure::{Health, health},
     },
     metrics,
-    page::{Accept, Span, Window, window},
+    page::{Accept, Span, Window},
     user::{Provider, User},
     vendor::{
-        Batch, EmailSearch, Expand, Filter, Held, Lookups, Part, Profile, SINGLE, Selection, Vendor,
+        Batch, EmailSearch, Expand, Filter, Held, Lookups, Part, Profile, SINGLE, Selection,
+        Vendor, rows,
     },
 };
 
@@ -186,7 +187,7 @@ impl Directory {
             belongs: &belongs,
             is_exact: !is_rechecked,
         });
-        let window = window(&profile.listing, span, accept, |ask| async move {
+        let window = rows::window(scope, &profile.listing, span, accept, |ask| async move {
             vendor.list(scope, &ask, selection).await
         })
         .await;

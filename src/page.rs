@@ -23,6 +23,7 @@
 
 pub mod mark;
 pub mod reading;
+pub mod unreadable;
 pub mod walk;
 pub mod window;
 
@@ -31,6 +32,7 @@ mod tests;
 
 pub use mark::{Anchor, Count, Mark};
 pub use reading::Doubt;
+pub use unreadable::Unreadable;
 pub use walk::{Cut, Limits, Walk, walk};
 pub use window::{Accept, Row, Span, Window, window};
 
@@ -128,6 +130,12 @@ pub struct Page {
     pub sent: usize,
     /// When the page was read, if it was kept since then and not read for this answer.
     pub kept: Option<Instant>,
+    /// How many rows a page has, where the provider says so: it may be fewer than it was asked for.
+    pub size: Option<u32>,
+    /// Whether it is one of numbered pages that a token names: rows shift under them.
+    pub is_numbered: bool,
+    /// Why somebody may be missing, where the page contradicts itself.
+    pub doubt: Option<Doubt>,
 }
 
 impl Page {
@@ -140,6 +148,9 @@ impl Page {
             next,
             sent,
             kept: None,
+            size: None,
+            is_numbered: false,
+            doubt: None,
         }
     }
 
@@ -153,6 +164,11 @@ impl Page {
     #[must_use]
     pub fn kept_since(self, kept: Option<Instant>) -> Self {
         Self { kept, ..self }
+    }
+
+    /// Whether no row of it can be read.
+    fn is_barren(&self) -> bool {
+        self.users.iter().all(|user| user.is_unreadable)
     }
 
     /// The page, if its end can be named in a cursor that will be taken back.
@@ -415,7 +431,8 @@ impl Ask {
     /// of them is in the page.
     fn behind_anchor(&self, page: &Page) -> Option<usize> {
         let keys = self.anchor.iter().flat_map(Anchor::keys);
-        let place = |key| page.users.iter().position(|user| user.vendor_id == key);
+        let is = |user: &User, key| !user.is_unreadable && user.vendor_id == key;
+        let place = |key| page.users.iter().position(|user| is(user, key));
         keys.filter_map(place).next().map(|place| place + 1)
     }
 
@@ -533,6 +550,7 @@ impl Ask {
             Place::Key(_) | Place::Token(_) => page.users.len().checked_sub(1),
         };
         match (&self.place, last) {
+            (Place::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
             (_, Some(last)) => Some(self.after(page, last, before)),
             (Place::Page(_) | Place::Offset(_), None) => Some(Mark::Nth(self.end())),
             (Place::Key(_), None) => None,
@@ -547,6 +565,15 @@ impl Ask {
                 _ => None,
             },
         }
+    }
+
+    /// Whether a page that rows are counted to is empty and names a next one: it contradicts itself.
+    fn names_more_than_nothing(&self, page: &Page) -> bool {
+        let names_more = matches!(
+            page.next,
+            Next::More(true) | Next::Counted { more: true, .. }
+        );
+        self.listing.is_ordinal() && page.sent == 0 && names_more
     }
 
     /// The ordinal behind the page, for pagings that count rows.

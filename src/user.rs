@@ -217,12 +217,12 @@ impl User {
         }
     }
 
-    /// What stands for a row that cannot be read; `mark` tells it from others of its kind.
+    /// What stands for a row that cannot be read. It has a position in its page, and no identity.
     #[must_use]
-    pub fn unreadable(provider: Provider, mark: u64, raw: Arc<RawValue>) -> Self {
+    pub fn unreadable(provider: Provider, raw: Arc<RawValue>) -> Self {
         Self {
             is_unreadable: true,
-            ..Self::new(provider, format!("unreadable:{mark:016x}"), raw)
+            ..Self::new(provider, String::new(), raw)
         }
     }
 }

@@ -12,10 +12,10 @@ use super::{Directory, Listed, Report, in_batches};
 use crate::{
     error::{Error, Kind, Result},
     http::Scope,
-    page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, walk, window},
+    page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, window},
     user::{Email, User},
     vendor::{
-        Expand, Filter, Found, Selection, SortDirection, SortField, Vendor,
+        Expand, Filter, Found, Selection, SortDirection, SortField, Vendor, rows,
         without_invalid_spellings,
     },
 };
@@ -151,7 +151,8 @@ impl Directory {
             };
             async move {
                 let selection = &selection;
-                let walk = walk(
+                let walk = rows::walk(
+                    scope,
                     &listing,
                     limits,
                     |user| selection.filter.accepts(user, rechecks),

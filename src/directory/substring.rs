@@ -9,9 +9,9 @@ use super::{Directory, Report, Search, search::in_order};
 use crate::{
     error::{Error, Result},
     http::Scope,
-    page::{Span, Window, window},
+    page::{Span, Window},
     user::{Email, User, email::part::EmailPart},
-    vendor::{Expand, Filter, Selection, Vendor},
+    vendor::{Expand, Filter, Selection, Vendor, rows},
 };
 
 /// Said of a part that may be within a label of a domain.
@@ -102,7 +102,7 @@ async fn window_of(
         ..Span::default()
     };
     let listing = &vendor.profile().listing;
-    window(listing, &span, None, |ask| async move {
+    rows::window(scope, listing, &span, None, |ask| async move {
         vendor.list(scope, &ask, selection).await
     })
     .await

@@ -9,7 +9,10 @@ use std::{
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::{Ask, Count, Listing, Mark, Next, Page, Paging, Place};
+use super::{
+    Ask, Count, Listing, Mark, Next, Page, Paging, Place,
+    unreadable::{Unreadable, run},
+};
 use crate::{
     error::{Error, Kind, Result},
     user::User,
@@ -21,7 +24,8 @@ pub const SEARCHES: u32 = 8;
 /// How many of them are made for one place.
 const SEARCHES_A_PLACE: u64 = 4;
 
-/// How many pages without a row one after another are read, where each of them names a next one.
+/// How many pages without a row that can be read are read one after another, where each of them names a
+/// next one.
 pub const EMPTY_PAGES: u32 = 10;
 
 /// How many pages one after another may hold nothing but rows that were read before.
@@ -45,7 +49,7 @@ pub enum Doubt {
     Miscounted,
     /// The last page holds a user twice.
     Doubled,
-    /// The provider named one empty page after another.
+    /// The provider named a next page after one that held nobody, and whom it should have held is not known.
     Empty,
     /// The time was over.
     Late,
@@ -69,7 +73,7 @@ impl Doubt {
                 "the provider's last page holds a user twice: another may be missing in his place"
             }
             Self::Empty => {
-                "the provider names one empty page after another: users behind them may be missing"
+                "the provider names a next page after one without a user: some may be missing"
             }
             Self::Late => "the time was over before all of the list was read: there are more users",
         }
@@ -95,8 +99,8 @@ pub(super) struct Brought {
 }
 
 /// The way through a list.
-pub(super) struct Reading<'a, F> {
-    listing: &'a Listing,
+pub(super) struct Reading<F> {
+    listing: Listing,
     fetch: F,
     origin: Mark,
     at: Mark,
@@ -112,8 +116,15 @@ pub(super) struct Reading<'a, F> {
     /// Those of them that a page held beyond what it was asked for, where rows are counted: where they are
     /// in the list is not known.
     strays: HashSet<String>,
-    /// The last row read.
+    /// Whether nothing but a short page tells the size of the provider's pages.
+    is_size_guessed: bool,
+    /// The last row read, of those that can be.
     last: Option<String>,
+    /// How many rows that cannot be read come behind it, up to where the list was read.
+    trailing: usize,
+    /// The ordinal behind the rows read, where rows are counted.
+    end: u64,
+    numbers: Unreadable,
     visited: HashSet<String>,
     empty: u32,
     repeated: u32,
@@ -137,15 +148,17 @@ pub(super) struct Reading<'a, F> {
     pub(super) total: Option<u64>,
     /// Why somebody may be missing.
     pub(super) doubt: Option<Doubt>,
+    /// A number for each row that cannot be read.
+    pub(super) unreadable: Vec<u64>,
 }
 
-impl<'a, F, R> Reading<'a, F>
+impl<F, R> Reading<F>
 where
     F: Fn(Ask) -> R,
     R: Future<Output = Result<Page>>,
 {
     /// A reading that begins at a mark.
-    pub(super) fn new(listing: &'a Listing, origin: Mark, fetch: F) -> Self {
+    pub(super) fn new(listing: Listing, origin: Mark, fetch: F) -> Self {
         let mut reading = Self {
             listing,
             fetch,
@@ -157,7 +170,11 @@ where
             start: 0,
             seen: HashSet::new(),
             strays: HashSet::new(),
+            is_size_guessed: false,
             last: None,
+            trailing: 0,
+            end: 0,
+            numbers: Unreadable::default(),
             visited: HashSet::new(),
             empty: 0,
             repeated: 0,
@@ -173,6 +190,7 @@ where
             pages: 0,
             total: None,
             doubt: None,
+            unreadable: Vec::new(),
         };
         reading.begin();
         reading
@@ -197,6 +215,9 @@ where
             _ => (0, None),
         };
         (self.is_first, self.start) = (true, 0);
+        (self.trailing, self.end) = (0, 0);
+        self.numbers = Unreadable::default();
+        self.unreadable.clear();
         self.strays.clear();
         self.starts.clear();
         self.visited.clear();
@@ -214,6 +235,11 @@ where
         if self.is_beyond_reach() {
             return Ok(Step::Beyond);
         }
+        // Behind a page of nobody the largest is the nearest to somebody.
+        let want = match self.empty {
+            0 => want,
+            _ => self.listing.max,
+        };
         let (ask, page) = self.next_page(want, ahead).await?;
         if self.is_of_another_age(&page) {
             self.since = Some(self.began);
@@ -223,20 +249,23 @@ where
         }
         let (ask, page) = self.joined(ask, page, want).await?;
         self.take_total(&page);
+        self.doubt = self.doubt.or(page.doubt);
         let from = self.first_new(&ask, &page);
-        let new = page.users.iter().skip(from);
-        let mut new = new.filter(|user| !self.seen.contains(&user.vendor_id));
-        let is_new = new.clone().next().is_some();
-        let has_new_user = new.any(|user| !user.is_unreadable);
+        let unread = self.first_unread(&ask, &page, from);
+        let is_new = self.has_new(&ask, &page, from, unread);
+        let has_new_user = self.has_new_user(&page, from);
         let mut more = ask.more(&page);
+        if !is_new && self.is_size_guessed {
+            more = None;
+        }
         if !is_new && self.is_counted_only(&ask, &page) {
             (more, self.doubt) = (None, Some(Doubt::Miscounted));
         }
         let next = more.map(|_| self.following(&ask, &page, has_new_user));
-        self.note(&page, is_new);
+        self.note(&page, has_new_user);
         let is_doubled = more.is_none() && has_doubles(&page);
         self.check_page(&ask, &page);
-        let rows = self.rows(&ask, page, from);
+        let rows = self.rows(&ask, page, from, unread);
         if more.is_none() {
             self.check_count(is_doubled);
         }
@@ -280,8 +309,9 @@ where
         }
         let mut at = self.at.clone();
         loop {
-            let ask = self.ask(&at, want)?;
+            let mut ask = self.ask(&at, want)?;
             let error = match self.fetch(&ask).await {
+                Ok(page) if !self.take_size(&mut ask, &page) => continue,
                 Ok(page) if !self.is_a_dead_end(&page) => return Ok((ask, page)),
                 Ok(page) => match self.try_detours(want).await {
                     Some(better) => return Ok(better),
@@ -312,6 +342,23 @@ where
             },
             None => ask,
         })
+    }
+
+    /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
+    /// their numbers count pages of that size. Whether the page is the one that was asked for.
+    fn take_size(&mut self, ask: &mut Ask, page: &Page) -> bool {
+        let is_less = |size: &u32| (self.listing.min..ask.size).contains(size);
+        let is_by_number = matches!(ask.place, Place::Page(_));
+        let is_guess = page.next == Next::Silent;
+        let size = page.size.filter(is_less);
+        let size = size.filter(|_| !(is_guess && self.is_size_guessed));
+        let Some(size) = size.filter(|_| is_by_number) else {
+            return true;
+        };
+        self.listing.max = size;
+        self.is_size_guessed = is_guess;
+        (ask.listing, ask.size) = (self.listing, size);
+        ask.ordinal == 0
     }
 
     async fn fetch(&mut self, ask: &Ask) -> Result<Page> {
@@ -431,14 +478,35 @@ where
         page.users.iter().any(|user| self.knows(user))
     }
 
+    /// Whether a page has a row that is wanted and was not read: a user who is not known, or a row that
+    /// cannot be read behind all that were.
+    fn has_new(&self, ask: &Ask, page: &Page, from: usize, unread: usize) -> bool {
+        let rows = page.users.iter().enumerate().skip(from);
+        let mut rows = rows.map(|(place, user)| (place, user.is_unreadable));
+        let is_new = |(place, is_unreadable): (usize, bool)| {
+            is_unreadable && place >= unread && place < ask.placed(page)
+        };
+        rows.any(is_new) || self.has_new_user(page, from)
+    }
+
+    fn has_new_user(&self, page: &Page, from: usize) -> bool {
+        let mut users = page.users.iter().skip(from);
+        users.any(|user| !user.is_unreadable && !self.seen.contains(&user.vendor_id))
+    }
+
     /// Whether a user was read, at a place that is known. Nothing is told by rows that cannot be.
     fn knows(&self, user: &User) -> bool {
-        let is_read = self.seen.contains(&user.vendor_id);
-        is_read && !user.is_unreadable && !self.strays.contains(&user.vendor_id)
+        let is_read = !user.is_unreadable && self.seen.contains(&user.vendor_id);
+        is_read && !self.strays.contains(&user.vendor_id)
     }
 
     /// A page that goes on where the read part ends: this one, or another where rows have shifted.
     async fn joined(&mut self, ask: Ask, page: Page, want: u32) -> Result<(Ask, Page)> {
+        if ask.names_more_than_nothing(&page) {
+            // Whom it should have held nobody can say.
+            self.doubt = self.doubt.or(Some(Doubt::Empty));
+            return Ok((ask, page));
+        }
         if !ask.overlaps || self.knows_one_of(&page) {
             return Ok((ask, page));
         }
@@ -511,7 +579,11 @@ where
         };
         self.total = Some(total);
         let (least, most) = self.totals.unwrap_or((total, total));
-        self.totals = Some((least.min(total), most.max(total)));
+        let (least, most) = (least.min(total), most.max(total));
+        self.totals = Some((least, most));
+        if page.is_numbered && least < most {
+            self.doubt = self.doubt.or(Some(Doubt::Shifted));
+        }
     }
 
     /// The place of the first row of a page that may be wanted.
@@ -527,41 +599,84 @@ where
         let mut users = page.users.iter();
         let known = users.position(|user| self.knows(user));
         match ask.place {
-            Place::Page(_) | Place::Offset(_) => before.min(known.unwrap_or_default()),
+            Place::Page(_) | Place::Offset(_) => match known {
+                Some(known) => before.min(known),
+                None if ask.overlaps => 0,
+                None => before.min(page.users.len()),
+            },
             Place::Key(_) | Place::Token(_) => 0,
         }
     }
 
-    /// Counts pages that bring nothing, since the last one that did: empty ones and repeated ones may
-    /// alternate.
-    fn note(&mut self, page: &Page, is_new: bool) {
-        match (is_new, page.sent) {
+    /// The place of a page behind the rows that were read, as far as users tell it, or numbers: from here
+    /// on rows that cannot be read are new.
+    fn first_unread(&self, ask: &Ask, page: &Page, from: usize) -> usize {
+        if self.is_first {
+            return from;
+        }
+        let placed = &page.users[..ask.placed(page)];
+        let known = placed.iter().rposition(|user| self.knows(user));
+        let is_last = |id: &str| self.last.as_deref() == Some(id);
+        let behind_last = |from| from + run(page, from).min(self.trailing);
+        match (known, &ask.place) {
+            (Some(place), _) if is_last(&page.users[place].vendor_id) => behind_last(place + 1),
+            (Some(place), _) => place + 1,
+            (None, Place::Key(Some(key))) if is_last(key) => behind_last(0),
+            (None, Place::Page(_) | Place::Offset(_)) if !ask.overlaps => {
+                usize::try_from(self.end.saturating_sub(ask.ordinal)).unwrap_or(usize::MAX)
+            }
+            (None, _) => 0,
+        }
+    }
+
+    /// Counts pages that bring nobody, since the last one that did: those without a user and repeated ones
+    /// may alternate.
+    fn note(&mut self, page: &Page, has_new_user: bool) {
+        let is_barren = page.users.last().is_none_or(|user| user.is_unreadable);
+        match (has_new_user, is_barren) {
             (true, _) => (self.empty, self.repeated) = (0, 0),
-            (false, 0) => self.empty += 1,
-            (false, _) => self.repeated += 1,
+            (false, true) => self.empty += 1,
+            (false, false) => self.repeated += 1,
         }
     }
 
     /// The rows of a page that are new.
-    fn rows(&mut self, ask: &Ask, page: Page, from: usize) -> Vec<(User, Mark)> {
+    fn rows(&mut self, ask: &Ask, page: Page, from: usize, unread: usize) -> Vec<(User, Mark)> {
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
         self.note_strays(ask, &page);
         self.count += page.sent.saturating_sub(page.users.len()) as u64;
         let mut marks = VecDeque::new();
         for (place, user) in page.users.iter().enumerate().skip(from) {
-            if !self.seen.insert(user.vendor_id.clone()) {
+            let is_new = match user.is_unreadable {
+                true => place >= unread && place < ask.placed(&page),
+                false => self.seen.insert(user.vendor_id.clone()),
+            };
+            if !is_new {
                 continue;
+            }
+            if user.is_unreadable {
+                self.trailing += 1;
+                self.unreadable.push(self.numbers.number(user));
             }
             self.count += 1;
             let mark = ask.after(&page, place, before.as_deref());
             marks.push_back((place, mark.counted(self.count, totals)));
         }
-        let placed = page.users.iter().take(ask.placed(&page));
-        let mut readable = placed.filter(|user| !user.is_unreadable);
-        if let Some(last) = readable.next_back() {
-            self.last = Some(last.vendor_id.clone());
+        let placed = &page.users[..ask.placed(&page)];
+        if let Some(last) = placed.iter().rposition(|user| !user.is_unreadable) {
+            let trailing = placed.len() - last - 1;
+            let is_same = self.last.as_ref() == Some(&placed[last].vendor_id);
+            self.trailing = if is_same {
+                self.trailing.max(trailing)
+            } else {
+                trailing
+            };
+            self.last = Some(placed[last].vendor_id.clone());
         }
+        self.end = self
+            .end
+            .max(ask.ordinal.saturating_add(placed.len() as u64));
         let users = page.users.into_iter().enumerate();
         let rows = users.filter_map(|(place, user)| {
             let (_, mark) = marks.pop_front_if(|(wanted, _)| *wanted == place)?;
@@ -576,7 +691,8 @@ where
         for user in placed {
             self.strays.remove(&user.vendor_id);
         }
-        let new = others.iter().map(|user| &user.vendor_id);
+        let others = others.iter().filter(|user| !user.is_unreadable);
+        let new = others.map(|user| &user.vendor_id);
         let new = new.filter(|id| !self.seen.contains(*id));
         self.strays.extend(new.cloned());
     }
@@ -597,6 +713,12 @@ where
         match &ask.place {
             Place::Page(_) | Place::Offset(_) => {
                 let next = next.ok_or_else(nowhere)?;
+                let end = ask.ordinal.saturating_add(ask.placed(page) as u64);
+                let is_barren = page.users.last().is_some_and(|user| user.is_unreadable);
+                if !is_new && is_barren && end > self.at.ordinal() {
+                    // No user is known at whom the next page could begin.
+                    return Ok(Mark::Nth(end));
+                }
                 // Nothing new: the next page begins behind this one.
                 let is_stuck = !is_new && next.ordinal() <= self.at.ordinal();
                 Ok(match (is_stuck, self.at.anchor()) {
@@ -648,7 +770,13 @@ where
         let is_ordinal = self.listing.is_ordinal();
         let is_known = next.name() == self.at.name() || !self.visited.insert(next.name());
         if (is_known && !is_ordinal) || self.repeated > REPEATED_PAGES {
-            return Err(Error::malformed("the provider's list runs in a circle"));
+            let message = match is_ordinal {
+                true => {
+                    "the provider answers users again that were on earlier pages: it gives other pages than it was asked for"
+                }
+                false => "the provider's list runs in a circle",
+            };
+            return Err(Error::malformed(message));
         }
         if self.empty > EMPTY_PAGES {
             self.doubt = Some(Doubt::Empty);
@@ -698,7 +826,7 @@ where
 /// Whether a page holds a row twice.
 fn has_doubles(page: &Page) -> bool {
     let mut seen = HashSet::new();
-    let mut users = page.users.iter();
+    let mut users = page.users.iter().filter(|user| !user.is_unreadable);
     !users.all(|user| seen.insert(&user.vendor_id))
 }
 

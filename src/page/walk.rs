@@ -52,6 +52,8 @@ pub struct Walk {
     pub cut: Option<Cut>,
     /// Why it may have missed somebody all the same.
     pub doubt: Option<Doubt>,
+    /// A number for each row that cannot be read.
+    pub unreadable: Vec<u64>,
 }
 
 /// Walks a list from its start and keeps the users that are wanted.
@@ -66,7 +68,7 @@ where
     R: Future<Output = Result<Page>>,
 {
     let mut found = Walk::default();
-    let mut reading = Reading::new(listing, Mark::Start, fetch);
+    let mut reading = Reading::new(*listing, Mark::Start, fetch);
     loop {
         let pages = found.pages;
         let is_over = Instant::now() >= limits.until;
@@ -106,7 +108,7 @@ where
             }
         }
     }
-    found.doubt = reading.doubt;
+    (found.doubt, found.unreadable) = (reading.doubt, reading.unreadable);
     found
 }
 

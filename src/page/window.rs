@@ -41,6 +41,8 @@ pub struct Window {
     pub doubt: Option<Doubt>,
     /// Why the window ends before it is full.
     pub failure: Option<Error>,
+    /// A number for each row that cannot be read.
+    pub unreadable: Vec<u64>,
 }
 
 /// Which part of a list is wanted: a number of rows between two marks, from one end or the other.
@@ -143,7 +145,7 @@ where
     R: Future<Output = Result<Page>>,
 {
     let mut window = Window::default();
-    let mut reading = Reading::new(listing, from, fetch);
+    let mut reading = Reading::new(*listing, from, fetch);
     let is_exact = accept.is_none_or(|accept| accept.is_exact);
     let at_first = count.saturating_add(u32::from(!is_exact));
     // Where it gives rows that do not belong to the window, nobody knows how far the next one is.
@@ -199,7 +201,7 @@ where
         };
     }
     window.total = reading.total.filter(|_| is_believed);
-    window.doubt = reading.doubt;
+    (window.doubt, window.unreadable) = (reading.doubt, reading.unreadable);
     Ok(window)
 }
 

@@ -322,9 +322,7 @@ fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
         Some(None) => Next::More(true),
     };
     let sent = list.data.len();
-    let mut users = rows::users(scope, Provider::Ada, list.data, user);
-    // A page starts at the key of a row, so that the places of rows do not matter.
-    users.retain(|user| !user.is_unreadable);
+    let users = rows::users(scope, Provider::Ada, list.data, user);
     Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
 }
 

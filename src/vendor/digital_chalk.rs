@@ -45,7 +45,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Cut, Limits, Listing, Next, Page, Paging, walk},
+    page::{Ask, Cut, Limits, Listing, Next, Page, Paging},
     user::{Draft, DraftField, Email, Outcome, Portion, Provider, User, email::fold, text},
 };
 
@@ -277,7 +277,8 @@ impl Vendor for DigitalChalk {
         let spellings: Vec<Email> = emails.iter().flat_map(Email::forms).collect();
         let searches = spellings.iter().map(|email| async move {
             let filter = &Filter::email(email);
-            let walk = walk(
+            let walk = rows::walk(
+                scope,
                 &LISTING,
                 limits,
                 |user| filter.accepts(user, PROFILE.rechecks),
@@ -369,7 +370,8 @@ impl DigitalChalk {
             };
             let filter = &Filter::email(&Email::fragment(&format!("@{domain}")));
             let scope = &shared;
-            let found = walk(
+            let found = rows::walk(
+                scope,
                 &LISTING,
                 limits,
                 |user| has_one_of(user, &emails),

@@ -19,6 +19,7 @@
 
 mod contacts;
 mod labels;
+mod pages;
 mod record;
 mod users;
 

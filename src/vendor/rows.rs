@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::{
     error::{Error, Result},
     http::Scope,
+    page::{self, Accept, Ask, Limits, Listing, Page, Span, Unreadable, Walk, Window},
     user::{Provider, User},
 };
 
@@ -38,17 +39,13 @@ pub fn users(
     };
     let unread = rows.iter().filter(|(_, user)| user.is_err()).count();
     tracing::warn!(vendor.name = provider.name(), rows = unread, %why, "rows cannot be read");
-    let mut marks = Marks::after(rows.iter().find_map(|(_, user)| user.as_ref().ok()));
-    let users = rows.into_iter().map(|(row, user)| match user {
-        Ok(user) => {
-            marks = Marks::after(Some(&user));
-            user
-        }
-        Err(_) => {
-            let mark = marks.next(&row);
-            scope.note_unreadable(mark);
-            User::unreadable(provider, mark, row)
-        }
+    let mut unreadable = Unreadable::default();
+    let users = rows.into_iter().map(|(row, user)| {
+        user.unwrap_or_else(|_| {
+            let row = User::unreadable(provider, row);
+            scope.note_unreadable(unreadable.number(&row));
+            row
+        })
     });
     users.collect()
 }
@@ -63,32 +60,46 @@ pub fn note_unreadable_emails(scope: &Scope, users: &[User]) {
     }
 }
 
-/// Tells rows that cannot be read from others, though pages overlap or are read twice: by their text, and
-/// where that says nothing (`null`) by the readable row that they are beside.
-struct Marks {
-    beside: String,
-    number: usize,
+/// Reads a window of a list, and notes how many rows of it cannot be read.
+///
+/// # Errors
+/// As [`page::window`].
+pub async fn window<F, R>(
+    scope: &Scope,
+    listing: &Listing,
+    span: &Span,
+    accept: Option<Accept<'_>>,
+    fetch: F,
+) -> Result<Window>
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    let window = page::window(listing, span, accept, fetch).await?;
+    note_all(scope, &window.unreadable);
+    Ok(window)
 }
 
-/// A row of no more bytes holds nothing that tells it from others.
-const BARE: usize = 8;
+/// Walks a list, and notes how many rows of it cannot be read.
+pub async fn walk<F, R>(
+    scope: &Scope,
+    listing: &Listing,
+    limits: Limits,
+    wanted: impl Fn(&User) -> bool,
+    fetch: F,
+) -> Walk
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    let walk = page::walk(listing, limits, wanted, fetch).await;
+    note_all(scope, &walk.unreadable);
+    walk
+}
 
-impl Marks {
-    fn after(user: Option<&User>) -> Self {
-        Self {
-            beside: user.map(|user| user.vendor_id.clone()).unwrap_or_default(),
-            number: 0,
-        }
-    }
-
-    fn next(&mut self, row: &RawValue) -> u64 {
-        self.number += 1;
-        let mut hasher = DefaultHasher::new();
-        row.get().hash(&mut hasher);
-        if row.get().len() <= BARE {
-            (&self.beside, self.number).hash(&mut hasher);
-        }
-        hasher.finish()
+fn note_all(scope: &Scope, unreadable: &[u64]) {
+    for mark in unreadable {
+        scope.note_unreadable(*mark);
     }
 }
 

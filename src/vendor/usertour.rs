@@ -53,7 +53,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Reason, Result},
     http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, Place, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging, Place},
     user::{Draft, DraftField, Email, Identity, Outcome, Portion, Provider, User},
 };
 
@@ -391,7 +391,8 @@ impl Vendor for Usertour {
                 filter: Filter::email(&spelling),
                 expand,
             };
-            let walk = walk(
+            let walk = rows::walk(
+                scope,
                 &LISTING,
                 limits,
                 |_| true,

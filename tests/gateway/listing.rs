@@ -3,6 +3,7 @@
 
 mod ada;
 mod backwards;
+mod contradictions;
 mod edges;
 mod links;
 mod page;

@@ -1,6 +1,7 @@
 //! Rows of providers' answers: one odd row costs itself, and none that was not asked for is shown.
 
 mod addresses;
+mod alike;
 mod asked_for;
 mod batches;
 mod moments;

@@ -13,7 +13,7 @@ use crate::{
         Http, Operation, Scope, Snapshots,
         cache::{Building, Content, Ending, Taken},
     },
-    page::{Cut, Doubt, Limits, Page, Place, Walk, walk},
+    page::{Cut, Doubt, Limits, Page, Place, Walk},
     user::{Email, User, email::fold},
     vendor::{Found, rows},
 };
@@ -76,6 +76,7 @@ impl Rows {
                 Some(self.cut_by_caller())
             },
             doubt: self.doubt,
+            unreadable: Vec::new(),
         }
     }
 
@@ -110,23 +111,29 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         pages: read,
         doubt,
         ..
-    } = walk(&LISTING, limits, nobody, |ask| async move {
-        if building.is_over() {
-            return Err(Error::late().reaching(Reach::Nowhere));
-        }
-        // Pages that were kept do not go together with others: the list is read from its start again.
-        let is_read_again = ask.since.is_some() && ask.place == Place::Key(None);
-        let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
-        let page = page_in(building.scope(), &reply)?;
-        rows::note_unreadable_emails(building.scope(), &page.users);
-        building.change(|rows| {
-            if is_read_again {
-                *rows = Rows::default();
+    } = rows::walk(
+        building.scope(),
+        &LISTING,
+        limits,
+        nobody,
+        |ask| async move {
+            if building.is_over() {
+                return Err(Error::late().reaching(Reach::Nowhere));
             }
-            rows.add(&page);
-        });
-        Ok(page)
-    })
+            // Pages that were kept do not go together with others: the list is read from its start again.
+            let is_read_again = ask.since.is_some() && ask.place == Place::Key(None);
+            let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
+            let page = page_in(building.scope(), &reply)?;
+            rows::note_unreadable_emails(building.scope(), &page.users);
+            building.change(|rows| {
+                if is_read_again {
+                    *rows = Rows::default();
+                }
+                rows.add(&page);
+            });
+            Ok(page)
+        },
+    )
     .await;
     let is_late =
         |error: &Error| matches!(error.kind(), Kind::Late | Kind::TimedOut) && building.is_over();

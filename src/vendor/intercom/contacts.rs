@@ -36,11 +36,15 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use self::{addresses::doubtful_ids, parts::Onward};
-use super::{Api, check, labels, record, refused_under_200};
+use super::{
+    Api, check, labels,
+    pages::{PageNumbers, loose},
+    record, refused_under_200,
+};
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, Place, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging, Place},
     recent_writes::{KnownWrites, RecentWrites, WriteKey},
     user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
@@ -152,9 +156,31 @@ struct List {
 struct Pages {
     #[serde(default)]
     next: Value,
+    #[serde(default, deserialize_with = "loose")]
+    page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    per_page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    total_pages: Option<u64>,
 }
 
-fn page_in(scope: &Scope, reply: &Reply, token: fn(Onward) -> Option<String>) -> Result<Page> {
+impl Pages {
+    fn numbers(&self) -> PageNumbers {
+        PageNumbers {
+            page: self.page,
+            per_page: self.per_page,
+            total_pages: self.total_pages,
+        }
+    }
+}
+
+/// A page that was asked for by a place. `token` says how that of the next one is named.
+fn page_in(
+    scope: &Scope,
+    reply: &Reply,
+    place: &Place,
+    token: fn(Onward) -> Option<String>,
+) -> Result<Page> {
     let list: List = reply.object()?;
     let Some(data) = list.data else {
         let bare = || Error::malformed("the provider answered a list without contacts");
@@ -165,6 +191,7 @@ fn page_in(scope: &Scope, reply: &Reply, token: fn(Onward) -> Option<String>) ->
             "the provider's list does not say whether there is more: it has no `pages`",
         )
     })?;
+    let numbers = pages.as_ref().map(Pages::numbers);
     let next = match pages.map(|pages| pages.next) {
         None | Some(Value::Null) => None,
         Some(next) => Some(Onward::of(&next).and_then(token).ok_or_else(|| {
@@ -178,7 +205,11 @@ fn page_in(scope: &Scope, reply: &Reply, token: fn(Onward) -> Option<String>) ->
     let data: Vec<_> = data.into_iter().map(Arc::from).collect();
     let sent = data.len();
     let users = rows::users(scope, Provider::Intercom, data, record::user);
-    Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
+    let first = matches!(place, Place::Token(None)).then_some(1);
+    Ok(Page {
+        doubt: numbers.unwrap_or_default().doubt(&next, first),
+        ..Page::new(users, next).of(sent).kept_since(reply.kept)
+    })
 }
 
 /// `…/contacts/search-contacts`: a read, though by POST.
@@ -257,8 +288,9 @@ impl Contacts {
         }
     }
 
-    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
-        page_in(scope, &self.api.send(scope, call).await?, Onward::token)
+    async fn page(&self, scope: &Scope, ask: &Ask, call: Call) -> Result<Page> {
+        let reply = self.api.send(scope, call).await?;
+        page_in(scope, &reply, &ask.place, Onward::token)
     }
 
     /// `…/contacts/show-contact`; one that was merged is the contact that it became.
@@ -309,13 +341,14 @@ impl Contacts {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
-        let found = walk(
+        let found = rows::walk(
+            scope,
             &LISTING,
             limits,
             |_| true,
             |ask| async move {
                 let call = search(operation, query, &Filter::default(), &ask);
-                let page = self.page(scope, call).await?;
+                let page = self.page(scope, &ask, call).await?;
                 if field == "email" {
                     rows::note_unreadable_emails(scope, &page.users);
                 }
@@ -434,14 +467,14 @@ impl Vendor for Contacts {
                 .query(ask.params())
                 .page(&ask.place)
                 .no_older_than(ask.since);
-            return self.page(scope, call).await;
+            return self.page(scope, ask, call).await;
         }
         if let Some(company) = &filter.company_id {
             return self.of_company(scope, ask, filter, company).await;
         }
         let query = query::narrowed(filter, self.api.version);
         let call = search(Operation::List, &query, filter, ask);
-        let page = self.page(scope, call).await?;
+        let page = self.page(scope, ask, call).await?;
         if filter.email.is_some() {
             rows::note_unreadable_emails(scope, &page.users);
         }

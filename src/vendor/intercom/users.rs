@@ -22,13 +22,14 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Api, attributes, body, check, has_external_id, labels, record, refused_under_200, seconds,
-    user_in,
+    Api, attributes, body, check, has_external_id, labels,
+    pages::{PageNumbers, loose},
+    record, refused_under_200, seconds, user_in,
 };
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Operation, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, walk},
+    page::{Ask, Limits, Listing, Next, Page, Paging},
     user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User},
     vendor::{
         EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE, Selection,
@@ -117,10 +118,26 @@ struct List {
 struct Pages {
     #[serde(default, deserialize_with = "wire::link")]
     next: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
+    page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    per_page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    total_pages: Option<u64>,
 }
 
-/// A lookup answers a list, or in version 1.0 a bare user.
-fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
+impl Pages {
+    fn numbers(&self) -> PageNumbers {
+        PageNumbers {
+            page: self.page,
+            per_page: self.per_page,
+            total_pages: self.total_pages,
+        }
+    }
+}
+
+/// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was asked for.
+fn page_in(scope: &Scope, reply: &Reply, number: Option<u64>) -> Result<Page> {
     let list: List = reply.object()?;
     match list.kind.as_deref() {
         Some("user" | "contact") => {
@@ -131,7 +148,8 @@ fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
             Error::malformed("the provider answered an error under status 200")
         })),
         _ => {
-            let more = list.pages.map(|pages| pages.next.is_some());
+            let more = list.pages.as_ref().map(|pages| pages.next.is_some());
+            let numbers = list.pages.as_ref().map(Pages::numbers).unwrap_or_default();
             let next = match (list.total_count, more) {
                 (Some(total), Some(more)) => Next::Counted { total, more },
                 (Some(total), None) => Next::Total(total),
@@ -146,7 +164,15 @@ fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
             let users: Vec<_> = users.into_iter().map(Arc::from).collect();
             let sent = users.len();
             let users = rows::users(scope, Provider::Intercom, users, record::user);
-            Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
+            // Where nothing says how many users there are, a short page may be one of a smaller size than
+            // it was asked for.
+            let size = u32::try_from(sent).ok();
+            let size = size.filter(|_| next == Next::Silent);
+            Ok(Page {
+                size: numbers.size().or(size),
+                doubt: numbers.doubt(&next, number),
+                ..Page::new(users, next).of(sent).kept_since(reply.kept)
+            })
         }
     }
 }
@@ -181,9 +207,11 @@ impl Users {
             ..call
         };
         let is_by_email = call.query.iter().any(|(name, _)| *name == "email");
+        let number = call.query.iter().find(|(name, _)| *name == LISTING.at);
+        let number = number.and_then(|(_, number)| number.parse().ok());
         match self.api.send(scope, call).await {
             Ok(reply) => {
-                let page = page_in(scope, &reply)?;
+                let page = page_in(scope, &reply, number)?;
                 if is_by_email {
                     rows::note_unreadable_emails(scope, &page.users);
                 }
@@ -259,7 +287,8 @@ impl Vendor for Users {
         let spellings = emails.iter().flat_map(|email| self.spellings(email));
         let spellings: HashSet<Email> = spellings.collect();
         let searches = spellings.iter().map(|email| async move {
-            let walk = walk(
+            let walk = rows::walk(
+                scope,
                 &LISTING,
                 limits,
                 |_| true,

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     http::{Call, Freshness, Operation, Reply, Scope},
-    page::{Ask, Next, Page, Place},
+    page::{Ask, Doubt, Next, Page, Place},
     user::Provider,
     vendor::{Filter, FilterField, filter::unknown_notice, intercom::Api, wire},
 };
@@ -108,6 +108,20 @@ pub(super) async fn found(
     }
 }
 
+/// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and only
+/// a total that stays the same says that none did.
+fn numbered(page: Page, place: &Place) -> Page {
+    let is_later = matches!(place, Place::Token(Some(token)) if Onward::is_number(token));
+    let names_number =
+        matches!(&page.next, Next::Token { next: Some(next), .. } if Onward::is_number(next));
+    let is_unsure = is_later && page.next.total().is_none();
+    Page {
+        is_numbered: is_later || names_number,
+        doubt: page.doubt.or(is_unsure.then_some(Doubt::Shifted)),
+        ..page
+    }
+}
+
 impl Contacts {
     /// One page of a company's contacts; none where there is no such company.
     pub(super) async fn of_company(
@@ -166,8 +180,10 @@ impl Contacts {
             .page(&ask.place)
             .no_older_than(ask.since);
         let reply = self.api.find(scope, call).await?;
-        reply
-            .map(|reply| super::page_in(scope, &reply, |next| Some(next.text())))
-            .transpose()
+        let page = reply.map(|reply| {
+            let page = super::page_in(scope, &reply, &ask.place, |next| Some(next.text()));
+            page.map(|page| numbered(page, &ask.place))
+        });
+        page.transpose()
     }
 }

@@ -81,6 +81,11 @@ impl Onward {
         }
     }
 
+    /// Whether a text that [`Onward::text`] made names a numbered page.
+    pub(super) fn is_number(text: &str) -> bool {
+        text.starts_with(PAGE)
+    }
+
     /// The query parameter that names the place.
     pub(super) fn param(self) -> (&'static str, String) {
         match self {
