@@ -4,6 +4,7 @@
 mod ada;
 mod backwards;
 mod contradictions;
+mod crowds;
 mod edges;
 mod links;
 mod page;

@@ -9,9 +9,14 @@
 //! which reads the page again up to there, and only where users share a moment: a list without ties is
 //! read with as few calls as there are pages.
 //!
+//! A moment of more users than a page holds, or one that does not fit into a page behind the rest of the
+//! one before it, cannot be known whole: its users are read as far as a few pages show them, in the same
+//! order, and every page with some of them says that others may be missing (`crowd.rs`).
+//!
 //! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
 //! it in this answer and before it in the next, on pages that show no other tie.
 
+mod crowd;
 mod start;
 
 use std::collections::HashSet;
@@ -21,9 +26,12 @@ use sha2::{Digest, Sha256};
 
 pub(super) use start::Start;
 
-use self::start::{Back, Floor};
+use self::{
+    crowd::Crowd,
+    start::{Back, Floor},
+};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     page::{Next, Page},
     user::User,
 };
@@ -31,12 +39,12 @@ use crate::{
 /// The largest page.
 const MAX: u32 = 100;
 
-/// How often a place is looked for while the list changes.
-const TRIES: usize = 4;
+/// How often a moment is tried to be read whole, from a place before it, and a place is looked for.
+const TRIES: usize = 6;
 
-/// Said of a list in which more users share a moment than a page holds.
-const NOTICE: &str = "more than 100 users were made at the same moment, and Usertour lists those in no fixed order: \
-     some of them may be missing, or come twice over several pages";
+/// Said of users of a moment that could not be read whole.
+const NOTICE: &str = "more users were made at one moment, or at two in a row, than one page of 100 holds, and Usertour lists \
+     those in no fixed order: some of them may be missing";
 
 /// Said of a page with users of one moment and one whose moment is not known.
 const TIMELESS: &str = "the time at which a user was made cannot be read, and others were made at the same moment: some of \
@@ -47,6 +55,9 @@ pub(super) struct Read {
     pub(super) page: Page,
     pub(super) shortfall: Option<&'static str>,
 }
+
+/// A cursor of the provider's, and the moment before which nobody comes behind it.
+type Named = (Option<String>, Option<i64>);
 
 /// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
 pub(super) struct Reader<F> {
@@ -66,6 +77,15 @@ where
     /// # Errors
     /// What `fetch` answers.
     pub(super) async fn read(&self, start: Start) -> Result<Read> {
+        let floor = start.floor.as_ref();
+        let doubt = floor.filter(|floor| floor.is_doubtful);
+        let why = doubt.map(|floor| if floor.is_bare() { TIMELESS } else { NOTICE });
+        let read = self.read_from(start).await?;
+        let shortfall = read.shortfall.or(why);
+        Ok(Read { shortfall, ..read })
+    }
+
+    async fn read_from(&self, start: Start) -> Result<Read> {
         let Start {
             cursor,
             back,
@@ -75,14 +95,16 @@ where
             // Who was given a part of a moment is told the rest from the same page.
             let size = if floor.is_some() { MAX } else { self.want };
             let page = self.fetch(cursor.clone(), size).await?;
-            return self.settle(cursor, page, size, floor).await;
+            let bare = floor.as_ref().filter(|floor| floor.is_bare());
+            let lowest = bare.map(|floor| floor.moment);
+            return self.settle(cursor, (page, size), floor, lowest).await;
         };
         if cursor.is_some() {
             let page = self.fetch(cursor.clone(), self.want).await?;
             let first = page.users.first().and_then(moment);
             let is_same = first.is_some() && first == floor.as_ref().map(|floor| floor.moment);
             if !is_same && !has_ties(&page.users) {
-                return self.settle(cursor, page, self.want, None).await;
+                return self.settle(cursor, (page, self.want), None, None).await;
             }
         }
         self.resume(back, floor, cursor.is_some()).await
@@ -93,24 +115,24 @@ where
     async fn resume(&self, back: Back, floor: Option<Floor>, is_doubtful: bool) -> Result<Read> {
         let bound = floor.as_ref().map(|floor| (floor.moment, is_doubtful));
         match self.name(back, bound).await? {
-            Some(cursor) => {
+            Some((cursor, lowest)) => {
                 let page = self.fetch(cursor.clone(), MAX).await?;
-                self.settle(cursor, page, MAX, floor).await
+                self.settle(cursor, (page, MAX), floor, lowest).await
             }
             None => Ok(whole(Vec::new())),
         }
     }
 
     /// The provider's cursor at the end of a page that is read again: of its last user whose moment is
-    /// within the bound. `None` when the list ends there.
+    /// within the bound, and that moment. `None` when the list ends there.
     async fn name(
         &self,
         Back(from, mut rows): Back,
         bound: Option<(i64, bool)>,
-    ) -> Result<Option<Option<String>>> {
+    ) -> Result<Option<Named>> {
         for _ in 0..TRIES {
             if rows == 0 {
-                return Ok(Some(from));
+                break;
             }
             let page = self.fetch(from.clone(), rows).await?;
             let fit = page.users.iter().take_while(|user| {
@@ -118,14 +140,15 @@ where
             });
             let fit = u32::try_from(fit.count()).unwrap_or(MAX);
             if fit as usize == page.users.len() {
-                return Ok(next_of(&page).map(Some));
+                let last = page.users.last().and_then(moment);
+                return Ok(next_of(&page).map(|next| (Some(next), last)));
             }
-            // Somebody was deleted: what was the end has moved forward.
+            // Somebody was deleted, or fewer users of the moment came at which it starts: what was the
+            // end has moved forward.
             rows = fit;
         }
-        Err(Error::malformed(
-            "the list changes faster than it can be read",
-        ))
+        // From further up everybody is read as well, those who were given once more.
+        Ok(Some((from, None)))
     }
 
     fn is_within(&self, user: &User, bound: i64, is_before: bool) -> bool {
@@ -136,26 +159,26 @@ where
     }
 
     /// Makes a page that ends between two moments, or within one that is known whole, of what was
-    /// answered for a cursor.
+    /// answered for a cursor. Nobody on it comes before the lowest moment.
     async fn settle(
         &self,
         mut cursor: Option<String>,
-        mut page: Page,
-        mut size: u32,
+        (mut page, mut size): (Page, u32),
         floor: Option<Floor>,
+        mut lowest: Option<i64>,
     ) -> Result<Read> {
-        for _ in 0..TRIES {
+        let mut crowd = Crowd::default();
+        for tries in 0.. {
             let Some(next) = next_of(&page) else {
-                return Ok(self.last(cursor, page.users, floor.as_ref()));
+                return Ok(self.last(cursor, page.users, floor.as_ref(), lowest));
             };
-            if !self.is_by_moment(&page.users) {
-                return Ok(on(page.users, &Start::at(&next)));
-            }
-            if !has_ties(&page.users) {
+            let is_ordered = self.is_by_moment(&page.users, lowest);
+            let is_plain = !has_ties(&page.users);
+            if is_plain && (is_ordered || floor.is_none()) {
                 return Ok(self.plain(cursor, page.users, &next, floor.as_ref()));
             }
-            if has_timeless(&page.users) {
-                return Ok(self.unclear(TIMELESS, page.users, &next, floor.as_ref()));
+            if !is_ordered || has_timeless(&page.users) {
+                return Ok(self.unclear(page.users, &next, floor.as_ref(), lowest));
             }
             if size < MAX {
                 size = MAX;
@@ -163,26 +186,26 @@ where
                 continue;
             }
             let mut rows = page.users;
-            let whole = rows.len() - last_of_moment(&rows);
-            if whole == 0 {
-                return Ok(self.unclear(NOTICE, rows, &next, floor.as_ref()));
-            }
-            rows.truncate(whole);
+            let cut = rows.split_off(rows.len() - last_of_moment(&rows));
+            let whole = rows.len();
             let bound = rows.last().and_then(moment).map(|moment| (moment, false));
             let end = Back(cursor.clone(), bounded(whole));
             let given = self.given(rows, floor.as_ref());
             if !given.is_empty() {
                 return Ok(self.cut(given, cursor, Some(end), floor.as_ref()));
             }
+            crowd.add(cut);
+            let is_known = floor.as_ref().is_some_and(|floor| crowd.is_doubtful(floor));
+            if whole == 0 || tries >= TRIES || crowd.is_too_large() || is_known {
+                return self.crowded(crowd, cursor, next, floor.as_ref()).await;
+            }
             match self.name(end, bound).await? {
-                Some(named) => cursor = named,
+                Some(named) => (cursor, lowest) = named,
                 None => return Ok(self::whole(Vec::new())),
             }
             page = self.fetch(cursor.clone(), MAX).await?;
         }
-        Err(Error::malformed(
-            "the list changes faster than it can be read",
-        ))
+        Ok(self::whole(Vec::new()))
     }
 
     /// A page on which no two users share a moment.
@@ -204,24 +227,50 @@ where
     /// A page on which nobody knows where a moment ends: its users are read as they come.
     fn unclear(
         &self,
-        why: &'static str,
         rows: Vec<User>,
         next: &str,
         floor: Option<&Floor>,
+        lowest: Option<i64>,
     ) -> Read {
-        let rows = rows.into_iter();
-        let given =
-            rows.filter(|user| floor.is_none_or(|floor| !floor.holds(user, self.is_descending)));
+        let end = rows.iter().rev().find_map(moment).map(Floor::bare);
+        let start = Start {
+            floor: end,
+            ..Start::at(next)
+        };
         Read {
-            shortfall: Some(why),
-            ..on(given.collect(), &Start::at(next))
+            shortfall: Some(TIMELESS),
+            ..on(self.not_given(rows, floor, lowest), &start)
         }
     }
 
+    /// The users that were not given yet, as they come.
+    fn not_given(&self, rows: Vec<User>, floor: Option<&Floor>, lowest: Option<i64>) -> Vec<User> {
+        let is_out_of_order = |user: &User| {
+            let moments = lowest.zip(moment(user));
+            moments.is_some_and(|(lowest, moment)| {
+                moment != lowest && (moment < lowest) != self.is_descending
+            })
+        };
+        let is_given = |user: &User| {
+            let is_under = floor.is_some_and(|floor| floor.holds(user, self.is_descending));
+            is_under && !is_out_of_order(user)
+        };
+        rows.into_iter().filter(|user| !is_given(user)).collect()
+    }
+
     /// The last page: behind it there is nobody.
-    fn last(&self, cursor: Option<String>, rows: Vec<User>, floor: Option<&Floor>) -> Read {
-        if !self.is_by_moment(&rows) {
-            return whole(rows);
+    fn last(
+        &self,
+        cursor: Option<String>,
+        rows: Vec<User>,
+        floor: Option<&Floor>,
+        lowest: Option<i64>,
+    ) -> Read {
+        if !self.is_by_moment(&rows, lowest) {
+            return Read {
+                shortfall: floor.map(|_| TIMELESS),
+                ..whole(self.not_given(rows, floor, lowest))
+            };
         }
         let given = self.given(rows, floor);
         if self.is_to_be_cut(&given) {
@@ -277,12 +326,11 @@ where
         rows
     }
 
-    /// Whether users come by their moments, as the provider says that they do.
-    fn is_by_moment(&self, rows: &[User]) -> bool {
-        let moments: Vec<i64> = rows.iter().filter_map(moment).collect();
-        let is_sorted =
-            moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending);
-        !moments.is_empty() && is_sorted
+    /// Whether users come by their moments, as the provider says that they do, and none before the lowest.
+    fn is_by_moment(&self, rows: &[User], lowest: Option<i64>) -> bool {
+        let moments = lowest.into_iter().chain(rows.iter().filter_map(moment));
+        let moments: Vec<i64> = moments.collect();
+        moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending)
     }
 
     async fn fetch(&self, cursor: Option<String>, size: u32) -> Result<Page> {
@@ -298,6 +346,7 @@ fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
             moment: moment(last)?,
             upto: None,
             also: Some(digest(last)),
+            is_doubtful: false,
         })
     });
     let before = bounded(rows.len().saturating_sub(1));
@@ -360,11 +409,9 @@ fn is_tied(one: &User, other: &User) -> bool {
 
 /// Whether two users share a moment, as far as moments are known.
 fn has_ties(rows: &[User]) -> bool {
+    let mut seen = HashSet::new();
     let mut moments = rows.iter().filter_map(moment);
-    let Some(mut before) = moments.next() else {
-        return false;
-    };
-    moments.any(|moment| std::mem::replace(&mut before, moment) == moment)
+    moments.any(|moment| !seen.insert(moment))
 }
 
 /// Whether the moment of a user is not known.

@@ -109,7 +109,7 @@ async fn more_users_of_one_moment_than_a_page_holds_are_said_to_be_missing_perha
     assert_eq!(all.source().status, "PARTIAL");
     let notice = all.source().notice.as_deref().unwrap_or_default();
     assert!(
-        notice.starts_with("more than 100 users were made at the same moment"),
+        notice.starts_with("more users were made at one moment"),
         "{notice}"
     );
     let seen: BTreeSet<String> = all.ids().into_iter().collect();

@@ -42,9 +42,27 @@ pub(super) struct Floor {
     /// The digest of one that was given before its turn.
     #[serde(default, rename = "a", skip_serializing_if = "Option::is_none")]
     pub(super) also: Option<String>,
+    /// Whether users of this moment may be missing.
+    #[serde(default, rename = "d", skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_doubtful: bool,
 }
 
 impl Floor {
+    /// A moment of which nobody knows who was given, and who comes behind.
+    pub(super) fn bare(moment: i64) -> Self {
+        Self {
+            moment,
+            upto: None,
+            also: None,
+            is_doubtful: true,
+        }
+    }
+
+    /// Whether nothing is known of who was given.
+    pub(super) fn is_bare(&self) -> bool {
+        self.upto.is_none() && self.also.is_none()
+    }
+
     /// Whether a user has been given.
     pub(super) fn holds(&self, user: &User, is_descending: bool) -> bool {
         let Some(moment) = moment(user) else {
@@ -66,6 +84,7 @@ impl Floor {
         Some(Self {
             moment,
             upto: Some(digest(last)),
+            is_doubtful: also.is_some_and(|earlier| earlier.is_doubtful),
             also: also.and_then(|earlier| earlier.also.clone()),
         })
     }
@@ -127,6 +146,7 @@ mod tests {
             moment: 1_770_091_506_007_000,
             upto: Some("00ff".to_owned()),
             also: None,
+            is_doubtful: true,
         };
         for start in [
             Start::at("cm9f6x"),
