@@ -21,6 +21,7 @@
 //! What no client can detect: an unread row that moves in front of a row that was read, or over which
 //! such a row moves. It may be missed.
 
+pub mod doubt;
 pub mod mark;
 pub mod reading;
 pub mod unreadable;
@@ -30,8 +31,8 @@ pub mod window;
 #[cfg(test)]
 mod tests;
 
+pub use doubt::Doubt;
 pub use mark::{Anchor, Count, Mark};
-pub use reading::Doubt;
 pub use unreadable::Unreadable;
 pub use walk::{Cut, Limits, Walk, walk};
 pub use window::{Accept, Row, Span, Window, window};

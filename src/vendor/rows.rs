@@ -63,7 +63,7 @@ pub fn note_unreadable_emails(scope: &Scope, users: &[User]) {
 /// Reads a window of a list, and notes how many rows of it cannot be read.
 ///
 /// # Errors
-/// As [`page::window`].
+/// As [`page::window()`].
 pub async fn window<F, R>(
     scope: &Scope,
     listing: &Listing,

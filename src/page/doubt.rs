@@ -1,0 +1,43 @@
+//! Doubts whether an answer holds everybody.
+
+/// Why somebody may be missing from what was read, or may come again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Doubt {
+    /// Rows shifted, and the place between the read and the unread was not found again.
+    Shifted,
+    /// The rows before a cursor are gone: what is read may have been read before.
+    Repeats,
+    /// The provider counts more or fewer users than it gave.
+    Miscounted,
+    /// The last page holds a user twice.
+    Doubled,
+    /// The provider named a next page after one that held nobody, and whom it should have held is not known.
+    Empty,
+    /// The time was over.
+    Late,
+}
+
+impl Doubt {
+    /// What to tell a client.
+    #[must_use]
+    pub fn notice(self) -> &'static str {
+        match self {
+            Self::Shifted => {
+                "users came or went while the list was read, and its place was not found again: some may be missing, or come twice"
+            }
+            Self::Repeats => {
+                "the users before this cursor are gone: some of these may have come before"
+            }
+            Self::Miscounted => {
+                "the provider counts another number of users than it gave: some may be missing"
+            }
+            Self::Doubled => {
+                "the provider's last page holds a user twice: another may be missing in his place"
+            }
+            Self::Empty => {
+                "the provider names a next page after one without a user: some may be missing"
+            }
+            Self::Late => "the time was over before all of the list was read: there are more users",
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! How a reading asks for its next page: one, or several side by side, and other ways on where the
+//! provider no longer knows the first.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::{StreamExt, stream};
+
+use super::{
+    super::{Ask, Mark, Next, Page, Paging, Place},
+    Doubt, Reading,
+};
+use crate::error::{Error, Kind, Result};
+
+/// How far apart in time pages may have been read that were kept and are joined: as far as one slow
+/// request reads them.
+const TOGETHER: Duration = Duration::from_secs(10);
+
+impl<F, R> Reading<F>
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    /// The page at the mark: one that was asked for ahead if it is of use, else one that is asked for.
+    pub(super) async fn next_page(&mut self, want: u32, ahead: usize) -> Result<(Ask, Page)> {
+        if let Some((ask, page)) = self.ahead.pop_front() {
+            let page = page?;
+            let begins_before = ask.ordinal < self.at.ordinal();
+            if begins_before && ask.end() > self.at.ordinal() && self.knows_one_of(&page) {
+                return Ok((ask, page));
+            }
+            self.ahead.clear();
+            self.shifts = true;
+        }
+        let mut asks = self.plan(want, ahead)?;
+        if asks.len() > 1 {
+            let first = asks.remove(0);
+            let fetched = self.fetch_all(first, asks, ahead).await;
+            self.pages += u32::try_from(fetched.len()).unwrap_or(u32::MAX);
+            self.ahead = fetched;
+            if let Some((ask, page)) = self.ahead.pop_front() {
+                return Ok((ask, page?));
+            }
+        }
+        let mut at = self.at.clone();
+        loop {
+            let mut ask = self.ask(&at, want)?;
+            let error = match self.fetch(&ask).await {
+                Ok(page) if !self.take_size(&mut ask, &page) => continue,
+                Ok(page) if !self.is_a_dead_end(&page) => return Ok((ask, page)),
+                Ok(page) => match self.try_detours(want).await {
+                    Some(better) => return Ok(better),
+                    // Not even the row before, behind which there is this one, is known.
+                    None => {
+                        self.doubt = Some(Doubt::Shifted);
+                        return Ok((ask, page));
+                    }
+                },
+                Err(error) => error,
+            };
+            match self.detours.pop().filter(|_| self.is_stale(&error)) {
+                Some(detour) => at = detour,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// The request for the page at a mark. Where a list of keys is read from its start for want of a row
+    /// that is known, those up to the row that was named are not wanted.
+    pub(super) fn ask(&self, at: &Mark, want: u32) -> Result<Ask> {
+        let ask = self.listing.ask(at, want)?;
+        let is_restart = self.listing.paging == Paging::Key && *at == Mark::Start;
+        Ok(match self.at.anchor().filter(|_| is_restart) {
+            Some(anchor) => Ask {
+                overlaps: true,
+                ..ask.anchored(Some(anchor))
+            },
+            None => ask,
+        })
+    }
+
+    /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
+    /// their numbers count pages of that size. Whether the page is the one that was asked for.
+    pub(super) fn take_size(&mut self, ask: &mut Ask, page: &Page) -> bool {
+        let is_less = |size: &u32| (self.listing.min..ask.size).contains(size);
+        let is_by_number = matches!(ask.place, Place::Page(_));
+        let is_guess = page.next == Next::Silent;
+        let size = page.size.filter(is_less);
+        let size = size.filter(|_| !(is_guess && self.is_size_guessed));
+        let Some(size) = size.filter(|_| is_by_number) else {
+            return true;
+        };
+        self.listing.max = size;
+        self.is_size_guessed = is_guess;
+        (ask.listing, ask.size) = (self.listing, size);
+        ask.ordinal == 0
+    }
+
+    pub(super) async fn fetch(&mut self, ask: &Ask) -> Result<Page> {
+        self.pages += 1;
+        let since = self.since;
+        (self.fetch)(Ask {
+            since,
+            ..ask.clone()
+        })
+        .await?
+        .checked()
+    }
+
+    /// Pages that are asked for side by side, in order; what follows an error is dropped.
+    pub(super) async fn fetch_all(
+        &self,
+        first: Ask,
+        others: Vec<Ask>,
+        ahead: usize,
+    ) -> VecDeque<(Ask, Result<Page>)> {
+        let (fetch, since) = (&self.fetch, self.since);
+        let asks = std::iter::once(first).chain(others);
+        let pages = asks.map(|ask| async move {
+            let asked = Ask {
+                since,
+                ..ask.clone()
+            };
+            let page = fetch(asked).await.and_then(Page::checked);
+            (ask, page)
+        });
+        let mut pages = stream::iter(pages).buffered(ahead);
+        let mut fetched = VecDeque::new();
+        while let Some((ask, page)) = pages.next().await {
+            let is_failed = page.is_err();
+            fetched.push_back((ask, page));
+            if is_failed {
+                break;
+            }
+        }
+        fetched
+    }
+
+    /// The requests for the pages after the mark: one, or as many as hold the rows wanted where their
+    /// places are known.
+    pub(super) fn plan(&self, want: u32, ahead: usize) -> Result<Vec<Ask>> {
+        let mut asks = vec![self.listing.ask(&self.at, want)?];
+        let Some(total) = self
+            .total
+            .filter(|_| ahead > 1 && !self.shifts && self.listing.is_ordinal())
+        else {
+            return Ok(asks);
+        };
+        let end = self.at.ordinal().saturating_add(u64::from(want)).min(total);
+        while let Some(from) = asks.last().map(Ask::end).filter(|&from| from < end) {
+            let left = u32::try_from(end - from).unwrap_or(u32::MAX);
+            if self.listing.is_beyond_reach(&Mark::Nth(from)) {
+                break;
+            }
+            match self.listing.overlapping(from, left) {
+                Some(ask) => asks.push(ask),
+                None => break,
+            }
+        }
+        Ok(asks)
+    }
+
+    /// Whether a page says that nothing follows a place that the provider may not know any more: it
+    /// answers so where others answer an error.
+    pub(super) fn is_a_dead_end(&self, page: &Page) -> bool {
+        let is_end = page.next == Next::Key(None);
+        is_end && page.sent == 0 && !self.detours.is_empty()
+    }
+
+    /// The page behind a row further up, where there is one.
+    pub(super) async fn try_detours(&mut self, want: u32) -> Option<(Ask, Page)> {
+        while let Some(detour) = self.detours.pop() {
+            let ask = self.ask(&detour, want).ok()?;
+            match self.fetch(&ask).await {
+                Ok(page) if page.sent > 0 => return Some((ask, page)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Whether a provider may have forgotten the place that it named itself, or that a row named.
+    pub(super) fn is_stale(&self, error: &Error) -> bool {
+        matches!(
+            (self.listing.paging, error.kind()),
+            (Paging::Token, Kind::Expired)
+                | (Paging::Key, Kind::Expired | Kind::Rejected | Kind::Missing)
+        )
+    }
+
+    /// Whether a page is not as old as those before it: some were kept and others were not, or they were
+    /// kept at different times.
+    pub(super) fn is_of_another_age(&mut self, page: &Page) -> bool {
+        let kept = page.kept.filter(|at| *at < self.began);
+        let Some(first) = self.first else {
+            self.first = Some(kept);
+            if kept.is_none() {
+                self.since = Some(self.began);
+            }
+            return false;
+        };
+        match (first, kept) {
+            (Some(first), Some(this)) => {
+                let apart = this.max(first).saturating_duration_since(this.min(first));
+                apart > TOGETHER
+            }
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How a reading finds its place again where rows have shifted.
+
+use super::{
+    super::{Ask, Doubt, Mark, Page, Place},
+    Reading,
+};
+use crate::error::Result;
+
+/// How many more calls are made to find one place.
+const SEARCHES_A_PLACE: u64 = 4;
+
+impl<F, R> Reading<F>
+where
+    F: Fn(Ask) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    /// A page that goes on where the read part ends: this one, or another where rows have shifted.
+    pub(super) async fn joined(&mut self, ask: Ask, page: Page, want: u32) -> Result<(Ask, Page)> {
+        if ask.names_more_than_nothing(&page) {
+            // Whom it should have held nobody can say.
+            self.doubt = self.doubt.or(Some(Doubt::Empty));
+            return Ok((ask, page));
+        }
+        if !ask.overlaps || self.knows_one_of(&page) {
+            return Ok((ask, page));
+        }
+        match ask.place {
+            Place::Page(_) | Place::Offset(_) => self.searched(ask, page).await,
+            Place::Token(_) | Place::Key(_) if self.is_first => {
+                self.searched_behind(ask, page, want).await
+            }
+            Place::Token(_) | Place::Key(_) => Ok((ask, page)),
+        }
+    }
+
+    /// Looks for the last row read among the rows before the page and behind it.
+    pub(super) async fn searched(&mut self, ask: Ask, page: Page) -> Result<(Ask, Page)> {
+        self.ahead.clear();
+        let (place, step) = (self.at.ordinal(), u64::from(self.listing.max));
+        let is_more = ask.more(&page).is_some();
+        let directions = if self.is_first { 2 } else { 1 };
+        for distance in 1..=SEARCHES_A_PLACE / directions {
+            let back = place.saturating_sub(distance * step);
+            let onward = ask.end() + (distance - 1) * step;
+            let is_new = place > (distance - 1) * step;
+            let places = [
+                is_new.then_some(back),
+                (is_more && self.is_first).then_some(onward),
+            ];
+            for from in places.into_iter().flatten() {
+                let asked = self.listing.counted(from, self.listing.max);
+                let is_in_reach = self.listing.reach.is_none_or(|reach| asked.end() <= reach);
+                if self.searches == 0 || !is_in_reach {
+                    continue;
+                }
+                self.searches -= 1;
+                let asked = asked.anchored(ask.anchor.as_ref());
+                let other = self.fetch(&asked).await?;
+                let is_whole = asked.ordinal == 0 && self.origin == Mark::Start;
+                if self.knows_one_of(&other) || is_whole {
+                    return Ok((asked, other));
+                }
+            }
+        }
+        self.doubt = Some(Doubt::Shifted);
+        Ok((ask, page))
+    }
+
+    /// Looks for the last row read on the pages that follow one that should hold it.
+    pub(super) async fn searched_behind(
+        &mut self,
+        ask: Ask,
+        page: Page,
+        want: u32,
+    ) -> Result<(Ask, Page)> {
+        let mut at = ask.next(&page, None).filter(|_| ask.more(&page).is_some());
+        while let Some(mark) = at.filter(|_| self.searches > 0) {
+            self.searches -= 1;
+            let other = self.listing.ask(&mark, want)?;
+            let other = other.anchored(ask.anchor.as_ref());
+            let Ok(found) = self.fetch(&other).await else {
+                break;
+            };
+            if self.knows_one_of(&found) {
+                return Ok((other, found));
+            }
+            at = other
+                .next(&found, None)
+                .filter(|_| other.more(&found).is_some());
+        }
+        self.doubt = Some(Doubt::Repeats);
+        Ok((ask, page))
+    }
+}
