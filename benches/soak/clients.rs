@@ -16,7 +16,9 @@ use super::{
 
 /// The codes that a client may meet here: the documented ones without those that say that its question
 /// or the gateway is wrong.
-const CODES: [&str; 6] = [
+const CODES: &[&str] = &[
+    "DEADLINE_EXCEEDED",
+    "OUTCOME_UNKNOWN",
     "VENDOR_AUTH",
     "VENDOR_BAD_RESPONSE",
     "VENDOR_RATE_LIMITED",
