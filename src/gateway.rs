@@ -108,9 +108,13 @@ fn directory(
     let name = provider.name();
     let keep = format!("vendor.{name}.cache");
     let terms = all.cache.terms(&keep, &settings.cache)?;
-    let shared = store.map(|store| (store, pseudonym(name, &account)));
+    let shared = store
+        .clone()
+        .map(|store| (store, pseudonym(name, &account)));
     let cache = Cache::new(name, terms, door.explain, shelf.clone(), shared.clone());
-    let writing = writing(shared.clone(), tasks, audit);
+    // Gateways whose tokens differ for a while must not write side by side.
+    let by_name = store.map(|store| (store, name.to_owned()));
+    let writing = writing(by_name, tasks, audit);
     let recent = writing.recent.clone();
     let terms = Terms {
         shared,

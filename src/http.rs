@@ -148,9 +148,13 @@ impl Http {
             may_be_missing: true,
             ..call
         };
+        let is_read = call.is_read;
         match self.send(scope, call).await {
             Ok(reply) => Ok(Some(reply)),
-            Err(error) if error.kind() == Kind::Missing => Ok(None),
+            // A write that may have been carried out before says nothing by a 404.
+            Err(error) if error.kind() == Kind::Missing && (is_read || !error.is_unsettled()) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -34,20 +34,27 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "for _, key in ipairs(KEYS) do
-           local holder = redis.call('GET', key)
-           if holder and holder ~= ARGV[1] then return 0 end
+           if redis.call('TYPE', key).ok == 'string' then
+             if redis.call('GET', key) ~= ARGV[1] then return 0 end
+           else
+             redis.call('DEL', key)
+           end
          end
          for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
          return 1",
     )
 });
 
-/// Frees the keys that are still ours.
+/// Frees the keys that are still ours, and counts them.
 static FREE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "for _, key in ipairs(KEYS) do
-           if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
-         end",
+        "local ours = 0
+         for _, key in ipairs(KEYS) do
+           if redis.call('TYPE', key).ok == 'string' and redis.call('GET', key) == ARGV[1] then
+             ours = ours + redis.call('DEL', key)
+           end
+         end
+         return ours",
     )
 });
 
@@ -143,22 +150,12 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether the other gateways keep to it, as far as there are any.
-    #[must_use]
-    pub fn is_guarded(&self) -> bool {
-        let shared = self.shared.as_ref();
-        shared.is_none_or(|shared| {
-            !*shared
-                .is_lost
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        })
-    }
-
-    /// Ends it, first for the other gateways.
-    pub async fn release(mut self) {
-        if let Some(shared) = self.shared.take() {
-            shared.free().await;
+    /// Ends it, first for the other gateways. False when it was not held there all the time: another
+    /// gateway may have written.
+    pub async fn release(mut self) -> bool {
+        match self.shared.take() {
+            Some(shared) => shared.free().await,
+            None => true,
         }
     }
 }
@@ -207,17 +204,18 @@ impl SharedKeys {
         self.store.ask(work).await
     }
 
-    async fn free(&self) {
+    /// Frees the keys. False when one of them was not ours any more, or the store does not say.
+    async fn free(&self) -> bool {
         let mut script = FREE.prepare_invoke();
         for name in &self.names {
             script.key(name);
         }
         script.arg(&self.token);
-        let work = async |mut manager: ConnectionManager| -> RedisResult<()> {
+        let work = async |mut manager: ConnectionManager| -> RedisResult<usize> {
             script.invoke_async(&mut manager).await
         };
         // The store frees it in the end, where this fails.
-        let _: Option<()> = self.store.ask(work).await;
+        self.store.ask(work).await == Some(self.names.len())
     }
 }
 
@@ -272,9 +270,12 @@ impl SharedLease {
         }
     }
 
-    async fn free(self) {
+    /// Frees it. False when it was, at any time, not held.
+    async fn free(self) -> bool {
         self.renewal.abort();
-        self.keys.free().await;
+        let is_ours = self.keys.free().await;
+        let is_lost = self.is_lost.lock();
+        is_ours && !*is_lost.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

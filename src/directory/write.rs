@@ -5,7 +5,14 @@
 mod target;
 mod written;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout_at;
@@ -44,6 +51,15 @@ pub struct Writing {
     pub audit: AuditLog,
 }
 
+/// Somebody who waits for a write. When he leaves, a write of which nothing was sent is given up.
+struct Waiting<'a>(&'a WriteProgress);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// A write under way.
 #[derive(Clone, Copy)]
 struct Write<'a> {
@@ -54,6 +70,8 @@ struct Write<'a> {
     keys: &'a BTreeSet<WriteKey>,
     /// What was written lately under these keys.
     known: &'a KnownWrites,
+    /// Whether a create was noted as pending.
+    is_noted: &'a AtomicBool,
 }
 
 impl Directory {
@@ -77,6 +95,7 @@ impl Directory {
         let this = Arc::clone(self);
         let write = async move { this.finish(&fresh, &draft, request).await };
         let mut write = self.writing.tasks.spawn(write.in_current_span());
+        let _waiting = Waiting(&progress);
         let fault = |_| Written::unknown(&internal()).told();
         match timeout_at(scope.deadline(), &mut write).await {
             Ok(written) => written.unwrap_or_else(fault),
@@ -141,9 +160,7 @@ impl Directory {
         let written = match self.writing.leases.take(&keys, scope.deadline()).await {
             Some(lease) => {
                 let written = self.write(scope, draft, &keys).await;
-                let written = written.guarded(lease.is_guarded());
-                lease.release().await;
-                written
+                written.guarded(lease.release().await)
             }
             None => Written::prevented(&Error::late().reaching(Reach::Nowhere)),
         };
@@ -171,6 +188,7 @@ impl Directory {
             identity,
             keys,
             known,
+            is_noted: &AtomicBool::default(),
         };
         let written = self.find_and_write(write).await;
         let written = written.unwrap_or_else(|error| Written::failed(&error));
@@ -178,7 +196,7 @@ impl Directory {
         if let Some(user) = written.user.as_ref().filter(|_| is_changed) {
             recent.remember(user).await;
         }
-        if known.pending(keys).is_some() && written.user.is_some() {
+        if write.is_settled_by(&written) && !scope.has_left_write() {
             recent.settle(keys).await;
         }
         written
@@ -197,15 +215,7 @@ impl Directory {
             Err(error) => return Ok(Written::prevented(&error)),
         };
         match target {
-            Target::One(user) => {
-                let mut written = self.change(write, &user).await?;
-                let is_pending = known.pending(write.keys) == Some(Pending::Absent);
-                let is_done = matches!(written.outcome, Some(Outcome::Updated | Outcome::Matched));
-                if is_pending && is_done && !is_old(&user, Timestamp::now()) {
-                    written.outcome = Some(Outcome::Created);
-                }
-                Ok(written)
-            }
+            Target::One(user) => Ok(write.doubted(self.change(write, &user).await?)),
             Target::Nobody if write.identity == Identity::VendorId => Ok(missing()),
             Target::Nobody => self.create(write).await,
             Target::Unclear(message) => {
@@ -254,6 +264,13 @@ impl Directory {
             ..
         } = write;
         let began = Timestamp::now();
+        // Noted before it is sent: this process may end before the answer comes.
+        let pending = match write.is_native() {
+            true => Pending::Unknown,
+            false => Pending::Absent,
+        };
+        self.writing.recent.note_pending(write.keys, pending).await;
+        write.is_noted.store(true, Ordering::Relaxed);
         let created = match write.is_native() {
             true => vendor.upsert(scope, draft).await,
             false => vendor.create(scope, draft).await,
@@ -262,7 +279,7 @@ impl Directory {
             Ok(upserted) => Ok(write.doubted(Written::done(upserted))),
             // It is there after all.
             Err(error) if error.kind() == Kind::Conflict => match self.target_of(write).await {
-                Ok(Target::One(user)) => self.change(write, &user).await,
+                Ok(Target::One(user)) => Ok(write.doubted(self.change(write, &user).await?)),
                 _ => Err(error),
             },
             Err(error) if error.is_unsettled() => Ok(self.settle(write, &error, began).await),
@@ -273,11 +290,6 @@ impl Directory {
     /// What becomes of a create whose answer was lost: a record that is there now and was not before was
     /// made by it.
     async fn settle(&self, write: Write<'_>, error: &Error, began: Timestamp) -> Written {
-        let pending = match write.is_native() {
-            true => Pending::Unknown,
-            false => Pending::Absent,
-        };
-        self.writing.recent.note_pending(write.keys, pending).await;
         if write.is_native() {
             return Written::unknown(error);
         }
@@ -285,7 +297,6 @@ impl Directory {
             Ok(Target::One(user)) if !is_old(&user, began) => user,
             _ => return Written::unknown(error),
         };
-        self.writing.recent.settle(write.keys).await;
         let draft = write.draft;
         // These may be written by calls that follow the create.
         let is_whole = draft.attributes.is_empty() && draft.companies.is_empty();
@@ -312,16 +323,26 @@ impl Write<'_> {
         profile.upsert_tells_outcome && profile.upserts.contains(&self.identity)
     }
 
-    /// What a provider's own upsert did, after one whose answer was lost: that one may have made the
-    /// record.
-    fn doubted(&self, mut written: Written) -> Written {
-        let is_pending = self.known.pending(self.keys) == Some(Pending::Unknown);
+    /// What a write did after a create whose answer was lost. That one made the record, where nobody had it
+    /// before; where nobody had looked, it may have made it.
+    fn doubted(&self, written: Written) -> Written {
         let is_done = matches!(written.outcome, Some(Outcome::Updated | Outcome::Matched));
         let is_new = |user: &Arc<User>| !is_old(user, Timestamp::now());
-        if is_pending && is_done && written.user.as_ref().is_some_and(is_new) {
-            written.outcome = None;
-        }
-        written
+        let may_be_made = is_done && written.user.as_ref().is_some_and(is_new);
+        let outcome = match self.known.pending(self.keys).filter(|_| may_be_made) {
+            Some(Pending::Absent) => Some(Outcome::Created),
+            Some(Pending::Unknown) => None,
+            None => written.outcome,
+        };
+        Written { outcome, ..written }
+    }
+
+    /// Whether it is known now what became of all creates under these keys.
+    fn is_settled_by(&self, written: &Written) -> bool {
+        let was_pending = self.known.pending(self.keys).is_some();
+        let is_noted = self.is_noted.load(Ordering::Relaxed);
+        let is_refused = written.outcome.is_some() && !was_pending;
+        (was_pending || is_noted) && (written.user.is_some() || is_refused)
     }
 }
 

@@ -184,6 +184,12 @@ impl Scope {
         &self.meter
     }
 
+    /// Whether it is a write of which something was sent, and for whose end nobody waits any more.
+    #[must_use]
+    pub fn has_left_write(&self) -> bool {
+        self.write.as_ref().is_some_and(|write| write.is_left())
+    }
+
     /// The same scope for a write, which tells how far it has come.
     #[must_use]
     pub fn writing(&self, progress: Arc<WriteProgress>) -> Self {

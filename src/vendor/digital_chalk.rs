@@ -319,6 +319,9 @@ impl Vendor for DigitalChalk {
         let location = location.and_then(|location| location.to_str().ok());
         match location.and_then(id_in) {
             Some(id) => Ok(self.finish_created(scope, &id, draft).await),
+            None if reply.status != StatusCode::CREATED => Err(Error::malformed(
+                "the provider did not say that the user was created",
+            )),
             None => Ok(Upserted {
                 user: None,
                 outcome: Some(Outcome::Created),

@@ -4,6 +4,7 @@
 mod ada;
 mod digital_chalk;
 mod intercom;
+mod lost;
 mod many;
 mod once;
 mod refused;

@@ -161,8 +161,8 @@ impl Written {
     /// The same, with a warning where other gateways may have written beside it.
     pub(super) fn guarded(mut self, is_guarded: bool) -> Self {
         if !is_guarded && self.outcome != Some(Outcome::Skipped) {
-            let message = "the store that the gateways share was away: an equal write through another gateway at \
-                           the same time may have made a second record";
+            let message = "the store that the gateways share was away, or lost the lease on this user: an equal write \
+                           through another gateway at the same time may have made a second record";
             self.problems
                 .push(Problem::whole(ErrorCode::Unguarded, message));
         }

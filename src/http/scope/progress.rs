@@ -9,6 +9,8 @@ use std::{
 const PREPARING: u8 = 0;
 const SENT: u8 = 1;
 const ABANDONED: u8 = 2;
+/// Sent, and nobody waits for its end any more.
+const LEFT: u8 = 3;
 
 /// How far a write has come.
 #[derive(Debug)]
@@ -33,13 +35,19 @@ impl WriteProgress {
         self.turn(PREPARING, SENT) || self.is_sent()
     }
 
-    /// Gives the write up, unless something of it was sent. False when it was.
+    /// Gives the write up, unless something of it was sent. False when it was: then nobody waits for it any
+    /// more.
     pub fn abandon(&self) -> bool {
-        self.turn(PREPARING, ABANDONED) || !self.is_sent()
+        self.turn(PREPARING, ABANDONED) || (!self.turn(SENT, LEFT) && !self.is_sent())
+    }
+
+    /// Whether something of it was sent, and nobody waits for its end any more.
+    pub(super) fn is_left(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == LEFT
     }
 
     fn is_sent(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == SENT
+        matches!(self.state.load(Ordering::SeqCst), SENT | LEFT)
     }
 
     fn turn(&self, from: u8, to: u8) -> bool {
