@@ -101,7 +101,7 @@ where
         };
         if cursor.is_some() {
             let page = self.fetch(cursor.clone(), self.want).await?;
-            let first = page.users.first().and_then(moment);
+            let first = page.users.iter().find_map(moment);
             let is_same = first.is_some() && first == floor.as_ref().map(|floor| floor.moment);
             if !is_same && !has_ties(&page.users) {
                 return self.settle(cursor, (page, self.want), None, None).await;
@@ -138,14 +138,17 @@ where
             let fit = page.users.iter().take_while(|user| {
                 bound.is_none_or(|(bound, is_before)| self.is_within(user, bound, is_before))
             });
-            let fit = u32::try_from(fit.count()).unwrap_or(MAX);
-            if fit as usize == page.users.len() {
+            let fit = &page.users[..fit.count()];
+            // Behind one whose moment is not known others of the same moment may come.
+            let fit = fit.iter().rposition(|user| moment(user).is_some());
+            let fit = fit.map_or(0, |last| last + 1);
+            if fit == page.users.len() {
                 let last = page.users.last().and_then(moment);
                 return Ok(next_of(&page).map(|next| (Some(next), last)));
             }
             // Somebody was deleted, or fewer users of the moment came at which it starts: what was the
             // end has moved forward.
-            rows = fit;
+            rows = bounded(fit);
         }
         // From further up everybody is read as well, those who were given once more.
         Ok(Some((from, None)))
@@ -341,7 +344,9 @@ where
 /// The place behind a page without ties: the provider's own, in doubt until the next page begins with
 /// another moment.
 fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
-    let floor = rows.last().and_then(|last| {
+    // Behind it there may be users whose moments are not known.
+    let last = rows.iter().rev().find(|user| moment(user).is_some());
+    let floor = last.and_then(|last| {
         Some(Floor {
             moment: moment(last)?,
             upto: None,

@@ -189,3 +189,65 @@ async fn a_cursor_behind_a_page_longer_than_was_asked_for_is_taken_back() {
 
     assert_eq!(ids(&rest), (104..110).collect::<Vec<_>>(), "{rest}");
 }
+
+/// Users 0 to 249 at Usertour, one a second, but for those at the places of a group, who are of one moment
+/// and in another order at each call, and one whose moment cannot be read.
+fn with_a_group(group: &'static [usize], odd: usize) -> impl Fn(&Asked) -> String {
+    let calls = AtomicUsize::new(0);
+    move |asked: &Asked| {
+        let turn = calls.fetch_add(1, Ordering::Relaxed);
+        let at = |place: usize| match group.iter().position(|at| *at == place) {
+            Some(at) => (
+                group[(at + turn * (group.len() - 1)) % group.len()],
+                group[0],
+            ),
+            None => (place, place),
+        };
+        let after = asked.query.get("cursor");
+        let after = after.map(|id| id[1..].parse().expect("a number"));
+        let from = after.map_or(0, |id: usize| {
+            (0..250)
+                .position(|place| at(place).0 == id)
+                .expect("a user")
+                + 1
+        });
+        let places = from..(from + number(asked, "limit")).min(250);
+        let row = |place| {
+            let (id, moment) = at(place);
+            let (minute, second) = (moment / 60, moment % 60);
+            let created = match id == odd {
+                true => "soon".to_owned(),
+                false => format!("2026-01-01T00:{minute:02}:{second:02}Z"),
+            };
+            format!(r#"{{"id":"r{id}","createdAt":"{created}"}}"#)
+        };
+        let last = at(places.end - 1).0;
+        let next = match places.end < 250 {
+            true => format!("\"/v1/users?cursor=r{last}\""),
+            false => "null".to_owned(),
+        };
+        let rows = places.map(row).collect::<Vec<_>>().join(",");
+        format!(r#"{{"results":[{rows}],"next":{next}}}"#)
+    }
+}
+
+#[tokio::test]
+async fn a_moment_that_cannot_be_read_at_the_border_of_two_pages_hides_nobody_of_one_moment() {
+    let cases: [(&[usize], usize); 5] = [
+        (&[98, 100], 99),
+        (&[98, 100, 101], 99),
+        (&[98, 99, 100, 101], 99),
+        (&[98, 99, 100, 101], 100),
+        (&[99, 100, 101, 102], 100),
+    ];
+    for (group, odd) in cases {
+        let provider = StandIn::of(with_a_group(group, odd)).await;
+        for turn in 0..4 {
+            let world = provider.world(|_| {}).await;
+            let answer = list(&world, Provider::Usertour, 250, &Value::Null).await;
+            let seen = ids(&answer).len();
+            let is_said = *status(&answer) == "PARTIAL";
+            assert!(seen == 250 || is_said, "{group:?} {odd} {turn}: {seen}");
+        }
+    }
+}
