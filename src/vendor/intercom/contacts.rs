@@ -475,7 +475,7 @@ impl Vendor for Contacts {
         let query = query::narrowed(filter, self.api.version);
         let call = search(Operation::List, &query, filter, ask);
         let page = self.page(scope, ask, call).await?;
-        if filter.email.is_some() {
+        if filter.email.is_some() || filter.email_domain.is_some() {
             rows::note_unreadable_emails(scope, &page.users);
         }
         Ok(page)

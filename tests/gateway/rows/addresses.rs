@@ -225,3 +225,20 @@ async fn a_user_with_an_external_id_that_cannot_be_read_may_be_the_one_that_is_m
         );
     }
 }
+
+#[tokio::test]
+async fn a_record_that_may_have_the_domain_that_is_asked_for_is_reported() {
+    let query = "{ users(provider: INTERCOM, first: 5, filter: { emailDomain: \"x.test\" }) {
+        totalCount nodes { vendorId } sources { status notice } } }";
+    for odd in ODD {
+        let providers = StandIn::of(holding(odd)).await;
+        let world = providers.world(|_| {}).await;
+
+        let data = world.data(query).await;
+
+        let users = &data["users"];
+        assert_eq!(users["nodes"], json!([]), "{odd}");
+        assert!(is_told(users), "{odd}: {users}");
+        assert_eq!(users["totalCount"], Value::Null, "{odd}");
+    }
+}
