@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, SimpleObject};
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -27,7 +30,7 @@ pub struct IntercomUser {
     #[graphql(name = "type")]
     record_type: Option<String>,
     /// 2.x: `user` or `lead`.
-    #[serde(default, deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "role")]
     role: Option<String>,
     /// 2.x: the id that your systems gave; for leads one that Intercom made up.
     #[serde(default, deserialize_with = "wire::text")]
@@ -330,6 +333,17 @@ fn avatar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     let url =
         wire::string(avatar).or_else(|| wire::member(avatar, "image_url").and_then(wire::string));
     Ok(url.filter(|url| !url.trim().is_empty()))
+}
+
+/// What decides whether a contact is a user or a lead: a record where it is there and no text is neither.
+fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let role: &RawValue = Deserialize::deserialize(deserializer)?;
+    if wire::is_null(role) {
+        return Ok(None);
+    }
+    let no_text = || de::Error::custom("the role is no text");
+    let role = wire::string(role).ok_or_else(no_text)?;
+    Ok(Some(role).filter(|role| !role.trim().is_empty()))
 }
 
 /// A list as records hold them. Of 1.x it is whole, under a name of its own: `{"type":"tag.list",

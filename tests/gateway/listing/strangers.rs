@@ -143,3 +143,25 @@ async fn a_filter_that_the_provider_keeps_to_costs_no_call_more() {
         assert_eq!(page["totalCount"], 200, "{first}");
     }
 }
+
+#[tokio::test]
+async fn a_record_whose_role_cannot_be_read_is_neither_a_user_nor_a_lead() {
+    for odd in [r#"["user"]"#, r#"{"role":"user"}"#, "true", "7", "[]"] {
+        let providers = deaf(move |path| {
+            let strange = row(path, "strange", "a@x.test", "");
+            let lead = row(path, "lead", "b@x.test", "").replace("\"user\"", "\"lead\"");
+            vec![
+                strange.replace("\"user\"", odd),
+                row(path, "user", "c@x.test", ""),
+                lead,
+            ]
+        })
+        .await;
+        let world = providers.world(|_| {}).await;
+        for (kind, expected) in [("USER", "user"), ("LEAD", "lead")] {
+            let page = page(&world, &json!({ "kind": kind }), 9, None).await;
+            assert_eq!(ids(&page), [expected], "{odd}");
+            assert_eq!(page["sources"][0]["status"], "PARTIAL", "{odd} {page}");
+        }
+    }
+}
