@@ -22,6 +22,11 @@ impl PageNumbers {
         self.per_page.and_then(|size| size.try_into().ok())
     }
 
+    /// Whether there are more pages than this. `asked` is its number where it does not say it.
+    pub(super) fn more(self, asked: Option<u64>) -> Option<bool> {
+        Some(self.page.or(asked)? < self.total_pages?)
+    }
+
     /// Whether rows may be missing behind a page that names no next one, though there are more pages than
     /// this. `asked` is its number where it does not say it. Where rows are counted their number decides.
     pub(super) fn doubt(self, next: &Next, asked: Option<u64>) -> Option<Doubt> {
@@ -30,8 +35,7 @@ impl PageNumbers {
             Next::Token { next, total } => next.is_none() && total.is_none(),
             Next::Key(_) | Next::Total(_) | Next::Counted { .. } | Next::Silent => false,
         };
-        let page = self.page.or(asked)?;
-        (is_end && page < self.total_pages?).then_some(Doubt::Miscounted)
+        (is_end && self.more(asked)?).then_some(Doubt::Miscounted)
     }
 }
 

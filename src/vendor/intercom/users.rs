@@ -18,7 +18,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
@@ -116,8 +116,9 @@ struct List {
 
 #[derive(Deserialize)]
 struct Pages {
-    #[serde(default, deserialize_with = "wire::link")]
-    next: Option<String>,
+    /// `None` where it is absent, which says nothing.
+    #[serde(default, deserialize_with = "next_link")]
+    next: Option<Option<String>>,
     #[serde(default, deserialize_with = "loose")]
     page: Option<u64>,
     #[serde(default, deserialize_with = "loose")]
@@ -126,7 +127,21 @@ struct Pages {
     total_pages: Option<u64>,
 }
 
+fn next_link<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<String>>, D::Error> {
+    wire::link(deserializer).map(Some)
+}
+
 impl Pages {
+    /// Whether pages follow this one, of the number that was asked for; `None` where nothing says it.
+    fn more(&self, number: Option<u64>) -> Option<bool> {
+        match &self.next {
+            Some(next) => Some(next.is_some()),
+            None => self.numbers().more(number),
+        }
+    }
+
     fn numbers(&self) -> PageNumbers {
         PageNumbers {
             page: self.page,
@@ -148,7 +163,7 @@ fn page_in(scope: &Scope, reply: &Reply, number: Option<u64>) -> Result<Page> {
             Error::malformed("the provider answered an error under status 200")
         })),
         _ => {
-            let more = list.pages.as_ref().map(|pages| pages.next.is_some());
+            let more = list.pages.as_ref().and_then(|pages| pages.more(number));
             let numbers = list.pages.as_ref().map(Pages::numbers).unwrap_or_default();
             let next = match (list.total_count, more) {
                 (Some(total), Some(more)) => Next::Counted { total, more },
@@ -166,10 +181,10 @@ fn page_in(scope: &Scope, reply: &Reply, number: Option<u64>) -> Result<Page> {
             let users = rows::users(scope, Provider::Intercom, users, record::user);
             // Where nothing says how many users there are, a short page may be one of a smaller size than
             // it was asked for.
-            let size = u32::try_from(sent).ok();
-            let size = size.filter(|_| next == Next::Silent);
+            let short = u32::try_from(sent).ok();
+            let short = short.filter(|_| next == Next::Silent);
             Ok(Page {
-                size: numbers.size().or(size),
+                size: short.or(numbers.size()),
                 doubt: numbers.doubt(&next, number),
                 ..Page::new(users, next).of(sent).kept_since(reply.kept)
             })

@@ -190,6 +190,23 @@ async fn pages_of_a_smaller_size_than_asked_for_are_counted_in_that_size() {
 }
 
 #[tokio::test]
+async fn a_full_page_that_does_not_say_whether_there_is_more_is_not_the_end() {
+    for cap in [20, 50, 60] {
+        for said in [
+            r#","pages":{"per_page":SIZE}"#,
+            r#","pages":{"per_page":60}"#,
+            r#","pages":{"per_page":10}"#,
+        ] {
+            let providers = StandIn::of(capped(cap, said)).await;
+            let variables = json!({ "p": "INTERCOM" });
+            let (seen, is_sorted, status, source) = listed(&providers, "1.1", variables).await;
+            let got = (seen, is_sorted, &*status);
+            assert_eq!(got, (130, true, "COMPLETE"), "{cap} {said}: {source}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_company_whose_contacts_change_between_numbered_pages_is_in_doubt() {
     for (leaves, total, status) in [
         (false, ",\"total_count\":", "COMPLETE"),
