@@ -79,9 +79,11 @@ where
     }
 
     /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
-    /// their numbers count pages of that size. Whether the page is the one that was asked for.
+    /// their numbers count pages of that size. One that is smaller than the page itself is wrong. Whether
+    /// the page is the one that was asked for.
     pub(super) fn take_size(&mut self, ask: &mut Ask, page: &Page) -> bool {
-        let is_less = |size: &u32| (self.listing.min..ask.size).contains(size);
+        let is_less =
+            |size: &u32| (self.listing.min..ask.size).contains(size) && page.sent <= *size as usize;
         let is_by_number = matches!(ask.place, Place::Page(_));
         let is_guess = page.next == Next::Silent;
         let size = page.size.filter(is_less);

@@ -207,6 +207,23 @@ async fn a_full_page_that_does_not_say_whether_there_is_more_is_not_the_end() {
 }
 
 #[tokio::test]
+async fn a_size_that_is_smaller_than_the_page_itself_is_not_believed() {
+    for said in [
+        r#","total_count":130,"pages":{"per_page":10}"#,
+        r#","total_count":130,"pages":{"next":NEXT,"per_page":10}"#,
+        r#","pages":{"next":NEXT,"per_page":10}"#,
+        r#","pages":{"per_page":10}"#,
+    ] {
+        let providers = StandIn::of(capped(60, said)).await;
+        let variables = json!({ "p": "INTERCOM" });
+        let (seen, is_sorted, status, source) = listed(&providers, "1.1", variables).await;
+        let got = (seen, is_sorted, &*status);
+        assert_eq!(got, (130, true, "COMPLETE"), "{said}: {source}");
+        assert!(providers.take().len() <= 5, "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_company_whose_contacts_change_between_numbered_pages_is_in_doubt() {
     for (leaves, total, status) in [
         (false, ",\"total_count\":", "COMPLETE"),
