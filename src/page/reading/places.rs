@@ -57,13 +57,23 @@ where
                 let asked = asked.anchored(ask.anchor.as_ref());
                 let other = self.fetch(&asked).await?;
                 let is_whole = asked.ordinal == 0 && self.origin == Mark::Start;
-                if self.knows_one_of(&other) || is_whole {
+                let is_joined = self.knows_one_of(&other) || is_whole;
+                if is_joined && self.leads_on(&asked, &other) {
                     return Ok((asked, other));
                 }
             }
         }
         self.doubt = Some(Doubt::Shifted);
         Ok((ask, page))
+    }
+
+    /// Whether a page that was found brings somebody, or leads to another place than the one whose page did
+    /// not join.
+    fn leads_on(&self, asked: &Ask, page: &Page) -> bool {
+        let place = self.at.ordinal();
+        let next = asked.next(page, None).map_or(0, |next| next.ordinal());
+        let next = if next > place { next } else { asked.end() };
+        page.sent == 0 || next != place || self.has_new_user(page, 0)
     }
 
     /// Looks for the last row read on the pages that follow one that should hold it.

@@ -223,6 +223,44 @@ async fn a_size_that_is_smaller_than_the_page_itself_is_not_believed() {
     }
 }
 
+/// DigitalChalk with 250 users, whose first page holds one user twice, so that its last is cut off.
+fn doubled(place: usize) -> impl Fn(&Asked) -> String {
+    move |asked: &Asked| {
+        let from = number(asked, "offset").unwrap_or(0).min(250);
+        let size = number(asked, "limit").unwrap_or(1);
+        let users = match from {
+            0 => {
+                let twice = rows(asked, place..place + 1);
+                let before = rows(asked, 0..place + 1);
+                let after = rows(asked, place + 1..(size - 1).max(place + 1));
+                let all = [before, twice, after];
+                all.into_iter()
+                    .filter(|rows| !rows.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(",")
+            }
+            _ => rows(asked, from..(from + size).min(250)),
+        };
+        let next = if from + size < 250 {
+            "\"more\""
+        } else {
+            "null"
+        };
+        format!(r#"{{"results":[{users}],"next":{next}}}"#)
+    }
+}
+
+#[tokio::test]
+async fn a_first_page_that_holds_a_user_twice_and_withholds_its_last_is_in_doubt() {
+    for place in [1, 49, 97] {
+        let providers = StandIn::of(doubled(place)).await;
+        let variables = json!({ "p": "DIGITAL_CHALK" });
+        let (seen, _, status, source) = listed(&providers, "2.17", variables).await;
+        assert!(seen >= 249, "{place}: {seen} {source}");
+        assert_eq!(status, "PARTIAL", "{place}: {source}");
+    }
+}
+
 #[tokio::test]
 async fn a_company_whose_contacts_change_between_numbered_pages_is_in_doubt() {
     for (leaves, total, status) in [
