@@ -145,11 +145,11 @@ impl Command {
             }
             Self::Check { config } => {
                 let settings = checked(&config)?;
-                println!(
+                say(format_args!(
                     "{}: nothing is wrong; {}",
                     config.display(),
                     vendors(&settings)
-                );
+                ));
             }
             Self::Schema => {
                 let schema = gateway::open(&Settings::default())?;
@@ -255,6 +255,13 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
+/// Says something on standard output. That nobody can be told stops nothing.
+fn say(what: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{what}");
+    let _ = out.flush();
+}
+
 /// Logs go to standard error; `RUST_LOG` narrows or widens them.
 fn log(format: Log, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
@@ -263,7 +270,9 @@ fn log(format: Log, level: &str) {
         Log::Text => false,
         Log::Auto => !std::io::stderr().is_terminal(),
     };
+    // A line that cannot be written is dropped: to say so would need the same stream.
     let subscriber = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     if is_json {
@@ -427,7 +436,7 @@ async fn tell_of_stop(signals: watch::Receiver<usize>, address: SocketAddr) {
 async fn sandboxes(listen: SocketAddr, options: &Options) -> Outcome {
     let stop = told(signals()?, 1);
     let listener = bind(listen).await?;
-    println!("Sandboxes  http://{}", listener.local_addr()?);
+    say(format_args!("Sandboxes  http://{}", listener.local_addr()?));
     Ok(roster_sandbox::serve(listener, options, stop).await?)
 }
 
@@ -438,20 +447,17 @@ impl Serve {
         open_audit_file(&schema)?;
         reload_at_hangup(schema.clone())?;
         let listeners = Listeners::bind(listen, settings.server.admin_listen).await?;
-        println!(
-            "GraphiQL   http://{}/graphiql",
-            listeners.front.local_addr()?
-        );
+        let address = listeners.front.local_addr()?;
+        say(format_args!("GraphiQL   http://{address}/graphiql"));
         let admin = listeners
             .admin
             .as_ref()
             .map(TcpListener::local_addr)
             .transpose()?;
         if let Some(admin) = admin {
-            println!("Metrics    http://{admin}/metrics");
+            say(format_args!("Metrics    http://{admin}/metrics"));
         }
         let admin = admin.map(tracing::field::display);
-        let address = listeners.front.local_addr()?;
         tracing::info!(version = VERSION, address = %address, admin, vendors = vendors(&settings), "serving");
         // Only its first step, what is cached: a service starts no npm, and downloads nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
@@ -476,9 +482,9 @@ impl Demo {
         tokio::spawn(async move {
             roster_sandbox::serve(sandbox, &options, std::future::pending()).await
         });
-        println!("GraphiQL   http://{address}/graphiql");
-        println!("GraphQL    http://{address}/graphql");
-        println!("Sandboxes  http://{vendors}");
+        say(format_args!("GraphiQL   http://{address}/graphiql"));
+        say(format_args!("GraphQL    http://{address}/graphql"));
+        say(format_args!("Sandboxes  http://{vendors}"));
         for (email, why) in [
             (known::EVERYWHERE, "a person whom all four vendors know"),
             (
@@ -490,9 +496,10 @@ impl Demo {
                 "spelled in another letter case at Usertour",
             ),
         ] {
-            println!("Try        usersByEmail(email: \"{email}\")    # {why}");
+            say(format_args!(
+                "Try        usersByEmail(email: \"{email}\")    # {why}"
+            ));
         }
-        std::io::stdout().flush()?;
         tokio::spawn(server::graphiql::prepare());
         // The sandboxes hold the other ends in the same process.
         let beside = 2 * settings.provider_connections();

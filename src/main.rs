@@ -2,7 +2,7 @@
 
 mod command;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 
@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     match command::Command::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("roster: {error}");
+            // The exit code tells where nothing can be written.
+            let _ = writeln!(std::io::stderr(), "roster: {error}");
             ExitCode::FAILURE
         }
     }

@@ -7,6 +7,7 @@ mod drain;
 mod memory;
 mod serve;
 mod store;
+mod unlogged;
 
 use std::{
     path::PathBuf,
