@@ -63,6 +63,10 @@ pub fn refusal(
     error
 }
 
+/// What is said of a whole number that would not stay as it is.
+pub const INTEGERS: &str = "a whole number here is beyond 64 bits: numbers from -9223372036854775808 to \
+                            18446744073709551615 are taken; give a larger one as a text";
+
 /// How many characters of a message about a document are shown: it may quote the document.
 const MESSAGE: usize = 300;
 

@@ -5,6 +5,7 @@
 //! takes JSON over POST and queries over GET, and answers what the client accepts.
 
 mod accept;
+mod integers;
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ use crate::{
     graphql::{
         Graph, Schema,
         description::describe,
-        error::{coded, seconds, without_what_is_too_large},
+        error::{INTEGERS, coded, seconds, without_what_is_too_large},
         prepare::{Prepared, prepare},
         trace::Trace,
         with_loaders,
@@ -249,6 +250,7 @@ fn read_query(query: &str) -> Result<Request, Refusal> {
         let value = match name.as_ref() {
             "query" | "operationName" => Value::String(value.into_owned()),
             "variables" | "extensions" if value.is_empty() => Value::Null,
+            "variables" if integers::has_too_large(value.as_bytes()) => return Err(bad(INTEGERS)),
             "variables" | "extensions" => serde_json::from_str(&value)
                 .map_err(|_| bad(&format!("the parameter `{name}` must be a JSON object")))?,
             _ => continue,
@@ -266,13 +268,13 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, Refusal> {
     if !accept::is_json(media) {
         return Err(not_json());
     }
-    let body = serde_json::from_slice(body).map_err(|error| {
-        Refusal::new(
-            StatusCode::BAD_REQUEST,
-            format!("the body is not JSON: {error}"),
-        )
-    })?;
-    checked(body)
+    let bad = |message: &str| Refusal::new(StatusCode::BAD_REQUEST, message);
+    let read = serde_json::from_slice(body);
+    let read = read.map_err(|error| bad(&format!("the body is not JSON: {error}")))?;
+    if integers::has_too_large(body) {
+        return Err(bad(INTEGERS));
+    }
+    checked(read)
 }
 
 fn not_json() -> Refusal {

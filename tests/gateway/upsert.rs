@@ -6,6 +6,7 @@ mod digital_chalk;
 mod intercom;
 mod lost;
 mod many;
+mod numbers;
 mod once;
 mod refused;
 mod remarks;

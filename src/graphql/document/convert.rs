@@ -17,7 +17,13 @@ use async_graphql::{
 use async_graphql_value::Value;
 
 use super::text::Positions;
-use crate::{error::ErrorCode, graphql::error::refusal};
+use crate::{
+    error::ErrorCode,
+    graphql::error::{INTEGERS, refusal},
+};
+
+/// The field of inputs that takes any JSON.
+const JSON_FIELD: &str = "attributes";
 
 type Converted<T> = Result<T, Vec<ServerError>>;
 
@@ -32,6 +38,7 @@ pub(super) fn document(
     let mut converter = Converter {
         positions,
         names: 0,
+        is_json: false,
     };
     let document = converter.document(ast)?;
     if converter.names != names(converter.positions.text()) {
@@ -55,6 +62,8 @@ struct Converter<'p, 't> {
     positions: &'p mut Positions<'t>,
     /// How many names of the text are in the document so far.
     names: usize,
+    /// Whether the value at hand is part of any JSON, which has numbers and no ids.
+    is_json: bool,
 }
 
 fn invalid<T>(message: impl Into<String>, pos: Pos) -> Converted<T> {
@@ -186,7 +195,8 @@ impl Converter<'_, '_> {
         let pos = self.pos(of.location());
         let default_value = match &of.default_value {
             Some(value) => {
-                let value = self.value(value)?;
+                let is_json = of.ty.inner_named_type().as_str() == "JSON";
+                let value = self.value_within(is_json, value)?;
                 let Some(constant) = value.node.into_const() else {
                     return invalid("a default value cannot have variables", value.pos);
                 };
@@ -282,6 +292,13 @@ impl Converter<'_, '_> {
             ast::Value::Variable(name) => Value::Variable(Name::new(name)),
             ast::Value::String(text) => Value::String(text.clone()),
             ast::Value::Boolean(is_true) => Value::Boolean(*is_true),
+            ast::Value::Int(digits) if self.is_json => match json_integer(digits.as_str()) {
+                Some(number) => number,
+                None => {
+                    let code = ErrorCode::BadUserInput;
+                    return Err(vec![refusal(code, INTEGERS, Some(pos))]);
+                }
+            },
             ast::Value::Int(digits) => integer(digits.as_str()),
             ast::Value::Float(digits) => match float(digits.as_str()) {
                 Some(number) => number,
@@ -296,12 +313,25 @@ impl Converter<'_, '_> {
         Ok(Positioned::new(value, pos))
     }
 
+    /// A value that is part of any JSON, or is not.
+    fn value_within(
+        &mut self,
+        is_json: bool,
+        of: &Node<ast::Value>,
+    ) -> Converted<Positioned<Value>> {
+        let outer = std::mem::replace(&mut self.is_json, is_json);
+        let value = self.value(of);
+        self.is_json = outer;
+        value
+    }
+
     /// The fields of an input object. Two of one name are a mistake that nobody else reports.
     fn fields(&mut self, of: &[(AstName, Node<ast::Value>)]) -> Converted<IndexMap<Name, Value>> {
         let mut fields = IndexMap::with_capacity(of.len());
         for (name, value) in of {
             self.names += 1;
-            let value = self.value(value)?.node;
+            let is_json = self.is_json || name.as_str() == JSON_FIELD;
+            let value = self.value_within(is_json, value)?.node;
             if fields.insert(Name::new(name), value).is_some() {
                 let pos = self.pos(name.location());
                 let message = format!(
@@ -341,6 +371,13 @@ fn integer(digits: &str) -> Value {
         Ok(number) => Value::Number(number.into()),
         Err(_) => Value::String(digits.to_owned()),
     }
+}
+
+/// An integer of any JSON; `None` where it would not stay as it is.
+fn json_integer(digits: &str) -> Option<Value> {
+    let signed = digits.parse::<i64>().map(async_graphql::Number::from);
+    let number = signed.or_else(|_| digits.parse::<u64>().map(async_graphql::Number::from));
+    number.ok().map(Value::Number)
 }
 
 /// A number with a fraction or an exponent; `None` when it is beyond a double.
