@@ -8,6 +8,7 @@ pub mod description;
 pub mod document;
 pub mod entities;
 pub mod error;
+pub mod fates;
 pub mod moments;
 pub mod mutation;
 pub mod person;
@@ -40,6 +41,7 @@ use crate::{
 };
 use document::Rules;
 use entities::{Places, Root};
+use fates::Fates;
 use mutation::Mutation;
 use row::YieldBudget;
 use subresources::SubresourceLoader;
@@ -156,10 +158,15 @@ pub fn with_loaders(
         .with_meter(Arc::clone(&meter))
         .with_call_limit(graph.bounds.calls);
     let journal = Arc::clone(scope.journal());
-    let trace = Trace { journal, meter };
+    let fates = Arc::<Fates>::default();
+    let trace = Trace {
+        journal,
+        meter,
+        fates: Arc::clone(&fates),
+    };
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
     let parts: Arc<dyn Parts> = Arc::new(SubresourceLoader(Arc::clone(&loaders)));
-    let request = request.data(scope).data(loaders).data(parts);
+    let request = request.data(scope).data(loaders).data(parts).data(fates);
     let request = request.data(YieldBudget::default()).data(Places::default());
     (request, trace)
 }

@@ -61,10 +61,13 @@ pub fn describe() {
     );
     describe_counter!(
         REQUESTS,
-        "GraphQL requests by operation type and outcome (ok, partial, failed, refused)"
+        "GraphQL requests by operation type and outcome (ok, partial, sources_failed, write_failed, failed, refused)"
     );
     describe_histogram!(REQUEST_SECONDS, "Seconds of a GraphQL request");
-    describe_counter!(GRAPHQL_ERRORS, "Errors in answers, by code");
+    describe_counter!(
+        GRAPHQL_ERRORS,
+        "Errors, failed sources and errors of writes in answers, by code"
+    );
 }
 
 fn describe_providers() {
@@ -196,7 +199,7 @@ pub fn request(operation: &'static str, outcome: &'static str, took: Duration) {
     histogram!(REQUEST_SECONDS, "operation" => operation).record(took);
 }
 
-/// An error in an answer.
+/// An error in an answer, or the code of a source or a write that failed.
 pub fn graphql_error(code: &'static str) {
     counter!(GRAPHQL_ERRORS, "code" => lower(code)).increment(1);
 }
@@ -284,7 +287,14 @@ pub fn init_sources(provider: &'static str, statuses: impl IntoIterator<Item = &
 /// Starts the series of requests and of their errors' codes.
 pub fn init_requests(codes: impl Iterator<Item = &'static str>) {
     for operation in ["query", "mutation", "subscription", "unknown"] {
-        for outcome in ["ok", "partial", "failed", "refused"] {
+        for outcome in [
+            "ok",
+            "partial",
+            "sources_failed",
+            "write_failed",
+            "failed",
+            "refused",
+        ] {
             counter!(REQUESTS, "operation" => operation, "outcome" => outcome).increment(0);
         }
         let _ = histogram!(REQUEST_SECONDS, "operation" => operation);

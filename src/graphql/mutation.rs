@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, Simp
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Graph, row::Row};
+use super::{Graph, fates::Fates, row::Row};
 use crate::{
     audit::RequestId,
     directory::{Problem, Written},
@@ -259,6 +259,7 @@ impl Mutation {
         };
         let written: Result<Written> = write.await;
         let written = written.unwrap_or_else(|error| Written::failed(&error));
+        Fates::note_write(ctx, &written);
         Some(written.into())
     }
 }

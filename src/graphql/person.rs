@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     error::{Answer, answer},
+    fates::Fates,
     row::Row,
     source::SourceReport,
     subresources::sources,
@@ -32,10 +33,12 @@ pub async fn search(
     join_all(providers.iter().map(|&provider| async move {
         let found = loaders.by_email(provider, email.clone(), expand).await;
         // A fault of the gateway's own at one vendor leaves the others' answers alone, too.
-        found.unwrap_or_else(|error| Search {
+        let found = found.unwrap_or_else(|error| Search {
             users: Vec::new(),
             report: Report::failed(provider, error, 0),
-        })
+        });
+        Fates::note_source(ctx, email.folded(), &found.report);
+        found
     }))
     .await
 }

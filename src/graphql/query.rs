@@ -11,6 +11,7 @@ use super::{
     connection::{Slice, UserConnection, count},
     cursor,
     error::{Answer, answer, answer_option, shown},
+    fates::Fates,
     person::{Person, search},
     row::Row,
     source::{ProviderStatus, providers},
@@ -245,6 +246,7 @@ impl Query {
             let listed = directory
                 .list(ctx.data_unchecked::<Scope>(), &selection, &span)
                 .await?;
+            Fates::note_source_of_field(ctx, &listed.report);
             Ok(UserConnection::of_list(provider, &selection.filter, listed))
         };
         let listed = list.await.map(SourcesLast);
@@ -412,7 +414,9 @@ async fn substring(
             .containing(scope, part, graph.bounds.page, expand)
             .await;
         let notice = "this provider finds whole addresses only";
-        Ok(found.unwrap_or_else(|| nobody(Report::skipped(provider, notice))))
+        let found = found.unwrap_or_else(|| nobody(Report::skipped(provider, notice)));
+        Fates::note_source_of_field(ctx, &found.report);
+        Ok(found)
     };
     join_all(providers.iter().map(ask))
         .await

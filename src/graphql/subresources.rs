@@ -10,7 +10,7 @@ use std::{
 use async_graphql::{Context, PathSegment, Pos, ServerError};
 use async_trait::async_trait;
 
-use super::{error::shown, source::SourceReport};
+use super::{error::shown, fates::Fates, source::SourceReport};
 use crate::{
     directory::Report,
     error::{Error, Kind},
@@ -164,9 +164,16 @@ fn notice(failures: &[&FailedField]) -> Option<String> {
 /// The reports of sources, with what the fields of their rows cost and how they failed.
 pub fn sources(ctx: &Context<'_>, reports: impl IntoIterator<Item = Report>) -> Vec<SourceReport> {
     let log = ctx.data_opt::<SubresourceLog>();
-    let complete = |report| match log {
-        Some(log) => log.complete(report, &ctx.data_unchecked::<Scope>().fresh()),
-        None => report,
+    let complete = |report: Report| {
+        let Some(log) = log else {
+            return report;
+        };
+        let was_well = report.error.is_none();
+        let report = log.complete(report, &ctx.data_unchecked::<Scope>().fresh());
+        if was_well && report.error.is_some() {
+            Fates::note_source_of_field(ctx, &report);
+        }
+        report
     };
     reports
         .into_iter()

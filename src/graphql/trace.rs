@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::fates::Fates;
 use crate::{
     error::Result,
     http::{
@@ -59,6 +60,7 @@ fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
 pub struct Trace {
     pub(super) journal: Arc<Journal>,
     pub(super) meter: Arc<Meter>,
+    pub(super) fates: Arc<Fates>,
 }
 
 /// How old an answer may be, as a client asks for it.
@@ -71,6 +73,12 @@ pub(super) fn freshness(max_age: Option<Duration>) -> Freshness {
 }
 
 impl Trace {
+    /// What became of the request's sources and writes.
+    #[must_use]
+    pub fn fates(&self) -> &Fates {
+        &self.fates
+    }
+
     /// For how much longer the whole answer is fresh; nought when some of it failed or is not kept, and
     /// when no vendor has a part in it.
     #[must_use]

@@ -5,6 +5,7 @@
 //! takes JSON over POST and queries over GET, and answers what the client accepts.
 
 mod accept;
+mod ending;
 mod integers;
 
 use std::time::Duration;
@@ -45,6 +46,7 @@ use crate::{
     metrics,
 };
 use accept::Media;
+use ending::Ending;
 
 /// The header that says that its sender may see the calls that a request made.
 static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
@@ -147,41 +149,31 @@ impl Ran {
 struct Reply {
     operation: &'static str,
     name: Option<String>,
-    outcome: &'static str,
-    codes: Vec<ErrorCode>,
+    ending: Ending,
     response: Response,
 }
 
 impl Reply {
     /// Counts the request, and leaves what the log says of it.
     fn noted(self, took: Duration) -> Response {
-        metrics::request(self.operation, self.outcome, took);
-        for code in &self.codes {
+        let ending = self.ending;
+        metrics::request(self.operation, ending.outcome, took);
+        for code in &ending.codes {
             metrics::graphql_error(code.as_str());
         }
         let log = OperationLog {
             kind: self.operation,
             name: self.name.as_deref().map(operation_name),
-            outcome: self.outcome,
-            errors: self.codes.len(),
-            code: self.codes.first().map(|code| code.as_str()),
+            outcome: ending.outcome,
+            errors: ending.errors,
+            failed_sources: ending.failed_sources,
+            failed_writes: ending.failed_writes,
+            code: ending.codes.first().map(|code| code.as_str()),
         };
         let mut response = self.response;
         response.extensions_mut().insert(log);
         response
     }
-}
-
-/// The codes of errors.
-fn codes(errors: &[ServerError]) -> Vec<ErrorCode> {
-    let code = |error: &ServerError| match error.extensions.as_ref()?.get("code")? {
-        Value::String(code) => ErrorCode::named(code),
-        _ => None,
-    };
-    let codes = errors.iter().map(code);
-    codes
-        .map(|code| code.unwrap_or(ErrorCode::Internal))
-        .collect()
 }
 
 async fn handle(
@@ -410,17 +402,11 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
     let is_request_error = is_empty
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());
-    let outcome = match answer.errors.as_slice() {
-        [] => "ok",
-        _ if is_request_error => "refused",
-        _ if is_empty => "failed",
-        _ => "partial",
-    };
     let status = match media {
         Media::GraphqlResponse if is_request_error => StatusCode::BAD_REQUEST,
         Media::GraphqlResponse | Media::Json => StatusCode::OK,
     };
-    let codes = codes(&answer.errors);
+    let ending = Ending::of(&answer, is_request_error, trace.fates());
     let is_large = trace.bytes() > LARGE;
     let Ok(body) = written(answer, is_request_error, is_large).await else {
         tracing::error!("an answer cannot be written as JSON");
@@ -450,8 +436,7 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
     Ok(Reply {
         operation,
         name,
-        outcome,
-        codes,
+        ending,
         response,
     })
 }
@@ -510,8 +495,7 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
     Reply {
         operation: "unknown",
         name: None,
-        outcome: "refused",
-        codes: vec![refusal.code],
+        ending: Ending::refused(refusal.code),
         response,
     }
 }

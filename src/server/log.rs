@@ -17,7 +17,11 @@ pub(super) struct OperationLog {
     pub(super) name: Option<String>,
     pub(super) outcome: &'static str,
     pub(super) errors: usize,
-    /// The code of the first error.
+    /// How many providers gave nothing.
+    pub(super) failed_sources: usize,
+    /// How many writes were not done, or perhaps not.
+    pub(super) failed_writes: usize,
+    /// The code of the first error, or of the first such failure.
     pub(super) code: Option<&'static str>,
 }
 
@@ -76,6 +80,8 @@ impl Drop for RequestLine {
                     operation.name = of.and_then(|of| of.name.as_deref()),
                     outcome = left.or(of.map(|of| of.outcome)),
                     errors = of.map(|of| of.errors),
+                    failed_sources = of.map(|of| of.failed_sources).filter(|failed| *failed > 0),
+                    failed_writes = of.map(|of| of.failed_writes).filter(|failed| *failed > 0),
                     code = of.and_then(|of| of.code),
                     duration_ms = self.started.elapsed().as_millis() as u64,
                     "answered"

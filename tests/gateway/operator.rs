@@ -4,6 +4,7 @@ mod audit;
 mod day;
 mod log;
 mod metrics;
+mod outcome;
 mod secrets;
 
 use std::{

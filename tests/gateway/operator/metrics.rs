@@ -128,7 +128,8 @@ async fn the_content_type_has_a_version_and_values_have_one_style() {
             "roster_graphql_errors_total",
             &[("code", "vendor_timeout")]
         ),
-        Some(1.0)
+        // One in `errors`, and one that would stand in `sources`.
+        Some(2.0)
     );
     assert_eq!(
         series(

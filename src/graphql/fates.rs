@@ -1,0 +1,119 @@
+//! What became of a request beside its errors: of each source that it asked, and of each write.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_graphql::Context;
+
+use crate::{
+    directory::{Report, SourceStatus, Written},
+    error::ErrorCode,
+    user::{Outcome, Provider},
+};
+
+/// What became of a request's sources and writes.
+#[derive(Debug, Default)]
+pub struct Fates(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    /// By provider and what it was asked for: a field that is read twice is one source.
+    sources: BTreeMap<(Provider, String), Source>,
+    writes: usize,
+    failed_writes: usize,
+    codes_of_writes: Vec<ErrorCode>,
+}
+
+#[derive(Debug)]
+struct Source {
+    is_failed: bool,
+    code: Option<ErrorCode>,
+}
+
+impl Fates {
+    /// Notes what a source did for what it was asked for. One that was not to be asked has no fate.
+    pub(super) fn note_source(ctx: &Context<'_>, asked: &str, report: &Report) {
+        let is_failed = report.status == SourceStatus::Failed;
+        let is_asked = is_failed
+            || matches!(
+                report.status,
+                SourceStatus::Complete | SourceStatus::Partial
+            );
+        if let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>().filter(|_| is_asked) {
+            let code = report.error.as_ref().map(|error| error.kind().code());
+            let key = (report.provider, asked.to_owned());
+            let source = Source { is_failed, code };
+            fates.noted().sources.insert(key, source);
+        }
+    }
+
+    /// Notes what a source did for the field at hand.
+    pub(super) fn note_source_of_field(ctx: &Context<'_>, report: &Report) {
+        let path = ctx.path_node.map(|path| path.to_string_vec().join("."));
+        Self::note_source(ctx, &path.unwrap_or_default(), report);
+    }
+
+    /// Notes what became of a write.
+    pub(super) fn note_write(ctx: &Context<'_>, written: &Written) {
+        let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>() else {
+            return;
+        };
+        let is_done = !matches!(written.outcome, None | Some(Outcome::Skipped));
+        let mut noted = fates.noted();
+        noted.writes += 1;
+        // A write to a provider that is switched off is skipped, and nothing is wrong.
+        noted.failed_writes += usize::from(!is_done && !written.problems.is_empty());
+        let codes = written.problems.iter().map(|problem| problem.code);
+        noted.codes_of_writes.extend(codes);
+    }
+
+    /// How an answer without errors ended, in a word for the log and the metrics.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        let noted = self.noted();
+        if noted.failed_writes > 0 && noted.failed_writes == noted.writes {
+            return "write_failed";
+        }
+        let failed = noted.sources.values().filter(|source| source.is_failed);
+        if !noted.sources.is_empty() && failed.count() == noted.sources.len() {
+            return "sources_failed";
+        }
+        match noted.codes().next() {
+            Some(_) => "partial",
+            None => "ok",
+        }
+    }
+
+    /// How many sources failed.
+    #[must_use]
+    pub fn failed_sources(&self) -> usize {
+        let noted = self.noted();
+        let failed = noted.sources.values().filter(|source| source.is_failed);
+        failed.count()
+    }
+
+    /// How many writes were not done, or perhaps not.
+    #[must_use]
+    pub fn failed_writes(&self) -> usize {
+        self.noted().failed_writes
+    }
+
+    /// The codes of all that failed, which stand in `sources` and `userErrors`.
+    #[must_use]
+    pub fn codes(&self) -> Vec<ErrorCode> {
+        self.noted().codes().collect()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Noted {
+    fn codes(&self) -> impl Iterator<Item = ErrorCode> {
+        let of_writes = self.codes_of_writes.iter().copied();
+        of_writes.chain(self.sources.values().filter_map(|source| source.code))
+    }
+}

@@ -1,0 +1,59 @@
+//! How a request ended, for its line and its metrics.
+
+use async_graphql::{Response as Answer, ServerError, Value};
+
+use crate::{error::ErrorCode, graphql::fates::Fates};
+
+/// How a request ended.
+pub(super) struct Ending {
+    pub(super) outcome: &'static str,
+    /// The codes of the answer's errors, and then of what failed beside them.
+    pub(super) codes: Vec<ErrorCode>,
+    pub(super) errors: usize,
+    pub(super) failed_sources: usize,
+    pub(super) failed_writes: usize,
+}
+
+impl Ending {
+    /// The end of a request that ran, or could not run at all.
+    pub(super) fn of(answer: &Answer, is_request_error: bool, fates: &Fates) -> Self {
+        let outcome = match answer.errors.as_slice() {
+            [] => fates.outcome(),
+            _ if is_request_error => "refused",
+            _ if answer.data == Value::Null => "failed",
+            _ => "partial",
+        };
+        let mut codes = codes(&answer.errors);
+        codes.extend(fates.codes());
+        Self {
+            outcome,
+            codes,
+            errors: answer.errors.len(),
+            failed_sources: fates.failed_sources(),
+            failed_writes: fates.failed_writes(),
+        }
+    }
+
+    /// The end of a request that the engine never saw.
+    pub(super) fn refused(code: ErrorCode) -> Self {
+        Self {
+            outcome: "refused",
+            codes: vec![code],
+            errors: 1,
+            failed_sources: 0,
+            failed_writes: 0,
+        }
+    }
+}
+
+/// The codes of errors.
+fn codes(errors: &[ServerError]) -> Vec<ErrorCode> {
+    let code = |error: &ServerError| match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => ErrorCode::named(code),
+        _ => None,
+    };
+    let codes = errors.iter().map(code);
+    codes
+        .map(|code| code.unwrap_or(ErrorCode::Internal))
+        .collect()
+}
