@@ -117,6 +117,15 @@ impl AuditLog {
         }
     }
 
+    /// Notes a write even if its end is never recorded: it panics, or the program ends before it.
+    #[must_use]
+    pub fn expect(&self, cut_off: impl FnOnce() -> Entry + Send + 'static) -> ExpectedEnd {
+        ExpectedEnd {
+            log: self.clone(),
+            cut_off: Some(Box::new(cut_off)),
+        }
+    }
+
     fn write(&self, entry: &Entry) {
         let Some(file) = &self.0 else {
             return tell(entry);
@@ -125,6 +134,27 @@ impl AuditLog {
             metrics::audit_failure();
             file.tell(&error);
             tell(entry);
+        }
+    }
+}
+
+/// A write under way. If this is dropped before the write is recorded, it leaves an entry of its own.
+pub struct ExpectedEnd {
+    log: AuditLog,
+    cut_off: Option<Box<dyn FnOnce() -> Entry + Send>>,
+}
+
+impl ExpectedEnd {
+    /// The end of the write is recorded.
+    pub fn is_recorded(mut self) {
+        self.cut_off = None;
+    }
+}
+
+impl Drop for ExpectedEnd {
+    fn drop(&mut self) {
+        if let Some(cut_off) = self.cut_off.take() {
+            self.log.write(&cut_off());
         }
     }
 }

@@ -93,7 +93,13 @@ impl Directory {
         let fresh = scope.with_freshness(Freshness::Now).fresh();
         let fresh = fresh.writing(Arc::clone(&progress));
         let this = Arc::clone(self);
-        let write = async move { this.finish(&fresh, &draft, request).await };
+        let cut_off = Written::cut_off(Arc::clone(&progress), self.provider, request.clone());
+        let write = async move {
+            let end = this.writing.audit.expect(cut_off);
+            let written = this.finish(&fresh, &draft, request).await;
+            end.is_recorded();
+            written
+        };
         let mut write = self.writing.tasks.spawn(write.in_current_span());
         let _waiting = Waiting(&progress);
         let fault = |_| Written::unknown(&internal()).told();

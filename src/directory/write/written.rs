@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     audit::{Entry, RequestId},
     error::{Error, ErrorCode, Kind},
+    http::WriteProgress,
     user::{Outcome, Provider, User},
     vendor::Upserted,
 };
@@ -113,6 +114,20 @@ impl Written {
             record_id: self.user.as_ref().map(|user| user.vendor_id.clone()),
             code,
             request_id: request.map(|RequestId(id)| id),
+        }
+    }
+
+    /// What the audit log notes of a write that is cut off.
+    pub(super) fn cut_off(
+        progress: Arc<WriteProgress>,
+        provider: Provider,
+        request: Option<RequestId>,
+    ) -> impl FnOnce() -> Entry {
+        move || {
+            let nothing = Self::skipped(Vec::new());
+            let outcome = nothing.outcome.filter(|_| progress.abandon());
+            let written = Self { outcome, ..nothing };
+            written.told().audit_entry(provider, request)
         }
     }
 

@@ -1,11 +1,13 @@
 //! Writes leave a line each: in the log, or in a file of their own.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
+use roster::user::Provider::DigitalChalk;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use super::{Gateway, Setup, field, message};
-use crate::world::World;
+use crate::{program::PATIENCE, world::World};
 
 const WRITE: &str = "mutation Hire { upsertUser(input: { provider: INTERCOM, externalId: \"audited\", email: \"audited@x.test\", name: \"Ann\" }) {
     user { vendorId } outcome userErrors { code }
@@ -147,4 +149,38 @@ async fn a_full_disk_stops_no_write_and_is_told() {
     let lines = gateway.lines(is_audit);
     assert_eq!(lines.len(), 2);
     assert_eq!(field(&lines[0], "record.id"), id);
+}
+
+#[tokio::test]
+async fn a_write_that_is_cut_off_leaves_a_line_that_its_end_is_unknown() {
+    let world = World::with(5, |_| {}).await;
+    let audit = Audit::at("audit-cut");
+    let mut setup = Setup::over(world.sandbox, "audit-cut");
+    setup.server += "drain_seconds = 1\n";
+    setup.tables = format!("[log]\naudit_file = \"{}\"\n", audit.0.display());
+    let mut gateway = setup.start().await;
+    let hang = json!({ "kind": "hang", "method": "POST" });
+    world.fault(DigitalChalk, hang).await;
+    let cut = "mutation { upsertUser(input: { provider: DIGITAL_CHALK, email: \"cut@x.test\", firstName: \"C\" }) { outcome } }";
+    let write = gateway.client.post(format!("{}/graphql", gateway.address));
+    let write = write.json(&json!({ "query": cut }));
+    let write = tokio::spawn(write.header("x-request-id", "cut").send());
+    let is_sent = async {
+        let is_post = |call: &crate::world::Call| call.method == "POST";
+        while !world.calls(DigitalChalk).await.iter().any(is_post) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, is_sent).await.expect("it is sent");
+
+    gateway.signal("TERM").await;
+    let ended = timeout(PATIENCE, gateway.child.wait()).await;
+    assert!(ended.expect("in time").expect("a status").success());
+    write.abort();
+
+    let [line] = audit.lines().try_into().expect("one line");
+    assert_eq!(line["account"], "digitalchalk", "{line}");
+    assert_eq!(line["outcome"], "unknown", "{line}");
+    assert_eq!(line["code"], "OUTCOME_UNKNOWN", "{line}");
+    assert_eq!(line["request_id"], "cut", "{line}");
 }
