@@ -2,8 +2,9 @@
 //! its own. A disk that is full stops no write: the line is in the log then, and the log says so.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Write},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -210,6 +211,20 @@ impl AuditFile {
     }
 }
 
+/// Whether lines can be added to what is at a path: a file, one that is to be made, or a device. To open a
+/// pipe would wait for its reader; those under /dev are the program's own streams, which are open.
+#[must_use]
+pub fn is_appendable(path: &Path) -> bool {
+    let is_fit = |metadata: Metadata| {
+        let kind = metadata.file_type();
+        kind.is_file() || kind.is_char_device() || path.starts_with("/dev")
+    };
+    fs::metadata(path).map_or(true, is_fit)
+}
+
 fn opened(path: &Path) -> io::Result<File> {
+    if !is_appendable(path) {
+        return Err(io::Error::other("this is no regular file"));
+    }
     OpenOptions::new().create(true).append(true).open(path)
 }

@@ -433,8 +433,13 @@ impl Vendor {
 }
 
 fn token_of_file(at: &str, file: &Path) -> Result<SecretString, String> {
+    let of_file = |why: String| format!("{at}.token_file: {}: {why}", file.display());
+    // A pipe would be waited at, and could not be read again.
+    if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(of_file("this is no regular file".to_owned()));
+    }
     let token = fs::read_to_string(file);
-    let token = token.map_err(|error| format!("{at}.token_file: {}: {error}", file.display()))?;
+    let token = token.map_err(|error| of_file(text::unread(&error)))?;
     sendable(at, token.trim())
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Mistakes;
+use crate::audit;
 
 /// What is logged, and where.
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +31,8 @@ impl Log {
             "is empty: name a file, or drop it".to_owned()
         } else if file.is_dir() {
             format!("is {}, which is a folder: name a file", file.display())
+        } else if !audit::is_appendable(file) {
+            format!("is {}, which is no regular file: name one", file.display())
         } else if folder.is_some_and(|folder| !folder.is_dir()) {
             format!(
                 "is {}, whose folder is not there: make the folder",

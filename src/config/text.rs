@@ -5,7 +5,7 @@
 mod statement;
 mod words;
 
-use std::{fs, ops::Range, path::Path};
+use std::{fs, io, ops::Range, path::Path};
 
 use toml::de::DeTable;
 
@@ -40,7 +40,10 @@ impl Draft {
     /// When there is no text to read.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
         let text = fs::read_to_string(path);
-        let text = text.map_err(|error| Mistakes(vec![format!("{}: {error}", path.display())]))?;
+        let text = text.map_err(|error| {
+            let why = unread(&error);
+            Mistakes(vec![format!("{}: {why}", path.display())])
+        })?;
         Ok(Self {
             begins: format!("{}: ", path.display()),
             ..Self::parse(&text)
@@ -112,6 +115,14 @@ impl Draft {
         };
         let of_meaning = of_meaning.into_iter().filter(|said| !follows(said));
         self.mistakes().into_iter().chain(of_meaning).collect()
+    }
+}
+
+/// Why a text file cannot be read.
+pub(super) fn unread(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData => "its text is not UTF-8".to_owned(),
+        _ => error.to_string(),
     }
 }
 

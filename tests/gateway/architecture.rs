@@ -49,7 +49,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("config", &["graphql", "vendor", "http", "shared", "user"]),
+    (
+        "config",
+        &["audit", "graphql", "vendor", "http", "shared", "user"],
+    ),
     (
         "gateway",
         &[

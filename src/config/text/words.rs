@@ -45,6 +45,16 @@ pub fn in_words(message: &str) -> String {
     let kinds = ["invalid type: ", "invalid value: "];
     let rest = kinds.iter().find_map(|kind| message.strip_prefix(kind));
     if let Some((found, wanted)) = rest.and_then(|rest| rest.rsplit_once(", expected ")) {
+        // One that does not fit in 64 bits comes with the name of a type of the library's.
+        let wide = found
+            .strip_prefix("integer `")
+            .and_then(|rest| rest.split_once("` as "));
+        if let Some((number, _)) = wide {
+            return format!(
+                "the number {number} is out of range: expected {}",
+                expected(wanted)
+            );
+        }
         return format!("expected {}, not {}", expected(wanted), given(found));
     }
     let kinds = ["unknown field ", "unknown variant "];

@@ -78,6 +78,13 @@ const MISTAKES: &[Mistake] = &[
         "[vendor.intercom]\ntoken = \"x\"\n",
         &["line 2", "token", "token_env"],
     ),
+    (
+        "number-beyond-64-bits",
+        "[limits]\npage = 99999999999999999999\n",
+        &[
+            "line 2: limits.page: the number 99999999999999999999 is out of range: expected a whole number that is not negative\n",
+        ],
+    ),
     ("no-toml", "[server\n", &["line 1"]),
     (
         "no-value",
@@ -514,4 +521,63 @@ async fn serve_refuses_an_address_that_others_can_reach() {
         "{}",
         stderr(&output)
     );
+}
+
+/// A named pipe, which a reader and a writer wait at; gone with the test.
+struct Pipe(String);
+
+impl Pipe {
+    async fn make(name: &str) -> Self {
+        let name = format!("roster-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let path = path.to_str().expect("UTF-8").to_owned();
+        let made = tokio::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.await.expect("mkfifo").success());
+        Self(path)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_is_no_file_for_a_token_or_for_the_audit_log() {
+    let pipe = Pipe::make("pipe").await;
+    let token = format!("[vendor.intercom]\ntoken_file = \"{}\"\n", pipe.0);
+    let audit = format!("[log]\naudit_file = \"{}\"\n[vendor.intercom]\n", pipe.0);
+
+    for (name, text, place) in [
+        ("pipe-token", token, "vendor.intercom.token_file"),
+        ("pipe-audit", audit, "log.audit_file"),
+    ] {
+        let (code, says) = check(name, &text).await;
+
+        assert_eq!(code, Some(1), "{says}");
+        assert!(says.contains(place), "{says}");
+        assert!(says.contains("no regular file"), "{says}");
+    }
+    let device = "[log]\naudit_file = \"/dev/stderr\"\n[vendor.intercom]\n";
+    assert_eq!(check("device-audit", device).await.0, Some(0));
+}
+
+#[tokio::test]
+async fn what_is_no_text_is_told_in_plain_words() {
+    let file = File::holding("not-utf-8", "");
+    std::fs::write(file.path(), b"[limits]\npage = \xff\n").expect("a file");
+    let token = File::holding("token-not-utf-8", "");
+    std::fs::write(token.path(), b"t\xff").expect("a file");
+    let config = format!("[vendor.intercom]\ntoken_file = \"{}\"\n", token.path());
+    let with_token = File::holding("with-token-not-utf-8", &config);
+
+    for path in [file.path(), with_token.path()] {
+        let output = ran(roster(&["check", "--config", path])).await;
+
+        let says = stdout(&output) + &stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{says}");
+        assert!(says.contains("is not UTF-8"), "{says}");
+        assert!(!says.contains("stream"), "{says}");
+    }
 }
