@@ -101,7 +101,7 @@ async fn redis_holds_no_address_and_forgets_after_the_lag() {
         .collect();
     assert_eq!(names.len(), 3, "{keys}");
     for name in names {
-        assert!(name.starts_with("roster:written:{intercom:"), "{name}");
+        assert!(name.starts_with("roster:written:{intercom}:"), "{name}");
         let value = redis.tell(&["GET", name]).await;
         for secret in ["secret", "x.test", "crm-77", "Zebediah"] {
             assert!(
