@@ -16,11 +16,7 @@ mod provider;
 mod rows;
 mod searches;
 
-use std::{
-    fmt::Write as _,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt::Write as _, sync::Arc};
 
 use futures_util::future::join_all;
 use roster::{config::Settings, demo};
@@ -28,6 +24,9 @@ use tokio::net::TcpListener;
 
 use self::{client::Lane, dice::Dice, habits::Paging, outcome::Outcome};
 use crate::world::{World, intercom};
+
+/// The seed of a run that is told none: the same each time, so that a red run is news.
+const SEED: u64 = 31_003;
 
 /// How many cases each provider gets, unless told otherwise.
 const CASES: u64 = 120;
@@ -54,9 +53,7 @@ async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::Sock
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_who_stays_is_missed_and_nobody_comes_twice_or_is_made_up() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let fresh = now.map_or(1, |since| since.as_millis() as u64);
-    let seed = number("ROSTER_RANDOM_SEED").unwrap_or(fresh);
+    let seed = number("ROSTER_RANDOM_SEED").unwrap_or(SEED);
     let cases = number("ROSTER_RANDOM_CASES").unwrap_or(CASES);
     println!("ROSTER_RANDOM_SEED={seed} ROSTER_RANDOM_CASES={cases}");
     let lists = Arc::new(provider::Lists::default());
