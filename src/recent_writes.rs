@@ -2,7 +2,7 @@
 //! show them as they were: they are read by id instead.
 //!
 //! Each gateway remembers its own writes. With a shared store each remembers those of all, as long as
-//! the store is there: nobody waits for it, and nothing depends on it. Neither the names of its keys
+//! the store is there. A request waits for it no longer than one operation may take. Neither the names of its keys
 //! nor its values hold personal data: addresses, external ids and records are there as hashes only.
 
 use std::{
