@@ -86,12 +86,12 @@ impl World {
         }
     }
 
-    /// Another gateway over the same sandboxes.
+    /// Another gateway over the same sandboxes, asked over connections of its own.
     pub(crate) fn beside(&self, gateway: SocketAddr) -> Self {
         Self {
             gateway,
             sandbox: self.sandbox,
-            client: self.client.clone(),
+            client: reqwest::Client::new(),
             intercom: self.intercom.clone(),
         }
     }
