@@ -86,7 +86,7 @@ fn table(files: &[File], folder: Option<&PathBuf>) -> String {
         };
         writeln!(
             table,
-            "    File {{ package: {package:?}, version: {version:?}, member: {member:?}, \
+            "    PackageFile {{ package: {package:?}, version: {version:?}, member: {member:?}, \
              sha256: {sha256:?}, embedded: {embedded} }},"
         )
         .expect("a String takes all");

@@ -26,7 +26,7 @@ pub struct RequestId(pub String);
 
 /// What is noted of a write: never an address, a name or another value.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct AuditEntry {
     /// The account that was written to.
     pub account: &'static str,
     /// What was asked for.
@@ -51,11 +51,11 @@ pub struct AuditLog(Option<Arc<AuditFile>>);
 #[derive(Debug)]
 struct AuditFile {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<AuditState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AuditState {
     file: Option<File>,
     /// True after a line that may have been written in part.
     is_torn: bool,
@@ -64,10 +64,10 @@ struct State {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct AuditLine<'a> {
     timestamp: Timestamp,
     #[serde(flatten)]
-    entry: &'a Entry,
+    entry: &'a AuditEntry,
 }
 
 impl AuditLog {
@@ -108,7 +108,7 @@ impl AuditLog {
     }
 
     /// Notes a write.
-    pub async fn record(&self, entry: Entry) {
+    pub async fn record(&self, entry: AuditEntry) {
         let (log, span) = (self.clone(), Span::current());
         // A disk may be slow.
         let write = move || span.in_scope(|| log.write(&entry));
@@ -120,14 +120,14 @@ impl AuditLog {
 
     /// Notes a write even if its end is never recorded: it panics, or the program ends before it.
     #[must_use]
-    pub fn expect(&self, cut_off: impl FnOnce() -> Entry + Send + 'static) -> ExpectedEnd {
+    pub fn expect(&self, cut_off: impl FnOnce() -> AuditEntry + Send + 'static) -> ExpectedEnd {
         ExpectedEnd {
             log: self.clone(),
             cut_off: Some(Box::new(cut_off)),
         }
     }
 
-    fn write(&self, entry: &Entry) {
+    fn write(&self, entry: &AuditEntry) {
         let Some(file) = &self.0 else {
             return tell(entry);
         };
@@ -142,7 +142,7 @@ impl AuditLog {
 /// A write under way. If this is dropped before the write is recorded, it leaves an entry of its own.
 pub struct ExpectedEnd {
     log: AuditLog,
-    cut_off: Option<Box<dyn FnOnce() -> Entry + Send>>,
+    cut_off: Option<Box<dyn FnOnce() -> AuditEntry + Send>>,
 }
 
 impl ExpectedEnd {
@@ -161,7 +161,7 @@ impl Drop for ExpectedEnd {
 }
 
 /// Writes an entry to the program's log.
-fn tell(entry: &Entry) {
+fn tell(entry: &AuditEntry) {
     tracing::info!(
         target: "roster.audit",
         account = entry.account,
@@ -181,9 +181,9 @@ impl AuditFile {
         Ok(())
     }
 
-    fn append(&self, entry: &Entry) -> io::Result<()> {
+    fn append(&self, entry: &AuditEntry) -> io::Result<()> {
         let timestamp = Timestamp::now();
-        let line = serde_json::to_string(&Line { timestamp, entry })?;
+        let line = serde_json::to_string(&AuditLine { timestamp, entry })?;
         let mut state = self.state();
         let begin = if state.is_torn { "\n" } else { "" };
         if state.file.is_none() {
@@ -206,7 +206,7 @@ impl AuditFile {
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, AuditState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

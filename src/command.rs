@@ -12,10 +12,10 @@ use std::{
 use clap::{Args, Parser, ValueEnum};
 use futures_util::FutureExt;
 use roster::{
-    config::{Draft, Mistakes, Settings},
+    config::{ConfigDraft, ConfigErrors, Settings},
     demo, gateway,
     graphql::{self, Graph, Schema, sdl},
-    server::{self, Front, Hosts, Origins, Readiness, accept::Limits},
+    server::{self, AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
     user::Provider,
 };
 use roster_sandbox::{Options, known};
@@ -28,16 +28,16 @@ use tracing_subscriber::EnvFilter;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+type CommandResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// One GraphQL graph over the people in Intercom, Ada, Usertour and DigitalChalk.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) enum Command {
     /// Serve the whole product on loopback, over sandboxes of the four vendors: no accounts, no files.
-    Demo(Demo),
+    Demo(DemoArgs),
     /// Serve the graph over the vendors of a configuration.
-    Serve(Serve),
+    Serve(ServeArgs),
     /// Say what is wrong with a configuration, if anything; nothing is started and no vendor is asked.
     Check {
         /// The configuration.
@@ -52,7 +52,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
         #[command(flatten)]
-        sandbox: Sandbox,
+        sandbox: SandboxArgs,
     },
     /// Ask a running gateway whether it is ready; for the health check of a container.
     Health {
@@ -67,7 +67,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct Demo {
+pub(crate) struct DemoArgs {
     /// The gateway's address; port 0 picks one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -78,11 +78,11 @@ pub(crate) struct Demo {
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors_origins: Vec<String>,
     #[command(flatten)]
-    sandbox: Sandbox,
+    sandbox: SandboxArgs,
 }
 
 #[derive(Args)]
-pub(crate) struct Serve {
+pub(crate) struct ServeArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "roster.toml")]
     config: PathBuf,
@@ -90,12 +90,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// How the log is written.
-    #[arg(long, value_enum, default_value_t = Log::Auto)]
-    log: Log,
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
+    log: LogFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Log {
+enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
     /// A line of text for each event.
@@ -107,7 +107,7 @@ enum Log {
 #[derive(Args)]
 // The group of these options must not have the name of the command that takes them.
 #[group(skip)]
-pub(crate) struct Sandbox {
+pub(crate) struct SandboxArgs {
     /// How many users each vendor holds.
     #[arg(long, default_value_t = 500)]
     users: usize,
@@ -119,7 +119,7 @@ pub(crate) struct Sandbox {
     latency: u64,
 }
 
-impl Sandbox {
+impl SandboxArgs {
     fn options(&self) -> Options {
         Options {
             users: self.users,
@@ -131,10 +131,10 @@ impl Sandbox {
 }
 
 impl Command {
-    pub(crate) fn run(self) -> Outcome<ExitCode> {
+    pub(crate) fn run(self) -> CommandResult<ExitCode> {
         match self {
             Self::Demo(demo) => {
-                log(Log::Auto, "warn");
+                log(LogFormat::Auto, "warn");
                 server::record_metrics();
                 runtime()?.block_on(demo.run())?;
             }
@@ -156,7 +156,7 @@ impl Command {
                 std::io::stdout().write_all(sdl(&schema).as_bytes())?;
             }
             Self::Sandbox { listen, sandbox } => {
-                log(Log::Auto, "warn");
+                log(LogFormat::Auto, "warn");
                 runtime()?.block_on(sandboxes(listen, &sandbox.options()))?;
             }
             Self::Health { address, config } => {
@@ -173,7 +173,7 @@ impl Command {
 }
 
 /// Where a gateway with this configuration says whether it is ready.
-fn health(config: &Path) -> Result<SocketAddr, Mistakes> {
+fn health(config: &Path) -> Result<SocketAddr, ConfigErrors> {
     if config.exists() {
         Settings::read(config).map(|settings| settings.health())
     } else {
@@ -185,9 +185,9 @@ fn health(config: &Path) -> Result<SocketAddr, Mistakes> {
 fn opened(
     settings: &Settings,
     listen: Option<SocketAddr>,
-) -> Result<(SocketAddr, Schema), Mistakes> {
+) -> Result<(SocketAddr, Schema), ConfigErrors> {
     let mut mistakes = server::cors::wrong_origins(&settings.server.cors_origins);
-    let hosts = Hosts::of(&settings.server.hosts, settings.server.listen);
+    let hosts = AllowedHosts::of(&settings.server.hosts, settings.server.listen);
     mistakes.extend(hosts.err().unwrap_or_default());
     let listen = settings.listen(listen);
     let listen = listen.map_err(|wrong| mistakes.extend(wrong.0)).ok();
@@ -195,19 +195,19 @@ fn opened(
     let schema = schema.map_err(|wrong| mistakes.extend(wrong.0)).ok();
     match (listen, schema) {
         (Some(listen), Some(schema)) if mistakes.is_empty() => Ok((listen, schema)),
-        _ => Err(Mistakes(mistakes)),
+        _ => Err(ConfigErrors(mistakes)),
     }
 }
 
 /// The settings of a configuration that can work, or all that is wrong with it.
-fn checked(config: &Path) -> Result<Settings, Mistakes> {
-    let draft = Draft::read(config)?;
+fn checked(config: &Path) -> Result<Settings, ConfigErrors> {
+    let draft = ConfigDraft::read(config)?;
     let opened = opened(&draft.settings, None);
     let mut mistakes = opened.err().map(|wrong| wrong.0).unwrap_or_default();
     mistakes.extend(draft.settings.cannot_work());
     match draft.all_mistakes(mistakes) {
         mistakes if mistakes.is_empty() => Ok(draft.settings),
-        mistakes => Err(Mistakes(mistakes)),
+        mistakes => Err(ConfigErrors(mistakes)),
     }
 }
 
@@ -215,8 +215,8 @@ fn checked(config: &Path) -> Result<Settings, Mistakes> {
 fn started(
     config: &Path,
     listen: Option<SocketAddr>,
-) -> Result<(Settings, SocketAddr, Schema), Mistakes> {
-    let draft = Draft::read(config)?;
+) -> Result<(Settings, SocketAddr, Schema), ConfigErrors> {
+    let draft = ConfigDraft::read(config)?;
     match opened(&draft.settings, listen) {
         Ok((listen, schema)) => {
             let settings = draft.finish()?;
@@ -225,7 +225,7 @@ fn started(
             }
             Ok((settings, listen, schema))
         }
-        Err(wrong) => Err(Mistakes(draft.all_mistakes(wrong.0))),
+        Err(wrong) => Err(ConfigErrors(draft.all_mistakes(wrong.0))),
     }
 }
 
@@ -263,12 +263,12 @@ fn say(what: std::fmt::Arguments<'_>) {
 }
 
 /// Logs go to standard error; `RUST_LOG` narrows or widens them.
-fn log(format: Log, level: &str) {
+fn log(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let is_json = match format {
-        Log::Json => true,
-        Log::Text => false,
-        Log::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
     // A line that cannot be written is dropped: to say so would need the same stream.
     let subscriber = tracing_subscriber::fmt()
@@ -300,7 +300,7 @@ fn signals() -> std::io::Result<watch::Receiver<usize>> {
     Ok(signals)
 }
 
-fn open_audit_file(schema: &Schema) -> Outcome {
+fn open_audit_file(schema: &Schema) -> CommandResult {
     let graph = schema.data::<Graph>();
     let opened = graph.map_or(Ok(()), |graph| graph.audit.open());
     opened.map_err(|error| format!("log.audit_file: {error}").into())
@@ -326,7 +326,7 @@ async fn told(mut signals: watch::Receiver<usize>, times: usize) {
     }
 }
 
-async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
+async fn bind(address: SocketAddr) -> CommandResult<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}; choose another address or port").into()
     })
@@ -339,7 +339,7 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn bind(listen: SocketAddr, admin: Option<SocketAddr>) -> Outcome<Self> {
+    async fn bind(listen: SocketAddr, admin: Option<SocketAddr>) -> CommandResult<Self> {
         let front = bind(listen).await?;
         let admin = match admin {
             Some(admin) => Some(bind(admin).await?),
@@ -365,16 +365,16 @@ async fn serve(
     settings: &Settings,
     signals: watch::Receiver<usize>,
     beside: usize,
-) -> Outcome {
+) -> CommandResult {
     let address = front.local_addr()?;
     let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
         .sharing(settings.shared.store()?)
         .finishing(graphql::writes(&schema));
     let hosts = |of: SocketAddr| {
-        let hosts = Hosts::of(&settings.server.hosts, of);
-        hosts.map_err(Mistakes)
+        let hosts = AllowedHosts::of(&settings.server.hosts, of);
+        hosts.map_err(ConfigErrors)
     };
-    let app = Front {
+    let app = FrontSettings {
         readiness: readiness.clone(),
         origins: origins(settings),
         hosts: hosts(address)?,
@@ -392,9 +392,9 @@ async fn serve(
         }
         None => None,
     };
-    let (limits, admin_limits) = (Limits::default(), Limits::admin());
+    let (limits, admin_limits) = (ConnectionLimits::default(), ConnectionLimits::admin());
     let beside = beside + admin.as_ref().map_or(0, |_| admin_limits.connections);
-    let limits = Limits {
+    let limits = ConnectionLimits {
         connections: server::descriptors::fit(limits.connections, beside),
         drain: Duration::from_secs(settings.server.drain_seconds),
         ..limits
@@ -433,15 +433,15 @@ async fn tell_of_stop(signals: watch::Receiver<usize>, address: SocketAddr) {
     std::future::pending().await
 }
 
-async fn sandboxes(listen: SocketAddr, options: &Options) -> Outcome {
+async fn sandboxes(listen: SocketAddr, options: &Options) -> CommandResult {
     let stop = told(signals()?, 1);
     let listener = bind(listen).await?;
     say(format_args!("Sandboxes  http://{}", listener.local_addr()?));
     Ok(roster_sandbox::serve(listener, options, stop).await?)
 }
 
-impl Serve {
-    async fn run(self) -> Outcome {
+impl ServeArgs {
+    async fn run(self) -> CommandResult {
         let (settings, listen, schema) = started(&self.config, self.listen)?;
         let signals = signals()?;
         open_audit_file(&schema)?;
@@ -466,8 +466,8 @@ impl Serve {
     }
 }
 
-impl Demo {
-    async fn run(self) -> Outcome {
+impl DemoArgs {
+    async fn run(self) -> CommandResult {
         let signals = signals()?;
         let sandbox = bind(self.sandbox_listen).await?;
         let listeners = Listeners::bind(self.listen, None).await?;
@@ -508,7 +508,7 @@ impl Demo {
 }
 
 /// A request without a client library: this runs every few seconds in every container.
-fn is_ready(address: SocketAddr) -> Outcome<bool> {
+fn is_ready(address: SocketAddr) -> CommandResult<bool> {
     let wait = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&address, wait)?;
     stream.set_read_timeout(Some(wait))?;

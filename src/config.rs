@@ -26,18 +26,18 @@ use reqwest::{Url, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-pub use breaker::Breaker;
-pub use cache::{Cache, Keep};
+pub use breaker::BreakerSettings;
+pub use cache::{CacheOverrides, CacheSettings};
 pub use log::Log;
-pub use server::Server;
-pub use shared::Shared;
-pub use text::{Draft, in_words};
+pub use server::ServerSettings;
+pub use shared::SharedSettings;
+pub use text::{ConfigDraft, in_words};
 
 use crate::{
-    graphql::Bounds,
-    http::{auth::TokenSource, breaker::Rules},
+    graphql::RequestLimits,
+    http::{auth::TokenSource, breaker::CircuitRules},
     user::Provider,
-    vendor::{Door, Window, door},
+    vendor::{ConnectorSpec, QuotaWindow, door},
 };
 
 /// How much of an answer may be read: nothing that is less is a record, and more is read into memory.
@@ -54,23 +54,23 @@ const PLACEHOLDER: &str = "HANDLE";
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The gateway's own door.
-    pub server: Server,
+    pub server: ServerSettings,
     /// What one request may ask for.
-    pub limits: Limits,
+    pub limits: LimitSettings,
     /// What is logged, and where.
     pub log: Log,
     /// For how long answers are kept.
-    pub cache: Cache,
+    pub cache: CacheSettings,
     /// The store that the gateway's replicas share.
-    pub shared: Shared,
+    pub shared: SharedSettings,
     /// The vendors, by name. One that is not named is disabled.
-    pub vendor: BTreeMap<Provider, Vendor>,
+    pub vendor: BTreeMap<Provider, AccountSettings>,
 }
 
 /// What one request may ask for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limits {
+pub struct LimitSettings {
     /// The largest `first` and `last`.
     pub page: u32,
     /// How many seconds a request may take, all its calls to vendors included.
@@ -83,9 +83,9 @@ pub struct Limits {
     pub total_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for LimitSettings {
     fn default() -> Self {
-        let bounds = Bounds::default();
+        let bounds = RequestLimits::default();
         Self {
             page: bounds.page,
             deadline_seconds: bounds.deadline.as_secs_f64(),
@@ -96,7 +96,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl LimitSettings {
     /// Checks the limits on memory.
     fn check_bytes(&self, mistakes: &mut Vec<String>) {
         let (least, most) = (BYTES.start(), BYTES.end());
@@ -122,7 +122,7 @@ impl Limits {
 /// A vendor's account.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Vendor {
+pub struct AccountSettings {
     /// Whether the vendor is asked at all.
     pub enabled: bool,
     /// The API's address, path prefix included; each vendor but Ada has a default.
@@ -147,20 +147,20 @@ pub struct Vendor {
     pub concurrency: Option<usize>,
     /// How many calls the vendor may get within which spans; none when the list is empty. Unless given,
     /// what the vendor documents.
-    pub budget: Option<Vec<Window>>,
+    pub budget: Option<Vec<QuotaWindow>>,
     /// Whether a read that takes longer than is usual is asked a second time.
     pub hedge: bool,
     /// The largest answer that is read, in bytes.
     pub max_answer_bytes: usize,
     /// For how long the vendor's answers are kept, where not as long as those of others.
-    pub cache: Keep,
+    pub cache: CacheOverrides,
     /// When the vendor is left alone for it keeps failing.
-    pub breaker: Breaker,
+    pub breaker: BreakerSettings,
     /// The vendor's own options.
     pub options: toml::Table,
 }
 
-impl Default for Vendor {
+impl Default for AccountSettings {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -176,8 +176,8 @@ impl Default for Vendor {
             budget: None,
             hedge: false,
             max_answer_bytes: 16 * 1024 * 1024,
-            cache: Keep::default(),
-            breaker: Breaker::default(),
+            cache: CacheOverrides::default(),
+            breaker: BreakerSettings::default(),
             options: toml::Table::new(),
         }
     }
@@ -185,19 +185,19 @@ impl Default for Vendor {
 
 /// Everything that is wrong with a configuration, a line each.
 #[derive(Debug)]
-pub struct Mistakes(pub Vec<String>);
+pub struct ConfigErrors(pub Vec<String>);
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Mistakes {}
+impl std::error::Error for ConfigErrors {}
 
 /// What it takes to reach a vendor.
 #[derive(Debug)]
-pub struct Account {
+pub struct AccountSetup {
     /// The API's address.
     pub base: Url,
     /// The token.
@@ -211,9 +211,9 @@ pub struct Account {
     /// How many calls the vendor gets at the same time.
     pub concurrency: usize,
     /// When the vendor is left alone; `None` when it never is.
-    pub breaker: Option<Rules>,
+    pub breaker: Option<CircuitRules>,
     /// How many calls it gets within which spans.
-    pub budget: Vec<Window>,
+    pub budget: Vec<QuotaWindow>,
 }
 
 impl Settings {
@@ -221,23 +221,23 @@ impl Settings {
     ///
     /// # Errors
     /// The mistakes in it, with the line and what was expected.
-    pub fn read(path: &Path) -> Result<Self, Mistakes> {
-        Draft::read(path)?.finish()
+    pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
+        ConfigDraft::read(path)?.finish()
     }
 
     /// Reads a configuration.
     ///
     /// # Errors
     /// The mistakes in it, with the line and what was expected.
-    pub fn parse(text: &str) -> Result<Self, Mistakes> {
-        Draft::parse(text).finish()
+    pub fn parse(text: &str) -> Result<Self, ConfigErrors> {
+        ConfigDraft::parse(text).finish()
     }
 
     /// What one request may ask for.
     ///
     /// # Errors
     /// Numbers that cannot be meant.
-    pub fn bounds(&self) -> Result<Bounds, Mistakes> {
+    pub fn bounds(&self) -> Result<RequestLimits, ConfigErrors> {
         let mut mistakes = Vec::new();
         if !(1..=10_000).contains(&self.limits.page) {
             mistakes.push(format!(
@@ -258,25 +258,25 @@ impl Settings {
         }
         self.limits.check_bytes(&mut mistakes);
         if mistakes.is_empty() {
-            Ok(Bounds {
+            Ok(RequestLimits {
                 page: self.limits.page,
                 deadline,
                 request_bytes: self.limits.request_bytes,
                 calls: self.limits.calls,
-                ..Bounds::default()
+                ..RequestLimits::default()
             })
         } else {
-            Err(Mistakes(mistakes))
+            Err(ConfigErrors(mistakes))
         }
     }
 }
 
-impl Vendor {
+impl AccountSettings {
     /// The account of a vendor that is enabled.
     ///
     /// # Errors
     /// Everything that is missing or wrong.
-    pub fn account(&self, provider: Provider) -> Result<Account, Mistakes> {
+    pub fn account(&self, provider: Provider) -> Result<AccountSetup, ConfigErrors> {
         let name = provider.name();
         let door = door(provider);
         let mut mistakes = Vec::new();
@@ -314,7 +314,7 @@ impl Vendor {
         self.check_calls(name, &mut mistakes);
         let breaker = (self.breaker).rules(&format!("vendor.{name}.breaker"), &mut mistakes);
         match (base, token) {
-            (Some(base), Some(token)) if mistakes.is_empty() => Ok(Account {
+            (Some(base), Some(token)) if mistakes.is_empty() => Ok(AccountSetup {
                 base,
                 token,
                 token_source: self.token_source(name),
@@ -324,7 +324,7 @@ impl Vendor {
                 breaker,
                 budget,
             }),
-            _ => Err(Mistakes(mistakes)),
+            _ => Err(ConfigErrors(mistakes)),
         }
     }
 
@@ -347,7 +347,7 @@ impl Vendor {
     }
 
     /// The address: as it is configured, or of the region that is, or the vendor's usual one.
-    fn base(&self, name: &str, door: &Door) -> Result<Option<&str>, String> {
+    fn base(&self, name: &str, door: &ConnectorSpec) -> Result<Option<&str>, String> {
         let Some(region) = &self.region else {
             return Ok(self.base_url.as_deref().or(door.base_url));
         };
@@ -398,7 +398,7 @@ impl Vendor {
     }
 }
 
-impl Vendor {
+impl AccountSettings {
     /// The environment variable that holds the token.
     fn token_variable(&self, name: &str) -> String {
         let usual = || format!("ROSTER_{}_TOKEN", name.to_uppercase());

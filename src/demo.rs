@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use secrecy::SecretString;
 
 use crate::{
-    config::{Server, Settings, Vendor},
+    config::{AccountSettings, ServerSettings, Settings},
     user::Provider,
-    vendor::Window,
+    vendor::QuotaWindow,
 };
 
 /// Settings that reach the sandboxes at an address.
@@ -15,19 +15,19 @@ use crate::{
 pub fn settings(sandbox: SocketAddr) -> Settings {
     let vendor = Provider::ALL.into_iter().map(|provider| {
         let base = format!("http://{sandbox}/{}{}", provider.name(), prefix(provider));
-        let vendor = Vendor {
+        let vendor = AccountSettings {
             base_url: Some(base),
             token: Some(token(provider)),
             budget: Some(budget(provider)),
-            ..Vendor::default()
+            ..AccountSettings::default()
         };
         (provider, vendor)
     });
-    let server = Server {
+    let server = ServerSettings {
         show_calls: true,
         // A frontend under development runs at some port of this machine.
         loopback_origins: true,
-        ..Server::default()
+        ..ServerSettings::default()
     };
     Settings {
         server,
@@ -47,10 +47,10 @@ fn prefix(provider: Provider) -> &'static str {
 
 /// The sandboxes grant what they are asked, unless their `rate` is switched on: the vendors' own windows
 /// would make Ada's scan crawl. Intercom's says in its headers what it grants.
-fn budget(provider: Provider) -> Vec<Window> {
+fn budget(provider: Provider) -> Vec<QuotaWindow> {
     match provider {
         Provider::Intercom => Vec::new(),
-        Provider::Ada | Provider::DigitalChalk | Provider::Usertour => vec![Window {
+        Provider::Ada | Provider::DigitalChalk | Provider::Usertour => vec![QuotaWindow {
             calls: 20_000,
             seconds: 10,
         }],

@@ -13,23 +13,23 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 use futures_util::{StreamExt, stream};
 
 pub use report::{Report, SourceStatus};
-pub use search::Search;
-pub use write::{Problem, Writing, Written};
+pub use search::EmailSearchResult;
+pub use write::{WriteError, WriteResult, Writing};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     http::{
-        Scope, Signs,
-        breaker::{Standing, Switch},
-        budget::{Budget, Stand},
+        AccountStatus, RequestContext,
+        breaker::{CircuitBreaker, CircuitState},
+        budget::{Budget, WindowStatus},
         measure::{Health, health},
     },
     metrics,
-    page::{Accept, Span, Window},
+    page::{Accept, ListRange, Window},
     user::{Provider, User},
     vendor::{
-        Batch, EmailSearch, Expand, Filter, Held, Lookups, Part, Profile, SINGLE, Selection,
-        Vendor, rows,
+        BatchSize, Connector, EmailSearch, Expand, Filter, Lookups, Profile, SINGLE, Selection,
+        Subresource, SubresourceData, rows,
     },
 };
 
@@ -38,7 +38,7 @@ const BATCHES: usize = 64;
 
 /// Part of a vendor's list.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedUsers {
     /// The rows.
     pub window: Window,
     /// What the vendor did for it.
@@ -49,16 +49,16 @@ pub struct Listed {
 #[derive(Clone, Debug)]
 pub struct SubresourceAnswer {
     /// What was answered; `None` where there is no such user.
-    pub data: Result<Option<Arc<Held>>>,
+    pub data: Result<Option<Arc<SubresourceData>>>,
     /// The work that it took.
-    pub work: Scope,
+    pub work: RequestContext,
 }
 
 /// A vendor's users.
 pub struct Directory {
     provider: Provider,
-    vendor: Option<Box<dyn Vendor>>,
-    signs: Signs,
+    vendor: Option<Box<dyn Connector>>,
+    signs: AccountStatus,
     writing: Writing,
 }
 
@@ -67,8 +67,8 @@ impl Directory {
     #[must_use]
     pub fn new(
         provider: Provider,
-        vendor: Option<Box<dyn Vendor>>,
-        signs: Signs,
+        vendor: Option<Box<dyn Connector>>,
+        signs: AccountStatus,
         writing: Writing,
     ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);
@@ -83,7 +83,7 @@ impl Directory {
 
     /// How the windows of the vendor's budget stand; none when it is disabled, or has none.
     #[must_use]
-    pub fn budget(&self) -> Vec<Stand> {
+    pub fn budget(&self) -> Vec<WindowStatus> {
         self.signs
             .budget
             .as_ref()
@@ -107,7 +107,7 @@ impl Directory {
     /// What the vendor can do; `None` when it is disabled.
     #[must_use]
     pub fn profile(&self) -> Option<&Profile> {
-        self.vendor.as_deref().map(Vendor::profile)
+        self.vendor.as_deref().map(Connector::profile)
     }
 
     /// How the vendor fares.
@@ -118,8 +118,8 @@ impl Directory {
 
     /// Whether the vendor is asked; `None` when it always is, or never.
     #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        self.signs.switch.as_ref().map(Switch::standing)
+    pub fn standing(&self) -> Option<CircuitState> {
+        self.signs.switch.as_ref().map(CircuitBreaker::standing)
     }
 
     /// Names the provider and the operation in an error, and tells the log of answers that nobody can
@@ -127,7 +127,7 @@ impl Directory {
     fn noted<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
         let result = result.map_err(|error| error.at(self.provider.name(), operation));
         match (&self.signs.log, &result) {
-            (Some(log), Err(error)) if error.kind() == Kind::Malformed => {
+            (Some(log), Err(error)) if error.kind() == ErrorKind::Malformed => {
                 log.failed(error.operation().unwrap_or(operation), error);
             }
             (Some(log), Ok(_)) => log.readable(),
@@ -136,14 +136,14 @@ impl Directory {
         result
     }
 
-    fn vendor(&self) -> Result<&dyn Vendor> {
+    fn vendor(&self) -> Result<&dyn Connector> {
         self.vendor.as_deref().ok_or_else(|| {
             let name = self.provider.name();
             let title = self.provider.title();
             let message = format!(
                 "{title} is disabled in this gateway's configuration (vendor.{name}.enabled)"
             );
-            Error::new(Kind::Disabled, message).at(name, "any")
+            Error::new(ErrorKind::Disabled, message).at(name, "any")
         })
     }
 
@@ -152,16 +152,21 @@ impl Directory {
     /// # Errors
     /// `Disabled`, `Unsupported` for a filter, an order or a direction that the vendor does not have,
     /// `Invalid` for a mark of another list, and what the vendor answers.
-    pub async fn list(&self, scope: &Scope, selection: &Selection, span: &Span) -> Result<Listed> {
+    pub async fn list(
+        &self,
+        scope: &RequestContext,
+        selection: &Selection,
+        span: &ListRange,
+    ) -> Result<ListedUsers> {
         let listed = self.read_list(scope, selection, span).await;
         match listed {
-            Ok(Listed { window, report }) => {
+            Ok(ListedUsers { window, report }) => {
                 let report = report.counted();
-                Ok(Listed { window, report })
+                Ok(ListedUsers { window, report })
             }
             Err(error) => {
                 // A caller's own mistake is no source's failure.
-                if error.kind() != Kind::Invalid && error.kind() != Kind::Unsupported {
+                if error.kind() != ErrorKind::Invalid && error.kind() != ErrorKind::Unsupported {
                     Report::failed(self.provider, error.clone(), 0).counted();
                 }
                 Err(error)
@@ -169,7 +174,12 @@ impl Directory {
         }
     }
 
-    async fn read_list(&self, scope: &Scope, selection: &Selection, span: &Span) -> Result<Listed> {
+    async fn read_list(
+        &self,
+        scope: &RequestContext,
+        selection: &Selection,
+        span: &ListRange,
+    ) -> Result<ListedUsers> {
         let vendor = self.vendor()?;
         let profile = vendor.profile();
         self.check(profile, &selection.filter)?;
@@ -206,7 +216,7 @@ impl Directory {
         let failure = failure.map(|error| error.at(self.provider.name(), "list"));
         let report = Report::answered(self.provider, cut.or(doubt), failure, scope.calls())
             .with_caveat(email_caveat.or(segment_caveat));
-        Ok(Listed {
+        Ok(ListedUsers {
             window,
             report: report.of_work(scope),
         })
@@ -222,7 +232,7 @@ impl Directory {
             };
             let message =
                 format!("{title} cannot {what}; {can} (see `providers {{ capabilities }}`)");
-            Err(Error::new(Kind::Unsupported, message).at(name, "list"))
+            Err(Error::new(ErrorKind::Unsupported, message).at(name, "list"))
         };
         if let Some(field) = filter
             .fields()
@@ -244,7 +254,7 @@ impl Directory {
     /// Users by the vendor's own ids. One failing batch fails its own keys only.
     pub async fn by_id(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
@@ -263,7 +273,7 @@ impl Directory {
     /// Users by the ids that your systems gave. One failing batch fails its own keys only.
     pub async fn by_external_id(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
@@ -278,7 +288,7 @@ impl Directory {
                 format!("{title} keeps no ids of yours: look users up by `vendorId` or by email");
             return refuse(
                 ids,
-                &Error::new(Kind::Unsupported, message).at(name, "by_external_id"),
+                &Error::new(ErrorKind::Unsupported, message).at(name, "by_external_id"),
             );
         };
         in_batches(ids, batch, |ids| async move {
@@ -306,9 +316,9 @@ impl Directory {
     /// Parts of users that take calls of their own, by the provider's ids of the users.
     pub async fn parts(
         &self,
-        scope: &Scope,
-        keys: Vec<(String, Part)>,
-    ) -> HashMap<(String, Part), SubresourceAnswer> {
+        scope: &RequestContext,
+        keys: Vec<(String, Subresource)>,
+    ) -> HashMap<(String, Subresource), SubresourceAnswer> {
         in_batches(keys, SINGLE, |keys| async move {
             let mut answers = HashMap::new();
             for (id, part) in keys {
@@ -320,7 +330,7 @@ impl Directory {
         .await
     }
 
-    async fn part(&self, work: Scope, id: &str, part: Part) -> SubresourceAnswer {
+    async fn part(&self, work: RequestContext, id: &str, part: Subresource) -> SubresourceAnswer {
         let data = match self.vendor() {
             Ok(vendor) => vendor.part(&work, id, part).await,
             Err(error) => Err(error),
@@ -343,7 +353,7 @@ fn refuse<K: Eq + Hash, V>(keys: Vec<K>, error: &Error) -> HashMap<K, Result<V>>
 /// Cuts keys into batches and answers them side by side.
 async fn in_batches<K, V, R>(
     keys: Vec<K>,
-    batch: Batch,
+    batch: BatchSize,
     answer: impl Fn(Vec<K>) -> R,
 ) -> HashMap<K, V>
 where

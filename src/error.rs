@@ -10,11 +10,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error that every waiter of one batch can hold: cloning it is cheap.
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<ErrorInner>);
 
 #[derive(Clone)]
-struct Inner {
-    kind: Kind,
+struct ErrorInner {
+    kind: ErrorKind,
     message: String,
     vendor: Option<&'static str>,
     operation: Option<&'static str>,
@@ -22,7 +22,7 @@ struct Inner {
     request_id: Option<String>,
     reasons: Vec<Reason>,
     is_unsettled: bool,
-    reach: Reach,
+    reach: FailureStage,
     moved_to: Option<String>,
     status: Option<u16>,
     is_renewed: bool,
@@ -30,7 +30,7 @@ struct Inner {
 
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// An argument or a cursor that cannot be meant.
     Invalid,
     /// The vendor cannot do what was asked.
@@ -167,7 +167,7 @@ pub struct Reason {
 
 /// How far a failed call came, where its kind does not tell.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Reach {
+pub enum FailureStage {
     /// To the vendor, or as near as could be.
     #[default]
     Vendor,
@@ -179,7 +179,7 @@ pub enum Reach {
     CutShort,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The code that a client sees.
     #[must_use]
     pub fn code(self) -> ErrorCode {
@@ -217,8 +217,8 @@ impl Kind {
 
 impl Error {
     /// An error of a kind, with a message that a client may read.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Arc::new(ErrorInner {
             kind,
             message: message.into(),
             vendor: None,
@@ -227,7 +227,7 @@ impl Error {
             request_id: None,
             reasons: Vec::new(),
             is_unsettled: false,
-            reach: Reach::default(),
+            reach: FailureStage::default(),
             moved_to: None,
             status: None,
             is_renewed: false,
@@ -236,19 +236,19 @@ impl Error {
 
     /// A wrong argument; the message says what to change.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(Kind::Invalid, message)
+        Self::new(ErrorKind::Invalid, message)
     }
 
     /// A vendor's answer that cannot be read.
     pub fn malformed(message: impl Into<String>) -> Self {
-        Self::new(Kind::Malformed, message)
+        Self::new(ErrorKind::Malformed, message)
     }
 
     /// A provider that used up the time that one attempt may take.
     #[must_use]
     pub fn timed_out() -> Self {
         let message = "the provider did not answer in time; try again, or raise its timeout in the configuration";
-        Self::new(Kind::TimedOut, message)
+        Self::new(ErrorKind::TimedOut, message)
     }
 
     /// Work that our own deadline ended: the request's, or that of a part of it.
@@ -256,17 +256,17 @@ impl Error {
     pub fn late() -> Self {
         let message = "the request's deadline came before the answer; ask for less, wait longer (`Prefer: wait`), \
                        or raise `deadline_seconds` in [limits] of the gateway's configuration";
-        Self::new(Kind::Late, message)
+        Self::new(ErrorKind::Late, message)
     }
 
     /// The gateway has no room for the work now.
     #[must_use]
     pub fn overloaded() -> Self {
         let message = "the gateway has too much to do; try again in a moment";
-        Self::new(Kind::Overloaded, message).retry_after(Some(Duration::from_secs(1)))
+        Self::new(ErrorKind::Overloaded, message).retry_after(Some(Duration::from_secs(1)))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut ErrorInner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
@@ -312,7 +312,7 @@ impl Error {
 
     /// Says how far the call came.
     #[must_use]
-    pub fn reaching(self, reach: Reach) -> Self {
+    pub fn reaching(self, reach: FailureStage) -> Self {
         self.with(|inner| inner.reach = reach)
     }
 
@@ -333,15 +333,15 @@ impl Error {
     pub fn is_unsettled(&self) -> bool {
         let may_be_done = matches!(
             self.0.kind,
-            Kind::TimedOut
-                | Kind::Unavailable
-                | Kind::Malformed
-                | Kind::Late
-                | Kind::TooLarge
-                | Kind::Overloaded
-                | Kind::Internal
+            ErrorKind::TimedOut
+                | ErrorKind::Unavailable
+                | ErrorKind::Malformed
+                | ErrorKind::Late
+                | ErrorKind::TooLarge
+                | ErrorKind::Overloaded
+                | ErrorKind::Internal
         );
-        self.0.is_unsettled || (may_be_done && self.0.reach != Reach::Nowhere)
+        self.0.is_unsettled || (may_be_done && self.0.reach != FailureStage::Nowhere)
     }
 
     /// Whether the credentials that were refused are others now.
@@ -352,13 +352,13 @@ impl Error {
 
     /// How far the call came.
     #[must_use]
-    pub fn reach(&self) -> Reach {
+    pub fn reach(&self) -> FailureStage {
         self.0.reach
     }
 
     /// The kind of failure.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 

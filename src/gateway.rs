@@ -8,34 +8,34 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     audit::AuditLog,
-    config::{Account, Mistakes, Settings, Vendor, in_words},
+    config::{AccountSettings, AccountSetup, ConfigErrors, Settings, in_words},
     directory::{Directory, Writing, lease::Leases},
     error::{Error, Result},
     graphql::{Graph, Schema, schema},
     http::{
-        Http, Layer, MemoryPool, Signs, Wire,
-        attempt::Attempt,
-        auth::{Bearer, Credentials},
-        breaker::{Breaker, Switch},
-        budget::{Budget, Terms},
-        cache::{Cache, Shelf},
-        concurrency::Concurrency,
-        hedge::Hedge,
-        measure::{Measure, ProviderLog},
-        retry::Retry,
-        timeout::Timeout,
+        AccountStatus, Client, Layer, MemoryPool, Transport,
+        attempt::AttemptLog,
+        auth::{BearerAuth, Credentials},
+        breaker::{BreakerLayer, CircuitBreaker},
+        budget::{Budget, RateLimits},
+        cache::{MemoryCache, ResponseCache},
+        concurrency::ConcurrencyLayer,
+        hedge::HedgeLayer,
+        measure::{MetricsLayer, ProviderLog},
+        retry::RetryLayer,
+        timeout::TimeoutLayer,
     },
     recent_writes::RecentWrites,
     shared::Store,
     user::Provider,
-    vendor::{Connection, Door, Vendor as Adapter, door},
+    vendor::{ConnectContext, Connector as Adapter, ConnectorSpec, door},
 };
 
 /// Builds the schema over the vendors of a configuration.
 ///
 /// # Errors
 /// Everything that is wrong with the configuration.
-pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
+pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
     let mut mistakes = Vec::new();
     let bounds = settings
         .bounds()
@@ -59,7 +59,7 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
         mistakes.extend(wrong.0);
         None
     });
-    let shelf = Shelf::of(settings.cache.max_bytes);
+    let shelf = MemoryCache::of(settings.cache.max_bytes);
     let tasks = TaskTracker::new();
     let audit = AuditLog::new(settings.log.audit_file.as_deref());
     let directories = Provider::ALL.into_iter().filter_map(|provider| {
@@ -85,25 +85,30 @@ pub fn open(settings: &Settings) -> Result<Schema, Mistakes> {
             audit,
         }))
     } else {
-        Err(Mistakes(mistakes))
+        Err(ConfigErrors(mistakes))
     }
 }
 
 fn directory(
     provider: Provider,
     all: &Settings,
-    shelf: &Shelf,
+    shelf: &MemoryCache,
     store: Option<Store>,
     (tasks, audit): (TaskTracker, AuditLog),
-) -> Result<Directory, Mistakes> {
+) -> Result<Directory, ConfigErrors> {
     let settings = all.vendor.get(&provider);
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
         let writing = writing(None, tasks, audit);
-        return Ok(Directory::new(provider, None, Signs::default(), writing));
+        return Ok(Directory::new(
+            provider,
+            None,
+            AccountStatus::default(),
+            writing,
+        ));
     };
     let account = settings.account(provider)?;
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
-    let timeout = Timeout::each(account.timeout, deadline.unwrap_or(account.timeout));
+    let timeout = TimeoutLayer::each(account.timeout, deadline.unwrap_or(account.timeout));
     let door = door(provider);
     let name = provider.name();
     let keep = format!("vendor.{name}.cache");
@@ -111,12 +116,12 @@ fn directory(
     let shared = store
         .clone()
         .map(|store| (store, pseudonym(name, &account)));
-    let cache = Cache::new(name, terms, door.explain, shelf.clone(), shared.clone());
+    let cache = ResponseCache::new(name, terms, door.explain, shelf.clone(), shared.clone());
     // Gateways whose tokens differ for a while must not write side by side.
     let by_name = store.map(|store| (store, name.to_owned()));
     let writing = writing(by_name, tasks, audit);
     let recent = writing.recent.clone();
-    let terms = Terms {
+    let terms = RateLimits {
         shared,
         windows: account.budget.clone(),
         is_chosen: settings.budget.is_some(),
@@ -124,28 +129,28 @@ fn directory(
     };
     let log = Arc::new(ProviderLog::new(name, &*account.token_origin));
     let at = |place: String| {
-        move |error: Error| Mistakes(vec![format!("{place}: {}", in_words(error.message()))])
+        move |error: Error| ConfigErrors(vec![format!("{place}: {}", in_words(error.message()))])
     };
     let credentials = Credentials::new(name, &account.token, account.token_source.clone());
     let credentials = credentials.map_err(at(format!("vendor.{name}")))?;
-    let signs = Signs {
+    let signs = AccountStatus {
         credentials: Some(credentials.clone()),
         log: Some(Arc::clone(&log)),
-        switch: account.breaker.map(|rules| Switch::of(name, rules)),
+        switch: account.breaker.map(|rules| CircuitBreaker::of(name, rules)),
         budget: Some(Budget::of(name, &terms)),
-        ..Signs::default()
+        ..AccountStatus::default()
     };
-    let measure = Measure::of(name, Arc::clone(&signs.pulse), log);
+    let measure = MetricsLayer::of(name, Arc::clone(&signs.pulse), log);
     let http = http(
         (provider, &door),
         settings,
         (account, timeout),
-        (&signs, measure, Bearer::of(credentials)),
+        (&signs, measure, BearerAuth::of(credentials)),
         cache,
     )
     .map_err(at(format!("vendor.{name}")))?;
     let options = settings.options.clone();
-    let connection = Connection {
+    let connection = ConnectContext {
         http,
         options,
         recent,
@@ -166,7 +171,7 @@ fn writing(shared: Option<(Store, String)>, tasks: TaskTracker, audit: AuditLog)
 }
 
 /// A name of a vendor's account that tells nothing of its address or token.
-fn pseudonym(name: &str, account: &Account) -> String {
+fn pseudonym(name: &str, account: &AccountSetup) -> String {
     let digest = Sha256::new()
         .chain_update(account.base.as_str())
         .chain_update([0])
@@ -178,13 +183,13 @@ fn pseudonym(name: &str, account: &Account) -> String {
 
 /// The way to a vendor: its layers, in the order in which a call travels through them.
 fn http(
-    (provider, door): (Provider, &Door),
-    settings: &Vendor,
-    (account, timeout): (Account, Timeout),
-    (signs, measure, bearer): (&Signs, Measure, Bearer),
-    cache: Cache,
-) -> Result<Http> {
-    let wire = Wire::new(
+    (provider, door): (Provider, &ConnectorSpec),
+    settings: &AccountSettings,
+    (account, timeout): (AccountSetup, TimeoutLayer),
+    (signs, measure, bearer): (&AccountStatus, MetricsLayer, BearerAuth),
+    cache: ResponseCache,
+) -> Result<Client> {
+    let wire = Transport::new(
         provider.name(),
         account.base,
         settings.max_answer_bytes,
@@ -193,31 +198,31 @@ fn http(
     let mut layers: Vec<Box<dyn Layer>> = vec![
         // One observation for each call, however often it is repeated.
         Box::new(measure),
-        Box::new(Retry {
+        Box::new(RetryLayer {
             attempts: settings.attempts,
-            ..Retry::default()
+            ..RetryLayer::default()
         }),
     ];
     // Both attempts are noted, and each spends what an attempt spends.
     if settings.hedge {
-        layers.push(Box::new(Hedge::of(provider.name())));
+        layers.push(Box::new(HedgeLayer::of(provider.name())));
     }
     // What became of each attempt.
-    layers.push(Box::new(Attempt::of(provider.name())));
+    layers.push(Box::new(AttemptLog::of(provider.name())));
     // What is not sent spends neither budget nor a turn.
     if let Some(switch) = &signs.switch {
-        layers.push(Box::new(Breaker::of(switch.clone())));
+        layers.push(Box::new(BreakerLayer::of(switch.clone())));
     }
     if let Some(budget) = &signs.budget {
         layers.push(Box::new(budget.clone()));
     }
     layers.extend([
         // Every attempt takes a permit; none is held while waiting for the next attempt.
-        Box::new(Concurrency::of(provider.name(), account.concurrency)) as Box<dyn Layer>,
+        Box::new(ConcurrencyLayer::of(provider.name(), account.concurrency)) as Box<dyn Layer>,
         // A token that is renewed serves the next attempt.
         Box::new(bearer),
         // An attempt dies, and not the loop around it.
         Box::new(timeout),
     ]);
-    Ok(Http::new(wire, layers, cache))
+    Ok(Client::new(wire, layers, cache))
 }

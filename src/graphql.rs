@@ -34,25 +34,25 @@ use tokio_util::task::TaskTracker;
 use crate::{
     audit::AuditLog,
     directory::Directory,
-    http::{MemoryPool, Meter, Scope, cache::Shelf},
+    http::{MemoryPool, Meter, RequestContext, cache::MemoryCache},
     loader::Loaders,
     user::Provider,
-    vendor::Parts,
+    vendor::SubresourceLoader,
 };
-use document::Rules;
-use entities::{Places, Root};
-use fates::Fates;
+use document::SchemaRules;
+use entities::{EntityIndexes, QueryRoot};
+use fates::RequestOutcomes;
 use mutation::Mutation;
 use row::YieldBudget;
-use subresources::SubresourceLoader;
-use trace::{Audience, Trace};
+use subresources::SubresourceFields;
+use trace::{Trace, TraceAccess};
 
 /// The schema with its resolvers.
-pub type Schema = async_graphql::Schema<Root, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<QueryRoot, Mutation, EmptySubscription>;
 
 /// What one request may ask for.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct RequestLimits {
     /// The largest `first` and `last`.
     pub page: u32,
     /// The largest number of `ids` in `nodes` and of representations in `_entities`.
@@ -65,7 +65,7 @@ pub struct Bounds {
     pub calls: u32,
 }
 
-impl Default for Bounds {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             page: 500,
@@ -84,13 +84,13 @@ pub struct Graph {
     /// The writes under way: they are finished before the gateway stops.
     pub writes: TaskTracker,
     /// What one request may ask for.
-    pub bounds: Bounds,
+    pub bounds: RequestLimits,
     /// Who is shown the calls that a request made.
-    pub audience: Audience,
+    pub audience: TraceAccess,
     /// The bytes that all requests may hold together.
     pub memory: MemoryPool,
     /// The answers that are kept.
-    pub kept: Shelf,
+    pub kept: MemoryCache,
     /// Where writes are noted.
     pub audit: AuditLog,
 }
@@ -102,12 +102,13 @@ pub struct Graph {
 /// When the engine prints a schema that is not valid, which a test would have shown.
 #[must_use]
 pub fn schema(graph: Graph) -> Schema {
-    let rules = Rules::new(&builder().finish().sdl()).expect("the engine prints a valid schema");
+    let rules =
+        SchemaRules::new(&builder().finish().sdl()).expect("the engine prints a valid schema");
     builder().data(graph).data(rules).finish()
 }
 
-fn builder() -> SchemaBuilder<Root, Mutation, EmptySubscription> {
-    Schema::build(Root::default(), Mutation, EmptySubscription)
+fn builder() -> SchemaBuilder<QueryRoot, Mutation, EmptySubscription> {
+    Schema::build(QueryRoot::default(), Mutation, EmptySubscription)
         .enable_federation()
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(cost::LEVELS)
@@ -151,23 +152,25 @@ pub fn with_loaders(
         return (request, Trace::default());
     };
     let deadline = graph.bounds.deadline;
-    let scope = Scope::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
+    let scope = RequestContext::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
     let meter = Arc::new(Meter::new(graph.memory.clone(), graph.bounds.request_bytes));
     let scope = scope
         .with_freshness(trace::freshness(max_age))
         .with_meter(Arc::clone(&meter))
         .with_call_limit(graph.bounds.calls);
     let journal = Arc::clone(scope.journal());
-    let fates = Arc::<Fates>::default();
+    let fates = Arc::<RequestOutcomes>::default();
     let trace = Trace {
         journal,
         meter,
         fates: Arc::clone(&fates),
     };
     let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
-    let parts: Arc<dyn Parts> = Arc::new(SubresourceLoader(Arc::clone(&loaders)));
+    let parts: Arc<dyn SubresourceLoader> = Arc::new(SubresourceFields(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts).data(fates);
-    let request = request.data(YieldBudget::default()).data(Places::default());
+    let request = request
+        .data(YieldBudget::default())
+        .data(EntityIndexes::default());
     (request, trace)
 }
 
@@ -191,7 +194,7 @@ impl Graph {
             .find(|directory| directory.provider() == provider);
         found.ok_or_else(|| {
             crate::error::Error::new(
-                crate::error::Kind::Internal,
+                crate::error::ErrorKind::Internal,
                 "there is no directory for this provider",
             )
         })

@@ -23,25 +23,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
-pub use cache::{Cache, Snapshots};
-pub use call::{Call, Operation, Reply};
+pub use cache::{ResponseCache, Snapshots};
+pub use call::{Operation, Request, Response};
 pub use meter::{MemoryPool, Meter};
-pub use scope::{Freshness, Priority, Scope, WriteProgress};
-pub use wire::{Refusal, Wire};
+pub use scope::{Freshness, Priority, RequestContext, WriteProgress};
+pub use wire::{ErrorDetails, Transport};
 
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 
 /// What shows how a vendor fares.
 #[derive(Clone, Default)]
-pub struct Signs {
+pub struct AccountStatus {
     /// How its calls went.
-    pub pulse: measure::Pulse,
+    pub pulse: measure::HealthRecorder,
     /// What the log says of it; `None` where it is disabled.
     pub log: Option<Arc<measure::ProviderLog>>,
     /// Its token; `None` where it is disabled.
     pub credentials: Option<auth::Credentials>,
     /// Whether it is asked; `None` when it always is.
-    pub switch: Option<breaker::Switch>,
+    pub switch: Option<breaker::CircuitBreaker>,
     /// What the vendor may be asked, and what of it is spent; `None` where nothing is bounded.
     pub budget: Option<budget::Budget>,
 }
@@ -50,28 +50,28 @@ pub struct Signs {
 #[async_trait]
 pub trait Layer: Send + Sync {
     /// Handles a call, by `next.run` or without it.
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply>;
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response>;
 }
 
 /// The rest of the way to the vendor. It is `Copy`: a layer may go it several times.
 #[derive(Clone, Copy)]
-pub struct Next<'a> {
+pub struct NextLayer<'a> {
     layers: &'a [Box<dyn Layer>],
-    wire: &'a Wire,
+    wire: &'a Transport,
 }
 
-impl Next<'_> {
+impl NextLayer<'_> {
     /// Sends the call on its way.
     ///
     /// # Errors
     /// What the layers and the wire answer.
-    pub async fn run(self, call: Call) -> Result<Reply> {
+    pub async fn run(self, call: Request) -> Result<Response> {
         match self.layers.split_first() {
             Some((layer, layers)) => {
                 layer
                     .call(
                         call,
-                        Next {
+                        NextLayer {
                             layers,
                             wire: self.wire,
                         },
@@ -85,24 +85,24 @@ impl Next<'_> {
 
 /// A vendor's API behind its layers.
 #[derive(Clone)]
-pub struct Http {
-    wire: Arc<Wire>,
-    cache: Arc<Cache>,
+pub struct Client {
+    wire: Arc<Transport>,
+    cache: Arc<ResponseCache>,
     /// Through the layers to the vendor.
-    onward: cache::Fetch,
+    onward: cache::FetchFn,
 }
 
-impl Http {
+impl Client {
     /// A vendor's API, reached over `wire` through `layers`, the outermost first, where no answer is
     /// kept.
     #[must_use]
-    pub fn new(wire: Wire, layers: Vec<Box<dyn Layer>>, cache: Cache) -> Self {
+    pub fn new(wire: Transport, layers: Vec<Box<dyn Layer>>, cache: ResponseCache) -> Self {
         let wire = Arc::new(wire);
         let (layers, last): (Arc<[_]>, _) = (layers.into(), Arc::clone(&wire));
-        let onward = move |call: Call| {
+        let onward = move |call: Request| {
             let (layers, wire) = (Arc::clone(&layers), Arc::clone(&last));
             let answer = async move {
-                let next = Next {
+                let next = NextLayer {
                     layers: &layers,
                     wire: &wire,
                 };
@@ -121,7 +121,7 @@ impl Http {
     ///
     /// # Errors
     /// Whatever went wrong, named by vendor and operation; 404 is [`Kind::Missing`].
-    pub async fn send(&self, scope: &Scope, call: Call) -> Result<Reply> {
+    pub async fn send(&self, scope: &RequestContext, call: Request) -> Result<Response> {
         let operation = call.operation;
         let scope = match call.since {
             Some(since) => scope.no_older_than(since),
@@ -143,8 +143,8 @@ impl Http {
     ///
     /// # Errors
     /// As [`Http::send`], but for 404.
-    pub async fn find(&self, scope: &Scope, call: Call) -> Result<Option<Reply>> {
-        let call = Call {
+    pub async fn find(&self, scope: &RequestContext, call: Request) -> Result<Option<Response>> {
+        let call = Request {
             may_be_missing: true,
             ..call
         };
@@ -152,7 +152,9 @@ impl Http {
         match self.send(scope, call).await {
             Ok(reply) => Ok(Some(reply)),
             // A write that may have been carried out before says nothing by a 404.
-            Err(error) if error.kind() == Kind::Missing && (is_read || !error.is_unsettled()) => {
+            Err(error)
+                if error.kind() == ErrorKind::Missing && (is_read || !error.is_unsettled()) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -17,41 +17,41 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::{
-    directory::{Directory, Search, SubresourceAnswer},
-    error::{Error, Kind, Result},
-    http::Scope,
+    directory::{Directory, EmailSearchResult, SubresourceAnswer},
+    error::{Error, ErrorKind, Result},
+    http::RequestContext,
     user::{Email, Provider, User},
-    vendor::{Expand, Part},
+    vendor::{Expand, Subresource},
 };
 
-type Answers<K, V> = Arc<Result<HashMap<K, V>>>;
-type Run<K, V> = Arc<dyn Fn(Vec<K>) -> BoxFuture<'static, HashMap<K, V>> + Send + Sync>;
+type LoadedValues<K, V> = Arc<Result<HashMap<K, V>>>;
+type LoadFn<K, V> = Arc<dyn Fn(Vec<K>) -> BoxFuture<'static, HashMap<K, V>> + Send + Sync>;
 
 /// A claim on one key's value of a batch that is under way.
-struct Handle<K: 'static, V: 'static>(Shared<BoxFuture<'static, Answers<K, V>>>);
+struct LoadHandle<K: 'static, V: 'static>(Shared<BoxFuture<'static, LoadedValues<K, V>>>);
 
-impl<K, V> Clone for Handle<K, V> {
+impl<K, V> Clone for LoadHandle<K, V> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-struct Batch<K, V>(Run<K, V>);
+struct LoadBatch<K, V>(LoadFn<K, V>);
 
-impl<K, V> BatchFn<K, Handle<K, V>> for Batch<K, V>
+impl<K, V> BatchFn<K, LoadHandle<K, V>> for LoadBatch<K, V>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    async fn load(&mut self, keys: &[K]) -> HashMap<K, Handle<K, V>> {
+    async fn load(&mut self, keys: &[K]) -> HashMap<K, LoadHandle<K, V>> {
         let task = AbortOnDropHandle::new(tokio::spawn((self.0)(keys.to_vec()).in_current_span()));
         let answers = task.map(|answers| {
             Arc::new(answers.map_err(|failure| {
                 tracing::error!(%failure, "a batch of lookups ended early");
-                Error::new(Kind::Internal, "a lookup failed inside the gateway")
+                Error::new(ErrorKind::Internal, "a lookup failed inside the gateway")
             }))
         });
-        let handle = Handle(answers.boxed().shared());
+        let handle = LoadHandle(answers.boxed().shared());
         keys.iter()
             .map(|key| (key.clone(), handle.clone()))
             .collect()
@@ -59,7 +59,7 @@ where
 }
 
 /// Loads values by key: equal keys once, keys that are asked for together in one batch.
-struct Loader<K, V>(cached::Loader<K, Handle<K, V>, Batch<K, V>>)
+struct Loader<K, V>(cached::Loader<K, LoadHandle<K, V>, LoadBatch<K, V>>)
 where
     K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static;
@@ -73,12 +73,12 @@ where
     where
         R: Future<Output = HashMap<K, V>> + Send + 'static,
     {
-        let run: Run<K, V> = Arc::new(move |keys| run(keys).boxed());
-        Self(cached::Loader::new(Batch(run)).with_max_batch_size(usize::MAX))
+        let run: LoadFn<K, V> = Arc::new(move |keys| run(keys).boxed());
+        Self(cached::Loader::new(LoadBatch(run)).with_max_batch_size(usize::MAX))
     }
 
     async fn load(&self, key: K) -> Result<V> {
-        let lost = || Error::new(Kind::Internal, "a lookup was lost inside the gateway");
+        let lost = || Error::new(ErrorKind::Internal, "a lookup was lost inside the gateway");
         let handle = match self.0.try_load(key.clone()).await {
             Ok(handle) => handle,
             // The leader of the batch was cancelled in the one moment in which that loses its keys.
@@ -93,21 +93,21 @@ where
 }
 
 /// A key and how much of its user is wanted.
-type Wanted<K> = (K, Expand);
-type ById = Loader<Wanted<String>, Result<Option<Arc<User>>>>;
-type ByEmail = Loader<Wanted<Email>, Search>;
+type LoadKey<K> = (K, Expand);
+type ById = Loader<LoadKey<String>, Result<Option<Arc<User>>>>;
+type ByEmail = Loader<LoadKey<Email>, EmailSearchResult>;
 
-struct VendorLoaders {
+struct AccountLoaders {
     by_id: ById,
     by_external_id: ById,
     by_email: ByEmail,
-    parts: Loader<(String, Part), SubresourceAnswer>,
+    parts: Loader<(String, Subresource), SubresourceAnswer>,
 }
 
 /// All loaders of one GraphQL request.
 pub struct Loaders {
-    loaders: HashMap<Provider, VendorLoaders>,
-    scope: Scope,
+    loaders: HashMap<Provider, AccountLoaders>,
+    scope: RequestContext,
 }
 
 /// How many bytes a field takes while it waits for a key, about: there may be one for each row and alias.
@@ -115,9 +115,9 @@ const WAITING: usize = 2048;
 
 /// Runs a batch with what any of its keys wants of a user, and gives every key its answer.
 async fn together<K, V, R>(
-    wanted: Vec<Wanted<K>>,
+    wanted: Vec<LoadKey<K>>,
     run: impl FnOnce(Vec<K>, Expand) -> R,
-) -> HashMap<Wanted<K>, V>
+) -> HashMap<LoadKey<K>, V>
 where
     K: Clone + Eq + Hash,
     V: Clone,
@@ -144,8 +144,8 @@ where
 /// A loader whose batches ask one vendor's directory.
 fn over<K, V, R>(
     directory: &Arc<Directory>,
-    scope: &Scope,
-    run: impl Fn(Arc<Directory>, Scope, Vec<K>) -> R + Send + Sync + 'static,
+    scope: &RequestContext,
+    run: impl Fn(Arc<Directory>, RequestContext, Vec<K>) -> R + Send + Sync + 'static,
 ) -> Loader<K, V>
 where
     K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
@@ -161,10 +161,10 @@ impl Loaders {
     #[must_use]
     pub fn new<'a>(
         directories: impl IntoIterator<Item = &'a Arc<Directory>>,
-        scope: &Scope,
+        scope: &RequestContext,
     ) -> Self {
         let loaders = directories.into_iter().map(|directory| {
-            let loaders = VendorLoaders {
+            let loaders = AccountLoaders {
                 by_id: over(directory, scope, |directory, scope, wanted| async move {
                     together(wanted, |ids, expand| directory.by_id(&scope, ids, expand)).await
                 }),
@@ -193,11 +193,11 @@ impl Loaders {
     }
 
     /// The loaders of a provider, for a field that will wait for a key.
-    fn of(&self, provider: Provider) -> Result<&VendorLoaders> {
+    fn of(&self, provider: Provider) -> Result<&AccountLoaders> {
         self.scope.meter().charge(WAITING)?;
         self.loaders
             .get(&provider)
-            .ok_or_else(|| Error::new(Kind::Internal, "there is no loader for this provider"))
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this provider"))
     }
 
     /// A user by the vendor's own id.
@@ -241,7 +241,7 @@ impl Loaders {
         provider: Provider,
         email: Email,
         expand: Expand,
-    ) -> Result<Search> {
+    ) -> Result<EmailSearchResult> {
         self.of(provider)?.by_email.load((email, expand)).await
     }
 
@@ -253,7 +253,7 @@ impl Loaders {
         &self,
         provider: Provider,
         id: String,
-        part: Part,
+        part: Subresource,
     ) -> Result<SubresourceAnswer> {
         self.of(provider)?.parts.load((id, part)).await
     }

@@ -31,11 +31,11 @@ pub mod window;
 #[cfg(test)]
 mod tests;
 
-pub use doubt::Doubt;
-pub use mark::{Anchor, Count, Mark};
-pub use unreadable::Unreadable;
-pub use walk::{Cut, Limits, Walk, walk};
-pub use window::{Accept, Row, Span, Window, window};
+pub use doubt::IncompleteReason;
+pub use mark::{Anchor, Position, RowCount};
+pub use unreadable::UnreadableRows;
+pub use walk::{Scan, ScanLimits, Truncation, walk};
+pub use window::{Accept, ListRange, Window, WindowRow, window};
 
 use std::{cmp::Reverse, fmt};
 
@@ -83,7 +83,7 @@ pub struct Listing {
 
 /// What a vendor says about the rest of the list.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Next {
+pub enum NextPage {
     /// Whether there is more.
     More(bool),
     /// The key that the vendor names for the next page, if there is one.
@@ -108,7 +108,7 @@ pub enum Next {
     Silent,
 }
 
-impl Next {
+impl NextPage {
     /// How many rows the whole list has, where the vendor says so.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
@@ -126,7 +126,7 @@ pub struct Page {
     /// The rows in the vendor's order.
     pub users: Vec<User>,
     /// What the vendor said about the rest.
-    pub next: Next,
+    pub next: NextPage,
     /// How many rows the vendor sent, those that could not be read included.
     pub sent: usize,
     /// When the page was read, if it was kept since then and not read for this answer.
@@ -136,13 +136,13 @@ pub struct Page {
     /// Whether it is one of numbered pages that a token names: rows shift under them.
     pub is_numbered: bool,
     /// Why somebody may be missing, where the page contradicts itself.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<IncompleteReason>,
 }
 
 impl Page {
     /// A page of which every row could be read, read now.
     #[must_use]
-    pub fn new(users: Vec<User>, next: Next) -> Self {
+    pub fn new(users: Vec<User>, next: NextPage) -> Self {
         let sent = users.len();
         Self {
             users,
@@ -175,8 +175,11 @@ impl Page {
     /// The page, if its end can be named in a cursor that will be taken back.
     fn checked(self) -> Result<Self> {
         let token = match &self.next {
-            Next::Key(token) | Next::Token { next: token, .. } => token.as_deref(),
-            Next::More(_) | Next::Total(_) | Next::Counted { .. } | Next::Silent => None,
+            NextPage::Key(token) | NextPage::Token { next: token, .. } => token.as_deref(),
+            NextPage::More(_)
+            | NextPage::Total(_)
+            | NextPage::Counted { .. }
+            | NextPage::Silent => None,
         };
         if token.is_none_or(mark::is_sound) {
             return Ok(self);
@@ -190,21 +193,21 @@ impl Page {
 
     /// The mark after the page in the vendor's own words: unlike that of [`Ask::next`] it costs no row
     /// that was read already.
-    fn onward(&self) -> Option<Mark> {
+    fn onward(&self) -> Option<Position> {
         match &self.next {
-            Next::Key(key) => key.clone().map(Mark::At),
-            Next::More(_)
-            | Next::Token { .. }
-            | Next::Total(_)
-            | Next::Counted { .. }
-            | Next::Silent => None,
+            NextPage::Key(key) => key.clone().map(Position::At),
+            NextPage::More(_)
+            | NextPage::Token { .. }
+            | NextPage::Total(_)
+            | NextPage::Counted { .. }
+            | NextPage::Silent => None,
         }
     }
 }
 
 /// The place of a page in the vendor's own words.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Place {
+pub enum PageAddress {
     /// A page number.
     Page(u64),
     /// An offset.
@@ -215,7 +218,7 @@ pub enum Place {
     Token(Option<String>),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PageAddress {
     /// In words fit for a client: what a vendor's key or token says is the vendor's own affair.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -230,10 +233,10 @@ impl fmt::Display for Place {
 
 /// A request for one page: where it starts, how long it is, and which of its rows are not wanted.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct PageRequest {
     listing: Listing,
     /// The page's place.
-    pub place: Place,
+    pub place: PageAddress,
     /// The page's size.
     pub size: u32,
     /// A page that was read before this moment will not do.
@@ -262,39 +265,44 @@ impl Listing {
     ///
     /// # Errors
     /// `Invalid` when the mark is of another paging.
-    pub fn ask(&self, mark: &Mark, want: u32) -> Result<Ask> {
+    pub fn ask(&self, mark: &Position, want: u32) -> Result<PageRequest> {
         match (self.paging, mark) {
-            (Paging::Page { .. } | Paging::Offset, Mark::Start | Mark::Nth(_) | Mark::Row(..)) => {
+            (
+                Paging::Page { .. } | Paging::Offset,
+                Position::Start | Position::Nth(_) | Position::Row(..),
+            ) => {
                 let from = mark.ordinal();
-                let overlapping = (from > 0 && !matches!(mark, Mark::Nth(_)))
+                let overlapping = (from > 0 && !matches!(mark, Position::Nth(_)))
                     .then(|| self.overlapping(from, want))
                     .flatten();
                 let ask = overlapping.unwrap_or_else(|| self.counted(from, want));
                 Ok(ask.anchored(mark.anchor()))
             }
-            (Paging::Key, Mark::Start) => Ok(self.at(Place::Key(None), want)),
+            (Paging::Key, Position::Start) => Ok(self.at(PageAddress::Key(None), want)),
             // One more, for the vendor may begin the page with the named row itself.
-            (Paging::Key, Mark::Key(anchor)) => {
+            (Paging::Key, Position::Key(anchor)) => {
                 let key = anchor.row().to_owned();
-                let ask = self.at(Place::Key(Some(key)), want.saturating_add(1));
+                let ask = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
                 Ok(ask.anchored(Some(anchor)))
             }
-            (Paging::Key, Mark::At(key)) => Ok(self.at(Place::Key(Some(key.clone())), want)),
-            (Paging::Token, Mark::Start) => Ok(self.at(Place::Token(None), want)),
+            (Paging::Key, Position::At(key)) => {
+                Ok(self.at(PageAddress::Key(Some(key.clone())), want))
+            }
+            (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
             (
                 Paging::Token,
-                Mark::Token {
+                Position::Token {
                     next: Some(next),
                     row,
                     ..
                 },
             ) => {
-                let ask = self.at(Place::Token(Some(next.clone())), want);
+                let ask = self.at(PageAddress::Token(Some(next.clone())), want);
                 Ok(ask.anchored(row.as_ref()))
             }
             (
                 Paging::Token,
-                Mark::Token {
+                Position::Token {
                     token,
                     skip,
                     row,
@@ -303,10 +311,10 @@ impl Listing {
                 },
             ) => {
                 let skip = u32::from(*skip);
-                let ask = self.at(Place::Token(token.clone()), skip.saturating_add(want));
+                let ask = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
                 let ask = ask.anchored(row.as_ref());
                 let overlaps = ask.anchor.is_some();
-                Ok(Ask {
+                Ok(PageRequest {
                     skip,
                     overlaps,
                     ..ask
@@ -314,19 +322,20 @@ impl Listing {
             }
             (
                 Paging::Page { .. } | Paging::Offset,
-                Mark::Key(_) | Mark::At(_) | Mark::Token { .. },
+                Position::Key(_) | Position::At(_) | Position::Token { .. },
             )
-            | (Paging::Key, Mark::Nth(_) | Mark::Row(..) | Mark::Token { .. })
-            | (Paging::Token, Mark::Nth(_) | Mark::Row(..) | Mark::Key(_) | Mark::At(_)) => {
-                Err(Error::invalid("the cursor does not belong to this list"))
-            }
+            | (Paging::Key, Position::Nth(_) | Position::Row(..) | Position::Token { .. })
+            | (
+                Paging::Token,
+                Position::Nth(_) | Position::Row(..) | Position::Key(_) | Position::At(_),
+            ) => Err(Error::invalid("the cursor does not belong to this list")),
         }
     }
 
     /// A request for the page at a place, of a size that the vendor takes.
-    fn at(&self, place: Place, want: u32) -> Ask {
+    fn at(&self, place: PageAddress, want: u32) -> PageRequest {
         let size = want.clamp(self.min, self.max);
-        Ask {
+        PageRequest {
             listing: *self,
             place,
             size,
@@ -339,15 +348,15 @@ impl Listing {
     }
 
     /// The page that begins with the row `from`, or holds it, where rows are counted.
-    fn counted(&self, from: u64, want: u32) -> Ask {
+    fn counted(&self, from: u64, want: u32) -> PageRequest {
         match self.paging {
             Paging::Page { first } => self.numbered(first, from, want),
             Paging::Offset | Paging::Key | Paging::Token => {
                 let left = self.reach.map(|reach| reach.saturating_sub(from));
                 let left = left.and_then(|left| u32::try_from(left).ok());
                 let want = want.min(left.unwrap_or(want));
-                let ask = self.at(Place::Offset(from), want);
-                Ask {
+                let ask = self.at(PageAddress::Offset(from), want);
+                PageRequest {
                     ordinal: from,
                     ..ask
                 }
@@ -357,10 +366,10 @@ impl Listing {
 
     /// The page that holds the row before `from` and the most of what follows it; `None` where no page
     /// holds both.
-    fn overlapping(&self, from: u64, want: u32) -> Option<Ask> {
+    fn overlapping(&self, from: u64, want: u32) -> Option<PageRequest> {
         let before = from.checked_sub(1)?;
         let ask = self.counted(before, want.saturating_add(1));
-        (ask.end() > from).then(|| Ask {
+        (ask.end() > from).then(|| PageRequest {
             // Less than a page, so it fits.
             skip: u32::try_from(from - ask.ordinal).unwrap_or(ask.size),
             overlaps: true,
@@ -369,14 +378,14 @@ impl Listing {
     }
 
     /// The numbered page that holds the row `from` and most of what follows it.
-    fn numbered(&self, first: u64, from: u64, want: u32) -> Ask {
+    fn numbered(&self, first: u64, from: u64, want: u32) -> PageRequest {
         let size = self.covering(from, want).unwrap_or(self.max);
         let page = from / u64::from(size);
         let ordinal = page * u64::from(size);
         // Less than a page, so it fits.
         let skip = u32::try_from(from - ordinal).unwrap_or(size);
-        let ask = self.at(Place::Page(first.saturating_add(page)), size);
-        Ask {
+        let ask = self.at(PageAddress::Page(first.saturating_add(page)), size);
+        PageRequest {
             ordinal,
             skip,
             ..ask
@@ -398,7 +407,7 @@ impl Listing {
     }
 
     /// Whether the vendor refuses every page that could hold the row after a mark.
-    fn is_beyond_reach(&self, mark: &Mark) -> bool {
+    fn is_beyond_reach(&self, mark: &Position) -> bool {
         let from = mark.ordinal();
         self.reach.is_some_and(|reach| match self.paging {
             Paging::Page { .. } => self.covering(from, 1).is_none(),
@@ -408,7 +417,7 @@ impl Listing {
     }
 }
 
-impl Ask {
+impl PageRequest {
     /// The same request with the rows before its mark.
     fn anchored(self, anchor: Option<&Anchor>) -> Self {
         let anchor = anchor.cloned();
@@ -419,8 +428,8 @@ impl Ask {
     #[must_use]
     pub fn params(&self) -> Vec<(&'static str, String)> {
         let at = match &self.place {
-            Place::Page(number) | Place::Offset(number) => Some(number.to_string()),
-            Place::Key(key) | Place::Token(key) => key.clone(),
+            PageAddress::Page(number) | PageAddress::Offset(number) => Some(number.to_string()),
+            PageAddress::Key(key) | PageAddress::Token(key) => key.clone(),
         };
         let at = at.map(|at| (self.listing.at, at));
         at.into_iter()
@@ -442,13 +451,14 @@ impl Ask {
         match (&self.place, &self.anchor) {
             // The row that a key names may come back, or not; where those that a token's mark names are
             // gone, what is behind it is not told from what is before it.
-            (Place::Key(_), _) | (Place::Token(_), Some(_)) => {
+            (PageAddress::Key(_), _) | (PageAddress::Token(_), Some(_)) => {
                 self.behind_anchor(page).unwrap_or_default()
             }
-            (Place::Token(_), None) | (Place::Page(_) | Place::Offset(_), _) => self
-                .behind_anchor(page)
-                .unwrap_or(self.skip as usize)
-                .min(page.users.len()),
+            (PageAddress::Token(_), None) | (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
+                self.behind_anchor(page)
+                    .unwrap_or(self.skip as usize)
+                    .min(page.users.len())
+            }
         }
     }
 
@@ -456,15 +466,17 @@ impl Ask {
     /// not asked for may be from anywhere.
     fn placed(&self, page: &Page) -> usize {
         match self.place {
-            Place::Page(_) | Place::Offset(_) => page.users.len().min(self.size as usize),
-            Place::Key(_) | Place::Token(_) => page.users.len(),
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                page.users.len().min(self.size as usize)
+            }
+            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len(),
         }
     }
 
     /// The mark after the row at a place of the page; `before` is the row before the first of the page.
     /// It names rows that could be read.
     #[must_use]
-    pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Mark {
+    pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Position {
         let users = page.users.iter().take((row + 1).min(self.placed(page)));
         let users = users.rev();
         let readable = users.filter(|user| !user.is_unreadable);
@@ -475,24 +487,24 @@ impl Ask {
         let anchor = Anchor::new(nearest, keys.next());
         let is_last = row + 1 == page.users.len();
         match &self.place {
-            Place::Page(_) | Place::Offset(_) => {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
                 // Rows that were not asked for do not move the mark past rows that were not sent. A
                 // numbered page may have holes: where pages cannot overlap, the next starts behind it.
-                let is_numbered = matches!(self.place, Place::Page(_));
+                let is_numbered = matches!(self.place, PageAddress::Page(_));
                 let place = if is_last && is_numbered && !self.listing.can_overlap() {
                     u64::from(self.size)
                 } else {
                     (row as u64 + 1).min(u64::from(self.size))
                 };
-                Mark::Row(self.ordinal.saturating_add(place), anchor)
+                Position::Row(self.ordinal.saturating_add(place), anchor)
             }
-            Place::Key(_) => Mark::Key(anchor),
-            Place::Token(token) => {
+            PageAddress::Key(_) => Position::Key(anchor),
+            PageAddress::Token(token) => {
                 let next = match &page.next {
-                    Next::Token { next, .. } if is_last => next.clone(),
+                    NextPage::Token { next, .. } if is_last => next.clone(),
                     _ => None,
                 };
-                Mark::Token {
+                Position::Token {
                     token: token.clone(),
                     skip: u16::try_from(row + 1).unwrap_or(u16::MAX),
                     row: Some(anchor),
@@ -504,20 +516,20 @@ impl Ask {
     }
 
     /// The mark after the row at a place of the page where no row up to it could be read.
-    fn behind_nobody(&self, page: &Page, row: usize) -> Mark {
+    fn behind_nobody(&self, page: &Page, row: usize) -> Position {
         let rows = row + 1;
         match (&self.place, &page.next) {
-            (Place::Page(_) | Place::Offset(_), _) => {
-                Mark::Nth(self.ordinal.saturating_add(rows as u64))
+            (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
+                Position::Nth(self.ordinal.saturating_add(rows as u64))
             }
-            (Place::Token(token), Next::Token { next, .. }) => Mark::Token {
+            (PageAddress::Token(token), NextPage::Token { next, .. }) => Position::Token {
                 token: token.clone(),
                 skip: u16::try_from(rows).unwrap_or(u16::MAX),
                 row: None,
                 next: next.clone().filter(|_| rows == page.users.len()),
                 count: None,
             },
-            (Place::Token(_) | Place::Key(_), _) => Mark::Start,
+            (PageAddress::Token(_) | PageAddress::Key(_), _) => Position::Start,
         }
     }
 
@@ -528,35 +540,39 @@ impl Ask {
         let rows = page.sent as u64;
         let behind = self.ordinal.saturating_add(rows);
         let (more, vouched) = match &page.next {
-            Next::More(more) => (*more, true),
-            Next::Key(key) => (key.is_some(), true),
-            Next::Token { next, .. } => (next.is_some(), true),
-            Next::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
-            Next::Counted { total, more } => (behind < *total || *more, true),
+            NextPage::More(more) => (*more, true),
+            NextPage::Key(key) => (key.is_some(), true),
+            NextPage::Token { next, .. } => (next.is_some(), true),
+            NextPage::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
+            NextPage::Counted { total, more } => (behind < *total || *more, true),
             // A number of rows says nothing where nobody knows how many rows are behind the mark.
-            Next::Total(_) | Next::Silent => (rows > 0 && rows >= u64::from(self.size), false),
+            NextPage::Total(_) | NextPage::Silent => {
+                (rows > 0 && rows >= u64::from(self.size), false)
+            }
         };
         more.then_some(vouched)
     }
 
     /// The mark after the page; `None` where the page does not say where the next one is.
     #[must_use]
-    pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Mark> {
+    pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Position> {
         // Where places are counted, the next page begins with a row that could be read.
         let last = match self.place {
-            Place::Page(_) | Place::Offset(_) => {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
                 let readable = page.users.iter().rposition(|user| !user.is_unreadable);
                 readable.or_else(|| page.users.len().checked_sub(1))
             }
-            Place::Key(_) | Place::Token(_) => page.users.len().checked_sub(1),
+            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len().checked_sub(1),
         };
         match (&self.place, last) {
-            (Place::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
+            (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
             (_, Some(last)) => Some(self.after(page, last, before)),
-            (Place::Page(_) | Place::Offset(_), None) => Some(Mark::Nth(self.end())),
-            (Place::Key(_), None) => None,
-            (Place::Token(token), None) => match &page.next {
-                Next::Token { next, .. } => Some(Mark::Token {
+            (PageAddress::Page(_) | PageAddress::Offset(_), None) => {
+                Some(Position::Nth(self.end()))
+            }
+            (PageAddress::Key(_), None) => None,
+            (PageAddress::Token(token), None) => match &page.next {
+                NextPage::Token { next, .. } => Some(Position::Token {
                     token: token.clone(),
                     skip: 0,
                     row: None,
@@ -572,7 +588,7 @@ impl Ask {
     fn names_more_than_nothing(&self, page: &Page) -> bool {
         let names_more = matches!(
             page.next,
-            Next::More(true) | Next::Counted { more: true, .. }
+            NextPage::More(true) | NextPage::Counted { more: true, .. }
         );
         self.listing.is_ordinal() && page.sent == 0 && names_more
     }

@@ -107,9 +107,9 @@ fn version(user: &User) -> String {
 
 /// The recent writes at one account. Cheap to clone.
 #[derive(Clone)]
-pub struct RecentWrites(Arc<Inner>);
+pub struct RecentWrites(Arc<RecentWritesInner>);
 
-struct Inner {
+struct RecentWritesInner {
     /// The store, and a name of the account that tells nothing of it.
     shared: Option<(Store, String)>,
     memory: OnceLock<Memory>,
@@ -125,7 +125,7 @@ impl RecentWrites {
     #[must_use]
     pub fn new(shared: Option<(Store, String)>) -> Self {
         let memory = OnceLock::new();
-        Self(Arc::new(Inner { shared, memory }))
+        Self(Arc::new(RecentWritesInner { shared, memory }))
     }
 
     /// Remembers each write for as long as the provider's search lags. Only the first call counts, made

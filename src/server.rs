@@ -43,7 +43,7 @@ use tower_http::{
 use crate::{error::ErrorCode, graphql::Schema, shared::Store};
 use body::BodyError;
 pub use cors::Origins;
-pub use hosts::Hosts;
+pub use hosts::AllowedHosts;
 pub use scrape::keep_metrics;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -115,18 +115,18 @@ impl Readiness {
 
 /// What answers at the gateway's own address.
 #[derive(Clone, Debug)]
-pub struct Front {
+pub struct FrontSettings {
     /// Whether the gateway takes new requests.
     pub readiness: Readiness,
     /// The origins whose pages may call the gateway.
     pub origins: Origins,
     /// The hosts that requests may name.
-    pub hosts: Hosts,
+    pub hosts: AllowedHosts,
     /// Whether health and metrics are answered at another address alone.
     pub has_admin: bool,
 }
 
-impl Front {
+impl FrontSettings {
     /// The routes.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Front {
 }
 
 /// The routes of the address that answers health and metrics alone.
-pub fn admin(readiness: Readiness, schema: Schema, hosts: Hosts) -> Router {
+pub fn admin(readiness: Readiness, schema: Schema, hosts: AllowedHosts) -> Router {
     layered(operations(readiness, schema), hosts)
 }
 
@@ -166,7 +166,7 @@ fn operations(readiness: Readiness, schema: Schema) -> Router {
 }
 
 /// What every route goes through.
-fn layered(routes: Router, hosts: Hosts) -> Router {
+fn layered(routes: Router, hosts: AllowedHosts) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -177,7 +177,10 @@ fn layered(routes: Router, hosts: Hosts) -> Router {
         .layer(middleware::from_fn_with_state(hosts, hosts::check))
         .layer(middleware::from_fn(log::log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
-        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), Minted))
+        .layer(SetRequestIdLayer::new(
+            REQUEST_ID.clone(),
+            GeneratedRequestId,
+        ))
         .layer(middleware::map_request(without_long_id))
         .layer(middleware::from_fn(closing))
         .layer(nosniff)
@@ -211,9 +214,9 @@ async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
 }
 
 #[derive(Clone)]
-struct Minted;
+struct GeneratedRequestId;
 
-impl MakeRequestId for Minted {
+impl MakeRequestId for GeneratedRequestId {
     fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
         let id = format!("{:016x}", fastrand::u64(..));
         HeaderValue::from_str(&id).ok().map(RequestId::new)

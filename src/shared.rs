@@ -39,7 +39,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// How the store is used.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct StoreOptions {
     /// What every key begins with.
     pub prefix: String,
     /// How many gateways share the store.
@@ -50,11 +50,11 @@ pub struct Terms {
 
 /// A connection to the shared store. Cheap to clone.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<StoreInner>);
 
-struct Inner {
+struct StoreInner {
     client: Client,
-    terms: Terms,
+    terms: StoreOptions,
     /// Made by the first operation, for it needs a runtime.
     manager: OnceLock<ConnectionManager>,
     is_up: AtomicBool,
@@ -74,7 +74,11 @@ impl Store {
     ///
     /// # Errors
     /// What is wrong with the address.
-    pub fn at(url: &str, password: Option<&SecretString>, terms: Terms) -> Result<Self, String> {
+    pub fn at(
+        url: &str,
+        password: Option<&SecretString>,
+        terms: StoreOptions,
+    ) -> Result<Self, String> {
         let info = url
             .into_connection_info()
             .map_err(|error| error.to_string())?;
@@ -85,7 +89,7 @@ impl Store {
         let client = Client::open(info.set_redis_settings(settings));
         let client = client.map_err(|error| error.to_string())?;
         metrics::shared_store(true);
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(StoreInner {
             client,
             terms,
             manager: OnceLock::new(),
@@ -125,11 +129,11 @@ impl Store {
         }
         match self.within(self.0.terms.timeout, work).await {
             Ok(answer) => Some(answer),
-            Err(Failure::Away(why)) => {
+            Err(StoreFailure::Away(why)) => {
                 self.lose(why);
                 None
             }
-            Err(Failure::Refused(why)) => {
+            Err(StoreFailure::Refused(why)) => {
                 self.refused(&why);
                 None
             }
@@ -167,7 +171,7 @@ impl Store {
         &self,
         limit: Duration,
         work: impl FnOnce(ConnectionManager) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, StoreFailure>
     where
         F: Future<Output = RedisResult<T>>,
     {
@@ -181,15 +185,15 @@ impl Store {
                     .set_response_timeout(Some(REACH.max(limit)));
                 let client = self.0.client.clone();
                 let made = ConnectionManager::new_lazy_with_config(client, config);
-                let made = made.map_err(|error| Failure::Away(Absence::of(&error)))?;
+                let made = made.map_err(|error| StoreFailure::Away(Absence::of(&error)))?;
                 self.0.manager.get_or_init(|| made).clone()
             }
         };
         let answer = timeout(limit, work(manager)).await;
-        let late = |_| Failure::Away(Absence::late());
+        let late = |_| StoreFailure::Away(Absence::late());
         let answer = answer.map_err(late)?;
         if answer.as_ref().is_err_and(is_away) {
-            return answer.map_err(|error| Failure::Away(Absence::of(&error)));
+            return answer.map_err(|error| StoreFailure::Away(Absence::of(&error)));
         }
         let mut answered = self
             .0
@@ -197,7 +201,7 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *answered = Some(Instant::now());
-        answer.map_err(|error| Failure::Refused(error.to_string()))
+        answer.map_err(|error| StoreFailure::Refused(error.to_string()))
     }
 
     /// The store is away: from now on somebody looks whether it is back, and nobody else.
@@ -216,8 +220,8 @@ impl Store {
                     .within(REACH, |manager| probe(manager, key.clone()))
                     .await
                 {
-                    Err(Failure::Away(still)) => still,
-                    Ok(_) | Err(Failure::Refused(_)) => break,
+                    Err(StoreFailure::Away(still)) => still,
+                    Ok(_) | Err(StoreFailure::Refused(_)) => break,
                 };
                 // Only an operator can set a password right.
                 let is_news = still.is_password && !why.is_password;
@@ -235,7 +239,7 @@ impl Store {
 }
 
 /// Why the store did not do something.
-enum Failure {
+enum StoreFailure {
     /// It is not there, or cannot do anything for us.
     Away(Absence),
     /// It is there and refuses this: a key of another type, or no memory left for what is new.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use draft::{Change, CompanyDraft, Draft, DraftField, Identity, Outcome};
+pub use draft::{CompanyPatch, FieldChange, Identity, PatchField, UserPatch, WriteOutcome};
 pub use email::Email;
 
 /// The vendors that Roster knows.
@@ -112,7 +112,7 @@ pub struct Label {
 
 /// A part of a record that a vendor may keep apart from it.
 #[derive(Clone, Debug, Default)]
-pub enum Portion<T> {
+pub enum RecordPart<T> {
     /// The vendor has no such thing, has none here, or was not asked for it.
     #[default]
     None,
@@ -122,20 +122,20 @@ pub enum Portion<T> {
     Apart,
 }
 
-impl<T> From<Option<T>> for Portion<T> {
+impl<T> From<Option<T>> for RecordPart<T> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::None, Self::Here)
     }
 }
 
-impl<T> Portion<Vec<T>> {
+impl<T> RecordPart<Vec<T>> {
     /// The list with each of its items as something else.
     #[must_use]
-    pub fn map_items<U>(self, change: impl FnMut(T) -> Option<U>) -> Portion<Vec<U>> {
+    pub fn map_items<U>(self, change: impl FnMut(T) -> Option<U>) -> RecordPart<Vec<U>> {
         match self {
-            Self::None => Portion::None,
-            Self::Here(items) => Portion::Here(items.into_iter().filter_map(change).collect()),
-            Self::Apart => Portion::Apart,
+            Self::None => RecordPart::None,
+            Self::Here(items) => RecordPart::Here(items.into_iter().filter_map(change).collect()),
+            Self::Apart => RecordPart::Apart,
         }
     }
 }
@@ -170,9 +170,9 @@ pub struct User {
     /// User or lead.
     pub kind: UserKind,
     /// Labels.
-    pub tags: Portion<Vec<String>>,
+    pub tags: RecordPart<Vec<String>>,
     /// Companies.
-    pub companies: Portion<Vec<Company>>,
+    pub companies: RecordPart<Vec<Company>>,
     /// When the record was made.
     pub created_at: Option<Timestamp>,
     /// When the record last changed.
@@ -180,7 +180,7 @@ pub struct User {
     /// When the person was last seen.
     pub last_seen_at: Option<Timestamp>,
     /// The vendor's custom fields: a JSON object.
-    pub attributes: Portion<Arc<RawValue>>,
+    pub attributes: RecordPart<Arc<RawValue>>,
     /// The record as the vendor sent it.
     pub raw: Arc<RawValue>,
     /// Whether this stands for a row of a list that cannot be read. It has its place in a page, and is
@@ -206,12 +206,12 @@ impl User {
             locale: None,
             timezone: None,
             kind: UserKind::User,
-            tags: Portion::None,
-            companies: Portion::None,
+            tags: RecordPart::None,
+            companies: RecordPart::None,
             created_at: None,
             updated_at: None,
             last_seen_at: None,
-            attributes: Portion::None,
+            attributes: RecordPart::None,
             raw,
             is_unreadable: false,
         }

@@ -19,37 +19,42 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
 
-pub use crate::http::budget::Window;
-pub use filter::{Filter, FilterField, Moments, SortDirection, SortField};
+pub use crate::http::budget::QuotaWindow;
+pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
 
 use crate::{
-    error::{Error, Kind, Reason, Result},
-    http::{Http, Scope, wire::Explain},
-    page::{Ask, Cut, Listing, Page, Walk},
+    error::{Error, ErrorKind, Reason, Result},
+    http::{Client, RequestContext, wire::ReadErrorFn},
+    page::{Listing, Page, PageRequest, Scan, Truncation},
     recent_writes::RecentWrites,
-    user::{Company, Draft, DraftField, Email, Identity, Label, Outcome, Provider, User},
+    user::{Company, Email, Identity, Label, PatchField, Provider, User, UserPatch, WriteOutcome},
 };
 
 /// One vendor's API in Roster's words. A method is called only where the [`Profile`] declares it.
 #[async_trait]
-pub trait Vendor: Send + Sync {
+pub trait Connector: Send + Sync {
     /// What the vendor can do.
     fn profile(&self) -> &Profile;
 
     /// One page of the list. Rows are never filtered here: page ends are told by their number.
-    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page>;
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page>;
 
     /// Which of the segment, the tag and the company of a filter the provider does not have. It is asked
     /// where a list is empty, and where `list` has not said so itself.
-    async fn unknown(&self, _: &Scope, _: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown(&self, _: &RequestContext, _: &Filter) -> Result<Vec<FilterField>> {
         Ok(Vec::new())
     }
 
     /// Users by the vendor's own ids.
-    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups;
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups;
 
     /// Users by the ids that your systems gave.
-    async fn by_external_id(&self, _: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(&self, _: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         refused(ids, &unsupported("find users by external id"))
     }
 
@@ -63,13 +68,23 @@ pub trait Vendor: Send + Sync {
 
     /// Users by address, in one search; several may share an address. Who does not match is left out by
     /// the caller.
-    async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found>;
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        expand: Expand,
+    ) -> Result<SearchResult>;
 
     /// Users by address, in as many searches as it takes: one, unless the vendor knows better.
-    async fn search(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Vec<Searched> {
+    async fn search(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        expand: Expand,
+    ) -> Vec<SearchBatch> {
         let scope = scope.fresh();
         let found = self.by_email(&scope, emails, expand).await;
-        vec![Searched {
+        vec![SearchBatch {
             emails: emails.to_vec(),
             found,
             work: scope,
@@ -78,7 +93,12 @@ pub trait Vendor: Send + Sync {
 
     /// A part of the user of a vendor's id that takes calls of its own; `None` when there is no such
     /// user.
-    async fn part(&self, _: &Scope, _: &str, _: Part) -> Result<Option<Held>> {
+    async fn part(
+        &self,
+        _: &RequestContext,
+        _: &str,
+        _: Subresource,
+    ) -> Result<Option<SubresourceData>> {
         Err(unsupported("answer a part of a user apart from the user"))
     }
 
@@ -86,22 +106,27 @@ pub trait Vendor: Send + Sync {
     ///
     /// # Errors
     /// `Rejected` with the field at fault.
-    fn check(&self, _: &Draft) -> Result<()> {
+    fn check(&self, _: &UserPatch) -> Result<()> {
         Ok(())
     }
 
     /// Finds or creates in one call of the vendor's own, which may be repeated.
-    async fn upsert(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
+    async fn upsert(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
         Err(unsupported("create or update in one call"))
     }
 
     /// Creates a user. It is sent once only.
-    async fn create(&self, _: &Scope, _: &Draft) -> Result<Upserted> {
+    async fn create(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
         Err(unsupported("create users"))
     }
 
     /// Changes the user of a vendor's id; `None` when there is none.
-    async fn update(&self, _: &Scope, _: &str, _: &Draft) -> Result<Option<Upserted>> {
+    async fn update(
+        &self,
+        _: &RequestContext,
+        _: &str,
+        _: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
         Err(unsupported("change users"))
     }
 }
@@ -145,7 +170,7 @@ pub fn refused(keys: &[String], error: &Error) -> Lookups {
 
 /// A part of a user that some vendors answer by calls of its own.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Part {
+pub enum Subresource {
     /// Custom fields.
     Attributes,
     /// Companies.
@@ -156,7 +181,7 @@ pub enum Part {
     Tags,
 }
 
-impl Part {
+impl Subresource {
     /// The field that it is.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -171,7 +196,7 @@ impl Part {
 
 /// What such a part holds.
 #[derive(Clone, Debug)]
-pub enum Held {
+pub enum SubresourceData {
     /// Custom fields: a JSON object.
     Attributes(Arc<RawValue>),
     /// Companies.
@@ -180,7 +205,7 @@ pub enum Held {
     Labels(Vec<Label>),
 }
 
-impl Held {
+impl SubresourceData {
     /// Custom fields.
     #[must_use]
     pub fn attributes(&self) -> Option<&Arc<RawValue>> {
@@ -212,7 +237,7 @@ impl Held {
 /// Where the typed records of this module get the parts that are kept apart from them: in the data of
 /// a GraphQL request.
 #[async_trait]
-pub trait Parts: Send + Sync {
+pub trait SubresourceLoader: Send + Sync {
     /// A part of the user of a provider's id, for the field that is resolved; the error is fit for the
     /// client. A part that fails may be `None` here, and told of elsewhere in the answer.
     async fn part(
@@ -220,12 +245,15 @@ pub trait Parts: Send + Sync {
         ctx: &Context<'_>,
         provider: Provider,
         id: &str,
-        part: Part,
-    ) -> async_graphql::Result<Option<Arc<Held>>>;
+        part: Subresource,
+    ) -> async_graphql::Result<Option<Arc<SubresourceData>>>;
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::new(Kind::Unsupported, format!("this provider cannot {what}"))
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("this provider cannot {what}"),
+    )
 }
 
 /// What a vendor can do, and within which limits. What is `None` or absent it cannot do.
@@ -242,11 +270,11 @@ pub struct Profile {
     /// By what the list can be sorted.
     pub sorts: &'static [SortField],
     /// How many vendor ids one call answers.
-    pub by_id: Batch,
+    pub by_id: BatchSize,
     /// How many external ids one call answers.
-    pub by_external_id: Option<Batch>,
+    pub by_external_id: Option<BatchSize>,
     /// How many addresses are handed to the vendor at a time.
-    pub by_email: Batch,
+    pub by_email: BatchSize,
     /// Whether the list's email filter finds parts of addresses too.
     pub finds_substrings: bool,
     /// How users are found by address.
@@ -260,7 +288,7 @@ pub struct Profile {
     /// Whether its answer to that says what it did; else the record is looked for before.
     pub upsert_tells_outcome: bool,
     /// Which fields can be written.
-    pub writes: &'static [DraftField],
+    pub writes: &'static [PatchField],
     /// Whether leads can be written as users are.
     pub writes_leads: bool,
     /// By what users are found as they were a while ago: who is to be written is looked at again.
@@ -269,13 +297,13 @@ pub struct Profile {
 
 /// How many keys one call answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Batch {
+pub struct BatchSize {
     /// The bound.
     pub max: usize,
 }
 
 /// A batch of one: the vendor answers one key a call.
-pub const SINGLE: Batch = Batch { max: 1 };
+pub const SINGLE: BatchSize = BatchSize { max: 1 };
 
 /// How a vendor finds users by address.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
@@ -319,25 +347,25 @@ pub struct Selection {
 
 /// The answer of a search by address.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct SearchResult {
     /// The users that may match.
     pub users: Vec<User>,
     /// What may be missing and why; `None` when nobody is.
-    pub shortfall: Option<Shortfall>,
+    pub shortfall: Option<Incomplete>,
 }
 
-impl Found {
+impl SearchResult {
     /// What walks through `list` found. One that failed is an error while nobody was found, and a
     /// shortfall otherwise; `bounds` names the options that limit a walk.
     ///
     /// # Errors
     /// The failure of a walk.
-    pub fn of(walks: impl IntoIterator<Item = Walk>, list: &str, bounds: &str) -> Result<Self> {
+    pub fn of(walks: impl IntoIterator<Item = Scan>, list: &str, bounds: &str) -> Result<Self> {
         let mut found = Self::default();
         let mut failure = None;
         for walk in walks {
             if let Some(doubt) = walk.doubt {
-                found.shortfall = Some(Shortfall {
+                found.shortfall = Some(Incomplete {
                     notice: doubt.notice().to_owned(),
                     error: None,
                 });
@@ -352,21 +380,21 @@ impl Found {
                 }
             }
             match walk.cut {
-                Some(Cut::Failed(error)) => failure = Some(error),
-                Some(Cut::Late { pages }) => {
+                Some(Truncation::Failed(error)) => failure = Some(error),
+                Some(Truncation::Late { pages }) => {
                     let notice = format!(
                         "{list} was not read to its end: the time was over; pages read: {pages}"
                     );
-                    found.shortfall = Some(Shortfall {
+                    found.shortfall = Some(Incomplete {
                         notice,
                         error: Some(Error::late()),
                     });
                 }
-                Some(Cut::Limit { pages }) => {
+                Some(Truncation::Limit { pages }) => {
                     let notice = format!(
                         "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"
                     );
-                    found.shortfall = Some(Shortfall {
+                    found.shortfall = Some(Incomplete {
                         notice,
                         error: None,
                     });
@@ -378,7 +406,7 @@ impl Found {
             Some(error) if found.users.is_empty() => return Err(error),
             Some(error) => {
                 let notice = format!("{list} could not be read to its end");
-                found.shortfall = Some(Shortfall {
+                found.shortfall = Some(Incomplete {
                     notice,
                     error: Some(error),
                 });
@@ -389,7 +417,7 @@ impl Found {
     }
 }
 
-impl Found {
+impl SearchResult {
     /// What several searches found together. It does not matter which of them failed: who was found is
     /// there, and whoever was not may have been missed.
     ///
@@ -414,7 +442,7 @@ impl Found {
             (None, Some(error)) => Err(error),
             (all, None) => Ok(all.unwrap_or_default()),
             (Some(all), Some(error)) => Ok(Self {
-                shortfall: Some(Shortfall {
+                shortfall: Some(Incomplete {
                     notice: "one of several searches failed".to_owned(),
                     error: Some(error),
                 }),
@@ -428,7 +456,7 @@ impl Found {
 /// an invalid address. A spelling that a client gave is never dropped, and every other refusal is a
 /// failure: somebody may have the address all the same.
 #[must_use]
-pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Walk)>) -> Vec<Walk> {
+pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Scan)>) -> Vec<Scan> {
     let is_given = |spelling: &Email| emails.iter().any(|email| email.is_given_as(spelling));
     let kept = walks
         .into_iter()
@@ -437,16 +465,17 @@ pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Walk)>) ->
 }
 
 /// Whether the provider refused the first call of a walk because the address is not valid.
-fn is_of_invalid_spelling(walk: &Walk) -> bool {
+fn is_of_invalid_spelling(walk: &Scan) -> bool {
     match &walk.cut {
-        Some(Cut::Failed(error)) => walk.pages == 0 && is_about_invalid_email(error),
-        Some(Cut::Limit { .. } | Cut::Late { .. }) | None => false,
+        Some(Truncation::Failed(error)) => walk.pages == 0 && is_about_invalid_email(error),
+        Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
     }
 }
 
 /// Whether a provider refused a call because of the email in it. No provider has a code for that.
 fn is_about_invalid_email(error: &Error) -> bool {
-    let is_validation = error.kind() == Kind::Rejected && matches!(error.status(), Some(400 | 422));
+    let is_validation =
+        error.kind() == ErrorKind::Rejected && matches!(error.status(), Some(400 | 422));
     let is_about_email = |reason: &Reason| {
         let message = reason.message.to_lowercase();
         let names_email = reason.field.as_deref() == Some("email") || message.contains("email");
@@ -457,18 +486,18 @@ fn is_about_invalid_email(error: &Error) -> bool {
 
 /// The answer to the addresses that one search was for.
 #[derive(Clone, Debug)]
-pub struct Searched {
+pub struct SearchBatch {
     /// The addresses.
     pub emails: Vec<Email>,
     /// What was found.
-    pub found: Result<Found>,
+    pub found: Result<SearchResult>,
     /// The work that it took.
-    pub work: Scope,
+    pub work: RequestContext,
 }
 
 /// Why an answer may lack somebody.
 #[derive(Clone, Debug)]
-pub struct Shortfall {
+pub struct Incomplete {
     /// What may be missing, for the client.
     pub notice: String,
     /// What went wrong, if anything did.
@@ -477,19 +506,19 @@ pub struct Shortfall {
 
 /// What a write did.
 #[derive(Clone, Debug)]
-pub struct Upserted {
+pub struct ConnectorWrite {
     /// The record as it is now; `None` when it was written and could not be read afterwards.
     pub user: Option<User>,
     /// What happened to it; `None` when the provider's answers do not tell.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<WriteOutcome>,
     /// What was not done, though the rest was.
     pub remarks: Vec<Error>,
 }
 
-impl Upserted {
+impl ConnectorWrite {
     /// A write of which the vendor took everything.
     #[must_use]
-    pub fn whole(user: User, outcome: Outcome) -> Self {
+    pub fn whole(user: User, outcome: WriteOutcome) -> Self {
         Self {
             user: Some(user),
             outcome: Some(outcome),
@@ -499,16 +528,16 @@ impl Upserted {
 }
 
 /// What an adapter is made from.
-pub struct Connection {
+pub struct ConnectContext {
     /// The vendor's API behind its layers.
-    pub http: Http,
+    pub http: Client,
     /// The adapter's own options: the table `[vendor.NAME.options]`.
     pub options: toml::Table,
     /// The users that were written lately, for an adapter whose provider's search lags.
     pub recent: RecentWrites,
 }
 
-impl Connection {
+impl ConnectContext {
     /// The adapter's options, as its own type.
     ///
     /// # Errors
@@ -536,26 +565,26 @@ pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
 
 /// How a vendor is reached: what is needed before there is an adapter, and the way to one.
 #[derive(Clone, Copy)]
-pub struct Door {
+pub struct ConnectorSpec {
     /// The vendor's production address; `None` where every customer has another.
     pub base_url: Option<&'static str>,
     /// The addresses of the vendor's regions, by their names; none where it has no regions.
     pub regions: &'static [(&'static str, &'static str)],
     /// How the vendor's error bodies are read.
-    pub explain: Explain,
+    pub explain: ReadErrorFn,
     /// How many calls the vendor gets at the same time, unless configured.
     pub concurrency: usize,
     /// How long one attempt may take, unless configured.
     pub timeout: Duration,
     /// How many calls the vendor grants within which spans, unless configured.
-    pub budget: &'static [Window],
+    pub budget: &'static [QuotaWindow],
     /// Makes the adapter; `Invalid` when its options are wrong.
-    pub connect: fn(Connection) -> Result<Box<dyn Vendor>>,
+    pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
 }
 
 /// A vendor's door. A new vendor is a line here, and one in each of the two lists below.
 #[must_use]
-pub fn door(provider: Provider) -> Door {
+pub fn door(provider: Provider) -> ConnectorSpec {
     match provider {
         Provider::Ada => ada::DOOR,
         Provider::DigitalChalk => digital_chalk::DOOR,

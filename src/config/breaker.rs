@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::seconds;
-use crate::http::breaker::Rules;
+use crate::http::breaker::CircuitRules;
 
 /// When a vendor that keeps failing is left alone, and for how long.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Breaker {
+pub struct BreakerSettings {
     /// Whether it ever is.
     pub enabled: bool,
     /// How many attempts must have failed within the window, or one after another over any time.
@@ -23,7 +23,7 @@ pub struct Breaker {
     pub longest_seconds: f64,
 }
 
-impl Default for Breaker {
+impl Default for BreakerSettings {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -36,9 +36,9 @@ impl Default for Breaker {
     }
 }
 
-impl Breaker {
+impl BreakerSettings {
     /// The rules of the circuit; `None` when there is none.
-    pub(super) fn rules(&self, at: &str, mistakes: &mut Vec<String>) -> Option<Rules> {
+    pub(super) fn rules(&self, at: &str, mistakes: &mut Vec<String>) -> Option<CircuitRules> {
         if !(1..=10_000).contains(&self.failures) {
             mistakes.push(format!(
                 "{at}.failures is {}: expected 1 to 10000",
@@ -55,7 +55,7 @@ impl Breaker {
             ));
         }
         let mut duration = |name: &str, value| seconds(&format!("{at}.{name}"), value, mistakes);
-        let rules = Rules {
+        let rules = CircuitRules {
             failures: self.failures,
             share: self.share,
             window: duration("window_seconds", self.window_seconds),

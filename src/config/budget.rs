@@ -1,16 +1,16 @@
 //! How many calls a vendor may get within which spans.
 
-use super::Vendor;
-use crate::vendor::{Door, Window};
+use super::AccountSettings;
+use crate::vendor::{ConnectorSpec, QuotaWindow};
 
-impl Vendor {
+impl AccountSettings {
     /// The windows that are configured, or those that the vendor documents.
     pub(super) fn windows(
         &self,
         name: &str,
-        door: &Door,
+        door: &ConnectorSpec,
         mistakes: &mut Vec<String>,
-    ) -> Vec<Window> {
+    ) -> Vec<QuotaWindow> {
         let windows = self.budget.as_deref().unwrap_or(door.budget);
         mistakes.extend(wrong(&format!("vendor.{name}.budget"), windows));
         windows.to_vec()
@@ -18,13 +18,13 @@ impl Vendor {
 }
 
 /// What is wrong with the windows of a budget, a line each.
-fn wrong(at: &str, windows: &[Window]) -> Vec<String> {
+fn wrong(at: &str, windows: &[QuotaWindow]) -> Vec<String> {
     let mut mistakes = Vec::new();
     if windows.len() > 8 {
         let count = windows.len();
         mistakes.push(format!("{at} has {count} windows: expected 8 at most"));
     }
-    for (place, Window { calls, seconds }) in windows.iter().enumerate() {
+    for (place, QuotaWindow { calls, seconds }) in windows.iter().enumerate() {
         if !(1..=1_000_000).contains(calls) {
             mistakes.push(format!(
                 "{at}[{place}].calls is {calls}: expected 1 to 1000000; for no calls at all, say `enabled = false`"

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
-use super::Mistakes;
-use crate::http::{Operation, cache::Terms};
+use super::ConfigErrors;
+use crate::http::{Operation, cache::CachePolicy};
 
 /// For how long answers are kept, of all vendors that do not say otherwise.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Cache {
+pub struct CacheSettings {
     /// How many bytes of answers are kept at most.
     pub max_bytes: u64,
     /// For how many seconds an answer is fresh; nought keeps nothing.
@@ -23,7 +23,7 @@ pub struct Cache {
     pub error_seconds: f64,
 }
 
-impl Default for Cache {
+impl Default for CacheSettings {
     fn default() -> Self {
         Self {
             max_bytes: 64 * 1024 * 1024,
@@ -38,7 +38,7 @@ impl Default for Cache {
 /// For how long a vendor's answers are kept, where it is not as long as those of the others.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Keep {
+pub struct CacheOverrides {
     /// For how many seconds an answer is fresh; nought keeps nothing.
     pub seconds: Option<f64>,
     /// The same for single operations, by the names that metrics have for them.
@@ -57,20 +57,20 @@ const COMMON: &str = "cache";
 /// No answer is kept longer than a day: these are people's data.
 const LONGEST: f64 = 86_400.0;
 
-impl Cache {
+impl CacheSettings {
     /// What is wrong with the terms of all vendors.
     ///
     /// # Errors
     /// Numbers that cannot be meant.
-    pub fn check(&self) -> Result<(), Mistakes> {
-        self.terms(COMMON, &Keep::default()).map(|_| ())
+    pub fn check(&self) -> Result<(), ConfigErrors> {
+        self.terms(COMMON, &CacheOverrides::default()).map(|_| ())
     }
 
     /// For how long a vendor's answers are kept.
     ///
     /// # Errors
     /// Numbers that cannot be meant, and operations that there are not.
-    pub fn terms(&self, at: &str, keep: &Keep) -> Result<Terms, Mistakes> {
+    pub fn terms(&self, at: &str, keep: &CacheOverrides) -> Result<CachePolicy, ConfigErrors> {
         let mut mistakes = Vec::new();
         let mut duration = |name: &str, seconds: f64| {
             let is_meant = (0.0..=LONGEST).contains(&seconds);
@@ -102,7 +102,7 @@ impl Cache {
             let kept = duration(&format!("operations.{name}"), *seconds);
             (name.clone(), kept)
         });
-        let terms = Terms {
+        let terms = CachePolicy {
             fresh,
             negative,
             stale,
@@ -121,7 +121,7 @@ impl Cache {
         if mistakes.is_empty() {
             Ok(terms)
         } else {
-            Err(Mistakes(mistakes))
+            Err(ConfigErrors(mistakes))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Mistakes;
+use super::ConfigErrors;
 use crate::audit;
 
 /// What is logged, and where.
@@ -20,7 +20,7 @@ impl Log {
     ///
     /// # Errors
     /// A file that cannot be there.
-    pub fn check(&self) -> Result<(), Mistakes> {
+    pub fn check(&self) -> Result<(), ConfigErrors> {
         let Some(file) = &self.audit_file else {
             return Ok(());
         };
@@ -41,6 +41,6 @@ impl Log {
         } else {
             return Ok(());
         };
-        Err(Mistakes(vec![format!("log.audit_file {mistake}")]))
+        Err(ConfigErrors(vec![format!("log.audit_file {mistake}")]))
     }
 }

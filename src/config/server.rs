@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::Deserialize;
 
-use super::{Mistakes, Settings, variable_named};
-use crate::{graphql::trace::Audience, user::Provider, vendor::door};
+use super::{ConfigErrors, Settings, variable_named};
+use crate::{graphql::trace::TraceAccess, user::Provider, vendor::door};
 
 /// The gateway's own door.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Server {
+pub struct ServerSettings {
     /// The address to listen on.
     pub listen: SocketAddr,
     /// The address that answers `/metrics`, `/health/live` and `/health/ready`, which are then not found
@@ -42,7 +42,7 @@ pub struct Server {
     pub drain_seconds: u64,
 }
 
-impl Default for Server {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -59,22 +59,22 @@ impl Default for Server {
     }
 }
 
-impl Server {
+impl ServerSettings {
     /// Who is shown the calls that a request made.
     ///
     /// # Errors
     /// A secret that is not there.
-    pub fn audience(&self) -> Result<Audience, Mistakes> {
+    pub fn audience(&self) -> Result<TraceAccess, ConfigErrors> {
         match &self.show_calls_token_env {
-            Some(_) if self.show_calls => Err(Mistakes(vec![
+            Some(_) if self.show_calls => Err(ConfigErrors(vec![
                 "server.show_calls tells everybody, and show_calls_token_env only who holds the secret: drop one"
                     .to_owned(),
             ])),
-            None if self.show_calls => Ok(Audience::Everybody),
-            None => Ok(Audience::Nobody),
+            None if self.show_calls => Ok(TraceAccess::Everybody),
+            None => Ok(TraceAccess::Nobody),
             Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
-                Some(secret) => Ok(Audience::Holders(secret.into())),
-                None => Err(Mistakes(vec![format!(
+                Some(secret) => Ok(TraceAccess::Holders(secret.into())),
+                None => Err(ConfigErrors(vec![format!(
                     "server.show_calls_token_env: the environment variable {variable} is not set"
                 )])),
             },
@@ -87,17 +87,17 @@ impl Settings {
     ///
     /// # Errors
     /// An address that others can reach, when nothing keeps them out.
-    pub fn listen(&self, asked: Option<SocketAddr>) -> Result<SocketAddr, Mistakes> {
+    pub fn listen(&self, asked: Option<SocketAddr>) -> Result<SocketAddr, ConfigErrors> {
         let listen = asked.unwrap_or(self.server.listen);
         if self.server.admin_listen == Some(listen) && listen.port() != 0 {
-            return Err(Mistakes(vec![format!(
+            return Err(ConfigErrors(vec![format!(
                 "server.admin_listen is {listen}, where the gateway itself listens: choose another port"
             )]));
         }
         if listen.ip().is_loopback() || self.server.behind_authenticating_proxy {
             return Ok(listen);
         }
-        Err(Mistakes(vec![format!(
+        Err(ConfigErrors(vec![format!(
             "server.listen is {listen}, which others can reach, and this gateway does not authenticate clients: \
              put an authenticating proxy before it and say so with `server.behind_authenticating_proxy = true`, \
              or listen on 127.0.0.1"

@@ -6,13 +6,13 @@ use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Mistakes, variable_named};
-use crate::shared::{Store, Terms};
+use super::{ConfigErrors, variable_named};
+use crate::shared::{Store, StoreOptions};
 
 /// The store that the gateway's replicas share; without an address each replica is alone.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Shared {
+pub struct SharedSettings {
     /// The address of a Redis: `redis://host:6379/0`, without a password.
     pub url: Option<String>,
     /// The environment variable that holds its password.
@@ -29,7 +29,7 @@ pub struct Shared {
     store: OnceLock<Store>,
 }
 
-impl Default for Shared {
+impl Default for SharedSettings {
     fn default() -> Self {
         Self {
             url: None,
@@ -43,12 +43,12 @@ impl Default for Shared {
     }
 }
 
-impl Shared {
+impl SharedSettings {
     /// The store, one and the same however often it is asked for; `None` where none is configured.
     ///
     /// # Errors
     /// Everything that is wrong with its settings. The store itself is not asked.
-    pub fn store(&self) -> Result<Option<Store>, Mistakes> {
+    pub fn store(&self) -> Result<Option<Store>, ConfigErrors> {
         if let Some(store) = self.store.get() {
             return Ok(Some(store.clone()));
         }
@@ -76,16 +76,16 @@ impl Shared {
         }
         let password = self.password().map_err(|wrong| mistakes.push(wrong));
         if !mistakes.is_empty() {
-            return Err(Mistakes(mistakes));
+            return Err(ConfigErrors(mistakes));
         }
         let password = password.ok().flatten();
-        let terms = Terms {
+        let terms = StoreOptions {
             prefix: self.prefix.clone(),
             replicas: self.replicas,
             timeout: Duration::from_secs_f64(self.timeout_seconds),
         };
         let store = Store::at(url, password.as_ref(), terms);
-        let store = store.map_err(|wrong| Mistakes(vec![format!("shared.url: {wrong}")]))?;
+        let store = store.map_err(|wrong| ConfigErrors(vec![format!("shared.url: {wrong}")]))?;
         Ok(Some(self.store.get_or_init(|| store).clone()))
     }
 

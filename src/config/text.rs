@@ -9,7 +9,7 @@ use std::{fs, io, ops::Range, path::Path};
 
 use toml::de::DeTable;
 
-use super::{Mistakes, Settings};
+use super::{ConfigErrors, Settings};
 use statement::Statement;
 pub use words::in_words;
 
@@ -18,31 +18,31 @@ const MOST: usize = 100;
 
 /// A configuration as far as it can be read, and what is wrong with its form.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub struct ConfigDraft {
     /// The settings that can be read.
     pub settings: Settings,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<ConfigMistake>,
     /// What each mistake of form begins with: the file.
     begins: String,
 }
 
 #[derive(Debug)]
-struct Mistake {
+struct ConfigMistake {
     line: usize,
     path: String,
     says: String,
 }
 
-impl Draft {
+impl ConfigDraft {
     /// Reads a configuration file.
     ///
     /// # Errors
     /// When there is no text to read.
-    pub fn read(path: &Path) -> Result<Self, Mistakes> {
+    pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
         let text = fs::read_to_string(path);
         let text = text.map_err(|error| {
             let why = unread(&error);
-            Mistakes(vec![format!("{}: {why}", path.display())])
+            ConfigErrors(vec![format!("{}: {why}", path.display())])
         })?;
         Ok(Self {
             begins: format!("{}: ", path.display()),
@@ -54,10 +54,10 @@ impl Draft {
     ///
     /// # Errors
     /// The mistakes of form.
-    pub fn finish(self) -> Result<Settings, Mistakes> {
+    pub fn finish(self) -> Result<Settings, ConfigErrors> {
         match self.mistakes() {
             mistakes if mistakes.is_empty() => Ok(self.settings),
-            mistakes => Err(Mistakes(mistakes)),
+            mistakes => Err(ConfigErrors(mistakes)),
         }
     }
 
@@ -83,12 +83,12 @@ impl Draft {
 
     fn add(&mut self, original: &str, statement: &Statement, says: String) {
         // What is wrong with a table is not said again of the tables in it.
-        let is_known = |known: &Mistake| {
+        let is_known = |known: &ConfigMistake| {
             let rest = statement.path.strip_prefix(&known.path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if statement.path.is_empty() || !self.mistakes.iter().any(is_known) {
-            self.mistakes.push(Mistake {
+            self.mistakes.push(ConfigMistake {
                 line: original[..statement.range.start].matches('\n').count() + 1,
                 path: statement.path.clone(),
                 says,
@@ -99,7 +99,7 @@ impl Draft {
     /// The mistakes of form, a line each.
     fn mistakes(&self) -> Vec<String> {
         let said = self.mistakes.iter().map(|mistake| {
-            let Mistake { line, path, says } = mistake;
+            let ConfigMistake { line, path, says } = mistake;
             let colon = if path.is_empty() { "" } else { ": " };
             format!("{}line {line}: {path}{colon}{says}", self.begins)
         });

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{error::Error, http::Scope, metrics, user::Provider};
+use crate::{error::Error, http::RequestContext, metrics, user::Provider};
 
 /// What is said of an answer that was kept because the vendor fails.
 const OUTDATED: &str =
@@ -157,7 +157,7 @@ impl Report {
     }
 
     /// The same report with what its work says of how old the data is.
-    pub(super) fn of_work(self, scope: &Scope) -> Self {
+    pub(super) fn of_work(self, scope: &RequestContext) -> Self {
         let is_read = self.as_of.is_some();
         let report = Self {
             as_of: scope.as_of().or(self.as_of).filter(|_| is_read),
@@ -172,7 +172,7 @@ impl Report {
     #[must_use]
     pub fn with_subresources(
         self,
-        work: &Scope,
+        work: &RequestContext,
         notice: Option<String>,
         error: Option<Error>,
     ) -> Self {
@@ -188,7 +188,7 @@ impl Report {
     }
 
     /// The same report with what its work says of why it may not be whole.
-    fn with_doubts(self, scope: &Scope) -> Self {
+    fn with_doubts(self, scope: &RequestContext) -> Self {
         let report = self
             .with_unreadable(scope.unreadable())
             .lacking(scope.shortfall(), false)

@@ -8,21 +8,23 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{Directory, Listed, Report, in_batches};
+use super::{Directory, ListedUsers, Report, in_batches};
 use crate::{
-    error::{Error, Kind, Result},
-    http::Scope,
-    page::{Ask, Limits, Listing, Next, Page, Paging, Place, Span, window},
+    error::{Error, ErrorKind, Result},
+    http::RequestContext,
+    page::{
+        ListRange, Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits, window,
+    },
     user::{Email, User},
     vendor::{
-        Expand, Filter, Found, Selection, SortDirection, SortField, Vendor, rows,
+        Connector, Expand, Filter, SearchResult, Selection, SortDirection, SortField, rows,
         without_invalid_spellings,
     },
 };
 
 /// Who was found by one address, and how far that can be trusted.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub struct EmailSearchResult {
     /// The users whose address it is, each once, by their vendor ids.
     pub users: Vec<Arc<User>>,
     /// What the vendor did for it.
@@ -33,27 +35,27 @@ impl Directory {
     /// Users by address. A vendor that fails is a report, not an error.
     pub async fn by_email(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         emails: Vec<Email>,
         expand: Expand,
-    ) -> HashMap<Email, Search> {
+    ) -> HashMap<Email, EmailSearchResult> {
         let counted = self.search_all(scope, emails, expand).await.into_iter();
         let counted = counted.map(|(email, search)| {
             let report = search.report.counted();
-            (email, Search { report, ..search })
+            (email, EmailSearchResult { report, ..search })
         });
         counted.collect()
     }
 
     async fn search_all(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         emails: Vec<Email>,
         expand: Expand,
-    ) -> HashMap<Email, Search> {
+    ) -> HashMap<Email, EmailSearchResult> {
         let Ok(vendor) = self.vendor() else {
             let report = Report::disabled(self.provider);
-            let nobody = Search {
+            let nobody = EmailSearchResult {
                 users: Vec::new(),
                 report,
             };
@@ -90,15 +92,15 @@ impl Directory {
     fn search(
         &self,
         email: &Email,
-        found: &Result<Found>,
+        found: &Result<SearchResult>,
         caveat: Option<&str>,
-        work: &Scope,
-    ) -> Search {
+        work: &RequestContext,
+    ) -> EmailSearchResult {
         let calls = work.calls();
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                return Search {
+                return EmailSearchResult {
                     users: Vec::new(),
                     report: Report::failed(self.provider, error.clone(), calls),
                 };
@@ -112,30 +114,33 @@ impl Directory {
         };
         let error = error.map(|error| error.at(self.provider.name(), "by_email"));
         let report = match error {
-            Some(error) if users.is_empty() && error.kind() != Kind::Late => Report {
+            Some(error) if users.is_empty() && error.kind() != ErrorKind::Late => Report {
                 notice,
                 ..Report::failed(self.provider, error, calls)
             },
             error => Report::answered(self.provider, notice, error, calls).with_caveat(caveat),
         };
         let report = report.of_work(work);
-        Search { users, report }
+        EmailSearchResult { users, report }
     }
 
     /// A list of one address at a vendor that compares its spellings: the lists of every one that is
     /// asked for are read and joined, and the window is cut out of that.
     pub(super) async fn spelled(
         &self,
-        vendor: &dyn Vendor,
-        scope: &Scope,
+        vendor: &dyn Connector,
+        scope: &RequestContext,
         selection: &Selection,
-        span: &Span,
-    ) -> Result<Listed> {
+        span: &ListRange,
+    ) -> Result<ListedUsers> {
         let Some(email) = &selection.filter.email else {
-            return Err(Error::new(Kind::Internal, "there is no address to spell"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "there is no address to spell",
+            ));
         };
         let listing = vendor.profile().listing;
-        let limits = Limits {
+        let limits = ScanLimits {
             pages: SPELLED_PAGES,
             until: scope.deadline(),
         };
@@ -167,7 +172,7 @@ impl Directory {
         let walks = without_invalid_spellings(emails, join_all(walks).await);
         let lists = walks.iter().map(|walk| walk.users.clone()).collect();
         let users = &merged(lists, selection.filter.sort);
-        let found = Found::of(walks, "the list of this address", "1,000 users a spelling");
+        let found = SearchResult::of(walks, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
         let is_whole = found.shortfall.is_none();
         let window = window(&JOINED, span, None, |ask| async move {
@@ -184,7 +189,7 @@ impl Directory {
             .await;
         let report = Report::answered(self.provider, notice, error, scope.calls());
         let report = report.with_caveat(vendor.profile().email_caveat);
-        Ok(Listed {
+        Ok(ListedUsers {
             window,
             report: report.of_work(scope),
         })
@@ -205,13 +210,13 @@ const JOINED: Listing = Listing {
     is_counted: true,
 };
 
-fn cut_out(users: &[User], ask: &Ask) -> Page {
+fn cut_out(users: &[User], ask: &PageRequest) -> Page {
     let from = match ask.place {
-        Place::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
-        Place::Page(_) | Place::Key(_) | Place::Token(_) => 0,
+        PageAddress::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
+        PageAddress::Page(_) | PageAddress::Key(_) | PageAddress::Token(_) => 0,
     };
     let rows = users.iter().skip(from).take(ask.size as usize);
-    Page::new(rows.cloned().collect(), Next::Total(users.len() as u64))
+    Page::new(rows.cloned().collect(), NextPage::Total(users.len() as u64))
 }
 
 /// Lists of one order as one list of this order, each user once; without an order one after another. A

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Directory, Report, Search, search::in_order};
+use super::{Directory, EmailSearchResult, Report, search::in_order};
 use crate::{
     error::{Error, Result},
-    http::Scope,
-    page::{Span, Window},
+    http::RequestContext,
+    page::{ListRange, Window},
     user::{Email, User, email::part::EmailPart},
-    vendor::{Expand, Filter, Selection, Vendor, rows},
+    vendor::{Connector, Expand, Filter, Selection, rows},
 };
 
 /// Said of a part that may be within a label of a domain.
@@ -23,11 +23,11 @@ impl Directory {
     /// the part. `None` when the provider has no such search.
     pub async fn containing(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         part: &EmailPart,
         count: u32,
         expand: Expand,
-    ) -> Option<Search> {
+    ) -> Option<EmailSearchResult> {
         let vendor = self.vendor().ok()?;
         if !vendor.profile().finds_substrings {
             return None;
@@ -54,7 +54,7 @@ impl Directory {
             .of_work(scope);
         let rows = found.into_iter().flat_map(|window| window.rows);
         let users = rows.map(|row| row.user).filter(|user| holds(user, part));
-        Some(Search {
+        Some(EmailSearchResult {
             users: in_order(users.map(Arc::new).collect()),
             report,
         })
@@ -63,7 +63,7 @@ impl Directory {
     /// What is said of the windows of a part's forms, of which one may have failed.
     fn of_windows(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         windows: &[Window],
         failure: Option<Error>,
         count: u32,
@@ -84,8 +84,8 @@ impl Directory {
 
 /// The first users of a list of those whose address holds a text.
 async fn window_of(
-    vendor: &dyn Vendor,
-    scope: &Scope,
+    vendor: &dyn Connector,
+    scope: &RequestContext,
     text: &str,
     count: u32,
     expand: Expand,
@@ -97,9 +97,9 @@ async fn window_of(
         },
         expand,
     };
-    let span = Span {
+    let span = ListRange {
         count,
-        ..Span::default()
+        ..ListRange::default()
     };
     let listing = &vendor.profile().listing;
     rows::window(scope, listing, &span, None, |ask| async move {

@@ -3,9 +3,9 @@
 
 use super::Directory;
 use crate::{
-    http::Scope,
-    page::{Span, Window},
-    vendor::{Filter, FilterField, Vendor, filter::unknown_notice},
+    http::RequestContext,
+    page::{ListRange, Window},
+    vendor::{Connector, Filter, FilterField, filter::unknown_notice},
 };
 
 impl Directory {
@@ -13,10 +13,10 @@ impl Directory {
     /// for a field at most.
     pub(super) async fn note_unknown(
         &self,
-        vendor: &dyn Vendor,
-        scope: &Scope,
+        vendor: &dyn Connector,
+        scope: &RequestContext,
         filter: &Filter,
-        (span, window): (&Span, &Window),
+        (span, window): (&ListRange, &Window),
     ) {
         let is_whole = span.after.is_none() && span.before.is_none() && span.count > 0;
         if !is_whole || !window.rows.is_empty() || window.failure.is_some() {
@@ -34,7 +34,7 @@ impl Directory {
         }
     }
 
-    fn note_untold(&self, scope: &Scope, filter: &Filter) {
+    fn note_untold(&self, scope: &RequestContext, filter: &Filter) {
         for field in [
             FilterField::TagId,
             FilterField::SegmentId,

@@ -22,14 +22,14 @@ use tracing::Instrument;
 use super::{Directory, lease::Leases};
 use crate::{
     audit::{AuditLog, RequestId},
-    error::{Error, Kind, Reach, Result},
-    http::{Freshness, Scope, WriteProgress},
+    error::{Error, ErrorKind, FailureStage, Result},
+    http::{Freshness, RequestContext, WriteProgress},
     recent_writes::{KnownWrites, Pending, RecentWrites, WriteKey},
-    user::{Change, Draft, DraftField, Identity, Outcome, User, UserKind},
-    vendor::{Upserted, Vendor},
+    user::{FieldChange, Identity, PatchField, User, UserKind, UserPatch, WriteOutcome},
+    vendor::{Connector, ConnectorWrite},
 };
 use target::Target;
-pub use written::{Problem, Written};
+pub use written::{WriteError, WriteResult};
 
 /// For how long after its deadline a write goes on of which something was sent.
 const GRACE: Duration = Duration::from_secs(15);
@@ -63,9 +63,9 @@ impl Drop for Waiting<'_> {
 /// A write under way.
 #[derive(Clone, Copy)]
 struct Write<'a> {
-    vendor: &'a dyn Vendor,
-    scope: &'a Scope,
-    draft: &'a Draft,
+    vendor: &'a dyn Connector,
+    scope: &'a RequestContext,
+    draft: &'a UserPatch,
     identity: Identity,
     keys: &'a BTreeSet<WriteKey>,
     /// What was written lately under these keys.
@@ -80,10 +80,10 @@ impl Directory {
     /// A write of which something was sent is finished, though the deadline comes or the client leaves.
     pub async fn upsert(
         self: &Arc<Self>,
-        scope: &Scope,
-        draft: Draft,
+        scope: &RequestContext,
+        draft: UserPatch,
         request: Option<RequestId>,
-    ) -> Written {
+    ) -> WriteResult {
         if let Some(refused) = self.refused(&draft) {
             self.conclude(&refused, request).await;
             return refused;
@@ -93,7 +93,7 @@ impl Directory {
         let fresh = scope.with_freshness(Freshness::Now).fresh();
         let fresh = fresh.writing(Arc::clone(&progress));
         let this = Arc::clone(self);
-        let cut_off = Written::cut_off(Arc::clone(&progress), self.provider, request.clone());
+        let cut_off = WriteResult::cut_off(Arc::clone(&progress), self.provider, request.clone());
         let write = async move {
             let end = this.writing.audit.expect(cut_off);
             let written = this.finish(&fresh, &draft, request).await;
@@ -102,49 +102,49 @@ impl Directory {
         };
         let mut write = self.writing.tasks.spawn(write.in_current_span());
         let _waiting = Waiting(&progress);
-        let fault = |_| Written::unknown(&internal()).told();
+        let fault = |_| WriteResult::unknown(&internal()).told();
         match timeout_at(scope.deadline(), &mut write).await {
             Ok(written) => written.unwrap_or_else(fault),
-            Err(_) if progress.abandon() => Written::prevented(&Error::late()).told(),
-            Err(_) => Written::unknown(&Error::late()).told(),
+            Err(_) if progress.abandon() => WriteResult::prevented(&Error::late()).told(),
+            Err(_) => WriteResult::unknown(&Error::late()).told(),
         }
     }
 
     /// What becomes of a draft that is not written at all: its provider is disabled, or does not take it.
-    fn refused(&self, draft: &Draft) -> Option<Written> {
+    fn refused(&self, draft: &UserPatch) -> Option<WriteResult> {
         let Ok(vendor) = self.vendor() else {
-            return Some(Written::skipped(Vec::new()));
+            return Some(WriteResult::skipped(Vec::new()));
         };
         let problems = self.problems(vendor, draft);
         if !problems.is_empty() {
-            return Some(Written::skipped(problems).told());
+            return Some(WriteResult::skipped(problems).told());
         }
         let error = vendor.check(draft).err()?;
-        Some(Written::prevented(&error).told())
+        Some(WriteResult::prevented(&error).told())
     }
 
-    fn problems(&self, vendor: &dyn Vendor, draft: &Draft) -> Vec<Problem> {
+    fn problems(&self, vendor: &dyn Connector, draft: &UserPatch) -> Vec<WriteError> {
         let writes = vendor.profile().writes;
         let unwritable = draft
             .fields()
             .into_iter()
             .filter(|field| !writes.contains(field));
         let mut problems: Vec<_> = unwritable
-            .map(|field| Problem::input(field.name(), self.unwritable(field, writes)))
+            .map(|field| WriteError::input(field.name(), self.unwritable(field, writes)))
             .collect();
         if draft.identity().is_none() {
             let message =
                 "one of `vendorId`, `externalId` and `email` must say which user is meant";
-            problems.push(Problem::input("email", message));
+            problems.push(WriteError::input("email", message));
         }
         problems
     }
 
     /// What is said of a field that cannot be written: which can, in its place.
-    fn unwritable(&self, field: DraftField, writes: &[DraftField]) -> String {
-        let instead: &[DraftField] = match field {
-            DraftField::Name => &[DraftField::FirstName, DraftField::LastName],
-            DraftField::FirstName | DraftField::LastName => &[DraftField::Name],
+    fn unwritable(&self, field: PatchField, writes: &[PatchField]) -> String {
+        let instead: &[PatchField] = match field {
+            PatchField::Name => &[PatchField::FirstName, PatchField::LastName],
+            PatchField::FirstName | PatchField::LastName => &[PatchField::Name],
             _ => &[],
         };
         let is_instead = !instead.is_empty() && instead.iter().all(|field| writes.contains(field));
@@ -161,14 +161,19 @@ impl Directory {
     }
 
     /// Writes to the end, whoever waits for it.
-    async fn finish(&self, scope: &Scope, draft: &Draft, request: Option<RequestId>) -> Written {
+    async fn finish(
+        &self,
+        scope: &RequestContext,
+        draft: &UserPatch,
+        request: Option<RequestId>,
+    ) -> WriteResult {
         let keys = keys(draft);
         let written = match self.writing.leases.take(&keys, scope.deadline()).await {
             Some(lease) => {
                 let written = self.write(scope, draft, &keys).await;
                 written.guarded(lease.release().await)
             }
-            None => Written::prevented(&Error::late().reaching(Reach::Nowhere)),
+            None => WriteResult::prevented(&Error::late().reaching(FailureStage::Nowhere)),
         };
         let written = written.told();
         self.conclude(&written, request).await;
@@ -176,14 +181,19 @@ impl Directory {
     }
 
     /// The end of every write, also of one that nobody waits for: it is noted in the audit log.
-    async fn conclude(&self, written: &Written, request: Option<RequestId>) {
+    async fn conclude(&self, written: &WriteResult, request: Option<RequestId>) {
         let entry = written.audit_entry(self.provider, request);
         self.writing.audit.record(entry).await;
     }
 
-    async fn write(&self, scope: &Scope, draft: &Draft, keys: &BTreeSet<WriteKey>) -> Written {
+    async fn write(
+        &self,
+        scope: &RequestContext,
+        draft: &UserPatch,
+        keys: &BTreeSet<WriteKey>,
+    ) -> WriteResult {
         let (Ok(vendor), Some(identity)) = (self.vendor(), draft.identity()) else {
-            return Written::skipped(Vec::new());
+            return WriteResult::skipped(Vec::new());
         };
         let recent = &self.writing.recent;
         let known = &recent.look_up(recent_keys(draft, keys)).await;
@@ -197,8 +207,11 @@ impl Directory {
             is_noted: &AtomicBool::default(),
         };
         let written = self.find_and_write(write).await;
-        let written = written.unwrap_or_else(|error| Written::failed(&error));
-        let is_changed = matches!(written.outcome, Some(Outcome::Created | Outcome::Updated));
+        let written = written.unwrap_or_else(|error| WriteResult::failed(&error));
+        let is_changed = matches!(
+            written.outcome,
+            Some(WriteOutcome::Created | WriteOutcome::Updated)
+        );
         if let Some(user) = written.user.as_ref().filter(|_| is_changed) {
             recent.remember(user).await;
         }
@@ -208,7 +221,7 @@ impl Directory {
         written
     }
 
-    async fn find_and_write(&self, write: Write<'_>) -> Result<Written> {
+    async fn find_and_write(&self, write: Write<'_>) -> Result<WriteResult> {
         let Write { draft, known, .. } = write;
         let email = draft.email.set();
         let is_adopting = email.is_some_and(|email| !known.with_email(email.folded()).is_empty());
@@ -218,15 +231,15 @@ impl Directory {
         let target = match self.target_of(write).await {
             Ok(target) => target,
             // Nothing was sent yet but reads.
-            Err(error) => return Ok(Written::prevented(&error)),
+            Err(error) => return Ok(WriteResult::prevented(&error)),
         };
         match target {
             Target::One(user) => Ok(write.doubted(self.change(write, &user).await?)),
             Target::Nobody if write.identity == Identity::VendorId => Ok(missing()),
             Target::Nobody => self.create(write).await,
-            Target::Unclear(message) => {
-                Ok(Written::skipped(vec![Problem::input("email", message)]))
-            }
+            Target::Unclear(message) => Ok(WriteResult::skipped(vec![WriteError::input(
+                "email", message,
+            )])),
         }
     }
 
@@ -237,32 +250,34 @@ impl Directory {
     }
 
     /// Changes a record that is there, where anything of it is to change.
-    async fn change(&self, write: Write<'_>, user: &User) -> Result<Written> {
+    async fn change(&self, write: Write<'_>, user: &User) -> Result<WriteResult> {
         let Write { vendor, draft, .. } = write;
         if user.kind == UserKind::Lead && !vendor.profile().writes_leads {
             let message = "this is a lead, which cannot be changed here: only users can";
-            return Ok(Written::skipped(vec![Problem::input("vendorId", message)]));
+            return Ok(WriteResult::skipped(vec![WriteError::input(
+                "vendorId", message,
+            )]));
         }
         if user.kind == UserKind::Lead && draft.external_id.is_change() {
             let message =
                 "this is a lead, whose external id is the provider's own: only a user's can be set";
-            let problem = Problem::input("externalId", message);
-            return Ok(Written::skipped(vec![problem]));
+            let problem = WriteError::input("externalId", message);
+            return Ok(WriteResult::skipped(vec![problem]));
         }
         let mut draft = draft.keeping(user);
         if write.identity == Identity::ExternalId && user.external_id.is_some() {
-            draft.external_id = Change::Keep;
+            draft.external_id = FieldChange::Keep;
         }
         if draft.fields().is_empty() {
-            let matched = Upserted::whole(user.clone(), Outcome::Matched);
-            return Ok(Written::done(matched));
+            let matched = ConnectorWrite::whole(user.clone(), WriteOutcome::Matched);
+            return Ok(WriteResult::done(matched));
         }
         let updated = vendor.update(write.scope, &user.vendor_id, &draft).await?;
-        Ok(updated.map_or_else(missing, Written::done))
+        Ok(updated.map_or_else(missing, WriteResult::done))
     }
 
     /// Creates a record where none was found.
-    async fn create(&self, write: Write<'_>) -> Result<Written> {
+    async fn create(&self, write: Write<'_>) -> Result<WriteResult> {
         let Write {
             vendor,
             scope,
@@ -282,12 +297,14 @@ impl Directory {
             false => vendor.create(scope, draft).await,
         };
         match created {
-            Ok(upserted) => Ok(write.doubted(Written::done(upserted))),
+            Ok(upserted) => Ok(write.doubted(WriteResult::done(upserted))),
             // It is there after all.
-            Err(error) if error.kind() == Kind::Conflict => match self.target_of(write).await {
-                Ok(Target::One(user)) => Ok(write.doubted(self.change(write, &user).await?)),
-                _ => Err(error),
-            },
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                match self.target_of(write).await {
+                    Ok(Target::One(user)) => Ok(write.doubted(self.change(write, &user).await?)),
+                    _ => Err(error),
+                }
+            }
             Err(error) if error.is_unsettled() => Ok(self.settle(write, &error, began).await),
             Err(error) => Err(error),
         }
@@ -295,28 +312,28 @@ impl Directory {
 
     /// What becomes of a create whose answer was lost: a record that is there now and was not before was
     /// made by it.
-    async fn settle(&self, write: Write<'_>, error: &Error, began: Timestamp) -> Written {
+    async fn settle(&self, write: Write<'_>, error: &Error, began: Timestamp) -> WriteResult {
         if write.is_native() {
-            return Written::unknown(error);
+            return WriteResult::unknown(error);
         }
         let user = match self.target_of(write).await {
             Ok(Target::One(user)) if !is_old(&user, began) => user,
-            _ => return Written::unknown(error),
+            _ => return WriteResult::unknown(error),
         };
         let draft = write.draft;
         // These may be written by calls that follow the create.
         let is_whole = draft.attributes.is_empty() && draft.companies.is_empty();
-        let created = |user: &User| Upserted::whole(user.clone(), Outcome::Created);
+        let created = |user: &User| ConnectorWrite::whole(user.clone(), WriteOutcome::Created);
         let written = match is_whole {
-            true => Ok(Written::done(created(&user))),
+            true => Ok(WriteResult::done(created(&user))),
             false => self.change(write, &user).await,
         };
-        let written = written.unwrap_or_else(|error| Written {
-            problems: Problem::of(&error),
-            ..Written::done(created(&user))
+        let written = written.unwrap_or_else(|error| WriteResult {
+            problems: WriteError::of(&error),
+            ..WriteResult::done(created(&user))
         });
-        Written {
-            outcome: Some(Outcome::Created),
+        WriteResult {
+            outcome: Some(WriteOutcome::Created),
             ..written
         }
     }
@@ -331,20 +348,23 @@ impl Write<'_> {
 
     /// What a write did after a create whose answer was lost. That one made the record, where nobody had it
     /// before; where nobody had looked, it may have made it.
-    fn doubted(&self, written: Written) -> Written {
-        let is_done = matches!(written.outcome, Some(Outcome::Updated | Outcome::Matched));
+    fn doubted(&self, written: WriteResult) -> WriteResult {
+        let is_done = matches!(
+            written.outcome,
+            Some(WriteOutcome::Updated | WriteOutcome::Matched)
+        );
         let is_new = |user: &Arc<User>| !is_old(user, Timestamp::now());
         let may_be_made = is_done && written.user.as_ref().is_some_and(is_new);
         let outcome = match self.known.pending(self.keys).filter(|_| may_be_made) {
-            Some(Pending::Absent) => Some(Outcome::Created),
+            Some(Pending::Absent) => Some(WriteOutcome::Created),
             Some(Pending::Unknown) => None,
             None => written.outcome,
         };
-        Written { outcome, ..written }
+        WriteResult { outcome, ..written }
     }
 
     /// Whether it is known now what became of all creates under these keys.
-    fn is_settled_by(&self, written: &Written) -> bool {
+    fn is_settled_by(&self, written: &WriteResult) -> bool {
         let was_pending = self.known.pending(self.keys).is_some();
         let is_noted = self.is_noted.load(Ordering::Relaxed);
         let is_refused = written.outcome.is_some() && !was_pending;
@@ -355,7 +375,7 @@ impl Write<'_> {
 /// The keys that name the user of a draft: a write by one of them waits for those by another. An id
 /// counts as one whosever it is, for at some providers yours is theirs; letter case does not count, for
 /// some providers drop it.
-fn keys(draft: &Draft) -> BTreeSet<WriteKey> {
+fn keys(draft: &UserPatch) -> BTreeSet<WriteKey> {
     let ids = draft.vendor_id.iter().chain(draft.external_id.set());
     let ids = ids.map(|id| WriteKey::person("id", &id.trim().to_lowercase()));
     let email = draft.email.set();
@@ -364,7 +384,7 @@ fn keys(draft: &Draft) -> BTreeSet<WriteKey> {
 }
 
 /// The keys under which a write looks for earlier ones.
-fn recent_keys(draft: &Draft, keys: &BTreeSet<WriteKey>) -> Vec<WriteKey> {
+fn recent_keys(draft: &UserPatch, keys: &BTreeSet<WriteKey>) -> Vec<WriteKey> {
     let email = draft.email.set();
     let email = email.map(|email| WriteKey::email(email.folded()));
     let id = draft.external_id.set().map(|id| WriteKey::external_id(id));
@@ -379,11 +399,11 @@ fn is_old(user: &User, moment: Timestamp) -> bool {
 }
 
 fn internal() -> Error {
-    Error::new(Kind::Internal, "the write failed inside the gateway")
+    Error::new(ErrorKind::Internal, "the write failed inside the gateway")
 }
 
-fn missing() -> Written {
-    Written::skipped(vec![Problem::input(
+fn missing() -> WriteResult {
+    WriteResult::skipped(vec![WriteError::input(
         "vendorId",
         "there is no user with this id",
     )])

@@ -6,15 +6,15 @@ use async_graphql::{ComplexObject, Context, SimpleObject};
 use serde_json::value::RawValue;
 
 use super::{
-    Bounds, cursor,
-    row::{Record, Row},
+    RequestLimits, cursor,
+    row::{HasRecord, RowObject},
     source::SourceReport,
     subresources::sources,
 };
 use crate::{
-    directory::{Listed, Report, Search},
+    directory::{EmailSearchResult, ListedUsers, Report},
     error::{Error, Result},
-    page::Span,
+    page::ListRange,
     user::{Provider, User},
     vendor::{Filter, int::Int},
 };
@@ -24,7 +24,7 @@ use crate::{
 #[graphql(complex)]
 pub struct UserConnection {
     /// The users with their cursors.
-    edges: Vec<Row<UserEdge>>,
+    edges: Vec<RowObject<UserEdge>>,
     /// Where this page stands in the list.
     page_info: PageInfo,
     /// How many users the whole list has; null where a provider does not say, or could not be read
@@ -57,7 +57,7 @@ pub struct PageInfo {
     end_cursor: Option<String>,
 }
 
-impl Record for UserEdge {
+impl HasRecord for UserEdge {
     fn raw(&self) -> &RawValue {
         &self.node.raw
     }
@@ -72,8 +72,11 @@ impl UserConnection {
     }
 
     /// The users without their cursors.
-    async fn nodes(&self) -> Vec<Row<&Arc<User>>> {
-        self.edges.iter().map(|edge| Row(&edge.0.node)).collect()
+    async fn nodes(&self) -> Vec<RowObject<&Arc<User>>> {
+        self.edges
+            .iter()
+            .map(|edge| RowObject(&edge.0.node))
+            .collect()
     }
 }
 
@@ -91,7 +94,7 @@ impl UserConnection {
             end_cursor: edges.last().map(|edge| edge.cursor.clone()),
         };
         Self {
-            edges: edges.into_iter().map(Row).collect(),
+            edges: edges.into_iter().map(RowObject).collect(),
             page_info,
             total_count: None,
             reports,
@@ -99,7 +102,7 @@ impl UserConnection {
     }
 
     /// A page of a vendor's list.
-    pub fn of_list(provider: Provider, filter: &Filter, listed: Listed) -> Self {
+    pub fn of_list(provider: Provider, filter: &Filter, listed: ListedUsers) -> Self {
         let window = listed.window;
         let edges = window.rows.into_iter().map(|row| UserEdge {
             cursor: cursor::of_mark(provider, filter, &row.mark),
@@ -121,7 +124,7 @@ impl UserConnection {
     /// A page of what several vendors found, in the order of providers and vendor ids, behind a record.
     pub fn of_searches(
         key: &impl serde::Serialize,
-        searches: Vec<Search>,
+        searches: Vec<EmailSearchResult>,
         first: usize,
         after: Option<&(Provider, String)>,
     ) -> Self {
@@ -162,7 +165,7 @@ const DEFAULT_FIRST: u32 = 20;
 ///
 /// # Errors
 /// `Invalid` when it is negative or larger than allowed.
-pub fn count(name: &str, value: i32, bounds: &Bounds) -> Result<u32> {
+pub fn count(name: &str, value: i32, bounds: &RequestLimits) -> Result<u32> {
     let count = u32::try_from(value)
         .map_err(|_| Error::invalid(format!("`{name}` is {value}: it cannot be negative")))?;
     if count > bounds.page {
@@ -175,7 +178,7 @@ pub fn count(name: &str, value: i32, bounds: &Bounds) -> Result<u32> {
 }
 
 /// The four arguments of a connection.
-pub struct Slice {
+pub struct ConnectionArguments {
     /// How many users from the start.
     pub first: Option<i32>,
     /// The cursor after which the page starts.
@@ -186,12 +189,17 @@ pub struct Slice {
     pub before: Option<String>,
 }
 
-impl Slice {
+impl ConnectionArguments {
     /// The part of a vendor's list that is meant.
     ///
     /// # Errors
     /// `Invalid` for numbers out of bounds, both `first` and `last`, and cursors of other lists.
-    pub fn span(&self, provider: Provider, filter: &Filter, bounds: &Bounds) -> Result<Span> {
+    pub fn span(
+        &self,
+        provider: Provider,
+        filter: &Filter,
+        bounds: &RequestLimits,
+    ) -> Result<ListRange> {
         let unsaid = DEFAULT_FIRST.min(bounds.page).cast_signed();
         let (name, value, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
@@ -210,7 +218,7 @@ impl Slice {
             text.map(|text| cursor::to_mark(provider, filter, argument, text))
                 .transpose()
         };
-        Ok(Span {
+        Ok(ListRange {
             after: mark("after", &self.after)?,
             before: mark("before", &self.before)?,
             count: count(name, value, bounds)?,

@@ -21,7 +21,7 @@ use async_graphql::{
 
 use async_graphql_value::Value as Literal;
 
-use super::{Graph, document::Rules};
+use super::{Graph, document::SchemaRules};
 use crate::{error::ErrorCode, user::Provider};
 pub(super) use lists::Lists;
 
@@ -148,14 +148,14 @@ impl Cost {
 
 /// Why a document is refused before it is validated.
 #[derive(Debug)]
-pub struct TooMuch {
+pub struct CostError {
     /// Too complex, or without end, which no valid document is.
     pub code: ErrorCode,
     /// In words for the client.
     pub message: String,
 }
 
-impl From<String> for TooMuch {
+impl From<String> for CostError {
     fn from(message: String) -> Self {
         Self {
             code: ErrorCode::QueryTooComplex,
@@ -174,9 +174,9 @@ pub fn check(
     operation: Option<&OperationDefinition>,
     variables: &Variables,
     graph: &Graph,
-    rules: &Rules,
-) -> Result<u64, TooMuch> {
-    let mut count = Count {
+    rules: &SchemaRules,
+) -> Result<u64, CostError> {
+    let mut count = FieldCount {
         document,
         variables,
         graph,
@@ -221,14 +221,14 @@ pub fn check(
     Ok(cost.uncounted)
 }
 
-fn at_most(most: u64, is: u64, what: &str) -> Result<(), TooMuch> {
+fn at_most(most: u64, is: u64, what: &str) -> Result<(), CostError> {
     if is <= most {
         return Ok(());
     }
     Err(format!("the query asks for too many {what}: {is}, at most {most}").into())
 }
 
-struct Count<'a> {
+struct FieldCount<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     graph: &'a Graph,
@@ -241,8 +241,8 @@ struct Count<'a> {
     level: usize,
 }
 
-impl<'a> Count<'a> {
-    fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Cost, TooMuch> {
+impl<'a> FieldCount<'a> {
+    fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Cost, CostError> {
         let root = self.schema.root_operation(match operation.ty {
             OperationType::Query => ast::OperationType::Query,
             OperationType::Mutation => ast::OperationType::Mutation,
@@ -258,7 +258,7 @@ impl<'a> Count<'a> {
         parent: &'a str,
         is_average: bool,
         set: &'a SelectionSet,
-    ) -> Result<Cost, TooMuch> {
+    ) -> Result<Cost, CostError> {
         if set.items.is_empty() {
             return Ok(Cost::default());
         }
@@ -275,7 +275,7 @@ impl<'a> Count<'a> {
         parent: &'a str,
         is_average: bool,
         set: &'a SelectionSet,
-    ) -> Result<Cost, TooMuch> {
+    ) -> Result<Cost, CostError> {
         let mut total = Cost::default();
         if self.level > LEVELS {
             return Err(too_deep());
@@ -302,12 +302,12 @@ impl<'a> Count<'a> {
 
     /// A fragment is counted once, however often it is spread. One that spreads itself is refused here:
     /// what stands beside the spread would be counted too low.
-    fn fragment(&mut self, name: &'a Name, is_average: bool) -> Result<Cost, TooMuch> {
+    fn fragment(&mut self, name: &'a Name, is_average: bool) -> Result<Cost, CostError> {
         match self.known.get(&(name.as_str(), is_average)) {
             Some(Some(known)) => return Ok(known.clone()),
             Some(None) => {
                 let name = name.as_str();
-                return Err(TooMuch {
+                return Err(CostError {
                     code: ErrorCode::GraphqlValidationFailed,
                     message: format!(
                         "the query is nested without end: the fragment `{name:.40}` spreads itself"
@@ -331,7 +331,7 @@ impl<'a> Count<'a> {
         parent: &'a str,
         is_average: bool,
         field: &'a Field,
-    ) -> Result<Cost, TooMuch> {
+    ) -> Result<Cost, CostError> {
         let name = field.name.node.as_str();
         let definition = self.schema.type_field(parent, name).ok();
         let ty = definition.map(|definition| &definition.ty);
@@ -373,7 +373,7 @@ impl<'a> Count<'a> {
     }
 
     /// How many records a field returns, where it returns records of its own.
-    fn rows(&self, parent: &str, field: &Field) -> Result<Option<u64>, TooMuch> {
+    fn rows(&self, parent: &str, field: &Field) -> Result<Option<u64>, CostError> {
         let name = field.name.node.as_str();
         let rows = match (parent, name) {
             ("Query", "users") => self.page(field, 20),
@@ -390,9 +390,9 @@ impl<'a> Count<'a> {
     }
 
     /// How many keys an argument holds.
-    fn keys(&self, field: &Field, argument: &str) -> Result<u64, TooMuch> {
+    fn keys(&self, field: &Field, argument: &str) -> Result<u64, CostError> {
         let keys = match self.argument(field, argument) {
-            Some(Given::Items(items)) => items,
+            Some(GivenArgument::Items(items)) => items,
             Some(_) => 1,
             None => 0,
         };
@@ -406,7 +406,7 @@ impl<'a> Count<'a> {
 
     fn is_exact(&self, field: &Field) -> bool {
         match self.argument(field, "match") {
-            Some(Given::Name(name)) => name == "EXACT",
+            Some(GivenArgument::Name(name)) => name == "EXACT",
             _ => true,
         }
     }
@@ -415,7 +415,7 @@ impl<'a> Count<'a> {
     /// nothing.
     fn page(&self, field: &Field, unless_given: u64) -> u64 {
         let asked = |name| match self.argument(field, name)? {
-            Given::Number(number) => Some(number),
+            GivenArgument::Number(number) => Some(number),
             _ => None,
         };
         let asked = asked("first").or_else(|| asked("last"));
@@ -428,7 +428,7 @@ impl<'a> Count<'a> {
     fn calls(&self, parent: &str, field: &Field) -> [u64; Provider::ALL.len()] {
         let is_list = (parent, field.name.node.as_str()) == ("Query", "users");
         let provider = is_list.then(|| self.argument(field, "provider")).flatten();
-        let Some(Given::Name(provider)) = provider else {
+        let Some(GivenArgument::Name(provider)) = provider else {
             return [0; Provider::ALL.len()];
         };
         Provider::ALL.map(|of| {
@@ -462,19 +462,19 @@ impl<'a> Count<'a> {
     }
 
     /// What an argument says, read in place: a value may be large, and stand behind many arguments.
-    fn argument<'v>(&'v self, field: &'v Field, name: &str) -> Option<Given<'v>> {
+    fn argument<'v>(&'v self, field: &'v Field, name: &str) -> Option<GivenArgument<'v>> {
         match &field.get_argument(name)?.node {
             Literal::Variable(name) => match self.variables.get(name)? {
-                Value::Number(number) => number.as_u64().map(Given::Number),
-                Value::Enum(name) => Some(Given::Name(name)),
-                Value::String(name) => Some(Given::Name(name)),
-                Value::List(items) => Some(Given::Items(items.len())),
-                _ => Some(Given::Other),
+                Value::Number(number) => number.as_u64().map(GivenArgument::Number),
+                Value::Enum(name) => Some(GivenArgument::Name(name)),
+                Value::String(name) => Some(GivenArgument::Name(name)),
+                Value::List(items) => Some(GivenArgument::Items(items.len())),
+                _ => Some(GivenArgument::Other),
             },
-            Literal::Number(number) => number.as_u64().map(Given::Number),
-            Literal::Enum(name) => Some(Given::Name(name)),
-            Literal::List(items) => Some(Given::Items(items.len())),
-            _ => Some(Given::Other),
+            Literal::Number(number) => number.as_u64().map(GivenArgument::Number),
+            Literal::Enum(name) => Some(GivenArgument::Name(name)),
+            Literal::List(items) => Some(GivenArgument::Items(items.len())),
+            _ => Some(GivenArgument::Other),
         }
     }
 }
@@ -489,14 +489,14 @@ fn values(value: &Value) -> u64 {
 }
 
 /// What the cost must know of an argument.
-enum Given<'a> {
+enum GivenArgument<'a> {
     Number(u64),
     Name(&'a str),
     Items(usize),
     Other,
 }
 
-fn too_deep() -> TooMuch {
+fn too_deep() -> CostError {
     let message = format!(
         "the query is nested too deep, fragments expanded: at most {DEPTH} fields and {LEVELS} sets of fields"
     );

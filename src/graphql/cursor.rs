@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Error, Result},
-    page::Mark,
+    page::Position,
     user::{Provider, text},
     vendor::Filter,
 };
@@ -43,7 +43,7 @@ fn fingerprint(parts: &impl Serialize) -> String {
 }
 
 /// The cursor after a row of a vendor's list.
-pub fn of_mark(provider: Provider, filter: &Filter, mark: &Mark) -> String {
+pub fn of_mark(provider: Provider, filter: &Filter, mark: &Position) -> String {
     encode(&(MARK_VERSION, provider, fingerprint(filter), mark))
 }
 
@@ -51,7 +51,12 @@ pub fn of_mark(provider: Provider, filter: &Filter, mark: &Mark) -> String {
 ///
 /// # Errors
 /// `Invalid` when the cursor is damaged, of another version, another provider or another filter.
-pub fn to_mark(provider: Provider, filter: &Filter, argument: &str, text: &str) -> Result<Mark> {
+pub fn to_mark(
+    provider: Provider,
+    filter: &Filter,
+    argument: &str,
+    text: &str,
+) -> Result<Position> {
     let refused = |why: String| {
         Error::invalid(format!(
             "`{argument}`: {why}; take a cursor from the list that it continues"
@@ -65,7 +70,7 @@ pub fn to_mark(provider: Provider, filter: &Filter, argument: &str, text: &str) 
             "this cursor has version {version}, and those up to {MARK_VERSION} are understood"
         )));
     }
-    let mark: Mark = serde_json::from_value(mark).map_err(|_| foreign())?;
+    let mark: Position = serde_json::from_value(mark).map_err(|_| foreign())?;
     if of != provider {
         return Err(refused(format!(
             "this cursor is of {}, not of {}",
@@ -135,21 +140,21 @@ mod tests {
 
     use super::{of_mark, of_user, to_mark, to_user};
     use crate::{
-        page::{Anchor, Count, Mark},
+        page::{Anchor, Position, RowCount},
         user::Provider,
         vendor::Filter,
     };
 
-    fn mark() -> impl Strategy<Value = Mark> {
+    fn mark() -> impl Strategy<Value = Position> {
         let token = || proptest::option::of("\\PC{0,40}");
         let anchor = || {
             ("\\PC{0,40}", token()).prop_map(|(row, before)| Anchor::new(&row, before.as_deref()))
         };
         let count = proptest::option::of(any::<(u64, u64, u64)>());
         prop_oneof![
-            any::<u64>().prop_map(Mark::Nth),
-            (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Mark::Row(ordinal, anchor)),
-            anchor().prop_map(Mark::Key),
+            any::<u64>().prop_map(Position::Nth),
+            (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Position::Row(ordinal, anchor)),
+            anchor().prop_map(Position::Key),
             (
                 token(),
                 any::<u16>(),
@@ -157,12 +162,12 @@ mod tests {
                 token(),
                 count
             )
-                .prop_map(|(token, skip, row, next, count)| Mark::Token {
+                .prop_map(|(token, skip, row, next, count)| Position::Token {
                     token,
                     skip,
                     row,
                     next,
-                    count: count.map(|(rows, least, most)| Count(rows, least, most)),
+                    count: count.map(|(rows, least, most)| RowCount(rows, least, most)),
                 }),
         ]
     }
@@ -177,10 +182,10 @@ mod tests {
     fn a_cursor_of_the_first_version_is_still_taken() {
         let read = |mark| to_mark(Provider::Ada, &Filter::default(), "after", &text(1, mark));
 
-        assert_eq!(read("{\"nth\":7}").expect("a mark"), Mark::Nth(7));
-        let key = Mark::Key(Anchor::One("a".to_owned()));
+        assert_eq!(read("{\"nth\":7}").expect("a mark"), Position::Nth(7));
+        let key = Position::Key(Anchor::One("a".to_owned()));
         assert_eq!(read("{\"key\":\"a\"}").expect("a mark"), key);
-        let token = Mark::Token {
+        let token = Position::Token {
             token: None,
             skip: 3,
             row: Some(Anchor::One("c".to_owned())),

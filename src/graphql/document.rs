@@ -30,7 +30,7 @@ pub const NESTING: usize = 128;
 pub const TOKENS: usize = 15_000;
 
 /// A document that was parsed, in the form of the parser and in that of the engine.
-pub struct Document {
+pub struct ParsedDocument {
     ast: ast::Document,
     /// The document as the engine runs it.
     pub executable: ExecutableDocument,
@@ -38,12 +38,12 @@ pub struct Document {
 }
 
 /// The schema in the form in which documents are counted and checked.
-pub struct Rules {
+pub struct SchemaRules {
     schema: Valid<Schema>,
     lists: Lists,
 }
 
-impl Rules {
+impl SchemaRules {
     /// The rules of a schema, given in the schema language without the parts of federation.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Rules {
     ///
     /// # Errors
     /// Every mistake, with its position.
-    pub fn check(&self, document: &Document) -> Result<(), Vec<ServerError>> {
+    pub fn check(&self, document: &ParsedDocument) -> Result<(), Vec<ServerError>> {
         match document.ast.to_executable_validate(&self.schema) {
             Ok(_) => conflicts::check(&document.executable),
             Err(invalid) => {
@@ -81,7 +81,7 @@ impl Rules {
     }
 }
 
-impl Document {
+impl ParsedDocument {
     /// Parses a document.
     ///
     /// # Errors

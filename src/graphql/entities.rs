@@ -20,9 +20,9 @@ use super::query::Query;
 
 /// The root of queries.
 #[derive(Default)]
-pub struct Root(Query);
+pub struct QueryRoot(Query);
 
-impl ContainerType for Root {
+impl ContainerType for QueryRoot {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
         self.0.resolve_field(ctx).await
     }
@@ -32,7 +32,7 @@ impl ContainerType for Root {
         ctx: &Context<'_>,
         representation: &Value,
     ) -> ServerResult<Option<Value>> {
-        let index = ctx.data_unchecked::<Places>().next(ctx.item.pos);
+        let index = ctx.data_unchecked::<EntityIndexes>().next(ctx.item.pos);
         let ctx = &ctx.with_index(index);
         let error = match self.0.find_entity(ctx, representation).await {
             Ok(Some(entity)) => return Ok(Some(entity)),
@@ -54,9 +54,9 @@ impl ContainerType for Root {
 /// Counts the representations of each `_entities` field of a request: the engine asks for them in their
 /// order, but does not say which one it asks for.
 #[derive(Default)]
-pub struct Places(Mutex<HashMap<(usize, usize), usize>>);
+pub struct EntityIndexes(Mutex<HashMap<(usize, usize), usize>>);
 
-impl Places {
+impl EntityIndexes {
     /// The place of the representation that is asked for next.
     fn next(&self, field: Pos) -> usize {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +80,7 @@ fn named(representation: &Value) -> String {
     }
 }
 
-impl OutputType for Root {
+impl OutputType for QueryRoot {
     fn type_name() -> Cow<'static, str> {
         Query::type_name()
     }
@@ -98,4 +98,4 @@ impl OutputType for Root {
     }
 }
 
-impl ObjectType for Root {}
+impl ObjectType for QueryRoot {}

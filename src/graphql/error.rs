@@ -5,25 +5,25 @@ use std::collections::HashSet;
 
 use async_graphql::{ErrorExtensionValues, PathSegment, Pos, Value};
 
-use crate::error::{Error, ErrorCode, Kind, Result};
+use crate::error::{Error, ErrorCode, ErrorKind, Result};
 
 /// What a resolver of a nullable field that can fail answers. `Option<Result<T>>` nulls that field
 /// alone; `Result<Option<T>>` would null its parent and cancel its siblings.
-pub type Answer<T> = Option<async_graphql::Result<T>>;
+pub type Resolved<T> = Option<async_graphql::Result<T>>;
 
 /// A resolver's result as the engine wants it.
-pub fn answer<T>(result: Result<T>) -> Answer<T> {
+pub fn answer<T>(result: Result<T>) -> Resolved<T> {
     Some(result.map_err(|error| shown(&error)))
 }
 
 /// A resolver's result that may be nothing.
-pub fn answer_option<T>(result: Result<Option<T>>) -> Answer<T> {
+pub fn answer_option<T>(result: Result<Option<T>>) -> Resolved<T> {
     result.map_err(|error| shown(&error)).transpose()
 }
 
 /// An error with its extensions.
 pub fn shown(error: &Error) -> async_graphql::Error {
-    if error.kind() == Kind::Internal {
+    if error.kind() == ErrorKind::Internal {
         tracing::error!(%error, "a resolver failed");
     }
     let mut extensions = ErrorExtensionValues::default();

@@ -8,31 +8,31 @@ use std::{
 use async_graphql::Context;
 
 use crate::{
-    directory::{Report, SourceStatus, Written},
+    directory::{Report, SourceStatus, WriteResult},
     error::ErrorCode,
-    user::{Outcome, Provider},
+    user::{Provider, WriteOutcome},
 };
 
 /// What became of a request's sources and writes.
 #[derive(Debug, Default)]
-pub struct Fates(Mutex<Noted>);
+pub struct RequestOutcomes(Mutex<OutcomeNotes>);
 
 #[derive(Debug, Default)]
-struct Noted {
+struct OutcomeNotes {
     /// By provider and what it was asked for: a field that is read twice is one source.
-    sources: BTreeMap<(Provider, String), Source>,
+    sources: BTreeMap<(Provider, String), SourceOutcome>,
     writes: usize,
     failed_writes: usize,
     codes_of_writes: Vec<ErrorCode>,
 }
 
 #[derive(Debug)]
-struct Source {
+struct SourceOutcome {
     is_failed: bool,
     code: Option<ErrorCode>,
 }
 
-impl Fates {
+impl RequestOutcomes {
     /// Notes what a source did for what it was asked for. One that was not to be asked has no fate.
     pub(super) fn note_source(ctx: &Context<'_>, asked: &str, report: &Report) {
         let is_failed = report.status == SourceStatus::Failed;
@@ -44,7 +44,7 @@ impl Fates {
         if let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>().filter(|_| is_asked) {
             let code = report.error.as_ref().map(|error| error.kind().code());
             let key = (report.provider, asked.to_owned());
-            let source = Source { is_failed, code };
+            let source = SourceOutcome { is_failed, code };
             fates.noted().sources.insert(key, source);
         }
     }
@@ -56,11 +56,11 @@ impl Fates {
     }
 
     /// Notes what became of a write.
-    pub(super) fn note_write(ctx: &Context<'_>, written: &Written) {
+    pub(super) fn note_write(ctx: &Context<'_>, written: &WriteResult) {
         let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>() else {
             return;
         };
-        let is_done = !matches!(written.outcome, None | Some(Outcome::Skipped));
+        let is_done = !matches!(written.outcome, None | Some(WriteOutcome::Skipped));
         let mut noted = fates.noted();
         noted.writes += 1;
         // A write to a provider that is switched off is skipped, and nothing is wrong.
@@ -106,12 +106,12 @@ impl Fates {
         self.noted().codes().collect()
     }
 
-    fn noted(&self) -> MutexGuard<'_, Noted> {
+    fn noted(&self) -> MutexGuard<'_, OutcomeNotes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Noted {
+impl OutcomeNotes {
     fn codes(&self) -> impl Iterator<Item = ErrorCode> {
         let of_writes = self.codes_of_writes.iter().copied();
         of_writes.chain(self.sources.values().filter_map(|source| source.code))

@@ -6,13 +6,13 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, Simp
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Graph, fates::Fates, row::Row};
+use super::{Graph, fates::RequestOutcomes, row::RowObject};
 use crate::{
     audit::RequestId,
-    directory::{Problem, Written},
+    directory::{WriteError, WriteResult},
     error::{Error, ErrorCode, Reason, Result},
-    http::Scope,
-    user::{Change, CompanyDraft, Draft, Email, Outcome, Provider, User, text},
+    http::RequestContext,
+    user::{CompanyPatch, Email, FieldChange, Provider, User, UserPatch, WriteOutcome, text},
 };
 
 /// A user to create or to change. The first of `vendorId`, `externalId` and `email` that is given says
@@ -50,7 +50,7 @@ pub struct UpsertUserInput {
     /// Whether the person takes no more email.
     unsubscribed_from_emails: MaybeUndefined<bool>,
     /// Custom fields, an object that is merged key by key; a null clears its key.
-    attributes: Option<Json<Given>>,
+    attributes: Option<Json<InputValue>>,
 }
 
 /// A company that a user joins or leaves.
@@ -71,9 +71,9 @@ pub struct CompanyInput {
 pub struct UpsertUserPayload {
     /// The record as it is now; null when nothing was written, or when `userErrors` say why it cannot be
     /// shown.
-    user: Option<Row<Arc<User>>>,
+    user: Option<RowObject<Arc<User>>>,
     /// What was done; null when the provider failed and it cannot be known whether anything was.
-    outcome: Option<Outcome>,
+    outcome: Option<WriteOutcome>,
     /// What stood in the way; empty when all was done.
     user_errors: Vec<UserError>,
 }
@@ -92,8 +92,8 @@ pub struct UserError {
     retry_after: Option<u64>,
 }
 
-impl From<Problem> for UserError {
-    fn from(problem: Problem) -> Self {
+impl From<WriteError> for UserError {
+    fn from(problem: WriteError) -> Self {
         let field = problem.field.map(|field| vec!["input".to_owned(), field]);
         Self {
             field,
@@ -104,11 +104,11 @@ impl From<Problem> for UserError {
     }
 }
 
-impl From<Written> for UpsertUserPayload {
-    fn from(written: Written) -> Self {
+impl From<WriteResult> for UpsertUserPayload {
+    fn from(written: WriteResult) -> Self {
         let user_errors = written.problems.into_iter().map(UserError::from).collect();
         Self {
-            user: written.user.map(Row),
+            user: written.user.map(RowObject),
             outcome: written.outcome,
             user_errors,
         }
@@ -124,11 +124,14 @@ fn mistake(field: &str, message: String) -> Error {
     Error::invalid(message).reasons(vec![reason])
 }
 
-fn change<T, U>(value: MaybeUndefined<T>, parse: impl FnOnce(T) -> Result<U>) -> Result<Change<U>> {
+fn change<T, U>(
+    value: MaybeUndefined<T>,
+    parse: impl FnOnce(T) -> Result<U>,
+) -> Result<FieldChange<U>> {
     Ok(match value {
-        MaybeUndefined::Undefined => Change::Keep,
-        MaybeUndefined::Null => Change::Clear,
-        MaybeUndefined::Value(value) => Change::Set(parse(value)?),
+        MaybeUndefined::Undefined => FieldChange::Keep,
+        MaybeUndefined::Null => FieldChange::Clear,
+        MaybeUndefined::Value(value) => FieldChange::Set(parse(value)?),
     })
 }
 
@@ -149,16 +152,16 @@ fn at(name: &'static str) -> impl Fn(Error) -> Error {
 }
 
 impl UpsertUserInput {
-    fn draft(self) -> Result<Draft> {
+    fn draft(self) -> Result<UserPatch> {
         let id = |name| move |id: ID| text::id(name, text(name)(id.into())?).map_err(at(name));
         let company = |company: CompanyInput| {
-            Ok(CompanyDraft {
+            Ok(CompanyPatch {
                 external_id: id("companies")(company.external_id)?,
                 name: company.name.map(text("companies")).transpose()?,
                 leave: company.leave,
             })
         };
-        Ok(Draft {
+        Ok(UserPatch {
             vendor_id: self.vendor_id.map(id("vendorId")).transpose()?,
             external_id: change(self.external_id, id("externalId"))?,
             email: change(self.email, |email| {
@@ -192,17 +195,17 @@ fn tag(tag: String) -> Result<String> {
 }
 
 /// Any value as the engine has it. In its way to JSON by serde one key would be taken for a command.
-type Given = async_graphql::Value;
+type InputValue = async_graphql::Value;
 
-fn json(given: Given) -> Value {
+fn json(given: InputValue) -> Value {
     match given {
-        Given::Null | Given::Binary(_) => Value::Null,
-        Given::Number(number) => Value::Number(number),
-        Given::String(text) => Value::String(text),
-        Given::Boolean(flag) => Value::Bool(flag),
-        Given::Enum(name) => Value::String(name.to_string()),
-        Given::List(items) => items.into_iter().map(json).collect(),
-        Given::Object(members) => {
+        InputValue::Null | InputValue::Binary(_) => Value::Null,
+        InputValue::Number(number) => Value::Number(number),
+        InputValue::String(text) => Value::String(text),
+        InputValue::Boolean(flag) => Value::Bool(flag),
+        InputValue::Enum(name) => Value::String(name.to_string()),
+        InputValue::List(items) => items.into_iter().map(json).collect(),
+        InputValue::Object(members) => {
             let members = members.into_iter();
             let members = members.map(|(name, value)| (name.to_string(), json(value)));
             Value::Object(members.collect())
@@ -210,7 +213,7 @@ fn json(given: Given) -> Value {
     }
 }
 
-fn attributes(given: Option<Json<Given>>) -> Result<Map<String, Value>> {
+fn attributes(given: Option<Json<InputValue>>) -> Result<Map<String, Value>> {
     match given.map(|Json(given)| json(given)) {
         None => Ok(Map::new()),
         Some(Value::Object(attributes)) => {
@@ -254,12 +257,12 @@ impl Mutation {
             let draft = input.draft()?;
             let directory = Arc::clone(Graph::of(ctx).directory(provider)?);
             let request = ctx.data_opt::<RequestId>().cloned();
-            let scope = ctx.data_unchecked::<Scope>();
+            let scope = ctx.data_unchecked::<RequestContext>();
             Ok(directory.upsert(scope, draft, request).await)
         };
-        let written: Result<Written> = write.await;
-        let written = written.unwrap_or_else(|error| Written::failed(&error));
-        Fates::note_write(ctx, &written);
+        let written: Result<WriteResult> = write.await;
+        let written = written.unwrap_or_else(|error| WriteResult::failed(&error));
+        RequestOutcomes::note_write(ctx, &written);
         Some(written.into())
     }
 }

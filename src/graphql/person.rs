@@ -7,16 +7,16 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::{
-    error::{Answer, answer},
-    fates::Fates,
-    row::Row,
+    error::{Resolved, answer},
+    fates::RequestOutcomes,
+    row::RowObject,
     source::SourceReport,
     subresources::sources,
     user::expand_at,
 };
 use crate::{
-    directory::{Report, Search, SourceStatus},
-    http::Scope,
+    directory::{EmailSearchResult, Report, SourceStatus},
+    http::RequestContext,
     loader::Loaders,
     user::{Email, Provider, User, UserKind},
     vendor::Expand,
@@ -28,16 +28,16 @@ pub async fn search(
     email: &Email,
     providers: &[Provider],
     expand: Expand,
-) -> Vec<Search> {
+) -> Vec<EmailSearchResult> {
     let loaders = ctx.data_unchecked::<Arc<Loaders>>();
     join_all(providers.iter().map(|&provider| async move {
         let found = loaders.by_email(provider, email.clone(), expand).await;
         // A fault of the gateway's own at one vendor leaves the others' answers alone, too.
-        let found = found.unwrap_or_else(|error| Search {
+        let found = found.unwrap_or_else(|error| EmailSearchResult {
             users: Vec::new(),
             report: Report::failed(provider, error, 0),
         });
-        Fates::note_source(ctx, email.folded(), &found.report);
+        RequestOutcomes::note_source(ctx, email.folded(), &found.report);
         found
     }))
     .await
@@ -65,7 +65,7 @@ impl Person {
         (!is_unknown).then_some(person)
     }
 
-    async fn searches(&self, ctx: &Context<'_>) -> Vec<Search> {
+    async fn searches(&self, ctx: &Context<'_>) -> Vec<EmailSearchResult> {
         search(ctx, &self.email, &Provider::ALL, self.expand).await
     }
 
@@ -87,8 +87,8 @@ impl Person {
 }
 
 /// A text of a record, charged to the request: each alias of a field copies it once more.
-fn charged(ctx: &Context<'_>, text: String) -> Answer<String> {
-    let meter = ctx.data_unchecked::<Scope>().meter();
+fn charged(ctx: &Context<'_>, text: String) -> Resolved<String> {
+    let meter = ctx.data_unchecked::<RequestContext>().meter();
     answer(meter.charge(text.len()).map(|()| text))
 }
 
@@ -101,17 +101,17 @@ impl Person {
     }
 
     /// The records with this address, in the order of providers; leads are marked by `kind`.
-    async fn users(&self, ctx: &Context<'_>) -> Vec<Row<Arc<User>>> {
-        self.records(ctx).await.into_iter().map(Row).collect()
+    async fn users(&self, ctx: &Context<'_>) -> Vec<RowObject<Arc<User>>> {
+        self.records(ctx).await.into_iter().map(RowObject).collect()
     }
 
     /// The whole name: of the record that changed or was seen last, users before leads.
-    async fn name(&self, ctx: &Context<'_>) -> Answer<String> {
+    async fn name(&self, ctx: &Context<'_>) -> Resolved<String> {
         charged(ctx, self.best(ctx, |user| user.name.clone()).await?)
     }
 
     /// The address of a picture: of the record that changed or was seen last, users before leads.
-    async fn avatar_url(&self, ctx: &Context<'_>) -> Answer<String> {
+    async fn avatar_url(&self, ctx: &Context<'_>) -> Resolved<String> {
         charged(ctx, self.best(ctx, |user| user.avatar_url.clone()).await?)
     }
 

@@ -8,11 +8,11 @@ use async_graphql::{
 
 use super::{
     Graph, Schema, cost, description,
-    document::{Document, Rules, merge_root_fields},
+    document::{ParsedDocument, SchemaRules, merge_root_fields},
     error::refusal,
     moments, variables,
 };
-use crate::error::{ErrorCode, Kind};
+use crate::error::{ErrorCode, ErrorKind};
 
 /// A request that can run.
 pub struct Prepared {
@@ -33,12 +33,12 @@ pub struct Prepared {
 /// # Errors
 /// Every mistake in its document, or the first in its variables.
 pub fn prepare(schema: &Schema, mut request: Request) -> Result<Prepared, Vec<ServerError>> {
-    let (Some(graph), Some(rules)) = (schema.data::<Graph>(), schema.data::<Rules>()) else {
-        let code = Kind::Internal.code();
+    let (Some(graph), Some(rules)) = (schema.data::<Graph>(), schema.data::<SchemaRules>()) else {
+        let code = ErrorKind::Internal.code();
         return Err(vec![refusal(code, "the schema has no data", None)]);
     };
     let one = |code, message: String| vec![refusal(code, message, None)];
-    let mut document = Document::parse(&request.query)?;
+    let mut document = ParsedDocument::parse(&request.query)?;
     let name = name(&document.executable, request.operation_name.as_deref());
     let operation = operation(&document.executable, request.operation_name.as_deref());
     if let Ok(operation) = &operation {

@@ -8,27 +8,27 @@ use jiff::Timestamp;
 
 use super::{
     Graph,
-    connection::{Slice, UserConnection, count},
+    connection::{ConnectionArguments, UserConnection, count},
     cursor,
-    error::{Answer, answer, answer_option, shown},
-    fates::Fates,
+    error::{Resolved, answer, answer_option, shown},
+    fates::RequestOutcomes,
     person::{Person, search},
-    row::Row,
+    row::RowObject,
     source::{ProviderStatus, providers},
     sources_last::SourcesLast,
     user::{Node, expand, expand_at},
 };
 use crate::{
-    directory::{Report, Search},
+    directory::{EmailSearchResult, Report},
     error::{Error, Result},
-    http::Scope,
+    http::RequestContext,
     loader::Loaders,
     user::{
         Email, Provider, User, UserKind,
         email::{MAX_BYTES, fold_domain, part::EmailPart},
         text,
     },
-    vendor::{Expand, Filter, Moments, Selection, SortDirection, SortField},
+    vendor::{Expand, Filter, Selection, SortDirection, SortField, TimeRange},
 };
 
 /// How an email is compared.
@@ -134,12 +134,12 @@ fn domain(text: &str) -> Result<String> {
     Ok(domain)
 }
 
-fn moments(name: &str, since: Option<Timestamp>, before: Option<Timestamp>) -> Result<Moments> {
+fn moments(name: &str, since: Option<Timestamp>, before: Option<Timestamp>) -> Result<TimeRange> {
     match (since, before) {
         (Some(since), Some(before)) if since >= before => Err(Error::invalid(format!(
             "`filter.{name}Since` is not before `filter.{name}Before`: nobody can be between them"
         ))),
-        _ => Ok(Moments { since, before }),
+        _ => Ok(TimeRange { since, before }),
     }
 }
 
@@ -173,7 +173,7 @@ impl Query {
         #[graphql(desc = "A cursor of the same search: the page starts behind it.")] after: Option<
             String,
         >,
-    ) -> Answer<SourcesLast<UserConnection>> {
+    ) -> Resolved<SourcesLast<UserConnection>> {
         let graph = Graph::of(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let find = async {
@@ -229,12 +229,12 @@ impl Query {
         )]
         before: Option<String>,
         #[graphql(desc = "Which users, in which order.")] filter: Option<UserFilter>,
-    ) -> Answer<SourcesLast<UserConnection>> {
+    ) -> Resolved<SourcesLast<UserConnection>> {
         let graph = Graph::of(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let list = async {
             let filter = filter.unwrap_or_default().parse()?;
-            let slice = Slice {
+            let slice = ConnectionArguments {
                 first,
                 after,
                 last,
@@ -244,9 +244,9 @@ impl Query {
             let selection = Selection { filter, expand };
             let directory = graph.directory(provider)?;
             let listed = directory
-                .list(ctx.data_unchecked::<Scope>(), &selection, &span)
+                .list(ctx.data_unchecked::<RequestContext>(), &selection, &span)
                 .await?;
-            Fates::note_source_of_field(ctx, &listed.report);
+            RequestOutcomes::note_source_of_field(ctx, &listed.report);
             Ok(UserConnection::of_list(provider, &selection.filter, listed))
         };
         let listed = list.await.map(SourcesLast);
@@ -259,7 +259,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The provider.")] provider: Provider,
         #[graphql(desc = "What names the user.")] by: UserKey,
-    ) -> Answer<Row<Arc<User>>> {
+    ) -> Resolved<RowObject<Arc<User>>> {
         let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let expand = expand_at(ctx, &[&[]]);
         let find = async {
@@ -274,7 +274,7 @@ impl Query {
                 }
             }
         };
-        answer_option(find.await.map(|user| user.map(Row)))
+        answer_option(find.await.map(|user| user.map(RowObject)))
     }
 
     /// Everybody that the providers know by an email address, as one person. Null when every provider
@@ -285,7 +285,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
         email: String,
-    ) -> Answer<SourcesLast<Person>> {
+    ) -> Resolved<SourcesLast<Person>> {
         let known = async { Ok(Person::known(ctx, Email::parse(&email)?).await) }.await;
         answer_option(known.map(|person| person.map(SourcesLast)))
     }
@@ -295,7 +295,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "A global id.")] id: ID,
-    ) -> Answer<Row<Node>> {
+    ) -> Resolved<RowObject<Node>> {
         answer_option(node(ctx, &id, expand_at(ctx, &[&[]])).await)
     }
 
@@ -304,7 +304,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global ids: at most 500.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Answer<Row<Node>>>> {
+    ) -> async_graphql::Result<Vec<Resolved<RowObject<Node>>>> {
         let most = Graph::of(ctx).bounds.keys;
         if ids.len() > most {
             let message = format!(
@@ -331,7 +331,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         id: ID,
-    ) -> async_graphql::Result<Option<Row<Arc<User>>>> {
+    ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
         let find = async {
             let (provider, vendor_id) = cursor::to_user(&id)?;
             ctx.data_unchecked::<Arc<Loaders>>()
@@ -339,7 +339,7 @@ impl Query {
                 .await
         };
         let found = find.await.map_err(|error| shown(&error));
-        Ok(found?.map(Row))
+        Ok(found?.map(RowObject))
     }
 
     #[graphql(entity)]
@@ -348,14 +348,14 @@ impl Query {
         ctx: &Context<'_>,
         provider: Provider,
         vendor_id: ID,
-    ) -> async_graphql::Result<Option<Row<Arc<User>>>> {
+    ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
         let find = async {
             let id = text::id("vendorId", vendor_id)?;
             let loaders = ctx.data_unchecked::<Arc<Loaders>>();
             loaders.by_id(provider, id, expand_at(ctx, &[&[]])).await
         };
         let found = find.await.map_err(|error| shown(&error));
-        Ok(found?.map(Row))
+        Ok(found?.map(RowObject))
     }
 
     #[graphql(entity)]
@@ -370,13 +370,13 @@ impl Query {
     }
 }
 
-async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<Row<Node>>> {
+async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<RowObject<Node>>> {
     let (provider, vendor_id) = cursor::to_user(id)?;
     let user = ctx
         .data_unchecked::<Arc<Loaders>>()
         .by_id(provider, vendor_id, expand)
         .await?;
-    Ok(user.map(|user| Row(Node::User(user))))
+    Ok(user.map(|user| RowObject(Node::User(user))))
 }
 
 /// The providers to ask, each once, in the order in which answers are joined.
@@ -398,12 +398,12 @@ async fn substring(
     part: &EmailPart,
     providers: &[Provider],
     expand: Expand,
-) -> Result<Vec<Search>> {
+) -> Result<Vec<EmailSearchResult>> {
     let graph = Graph::of(ctx);
-    let scope = ctx.data_unchecked::<Scope>();
+    let scope = ctx.data_unchecked::<RequestContext>();
     let ask = |&provider: &Provider| async move {
         let directory = graph.directory(provider)?;
-        let nobody = |report| Search {
+        let nobody = |report| EmailSearchResult {
             users: Vec::new(),
             report,
         };
@@ -415,7 +415,7 @@ async fn substring(
             .await;
         let notice = "this provider finds whole addresses only";
         let found = found.unwrap_or_else(|| nobody(Report::skipped(provider, notice)));
-        Fates::note_source_of_field(ctx, &found.report);
+        RequestOutcomes::note_source_of_field(ctx, &found.report);
         Ok(found)
     };
     join_all(providers.iter().map(ask))

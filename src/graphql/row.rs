@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::error::shown;
-use crate::{error::Error, http::Scope, user::User};
+use crate::{error::Error, http::RequestContext, user::User};
 
 /// How long after the deadline rows may still be made: providers may take all the time until then, and
 /// what they answered must be written.
@@ -33,25 +33,25 @@ const WRITING: Duration = Duration::from_secs(1);
 const VALUE: usize = 128;
 
 /// What holds a provider's record.
-pub trait Record {
+pub trait HasRecord {
     /// The record as the provider sent it.
     fn raw(&self) -> &RawValue;
 }
 
-impl Record for Arc<User> {
+impl HasRecord for Arc<User> {
     fn raw(&self) -> &RawValue {
         &self.raw
     }
 }
 
-impl<T: Record> Record for &T {
+impl<T: HasRecord> HasRecord for &T {
     fn raw(&self) -> &RawValue {
         (*self).raw()
     }
 }
 
 /// A record, or an edge with its record.
-pub struct Row<T>(pub T);
+pub struct RowObject<T>(pub T);
 
 /// A record of more bytes is looked at before its fields are copied.
 const LARGE: usize = 4096;
@@ -82,7 +82,7 @@ fn copies(set: &SelectionSet, fragments: &Fragments) -> usize {
 /// The fragments of a document, by their names.
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-impl<T: OutputType + Record> OutputType for Row<T> {
+impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -100,7 +100,7 @@ impl<T: OutputType + Record> OutputType for Row<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let scope = ctx.data_unchecked::<Scope>();
+        let scope = ctx.data_unchecked::<RequestContext>();
         let refused = |error: &Error| ctx.set_error_path(shown(error).into_server_error(field.pos));
         if Instant::now() > scope.deadline() + WRITING {
             return Err(refused(&Error::late()));

@@ -7,7 +7,7 @@ use super::{Graph, error::seconds};
 use crate::{
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
-    http::breaker::Standing,
+    http::breaker::CircuitState,
     user::{Identity, Provider},
     vendor::{EmailSearch, FilterField, SortField},
 };
@@ -133,9 +133,9 @@ impl ProviderStatus<'_> {
     /// Whether it is asked at the moment; null when it is disabled, or asked however it fares.
     async fn circuit(&self) -> Option<ProviderCircuit> {
         Some(match self.0.standing()? {
-            Standing::Closed => ProviderCircuit::Closed,
-            Standing::Open => ProviderCircuit::Open,
-            Standing::HalfOpen => ProviderCircuit::HalfOpen,
+            CircuitState::Closed => ProviderCircuit::Closed,
+            CircuitState::Open => ProviderCircuit::Open,
+            CircuitState::HalfOpen => ProviderCircuit::HalfOpen,
         })
     }
 

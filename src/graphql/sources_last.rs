@@ -42,14 +42,14 @@ impl<T: ContainerType> OutputType for SourcesLast<T> {
         data.insert(SubresourceLog::default());
         let mut ctx = ctx.clone();
         ctx.execute_data = Some(&data);
-        let others = Pass::over(&self.0, Fields::Others);
+        let others = ResolverPass::over(&self.0, FieldSelection::Others);
         let mut object = resolve_container(&ctx, &others).await?;
         let log = ctx.data_unchecked::<SubresourceLog>();
         for error in log.errors() {
             ctx.add_error(error);
         }
         if others.has_sources.load(Ordering::Relaxed) {
-            let sources = Pass::over(&self.0, Fields::Sources);
+            let sources = ResolverPass::over(&self.0, FieldSelection::Sources);
             fill(&mut object, resolve_container(&ctx, &sources).await?);
         }
         Ok(object)
@@ -70,20 +70,20 @@ fn fill(object: &mut Value, sources: Value) {
 
 /// Which fields of an object are resolved.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Fields {
+enum FieldSelection {
     Sources,
     Others,
 }
 
 /// An object that resolves some of its fields, and null in the places of the others.
-struct Pass<'a, T> {
+struct ResolverPass<'a, T> {
     object: &'a T,
-    fields: Fields,
+    fields: FieldSelection,
     has_sources: AtomicBool,
 }
 
-impl<'a, T> Pass<'a, T> {
-    fn over(object: &'a T, fields: Fields) -> Self {
+impl<'a, T> ResolverPass<'a, T> {
+    fn over(object: &'a T, fields: FieldSelection) -> Self {
         Self {
             object,
             fields,
@@ -92,13 +92,13 @@ impl<'a, T> Pass<'a, T> {
     }
 }
 
-impl<T: ContainerType> ContainerType for Pass<'_, T> {
+impl<T: ContainerType> ContainerType for ResolverPass<'_, T> {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
         let field = if ctx.item.node.name.node == SOURCES {
             self.has_sources.store(true, Ordering::Relaxed);
-            Fields::Sources
+            FieldSelection::Sources
         } else {
-            Fields::Others
+            FieldSelection::Others
         };
         if field != self.fields {
             return Ok(Some(Value::Null));
@@ -107,7 +107,7 @@ impl<T: ContainerType> ContainerType for Pass<'_, T> {
     }
 }
 
-impl<T: ContainerType> OutputType for Pass<'_, T> {
+impl<T: ContainerType> OutputType for ResolverPass<'_, T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }

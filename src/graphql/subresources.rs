@@ -10,14 +10,14 @@ use std::{
 use async_graphql::{Context, PathSegment, Pos, ServerError};
 use async_trait::async_trait;
 
-use super::{error::shown, fates::Fates, source::SourceReport};
+use super::{error::shown, fates::RequestOutcomes, source::SourceReport};
 use crate::{
     directory::Report,
-    error::{Error, Kind},
-    http::Scope,
+    error::{Error, ErrorKind},
+    http::RequestContext,
     loader::Loaders,
     user::Provider,
-    vendor::{Held, Part, Parts},
+    vendor::{Subresource, SubresourceData, SubresourceLoader},
 };
 
 /// How many bytes an error with its path takes, about.
@@ -27,7 +27,7 @@ const ERROR: usize = 1024;
 const NAMED: usize = 20;
 
 /// A row, by the provider's id of it.
-type RowId = (Provider, String);
+type RecordKey = (Provider, String);
 
 /// What the fields of one answer's rows cost and how they failed.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub struct SubresourceLog(Mutex<Entries>);
 #[derive(Default)]
 struct Entries {
     /// The work for each subresource; fields that ask for the same share it.
-    works: HashMap<(RowId, Part), Scope>,
+    works: HashMap<(RecordKey, Subresource), RequestContext>,
     failures: BTreeMap<FieldKey, FailedField>,
 }
 
@@ -64,11 +64,11 @@ impl SubresourceLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add_work(&self, row: RowId, part: Part, work: Scope) {
+    fn add_work(&self, row: RecordKey, part: Subresource, work: RequestContext) {
         self.entries().works.insert((row, part), work);
     }
 
-    fn add_failure(&self, ctx: &Context<'_>, row: RowId, name: &'static str, error: Error) {
+    fn add_failure(&self, ctx: &Context<'_>, row: RecordKey, name: &'static str, error: Error) {
         let path = ctx.set_error_path(ServerError::new("", None)).path;
         let (mut names, mut place) = (Vec::new(), Vec::new());
         for segment in &path {
@@ -110,7 +110,7 @@ impl SubresourceLog {
     }
 
     /// A source's report, with what the fields of its rows cost and how they failed.
-    fn complete(&self, report: Report, work: &Scope) -> Report {
+    fn complete(&self, report: Report, work: &RequestContext) -> Report {
         let entries = self.entries();
         let works = entries.works.iter();
         for (_, row) in works.filter(|(((provider, _), _), _)| *provider == report.provider) {
@@ -169,9 +169,9 @@ pub fn sources(ctx: &Context<'_>, reports: impl IntoIterator<Item = Report>) -> 
             return report;
         };
         let was_well = report.error.is_none();
-        let report = log.complete(report, &ctx.data_unchecked::<Scope>().fresh());
+        let report = log.complete(report, &ctx.data_unchecked::<RequestContext>().fresh());
         if was_well && report.error.is_some() {
-            Fates::note_source_of_field(ctx, &report);
+            RequestOutcomes::note_source_of_field(ctx, &report);
         }
         report
     };
@@ -194,9 +194,9 @@ pub fn failed<T>(
     error: Error,
 ) -> async_graphql::Result<Option<T>> {
     // There may be one for each row and alias.
-    let charged = ctx.data_unchecked::<Scope>().meter().charge(ERROR);
+    let charged = ctx.data_unchecked::<RequestContext>().meter().charge(ERROR);
     let error = charged.err().unwrap_or(error);
-    let is_of_request = matches!(error.kind(), Kind::TooLarge | Kind::Overloaded);
+    let is_of_request = matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Overloaded);
     match ctx.data_opt::<SubresourceLog>() {
         Some(log) if !is_of_request => {
             log.add_failure(ctx, (provider, id.to_owned()), name, error);
@@ -207,17 +207,17 @@ pub fn failed<T>(
 }
 
 /// Loads subresources of rows through the loaders of a request.
-pub struct SubresourceLoader(pub Arc<Loaders>);
+pub struct SubresourceFields(pub Arc<Loaders>);
 
 #[async_trait]
-impl Parts for SubresourceLoader {
+impl SubresourceLoader for SubresourceFields {
     async fn part(
         &self,
         ctx: &Context<'_>,
         provider: Provider,
         id: &str,
-        part: Part,
-    ) -> async_graphql::Result<Option<Arc<Held>>> {
+        part: Subresource,
+    ) -> async_graphql::Result<Option<Arc<SubresourceData>>> {
         let answer = self.0.part(provider, id.to_owned(), part).await;
         let data = answer.and_then(|answer| {
             if let Some(log) = ctx.data_opt::<SubresourceLog>() {

@@ -8,18 +8,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::fates::Fates;
+use super::fates::RequestOutcomes;
 use crate::{
     error::Result,
     http::{
         Freshness, Meter,
-        scope::{Entry, Journal},
+        scope::{CallLog, CallRecord},
     },
 };
 
 /// Who is shown the calls that a request made.
 #[derive(Clone, Debug, Default)]
-pub enum Audience {
+pub enum TraceAccess {
     /// Nobody.
     #[default]
     Nobody,
@@ -29,7 +29,7 @@ pub enum Audience {
     Holders(SecretString),
 }
 
-impl Audience {
+impl TraceAccess {
     /// Whether who sends this, or nothing, is shown the calls.
     #[must_use]
     pub fn admits(&self, sent: Option<&[u8]>) -> bool {
@@ -58,9 +58,9 @@ fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
 /// What became of a request's calls, and how many bytes it holds.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    pub(super) journal: Arc<Journal>,
+    pub(super) journal: Arc<CallLog>,
     pub(super) meter: Arc<Meter>,
-    pub(super) fates: Arc<Fates>,
+    pub(super) fates: Arc<RequestOutcomes>,
 }
 
 /// How old an answer may be, as a client asks for it.
@@ -75,7 +75,7 @@ pub(super) fn freshness(max_age: Option<Duration>) -> Freshness {
 impl Trace {
     /// What became of the request's sources and writes.
     #[must_use]
-    pub fn fates(&self) -> &Fates {
+    pub fn fates(&self) -> &RequestOutcomes {
         &self.fates
     }
 
@@ -128,7 +128,7 @@ impl Trace {
     }
 }
 
-fn shown(entry: &Entry) -> serde_json::Value {
+fn shown(entry: &CallRecord) -> serde_json::Value {
     let milliseconds = |duration: Duration| (duration.as_secs_f64() * 1e4).round() / 10.0;
     let provider = crate::user::Provider::named(entry.vendor).map(async_graphql::Value::from);
     json!({
@@ -146,16 +146,18 @@ fn shown(entry: &Entry) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
-    use super::Audience;
+    use super::TraceAccess;
 
     #[test]
     fn only_who_holds_the_secret_is_admitted() {
-        let holders = Audience::Holders("secret".to_owned().into());
+        let holders = TraceAccess::Holders("secret".to_owned().into());
 
         assert!(holders.admits(Some(b"secret")));
         assert!(
             !holders.admits(Some(b"secre")) && !holders.admits(Some(b"")) && !holders.admits(None)
         );
-        assert!(Audience::Everybody.admits(None) && !Audience::Nobody.admits(Some(b"secret")));
+        assert!(
+            TraceAccess::Everybody.admits(None) && !TraceAccess::Nobody.admits(Some(b"secret"))
+        );
     }
 }

@@ -8,15 +8,15 @@ use serde_json::value::RawValue;
 
 use super::{
     cursor,
-    error::{Answer, shown},
-    row::Record,
+    error::{Resolved, shown},
+    row::HasRecord,
     subresources::failed,
 };
 use crate::{
     error::Result,
-    http::Scope,
-    user::{Company, Portion, Provider, User, UserKind},
-    vendor::{Details, Expand, Held, Part, Parts, json::RawJson},
+    http::RequestContext,
+    user::{Company, Provider, RecordPart, User, UserKind},
+    vendor::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
 };
 
 /// Anything that has a global id.
@@ -31,7 +31,7 @@ pub enum Node {
     User(Arc<User>),
 }
 
-impl Record for Node {
+impl HasRecord for Node {
     fn raw(&self) -> &RawValue {
         match self {
             Self::User(user) => &user.raw,
@@ -109,12 +109,12 @@ impl User {
 
     /// Labels; null where the provider has no such thing. Intercom's contacts (2.x) are asked for their
     /// labels only when they are read, a call for each that has some.
-    async fn tags(&self, ctx: &Context<'_>) -> Answer<Vec<String>> {
-        let names = |held: &Held| {
+    async fn tags(&self, ctx: &Context<'_>) -> Resolved<Vec<String>> {
+        let names = |held: &SubresourceData| {
             let labels = held.labels()?.iter().cloned();
             Some(labels.filter_map(|label| label.name.or(label.id)).collect())
         };
-        let tags = portion(ctx, self, &self.tags, Part::Tags, names).await?;
+        let tags = portion(ctx, self, &self.tags, Subresource::Tags, names).await?;
         Some(tags.and_then(|tags: Vec<String>| {
             let bytes = tags.iter().map(|tag| ITEM + tag.len()).sum();
             charge(ctx, bytes).map_err(|error| shown(&error))?;
@@ -125,9 +125,16 @@ impl User {
     /// The companies that the user belongs to; null where the provider has no such thing. Intercom's
     /// contacts (2.x) are asked for their companies only when they are read, a call for each that has
     /// some.
-    async fn companies(&self, ctx: &Context<'_>) -> Answer<Vec<Company>> {
-        let companies = |held: &Held| held.companies().map(<[Company]>::to_vec);
-        let companies = portion(ctx, self, &self.companies, Part::Companies, companies).await?;
+    async fn companies(&self, ctx: &Context<'_>) -> Resolved<Vec<Company>> {
+        let companies = |held: &SubresourceData| held.companies().map(<[Company]>::to_vec);
+        let companies = portion(
+            ctx,
+            self,
+            &self.companies,
+            Subresource::Companies,
+            companies,
+        )
+        .await?;
         Some(companies.and_then(|companies: Vec<Company>| {
             let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
             let bytes = companies.iter().map(|company| {
@@ -157,14 +164,14 @@ impl User {
 
     /// The provider's custom fields, an object; null where the record has none. DigitalChalk is asked
     /// for them only when they are read, a call for each user, and names them by the ids of its fields.
-    async fn attributes(&self, ctx: &Context<'_>) -> Answer<RawJson> {
-        let object = |held: &Held| held.attributes().cloned();
-        let object = portion(ctx, self, &self.attributes, Part::Attributes, object).await?;
+    async fn attributes(&self, ctx: &Context<'_>) -> Resolved<RawJson> {
+        let object = |held: &SubresourceData| held.attributes().cloned();
+        let object = portion(ctx, self, &self.attributes, Subresource::Attributes, object).await?;
         Some(object.map(RawJson))
     }
 
     /// Every documented field of the provider's own record, typed.
-    async fn details(&self, ctx: &Context<'_>) -> Answer<Details> {
+    async fn details(&self, ctx: &Context<'_>) -> Resolved<Details> {
         // Each alias of the field decodes the record once more, and each field below one of its lists
         // can be as large as the record.
         let field = ctx.field();
@@ -189,7 +196,7 @@ const ITEM: usize = 96;
 
 /// Charges the request for what is about to be built: the parts of a record that can be long.
 fn charge(ctx: &Context<'_>, bytes: usize) -> Result<()> {
-    ctx.data_unchecked::<Scope>().meter().charge(bytes)
+    ctx.data_unchecked::<RequestContext>().meter().charge(bytes)
 }
 
 fn has_fields(field: &SelectionField<'_>) -> bool {
@@ -206,15 +213,15 @@ fn leaves(field: SelectionField<'_>) -> usize {
 async fn portion<T: Clone>(
     ctx: &Context<'_>,
     user: &User,
-    portion: &Portion<T>,
-    part: Part,
-    read: impl Fn(&Held) -> Option<T>,
-) -> Answer<T> {
+    portion: &RecordPart<T>,
+    part: Subresource,
+    read: impl Fn(&SubresourceData) -> Option<T>,
+) -> Resolved<T> {
     match portion {
-        Portion::None => None,
-        Portion::Here(value) => Some(Ok(value.clone())),
-        Portion::Apart => {
-            let parts = ctx.data_unchecked::<Arc<dyn Parts>>();
+        RecordPart::None => None,
+        RecordPart::Here(value) => Some(Ok(value.clone())),
+        RecordPart::Apart => {
+            let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
             let held = parts.part(ctx, user.provider, &user.vendor_id, part).await;
             held.map(|held| held.as_deref().and_then(read)).transpose()
         }

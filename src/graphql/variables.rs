@@ -112,14 +112,14 @@ fn condition(directive: &Positioned<Directive>) -> Option<&Name> {
 }
 
 /// A value that does not fit its type.
-struct Misfit {
+struct CoercionError {
     /// Where in the value, such as `.companies[0].name`.
     path: String,
     /// What is wrong, without the value.
     problem: String,
 }
 
-impl Misfit {
+impl CoercionError {
     fn new(problem: impl Into<String>) -> Self {
         Self {
             path: String::new(),
@@ -135,10 +135,10 @@ impl Misfit {
     }
 }
 
-fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<Misfit> {
+fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<CoercionError> {
     match (value, &ty.base) {
         (Value::Null, _) => {
-            (!ty.nullable).then(|| Misfit::new(format!("null where `{ty}` is expected")))
+            (!ty.nullable).then(|| CoercionError::new(format!("null where `{ty}` is expected")))
         }
         (Value::List(items), BaseType::List(of)) => items
             .iter()
@@ -150,11 +150,13 @@ fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<Misfit> {
     }
 }
 
-fn named(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
+fn named(schema: &Schema, name: &str, value: &Value) -> Option<CoercionError> {
     let fits = match (name, value) {
         (moments::NAME, Value::String(text)) if moments::parse(text).is_some() => true,
-        (moments::NAME, Value::String(text)) => return Some(Misfit::new(moments::refused(text))),
-        (moments::NAME, _) => return Some(Misfit::new(moments::EXPECTED)),
+        (moments::NAME, Value::String(text)) => {
+            return Some(CoercionError::new(moments::refused(text)));
+        }
+        (moments::NAME, _) => return Some(CoercionError::new(moments::EXPECTED)),
         ("Int", Value::Number(number)) => number
             .as_i64()
             .is_some_and(|whole| i32::try_from(whole).is_ok()),
@@ -168,11 +170,11 @@ fn named(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
     (!fits).then(|| expected(name))
 }
 
-fn declared(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
+fn declared(schema: &Schema, name: &str, value: &Value) -> Option<CoercionError> {
     match (schema.types.get(name)?, value) {
         // JSON has no enums: their values are strings there. A default in the document has them.
         (ExtendedType::Enum(of), Value::String(text)) if !of.values.contains_key(text.as_str()) => {
-            Some(Misfit::new(format!("`{text:.40}` is no `{name}`")))
+            Some(CoercionError::new(format!("`{text:.40}` is no `{name}`")))
         }
         (ExtendedType::Enum(_), Value::String(_) | Value::Enum(_)) => None,
         (ExtendedType::InputObject(of), Value::Object(values)) => object(schema, of, values),
@@ -181,25 +183,29 @@ fn declared(schema: &Schema, name: &str, value: &Value) -> Option<Misfit> {
     }
 }
 
-fn object(schema: &Schema, of: &InputObjectType, values: &IndexMap<Name, Value>) -> Option<Misfit> {
+fn object(
+    schema: &Schema,
+    of: &InputObjectType,
+    values: &IndexMap<Name, Value>,
+) -> Option<CoercionError> {
     let name = of.name.as_str();
     let is_one_of = of.directives.has("oneOf");
     if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
         let problem = format!("`{name}` takes exactly one field, which is not null");
-        return Some(Misfit::new(problem));
+        return Some(CoercionError::new(problem));
     }
     let unknown = values
         .keys()
         .find(|key| !of.fields.contains_key(key.as_str()));
     if let Some(unknown) = unknown {
         let problem = format!("`{name}` has no field `{:.40}`", unknown.as_str());
-        return Some(Misfit::new(problem));
+        return Some(CoercionError::new(problem));
     }
     of.fields.values().find_map(|field| {
         let misfit = match values.get(field.name.as_str()) {
             Some(value) => misfit(schema, &type_of(&field.ty)?, value),
             None if !field.is_required() => None,
-            None => Some(Misfit::new(format!("`{}` is missing", field.ty))),
+            None => Some(CoercionError::new(format!("`{}` is missing", field.ty))),
         };
         misfit.map(|misfit| misfit.below(&format!(".{}", field.name)))
     })
@@ -209,6 +215,6 @@ fn type_of(ty: &SchemaType) -> Option<Type> {
     Type::new(&ty.to_string())
 }
 
-fn expected(name: &str) -> Misfit {
-    Misfit::new(format!("a value of type `{name}` is expected"))
+fn expected(name: &str) -> CoercionError {
+    CoercionError::new(format!("a value of type `{name}` is expected"))
 }

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::{
-    Call, Layer, Next, Reply, Scope,
-    scope::{Entry, Origin},
+    Layer, NextLayer, Request, RequestContext, Response,
+    scope::{AnswerOrigin, CallRecord},
 };
 use crate::error::Result;
 
@@ -23,11 +23,11 @@ use crate::error::Result;
 const CANCELLED: &str = "CANCELLED";
 
 /// One entry in the journal of the request for each attempt.
-pub struct Attempt {
+pub struct AttemptLog {
     vendor: &'static str,
 }
 
-impl Attempt {
+impl AttemptLog {
     /// Notes the attempts of a vendor's calls.
     #[must_use]
     pub fn of(vendor: &'static str) -> Self {
@@ -36,15 +36,15 @@ impl Attempt {
 }
 
 /// An attempt that is under way. It is noted when this is dropped, wherever that is.
-struct UnderWay {
-    scope: Scope,
+struct OngoingAttempt {
+    scope: RequestContext,
     started: Instant,
     waited: Arc<AtomicU64>,
-    entry: Entry,
+    entry: CallRecord,
     span: Span,
 }
 
-impl Drop for UnderWay {
+impl Drop for OngoingAttempt {
     fn drop(&mut self) {
         self.entry.took = self.started.elapsed();
         self.entry.waited = Duration::from_micros(self.waited.load(Ordering::Relaxed));
@@ -54,10 +54,10 @@ impl Drop for UnderWay {
 }
 
 #[async_trait]
-impl Layer for Attempt {
-    async fn call(&self, mut call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for AttemptLog {
+    async fn call(&self, mut call: Request, next: NextLayer<'_>) -> Result<Response> {
         (call.waited, call.told) = (Arc::default(), Arc::default());
-        let entry = Entry {
+        let entry = CallRecord {
             vendor: self.vendor,
             operation: call.operation.name(),
             page: call.page.clone(),
@@ -67,9 +67,9 @@ impl Layer for Attempt {
             may_be_missing: call.may_be_missing,
             took: Duration::ZERO,
             waited: Duration::ZERO,
-            origin: Origin::Vendor,
+            origin: AnswerOrigin::Vendor,
         };
-        let mut attempt = UnderWay {
+        let mut attempt = OngoingAttempt {
             scope: call.scope.clone(),
             started: Instant::now(),
             waited: Arc::clone(&call.waited),

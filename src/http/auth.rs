@@ -15,8 +15,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Kind, Result};
+use super::{Layer, NextLayer, Request, Response};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long a token that was read again is not looked for once more.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -50,9 +50,9 @@ impl fmt::Debug for TokenSource {
 
 /// An account's token. Clones are the same token.
 #[derive(Clone)]
-pub struct Credentials(Arc<Inner>);
+pub struct Credentials(Arc<CredentialsInner>);
 
-struct Inner {
+struct CredentialsInner {
     provider: &'static str,
     source: TokenSource,
     header: Mutex<HeaderValue>,
@@ -65,7 +65,7 @@ fn header(token: &SecretString) -> Result<HeaderValue> {
     let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
     let mut value = value.map_err(|_| {
         let message = "the token holds characters that no header can carry";
-        Error::new(Kind::Internal, message)
+        Error::new(ErrorKind::Internal, message)
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -77,7 +77,7 @@ impl Credentials {
     /// # Errors
     /// `Internal` when the token holds characters that a header cannot carry.
     pub fn new(provider: &'static str, token: &SecretString, source: TokenSource) -> Result<Self> {
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(CredentialsInner {
             provider,
             source,
             header: Mutex::new(header(token)?),
@@ -166,9 +166,9 @@ impl Credentials {
 }
 
 /// `Authorization: Bearer …` on every call.
-pub struct Bearer(Credentials);
+pub struct BearerAuth(Credentials);
 
-impl Bearer {
+impl BearerAuth {
     /// Puts an account's token on its calls.
     #[must_use]
     pub fn of(credentials: Credentials) -> Self {
@@ -177,12 +177,12 @@ impl Bearer {
 }
 
 #[async_trait]
-impl Layer for Bearer {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for BearerAuth {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let token = self.0.header();
         let answer = next.run(call.header(AUTHORIZATION, token.clone())).await;
         match answer {
-            Err(error) if error.kind() == Kind::Denied && self.0.renew(&token).await => {
+            Err(error) if error.kind() == ErrorKind::Denied && self.0.renew(&token).await => {
                 Err(error.renewed())
             }
             answer => answer,

@@ -15,30 +15,30 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-pub use circuit::{Circuit, Rules, Standing};
-use circuit::{Pass, Verdict};
+use circuit::{CallOutcome, CircuitPermit};
+pub use circuit::{Circuit, CircuitRules, CircuitState};
 
-use inputs::{FailedInputs, Input};
+use inputs::{CallInput, FailedInputs};
 
-use super::{Call, Layer, Next, Reply};
+use super::{Layer, NextLayer, Request, Response};
 use crate::{
-    error::{Error, Kind, Reach, Result},
+    error::{Error, ErrorKind, FailureStage, Result},
     metrics,
 };
 
 /// A vendor's circuit, shared between its calls and those who ask.
 #[derive(Clone)]
-pub struct Switch {
+pub struct CircuitBreaker {
     vendor: &'static str,
     circuit: Arc<Mutex<Circuit>>,
     failed: Arc<Mutex<FailedInputs>>,
 }
 
-impl Switch {
+impl CircuitBreaker {
     /// A vendor's circuit, closed.
     #[must_use]
-    pub fn of(vendor: &'static str, rules: Rules) -> Self {
-        metrics::init_circuit(vendor, Standing::ALL.map(Standing::name));
+    pub fn of(vendor: &'static str, rules: CircuitRules) -> Self {
+        metrics::init_circuit(vendor, CircuitState::ALL.map(CircuitState::name));
         Self {
             vendor,
             circuit: Arc::new(Mutex::new(Circuit::new(rules))),
@@ -48,24 +48,24 @@ impl Switch {
 
     /// Whether the vendor is asked now.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> CircuitState {
         self.circuit().standing(Instant::now())
     }
 
-    fn input(&self, call: &Call) -> Input {
+    fn input(&self, call: &Request) -> CallInput {
         self.failed().input(call)
     }
 
     /// What a failure says that may come of its input: one that fails again and again may be at fault
     /// itself. While the circuit tries the provider, every call counts.
-    fn judge(&self, input: Input) -> Verdict {
-        let is_closed = self.circuit().phase() == Standing::Closed;
+    fn judge(&self, input: CallInput) -> CallOutcome {
+        let is_closed = self.circuit().phase() == CircuitState::Closed;
         let mut failed = self.failed();
         let is_new = failed.add(input, Instant::now());
         match failed.add_since_answer(input) {
-            _ if !is_new && is_closed => Verdict::Nothing,
-            true => Verdict::Fails,
-            false => Verdict::FailsAgain,
+            _ if !is_new && is_closed => CallOutcome::Nothing,
+            true => CallOutcome::Fails,
+            false => CallOutcome::FailsAgain,
         }
     }
 
@@ -91,15 +91,15 @@ impl Switch {
         done
     }
 
-    fn tell(&self, phase: Standing) {
+    fn tell(&self, phase: CircuitState) {
         metrics::circuit_change(self.vendor, phase.name());
         match phase {
-            Standing::Open => tracing::warn!(
+            CircuitState::Open => tracing::warn!(
                 provider.name = self.vendor,
                 circuit = phase.name(),
                 "the provider keeps failing and is left alone for a while"
             ),
-            Standing::HalfOpen | Standing::Closed => tracing::info!(
+            CircuitState::HalfOpen | CircuitState::Closed => tracing::info!(
                 provider.name = self.vendor,
                 circuit = phase.name(),
                 "the provider is asked again"
@@ -108,7 +108,7 @@ impl Switch {
     }
 }
 
-impl Standing {
+impl CircuitState {
     const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
 
     fn name(self) -> &'static str {
@@ -131,25 +131,25 @@ impl Standing {
 }
 
 /// Lets calls through while the vendor's circuit allows, and counts what becomes of them.
-pub struct Breaker(Switch);
+pub struct BreakerLayer(CircuitBreaker);
 
-impl Breaker {
+impl BreakerLayer {
     /// A breaker in a vendor's circuit.
     #[must_use]
-    pub fn of(switch: Switch) -> Self {
+    pub fn of(switch: CircuitBreaker) -> Self {
         Self(switch)
     }
 }
 
 /// A call that was let through. Dropped before it is settled, it says nothing and its trial is over: a
 /// caller that leaves may only have been impatient.
-struct Passage<'a> {
-    switch: &'a Switch,
-    pass: Pass,
-    verdict: Verdict,
+struct GuardedCall<'a> {
+    switch: &'a CircuitBreaker,
+    pass: CircuitPermit,
+    verdict: CallOutcome,
 }
 
-impl Drop for Passage<'_> {
+impl Drop for GuardedCall<'_> {
     fn drop(&mut self) {
         let (pass, verdict) = (&self.pass, self.verdict);
         self.switch
@@ -158,22 +158,22 @@ impl Drop for Passage<'_> {
 }
 
 #[async_trait]
-impl Layer for Breaker {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for BreakerLayer {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let pass = self.0.change(Circuit::ask).map_err(refusal)?;
-        let mut passage = Passage {
+        let mut passage = GuardedCall {
             switch: &self.0,
             pass,
-            verdict: Verdict::Nothing,
+            verdict: CallOutcome::Nothing,
         };
         let input = self.0.input(&call);
         let answer = next.run(call).await;
         let error = answer.as_ref().err();
         passage.verdict = match verdict(error) {
-            Verdict::Fails if may_be_its_input(error) => self.0.judge(input),
+            CallOutcome::Fails if may_be_its_input(error) => self.0.judge(input),
             verdict => verdict,
         };
-        if passage.verdict == Verdict::Answers {
+        if passage.verdict == CallOutcome::Answers {
             self.0.failed().answered();
         }
         answer
@@ -182,7 +182,7 @@ impl Layer for Breaker {
 
 /// Whether a failure may come of what was asked: the provider was there, and answered.
 fn may_be_its_input(error: Option<&Error>) -> bool {
-    error.is_some_and(|error| error.status().is_some() || error.reach() == Reach::CutShort)
+    error.is_some_and(|error| error.status().is_some() || error.reach() == FailureStage::CutShort)
 }
 
 fn refusal(wait: Duration) -> Error {
@@ -190,42 +190,42 @@ fn refusal(wait: Duration) -> Error {
         "the provider kept failing and is not asked for now; it is tried again in {} s",
         wait.as_secs_f64().ceil()
     );
-    Error::new(Kind::Unavailable, message)
+    Error::new(ErrorKind::Unavailable, message)
         .retry_after(Some(wait))
-        .reaching(Reach::Nowhere)
+        .reaching(FailureStage::Nowhere)
 }
 
 /// What a call says of its vendor. A vendor that refuses a call, or throttles it, is well; a call that
 /// was not sent, or had hardly any time, says nothing.
-fn verdict(error: Option<&Error>) -> Verdict {
+fn verdict(error: Option<&Error>) -> CallOutcome {
     let Some(error) = error else {
-        return Verdict::Answers;
+        return CallOutcome::Answers;
     };
     match (error.kind(), error.reach()) {
-        (_, Reach::Nowhere | Reach::Hurried)
+        (_, FailureStage::Nowhere | FailureStage::Hurried)
         | (
-            Kind::Invalid
-            | Kind::Unsupported
-            | Kind::Disabled
-            | Kind::TooLarge
-            | Kind::Overloaded
-            | Kind::CallLimit
-            | Kind::Internal,
+            ErrorKind::Invalid
+            | ErrorKind::Unsupported
+            | ErrorKind::Disabled
+            | ErrorKind::TooLarge
+            | ErrorKind::Overloaded
+            | ErrorKind::CallLimit
+            | ErrorKind::Internal,
             _,
-        ) => Verdict::Nothing,
-        (Kind::TimedOut | Kind::Late | Kind::Unavailable, _)
-        | (Kind::Malformed, Reach::CutShort) => Verdict::Fails,
+        ) => CallOutcome::Nothing,
+        (ErrorKind::TimedOut | ErrorKind::Late | ErrorKind::Unavailable, _)
+        | (ErrorKind::Malformed, FailureStage::CutShort) => CallOutcome::Fails,
         (
-            Kind::Expired
-            | Kind::Missing
-            | Kind::Rejected
-            | Kind::Conflict
-            | Kind::Moved
-            | Kind::Denied
-            | Kind::Throttled
-            | Kind::Malformed,
-            Reach::Vendor | Reach::CutShort,
-        ) => Verdict::Answers,
+            ErrorKind::Expired
+            | ErrorKind::Missing
+            | ErrorKind::Rejected
+            | ErrorKind::Conflict
+            | ErrorKind::Moved
+            | ErrorKind::Denied
+            | ErrorKind::Throttled
+            | ErrorKind::Malformed,
+            FailureStage::Vendor | FailureStage::CutShort,
+        ) => CallOutcome::Answers,
     }
 }
 

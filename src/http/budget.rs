@@ -15,23 +15,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Call, Layer, Next, Reply, call::Told, scope::CallLimit};
+use super::{Layer, NextLayer, Request, Response, call::AttemptProgress, scope::CallLimit};
 use crate::{
-    error::{Kind, Result},
+    error::{ErrorKind, Result},
     metrics,
     shared::Store,
 };
-use book::Book;
-pub use book::Stand;
-use common::Common;
-use desk::Desk;
-pub use ledger::Window;
+use book::LimiterState;
+pub use book::WindowStatus;
+use common::RedisRateLimiter;
+use desk::RateLimiter;
+pub use ledger::QuotaWindow;
 
 /// What a vendor may be asked, and how its answers change that.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct RateLimits {
     /// The windows; none where nothing is known.
-    pub windows: Vec<Window>,
+    pub windows: Vec<QuotaWindow>,
     /// Whether somebody chose them: then the vendor's headers may narrow them, but not widen them.
     pub is_chosen: bool,
     /// How many calls may be under way: a permit that cannot be used at once is not given.
@@ -44,41 +44,40 @@ pub struct Terms {
 #[derive(Clone)]
 pub struct Budget {
     vendor: &'static str,
-    desk: Arc<Desk>,
+    desk: Arc<RateLimiter>,
 }
 
 impl Budget {
     /// A budget of which nothing is spent.
     #[must_use]
-    pub fn of(vendor: &'static str, terms: &Terms) -> Self {
+    pub fn of(vendor: &'static str, terms: &RateLimits) -> Self {
         metrics::init_budget(vendor);
         let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
-        let book = Book::new(&terms.windows, terms.is_chosen, slots, Instant::now());
-        let common = terms
-            .shared
-            .clone()
-            .map(|(store, account)| Common::new(store, &account, &terms.windows, terms.is_chosen));
+        let book = LimiterState::new(&terms.windows, terms.is_chosen, slots, Instant::now());
+        let common = terms.shared.clone().map(|(store, account)| {
+            RedisRateLimiter::new(store, &account, &terms.windows, terms.is_chosen)
+        });
         Self {
             vendor,
-            desk: Arc::new(Desk::new(book, common)),
+            desk: Arc::new(RateLimiter::new(book, common)),
         }
     }
 
     /// Every window as it stands.
     #[must_use]
-    pub fn stands(&self) -> Vec<Stand> {
+    pub fn stands(&self) -> Vec<WindowStatus> {
         self.desk.stands()
     }
 }
 
 /// A call that a request has counted as one of its own. It is taken back when it was not sent.
-struct Counted {
+struct CountedCall {
     vendor: &'static str,
     limit: Arc<CallLimit>,
-    told: Arc<Told>,
+    told: Arc<AttemptProgress>,
 }
 
-impl Drop for Counted {
+impl Drop for CountedCall {
     fn drop(&mut self) {
         if !self.told.is_sent() {
             self.limit.give_back(self.vendor);
@@ -88,11 +87,11 @@ impl Drop for Counted {
 
 impl Budget {
     /// Counts the call as one of its request's.
-    fn count(&self, call: &Call) -> Result<Counted> {
+    fn count(&self, call: &Request) -> Result<CountedCall> {
         let share = || share::of(&self.stands(), Instant::now(), call.scope.deadline());
         let limit = call.scope.call_limit();
         limit.take(self.vendor, share).map_err(share::refusal)?;
-        Ok(Counted {
+        Ok(CountedCall {
             vendor: self.vendor,
             limit: Arc::clone(limit),
             told: Arc::clone(&call.told),
@@ -102,7 +101,7 @@ impl Budget {
 
 #[async_trait]
 impl Layer for Budget {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let _counted = self.count(&call)?;
         let asked = Instant::now();
         let permit = self
@@ -111,7 +110,7 @@ impl Layer for Budget {
             .await;
         call.wait(asked.elapsed());
         let mut permit = permit.inspect_err(|error| {
-            if error.kind() == Kind::Throttled {
+            if error.kind() == ErrorKind::Throttled {
                 metrics::budget_refused(self.vendor);
             }
         })?;
@@ -119,7 +118,7 @@ impl Layer for Budget {
         permit.follow(Arc::clone(&call.told));
         let answer = next.run(call).await;
         let throttled = answer.as_ref().err();
-        let throttled = throttled.filter(|error| error.kind() == Kind::Throttled);
+        let throttled = throttled.filter(|error| error.kind() == ErrorKind::Throttled);
         permit.end(throttled.map(crate::error::Error::wait));
         answer
     }

@@ -29,27 +29,27 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-pub use shelf::Shelf;
-pub use snapshot::{Building, Content, Ending, Snapshots, Taken};
+pub use shelf::MemoryCache;
+pub use snapshot::{BuildEnd, GrowingSnapshot, SnapshotContent, SnapshotUse, Snapshots};
 
 use self::{
-    common::{Common, Found},
-    flight::{Boarded, Flights, Wish},
+    common::{RedisCache, StoredResponse},
+    flight::{InFlight, JoinPolicy, Joined},
 };
 use super::{
-    Call, Freshness, Operation, Priority, Reply, Scope,
-    scope::{Entry, Origin},
-    wire::Explain,
+    Freshness, Operation, Priority, Request, RequestContext, Response,
+    scope::{AnswerOrigin, CallRecord},
+    wire::ReadErrorFn,
 };
 use crate::{
-    error::{Error, Kind, Reach, Result},
+    error::{Error, ErrorKind, FailureStage, Result},
     metrics,
     shared::Store,
 };
 
 /// For how long answers are kept.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Terms {
+pub struct CachePolicy {
     /// How long an answer is fresh; nought keeps nothing.
     pub fresh: Duration,
     /// The same for single operations, by their names.
@@ -62,7 +62,7 @@ pub struct Terms {
     pub error: Duration,
 }
 
-impl Terms {
+impl CachePolicy {
     fn fresh(&self, operation: &str, is_negative: bool) -> Duration {
         let fresh = self.operations.get(operation).copied();
         let fresh = fresh.unwrap_or(self.fresh);
@@ -76,7 +76,7 @@ impl Terms {
 
 /// An answer, and until when it is good for what.
 #[derive(Debug)]
-pub(super) struct Kept<T = Result<Reply>> {
+pub(super) struct CachedResponse<T = Result<Response>> {
     answer: T,
     at: Timestamp,
     read: Instant,
@@ -87,28 +87,28 @@ pub(super) struct Kept<T = Result<Reply>> {
 
 /// What an answer that is kept is good for.
 #[derive(Debug, Eq, PartialEq)]
-enum Good {
+enum Validity {
     Fresh,
     Stale,
     Old,
 }
 
-impl<T> Kept<T> {
-    fn good(&self, now: Instant, freshness: Freshness) -> Good {
+impl<T> CachedResponse<T> {
+    fn good(&self, now: Instant, freshness: Freshness) -> Validity {
         let within = match freshness {
             Freshness::Kept => self.fresh_until,
             Freshness::Within(age) => {
                 let until = self.read.checked_add(age);
                 until.map_or(self.fresh_until, |until| until.min(self.fresh_until))
             }
-            Freshness::Now => return Good::Old,
+            Freshness::Now => return Validity::Old,
         };
         if now < within {
-            Good::Fresh
+            Validity::Fresh
         } else if now < self.stale_until && freshness == Freshness::Kept {
-            Good::Stale
+            Validity::Stale
         } else {
-            Good::Old
+            Validity::Old
         }
     }
 
@@ -117,7 +117,7 @@ impl<T> Kept<T> {
     }
 }
 
-impl Kept {
+impl CachedResponse {
     /// How many bytes it holds.
     fn weight(&self) -> u32 {
         /// What an answer without a body takes, about.
@@ -128,12 +128,12 @@ impl Kept {
 }
 
 /// What identifies a read: a hash, so that what is asked for is not kept in the clear.
-type Key = [u8; 16];
+type CacheKey = [u8; 16];
 
 /// A read among the writes: what was read before one is forgotten.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-struct Place {
-    key: Key,
+struct WriteEpoch {
+    key: CacheKey,
     /// How many writes there were here.
     here: u64,
     /// How many there were at all replicas, where a store that they share says so.
@@ -141,18 +141,19 @@ struct Place {
 }
 
 /// The way to the vendor, for a call and a second one.
-pub(super) type Fetch = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Reply>> + Send + Sync>;
+pub(super) type FetchFn =
+    Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
 
 /// A vendor's answers.
-pub struct Cache(Arc<Inner>);
+pub struct ResponseCache(Arc<ResponseCacheInner>);
 
-struct Inner {
+struct ResponseCacheInner {
     vendor: &'static str,
-    terms: Terms,
-    explain: Explain,
-    shelf: Shelf,
-    common: Option<Common>,
-    flights: Flights,
+    terms: CachePolicy,
+    explain: ReadErrorFn,
+    shelf: MemoryCache,
+    common: Option<RedisCache>,
+    flights: InFlight,
     /// How many writes there were: what was read before one is forgotten.
     writes: AtomicU64,
     /// Whether the provider refused our credentials last: what is kept would hide that.
@@ -160,9 +161,9 @@ struct Inner {
 }
 
 /// Forgets what was read, when a write ends, however it ends.
-struct Forget(Option<Arc<Inner>>);
+struct InvalidationGuard(Option<Arc<ResponseCacheInner>>);
 
-impl Forget {
+impl InvalidationGuard {
     /// Forgets here and at the other replicas, before the write is answered.
     async fn now(mut self) {
         if let Some(inner) = self.0.take() {
@@ -176,7 +177,7 @@ impl Forget {
     }
 }
 
-impl Drop for Forget {
+impl Drop for InvalidationGuard {
     fn drop(&mut self) {
         if let Some(inner) = self.0.take() {
             tokio::spawn(async move { inner.forget().await });
@@ -184,7 +185,7 @@ impl Drop for Forget {
     }
 }
 
-impl Inner {
+impl ResponseCacheInner {
     async fn forget(&self) {
         self.writes.fetch_add(1, Ordering::SeqCst);
         if let Some(common) = &self.common {
@@ -205,28 +206,28 @@ const SHORT: usize = 4096;
 /// How long a read behind an answer may take.
 const BEHIND: Duration = Duration::from_secs(30);
 
-impl Cache {
+impl ResponseCache {
     /// Keeps a vendor's answers on a shelf that vendors may share, or with the other replicas in a store,
     /// under a name of the account, as long as that is there.
     #[must_use]
     pub fn new(
         vendor: &'static str,
-        terms: Terms,
-        explain: Explain,
-        shelf: Shelf,
+        terms: CachePolicy,
+        explain: ReadErrorFn,
+        shelf: MemoryCache,
         shared: Option<(Store, String)>,
     ) -> Self {
         for operation in Operation::READS {
-            let origins = Origin::ALL.map(Origin::name);
+            let origins = AnswerOrigin::ALL.map(AnswerOrigin::name);
             metrics::init_answers(vendor, operation.name(), origins);
         }
-        Self(Arc::new(Inner {
+        Self(Arc::new(ResponseCacheInner {
             vendor,
             terms,
             explain,
             shelf,
-            common: shared.map(|(store, account)| Common::new(store, account)),
-            flights: Flights::default(),
+            common: shared.map(|(store, account)| RedisCache::new(store, account)),
+            flights: InFlight::default(),
             writes: AtomicU64::default(),
             is_denied: AtomicBool::default(),
         }))
@@ -236,9 +237,9 @@ impl Cache {
     ///
     /// # Errors
     /// What the vendor answers.
-    pub(super) async fn serve(&self, call: Call, fetch: Fetch) -> Result<Reply> {
+    pub(super) async fn serve(&self, call: Request, fetch: FetchFn) -> Result<Response> {
         if !call.is_read {
-            let forget = Forget(Some(Arc::clone(&self.0)));
+            let forget = InvalidationGuard(Some(Arc::clone(&self.0)));
             let answer = fetch(call).await;
             if answer.as_ref().is_err_and(is_unsent) {
                 forget.nothing();
@@ -255,10 +256,12 @@ impl Cache {
             .map(|kept| kept.good(started, scope.freshness()));
         let entry = entry(self.0.vendor, &call);
         match (kept, good) {
-            (Some(kept), Some(Good::Fresh)) => self.hand(&scope, &kept, entry, Origin::Kept),
-            (Some(kept), Some(Good::Stale)) => {
+            (Some(kept), Some(Validity::Fresh)) => {
+                self.hand(&scope, &kept, entry, AnswerOrigin::Kept)
+            }
+            (Some(kept), Some(Validity::Stale)) => {
                 self.refresh(place, call, fetch);
-                self.hand(&scope, &kept, entry, Origin::Stale)
+                self.hand(&scope, &kept, entry, AnswerOrigin::Stale)
             }
             (Some(old), _) if scope.freshness() != Freshness::Now => {
                 let sooner = scope.deadline().checked_sub(MARGIN);
@@ -266,7 +269,7 @@ impl Cache {
                 match self.ask(place, call.within(sooner), &fetch).await {
                     Err(error) if is_worse_than_old(&error) => {
                         scope.fell_back(error);
-                        self.hand(&scope, &old, entry, Origin::Stale)
+                        self.hand(&scope, &old, entry, AnswerOrigin::Stale)
                     }
                     answer => answer,
                 }
@@ -276,8 +279,12 @@ impl Cache {
     }
 
     /// The place of a read among the writes, and the answer that is kept for it.
-    async fn look(&self, key: Key, operation: &str) -> (Place, Option<Arc<Kept>>) {
-        let mut place = Place {
+    async fn look(
+        &self,
+        key: CacheKey,
+        operation: &str,
+    ) -> (WriteEpoch, Option<Arc<CachedResponse>>) {
+        let mut place = WriteEpoch {
             key,
             here: self.0.writes.load(Ordering::SeqCst),
             everywhere: None,
@@ -294,11 +301,11 @@ impl Cache {
 
     /// An answer that a replica keeps, for as long as the settings here say and not there; `None` when
     /// it is none here.
-    fn of_reader(&self, operation: &str, found: Found) -> Option<Kept> {
+    fn of_reader(&self, operation: &str, found: StoredResponse) -> Option<CachedResponse> {
         let terms = &self.0.terms;
         let fresh_until = found.read + terms.fresh(operation, found.is_negative);
         let stale_until = fresh_until + terms.stale;
-        let kept = Kept {
+        let kept = CachedResponse {
             answer: found.answer,
             at: found.at,
             read: found.read,
@@ -310,7 +317,7 @@ impl Cache {
     }
 
     /// Forgets the answer of a place, for there is a newer one that is not kept. Nobody waits for it.
-    fn drop_older(&self, place: Place) {
+    fn drop_older(&self, place: WriteEpoch) {
         self.0.shelf.remove(&place);
         if place.everywhere.is_none() {
             return;
@@ -324,7 +331,7 @@ impl Cache {
     }
 
     /// Keeps an answer: with the other replicas, or here. Nobody waits for it.
-    fn put(&self, place: Place, kept: &Arc<Kept>) {
+    fn put(&self, place: WriteEpoch, kept: &Arc<CachedResponse>) {
         let Some(writes) = place.everywhere else {
             self.0.shelf.put(place, Arc::clone(kept));
             return;
@@ -338,28 +345,34 @@ impl Cache {
     }
 
     /// Gives an answer that is there, if the request has room for it.
-    fn hand(&self, scope: &Scope, kept: &Kept, entry: Entry, origin: Origin) -> Result<Reply> {
+    fn hand(
+        &self,
+        scope: &RequestContext,
+        kept: &CachedResponse,
+        entry: CallRecord,
+        origin: AnswerOrigin,
+    ) -> Result<Response> {
         if let Ok(reply) = &kept.answer {
             scope.meter().charge(reply.body.len())?;
         }
         metrics::answer(self.0.vendor, entry.operation, origin.name());
-        scope.read(kept.at, origin == Origin::Stale);
+        scope.read(kept.at, origin == AnswerOrigin::Stale);
         scope.journal().is_fresh_until(kept.fresh_until);
-        let mut entry = Entry { origin, ..entry };
+        let mut entry = CallRecord { origin, ..entry };
         entry.end(kept.answer.as_ref());
         entry.tell(&entry.span());
         scope.journal().add(entry);
-        let since = matches!(origin, Origin::Kept | Origin::Stale).then_some(kept.read);
-        kept.answer.clone().map(|reply| Reply {
+        let since = matches!(origin, AnswerOrigin::Kept | AnswerOrigin::Stale).then_some(kept.read);
+        kept.answer.clone().map(|reply| Response {
             kept: since,
             ..reply
         })
     }
 
     /// Asks the vendor, or waits for who does. It ends when nobody waits.
-    async fn ask(&self, place: Place, call: Call, fetch: &Fetch) -> Result<Reply> {
+    async fn ask(&self, place: WriteEpoch, call: Request, fetch: &FetchFn) -> Result<Response> {
         let (scope, started) = (call.scope.clone(), Instant::now());
-        let wish = Wish {
+        let wish = JoinPolicy {
             until: scope.deadline(),
             priority: scope.priority(),
             freshness: scope.freshness(),
@@ -369,7 +382,7 @@ impl Cache {
             // The layers keep the deadline themselves; a little later this does.
             let late = |_| Err(Error::late());
             match self.0.flights.join_or_start(place, &wish, read) {
-                Boarded::Joined(flight, until) => {
+                Joined::Joined(flight, until) => {
                     let shared = timeout_at(scope.deadline(), flight).await;
                     let kept = shared.unwrap_or_else(late)?;
                     // Who asked had less time than there is here, or reached a limit.
@@ -378,18 +391,22 @@ impl Cache {
                     {
                         continue;
                     }
-                    let entry = Entry {
+                    let entry = CallRecord {
                         took: started.elapsed(),
                         ..entry(self.0.vendor, &call)
                     };
-                    return self.hand(&scope, &kept, entry, Origin::Shared);
+                    return self.hand(&scope, &kept, entry, AnswerOrigin::Shared);
                 }
-                Boarded::Started(flight) => {
-                    metrics::answer(self.0.vendor, call.operation.name(), Origin::Vendor.name());
+                Joined::Started(flight) => {
+                    metrics::answer(
+                        self.0.vendor,
+                        call.operation.name(),
+                        AnswerOrigin::Vendor.name(),
+                    );
                     let own = timeout_at(scope.deadline() + MARGIN, flight).await;
                     let kept = own.unwrap_or_else(late)?;
                     scope.journal().is_fresh_until(kept.fresh_until);
-                    if !matches!(&kept.answer, Err(error) if error.kind() != Kind::Missing) {
+                    if !matches!(&kept.answer, Err(error) if error.kind() != ErrorKind::Missing) {
                         scope.read(kept.at, false);
                     }
                     return kept.answer.clone();
@@ -399,13 +416,13 @@ impl Cache {
         Err(Error::late())
     }
 
-    async fn read(self, place: Place, call: Call, fetch: Fetch) -> Arc<Kept> {
+    async fn read(self, place: WriteEpoch, call: Request, fetch: FetchFn) -> Arc<CachedResponse> {
         let operation = call.operation.name();
         let answer = fetch(call).await;
         self.note_denial(&answer);
         let is_answer = match &answer {
             Ok(reply) => self.worth(reply).is_some(),
-            Err(error) => matches!(error.kind(), Kind::Missing | Kind::Denied),
+            Err(error) => matches!(error.kind(), ErrorKind::Missing | ErrorKind::Denied),
         };
         let kept = Arc::new(self.kept(operation, answer));
         if kept.is_kept() {
@@ -417,28 +434,29 @@ impl Cache {
     }
 
     /// Remembers whether the provider takes our credentials.
-    fn note_denial(&self, answer: &Result<Reply>) {
+    fn note_denial(&self, answer: &Result<Response>) {
         let is_denied = match answer {
             Ok(_) => false,
-            Err(error) if error.kind() == Kind::Denied => true,
+            Err(error) if error.kind() == ErrorKind::Denied => true,
             Err(_) => return,
         };
         self.0.is_denied.store(is_denied, Ordering::SeqCst);
     }
 
     /// Reads again what was given though it was stale, unless somebody does.
-    fn refresh(&self, place: Place, call: Call, fetch: Fetch) {
+    fn refresh(&self, place: WriteEpoch, call: Request, fetch: FetchFn) {
         if self.0.flights.is_under_way(&place) {
             return;
         }
-        let scope = Scope::until(Instant::now() + BEHIND).with_priority(Priority::Background);
+        let scope =
+            RequestContext::until(Instant::now() + BEHIND).with_priority(Priority::Background);
         let this = Self(Arc::clone(&self.0));
         tokio::spawn(async move { this.ask(place, call.within(scope), &fetch).await });
     }
 
     /// An answer with its terms. What is no good answer is not kept, nor one that was asked for before
     /// the last write.
-    fn kept(&self, operation: &str, answer: Result<Reply>) -> Kept {
+    fn kept(&self, operation: &str, answer: Result<Response>) -> CachedResponse {
         // As old as what was asked for was when it was asked.
         let now = Instant::now();
         let read = answer.as_ref().map_or(now, |reply| reply.sent);
@@ -449,12 +467,12 @@ impl Cache {
                 Some(is_negative) => terms.fresh(operation, is_negative),
                 None => Duration::ZERO,
             },
-            Err(error) if error.kind() == Kind::Missing => terms.fresh(operation, true),
+            Err(error) if error.kind() == ErrorKind::Missing => terms.fresh(operation, true),
             Err(_) => Duration::ZERO,
         };
         let fresh_until = read + fresh;
         let stale_until = fresh_until + terms.stale;
-        Kept {
+        CachedResponse {
             answer,
             at: Timestamp::now()
                 .checked_sub(ago)
@@ -467,7 +485,7 @@ impl Cache {
     }
 
     /// Whether an answer is worth keeping, and if so whether it says that there is nothing.
-    fn worth(&self, reply: &Reply) -> Option<bool> {
+    fn worth(&self, reply: &Response) -> Option<bool> {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_ok();
         if !is_json || !reply.body.starts_with(b"{") {
             return None;
@@ -479,7 +497,7 @@ impl Cache {
         refusal.reasons.is_empty().then(|| is_empty(&reply.body))
     }
 
-    fn key(&self, call: &Call) -> Key {
+    fn key(&self, call: &Request) -> CacheKey {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update(part.len().to_le_bytes());
@@ -502,7 +520,7 @@ impl Cache {
             add(body.to_string().as_bytes());
         }
         let hash = hash.finalize();
-        let mut key = Key::default();
+        let mut key = CacheKey::default();
         key.copy_from_slice(&hash[..16]);
         key
     }
@@ -519,26 +537,26 @@ fn is_empty(body: &[u8]) -> bool {
 
 /// Whether an answer came of how little time its caller had rather than of the vendor: what was given up
 /// when that was over, and what would have waited longer.
-fn is_of_its_caller(kept: &Kept, until: Instant) -> bool {
+fn is_of_its_caller(kept: &CachedResponse, until: Instant) -> bool {
     match kept.answer.as_ref().err().map(Error::kind) {
-        Some(Kind::TimedOut) => kept.read + MARGIN >= until,
-        Some(Kind::Throttled | Kind::Late) => true,
+        Some(ErrorKind::TimedOut) => kept.read + MARGIN >= until,
+        Some(ErrorKind::Throttled | ErrorKind::Late) => true,
         _ => false,
     }
 }
 
 /// Whether an answer was refused for a limit on its caller: another may have it.
-fn is_for_its_callers_limits(kept: &Kept) -> bool {
+fn is_for_its_callers_limits(kept: &CachedResponse) -> bool {
     let kind = kept.answer.as_ref().err().map(Error::kind);
     matches!(
         kind,
-        Some(Kind::TooLarge | Kind::Overloaded | Kind::CallLimit)
+        Some(ErrorKind::TooLarge | ErrorKind::Overloaded | ErrorKind::CallLimit)
     )
 }
 
 /// Whether a write that failed was never sent, in any of its attempts.
 fn is_unsent(error: &Error) -> bool {
-    error.reach() == Reach::Nowhere && !error.is_unsettled()
+    error.reach() == FailureStage::Nowhere && !error.is_unsettled()
 }
 
 /// Whether an old answer is better than this error.
@@ -546,12 +564,12 @@ fn is_worse_than_old(error: &Error) -> bool {
     error.kind().is_transient()
         || matches!(
             error.kind(),
-            Kind::Malformed | Kind::Late | Kind::Overloaded | Kind::CallLimit
+            ErrorKind::Malformed | ErrorKind::Late | ErrorKind::Overloaded | ErrorKind::CallLimit
         )
 }
 
-fn entry(vendor: &'static str, call: &Call) -> Entry {
-    Entry {
+fn entry(vendor: &'static str, call: &Request) -> CallRecord {
+    CallRecord {
         vendor,
         operation: call.operation.name(),
         page: call.page.clone(),
@@ -561,6 +579,6 @@ fn entry(vendor: &'static str, call: &Call) -> Entry {
         may_be_missing: call.may_be_missing,
         took: Duration::ZERO,
         waited: Duration::ZERO,
-        origin: Origin::Kept,
+        origin: AnswerOrigin::Kept,
     }
 }

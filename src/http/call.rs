@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use tokio::time::Instant;
 
-use super::{Scope, json};
+use super::{RequestContext, json};
 use crate::error::{Error, Result};
 
 /// What a call is for: the name in metrics, logs and errors.
@@ -98,13 +98,13 @@ impl Operation {
 
 /// What the wire tells the layers before it of one attempt, even where nobody waits for its end.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct AttemptProgress {
     sent: OnceLock<Instant>,
     is_answered: AtomicBool,
     quota: OnceLock<Quota>,
 }
 
-impl Told {
+impl AttemptProgress {
     /// Says that the request is being sent.
     pub(super) fn send(&self) {
         // One attempt is sent once.
@@ -154,7 +154,7 @@ pub struct Quota {
 
 /// A request to a vendor: everything but the host and the credentials.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct Request {
     /// What it is for.
     pub operation: Operation,
     /// The HTTP method.
@@ -183,12 +183,12 @@ pub struct Call {
     /// How many microseconds the attempt has waited for its turn and for budget.
     pub waited: Arc<AtomicU64>,
     /// What the wire tells of the attempt, however it ends.
-    pub told: Arc<Told>,
+    pub told: Arc<AttemptProgress>,
     /// The deadline and the tally of the work that it belongs to.
-    pub scope: Scope,
+    pub scope: RequestContext,
 }
 
-impl Call {
+impl Request {
     fn new(operation: Operation, method: Method, path: &[&str]) -> Self {
         let (is_repeatable, is_read) = (method.is_idempotent(), method.is_safe());
         Self {
@@ -206,7 +206,7 @@ impl Call {
             attempt: 1,
             waited: Arc::default(),
             told: Arc::default(),
-            scope: Scope::until(tokio::time::Instant::now()),
+            scope: RequestContext::until(tokio::time::Instant::now()),
         }
     }
 
@@ -303,7 +303,7 @@ impl Call {
         self.waited.fetch_add(waited, Ordering::Relaxed);
     }
 
-    pub(super) fn within(mut self, scope: Scope) -> Self {
+    pub(super) fn within(mut self, scope: RequestContext) -> Self {
         self.scope = scope;
         self
     }
@@ -311,7 +311,7 @@ impl Call {
 
 /// A vendor's answer of a status below 400, read to its end.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -326,7 +326,7 @@ pub struct Reply {
     pub is_repeated: bool,
 }
 
-impl Reply {
+impl Response {
     /// The body, as a JSON object of a type. A list is none, though serde would read one as such.
     ///
     /// # Errors

@@ -9,29 +9,29 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Kind, Reach, Result};
-use queue::{End, Queue};
+use super::{Layer, NextLayer, Request, Response};
+use crate::error::{Error, ErrorKind, FailureStage, Result};
+use queue::{ConcurrencyQueue, LoadSignal};
 
 /// The turns that a vendor's calls take.
-pub struct Concurrency(Arc<Queue>);
+pub struct ConcurrencyLayer(Arc<ConcurrencyQueue>);
 
-impl Concurrency {
+impl ConcurrencyLayer {
     /// At most this many calls of a vendor at the same time.
     #[must_use]
     pub fn of(vendor: &'static str, calls: usize) -> Self {
-        Self(Queue::new(vendor, calls))
+        Self(ConcurrencyQueue::new(vendor, calls))
     }
 }
 
 #[async_trait]
-impl Layer for Concurrency {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for ConcurrencyLayer {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let asked = Instant::now();
         let turn = timeout_at(call.scope.deadline(), self.0.turn(call.scope.priority()));
         let turn = turn.await;
         call.wait(asked.elapsed());
-        let mut turn = turn.map_err(|_| Error::late().reaching(Reach::Nowhere))?;
+        let mut turn = turn.map_err(|_| Error::late().reaching(FailureStage::Nowhere))?;
         let answer = next.run(call).await;
         turn.end = end(answer.as_ref().err());
         answer
@@ -41,39 +41,41 @@ impl Layer for Concurrency {
 /// What an answer says of how much the vendor bears. It is too much when the vendor says so, or a
 /// gateway before it, or nobody. "Too many requests" may mean too many at a time as well as too many in
 /// a while; fewer at a time is right for both.
-fn end(error: Option<&Error>) -> End {
+fn end(error: Option<&Error>) -> LoadSignal {
     let Some(error) = error else {
-        return End::Answered;
+        return LoadSignal::Answered;
     };
     match (error.kind(), error.reach(), error.status()) {
-        (_, Reach::Nowhere | Reach::Hurried, _) | (Kind::TooLarge | Kind::Overloaded, ..) => {
-            End::Unknown
-        }
-        (Kind::Throttled | Kind::TimedOut | Kind::Late, ..)
-        | (Kind::Unavailable, _, Some(502..=504 | 529)) => End::Overloaded,
-        (_, _, Some(status)) if status < 500 => End::Answered,
-        _ => End::Unknown,
+        (_, FailureStage::Nowhere | FailureStage::Hurried, _)
+        | (ErrorKind::TooLarge | ErrorKind::Overloaded, ..) => LoadSignal::Unknown,
+        (ErrorKind::Throttled | ErrorKind::TimedOut | ErrorKind::Late, ..)
+        | (ErrorKind::Unavailable, _, Some(502..=504 | 529)) => LoadSignal::Overloaded,
+        (_, _, Some(status)) if status < 500 => LoadSignal::Answered,
+        _ => LoadSignal::Unknown,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{End, Error, Kind, Reach, end};
+    use super::{Error, ErrorKind, FailureStage, LoadSignal, end};
 
     #[test]
     fn it_is_too_much_when_the_vendor_says_so_or_nobody_answers() {
         let said = |kind, status| end(Some(&Error::new(kind, "").answered(status)));
 
-        assert_eq!(said(Kind::Throttled, 429), End::Overloaded);
-        assert_eq!(said(Kind::Unavailable, 503), End::Overloaded);
-        assert_eq!(end(Some(&Error::late())), End::Overloaded);
-        assert_eq!(said(Kind::Unavailable, 500), End::Unknown);
+        assert_eq!(said(ErrorKind::Throttled, 429), LoadSignal::Overloaded);
+        assert_eq!(said(ErrorKind::Unavailable, 503), LoadSignal::Overloaded);
+        assert_eq!(end(Some(&Error::late())), LoadSignal::Overloaded);
+        assert_eq!(said(ErrorKind::Unavailable, 500), LoadSignal::Unknown);
         assert_eq!(
-            end(Some(&Error::late().reaching(Reach::Hurried))),
-            End::Unknown
+            end(Some(&Error::late().reaching(FailureStage::Hurried))),
+            LoadSignal::Unknown
         );
-        assert_eq!(end(Some(&Error::new(Kind::Unavailable, ""))), End::Unknown);
-        assert_eq!(said(Kind::Missing, 404), End::Answered);
-        assert_eq!(end(None), End::Answered);
+        assert_eq!(
+            end(Some(&Error::new(ErrorKind::Unavailable, ""))),
+            LoadSignal::Unknown
+        );
+        assert_eq!(said(ErrorKind::Missing, 404), LoadSignal::Answered);
+        assert_eq!(end(None), LoadSignal::Answered);
     }
 }

@@ -17,9 +17,9 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout};
 
-use super::{Call, Layer, Next, Operation, Priority, Reply};
+use super::{Layer, NextLayer, Operation, Priority, Request, Response};
 use crate::{error::Result, metrics};
-use usual::Usual;
+use usual::LatencyHistory;
 
 /// What share of a vendor's reads may be asked twice.
 const SHARE: f64 = 0.05;
@@ -27,18 +27,18 @@ const SHARE: f64 = 0.05;
 const SAVED: f64 = 10.0;
 
 /// Second attempts at a vendor's slow reads.
-pub struct Hedge {
+pub struct HedgeLayer {
     vendor: &'static str,
-    book: Mutex<Book>,
+    book: Mutex<HedgeState>,
 }
 
 #[derive(Default)]
-struct Book {
-    usual: HashMap<Operation, Usual>,
+struct HedgeState {
+    usual: HashMap<Operation, LatencyHistory>,
     saved: f64,
 }
 
-impl Book {
+impl HedgeState {
     /// A read begins: after how long it is slow, where that is known.
     fn begin(&mut self, operation: Operation) -> Option<Duration> {
         self.saved = (self.saved + SHARE).min(SAVED);
@@ -60,7 +60,7 @@ impl Book {
     }
 }
 
-impl Hedge {
+impl HedgeLayer {
     /// Second attempts at the reads of a vendor.
     #[must_use]
     pub fn of(vendor: &'static str) -> Self {
@@ -73,16 +73,16 @@ impl Hedge {
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn book(&self) -> MutexGuard<'_, HedgeState> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first answer of two attempts, and whether the second gave it. When both fail it is the
     /// failure of the first.
     async fn race(
-        first: impl Future<Output = Result<Reply>>,
-        second: impl Future<Output = Result<Reply>>,
-    ) -> (Result<Reply>, bool) {
+        first: impl Future<Output = Result<Response>>,
+        second: impl Future<Output = Result<Response>>,
+    ) -> (Result<Response>, bool) {
         let (mut first, mut second) = (pin!(first), pin!(second));
         tokio::select! {
             biased;
@@ -104,7 +104,7 @@ impl Hedge {
 }
 
 /// Whether the vendor answered, be it with a refusal: asked again it would say the same.
-fn is_answer(answer: &Result<Reply>) -> bool {
+fn is_answer(answer: &Result<Response>) -> bool {
     match answer {
         Ok(_) => true,
         Err(error) => !error.kind().is_transient() && !error.kind().is_ours(),
@@ -112,14 +112,14 @@ fn is_answer(answer: &Result<Reply>) -> bool {
 }
 
 #[async_trait]
-impl Layer for Hedge {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for HedgeLayer {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         if !call.is_read || call.scope.priority() == Priority::Background {
             return next.run(call).await;
         }
         let (operation, started) = (call.operation, Instant::now());
         let slow = self.book().begin(operation);
-        let again = Call {
+        let again = Request {
             scope: call.scope.with_priority(Priority::Background),
             ..call.clone()
         };
@@ -150,18 +150,18 @@ mod tests {
     use reqwest::{StatusCode, header::HeaderMap};
     use tokio::task::yield_now;
 
-    use super::{Book, Hedge, Operation, Reply};
-    use crate::error::{Error, Kind, Result};
+    use super::{HedgeLayer, HedgeState, Operation, Response};
+    use crate::error::{Error, ErrorKind, Result};
 
-    async fn after(turns: u64, status: Option<u16>) -> Result<Reply> {
+    async fn after(turns: u64, status: Option<u16>) -> Result<Response> {
         for _ in 0..turns {
             yield_now().await;
         }
-        let status = status.ok_or_else(|| Error::new(Kind::Unavailable, turns.to_string()))?;
+        let status = status.ok_or_else(|| Error::new(ErrorKind::Unavailable, turns.to_string()))?;
         if status == 404 {
-            return Err(Error::new(Kind::Missing, "404"));
+            return Err(Error::new(ErrorKind::Missing, "404"));
         }
-        Ok(Reply {
+        Ok(Response {
             status: StatusCode::from_u16(status).expect("a status"),
             headers: HeaderMap::new(),
             body: Vec::new().into(),
@@ -174,7 +174,7 @@ mod tests {
     /// The status or the message of the answer, and whether the second attempt gave it.
     async fn race(first: (u64, Option<u16>), second: (u64, Option<u16>)) -> (String, bool) {
         let (answer, is_second) =
-            Hedge::race(after(first.0, first.1), after(second.0, second.1)).await;
+            HedgeLayer::race(after(first.0, first.1), after(second.0, second.1)).await;
         let said = match answer {
             Ok(reply) => reply.status.as_str().to_owned(),
             Err(error) => error.message().to_owned(),
@@ -203,9 +203,9 @@ mod tests {
 
     #[test]
     fn one_read_in_twenty_may_be_asked_twice_and_few_in_a_row() {
-        let mut book = Book::default();
+        let mut book = HedgeState::default();
 
-        let hedges = |book: &mut Book, reads: u32| {
+        let hedges = |book: &mut HedgeState, reads: u32| {
             let each = (0..reads).filter(|_| {
                 book.begin(Operation::ById);
                 book.spend()

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Call, Layer, Next, Operation, Reply};
+use super::{Layer, NextLayer, Operation, Request, Response};
 use crate::{
-    error::{Error, ErrorCode, Kind, Reach, Result},
+    error::{Error, ErrorCode, ErrorKind, FailureStage, Result},
     metrics,
 };
 pub use log::ProviderLog;
@@ -19,25 +19,25 @@ const OK: &str = "ok";
 const NOT_FOUND: &str = "not_found";
 
 /// How a call can fail.
-const ENDS: [Kind; 10] = [
-    Kind::Rejected,
-    Kind::Denied,
-    Kind::Throttled,
-    Kind::TimedOut,
-    Kind::Unavailable,
-    Kind::Malformed,
-    Kind::Late,
-    Kind::TooLarge,
-    Kind::Overloaded,
-    Kind::Internal,
+const ENDS: [ErrorKind; 10] = [
+    ErrorKind::Rejected,
+    ErrorKind::Denied,
+    ErrorKind::Throttled,
+    ErrorKind::TimedOut,
+    ErrorKind::Unavailable,
+    ErrorKind::Malformed,
+    ErrorKind::Late,
+    ErrorKind::TooLarge,
+    ErrorKind::Overloaded,
+    ErrorKind::Internal,
 ];
 
 /// How a call can fail before it is sent.
-const UNSENT: [Kind; 4] = [
-    Kind::Throttled,
-    Kind::Unavailable,
-    Kind::Late,
-    Kind::Overloaded,
+const UNSENT: [ErrorKind; 4] = [
+    ErrorKind::Throttled,
+    ErrorKind::Unavailable,
+    ErrorKind::Late,
+    ErrorKind::Overloaded,
 ];
 
 /// How a vendor fares, by the calls made so far.
@@ -52,25 +52,25 @@ pub struct Health {
 }
 
 /// A vendor's health, shared between its calls and those who ask.
-pub type Pulse = Arc<Mutex<Health>>;
+pub type HealthRecorder = Arc<Mutex<Health>>;
 
 /// Reads a vendor's health.
 #[must_use]
-pub fn health(pulse: &Pulse) -> Health {
+pub fn health(pulse: &HealthRecorder) -> Health {
     pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// One observation for each logical call; outside the retry.
-pub struct Measure {
+pub struct MetricsLayer {
     vendor: &'static str,
-    pulse: Pulse,
+    pulse: HealthRecorder,
     log: Arc<ProviderLog>,
 }
 
-impl Measure {
+impl MetricsLayer {
     /// Observes the calls of a vendor.
     #[must_use]
-    pub fn of(vendor: &'static str, pulse: Pulse, log: Arc<ProviderLog>) -> Self {
+    pub fn of(vendor: &'static str, pulse: HealthRecorder, log: Arc<ProviderLog>) -> Self {
         for operation in Operation::ALL {
             let ends = ENDS.map(|kind| kind.code().as_str());
             let outcomes = [OK, NOT_FOUND].into_iter().chain(ends);
@@ -84,7 +84,7 @@ impl Measure {
     fn tell(&self, operation: &'static str, may_be_missing: bool, error: Option<&Error>) {
         match error {
             None => self.log.answered(),
-            Some(error) if error.kind() == Kind::Missing && !may_be_missing => {
+            Some(error) if error.kind() == ErrorKind::Missing && !may_be_missing => {
                 self.log.failed(operation, error);
             }
             Some(error) if is_the_vendors_fault(error.kind()) => self.log.failed(operation, error),
@@ -94,20 +94,20 @@ impl Measure {
 }
 
 #[async_trait]
-impl Layer for Measure {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for MetricsLayer {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let (operation, may_be_missing) = (call.operation.name(), call.may_be_missing);
         let started = Instant::now();
         let answer = next.run(call).await;
         // What was never sent says nothing of the vendor.
         if let Err(error) = &answer {
-            if error.kind() == Kind::Invalid {
+            if error.kind() == ErrorKind::Invalid {
                 return answer;
             }
-            if error.reach() == Reach::Nowhere {
+            if error.reach() == FailureStage::Nowhere {
                 let code = error.kind().code().as_str();
                 metrics::vendor_call_unsent(self.vendor, operation, code);
-                if error.kind() == Kind::Throttled {
+                if error.kind() == ErrorKind::Throttled {
                     self.log.failed(operation, error);
                 }
                 return answer;
@@ -116,7 +116,7 @@ impl Layer for Measure {
         let outcome = match &answer {
             Ok(_) => OK,
             // Often the answer that was asked for.
-            Err(error) if error.kind() == Kind::Missing => NOT_FOUND,
+            Err(error) if error.kind() == ErrorKind::Missing => NOT_FOUND,
             Err(error) => error.kind().code().as_str(),
         };
         metrics::vendor_call(self.vendor, operation, outcome, started.elapsed());
@@ -144,8 +144,12 @@ impl Layer for Measure {
 }
 
 /// A refusal or a 404 is an answer of a vendor in good health.
-fn is_the_vendors_fault(kind: Kind) -> bool {
-    kind.is_transient() || matches!(kind, Kind::Denied | Kind::Malformed | Kind::Late)
+fn is_the_vendors_fault(kind: ErrorKind) -> bool {
+    kind.is_transient()
+        || matches!(
+            kind,
+            ErrorKind::Denied | ErrorKind::Malformed | ErrorKind::Late
+        )
 }
 
 /// Whether the end of a call says how the provider fares. A failure of our own does not; but our
@@ -154,6 +158,6 @@ fn is_about_the_provider(error: Option<&Error>) -> bool {
     let Some(error) = error else {
         return true;
     };
-    let had_time = error.kind() == Kind::Late && error.reach() == Reach::Vendor;
+    let had_time = error.kind() == ErrorKind::Late && error.reach() == FailureStage::Vendor;
     had_time || !error.kind().is_ours()
 }

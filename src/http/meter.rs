@@ -8,20 +8,20 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The bytes that all requests may hold together. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct MemoryPool(Arc<Counter>);
+pub struct MemoryPool(Arc<BoundedCounter>);
 
 /// A count that never exceeds its maximum.
 #[derive(Debug)]
-struct Counter {
+struct BoundedCounter {
     used: AtomicU64,
     max: u64,
 }
 
-impl Counter {
+impl BoundedCounter {
     fn new(max: u64) -> Self {
         let used = AtomicU64::new(0);
         Self { used, max }
@@ -56,7 +56,7 @@ impl MemoryPool {
     /// A pool of so many bytes, all of them free.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
-        Self(Arc::new(Counter::new(max_bytes)))
+        Self(Arc::new(BoundedCounter::new(max_bytes)))
     }
 
     /// How many bytes are held.
@@ -70,7 +70,7 @@ impl MemoryPool {
 #[derive(Debug)]
 pub struct Meter {
     pool: MemoryPool,
-    own: Counter,
+    own: BoundedCounter,
     is_exceeded: AtomicBool,
     is_overloaded: AtomicBool,
 }
@@ -88,7 +88,7 @@ impl Meter {
     pub fn new(pool: MemoryPool, max_bytes: u64) -> Self {
         Self {
             pool,
-            own: Counter::new(max_bytes),
+            own: BoundedCounter::new(max_bytes),
             is_exceeded: AtomicBool::new(false),
             is_overloaded: AtomicBool::new(false),
         }
@@ -142,7 +142,7 @@ impl Meter {
              fields, or raise `request_bytes` in [limits] of the gateway's configuration",
             self.own.max
         );
-        Error::new(Kind::TooLarge, message)
+        Error::new(ErrorKind::TooLarge, message)
     }
 }
 
@@ -154,9 +154,9 @@ impl Drop for Meter {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, MemoryPool, Meter};
+    use super::{ErrorKind, MemoryPool, Meter};
 
-    fn kind(meter: &Meter, bytes: usize) -> Option<Kind> {
+    fn kind(meter: &Meter, bytes: usize) -> Option<ErrorKind> {
         meter.charge(bytes).err().map(|error| error.kind())
     }
 
@@ -166,7 +166,7 @@ mod tests {
         let meter = Meter::new(pool.clone(), 100);
 
         assert_eq!(kind(&meter, 100), None);
-        assert_eq!(kind(&meter, 1), Some(Kind::TooLarge));
+        assert_eq!(kind(&meter, 1), Some(ErrorKind::TooLarge));
         assert_eq!((meter.used(), pool.used()), (100, 100));
         assert!(!meter.is_overloaded());
         let refused = meter.charge(usize::MAX).expect_err("it does not fit");
@@ -180,13 +180,17 @@ mod tests {
         let (first, second) = (Meter::new(pool.clone(), 90), Meter::new(pool.clone(), 90));
 
         assert_eq!(kind(&first, 80), None);
-        assert_eq!(kind(&second, 30), Some(Kind::Overloaded));
+        assert_eq!(kind(&second, 30), Some(ErrorKind::Overloaded));
         assert!(second.is_overloaded() && !first.is_overloaded());
         assert_eq!((second.used(), pool.used()), (0, 80));
 
         drop(first);
         assert_eq!(pool.used(), 0);
-        assert_eq!(kind(&second, 30), Some(Kind::Overloaded), "it remembers");
+        assert_eq!(
+            kind(&second, 30),
+            Some(ErrorKind::Overloaded),
+            "it remembers"
+        );
         assert_eq!(kind(&Meter::new(pool.clone(), 90), 30), None);
     }
 

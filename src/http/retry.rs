@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Kind, Reach, Result};
+use super::{Layer, NextLayer, Request, Response};
+use crate::error::{Error, ErrorKind, FailureStage, Result};
 
 /// Full jitter over a doubling backoff; where the vendor says how long to wait, that long.
 #[derive(Clone, Copy, Debug)]
-pub struct Retry {
+pub struct RetryLayer {
     /// How often a call is sent at most.
     pub attempts: u32,
     /// The longest wait before the second attempt; it doubles.
@@ -19,7 +19,7 @@ pub struct Retry {
     pub cap: Duration,
 }
 
-impl Default for Retry {
+impl Default for RetryLayer {
     fn default() -> Self {
         Self {
             attempts: 3,
@@ -29,11 +29,12 @@ impl Default for Retry {
     }
 }
 
-impl Retry {
+impl RetryLayer {
     /// How long to wait after a failed attempt, counted from one; `None` when there is no use.
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
         // A vendor that is not asked will not be asked a moment later.
-        let is_left_alone = error.kind() == Kind::Unavailable && error.reach() == Reach::Nowhere;
+        let is_left_alone =
+            error.kind() == ErrorKind::Unavailable && error.reach() == FailureStage::Nowhere;
         if attempt >= self.attempts || !error.kind().is_transient() || is_left_alone {
             return None;
         }
@@ -50,17 +51,17 @@ impl Retry {
 }
 
 #[async_trait]
-impl Layer for Retry {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for RetryLayer {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let (mut is_unsettled, mut was_renewed) = (false, false);
         for attempt in 1.. {
-            let this = Call {
+            let this = Request {
                 attempt,
                 ..call.clone()
             };
             let error = match next.run(this).await {
                 Ok(reply) => {
-                    return Ok(Reply {
+                    return Ok(Response {
                         is_repeated: is_unsettled,
                         ..reply
                     });
@@ -85,7 +86,10 @@ impl Layer for Retry {
                 None => return Err(error),
             }
         }
-        Err(Error::new(Kind::Internal, "the retry ran out of numbers"))
+        Err(Error::new(
+            ErrorKind::Internal,
+            "the retry ran out of numbers",
+        ))
     }
 }
 
@@ -93,37 +97,37 @@ impl Layer for Retry {
 mod tests {
     use std::time::Duration;
 
-    use super::{Error, Kind, Reach, Retry};
+    use super::{Error, ErrorKind, FailureStage, RetryLayer};
 
     const LEFT: Duration = Duration::from_secs(10);
 
     #[test]
     fn the_vendors_word_is_kept_and_never_past_the_deadline() {
         let throttled = |seconds| {
-            Error::new(Kind::Throttled, "").retry_after(Some(Duration::from_secs(seconds)))
+            Error::new(ErrorKind::Throttled, "").retry_after(Some(Duration::from_secs(seconds)))
         };
 
-        let wait = Retry::default()
+        let wait = RetryLayer::default()
             .wait(&throttled(3), 1, LEFT)
             .expect("a wait");
         assert!(
             (Duration::from_secs(3)..Duration::from_millis(3_201)).contains(&wait),
             "{wait:?}"
         );
-        assert_eq!(Retry::default().wait(&throttled(60), 1, LEFT), None);
+        assert_eq!(RetryLayer::default().wait(&throttled(60), 1, LEFT), None);
     }
 
     #[test]
     fn what_will_not_change_is_not_repeated() {
         for kind in [
-            Kind::Denied,
-            Kind::Rejected,
-            Kind::Malformed,
-            Kind::Missing,
-            Kind::Expired,
+            ErrorKind::Denied,
+            ErrorKind::Rejected,
+            ErrorKind::Malformed,
+            ErrorKind::Missing,
+            ErrorKind::Expired,
         ] {
             assert_eq!(
-                Retry::default().wait(&Error::new(kind, ""), 1, LEFT),
+                RetryLayer::default().wait(&Error::new(kind, ""), 1, LEFT),
                 None,
                 "{kind:?}"
             );
@@ -132,18 +136,18 @@ mod tests {
 
     #[test]
     fn a_vendor_that_is_left_alone_is_not_waited_for() {
-        let refusal = Error::new(Kind::Unavailable, "")
+        let refusal = Error::new(ErrorKind::Unavailable, "")
             .retry_after(Some(Duration::from_millis(1)))
-            .reaching(Reach::Nowhere);
+            .reaching(FailureStage::Nowhere);
 
-        assert_eq!(Retry::default().wait(&refusal, 1, LEFT), None);
+        assert_eq!(RetryLayer::default().wait(&refusal, 1, LEFT), None);
     }
 
     #[test]
     fn the_last_attempt_is_the_last() {
-        let error = Error::new(Kind::Unavailable, "");
+        let error = Error::new(ErrorKind::Unavailable, "");
 
-        assert!(Retry::default().wait(&error, 2, LEFT).is_some());
-        assert_eq!(Retry::default().wait(&error, 3, LEFT), None);
+        assert!(RetryLayer::default().wait(&error, 2, LEFT).is_some());
+        assert_eq!(RetryLayer::default().wait(&error, 3, LEFT), None);
     }
 }

@@ -17,11 +17,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 
-use super::{Meter, Reply};
-use crate::error::{Error, Kind};
+use super::{Meter, Response};
+use crate::error::{Error, ErrorKind};
 
 pub use call_limit::CallLimit;
-pub(super) use call_limit::{Refused, Share};
+pub(super) use call_limit::{CallRefused, CallShare};
 pub use progress::WriteProgress;
 
 /// Whose work goes first where there is not enough for all.
@@ -48,12 +48,12 @@ pub enum Freshness {
 
 /// What one piece of work may spend, and what it has spent.
 #[derive(Clone, Debug)]
-pub struct Scope {
+pub struct RequestContext {
     deadline: Instant,
     priority: Priority,
     freshness: Freshness,
-    tally: Arc<Tally>,
-    journal: Arc<Journal>,
+    tally: Arc<UsageStats>,
+    journal: Arc<CallLog>,
     meter: Arc<Meter>,
     call_limit: Arc<CallLimit>,
     write: Option<Arc<WriteProgress>>,
@@ -61,7 +61,7 @@ pub struct Scope {
 
 /// What a part of the work that is reported by itself has spent.
 #[derive(Debug, Default)]
-struct Tally {
+struct UsageStats {
     calls: AtomicU32,
     is_stale: AtomicBool,
     as_of: Mutex<Option<Timestamp>>,
@@ -73,7 +73,7 @@ struct Tally {
     caveats: Mutex<BTreeSet<String>>,
 }
 
-impl Scope {
+impl RequestContext {
     /// A scope that ends at a deadline.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
@@ -260,7 +260,7 @@ impl Scope {
         lock(&self.tally.unreadable).insert(mark);
     }
 
-    fn note_all_unreadable(&self, tally: &Tally) {
+    fn note_all_unreadable(&self, tally: &UsageStats) {
         let marks = lock(&tally.unreadable).clone();
         lock(&self.tally.unreadable).extend(marks);
     }
@@ -302,7 +302,7 @@ impl Scope {
 
     /// What became of the calls of the whole request.
     #[must_use]
-    pub fn journal(&self) -> &Arc<Journal> {
+    pub fn journal(&self) -> &Arc<CallLog> {
         &self.journal
     }
 
@@ -371,14 +371,14 @@ impl Scope {
 
 /// What became of the calls of one request, for who wants to know.
 #[derive(Debug, Default)]
-pub struct Journal {
-    entries: Mutex<Vec<Entry>>,
+pub struct CallLog {
+    entries: Mutex<Vec<CallRecord>>,
     fresh_until: Mutex<Option<Instant>>,
 }
 
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Origin {
+pub enum AnswerOrigin {
     /// The vendor.
     Vendor,
     /// The answers that are kept.
@@ -389,7 +389,7 @@ pub enum Origin {
     Shared,
 }
 
-impl Origin {
+impl AnswerOrigin {
     /// All origins.
     pub(super) const ALL: [Self; 4] = [Self::Vendor, Self::Kept, Self::Stale, Self::Shared];
 
@@ -407,7 +407,7 @@ impl Origin {
 
 /// One attempt of a call, or the answer that made one needless.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct CallRecord {
     /// The vendor.
     pub vendor: &'static str,
     /// What the call was for.
@@ -427,10 +427,10 @@ pub struct Entry {
     /// How long it waited for its turn and for budget.
     pub waited: Duration,
     /// Where the answer came from.
-    pub origin: Origin,
+    pub origin: AnswerOrigin,
 }
 
-impl Entry {
+impl CallRecord {
     /// The span of an attempt, or of the answer that made one needless.
     pub(super) fn span(&self) -> Span {
         tracing::debug_span!(
@@ -448,10 +448,10 @@ impl Entry {
     }
 
     /// Notes how it ended. That there is no such thing is no failure.
-    pub(super) fn end(&mut self, answer: Result<&Reply, &Error>) {
+    pub(super) fn end(&mut self, answer: Result<&Response, &Error>) {
         (self.status, self.code) = match answer {
             Ok(reply) => (Some(reply.status.as_u16()), None),
-            Err(error) if self.may_be_missing && error.kind() == Kind::Missing => {
+            Err(error) if self.may_be_missing && error.kind() == ErrorKind::Missing => {
                 (error.status(), None)
             }
             Err(error) => (error.status(), Some(error.kind().code().as_str())),
@@ -472,10 +472,10 @@ impl Entry {
     }
 }
 
-impl Journal {
+impl CallLog {
     /// What became of the calls so far, in the order in which they ended.
     #[must_use]
-    pub fn entries(&self) -> Vec<Entry> {
+    pub fn entries(&self) -> Vec<CallRecord> {
         lock(&self.entries).clone()
     }
 
@@ -492,7 +492,7 @@ impl Journal {
     }
 
     /// Adds an entry.
-    pub(super) fn add(&self, entry: Entry) {
+    pub(super) fn add(&self, entry: CallRecord) {
         lock(&self.entries).push(entry);
     }
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Call, Layer, Next, Reply};
-use crate::error::{Error, Reach, Result};
+use super::{Layer, NextLayer, Request, Response};
+use crate::error::{Error, FailureStage, Result};
 
 /// The part of a whole attempt that a provider must have had before it counts as failing: our own
 /// deadline is no fault of a provider that is slow and well.
 const WHOLE: f64 = 0.9;
 
 /// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
-pub struct Timeout {
+pub struct TimeoutLayer {
     attempt: Duration,
     request: Duration,
 }
 
-impl Timeout {
+impl TimeoutLayer {
     /// Each attempt takes at most this long; a request takes at most `request`.
     #[must_use]
     pub fn each(attempt: Duration, request: Duration) -> Self {
@@ -30,9 +30,9 @@ impl Timeout {
     fn ended(&self, had: Duration) -> Error {
         let whole = self.attempt.min(self.request).mul_f64(WHOLE);
         let reach = if had < whole {
-            Reach::Hurried
+            FailureStage::Hurried
         } else {
-            Reach::Vendor
+            FailureStage::Vendor
         };
         if had < self.attempt {
             Error::late().reaching(reach)
@@ -43,15 +43,15 @@ impl Timeout {
 }
 
 #[async_trait]
-impl Layer for Timeout {
-    async fn call(&self, call: Call, next: Next<'_>) -> Result<Reply> {
+impl Layer for TimeoutLayer {
+    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
         let began = Instant::now();
         if !call.is_read && !call.scope.begin_write() {
-            return Err(Error::late().reaching(Reach::Nowhere));
+            return Err(Error::late().reaching(FailureStage::Nowhere));
         }
         let until = call.scope.deadline().min(began + self.attempt);
         if until <= began {
-            return Err(Error::late().reaching(Reach::Nowhere));
+            return Err(Error::late().reaching(FailureStage::Nowhere));
         }
         let answer = timeout_at(until, next.run(call)).await;
         answer.unwrap_or_else(|_| Err(self.ended(until - began)))

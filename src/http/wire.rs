@@ -7,21 +7,21 @@ use std::{
 };
 
 use reqwest::{
-    Client, Response, StatusCode, Url,
+    Client, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
 
 use tokio::time::Instant;
 
-use super::{Call, Meter, Reply, call::Quota, clean};
-use crate::error::{Error, Kind, Reach, Reason, Result};
+use super::{Meter, Request, Response, call::Quota, clean};
+use crate::error::{Error, ErrorKind, FailureStage, Reason, Result};
 
 /// What a vendor's error body says, where it says more than its status.
 #[derive(Debug, Default)]
-pub struct Refusal {
+pub struct ErrorDetails {
     /// The kind, where the status alone would mislead.
-    pub kind: Option<Kind>,
+    pub kind: Option<ErrorKind>,
     /// Reasons in words fit for a client.
     pub reasons: Vec<Reason>,
     /// The vendor's id of the request.
@@ -31,15 +31,15 @@ pub struct Refusal {
 }
 
 /// Reads a vendor's error, its headers and its body.
-pub type Explain = fn(StatusCode, &HeaderMap, &[u8]) -> Refusal;
+pub type ReadErrorFn = fn(StatusCode, &HeaderMap, &[u8]) -> ErrorDetails;
 
 /// A vendor's host.
-pub struct Wire {
+pub struct Transport {
     vendor: &'static str,
     client: Client,
     base: Url,
     max_body: usize,
-    explain: Explain,
+    explain: ReadErrorFn,
 }
 
 /// The longest wait that a vendor's word is taken for: after that it is asked again.
@@ -55,7 +55,7 @@ const SKEW: Duration = Duration::from_secs(2);
 /// The header in which Intercom says which request this was.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-impl Wire {
+impl Transport {
     /// A connection pool for one vendor.
     ///
     /// Redirects are not followed, so that credentials go to the configured host only. Idle
@@ -64,7 +64,12 @@ impl Wire {
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
-    pub fn new(vendor: &'static str, base: Url, max_body: usize, explain: Explain) -> Result<Self> {
+    pub fn new(
+        vendor: &'static str,
+        base: Url,
+        max_body: usize,
+        explain: ReadErrorFn,
+    ) -> Result<Self> {
         let builder = Client::builder();
         // A proxy of the environment does not reach what runs on this machine.
         let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -80,7 +85,9 @@ impl Wire {
             .pool_idle_timeout(Duration::from_secs(4))
             .user_agent(concat!("roster/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Error::new(Kind::Internal, format!("cannot set up HTTPS: {error}")))?;
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, format!("cannot set up HTTPS: {error}"))
+            })?;
         Ok(Self {
             vendor,
             client,
@@ -96,7 +103,7 @@ impl Wire {
         self.vendor
     }
 
-    fn url(&self, call: &Call) -> Result<Url> {
+    fn url(&self, call: &Request) -> Result<Url> {
         // The URL's own rules would drop tabs and line ends from a path, and walk up at dots.
         let is_control = |segment: &String| segment.chars().any(char::is_control);
         if call.path.iter().any(is_control) {
@@ -114,7 +121,12 @@ impl Wire {
         }
         match url.path_segments_mut() {
             Ok(mut segments) => segments.pop_if_empty().extend(&call.path),
-            Err(()) => return Err(Error::new(Kind::Internal, "base_url cannot have a path")),
+            Err(()) => {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    "base_url cannot have a path",
+                ));
+            }
         };
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
@@ -134,7 +146,7 @@ impl Wire {
         clippy::disallowed_methods,
         reason = "this is the one place where requests are sent"
     )]
-    pub(super) async fn send(&self, call: Call) -> Result<Reply> {
+    pub(super) async fn send(&self, call: Request) -> Result<Response> {
         let authorization = call.headers.get(AUTHORIZATION).cloned();
         let mut request = self.client.request(call.method.clone(), self.url(&call)?);
         request = request
@@ -153,7 +165,7 @@ impl Wire {
         let body = self.read(response, call.scope.meter()).await;
         let body = body.and_then(|body| whole_body(status, body));
         match body {
-            Ok(body) if status.is_success() => Ok(Reply {
+            Ok(body) if status.is_success() => Ok(Response {
                 status,
                 headers,
                 body: body.into(),
@@ -175,7 +187,7 @@ impl Wire {
         }
     }
 
-    async fn read(&self, mut response: Response, meter: &Meter) -> Result<Vec<u8>> {
+    async fn read(&self, mut response: reqwest::Response, meter: &Meter) -> Result<Vec<u8>> {
         let too_large = || {
             Error::malformed(format!(
                 "the provider's answer is larger than {} bytes",
@@ -189,8 +201,9 @@ impl Wire {
             return Err(too_large());
         }
         let mut body = Vec::new();
-        let cut_short =
-            |_| Error::malformed("the provider's answer is cut short").reaching(Reach::CutShort);
+        let cut_short = |_| {
+            Error::malformed("the provider's answer is cut short").reaching(FailureStage::CutShort)
+        };
         while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
             if body.len() + chunk.len() > self.max_body {
                 return Err(too_large());
@@ -249,44 +262,44 @@ fn token_of(authorization: &HeaderValue) -> Option<&str> {
 }
 
 /// What a status means, unless the vendor's body says otherwise.
-fn kind_of(status: StatusCode) -> Kind {
+fn kind_of(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
-        401 | 403 => Kind::Denied,
-        404 => Kind::Missing,
-        408 => Kind::TimedOut,
-        429 => Kind::Throttled,
-        400..=499 => Kind::Rejected,
-        500.. => Kind::Unavailable,
+        401 | 403 => ErrorKind::Denied,
+        404 => ErrorKind::Missing,
+        408 => ErrorKind::TimedOut,
+        429 => ErrorKind::Throttled,
+        400..=499 => ErrorKind::Rejected,
+        500.. => ErrorKind::Unavailable,
         // 1xx never gets here; a redirect is not followed.
-        _ => Kind::Malformed,
+        _ => ErrorKind::Malformed,
     }
 }
 
-fn said(kind: Kind, status: StatusCode) -> String {
+fn said(kind: ErrorKind, status: StatusCode) -> String {
     let code = status.as_u16();
     match kind {
-        Kind::Denied => format!(
+        ErrorKind::Denied => format!(
             "the provider refused the gateway's credentials ({code}); the gateway's operator must check the token and its rights"
         ),
-        Kind::Missing | Kind::Malformed if status == StatusCode::NOT_FOUND => {
+        ErrorKind::Missing | ErrorKind::Malformed if status == StatusCode::NOT_FOUND => {
             format!("the provider answered {code}; the gateway's operator must check `base_url`")
         }
-        Kind::Throttled => "the provider's rate limit is used up".to_owned(),
-        Kind::TimedOut => format!("the provider gave up waiting ({code})"),
-        Kind::Unavailable => format!("the provider is unavailable ({code})"),
-        Kind::Moved => format!("the provider says that the record became another one ({code})"),
-        Kind::Conflict | Kind::Rejected => format!("the provider refused the request ({code})"),
-        Kind::Expired => "the provider no longer knows the place that this cursor names: read the list from its start".to_owned(),
-        Kind::Missing
-        | Kind::Malformed
-        | Kind::Invalid
-        | Kind::Unsupported
-        | Kind::Disabled
-        | Kind::Late
-        | Kind::TooLarge
-        | Kind::Overloaded
-        | Kind::CallLimit
-        | Kind::Internal => {
+        ErrorKind::Throttled => "the provider's rate limit is used up".to_owned(),
+        ErrorKind::TimedOut => format!("the provider gave up waiting ({code})"),
+        ErrorKind::Unavailable => format!("the provider is unavailable ({code})"),
+        ErrorKind::Moved => format!("the provider says that the record became another one ({code})"),
+        ErrorKind::Conflict | ErrorKind::Rejected => format!("the provider refused the request ({code})"),
+        ErrorKind::Expired => "the provider no longer knows the place that this cursor names: read the list from its start".to_owned(),
+        ErrorKind::Missing
+        | ErrorKind::Malformed
+        | ErrorKind::Invalid
+        | ErrorKind::Unsupported
+        | ErrorKind::Disabled
+        | ErrorKind::Late
+        | ErrorKind::TooLarge
+        | ErrorKind::Overloaded
+        | ErrorKind::CallLimit
+        | ErrorKind::Internal => {
             format!("the provider answered {code}, which its API does not promise")
         }
     }
@@ -378,7 +391,7 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
 fn unsent(error: &reqwest::Error) -> Error {
     if is_for_lack_of_resources(error) {
         tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
-        return Error::overloaded().reaching(Reach::Nowhere);
+        return Error::overloaded().reaching(FailureStage::Nowhere);
     }
     unreachable(error)
 }
@@ -409,7 +422,7 @@ fn unreachable(error: &reqwest::Error) -> Error {
     } else {
         "closed the connection"
     };
-    Error::new(Kind::Unavailable, format!("the provider {what}"))
+    Error::new(ErrorKind::Unavailable, format!("the provider {what}"))
 }
 
 #[cfg(test)]

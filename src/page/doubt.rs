@@ -2,7 +2,7 @@
 
 /// Why somebody may be missing from what was read, or may come again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Doubt {
+pub enum IncompleteReason {
     /// Rows shifted, and the place between the read and the unread was not found again.
     Shifted,
     /// The rows before a cursor are gone: what is read may have been read before.
@@ -17,7 +17,7 @@ pub enum Doubt {
     Late,
 }
 
-impl Doubt {
+impl IncompleteReason {
     /// What to tell a client.
     #[must_use]
     pub fn notice(self) -> &'static str {

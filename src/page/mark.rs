@@ -50,12 +50,12 @@ impl Anchor {
 /// How many rows are before a mark, and between which bounds the provider's counts of the whole list
 /// have been since the first row.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub struct Count(pub u64, pub u64, pub u64);
+pub struct RowCount(pub u64, pub u64, pub u64);
 
 /// A place between two rows.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Mark {
+pub enum Position {
     /// Before the first row.
     Start,
     /// Before the row of this ordinal, counted from nought.
@@ -84,7 +84,7 @@ pub enum Mark {
         next: Option<String>,
         /// How many rows of the list are before the mark, where the provider counts them.
         #[serde(default, rename = "c", skip_serializing_if = "Option::is_none")]
-        count: Option<Count>,
+        count: Option<RowCount>,
     },
 }
 
@@ -96,7 +96,7 @@ pub(super) fn is_sound(text: &str) -> bool {
     text.chars().nth(TOKEN).is_none() && !text.chars().any(char::is_control)
 }
 
-impl Mark {
+impl Position {
     /// Whether everything in it that a provider would be sent is bounded and printable.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -151,7 +151,7 @@ impl Mark {
                 skip,
                 row,
                 next,
-                count: Some(Count(rows, least, most)),
+                count: Some(RowCount(rows, least, most)),
             },
             (mark, _) => mark,
         }

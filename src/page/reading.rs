@@ -11,8 +11,8 @@ use std::collections::{HashSet, VecDeque};
 use tokio::time::Instant;
 
 use super::{
-    Ask, Count, Doubt, Listing, Mark, Page, Place,
-    unreadable::{Unreadable, run},
+    IncompleteReason, Listing, Page, PageAddress, PageRequest, Position, RowCount,
+    unreadable::{UnreadableRows, run},
 };
 use crate::{
     error::{Error, Result},
@@ -27,9 +27,9 @@ pub const SEARCHES: u32 = 8;
 pub const EMPTY_PAGES: u32 = 10;
 
 /// What a step brings.
-pub(super) enum Step {
+pub(super) enum ReadStep {
     /// A page.
-    Page(Brought),
+    Page(NewRows),
     /// The list has rows that the provider refuses to page to.
     Beyond,
     /// Pages of different ages do not go together: what was read is void, and read again.
@@ -37,23 +37,23 @@ pub(super) enum Step {
 }
 
 /// What a page brings.
-pub(super) struct Brought {
+pub(super) struct NewRows {
     /// The rows that are new, each with the mark after it; those that cannot be read hold their places.
-    pub(super) rows: Vec<(User, Mark)>,
+    pub(super) rows: Vec<(User, Position)>,
     /// Whether there is more and whether the provider vouches for it; `None` at the end.
     pub(super) more: Option<bool>,
 }
 
 /// The way through a list.
-pub(super) struct Reading<F> {
+pub(super) struct PageReader<F> {
     listing: Listing,
     fetch: F,
-    origin: Mark,
-    at: Mark,
+    origin: Position,
+    at: Position,
     /// Other ways on, the best last, where the provider no longer knows the first.
-    detours: Vec<Mark>,
+    detours: Vec<Position>,
     /// The starts of the pages read, where they are named by tokens.
-    starts: Vec<Mark>,
+    starts: Vec<Position>,
     is_first: bool,
     /// The ordinal of the first row that is wanted.
     start: u64,
@@ -70,7 +70,7 @@ pub(super) struct Reading<F> {
     trailing: usize,
     /// The ordinal behind the rows read, where rows are counted.
     end: u64,
-    numbers: Unreadable,
+    numbers: UnreadableRows,
     visited: HashSet<String>,
     empty: u32,
     repeated: u32,
@@ -79,7 +79,7 @@ pub(super) struct Reading<F> {
     count: u64,
     /// The least and the greatest number of rows that the provider counted.
     totals: Option<(u64, u64)>,
-    ahead: VecDeque<(Ask, Result<Page>)>,
+    ahead: VecDeque<(PageRequest, Result<Page>)>,
     /// Whether a page that was asked for ahead was of no use.
     shifts: bool,
     /// Why the list cannot be read on.
@@ -93,23 +93,23 @@ pub(super) struct Reading<F> {
     /// How many rows the whole list has, where the provider says so.
     pub(super) total: Option<u64>,
     /// Why somebody may be missing.
-    pub(super) doubt: Option<Doubt>,
+    pub(super) doubt: Option<IncompleteReason>,
     /// A number for each row that cannot be read.
     pub(super) unreadable: Vec<u64>,
 }
 
-impl<F, R> Reading<F>
+impl<F, R> PageReader<F>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     /// A reading that begins at a mark.
-    pub(super) fn new(listing: Listing, origin: Mark, fetch: F) -> Self {
+    pub(super) fn new(listing: Listing, origin: Position, fetch: F) -> Self {
         let mut reading = Self {
             listing,
             fetch,
             origin,
-            at: Mark::Start,
+            at: Position::Start,
             detours: Vec::new(),
             starts: Vec::new(),
             is_first: true,
@@ -120,7 +120,7 @@ where
             last: None,
             trailing: 0,
             end: 0,
-            numbers: Unreadable::default(),
+            numbers: UnreadableRows::default(),
             visited: HashSet::new(),
             empty: 0,
             repeated: 0,
@@ -150,19 +150,19 @@ where
         let keys = anchor.into_iter().flat_map(super::Anchor::keys);
         self.seen = keys.map(str::to_owned).collect();
         self.detours = match &self.at {
-            Mark::Key(anchor) => vec![onward::before(anchor)],
+            Position::Key(anchor) => vec![onward::before(anchor)],
             at => at.without_next().into_iter().collect(),
         };
         (self.count, self.totals) = match &self.at {
-            Mark::Token {
-                count: Some(Count(before, least, most)),
+            Position::Token {
+                count: Some(RowCount(before, least, most)),
                 ..
             } => (*before, Some((*least, *most))),
             _ => (0, None),
         };
         (self.is_first, self.start) = (true, 0);
         (self.trailing, self.end) = (0, 0);
-        self.numbers = Unreadable::default();
+        self.numbers = UnreadableRows::default();
         self.unreadable.clear();
         self.strays.clear();
         self.starts.clear();
@@ -174,12 +174,12 @@ where
 
     /// Reads the next page, `want` rows of it. Where the number of rows is known, up to `ahead` pages are
     /// asked for at the same time.
-    pub(super) async fn step(&mut self, want: u32, ahead: usize) -> Result<Step> {
+    pub(super) async fn step(&mut self, want: u32, ahead: usize) -> Result<ReadStep> {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
         if self.is_beyond_reach() {
-            return Ok(Step::Beyond);
+            return Ok(ReadStep::Beyond);
         }
         // Behind a page of nobody the largest is the nearest to somebody.
         let want = match self.empty {
@@ -191,7 +191,7 @@ where
             self.since = Some(self.began);
             self.first = Some(None);
             self.begin();
-            return Ok(Step::Again);
+            return Ok(ReadStep::Again);
         }
         let (ask, page) = self.joined(ask, page, want).await?;
         self.take_total(&page);
@@ -205,7 +205,7 @@ where
             more = None;
         }
         if !is_new && self.is_counted_only(&ask, &page) {
-            (more, self.doubt) = (None, Some(Doubt::Miscounted));
+            (more, self.doubt) = (None, Some(IncompleteReason::Miscounted));
         }
         let next = more.map(|_| self.following(&ask, &page, has_new_user));
         self.note(&page, has_new_user);
@@ -224,7 +224,7 @@ where
                 more
             }
         };
-        Ok(Step::Page(Brought { rows, more }))
+        Ok(ReadStep::Page(NewRows { rows, more }))
     }
 
     /// Whether the provider refuses every page that could hold the next row.
@@ -238,7 +238,7 @@ where
 
     /// Whether a page has a row that is wanted and was not read: a user who is not known, or a row that
     /// cannot be read behind all that were.
-    fn has_new(&self, ask: &Ask, page: &Page, from: usize, unread: usize) -> bool {
+    fn has_new(&self, ask: &PageRequest, page: &Page, from: usize, unread: usize) -> bool {
         let rows = page.users.iter().enumerate().skip(from);
         let mut rows = rows.map(|(place, user)| (place, user.is_unreadable));
         let is_new = |(place, is_unreadable): (usize, bool)| {
@@ -259,7 +259,7 @@ where
     }
 
     /// The place of the first row of a page that may be wanted.
-    fn first_new(&mut self, ask: &Ask, page: &Page) -> usize {
+    fn first_new(&mut self, ask: &PageRequest, page: &Page) -> usize {
         if self.is_first {
             let from = ask.behind(page);
             self.start = ask.ordinal.saturating_add(from as u64);
@@ -271,18 +271,18 @@ where
         let mut users = page.users.iter();
         let known = users.position(|user| self.knows(user));
         match ask.place {
-            Place::Page(_) | Place::Offset(_) => match known {
+            PageAddress::Page(_) | PageAddress::Offset(_) => match known {
                 Some(known) => before.min(known),
                 None if ask.overlaps => 0,
                 None => before.min(page.users.len()),
             },
-            Place::Key(_) | Place::Token(_) => 0,
+            PageAddress::Key(_) | PageAddress::Token(_) => 0,
         }
     }
 
     /// The place of a page behind the rows that were read, as far as users tell it, or numbers: from here
     /// on rows that cannot be read are new.
-    fn first_unread(&self, ask: &Ask, page: &Page, from: usize) -> usize {
+    fn first_unread(&self, ask: &PageRequest, page: &Page, from: usize) -> usize {
         if self.is_first {
             return from;
         }
@@ -293,8 +293,8 @@ where
         match (known, &ask.place) {
             (Some(place), _) if is_last(&page.users[place].vendor_id) => behind_last(place + 1),
             (Some(place), _) => place + 1,
-            (None, Place::Key(Some(key))) if is_last(key) => behind_last(0),
-            (None, Place::Page(_) | Place::Offset(_)) if !ask.overlaps => {
+            (None, PageAddress::Key(Some(key))) if is_last(key) => behind_last(0),
+            (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !ask.overlaps => {
                 usize::try_from(self.end.saturating_sub(ask.ordinal)).unwrap_or(usize::MAX)
             }
             (None, _) => 0,
@@ -313,7 +313,13 @@ where
     }
 
     /// The rows of a page that are new.
-    fn rows(&mut self, ask: &Ask, page: Page, from: usize, unread: usize) -> Vec<(User, Mark)> {
+    fn rows(
+        &mut self,
+        ask: &PageRequest,
+        page: Page,
+        from: usize,
+        unread: usize,
+    ) -> Vec<(User, Position)> {
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
         self.note_strays(ask, &page);
@@ -358,7 +364,7 @@ where
     }
 
     /// Notes the rows of a page whose place in the list it does not tell, and those whose place it does.
-    fn note_strays(&mut self, ask: &Ask, page: &Page) {
+    fn note_strays(&mut self, ask: &PageRequest, page: &Page) {
         let (placed, others) = page.users.split_at(ask.placed(page));
         for user in placed {
             self.strays.remove(&user.vendor_id);

@@ -13,25 +13,25 @@ mod walks;
 
 use futures_util::FutureExt;
 
-use super::{Accept, Ask, Mark, Page, Span, Window, window};
+use super::{Accept, ListRange, Page, PageRequest, Position, Window, window};
 use crate::{error::Result, user::User};
-use vendor::Vendor;
+use vendor::FakeProvider;
 
 /// `first` and `after`.
-fn span(after: Option<&Mark>, first: u32) -> Span {
-    Span {
+fn span(after: Option<&Position>, first: u32) -> ListRange {
+    ListRange {
         after: after.cloned(),
         count: first,
-        ..Span::default()
+        ..ListRange::default()
     }
 }
 
 /// A window of what an `answer` says, at once.
 fn read(
-    vendor: &Vendor,
-    span: &Span,
+    vendor: &FakeProvider,
+    span: &ListRange,
     accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
-    answer: impl Fn(&Ask) -> Result<Page>,
+    answer: impl Fn(&PageRequest) -> Result<Page>,
 ) -> Result<Window> {
     let listing = vendor.listing();
     let accept = accept.map(|belongs| Accept {
@@ -45,7 +45,7 @@ fn read(
 }
 
 /// A window of an honest vendor's list.
-fn window_of(vendor: &Vendor, span: &Span) -> Window {
+fn window_of(vendor: &FakeProvider, span: &ListRange) -> Window {
     read(vendor, span, None, |ask| vendor.answer(ask)).unwrap()
 }
 

@@ -11,9 +11,9 @@ use crate::user::User;
 
 /// Numbers the rows of one text, so that as many are counted as there are.
 #[derive(Debug, Default)]
-pub struct Unreadable(HashMap<u64, u32>);
+pub struct UnreadableRows(HashMap<u64, u32>);
 
-impl Unreadable {
+impl UnreadableRows {
     /// What a row is counted by: its text, and how many rows of this text came before it.
     pub fn number(&mut self, row: &User) -> u64 {
         let mut hasher = DefaultHasher::new();

@@ -6,17 +6,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Ask, Doubt, Listing, Mark, Page,
-    reading::{Reading, Step},
+    IncompleteReason, Listing, Page, PageRequest, Position,
+    reading::{PageReader, ReadStep},
 };
 use crate::{
-    error::{Error, Kind, Reach, Result},
+    error::{Error, ErrorKind, FailureStage, Result},
     user::User,
 };
 
 /// How far a walk may go.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ScanLimits {
     /// How many pages.
     pub pages: u32,
     /// Until when. What fetches a page does well to end a little earlier by itself: what is cut off
@@ -26,7 +26,7 @@ pub struct Limits {
 
 /// Why a walk ended before its list did.
 #[derive(Clone, Debug)]
-pub enum Cut {
+pub enum Truncation {
     /// The limit on pages was reached.
     Limit {
         /// How many pages were read.
@@ -43,15 +43,15 @@ pub enum Cut {
 
 /// What a walk found.
 #[derive(Clone, Debug, Default)]
-pub struct Walk {
+pub struct Scan {
     /// The users that were wanted, each once.
     pub users: Vec<User>,
     /// How many pages were read.
     pub pages: u32,
     /// Why the walk did not see the whole list; `None` when it did.
-    pub cut: Option<Cut>,
+    pub cut: Option<Truncation>,
     /// Why it may have missed somebody all the same.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<IncompleteReason>,
     /// A number for each row that cannot be read.
     pub unreadable: Vec<u64>,
 }
@@ -59,36 +59,36 @@ pub struct Walk {
 /// Walks a list from its start and keeps the users that are wanted.
 pub async fn walk<F, R>(
     listing: &Listing,
-    limits: Limits,
+    limits: ScanLimits,
     wanted: impl Fn(&User) -> bool,
     fetch: F,
-) -> Walk
+) -> Scan
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    let mut found = Walk::default();
-    let mut reading = Reading::new(*listing, Mark::Start, fetch);
+    let mut found = Scan::default();
+    let mut reading = PageReader::new(*listing, Position::Start, fetch);
     loop {
         let pages = found.pages;
         let is_over = Instant::now() >= limits.until;
         if is_over && pages == 0 {
-            let late = Error::late().reaching(Reach::Nowhere);
-            found.cut = Some(Cut::Failed(late));
+            let late = Error::late().reaching(FailureStage::Nowhere);
+            found.cut = Some(Truncation::Failed(late));
             break;
         }
         if is_over {
-            found.cut = Some(Cut::Late { pages });
+            found.cut = Some(Truncation::Late { pages });
             break;
         }
         if reading.pages >= limits.pages {
-            found.cut = Some(Cut::Limit { pages });
+            found.cut = Some(Truncation::Limit { pages });
             break;
         }
         let step = reading.step(listing.max, 1);
         let step = tokio::time::timeout_at(limits.until, step).await;
         match step.unwrap_or_else(|_| Err(Error::late())) {
-            Ok(Step::Page(brought)) => {
+            Ok(ReadStep::Page(brought)) => {
                 found.pages += 1;
                 let users = brought.rows.into_iter().map(|(user, _)| user);
                 let users = users.filter(|user| !user.is_unreadable && wanted(user));
@@ -97,9 +97,9 @@ where
                     break;
                 }
             }
-            Ok(Step::Again) => found.users.clear(),
-            Ok(Step::Beyond) => {
-                found.cut = Some(Cut::Limit { pages });
+            Ok(ReadStep::Again) => found.users.clear(),
+            Ok(ReadStep::Beyond) => {
+                found.cut = Some(Truncation::Limit { pages });
                 break;
             }
             Err(error) => {
@@ -117,12 +117,12 @@ const SLACK: Duration = Duration::from_millis(50);
 
 /// A page that was not there when the time was over ends the walk; one that was the first is a failure,
 /// for nothing was read.
-fn cut_by(error: Error, pages: u32, limits: Limits) -> Cut {
-    let is_over = matches!(error.kind(), Kind::TimedOut | Kind::Late)
+fn cut_by(error: Error, pages: u32, limits: ScanLimits) -> Truncation {
+    let is_over = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Late)
         && Instant::now() + SLACK >= limits.until;
     if is_over && pages > 0 {
-        Cut::Late { pages }
+        Truncation::Late { pages }
     } else {
-        Cut::Failed(error)
+        Truncation::Failed(error)
     }
 }

@@ -1,11 +1,11 @@
 //! A window: the slice of a list that a Relay connection asks for, made of as few pages as can be.
 
 use super::{
-    Ask, Doubt, Listing, Mark, Page,
-    reading::{Reading, Step},
+    IncompleteReason, Listing, Page, PageRequest, Position,
+    reading::{PageReader, ReadStep},
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     user::User,
 };
 
@@ -15,11 +15,11 @@ const AHEAD: usize = 4;
 
 /// One row of a window.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct WindowRow {
     /// The user.
     pub user: User,
     /// The point just after it, from which the list resumes.
-    pub mark: Mark,
+    pub mark: Position,
     /// How many rows were read before it, those that cannot be read included.
     place: u64,
 }
@@ -28,7 +28,7 @@ pub struct Row {
 #[derive(Clone, Debug, Default)]
 pub struct Window {
     /// The rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<WindowRow>,
     /// Whether there are rows behind the last.
     pub has_next: bool,
     /// Whether there are rows before the first.
@@ -38,7 +38,7 @@ pub struct Window {
     /// Whether the window ends where the vendor refuses to page further, with rows left.
     pub is_cut: bool,
     /// Why rows may be missing or have come before; `None` where none are.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<IncompleteReason>,
     /// Why the window ends before it is full.
     pub failure: Option<Error>,
     /// A number for each row that cannot be read.
@@ -47,11 +47,11 @@ pub struct Window {
 
 /// Which part of a list is wanted: a number of rows between two marks, from one end or the other.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Span {
+pub struct ListRange {
     /// The point after which the window starts.
-    pub after: Option<Mark>,
+    pub after: Option<Position>,
     /// The mark of the row before which the window ends.
-    pub before: Option<Mark>,
+    pub before: Option<Position>,
     /// How many rows.
     pub count: u32,
     /// Whether the rows nearest to the end are wanted rather than those nearest to the start.
@@ -76,16 +76,16 @@ pub struct Accept<'a> {
 /// read backwards and cannot be; `Malformed` when the list runs in a circle.
 pub async fn window<F, R>(
     listing: &Listing,
-    span: &Span,
+    span: &ListRange,
     accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     if span.before.is_none() && !span.from_end {
-        let mark = span.after.clone().unwrap_or(Mark::Start);
+        let mark = span.after.clone().unwrap_or(Position::Start);
         let mut window = forward(listing, mark, span.count.max(1), accept, &fetch).await?;
         window.has_previous = span.after.is_some();
         if span.count == 0 {
@@ -96,7 +96,7 @@ where
     }
     if accept.is_some_and(|accept| !accept.is_exact) || !listing.is_ordinal() {
         return Err(Error::new(
-            Kind::Unsupported,
+            ErrorKind::Unsupported,
             "this list cannot be read backwards: use `first` and `after`",
         ));
     }
@@ -110,16 +110,16 @@ where
 }
 
 /// A window that ends at a mark or at the end of the list.
-async fn ending_at<F, R>(listing: &Listing, span: &Span, fetch: F) -> Result<Window>
+async fn ending_at<F, R>(listing: &Listing, span: &ListRange, fetch: F) -> Result<Window>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     // Nobody is counted at the end of a list that counts them; elsewhere one row tells.
     if span.count > 0 || span.before.is_none() {
         return backward(listing, span, &fetch).await;
     }
-    let one = Span {
+    let one = ListRange {
         count: 1,
         ..span.clone()
     };
@@ -135,17 +135,17 @@ where
 /// The rows after a mark. Reads past them only where nothing vouches for what follows.
 async fn forward<F, R>(
     listing: &Listing,
-    from: Mark,
+    from: Position,
     count: u32,
     accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     let mut window = Window::default();
-    let mut reading = Reading::new(*listing, from, fetch);
+    let mut reading = PageReader::new(*listing, from, fetch);
     let is_exact = accept.is_none_or(|accept| accept.is_exact);
     let at_first = count.saturating_add(u32::from(!is_exact));
     // Where it gives rows that do not belong to the window, nobody knows how far the next one is.
@@ -154,19 +154,19 @@ where
     'list: loop {
         let ahead = if is_believed { AHEAD } else { 1 };
         let brought = match reading.step(want, ahead).await {
-            Ok(Step::Page(brought)) => brought,
-            Ok(Step::Again) => {
+            Ok(ReadStep::Page(brought)) => brought,
+            Ok(ReadStep::Again) => {
                 window.rows.clear();
                 (want, places, is_believed) = (at_first, 0, is_exact);
                 continue;
             }
-            Ok(Step::Beyond) => {
+            Ok(ReadStep::Beyond) => {
                 window.is_cut = true;
                 break;
             }
             Err(error) if is_late(&error) && !window.rows.is_empty() => {
                 (window.has_next, window.failure) = (true, Some(error));
-                reading.doubt = Some(Doubt::Late);
+                reading.doubt = Some(IncompleteReason::Late);
                 break;
             }
             Err(error) => return Err(error),
@@ -183,7 +183,7 @@ where
                 window.has_next = true;
                 break 'list;
             }
-            window.rows.push(Row { user, mark, place });
+            window.rows.push(WindowRow { user, mark, place });
         }
         let Some(is_vouched) = brought.more else {
             break;
@@ -213,16 +213,16 @@ fn left(count: u32, window: &Window) -> u32 {
 
 /// Whether it was the time that was over.
 fn is_late(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Late | Kind::TimedOut)
+    matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut)
 }
 
 /// How often the row that `before` names is looked for where it is now.
 const RELOCATIONS: u32 = 2;
 
 /// The rows between two marks, from one end or the other, where rows are counted.
-async fn backward<F, R>(listing: &Listing, span: &Span, fetch: F) -> Result<Window>
+async fn backward<F, R>(listing: &Listing, span: &ListRange, fetch: F) -> Result<Window>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     let start = match &span.after {
@@ -237,13 +237,13 @@ where
         }
         Some(mark) => (place_of(mark, "before")?.saturating_sub(1), None),
     };
-    let border = span.before.as_ref().and_then(Mark::anchor);
+    let border = span.before.as_ref().and_then(Position::anchor);
     for is_last in (0..=RELOCATIONS).map(|tries| tries == RELOCATIONS) {
         let wanted = u64::from(span.count).min(end.saturating_sub(start));
         let from = if span.from_end { end - wanted } else { start };
         let mark = match &span.after {
             Some(after) if from == start => after.clone(),
-            _ => Mark::Nth(from),
+            _ => Position::Nth(from),
         };
         // Up to the row that `before` names, where the window ends at it: so it is seen to be there.
         let is_bordered = border.is_some() && from + wanted == end;
@@ -279,35 +279,37 @@ where
             None if !is_last => end = end.saturating_add(u64::from(listing.max)),
             Some(_) | None => {
                 window.rows.retain(|row| row.place < wanted);
-                window.doubt = window.doubt.or(Some(Doubt::Shifted));
+                window.doubt = window.doubt.or(Some(IncompleteReason::Shifted));
                 return Ok(window);
             }
         }
     }
-    Err(Error::new(Kind::Internal, "a window was never read"))
+    Err(Error::new(ErrorKind::Internal, "a window was never read"))
 }
 
 /// How many rows are before the mark of a row, where rows are counted.
-fn place_of(mark: &Mark, argument: &str) -> Result<u64> {
+fn place_of(mark: &Position, argument: &str) -> Result<u64> {
     match mark {
-        Mark::Nth(ordinal) | Mark::Row(ordinal, _) => Ok(*ordinal),
-        Mark::Start | Mark::Key(_) | Mark::At(_) | Mark::Token { .. } => Err(Error::invalid(
-            format!("the cursor in `{argument}` does not belong to this list"),
-        )),
+        Position::Nth(ordinal) | Position::Row(ordinal, _) => Ok(*ordinal),
+        Position::Start | Position::Key(_) | Position::At(_) | Position::Token { .. } => {
+            Err(Error::invalid(format!(
+                "the cursor in `{argument}` does not belong to this list"
+            )))
+        }
     }
 }
 
 /// How many rows the list has: the vendor's word on its smallest page.
 async fn count<F, R>(listing: &Listing, fetch: F) -> Result<u64>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    let page = fetch(listing.ask(&Mark::Start, 1)?).await?;
+    let page = fetch(listing.ask(&Position::Start, 1)?).await?;
     page.next.total().ok_or_else(uncounted)
 }
 
 fn uncounted() -> Error {
     let message = "this provider does not count its users: `last` needs `before`";
-    Error::new(Kind::Unsupported, message)
+    Error::new(ErrorKind::Unsupported, message)
 }

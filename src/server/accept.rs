@@ -25,16 +25,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Readiness, answer,
     body::{BodyLimits, BodyReader, ReceivingBody},
-    hosts::Arrived,
+    hosts::LocalAddress,
     pace::LeastRate,
     room::ConnectionPool,
-    stream::{Linger, Stream},
+    stream::{ClientStream, Linger},
     traffic::ConnectionActivity,
 };
 
 /// Limits on connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// The time within which a new connection must have sent its first whole request head.
     pub head: Duration,
     /// The time for which a connection may have no request in flight, counted from its last answer.
@@ -70,7 +70,7 @@ const RECEIVE_WINDOW: u32 = 128 * 1024;
 /// The same for one of its streams: the default of HTTP/2.
 const STREAM_WINDOW: u32 = 64 * 1024 - 1;
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
@@ -90,7 +90,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// Those of the listener for health and metrics.
     #[must_use]
     pub fn admin() -> Self {
@@ -136,7 +136,7 @@ impl Limits {
             let handle = ConnectionHandle {
                 activity: ConnectionActivity::new(self, Arc::clone(&pool)),
                 bodies: bodies.clone(),
-                arrived: Arrived(stream.local_addr().ok().map(|address| address.ip())),
+                arrived: LocalAddress(stream.local_addr().ok().map(|address| address.ip())),
             };
             let server = (builder.clone(), app.clone());
             let connection = self.run_connection(server, stream, handle, stopping.clone());
@@ -191,7 +191,7 @@ impl Limits {
         let app = Router::new()
             .fallback_service(app)
             .layer(middleware::from_fn_with_state(handle, track_request));
-        let (stream, returned) = Stream::new(stream, Arc::clone(&activity));
+        let (stream, returned) = ClientStream::new(stream, Arc::clone(&activity));
         let end = serve_connection(builder, stream, app, &activity, stopping).await;
         if end == ConnectionEnd::Complete {
             self.linger.close(&returned).await;
@@ -203,7 +203,7 @@ impl Limits {
 /// Answers requests until the client or the gateway ends the connection.
 async fn serve_connection(
     builder: Builder<TokioExecutor>,
-    stream: Stream,
+    stream: ClientStream,
     app: Router,
     activity: &ConnectionActivity,
     stopping: CancellationToken,
@@ -261,7 +261,7 @@ enum ConnectionEnd {
 struct ConnectionHandle {
     activity: Arc<ConnectionActivity>,
     bodies: BodyReader,
-    arrived: Arrived,
+    arrived: LocalAddress,
 }
 
 /// Counts a request as in flight until the socket has taken its answer.

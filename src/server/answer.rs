@@ -35,7 +35,7 @@ pub(super) struct AnswerBody {
 }
 
 /// A piece of an answer; it is dropped when the socket has taken it.
-struct Piece {
+struct AnswerChunk {
     bytes: Bytes,
     request: Arc<InFlightRequest>,
 }
@@ -63,20 +63,20 @@ fn expected_bytes(answer: &Response) -> u64 {
 impl AnswerBody {
     fn next_piece(&mut self) -> Bytes {
         let bytes = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
-        Bytes::from_owner(Piece {
+        Bytes::from_owner(AnswerChunk {
             bytes,
             request: Arc::clone(&self.request),
         })
     }
 }
 
-impl AsRef<[u8]> for Piece {
+impl AsRef<[u8]> for AnswerChunk {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Piece {
+impl Drop for AnswerChunk {
     fn drop(&mut self) {
         self.request.piece_taken();
     }

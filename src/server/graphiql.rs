@@ -23,7 +23,7 @@ use axum::routing::get;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use files::{FILES, File, Shelf};
+use files::{EmbeddedFiles, FILES, PackageFile};
 
 /// The page, with one place for what differs from program to program.
 const PAGE: &str = include_str!("graphiql/index.html");
@@ -44,7 +44,7 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 /// The one `style` element that GraphiQL writes, by its hash: it stops scrolling behind a dialog.
 const DIALOG: &str = "'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='";
 
-static SHELF: LazyLock<Arc<Shelf>> = LazyLock::new(|| Arc::new(Shelf::embedded()));
+static SHELF: LazyLock<Arc<EmbeddedFiles>> = LazyLock::new(|| Arc::new(EmbeddedFiles::embedded()));
 
 /// Serves the page and all it needs.
 pub fn router() -> Router {
@@ -58,7 +58,7 @@ pub async fn prepare() {
     fetch::fill(&SHELF).await;
 }
 
-fn routes(shelf: Arc<Shelf>) -> Router {
+fn routes(shelf: Arc<EmbeddedFiles>) -> Router {
     Router::new()
         .route("/graphiql", get(page))
         .route(
@@ -70,7 +70,7 @@ fn routes(shelf: Arc<Shelf>) -> Router {
         .with_state(shelf)
 }
 
-async fn page(State(shelf): State<Arc<Shelf>>, headers: HeaderMap) -> Response {
+async fn page(State(shelf): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
     let is_here = shelf.is_full();
     let own = own_digest();
     let text = PAGE
@@ -87,7 +87,7 @@ async fn page(State(shelf): State<Arc<Shelf>>, headers: HeaderMap) -> Response {
 
 /// What the start script loads, in order, and where from.
 fn manifest(is_here: bool) -> String {
-    let address = |file: &File| match is_here {
+    let address = |file: &PackageFile| match is_here {
         true => file.address(),
         false => file.cdn_address(),
     };
@@ -117,12 +117,12 @@ fn policy(is_here: bool) -> String {
 }
 
 /// The files that run on the page: all but the licences.
-fn loaded() -> impl Iterator<Item = &'static File> {
+fn loaded() -> impl Iterator<Item = &'static PackageFile> {
     FILES.iter().filter(|file| file.name() != "LICENSE")
 }
 
 async fn asset(
-    State(shelf): State<Arc<Shelf>>,
+    State(shelf): State<Arc<EmbeddedFiles>>,
     Path((digest, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
@@ -143,7 +143,7 @@ async fn asset(
 }
 
 /// Whose work the page is built on, with the licences of the copies that are served from here.
-async fn credits(State(shelf): State<Arc<Shelf>>, headers: HeaderMap) -> Response {
+async fn credits(State(shelf): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
     let mut text = "The page at /graphiql is built on these works.\n".to_owned();
     for file in FILES.iter().filter(|file| file.name() == "LICENSE") {
         text += &format!("\n{} {}, MIT License\n", file.package, file.version);

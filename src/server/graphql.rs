@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     audit::RequestId,
-    error::{Error, ErrorCode, Kind},
+    error::{Error, ErrorCode, ErrorKind},
     graphql::{
         Graph, Schema,
         description::describe,
@@ -60,7 +60,7 @@ pub fn router(schema: Schema) -> Router {
 }
 
 /// Why a request is refused before the engine sees it.
-struct Refusal {
+struct RequestRefusal {
     status: StatusCode,
     code: ErrorCode,
     message: String,
@@ -68,7 +68,7 @@ struct Refusal {
     retry_after: Option<i32>,
 }
 
-impl Refusal {
+impl RequestRefusal {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -108,8 +108,8 @@ impl Refusal {
     /// A request that costs more than there is.
     fn of(error: &Error) -> Self {
         let status = match error.kind() {
-            Kind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
         Self {
@@ -122,7 +122,7 @@ impl Refusal {
 }
 
 /// An operation that ran.
-struct Ran {
+struct ExecutedOperation {
     operation: &'static str,
     name: Option<String>,
     answer: Answer,
@@ -132,7 +132,7 @@ struct Ran {
     trace: Trace,
 }
 
-impl Ran {
+impl ExecutedOperation {
     /// A request that cannot run.
     fn refused(mistakes: Vec<ServerError>) -> Self {
         Self {
@@ -146,14 +146,14 @@ impl Ran {
 }
 
 /// What goes back, and what is noted of it.
-struct Reply {
+struct HttpReply {
     operation: &'static str,
     name: Option<String>,
     ending: Ending,
     response: Response,
 }
 
-impl Reply {
+impl HttpReply {
     /// Counts the request, and leaves what the log says of it.
     fn noted(self, took: Duration) -> Response {
         let ending = self.ending;
@@ -193,7 +193,7 @@ async fn handle(
         let media = media.ok_or_else(|| {
             let message =
                 "this endpoint answers application/graphql-response+json and application/json";
-            Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
+            RequestRefusal::new(StatusCode::NOT_ACCEPTABLE, message)
         })?;
         let request = read(&method, query.as_deref(), &headers, body)?;
         let ran = run(&schema, request, &method, &headers).await?;
@@ -219,24 +219,24 @@ fn read(
     query: Option<&str>,
     headers: &HeaderMap,
     body: Result<Bytes, BodyError>,
-) -> Result<Request, Refusal> {
+) -> Result<Request, RequestRefusal> {
     match *method {
         // What any page may send without asking first is not taken, though it only reads.
         Method::GET | Method::HEAD if accept::is_of_a_form(headers) => Err(not_json()),
         Method::GET | Method::HEAD => read_query(query.unwrap_or_default()),
         Method::POST => {
-            let body = body.map_err(Refusal::of_body)?;
+            let body = body.map_err(RequestRefusal::of_body)?;
             read_body(headers, &body)
         }
-        _ => Err(Refusal::new(
+        _ => Err(RequestRefusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "use POST, or GET for queries",
         )),
     }
 }
 
-fn read_query(query: &str) -> Result<Request, Refusal> {
-    let bad = |message: &str| Refusal::new(StatusCode::BAD_REQUEST, message);
+fn read_query(query: &str) -> Result<Request, RequestRefusal> {
+    let bad = |message: &str| RequestRefusal::new(StatusCode::BAD_REQUEST, message);
     let mut params = IndexMap::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = match name.as_ref() {
@@ -252,7 +252,7 @@ fn read_query(query: &str) -> Result<Request, Refusal> {
     checked(Value::Object(params))
 }
 
-fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, Refusal> {
+fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, RequestRefusal> {
     let media = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -260,7 +260,7 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, Refusal> {
     if !accept::is_json(media) {
         return Err(not_json());
     }
-    let bad = |message: &str| Refusal::new(StatusCode::BAD_REQUEST, message);
+    let bad = |message: &str| RequestRefusal::new(StatusCode::BAD_REQUEST, message);
     let read = serde_json::from_slice(body);
     let read = read.map_err(|error| bad(&format!("the body is not JSON: {error}")))?;
     if integers::has_too_large(body) {
@@ -269,22 +269,22 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, Refusal> {
     checked(read)
 }
 
-fn not_json() -> Refusal {
+fn not_json() -> RequestRefusal {
     let message = "send the request as `Content-Type: application/json`, in UTF-8";
-    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+    RequestRefusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }
 
 /// The request in a body, as the specification names its members. The body was read into the engine's
 /// own values: serde's would read some texts as JSON inside JSON, with a new bound on their depth.
-fn checked(body: Value) -> Result<Request, Refusal> {
-    let bad = |message: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+fn checked(body: Value) -> Result<Request, RequestRefusal> {
+    let bad = |message: &str| Err(RequestRefusal::new(StatusCode::BAD_REQUEST, message));
     let Value::Object(mut fields) = body else {
         return bad("the body must be an object with `query`; batches are not taken");
     };
     let query = fields.swap_remove("query");
     let is_given = matches!(&query, Some(query) if *query != Value::Null && *query != "".into());
     if !is_given && has_hash(&fields) {
-        return Err(Refusal::no_persisted_queries());
+        return Err(RequestRefusal::no_persisted_queries());
     }
     let mut request = match query {
         Some(Value::String(query)) => Request::new(query),
@@ -329,7 +329,7 @@ async fn run(
     request: Request,
     method: &Method,
     headers: &HeaderMap,
-) -> Result<Ran, Refusal> {
+) -> Result<ExecutedOperation, RequestRefusal> {
     let Prepared {
         request,
         operation,
@@ -338,7 +338,7 @@ async fn run(
         schemas,
     } = match prepare(schema, request) {
         Ok(prepared) => prepared,
-        Err(mistakes) => return Ok(Ran::refused(mistakes)),
+        Err(mistakes) => return Ok(ExecutedOperation::refused(mistakes)),
     };
     let operation = match operation {
         OperationType::Query => "query",
@@ -346,7 +346,7 @@ async fn run(
         OperationType::Subscription => "subscription",
     };
     if operation == "mutation" && *method != Method::POST {
-        return Err(Refusal::new(
+        return Err(RequestRefusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "a mutation must be sent by POST",
         ));
@@ -361,11 +361,11 @@ async fn run(
     let request = request.data(RequestId(id.unwrap_or_default().to_owned()));
     trace
         .charge(uncounted)
-        .map_err(|error| Refusal::of(&error))?;
+        .map_err(|error| RequestRefusal::of(&error))?;
     let mut answer = schema.execute(request).await;
     // What a mutation has done must be told, or the client does it again.
     if trace.is_overloaded() && operation == "query" {
-        return Err(Refusal::of(&Error::overloaded()));
+        return Err(RequestRefusal::of(&Error::overloaded()));
     }
     describe(&mut answer, &schemas);
     coded(&mut answer.errors);
@@ -379,7 +379,7 @@ async fn run(
     }
     let is_whole = operation == "query" && answer.errors.is_empty();
     let fresh_for = trace.fresh_for().as_secs();
-    Ok(Ran {
+    Ok(ExecutedOperation {
         operation,
         name,
         answer,
@@ -390,8 +390,8 @@ async fn run(
 
 /// The answer as the client accepts it. A request that could not be run at all has errors without a
 /// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
-    let Ran {
+async fn shown(ran: ExecutedOperation, media: Media) -> Result<HttpReply, RequestRefusal> {
+    let ExecutedOperation {
         operation,
         name,
         answer,
@@ -410,17 +410,17 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
     let is_large = trace.bytes() > LARGE;
     let Ok(body) = written(answer, is_request_error, is_large).await else {
         tracing::error!("an answer cannot be written as JSON");
-        return Err(Refusal::of(&Error::new(
-            Kind::Internal,
+        return Err(RequestRefusal::of(&Error::new(
+            ErrorKind::Internal,
             "the gateway failed; its log says why",
         )));
     };
     let meter = match trace.written(body.len()) {
         // What a mutation has done must be told.
         Err(_) if operation == "mutation" => Meter::default(),
-        charged => charged.map_err(|error| Refusal::of(&error))?,
+        charged => charged.map_err(|error| RequestRefusal::of(&error))?,
     };
-    let body = Bytes::from_owner(Written {
+    let body = Bytes::from_owner(EncodedAnswer {
         body,
         _meter: meter,
     });
@@ -433,7 +433,7 @@ async fn shown(ran: Ran, media: Media) -> Result<Reply, Refusal> {
         kept.map(|kept| headers.insert(header::CACHE_CONTROL, kept))
             .ok();
     }
-    Ok(Reply {
+    Ok(HttpReply {
         operation,
         name,
         ending,
@@ -465,18 +465,18 @@ async fn written(
 }
 
 /// An answer that waits to be sent, with what it holds of the gateway's memory.
-struct Written {
+struct EncodedAnswer {
     body: Vec<u8>,
     _meter: Meter,
 }
 
-impl AsRef<[u8]> for Written {
+impl AsRef<[u8]> for EncodedAnswer {
     fn as_ref(&self) -> &[u8] {
         &self.body
     }
 }
 
-fn refused(refusal: &Refusal, media: Media) -> Reply {
+fn refused(refusal: &RequestRefusal, media: Media) -> HttpReply {
     let mut extensions = json!({ "code": refusal.code.as_str() });
     if let Some(seconds) = refusal.retry_after {
         extensions["retryAfter"] = seconds.into();
@@ -492,7 +492,7 @@ fn refused(refusal: &Refusal, media: Media) -> Reply {
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
     }
-    Reply {
+    HttpReply {
         operation: "unknown",
         name: None,
         ending: Ending::refused(refusal.code),

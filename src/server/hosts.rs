@@ -19,11 +19,11 @@ use crate::error::ErrorCode;
 
 /// The address on which a request's connection came in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrived(pub(super) Option<IpAddr>);
+pub(super) struct LocalAddress(pub(super) Option<IpAddr>);
 
 /// A host without its port.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Host {
+enum HostName {
     /// An address.
     Address(IpAddr),
     /// A name in small letters, without a dot at its end.
@@ -32,12 +32,12 @@ enum Host {
 
 /// The hosts that requests may name.
 #[derive(Clone, Debug)]
-pub struct Hosts {
-    listed: Arc<BTreeSet<Host>>,
+pub struct AllowedHosts {
+    listed: Arc<BTreeSet<HostName>>,
     has_loopback: bool,
 }
 
-impl Hosts {
+impl AllowedHosts {
     /// The hosts of a list, and those of loopback when that is where the gateway listens, or the list is
     /// empty.
     ///
@@ -46,7 +46,7 @@ impl Hosts {
     pub fn of(listed: &[String], listen: SocketAddr) -> Result<Self, Vec<String>> {
         let (mut hosts, mut wrong) = (BTreeSet::new(), Vec::new());
         for entry in listed {
-            match Host::alone(entry) {
+            match HostName::alone(entry) {
                 Some(host) => drop(hosts.insert(host)),
                 None => wrong.push(format!(
                     "server.hosts: {entry:?} is no host: expected a name or an address alone, such as \
@@ -63,20 +63,20 @@ impl Hosts {
         })
     }
 
-    fn allows(&self, host: &Host, arrived: Option<IpAddr>) -> bool {
+    fn allows(&self, host: &HostName, arrived: Option<IpAddr>) -> bool {
         let is_known = match host {
             // Nobody can point an address elsewhere.
-            Host::Address(address) => {
+            HostName::Address(address) => {
                 Some(address.to_canonical()) == arrived.map(|arrived| arrived.to_canonical())
                     || self.has_loopback && address.to_canonical().is_loopback()
             }
-            Host::Name(name) => self.has_loopback && name == "localhost",
+            HostName::Name(name) => self.has_loopback && name == "localhost",
         };
         is_known || self.listed.contains(host)
     }
 
     fn check(&self, request: &Request) -> Result<(), (StatusCode, String)> {
-        let arrived = request.extensions().get::<Arrived>();
+        let arrived = request.extensions().get::<LocalAddress>();
         let arrived = arrived.and_then(|arrived| arrived.0);
         for host in named(request).map_err(|wrong| (StatusCode::BAD_REQUEST, wrong.to_owned()))? {
             if !self.allows(&host, arrived) {
@@ -90,7 +90,11 @@ impl Hosts {
 }
 
 /// Refuses requests that name a host that they may not; whoever asks for health may name any.
-pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+pub(super) async fn check(
+    State(hosts): State<AllowedHosts>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.uri().path().starts_with("/health/") {
         return next.run(request).await;
     }
@@ -101,7 +105,7 @@ pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
 }
 
 /// Every host that a request names: in its target, which is `:authority` in HTTP/2, and in `Host`.
-fn named(request: &Request) -> Result<Vec<Host>, &'static str> {
+fn named(request: &Request) -> Result<Vec<HostName>, &'static str> {
     let target = request.uri().authority().map(|target| target.as_str());
     let mut headers = request.headers().get_all(header::HOST).iter();
     let header = headers.next().map(|host| host.to_str().unwrap_or_default());
@@ -109,7 +113,8 @@ fn named(request: &Request) -> Result<Vec<Host>, &'static str> {
         return Err("the request has two `Host` headers: send one");
     }
     let hosts = [target, header].into_iter().flatten();
-    let hosts = hosts.map(|host| Host::with_port(host).ok_or("the request's `Host` is no host"));
+    let hosts =
+        hosts.map(|host| HostName::with_port(host).ok_or("the request's `Host` is no host"));
     let hosts: Vec<_> = hosts.collect::<Result<_, _>>()?;
     match hosts.is_empty() {
         true => Err("the request has no `Host` header: send one"),
@@ -117,7 +122,7 @@ fn named(request: &Request) -> Result<Vec<Host>, &'static str> {
     }
 }
 
-impl Host {
+impl HostName {
     /// Of a text that may end with a port.
     fn with_port(text: &str) -> Option<Self> {
         let at = match text.rfind(']') {
@@ -151,14 +156,14 @@ impl Host {
 mod tests {
     use super::*;
 
-    fn hosts(listed: &[&str], listen: &str) -> Hosts {
+    fn hosts(listed: &[&str], listen: &str) -> AllowedHosts {
         let listed: Vec<_> = listed.iter().map(|&host| host.to_owned()).collect();
-        Hosts::of(&listed, listen.parse().unwrap()).unwrap()
+        AllowedHosts::of(&listed, listen.parse().unwrap()).unwrap()
     }
 
-    fn allows(hosts: &Hosts, host: &str) -> bool {
+    fn allows(hosts: &AllowedHosts, host: &str) -> bool {
         let arrived = Some(IpAddr::from([10, 0, 0, 5]));
-        hosts.allows(&Host::with_port(host).expect("a host"), arrived)
+        hosts.allows(&HostName::with_port(host).expect("a host"), arrived)
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
             "", ":80", "a:b", "a:1:2", "a b", "a..b", ".", "user@a", "a/b", "[::1", "[a]",
             "[::1]a:1", "ä.test",
         ] {
-            assert_eq!(Host::with_port(text), None, "{text}");
+            assert_eq!(HostName::with_port(text), None, "{text}");
         }
     }
 
@@ -233,7 +238,7 @@ mod tests {
             "*.a.test",
             "[::1]:80",
         ] {
-            let wrong = Hosts::of(&[entry.to_owned()], ([127, 0, 0, 1], 80).into());
+            let wrong = AllowedHosts::of(&[entry.to_owned()], ([127, 0, 0, 1], 80).into());
             let wrong = wrong.expect_err(entry);
             assert!(
                 wrong[0].contains("without https://, port and path"),

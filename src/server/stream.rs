@@ -25,13 +25,13 @@ const UNSENT: u32 = 16 * 1024;
 pub(super) type ReturnedSocket = Arc<Mutex<Option<TcpStream>>>;
 
 /// The socket of a connection.
-pub(super) struct Stream {
+pub(super) struct ClientStream {
     socket: Option<TcpStream>,
     returned: ReturnedSocket,
     activity: Arc<ConnectionActivity>,
 }
 
-impl Stream {
+impl ClientStream {
     pub(super) fn new(
         socket: TcpStream,
         activity: Arc<ConnectionActivity>,
@@ -70,13 +70,13 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for ClientStream {
     fn drop(&mut self) {
         *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.socket.take();
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -86,7 +86,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ClientStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

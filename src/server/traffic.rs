@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    accept::Limits,
+    accept::ConnectionLimits,
     pace::SlowClientTimer,
     room::{ConnectionPool, ConnectionState, EvictionKey},
 };
@@ -26,7 +26,7 @@ use super::{
 /// The activity of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionActivity {
-    pub(super) limits: Limits,
+    pub(super) limits: ConnectionLimits,
     pool: Arc<ConnectionPool>,
     eviction: Arc<Notify>,
     record: Mutex<ActivityRecord>,
@@ -64,7 +64,7 @@ struct OutgoingAnswer {
 
 impl ConnectionActivity {
     /// The activity of a connection that has just been accepted.
-    pub(super) fn new(limits: Limits, pool: Arc<ConnectionPool>) -> Arc<Self> {
+    pub(super) fn new(limits: ConnectionLimits, pool: Arc<ConnectionPool>) -> Arc<Self> {
         let now = Instant::now();
         let activity = Self {
             limits,
@@ -153,7 +153,7 @@ impl ConnectionActivity {
 
     /// Ends when the connection was idle for too long, or its client reads too slowly.
     pub(super) async fn wait_for_timeout(&self) {
-        let Limits {
+        let ConnectionLimits {
             head, idle, rate, ..
         } = self.limits;
         // Nothing wakes this task when the activity changes, so it looks often enough to be no later
@@ -206,7 +206,7 @@ impl ActivityRecord {
         self.is_blocked || self.answers.values().any(|answer| answer.is_waiting)
     }
 
-    fn state(&self, limits: &Limits) -> Option<ConnectionState> {
+    fn state(&self, limits: &ConnectionLimits) -> Option<ConnectionState> {
         let without_progress = self.counted_until.duration_since(self.progress_at);
         if self.is_idle() {
             Some(match self.was_used {
@@ -222,7 +222,7 @@ impl ActivityRecord {
     }
 
     /// The time for which the connection may go on like this.
-    fn time_left(&self, limits: &Limits) -> Duration {
+    fn time_left(&self, limits: &ConnectionLimits) -> Duration {
         if self.is_idle() {
             let limit = match self.was_used {
                 true => limits.idle,
@@ -246,7 +246,7 @@ impl ActivityRecord {
     }
 
     /// Fits the timer to the answers in flight: those that hold much memory must be read faster.
-    fn update(&mut self, was_waiting: bool, limits: &Limits) {
+    fn update(&mut self, was_waiting: bool, limits: &ConnectionLimits) {
         if self.is_waiting() && !was_waiting {
             self.progress_at = self.counted_until;
         }

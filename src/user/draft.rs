@@ -7,7 +7,7 @@ use super::{Email, User, UserKind};
 
 /// What happens to one field.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Change<T> {
+pub enum FieldChange<T> {
     /// The field stays as it is.
     #[default]
     Keep,
@@ -17,7 +17,7 @@ pub enum Change<T> {
     Set(T),
 }
 
-impl<T> Change<T> {
+impl<T> FieldChange<T> {
     /// The new value, if one is set.
     pub fn set(&self) -> Option<&T> {
         match self {
@@ -46,7 +46,7 @@ impl<T> Change<T> {
 
 /// A company to put a user into.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CompanyDraft {
+pub struct CompanyPatch {
     /// The id that your systems gave the company.
     pub external_id: String,
     /// The company's name, if it is to be set.
@@ -58,42 +58,42 @@ pub struct CompanyDraft {
 /// A change to one user. Which record is meant is said by the first of `vendor_id`, `external_id`
 /// and `email` that is set.
 #[derive(Clone, Debug, Default)]
-pub struct Draft {
+pub struct UserPatch {
     /// The vendor's own id of a record that exists.
     pub vendor_id: Option<String>,
     /// The id that your systems give the user.
-    pub external_id: Change<String>,
+    pub external_id: FieldChange<String>,
     /// The address.
-    pub email: Change<Email>,
+    pub email: FieldChange<Email>,
     /// The whole name.
-    pub name: Change<String>,
+    pub name: FieldChange<String>,
     /// The given name.
-    pub first_name: Change<String>,
+    pub first_name: FieldChange<String>,
     /// The family name.
-    pub last_name: Change<String>,
+    pub last_name: FieldChange<String>,
     /// The login name.
-    pub username: Change<String>,
+    pub username: FieldChange<String>,
     /// The telephone number.
-    pub phone: Change<String>,
+    pub phone: FieldChange<String>,
     /// The address of a picture.
-    pub avatar_url: Change<String>,
+    pub avatar_url: FieldChange<String>,
     /// The language.
-    pub locale: Change<String>,
+    pub locale: FieldChange<String>,
     /// Labels: the whole set.
-    pub tags: Change<Vec<String>>,
+    pub tags: FieldChange<Vec<String>>,
     /// Companies to join or to leave; the others stay.
-    pub companies: Vec<CompanyDraft>,
+    pub companies: Vec<CompanyPatch>,
     /// When the person signed up with you.
-    pub signed_up_at: Change<Timestamp>,
+    pub signed_up_at: FieldChange<Timestamp>,
     /// Whether the person takes no more email.
-    pub unsubscribed_from_emails: Change<bool>,
+    pub unsubscribed_from_emails: FieldChange<bool>,
     /// Custom fields, merged key by key; a null clears its key.
     pub attributes: Map<String, Value>,
 }
 
 /// The fields of a draft, as the input names them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DraftField {
+pub enum PatchField {
     /// `externalId`
     ExternalId,
     /// `email`
@@ -124,7 +124,7 @@ pub enum DraftField {
     Attributes,
 }
 
-impl DraftField {
+impl PatchField {
     /// The field's name in the input.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -158,7 +158,7 @@ pub enum Identity {
     Email,
 }
 
-impl Draft {
+impl UserPatch {
     /// What says which record is meant; `None` when nothing does.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
@@ -209,36 +209,36 @@ impl Draft {
     pub fn keeping(&self, user: &User) -> Self {
         let mut draft = self.clone();
         if draft.has_email_of(user) {
-            draft.email = Change::Keep;
+            draft.email = FieldChange::Keep;
         }
         let external_id = draft.external_id.set();
         if external_id.is_some() && external_id == user.external_id.as_ref() {
-            draft.external_id = Change::Keep;
+            draft.external_id = FieldChange::Keep;
         }
         draft
     }
 
     /// The fields that the draft changes, in the order of the input.
     #[must_use]
-    pub fn fields(&self) -> Vec<DraftField> {
+    pub fn fields(&self) -> Vec<PatchField> {
         [
-            (self.external_id.is_change(), DraftField::ExternalId),
-            (self.email.is_change(), DraftField::Email),
-            (self.name.is_change(), DraftField::Name),
-            (self.first_name.is_change(), DraftField::FirstName),
-            (self.last_name.is_change(), DraftField::LastName),
-            (self.username.is_change(), DraftField::Username),
-            (self.phone.is_change(), DraftField::Phone),
-            (self.avatar_url.is_change(), DraftField::AvatarUrl),
-            (self.locale.is_change(), DraftField::Locale),
-            (self.tags.is_change(), DraftField::Tags),
-            (!self.companies.is_empty(), DraftField::Companies),
-            (self.signed_up_at.is_change(), DraftField::SignedUpAt),
+            (self.external_id.is_change(), PatchField::ExternalId),
+            (self.email.is_change(), PatchField::Email),
+            (self.name.is_change(), PatchField::Name),
+            (self.first_name.is_change(), PatchField::FirstName),
+            (self.last_name.is_change(), PatchField::LastName),
+            (self.username.is_change(), PatchField::Username),
+            (self.phone.is_change(), PatchField::Phone),
+            (self.avatar_url.is_change(), PatchField::AvatarUrl),
+            (self.locale.is_change(), PatchField::Locale),
+            (self.tags.is_change(), PatchField::Tags),
+            (!self.companies.is_empty(), PatchField::Companies),
+            (self.signed_up_at.is_change(), PatchField::SignedUpAt),
             (
                 self.unsubscribed_from_emails.is_change(),
-                DraftField::UnsubscribedFromEmails,
+                PatchField::UnsubscribedFromEmails,
             ),
-            (!self.attributes.is_empty(), DraftField::Attributes),
+            (!self.attributes.is_empty(), PatchField::Attributes),
         ]
         .into_iter()
         .filter_map(|(changes, field)| changes.then_some(field))
@@ -249,7 +249,7 @@ impl Draft {
 /// What a write did.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
 #[graphql(name = "UpsertOutcome")]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// A record was made.
     Created,
     /// A record was changed.

@@ -35,18 +35,19 @@ use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 
 use super::{
-    Batch, Connection, Door, EmailSearch, Expand, Found, Lookups, Profile, SINGLE, Selection,
-    Upserted, Vendor, Window, asked_for, bounded, each, json::RawJson, rows, wire,
+    BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
+    Lookups, Profile, QuotaWindow, SINGLE, SearchResult, Selection, asked_for, bounded, each,
+    json::RawJson, rows, wire,
 };
 use crate::{
-    error::{Error, Kind, Reason, Result},
-    http::{Call, Http, Operation, Refusal, Reply, Scope, Snapshots},
-    page::{Ask, Listing, Next, Page, Paging},
-    user::{Change, Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    error::{Error, ErrorKind, Reason, Result},
+    http::{Client, ErrorDetails, Operation, Request, RequestContext, Response, Snapshots},
+    page::{Listing, NextPage, Page, PageRequest, Paging},
+    user::{Email, FieldChange, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
 };
 
 /// How Ada is reached.
-pub const DOOR: Door = Door {
+pub const DOOR: ConnectorSpec = ConnectorSpec {
     base_url: None,
     regions: &[],
     explain,
@@ -54,15 +55,15 @@ pub const DOOR: Door = Door {
     timeout: Duration::from_secs(5),
     // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants more.
     budget: &[
-        Window {
+        QuotaWindow {
             calls: 10,
             seconds: 1,
         },
-        Window {
+        QuotaWindow {
             calls: 100,
             seconds: 60,
         },
-        Window {
+        QuotaWindow {
             calls: 10_000,
             seconds: 86_400,
         },
@@ -89,7 +90,7 @@ const PROFILE: Profile = Profile {
     by_id: SINGLE,
     by_external_id: Some(SINGLE),
     // One scan answers every address that is asked for together.
-    by_email: Batch { max: usize::MAX },
+    by_email: BatchSize { max: usize::MAX },
     finds_substrings: false,
     email_search: EmailSearch::Scan,
     email_caveat: None,
@@ -97,14 +98,14 @@ const PROFILE: Profile = Profile {
     upserts: &[Identity::ExternalId],
     upsert_tells_outcome: true,
     writes: &[
-        DraftField::ExternalId,
-        DraftField::Email,
-        DraftField::Name,
-        DraftField::FirstName,
-        DraftField::LastName,
-        DraftField::AvatarUrl,
-        DraftField::Locale,
-        DraftField::Attributes,
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::FirstName,
+        PatchField::LastName,
+        PatchField::AvatarUrl,
+        PatchField::Locale,
+        PatchField::Attributes,
     ],
     writes_leads: false,
     lags: &[],
@@ -113,14 +114,14 @@ const PROFILE: Profile = Profile {
 /// Options of this vendor.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Options {
+struct AdaOptions {
     /// How many pages of 100 a search by address reads at most.
     scan_pages: u32,
     /// For how many seconds a search by address reads at most.
     scan_seconds: u64,
 }
 
-impl Default for Options {
+impl Default for AdaOptions {
     fn default() -> Self {
         Self {
             scan_pages: 20,
@@ -131,9 +132,9 @@ impl Default for Options {
 
 /// The adapter.
 pub struct Ada {
-    http: Http,
+    http: Client,
     /// Ada's list by address.
-    scans: Snapshots<scan::Rows>,
+    scans: Snapshots<scan::AdaRows>,
 }
 
 /// An end user at Ada, field by field.
@@ -185,35 +186,35 @@ pub struct AdaProfile {
 }
 
 #[derive(Deserialize)]
-struct Attributes {
+struct AdaAttributes {
     #[serde(default, deserialize_with = "wire::record")]
-    profile: Option<Metadata>,
+    profile: Option<AdaMetadata>,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct AdaMetadata {
     #[serde(default, deserialize_with = "wire::object")]
     metadata: Option<Arc<RawValue>>,
 }
 
 #[derive(Deserialize)]
-struct List {
+struct AdaList {
     // Older documents say "list or null".
     #[serde(deserialize_with = "wire::rows_or_null")]
     data: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::deciding")]
-    meta: Option<Meta>,
+    meta: Option<AdaMeta>,
 }
 
 #[derive(Deserialize)]
-struct Meta {
+struct AdaMeta {
     #[serde(default, deserialize_with = "wire::link")]
     next_page_url: Option<String>,
 }
 
 fn user(raw: Arc<RawValue>) -> Result<User> {
     let record: AdaEndUser = wire::read(&raw)?;
-    let attributes: Attributes = wire::read(&raw)?;
+    let attributes: AdaAttributes = wire::read(&raw)?;
     let profile = record.profile.unwrap_or_default();
     let whole = || match (&profile.first_name, &profile.last_name) {
         (Some(first), Some(last)) => Some(format!("{first} {last}")),
@@ -239,7 +240,7 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
     })
 }
 
-fn user_in(reply: &Reply) -> Result<User> {
+fn user_in(reply: &Response) -> Result<User> {
     user(reply.json::<Box<RawValue>>()?.into())
 }
 
@@ -264,8 +265,8 @@ impl Ada {
     ///
     /// # Errors
     /// `Invalid` when an option is wrong.
-    pub fn connect(connection: &Connection) -> Result<Self> {
-        let options: Options = connection.options()?;
+    pub fn connect(connection: &ConnectContext) -> Result<Self> {
+        let options: AdaOptions = connection.options()?;
         bounded("scan_pages", u64::from(options.scan_pages), 10_000)?;
         bounded("scan_seconds", options.scan_seconds, 600)?;
         Ok(Self {
@@ -276,8 +277,8 @@ impl Ada {
 
     async fn find(
         &self,
-        scope: &Scope,
-        call: Call,
+        scope: &RequestContext,
+        call: Request,
         is_it: impl FnOnce(&User) -> bool,
     ) -> Result<Option<User>> {
         let Some(reply) = self.http.find(scope, call).await? else {
@@ -288,11 +289,11 @@ impl Ada {
 
     /// The user of an external id from an answer to a call that named it. Ada's examples leave external
     /// ids out here and there: such a user is looked up by Ada's own id, and taken only if that shows it.
-    async fn confirmed(&self, scope: &Scope, user: User, id: &str) -> Result<User> {
+    async fn confirmed(&self, scope: &RequestContext, user: User, id: &str) -> Result<User> {
         if wire::member(&user.raw, "external_id").is_some() {
             return asked_for(user, |user| has_external_id(user, id));
         }
-        let call = Call::get(Operation::ById, &["v2", "end-users", &user.vendor_id]);
+        let call = Request::get(Operation::ById, &["v2", "end-users", &user.vendor_id]);
         let user = self.find(scope, call, |other| other.vendor_id == user.vendor_id);
         let is_it = |user: &User| has_external_id(user, id);
         user.await?.filter(is_it).ok_or_else(|| {
@@ -304,22 +305,22 @@ impl Ada {
 }
 
 /// The call for a page of the list: <https://docs.ada.cx/reference/end-users/get-end-users>
-fn page_call(operation: Operation, ask: &Ask) -> Call {
-    Call::get(operation, &["v2", "end-users", ""])
+fn page_call(operation: Operation, ask: &PageRequest) -> Request {
+    Request::get(operation, &["v2", "end-users", ""])
         .query(ask.params())
         .page(&ask.place)
         .no_older_than(ask.since)
 }
 
-fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
-    let list: List = reply.object()?;
+fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
+    let list: AdaList = reply.object()?;
     let next = list.meta.and_then(|meta| meta.next_page_url);
     // How the last page is told is not documented: an empty text is one of the ways.
     let next = next.filter(|next| !next.trim().is_empty());
     let next = match next.as_deref().map(cursor) {
-        None => Next::Key(None),
-        Some(Some(key)) => Next::Key(Some(key)),
-        Some(None) => Next::More(true),
+        None => NextPage::Key(None),
+        Some(Some(key)) => NextPage::Key(Some(key)),
+        Some(None) => NextPage::More(true),
     };
     let sent = list.data.len();
     let users = rows::users(scope, Provider::Ada, list.data, user);
@@ -327,29 +328,29 @@ fn page_in(scope: &Scope, reply: &Reply) -> Result<Page> {
 }
 
 #[async_trait]
-impl Vendor for Ada {
+impl Connector for Ada {
     fn profile(&self) -> &Profile {
         &PROFILE
     }
 
-    async fn list(&self, scope: &Scope, ask: &Ask, _: &Selection) -> Result<Page> {
+    async fn list(&self, scope: &RequestContext, ask: &PageRequest, _: &Selection) -> Result<Page> {
         let reply = self.http.send(scope, page_call(Operation::List, ask)).await;
         page_in(scope, &reply?)
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
-            let call = Call::get(Operation::ById, &["v2", "end-users", id]);
+            let call = Request::get(Operation::ById, &["v2", "end-users", id]);
             self.find(scope, call, move |user| user.vendor_id == id)
         })
         .await
     }
 
     /// The list's path with `external_id` answers one user. Ada compares ids without regard to case.
-    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
-            let call = Call::get(Operation::ByExternalId, &["v2", "end-users", ""]);
+            let call = Request::get(Operation::ByExternalId, &["v2", "end-users", ""]);
             let call = call.query([("external_id", id.to_owned())]);
             async move {
                 match self.find(scope, call, |_| true).await? {
@@ -361,19 +362,24 @@ impl Vendor for Ada {
         .await
     }
 
-    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
         scan::find(&self.scans, scope, emails).await
     }
 
     /// <https://docs.ada.cx/reference/end-users/create-end-user>: with an external id it may be
     /// repeated, and answers 200 with the record *as it was* when there is one.
-    async fn upsert(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let call =
-            Call::post(Operation::Upsert, &["v2", "end-users", ""], body(draft)).repeatable(true);
+    async fn upsert(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Upsert, &["v2", "end-users", ""], body(draft))
+            .repeatable(true);
         let began = Instant::now();
         let reply = match self.http.send(scope, call.clone()).await {
             // It was done, perhaps, and may be repeated, though the layers do not repeat it.
-            Err(error) if error.kind() == Kind::Malformed => Reply {
+            Err(error) if error.kind() == ErrorKind::Malformed => Response {
                 is_repeated: true,
                 ..self.http.send(scope, call).await?
             },
@@ -384,43 +390,48 @@ impl Vendor for Ada {
             None => user_in(&reply)?,
         };
         if reply.status == StatusCode::CREATED {
-            return Ok(Upserted::whole(user, Outcome::Created));
+            return Ok(ConnectorWrite::whole(user, WriteOutcome::Created));
         }
         let age = match reply.is_repeated {
             true => age(&user, &reply, began.elapsed()),
             false => Age::Old,
         };
-        let draft = Draft {
-            external_id: Change::Keep,
+        let draft = UserPatch {
+            external_id: FieldChange::Keep,
             ..draft.keeping(&user)
         };
         let mut written = if draft.fields().is_empty() || age == Age::New {
-            Upserted::whole(user, Outcome::Matched)
+            ConnectorWrite::whole(user, WriteOutcome::Matched)
         } else {
             let updated = self.update(scope, &user.vendor_id, &draft).await?;
             let gone = || Error::malformed("the user vanished between two calls; try again");
             updated.ok_or_else(gone)?
         };
         match age {
-            Age::New => written.outcome = Some(Outcome::Created),
+            Age::New => written.outcome = Some(WriteOutcome::Created),
             Age::Unknown => written.outcome = None,
             Age::Old => {}
         }
         Ok(written)
     }
 
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let call = Call::post(Operation::Create, &["v2", "end-users", ""], body(draft));
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(draft));
         let user = user_in(&self.http.send(scope, call).await?)?;
         let user = asked_for(user, |user| user.email.is_none() || draft.means(user))?;
-        Ok(Upserted::whole(user, Outcome::Created))
+        Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
     }
 
     /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        let call = Call::patch(Operation::Update, &["v2", "end-users", id], body(draft));
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::patch(Operation::Update, &["v2", "end-users", id], body(draft));
         let user = self.find(scope, call, |user| user.vendor_id == id).await?;
-        Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
+        Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
     }
 }
 
@@ -441,7 +452,7 @@ const ROUNDING: Duration = Duration::from_secs(2);
 const CERTAIN: Duration = Duration::from_secs(60);
 
 /// How old a record is, by Ada's own clock as far as it tells it.
-fn age(user: &User, reply: &Reply, took: Duration) -> Age {
+fn age(user: &User, reply: &Response, took: Duration) -> Age {
     let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
@@ -458,7 +469,7 @@ fn age(user: &User, reply: &Reply, took: Duration) -> Age {
     }
 }
 
-fn body(draft: &Draft) -> Value {
+fn body(draft: &UserPatch) -> Value {
     let fields = [
         ("email", draft.email.json()),
         ("display_name", draft.name.json()),
@@ -485,27 +496,27 @@ fn body(draft: &Draft) -> Value {
 }
 
 /// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.
-fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Deserialize)]
-    struct Body {
+    struct AdaErrorBody {
         #[serde(default, deserialize_with = "wire::records")]
-        errors: Option<Vec<Item>>,
+        errors: Option<Vec<AdaErrorItem>>,
     }
     #[derive(Deserialize)]
-    struct Item {
+    struct AdaErrorItem {
         #[serde(default, deserialize_with = "wire::text")]
         message: Option<String>,
         #[serde(default, deserialize_with = "wire::records")]
-        details: Option<Vec<Detail>>,
+        details: Option<Vec<AdaErrorDetail>>,
     }
     #[derive(Deserialize)]
-    struct Detail {
+    struct AdaErrorDetail {
         #[serde(default, deserialize_with = "wire::text")]
         parameter: Option<String>,
         #[serde(default, deserialize_with = "wire::text")]
         message: Option<String>,
     }
-    let errors = serde_json::from_slice::<Body>(body)
+    let errors = serde_json::from_slice::<AdaErrorBody>(body)
         .ok()
         .and_then(|body| body.errors)
         .unwrap_or_default();
@@ -524,9 +535,9 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
             })
         }))
     });
-    Refusal {
-        kind: is_foreign.then_some(Kind::Malformed),
+    ErrorDetails {
+        kind: is_foreign.then_some(ErrorKind::Malformed),
         reasons: reasons.collect(),
-        ..Refusal::default()
+        ..ErrorDetails::default()
     }
 }

@@ -36,28 +36,31 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use self::domains::Domains;
+use self::domains::DomainSizes;
 use super::{
-    Batch, Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part,
-    Profile, SINGLE, Searched, Selection, Upserted, Vendor, Window, asked_for, bounded, each, rows,
-    unsupported, wire, without_invalid_spellings,
+    BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
+    Filter, FilterField, Lookups, Profile, QuotaWindow, SINGLE, SearchBatch, SearchResult,
+    Selection, Subresource, SubresourceData, asked_for, bounded, each, rows, unsupported, wire,
+    without_invalid_spellings,
 };
 use crate::{
-    error::{Error, Kind, Reason, Result},
-    http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Cut, Limits, Listing, Next, Page, Paging},
-    user::{Draft, DraftField, Email, Outcome, Portion, Provider, User, email::fold, text},
+    error::{Error, ErrorKind, Reason, Result},
+    http::{Client, ErrorDetails, Operation, Request, RequestContext, Response},
+    page::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits, Truncation},
+    user::{
+        Email, PatchField, Provider, RecordPart, User, UserPatch, WriteOutcome, email::fold, text,
+    },
 };
 
 /// How DigitalChalk is reached.
-pub const DOOR: Door = Door {
+pub const DOOR: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.digitalchalk.com/api/v5"),
     regions: &[],
     explain,
     concurrency: 4,
     timeout: Duration::from_secs(5),
     // Nothing is documented: a bound that we set ourselves.
-    budget: &[Window {
+    budget: &[QuotaWindow {
         calls: 20,
         seconds: 1,
     }],
@@ -82,7 +85,7 @@ const PROFILE: Profile = Profile {
     sorts: &[],
     by_id: SINGLE,
     by_external_id: None,
-    by_email: Batch { max: 100 },
+    by_email: BatchSize { max: 100 },
     finds_substrings: true,
     email_search: EmailSearch::Exact,
     email_caveat: None,
@@ -90,13 +93,13 @@ const PROFILE: Profile = Profile {
     upserts: &[],
     upsert_tells_outcome: false,
     writes: &[
-        DraftField::Email,
-        DraftField::FirstName,
-        DraftField::LastName,
-        DraftField::Username,
-        DraftField::Locale,
-        DraftField::Tags,
-        DraftField::Attributes,
+        PatchField::Email,
+        PatchField::FirstName,
+        PatchField::LastName,
+        PatchField::Username,
+        PatchField::Locale,
+        PatchField::Tags,
+        PatchField::Attributes,
     ],
     writes_leads: false,
     lags: &[],
@@ -105,12 +108,12 @@ const PROFILE: Profile = Profile {
 /// Options of this vendor.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Options {
+struct DigitalChalkOptions {
     /// How many pages of 100 a search by address reads at most.
     search_pages: u32,
 }
 
-impl Default for Options {
+impl Default for DigitalChalkOptions {
     fn default() -> Self {
         Self { search_pages: 10 }
     }
@@ -118,9 +121,9 @@ impl Default for Options {
 
 /// The adapter.
 pub struct DigitalChalk {
-    http: Http,
-    options: Options,
-    domains: Domains,
+    http: Client,
+    options: DigitalChalkOptions,
+    domains: DomainSizes,
 }
 
 /// A user at DigitalChalk, field by field.
@@ -157,7 +160,7 @@ pub struct DigitalChalkUser {
 }
 
 #[derive(Deserialize)]
-struct List {
+struct DigitalChalkList {
     #[serde(deserialize_with = "wire::rows")]
     results: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::link")]
@@ -179,15 +182,15 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         last_name: record.last_name,
         username: record.username,
         locale: record.locale,
-        tags: Portion::Here(record.tags.unwrap_or_default()),
+        tags: RecordPart::Here(record.tags.unwrap_or_default()),
         created_at: record.created_date,
         last_seen_at: record.last_login_date,
-        attributes: Portion::Apart,
+        attributes: RecordPart::Apart,
         ..User::new(Provider::DigitalChalk, record.id, raw)
     })
 }
 
-fn user_in(reply: &Reply) -> Result<User> {
+fn user_in(reply: &Response) -> Result<User> {
     user(reply.json::<Box<RawValue>>()?.into())
 }
 
@@ -196,35 +199,35 @@ impl DigitalChalk {
     ///
     /// # Errors
     /// `Invalid` when an option is wrong.
-    pub fn connect(connection: &Connection) -> Result<Self> {
-        let options: Options = connection.options()?;
+    pub fn connect(connection: &ConnectContext) -> Result<Self> {
+        let options: DigitalChalkOptions = connection.options()?;
         bounded("search_pages", u64::from(options.search_pages), 10_000)?;
         Ok(Self {
             http: connection.http.clone(),
             options,
-            domains: Domains::default(),
+            domains: DomainSizes::default(),
         })
     }
 
     /// `…/rest-api-v5/users/get-users` and `…/limit-and-offset`
     async fn page(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         operation: Operation,
-        ask: &Ask,
+        ask: &PageRequest,
         filter: &Filter,
     ) -> Result<Page> {
         let email = filter
             .email
             .as_ref()
             .map(|email| ("email", email.given().to_owned()));
-        let call = Call::get(operation, &["users"])
+        let call = Request::get(operation, &["users"])
             .query(email)
             .query(ask.params())
             .page(&ask.place)
             .no_older_than(ask.since);
         let reply = self.http.send(scope, call).await?;
-        let list: List = reply.object()?;
+        let list: DigitalChalkList = reply.object()?;
         if list
             .next
             .as_ref()
@@ -239,12 +242,17 @@ impl DigitalChalk {
         if filter.email.is_some() {
             rows::note_unreadable_emails(scope, &users);
         }
-        let next = Next::More(list.next.is_some());
+        let next = NextPage::More(list.next.is_some());
         Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
     }
 
-    async fn get(&self, scope: &Scope, operation: Operation, id: &str) -> Result<Option<User>> {
-        let call = Call::get(operation, &["users", id]);
+    async fn get(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        id: &str,
+    ) -> Result<Option<User>> {
+        let call = Request::get(operation, &["users", id]);
         let Some(reply) = self.http.find(scope, call).await? else {
             return Ok(None);
         };
@@ -253,24 +261,34 @@ impl DigitalChalk {
 }
 
 #[async_trait]
-impl Vendor for DigitalChalk {
+impl Connector for DigitalChalk {
     fn profile(&self) -> &Profile {
         &PROFILE
     }
 
-    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
         self.page(scope, Operation::List, ask, &selection.filter)
             .await
     }
 
     /// `…/rest-api-v5/users/get-users-id`
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| self.get(scope, Operation::ById, id)).await
     }
 
     /// `…/rest-api-v5/users/get-users-filter-email`: a substring search, read to its end.
-    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let limits = Limits {
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
+        let limits = ScanLimits {
             pages: self.options.search_pages,
             until: scope.deadline(),
         };
@@ -286,7 +304,7 @@ impl Vendor for DigitalChalk {
             );
             (email.clone(), walk.await)
         });
-        Found::of(
+        SearchResult::of(
             without_invalid_spellings(emails, join_all(searches).await),
             "DigitalChalk's answer, which holds near misses too,",
             "search_pages",
@@ -295,7 +313,12 @@ impl Vendor for DigitalChalk {
 
     /// Addresses of one domain are searched for by what they share, where that is less than a search for
     /// each (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its example).
-    async fn search(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Vec<Searched> {
+    async fn search(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        expand: Expand,
+    ) -> Vec<SearchBatch> {
         let mut groups: BTreeMap<&str, Vec<Email>> = BTreeMap::new();
         for email in emails {
             // A domain that texts spell in several ways is shared by nobody.
@@ -311,8 +334,8 @@ impl Vendor for DigitalChalk {
     }
 
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let call = Call::post(Operation::Create, &["users"], body(draft));
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["users"], body(draft));
         let reply = self.http.send(scope, call).await;
         let reply = reply.map_err(|error| taken_as_username(error, draft))?;
         let location = reply.headers.get(LOCATION);
@@ -322,9 +345,9 @@ impl Vendor for DigitalChalk {
             None if reply.status != StatusCode::CREATED => Err(Error::malformed(
                 "the provider did not say that the user was created",
             )),
-            None => Ok(Upserted {
+            None => Ok(ConnectorWrite {
                 user: None,
-                outcome: Some(Outcome::Created),
+                outcome: Some(WriteOutcome::Created),
                 remarks: vec![Error::malformed(
                     "the user was created, but the provider did not say where: look it up by email",
                 )],
@@ -333,8 +356,13 @@ impl Vendor for DigitalChalk {
     }
 
     /// `…/rest-api-v5/users/put-users-basic`: changes what it names, 204 without a body.
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        let call = Call::put(Operation::Update, &["users", id], body(draft));
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::put(Operation::Update, &["users", id], body(draft));
         match self.http.find(scope, call).await? {
             Some(_) => Ok(Some(self.finish_updated(scope, id, draft).await)),
             None => Ok(None),
@@ -342,16 +370,21 @@ impl Vendor for DigitalChalk {
     }
 
     /// `…/rest-api-v5/userfieldvalues`: an object by the ids of the fields; `{}` when none is set.
-    async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
-        if part != Part::Attributes {
+    async fn part(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        part: Subresource,
+    ) -> Result<Option<SubresourceData>> {
+        if part != Subresource::Attributes {
             return Err(unsupported("answer this part of a user"));
         }
-        let call = Call::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
+        let call = Request::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
         let reply = self.http.find(scope, call).await?;
         let values = reply
             .map(|reply| reply.json::<Box<RawValue>>())
             .transpose()?;
-        Ok(values.map(|values| Held::Attributes(values.into())))
+        Ok(values.map(|values| SubresourceData::Attributes(values.into())))
     }
 }
 
@@ -359,15 +392,15 @@ impl DigitalChalk {
     /// The addresses of one domain: by one search when the domain is small enough, else one by one.
     async fn of_domain(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         domain: &str,
         emails: Vec<Email>,
         expand: Expand,
-    ) -> Vec<Searched> {
+    ) -> Vec<SearchBatch> {
         let mut before = scope.fresh();
         if let Some(pages) = self.domains.worth(domain, emails.len()) {
             let shared = scope.fresh();
-            let limits = Limits {
+            let limits = ScanLimits {
                 pages: pages.min(self.options.search_pages),
                 until: scope.deadline(),
             };
@@ -383,17 +416,17 @@ impl DigitalChalk {
             let found = found.await;
             self.domains.learn(domain, &found);
             let is_given_up = match &found.cut {
-                Some(Cut::Limit { pages }) => *pages >= limits.pages,
-                Some(Cut::Failed(error)) => error.kind() == Kind::Rejected,
-                Some(Cut::Late { .. }) | None => false,
+                Some(Truncation::Limit { pages }) => *pages >= limits.pages,
+                Some(Truncation::Failed(error)) => error.kind() == ErrorKind::Rejected,
+                Some(Truncation::Late { .. }) | None => false,
             };
             if !is_given_up {
-                let found = Found::of(
+                let found = SearchResult::of(
                     [found],
                     "DigitalChalk's list of this domain",
                     "search_pages",
                 );
-                return vec![Searched {
+                return vec![SearchBatch {
                     emails,
                     found,
                     work: shared,
@@ -407,7 +440,7 @@ impl DigitalChalk {
             let found = self
                 .by_email(&scope, std::slice::from_ref(&email), expand)
                 .await;
-            Searched {
+            SearchBatch {
                 emails: vec![email],
                 found,
                 work: scope,
@@ -417,35 +450,50 @@ impl DigitalChalk {
     }
 
     /// What follows a create, once the record that the vendor named is seen to be the new one.
-    async fn finish_created(&self, scope: &Scope, id: &str, draft: &Draft) -> Upserted {
+    async fn finish_created(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> ConnectorWrite {
         let user = self.get(scope, Operation::ById, id).await;
         let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !draft.means(user));
         if user.as_ref().is_ok_and(is_other) {
             let message =
                 "the user was created, but the provider named another one: look it up by email";
-            return Upserted {
+            return ConnectorWrite {
                 user: None,
-                outcome: Some(Outcome::Created),
+                outcome: Some(WriteOutcome::Created),
                 remarks: vec![Error::malformed(message)],
             };
         }
         let refused = self.write_attributes(scope, id, draft).await;
-        done(user, refused, Outcome::Created)
+        done(user, refused, WriteOutcome::Created)
     }
 
     /// What follows an update: its custom fields, then the record as it is.
-    async fn finish_updated(&self, scope: &Scope, id: &str, draft: &Draft) -> Upserted {
+    async fn finish_updated(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> ConnectorWrite {
         let refused = self.write_attributes(scope, id, draft).await;
         let user = self.get(scope, Operation::ById, id).await;
-        done(user, refused, Outcome::Updated)
+        done(user, refused, WriteOutcome::Updated)
     }
 
-    async fn write_attributes(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<()> {
+    async fn write_attributes(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<()> {
         if draft.attributes.is_empty() {
             return Ok(());
         }
         let values = Value::Object(draft.attributes.clone());
-        let call = Call::put(
+        let call = Request::put(
             Operation::Attributes,
             &["users", id, "userfieldvalues"],
             values,
@@ -455,7 +503,11 @@ impl DigitalChalk {
 }
 
 /// A write that is done: what failed after it is a remark on it.
-fn done(user: Result<Option<User>>, attributes: Result<()>, outcome: Outcome) -> Upserted {
+fn done(
+    user: Result<Option<User>>,
+    attributes: Result<()>,
+    outcome: WriteOutcome,
+) -> ConnectorWrite {
     let refused = attributes.err();
     let refused =
         refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
@@ -466,7 +518,7 @@ fn done(user: Result<Option<User>>, attributes: Result<()>, outcome: Outcome) ->
             Some(remark(&error, None, "it could not be read afterwards")),
         ),
     };
-    Upserted {
+    ConnectorWrite {
         user,
         outcome: Some(outcome),
         remarks: refused.into_iter().chain(unread).collect(),
@@ -474,14 +526,14 @@ fn done(user: Result<Option<User>>, attributes: Result<()>, outcome: Outcome) ->
 }
 
 /// Where no login name is given it is the address: that it is taken says that the user exists.
-fn taken_as_username(error: Error, draft: &Draft) -> Error {
+fn taken_as_username(error: Error, draft: &UserPatch) -> Error {
     let is_username = |reason: &Reason| reason.field.as_deref() == Some("username");
     let is_taken = |reason: &Reason| is_username(reason) && says_taken(&reason.message);
     let is_given = draft.username.is_change();
-    if is_given || error.kind() != Kind::Rejected || !error.why().iter().any(is_taken) {
+    if is_given || error.kind() != ErrorKind::Rejected || !error.why().iter().any(is_taken) {
         return error;
     }
-    Error::new(Kind::Conflict, error.message()).reasons(error.why().to_vec())
+    Error::new(ErrorKind::Conflict, error.message()).reasons(error.why().to_vec())
 }
 
 /// The id of a user in the link to it: the segment after `users`, and nothing else of the link.
@@ -501,7 +553,7 @@ fn has_one_of(user: &User, emails: &[Email]) -> bool {
 
 fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
     let why = match (error.kind(), error.why()) {
-        (Kind::Rejected | Kind::Conflict, [reason, ..]) => &reason.message,
+        (ErrorKind::Rejected | ErrorKind::Conflict, [reason, ..]) => &reason.message,
         _ => error.message(),
     };
     let message = format!("the user was written, but {what}: {why}");
@@ -515,7 +567,7 @@ fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
 }
 
 /// Only what changes: whether a `null` clears a field or is refused is not documented.
-fn body(draft: &Draft) -> Value {
+fn body(draft: &UserPatch) -> Value {
     let fields = [
         ("email", draft.email.json()),
         ("firstName", draft.first_name.json()),
@@ -533,10 +585,10 @@ fn body(draft: &Draft) -> Value {
 
 /// DigitalChalk's errors: `errors` and `fieldErrors` when a value is refused, `error_description` when
 /// the token is, `message` elsewhere; there is no code.
-fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body {
+    struct DigitalChalkErrorBody {
         #[serde(default, deserialize_with = "wire::texts")]
         errors: Option<Vec<String>>,
         #[serde(default)]
@@ -545,7 +597,7 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
         message: Option<String>,
     }
     let is_foreign = status == StatusCode::NOT_FOUND && !is_own_404(body);
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let body: DigitalChalkErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let whole = body.errors.into_iter().flatten().chain(body.message);
     let whole = whole.map(|message| Reason {
         field: None,
@@ -563,12 +615,12 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
         });
     let reasons: Vec<_> = whole.chain(fields).collect();
     let is_refused = matches!(status.as_u16(), 400 | 409 | 422) && reasons.iter().any(is_taken);
-    Refusal {
+    ErrorDetails {
         kind: is_foreign
-            .then_some(Kind::Malformed)
-            .or(is_refused.then_some(Kind::Conflict)),
+            .then_some(ErrorKind::Malformed)
+            .or(is_refused.then_some(ErrorKind::Conflict)),
         reasons,
-        ..Refusal::default()
+        ..ErrorDetails::default()
     }
 }
 

@@ -132,14 +132,14 @@ pub enum SortDirection {
 
 /// A range of moments: from `since` on, and before `before`.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Moments {
+pub struct TimeRange {
     /// The first moment of the range.
     pub since: Option<Timestamp>,
     /// The first moment behind the range.
     pub before: Option<Timestamp>,
 }
 
-impl Moments {
+impl TimeRange {
     /// Whether every moment is in the range.
     #[must_use]
     pub fn is_unbounded(&self) -> bool {
@@ -182,14 +182,14 @@ pub struct Filter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<UserKind>,
     /// When the record was made.
-    #[serde(skip_serializing_if = "Moments::is_unbounded")]
-    pub created: Moments,
+    #[serde(skip_serializing_if = "TimeRange::is_unbounded")]
+    pub created: TimeRange,
     /// When the record last changed.
-    #[serde(skip_serializing_if = "Moments::is_unbounded")]
-    pub updated: Moments,
+    #[serde(skip_serializing_if = "TimeRange::is_unbounded")]
+    pub updated: TimeRange,
     /// When the person was last seen.
-    #[serde(skip_serializing_if = "Moments::is_unbounded")]
-    pub last_seen: Moments,
+    #[serde(skip_serializing_if = "TimeRange::is_unbounded")]
+    pub last_seen: TimeRange,
     /// The order; without one it is the vendor's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort: Option<(SortField, SortDirection)>,
@@ -257,7 +257,7 @@ impl Filter {
             let at = spelling.and_then(|spelling| spelling.rsplit_once('@'));
             at.is_some_and(|(_, of)| email::fold_domain(of) == domain)
         });
-        let hold = |asked: &Moments, of: [FilterField; 2], known: Option<Timestamp>| {
+        let hold = |asked: &TimeRange, of: [FilterField; 2], known: Option<Timestamp>| {
             let is_believed = !of.iter().any(|field| rechecks.contains(field));
             asked.hold(known) || known.is_none() && is_believed
         };

@@ -38,15 +38,15 @@ pub use record::{
     IntercomSocialProfile, IntercomTag, IntercomUser,
 };
 
-use super::{Connection, Door, Vendor, Window, asked_for, bounded, wire};
+use super::{ConnectContext, Connector, ConnectorSpec, QuotaWindow, asked_for, bounded, wire};
 use crate::{
-    error::{Error, Kind, Reason, Result},
-    http::{Call, Http, Refusal, Reply, Scope},
-    user::{Change, Draft, User},
+    error::{Error, ErrorKind, Reason, Result},
+    http::{Client, ErrorDetails, Request, RequestContext, Response},
+    user::{FieldChange, User, UserPatch},
 };
 
 /// How Intercom is reached; a workspace lives in one of three regions.
-pub const DOOR: Door = Door {
+pub const DOOR: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.intercom.io"),
     regions: &[
         ("us", "https://api.intercom.io"),
@@ -58,14 +58,14 @@ pub const DOOR: Door = Door {
     timeout: Duration::from_secs(5),
     // 10,000 a minute for an app, counted by ten seconds; its headers say what an app really has,
     // https://developers.intercom.com/docs/references/rest-api/errors/rate-limiting
-    budget: &[Window {
+    budget: &[QuotaWindow {
         calls: 1667,
         seconds: 10,
     }],
     connect: |connection| {
-        let api = Api::connect(&connection)?;
+        let api = IntercomApi::connect(&connection)?;
         Ok(match api.version.major {
-            1 => Box::new(users::Users::new(api)) as Box<dyn Vendor>,
+            1 => Box::new(users::Users::new(api)) as Box<dyn Connector>,
             _ => Box::new(contacts::Contacts::new(api, connection.recent)),
         })
     },
@@ -74,7 +74,7 @@ pub const DOOR: Door = Door {
 /// Options of this vendor.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Options {
+struct IntercomOptions {
     /// The API version that is asked for.
     #[serde(deserialize_with = "quoted")]
     version: String,
@@ -85,7 +85,7 @@ struct Options {
     index_lag_seconds: u64,
 }
 
-impl Default for Options {
+impl Default for IntercomOptions {
     fn default() -> Self {
         Self {
             version: "2.17".to_owned(),
@@ -107,19 +107,19 @@ fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 
 /// A version of the API: two whole numbers, so that 2.10 is later than 2.9.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Version {
+struct ApiVersion {
     major: u8,
     minor: u8,
 }
 
-impl Version {
+impl ApiVersion {
     /// Whether the version is at least 2.`minor`.
     fn is_from(self, minor: u8) -> bool {
         self >= Self { major: 2, minor }
     }
 }
 
-impl FromStr for Version {
+impl FromStr for ApiVersion {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -140,29 +140,29 @@ impl FromStr for Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for ApiVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
 }
 
 /// The API at one version.
-struct Api {
-    http: Http,
-    version: Version,
+struct IntercomApi {
+    http: Client,
+    version: ApiVersion,
     header: HeaderValue,
     search_batch: usize,
     index_lag: Duration,
 }
 
-impl Api {
-    fn connect(connection: &Connection) -> Result<Self> {
-        let options: Options = connection.options()?;
+impl IntercomApi {
+    fn connect(connection: &ConnectContext) -> Result<Self> {
+        let options: IntercomOptions = connection.options()?;
         bounded("search_batch", options.search_batch, 150)?;
         if options.index_lag_seconds > 0 {
             bounded("index_lag_seconds", options.index_lag_seconds, 86_400)?;
         }
-        let version: Version = options.version.parse()?;
+        let version: ApiVersion = options.version.parse()?;
         let header = HeaderValue::from_str(&version.to_string())
             .map_err(|_| Error::invalid("`version` cannot be sent"))?;
         Ok(Self {
@@ -175,24 +175,24 @@ impl Api {
         })
     }
 
-    fn versioned(&self, call: Call) -> Call {
+    fn versioned(&self, call: Request) -> Request {
         static VERSION: HeaderName = HeaderName::from_static("intercom-version");
         call.header(VERSION.clone(), self.header.clone())
     }
 
-    async fn send(&self, scope: &Scope, call: Call) -> Result<Reply> {
+    async fn send(&self, scope: &RequestContext, call: Request) -> Result<Response> {
         self.http.send(scope, self.versioned(call)).await
     }
 
-    async fn find(&self, scope: &Scope, call: Call) -> Result<Option<Reply>> {
+    async fn find(&self, scope: &RequestContext, call: Request) -> Result<Option<Response>> {
         self.http.find(scope, self.versioned(call)).await
     }
 
     /// The user that a call asks for.
     async fn user(
         &self,
-        scope: &Scope,
-        call: Call,
+        scope: &RequestContext,
+        call: Request,
         is_it: impl FnOnce(&User) -> bool,
     ) -> Result<Option<User>> {
         let Some(reply) = self.find(scope, call).await? else {
@@ -202,12 +202,17 @@ impl Api {
     }
 
     /// The user of Intercom's id that a call asks for.
-    async fn user_of(&self, scope: &Scope, call: Call, id: &str) -> Result<Option<User>> {
+    async fn user_of(
+        &self,
+        scope: &RequestContext,
+        call: Request,
+        id: &str,
+    ) -> Result<Option<User>> {
         self.user(scope, call, |user| user.vendor_id == id).await
     }
 }
 
-fn user_in(reply: &Reply) -> Result<User> {
+fn user_in(reply: &Response) -> Result<User> {
     let raw: Box<RawValue> = reply.json()?;
     record::user(raw.into()).map_err(|error| refused_under_200(reply).unwrap_or(error))
 }
@@ -222,7 +227,7 @@ fn has_external_id(user: &User, id: &str) -> bool {
 }
 
 /// An `error.list` under status 200, which the vendor's own SDK expects.
-fn refused_under_200(reply: &Reply) -> Option<Error> {
+fn refused_under_200(reply: &Response) -> Option<Error> {
     let refusal = explain(reply.status, &reply.headers, &reply.body);
     let is_refusal = !refusal.reasons.is_empty();
     is_refusal.then(|| {
@@ -231,7 +236,7 @@ fn refused_under_200(reply: &Reply) -> Option<Error> {
 }
 
 /// What the API would answer with an error of few words is refused here.
-fn check(draft: &Draft) -> Result<()> {
+fn check(draft: &UserPatch) -> Result<()> {
     let is_nested = |value: &Value| value.is_array() || value.is_object();
     if !draft.attributes.values().any(is_nested) {
         return Ok(());
@@ -241,20 +246,20 @@ fn check(draft: &Draft) -> Result<()> {
         field: Some("attributes".to_owned()),
         message: message.to_owned(),
     };
-    let refused = Error::new(Kind::Rejected, "Intercom's custom attributes are flat");
+    let refused = Error::new(ErrorKind::Rejected, "Intercom's custom attributes are flat");
     Err(refused.reasons(vec![reason]))
 }
 
-fn attributes(draft: &Draft) -> Option<Value> {
+fn attributes(draft: &UserPatch) -> Option<Value> {
     let attributes = &draft.attributes;
     (!attributes.is_empty()).then(|| Value::Object(attributes.clone()))
 }
 
-fn seconds(moment: &Change<Timestamp>) -> Option<Value> {
+fn seconds(moment: &FieldChange<Timestamp>) -> Option<Value> {
     match moment {
-        Change::Set(moment) => Some(moment.as_second().into()),
-        Change::Clear => Some(Value::Null),
-        Change::Keep => None,
+        FieldChange::Set(moment) => Some(moment.as_second().into()),
+        FieldChange::Clear => Some(Value::Null),
+        FieldChange::Keep => None,
     }
 }
 
@@ -268,16 +273,16 @@ fn body<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
 
 /// Intercom's errors: an `error.list` with codes; old ones name the code `type`. A 404 without such a code
 /// is of another server, or of an address or a version where this path does not exist.
-fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Default, Deserialize)]
-    struct Body {
+    struct IntercomErrorBody {
         #[serde(default, deserialize_with = "wire::text")]
         request_id: Option<String>,
         #[serde(default, deserialize_with = "wire::records")]
-        errors: Option<Vec<Item>>,
+        errors: Option<Vec<IntercomErrorItem>>,
     }
     #[derive(Deserialize)]
-    struct Item {
+    struct IntercomErrorItem {
         #[serde(default, deserialize_with = "wire::text")]
         code: Option<String>,
         #[serde(default, rename = "type", deserialize_with = "wire::text")]
@@ -287,7 +292,7 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
         #[serde(default, deserialize_with = "wire::text")]
         field: Option<String>,
     }
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let body: IntercomErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let errors = body.errors.unwrap_or_default();
     let has_code = |is_it: fn(&str) -> bool| {
         let codes = errors.iter().flat_map(|item| [&item.code, &item.kind]);
@@ -307,14 +312,14 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
         .collect();
     let is_of_cursor = |reason: &Reason| reason.message.contains("starting_after");
     let kind = match status.as_u16() {
-        400 if reasons.iter().any(is_of_cursor) => Some(Kind::Expired),
-        404 if !is_missing => Some(Kind::Malformed),
-        409 => Some(Kind::Conflict),
-        400 | 422 if is_conflict => Some(Kind::Conflict),
-        410 => Some(Kind::Moved),
+        400 if reasons.iter().any(is_of_cursor) => Some(ErrorKind::Expired),
+        404 if !is_missing => Some(ErrorKind::Malformed),
+        409 => Some(ErrorKind::Conflict),
+        400 | 422 if is_conflict => Some(ErrorKind::Conflict),
+        410 => Some(ErrorKind::Moved),
         _ => None,
     };
-    Refusal {
+    ErrorDetails {
         kind,
         reasons,
         request_id: body.request_id,
@@ -343,11 +348,11 @@ fn canonical(link: &HeaderValue) -> Option<String> {
 mod tests {
     use reqwest::header::HeaderValue;
 
-    use super::{Version, canonical};
+    use super::{ApiVersion, canonical};
 
     #[test]
     fn versions_are_numbers_and_no_fractions() {
-        let version = |text: &str| text.parse::<Version>();
+        let version = |text: &str| text.parse::<ApiVersion>();
 
         assert!(version("2.10").expect("known") > version("2.9").expect("known"));
         for unknown in ["2.18", "3.0", "1.5", "2", "2.07", "2.9.1", "", "Preview"] {

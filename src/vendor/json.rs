@@ -15,7 +15,7 @@ use super::wire;
 use crate::{
     error,
     http::{
-        Scope,
+        RequestContext,
         json::{LEVELS, strict},
     },
 };
@@ -54,7 +54,7 @@ impl OutputType for RawJson {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let text = strict(self.0.get(), LEVELS);
-        let meter = ctx.data_unchecked::<Scope>().meter();
+        let meter = ctx.data_unchecked::<RequestContext>().meter();
         meter
             .charge(text.len())
             .map_err(|error| ctx.set_error_path(refused(&error, field.pos)))?;

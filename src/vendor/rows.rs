@@ -11,15 +11,18 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::{Error, Result},
-    http::Scope,
-    page::{self, Accept, Ask, Limits, Listing, Page, Span, Unreadable, Walk, Window},
+    http::RequestContext,
+    page::{
+        self, Accept, ListRange, Listing, Page, PageRequest, Scan, ScanLimits, UnreadableRows,
+        Window,
+    },
     user::{Provider, User},
 };
 
 /// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the places of
 /// the others stay what they are, and is noted in the scope.
 pub fn users(
-    scope: &Scope,
+    scope: &RequestContext,
     provider: Provider,
     rows: Vec<Arc<RawValue>>,
     read: impl Fn(Arc<RawValue>) -> Result<User>,
@@ -39,7 +42,7 @@ pub fn users(
     };
     let unread = rows.iter().filter(|(_, user)| user.is_err()).count();
     tracing::warn!(vendor.name = provider.name(), rows = unread, %why, "rows cannot be read");
-    let mut unreadable = Unreadable::default();
+    let mut unreadable = UnreadableRows::default();
     let users = rows.into_iter().map(|(row, user)| {
         user.unwrap_or_else(|_| {
             let row = User::unreadable(provider, row);
@@ -52,7 +55,7 @@ pub fn users(
 
 /// Notes the users of an answer about addresses whose own address cannot be read: each may be the one that
 /// was asked for.
-pub fn note_unreadable_emails(scope: &Scope, users: &[User]) {
+pub fn note_unreadable_emails(scope: &RequestContext, users: &[User]) {
     for user in users.iter().filter(|user| user.is_email_unreadable) {
         let mut hasher = DefaultHasher::new();
         ("email", &user.vendor_id).hash(&mut hasher);
@@ -65,14 +68,14 @@ pub fn note_unreadable_emails(scope: &Scope, users: &[User]) {
 /// # Errors
 /// As [`page::window()`].
 pub async fn window<F, R>(
-    scope: &Scope,
+    scope: &RequestContext,
     listing: &Listing,
-    span: &Span,
+    span: &ListRange,
     accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     let window = page::window(listing, span, accept, fetch).await?;
@@ -82,14 +85,14 @@ where
 
 /// Walks a list, and notes how many rows of it cannot be read.
 pub async fn walk<F, R>(
-    scope: &Scope,
+    scope: &RequestContext,
     listing: &Listing,
-    limits: Limits,
+    limits: ScanLimits,
     wanted: impl Fn(&User) -> bool,
     fetch: F,
-) -> Walk
+) -> Scan
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     let walk = page::walk(listing, limits, wanted, fetch).await;
@@ -97,16 +100,16 @@ where
     walk
 }
 
-fn note_all(scope: &Scope, unreadable: &[u64]) {
+fn note_all(scope: &RequestContext, unreadable: &[u64]) {
     for mark in unreadable {
         scope.note_unreadable(*mark);
     }
 }
 
 /// Whether another row had the id of a user, and one of them has it as a number, the other as a text.
-fn is_of_two(scope: &Scope, user: &User) -> bool {
+fn is_of_two(scope: &RequestContext, user: &User) -> bool {
     #[derive(Deserialize)]
-    struct Id<'a> {
+    struct RecordId<'a> {
         #[serde(borrow, alias = "end_user_id")]
         id: &'a RawValue,
     }
@@ -114,7 +117,7 @@ fn is_of_two(scope: &Scope, user: &User) -> bool {
     if !user.vendor_id.chars().all(is_of_number) {
         return false;
     }
-    let is_text = |id: Id<'_>| id.id.get().starts_with('"');
+    let is_text = |id: RecordId<'_>| id.id.get().starts_with('"');
     let is_text = serde_json::from_str(user.raw.get()).map_or(true, is_text);
     !scope.is_same_kind(&user.vendor_id, is_text)
 }

@@ -42,23 +42,23 @@ use tokio::time::Instant;
 pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
 use self::{
-    segments::Segments,
-    ties::{Read, Reader, Start},
+    segments::SegmentCache,
+    ties::{Start, TieReader, TiedPage},
 };
 use super::{
-    Connection, Door, EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE,
-    Selection, SortDirection, SortField, Upserted, Vendor, asked_for, each, rows, wire,
-    without_invalid_spellings,
+    ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand, Filter,
+    FilterField, Lookups, Profile, SINGLE, SearchResult, Selection, SortDirection, SortField,
+    asked_for, each, rows, wire, without_invalid_spellings,
 };
 use crate::{
-    error::{Error, Kind, Reason, Result},
-    http::{Call, Http, Operation, Refusal, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, Place},
-    user::{Draft, DraftField, Email, Identity, Outcome, Portion, Provider, User},
+    error::{Error, ErrorKind, Reason, Result},
+    http::{Client, ErrorDetails, Operation, Request, RequestContext, Response},
+    page::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
+    user::{Email, Identity, PatchField, Provider, RecordPart, User, UserPatch, WriteOutcome},
 };
 
 /// How Usertour is reached.
-pub const DOOR: Door = Door {
+pub const DOOR: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.usertour.io"),
     regions: &[],
     explain,
@@ -101,11 +101,11 @@ const PROFILE: Profile = Profile {
     upserts: &[Identity::ExternalId],
     upsert_tells_outcome: false,
     writes: &[
-        DraftField::ExternalId,
-        DraftField::Email,
-        DraftField::Name,
-        DraftField::Companies,
-        DraftField::Attributes,
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Companies,
+        PatchField::Attributes,
     ],
     writes_leads: false,
     lags: &[],
@@ -121,23 +121,23 @@ const SEARCH_PAGES: u32 = 10;
 /// This vendor has no options.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Options {}
+struct UsertourOptions {}
 
 /// The adapter.
 pub struct Usertour {
-    http: Http,
-    segments: Segments,
+    http: Client,
+    segments: SegmentCache,
 }
 
 #[derive(Deserialize)]
-struct List {
+struct UsertourList {
     #[serde(deserialize_with = "wire::rows")]
     results: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "wire::link")]
     next: Option<String>,
 }
 
-fn user_in(reply: &Reply) -> Result<User> {
+fn user_in(reply: &Response) -> Result<User> {
     record::user(reply.json::<Box<RawValue>>()?.into())
 }
 
@@ -162,7 +162,7 @@ fn expansions(expand: Expand) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 /// What a list is narrowed and sorted by.
-fn narrowing(filter: &Filter, expand: Expand) -> Query {
+fn narrowing(filter: &Filter, expand: Expand) -> ListParameters {
     let order = match filter.sort {
         Some((_, SortDirection::Descending)) => Some("-createdAt"),
         Some((_, SortDirection::Ascending)) => Some("createdAt"),
@@ -186,34 +186,34 @@ fn is_descending(filter: &Filter) -> bool {
 }
 
 /// Parameters of a list.
-type Query = Vec<(&'static str, String)>;
+type ListParameters = Vec<(&'static str, String)>;
 
 impl Usertour {
     /// The adapter on a connection.
     ///
     /// # Errors
     /// `Invalid` when an option is given: there are none.
-    pub fn connect(connection: &Connection) -> Result<Self> {
-        let Options {} = connection.options()?;
+    pub fn connect(connection: &ConnectContext) -> Result<Self> {
+        let UsertourOptions {} = connection.options()?;
         Ok(Self {
             http: connection.http.clone(),
-            segments: Segments::default(),
+            segments: SegmentCache::default(),
         })
     }
 
     /// One page as callers see it: it ends between two moments.
     async fn page(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         operation: Operation,
         selection: &Selection,
-        ask: &Ask,
+        ask: &PageRequest,
     ) -> Result<Page> {
         let query = narrowing(&selection.filter, selection.expand);
         // A page that is made of several is as old as the oldest of them.
         let kept = Mutex::new(None);
         let (query, kept_since) = (&query, &kept);
-        let reader = Reader {
+        let reader = TieReader {
             is_descending: is_descending(&selection.filter),
             want: ask.size,
             fetch: |cursor, size| async move {
@@ -225,8 +225,8 @@ impl Usertour {
             },
         };
         let start = match &ask.place {
-            Place::Token(token) => Start::from_token(token.as_deref())?,
-            Place::Page(_) | Place::Offset(_) | Place::Key(_) => Start::default(),
+            PageAddress::Token(token) => Start::from_token(token.as_deref())?,
+            PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => Start::default(),
         };
         if selection
             .filter
@@ -236,7 +236,7 @@ impl Usertour {
         {
             scope.add_caveat(FORMS);
         }
-        let Read { page, shortfall } = reader.read(start).await?;
+        let TiedPage { page, shortfall } = reader.read(start).await?;
         if let Some(why) = shortfall {
             scope.add_shortfall(why);
         }
@@ -250,7 +250,7 @@ impl Usertour {
     /// One page as the provider sends it.
     async fn sent(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         operation: Operation,
         query: &[(&'static str, String)],
         (cursor, size, since): (Option<String>, u32, Option<Instant>),
@@ -258,9 +258,9 @@ impl Usertour {
         let nobody = self.segments.nobody(query);
         let is_ours = nobody.is_some();
         let call = |nobody| {
-            let place = Place::Token(cursor.clone());
+            let place = PageAddress::Token(cursor.clone());
             let at = cursor.clone().map(|cursor| (LISTING.at, cursor));
-            Call::get(operation, &["v1", "users"])
+            Request::get(operation, &["v1", "users"])
                 .query(query.iter().cloned())
                 .query(nobody)
                 .query(at)
@@ -277,14 +277,14 @@ impl Usertour {
     }
 
     /// `docs.usertour.io/api-reference/users/list`
-    async fn listed(&self, scope: &Scope, call: Call) -> Result<Page> {
+    async fn listed(&self, scope: &RequestContext, call: Request) -> Result<Page> {
         let reply = self.http.send(scope, call).await?;
-        let list: List = reply.object()?;
+        let list: UsertourList = reply.object()?;
         // Taken for the last page, a list would end too soon, and nobody would know.
         let nowhere = || Error::malformed("the provider says that there is more, and not where");
         let next = list.next.as_deref();
         let next = next.map(|next| cursor(next).ok_or_else(nowhere));
-        let next = Next::Token {
+        let next = NextPage::Token {
             next: next.transpose()?,
             total: None,
         };
@@ -306,16 +306,16 @@ const NAMELESS: &str =
 /// Whether a user's id is there, and blank.
 fn is_nameless(raw: &RawValue) -> bool {
     #[derive(Deserialize)]
-    struct Named {
+    struct UsertourCompanyRef {
         id: String,
     }
-    serde_json::from_str(raw.get()).is_ok_and(|user: Named| user.id.trim().is_empty())
+    serde_json::from_str(raw.get()).is_ok_and(|user: UsertourCompanyRef| user.id.trim().is_empty())
 }
 
 impl Usertour {
     /// `docs.usertour.io/api-reference/users/get`
-    async fn get(&self, scope: &Scope, id: &str, expand: Expand) -> Result<Option<User>> {
-        let call = Call::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
+    async fn get(&self, scope: &RequestContext, id: &str, expand: Expand) -> Result<Option<User>> {
+        let call = Request::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
         let reply = self.http.find(scope, call).await?;
         let user = reply.map(|reply| user_in(&reply)).transpose()?;
         user.map(|user| asked_for(user, |user| user.vendor_id == id))
@@ -326,16 +326,16 @@ impl Usertour {
     /// may be repeated; racing creates of one id answer 500 and succeed when repeated.
     async fn write(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         operation: Operation,
         body: Value,
-        outcome: Outcome,
-    ) -> Result<Upserted> {
-        let call = Call::post(operation, &["v1", "users"], body.clone()).repeatable(true);
+        outcome: WriteOutcome,
+    ) -> Result<ConnectorWrite> {
+        let call = Request::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(scope, call).await?)?;
         let user = asked_for(user, |user| body["id"] == *user.vendor_id)?;
         let remarks = dropped(&body["attributes"], &user.attributes);
-        Ok(Upserted {
+        Ok(ConnectorWrite {
             user: Some(user),
             outcome: Some(outcome),
             remarks,
@@ -344,13 +344,13 @@ impl Usertour {
 }
 
 #[async_trait]
-impl Vendor for Usertour {
+impl Connector for Usertour {
     /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its list.
-    async fn unknown(&self, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
         let Some(id) = &filter.company_id else {
             return Ok(Vec::new());
         };
-        let call = Call::get(Operation::Companies, &["v1", "companies", id]);
+        let call = Request::get(Operation::Companies, &["v1", "companies", id]);
         let company = self.http.find(scope, call).await?;
         Ok(match company {
             Some(_) => Vec::new(),
@@ -362,23 +362,38 @@ impl Vendor for Usertour {
         &PROFILE
     }
 
-    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
         if let Some(segment) = &selection.filter.segment_id {
             self.know_segment(scope, segment).await?;
         }
         self.page(scope, Operation::List, selection, ask).await
     }
 
-    async fn by_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups {
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
         each(ids, |id| self.get(scope, id, expand)).await
     }
 
-    async fn by_external_id(&self, scope: &Scope, ids: &[String], expand: Expand) -> Lookups {
+    async fn by_external_id(
+        &self,
+        scope: &RequestContext,
+        ids: &[String],
+        expand: Expand,
+    ) -> Lookups {
         self.by_id(scope, ids, expand).await
     }
 
-    async fn by_email(&self, scope: &Scope, emails: &[Email], expand: Expand) -> Result<Found> {
-        let limits = Limits {
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        expand: Expand,
+    ) -> Result<SearchResult> {
+        let limits = ScanLimits {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
@@ -403,7 +418,7 @@ impl Vendor for Usertour {
         };
         let mut walks = join_all(decomposed.into_iter().map(search)).await;
         walks.extend(join_all(composed.into_iter().map(search)).await);
-        Found::of(
+        SearchResult::of(
             without_invalid_spellings(emails, walks),
             "Usertour's answer",
             "at most 1,000 users are read",
@@ -411,25 +426,35 @@ impl Vendor for Usertour {
     }
 
     /// What the API would leave undone without a word.
-    fn check(&self, draft: &Draft) -> Result<()> {
+    fn check(&self, draft: &UserPatch) -> Result<()> {
         let id = draft.vendor_id.as_ref().or(draft.external_id.set());
         body(id.map(String::as_str).unwrap_or_default(), draft).map(|_| ())
     }
 
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
         let Some(id) = draft.external_id.set() else {
             return Err(Error::new(
-                Kind::Unsupported,
+                ErrorKind::Unsupported,
                 "nobody has this email, and Usertour makes users by `externalId` only: give one",
             ));
         };
-        self.write(scope, Operation::Upsert, body(id, draft)?, Outcome::Created)
-            .await
+        self.write(
+            scope,
+            Operation::Upsert,
+            body(id, draft)?,
+            WriteOutcome::Created,
+        )
+        .await
     }
 
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
         let body = body(id, draft)?;
-        self.write(scope, Operation::Update, body, Outcome::Updated)
+        self.write(scope, Operation::Update, body, WriteOutcome::Updated)
             .await
             .map(Some)
     }
@@ -437,13 +462,13 @@ impl Vendor for Usertour {
 
 /// What the API would leave undone without a word is refused.
 fn refused(field: &str, why: &str) -> Error {
-    Error::new(Kind::Rejected, why).reasons(vec![Reason {
+    Error::new(ErrorKind::Rejected, why).reasons(vec![Reason {
         field: Some(field.to_owned()),
         message: why.to_owned(),
     }])
 }
 
-fn body(id: &str, draft: &Draft) -> Result<Value> {
+fn body(id: &str, draft: &UserPatch) -> Result<Value> {
     if draft.external_id.is_change() && draft.external_id.set().is_none_or(|other| other != id) {
         return Err(refused(
             "externalId",
@@ -482,10 +507,10 @@ fn body(id: &str, draft: &Draft) -> Result<Value> {
 
 /// The attributes that were sent and are not there afterwards: the server drops a value whose type is
 /// not that of the attribute's definition, and answers 201 all the same.
-fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
+fn dropped(sent: &Value, kept: &RecordPart<Arc<RawValue>>) -> Vec<Error> {
     let kept = match kept {
-        Portion::Here(bag) => Some(bag),
-        Portion::None | Portion::Apart => None,
+        RecordPart::Here(bag) => Some(bag),
+        RecordPart::None | RecordPart::Apart => None,
     };
     let sent = sent
         .as_object()
@@ -504,7 +529,7 @@ fn dropped(sent: &Value, kept: &Portion<Arc<RawValue>>) -> Vec<Error> {
             field: Some("attributes".to_owned()),
             message: message.clone(),
         };
-        Error::new(Kind::Rejected, message).reasons(vec![reason])
+        Error::new(ErrorKind::Rejected, message).reasons(vec![reason])
     })
     .collect()
 }
@@ -537,25 +562,25 @@ fn is_alike(there: &Value, sent: &Value) -> bool {
 
 /// Usertour's errors: `error.code` and `error.message`. A 404 without a code is of the web framework:
 /// there is no such route, so `base_url` is wrong; it does not say that a user is missing.
-fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Default, Deserialize)]
-    struct Body {
+    struct UsertourErrorBody {
         #[serde(default, deserialize_with = "wire::record")]
-        error: Option<Item>,
+        error: Option<UsertourErrorItem>,
     }
     #[derive(Deserialize)]
-    struct Item {
+    struct UsertourErrorItem {
         #[serde(default, deserialize_with = "wire::text")]
         code: Option<String>,
         #[serde(default, deserialize_with = "wire::text")]
         message: Option<String>,
     }
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let body: UsertourErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let code = body.error.as_ref().and_then(|error| error.code.as_deref());
     let kind = match (status.as_u16(), code) {
-        (400, Some("E1007")) => Some(Kind::Expired),
-        (404, None) => Some(Kind::Malformed),
-        (_, Some(segments::UNKNOWN)) => Some(Kind::Rejected),
+        (400, Some("E1007")) => Some(ErrorKind::Expired),
+        (404, None) => Some(ErrorKind::Malformed),
+        (_, Some(segments::UNKNOWN)) => Some(ErrorKind::Rejected),
         _ => None,
     };
     let is_unknown_segment = code == Some(segments::UNKNOWN);
@@ -570,9 +595,9 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Refusal {
             message,
         })
         .collect();
-    Refusal {
+    ErrorDetails {
         kind,
         reasons,
-        ..Refusal::default()
+        ..ErrorDetails::default()
     }
 }

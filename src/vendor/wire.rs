@@ -66,7 +66,7 @@ fn shape(error: &serde_json::Error) -> String {
 /// As serde's; also when a record has two ids.
 pub fn parsed<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_str(text).or_else(|error| {
-        let Members(members) = serde_json::from_str(text).map_err(
+        let ObjectMembers(members) = serde_json::from_str(text).map_err(
             |unclear: serde_json::Error| {
                 if unclear.is_data() { unclear } else { error }
             },
@@ -76,7 +76,7 @@ pub fn parsed<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
 }
 
 /// The members of an object, each key once.
-struct Members<'a>(IndexMap<String, &'a RawValue>);
+struct ObjectMembers<'a>(IndexMap<String, &'a RawValue>);
 
 /// The keys by which records are told apart.
 const IDS: [&str; 2] = ["id", "end_user_id"];
@@ -109,11 +109,11 @@ fn written(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> 
     Ok(text)
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for ObjectMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Members<'de>;
+        struct FieldRead;
+        impl<'de> Visitor<'de> for FieldRead {
+            type Value = ObjectMembers<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
                 f.write_str("an object")
@@ -136,10 +136,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     };
                     members.insert(key, value);
                 }
-                Ok(Members(members))
+                Ok(ObjectMembers(members))
             }
         }
-        deserializer.deserialize_map(Read)
+        deserializer.deserialize_map(FieldRead)
     }
 }
 
@@ -177,7 +177,7 @@ pub fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
 /// The members of an object, each key once: of keys that come twice the last.
 #[must_use]
 pub fn members(raw: &RawValue) -> Option<IndexMap<String, &RawValue>> {
-    let Members(members) = serde_json::from_str(raw.get()).ok()?;
+    let ObjectMembers(members) = serde_json::from_str(raw.get()).ok()?;
     Some(members)
 }
 
@@ -454,7 +454,7 @@ mod tests {
     use super::{Unreadable, address, id, moment_of, number, parsed, record, text, texts};
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
-    struct Inner {
+    struct MembersInner {
         #[serde(default, deserialize_with = "text")]
         email: Option<String>,
     }
@@ -470,7 +470,7 @@ mod tests {
         #[serde(default, deserialize_with = "texts")]
         tags: Option<Vec<String>>,
         #[serde(default, deserialize_with = "record")]
-        inner: Option<Inner>,
+        inner: Option<MembersInner>,
     }
 
     fn of(more: &str) -> Record {

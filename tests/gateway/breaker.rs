@@ -7,7 +7,7 @@ mod trial;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Breaker, user::Provider};
+use roster::{config::BreakerSettings, user::Provider};
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 
@@ -25,10 +25,10 @@ async fn world(cooldown_seconds: f64) -> World {
         for provider in Provider::ALL {
             let vendor = vendor(settings, provider);
             (vendor.attempts, vendor.timeout_seconds) = (1, Some(1.0));
-            vendor.breaker = Breaker {
+            vendor.breaker = BreakerSettings {
                 cooldown_seconds,
                 longest_seconds: LONG,
-                ..Breaker::default()
+                ..BreakerSettings::default()
             };
         }
     })

@@ -11,7 +11,7 @@ mod shown;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Settings, user::Provider, vendor::Window};
+use roster::{config::Settings, user::Provider, vendor::QuotaWindow};
 use serde_json::Value;
 
 use crate::world::{Call, World, vendor, word};
@@ -20,7 +20,7 @@ use crate::world::{Call, World, vendor, word};
 async fn world(of: Provider, budget: &[(u32, u32)], change: impl FnOnce(&mut Settings)) -> World {
     World::with(200, |settings| {
         let windows = budget.iter();
-        let windows = windows.map(|&(calls, seconds)| Window { calls, seconds });
+        let windows = windows.map(|&(calls, seconds)| QuotaWindow { calls, seconds });
         vendor(settings, of).budget = Some(windows.collect());
         change(settings);
     })

@@ -10,7 +10,7 @@ use std::{future::pending, net::SocketAddr, time::Duration};
 use axum::{Router, routing::get};
 use roster::{
     config::Settings,
-    server::{Front, Hosts, Origins, Readiness, accept::Limits},
+    server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -29,7 +29,7 @@ const SHORT: Duration = Duration::from_millis(50);
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: roster\r\n\r\n";
 
 /// A server within limits whose answers take a time.
-async fn serve(limits: Limits, takes: Duration) -> SocketAddr {
+async fn serve(limits: ConnectionLimits, takes: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let answer = move || async move {
@@ -52,13 +52,13 @@ const LARGE: usize = 16 << 20;
 const MEDIUM: usize = 1 << 20;
 
 /// The gateway's own routes within limits, over no provider at all.
-async fn gateway(limits: Limits) -> SocketAddr {
+async fn gateway(limits: ConnectionLimits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let front = Front {
+    let front = FrontSettings {
         readiness: Readiness::default(),
         origins: Origins::default(),
-        hosts: Hosts::of(&[], address).expect("hosts"),
+        hosts: AllowedHosts::of(&[], address).expect("hosts"),
         has_admin: false,
     };
     let schema = roster::gateway::open(&Settings::default()).expect("a schema");
@@ -75,11 +75,11 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-fn limits(head: Duration, idle: Duration) -> Limits {
-    Limits {
+fn limits(head: Duration, idle: Duration) -> ConnectionLimits {
+    ConnectionLimits {
         head,
         idle,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     }
 }
 

@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use roster::{
-    config::{Settings, Vendor},
+    config::{AccountSettings, Settings},
     demo, gateway,
     graphql::Schema,
-    server::{Front, Hosts, Origins, Readiness, accept::Limits},
+    server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
     user::Provider,
 };
 use roster_sandbox::Options;
@@ -108,19 +108,19 @@ impl World {
         let readiness = Readiness::default().sharing(store);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let front = Front {
+        let front = FrontSettings {
             readiness: readiness.clone(),
             origins: Origins {
                 listed: settings.server.cors_origins.clone(),
                 allows_loopback: settings.server.loopback_origins,
             },
-            hosts: Hosts::of(&settings.server.hosts, address).expect("hosts"),
+            hosts: AllowedHosts::of(&settings.server.hosts, address).expect("hosts"),
             has_admin: settings.server.admin_listen.is_some(),
         };
         let app = front.router(schema).expect("routes");
-        let limits = Limits {
+        let limits = ConnectionLimits {
             drain: Duration::ZERO,
-            ..Limits::default()
+            ..ConnectionLimits::default()
         };
         tokio::spawn(limits.serve(listener, app, readiness, std::future::pending()));
         address
@@ -306,7 +306,7 @@ pub(crate) fn intercom(settings: &mut Settings, version: &str) {
 }
 
 /// A vendor's settings, to be changed.
-pub(crate) fn vendor(settings: &mut Settings, provider: Provider) -> &mut Vendor {
+pub(crate) fn vendor(settings: &mut Settings, provider: Provider) -> &mut AccountSettings {
     settings
         .vendor
         .get_mut(&provider)

@@ -3,10 +3,10 @@
 use super::Directory;
 use crate::{
     error::Result,
-    http::Scope,
+    http::RequestContext,
     recent_writes::KnownWrites,
-    user::{Draft, Identity, User, UserKind},
-    vendor::{Expand, Lookups, Vendor},
+    user::{Identity, User, UserKind, UserPatch},
+    vendor::{Connector, Expand, Lookups},
 };
 
 /// Which record a draft means.
@@ -29,9 +29,9 @@ impl Directory {
     /// Which record a draft means.
     pub(super) async fn target(
         &self,
-        vendor: &dyn Vendor,
-        scope: &Scope,
-        (draft, identity): (&Draft, Identity),
+        vendor: &dyn Connector,
+        scope: &RequestContext,
+        (draft, identity): (&UserPatch, Identity),
         known: &KnownWrites,
     ) -> Result<Target> {
         let profile = vendor.profile();
@@ -76,9 +76,9 @@ impl Directory {
 
 /// The users that the provider finds.
 async fn seen(
-    vendor: &dyn Vendor,
-    scope: &Scope,
-    (draft, identity): (&Draft, Identity),
+    vendor: &dyn Connector,
+    scope: &RequestContext,
+    (draft, identity): (&UserPatch, Identity),
 ) -> Result<Seen> {
     let expand = Expand::default();
     let email = match identity {
@@ -117,7 +117,7 @@ async fn seen(
 
 /// The ids of users that were written lately and may be meant: the provider's search may not find them
 /// yet.
-fn written_lately(draft: &Draft, identity: Identity, known: &KnownWrites) -> Vec<String> {
+fn written_lately(draft: &UserPatch, identity: Identity, known: &KnownWrites) -> Vec<String> {
     match (identity, draft.external_id.set(), draft.email.set()) {
         (Identity::ExternalId, Some(id), _) => known.with_external_id(id),
         (Identity::Email, _, Some(email)) => known.with_email(email.folded()),
@@ -128,9 +128,9 @@ fn written_lately(draft: &Draft, identity: Identity, known: &KnownWrites) -> Vec
 /// The users that were written lately with the draft's email and have no external id: one is given it,
 /// rather than that a second user is made.
 async fn adoptable(
-    vendor: &dyn Vendor,
-    scope: &Scope,
-    draft: &Draft,
+    vendor: &dyn Connector,
+    scope: &RequestContext,
+    draft: &UserPatch,
     known: &KnownWrites,
 ) -> Result<Vec<User>> {
     let email = draft.email.set();
@@ -141,7 +141,11 @@ async fn adoptable(
 }
 
 /// Users as they are now, each once: one may have become another, or have gone.
-async fn as_they_are(vendor: &dyn Vendor, scope: &Scope, ids: Vec<String>) -> Result<Vec<User>> {
+async fn as_they_are(
+    vendor: &dyn Connector,
+    scope: &RequestContext,
+    ids: Vec<String>,
+) -> Result<Vec<User>> {
     let mut now: Vec<User> = Vec::new();
     for id in ids {
         let id = std::slice::from_ref(&id);

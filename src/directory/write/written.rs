@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    audit::{Entry, RequestId},
-    error::{Error, ErrorCode, Kind},
+    audit::{AuditEntry, RequestId},
+    error::{Error, ErrorCode, ErrorKind},
     http::WriteProgress,
-    user::{Outcome, Provider, User},
-    vendor::Upserted,
+    user::{Provider, User, WriteOutcome},
+    vendor::ConnectorWrite,
 };
 
 /// The most problems of one write that are told.
@@ -19,7 +19,7 @@ const FIELD: usize = 100;
 
 /// Why a write was not, or not wholly, done.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct WriteError {
     /// The field of the input at fault, or the provider's name of one.
     pub field: Option<String>,
     /// What is wrong and what to do.
@@ -30,7 +30,7 @@ pub struct Problem {
     pub retry_after: Option<u64>,
 }
 
-impl Problem {
+impl WriteError {
     /// A mistake in a field of the input.
     pub(super) fn input(field: &str, message: impl Into<String>) -> Self {
         let field = Some(field.to_owned());
@@ -61,7 +61,7 @@ impl Problem {
         // Only a refusal's reasons are about the input; what else a provider says stays here.
         let is_about_input = matches!(
             error.kind(),
-            Kind::Rejected | Kind::Conflict | Kind::Invalid
+            ErrorKind::Rejected | ErrorKind::Conflict | ErrorKind::Invalid
         );
         match error.why() {
             reasons @ [_, ..] if is_about_input => reasons
@@ -93,21 +93,21 @@ fn presentable(words: &str) -> String {
 
 /// What became of a draft.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct WriteResult {
     /// The record as it is now.
     pub user: Option<Arc<User>>,
     /// What was done; `None` when that cannot be known.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<WriteOutcome>,
     /// What stood in the way.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<WriteError>,
 }
 
-impl Written {
+impl WriteResult {
     /// What the audit log notes of a write.
-    pub(super) fn audit_entry(&self, provider: Provider, request: Option<RequestId>) -> Entry {
+    pub(super) fn audit_entry(&self, provider: Provider, request: Option<RequestId>) -> AuditEntry {
         let outcome = self.outcome.map(|outcome| format!("{outcome:?}"));
         let code = self.problems.first().map(|problem| problem.code.as_str());
-        Entry {
+        AuditEntry {
             account: provider.name(),
             operation: "upsert",
             outcome: outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_lowercase()),
@@ -122,7 +122,7 @@ impl Written {
         progress: Arc<WriteProgress>,
         provider: Provider,
         request: Option<RequestId>,
-    ) -> impl FnOnce() -> Entry {
+    ) -> impl FnOnce() -> AuditEntry {
         move || {
             let nothing = Self::skipped(Vec::new());
             let outcome = nothing.outcome.filter(|_| progress.abandon());
@@ -131,19 +131,19 @@ impl Written {
         }
     }
 
-    pub(super) fn skipped(problems: Vec<Problem>) -> Self {
+    pub(super) fn skipped(problems: Vec<WriteError>) -> Self {
         Self {
             user: None,
-            outcome: Some(Outcome::Skipped),
+            outcome: Some(WriteOutcome::Skipped),
             problems,
         }
     }
 
-    pub(super) fn done(upserted: Upserted) -> Self {
+    pub(super) fn done(upserted: ConnectorWrite) -> Self {
         Self {
             user: upserted.user.map(Arc::new),
             outcome: upserted.outcome,
-            problems: upserted.remarks.iter().flat_map(Problem::of).collect(),
+            problems: upserted.remarks.iter().flat_map(WriteError::of).collect(),
         }
     }
 
@@ -152,15 +152,15 @@ impl Written {
     pub fn failed(error: &Error) -> Self {
         Self {
             user: None,
-            outcome: (!error.is_unsettled()).then_some(Outcome::Skipped),
-            problems: Problem::of(error),
+            outcome: (!error.is_unsettled()).then_some(WriteOutcome::Skipped),
+            problems: WriteError::of(error),
         }
     }
 
     /// A failure before anything was sent but reads.
     pub(super) fn prevented(error: &Error) -> Self {
         Self {
-            outcome: Some(Outcome::Skipped),
+            outcome: Some(WriteOutcome::Skipped),
             ..Self::failed(error)
         }
     }
@@ -175,11 +175,11 @@ impl Written {
 
     /// The same, with a warning where other gateways may have written beside it.
     pub(super) fn guarded(mut self, is_guarded: bool) -> Self {
-        if !is_guarded && self.outcome != Some(Outcome::Skipped) {
+        if !is_guarded && self.outcome != Some(WriteOutcome::Skipped) {
             let message = "the store that the gateways share was away, or lost the lease on this user: an equal write \
                            through another gateway at the same time may have made a second record";
             self.problems
-                .push(Problem::whole(ErrorCode::Unguarded, message));
+                .push(WriteError::whole(ErrorCode::Unguarded, message));
         }
         self
     }
@@ -190,24 +190,24 @@ impl Written {
             let message = "whether the user was written, or what was done to it, is not known: look the user up before \
                            you write again";
             self.problems
-                .push(Problem::whole(ErrorCode::OutcomeUnknown, message));
+                .push(WriteError::whole(ErrorCode::OutcomeUnknown, message));
         }
-        let is_skipped = self.outcome == Some(Outcome::Skipped);
+        let is_skipped = self.outcome == Some(WriteOutcome::Skipped);
         if self.user.is_none() && self.problems.is_empty() && !is_skipped {
             let message = "the user was written, but it could not be read afterwards";
             self.problems
-                .push(Problem::whole(ErrorCode::VendorBadResponse, message));
+                .push(WriteError::whole(ErrorCode::VendorBadResponse, message));
         }
         let more = self.problems.len().saturating_sub(PROBLEMS);
         if more > 0 {
             let code = self.problems[PROBLEMS - 1].code;
             self.problems.truncate(PROBLEMS - 1);
             let message = format!("{} more problems are not told", more + 1);
-            self.problems.push(Problem::whole(code, message));
+            self.problems.push(WriteError::whole(code, message));
         }
         let problems = self.problems.into_iter();
         Self {
-            problems: problems.map(Problem::bounded).collect(),
+            problems: problems.map(WriteError::bounded).collect(),
             ..self
         }
     }

@@ -1,22 +1,22 @@
 use std::time::Duration;
 
-use super::super::{Graph, prepare::prepare, schema, trace::Audience};
+use super::super::{Graph, prepare::prepare, schema, trace::TraceAccess};
 use crate::audit::AuditLog;
-use crate::graphql::Bounds;
-use crate::http::{MemoryPool, cache::Shelf};
+use crate::graphql::RequestLimits;
+use crate::http::{MemoryPool, cache::MemoryCache};
 
 /// The code of the first error of a request that is refused.
 fn refused(query: &str) -> Option<String> {
     let schema = schema(Graph {
         directories: Vec::new(),
         writes: tokio_util::task::TaskTracker::new(),
-        bounds: Bounds {
+        bounds: RequestLimits {
             deadline: Duration::from_secs(1),
-            ..Bounds::default()
+            ..RequestLimits::default()
         },
-        audience: Audience::Nobody,
+        audience: TraceAccess::Nobody,
         memory: MemoryPool::default(),
-        kept: Shelf::of(0),
+        kept: MemoryCache::of(0),
         audit: AuditLog::default(),
     });
     let errors = prepare(&schema, async_graphql::Request::new(query)).err()?;

@@ -25,7 +25,7 @@ use crate::{
 /// The field of inputs that takes any JSON.
 const JSON_FIELD: &str = "attributes";
 
-type Converted<T> = Result<T, Vec<ServerError>>;
+type ConversionResult<T> = Result<T, Vec<ServerError>>;
 
 /// Converts a document, with the positions of its text.
 ///
@@ -34,7 +34,7 @@ type Converted<T> = Result<T, Vec<ServerError>>;
 pub(super) fn document(
     ast: &ast::Document,
     positions: &mut Positions<'_>,
-) -> Converted<ExecutableDocument> {
+) -> ConversionResult<ExecutableDocument> {
     let mut converter = Converter {
         positions,
         names: 0,
@@ -66,13 +66,13 @@ struct Converter<'p, 't> {
     is_json: bool,
 }
 
-fn invalid<T>(message: impl Into<String>, pos: Pos) -> Converted<T> {
+fn invalid<T>(message: impl Into<String>, pos: Pos) -> ConversionResult<T> {
     let code = ErrorCode::GraphqlValidationFailed;
     Err(vec![refusal(code, message, Some(pos))])
 }
 
 impl Converter<'_, '_> {
-    fn document(&mut self, ast: &ast::Document) -> Converted<ExecutableDocument> {
+    fn document(&mut self, ast: &ast::Document) -> ConversionResult<ExecutableDocument> {
         let mut anonymous = None;
         let mut named = HashMap::new();
         let mut fragments = HashMap::new();
@@ -123,7 +123,7 @@ impl Converter<'_, '_> {
         name: &AstName,
         definition: Positioned<T>,
         what: &str,
-    ) -> Converted<()> {
+    ) -> ConversionResult<()> {
         self.names += 1;
         let pos = self.pos(name.location());
         match to.entry(Name::new(name)) {
@@ -144,7 +144,7 @@ impl Converter<'_, '_> {
     fn operation(
         &mut self,
         of: &Node<ast::OperationDefinition>,
-    ) -> Converted<Positioned<OperationDefinition>> {
+    ) -> ConversionResult<Positioned<OperationDefinition>> {
         let pos = self.pos(of.location());
         // A query may be written without its keyword.
         let is_short = of.description.is_none() && self.positions.starts_with(of.location(), '{');
@@ -159,7 +159,7 @@ impl Converter<'_, '_> {
                 .variables
                 .iter()
                 .map(|variable| self.variable(variable))
-                .collect::<Converted<_>>()?,
+                .collect::<ConversionResult<_>>()?,
             directives: self.directives(&of.directives)?,
             selection_set: Positioned::new(self.selections(&of.selection_set)?, pos),
         };
@@ -169,7 +169,7 @@ impl Converter<'_, '_> {
     fn fragment(
         &mut self,
         of: &Node<ast::FragmentDefinition>,
-    ) -> Converted<Positioned<FragmentDefinition>> {
+    ) -> ConversionResult<Positioned<FragmentDefinition>> {
         let pos = self.pos(of.location());
         // The keyword; its name is counted where it is added.
         self.names += 1;
@@ -191,7 +191,7 @@ impl Converter<'_, '_> {
     fn variable(
         &mut self,
         of: &Node<ast::VariableDefinition>,
-    ) -> Converted<Positioned<VariableDefinition>> {
+    ) -> ConversionResult<Positioned<VariableDefinition>> {
         let pos = self.pos(of.location());
         let default_value = match &of.default_value {
             Some(value) => {
@@ -213,14 +213,14 @@ impl Converter<'_, '_> {
         Ok(Positioned::new(definition, pos))
     }
 
-    fn selections(&mut self, of: &[ast::Selection]) -> Converted<SelectionSet> {
+    fn selections(&mut self, of: &[ast::Selection]) -> ConversionResult<SelectionSet> {
         let items = of.iter().map(|selection| self.selection(selection));
         Ok(SelectionSet {
-            items: items.collect::<Converted<_>>()?,
+            items: items.collect::<ConversionResult<_>>()?,
         })
     }
 
-    fn selection(&mut self, of: &ast::Selection) -> Converted<Positioned<Selection>> {
+    fn selection(&mut self, of: &ast::Selection) -> ConversionResult<Positioned<Selection>> {
         let pos = self.pos(of.location());
         let selection = match of {
             ast::Selection::Field(of) => {
@@ -245,7 +245,7 @@ impl Converter<'_, '_> {
         Ok(Positioned::new(selection, pos))
     }
 
-    fn field(&mut self, of: &ast::Field, pos: Pos) -> Converted<Field> {
+    fn field(&mut self, of: &ast::Field, pos: Pos) -> ConversionResult<Field> {
         let below = of.selection_set.as_deref().unwrap_or_default();
         Ok(Field {
             alias: of.alias.as_ref().map(|alias| self.name(alias)),
@@ -256,7 +256,10 @@ impl Converter<'_, '_> {
         })
     }
 
-    fn directives(&mut self, of: &ast::DirectiveList) -> Converted<Vec<Positioned<Directive>>> {
+    fn directives(
+        &mut self,
+        of: &ast::DirectiveList,
+    ) -> ConversionResult<Vec<Positioned<Directive>>> {
         let directives = of.0.iter().map(|directive| {
             let pos = self.pos(directive.location());
             let directive = Directive {
@@ -271,13 +274,13 @@ impl Converter<'_, '_> {
     fn arguments(
         &mut self,
         of: &[Node<ast::Argument>],
-    ) -> Converted<Vec<(Positioned<Name>, Positioned<Value>)>> {
+    ) -> ConversionResult<Vec<(Positioned<Name>, Positioned<Value>)>> {
         of.iter()
             .map(|argument| Ok((self.name(&argument.name), self.value(&argument.value)?)))
             .collect()
     }
 
-    fn value(&mut self, of: &Node<ast::Value>) -> Converted<Positioned<Value>> {
+    fn value(&mut self, of: &Node<ast::Value>) -> ConversionResult<Positioned<Value>> {
         let pos = self.pos(of.location());
         self.names += usize::from(matches!(
             of.as_ref(),
@@ -306,7 +309,7 @@ impl Converter<'_, '_> {
             },
             ast::Value::List(items) => {
                 let items = items.iter().map(|item| Ok(self.value(item)?.node));
-                Value::List(items.collect::<Converted<_>>()?)
+                Value::List(items.collect::<ConversionResult<_>>()?)
             }
             ast::Value::Object(fields) => Value::Object(self.fields(fields)?),
         };
@@ -318,7 +321,7 @@ impl Converter<'_, '_> {
         &mut self,
         is_json: bool,
         of: &Node<ast::Value>,
-    ) -> Converted<Positioned<Value>> {
+    ) -> ConversionResult<Positioned<Value>> {
         let outer = std::mem::replace(&mut self.is_json, is_json);
         let value = self.value(of);
         self.is_json = outer;
@@ -326,7 +329,10 @@ impl Converter<'_, '_> {
     }
 
     /// The fields of an input object. Two of one name are a mistake that nobody else reports.
-    fn fields(&mut self, of: &[(AstName, Node<ast::Value>)]) -> Converted<IndexMap<Name, Value>> {
+    fn fields(
+        &mut self,
+        of: &[(AstName, Node<ast::Value>)],
+    ) -> ConversionResult<IndexMap<Name, Value>> {
         let mut fields = IndexMap::with_capacity(of.len());
         for (name, value) in of {
             self.names += 1;

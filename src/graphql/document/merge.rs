@@ -14,7 +14,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value as Literal;
 
-type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+type FragmentDefinitions = HashMap<Name, Positioned<FragmentDefinition>>;
 
 /// Makes one field of all root fields that have one key, of the operation that will run, which it returns.
 pub fn merge_root_fields<'a>(
@@ -47,7 +47,7 @@ pub fn merge_root_fields<'a>(
 }
 
 struct Collected<'a> {
-    fragments: &'a Fragments,
+    fragments: &'a FragmentDefinitions,
     variables: &'a Variables,
     fields: IndexMap<Name, Positioned<Field>>,
     /// The fragments that are in it.

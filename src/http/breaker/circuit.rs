@@ -15,7 +15,7 @@ const LEAST: f64 = 0.75;
 
 /// When a circuit opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
+pub struct CircuitRules {
     /// How many calls must have failed within the window, or one after another over any time.
     pub failures: u32,
     /// What share of the window's calls must have failed.
@@ -30,7 +30,7 @@ pub struct Rules {
 
 /// Whether a vendor is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Standing {
+pub enum CircuitState {
     /// It is.
     Closed,
     /// It is not.
@@ -41,7 +41,7 @@ pub enum Standing {
 
 /// What a call says of its vendor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum CallOutcome {
     /// It answers, whatever it answers.
     Answers,
     /// It fails.
@@ -54,13 +54,13 @@ pub enum Verdict {
 
 /// The permission to ask, to be given back with what came of it.
 #[derive(Debug)]
-pub struct Pass(u64);
+pub struct CircuitPermit(u64);
 
 /// Whether one vendor is asked, by how its calls went.
 #[derive(Debug)]
 pub struct Circuit {
-    rules: Rules,
-    state: State,
+    rules: CircuitRules,
+    state: Phase,
     /// Changes with every change of state and every trial: a pass of another turn says nothing.
     turn: u64,
     /// How many cool-downs went before, without a while of health between them.
@@ -69,8 +69,8 @@ pub struct Circuit {
 }
 
 #[derive(Debug)]
-enum State {
-    Closed(Window),
+enum Phase {
+    Closed(FailureWindow),
     Open { until: Instant },
     Trying { is_under_way: bool },
 }
@@ -78,10 +78,10 @@ enum State {
 impl Circuit {
     /// A circuit that is closed.
     #[must_use]
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: CircuitRules) -> Self {
         Self {
             rules,
-            state: State::Closed(Window::default()),
+            state: Phase::Closed(FailureWindow::default()),
             turn: 0,
             streak: 0,
             closed: None,
@@ -90,21 +90,21 @@ impl Circuit {
 
     /// Whether the vendor is asked at a moment.
     #[must_use]
-    pub fn standing(&self, now: Instant) -> Standing {
+    pub fn standing(&self, now: Instant) -> CircuitState {
         match self.state {
-            State::Closed(_) => Standing::Closed,
-            State::Open { until } if now < until => Standing::Open,
-            State::Open { .. } | State::Trying { .. } => Standing::HalfOpen,
+            Phase::Closed(_) => CircuitState::Closed,
+            Phase::Open { until } if now < until => CircuitState::Open,
+            Phase::Open { .. } | Phase::Trying { .. } => CircuitState::HalfOpen,
         }
     }
 
     /// The last change that was made: unlike [`Circuit::standing`] it does not move with the clock.
     #[must_use]
-    pub fn phase(&self) -> Standing {
+    pub fn phase(&self) -> CircuitState {
         match self.state {
-            State::Closed(_) => Standing::Closed,
-            State::Open { .. } => Standing::Open,
-            State::Trying { .. } => Standing::HalfOpen,
+            Phase::Closed(_) => CircuitState::Closed,
+            Phase::Open { .. } => CircuitState::Open,
+            Phase::Trying { .. } => CircuitState::HalfOpen,
         }
     }
 
@@ -112,28 +112,37 @@ impl Circuit {
     ///
     /// # Errors
     /// How long to leave it alone.
-    pub fn ask(&mut self, now: Instant) -> Result<Pass, Duration> {
+    pub fn ask(&mut self, now: Instant) -> Result<CircuitPermit, Duration> {
         match &mut self.state {
-            State::Closed(_) => return Ok(Pass(self.turn)),
-            State::Open { until } if now < *until => return Err(*until - now),
-            State::Trying { is_under_way: true } => return Err(SOON),
-            State::Open { .. } | State::Trying { .. } => {}
+            Phase::Closed(_) => return Ok(CircuitPermit(self.turn)),
+            Phase::Open { until } if now < *until => return Err(*until - now),
+            Phase::Trying { is_under_way: true } => return Err(SOON),
+            Phase::Open { .. } | Phase::Trying { .. } => {}
         }
-        self.enter(State::Trying { is_under_way: true });
-        Ok(Pass(self.turn))
+        self.enter(Phase::Trying { is_under_way: true });
+        Ok(CircuitPermit(self.turn))
     }
 
     /// Takes back a pass with what the call says. `chance`, from 0 to 1, spreads cool-downs.
-    pub fn settle(&mut self, pass: &Pass, verdict: Verdict, now: Instant, chance: f64) {
+    pub fn settle(
+        &mut self,
+        pass: &CircuitPermit,
+        verdict: CallOutcome,
+        now: Instant,
+        chance: f64,
+    ) {
         if pass.0 != self.turn {
             return;
         }
         match (&mut self.state, verdict) {
             // No pass is of the turn of an open circuit.
-            (State::Closed(_), Verdict::Nothing) | (State::Open { .. }, _) => {}
-            (State::Closed(window), Verdict::Answers | Verdict::Fails | Verdict::FailsAgain) => {
+            (Phase::Closed(_), CallOutcome::Nothing) | (Phase::Open { .. }, _) => {}
+            (
+                Phase::Closed(window),
+                CallOutcome::Answers | CallOutcome::Fails | CallOutcome::FailsAgain,
+            ) => {
                 window.add(verdict, now, self.rules.window);
-                if verdict != Verdict::Answers && window.is_ill(&self.rules) {
+                if verdict != CallOutcome::Answers && window.is_ill(&self.rules) {
                     // A vendor that fails again so soon was not well.
                     let is_soon = self.closed.is_some_and(|closed| {
                         now.saturating_duration_since(closed) <= self.rules.window
@@ -146,15 +155,15 @@ impl Circuit {
                     self.open(now, chance);
                 }
             }
-            (State::Trying { .. }, Verdict::Answers) => {
+            (Phase::Trying { .. }, CallOutcome::Answers) => {
                 self.closed = Some(now);
-                self.enter(State::Closed(Window::default()));
+                self.enter(Phase::Closed(FailureWindow::default()));
             }
-            (State::Trying { .. }, Verdict::Fails | Verdict::FailsAgain) => {
+            (Phase::Trying { .. }, CallOutcome::Fails | CallOutcome::FailsAgain) => {
                 self.streak = self.streak.saturating_add(1);
                 self.open(now, chance);
             }
-            (State::Trying { is_under_way }, Verdict::Nothing) => *is_under_way = false,
+            (Phase::Trying { is_under_way }, CallOutcome::Nothing) => *is_under_way = false,
         }
     }
 
@@ -165,12 +174,12 @@ impl Circuit {
             .saturating_mul(1 << self.streak.min(16))
             .min(self.rules.longest);
         let spread = LEAST + (1.0 - LEAST) * chance.clamp(0.0, 1.0);
-        self.enter(State::Open {
+        self.enter(Phase::Open {
             until: now + doubled.mul_f64(spread),
         });
     }
 
-    fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: Phase) {
         self.state = state;
         self.turn += 1;
     }
@@ -179,25 +188,25 @@ impl Circuit {
 /// The calls of the last while, counted by parts of it, and the failures since the last answer: where
 /// only one client asks now and then, no two of its calls are within the window.
 #[derive(Debug, Default)]
-struct Window {
+struct FailureWindow {
     began: Option<Instant>,
     consecutive_failures: u32,
-    parts: [Part; PARTS as usize],
+    parts: [WindowSlice; PARTS as usize],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Part {
+struct WindowSlice {
     number: u64,
     calls: u32,
     failures: u32,
 }
 
-impl Window {
-    fn add(&mut self, verdict: Verdict, now: Instant, window: Duration) {
+impl FailureWindow {
+    fn add(&mut self, verdict: CallOutcome, now: Instant, window: Duration) {
         self.consecutive_failures = match verdict {
-            Verdict::Answers => 0,
-            Verdict::Fails => self.consecutive_failures.saturating_add(1),
-            Verdict::FailsAgain | Verdict::Nothing => self.consecutive_failures,
+            CallOutcome::Answers => 0,
+            CallOutcome::Fails => self.consecutive_failures.saturating_add(1),
+            CallOutcome::FailsAgain | CallOutcome::Nothing => self.consecutive_failures,
         };
         let began = *self.began.get_or_insert(now);
         let length = (window.as_micros() / u128::from(PARTS)).max(1);
@@ -205,17 +214,17 @@ impl Window {
         let number = u64::try_from(since / length).unwrap_or(u64::MAX);
         for part in &mut self.parts {
             if part.number.saturating_add(PARTS) <= number {
-                *part = Part::default();
+                *part = WindowSlice::default();
             }
         }
         let part = &mut self.parts[(number % PARTS) as usize];
         part.number = number;
         part.calls += 1;
-        part.failures += u32::from(verdict != Verdict::Answers);
+        part.failures += u32::from(verdict != CallOutcome::Answers);
     }
 
-    fn is_ill(&self, rules: &Rules) -> bool {
-        let sum = |of: fn(&Part) -> u32| self.parts.iter().map(of).sum::<u32>();
+    fn is_ill(&self, rules: &CircuitRules) -> bool {
+        let sum = |of: fn(&WindowSlice) -> u32| self.parts.iter().map(of).sum::<u32>();
         let (calls, failures) = (sum(|part| part.calls), sum(|part| part.failures));
         let most = failures.max(self.consecutive_failures);
         most >= rules.failures.max(1) && f64::from(failures) >= rules.share * f64::from(calls)

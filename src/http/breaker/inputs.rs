@@ -11,14 +11,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::http::Call;
+use crate::http::Request;
 
 /// How many inputs are remembered at most. One that does not fit counts as new.
 const MOST: usize = 1024;
 
 /// Identifies a call's method, path, query and body, without credentials, and its request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Input {
+pub(super) struct CallInput {
     call: u64,
     request: u64,
 }
@@ -45,7 +45,7 @@ impl FailedInputs {
     }
 
     /// What a call asks.
-    pub(super) fn input(&self, call: &Call) -> Input {
+    pub(super) fn input(&self, call: &Request) -> CallInput {
         let mut hash = self.hasher.build_hasher();
         call.method.hash(&mut hash);
         call.path.hash(&mut hash);
@@ -55,7 +55,7 @@ impl FailedInputs {
             Arc::as_ptr(call.scope.journal()).addr(),
             call.scope.deadline(),
         );
-        Input {
+        CallInput {
             call: hash.finish(),
             request: self.hasher.hash_one(request),
         }
@@ -63,14 +63,14 @@ impl FailedInputs {
 
     /// Notes that an input failed. True unless it, or another of its request, did so before within the
     /// window.
-    pub(super) fn add(&mut self, input: Input, now: Instant) -> bool {
+    pub(super) fn add(&mut self, input: CallInput, now: Instant) -> bool {
         let is_new_call = self.remember(input.call, now);
         self.remember(input.request, now) && is_new_call
     }
 
     /// Notes that an input failed. True unless it, or another of its request, did so since the provider
     /// last answered.
-    pub(super) fn add_since_answer(&mut self, input: Input) -> bool {
+    pub(super) fn add_since_answer(&mut self, input: CallInput) -> bool {
         if self.since_answer.len() >= MOST {
             return true;
         }
@@ -106,14 +106,14 @@ mod tests {
     use serde_json::json;
     use tokio::time::Instant;
 
-    use super::{FailedInputs, Input, MOST};
-    use crate::http::{Call, Operation};
+    use super::{CallInput, FailedInputs, MOST};
+    use crate::http::{Operation, Request};
 
     const WINDOW: Duration = Duration::from_secs(10);
 
     /// An input of a request that asks for nothing else.
-    fn alone(number: u64) -> Input {
-        Input {
+    fn alone(number: u64) -> CallInput {
+        CallInput {
             call: number,
             request: !number,
         }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_request_is_news_once_however_many_inputs_fail() {
         let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
-        let of_one = |call| Input { call, request: 7 };
+        let of_one = |call| CallInput { call, request: 7 };
 
         assert!(failed.add(of_one(1), now));
         assert!(!failed.add(of_one(2), now));
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn an_input_counts_once_between_two_answers() {
         let mut failed = FailedInputs::within(WINDOW);
-        let of_one = |call| Input { call, request: 7 };
+        let of_one = |call| CallInput { call, request: 7 };
 
         assert!(failed.add_since_answer(of_one(1)));
         assert!(!failed.add_since_answer(of_one(2)), "the same request");
@@ -157,8 +157,8 @@ mod tests {
     #[test]
     fn inputs_differ_by_method_path_query_and_body() {
         let failed = FailedInputs::within(WINDOW);
-        let get = |path| Call::get(Operation::ById, &[path]);
-        let post = |body| Call::post(Operation::Create, &["a"], body);
+        let get = |path| Request::get(Operation::ById, &[path]);
+        let post = |body| Request::post(Operation::Create, &["a"], body);
         let calls = [
             get("a"),
             get("b"),
@@ -166,7 +166,7 @@ mod tests {
             get("a").query([("page", "2".to_owned())]),
             post(json!({ "a": 1 })),
             post(json!({ "a": 2 })),
-            Call::put(Operation::Update, &["a"], json!({ "a": 1 })),
+            Request::put(Operation::Update, &["a"], json!({ "a": 1 })),
         ];
 
         let inputs: Vec<_> = calls.iter().map(|call| failed.input(call)).collect();

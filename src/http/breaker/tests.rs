@@ -1,35 +1,58 @@
 use std::time::Duration;
 
-use super::{Error, Kind, Reach, Verdict, refusal, verdict};
+use super::{CallOutcome, Error, ErrorKind, FailureStage, refusal, verdict};
 
 #[test]
 fn only_what_is_the_vendors_fault_counts_against_it() {
     let of = |kind, reach| verdict(Some(&Error::new(kind, "").reaching(reach)));
 
-    for kind in [Kind::TimedOut, Kind::Late, Kind::Unavailable] {
-        assert_eq!(of(kind, Reach::Vendor), Verdict::Fails, "{kind:?}");
-        assert_eq!(of(kind, Reach::Nowhere), Verdict::Nothing, "{kind:?}");
-        assert_eq!(of(kind, Reach::Hurried), Verdict::Nothing, "{kind:?}");
+    for kind in [ErrorKind::TimedOut, ErrorKind::Late, ErrorKind::Unavailable] {
+        assert_eq!(
+            of(kind, FailureStage::Vendor),
+            CallOutcome::Fails,
+            "{kind:?}"
+        );
+        assert_eq!(
+            of(kind, FailureStage::Nowhere),
+            CallOutcome::Nothing,
+            "{kind:?}"
+        );
+        assert_eq!(
+            of(kind, FailureStage::Hurried),
+            CallOutcome::Nothing,
+            "{kind:?}"
+        );
     }
-    assert_eq!(of(Kind::Malformed, Reach::CutShort), Verdict::Fails);
+    assert_eq!(
+        of(ErrorKind::Malformed, FailureStage::CutShort),
+        CallOutcome::Fails
+    );
     for kind in [
-        Kind::Throttled,
-        Kind::Denied,
-        Kind::Rejected,
-        Kind::Missing,
-        Kind::Malformed,
+        ErrorKind::Throttled,
+        ErrorKind::Denied,
+        ErrorKind::Rejected,
+        ErrorKind::Missing,
+        ErrorKind::Malformed,
     ] {
-        assert_eq!(of(kind, Reach::Vendor), Verdict::Answers, "{kind:?}");
+        assert_eq!(
+            of(kind, FailureStage::Vendor),
+            CallOutcome::Answers,
+            "{kind:?}"
+        );
     }
     for kind in [
-        Kind::Invalid,
-        Kind::TooLarge,
-        Kind::Overloaded,
-        Kind::Internal,
+        ErrorKind::Invalid,
+        ErrorKind::TooLarge,
+        ErrorKind::Overloaded,
+        ErrorKind::Internal,
     ] {
-        assert_eq!(of(kind, Reach::Vendor), Verdict::Nothing, "{kind:?}");
+        assert_eq!(
+            of(kind, FailureStage::Vendor),
+            CallOutcome::Nothing,
+            "{kind:?}"
+        );
     }
-    assert_eq!(verdict(None), Verdict::Answers);
+    assert_eq!(verdict(None), CallOutcome::Answers);
 }
 
 #[test]
@@ -38,7 +61,7 @@ fn a_refusal_says_when_and_that_nothing_was_sent() {
 
     assert_eq!(
         (refusal.kind(), refusal.wait()),
-        (Kind::Unavailable, Some(Duration::from_millis(2_100)))
+        (ErrorKind::Unavailable, Some(Duration::from_millis(2_100)))
     );
     assert!(!refusal.is_unsettled());
     assert!(refusal.message().ends_with("in 3 s"), "{refusal}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ledger::{Ledger, Window};
+use super::ledger::{QuotaWindow, SlidingWindow};
 use crate::http::{Priority, call::Quota};
 
 /// How long a call may still arrive after we gave it up: it may be in some buffer.
@@ -26,13 +26,13 @@ const MARGIN: Duration = Duration::from_millis(50);
 
 /// A call that was let through.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
+pub(super) struct AdmittedCall {
     at: Instant,
 }
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum End {
+pub(super) enum CallEnd {
     /// It was never sent.
     Unsent,
     /// It was sent, and given up before there was an answer.
@@ -45,7 +45,7 @@ pub(super) enum End {
 
 /// Why a call is not let through.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Wait {
+pub(super) enum WaitReason {
     /// As many calls are under way as there may be.
     Turn,
     /// The budget is used up; not before this moment, and never without one.
@@ -54,7 +54,7 @@ pub(super) enum Wait {
 
 /// What the vendor itself said of its window.
 #[derive(Clone, Copy, Debug)]
-struct Word {
+struct ReportedQuota {
     quota: Quota,
     /// When the window ends.
     reset: Instant,
@@ -64,14 +64,14 @@ struct Word {
 
 /// A vendor's budget.
 #[derive(Debug)]
-pub(super) struct Book {
-    ledgers: Vec<Ledger>,
+pub(super) struct LimiterState {
+    ledgers: Vec<SlidingWindow>,
     /// Whether somebody chose the windows: what the vendor says may only narrow them.
     is_chosen: bool,
     /// How many calls may be under way.
     slots: u32,
     flying: u32,
-    word: Option<Word>,
+    word: Option<ReportedQuota>,
     closed: Option<Instant>,
     strikes: u32,
     struck: Option<Instant>,
@@ -82,7 +82,7 @@ pub(super) struct Book {
 
 /// A window as it stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Stand {
+pub struct WindowStatus {
     /// The window's span in seconds; `None` where only the vendor knows it.
     pub seconds: Option<u32>,
     /// The calls within one span.
@@ -93,9 +93,11 @@ pub struct Stand {
     pub resets_at: Option<Instant>,
 }
 
-impl Book {
-    pub(super) fn new(windows: &[Window], is_chosen: bool, slots: u32, now: Instant) -> Self {
-        let ledgers = windows.iter().map(|window| Ledger::new(*window, now));
+impl LimiterState {
+    pub(super) fn new(windows: &[QuotaWindow], is_chosen: bool, slots: u32, now: Instant) -> Self {
+        let ledgers = windows
+            .iter()
+            .map(|window| SlidingWindow::new(*window, now));
         Self {
             ledgers: ledgers.collect(),
             is_chosen,
@@ -110,16 +112,20 @@ impl Book {
     }
 
     /// Lets one call through, or says what it must wait for.
-    pub(super) fn take(&mut self, now: Instant, class: Priority) -> Result<Pass, Wait> {
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        class: Priority,
+    ) -> Result<AdmittedCall, WaitReason> {
         match self.earliest(now, 1, class) {
             Some(moment) if moment <= now => {
                 if self.flying >= kept(self.slots, class) {
-                    return Err(Wait::Turn);
+                    return Err(WaitReason::Turn);
                 }
                 self.flying += 1;
-                Ok(Pass { at: now })
+                Ok(AdmittedCall { at: now })
             }
-            moment => Err(Wait::Until(moment)),
+            moment => Err(WaitReason::Until(moment)),
         }
     }
 
@@ -151,19 +157,19 @@ impl Book {
     }
 
     /// Notes the end of a call. True when the vendor is to be left alone from now on.
-    pub(super) fn end(&mut self, pass: Pass, end: End, now: Instant) -> bool {
+    pub(super) fn end(&mut self, pass: AdmittedCall, end: CallEnd, now: Instant) -> bool {
         self.flying = self.flying.saturating_sub(1);
         let at = match end {
-            End::Unsent => return false,
-            End::Lost => now + LINGER,
-            End::Answered(_) | End::Throttled(..) => now,
+            CallEnd::Unsent => return false,
+            CallEnd::Lost => now + LINGER,
+            CallEnd::Answered(_) | CallEnd::Throttled(..) => now,
         };
         for ledger in &mut self.ledgers {
             ledger.add(1, at);
         }
         let said = match end {
-            End::Answered(said) | End::Throttled(said, _) => said,
-            End::Unsent | End::Lost => None,
+            CallEnd::Answered(said) | CallEnd::Throttled(said, _) => said,
+            CallEnd::Unsent | CallEnd::Lost => None,
         };
         match said {
             Some(quota) => self.hear(quota, now),
@@ -174,22 +180,22 @@ impl Book {
             }
         }
         match end {
-            End::Throttled(_, wait) => {
+            CallEnd::Throttled(_, wait) => {
                 self.strike(pass, wait, now);
                 true
             }
-            End::Answered(_) => {
+            CallEnd::Answered(_) => {
                 if self.struck.is_none_or(|struck| pass.at > struck) {
                     self.strikes = 0;
                 }
                 false
             }
-            End::Unsent | End::Lost => false,
+            CallEnd::Unsent | CallEnd::Lost => false,
         }
     }
 
     /// Leaves the vendor alone after a 429.
-    fn strike(&mut self, pass: Pass, wait: Option<Duration>, now: Instant) {
+    fn strike(&mut self, pass: AdmittedCall, wait: Option<Duration>, now: Instant) {
         // Calls that were under way together are refused together: that is one strike.
         if self.struck.is_none_or(|struck| pass.at > struck) {
             self.strikes += 1;
@@ -233,7 +239,7 @@ impl Book {
                 word.quota.remaining = word.quota.remaining.min(quota.remaining);
             }
             word => {
-                *word = Some(Word {
+                *word = Some(ReportedQuota {
                     quota,
                     reset,
                     lost: 0,
@@ -258,7 +264,7 @@ impl Book {
     }
 
     /// Every window as it stands; the vendor's own word where there is no window to put it to.
-    pub(super) fn stands(&mut self, now: Instant) -> Vec<Stand> {
+    pub(super) fn stands(&mut self, now: Instant) -> Vec<WindowStatus> {
         self.forget(now);
         let (flying, closed) = (self.flying, self.closed);
         let word = self.word.map(|word| {
@@ -275,7 +281,7 @@ impl Book {
                 let full = ledger.earliest(now, (limit, flying, limit));
                 let said_full = word.filter(|_| alone).map(|(word, _)| word.reset);
                 let full = full.filter(|full| *full > now).max(said_full).max(closed);
-                Stand {
+                WindowStatus {
                     seconds: Some(ledger.window.seconds),
                     limit,
                     remaining: if closed.is_some() { 0 } else { left.min(said) },
@@ -284,7 +290,7 @@ impl Book {
             })
             .collect();
         if let Some((word, left)) = word.filter(|_| self.ledgers.is_empty()) {
-            stands.push(Stand {
+            stands.push(WindowStatus {
                 seconds: None,
                 limit: word.quota.limit,
                 remaining: if closed.is_some() { 0 } else { left },

@@ -13,8 +13,8 @@ use redis::{RedisResult, Script, aio::ConnectionManager};
 use tokio::runtime::Handle;
 
 use super::{
-    book::{End, LINGER},
-    ledger::Window,
+    book::{CallEnd, LINGER},
+    ledger::QuotaWindow,
 };
 use crate::{http::Priority, shared::Store};
 
@@ -25,9 +25,9 @@ const SPARE: Duration = Duration::from_secs(2);
 
 /// One vendor's account, kept by the store.
 #[derive(Clone)]
-pub(super) struct Common(Arc<Inner>);
+pub(super) struct RedisRateLimiter(Arc<RedisRateLimiterInner>);
 
-struct Inner {
+struct RedisRateLimiterInner {
     store: Store,
     keys: [String; 3],
     /// Whether somebody chose the windows, and the windows: calls and milliseconds.
@@ -37,7 +37,7 @@ struct Inner {
 }
 
 /// What the store says to a call.
-pub(super) enum Word {
+pub(super) enum StoreAnswer {
     /// It may be made; so many are left in each window.
     Granted(Vec<u32>),
     /// Not before so long.
@@ -46,14 +46,19 @@ pub(super) enum Word {
     Away,
 }
 
-impl Common {
-    pub(super) fn new(store: Store, account: &str, windows: &[Window], is_chosen: bool) -> Self {
+impl RedisRateLimiter {
+    pub(super) fn new(
+        store: Store,
+        account: &str,
+        windows: &[QuotaWindow],
+        is_chosen: bool,
+    ) -> Self {
         let key = |part: &str| store.key(&format!("budget:{{{account}}}:{part}"));
         let pairs = windows
             .iter()
             .flat_map(|window| [u64::from(window.calls), u64::from(window.seconds) * 1_000]);
         let terms = std::iter::once(u64::from(is_chosen)).chain(pairs);
-        Self(Arc::new(Inner {
+        Self(Arc::new(RedisRateLimiterInner {
             keys: [key("leases"), key("ended"), key("state")],
             terms: terms.collect(),
             replica: format!("known:{:016x}", fastrand::u64(..)),
@@ -86,9 +91,9 @@ impl Common {
     }
 
     /// Asks for a lease that lives at most so long.
-    pub(super) async fn take(&self, lease: u64, class: Priority, lives: Duration) -> Word {
+    pub(super) async fn take(&self, lease: u64, class: Priority, lives: Duration) -> StoreAnswer {
         if !self.0.is_known.load(Ordering::Relaxed) && !self.merge(0, "", Duration::ZERO).await {
-            return Word::Away;
+            return StoreAnswer::Away;
         }
         let arguments = [
             self.lease(lease),
@@ -100,12 +105,12 @@ impl Common {
                 let left = left
                     .iter()
                     .map(|left| u32::try_from(*left).unwrap_or_default());
-                Word::Granted(left.collect())
+                StoreAnswer::Granted(left.collect())
             }
-            Some([_, wait]) => Word::Refused(Duration::from_millis(
+            Some([_, wait]) => StoreAnswer::Refused(Duration::from_millis(
                 u64::try_from(*wait).unwrap_or_default(),
             )),
-            _ => Word::Away,
+            _ => StoreAnswer::Away,
         }
     }
 
@@ -115,11 +120,11 @@ impl Common {
 
     /// Gives a lease back, and tells what the vendor said; nobody waits for it. A lease that is not given
     /// back ends by itself.
-    pub(super) fn give(&self, lease: u64, end: End, closes: Duration) {
+    pub(super) fn give(&self, lease: u64, end: CallEnd, closes: Duration) {
         let (lingers, said) = match end {
-            End::Unsent => ("-1".to_owned(), None),
-            End::Lost => (milliseconds(LINGER), None),
-            End::Answered(said) | End::Throttled(said, _) => ("0".to_owned(), said),
+            CallEnd::Unsent => ("-1".to_owned(), None),
+            CallEnd::Lost => (milliseconds(LINGER), None),
+            CallEnd::Answered(said) | CallEnd::Throttled(said, _) => ("0".to_owned(), said),
         };
         let said = said.map(|quota| {
             let within = quota.resets_in.as_millis();

@@ -14,29 +14,29 @@ use tokio::{
 };
 
 use super::{
-    book::{Book, End, Pass, Stand, Wait},
-    common::{Common, Word},
+    book::{AdmittedCall, CallEnd, LimiterState, WaitReason, WindowStatus},
+    common::{RedisRateLimiter, StoreAnswer},
 };
 use crate::{
-    error::{Error, Kind, Reach, Result},
-    http::{Priority, call::Told},
+    error::{Error, ErrorKind, FailureStage, Result},
+    http::{Priority, call::AttemptProgress},
 };
 
 /// For how long the store's word on when there is budget again is believed.
 const BELIEVED: Duration = Duration::from_secs(5);
 
 /// A vendor's budget and those who wait for it.
-pub(super) struct Desk {
-    state: Mutex<State>,
+pub(super) struct RateLimiter {
+    state: Mutex<Waiters>,
     /// The account that all replicas spend from; `None` where this gateway is alone.
-    common: Option<Common>,
+    common: Option<RedisRateLimiter>,
 }
 
 /// How long all replicas have to tell a store that is back what they spent without it.
 const SETTLE: Duration = Duration::from_secs(1);
 
-struct State {
-    book: Book,
+struct Waiters {
+    book: LimiterState,
     /// Who waits, by class.
     lines: [VecDeque<Waiter>; 2],
     next: u64,
@@ -57,15 +57,15 @@ struct Waiter {
 }
 
 /// What a call that waits does next.
-enum Step {
-    Go(Pass),
+enum Admission {
+    Go(AdmittedCall),
     /// Look again at this moment at the latest.
     Wait(Instant),
     /// There is no use in waiting.
     Fail(Error),
 }
 
-impl State {
+impl Waiters {
     fn line(&mut self, class: Priority) -> &mut VecDeque<Waiter> {
         &mut self.lines[class as usize]
     }
@@ -93,7 +93,7 @@ impl State {
         all.for_each(|waiter| waiter.bell.notify_one());
     }
 
-    fn step(&mut self, class: Priority, number: u64, deadline: Instant) -> Step {
+    fn step(&mut self, class: Priority, number: u64, deadline: Instant) -> Admission {
         let (now, ahead) = (Instant::now(), self.ahead(class, number));
         // It is asked again before long: leases are given back, and stores are emptied.
         let not_before = self.not_before[class as usize]
@@ -102,20 +102,22 @@ impl State {
         let moment = match ahead {
             0 if not_before.is_some() => not_before,
             0 => match self.book.take(now, class) {
-                Ok(pass) => return Step::Go(pass),
-                Err(Wait::Turn) => Some(now),
-                Err(Wait::Until(moment)) => moment,
+                Ok(pass) => return Admission::Go(pass),
+                Err(WaitReason::Turn) => Some(now),
+                Err(WaitReason::Until(moment)) => moment,
             },
             _ => self.book.earliest(now, ahead + 1, class),
         };
         match moment {
             Some(moment) if moment <= deadline && now < deadline => {
                 let is_next = ahead == 0 && moment > now;
-                Step::Wait(if is_next { moment } else { deadline })
+                Admission::Wait(if is_next { moment } else { deadline })
             }
             // It was others' calls that took the time.
-            Some(moment) if moment <= now => Step::Fail(Error::late().reaching(Reach::Nowhere)),
-            moment => Step::Fail(used_up(moment, now)),
+            Some(moment) if moment <= now => {
+                Admission::Fail(Error::late().reaching(FailureStage::Nowhere))
+            }
+            moment => Admission::Fail(used_up(moment, now)),
         }
     }
 }
@@ -125,26 +127,26 @@ fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let Some(moment) = moment else {
         let message =
             "the gateway's budget for this provider leaves nothing for work in the background";
-        return Error::new(Kind::Throttled, message).reaching(Reach::Nowhere);
+        return Error::new(ErrorKind::Throttled, message).reaching(FailureStage::Nowhere);
     };
     let wait = moment.saturating_duration_since(now);
     let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
     let until = until.round(jiff::Unit::Second).unwrap_or(until);
     let message = format!("the gateway's budget for this provider is used up until {until}");
-    Error::new(Kind::Throttled, message)
+    Error::new(ErrorKind::Throttled, message)
         .retry_after(Some(wait))
-        .reaching(Reach::Nowhere)
+        .reaching(FailureStage::Nowhere)
 }
 
 /// A place in the line. Who leaves it, however, wakes who is next.
-struct Place<'a> {
-    desk: &'a Desk,
+struct WaiterGuard<'a> {
+    desk: &'a RateLimiter,
     class: Priority,
     number: u64,
     bell: Arc<Notify>,
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaiterGuard<'_> {
     fn drop(&mut self) {
         let mut state = self.desk.state();
         let number = self.number;
@@ -155,9 +157,9 @@ impl Drop for Place<'_> {
     }
 }
 
-impl Desk {
-    pub(super) fn new(book: Book, common: Option<Common>) -> Self {
-        let state = State {
+impl RateLimiter {
+    pub(super) fn new(book: LimiterState, common: Option<RedisRateLimiter>) -> Self {
+        let state = Waiters {
             book,
             lines: Default::default(),
             next: 0,
@@ -172,11 +174,11 @@ impl Desk {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Waiters> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn join(&self, class: Priority) -> Place<'_> {
+    fn join(&self, class: Priority) -> WaiterGuard<'_> {
         let bell = Arc::new(Notify::new());
         let mut state = self.state();
         let number = state.next;
@@ -187,7 +189,7 @@ impl Desk {
         };
         state.line(class).push_back(waiter);
         drop(state);
-        Place {
+        WaiterGuard {
             desk: self,
             class,
             number,
@@ -200,13 +202,13 @@ impl Desk {
         self: &Arc<Self>,
         class: Priority,
         deadline: Instant,
-    ) -> Result<Permit> {
+    ) -> Result<RatePermit> {
         let place = self.join(class);
         loop {
             let step = self.state().step(class, place.number, deadline);
             match step {
-                Step::Go(pass) => {
-                    let mut permit = Permit {
+                Admission::Go(pass) => {
+                    let mut permit = RatePermit {
                         desk: Arc::clone(self),
                         pass: Some(pass),
                         told: Arc::default(),
@@ -216,8 +218,8 @@ impl Desk {
                         return Ok(permit);
                     }
                 }
-                Step::Fail(error) => return Err(error),
-                Step::Wait(until) => tokio::select! {
+                Admission::Fail(error) => return Err(error),
+                Admission::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
                     () = place.bell.notified() => {}
                 },
@@ -228,7 +230,7 @@ impl Desk {
     /// Asks the store, where there is one, whether the replicas together may make the call.
     async fn afford(
         self: &Arc<Self>,
-        permit: &mut Permit,
+        permit: &mut RatePermit,
         class: Priority,
         deadline: Instant,
     ) -> bool {
@@ -243,17 +245,17 @@ impl Desk {
         permit.lease = Some(lease);
         let lives = deadline.saturating_duration_since(Instant::now());
         match common.take(lease, class, lives).await {
-            Word::Granted(left) => {
+            StoreAnswer::Granted(left) => {
                 self.state().left = Some((Instant::now(), left));
                 true
             }
-            Word::Refused(wait) => {
+            StoreAnswer::Refused(wait) => {
                 permit.lease = None;
                 let now = Instant::now();
                 self.state().not_before[class as usize] = Some((now + wait, now));
                 false
             }
-            Word::Away => {
+            StoreAnswer::Away => {
                 // It may have been granted all the same: then it ends by itself.
                 permit.lease = None;
                 self.go_alone(common);
@@ -264,7 +266,7 @@ impl Desk {
 
     /// The store is away: a share of the budget is ours, until the store is back and knows what was
     /// spent without it.
-    fn go_alone(self: &Arc<Self>, common: &Common) {
+    fn go_alone(self: &Arc<Self>, common: &RedisRateLimiter) {
         let mut state = self.state();
         if std::mem::replace(&mut state.is_alone, true) {
             return;
@@ -281,7 +283,7 @@ impl Desk {
         });
     }
 
-    async fn come_back(&self, common: &Common) -> bool {
+    async fn come_back(&self, common: &RedisRateLimiter) -> bool {
         if !self.settle(common).await {
             return false;
         }
@@ -298,7 +300,7 @@ impl Desk {
     }
 
     /// Tells the store what was spent without it.
-    async fn settle(&self, common: &Common) -> bool {
+    async fn settle(&self, common: &RedisRateLimiter) -> bool {
         if !common.store().is_up() {
             return false;
         }
@@ -317,7 +319,7 @@ impl Desk {
         is_told
     }
 
-    fn end(&self, pass: Pass, end: End, lease: Option<u64>) {
+    fn end(&self, pass: AdmittedCall, end: CallEnd, lease: Option<u64>) {
         let now = Instant::now();
         let mut state = self.state();
         let is_closed = state.book.end(pass, end, now);
@@ -327,7 +329,7 @@ impl Desk {
             match lease {
                 Some(lease) if !state.is_alone => common.give(lease, end, closes),
                 // The lease, if there is one, ends by itself.
-                _ if end != End::Unsent => state.owed += 1,
+                _ if end != CallEnd::Unsent => state.owed += 1,
                 _ => {}
             }
         }
@@ -340,7 +342,7 @@ impl Desk {
     }
 
     /// Every window as it stands.
-    pub(super) fn stands(&self) -> Vec<Stand> {
+    pub(super) fn stands(&self) -> Vec<WindowStatus> {
         let now = Instant::now();
         let mut state = self.state();
         let mut stands = state.book.stands(now);
@@ -359,22 +361,22 @@ impl Desk {
 }
 
 /// The right to make one call. Given back when the call has ended, or is given up.
-pub(super) struct Permit {
-    desk: Arc<Desk>,
-    pass: Option<Pass>,
-    told: Arc<Told>,
+pub(super) struct RatePermit {
+    desk: Arc<RateLimiter>,
+    pass: Option<AdmittedCall>,
+    told: Arc<AttemptProgress>,
     lease: Option<u64>,
 }
 
-impl Permit {
+impl RatePermit {
     /// What becomes of the call.
     #[cfg(test)]
-    pub(super) fn told(&self) -> Arc<Told> {
+    pub(super) fn told(&self) -> Arc<AttemptProgress> {
         Arc::clone(&self.told)
     }
 
     /// Follows what becomes of a call.
-    pub(super) fn follow(&mut self, told: Arc<Told>) {
+    pub(super) fn follow(&mut self, told: Arc<AttemptProgress>) {
         self.told = told;
     }
 
@@ -382,7 +384,7 @@ impl Permit {
     pub(super) fn end(mut self, throttled: Option<Option<Duration>>) {
         let quota = self.told.quota();
         let end = match throttled {
-            Some(wait) if self.told.is_answered() => End::Throttled(quota, wait),
+            Some(wait) if self.told.is_answered() => CallEnd::Throttled(quota, wait),
             _ => self.fate(),
         };
         if let Some(pass) = self.pass.take() {
@@ -390,18 +392,18 @@ impl Permit {
         }
     }
 
-    fn fate(&self) -> End {
+    fn fate(&self) -> CallEnd {
         if self.told.is_answered() {
-            End::Answered(self.told.quota())
+            CallEnd::Answered(self.told.quota())
         } else if self.told.is_sent() {
-            End::Lost
+            CallEnd::Lost
         } else {
-            End::Unsent
+            CallEnd::Unsent
         }
     }
 }
 
-impl Drop for Permit {
+impl Drop for RatePermit {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
             self.desk.end(pass, self.fate(), self.lease);

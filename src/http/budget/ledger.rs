@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// How many calls a vendor may get within any span of so many seconds.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub struct QuotaWindow {
     /// The calls.
     pub calls: u32,
     /// The span.
@@ -21,11 +21,11 @@ pub(super) const PARTS: u64 = 64;
 /// The calls of one window that have ended. Those under way are in every window and are counted once,
 /// elsewhere.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct SlidingWindow {
     /// How many calls the window holds now.
     pub(super) calls: u32,
     /// The window as it was configured.
-    pub(super) window: Window,
+    pub(super) window: QuotaWindow,
     origin: Instant,
     grain: u64,
     /// The ends of parts, counted from the origin, and how many calls ended in each; in order.
@@ -33,8 +33,8 @@ pub(super) struct Ledger {
     total: u32,
 }
 
-impl Ledger {
-    pub(super) fn new(window: Window, origin: Instant) -> Self {
+impl SlidingWindow {
+    pub(super) fn new(window: QuotaWindow, origin: Instant) -> Self {
         Self {
             calls: window.calls,
             window,

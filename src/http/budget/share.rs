@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Stand;
+use super::WindowStatus;
 use crate::{
-    error::{Error, Kind, Reach},
-    http::scope::{Refused, Share},
+    error::{Error, ErrorKind, FailureStage},
+    http::scope::{CallRefused, CallShare},
 };
 
 /// From which span on a window does not fill while a request waits.
@@ -18,8 +18,8 @@ const LEAST: u32 = 10;
 
 /// Half of what is left of the smallest long window. Windows that fill while a request waits are no
 /// reason to refuse it: their calls wait.
-pub(super) fn of(stands: &[Stand], now: Instant, deadline: Instant) -> Option<Share> {
-    let is_long = |stand: &&Stand| match stand.seconds {
+pub(super) fn of(stands: &[WindowStatus], now: Instant, deadline: Instant) -> Option<CallShare> {
+    let is_long = |stand: &&WindowStatus| match stand.seconds {
         Some(seconds) => Duration::from_secs(u64::from(seconds)) >= LONG,
         None => stand.resets_at.is_some_and(|moment| moment > deadline),
     };
@@ -28,7 +28,7 @@ pub(super) fn of(stands: &[Stand], now: Instant, deadline: Instant) -> Option<Sh
         || smallest.seconds.map(u64::from),
         |moment| Some(whole_seconds(moment.saturating_duration_since(now))),
     );
-    Some(Share {
+    Some(CallShare {
         calls: smallest.remaining.div_ceil(2).max(LEAST),
         refills_in,
     })
@@ -39,9 +39,9 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 /// The error of a call that a request may not make any more.
-pub(super) fn refusal(refused: Refused) -> Error {
+pub(super) fn refusal(refused: CallRefused) -> Error {
     let (message, wait) = match refused {
-        Refused::Limit(calls) => {
+        CallRefused::Limit(calls) => {
             let message = format!(
                 "this request has made the {calls} calls that one request may make at this provider: a \
                  limit of the gateway (`calls` in [limits]), not of the provider; ask for fewer records \
@@ -49,7 +49,7 @@ pub(super) fn refusal(refused: Refused) -> Error {
             );
             (message, None)
         }
-        Refused::Share(share) => {
+        CallRefused::Share(share) => {
             let message = format!(
                 "this request has used its share of the provider's rate limit, {} calls: the gateway \
                  leaves the rest to other requests; ask for fewer records in one request, or ask for \
@@ -59,9 +59,9 @@ pub(super) fn refusal(refused: Refused) -> Error {
             (message, share.refills_in.map(Duration::from_secs))
         }
     };
-    Error::new(Kind::CallLimit, message)
+    Error::new(ErrorKind::CallLimit, message)
         .retry_after(wait)
-        .reaching(Reach::Nowhere)
+        .reaching(FailureStage::Nowhere)
 }
 
 #[cfg(test)]
@@ -70,10 +70,10 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Share, Stand, of};
+    use super::{CallShare, WindowStatus, of};
 
-    fn stand(seconds: Option<u32>, remaining: u32, resets_at: Option<Instant>) -> Stand {
-        Stand {
+    fn stand(seconds: Option<u32>, remaining: u32, resets_at: Option<Instant>) -> WindowStatus {
+        WindowStatus {
             seconds,
             limit: 100,
             remaining,
@@ -88,9 +88,9 @@ mod tests {
             now + Duration::from_secs(15),
             now + Duration::from_millis(30_500),
         );
-        let share = |stands: &[Stand]| of(stands, now, deadline);
+        let share = |stands: &[WindowStatus]| of(stands, now, deadline);
         let some = |calls, refills_in| {
-            Some(Share {
+            Some(CallShare {
                 calls,
                 refills_in: Some(refills_in),
             })

@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use super::{Kept, Key, is_empty};
+use super::{CacheKey, CachedResponse, is_empty};
 use crate::{
-    error::{Error, Kind, Result},
-    http::Reply,
+    error::{Error, ErrorKind, Result},
+    http::Response,
     shared::Store,
 };
 
@@ -38,9 +38,9 @@ const LARGEST: usize = 4 * 1024 * 1024;
 
 /// The answers of one vendor account in the shared store.
 #[derive(Clone)]
-pub(super) struct Common(Arc<Inner>);
+pub(super) struct RedisCache(Arc<RedisCacheInner>);
 
-struct Inner {
+struct RedisCacheInner {
     store: Store,
     account: String,
     /// Whether a write is not yet counted, since the store was away: until it is, the store keeps what
@@ -52,11 +52,11 @@ struct Inner {
 }
 
 /// A value there, of whatever is under a key.
-type Value = Option<Vec<u8>>;
+type StoredBytes = Option<Vec<u8>>;
 
 /// An answer as it is kept there.
-pub(super) struct Found {
-    pub(super) answer: Result<Reply>,
+pub(super) struct StoredResponse {
+    pub(super) answer: Result<Response>,
     /// When it was read: by the clock of who read it, unless that is wrong.
     pub(super) at: Timestamp,
     /// When it was read, by the store's clock.
@@ -67,7 +67,7 @@ pub(super) struct Found {
 
 /// What is kept beside a body.
 #[derive(Deserialize, Serialize)]
-struct Label {
+struct StoredMetadata {
     /// The form of what is kept: another is not read.
     form: u8,
     /// How many writes there had been.
@@ -86,10 +86,10 @@ const FORM: u8 = 3;
 /// How far a clock may be off the store's and still be believed.
 const OFF: i64 = 2_000;
 
-impl Common {
+impl RedisCache {
     pub(super) fn new(store: Store, account: String) -> Self {
         let owes = AtomicBool::new(false);
-        Self(Arc::new(Inner {
+        Self(Arc::new(RedisCacheInner {
             store,
             account,
             owes,
@@ -126,19 +126,19 @@ impl Common {
         self.0.store.key(&name)
     }
 
-    fn answer_key(&self, key: &Key) -> String {
+    fn answer_key(&self, key: &CacheKey) -> String {
         let hash: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let name = format!("answer:{{{}}}:{hash}", self.0.account);
         self.0.store.key(&name)
     }
 
     /// How many writes there were, and the answer that is kept; `None` when the store is away.
-    pub(super) async fn look(&self, key: &Key) -> Option<(u64, Option<Found>)> {
+    pub(super) async fn look(&self, key: &CacheKey) -> Option<(u64, Option<StoredResponse>)> {
         let keys = [self.writes_key(), self.answer_key(key)];
         if self.0.owes.load(Ordering::Acquire) {
             return None;
         }
-        let (clock, (writes, answer)): ((i64, i64), (Value, Value)) = self
+        let (clock, (writes, answer)): ((i64, i64), (StoredBytes, StoredBytes)) = self
             .0
             .store
             .ask(|mut manager| async move {
@@ -158,7 +158,7 @@ impl Common {
     }
 
     /// Forgets an answer.
-    pub(super) async fn remove(&self, key: &Key) {
+    pub(super) async fn remove(&self, key: &CacheKey) {
         self.delete(self.answer_key(key)).await;
     }
 
@@ -172,7 +172,7 @@ impl Common {
     }
 
     /// Keeps an answer that was asked for when there had been so many writes.
-    pub(super) async fn put(&self, key: &Key, writes: u64, kept: &Kept) {
+    pub(super) async fn put(&self, key: &CacheKey, writes: u64, kept: &CachedResponse) {
         let Some(answer) = self.written(kept, writes) else {
             // What is there is older.
             self.remove(key).await;
@@ -247,14 +247,14 @@ impl Common {
     }
 }
 
-impl Common {
-    fn written(&self, kept: &Kept, writes: u64) -> Option<Vec<u8>> {
+impl RedisCache {
+    fn written(&self, kept: &CachedResponse, writes: u64) -> Option<Vec<u8>> {
         let (status, body) = match &kept.answer {
             Ok(reply) => (reply.status.as_u16(), reply.body.clone()),
-            Err(error) if error.kind() == Kind::Missing => (404, Bytes::new()),
+            Err(error) if error.kind() == ErrorKind::Missing => (404, Bytes::new()),
             Err(_) => return None,
         };
-        let label = Label {
+        let label = StoredMetadata {
             form: FORM,
             writes,
             status,
@@ -269,9 +269,9 @@ impl Common {
     }
 
     /// Reads what is kept; `None` when it is of another form, damaged, or from before a write.
-    fn read(&self, answer: Vec<u8>, writes: u64) -> Option<Found> {
+    fn read(&self, answer: Vec<u8>, writes: u64) -> Option<StoredResponse> {
         let end = answer.iter().position(|byte| *byte == b'\n')?;
-        let label: Label = serde_json::from_slice(&answer[..end]).ok()?;
+        let label: StoredMetadata = serde_json::from_slice(&answer[..end]).ok()?;
         let body = Bytes::from(answer).slice(end + 1..);
         if label.form != FORM || label.writes != writes || label.sum != checksum(&body) {
             return None;
@@ -280,8 +280,8 @@ impl Common {
         let read = now.checked_sub(self.since(label.read)).unwrap_or(now);
         let is_negative = label.status == 404 || body.len() <= super::SHORT && is_empty(&body);
         let reply = match label.status {
-            404 => Err(Error::new(Kind::Missing, "there is no such thing").answered(404)),
-            status => Ok(Reply {
+            404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").answered(404)),
+            status => Ok(Response {
                 status: StatusCode::from_u16(status).ok()?,
                 headers: HeaderMap::new(),
                 body,
@@ -292,7 +292,7 @@ impl Common {
         };
         let is_right = label.at.abs_diff(label.read) <= OFF.unsigned_abs();
         let at = if is_right { label.at } else { label.read };
-        Some(Found {
+        Some(StoredResponse {
             answer: reply,
             at: Timestamp::from_millisecond(at).ok()?,
             read,
@@ -316,25 +316,27 @@ fn milliseconds(span: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Common, HeaderMap, Instant, Kept, Reply, StatusCode, Timestamp};
-    use crate::shared::{Store, Terms};
+    use super::{
+        Bytes, CachedResponse, HeaderMap, Instant, RedisCache, Response, StatusCode, Timestamp,
+    };
+    use crate::shared::{Store, StoreOptions};
     use std::time::Duration;
 
     /// The answers of an account at a store that is never asked.
-    fn common() -> Common {
-        let terms = Terms {
+    fn common() -> RedisCache {
+        let terms = StoreOptions {
             prefix: "test".to_owned(),
             replicas: 2,
             timeout: Duration::from_secs(1),
         };
         let store = Store::at("redis://127.0.0.1:1", None, terms).expect("an address");
-        Common::new(store, "account".to_owned())
+        RedisCache::new(store, "account".to_owned())
     }
 
-    fn kept(now: Instant, body: &'static [u8]) -> Kept {
+    fn kept(now: Instant, body: &'static [u8]) -> CachedResponse {
         let minute = Duration::from_secs(60);
-        Kept {
-            answer: Ok(Reply {
+        CachedResponse {
+            answer: Ok(Response {
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(body),
@@ -359,7 +361,7 @@ mod tests {
         let again = common.read(answer.clone(), 7).expect("the same");
 
         assert!(again.is_negative);
-        let body = |answer: crate::error::Result<Reply>| answer.expect("an answer").body;
+        let body = |answer: crate::error::Result<Response>| answer.expect("an answer").body;
         assert_eq!(body(again.answer), body(kept.answer));
         assert!(common.read(answer, 8).is_none());
     }

@@ -16,28 +16,28 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use super::{Kept, Place};
+use super::{CachedResponse, WriteEpoch};
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     http::{Freshness, Priority},
 };
 
-type Read = BoxFuture<'static, Result<Arc<Kept>>>;
+type ReadResult = BoxFuture<'static, Result<Arc<CachedResponse>>>;
 
 /// Reads by what they are of, as long as somebody waits for them.
-type UnderWay = HashMap<Place, Flown>;
+type InFlightReads = HashMap<WriteEpoch, InFlightRead>;
 
 /// A read that is under way.
-struct Flown {
+struct InFlightRead {
     number: u64,
-    read: WeakShared<Read>,
+    read: WeakShared<ReadResult>,
     since: Instant,
     until: Instant,
     priority: Priority,
 }
 
 /// What a caller wants of a read.
-pub(super) struct Wish {
+pub(super) struct JoinPolicy {
     /// Until when there is time for it.
     pub(super) until: Instant,
     /// Whose work goes first.
@@ -46,7 +46,7 @@ pub(super) struct Wish {
     pub(super) freshness: Freshness,
 }
 
-impl Wish {
+impl JoinPolicy {
     /// Whether a read under way will do: one that was begun late enough, and stands in no longer line.
     pub(super) fn is_met_by(&self, since: Instant, priority: Priority) -> bool {
         let is_late_enough = match self.freshness {
@@ -60,31 +60,31 @@ impl Wish {
 }
 
 /// How a caller came to a read.
-pub(super) enum Boarded {
+pub(super) enum Joined {
     /// It was under way, with time until then.
-    Joined(Flight, Instant),
+    Joined(SharedRead, Instant),
     /// It is the caller's own.
-    Started(Flight),
+    Started(SharedRead),
 }
 
 /// Waits for a read.
-pub(super) type Flight = Shared<Read>;
+pub(super) type SharedRead = Shared<ReadResult>;
 
 /// The reads of a vendor that are under way.
 #[derive(Clone, Default)]
-pub(super) struct Flights {
-    under_way: Arc<Mutex<UnderWay>>,
+pub(super) struct InFlight {
+    under_way: Arc<Mutex<InFlightReads>>,
     started: Arc<AtomicU64>,
 }
 
 /// Takes a read out of the list when it ends, however it ends.
-struct Landing {
-    flights: Flights,
-    place: Place,
+struct InFlightGuard {
+    flights: InFlight,
+    place: WriteEpoch,
     number: u64,
 }
 
-impl Drop for Landing {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let mut under_way = self.flights.lock();
         if under_way
@@ -96,14 +96,14 @@ impl Drop for Landing {
     }
 }
 
-impl Flights {
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+impl InFlight {
+    fn lock(&self) -> MutexGuard<'_, InFlightReads> {
         let lock = self.under_way.lock();
         lock.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The read of a place that is under way, if one is.
-    pub(super) fn is_under_way(&self, place: &Place) -> bool {
+    pub(super) fn is_under_way(&self, place: &WriteEpoch) -> bool {
         let under_way = self.lock();
         let read = under_way.get(place).and_then(|flown| flown.read.upgrade());
         read.is_some()
@@ -113,36 +113,36 @@ impl Flights {
     /// join from now on.
     pub(super) fn join_or_start<R>(
         &self,
-        place: Place,
-        wish: &Wish,
+        place: WriteEpoch,
+        wish: &JoinPolicy,
         read: impl FnOnce() -> R,
-    ) -> Boarded
+    ) -> Joined
     where
-        R: Future<Output = Arc<Kept>> + Send + 'static,
+        R: Future<Output = Arc<CachedResponse>> + Send + 'static,
     {
         let mut under_way = self.lock();
         if let Some(flown) = under_way.get(&place)
             && wish.is_met_by(flown.since, flown.priority)
             && let Some(flight) = flown.read.upgrade()
         {
-            return Boarded::Joined(flight, flown.until);
+            return Joined::Joined(flight, flown.until);
         }
-        Boarded::Started(self.start(&mut under_way, place, wish, read()))
+        Joined::Started(self.start(&mut under_way, place, wish, read()))
     }
 
     fn start(
         &self,
-        under_way: &mut UnderWay,
-        place: Place,
-        wish: &Wish,
-        read: impl Future<Output = Arc<Kept>> + Send + 'static,
-    ) -> Flight {
+        under_way: &mut InFlightReads,
+        place: WriteEpoch,
+        wish: &JoinPolicy,
+        read: impl Future<Output = Arc<CachedResponse>> + Send + 'static,
+    ) -> SharedRead {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let flights = self.clone();
         let task = async move {
             // Made here and not by the caller, who holds the list: a runtime that shuts down drops a
             // task at once.
-            let _landing = Landing {
+            let _landing = InFlightGuard {
                 flights,
                 place,
                 number,
@@ -153,12 +153,12 @@ impl Flights {
         let read = task.map(|ended| {
             ended.map_err(|failure| {
                 tracing::error!(%failure, "a read ended early");
-                Error::new(Kind::Internal, "a read failed inside the gateway")
+                Error::new(ErrorKind::Internal, "a read failed inside the gateway")
             })
         });
         let flight = read.boxed().shared();
         if let Some(read) = flight.downgrade() {
-            let flown = Flown {
+            let flown = InFlightRead {
                 number,
                 read,
                 since: Instant::now(),

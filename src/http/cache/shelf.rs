@@ -9,21 +9,21 @@ use std::{
 use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use tokio::time::Instant;
 
-use super::{Kept, Place};
+use super::{CachedResponse, WriteEpoch};
 use crate::metrics;
 
 /// A bounded store of answers. Cheap to clone; clones are the same store.
 #[derive(Clone)]
-pub struct Shelf {
-    store: Cache<Place, Stored>,
+pub struct MemoryCache {
+    store: Cache<WriteEpoch, CacheEntry>,
     bytes: u64,
 }
 
 /// What is kept under a key.
 #[derive(Clone)]
-enum Stored {
+enum CacheEntry {
     /// An answer.
-    Answer(Arc<Kept>),
+    Answer(Arc<CachedResponse>),
     /// What was built from several answers.
     Snapshot {
         value: Arc<dyn Any + Send + Sync>,
@@ -32,7 +32,7 @@ enum Stored {
     },
 }
 
-impl Stored {
+impl CacheEntry {
     /// How many bytes it holds.
     fn weight(&self) -> u32 {
         match self {
@@ -51,17 +51,22 @@ impl Stored {
 }
 
 /// Personal data leaves when its time is over.
-struct UntilGone;
+struct EntryExpiry;
 
-impl Expiry<Place, Stored> for UntilGone {
-    fn expire_after_create(&self, _: &Place, stored: &Stored, _: StdInstant) -> Option<Duration> {
+impl Expiry<WriteEpoch, CacheEntry> for EntryExpiry {
+    fn expire_after_create(
+        &self,
+        _: &WriteEpoch,
+        stored: &CacheEntry,
+        _: StdInstant,
+    ) -> Option<Duration> {
         Some(stored.gone().saturating_duration_since(Instant::now()))
     }
 
     fn expire_after_update(
         &self,
-        place: &Place,
-        stored: &Stored,
+        place: &WriteEpoch,
+        stored: &CacheEntry,
         now: StdInstant,
         _: Option<Duration>,
     ) -> Option<Duration> {
@@ -69,20 +74,20 @@ impl Expiry<Place, Stored> for UntilGone {
     }
 }
 
-impl Shelf {
+impl MemoryCache {
     /// A store of at most so many bytes; those least asked for leave first.
     #[must_use]
     pub fn of(bytes: u64) -> Self {
         metrics::init_cache(bytes);
         let store = Cache::builder()
             .max_capacity(bytes)
-            .weigher(|_, stored: &Stored| stored.weight())
+            .weigher(|_, stored: &CacheEntry| stored.weight())
             .eviction_listener(|_, _, cause| match cause {
                 RemovalCause::Expired => metrics::cache_eviction("expired"),
                 RemovalCause::Size => metrics::cache_eviction("size"),
                 RemovalCause::Explicit | RemovalCause::Replaced => {}
             })
-            .expire_after(UntilGone);
+            .expire_after(EntryExpiry);
         Self {
             store: store.build(),
             bytes,
@@ -96,39 +101,39 @@ impl Shelf {
     }
 
     /// An answer that is kept.
-    pub(super) fn get(&self, place: &Place) -> Option<Arc<Kept>> {
+    pub(super) fn get(&self, place: &WriteEpoch) -> Option<Arc<CachedResponse>> {
         match self.store.get(place)? {
-            Stored::Answer(kept) => Some(kept),
-            Stored::Snapshot { .. } => None,
+            CacheEntry::Answer(kept) => Some(kept),
+            CacheEntry::Snapshot { .. } => None,
         }
     }
 
     /// Keeps an answer, unless it alone is more than there may be.
-    pub(super) fn put(&self, place: Place, kept: Arc<Kept>) {
-        self.insert(place, Stored::Answer(kept));
+    pub(super) fn put(&self, place: WriteEpoch, kept: Arc<CachedResponse>) {
+        self.insert(place, CacheEntry::Answer(kept));
     }
 
     /// A snapshot that is kept.
     pub(super) fn get_snapshot<T: Send + Sync + 'static>(
         &self,
-        place: &Place,
-    ) -> Option<Arc<Kept<T>>> {
+        place: &WriteEpoch,
+    ) -> Option<Arc<CachedResponse<T>>> {
         match self.store.get(place)? {
-            Stored::Snapshot { value, .. } => value.downcast().ok(),
-            Stored::Answer(_) => None,
+            CacheEntry::Snapshot { value, .. } => value.downcast().ok(),
+            CacheEntry::Answer(_) => None,
         }
     }
 
     /// Keeps a snapshot of so many bytes, unless it alone is more than there may be; whether it did.
     pub(super) fn put_snapshot<T: Send + Sync + 'static>(
         &self,
-        place: Place,
-        kept: Arc<Kept<T>>,
+        place: WriteEpoch,
+        kept: Arc<CachedResponse<T>>,
         bytes: usize,
     ) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let gone = kept.gone;
-        let snapshot = Stored::Snapshot {
+        let snapshot = CacheEntry::Snapshot {
             value: kept,
             bytes,
             gone,
@@ -137,11 +142,11 @@ impl Shelf {
     }
 
     /// Forgets what is kept under a key.
-    pub(super) fn remove(&self, place: &Place) {
+    pub(super) fn remove(&self, place: &WriteEpoch) {
         self.store.invalidate(place);
     }
 
-    fn insert(&self, place: Place, stored: Stored) -> bool {
+    fn insert(&self, place: WriteEpoch, stored: CacheEntry) -> bool {
         let fits = u64::from(stored.weight()) <= self.bytes;
         if fits {
             self.store.insert(place, stored);

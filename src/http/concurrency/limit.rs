@@ -14,13 +14,13 @@ const LEFT: f64 = 0.7;
 
 /// How many calls may be under way.
 #[derive(Debug)]
-pub(super) struct Limit {
+pub(super) struct ConcurrencyLimit {
     most: f64,
     now: f64,
     shrunk: Option<Instant>,
 }
 
-impl Limit {
+impl ConcurrencyLimit {
     /// At most so many; that many to begin with, since somebody configured it.
     pub(super) fn of(most: usize) -> Self {
         let most = most.max(1) as f64;
@@ -61,13 +61,13 @@ mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
     use tokio::time::Instant;
 
-    use super::Limit;
+    use super::ConcurrencyLimit;
 
     const MOMENT: Duration = Duration::from_millis(1);
 
     #[test]
     fn a_vendor_that_answers_keeps_all_that_is_configured() {
-        let mut limit = Limit::of(8);
+        let mut limit = ConcurrencyLimit::of(8);
 
         for under_way in (1..=8).cycle().take(10_000) {
             limit.answered(under_way);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn calls_that_were_under_way_together_shrink_it_once() {
-        let (mut limit, began) = (Limit::of(8), Instant::now());
+        let (mut limit, began) = (ConcurrencyLimit::of(8), Instant::now());
 
         for n in 1..=8 {
             limit.overloaded(began, began + n * MOMENT);
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn it_grows_only_when_it_is_used_up_and_back_to_where_it_was() {
-        let (mut limit, mut now) = (Limit::of(8), Instant::now());
+        let (mut limit, mut now) = (ConcurrencyLimit::of(8), Instant::now());
         for _ in 0..20 {
             now += 2 * MOMENT;
             limit.overloaded(now - MOMENT, now);
@@ -115,7 +115,7 @@ mod tests {
             most in 0_usize..100,
             ends in proptest::collection::vec((any::<bool>(), 0_usize..100), 0..200),
         ) {
-            let (mut limit, mut now) = (Limit::of(most), Instant::now());
+            let (mut limit, mut now) = (ConcurrencyLimit::of(most), Instant::now());
             for (is_answer, under_way) in ends {
                 now += MOMENT;
                 if is_answer {

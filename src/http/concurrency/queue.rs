@@ -7,12 +7,12 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::limit::Limit;
+use super::limit::ConcurrencyLimit;
 use crate::{http::Priority, metrics};
 
 /// What the end of a call says of how much the vendor bears.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum End {
+pub(super) enum LoadSignal {
     /// It answered.
     Answered,
     /// It was too much.
@@ -22,39 +22,39 @@ pub(super) enum End {
 }
 
 /// The calls of one vendor that are under way, and those that wait for their turn.
-pub(super) struct Queue {
+pub(super) struct ConcurrencyQueue {
     vendor: &'static str,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
 }
 
-struct State {
-    limit: Limit,
+struct QueueState {
+    limit: ConcurrencyLimit,
     under_way: usize,
-    interactive: VecDeque<oneshot::Sender<Turn>>,
-    background: VecDeque<oneshot::Sender<Turn>>,
+    interactive: VecDeque<oneshot::Sender<ConcurrencyPermit>>,
+    background: VecDeque<oneshot::Sender<ConcurrencyPermit>>,
 }
 
 /// A call's turn. It ends when this is dropped, wherever that is.
-pub(super) struct Turn {
-    queue: Arc<Queue>,
+pub(super) struct ConcurrencyPermit {
+    queue: Arc<ConcurrencyQueue>,
     began: Instant,
     /// How the call ended.
-    pub(super) end: End,
+    pub(super) end: LoadSignal,
 }
 
-impl Drop for Turn {
+impl Drop for ConcurrencyPermit {
     fn drop(&mut self) {
         self.queue.leave(self.began, self.end);
     }
 }
 
-impl Queue {
+impl ConcurrencyQueue {
     pub(super) fn new(vendor: &'static str, most: usize) -> Arc<Self> {
         metrics::concurrency(vendor, most, 0);
         Arc::new(Self {
             vendor,
-            state: Mutex::new(State {
-                limit: Limit::of(most),
+            state: Mutex::new(QueueState {
+                limit: ConcurrencyLimit::of(most),
                 under_way: 0,
                 interactive: VecDeque::new(),
                 background: VecDeque::new(),
@@ -62,12 +62,12 @@ impl Queue {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn. Whoever drops this has not waited.
-    pub(super) async fn turn(self: &Arc<Self>, priority: Priority) -> Turn {
+    pub(super) async fn turn(self: &Arc<Self>, priority: Priority) -> ConcurrencyPermit {
         let waiting = {
             let mut state = self.state();
             if state.is_next(priority) {
@@ -88,22 +88,22 @@ impl Queue {
         }
     }
 
-    fn begin(self: &Arc<Self>) -> Turn {
-        Turn {
+    fn begin(self: &Arc<Self>) -> ConcurrencyPermit {
+        ConcurrencyPermit {
             queue: Arc::clone(self),
             began: Instant::now(),
-            end: End::Unknown,
+            end: LoadSignal::Unknown,
         }
     }
 
-    fn leave(self: &Arc<Self>, began: Instant, end: End) {
+    fn leave(self: &Arc<Self>, began: Instant, end: LoadSignal) {
         let next = {
             let mut state = self.state();
             let under_way = state.under_way;
             match end {
-                End::Answered => state.limit.answered(under_way),
-                End::Overloaded => state.limit.overloaded(began, Instant::now()),
-                End::Unknown => {}
+                LoadSignal::Answered => state.limit.answered(under_way),
+                LoadSignal::Overloaded => state.limit.overloaded(began, Instant::now()),
+                LoadSignal::Unknown => {}
             }
             state.under_way -= 1;
             let next = state.admit();
@@ -116,13 +116,13 @@ impl Queue {
         }
     }
 
-    fn show(&self, state: &State) {
+    fn show(&self, state: &QueueState) {
         metrics::concurrency(self.vendor, state.limit.calls(), state.under_way);
     }
 }
 
-impl State {
-    fn line(&mut self, priority: Priority) -> &mut VecDeque<oneshot::Sender<Turn>> {
+impl QueueState {
+    fn line(&mut self, priority: Priority) -> &mut VecDeque<oneshot::Sender<ConcurrencyPermit>> {
         match priority {
             Priority::Interactive => &mut self.interactive,
             Priority::Background => &mut self.background,
@@ -149,7 +149,7 @@ impl State {
     }
 
     /// Lets in those who are next, as far as there is room. Those who went away are forgotten.
-    fn admit(&mut self) -> Vec<oneshot::Sender<Turn>> {
+    fn admit(&mut self) -> Vec<oneshot::Sender<ConcurrencyPermit>> {
         let mut next = Vec::new();
         for priority in [Priority::Interactive, Priority::Background] {
             while self.has_room(priority) {
@@ -175,13 +175,13 @@ mod tests {
         Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
     };
 
-    use super::{End, Priority, Queue, Turn};
+    use super::{ConcurrencyPermit, ConcurrencyQueue, LoadSignal, Priority};
 
     /// Somebody who asks for a turn, and has one or not.
     fn ask(
-        queue: &Arc<Queue>,
+        queue: &Arc<ConcurrencyQueue>,
         priority: Priority,
-    ) -> Result<Turn, Pin<Box<BoxFuture<'static, Turn>>>> {
+    ) -> Result<ConcurrencyPermit, Pin<Box<BoxFuture<'static, ConcurrencyPermit>>>> {
         let queue = Arc::clone(queue);
         let mut asking = Box::pin(async move { queue.turn(priority).await }.boxed());
         (&mut asking).now_or_never().ok_or(asking)
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn first_come_first_served_and_who_is_waited_for_before_who_is_not() {
-        let queue = Queue::new("a", 2);
+        let queue = ConcurrencyQueue::new("a", 2);
         let first = ask(&queue, Priority::Interactive).ok().expect("a turn");
         let mut behind = ask(&queue, Priority::Background)
             .err()
@@ -215,32 +215,32 @@ mod tests {
 
     #[tokio::test]
     async fn background_work_is_done_where_there_is_one_place_only() {
-        let queue = Queue::new("a", 1);
+        let queue = ConcurrencyQueue::new("a", 1);
 
         assert!(ask(&queue, Priority::Background).is_ok());
         assert!(ask(&queue, Priority::Background).is_ok());
     }
 
     #[derive(Clone, Copy, Debug)]
-    enum Event {
+    enum QueueEvent {
         Asks(Priority),
         Polls,
         GoesAway(usize),
-        Ends(usize, End),
+        Ends(usize, LoadSignal),
     }
 
-    fn events() -> impl Strategy<Value = Vec<Event>> {
+    fn events() -> impl Strategy<Value = Vec<QueueEvent>> {
         let priority = prop_oneof![Just(Priority::Interactive), Just(Priority::Background)];
         let end = prop_oneof![
-            Just(End::Answered),
-            Just(End::Overloaded),
-            Just(End::Unknown)
+            Just(LoadSignal::Answered),
+            Just(LoadSignal::Overloaded),
+            Just(LoadSignal::Unknown)
         ];
         let event = prop_oneof![
-            priority.prop_map(Event::Asks),
-            Just(Event::Polls),
-            any::<usize>().prop_map(Event::GoesAway),
-            (any::<usize>(), end).prop_map(|(which, end)| Event::Ends(which, end)),
+            priority.prop_map(QueueEvent::Asks),
+            Just(QueueEvent::Polls),
+            any::<usize>().prop_map(QueueEvent::GoesAway),
+            (any::<usize>(), end).prop_map(|(which, end)| QueueEvent::Ends(which, end)),
         ];
         proptest::collection::vec(event, 0..200)
     }
@@ -248,15 +248,15 @@ mod tests {
     proptest! {
         #[test]
         fn no_turn_is_lost_and_none_is_given_twice(most in 1_usize..6, events in events()) {
-            let queue = Queue::new("a", most);
+            let queue = ConcurrencyQueue::new("a", most);
             let (mut turns, mut waiting) = (Vec::new(), Vec::new());
             for event in events {
                 match event {
-                    Event::Asks(priority) => match ask(&queue, priority) {
+                    QueueEvent::Asks(priority) => match ask(&queue, priority) {
                         Ok(turn) => turns.push(turn),
                         Err(asking) => waiting.push(asking),
                     },
-                    Event::Polls => {
+                    QueueEvent::Polls => {
                         for mut asking in std::mem::take(&mut waiting) {
                             match (&mut asking).now_or_never() {
                                 Some(turn) => turns.push(turn),
@@ -264,14 +264,14 @@ mod tests {
                             }
                         }
                     }
-                    Event::GoesAway(which) if !waiting.is_empty() => {
+                    QueueEvent::GoesAway(which) if !waiting.is_empty() => {
                         drop(waiting.swap_remove(which % waiting.len()));
                     }
-                    Event::Ends(which, end) if !turns.is_empty() => {
-                        let mut turn: Turn = turns.swap_remove(which % turns.len());
+                    QueueEvent::Ends(which, end) if !turns.is_empty() => {
+                        let mut turn: ConcurrencyPermit = turns.swap_remove(which % turns.len());
                         turn.end = end;
                     }
-                    Event::GoesAway(_) | Event::Ends(..) => {}
+                    QueueEvent::GoesAway(_) | QueueEvent::Ends(..) => {}
                 }
                 let state = queue.state();
                 prop_assert!(state.under_way >= turns.len() && state.under_way <= most);

@@ -13,12 +13,12 @@ const MANY: u32 = 1_000;
 
 /// How long calls of one kind took.
 #[derive(Debug)]
-pub(super) struct Usual {
+pub(super) struct LatencyHistory {
     counts: [u32; BUCKETS],
     calls: u32,
 }
 
-impl Default for Usual {
+impl Default for LatencyHistory {
     fn default() -> Self {
         Self {
             counts: [0; BUCKETS],
@@ -27,7 +27,7 @@ impl Default for Usual {
     }
 }
 
-impl Usual {
+impl LatencyHistory {
     /// Adds a call.
     pub(super) fn add(&mut self, took: Duration) {
         if self.calls >= MANY {
@@ -64,11 +64,11 @@ mod tests {
 
     use proptest::prelude::{prop_assert, proptest};
 
-    use super::{ENOUGH, Usual};
+    use super::{ENOUGH, LatencyHistory};
 
     #[test]
     fn nothing_is_usual_before_there_were_enough_calls() {
-        let mut usual = Usual::default();
+        let mut usual = LatencyHistory::default();
 
         for _ in 1..ENOUGH {
             usual.add(Duration::from_millis(20));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_was_usual_once_is_forgotten() {
-        let mut usual = Usual::default();
+        let mut usual = LatencyHistory::default();
         for _ in 0..5_000 {
             usual.add(Duration::from_secs(1));
         }
@@ -99,7 +99,7 @@ mod tests {
         fn it_is_the_95th_of_a_hundred_to_within_a_fifth(
             mut micros in proptest::collection::vec(1_u64..60_000_000, 50..900),
         ) {
-            let mut usual = Usual::default();
+            let mut usual = LatencyHistory::default();
             for micros in &micros {
                 usual.add(Duration::from_micros(*micros));
             }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorCode, Kind};
+use crate::error::{Error, ErrorCode, ErrorKind};
 
 /// For how long the same kind of failure is not told again.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -20,11 +20,11 @@ pub struct ProviderLog {
     provider: &'static str,
     /// Where the token comes from and what to do when it is refused.
     token: String,
-    state: Mutex<State>,
+    state: Mutex<ProviderLogState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ProviderLogState {
     told: HashMap<&'static str, Instant>,
     /// The codes that were told and have not ended.
     failing: BTreeSet<&'static str>,
@@ -48,7 +48,7 @@ impl ProviderLog {
             return;
         }
         let mut why = error.message().to_owned();
-        if error.kind() == Kind::Denied {
+        if error.kind() == ErrorKind::Denied {
             why = format!("{why}; {}", self.token);
         }
         tracing::warn!(
@@ -94,7 +94,7 @@ impl ProviderLog {
         true
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProviderLogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 /// What the state of an account's budget leaves for one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::http) struct Share {
+pub(in crate::http) struct CallShare {
     /// How many calls the request may make.
     pub(in crate::http) calls: u32,
     /// After how many whole seconds the account's window is full again.
@@ -16,25 +16,25 @@ pub(in crate::http) struct Share {
 
 /// Why a request may not make one more call at an account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::http) enum Refused {
+pub(in crate::http) enum CallRefused {
     /// It has made as many as any request may.
     Limit(u32),
     /// It has used its share of what was left of the account's budget.
-    Share(Share),
+    Share(CallShare),
 }
 
 /// The calls of one request, by account.
 #[derive(Debug)]
 pub struct CallLimit {
     calls: u32,
-    accounts: Mutex<HashMap<&'static str, Account>>,
+    accounts: Mutex<HashMap<&'static str, AccountCalls>>,
 }
 
 #[derive(Debug)]
-struct Account {
+struct AccountCalls {
     made: u32,
     /// What the budget left when the request made its first call here.
-    share: Option<Share>,
+    share: Option<CallShare>,
 }
 
 impl Default for CallLimit {
@@ -54,7 +54,7 @@ impl CallLimit {
         }
     }
 
-    fn accounts(&self) -> MutexGuard<'_, HashMap<&'static str, Account>> {
+    fn accounts(&self) -> MutexGuard<'_, HashMap<&'static str, AccountCalls>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,21 +63,21 @@ impl CallLimit {
     pub(in crate::http) fn take(
         &self,
         account: &'static str,
-        share: impl FnOnce() -> Option<Share>,
-    ) -> Result<(), Refused> {
+        share: impl FnOnce() -> Option<CallShare>,
+    ) -> Result<(), CallRefused> {
         if self.calls == u32::MAX {
             return Ok(());
         }
         let mut accounts = self.accounts();
-        let account = accounts.entry(account).or_insert_with(|| Account {
+        let account = accounts.entry(account).or_insert_with(|| AccountCalls {
             made: 0,
             share: share(),
         });
         if account.made >= self.calls {
-            return Err(Refused::Limit(self.calls));
+            return Err(CallRefused::Limit(self.calls));
         }
         match account.share {
-            Some(share) if account.made >= share.calls => Err(Refused::Share(share)),
+            Some(share) if account.made >= share.calls => Err(CallRefused::Share(share)),
             _ => {
                 account.made += 1;
                 Ok(())
@@ -95,7 +95,7 @@ impl CallLimit {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallLimit, Refused, Share};
+    use super::{CallLimit, CallRefused, CallShare};
 
     #[test]
     fn a_request_makes_as_many_calls_at_each_account_as_it_may() {
@@ -104,16 +104,16 @@ mod tests {
         for account in ["a", "b"] {
             assert_eq!(limit.take(account, || None), Ok(()));
             assert_eq!(limit.take(account, || None), Ok(()));
-            assert_eq!(limit.take(account, || None), Err(Refused::Limit(2)));
+            assert_eq!(limit.take(account, || None), Err(CallRefused::Limit(2)));
         }
         limit.give_back("a");
         assert_eq!(limit.take("a", || None), Ok(()));
-        assert_eq!(limit.take("b", || None), Err(Refused::Limit(2)));
+        assert_eq!(limit.take("b", || None), Err(CallRefused::Limit(2)));
     }
 
     #[test]
     fn what_the_budget_left_at_the_first_call_is_what_counts() {
-        let share = |calls| Share {
+        let share = |calls| CallShare {
             calls,
             refills_in: Some(7),
         };
@@ -121,7 +121,7 @@ mod tests {
 
         assert_eq!(limit.take("a", || Some(share(1))), Ok(()));
         let refused = limit.take("a", || Some(share(50)));
-        assert_eq!(refused, Err(Refused::Share(share(1))));
+        assert_eq!(refused, Err(CallRefused::Share(share(1))));
         assert_eq!(limit.take("b", || None), Ok(()));
     }
 

@@ -10,7 +10,7 @@ use reqwest::{
     header::{HeaderMap, HeaderValue},
 };
 
-use super::{Kind, Reach, quota_of, unsent, wait_of};
+use super::{ErrorKind, FailureStage, quota_of, unsent, wait_of};
 
 fn wait(name: &'static str, value: &str) -> Option<Duration> {
     let mut headers = HeaderMap::new();
@@ -137,7 +137,7 @@ impl Resolve for Failing {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the error is what is tested")]
-async fn ends_with(error: fn() -> io::Error) -> (Kind, Reach) {
+async fn ends_with(error: fn() -> io::Error) -> (ErrorKind, FailureStage) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .dns_resolver(Arc::new(Failing(error)));
@@ -149,7 +149,7 @@ async fn ends_with(error: fn() -> io::Error) -> (Kind, Reach) {
 
 #[tokio::test]
 async fn a_machine_that_has_nothing_left_for_a_call_is_no_providers_fault() {
-    let ours = (Kind::Overloaded, Reach::Nowhere);
+    let ours = (ErrorKind::Overloaded, FailureStage::Nowhere);
     assert_eq!(ends_with(|| io::Error::from_raw_os_error(24)).await, ours);
     assert_eq!(ends_with(|| io::Error::from_raw_os_error(23)).await, ours);
     assert_eq!(ends_with(|| io::ErrorKind::OutOfMemory.into()).await, ours);
@@ -158,7 +158,7 @@ async fn a_machine_that_has_nothing_left_for_a_call_is_no_providers_fault() {
         ours
     );
 
-    let theirs = (Kind::Unavailable, Reach::Vendor);
+    let theirs = (ErrorKind::Unavailable, FailureStage::Vendor);
     assert_eq!(ends_with(|| io::ErrorKind::NotFound.into()).await, theirs);
     assert_eq!(
         ends_with(|| io::ErrorKind::ConnectionRefused.into()).await,

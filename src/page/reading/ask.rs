@@ -6,22 +6,26 @@ use std::{collections::VecDeque, time::Duration};
 use futures_util::{StreamExt, stream};
 
 use super::{
-    super::{Ask, Mark, Next, Page, Paging, Place},
-    Doubt, Reading,
+    super::{NextPage, Page, PageAddress, PageRequest, Paging, Position},
+    IncompleteReason, PageReader,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How far apart in time pages may have been read that were kept and are joined: as far as one slow
 /// request reads them.
 const TOGETHER: Duration = Duration::from_secs(10);
 
-impl<F, R> Reading<F>
+impl<F, R> PageReader<F>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     /// The page at the mark: one that was asked for ahead if it is of use, else one that is asked for.
-    pub(super) async fn next_page(&mut self, want: u32, ahead: usize) -> Result<(Ask, Page)> {
+    pub(super) async fn next_page(
+        &mut self,
+        want: u32,
+        ahead: usize,
+    ) -> Result<(PageRequest, Page)> {
         if let Some((ask, page)) = self.ahead.pop_front() {
             let page = page?;
             let begins_before = ask.ordinal < self.at.ordinal();
@@ -51,7 +55,7 @@ where
                     Some(better) => return Ok(better),
                     // Not even the row before, behind which there is this one, is known.
                     None => {
-                        self.doubt = Some(Doubt::Shifted);
+                        self.doubt = Some(IncompleteReason::Shifted);
                         return Ok((ask, page));
                     }
                 },
@@ -66,11 +70,11 @@ where
 
     /// The request for the page at a mark. Where a list of keys is read from its start for want of a row
     /// that is known, those up to the row that was named are not wanted.
-    pub(super) fn ask(&self, at: &Mark, want: u32) -> Result<Ask> {
+    pub(super) fn ask(&self, at: &Position, want: u32) -> Result<PageRequest> {
         let ask = self.listing.ask(at, want)?;
-        let is_restart = self.listing.paging == Paging::Key && *at == Mark::Start;
+        let is_restart = self.listing.paging == Paging::Key && *at == Position::Start;
         Ok(match self.at.anchor().filter(|_| is_restart) {
-            Some(anchor) => Ask {
+            Some(anchor) => PageRequest {
                 overlaps: true,
                 ..ask.anchored(Some(anchor))
             },
@@ -81,11 +85,11 @@ where
     /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
     /// their numbers count pages of that size. One that is smaller than the page itself is wrong. Whether
     /// the page is the one that was asked for.
-    pub(super) fn take_size(&mut self, ask: &mut Ask, page: &Page) -> bool {
+    pub(super) fn take_size(&mut self, ask: &mut PageRequest, page: &Page) -> bool {
         let is_less =
             |size: &u32| (self.listing.min..ask.size).contains(size) && page.sent <= *size as usize;
-        let is_by_number = matches!(ask.place, Place::Page(_));
-        let is_guess = page.next == Next::Silent;
+        let is_by_number = matches!(ask.place, PageAddress::Page(_));
+        let is_guess = page.next == NextPage::Silent;
         let size = page.size.filter(is_less);
         let size = size.filter(|_| !(is_guess && self.is_size_guessed));
         let Some(size) = size.filter(|_| is_by_number) else {
@@ -97,10 +101,10 @@ where
         ask.ordinal == 0
     }
 
-    pub(super) async fn fetch(&mut self, ask: &Ask) -> Result<Page> {
+    pub(super) async fn fetch(&mut self, ask: &PageRequest) -> Result<Page> {
         self.pages += 1;
         let since = self.since;
-        (self.fetch)(Ask {
+        (self.fetch)(PageRequest {
             since,
             ..ask.clone()
         })
@@ -111,14 +115,14 @@ where
     /// Pages that are asked for side by side, in order; what follows an error is dropped.
     pub(super) async fn fetch_all(
         &self,
-        first: Ask,
-        others: Vec<Ask>,
+        first: PageRequest,
+        others: Vec<PageRequest>,
         ahead: usize,
-    ) -> VecDeque<(Ask, Result<Page>)> {
+    ) -> VecDeque<(PageRequest, Result<Page>)> {
         let (fetch, since) = (&self.fetch, self.since);
         let asks = std::iter::once(first).chain(others);
         let pages = asks.map(|ask| async move {
-            let asked = Ask {
+            let asked = PageRequest {
                 since,
                 ..ask.clone()
             };
@@ -139,7 +143,7 @@ where
 
     /// The requests for the pages after the mark: one, or as many as hold the rows wanted where their
     /// places are known.
-    pub(super) fn plan(&self, want: u32, ahead: usize) -> Result<Vec<Ask>> {
+    pub(super) fn plan(&self, want: u32, ahead: usize) -> Result<Vec<PageRequest>> {
         let mut asks = vec![self.listing.ask(&self.at, want)?];
         let Some(total) = self
             .total
@@ -148,9 +152,9 @@ where
             return Ok(asks);
         };
         let end = self.at.ordinal().saturating_add(u64::from(want)).min(total);
-        while let Some(from) = asks.last().map(Ask::end).filter(|&from| from < end) {
+        while let Some(from) = asks.last().map(PageRequest::end).filter(|&from| from < end) {
             let left = u32::try_from(end - from).unwrap_or(u32::MAX);
-            if self.listing.is_beyond_reach(&Mark::Nth(from)) {
+            if self.listing.is_beyond_reach(&Position::Nth(from)) {
                 break;
             }
             match self.listing.overlapping(from, left) {
@@ -164,12 +168,12 @@ where
     /// Whether a page says that nothing follows a place that the provider may not know any more: it
     /// answers so where others answer an error.
     pub(super) fn is_a_dead_end(&self, page: &Page) -> bool {
-        let is_end = page.next == Next::Key(None);
+        let is_end = page.next == NextPage::Key(None);
         is_end && page.sent == 0 && !self.detours.is_empty()
     }
 
     /// The page behind a row further up, where there is one.
-    pub(super) async fn try_detours(&mut self, want: u32) -> Option<(Ask, Page)> {
+    pub(super) async fn try_detours(&mut self, want: u32) -> Option<(PageRequest, Page)> {
         while let Some(detour) = self.detours.pop() {
             let ask = self.ask(&detour, want).ok()?;
             match self.fetch(&ask).await {
@@ -184,8 +188,11 @@ where
     pub(super) fn is_stale(&self, error: &Error) -> bool {
         matches!(
             (self.listing.paging, error.kind()),
-            (Paging::Token, Kind::Expired)
-                | (Paging::Key, Kind::Expired | Kind::Rejected | Kind::Missing)
+            (Paging::Token, ErrorKind::Expired)
+                | (
+                    Paging::Key,
+                    ErrorKind::Expired | ErrorKind::Rejected | ErrorKind::Missing
+                )
         )
     }
 

@@ -1,31 +1,31 @@
 //! What a reading compares with the provider's counts.
 
 use super::{
-    super::{Ask, Doubt, Mark, Next, Page},
-    Reading,
+    super::{IncompleteReason, NextPage, Page, PageRequest, Position},
+    PageReader,
 };
 use crate::error::Result;
 
-impl<F, R> Reading<F>
+impl<F, R> PageReader<F>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     /// Whether it is known how many rows are before the next one, though nobody counts them.
     pub(super) fn is_counting(&self) -> bool {
         match &self.origin {
-            Mark::Start => true,
-            Mark::Token { count, .. } => count.is_some(),
-            Mark::Nth(_) | Mark::Row(..) | Mark::Key(_) | Mark::At(_) => false,
+            Position::Start => true,
+            Position::Token { count, .. } => count.is_some(),
+            Position::Nth(_) | Position::Row(..) | Position::Key(_) | Position::At(_) => false,
         }
     }
 
     /// Whether a page is short of the next row, which it should hold by the count alone: no next page is
     /// named.
-    pub(super) fn is_counted_only(&self, ask: &Ask, page: &Page) -> bool {
+    pub(super) fn is_counted_only(&self, ask: &PageRequest, page: &Page) -> bool {
         let is_unnamed = matches!(
             page.next,
-            Next::Total(_) | Next::Counted { more: false, .. }
+            NextPage::Total(_) | NextPage::Counted { more: false, .. }
         );
         let should_hold = ask.more(page).is_some() && ask.end() > self.at.ordinal();
         let is_short = page.sent < ask.size as usize;
@@ -34,14 +34,14 @@ where
 
     /// Compares the rows of a page with what the provider counts: there are none behind the last, and a
     /// page before it holds some.
-    pub(super) fn check_page(&mut self, ask: &Ask, page: &Page) {
+    pub(super) fn check_page(&mut self, ask: &PageRequest, page: &Page) {
         let end = ask.ordinal.saturating_add(page.sent as u64);
         let is_off = |total| match page.sent {
             0 => ask.ordinal < total,
             _ => end > total,
         };
         if self.listing.is_ordinal() && page.next.total().is_some_and(is_off) {
-            self.doubt = self.doubt.or(Some(Doubt::Miscounted));
+            self.doubt = self.doubt.or(Some(IncompleteReason::Miscounted));
         }
     }
 
@@ -50,8 +50,8 @@ where
         let is_off = |(least, most)| self.count < least || self.count > most;
         let totals = self.totals.filter(|_| self.is_counting());
         let doubt = match totals {
-            Some(totals) => is_off(totals).then_some(Doubt::Miscounted),
-            None => is_doubled.then_some(Doubt::Doubled),
+            Some(totals) => is_off(totals).then_some(IncompleteReason::Miscounted),
+            None => is_doubled.then_some(IncompleteReason::Doubled),
         };
         self.doubt = self.doubt.or(doubt);
     }
@@ -64,7 +64,7 @@ where
         let (least, most) = (least.min(total), most.max(total));
         self.totals = Some((least, most));
         if page.is_numbered && least < most {
-            self.doubt = self.doubt.or(Some(Doubt::Shifted));
+            self.doubt = self.doubt.or(Some(IncompleteReason::Shifted));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Where a list goes on behind a page.
 
 use super::{
-    super::{Anchor, Ask, Doubt, Mark, Page, Place},
-    EMPTY_PAGES, Reading,
+    super::{Anchor, IncompleteReason, Page, PageAddress, PageRequest, Position},
+    EMPTY_PAGES, PageReader,
 };
 use crate::error::{Error, Result};
 
@@ -12,42 +12,47 @@ const DETOURS: usize = 3;
 /// How many pages one after another may hold nothing but rows that were read before.
 const REPEATED_PAGES: u32 = 2;
 
-impl<F, R> Reading<F>
+impl<F, R> PageReader<F>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     /// The mark after a page, with the other ways to it.
-    pub(super) fn following(&mut self, ask: &Ask, page: &Page, is_new: bool) -> Result<Mark> {
+    pub(super) fn following(
+        &mut self,
+        ask: &PageRequest,
+        page: &Page,
+        is_new: bool,
+    ) -> Result<Position> {
         let nowhere = || Error::malformed("the provider says that there is more, and not where");
         let next = ask.next(page, self.last.as_deref());
         match &ask.place {
-            Place::Page(_) | Place::Offset(_) => {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
                 let next = next.ok_or_else(nowhere)?;
                 let end = ask.ordinal.saturating_add(ask.placed(page) as u64);
                 let is_barren = page.users.last().is_some_and(|user| user.is_unreadable);
                 if !is_new && is_barren && end > self.at.ordinal() {
                     // No user is known at whom the next page could begin.
-                    return Ok(Mark::Nth(end));
+                    return Ok(Position::Nth(end));
                 }
                 // Nothing new: the next page begins behind this one.
                 let is_stuck = !is_new && next.ordinal() <= self.at.ordinal();
                 Ok(match (is_stuck, self.at.anchor()) {
-                    (true, Some(anchor)) => Mark::Row(ask.end(), anchor.clone()),
-                    (true, None) => Mark::Nth(ask.end()),
+                    (true, Some(anchor)) => Position::Row(ask.end(), anchor.clone()),
+                    (true, None) => Position::Nth(ask.end()),
                     (false, _) => next,
                 })
             }
-            Place::Key(_) => {
+            PageAddress::Key(_) => {
                 let visited = &self.visited;
                 let asked = ask.place.clone();
                 // A page that names itself, or one that was read, is gone on from by its last row.
                 let onward = page.onward().filter(|onward| match onward {
-                    Mark::At(key) if asked == Place::Key(Some(key.clone())) => false,
+                    Position::At(key) if asked == PageAddress::Key(Some(key.clone())) => false,
                     onward => !visited.contains(&onward.name()),
                 });
                 // Behind a page of nobody the ways on are those to the page itself.
-                if let Some(anchor) = next.as_ref().and_then(Mark::anchor) {
+                if let Some(anchor) = next.as_ref().and_then(Position::anchor) {
                     self.detours = vec![before(anchor)];
                 }
                 match onward {
@@ -58,9 +63,9 @@ where
                     None => next.ok_or_else(nowhere),
                 }
             }
-            Place::Token(token) => {
+            PageAddress::Token(token) => {
                 let next = next.ok_or_else(nowhere)?;
-                let start = token.clone().map(|token| Mark::Token {
+                let start = token.clone().map(|token| Position::Token {
                     token: Some(token),
                     skip: 0,
                     row: None,
@@ -69,7 +74,7 @@ where
                 });
                 let earlier = self.starts.iter().rev().take(DETOURS).rev().cloned();
                 self.detours = earlier.chain(next.without_next()).collect();
-                self.starts.push(start.unwrap_or(Mark::Start));
+                self.starts.push(start.unwrap_or(Position::Start));
                 Ok(next)
             }
         }
@@ -77,7 +82,7 @@ where
 
     /// Goes on to the next mark, unless the list runs in a circle: the mark has been there before, or
     /// one page after another had been read before. One empty page after another ends it.
-    pub(super) fn advance(&mut self, next: Mark) -> Result<bool> {
+    pub(super) fn advance(&mut self, next: Position) -> Result<bool> {
         let is_ordinal = self.listing.is_ordinal();
         let is_known = next.name() == self.at.name() || !self.visited.insert(next.name());
         if (is_known && !is_ordinal) || self.repeated > REPEATED_PAGES {
@@ -90,7 +95,7 @@ where
             return Err(Error::malformed(message));
         }
         if self.empty > EMPTY_PAGES {
-            self.doubt = Some(Doubt::Empty);
+            self.doubt = Some(IncompleteReason::Empty);
             return Ok(false);
         }
         self.at = next;
@@ -99,9 +104,9 @@ where
 }
 
 /// The mark after the row before a row; the start, where there is none or it is not known.
-pub(super) fn before(anchor: &Anchor) -> Mark {
+pub(super) fn before(anchor: &Anchor) -> Position {
     match anchor.before() {
-        Some(before) => Mark::Key(Anchor::One(before.to_owned())),
-        None => Mark::Start,
+        Some(before) => Position::Key(Anchor::One(before.to_owned())),
+        None => Position::Start,
     }
 }

@@ -1,40 +1,49 @@
 //! How a reading finds its place again where rows have shifted.
 
 use super::{
-    super::{Ask, Doubt, Mark, Page, Place},
-    Reading,
+    super::{IncompleteReason, Page, PageAddress, PageRequest, Position},
+    PageReader,
 };
 use crate::error::Result;
 
 /// How many more calls are made to find one place.
 const SEARCHES_A_PLACE: u64 = 4;
 
-impl<F, R> Reading<F>
+impl<F, R> PageReader<F>
 where
-    F: Fn(Ask) -> R,
+    F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     /// A page that goes on where the read part ends: this one, or another where rows have shifted.
-    pub(super) async fn joined(&mut self, ask: Ask, page: Page, want: u32) -> Result<(Ask, Page)> {
+    pub(super) async fn joined(
+        &mut self,
+        ask: PageRequest,
+        page: Page,
+        want: u32,
+    ) -> Result<(PageRequest, Page)> {
         if ask.names_more_than_nothing(&page) {
             // Whom it should have held nobody can say.
-            self.doubt = self.doubt.or(Some(Doubt::Empty));
+            self.doubt = self.doubt.or(Some(IncompleteReason::Empty));
             return Ok((ask, page));
         }
         if !ask.overlaps || self.knows_one_of(&page) {
             return Ok((ask, page));
         }
         match ask.place {
-            Place::Page(_) | Place::Offset(_) => self.searched(ask, page).await,
-            Place::Token(_) | Place::Key(_) if self.is_first => {
+            PageAddress::Page(_) | PageAddress::Offset(_) => self.searched(ask, page).await,
+            PageAddress::Token(_) | PageAddress::Key(_) if self.is_first => {
                 self.searched_behind(ask, page, want).await
             }
-            Place::Token(_) | Place::Key(_) => Ok((ask, page)),
+            PageAddress::Token(_) | PageAddress::Key(_) => Ok((ask, page)),
         }
     }
 
     /// Looks for the last row read among the rows before the page and behind it.
-    pub(super) async fn searched(&mut self, ask: Ask, page: Page) -> Result<(Ask, Page)> {
+    pub(super) async fn searched(
+        &mut self,
+        ask: PageRequest,
+        page: Page,
+    ) -> Result<(PageRequest, Page)> {
         self.ahead.clear();
         let (place, step) = (self.at.ordinal(), u64::from(self.listing.max));
         let is_more = ask.more(&page).is_some();
@@ -56,20 +65,20 @@ where
                 self.searches -= 1;
                 let asked = asked.anchored(ask.anchor.as_ref());
                 let other = self.fetch(&asked).await?;
-                let is_whole = asked.ordinal == 0 && self.origin == Mark::Start;
+                let is_whole = asked.ordinal == 0 && self.origin == Position::Start;
                 let is_joined = self.knows_one_of(&other) || is_whole;
                 if is_joined && self.leads_on(&asked, &other) {
                     return Ok((asked, other));
                 }
             }
         }
-        self.doubt = Some(Doubt::Shifted);
+        self.doubt = Some(IncompleteReason::Shifted);
         Ok((ask, page))
     }
 
     /// Whether a page that was found brings somebody, or leads to another place than the one whose page did
     /// not join.
-    fn leads_on(&self, asked: &Ask, page: &Page) -> bool {
+    fn leads_on(&self, asked: &PageRequest, page: &Page) -> bool {
         let place = self.at.ordinal();
         let next = asked.next(page, None).map_or(0, |next| next.ordinal());
         let next = if next > place { next } else { asked.end() };
@@ -79,10 +88,10 @@ where
     /// Looks for the last row read on the pages that follow one that should hold it.
     pub(super) async fn searched_behind(
         &mut self,
-        ask: Ask,
+        ask: PageRequest,
         page: Page,
         want: u32,
-    ) -> Result<(Ask, Page)> {
+    ) -> Result<(PageRequest, Page)> {
         let mut at = ask.next(&page, None).filter(|_| ask.more(&page).is_some());
         while let Some(mark) = at.filter(|_| self.searches > 0) {
             self.searches -= 1;
@@ -98,7 +107,7 @@ where
                 .next(&found, None)
                 .filter(|_| other.more(&found).is_some());
         }
-        self.doubt = Some(Doubt::Repeats);
+        self.doubt = Some(IncompleteReason::Repeats);
         Ok((ask, page))
     }
 }

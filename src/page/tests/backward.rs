@@ -3,22 +3,28 @@
 use super::{
     forward::fewest_calls,
     ids, read, span,
-    vendor::{Says, Vendor, Word},
+    vendor::{FakeEnd, FakeProvider, MoreFlag},
     window_of,
 };
 use crate::{
-    error::Kind,
-    page::{Mark, Span},
+    error::ErrorKind,
+    page::{ListRange, Position},
     user::User,
 };
 
 /// Where the row of each place is, by the mark after it.
-fn mark(edge: Option<usize>) -> Option<Mark> {
-    edge.map(|place| Mark::Nth(place as u64 + 1))
+fn mark(edge: Option<usize>) -> Option<Position> {
+    edge.map(|place| Position::Nth(place as u64 + 1))
 }
 
-fn check(vendor: &Vendor, after: Option<usize>, before: Option<usize>, count: u32, from_end: bool) {
-    let span = Span {
+fn check(
+    vendor: &FakeProvider,
+    after: Option<usize>,
+    before: Option<usize>,
+    count: u32,
+    from_end: bool,
+) {
+    let span = ListRange {
         after: mark(after),
         before: mark(before),
         count,
@@ -51,7 +57,7 @@ fn check(vendor: &Vendor, after: Option<usize>, before: Option<usize>, count: u3
         rows => fewest_calls(vendor, from, None, rows),
     };
     let fewest = counting + reading;
-    let is_open = vendor.says == Says::Silent
+    let is_open = vendor.says == FakeEnd::Silent
         && calls
             .get(fewest.wrapping_sub(1))
             .is_some_and(|last| last.rows == last.size && last.start + last.rows <= to);
@@ -73,11 +79,11 @@ fn check(vendor: &Vendor, after: Option<usize>, before: Option<usize>, count: u3
 
 #[test]
 fn a_list_that_is_counted_is_read_from_both_ends() {
-    for word in [Word::Page(0), Word::Page(1), Word::Offset] {
-        for says in [Says::More, Says::Total, Says::Silent] {
+    for word in [MoreFlag::Page(0), MoreFlag::Page(1), MoreFlag::Offset] {
+        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             for (min, max) in [(1, 1), (1, 3), (1, 7), (2, 5), (4, 4)] {
                 for length in [0, 1, 2, 5, 8, 13] {
-                    let vendor = Vendor::new(word, says, length, (min, max));
+                    let vendor = FakeProvider::new(word, says, length, (min, max));
                     check_every_span(&vendor, length);
                 }
             }
@@ -85,10 +91,10 @@ fn a_list_that_is_counted_is_read_from_both_ends() {
     }
 }
 
-fn check_every_span(vendor: &Vendor, length: usize) {
+fn check_every_span(vendor: &FakeProvider, length: usize) {
     let edges = || std::iter::once(None).chain((0..length).map(Some));
     for after in edges() {
-        for before in edges().filter(|before| before.is_some() || vendor.says == Says::Total) {
+        for before in edges().filter(|before| before.is_some() || vendor.says == FakeEnd::Total) {
             for count in [1, 2, 3, 5, 9] {
                 check(vendor, after, before, count, true);
                 if before.is_some() {
@@ -101,44 +107,44 @@ fn check_every_span(vendor: &Vendor, length: usize) {
 
 #[test]
 fn the_end_of_a_list_that_nobody_counts_is_not_known() {
-    let vendor = Vendor::new(Word::Offset, Says::More, 9, (1, 7));
-    let last = Span {
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 9, (1, 7));
+    let last = ListRange {
         from_end: true,
         ..span(None, 2)
     };
 
     let error = read(&vendor, &last, None, |ask| vendor.answer(ask)).unwrap_err();
 
-    assert_eq!(error.kind(), Kind::Unsupported);
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(vendor.calls().len(), 0);
 }
 
 #[test]
 fn keys_and_tokens_and_filtered_lists_go_forward_only() {
     let everybody = |_: &User| true;
-    let last = Span {
+    let last = ListRange {
         from_end: true,
         ..span(None, 2)
     };
-    let before = Span {
-        before: Some(Mark::Nth(3)),
+    let before = ListRange {
+        before: Some(Position::Nth(3)),
         ..span(None, 2)
     };
     for span in [last, before] {
         for (word, says) in [
-            (Word::KeyInclusive, Says::More),
-            (Word::Token, Says::Token),
-            (Word::Offset, Says::Total),
+            (MoreFlag::KeyInclusive, FakeEnd::More),
+            (MoreFlag::Token, FakeEnd::Token),
+            (MoreFlag::Offset, FakeEnd::Total),
         ] {
-            let vendor = Vendor::new(word, says, 9, (1, 7));
+            let vendor = FakeProvider::new(word, says, 9, (1, 7));
             let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = match word {
-                Word::Offset => Some(&everybody),
+                MoreFlag::Offset => Some(&everybody),
                 _ => None,
             };
 
             let error = read(&vendor, &span, accept, |ask| vendor.answer(ask)).unwrap_err();
 
-            assert_eq!(error.kind(), Kind::Unsupported);
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert_eq!(vendor.calls(), []);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     bounds, ids, read, span,
-    vendor::{Says, Vendor, Word, id},
+    vendor::{FakeEnd, FakeProvider, MoreFlag, id},
 };
 use crate::user::User;
 
@@ -20,7 +20,7 @@ fn filters(length: usize) -> [Vec<String>; 5] {
     ]
 }
 
-fn check(vendor: &Vendor, wanted: &[String], first: usize) {
+fn check(vendor: &FakeProvider, wanted: &[String], first: usize) {
     let accept = |user: &User| wanted.contains(&user.vendor_id);
     let mut after = None;
     let mut found = 0;
@@ -38,7 +38,7 @@ fn check(vendor: &Vendor, wanted: &[String], first: usize) {
             "the provider counts rows that are not wanted"
         );
         let calls = vendor.calls().len();
-        if vendor.word == Word::Offset && vendor.says == Says::More {
+        if vendor.word == MoreFlag::Offset && vendor.says == FakeEnd::More {
             let list = vendor.ids();
             let place = |id: &String| list.iter().position(|known| known == id);
             let from = found
@@ -68,16 +68,16 @@ fn check(vendor: &Vendor, wanted: &[String], first: usize) {
 #[test]
 fn a_filtered_list_is_whole_and_its_end_is_known() {
     for (word, says) in [
-        (Word::Page(1), Says::Total),
-        (Word::Offset, Says::More),
-        (Word::Offset, Says::Silent),
-        (Word::KeyInclusive, Says::More),
-        (Word::KeyExclusive, Says::Silent),
-        (Word::Token, Says::Token),
+        (MoreFlag::Page(1), FakeEnd::Total),
+        (MoreFlag::Offset, FakeEnd::More),
+        (MoreFlag::Offset, FakeEnd::Silent),
+        (MoreFlag::KeyInclusive, FakeEnd::More),
+        (MoreFlag::KeyExclusive, FakeEnd::Silent),
+        (MoreFlag::Token, FakeEnd::Token),
     ] {
         for (min, max) in bounds().filter(|(_, max)| *max > 1) {
             for length in [0, 1, 7, 14, 24] {
-                let vendor = Vendor::new(word, says, length, (min, max));
+                let vendor = FakeProvider::new(word, says, length, (min, max));
                 for wanted in filters(length) {
                     for first in 1..=9 {
                         check(&vendor, &wanted, first);

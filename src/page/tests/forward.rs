@@ -6,17 +6,17 @@ use proptest::prelude::*;
 
 use super::{
     bounds, ids, read, span,
-    vendor::{Call, Says, Vendor, Word, id},
+    vendor::{FakeCall, FakeEnd, FakeProvider, MoreFlag, id},
     window_of,
 };
-use crate::page::{Ask, Mark, Place, window};
+use crate::page::{PageAddress, PageRequest, Position, window};
 
 /// Every window that a client can come to: from the start and from every edge of every window so
 /// found, with every `first` from 1 to 9.
-fn check_every_window(vendor: &Vendor) {
+fn check_every_window(vendor: &FakeProvider) {
     let list = vendor.ids();
-    let mut places: HashMap<Option<Mark>, usize> = HashMap::from([(None, 0)]);
-    let mut open: Vec<Option<Mark>> = vec![None];
+    let mut places: HashMap<Option<Position>, usize> = HashMap::from([(None, 0)]);
+    let mut open: Vec<Option<Position>> = vec![None];
     while let Some(after) = open.pop() {
         let from = places[&after];
         for first in 1..=9 {
@@ -27,7 +27,7 @@ fn check_every_window(vendor: &Vendor) {
             assert_eq!(ids(&window), list[from..end], "{}", context());
             assert_eq!(window.has_next, end < list.len(), "{}", context());
             assert_eq!(window.has_previous, from > 0, "{}", context());
-            let total = (vendor.says == Says::Total).then_some(list.len() as u64);
+            let total = (vendor.says == FakeEnd::Total).then_some(list.len() as u64);
             assert_eq!((window.total, window.is_cut), (total, false));
             check_calls(vendor, from, after.as_ref(), first as usize);
 
@@ -42,7 +42,7 @@ fn check_every_window(vendor: &Vendor) {
             }
         }
     }
-    if vendor.word != Word::Token {
+    if vendor.word != MoreFlag::Token {
         let edges = list.len() + 1;
         assert_eq!(places.len(), edges, "an edge has two cursors: {vendor:?}");
     }
@@ -50,23 +50,23 @@ fn check_every_window(vendor: &Vendor) {
 
 /// The window took the fewest calls that its mark allows; a vendor that does not say whether there
 /// is more is asked once again where its pages came back full and hold not one row more than wanted.
-fn check_calls(vendor: &Vendor, from: usize, after: Option<&Mark>, first: usize) {
+fn check_calls(vendor: &FakeProvider, from: usize, after: Option<&Position>, first: usize) {
     let calls = vendor.calls();
     let rows = first.min(vendor.ids().len() - from);
     let fewest = fewest_calls(vendor, from, after, rows);
     let is_silent = match vendor.word {
         // Where nobody knows how many rows are behind a key, a total is no answer.
-        Word::KeyInclusive | Word::KeyExclusive => {
-            matches!(vendor.says, Says::Silent | Says::Total)
+        MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => {
+            matches!(vendor.says, FakeEnd::Silent | FakeEnd::Total)
         }
-        Word::Page(_) | Word::Offset | Word::Token => vendor.says == Says::Silent,
+        MoreFlag::Page(_) | MoreFlag::Offset | MoreFlag::Token => vendor.says == FakeEnd::Silent,
     };
     let last = calls[fewest - 1];
     let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
     let context = || format!("{calls:?} for {first} after {after:?} of {vendor:?}");
     assert_eq!(calls.len(), fewest + usize::from(is_open), "{}", context());
-    if vendor.says == Says::Total && vendor.listing().is_ordinal() {
-        let is_inside = |call: &Call| call.start < vendor.ids().len();
+    if vendor.says == FakeEnd::Total && vendor.listing().is_ordinal() {
+        let is_inside = |call: &FakeCall| call.start < vendor.ids().len();
         assert!(calls[1..].iter().all(is_inside), "{}", context());
     }
 }
@@ -79,34 +79,39 @@ fn check_calls(vendor: &Vendor, from: usize, after: Option<&Mark>, first: usize)
 /// - of page numbers, when some page of an allowed size holds both the row before the first, where it
 ///   is known, and the last.
 pub(super) fn fewest_calls(
-    vendor: &Vendor,
+    vendor: &FakeProvider,
     from: usize,
-    after: Option<&Mark>,
+    after: Option<&Position>,
     rows: usize,
 ) -> usize {
     let max = vendor.max as usize;
     let calls = match (vendor.word, after) {
-        (Word::Page(_), _) => fewest_pages(vendor, from, from + rows, after.is_some()),
-        (Word::Offset, _) if max > 1 => {
+        (MoreFlag::Page(_), _) => fewest_pages(vendor, from, from + rows, after.is_some()),
+        (MoreFlag::Offset, _) if max > 1 => {
             let first = max - usize::from(after.is_some());
             usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(max - 1)
         }
-        (Word::KeyInclusive, Some(_)) => rows.div_ceil(max - 1),
-        (Word::KeyInclusive, None) => {
+        (MoreFlag::KeyInclusive, Some(_)) => rows.div_ceil(max - 1),
+        (MoreFlag::KeyInclusive, None) => {
             usize::from(rows > 0) + rows.saturating_sub(max).div_ceil(max.max(2) - 1)
         }
-        (Word::Token, Some(Mark::Token { skip, next, .. })) if next.is_none() => {
+        (MoreFlag::Token, Some(Position::Token { skip, next, .. })) if next.is_none() => {
             let first_page = max - usize::from(*skip);
             1 + rows.saturating_sub(first_page).div_ceil(max)
         }
-        (Word::Offset | Word::KeyExclusive | Word::Token, _) => rows.div_ceil(max),
+        (MoreFlag::Offset | MoreFlag::KeyExclusive | MoreFlag::Token, _) => rows.div_ceil(max),
     };
     calls.max(1)
 }
 
 /// Of all ways to cover some rows with numbered pages, whatever their sizes, the shortest. Each page
 /// holds a row of the one before it, where one of an allowed size can.
-pub(super) fn fewest_pages(vendor: &Vendor, from: usize, end: usize, is_anchored: bool) -> usize {
+pub(super) fn fewest_pages(
+    vendor: &FakeProvider,
+    from: usize,
+    end: usize,
+    is_anchored: bool,
+) -> usize {
     let mut fewest = vec![0; end + 1];
     let sizes = || vendor.min as usize..=vendor.max as usize;
     for at in (from..end).rev() {
@@ -133,7 +138,7 @@ pub(super) fn fewest_pages(vendor: &Vendor, from: usize, end: usize, is_anchored
 
 const LENGTHS: [usize; 8] = [0, 1, 2, 6, 7, 8, 14, 24];
 
-fn check_lists(word: Word, says: &[Says]) {
+fn check_lists(word: MoreFlag, says: &[FakeEnd]) {
     for length in LENGTHS {
         for bounds in bounds() {
             for &says in says {
@@ -143,54 +148,71 @@ fn check_lists(word: Word, says: &[Says]) {
     }
 }
 
-fn check_list(word: Word, says: Says, length: usize, (min, max): (u32, u32)) {
+fn check_list(word: MoreFlag, says: FakeEnd, length: usize, (min, max): (u32, u32)) {
     // An inclusive page of one row is the named row, over and over.
-    let max = if word == Word::KeyInclusive {
+    let max = if word == MoreFlag::KeyInclusive {
         max.max(2)
     } else {
         max
     };
-    check_every_window(&Vendor::new(word, says, length, (min, max)));
+    check_every_window(&FakeProvider::new(word, says, length, (min, max)));
 }
 
 #[test]
 fn any_edge_resumes_a_list_of_numbered_pages() {
-    check_lists(Word::Page(1), &[Says::More, Says::Total, Says::Silent]);
+    check_lists(
+        MoreFlag::Page(1),
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
 }
 
 #[test]
 fn any_edge_resumes_a_list_of_offsets() {
-    check_lists(Word::Offset, &[Says::More, Says::Total, Says::Silent]);
+    check_lists(
+        MoreFlag::Offset,
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
 }
 
 #[test]
 fn any_edge_resumes_a_list_of_inclusive_keys() {
-    check_lists(Word::KeyInclusive, &[Says::More, Says::Total, Says::Silent]);
+    check_lists(
+        MoreFlag::KeyInclusive,
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
 }
 
 #[test]
 fn any_edge_resumes_a_list_of_exclusive_keys() {
-    check_lists(Word::KeyExclusive, &[Says::More, Says::Total, Says::Silent]);
+    check_lists(
+        MoreFlag::KeyExclusive,
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
 }
 
 #[test]
 fn any_edge_resumes_a_list_of_tokens() {
-    check_lists(Word::Token, &[Says::Token]);
+    check_lists(MoreFlag::Token, &[FakeEnd::Token]);
 }
 
 /// What each word can be combined with.
-fn dialects() -> impl Strategy<Value = (Word, Says)> {
+fn dialects() -> impl Strategy<Value = (MoreFlag, FakeEnd)> {
     let words = [
-        Word::Page(0),
-        Word::Page(1),
-        Word::Offset,
-        Word::KeyInclusive,
-        Word::KeyExclusive,
+        MoreFlag::Page(0),
+        MoreFlag::Page(1),
+        MoreFlag::Offset,
+        MoreFlag::KeyInclusive,
+        MoreFlag::KeyExclusive,
     ];
-    let says = [Says::More, Says::Token, Says::Total, Says::Silent];
+    let says = [
+        FakeEnd::More,
+        FakeEnd::Token,
+        FakeEnd::Total,
+        FakeEnd::Silent,
+    ];
     prop_oneof![
         5 => (select(&words), select(&says)),
-        1 => Just((Word::Token, Says::Token)),
+        1 => Just((MoreFlag::Token, FakeEnd::Token)),
     ]
 }
 
@@ -214,10 +236,10 @@ proptest! {
 
 #[test]
 fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
-    let vendor = Vendor::new(Word::Offset, Says::More, 3, (1, 7));
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 3, (1, 7));
 
     for (place, has_next) in [(1, true), (3, false)] {
-        let window = window_of(&vendor, &span(Some(&Mark::Nth(place)), 0));
+        let window = window_of(&vendor, &span(Some(&Position::Nth(place)), 0));
 
         assert_eq!((ids(&window), window.has_previous), (vec![], true));
         assert_eq!(window.has_next, has_next);
@@ -231,21 +253,21 @@ fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
 #[test]
 fn an_ordinary_walk_makes_one_call_a_window() {
     for (word, says, max) in [
-        (Word::Page(1), Says::Total, 60),
-        (Word::Offset, Says::More, 100),
-        (Word::KeyInclusive, Says::More, 100),
-        (Word::KeyExclusive, Says::More, 100),
-        (Word::Token, Says::Token, 100),
+        (MoreFlag::Page(1), FakeEnd::Total, 60),
+        (MoreFlag::Offset, FakeEnd::More, 100),
+        (MoreFlag::KeyInclusive, FakeEnd::More, 100),
+        (MoreFlag::KeyExclusive, FakeEnd::More, 100),
+        (MoreFlag::Token, FakeEnd::Token, 100),
     ] {
         for first in [20, 50] {
-            let vendor = Vendor::new(word, says, 100, (1, max));
+            let vendor = FakeProvider::new(word, says, 100, (1, max));
             let mut after = None;
             for _ in 0..100 / first {
                 let window = window_of(&vendor, &span(after.as_ref(), first));
 
                 assert_eq!(window.rows.len(), first as usize);
                 let calls = match (word, first) {
-                    (Word::Page(_), 50) if after.is_some() => 2,
+                    (MoreFlag::Page(_), 50) if after.is_some() => 2,
                     _ => 1,
                 };
                 assert_eq!(vendor.calls().len(), calls, "{word:?} after {after:?}");
@@ -275,8 +297,8 @@ impl Traffic {
 
 #[tokio::test]
 async fn pages_are_read_side_by_side_once_their_number_is_known() {
-    for (says, most, calls) in [(Says::Total, 4, 9), (Says::More, 1, 9)] {
-        let vendor = Vendor::new(Word::Page(1), says, 40, (1, 7));
+    for (says, most, calls) in [(FakeEnd::Total, 4, 9), (FakeEnd::More, 1, 9)] {
+        let vendor = FakeProvider::new(MoreFlag::Page(1), says, 40, (1, 7));
         let traffic = Traffic::default();
 
         let (listing, everything) = (vendor.listing(), span(None, 50));
@@ -293,10 +315,10 @@ async fn pages_are_read_side_by_side_once_their_number_is_known() {
 
 #[test]
 fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
-    let vendor = Vendor::new(Word::Offset, Says::Total, 20, (1, 4));
-    let answer = |ask: &Ask| {
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::Total, 20, (1, 4));
+    let answer = |ask: &PageRequest| {
         let mut page = vendor.answer(ask)?;
-        if ask.place == Place::Offset(8) {
+        if ask.place == PageAddress::Offset(8) {
             page.users.truncate(3);
         }
         Ok(page)
@@ -309,7 +331,7 @@ fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() 
 
 #[test]
 fn numbered_pages_of_one_size_may_have_holes() {
-    let vendor = Vendor::new(Word::Page(1), Says::More, 24, (4, 4));
+    let vendor = FakeProvider::new(MoreFlag::Page(1), FakeEnd::More, 24, (4, 4));
     let hidden = [id(1), id(7), id(8), id(23)];
     let shown: Vec<_> = vendor
         .ids()

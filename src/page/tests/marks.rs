@@ -4,29 +4,29 @@ use proptest::prelude::*;
 
 use super::{
     read, span,
-    vendor::{Says, Vendor, Word},
+    vendor::{FakeEnd, FakeProvider, MoreFlag},
 };
 use crate::{
-    error::Kind,
-    page::{Anchor, Mark, Span},
+    error::ErrorKind,
+    page::{Anchor, ListRange, Position},
 };
 
-fn vendors() -> [Vendor; 5] {
+fn vendors() -> [FakeProvider; 5] {
     [
-        (Word::Page(1), Says::Total),
-        (Word::Offset, Says::More),
-        (Word::KeyInclusive, Says::More),
-        (Word::KeyExclusive, Says::Silent),
-        (Word::Token, Says::Token),
+        (MoreFlag::Page(1), FakeEnd::Total),
+        (MoreFlag::Offset, FakeEnd::More),
+        (MoreFlag::KeyInclusive, FakeEnd::More),
+        (MoreFlag::KeyExclusive, FakeEnd::Silent),
+        (MoreFlag::Token, FakeEnd::Token),
     ]
-    .map(|(word, says)| Vendor::new(word, says, 9, (1, 7)))
+    .map(|(word, says)| FakeProvider::new(word, says, 9, (1, 7)))
 }
 
 #[test]
 fn a_mark_of_another_paging_is_refused_without_a_call() {
-    let nth = Mark::Nth(3);
-    let key = Mark::Key(Anchor::One("u00".to_owned()));
-    let token = Mark::Token {
+    let nth = Position::Nth(3);
+    let key = Position::Key(Anchor::One("u00".to_owned()));
+    let token = Position::Token {
         token: None,
         skip: 2,
         row: None,
@@ -35,17 +35,17 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
     };
     for vendor in vendors() {
         let foreign = match vendor.word {
-            Word::Page(_) | Word::Offset => [&key, &token],
-            Word::KeyInclusive | Word::KeyExclusive => [&nth, &token],
-            Word::Token => [&nth, &key],
+            MoreFlag::Page(_) | MoreFlag::Offset => [&key, &token],
+            MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => [&nth, &token],
+            MoreFlag::Token => [&nth, &key],
         };
         for mark in foreign {
             let forward = span(Some(mark), 2);
-            let before = Span {
+            let before = ListRange {
                 before: Some(mark.clone()),
                 ..span(None, 2)
             };
-            let last = Span {
+            let last = ListRange {
                 from_end: true,
                 ..forward.clone()
             };
@@ -57,7 +57,7 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
             for span in spans {
                 let error = read(&vendor, &span, None, |ask| vendor.answer(ask)).unwrap_err();
 
-                assert_eq!(error.kind(), Kind::Invalid, "{span:?} of {vendor:?}");
+                assert_eq!(error.kind(), ErrorKind::Invalid, "{span:?} of {vendor:?}");
                 assert_eq!(vendor.calls(), []);
             }
         }
@@ -73,15 +73,15 @@ fn anchor() -> impl Strategy<Value = Anchor> {
     ]
 }
 
-fn marks() -> impl Strategy<Value = Mark> {
+fn marks() -> impl Strategy<Value = Position> {
     let ordinal = prop_oneof![0..40_u64, u64::MAX - 40..=u64::MAX];
     let token = || proptest::option::of(Just("t-u37".to_owned()));
     prop_oneof![
-        Just(Mark::Start),
-        ordinal.prop_map(Mark::Nth),
-        (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Mark::Row(ordinal, anchor)),
-        (0..40_u64, anchor()).prop_map(|(ordinal, anchor)| Mark::Row(ordinal, anchor)),
-        anchor().prop_map(Mark::Key),
+        Just(Position::Start),
+        ordinal.prop_map(Position::Nth),
+        (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Position::Row(ordinal, anchor)),
+        (0..40_u64, anchor()).prop_map(|(ordinal, anchor)| Position::Row(ordinal, anchor)),
+        anchor().prop_map(Position::Key),
         (
             token(),
             any::<u16>(),
@@ -89,7 +89,7 @@ fn marks() -> impl Strategy<Value = Mark> {
             token()
         )
             .prop_map(|(token, skip, row, next)| {
-                Mark::Token {
+                Position::Token {
                     token,
                     skip,
                     row,
@@ -112,7 +112,7 @@ proptest! {
         // A vendor may answer a page behind the end with the last one.
         is_generous: bool,
     ) {
-        let span = Span { after, before, count, from_end };
+        let span = ListRange { after, before, count, from_end };
         for vendor in vendors() {
             let window = read(&vendor, &span, None, |ask| {
                 let mut page = vendor.answer(ask)?;
@@ -131,7 +131,7 @@ proptest! {
     fn a_mark_survives_its_text(mark in marks()) {
         let text = serde_json::to_string(&mark).unwrap();
 
-        let read: Mark = serde_json::from_str(&text).unwrap();
+        let read: Position = serde_json::from_str(&text).unwrap();
 
         prop_assert_eq!(read, mark);
     }
@@ -139,14 +139,14 @@ proptest! {
 
 #[test]
 fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
-    let end = Mark::Token {
+    let end = Position::Token {
         token: None,
         skip: 2,
         row: None,
         next: Some("t".to_owned()),
         count: None,
     };
-    let inside = Mark::Token {
+    let inside = Position::Token {
         token: None,
         skip: 2,
         row: None,
@@ -155,8 +155,8 @@ fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
     };
 
     assert_eq!(end.without_next(), Some(inside.clone()));
-    let key = Mark::Key(Anchor::One("k".to_owned()));
-    for mark in [Mark::Start, Mark::Nth(1), key, inside] {
+    let key = Position::Key(Anchor::One("k".to_owned()));
+    for mark in [Position::Start, Position::Nth(1), key, inside] {
         assert_eq!(mark.without_next(), None);
     }
 }

@@ -4,18 +4,18 @@ use std::cell::Cell;
 
 use super::{
     ids, read, span,
-    vendor::{Says, Vendor, Word, id, user},
+    vendor::{FakeEnd, FakeProvider, MoreFlag, id, user},
     window_of,
 };
 use crate::{
-    error::{Error, Kind, Result},
-    page::{Anchor, Ask, Doubt, Mark, Next, Page, Place, Window},
+    error::{Error, ErrorKind, Result},
+    page::{Anchor, IncompleteReason, NextPage, Page, PageAddress, PageRequest, Position, Window},
     user::User,
 };
 
 /// Every mark of a list, with the number of rows before it, as windows of `first` rows give them.
-fn marks(vendor: &Vendor, first: u32) -> Vec<(Mark, usize)> {
-    let mut marks: Vec<(Mark, usize)> = Vec::new();
+fn marks(vendor: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
+    let mut marks: Vec<(Position, usize)> = Vec::new();
     loop {
         let after = marks.last().map(|(mark, _)| mark.clone());
         let window = window_of(vendor, &span(after.as_ref(), first));
@@ -28,7 +28,7 @@ fn marks(vendor: &Vendor, first: u32) -> Vec<(Mark, usize)> {
 }
 
 /// The rest of the list after a mark, window by window.
-fn rest(vendor: &Vendor, mark: &Mark, first: u32) -> Vec<String> {
+fn rest(vendor: &FakeProvider, mark: &Position, first: u32) -> Vec<String> {
     let mut rest = Vec::new();
     let mut after = mark.clone();
     loop {
@@ -43,10 +43,10 @@ fn rest(vendor: &Vendor, mark: &Mark, first: u32) -> Vec<String> {
 
 #[test]
 fn a_key_whose_user_is_gone_resumes_the_list() {
-    for word in [Word::KeyExclusive, Word::KeyInclusive] {
-        for says in [Says::More, Says::Silent] {
+    for word in [MoreFlag::KeyExclusive, MoreFlag::KeyInclusive] {
+        for says in [FakeEnd::More, FakeEnd::Silent] {
             for max in 2..=7 {
-                let vendor = Vendor::new(word, says, 12, (1, max));
+                let vendor = FakeProvider::new(word, says, 12, (1, max));
                 for (mark, place) in marks(&vendor, 3) {
                     let vendor = vendor.clone();
                     vendor.delete(&id(place - 1));
@@ -65,7 +65,7 @@ fn a_key_whose_user_is_gone_resumes_the_list() {
 fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
     for (min, max) in [(1, 1), (1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
-            let vendor = Vendor::new(Word::Token, Says::Token, 12, (min, max));
+            let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
             for (mark, place) in marks(&vendor, width) {
                 for (kept, added) in (place..=12).flat_map(|kept| [(kept, 0), (kept, 2)]) {
                     let vendor = vendor.clone();
@@ -89,7 +89,7 @@ fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
 fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
     for (min, max) in [(1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
-            let vendor = Vendor::new(Word::Token, Says::Token, 12, (min, max));
+            let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
             for (mark, place) in marks(&vendor, width) {
                 for gone in 0..place {
                     let vendor = vendor.clone();
@@ -104,8 +104,8 @@ fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
                             assert_eq!(ids(&window), vendor.ids()[place - 1..], "{context}")
                         }
                         Err(error) => {
-                            assert_eq!(error.kind(), Kind::Expired, "{context}");
-                            let Mark::Token { token, .. } = &mark else {
+                            assert_eq!(error.kind(), ErrorKind::Expired, "{context}");
+                            let Position::Token { token, .. } = &mark else {
                                 panic!("{context}")
                             };
                             let last = vendor.ids().pop();
@@ -122,13 +122,13 @@ fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
 
 #[test]
 fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
-    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
     let first = window_of(&vendor, &span(None, 5));
     let end = first.rows.last().unwrap().mark.clone();
     let next = Some(format!("t-{}", id(4)));
     assert_eq!(
         end,
-        Mark::Token {
+        Position::Token {
             token: None,
             skip: 5,
             row: Some(Anchor::Two(id(4), id(3))),
@@ -147,7 +147,7 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
 
 #[test]
 fn a_token_that_is_known_is_not_read_around() {
-    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
     let first = window_of(&vendor, &span(None, 5));
     let end = first.rows.last().unwrap().mark.clone();
     vendor.calls();
@@ -167,13 +167,13 @@ fn a_token_that_is_known_is_not_read_around() {
 
 #[test]
 fn a_token_that_was_forgotten_is_read_around() {
-    let vendor = Vendor::new(Word::Token, Says::Token, 14, (1, 7));
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 14, (1, 7));
     let end = window_of(&vendor, &span(None, 3)).rows.pop().unwrap().mark;
     vendor.calls();
-    let forgotten = Place::Token(Some(format!("t-{}", id(2))));
-    let answer = |ask: &Ask| {
+    let forgotten = PageAddress::Token(Some(format!("t-{}", id(2))));
+    let answer = |ask: &PageRequest| {
         if ask.place == forgotten {
-            return Err(Error::new(Kind::Expired, "Invalid cursor parameter"));
+            return Err(Error::new(ErrorKind::Expired, "Invalid cursor parameter"));
         }
         vendor.answer(ask)
     };
@@ -192,24 +192,24 @@ fn a_token_that_was_forgotten_is_read_around() {
 
 #[test]
 fn another_error_is_not_read_around() {
-    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 7));
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
     let end = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
     let calls = Cell::new(0);
 
     let error = read(&vendor, &span(Some(&end), 3), None, |_| {
         calls.set(calls.get() + 1);
-        Err(Error::new(Kind::Throttled, "slow down"))
+        Err(Error::new(ErrorKind::Throttled, "slow down"))
     });
 
     assert_eq!(
         (error.unwrap_err().kind(), calls.get()),
-        (Kind::Throttled, 1)
+        (ErrorKind::Throttled, 1)
     );
 }
 
 #[test]
 fn a_token_of_a_page_that_is_gone_has_expired() {
-    let vendor = Vendor::new(Word::Token, Says::Token, 8, (1, 2));
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 2));
     let mark = window_of(&vendor, &span(None, 4)).rows[2].mark.clone();
     vendor.delete(&id(1));
 
@@ -218,18 +218,18 @@ fn a_token_of_a_page_that_is_gone_has_expired() {
     })
     .unwrap_err();
 
-    assert_eq!(error.kind(), Kind::Expired);
+    assert_eq!(error.kind(), ErrorKind::Expired);
 }
 
 /// A row that is added in front while the list is read moves the last row of a page to the next.
 #[test]
 fn a_row_repeated_at_a_page_boundary_is_given_once() {
-    for word in [Word::Page(1), Word::Offset] {
-        for says in [Says::More, Says::Total, Says::Silent] {
+    for word in [MoreFlag::Page(1), MoreFlag::Offset] {
+        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
-                let vendor = Vendor::new(word, says, 12, bounds);
+                let vendor = FakeProvider::new(word, says, 12, bounds);
                 let list = vendor.ids();
-                let answer = |ask: &Ask| {
+                let answer = |ask: &PageRequest| {
                     let page = vendor.answer(ask);
                     if vendor.ids().len() == 12 {
                         vendor.insert(0, "new");
@@ -250,7 +250,7 @@ fn a_row_repeated_at_a_page_boundary_is_given_once() {
 #[test]
 fn a_row_repeated_by_a_token_is_given_once() {
     for first in 1..=9 {
-        let vendor = Vendor::new(Word::Token, Says::Token, 12, (1, 4));
+        let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
         let list = vendor.ids();
 
         let window = read(&vendor, &span(None, first), None, |ask| {
@@ -268,8 +268,8 @@ fn a_row_repeated_by_a_token_is_given_once() {
 
 /// Reads a window from a vendor that cannot be reading its parameters, and counts the calls.
 fn read_circle(
-    listed: &Vendor,
-    answer: impl Fn(usize, &Ask) -> Page,
+    listed: &FakeProvider,
+    answer: impl Fn(usize, &PageRequest) -> Page,
     accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
 ) -> (Result<Window>, usize) {
     let calls = Cell::new(0);
@@ -281,12 +281,12 @@ fn read_circle(
     (window, calls.get())
 }
 
-fn page(rows: std::ops::Range<usize>, next: Next) -> Page {
+fn page(rows: std::ops::Range<usize>, next: NextPage) -> Page {
     Page::new(rows.map(|row| user(&id(row))).collect(), next)
 }
 
-fn token(text: &str) -> Next {
-    Next::Token {
+fn token(text: &str) -> NextPage {
+    NextPage::Token {
         next: Some(text.to_owned()),
         total: None,
     }
@@ -296,10 +296,10 @@ fn token(text: &str) -> Next {
 fn a_list_in_a_circle_is_an_error() {
     let nobody = |_: &User| false;
     for accept in [None, Some(&nobody as &(dyn Fn(&User) -> bool + Sync))] {
-        let tokens = Vendor::new(Word::Token, Says::Token, 0, (1, 3));
-        let keys = Vendor::new(Word::KeyExclusive, Says::More, 0, (1, 3));
-        let offsets = Vendor::new(Word::Offset, Says::More, 0, (1, 3));
-        let pages = Vendor::new(Word::Page(1), Says::Silent, 0, (3, 3));
+        let tokens = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 0, (1, 3));
+        let keys = FakeProvider::new(MoreFlag::KeyExclusive, FakeEnd::More, 0, (1, 3));
+        let offsets = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 0, (1, 3));
+        let pages = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Silent, 0, (3, 3));
         let circles = [
             read_circle(&tokens, |_, _| page(0..3, token("same")), accept),
             read_circle(&tokens, |_, _| page(0..0, token("same")), accept),
@@ -314,14 +314,14 @@ fn a_list_in_a_circle_is_an_error() {
                 accept,
             ),
             // The cursor, the offset or the page number is not heeded.
-            read_circle(&keys, |_, _| page(0..3, Next::More(true)), accept),
-            read_circle(&offsets, |_, _| page(0..3, Next::More(true)), accept),
-            read_circle(&offsets, |_, _| page(0..1, Next::More(true)), accept),
-            read_circle(&pages, |_, _| page(0..3, Next::Silent), accept),
+            read_circle(&keys, |_, _| page(0..3, NextPage::More(true)), accept),
+            read_circle(&offsets, |_, _| page(0..3, NextPage::More(true)), accept),
+            read_circle(&offsets, |_, _| page(0..1, NextPage::More(true)), accept),
+            read_circle(&pages, |_, _| page(0..3, NextPage::Silent), accept),
         ];
         for (number, (window, calls)) in circles.into_iter().enumerate() {
             let error = window.unwrap_err();
-            assert_eq!(error.kind(), Kind::Malformed, "circle {number}");
+            assert_eq!(error.kind(), ErrorKind::Malformed, "circle {number}");
             assert!(calls <= 5, "circle {number}: {calls} calls");
         }
     }
@@ -329,37 +329,45 @@ fn a_list_in_a_circle_is_an_error() {
 
 #[test]
 fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
-    let vendor = Vendor::new(Word::KeyInclusive, Says::More, 3, (1, 1));
-    let mark = Mark::Key(Anchor::One(id(0)));
+    let vendor = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::More, 3, (1, 1));
+    let mark = Position::Key(Anchor::One(id(0)));
 
     let error = read(&vendor, &span(Some(&mark), 1), None, |ask| {
         vendor.answer(ask)
     });
 
-    assert_eq!(error.unwrap_err().kind(), Kind::Malformed);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Malformed);
     assert_eq!(vendor.calls().len(), 1);
 }
 
 #[test]
 fn an_empty_page_that_names_a_next_one_is_read_past() {
-    let none = Next::Token {
+    let none = NextPage::Token {
         next: None,
         total: None,
     };
-    let first = |next: Next| page(0..0, next);
+    let first = |next: NextPage| page(0..0, next);
     let cases = [
-        (Word::Offset, first(Next::More(true)), Next::More(false)),
-        (Word::Page(1), first(Next::More(true)), Next::More(false)),
         (
-            Word::KeyInclusive,
-            first(Next::Key(Some("k".to_owned()))),
-            Next::Key(None),
+            MoreFlag::Offset,
+            first(NextPage::More(true)),
+            NextPage::More(false),
         ),
-        (Word::Token, first(token("next")), none),
+        (
+            MoreFlag::Page(1),
+            first(NextPage::More(true)),
+            NextPage::More(false),
+        ),
+        (
+            MoreFlag::KeyInclusive,
+            first(NextPage::Key(Some("k".to_owned()))),
+            NextPage::Key(None),
+        ),
+        (MoreFlag::Token, first(token("next")), none),
     ];
     for (word, empty, end) in cases {
-        let vendor = Vendor::new(word, Says::More, 0, (1, 3));
-        let answer = |call, _: &Ask| match call {
+        let vendor = FakeProvider::new(word, FakeEnd::More, 0, (1, 3));
+        let answer = |call, _: &PageRequest| match call {
             1 => empty.clone(),
             _ => page(0..2, end.clone()),
         };
@@ -371,7 +379,10 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
             (
                 vec!["u00", "u37"],
                 false,
-                vendor.listing().is_ordinal().then_some(Doubt::Empty),
+                vendor
+                    .listing()
+                    .is_ordinal()
+                    .then_some(IncompleteReason::Empty),
                 2
             ),
             "{word:?}"
@@ -381,26 +392,29 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
 
 #[test]
 fn empty_pages_without_end_are_given_up_and_that_is_said() {
-    let offsets = Vendor::new(Word::Offset, Says::More, 0, (1, 3));
+    let offsets = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 0, (1, 3));
 
-    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, Next::More(true)), None);
+    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, NextPage::More(true)), None);
 
     let window = window.unwrap();
     let said = (window.has_next, window.doubt, calls);
-    assert_eq!(said, (false, Some(Doubt::Empty), 11));
+    assert_eq!(said, (false, Some(IncompleteReason::Empty), 11));
 }
 
 /// A provider that answers an empty page where it no longer knows a key, as it does at the end.
 #[test]
 fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
     for gone in [vec![4], vec![4, 3]] {
-        let vendor = Vendor::new(Word::KeyInclusive, Says::Token, 12, (1, 7));
+        let vendor = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::Token, 12, (1, 7));
         let mark = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
         gone.iter().for_each(|row| vendor.delete(&id(*row)));
-        let unknown: Vec<_> = gone.iter().map(|row| Place::Key(Some(id(*row)))).collect();
-        let answer = |ask: &Ask| {
+        let unknown: Vec<_> = gone
+            .iter()
+            .map(|row| PageAddress::Key(Some(id(*row))))
+            .collect();
+        let answer = |ask: &PageRequest| {
             if unknown.contains(&ask.place) {
-                return Ok(page(0..0, Next::Key(None)));
+                return Ok(page(0..0, NextPage::Key(None)));
             }
             vendor.answer(ask)
         };
@@ -409,7 +423,7 @@ fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
 
         let (expected, doubt) = match gone.len() {
             1 => ((5..12).map(id).collect(), None),
-            _ => (Vec::new(), Some(Doubt::Shifted)),
+            _ => (Vec::new(), Some(IncompleteReason::Shifted)),
         };
         assert_eq!(
             (ids(&window), window.doubt),

@@ -9,8 +9,11 @@ use std::{
 
 use super::{span, vendor::user};
 use crate::{
-    error::{Error, Kind, Result},
-    page::{Ask, Doubt, Listing, Mark, Next, Page, Paging, Place, window},
+    error::{Error, ErrorKind, Result},
+    page::{
+        IncompleteReason, Listing, NextPage, Page, PageAddress, PageRequest, Paging, Position,
+        window,
+    },
 };
 
 use futures_util::FutureExt;
@@ -37,7 +40,7 @@ impl Dice {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Word {
+enum ListEvent {
     Counted,
     Offset,
     KeyInclusive,
@@ -45,9 +48,9 @@ enum Word {
     Token { is_counted: bool },
 }
 
-struct List {
+struct RandomList {
     dice: Dice,
-    word: Word,
+    word: ListEvent,
     rows: Vec<usize>,
     made: usize,
     /// How often, in percent, something happens before a page is read.
@@ -58,7 +61,7 @@ struct List {
     calls: usize,
 }
 
-impl List {
+impl RandomList {
     fn happen(&mut self) {
         while self.dice.chance(self.unrest) {
             let place = match self.dice.below(3) {
@@ -98,47 +101,49 @@ impl List {
         let key: usize = key[1..].parse().unwrap();
         let place = self.rows.iter().position(|row| *row == key);
         let unknown = match self.word {
-            Word::Token { .. } => Error::new(Kind::Expired, "unknown"),
-            _ => Error::new(Kind::Rejected, "unknown"),
+            ListEvent::Token { .. } => Error::new(ErrorKind::Expired, "unknown"),
+            _ => Error::new(ErrorKind::Rejected, "unknown"),
         };
         place.ok_or(unknown)
     }
 
-    fn answer(&mut self, ask: &Ask) -> Result<Page> {
+    fn answer(&mut self, ask: &PageRequest) -> Result<Page> {
         self.calls += 1;
         assert!(self.calls < 2_000, "it goes on and on");
         self.happen();
         let size = ask.size as usize;
         let from = match &ask.place {
-            Place::Page(number) => usize::try_from(number - 1).unwrap() * size,
-            Place::Offset(from) => usize::try_from(*from).unwrap(),
-            Place::Key(None) | Place::Token(None) => 0,
-            Place::Key(Some(key)) if self.word == Word::KeyInclusive => self.place_of(key)?,
-            Place::Key(Some(key)) | Place::Token(Some(key)) => self.place_of(key)? + 1,
+            PageAddress::Page(number) => usize::try_from(number - 1).unwrap() * size,
+            PageAddress::Offset(from) => usize::try_from(*from).unwrap(),
+            PageAddress::Key(None) | PageAddress::Token(None) => 0,
+            PageAddress::Key(Some(key)) if self.word == ListEvent::KeyInclusive => {
+                self.place_of(key)?
+            }
+            PageAddress::Key(Some(key)) | PageAddress::Token(Some(key)) => self.place_of(key)? + 1,
         };
         let rows: Vec<_> = self.rows.iter().skip(from).take(size).collect();
         let is_more = from.saturating_add(size) < self.rows.len();
         let last = match (rows.last(), &ask.place) {
             (Some(row), _) => Some(format!("u{row}")),
-            (None, Place::Key(at) | Place::Token(at)) => at.clone(),
+            (None, PageAddress::Key(at) | PageAddress::Token(at)) => at.clone(),
             (None, _) => None,
         };
         let total = self.rows.len() as u64;
         let next = match self.word {
-            Word::Counted => Next::Counted {
+            ListEvent::Counted => NextPage::Counted {
                 total,
                 more: is_more,
             },
-            Word::Offset => Next::More(is_more),
-            Word::KeyExclusive => Next::Key(last.filter(|_| is_more)),
-            Word::KeyInclusive => {
+            ListEvent::Offset => NextPage::More(is_more),
+            ListEvent::KeyExclusive => NextPage::Key(last.filter(|_| is_more)),
+            ListEvent::KeyInclusive => {
                 let following = self.rows.get(from + size).filter(|_| is_more);
-                Next::Key(following.map(|row| format!("u{row}")))
+                NextPage::Key(following.map(|row| format!("u{row}")))
             }
-            Word::Token { is_counted } => {
+            ListEvent::Token { is_counted } => {
                 let next = last.filter(|_| is_more);
                 let total = is_counted.then_some(total);
-                Next::Token { next, total }
+                NextPage::Token { next, total }
             }
         };
         let users = rows.into_iter().map(|row| user(&format!("u{row}")));
@@ -146,26 +151,26 @@ impl List {
     }
 }
 
-fn listing(word: Word, max: u32) -> Listing {
+fn listing(word: ListEvent, max: u32) -> Listing {
     Listing {
         paging: match word {
-            Word::Counted => Paging::Page { first: 1 },
-            Word::Offset => Paging::Offset,
-            Word::KeyInclusive | Word::KeyExclusive => Paging::Key,
-            Word::Token { .. } => Paging::Token,
+            ListEvent::Counted => Paging::Page { first: 1 },
+            ListEvent::Offset => Paging::Offset,
+            ListEvent::KeyInclusive | ListEvent::KeyExclusive => Paging::Key,
+            ListEvent::Token { .. } => Paging::Token,
         },
         at: "at",
         size: "size",
         min: 1,
         max,
         reach: None,
-        is_counted: matches!(word, Word::Counted),
+        is_counted: matches!(word, ListEvent::Counted),
     }
 }
 
 /// What became of the cases of one paging.
 #[derive(Debug, Default)]
-struct Outcome {
+struct WalkOutcome {
     complete: usize,
     doubtful: usize,
     failed: usize,
@@ -177,13 +182,13 @@ struct Outcome {
 /// What a walk to the end found.
 struct Walked {
     rows: Vec<usize>,
-    doubt: Option<Doubt>,
+    doubt: Option<IncompleteReason>,
     log: Vec<String>,
 }
 
-fn list_of(dice: &mut Dice, word: Word) -> List {
+fn list_of(dice: &mut Dice, word: ListEvent) -> RandomList {
     let rows = dice.below(60);
-    List {
+    RandomList {
         dice: Dice(dice.next()),
         word,
         rows: (0..rows).collect(),
@@ -197,13 +202,13 @@ fn list_of(dice: &mut Dice, word: Word) -> List {
 
 /// Walks a list by windows of any size, each after the last edge of the one before or any other; `None`
 /// where it ends in an error.
-fn walked(dice: &mut Dice, list: &RefCell<List>, listing: &Listing) -> Option<Walked> {
+fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Option<Walked> {
     let mut walked = Walked {
         rows: Vec::new(),
         doubt: None,
         log: Vec::new(),
     };
-    let mut after: Option<Mark> = None;
+    let mut after: Option<Position> = None;
     loop {
         let first = 1 + u32::try_from(dice.below(30)).unwrap();
         let span = span(after.as_ref(), first);
@@ -232,10 +237,10 @@ fn walked(dice: &mut Dice, list: &RefCell<List>, listing: &Listing) -> Option<Wa
     }
 }
 
-fn case(seed: u64, word: Word, outcome: &mut Outcome) {
+fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
     let mut dice = Dice(seed);
     // Of numbered pages that small no two overlap where every size divides the place.
-    let least = if word == Word::Counted { 8 } else { 2 };
+    let least = if word == ListEvent::Counted { 8 } else { 2 };
     let listing = listing(word, least + u32::try_from(dice.below(12)).unwrap());
     let list = RefCell::new(list_of(&mut dice, word));
     let at_first = list.borrow().rows.len();
@@ -269,14 +274,14 @@ fn case(seed: u64, word: Word, outcome: &mut Outcome) {
 #[test]
 fn nobody_who_stays_is_missed_without_a_doubt() {
     let words = [
-        Word::Counted,
-        Word::Offset,
-        Word::KeyInclusive,
-        Word::KeyExclusive,
-        Word::Token { is_counted: false },
-        Word::Token { is_counted: true },
+        ListEvent::Counted,
+        ListEvent::Offset,
+        ListEvent::KeyInclusive,
+        ListEvent::KeyExclusive,
+        ListEvent::Token { is_counted: false },
+        ListEvent::Token { is_counted: true },
     ];
-    let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+    let mut outcomes: BTreeMap<String, WalkOutcome> = BTreeMap::new();
     for word in words {
         let outcome = outcomes.entry(format!("{word:?}")).or_default();
         for seed in 0..3_000 {

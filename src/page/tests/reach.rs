@@ -3,25 +3,25 @@
 
 use super::{
     bounds, ids, span,
-    vendor::{Says, Vendor, Word},
+    vendor::{FakeEnd, FakeProvider, MoreFlag},
     window_of,
 };
-use crate::page::Mark;
+use crate::page::Position;
 
 const REACH: usize = 10;
 
 /// The first row from a place on that no page of an allowed size can hold within the reach.
-fn end_of_reach(vendor: &Vendor, from: usize) -> usize {
+fn end_of_reach(vendor: &FakeProvider, from: usize) -> usize {
     let sizes = || vendor.min as usize..=vendor.max as usize;
     let is_within = |place: usize| match vendor.word {
-        Word::Page(_) => sizes().any(|size| (place / size + 1) * size <= REACH),
+        MoreFlag::Page(_) => sizes().any(|size| (place / size + 1) * size <= REACH),
         _ => sizes().any(|size| place + size <= REACH),
     };
     (from..).find(|place| !is_within(*place)).unwrap()
 }
 
-fn check(vendor: &Vendor, from: usize, first: usize) {
-    let after = (from > 0).then_some(Mark::Nth(from as u64));
+fn check(vendor: &FakeProvider, from: usize, first: usize) {
+    let after = (from > 0).then_some(Position::Nth(from as u64));
     let length = vendor.ids().len();
     let end = end_of_reach(vendor, from);
 
@@ -39,7 +39,7 @@ fn check(vendor: &Vendor, from: usize, first: usize) {
             context()
         );
         assert_eq!(calls, [], "{}", context());
-    } else if to < length || vendor.says != Says::Silent {
+    } else if to < length || vendor.says != FakeEnd::Silent {
         assert_eq!(window.is_cut, to < length && to == end, "{}", context());
         assert_eq!(window.has_next, to < length && to < end, "{}", context());
     }
@@ -49,13 +49,14 @@ fn check(vendor: &Vendor, from: usize, first: usize) {
 
 #[test]
 fn a_window_ends_where_the_vendor_refuses_to_go_on() {
-    for word in [Word::Page(0), Word::Page(1), Word::Offset] {
-        for says in [Says::More, Says::Total, Says::Silent] {
+    for word in [MoreFlag::Page(0), MoreFlag::Page(1), MoreFlag::Offset] {
+        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             // A page of an offset that must be longer than what is left cannot be asked for at all.
-            let bounds = bounds().filter(|(min, _)| word != Word::Offset || *min == 1);
+            let bounds = bounds().filter(|(min, _)| word != MoreFlag::Offset || *min == 1);
             for bounds in bounds {
                 for length in 0..=14 {
-                    let vendor = Vendor::new(word, says, length, bounds).reaching(REACH as u64);
+                    let vendor =
+                        FakeProvider::new(word, says, length, bounds).reaching(REACH as u64);
                     let end = end_of_reach(&vendor, 0);
                     for from in 0..=length.min(end) {
                         (1..=9).for_each(|first| check(&vendor, from, first));
@@ -68,9 +69,9 @@ fn a_window_ends_where_the_vendor_refuses_to_go_on() {
 
 #[test]
 fn a_window_within_reach_takes_one_call() {
-    let vendor = Vendor::new(Word::Page(1), Says::Total, 14, (1, 7)).reaching(10);
+    let vendor = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Total, 14, (1, 7)).reaching(10);
 
-    let window = window_of(&vendor, &span(Some(&Mark::Nth(8)), 2));
+    let window = window_of(&vendor, &span(Some(&Position::Nth(8)), 2));
 
     assert_eq!(ids(&window), vendor.ids()[8..10]);
     assert_eq!(

@@ -10,14 +10,14 @@ use std::{
 use serde_json::value::RawValue;
 
 use crate::{
-    error::{Error, Kind, Result},
-    page::{Ask, Listing, Next, Page, Paging},
+    error::{Error, ErrorKind, Result},
+    page::{Listing, NextPage, Page, PageRequest, Paging},
     user::{Provider, User},
 };
 
 /// The words of a vendor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Word {
+pub(super) enum MoreFlag {
     /// Pages with numbers, from this one on.
     Page(u64),
     /// So many rows are left out.
@@ -33,7 +33,7 @@ pub(super) enum Word {
 
 /// How a vendor tells that there is more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Says {
+pub(super) enum FakeEnd {
     More,
     Token,
     Total,
@@ -42,7 +42,7 @@ pub(super) enum Says {
 
 /// A request that the vendor answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Call {
+pub(super) struct FakeCall {
     /// How many rows are before the page.
     pub(super) start: usize,
     /// The size that was asked for.
@@ -52,20 +52,20 @@ pub(super) struct Call {
 }
 
 #[derive(Clone, Debug)]
-struct Row {
+struct FakeRow {
     id: String,
     is_deleted: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Vendor {
-    pub(super) word: Word,
-    pub(super) says: Says,
+pub(super) struct FakeProvider {
+    pub(super) word: MoreFlag,
+    pub(super) says: FakeEnd,
     pub(super) min: u32,
     pub(super) max: u32,
     pub(super) reach: Option<u64>,
-    rows: RefCell<Vec<Row>>,
-    calls: RefCell<Vec<Call>>,
+    rows: RefCell<Vec<FakeRow>>,
+    calls: RefCell<Vec<FakeCall>>,
     refusals: Cell<usize>,
 }
 
@@ -81,8 +81,8 @@ pub(super) fn user(id: &str) -> User {
     User::new(Provider::Ada, id.to_owned(), RAW.with(Arc::clone))
 }
 
-impl Vendor {
-    pub(super) fn new(word: Word, says: Says, rows: usize, (min, max): (u32, u32)) -> Self {
+impl FakeProvider {
+    pub(super) fn new(word: MoreFlag, says: FakeEnd, rows: usize, (min, max): (u32, u32)) -> Self {
         let vendor = Self {
             word,
             says,
@@ -105,17 +105,17 @@ impl Vendor {
     pub(super) fn listing(&self) -> Listing {
         Listing {
             paging: match self.word {
-                Word::Page(first) => Paging::Page { first },
-                Word::Offset => Paging::Offset,
-                Word::KeyInclusive | Word::KeyExclusive => Paging::Key,
-                Word::Token => Paging::Token,
+                MoreFlag::Page(first) => Paging::Page { first },
+                MoreFlag::Offset => Paging::Offset,
+                MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => Paging::Key,
+                MoreFlag::Token => Paging::Token,
             },
             at: "at",
             size: "size",
             min: self.min,
             max: self.max,
             reach: self.reach,
-            is_counted: self.says == Says::Total,
+            is_counted: self.says == FakeEnd::Total,
         }
     }
 
@@ -126,7 +126,9 @@ impl Vendor {
 
     pub(super) fn insert(&self, place: usize, id: &str) {
         let (id, is_deleted) = (id.to_owned(), false);
-        self.rows.borrow_mut().insert(place, Row { id, is_deleted });
+        self.rows
+            .borrow_mut()
+            .insert(place, FakeRow { id, is_deleted });
     }
 
     pub(super) fn delete(&self, id: &str) {
@@ -143,7 +145,7 @@ impl Vendor {
     }
 
     /// The pages read since the last time.
-    pub(super) fn calls(&self) -> Vec<Call> {
+    pub(super) fn calls(&self) -> Vec<FakeCall> {
         self.calls.take()
     }
 
@@ -152,7 +154,7 @@ impl Vendor {
         self.refusals.get()
     }
 
-    pub(super) fn answer(&self, ask: &Ask) -> Result<Page> {
+    pub(super) fn answer(&self, ask: &PageRequest) -> Result<Page> {
         let params: HashMap<_, _> = ask.params().into_iter().collect();
         let size: u32 = params["size"].parse().unwrap();
         assert!(
@@ -169,7 +171,7 @@ impl Vendor {
         let page: Vec<_> = ids.iter().skip(start).take(size).collect();
         assert!(self.calls.borrow().len() < 1_000, "it goes on and on");
         let is_more = start.saturating_add(size) < ids.len();
-        self.calls.borrow_mut().push(Call {
+        self.calls.borrow_mut().push(FakeCall {
             start,
             size,
             rows: page.len(),
@@ -178,16 +180,16 @@ impl Vendor {
         Ok(Page::new(
             users,
             match self.says {
-                Says::More => Next::More(is_more),
-                Says::Token => {
+                FakeEnd::More => NextPage::More(is_more),
+                FakeEnd::Token => {
                     let last = page.last().filter(|_| is_more);
-                    Next::Token {
+                    NextPage::Token {
                         next: last.map(|id| format!("t-{id}")),
                         total: None,
                     }
                 }
-                Says::Total => Next::Total(ids.len() as u64),
-                Says::Silent => Next::Silent,
+                FakeEnd::Total => NextPage::Total(ids.len() as u64),
+                FakeEnd::Silent => NextPage::Silent,
             },
         ))
     }
@@ -196,23 +198,24 @@ impl Vendor {
     fn start(&self, at: Option<&str>, size: u32) -> Result<usize> {
         let size = u64::from(size);
         let start = match (self.word, at) {
-            (Word::Page(first), Some(number)) => {
+            (MoreFlag::Page(first), Some(number)) => {
                 (number.parse::<u64>().unwrap() - first).saturating_mul(size)
             }
-            (Word::Offset, Some(offset)) => offset.parse().unwrap(),
-            (Word::KeyInclusive, Some(key)) => self.before(key, false)? as u64,
-            (Word::KeyExclusive, Some(key)) => self.before(key, true)? as u64,
-            (Word::Token, Some(token)) => {
+            (MoreFlag::Offset, Some(offset)) => offset.parse().unwrap(),
+            (MoreFlag::KeyInclusive, Some(key)) => self.before(key, false)? as u64,
+            (MoreFlag::KeyExclusive, Some(key)) => self.before(key, true)? as u64,
+            (MoreFlag::Token, Some(token)) => {
                 let key = token.strip_prefix("t-").unwrap();
                 let ids = self.ids();
                 let place = ids.iter().position(|id| id == key);
                 let start = place.map(|place| place + 1);
                 let start = start.filter(|&start| start < ids.len());
-                start.ok_or_else(|| Error::new(Kind::Expired, "Invalid cursor parameter"))? as u64
+                start.ok_or_else(|| Error::new(ErrorKind::Expired, "Invalid cursor parameter"))?
+                    as u64
             }
             (_, None) => 0,
         };
-        if let (Word::Page(_) | Word::Offset, Some(reach)) = (self.word, self.reach) {
+        if let (MoreFlag::Page(_) | MoreFlag::Offset, Some(reach)) = (self.word, self.reach) {
             assert!(start + size <= reach, "{start} + {size} is past the reach");
         }
         Ok(usize::try_from(start).unwrap_or(usize::MAX))

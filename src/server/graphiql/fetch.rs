@@ -15,7 +15,7 @@ use tokio::process::Command;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::files::{FILES, File, Shelf};
+use super::files::{EmbeddedFiles, FILES, PackageFile};
 
 /// What one run of npm or tar may take.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Fills the shelf from the cache folder, or fetches the files into it first.
 ///
 /// What is cached is on the shelf when this is polled once; nothing is started before it is polled again.
-pub(super) async fn fill(shelf: &Shelf) {
+pub(super) async fn fill(shelf: &EmbeddedFiles) {
     if shelf.is_full() {
         return;
     }
@@ -93,13 +93,13 @@ fn shelve(work: &Path, cache: &Path) -> io::Result<()> {
 }
 
 /// One file of each package.
-fn packages() -> impl Iterator<Item = &'static File> {
+fn packages() -> impl Iterator<Item = &'static PackageFile> {
     FILES
         .chunk_by(|one, other| one.package == other.package)
-        .filter_map(<[File]>::first)
+        .filter_map(<[PackageFile]>::first)
 }
 
-fn members(package: &File) -> impl Iterator<Item = &'static str> {
+fn members(package: &PackageFile) -> impl Iterator<Item = &'static str> {
     FILES
         .iter()
         .filter(|file| file.package == package.package)

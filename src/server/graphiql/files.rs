@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 const CDN: &str = "https://cdn.jsdelivr.net/npm";
 
 /// All of them, in the order of the lock file, which is the order in which the page loads them.
-pub(super) const FILES: &[File] = &include!(concat!(env!("OUT_DIR"), "/graphiql_files.rs"));
+pub(super) const FILES: &[PackageFile] = &include!(concat!(env!("OUT_DIR"), "/graphiql_files.rs"));
 
 /// One member of one package, as locked.
-pub(super) struct File {
+pub(super) struct PackageFile {
     pub(super) package: &'static str,
     pub(super) version: &'static str,
     pub(super) member: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct File {
     embedded: Option<&'static [u8]>,
 }
 
-impl File {
+impl PackageFile {
     /// The last part of its path.
     pub(super) fn name(&self) -> &'static str {
         self.member.rsplit('/').next().unwrap_or(self.member)
@@ -75,9 +75,9 @@ pub(super) fn short(sha256: &[u8; 32]) -> String {
 
 /// The bytes of all [`FILES`] in their order, from the moment on at which they are at hand.
 #[derive(Default)]
-pub(super) struct Shelf(OnceLock<Vec<Bytes>>);
+pub(super) struct EmbeddedFiles(OnceLock<Vec<Bytes>>);
 
-impl Shelf {
+impl EmbeddedFiles {
     /// A shelf with the files that were compiled in, or an empty one.
     pub(super) fn embedded() -> Self {
         let shelf = Self::default();
@@ -103,12 +103,12 @@ impl Shelf {
     }
 
     /// The files with their bytes, if they are at hand.
-    pub(super) fn files(&self) -> Option<impl Iterator<Item = (&'static File, &Bytes)>> {
+    pub(super) fn files(&self) -> Option<impl Iterator<Item = (&'static PackageFile, &Bytes)>> {
         self.0.get().map(|all| FILES.iter().zip(all))
     }
 
-    fn fill(&self, read: impl Fn(&File) -> Option<Bytes>) {
-        let right = |file: &File| read(file).filter(|bytes| file.is(bytes));
+    fn fill(&self, read: impl Fn(&PackageFile) -> Option<Bytes>) {
+        let right = |file: &PackageFile| read(file).filter(|bytes| file.is(bytes));
         if let Some(all) = FILES.iter().map(right).collect() {
             // Whoever was first put the same bytes there.
             let _ = self.0.set(all);
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_lock_file_names_what_the_page_needs() {
-        let names: Vec<&str> = FILES.iter().map(File::name).collect();
+        let names: Vec<&str> = FILES.iter().map(PackageFile::name).collect();
         assert_eq!(
             names,
             [
@@ -150,7 +150,7 @@ mod tests {
     fn embedded_files_are_all_or_none_and_right() {
         let embedded = FILES.iter().filter(|file| file.embedded.is_some()).count();
         assert!(embedded == 0 || embedded == FILES.len());
-        assert_eq!(Shelf::embedded().is_full(), embedded > 0);
+        assert_eq!(EmbeddedFiles::embedded().is_full(), embedded > 0);
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             fs::write(path, "alert('not what was locked')").unwrap();
         }
 
-        let shelf = Shelf::default();
+        let shelf = EmbeddedFiles::default();
         let is_full = shelf.fill_from(&folder);
 
         assert!(!is_full && shelf.files().is_none());

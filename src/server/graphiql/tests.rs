@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn start(shelf: Shelf) -> String {
+async fn start(shelf: EmbeddedFiles) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, routes(Arc::new(shelf))).into_future());
@@ -13,8 +13,8 @@ async fn get(address: impl AsRef<str>) -> reqwest::Response {
     reqwest::get(address.as_ref()).await.unwrap()
 }
 
-fn full() -> Shelf {
-    Shelf::holding(
+fn full() -> EmbeddedFiles {
+    EmbeddedFiles::holding(
         FILES
             .iter()
             .map(|file| Bytes::from_static(file.name().as_bytes()))
@@ -53,7 +53,7 @@ async fn every_address_in_the_page_is_served_for_good() {
     let own = OWN
         .iter()
         .map(|(name, _)| format!("graphiql/assets/{}/{name}", own_digest()));
-    for address in loaded().map(File::address).chain(own) {
+    for address in loaded().map(PackageFile::address).chain(own) {
         let response = get(format!("{server}/{address}")).await;
 
         assert_eq!(response.status(), 200, "{address}");
@@ -71,7 +71,7 @@ async fn every_address_in_the_page_is_served_for_good() {
 
 #[tokio::test]
 async fn without_its_files_the_page_allows_exactly_the_locked_ones_of_the_cdn() {
-    let server = start(Shelf::default()).await;
+    let server = start(EmbeddedFiles::default()).await;
 
     let response = get(format!("{server}/graphiql")).await;
 
@@ -94,7 +94,7 @@ async fn without_its_files_the_page_allows_exactly_the_locked_ones_of_the_cdn() 
 
 #[tokio::test]
 async fn what_is_not_held_is_not_found() {
-    let server = start(Shelf::default()).await;
+    let server = start(EmbeddedFiles::default()).await;
 
     for address in [
         FILES[0].address(),

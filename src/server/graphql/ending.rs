@@ -2,7 +2,7 @@
 
 use async_graphql::{Response as Answer, ServerError, Value};
 
-use crate::{error::ErrorCode, graphql::fates::Fates};
+use crate::{error::ErrorCode, graphql::fates::RequestOutcomes};
 
 /// How a request ended.
 pub(super) struct Ending {
@@ -16,7 +16,7 @@ pub(super) struct Ending {
 
 impl Ending {
     /// The end of a request that ran, or could not run at all.
-    pub(super) fn of(answer: &Answer, is_request_error: bool, fates: &Fates) -> Self {
+    pub(super) fn of(answer: &Answer, is_request_error: bool, fates: &RequestOutcomes) -> Self {
         let outcome = match answer.errors.as_slice() {
             [] => fates.outcome(),
             _ if is_request_error => "refused",

@@ -6,16 +6,16 @@ use std::{collections::HashMap, time::Duration};
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::{LISTING, Options, page_call, page_in};
+use super::{AdaOptions, LISTING, page_call, page_in};
 use crate::{
-    error::{Error, Kind, Reach, Result},
+    error::{Error, ErrorKind, FailureStage, Result},
     http::{
-        Http, Operation, Scope, Snapshots,
-        cache::{Building, Content, Ending, Taken},
+        Client, Operation, RequestContext, Snapshots,
+        cache::{BuildEnd, GrowingSnapshot, SnapshotContent, SnapshotUse},
     },
-    page::{Cut, Doubt, Limits, Page, Place, Walk},
+    page::{IncompleteReason, Page, PageAddress, Scan, ScanLimits, Truncation},
     user::{Email, User, email::fold},
-    vendor::{Found, rows},
+    vendor::{SearchResult, rows},
 };
 
 /// How long before its deadline a caller takes what has been found: an answer, if not the whole.
@@ -26,23 +26,23 @@ const FOREVER: Duration = Duration::from_secs(86_400);
 
 /// The rows of Ada's list by address, as far as it has been read.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(super) struct AdaRows {
     by_email: HashMap<String, Vec<User>>,
     bytes: usize,
     pages: u32,
     /// Why the scan did not see the whole list; known when it has ended.
-    cut: Option<Cut>,
+    cut: Option<Truncation>,
     /// Why it may have missed somebody all the same.
-    doubt: Option<Doubt>,
+    doubt: Option<IncompleteReason>,
 }
 
-impl Content for Rows {
+impl SnapshotContent for AdaRows {
     fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-impl Rows {
+impl AdaRows {
     fn add(&mut self, page: &Page) {
         self.pages += 1;
         for user in &page.users {
@@ -60,14 +60,14 @@ impl Rows {
     }
 
     /// The users of some addresses, and why there may be more.
-    fn find(&self, emails: &[Email], is_ended: bool) -> Walk {
+    fn find(&self, emails: &[Email], is_ended: bool) -> Scan {
         let mut addresses: Vec<&str> = emails.iter().map(Email::folded).collect();
         addresses.sort_unstable();
         addresses.dedup();
         let users = addresses
             .into_iter()
             .filter_map(|address| self.by_email.get(address));
-        Walk {
+        Scan {
             users: users.flatten().cloned().collect(),
             pages: self.pages,
             cut: if is_ended {
@@ -81,16 +81,16 @@ impl Rows {
     }
 
     /// Why a caller whose time is over does not see the whole list.
-    fn cut_by_caller(&self) -> Cut {
+    fn cut_by_caller(&self) -> Truncation {
         match self.pages {
-            0 => Cut::Failed(Error::late().reaching(Reach::Nowhere)),
-            pages => Cut::Limit { pages },
+            0 => Truncation::Failed(Error::late().reaching(FailureStage::Nowhere)),
+            pages => Truncation::Limit { pages },
         }
     }
 }
 
 /// The scans of Ada's list within an adapter's options.
-pub(super) fn scans(http: Http, options: &Options) -> Snapshots<Rows> {
+pub(super) fn scans(http: Client, options: &AdaOptions) -> Snapshots<AdaRows> {
     let pages = options.scan_pages;
     let longest = Duration::from_secs(options.scan_seconds);
     Snapshots::new(http, "list by email", longest, move |building| {
@@ -98,15 +98,15 @@ pub(super) fn scans(http: Http, options: &Options) -> Snapshots<Rows> {
     })
 }
 
-async fn scan(building: Building<Rows>, pages: u32) -> Ending {
-    let limits = Limits {
+async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
+    let limits = ScanLimits {
         pages,
         // The building itself knows how much time there is: more, when somebody joins.
         until: Instant::now() + FOREVER,
     };
     let building = &building;
     let nobody = |_: &User| false;
-    let Walk {
+    let Scan {
         cut,
         pages: read,
         doubt,
@@ -118,16 +118,16 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         nobody,
         |ask| async move {
             if building.is_over() {
-                return Err(Error::late().reaching(Reach::Nowhere));
+                return Err(Error::late().reaching(FailureStage::Nowhere));
             }
             // Pages that were kept do not go together with others: the list is read from its start again.
-            let is_read_again = ask.since.is_some() && ask.place == Place::Key(None);
+            let is_read_again = ask.since.is_some() && ask.place == PageAddress::Key(None);
             let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
             let page = page_in(building.scope(), &reply)?;
             rows::note_unreadable_emails(building.scope(), &page.users);
             building.change(|rows| {
                 if is_read_again {
-                    *rows = Rows::default();
+                    *rows = AdaRows::default();
                 }
                 rows.add(&page);
             });
@@ -135,15 +135,19 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
         },
     )
     .await;
-    let is_late =
-        |error: &Error| matches!(error.kind(), Kind::Late | Kind::TimedOut) && building.is_over();
+    let is_late = |error: &Error| {
+        matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut) && building.is_over()
+    };
     let (cut, ending) = match cut {
         // The next scan ends at its bound too.
-        None | Some(Cut::Limit { .. } | Cut::Late { .. }) => (cut, Ending::Whole),
-        Some(Cut::Failed(error)) if read > 0 && is_late(&error) => {
-            (Some(Cut::Limit { pages: read }), Ending::CutShort)
+        None | Some(Truncation::Limit { .. } | Truncation::Late { .. }) => (cut, BuildEnd::Whole),
+        Some(Truncation::Failed(error)) if read > 0 && is_late(&error) => {
+            (Some(Truncation::Limit { pages: read }), BuildEnd::CutShort)
         }
-        Some(Cut::Failed(error)) => (Some(Cut::Failed(error.clone())), Ending::Failed(error)),
+        Some(Truncation::Failed(error)) => (
+            Some(Truncation::Failed(error.clone())),
+            BuildEnd::Failed(error),
+        ),
     };
     building.change(|rows| (rows.cut, rows.doubt) = (cut, doubt));
     ending
@@ -154,15 +158,15 @@ async fn scan(building: Building<Rows>, pages: u32) -> Ending {
 /// # Errors
 /// Why the scan failed, while none of them was found.
 pub(super) async fn find(
-    scans: &Snapshots<Rows>,
-    scope: &Scope,
+    scans: &Snapshots<AdaRows>,
+    scope: &RequestContext,
     emails: &[Email],
-) -> Result<Found> {
+) -> Result<SearchResult> {
     let until = scope.deadline().checked_sub(MARGIN);
     let until = until.unwrap_or_else(Instant::now);
     let taken = scans.take(scope, until).await;
     let is_late = Instant::now() + MARGIN >= until;
-    Found::of(
+    SearchResult::of(
         [found(&taken, emails, is_late)],
         "Ada's list of users, which has no search by email,",
         "scan_pages, scan_seconds",
@@ -170,19 +174,19 @@ pub(super) async fn find(
 }
 
 /// What a caller found, whose time may be over.
-fn found(taken: &Taken<Rows>, emails: &[Email], is_late: bool) -> Walk {
+fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan {
     let is_ended = taken.ending.is_some();
     let mut found = taken.read(|rows| rows.find(emails, is_ended));
-    let is_bounded = matches!(taken.ending, Some(Ending::Whole));
-    if let Some(Cut::Limit { pages }) = found.cut
+    let is_bounded = matches!(taken.ending, Some(BuildEnd::Whole));
+    if let Some(Truncation::Limit { pages }) = found.cut
         && is_late
         && !is_bounded
     {
-        found.cut = Some(Cut::Late { pages });
+        found.cut = Some(Truncation::Late { pages });
     }
     // A scan that ended in a fault of the gateway left no word of its own.
-    if let Some(Ending::Failed(error)) = &taken.ending {
-        found.cut = Some(Cut::Failed(error.clone()));
+    if let Some(BuildEnd::Failed(error)) = &taken.ending {
+        found.cut = Some(Truncation::Failed(error.clone()));
     }
     found
 }

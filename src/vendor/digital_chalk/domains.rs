@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::page::{Cut, Walk};
+use crate::page::{Scan, Truncation};
 
 /// For how long a domain's size is believed.
 const BELIEVED_FOR: Duration = Duration::from_secs(600);
@@ -15,14 +15,14 @@ const MOST: u64 = 10_000;
 
 /// How many pages a domain fills.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Size {
+enum DomainSize {
     /// So many.
     Pages(u32),
     /// More than so many: nobody read on.
     MoreThan(u32),
 }
 
-impl Size {
+impl DomainSize {
     /// How many pages to read of a domain for `emails` of its addresses, fewer than a search for each
     /// would read; `None` when that is not to be hoped for.
     fn worth(size: Option<Self>, emails: u32) -> Option<u32> {
@@ -40,30 +40,32 @@ impl Size {
 }
 
 /// The sizes of domains.
-pub(super) struct Domains(Cache<String, Size>);
+pub(super) struct DomainSizes(Cache<String, DomainSize>);
 
-impl Default for Domains {
+impl Default for DomainSizes {
     fn default() -> Self {
         let sizes = Cache::builder().max_capacity(MOST);
         Self(sizes.time_to_live(BELIEVED_FOR).build())
     }
 }
 
-impl Domains {
+impl DomainSizes {
     /// How many pages to read of a domain for so many of its addresses; `None` when each is to be searched
     /// for by itself. Letter case beyond ASCII is the vendor's own affair: such a domain is not shared.
     pub(super) fn worth(&self, domain: &str, emails: usize) -> Option<u32> {
         let emails = u32::try_from(emails).unwrap_or(u32::MAX);
         let is_plain = domain.is_ascii() && !domain.is_empty();
-        Size::worth(self.0.get(domain), emails).filter(|_| is_plain)
+        DomainSize::worth(self.0.get(domain), emails).filter(|_| is_plain)
     }
 
     /// Learns from a walk through a domain. One that failed says nothing.
-    pub(super) fn learn(&self, domain: &str, walk: &Walk) {
+    pub(super) fn learn(&self, domain: &str, walk: &Scan) {
         let size = match &walk.cut {
-            None => Size::Pages(walk.pages.max(1)),
-            Some(Cut::Limit { pages } | Cut::Late { pages }) => Size::MoreThan((*pages).max(1)),
-            Some(Cut::Failed(_)) => return,
+            None => DomainSize::Pages(walk.pages.max(1)),
+            Some(Truncation::Limit { pages } | Truncation::Late { pages }) => {
+                DomainSize::MoreThan((*pages).max(1))
+            }
+            Some(Truncation::Failed(_)) => return,
         };
         self.0.insert(domain.to_owned(), size);
     }
@@ -71,11 +73,11 @@ impl Domains {
 
 #[cfg(test)]
 mod tests {
-    use super::Size::{self, MoreThan, Pages};
+    use super::DomainSize::{self, MoreThan, Pages};
 
     #[test]
     fn a_domain_is_read_while_that_is_less_than_a_search_for_each_address() {
-        let worth = |size, emails| Size::worth(size, emails);
+        let worth = |size, emails| DomainSize::worth(size, emails);
 
         assert_eq!(worth(None, 1), None);
         assert_eq!(worth(None, 2), Some(1));
@@ -93,7 +95,7 @@ mod tests {
         for emails in 2..200 {
             for pages in 0..200 {
                 for size in [None, Some(Pages(pages)), Some(MoreThan(pages))] {
-                    let worth = Size::worth(size, emails);
+                    let worth = DomainSize::worth(size, emails);
                     assert!(
                         worth.is_none_or(|worth| worth <= emails),
                         "{size:?} {emails}"

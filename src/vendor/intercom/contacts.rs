@@ -35,21 +35,22 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use self::{addresses::doubtful_ids, parts::Onward};
+use self::{addresses::doubtful_ids, parts::SubresourceNext};
 use super::{
-    Api, check, labels,
+    IntercomApi, check, labels,
     pages::{PageNumbers, loose},
     record, refused_under_200,
 };
 use crate::{
-    error::{Error, Kind, Result},
-    http::{Call, Operation, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging, Place},
+    error::{Error, ErrorKind, Result},
+    http::{Operation, Request, RequestContext, Response},
+    page::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
     recent_writes::{KnownWrites, RecentWrites, WriteKey},
-    user::{Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    user::{Email, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
     vendor::{
-        Batch, EmailSearch, Expand, Filter, FilterField, Found, Held, Lookups, Part, Profile,
-        Searched, Selection, SortField, Upserted, Vendor, asked_for, each, refused, rows, wire,
+        BatchSize, Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups,
+        Profile, SearchBatch, SearchResult, Selection, SortField, Subresource, SubresourceData,
+        asked_for, each, refused, rows, wire,
     },
 };
 
@@ -100,9 +101,9 @@ const PROFILE: Profile = Profile {
         SortField::LastSeenAt,
         SortField::SignedUpAt,
     ],
-    by_id: Batch { max: 50 },
-    by_external_id: Some(Batch { max: 50 }),
-    by_email: Batch { max: 50 },
+    by_id: BatchSize { max: 50 },
+    by_external_id: Some(BatchSize { max: 50 }),
+    by_email: BatchSize { max: 50 },
     finds_substrings: false,
     email_search: EmailSearch::Exact,
     email_caveat: None,
@@ -110,15 +111,15 @@ const PROFILE: Profile = Profile {
     upserts: &[],
     upsert_tells_outcome: false,
     writes: &[
-        DraftField::ExternalId,
-        DraftField::Email,
-        DraftField::Name,
-        DraftField::Phone,
-        DraftField::AvatarUrl,
-        DraftField::Companies,
-        DraftField::SignedUpAt,
-        DraftField::UnsubscribedFromEmails,
-        DraftField::Attributes,
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Phone,
+        PatchField::AvatarUrl,
+        PatchField::Companies,
+        PatchField::SignedUpAt,
+        PatchField::UnsubscribedFromEmails,
+        PatchField::Attributes,
     ],
     writes_leads: true,
     lags: &[Identity::Email],
@@ -135,25 +136,25 @@ const FINDS_EXTERNAL_IDS_FROM: u8 = 13;
 
 /// The adapter.
 pub(super) struct Contacts {
-    api: Api,
+    api: IntercomApi,
     recent: RecentWrites,
     /// Intercom's ids of companies, by yours.
-    companies: Cache<String, company::Known>,
+    companies: Cache<String, company::KnownCompany>,
     profile: Profile,
 }
 
 #[derive(Deserialize)]
-struct List {
+struct ContactList {
     #[serde(default)]
     data: Option<Vec<Box<RawValue>>>,
     #[serde(default, deserialize_with = "wire::count")]
     total_count: Option<u64>,
     #[serde(default, deserialize_with = "wire::present")]
-    pages: Option<Option<Pages>>,
+    pages: Option<Option<ContactPages>>,
 }
 
 #[derive(Deserialize)]
-struct Pages {
+struct ContactPages {
     #[serde(default)]
     next: Value,
     #[serde(default, deserialize_with = "loose")]
@@ -164,7 +165,7 @@ struct Pages {
     total_pages: Option<u64>,
 }
 
-impl Pages {
+impl ContactPages {
     fn numbers(&self) -> PageNumbers {
         PageNumbers {
             page: self.page,
@@ -176,12 +177,12 @@ impl Pages {
 
 /// A page that was asked for by a place. `token` says how that of the next one is named.
 fn page_in(
-    scope: &Scope,
-    reply: &Reply,
-    place: &Place,
-    token: fn(Onward) -> Option<String>,
+    scope: &RequestContext,
+    reply: &Response,
+    place: &PageAddress,
+    token: fn(SubresourceNext) -> Option<String>,
 ) -> Result<Page> {
-    let list: List = reply.object()?;
+    let list: ContactList = reply.object()?;
     let Some(data) = list.data else {
         let bare = || Error::malformed("the provider answered a list without contacts");
         return Err(refused_under_200(reply).unwrap_or_else(bare));
@@ -191,21 +192,21 @@ fn page_in(
             "the provider's list does not say whether there is more: it has no `pages`",
         )
     })?;
-    let numbers = pages.as_ref().map(Pages::numbers);
+    let numbers = pages.as_ref().map(ContactPages::numbers);
     let next = match pages.map(|pages| pages.next) {
         None | Some(Value::Null) => None,
-        Some(next) => Some(Onward::of(&next).and_then(token).ok_or_else(|| {
+        Some(next) => Some(SubresourceNext::of(&next).and_then(token).ok_or_else(|| {
             Error::malformed("the provider says that there is more, and not where")
         })?),
     };
-    let next = Next::Token {
+    let next = NextPage::Token {
         next,
         total: list.total_count,
     };
     let data: Vec<_> = data.into_iter().map(Arc::from).collect();
     let sent = data.len();
     let users = rows::users(scope, Provider::Intercom, data, record::user);
-    let first = matches!(place, Place::Token(None)).then_some(1);
+    let first = matches!(place, PageAddress::Token(None)).then_some(1);
     Ok(Page {
         doubt: numbers.unwrap_or_default().doubt(&next, first),
         ..Page::new(users, next).of(sent).kept_since(reply.kept)
@@ -213,16 +214,16 @@ fn page_in(
 }
 
 /// `…/contacts/search-contacts`: a read, though by POST.
-fn search(operation: Operation, query: &Value, filter: &Filter, ask: &Ask) -> Call {
+fn search(operation: Operation, query: &Value, filter: &Filter, ask: &PageRequest) -> Request {
     let mut pagination = json!({ LISTING.size: ask.size });
-    if let Place::Token(Some(token)) = &ask.place {
+    if let PageAddress::Token(Some(token)) = &ask.place {
         pagination[LISTING.at] = token.clone().into();
     }
     let mut body = json!({ "query": query, "pagination": pagination });
     if let Some(sort) = filter.sort {
         body["sort"] = query::ordered(sort);
     }
-    Call::search(operation, &["contacts", "search"], body)
+    Request::search(operation, &["contacts", "search"], body)
         .page(&ask.place)
         .no_older_than(ask.since)
 }
@@ -240,7 +241,7 @@ where
     let found = match found {
         Ok(found) => found.into_iter(),
         // What it thinks of the keys one by one is another matter.
-        Err(error) if error.kind() == Kind::Rejected => Vec::new().into_iter(),
+        Err(error) if error.kind() == ErrorKind::Rejected => Vec::new().into_iter(),
         Err(error) => return refused(keys, &error),
     };
     let found = found.filter_map(|user| Some((key_of(&user)?.to_owned(), user)));
@@ -259,8 +260,8 @@ where
 }
 
 impl Contacts {
-    pub(super) fn new(api: Api, recent: RecentWrites) -> Self {
-        let batch = Batch {
+    pub(super) fn new(api: IntercomApi, recent: RecentWrites) -> Self {
+        let batch = BatchSize {
             max: api.search_batch,
         };
         let rechecks = if query::is_exact(api.version) {
@@ -288,18 +289,18 @@ impl Contacts {
         }
     }
 
-    async fn page(&self, scope: &Scope, ask: &Ask, call: Call) -> Result<Page> {
+    async fn page(&self, scope: &RequestContext, ask: &PageRequest, call: Request) -> Result<Page> {
         let reply = self.api.send(scope, call).await?;
-        page_in(scope, &reply, &ask.place, Onward::token)
+        page_in(scope, &reply, &ask.place, SubresourceNext::token)
     }
 
     /// `…/contacts/show-contact`; one that was merged is the contact that it became.
-    async fn get(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
+    async fn get(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
         let mut id = id.to_owned();
         for _ in 0..=HOPS {
-            let call = Call::get(Operation::ById, &["contacts", &id]);
+            let call = Request::get(Operation::ById, &["contacts", &id]);
             match self.api.user_of(scope, call, &id).await {
-                Err(error) if error.kind() == Kind::Moved => match self.became(&error)? {
+                Err(error) if error.kind() == ErrorKind::Moved => match self.became(&error)? {
                     Some(other) => id = other,
                     None => return Ok(None),
                 },
@@ -331,13 +332,13 @@ impl Contacts {
     /// Every page of a search for one of many values.
     async fn all(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         operation: Operation,
         field: &'static str,
         values: &[String],
-    ) -> Result<Found> {
+    ) -> Result<SearchResult> {
         let query = &query::any_of(field, values.iter().cloned());
-        let limits = Limits {
+        let limits = ScanLimits {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
@@ -355,7 +356,7 @@ impl Contacts {
                 Ok(page)
             },
         );
-        Found::of(
+        SearchResult::of(
             [found.await],
             "Intercom's answer",
             "1,500 contacts a search",
@@ -366,19 +367,19 @@ impl Contacts {
     /// halves: how many values it takes is not documented, nor what it thinks of each.
     fn all_in_halves<'a>(
         &'a self,
-        scope: &'a Scope,
+        scope: &'a RequestContext,
         operation: Operation,
         field: &'static str,
         values: &'a [String],
-    ) -> BoxFuture<'a, Result<Found>> {
+    ) -> BoxFuture<'a, Result<SearchResult>> {
         async move {
             match self.all(scope, operation, field, values).await {
-                Err(error) if error.kind() == Kind::Rejected && values.len() > 1 => {
+                Err(error) if error.kind() == ErrorKind::Rejected && values.len() > 1 => {
                     let (some, others) = values.split_at(values.len() / 2);
                     let some = self.all_in_halves(scope, operation, field, some);
                     let others = self.all_in_halves(scope, operation, field, others);
                     let (some, others) = join(some, others).await;
-                    Found::joined([some, others])
+                    SearchResult::joined([some, others])
                 }
                 answer => answer,
             }
@@ -389,7 +390,7 @@ impl Contacts {
     /// The contacts that a search by keys finds, but for those of whom it does not know the last.
     async fn named(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         operation: Operation,
         field: &'static str,
         keys: &[String],
@@ -402,17 +403,17 @@ impl Contacts {
     }
 
     /// What was written lately of the contacts that a search found, and with some addresses.
-    async fn written_among(&self, found: &Found, emails: &[Email]) -> KnownWrites {
+    async fn written_among(&self, found: &SearchResult, emails: &[Email]) -> KnownWrites {
         let ids = found.users.iter().map(|user| WriteKey::id(&user.vendor_id));
         let emails = emails.iter().map(|email| WriteKey::email(email.folded()));
         self.recent.look_up(ids.chain(emails)).await
     }
 
     /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
-    async fn with_external_id(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
+    async fn with_external_id(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
         if self.api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
             let path = ["contacts", "find_by_external_id", id];
-            let call = Call::get(Operation::ByExternalId, &path);
+            let call = Request::get(Operation::ByExternalId, &path);
             let is_it = |user: &User| super::has_external_id(user, id);
             return self.api.user(scope, call, is_it).await;
         }
@@ -450,20 +451,25 @@ fn has_unreadable_external_id(user: &User) -> bool {
 }
 
 #[async_trait]
-impl Vendor for Contacts {
+impl Connector for Contacts {
     fn profile(&self) -> &Profile {
         &self.profile
     }
 
-    async fn unknown(&self, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
         labels::unknown(&self.api, scope, filter).await
     }
 
     /// `…/contacts/list-contacts`, or a search where the list is narrowed or sorted.
-    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
         let filter = &selection.filter;
         if filter.fields().is_empty() && filter.sort.is_none() {
-            let call = Call::get(Operation::List, &["contacts"])
+            let call = Request::get(Operation::List, &["contacts"])
                 .query(ask.params())
                 .page(&ask.place)
                 .no_older_than(ask.since);
@@ -481,7 +487,7 @@ impl Vendor for Contacts {
         Ok(page)
     }
 
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         let get = |id| self.get(scope, id);
         if ids.len() == 1 {
             return each(ids, get).await;
@@ -491,7 +497,7 @@ impl Vendor for Contacts {
     }
 
     /// Of a user only: a lead's external id is made up by Intercom.
-    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         let find = |id| self.with_external_id(scope, id);
         if ids.len() == 1 {
             return each(ids, find).await;
@@ -502,7 +508,12 @@ impl Vendor for Contacts {
         confirmed(ids, found, |user| user.external_id.as_deref(), find).await
     }
 
-    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
         let found = self.at(scope, emails).await?;
         let written = self.written_among(&found, emails).await;
         let doubtful = emails.iter();
@@ -512,42 +523,63 @@ impl Vendor for Contacts {
     }
 
     /// One search for as many addresses as it takes. All spellings of an address are in the same one.
-    async fn search(&self, scope: &Scope, emails: &[Email], _: Expand) -> Vec<Searched> {
+    async fn search(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Vec<SearchBatch> {
         self.searched(scope, emails).await
     }
 
-    async fn part(&self, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
+    async fn part(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        part: Subresource,
+    ) -> Result<Option<SubresourceData>> {
         parts::part(&self.api, scope, id, part).await
     }
 
-    fn check(&self, draft: &Draft) -> Result<()> {
+    fn check(&self, draft: &UserPatch) -> Result<()> {
         check(draft)
     }
 
     /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that is
     /// meant, it is changed instead.
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
-        let call = Call::post(Operation::Create, &["contacts"], write::created(draft)?);
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["contacts"], write::created(draft)?);
         match self.api.send(scope, call).await {
             Ok(reply) => {
                 let user = asked_for(super::user_in(&reply)?, |user| draft.means(user))?;
-                Ok(self.written(scope, user, draft, Outcome::Created).await)
+                Ok(self
+                    .written(scope, user, draft, WriteOutcome::Created)
+                    .await)
             }
-            Err(error) if error.kind() == Kind::Conflict => self.met(scope, draft, error).await,
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.met(scope, draft, error).await
+            }
             Err(error) => Err(error),
         }
     }
 
     /// `…/contacts/update-contact`: changes what it names.
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        let call = Call::put(Operation::Update, &["contacts", id], write::updated(draft)?);
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::put(Operation::Update, &["contacts", id], write::updated(draft)?);
         match self.api.user_of(scope, call, id).await {
             Ok(Some(user)) => {
-                let written = self.written(scope, user, draft, Outcome::Updated).await;
+                let written = self
+                    .written(scope, user, draft, WriteOutcome::Updated)
+                    .await;
                 Ok(Some(written))
             }
             Ok(None) => Ok(None),
-            Err(error) if error.kind() == Kind::Conflict => Err(write::taken(draft, &error)),
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(write::taken(draft, &error)),
             Err(error) => Err(error),
         }
     }

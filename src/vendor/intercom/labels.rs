@@ -6,29 +6,33 @@ use serde::Deserialize;
 
 use crate::{
     error::{Error, Result},
-    http::{Call, Operation, Scope},
-    vendor::{Filter, FilterField, intercom::Api, wire},
+    http::{Operation, Request, RequestContext},
+    vendor::{Filter, FilterField, intercom::IntercomApi, wire},
 };
 
 #[derive(Deserialize)]
-struct List {
+struct IntercomLabelList {
     #[serde(
         default,
         alias = "segments",
         alias = "tags",
         deserialize_with = "wire::records"
     )]
-    data: Option<Vec<Label>>,
+    data: Option<Vec<IntercomLabel>>,
 }
 
 #[derive(Deserialize)]
-struct Label {
+struct IntercomLabel {
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
 }
 
 /// Which of the tag and the segment of a filter do not exist: a call for each.
-pub(super) async fn unknown(api: &Api, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+pub(super) async fn unknown(
+    api: &IntercomApi,
+    scope: &RequestContext,
+    filter: &Filter,
+) -> Result<Vec<FilterField>> {
     let wanted = [
         (FilterField::TagId, Operation::Tags, "tags", &filter.tag_id),
         (
@@ -41,7 +45,7 @@ pub(super) async fn unknown(api: &Api, scope: &Scope, filter: &Filter) -> Result
     let mut unknown = Vec::new();
     for (field, operation, path, id) in wanted {
         if let Some(id) = id
-            && !has(api, scope, Call::get(operation, &[path]), id).await?
+            && !has(api, scope, Request::get(operation, &[path]), id).await?
         {
             unknown.push(field);
         }
@@ -49,8 +53,8 @@ pub(super) async fn unknown(api: &Api, scope: &Scope, filter: &Filter) -> Result
     Ok(unknown)
 }
 
-async fn has(api: &Api, scope: &Scope, call: Call, id: &str) -> Result<bool> {
-    let list: List = api.send(scope, call).await?.object()?;
+async fn has(api: &IntercomApi, scope: &RequestContext, call: Request, id: &str) -> Result<bool> {
+    let list: IntercomLabelList = api.send(scope, call).await?.object()?;
     let Some(labels) = list.data else {
         return Err(Error::malformed(
             "the provider answered a list without items",

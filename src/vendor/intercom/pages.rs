@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::page::{Doubt, Next};
+use crate::page::{IncompleteReason, NextPage};
 
 /// The numbers of a page.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,13 +29,15 @@ impl PageNumbers {
 
     /// Whether rows may be missing behind a page that names no next one, though there are more pages than
     /// this. `asked` is its number where it does not say it. Where rows are counted their number decides.
-    pub(super) fn doubt(self, next: &Next, asked: Option<u64>) -> Option<Doubt> {
+    pub(super) fn doubt(self, next: &NextPage, asked: Option<u64>) -> Option<IncompleteReason> {
         let is_end = match next {
-            Next::More(more) => !more,
-            Next::Token { next, total } => next.is_none() && total.is_none(),
-            Next::Key(_) | Next::Total(_) | Next::Counted { .. } | Next::Silent => false,
+            NextPage::More(more) => !more,
+            NextPage::Token { next, total } => next.is_none() && total.is_none(),
+            NextPage::Key(_) | NextPage::Total(_) | NextPage::Counted { .. } | NextPage::Silent => {
+                false
+            }
         };
-        (is_end && self.more(asked)?).then_some(Doubt::Miscounted)
+        (is_end && self.more(asked)?).then_some(IncompleteReason::Miscounted)
     }
 }
 

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::Result,
-    user::{Company, Label, Portion, Provider, User, UserKind},
-    vendor::{Held, Part, Parts, int::Int, json::RawJson, wire},
+    user::{Company, Label, Provider, RecordPart, User, UserKind},
+    vendor::{Subresource, SubresourceData, SubresourceLoader, int::Int, json::RawJson, wire},
 };
 
 /// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
@@ -70,7 +70,7 @@ pub struct IntercomUser {
     app_id: Option<String>,
     #[serde(default, deserialize_with = "listed")]
     #[graphql(skip)]
-    companies: Portion<Vec<IntercomCompany>>,
+    companies: RecordPart<Vec<IntercomCompany>>,
     /// 2.x: where the person was last seen.
     #[serde(default, deserialize_with = "wire::record")]
     location: Option<IntercomContactLocation>,
@@ -208,10 +208,10 @@ pub struct IntercomUser {
     social_profiles: Option<Vec<IntercomSocialProfile>>,
     #[serde(default, deserialize_with = "listed")]
     #[graphql(skip)]
-    tags: Portion<Vec<IntercomTag>>,
+    tags: RecordPart<Vec<IntercomTag>>,
     #[serde(default, deserialize_with = "listed")]
     #[graphql(skip)]
-    segments: Portion<Vec<IntercomSegment>>,
+    segments: RecordPart<Vec<IntercomSegment>>,
     /// Custom fields: flat.
     custom_attributes: Option<RawJson>,
 }
@@ -322,7 +322,7 @@ pub struct IntercomSegment {
 }
 
 #[derive(Deserialize)]
-struct Attributes {
+struct IntercomAttributes {
     #[serde(default, deserialize_with = "wire::object")]
     custom_attributes: Option<Arc<RawValue>>,
 }
@@ -348,7 +348,7 @@ fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 /// A list as records hold them. Of 1.x it is whole, under a name of its own: `{"type":"tag.list",
 /// "tags":[…]}`. Of 2.x it is the first ten ids of `data`, which say nothing but that there are some.
-fn listed<'de, D, T>(deserializer: D) -> Result<Portion<Vec<T>>, D::Error>
+fn listed<'de, D, T>(deserializer: D) -> Result<RecordPart<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
@@ -360,9 +360,9 @@ where
     let count = member("total_count").and_then(|count| count.parse::<u64>().ok());
     let is_more = member("has_more") == Some("true") || count > Some(0);
     Ok(match wire::items_within(list) {
-        None => Portion::None,
-        Some(items) if is_of_contact && (is_more || !items.is_empty()) => Portion::Apart,
-        Some(items) => Portion::Here(read(items)),
+        None => RecordPart::None,
+        Some(items) if is_of_contact && (is_more || !items.is_empty()) => RecordPart::Apart,
+        Some(items) => RecordPart::Here(read(items)),
     })
 }
 
@@ -394,15 +394,15 @@ impl IntercomUser {
     async fn list<T: Clone>(
         &self,
         ctx: &Context<'_>,
-        list: &Portion<Vec<T>>,
-        part: Part,
-        read: impl Fn(&Held) -> Option<Vec<T>>,
+        list: &RecordPart<Vec<T>>,
+        part: Subresource,
+        read: impl Fn(&SubresourceData) -> Option<Vec<T>>,
     ) -> Option<async_graphql::Result<Vec<T>>> {
         match list {
-            Portion::Here(items) => Some(Ok(items.clone())),
-            Portion::None if !self.is_contact() => None,
-            Portion::None | Portion::Apart => {
-                let parts = ctx.data_unchecked::<Arc<dyn Parts>>();
+            RecordPart::Here(items) => Some(Ok(items.clone())),
+            RecordPart::None if !self.is_contact() => None,
+            RecordPart::None | RecordPart::Apart => {
+                let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
                 let held = parts.part(ctx, Provider::Intercom, &self.id, part).await;
                 held.map(|held| held.as_deref().and_then(read)).transpose()
             }
@@ -419,7 +419,7 @@ impl IntercomUser {
         &self,
         ctx: &Context<'_>,
     ) -> Option<async_graphql::Result<Vec<IntercomCompany>>> {
-        let read = |held: &Held| {
+        let read = |held: &SubresourceData| {
             let companies = held.companies()?.iter().cloned();
             let company = |company: Company| IntercomCompany {
                 id: company.vendor_id,
@@ -428,12 +428,13 @@ impl IntercomUser {
             };
             Some(companies.map(company).collect())
         };
-        self.list(ctx, &self.companies, Part::Companies, read).await
+        self.list(ctx, &self.companies, Subresource::Companies, read)
+            .await
     }
 
     /// Labels.
     async fn tags(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Vec<IntercomTag>>> {
-        let read = |held: &Held| {
+        let read = |held: &SubresourceData| {
             let labels = held.labels()?.iter().cloned();
             let tag = |label: Label| IntercomTag {
                 id: label.id,
@@ -441,7 +442,7 @@ impl IntercomUser {
             };
             Some(labels.map(tag).collect())
         };
-        self.list(ctx, &self.tags, Part::Tags, read).await
+        self.list(ctx, &self.tags, Subresource::Tags, read).await
     }
 
     /// Segments that the user is in.
@@ -449,7 +450,7 @@ impl IntercomUser {
         &self,
         ctx: &Context<'_>,
     ) -> Option<async_graphql::Result<Vec<IntercomSegment>>> {
-        let read = |held: &Held| {
+        let read = |held: &SubresourceData| {
             let labels = held.labels()?.iter().cloned();
             let segment = |label: Label| IntercomSegment {
                 id: label.id,
@@ -457,14 +458,15 @@ impl IntercomUser {
             };
             Some(labels.map(segment).collect())
         };
-        self.list(ctx, &self.segments, Part::Segments, read).await
+        self.list(ctx, &self.segments, Subresource::Segments, read)
+            .await
     }
 }
 
 /// A user from the object that Intercom sent.
 pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
     let record: IntercomUser = wire::read(&raw)?;
-    let attributes: Attributes = wire::read(&raw)?;
+    let attributes: IntercomAttributes = wire::read(&raw)?;
     let (is_lead, is_contact) = (record.is_lead(), record.is_contact());
     let company = |company: IntercomCompany| {
         Some(Company {
@@ -500,10 +502,10 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
 }
 
 /// A list that the record does not mention: none at a user of 1.x, kept apart at a contact.
-fn known<T>(list: Portion<Vec<T>>, is_contact: bool) -> Portion<Vec<T>> {
+fn known<T>(list: RecordPart<Vec<T>>, is_contact: bool) -> RecordPart<Vec<T>> {
     match list {
-        Portion::None if is_contact => Portion::Apart,
-        Portion::None => Portion::Here(Vec::new()),
+        RecordPart::None if is_contact => RecordPart::Apart,
+        RecordPart::None => RecordPart::Here(Vec::new()),
         list => list,
     }
 }

@@ -22,19 +22,19 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Api, attributes, body, check, has_external_id, labels,
+    IntercomApi, attributes, body, check, has_external_id, labels,
     pages::{PageNumbers, loose},
     record, refused_under_200, seconds, user_in,
 };
 use crate::{
-    error::{Error, Kind, Result},
-    http::{Call, Operation, Reply, Scope},
-    page::{Ask, Limits, Listing, Next, Page, Paging},
-    user::{CompanyDraft, Draft, DraftField, Email, Identity, Outcome, Provider, User},
+    error::{Error, ErrorKind, Result},
+    http::{Operation, Request, RequestContext, Response},
+    page::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits},
+    user::{CompanyPatch, Email, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
     vendor::{
-        EmailSearch, Expand, Filter, FilterField, Found, Lookups, Profile, SINGLE, Selection,
-        SortField, Upserted, Vendor, asked_for, each, filter::unknown_notice, rows, wire,
-        without_invalid_spellings,
+        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
+        SINGLE, SearchResult, Selection, SortField, asked_for, each, filter::unknown_notice, rows,
+        wire, without_invalid_spellings,
     },
 };
 
@@ -75,15 +75,15 @@ const PROFILE: Profile = Profile {
     upserts: &[Identity::ExternalId, Identity::Email],
     upsert_tells_outcome: false,
     writes: &[
-        DraftField::ExternalId,
-        DraftField::Email,
-        DraftField::Name,
-        DraftField::Phone,
-        DraftField::AvatarUrl,
-        DraftField::Companies,
-        DraftField::SignedUpAt,
-        DraftField::UnsubscribedFromEmails,
-        DraftField::Attributes,
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Phone,
+        PatchField::AvatarUrl,
+        PatchField::Companies,
+        PatchField::SignedUpAt,
+        PatchField::UnsubscribedFromEmails,
+        PatchField::Attributes,
     ],
     writes_leads: false,
     lags: &[],
@@ -98,12 +98,12 @@ const SEARCH_PAGES: u32 = 10;
 
 /// The adapter.
 pub(super) struct Users {
-    api: Api,
+    api: IntercomApi,
     profile: Profile,
 }
 
 #[derive(Deserialize)]
-struct List {
+struct IntercomUserList {
     #[serde(default, rename = "type", deserialize_with = "wire::text")]
     kind: Option<String>,
     #[serde(default)]
@@ -111,11 +111,11 @@ struct List {
     #[serde(default, deserialize_with = "wire::count")]
     total_count: Option<u64>,
     #[serde(default, deserialize_with = "wire::deciding")]
-    pages: Option<Pages>,
+    pages: Option<IntercomUserPages>,
 }
 
 #[derive(Deserialize)]
-struct Pages {
+struct IntercomUserPages {
     /// `None` where it is absent, which says nothing.
     #[serde(default, deserialize_with = "next_link")]
     next: Option<Option<String>>,
@@ -133,7 +133,7 @@ fn next_link<'de, D: Deserializer<'de>>(
     wire::link(deserializer).map(Some)
 }
 
-impl Pages {
+impl IntercomUserPages {
     /// Whether pages follow this one, of the number that was asked for; `None` where nothing says it.
     fn more(&self, number: Option<u64>) -> Option<bool> {
         match &self.next {
@@ -152,24 +152,28 @@ impl Pages {
 }
 
 /// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was asked for.
-fn page_in(scope: &Scope, reply: &Reply, number: Option<u64>) -> Result<Page> {
-    let list: List = reply.object()?;
+fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Result<Page> {
+    let list: IntercomUserList = reply.object()?;
     match list.kind.as_deref() {
         Some("user" | "contact") => {
             let users = vec![user_in(reply)?];
-            Ok(Page::new(users, Next::Total(1)).kept_since(reply.kept))
+            Ok(Page::new(users, NextPage::Total(1)).kept_since(reply.kept))
         }
         Some("error.list") => Err(refused_under_200(reply).unwrap_or_else(|| {
             Error::malformed("the provider answered an error under status 200")
         })),
         _ => {
             let more = list.pages.as_ref().and_then(|pages| pages.more(number));
-            let numbers = list.pages.as_ref().map(Pages::numbers).unwrap_or_default();
+            let numbers = list
+                .pages
+                .as_ref()
+                .map(IntercomUserPages::numbers)
+                .unwrap_or_default();
             let next = match (list.total_count, more) {
-                (Some(total), Some(more)) => Next::Counted { total, more },
-                (Some(total), None) => Next::Total(total),
-                (None, Some(more)) => Next::More(more),
-                (None, None) => Next::Silent,
+                (Some(total), Some(more)) => NextPage::Counted { total, more },
+                (Some(total), None) => NextPage::Total(total),
+                (None, Some(more)) => NextPage::More(more),
+                (None, None) => NextPage::Silent,
             };
             let Some(users) = list.users else {
                 return Err(Error::malformed(
@@ -182,7 +186,7 @@ fn page_in(scope: &Scope, reply: &Reply, number: Option<u64>) -> Result<Page> {
             // Where nothing says how many users there are, a short page may be one of a smaller size than
             // it was asked for.
             let short = u32::try_from(sent).ok();
-            let short = short.filter(|_| next == Next::Silent);
+            let short = short.filter(|_| next == NextPage::Silent);
             Ok(Page {
                 size: short.or(numbers.size()),
                 doubt: numbers.doubt(&next, number),
@@ -193,7 +197,7 @@ fn page_in(scope: &Scope, reply: &Reply, number: Option<u64>) -> Result<Page> {
 }
 
 impl Users {
-    pub(super) fn new(api: Api) -> Self {
+    pub(super) fn new(api: IntercomApi) -> Self {
         let email_caveat = (api.version.minor > 1).then_some(NO_LEADS);
         Self {
             api,
@@ -204,7 +208,7 @@ impl Users {
         }
     }
 
-    async fn page(&self, scope: &Scope, call: Call) -> Result<Page> {
+    async fn page(&self, scope: &RequestContext, call: Request) -> Result<Page> {
         // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
         // empty list; elsewhere it is the path that is not found.
         let company = call
@@ -217,7 +221,7 @@ impl Users {
             "email" => self.api.version.minor == 0,
             _ => false,
         });
-        let call = Call {
+        let call = Request {
             may_be_missing,
             ..call
         };
@@ -232,13 +236,13 @@ impl Users {
                 }
                 Ok(page)
             }
-            Err(error) if error.kind() == Kind::Missing && may_be_missing => {
+            Err(error) if error.kind() == ErrorKind::Missing && may_be_missing => {
                 let company = company.map(|(_, id)| id);
                 if let Some(id) = company {
                     let field = FilterField::CompanyId;
                     scope.add_shortfall(unknown_notice(Provider::Intercom, field, &id));
                 }
-                Ok(Page::new(Vec::new(), Next::Total(0)))
+                Ok(Page::new(Vec::new(), NextPage::Total(0)))
             }
             Err(error) => Err(error),
         }
@@ -246,12 +250,12 @@ impl Users {
 }
 
 #[async_trait]
-impl Vendor for Users {
+impl Connector for Users {
     fn profile(&self) -> &Profile {
         &self.profile
     }
 
-    async fn unknown(&self, scope: &Scope, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
         labels::unknown(&self.api, scope, filter).await
     }
 
@@ -261,14 +265,19 @@ impl Vendor for Users {
     }
 
     /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
-    async fn list(&self, scope: &Scope, ask: &Ask, selection: &Selection) -> Result<Page> {
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
         let filter = &selection.filter;
         let path = if filter.company_id.is_some() {
             "companies"
         } else {
             "users"
         };
-        let call = Call::get(Operation::List, &[path])
+        let call = Request::get(Operation::List, &[path])
             .query(query::narrowed(filter)?)
             .query(ask.params())
             .page(&ask.place)
@@ -277,10 +286,10 @@ impl Vendor for Users {
     }
 
     /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
-    async fn by_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| async move {
-            let user = Call::get(Operation::ById, &["users", id]);
-            let lead = Call::get(Operation::ById, &["contacts", id]);
+            let user = Request::get(Operation::ById, &["users", id]);
+            let lead = Request::get(Operation::ById, &["contacts", id]);
             match self.api.user_of(scope, user, id).await? {
                 Some(user) => Ok(Some(user)),
                 None => self.api.user_of(scope, lead, id).await,
@@ -289,13 +298,18 @@ impl Vendor for Users {
         .await
     }
 
-    async fn by_external_id(&self, scope: &Scope, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| self.with_user_id(scope, id)).await
     }
 
     /// `…/1.1/rest-api/users/list-by-email-1`
-    async fn by_email(&self, scope: &Scope, emails: &[Email], _: Expand) -> Result<Found> {
-        let limits = Limits {
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
+        let limits = ScanLimits {
             pages: SEARCH_PAGES,
             until: scope.deadline(),
         };
@@ -308,7 +322,7 @@ impl Vendor for Users {
                 limits,
                 |_| true,
                 move |ask| async move {
-                    let call = Call::get(Operation::ByEmail, &["users"])
+                    let call = Request::get(Operation::ByEmail, &["users"])
                         .query([("email", email.given().to_owned())])
                         .query(ask.params())
                         .page(&ask.place)
@@ -318,40 +332,45 @@ impl Vendor for Users {
             );
             (email.clone(), walk.await)
         });
-        Found::of(
+        SearchResult::of(
             without_invalid_spellings(emails, join_all(searches).await),
             "Intercom's answer",
             "at most 600 users are read",
         )
     }
 
-    fn check(&self, draft: &Draft) -> Result<()> {
+    fn check(&self, draft: &UserPatch) -> Result<()> {
         check(draft)
     }
 
     /// `…/1.1/rest-api/users/create-or-update-user`: it finds or creates, so it may be repeated.
-    async fn create(&self, scope: &Scope, draft: &Draft) -> Result<Upserted> {
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
         let call =
-            Call::post(Operation::Upsert, &["users"], written(None, draft)?).repeatable(true);
+            Request::post(Operation::Upsert, &["users"], written(None, draft)?).repeatable(true);
         let user = user_in(&self.api.send(scope, call).await?)?;
         let user = asked_for(user, |user| match draft.external_id.set() {
             Some(id) => has_external_id(user, id),
             None => draft.means(user),
         })?;
-        Ok(Upserted::whole(user, Outcome::Created))
+        Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
     }
 
-    async fn update(&self, scope: &Scope, id: &str, draft: &Draft) -> Result<Option<Upserted>> {
-        let call =
-            Call::post(Operation::Update, &["users"], written(Some(id), draft)?).repeatable(true);
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::post(Operation::Update, &["users"], written(Some(id), draft)?)
+            .repeatable(true);
         let user = self.api.user_of(scope, call, id).await?;
-        Ok(user.map(|user| Upserted::whole(user, Outcome::Updated)))
+        Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
     }
 }
 
 impl Users {
-    async fn with_user_id(&self, scope: &Scope, id: &str) -> Result<Option<User>> {
-        let call = Call::get(Operation::ByExternalId, &["users"]);
+    async fn with_user_id(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
+        let call = Request::get(Operation::ByExternalId, &["users"]);
         let call = call.query([("user_id", id.to_owned())]);
         let is_it = |user: &User| has_external_id(user, id);
         self.api.user(scope, call, is_it).await
@@ -360,7 +379,7 @@ impl Users {
 
 /// The identifier that comes first decides, and there is no falling through to the next: `id`, then
 /// `user_id`, then `email`.
-fn written(id: Option<&str>, draft: &Draft) -> Result<Value> {
+fn written(id: Option<&str>, draft: &UserPatch) -> Result<Value> {
     check(draft)?;
     let avatar = draft.avatar_url.json();
     let avatar = avatar.map(|url| json!({ "type": "avatar", "image_url": url }));
@@ -380,7 +399,7 @@ fn written(id: Option<&str>, draft: &Draft) -> Result<Value> {
 }
 
 /// The companies to join, and with `remove` those to leave.
-fn companies(companies: &[CompanyDraft]) -> Option<Value> {
+fn companies(companies: &[CompanyPatch]) -> Option<Value> {
     let entries = companies.iter().map(|company| {
         let mut entry = json!({ "company_id": company.external_id });
         if let Some(name) = &company.name {

@@ -71,13 +71,13 @@ pub struct UsertourMembership {
 }
 
 #[derive(Deserialize)]
-struct Bag {
+struct AttributeBag {
     #[serde(default, deserialize_with = "wire::object")]
     attributes: Option<Arc<RawValue>>,
 }
 
 #[derive(Default, Deserialize)]
-struct Conventions {
+struct AttributeNames {
     #[serde(default, deserialize_with = "wire::text")]
     name: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
@@ -86,14 +86,14 @@ struct Conventions {
     last_seen_at: Option<Timestamp>,
 }
 
-fn conventions(attributes: Option<&RawValue>) -> Conventions {
+fn conventions(attributes: Option<&RawValue>) -> AttributeNames {
     attributes.and_then(wire::record_of).unwrap_or_default()
 }
 
 /// A user from the object that Usertour sent.
 pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
     let record: UsertourUser = wire::read(&raw)?;
-    let bag: Bag = wire::read(&raw)?;
+    let bag: AttributeBag = wire::read(&raw)?;
     let known = conventions(bag.attributes.as_deref());
     let companies = record
         .companies

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::{Usertour, ties};
 use crate::{
-    error::{Error, Kind, Result},
-    http::{Freshness, Operation, Scope},
+    error::{Error, ErrorKind, Result},
+    http::{Freshness, Operation, RequestContext},
     page::Page,
 };
 
@@ -37,14 +37,14 @@ const MOST: u64 = 1_000;
 const MAX: u32 = 100;
 
 /// What is known of segments.
-pub(super) struct Segments {
+pub(super) struct SegmentCache {
     /// When a segment was last seen to leave somebody out.
     known: Cache<String, Instant>,
     /// Whether the server refuses segments that it does not know: then it needs none.
     is_strict: AtomicBool,
 }
 
-impl Default for Segments {
+impl Default for SegmentCache {
     fn default() -> Self {
         let known = Cache::builder().max_capacity(MOST).time_to_live(KNOWN_FOR);
         Self {
@@ -54,7 +54,7 @@ impl Default for Segments {
     }
 }
 
-impl Segments {
+impl SegmentCache {
     /// The parameter that keeps a list without a segment from being narrowed by one.
     pub(super) fn nobody(
         &self,
@@ -67,7 +67,7 @@ impl Segments {
 
     /// Whether the server refuses that parameter. Then it is not sent again.
     pub(super) fn is_refused(&self, error: &Error) -> bool {
-        let is_refusal = matches!(error.kind(), Kind::Rejected | Kind::Missing);
+        let is_refusal = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Missing);
         let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
         let is_refused = is_refusal && fields.any(|field| field == PARAMETER);
         if is_refused {
@@ -90,7 +90,7 @@ impl Usertour {
     ///
     /// # Errors
     /// `Invalid` when it cannot be told from everybody, and what the provider answers.
-    pub(super) async fn know_segment(&self, scope: &Scope, segment: &str) -> Result<()> {
+    pub(super) async fn know_segment(&self, scope: &RequestContext, segment: &str) -> Result<()> {
         let is_strict = self.segments.is_strict.load(Ordering::Relaxed);
         if is_strict || self.segments.is_known(segment, scope.freshness()) {
             return Ok(());
@@ -118,7 +118,7 @@ impl Usertour {
     /// One end of the list, with a segment or without.
     async fn ends(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         segment: Option<&str>,
         is_descending: bool,
     ) -> Result<Page> {

@@ -27,12 +27,12 @@ use sha2::{Digest, Sha256};
 pub(super) use start::Start;
 
 use self::{
-    crowd::Crowd,
-    start::{Back, Floor},
+    crowd::TieGroup,
+    start::{GivenUpTo, SafeStart},
 };
 use crate::{
     error::Result,
-    page::{Next, Page},
+    page::{NextPage, Page},
     user::User,
 };
 
@@ -51,23 +51,23 @@ const TIMELESS: &str = "the time at which a user was made cannot be read, and ot
      them may be missing, or come twice over several pages";
 
 /// A page, and why users may be missing from it, if they may.
-pub(super) struct Read {
+pub(super) struct TiedPage {
     pub(super) page: Page,
     pub(super) shortfall: Option<&'static str>,
 }
 
 /// A cursor of the provider's, and the moment before which nobody comes behind it.
-type Named = (Option<String>, Option<i64>);
+type NamedCursor = (Option<String>, Option<i64>);
 
 /// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
-pub(super) struct Reader<F> {
+pub(super) struct TieReader<F> {
     pub(super) is_descending: bool,
     /// How many users a page is to have at most.
     pub(super) want: u32,
     pub(super) fetch: F,
 }
 
-impl<F, R> Reader<F>
+impl<F, R> TieReader<F>
 where
     F: Fn(Option<String>, u32) -> R,
     R: Future<Output = Result<Page>>,
@@ -76,16 +76,16 @@ where
     ///
     /// # Errors
     /// What `fetch` answers.
-    pub(super) async fn read(&self, start: Start) -> Result<Read> {
+    pub(super) async fn read(&self, start: Start) -> Result<TiedPage> {
         let floor = start.floor.as_ref();
         let doubt = floor.filter(|floor| floor.is_doubtful);
         let why = doubt.map(|floor| if floor.is_bare() { TIMELESS } else { NOTICE });
         let read = self.read_from(start).await?;
         let shortfall = read.shortfall.or(why);
-        Ok(Read { shortfall, ..read })
+        Ok(TiedPage { shortfall, ..read })
     }
 
-    async fn read_from(&self, start: Start) -> Result<Read> {
+    async fn read_from(&self, start: Start) -> Result<TiedPage> {
         let Start {
             cursor,
             back,
@@ -112,7 +112,12 @@ where
 
     /// The page behind the end of another, which is read again for its name. Its moment is either given
     /// whole, or in doubt and to be read whole.
-    async fn resume(&self, back: Back, floor: Option<Floor>, is_doubtful: bool) -> Result<Read> {
+    async fn resume(
+        &self,
+        back: SafeStart,
+        floor: Option<GivenUpTo>,
+        is_doubtful: bool,
+    ) -> Result<TiedPage> {
         let bound = floor.as_ref().map(|floor| (floor.moment, is_doubtful));
         match self.name(back, bound).await? {
             Some((cursor, lowest)) => {
@@ -127,9 +132,9 @@ where
     /// within the bound, and that moment. `None` when the list ends there.
     async fn name(
         &self,
-        Back(from, mut rows): Back,
+        SafeStart(from, mut rows): SafeStart,
         bound: Option<(i64, bool)>,
-    ) -> Result<Option<Named>> {
+    ) -> Result<Option<NamedCursor>> {
         for _ in 0..TRIES {
             if rows == 0 {
                 break;
@@ -167,10 +172,10 @@ where
         &self,
         mut cursor: Option<String>,
         (mut page, mut size): (Page, u32),
-        floor: Option<Floor>,
+        floor: Option<GivenUpTo>,
         mut lowest: Option<i64>,
-    ) -> Result<Read> {
-        let mut crowd = Crowd::default();
+    ) -> Result<TiedPage> {
+        let mut crowd = TieGroup::default();
         for tries in 0.. {
             let Some(next) = next_of(&page) else {
                 return Ok(self.last(cursor, page.users, floor.as_ref(), lowest));
@@ -192,7 +197,7 @@ where
             let cut = rows.split_off(rows.len() - last_of_moment(&rows));
             let whole = rows.len();
             let bound = rows.last().and_then(moment).map(|moment| (moment, false));
-            let end = Back(cursor.clone(), bounded(whole));
+            let end = SafeStart(cursor.clone(), bounded(whole));
             let given = self.given(rows, floor.as_ref());
             if !given.is_empty() {
                 return Ok(self.cut(given, cursor, Some(end), floor.as_ref()));
@@ -217,8 +222,8 @@ where
         cursor: Option<String>,
         rows: Vec<User>,
         next: &str,
-        floor: Option<&Floor>,
-    ) -> Read {
+        floor: Option<&GivenUpTo>,
+    ) -> TiedPage {
         let start = in_doubt(&rows, next, cursor.clone());
         let given = self.given(rows, floor);
         if self.is_to_be_cut(&given) {
@@ -232,22 +237,27 @@ where
         &self,
         rows: Vec<User>,
         next: &str,
-        floor: Option<&Floor>,
+        floor: Option<&GivenUpTo>,
         lowest: Option<i64>,
-    ) -> Read {
-        let end = rows.iter().rev().find_map(moment).map(Floor::bare);
+    ) -> TiedPage {
+        let end = rows.iter().rev().find_map(moment).map(GivenUpTo::bare);
         let start = Start {
             floor: end,
             ..Start::at(next)
         };
-        Read {
+        TiedPage {
             shortfall: Some(TIMELESS),
             ..on(self.not_given(rows, floor, lowest), &start)
         }
     }
 
     /// The users that were not given yet, as they come.
-    fn not_given(&self, rows: Vec<User>, floor: Option<&Floor>, lowest: Option<i64>) -> Vec<User> {
+    fn not_given(
+        &self,
+        rows: Vec<User>,
+        floor: Option<&GivenUpTo>,
+        lowest: Option<i64>,
+    ) -> Vec<User> {
         let is_out_of_order = |user: &User| {
             let moments = lowest.zip(moment(user));
             moments.is_some_and(|(lowest, moment)| {
@@ -266,11 +276,11 @@ where
         &self,
         cursor: Option<String>,
         rows: Vec<User>,
-        floor: Option<&Floor>,
+        floor: Option<&GivenUpTo>,
         lowest: Option<i64>,
-    ) -> Read {
+    ) -> TiedPage {
         if !self.is_by_moment(&rows, lowest) {
-            return Read {
+            return TiedPage {
                 shortfall: floor.map(|_| TIMELESS),
                 ..whole(self.not_given(rows, floor, lowest))
             };
@@ -294,12 +304,12 @@ where
         &self,
         mut given: Vec<User>,
         cursor: Option<String>,
-        end: Option<Back>,
-        floor: Option<&Floor>,
-    ) -> Read {
+        end: Option<SafeStart>,
+        floor: Option<&GivenUpTo>,
+    ) -> TiedPage {
         let is_all = given.len() <= self.want as usize;
         given.truncate(self.want as usize);
-        let floor = Floor::under(&given, floor);
+        let floor = GivenUpTo::under(&given, floor);
         let start = match end.filter(|_| is_all) {
             Some(end) => Start {
                 cursor: None,
@@ -316,7 +326,7 @@ where
     }
 
     /// The users that were not given yet, those of one moment in our order.
-    fn given(&self, mut rows: Vec<User>, floor: Option<&Floor>) -> Vec<User> {
+    fn given(&self, mut rows: Vec<User>, floor: Option<&GivenUpTo>) -> Vec<User> {
         if has_ties(&rows) {
             // Stable, and the moments are in order already.
             for group in rows.chunk_by_mut(is_tied) {
@@ -347,7 +357,7 @@ fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     // Behind it there may be users whose moments are not known.
     let last = rows.iter().rev().find(|user| moment(user).is_some());
     let floor = last.and_then(|last| {
-        Some(Floor {
+        Some(GivenUpTo {
             moment: moment(last)?,
             upto: None,
             also: Some(digest(last)),
@@ -356,7 +366,7 @@ fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     });
     let before = bounded(rows.len().saturating_sub(1));
     let start = Start {
-        back: Some(Back(cursor, before)),
+        back: Some(SafeStart(cursor, before)),
         cursor: Some(next.to_owned()),
         floor,
     };
@@ -375,23 +385,23 @@ fn bounded(rows: usize) -> u32 {
 /// The longest token that is made of more than the provider's cursor, in bytes.
 const LONGEST: usize = 900;
 
-fn on(users: Vec<User>, start: &Start) -> Read {
-    let next = Next::Token {
+fn on(users: Vec<User>, start: &Start) -> TiedPage {
+    let next = NextPage::Token {
         next: Some(start.token()),
         total: None,
     };
-    Read {
+    TiedPage {
         page: Page::new(users, next),
         shortfall: None,
     }
 }
 
-fn whole(users: Vec<User>) -> Read {
-    let next = Next::Token {
+fn whole(users: Vec<User>) -> TiedPage {
+    let next = NextPage::Token {
         next: None,
         total: None,
     };
-    Read {
+    TiedPage {
         page: Page::new(users, next),
         shortfall: None,
     }
@@ -399,8 +409,12 @@ fn whole(users: Vec<User>) -> Read {
 
 fn next_of(page: &Page) -> Option<String> {
     match &page.next {
-        Next::Token { next, .. } => next.clone(),
-        Next::More(_) | Next::Key(_) | Next::Total(_) | Next::Counted { .. } | Next::Silent => None,
+        NextPage::Token { next, .. } => next.clone(),
+        NextPage::More(_)
+        | NextPage::Key(_)
+        | NextPage::Total(_)
+        | NextPage::Counted { .. }
+        | NextPage::Silent => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Breaker, user::Provider};
+use roster::{config::BreakerSettings, user::Provider};
 use serde_json::json;
 
 use super::{LONG, circuits, list, only, world};
@@ -65,7 +65,7 @@ async fn slow() -> World {
     let world = World::with(50, |settings| {
         let usertour = vendor(settings, Provider::Usertour);
         (usertour.timeout_seconds, usertour.attempts) = (Some(10.0), 1);
-        usertour.breaker = Breaker::default();
+        usertour.breaker = BreakerSettings::default();
     })
     .await;
     let slow = json!({ "kind": "latency", "milliseconds": 4_000 });

@@ -1,7 +1,7 @@
 //! What opens a circuit and what does not, and how an open one looks to a client.
 
 use futures_util::future::join_all;
-use roster::{config::Breaker, user::Provider};
+use roster::{config::BreakerSettings, user::Provider};
 use serde_json::{Value, json};
 
 use super::{LONG, circuits, fails, list, list_first, lists, only, search, world};
@@ -64,11 +64,11 @@ async fn looking_back_shortly() -> World {
     World::with(200, |settings| {
         let usertour = vendor(settings, Provider::Usertour);
         (usertour.attempts, usertour.timeout_seconds) = (1, Some(0.2));
-        usertour.breaker = Breaker {
+        usertour.breaker = BreakerSettings {
             window_seconds: 0.05,
             cooldown_seconds: LONG,
             longest_seconds: LONG,
-            ..Breaker::default()
+            ..BreakerSettings::default()
         };
     })
     .await
@@ -163,7 +163,7 @@ async fn what_is_given_up_in_a_hurry_says_nothing_of_a_vendor() {
     let world = World::with(200, |settings| {
         settings.limits.deadline_seconds = 0.6;
         let usertour = vendor(settings, Provider::Usertour);
-        usertour.breaker = Breaker::default();
+        usertour.breaker = BreakerSettings::default();
     })
     .await;
     let slow = json!({ "kind": "latency", "milliseconds": 350 });
@@ -189,7 +189,7 @@ async fn a_vendor_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_lon
     let world = World::with(10, |settings| {
         settings.limits.deadline_seconds = 0.3;
         let usertour = vendor(settings, Provider::Usertour);
-        (usertour.breaker, usertour.timeout_seconds) = (Breaker::default(), Some(60.0));
+        (usertour.breaker, usertour.timeout_seconds) = (BreakerSettings::default(), Some(60.0));
     })
     .await;
     world
@@ -208,10 +208,10 @@ async fn retries_end_when_the_circuit_opens_under_them() {
     let world = World::with(10, |settings| {
         let intercom = vendor(settings, Provider::Intercom);
         intercom.attempts = 10;
-        intercom.breaker = Breaker {
+        intercom.breaker = BreakerSettings {
             cooldown_seconds: LONG,
             longest_seconds: LONG,
-            ..Breaker::default()
+            ..BreakerSettings::default()
         };
     })
     .await;

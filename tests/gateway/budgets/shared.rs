@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Settings, demo, user::Provider, vendor::Window};
+use roster::{config::Settings, demo, user::Provider, vendor::QuotaWindow};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -23,7 +23,7 @@ impl Two {
     async fn over(redis: &Redis, budget: &[(u32, u32)]) -> Self {
         let change = |settings: &mut Settings| {
             let windows = budget.iter();
-            let windows = windows.map(|&(calls, seconds)| Window { calls, seconds });
+            let windows = windows.map(|&(calls, seconds)| QuotaWindow { calls, seconds });
             vendor(settings, OF).budget = Some(windows.collect());
             settings.shared.url = Some(redis.url());
             // A busy machine is no store that is away.

@@ -1,7 +1,7 @@
 //! The calls that one request may make at an account.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use roster::{user::Provider, vendor::Window};
+use roster::{user::Provider, vendor::QuotaWindow};
 use serde_json::{Value, json};
 
 use crate::world::{World, vendor};
@@ -38,7 +38,7 @@ fn refusals(answer: &Value, provider: &str) -> Vec<Value> {
 async fn ada(users: usize) -> World {
     World::with(users, |settings| {
         let ada = vendor(settings, Provider::Ada);
-        let minute = Window {
+        let minute = QuotaWindow {
             calls: 100,
             seconds: 60,
         };

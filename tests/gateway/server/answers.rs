@@ -7,8 +7,8 @@ use tokio::{
 };
 
 use super::{
-    AsyncReadExt, AsyncWriteExt, Duration, LARGE, Limits, MEDIUM, PATIENCE, SHORT, SocketAddr,
-    TcpStream, ask, closed, connect, rest, send, serve, sleep, timeout,
+    AsyncReadExt, AsyncWriteExt, ConnectionLimits, Duration, LARGE, MEDIUM, PATIENCE, SHORT,
+    SocketAddr, TcpStream, ask, closed, connect, rest, send, serve, sleep, timeout,
 };
 
 /// A rate that a test can fall behind.
@@ -17,11 +17,11 @@ const RATE: LeastRate = LeastRate {
     behind: Duration::from_millis(200),
 };
 
-fn one_place() -> Limits {
-    Limits {
+fn one_place() -> ConnectionLimits {
+    ConnectionLimits {
         rate: RATE,
         connections: 1,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     }
 }
 
@@ -81,9 +81,9 @@ async fn an_answer_that_is_read_slowly_is_not_cut() {
         bytes_per_second: 128 * 1024,
         behind: Duration::from_millis(200),
     };
-    let limits = Limits {
+    let limits = ConnectionLimits {
         rate,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     };
     let address = serve(limits, Duration::ZERO).await;
     // The systems of both sides keep what they usually do.
@@ -123,7 +123,7 @@ async fn an_answer_of_http_2_that_is_not_read_makes_room() {
 
 #[tokio::test]
 async fn a_stream_of_http_2_that_gets_no_window_ends_its_connection() {
-    let many = Limits {
+    let many = ConnectionLimits {
         connections: 10,
         ..one_place()
     };
@@ -137,10 +137,10 @@ async fn a_stream_of_http_2_that_gets_no_window_ends_its_connection() {
 
 #[tokio::test]
 async fn a_large_answer_must_be_read_within_its_time() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         rate: RATE,
         answer_time: Duration::from_secs(2),
-        ..Limits::default()
+        ..ConnectionLimits::default()
     };
     let address = serve(limits, Duration::ZERO).await;
     let mut stream = small(address).await;
@@ -170,7 +170,7 @@ fn setting(settings: &[[u8; 6]], id: u8) -> Option<u32> {
 
 #[tokio::test]
 async fn a_connection_of_http_2_has_64_streams_and_a_window_of_128_kib() {
-    let address = serve(Limits::default(), Duration::ZERO).await;
+    let address = serve(ConnectionLimits::default(), Duration::ZERO).await;
     let mut stream = http_2(address, b"", "/").await;
 
     const SETTINGS: u8 = 4;

@@ -1,6 +1,6 @@
 //! Which hosts the gateway answers to.
 
-use super::{AsyncWriteExt, Limits, SocketAddr, World, connect, gateway, rest};
+use super::{AsyncWriteExt, ConnectionLimits, SocketAddr, World, connect, gateway, rest};
 
 /// The status and the whole of an answer to a request as it stands, which must close the connection.
 async fn said(address: SocketAddr, request: &str) -> (u16, String) {
@@ -24,7 +24,7 @@ const READ: &str = "/graphql?query=%7Bproviders%7Bprovider%7D%7D";
 
 #[tokio::test]
 async fn a_host_that_is_not_listed_is_misdirected_on_every_route() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for host in [
         "evil.test",
         "evil.test:80",
@@ -46,7 +46,7 @@ async fn a_host_that_is_not_listed_is_misdirected_on_every_route() {
 
 #[tokio::test]
 async fn names_of_loopback_are_served() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for host in [
         "localhost",
         "LocalHost.:99",
@@ -61,7 +61,7 @@ async fn names_of_loopback_are_served() {
 
 #[tokio::test]
 async fn health_is_told_to_any_host() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for headers in ["Host: evil.test\r\n", "", "Host: a b\r\n"] {
         for path in ["/health/live", "/health/ready"] {
             assert_eq!(get(address, path, headers).await.0, 200, "{headers}");
@@ -71,7 +71,7 @@ async fn health_is_told_to_any_host() {
 
 #[tokio::test]
 async fn a_request_names_one_host() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for headers in [
         "",
         "Host: localhost\r\nHost: localhost\r\n",
@@ -92,7 +92,7 @@ async fn a_request_names_one_host() {
 
 #[tokio::test]
 async fn the_host_of_a_whole_target_counts() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let of = |host: &str| format!("http://{host}{READ}");
     for (target, header, expected) in [
         ("evil.test", "localhost", 421),
@@ -106,7 +106,7 @@ async fn the_host_of_a_whole_target_counts() {
 
 #[tokio::test]
 async fn the_authority_of_http_2_counts() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for (host, expected) in [("evil.test", 421), ("localhost", 200)] {
         let client = reqwest::Client::builder()
             .http2_prior_knowledge()

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    AsyncReadExt, AsyncWriteExt, Limits, PATIENCE, SocketAddr, connect, gateway, rest, timeout,
+    AsyncReadExt, AsyncWriteExt, ConnectionLimits, PATIENCE, SocketAddr, connect, gateway, rest,
+    timeout,
 };
 
 /// The largest body.
@@ -38,7 +39,7 @@ fn chunked(bytes: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_answered_413_before_the_connection_closes() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for bytes in [MOST + 1, MOST + (1 << 20), 10 << 20] {
         for request in [with_length(bytes), chunked(bytes)] {
             let said = said(address, &request).await;
@@ -54,7 +55,7 @@ async fn a_body_that_is_too_large_is_answered_413_before_the_connection_closes()
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_answered_413_over_http_2() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let client = reqwest::Client::builder().http2_prior_knowledge().build();
     let request = client
         .expect("a client")
@@ -68,7 +69,7 @@ async fn a_body_that_is_too_large_is_answered_413_over_http_2() {
 
 #[tokio::test]
 async fn a_client_that_asks_before_it_sends_too_much_is_told_not_to() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let mut stream = connect(address).await;
     let head = format!(
         "{HEAD}Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
@@ -86,7 +87,7 @@ async fn a_client_that_asks_before_it_sends_too_much_is_told_not_to() {
 
 #[tokio::test]
 async fn a_body_of_the_largest_size_is_read() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let query = format!(
         "{{\"query\":\"{{providers{{provider}}}}\"{}}}",
         " ".repeat(MOST - 33)
@@ -101,7 +102,7 @@ async fn a_body_of_the_largest_size_is_read() {
 
 #[tokio::test]
 async fn a_body_that_no_route_reads_does_not_reset_the_answer() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     for path in ["/health/live", "/nowhere", "/metrics"] {
         let request = with_length(4 << 20);
         let request = String::from_utf8(request)
@@ -116,7 +117,7 @@ async fn a_body_that_no_route_reads_does_not_reset_the_answer() {
 
 #[tokio::test]
 async fn headers_that_are_too_large_are_answered_431() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let large = format!("x: {}\r\n", "y".repeat(1 << 20));
     let many = "x: y\r\n".repeat(101);
     for headers in [large, many] {
@@ -128,7 +129,7 @@ async fn headers_that_are_too_large_are_answered_431() {
 
 #[tokio::test]
 async fn an_address_that_is_too_long_is_answered_414() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let request = format!(
         "GET /graphql?query={} HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "x".repeat(100_000)
@@ -141,7 +142,7 @@ async fn an_address_that_is_too_long_is_answered_414() {
 
 #[tokio::test]
 async fn a_get_with_the_content_type_of_a_form_is_refused() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let client = reqwest::Client::new();
     for (media, expected) in [
         ("text/plain", 415),
@@ -161,7 +162,7 @@ async fn a_get_with_the_content_type_of_a_form_is_refused() {
 
 #[tokio::test]
 async fn no_answer_is_to_be_sniffed() {
-    let address = gateway(Limits::default()).await;
+    let address = gateway(ConnectionLimits::default()).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let client = client.build().expect("a client");
     for (path, host) in [

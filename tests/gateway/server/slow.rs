@@ -7,8 +7,8 @@ use roster::server::{body::BodyLimits, pace::LeastRate};
 use tokio::time::Instant;
 
 use super::{
-    AsyncReadExt, AsyncWriteExt, Duration, Limits, PATIENCE, SHORT, ask, closed, connect, gateway,
-    limits, send, serve, sleep, timeout,
+    AsyncReadExt, AsyncWriteExt, ConnectionLimits, Duration, PATIENCE, SHORT, ask, closed, connect,
+    gateway, limits, send, serve, sleep, timeout,
 };
 
 /// A rate that a test can fall behind.
@@ -17,20 +17,20 @@ const RATE: LeastRate = LeastRate {
     behind: Duration::from_millis(200),
 };
 
-fn one_place() -> Limits {
-    Limits {
+fn one_place() -> ConnectionLimits {
+    ConnectionLimits {
         rate: RATE,
         connections: 1,
         ..limits(PATIENCE * 10, PATIENCE * 10)
     }
 }
 
-fn slow_bodies() -> Limits {
+fn slow_bodies() -> ConnectionLimits {
     let body = BodyLimits {
         rate: RATE,
         ..BodyLimits::default()
     };
-    Limits {
+    ConnectionLimits {
         body,
         ..one_place()
     }
@@ -86,7 +86,7 @@ async fn a_body_that_comes_byte_by_byte_is_answered_408_over_http_2() {
 
 #[tokio::test]
 async fn bodies_that_together_hold_too_much_are_refused() {
-    let mut limits = Limits::default();
+    let mut limits = ConnectionLimits::default();
     limits.body.total_bytes = 1000;
     let address = gateway(limits).await;
     let mut first = connect(address).await;
@@ -157,9 +157,9 @@ async fn a_request_that_is_received_for_long_makes_room_where_nothing_is_idle() 
 
 #[tokio::test]
 async fn the_longest_idle_connection_makes_room_for_a_new_one() {
-    let three = Limits {
+    let three = ConnectionLimits {
         connections: 3,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     };
     let address = serve(three, Duration::ZERO).await;
     let [mut first, mut second, mut third] = [
@@ -181,7 +181,7 @@ async fn the_longest_idle_connection_makes_room_for_a_new_one() {
 
 #[tokio::test]
 async fn connections_that_send_nothing_make_room() {
-    let two = Limits {
+    let two = ConnectionLimits {
         connections: 2,
         ..limits(PATIENCE * 10, PATIENCE * 10)
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_graphql::parser::types::{BaseType, Selection, SelectionSet, Type};
 use async_graphql_value::Value;
 use proptest::prelude::*;
-use roster::graphql::document::{Document, NESTING};
+use roster::graphql::document::{NESTING, ParsedDocument};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -92,7 +92,7 @@ async fn twenty_thousand_levels_of_every_bracket_are_refused_wherever_they_begin
 }
 
 /// How deep sets of fields, values and types are nested in the engine's form of a document.
-fn depth(document: &Document) -> usize {
+fn depth(document: &ParsedDocument) -> usize {
     let document = &document.executable;
     let operations = document.operations.iter().map(|(_, operation)| {
         let types = operation.node.variable_definitions.iter();
@@ -184,7 +184,7 @@ proptest! {
         pieces in prop::collection::vec(piece(), 1..12),
     ) {
         let text = pieces.concat();
-        if let Ok(document) = Document::parse(&text) {
+        if let Ok(document) = ParsedDocument::parse(&text) {
             prop_assert!(depth(&document) <= NESTING);
         }
     }
@@ -199,7 +199,7 @@ proptest! {
         let value = format!("{}{string}{}", "[".repeat(values), "]".repeat(values));
         let below = format!("{}b{}", "{a".repeat(sets), "}".repeat(sets));
         let text = format!("{{a(b:{value}){below}}}").replace("ab", "a{b}");
-        let document = Document::parse(&text);
+        let document = ParsedDocument::parse(&text);
         prop_assert!(document.is_ok_and(|document| depth(&document) >= values), "{text}");
     }
 }

@@ -3,9 +3,9 @@ use std::time::Duration;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use tokio::time::Instant;
 
-use super::{Circuit, LEAST, Pass, Rules, Standing, Verdict};
+use super::{CallOutcome, Circuit, CircuitPermit, CircuitRules, CircuitState, LEAST};
 
-const RULES: Rules = Rules {
+const RULES: CircuitRules = CircuitRules {
     failures: 5,
     share: 0.5,
     window: Duration::from_secs(10),
@@ -16,12 +16,12 @@ const RULES: Rules = Rules {
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One call, asked and answered at the same moment.
-fn call(circuit: &mut Circuit, verdict: Verdict, now: Instant) {
+fn call(circuit: &mut Circuit, verdict: CallOutcome, now: Instant) {
     let pass = circuit.ask(now).expect("a pass");
     circuit.settle(&pass, verdict, now, 1.0);
 }
 
-fn calls(circuit: &mut Circuit, verdict: Verdict, number: u32, now: Instant) {
+fn calls(circuit: &mut Circuit, verdict: CallOutcome, number: u32, now: Instant) {
     for _ in 0..number {
         call(circuit, verdict, now);
     }
@@ -30,8 +30,8 @@ fn calls(circuit: &mut Circuit, verdict: Verdict, number: u32, now: Instant) {
 /// A circuit that has just opened, for the longest that chance leaves.
 fn opened(now: Instant) -> Circuit {
     let mut circuit = Circuit::new(RULES);
-    calls(&mut circuit, Verdict::Fails, 5, now);
-    assert_eq!(circuit.standing(now), Standing::Open);
+    calls(&mut circuit, CallOutcome::Fails, 5, now);
+    assert_eq!(circuit.standing(now), CircuitState::Open);
     circuit
 }
 
@@ -40,11 +40,11 @@ fn it_opens_at_the_fifth_failure_and_not_before() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
 
-    calls(&mut circuit, Verdict::Fails, 4, now);
-    assert_eq!(circuit.standing(now), Standing::Closed);
-    call(&mut circuit, Verdict::Fails, now);
+    calls(&mut circuit, CallOutcome::Fails, 4, now);
+    assert_eq!(circuit.standing(now), CircuitState::Closed);
+    call(&mut circuit, CallOutcome::Fails, now);
 
-    assert_eq!(circuit.standing(now), Standing::Open);
+    assert_eq!(circuit.standing(now), CircuitState::Open);
     assert_eq!(circuit.ask(now + SECOND).err(), Some(4 * SECOND));
 }
 
@@ -52,17 +52,17 @@ fn it_opens_at_the_fifth_failure_and_not_before() {
 fn failures_that_are_less_than_the_share_or_older_than_the_window_do_not_open_it() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
-    calls(&mut circuit, Verdict::Answers, 20, now);
-    calls(&mut circuit, Verdict::Fails, 19, now);
-    assert_eq!(circuit.standing(now), Standing::Closed);
+    calls(&mut circuit, CallOutcome::Answers, 20, now);
+    calls(&mut circuit, CallOutcome::Fails, 19, now);
+    assert_eq!(circuit.standing(now), CircuitState::Closed);
 
     let later = now + RULES.window + SECOND;
-    call(&mut circuit, Verdict::Answers, later);
-    calls(&mut circuit, Verdict::Fails, 4, later);
+    call(&mut circuit, CallOutcome::Answers, later);
+    calls(&mut circuit, CallOutcome::Fails, 4, later);
 
-    assert_eq!(circuit.standing(later), Standing::Closed);
-    call(&mut circuit, Verdict::Fails, later);
-    assert_eq!(circuit.standing(later), Standing::Open);
+    assert_eq!(circuit.standing(later), CircuitState::Closed);
+    call(&mut circuit, CallOutcome::Fails, later);
+    assert_eq!(circuit.standing(later), CircuitState::Open);
 }
 
 #[test]
@@ -72,12 +72,12 @@ fn failures_one_after_another_open_it_over_any_time() {
     let at = |number: u32| now + (RULES.window + SECOND) * number;
 
     for number in 1..=4 {
-        call(&mut circuit, Verdict::Fails, at(number));
-        call(&mut circuit, Verdict::FailsAgain, at(number));
+        call(&mut circuit, CallOutcome::Fails, at(number));
+        call(&mut circuit, CallOutcome::FailsAgain, at(number));
     }
-    assert_eq!(circuit.standing(at(4)), Standing::Closed);
-    call(&mut circuit, Verdict::Fails, at(5));
-    assert_eq!(circuit.standing(at(5)), Standing::Open);
+    assert_eq!(circuit.standing(at(4)), CircuitState::Closed);
+    call(&mut circuit, CallOutcome::Fails, at(5));
+    assert_eq!(circuit.standing(at(5)), CircuitState::Open);
 }
 
 #[test]
@@ -85,14 +85,17 @@ fn an_answer_begins_the_count_anew_and_the_share_still_holds() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
     let later = now + RULES.window * 2;
-    calls(&mut circuit, Verdict::Fails, 4, now);
-    calls(&mut circuit, Verdict::Answers, 20, later);
-    calls(&mut circuit, Verdict::Fails, 8, later + SECOND);
+    calls(&mut circuit, CallOutcome::Fails, 4, now);
+    calls(&mut circuit, CallOutcome::Answers, 20, later);
+    calls(&mut circuit, CallOutcome::Fails, 8, later + SECOND);
 
     // So many were answered a moment ago.
-    assert_eq!(circuit.standing(later + SECOND), Standing::Closed);
-    call(&mut circuit, Verdict::Fails, later + RULES.window * 2);
-    assert_eq!(circuit.standing(later + RULES.window * 2), Standing::Open);
+    assert_eq!(circuit.standing(later + SECOND), CircuitState::Closed);
+    call(&mut circuit, CallOutcome::Fails, later + RULES.window * 2);
+    assert_eq!(
+        circuit.standing(later + RULES.window * 2),
+        CircuitState::Open
+    );
 }
 
 #[test]
@@ -101,12 +104,12 @@ fn one_call_at_a_time_tries_and_its_answer_closes_the_circuit() {
     let mut circuit = opened(now);
 
     let then = now + RULES.cooldown;
-    assert_eq!(circuit.standing(then), Standing::HalfOpen);
+    assert_eq!(circuit.standing(then), CircuitState::HalfOpen);
     let pass = circuit.ask(then).expect("the trial");
     assert_eq!(circuit.ask(then).err(), Some(SECOND));
-    circuit.settle(&pass, Verdict::Answers, then, 1.0);
+    circuit.settle(&pass, CallOutcome::Answers, then, 1.0);
 
-    assert_eq!(circuit.standing(then), Standing::Closed);
+    assert_eq!(circuit.standing(then), CircuitState::Closed);
     assert!(circuit.ask(then).is_ok());
 }
 
@@ -117,17 +120,17 @@ fn cool_downs_double_up_to_the_longest_and_begin_anew_after_health() {
 
     for seconds in [10, 20, 40, 60, 60] {
         now += RULES.longest;
-        call(&mut circuit, Verdict::Fails, now);
+        call(&mut circuit, CallOutcome::Fails, now);
         assert_eq!(circuit.ask(now).err(), Some(seconds * SECOND));
     }
     now += RULES.longest;
-    call(&mut circuit, Verdict::Answers, now);
-    calls(&mut circuit, Verdict::Fails, 5, now);
+    call(&mut circuit, CallOutcome::Answers, now);
+    calls(&mut circuit, CallOutcome::Fails, 5, now);
     assert_eq!(circuit.ask(now).err(), Some(60 * SECOND), "it was not well");
     now += RULES.longest;
-    call(&mut circuit, Verdict::Answers, now);
+    call(&mut circuit, CallOutcome::Answers, now);
     now += RULES.window + SECOND;
-    calls(&mut circuit, Verdict::Fails, 5, now);
+    calls(&mut circuit, CallOutcome::Fails, 5, now);
     assert_eq!(circuit.ask(now).err(), Some(5 * SECOND));
 }
 
@@ -138,30 +141,30 @@ fn a_trial_that_says_nothing_leaves_its_place_to_the_next() {
     let then = now + RULES.cooldown;
 
     for _ in 0..3 {
-        call(&mut circuit, Verdict::Nothing, then);
+        call(&mut circuit, CallOutcome::Nothing, then);
     }
 
-    assert_eq!(circuit.standing(then), Standing::HalfOpen);
-    call(&mut circuit, Verdict::Answers, then);
-    assert_eq!(circuit.standing(then), Standing::Closed);
+    assert_eq!(circuit.standing(then), CircuitState::HalfOpen);
+    call(&mut circuit, CallOutcome::Answers, then);
+    assert_eq!(circuit.standing(then), CircuitState::Closed);
 }
 
 #[test]
 fn what_was_asked_before_the_circuit_opened_neither_closes_nor_prolongs_it() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
-    let late: Vec<Pass> = (0..2).map(|_| circuit.ask(now).expect("a pass")).collect();
-    calls(&mut circuit, Verdict::Fails, 5, now);
+    let late: Vec<CircuitPermit> = (0..2).map(|_| circuit.ask(now).expect("a pass")).collect();
+    calls(&mut circuit, CallOutcome::Fails, 5, now);
     let then = now + RULES.cooldown;
     let trial = circuit.ask(then).expect("the trial");
 
-    circuit.settle(&late[0], Verdict::Answers, then, 1.0);
-    circuit.settle(&late[1], Verdict::Fails, then, 1.0);
+    circuit.settle(&late[0], CallOutcome::Answers, then, 1.0);
+    circuit.settle(&late[1], CallOutcome::Fails, then, 1.0);
 
-    assert_eq!(circuit.standing(then), Standing::HalfOpen);
+    assert_eq!(circuit.standing(then), CircuitState::HalfOpen);
     assert!(circuit.ask(then).is_err(), "the trial is under way");
-    circuit.settle(&trial, Verdict::Answers, then, 1.0);
-    assert_eq!(circuit.standing(then), Standing::Closed);
+    circuit.settle(&trial, CallOutcome::Answers, then, 1.0);
+    assert_eq!(circuit.standing(then), CircuitState::Closed);
 }
 
 /// What befalls a circuit.
@@ -169,15 +172,15 @@ fn what_was_asked_before_the_circuit_opened_neither_closes_nor_prolongs_it() {
 enum Event {
     Passes(u64),
     Asks,
-    Ends(usize, Verdict, f64),
+    Ends(usize, CallOutcome, f64),
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let verdict = prop_oneof![
-        Just(Verdict::Answers),
-        Just(Verdict::Fails),
-        Just(Verdict::FailsAgain),
-        Just(Verdict::Nothing),
+        Just(CallOutcome::Answers),
+        Just(CallOutcome::Fails),
+        Just(CallOutcome::FailsAgain),
+        Just(CallOutcome::Nothing),
     ];
     let event = prop_oneof![
         (0_u64..8_000).prop_map(Event::Passes),
@@ -194,23 +197,23 @@ proptest! {
     fn whatever_befalls_it_there_is_one_trial_at_a_time_and_a_way_back(events in events()) {
         let mut now = Instant::now();
         let mut circuit = Circuit::new(RULES);
-        let mut under_way: Vec<(Pass, bool)> = Vec::new();
+        let mut under_way: Vec<(CircuitPermit, bool)> = Vec::new();
         let mut failures = 0;
         for event in events {
             let before = circuit.phase();
             match event {
                 Event::Passes(millis) => now += Duration::from_millis(millis),
                 Event::Asks => match circuit.ask(now) {
-                    Ok(pass) => under_way.push((pass, before != Standing::Closed)),
+                    Ok(pass) => under_way.push((pass, before != CircuitState::Closed)),
                     Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= RULES.longest),
                 },
                 Event::Ends(which, verdict, chance) if !under_way.is_empty() => {
                     let (pass, is_trial) = under_way.swap_remove(which % under_way.len());
                     circuit.settle(&pass, verdict, now, chance);
-                    if matches!(verdict, Verdict::Fails | Verdict::FailsAgain) && !is_trial {
+                    if matches!(verdict, CallOutcome::Fails | CallOutcome::FailsAgain) && !is_trial {
                         failures += 1;
                     }
-                    let opened = before == Standing::Closed && circuit.phase() == Standing::Open;
+                    let opened = before == CircuitState::Closed && circuit.phase() == CircuitState::Open;
                     if opened {
                         prop_assert!(failures >= RULES.failures);
                         failures = 0;
@@ -218,12 +221,12 @@ proptest! {
                     if is_trial {
                         let left = circuit.ask(now + LEAST_OF_ALL);
                         match verdict {
-                            Verdict::Answers => prop_assert_eq!(circuit.phase(), Standing::Closed),
-                            Verdict::Fails | Verdict::FailsAgain => prop_assert_eq!(circuit.phase(), Standing::Open),
-                            Verdict::Nothing => prop_assert!(left.is_ok(), "a trial was lost"),
+                            CallOutcome::Answers => prop_assert_eq!(circuit.phase(), CircuitState::Closed),
+                            CallOutcome::Fails | CallOutcome::FailsAgain => prop_assert_eq!(circuit.phase(), CircuitState::Open),
+                            CallOutcome::Nothing => prop_assert!(left.is_ok(), "a trial was lost"),
                         }
                         if let Ok(pass) = left {
-                            let is_trial = circuit.phase() != Standing::Closed;
+                            let is_trial = circuit.phase() != CircuitState::Closed;
                             under_way.push((pass, is_trial));
                         }
                     }
@@ -235,20 +238,20 @@ proptest! {
         }
         // Whoever asked goes away; after the longest cool-down one answer is enough.
         for (pass, _) in under_way {
-            circuit.settle(&pass, Verdict::Nothing, now, 0.0);
+            circuit.settle(&pass, CallOutcome::Nothing, now, 0.0);
         }
         now += RULES.longest;
-        call(&mut circuit, Verdict::Answers, now);
-        prop_assert_eq!(circuit.standing(now), Standing::Closed);
+        call(&mut circuit, CallOutcome::Answers, now);
+        prop_assert_eq!(circuit.standing(now), CircuitState::Closed);
     }
 
     #[test]
     fn chance_only_shortens_a_cool_down_and_not_by_much(chance in 0.0..=1.0_f64) {
         let now = Instant::now();
         let mut circuit = Circuit::new(RULES);
-        calls(&mut circuit, Verdict::Fails, 4, now);
+        calls(&mut circuit, CallOutcome::Fails, 4, now);
         let pass = circuit.ask(now).expect("a pass");
-        circuit.settle(&pass, Verdict::Fails, now, chance);
+        circuit.settle(&pass, CallOutcome::Fails, now, chance);
 
         let wait = circuit.ask(now).expect_err("it is open");
 

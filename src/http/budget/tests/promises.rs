@@ -6,42 +6,42 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::super::{
-    book::{Book, End, LINGER, Pass},
-    ledger::Window,
+    book::{AdmittedCall, CallEnd, LINGER, LimiterState},
+    ledger::QuotaWindow,
 };
 use super::ms;
 use crate::http::Priority;
 
 /// A call as it will go, if it is let through.
 #[derive(Clone, Debug)]
-struct Attempt {
+struct PlannedAttempt {
     /// After the one before.
     gap: u64,
     latency: u64,
     /// Where between start and end it reaches the vendor, in hundredths.
     reaches: u64,
-    fate: Fate,
+    fate: AttemptEnd,
     class: Priority,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum AttemptEnd {
     Answered,
     Lost,
     Unsent,
     Throttled(u64),
 }
 
-fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+fn attempts() -> impl Strategy<Value = Vec<PlannedAttempt>> {
     let fate = prop_oneof![
-        8 => Just(Fate::Answered),
-        2 => Just(Fate::Lost),
-        1 => Just(Fate::Unsent),
-        1 => (0_u64..3_000).prop_map(Fate::Throttled),
+        8 => Just(AttemptEnd::Answered),
+        2 => Just(AttemptEnd::Lost),
+        1 => Just(AttemptEnd::Unsent),
+        1 => (0_u64..3_000).prop_map(AttemptEnd::Throttled),
     ];
     let class = prop_oneof![Just(Priority::Interactive), Just(Priority::Background)];
     let attempt = (0_u64..400, 0_u64..3_000, 0_u64..=100, fate, class).prop_map(
-        |(gap, latency, reaches, fate, class)| Attempt {
+        |(gap, latency, reaches, fate, class)| PlannedAttempt {
             gap,
             latency,
             reaches,
@@ -52,13 +52,13 @@ fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
     proptest::collection::vec(attempt, 1..120)
 }
 
-fn windows() -> impl Strategy<Value = Vec<Window>> {
-    let window = (1_u32..8, 1_u32..5).prop_map(|(calls, seconds)| Window { calls, seconds });
+fn windows() -> impl Strategy<Value = Vec<QuotaWindow>> {
+    let window = (1_u32..8, 1_u32..5).prop_map(|(calls, seconds)| QuotaWindow { calls, seconds });
     proptest::collection::vec(window, 1..4)
 }
 
 /// A vendor's view of a schedule: when calls reached it, by our clock.
-struct Run {
+struct PromiseRun {
     arrivals: Vec<Duration>,
     /// The spans in which the vendor had asked to be left alone, and no call was begun.
     begun: Vec<Duration>,
@@ -68,30 +68,30 @@ struct Run {
 }
 
 /// The calls under way, by when they end.
-type Flying = BinaryHeap<Reverse<(Duration, usize)>>;
+type AttemptsInFlight = BinaryHeap<Reverse<(Duration, usize)>>;
 
-struct World<'a> {
-    book: Book,
+struct PromiseWorld<'a> {
+    book: LimiterState,
     start: Instant,
-    attempts: &'a [Attempt],
-    passes: Vec<Option<Pass>>,
-    run: Run,
+    attempts: &'a [PlannedAttempt],
+    passes: Vec<Option<AdmittedCall>>,
+    run: PromiseRun,
 }
 
-impl World<'_> {
+impl PromiseWorld<'_> {
     /// Ends what ends by a moment.
-    fn land(&mut self, flying: &mut Flying, by: Duration) {
+    fn land(&mut self, flying: &mut AttemptsInFlight, by: Duration) {
         while let Some(Reverse((end, of))) = flying.peek().copied()
             && end <= by
         {
             flying.pop();
             let fate = match self.attempts[of].fate {
-                Fate::Answered => End::Answered(None),
-                Fate::Lost => End::Lost,
-                Fate::Unsent => End::Unsent,
-                Fate::Throttled(wait) => {
+                AttemptEnd::Answered => CallEnd::Answered(None),
+                AttemptEnd::Lost => CallEnd::Lost,
+                AttemptEnd::Unsent => CallEnd::Unsent,
+                AttemptEnd::Throttled(wait) => {
                     self.run.closed.push((end, end + ms(wait)));
-                    End::Throttled(None, Some(ms(wait)))
+                    CallEnd::Throttled(None, Some(ms(wait)))
                 }
             };
             let pass = self.passes[of].take().expect("a pass");
@@ -99,7 +99,7 @@ impl World<'_> {
         }
     }
 
-    fn launch(&mut self, flying: &mut Flying, of: usize, at: Duration) {
+    fn launch(&mut self, flying: &mut AttemptsInFlight, of: usize, at: Duration) {
         let attempt = &self.attempts[of];
         let Ok(pass) = self.book.take(self.start + at, attempt.class) else {
             return;
@@ -108,10 +108,10 @@ impl World<'_> {
         flying.push(Reverse((at + ms(attempt.latency), of)));
         self.run.begun.push(at);
         let longest = match attempt.fate {
-            Fate::Unsent => return,
+            AttemptEnd::Unsent => return,
             // It may still be in some buffer.
-            Fate::Lost => ms(attempt.latency) + LINGER,
-            Fate::Answered | Fate::Throttled(_) => ms(attempt.latency),
+            AttemptEnd::Lost => ms(attempt.latency) + LINGER,
+            AttemptEnd::Answered | AttemptEnd::Throttled(_) => ms(attempt.latency),
         };
         self.run
             .arrivals
@@ -119,21 +119,21 @@ impl World<'_> {
     }
 }
 
-fn run(windows: &[Window], attempts: &[Attempt]) -> Run {
+fn run(windows: &[QuotaWindow], attempts: &[PlannedAttempt]) -> PromiseRun {
     let start = Instant::now();
-    let mut world = World {
-        book: Book::new(windows, true, 1_000, start),
+    let mut world = PromiseWorld {
+        book: LimiterState::new(windows, true, 1_000, start),
         start,
         attempts,
         passes: vec![None; attempts.len()],
-        run: Run {
+        run: PromiseRun {
             arrivals: Vec::new(),
             begun: Vec::new(),
             closed: Vec::new(),
             is_free: false,
         },
     };
-    let (mut flying, mut at) = (Flying::new(), Duration::ZERO);
+    let (mut flying, mut at) = (AttemptsInFlight::new(), Duration::ZERO);
     for (of, attempt) in attempts.iter().enumerate() {
         at += ms(attempt.gap);
         world.land(&mut flying, at);
@@ -154,7 +154,7 @@ proptest! {
     fn no_span_sees_more_arrivals_than_its_window_has_calls(windows in windows(), attempts in attempts()) {
         let run = run(&windows, &attempts);
 
-        for Window { calls, seconds } in windows {
+        for QuotaWindow { calls, seconds } in windows {
             let span = Duration::from_secs(u64::from(seconds));
             for (place, first) in run.arrivals.iter().enumerate() {
                 let within = run.arrivals[place..].iter().take_while(|at| **at < *first + span);
@@ -172,17 +172,17 @@ proptest! {
     fn calls_that_go_at_the_first_moment_they_may_are_not_too_many(windows in windows(), calls in proptest::collection::vec((0_u64..1_000_000, any::<bool>()), 1..60)) {
         // One after another, each at the very moment at which it may: some arrive at their end, some at once.
         let start = Instant::now();
-        let mut book = Book::new(&windows, true, 1_000, start);
+        let mut book = LimiterState::new(&windows, true, 1_000, start);
         let (mut now, mut arrivals) = (start, Vec::new());
         for (latency, is_late) in calls {
             now = now.max(book.earliest(now, 1, Priority::Interactive).expect("a moment"));
             let pass = book.take(now, Priority::Interactive).expect("room");
             let end = now + Duration::from_micros(latency);
             arrivals.push(if is_late { end } else { now });
-            book.end(pass, End::Answered(None), end);
+            book.end(pass, CallEnd::Answered(None), end);
             now = end;
         }
-        for Window { calls, seconds } in windows {
+        for QuotaWindow { calls, seconds } in windows {
             let span = Duration::from_secs(u64::from(seconds));
             for (place, first) in arrivals.iter().enumerate() {
                 let within = arrivals[place..].iter().take_while(|at| **at < *first + span);
@@ -195,20 +195,20 @@ proptest! {
     fn the_earliest_moment_is_never_too_late(windows in windows(), gaps in proptest::collection::vec((0_u64..1_500, 0_u64..800), 1..30), turn in 1_u32..20) {
         // Calls are taken as soon as they can be, one after another: the last cannot be earlier than it was said to be.
         let start = Instant::now();
-        let mut book = Book::new(&windows, true, 1_000, start);
+        let mut book = LimiterState::new(&windows, true, 1_000, start);
         let mut now = start;
         for (gap, latency) in gaps {
             now += ms(gap);
             if let Ok(pass) = book.take(now, Priority::Interactive) {
                 now += ms(latency);
-                book.end(pass, End::Answered(None), now);
+                book.end(pass, CallEnd::Answered(None), now);
             }
         }
         let said = book.earliest(now, turn, Priority::Interactive).expect("a moment");
         for _ in 0..turn {
             now = now.max(book.earliest(now, 1, Priority::Interactive).expect("a moment"));
             let pass = book.take(now, Priority::Interactive).expect("room");
-            book.end(pass, End::Answered(None), now);
+            book.end(pass, CallEnd::Answered(None), now);
         }
         prop_assert!(said <= now, "{:?} too late", said - now);
     }

@@ -10,14 +10,14 @@ use tokio::{net::TcpStream, time::sleep};
 
 use super::{
     super::{
-        book::End,
-        common::{Common, Word},
+        book::CallEnd,
+        common::{RedisRateLimiter, StoreAnswer},
     },
     NOW, ms, quota, window,
 };
 use crate::{
     http::Priority::Background,
-    shared::{Store, Terms},
+    shared::{Store, StoreOptions},
 };
 
 struct Redis(Child);
@@ -54,22 +54,22 @@ async fn redis() -> Option<(Redis, String)> {
 }
 
 /// A replica that spends from an account of so many calls in so many seconds.
-fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> Common {
-    let terms = Terms {
+fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> RedisRateLimiter {
+    let terms = StoreOptions {
         prefix: "test".to_owned(),
         replicas: 2,
         timeout: Duration::from_secs(2),
     };
     let store = Store::at(url, None, terms).expect("a store");
-    Common::new(store, account, &[window(calls, seconds)], true)
+    RedisRateLimiter::new(store, account, &[window(calls, seconds)], true)
 }
 
 /// How long a call must wait; none when it is granted.
-fn wait(word: &Word) -> Duration {
+fn wait(word: &StoreAnswer) -> Duration {
     match word {
-        Word::Granted(_) => Duration::ZERO,
-        Word::Refused(wait) => *wait,
-        Word::Away => panic!("the store is there"),
+        StoreAnswer::Granted(_) => Duration::ZERO,
+        StoreAnswer::Refused(wait) => *wait,
+        StoreAnswer::Away => panic!("the store is there"),
     }
 }
 
@@ -106,7 +106,7 @@ async fn accounts_are_kept_apart_and_what_was_not_sent_is_given_back() {
     assert!(wait(&a.take(4, NOW, ms(1_000)).await) > ms(50_000));
     assert_eq!(wait(&b.take(5, NOW, ms(1_000)).await), ms(0));
 
-    a.give(3, End::Unsent, ms(0));
+    a.give(3, CallEnd::Unsent, ms(0));
 
     let mut tries = 0;
     while wait(&a.take(6, NOW, ms(1_000)).await) > ms(0) {
@@ -125,7 +125,7 @@ async fn what_the_vendor_says_to_one_replica_all_believe() {
     for (lease, remaining) in [(1, 3), (2, 50)] {
         assert_eq!(wait(&a.take(lease, NOW, ms(1_000)).await), ms(0));
         let said = quota(80, remaining, 1_000, ms(30_000));
-        a.give(lease, End::Answered(Some(said)), ms(0));
+        a.give(lease, CallEnd::Answered(Some(said)), ms(0));
         sleep(ms(200)).await;
     }
 
@@ -134,7 +134,7 @@ async fn what_the_vendor_says_to_one_replica_all_believe() {
     }
     let left = wait(&b.take(6, NOW, ms(1_000)).await);
     assert!((ms(20_000)..=ms(30_100)).contains(&left), "{left:?}");
-    a.give(99, End::Unsent, ms(45_000));
+    a.give(99, CallEnd::Unsent, ms(45_000));
     sleep(ms(200)).await;
     let closed = wait(&b.take(7, NOW, ms(1_000)).await);
     assert!(closed > ms(40_000), "{closed:?}");

@@ -6,22 +6,22 @@ use futures_util::{FutureExt, future::join_all};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::super::{
-    book::Book,
-    desk::{Desk, Permit},
+    book::LimiterState,
+    desk::{RateLimiter, RatePermit},
 };
 use super::{ms, window};
 use crate::{
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     http::Priority::{Background, Interactive},
 };
 
-fn desk(calls: u32, seconds: u32, slots: u32) -> Arc<Desk> {
-    let book = Book::new(&[window(calls, seconds)], true, slots, Instant::now());
-    Arc::new(Desk::new(book, None))
+fn desk(calls: u32, seconds: u32, slots: u32) -> Arc<RateLimiter> {
+    let book = LimiterState::new(&[window(calls, seconds)], true, slots, Instant::now());
+    Arc::new(RateLimiter::new(book, None))
 }
 
 /// As the wire does: the call was sent and answered.
-fn answered(permit: Permit) {
+fn answered(permit: RatePermit) {
     permit.told().send();
     permit.told().answer(None);
     permit.end(None);
@@ -61,7 +61,7 @@ async fn who_cannot_be_let_through_in_time_is_told_at_once_when_to_come_back() {
     let refused = desk.admit(Interactive, started + ms(19_000)).await;
     let error = refused.err().expect("a refusal");
 
-    assert_eq!(error.kind(), Kind::Throttled);
+    assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(error.wait(), Some(ms(20_000)));
     assert!(error.message().contains("is used up until"), "{error}");
     assert_eq!(Instant::now(), started, "nobody waited");
@@ -115,7 +115,7 @@ async fn a_429_sends_away_who_cannot_wait_for_its_end_and_keeps_the_others() {
     let error: Error = error.expect("a refusal");
     assert_eq!(
         (error.kind(), error.wait()),
-        (Kind::Throttled, Some(ms(30_000)))
+        (ErrorKind::Throttled, Some(ms(30_000)))
     );
     assert_eq!(at, ms(1_000));
     assert_eq!(started.elapsed(), ms(31_000));
@@ -153,7 +153,7 @@ async fn no_more_are_under_way_than_may_be_and_that_is_no_used_up_budget() {
 
     let late = desk.admit(Interactive, Instant::now() + ms(500)).await;
 
-    assert_eq!(late.err().map(|error| error.kind()), Some(Kind::Late));
+    assert_eq!(late.err().map(|error| error.kind()), Some(ErrorKind::Late));
     let next = desk.admit(Interactive, soon());
     let (next, ()) = tokio::join!(next, async {
         advance(ms(10)).await;

@@ -10,25 +10,25 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::super::{Key, entry};
+use super::super::{CacheKey, entry};
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     http::{
-        Call, Freshness, Http, Reply, Scope,
-        scope::{Entry, Origin},
+        Client, Freshness, Request, RequestContext, Response,
+        scope::{AnswerOrigin, CallRecord},
     },
     metrics,
 };
 
 /// What a snapshot holds. It grows while it is built.
-pub trait Content: Default + Send + 'static {
+pub trait SnapshotContent: Default + Send + 'static {
     /// How many bytes it holds, about.
     fn bytes(&self) -> usize;
 }
 
 /// How a build ended.
 #[derive(Clone, Debug)]
-pub enum Ending {
+pub enum BuildEnd {
     /// It read all that a build may read: another one would read the same.
     Whole,
     /// The time of all who waited was over: another one may read more.
@@ -38,9 +38,9 @@ pub enum Ending {
 }
 
 /// A snapshot that is being built.
-pub struct Building<T> {
-    pub(super) http: Http,
-    pub(super) shared: Arc<Shared<T>>,
+pub struct GrowingSnapshot<T> {
+    pub(super) http: Client,
+    pub(super) shared: Arc<SharedSnapshot<T>>,
 }
 
 /// How much earlier than its build the last read gives up: it ends by itself, and so is measured.
@@ -52,7 +52,7 @@ pub(super) const SLACK: Duration = Duration::from_millis(50);
 /// No build takes so long, whoever joins it.
 const FOREVER: Duration = Duration::from_secs(86_400);
 
-impl<T: Content> Building<T> {
+impl<T: SnapshotContent> GrowingSnapshot<T> {
     /// Whether the time of all who wait for it is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -63,12 +63,12 @@ impl<T: Content> Building<T> {
     ///
     /// # Errors
     /// As [`Http::send`].
-    pub async fn send(&self, call: Call) -> Result<Reply> {
+    pub async fn send(&self, call: Request) -> Result<Response> {
         let cache = &self.http.cache;
         let (key, mut entry) = (cache.key(&call), entry(cache.0.vendor, &call));
         let answer = self.ask(call).await;
         entry.end(answer.as_ref());
-        lock(&self.shared.reads).push(Read {
+        lock(&self.shared.reads).push(SnapshotRead {
             entry,
             key,
             sent: answer.as_ref().ok().map(|reply| reply.sent),
@@ -78,13 +78,13 @@ impl<T: Content> Building<T> {
     }
 
     /// Asks within the time of all who wait, and once more where somebody joined who has more.
-    async fn ask(&self, call: Call) -> Result<Reply> {
+    async fn ask(&self, call: Request) -> Result<Response> {
         loop {
             let until = self.shared.until();
             let scope = &self.shared.scope;
             let scope = scope.no_later_than(until.checked_sub(LAST).unwrap_or(until));
             let answer = self.http.send(&scope, call.clone()).await;
-            let is_late = matches!(&answer, Err(error) if matches!(error.kind(), Kind::Late | Kind::TimedOut))
+            let is_late = matches!(&answer, Err(error) if matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut))
                 && Instant::now() + SLACK >= until;
             if !is_late || self.is_over() {
                 return answer;
@@ -94,7 +94,7 @@ impl<T: Content> Building<T> {
 
     /// What is noted here is noted for everybody who takes the snapshot.
     #[must_use]
-    pub fn scope(&self) -> &Scope {
+    pub fn scope(&self) -> &RequestContext {
         &self.shared.scope
     }
 
@@ -105,29 +105,32 @@ impl<T: Content> Building<T> {
 }
 
 /// A snapshot while it is built and afterwards.
-pub(super) struct Shared<T> {
+pub(super) struct SharedSnapshot<T> {
     pub(super) content: Mutex<T>,
-    pub(super) reads: Mutex<Vec<Read>>,
+    pub(super) reads: Mutex<Vec<SnapshotRead>>,
     /// Counts what the reads cost and how old their answers are.
-    pub(super) scope: Scope,
+    pub(super) scope: RequestContext,
     /// When the time of all who wait is over.
     until: Mutex<Instant>,
-    ending: watch::Receiver<Option<Ending>>,
+    ending: watch::Receiver<Option<BuildEnd>>,
 }
 
 /// A read that went into a snapshot.
 #[derive(Clone)]
-pub(super) struct Read {
-    entry: Entry,
-    pub(super) key: Key,
+pub(super) struct SnapshotRead {
+    entry: CallRecord,
+    pub(super) key: CacheKey,
     /// When its request was sent; `None` when it failed.
     sent: Option<Instant>,
     landed: Instant,
 }
 
-impl<T> Shared<T> {
+impl<T> SharedSnapshot<T> {
     /// An empty one with time until a moment, and where its end is to be told.
-    pub(super) fn new(scope: &Scope, until: Instant) -> (Arc<Self>, watch::Sender<Option<Ending>>)
+    pub(super) fn new(
+        scope: &RequestContext,
+        until: Instant,
+    ) -> (Arc<Self>, watch::Sender<Option<BuildEnd>>)
     where
         T: Default,
     {
@@ -169,25 +172,25 @@ impl<T> Shared<T> {
     }
 
     /// How the build ended; `None` when it did not by then.
-    pub(super) async fn wait(&self, until: Instant) -> Option<Ending> {
+    pub(super) async fn wait(&self, until: Instant) -> Option<BuildEnd> {
         let mut ending = self.ending.clone();
         match timeout_at(until, ending.wait_for(Option::is_some)).await {
             Ok(Ok(ending)) => ending.clone(),
             Ok(Err(_)) => {
                 let message = "a scan failed inside the gateway";
-                Some(Ending::Failed(Error::new(Kind::Internal, message)))
+                Some(BuildEnd::Failed(Error::new(ErrorKind::Internal, message)))
             }
             Err(_) => None,
         }
     }
 
     /// Notes in a caller's log that it got these reads without a call, since a moment.
-    pub(super) fn log(&self, scope: &Scope, origin: Origin, since: Instant) {
+    pub(super) fn log(&self, scope: &RequestContext, origin: AnswerOrigin, since: Instant) {
         let mut waited_until = since;
         for read in lock(&self.reads).iter() {
             let took = read.landed.saturating_duration_since(waited_until);
             waited_until = waited_until.max(read.landed);
-            let entry = Entry {
+            let entry = CallRecord {
                 origin,
                 took,
                 ..read.entry.clone()

@@ -10,16 +10,20 @@ use futures_util::{
 
 use super::{Contacts, LISTING, query};
 use crate::{
-    error::{Kind, Result},
-    http::{Operation, Scope},
+    error::{ErrorKind, Result},
+    http::{Operation, RequestContext},
     recent_writes::KnownWrites,
     user::{Email, User, email::fold},
-    vendor::{Found, Searched, Shortfall},
+    vendor::{Incomplete, SearchBatch, SearchResult},
 };
 
 impl Contacts {
     /// The contacts of each of some addresses.
-    pub(super) async fn searched(&self, scope: &Scope, emails: &[Email]) -> Vec<Searched> {
+    pub(super) async fn searched(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+    ) -> Vec<SearchBatch> {
         let mut groups: Vec<(usize, Vec<Email>)> = Vec::new();
         for email in emails {
             let spellings = email.spellings().len();
@@ -38,7 +42,11 @@ impl Contacts {
     }
 
     /// The contacts that have one of some addresses, as search knows them.
-    pub(super) async fn at(&self, scope: &Scope, emails: &[Email]) -> Result<Found> {
+    pub(super) async fn at(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+    ) -> Result<SearchResult> {
         let values = query::spellings(emails);
         let searches = values.chunks(self.api.search_batch).map(|values| {
             let (operation, field) = (Operation::ByEmail, "email");
@@ -49,17 +57,17 @@ impl Contacts {
                 }
             }
         });
-        Found::joined(join_all(searches).await)
+        SearchResult::joined(join_all(searches).await)
     }
 
     /// The contacts of addresses of which one search names all. What it cannot answer for all of them is
     /// asked for in parts: none of the addresses suffers from another one.
     fn together<'a>(
         &'a self,
-        scope: &'a Scope,
-        work: Scope,
+        scope: &'a RequestContext,
+        work: RequestContext,
         emails: Vec<Email>,
-    ) -> BoxFuture<'a, Vec<Searched>> {
+    ) -> BoxFuture<'a, Vec<SearchBatch>> {
         async move {
             let found = self.at(&work, &emails).await;
             let parts = parts_of(&emails, &found);
@@ -79,11 +87,11 @@ impl Contacts {
     /// the address that it is of is looked for by halves, unless both halves have one.
     fn readable<'a>(
         &'a self,
-        scope: &'a Scope,
-        work: Scope,
+        scope: &'a RequestContext,
+        work: RequestContext,
         emails: Vec<Email>,
-        found: Result<Found>,
-    ) -> BoxFuture<'a, Vec<Searched>> {
+        found: Result<SearchResult>,
+    ) -> BoxFuture<'a, Vec<SearchBatch>> {
         async move {
             if emails.len() < 2 || work.unreadable() == 0 {
                 return self.answers(scope, work, emails, found).await;
@@ -112,15 +120,15 @@ impl Contacts {
     /// are settled one by one.
     async fn answers(
         &self,
-        scope: &Scope,
-        shared: Scope,
+        scope: &RequestContext,
+        shared: RequestContext,
         emails: Vec<Email>,
-        found: Result<Found>,
-    ) -> Vec<Searched> {
+        found: Result<SearchResult>,
+    ) -> Vec<SearchBatch> {
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                return vec![Searched {
+                return vec![SearchBatch {
                     emails,
                     found: Err(error),
                     work: shared,
@@ -137,7 +145,7 @@ impl Contacts {
             async move {
                 let work = scope.following(shared);
                 let found = self.settled(&work, found, &ids).await;
-                Searched {
+                SearchBatch {
                     emails: vec![email.clone()],
                     found: Ok(found),
                     work,
@@ -147,7 +155,7 @@ impl Contacts {
         let mut answers = join_all(settled).await;
         let mut found = found;
         found.users.retain(|user| !written.is_outdated(user));
-        answers.push(Searched {
+        answers.push(SearchBatch {
             emails: plain.into_iter().map(|(email, _)| email.clone()).collect(),
             found: Ok(found),
             work: shared,
@@ -158,10 +166,10 @@ impl Contacts {
     /// The contacts of one address, with those in doubt as they are.
     pub(super) async fn settled(
         &self,
-        scope: &Scope,
-        mut found: Found,
+        scope: &RequestContext,
+        mut found: SearchResult,
         doubtful: &HashSet<String>,
-    ) -> Found {
+    ) -> SearchResult {
         found
             .users
             .retain(|user| !doubtful.contains(&user.vendor_id));
@@ -169,7 +177,7 @@ impl Contacts {
             match answer {
                 Ok(user) => found.users.extend(user),
                 Err(error) => {
-                    found.shortfall = Some(Shortfall {
+                    found.shortfall = Some(Incomplete {
                         notice: "a contact that was just written could not be read".to_owned(),
                         error: Some(error),
                     });
@@ -187,7 +195,11 @@ impl Contacts {
 
 /// The contacts of an address that search does not show as they are: it shows them as they were before
 /// a recent write, or does not find them.
-pub(super) fn doubtful_ids(found: &Found, email: &Email, written: &KnownWrites) -> HashSet<String> {
+pub(super) fn doubtful_ids(
+    found: &SearchResult,
+    email: &Email,
+    written: &KnownWrites,
+) -> HashSet<String> {
     let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
     let outdated = found.users.iter().filter(is_at);
     let outdated = outdated.filter(|user| written.is_outdated(user));
@@ -202,14 +214,14 @@ pub(super) fn doubtful_ids(found: &Found, email: &Email, written: &KnownWrites) 
 
 /// Answers, where one failed with what an earlier search had found.
 fn or_as_before(
-    answers: Vec<Searched>,
-    scope: &Scope,
-    work: &Scope,
-    found: &Result<Found>,
-) -> Vec<Searched> {
+    answers: Vec<SearchBatch>,
+    scope: &RequestContext,
+    work: &RequestContext,
+    found: &Result<SearchResult>,
+) -> Vec<SearchBatch> {
     let answers = answers.into_iter();
     let answers = answers.map(|answer| match (&answer.found, found) {
-        (Err(_), Ok(found)) => Searched {
+        (Err(_), Ok(found)) => SearchBatch {
             found: Ok(found.clone()),
             work: scope.following(work),
             ..answer
@@ -221,13 +233,13 @@ fn or_as_before(
 
 /// In which parts addresses are searched for again that one search was not enough for: an address that
 /// many share goes by itself. One part, or none, when the answer stands.
-fn parts_of(emails: &[Email], found: &Result<Found>) -> Vec<Vec<Email>> {
+fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
     let is_short = match found {
         Ok(found) => found
             .shortfall
             .as_ref()
             .is_some_and(|shortfall| shortfall.error.is_none()),
-        Err(error) => error.kind() == Kind::Rejected,
+        Err(error) => error.kind() == ErrorKind::Rejected,
     };
     if emails.len() < 2 || !is_short {
         return Vec::new();

@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::{
     Contacts,
-    parts::{Onward, SIZE},
+    parts::{SIZE, SubresourceNext},
 };
 use crate::{
-    error::{Error, Kind, Result},
-    http::{Call, Freshness, Operation, Reply, Scope},
-    page::{Ask, Doubt, Next, Page, Place},
+    error::{Error, ErrorKind, Result},
+    http::{Freshness, Operation, Request, RequestContext, Response},
+    page::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
     user::Provider,
-    vendor::{Filter, FilterField, filter::unknown_notice, intercom::Api, wire},
+    vendor::{Filter, FilterField, filter::unknown_notice, intercom::IntercomApi, wire},
 };
 
 /// For how long Intercom's id of a company is remembered. It never changes while there is the company.
@@ -29,15 +29,15 @@ const MOST: u64 = 10_000;
 
 /// Intercom's id of a company, and when it was looked up.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct KnownCompany {
     id: String,
     at: Instant,
 }
 
-impl Known {
+impl KnownCompany {
     /// Whether it is as new as a page must be. A later page goes on where the first was.
-    fn will_do(&self, freshness: Freshness, place: &Place) -> bool {
-        let is_first = matches!(place, Place::Token(None));
+    fn will_do(&self, freshness: Freshness, place: &PageAddress) -> bool {
+        let is_first = matches!(place, PageAddress::Token(None));
         match freshness {
             Freshness::Kept => true,
             Freshness::Within(age) => !is_first || self.at.elapsed() <= age,
@@ -47,13 +47,13 @@ impl Known {
 }
 
 /// Remembers ids of companies.
-pub(super) fn ids() -> Cache<String, Known> {
+pub(super) fn ids() -> Cache<String, KnownCompany> {
     let ids = Cache::builder().max_capacity(MOST);
     ids.time_to_live(KNOWN_FOR).build()
 }
 
 #[derive(Deserialize)]
-struct Company {
+struct CompanyRecord {
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
@@ -69,7 +69,7 @@ struct Answer {
 
 /// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a company
 /// that shows the id that was asked for is taken.
-fn first_in(reply: &Reply, asked: &str) -> Result<Option<String>> {
+fn first_in(reply: &Response, asked: &str) -> Result<Option<String>> {
     let answer: Answer = reply.object()?;
     let companies = match answer.data {
         Some(listed) if listed.is_empty() => return Ok(None),
@@ -77,8 +77,8 @@ fn first_in(reply: &Reply, asked: &str) -> Result<Option<String>> {
         None => vec![reply.json()?],
     };
     let companies = companies.iter().map(|raw| &**raw);
-    let mut companies = companies.filter_map(wire::record_of::<Company>);
-    let is_asked = |company: &Company| company.company_id.as_deref() == Some(asked);
+    let mut companies = companies.filter_map(wire::record_of::<CompanyRecord>);
+    let is_asked = |company: &CompanyRecord| company.company_id.as_deref() == Some(asked);
     let company = companies.find(is_asked).ok_or_else(|| {
         Error::malformed("the provider answered another company than the one that was asked for")
     })?;
@@ -87,19 +87,19 @@ fn first_in(reply: &Reply, asked: &str) -> Result<Option<String>> {
 }
 
 /// Intercom's id of the company that an answer holds, which was asked for by your id.
-pub(super) fn id_in(reply: &Reply, asked: &str) -> Result<String> {
+pub(super) fn id_in(reply: &Response, asked: &str) -> Result<String> {
     let id = first_in(reply, asked)?;
     id.ok_or_else(|| Error::malformed("the provider answered no company"))
 }
 
 /// Intercom's id of a company, by the id that your systems gave it.
 pub(super) async fn found(
-    api: &Api,
-    scope: &Scope,
+    api: &IntercomApi,
+    scope: &RequestContext,
     operation: Operation,
     company: &str,
 ) -> Result<Option<String>> {
-    let call = Call::get(operation, &["companies"]);
+    let call = Request::get(operation, &["companies"]);
     let call = call.query([("company_id", company.to_owned())]);
     let reply = api.find(scope, call).await?;
     match reply {
@@ -110,14 +110,16 @@ pub(super) async fn found(
 
 /// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and only
 /// a total that stays the same says that none did.
-fn numbered(page: Page, place: &Place) -> Page {
-    let is_later = matches!(place, Place::Token(Some(token)) if Onward::is_number(token));
-    let names_number =
-        matches!(&page.next, Next::Token { next: Some(next), .. } if Onward::is_number(next));
+fn numbered(page: Page, place: &PageAddress) -> Page {
+    let is_later =
+        matches!(place, PageAddress::Token(Some(token)) if SubresourceNext::is_number(token));
+    let names_number = matches!(&page.next, NextPage::Token { next: Some(next), .. } if SubresourceNext::is_number(next));
     let is_unsure = is_later && page.next.total().is_none();
     Page {
         is_numbered: is_later || names_number,
-        doubt: page.doubt.or(is_unsure.then_some(Doubt::Shifted)),
+        doubt: page
+            .doubt
+            .or(is_unsure.then_some(IncompleteReason::Shifted)),
         ..page
     }
 }
@@ -126,14 +128,14 @@ impl Contacts {
     /// One page of a company's contacts; none where there is no such company.
     pub(super) async fn of_company(
         &self,
-        scope: &Scope,
-        ask: &Ask,
+        scope: &RequestContext,
+        ask: &PageRequest,
         filter: &Filter,
         company: &str,
     ) -> Result<Page> {
         if filter.fields() != [FilterField::CompanyId] || filter.sort.is_some() {
             return Err(Error::new(
-                Kind::Unsupported,
+                ErrorKind::Unsupported,
                 "Intercom lists a company's contacts as they are: drop `companyId`, or the other filters and `sort`",
             ));
         }
@@ -154,12 +156,13 @@ impl Contacts {
             && let Some(page) = self.of_id(scope, ask, &id).await?
         {
             let at = Instant::now();
-            self.companies.insert(company.to_owned(), Known { id, at });
+            self.companies
+                .insert(company.to_owned(), KnownCompany { id, at });
             return Ok(page);
         }
         let field = FilterField::CompanyId;
         scope.add_shortfall(unknown_notice(Provider::Intercom, field, company));
-        let next = Next::Token {
+        let next = NextPage::Token {
             next: None,
             total: Some(0),
         };
@@ -169,12 +172,17 @@ impl Contacts {
     /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
     /// Whether pages go on by a token or by a number differs between the vendor's documents, so a page
     /// has the same size always.
-    async fn of_id(&self, scope: &Scope, ask: &Ask, id: &str) -> Result<Option<Page>> {
+    async fn of_id(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        id: &str,
+    ) -> Result<Option<Page>> {
         let at = match &ask.place {
-            Place::Token(Some(token)) => Some(Onward::from_text(token).param()),
+            PageAddress::Token(Some(token)) => Some(SubresourceNext::from_text(token).param()),
             _ => None,
         };
-        let call = Call::get(Operation::List, &["companies", id, "contacts"])
+        let call = Request::get(Operation::List, &["companies", id, "contacts"])
             .query([("per_page", SIZE.to_owned())])
             .query(at)
             .page(&ask.place)

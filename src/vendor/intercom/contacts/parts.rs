@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    error::{Error, Kind, Result},
-    http::{Call, Operation, Reply, Scope},
+    error::{Error, ErrorKind, Result},
+    http::{Operation, Request, RequestContext, Response},
     user::{Company, Label},
-    vendor::{Held, Part, intercom::Api, wire},
+    vendor::{Subresource, SubresourceData, intercom::IntercomApi, wire},
 };
 
 /// The largest page of a contact's companies.
@@ -23,14 +23,14 @@ const PAGES: usize = 100;
 
 /// Where a list goes on, as the vendor says it: of a link only what names the place is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Onward {
+pub(super) enum SubresourceNext {
     /// After a token.
     Token(String),
     /// At a page of a number.
     Page(String),
 }
 
-impl Onward {
+impl SubresourceNext {
     /// Reads `{"starting_after":…}`, `{"page":…}` and links with either.
     pub(super) fn of(next: &Value) -> Option<Self> {
         let text = |value: &Value| match value {
@@ -96,7 +96,7 @@ impl Onward {
 }
 
 #[derive(Deserialize)]
-struct List {
+struct SubresourceList {
     #[serde(
         default,
         alias = "companies",
@@ -104,19 +104,19 @@ struct List {
         alias = "tags",
         deserialize_with = "wire::records"
     )]
-    data: Option<Vec<Item>>,
+    data: Option<Vec<SubresourceItem>>,
     #[serde(default, deserialize_with = "wire::deciding")]
-    pages: Option<Pages>,
+    pages: Option<SubresourcePages>,
 }
 
 #[derive(Deserialize)]
-struct Pages {
+struct SubresourcePages {
     #[serde(default)]
     next: Value,
 }
 
 #[derive(Deserialize)]
-struct Item {
+struct SubresourceItem {
     #[serde(default, deserialize_with = "wire::text")]
     id: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
@@ -126,22 +126,27 @@ struct Item {
 }
 
 /// A part of a contact; `None` when there is no such contact.
-pub(super) async fn part(api: &Api, scope: &Scope, id: &str, part: Part) -> Result<Option<Held>> {
+pub(super) async fn part(
+    api: &IntercomApi,
+    scope: &RequestContext,
+    id: &str,
+    part: Subresource,
+) -> Result<Option<SubresourceData>> {
     // Segments and tags are answered whole: of them no size can be asked for.
     let (operation, path, size) = match part {
-        Part::Companies => (Operation::Companies, "companies", Some(SIZE)),
-        Part::Segments => (Operation::Segments, "segments", None),
-        Part::Tags => (Operation::Tags, "tags", None),
-        Part::Attributes => {
+        Subresource::Companies => (Operation::Companies, "companies", Some(SIZE)),
+        Subresource::Segments => (Operation::Segments, "segments", None),
+        Subresource::Tags => (Operation::Tags, "tags", None),
+        Subresource::Attributes => {
             let message = "a contact's custom attributes are part of it";
-            return Err(Error::new(Kind::Unsupported, message));
+            return Err(Error::new(ErrorKind::Unsupported, message));
         }
     };
-    let mut items: Vec<Item> = Vec::new();
-    let mut onward: Option<Onward> = None;
+    let mut items: Vec<SubresourceItem> = Vec::new();
+    let mut onward: Option<SubresourceNext> = None;
     for _ in 0..PAGES {
-        let at = onward.clone().map(Onward::param);
-        let call = Call::get(operation, &["contacts", id, path])
+        let at = onward.clone().map(SubresourceNext::param);
+        let call = Request::get(operation, &["contacts", id, path])
             .query(size.map(|size| ("per_page", size.to_owned())))
             .query(at);
         let Some(reply) = api.find(scope, call).await? else {
@@ -162,8 +167,8 @@ pub(super) async fn part(api: &Api, scope: &Scope, id: &str, part: Part) -> Resu
     )))
 }
 
-fn read(reply: &Reply) -> Result<(Vec<Item>, Option<Onward>)> {
-    let list: List = reply.object()?;
+fn read(reply: &Response) -> Result<(Vec<SubresourceItem>, Option<SubresourceNext>)> {
+    let list: SubresourceList = reply.object()?;
     let Some(items) = list.data else {
         return Err(Error::malformed(
             "the provider answered a list without items",
@@ -171,7 +176,7 @@ fn read(reply: &Reply) -> Result<(Vec<Item>, Option<Onward>)> {
     };
     let next = list.pages.map(|pages| pages.next);
     let next = match next.filter(|next| !next.is_null()) {
-        Some(next) => Some(Onward::of(&next).ok_or_else(|| {
+        Some(next) => Some(SubresourceNext::of(&next).ok_or_else(|| {
             Error::malformed("the provider says that there is more, and not where")
         })?),
         None => None,
@@ -179,23 +184,23 @@ fn read(reply: &Reply) -> Result<(Vec<Item>, Option<Onward>)> {
     Ok((items, next))
 }
 
-fn held(items: Vec<Item>, part: Part) -> Held {
+fn held(items: Vec<SubresourceItem>, part: Subresource) -> SubresourceData {
     let items = items.into_iter();
     match part {
-        Part::Companies => {
-            let company = |item: Item| Company {
+        Subresource::Companies => {
+            let company = |item: SubresourceItem| Company {
                 vendor_id: item.id,
                 external_id: item.company_id,
                 name: item.name,
             };
-            Held::Companies(items.map(company).collect())
+            SubresourceData::Companies(items.map(company).collect())
         }
-        Part::Attributes | Part::Segments | Part::Tags => {
-            let label = |item: Item| Label {
+        Subresource::Attributes | Subresource::Segments | Subresource::Tags => {
+            let label = |item: SubresourceItem| Label {
                 id: item.id,
                 name: item.name,
             };
-            Held::Labels(items.map(label).collect())
+            SubresourceData::Labels(items.map(label).collect())
         }
     }
 }
@@ -204,26 +209,29 @@ fn held(items: Vec<Item>, part: Part) -> Held {
 mod tests {
     use serde_json::json;
 
-    use super::Onward;
+    use super::SubresourceNext;
 
     #[test]
     fn where_a_list_goes_on_is_read_from_every_form_that_is_known() {
-        let token = Some(Onward::Token("a+b=".to_owned()));
-        let page = Some(Onward::Page("2".to_owned()));
+        let token = Some(SubresourceNext::Token("a+b=".to_owned()));
+        let page = Some(SubresourceNext::Page("2".to_owned()));
 
         assert_eq!(
-            Onward::of(&json!({ "page": 2, "starting_after": "a+b=" })),
+            SubresourceNext::of(&json!({ "page": 2, "starting_after": "a+b=" })),
             token
         );
         assert_eq!(
-            Onward::of(&json!(
+            SubresourceNext::of(&json!(
                 "https://elsewhere.test/x?per_page=60&starting_after=a%2Bb%3D"
             )),
             token
         );
-        assert_eq!(Onward::of(&json!({ "page": 2 })), page);
-        assert_eq!(Onward::of(&json!("/contacts/1/companies?page=2")), page);
-        assert_eq!(Onward::of(&json!("/contacts/1/companies")), None);
-        assert_eq!(Onward::of(&json!({})), None);
+        assert_eq!(SubresourceNext::of(&json!({ "page": 2 })), page);
+        assert_eq!(
+            SubresourceNext::of(&json!("/contacts/1/companies?page=2")),
+            page
+        );
+        assert_eq!(SubresourceNext::of(&json!("/contacts/1/companies")), None);
+        assert_eq!(SubresourceNext::of(&json!({})), None);
     }
 }

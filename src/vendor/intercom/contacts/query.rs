@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     user::{Email, UserKind, email::domain_forms},
-    vendor::{Filter, Moments, SortDirection, SortField, intercom::Version},
+    vendor::{Filter, SortDirection, SortField, TimeRange, intercom::ApiVersion},
 };
 
 /// Longer than any day of any time zone, in seconds.
@@ -18,7 +18,7 @@ const EXACT_FROM: u8 = 17;
 /// Whether a version compares moments by the second. Before, a moment stands for its whole day in the
 /// workspace's time zone, which nobody here knows: a range is widened by a day, and rows are looked at
 /// again.
-pub(super) fn is_exact(version: Version) -> bool {
+pub(super) fn is_exact(version: ApiVersion) -> bool {
     version.is_from(EXACT_FROM)
 }
 
@@ -46,7 +46,7 @@ fn every_form(field: &str, domain: &str) -> Value {
 }
 
 /// The contacts that a filter lets through, or a few more where moments are compared by days.
-pub(super) fn narrowed(filter: &Filter, version: Version) -> Value {
+pub(super) fn narrowed(filter: &Filter, version: ApiVersion) -> Value {
     let equal = |field: &str, value: &Option<String>| {
         let value = value.as_ref()?;
         Some(json!({ "field": field, "operator": "=", "value": value }))
@@ -86,7 +86,7 @@ pub(super) fn narrowed(filter: &Filter, version: Version) -> Value {
 }
 
 /// A range by the two operators that there are, both of which leave their moment out.
-fn range(field: &str, moments: Moments, version: Version) -> impl Iterator<Item = Value> {
+fn range(field: &str, moments: TimeRange, version: ApiVersion) -> impl Iterator<Item = Value> {
     let slack = if is_exact(version) { 0 } else { DAY };
     let since = moments.since.map(|since| (">", whole(since) - 1 - slack));
     let before = moments.before.map(|before| ("<", whole(before) + slack));
@@ -122,11 +122,11 @@ pub(super) fn ordered((field, direction): (SortField, SortDirection)) -> Value {
 mod tests {
     use serde_json::json;
 
-    use super::{Filter, Moments, Version, narrowed};
+    use super::{ApiVersion, Filter, TimeRange, narrowed};
 
     fn created(since: Option<&str>, before: Option<&str>) -> Filter {
         let moment = |text: &str| text.parse().expect("a moment");
-        let created = Moments {
+        let created = TimeRange {
             since: since.map(moment),
             before: before.map(moment),
         };
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_range_holds_its_first_second_and_not_the_one_behind_it() {
-        let version = Version {
+        let version = ApiVersion {
             major: 2,
             minor: 17,
         };
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn by_days_a_range_is_wider_than_any_day() {
-        let version = Version {
+        let version = ApiVersion {
             major: 2,
             minor: 16,
         };

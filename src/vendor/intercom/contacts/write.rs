@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 
 use super::{Contacts, company};
 use crate::{
-    error::{Error, Kind, Reason, Result},
-    http::{Call, Operation, Scope},
-    user::{CompanyDraft, Draft, Outcome, User},
+    error::{Error, ErrorKind, Reason, Result},
+    http::{Operation, Request, RequestContext},
+    user::{CompanyPatch, User, UserPatch, WriteOutcome},
     vendor::{
-        Upserted,
+        ConnectorWrite,
         intercom::{attributes, body, check, seconds},
     },
 };
 
 /// The body that creates a contact.
-pub(super) fn created(draft: &Draft) -> Result<Value> {
+pub(super) fn created(draft: &UserPatch) -> Result<Value> {
     let mut body = updated(draft)?;
     body["role"] = "user".into();
     Ok(body)
 }
 
 /// The body that changes a contact: what it does not name stays.
-pub(super) fn updated(draft: &Draft) -> Result<Value> {
+pub(super) fn updated(draft: &UserPatch) -> Result<Value> {
     check(draft)?;
     let unsubscribed = draft.unsubscribed_from_emails.json();
     Ok(body([
@@ -41,12 +41,12 @@ pub(super) fn updated(draft: &Draft) -> Result<Value> {
 
 /// The contact that a 409 names, in its text alone.
 #[derive(Debug, Eq, PartialEq)]
-struct Existing {
+struct ExistingContact {
     id: String,
     is_archived: bool,
 }
 
-impl Existing {
+impl ExistingContact {
     fn of(message: &str) -> Option<Self> {
         let (before, id) = message.rsplit_once("id=")?;
         let id = id.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
@@ -63,11 +63,11 @@ fn rejected(field: &str, message: String) -> Error {
         field: Some(field.to_owned()),
         message: message.clone(),
     };
-    Error::new(Kind::Rejected, message).reasons(vec![reason])
+    Error::new(ErrorKind::Rejected, message).reasons(vec![reason])
 }
 
 /// The field that another contact may have, as a client names it.
-fn contested(draft: &Draft) -> &'static str {
+fn contested(draft: &UserPatch) -> &'static str {
     if draft.email.is_change() {
         "email"
     } else {
@@ -76,9 +76,9 @@ fn contested(draft: &Draft) -> &'static str {
 }
 
 /// A refusal to give a contact what another one has.
-pub(super) fn taken(draft: &Draft, error: &Error) -> Error {
+pub(super) fn taken(draft: &UserPatch, error: &Error) -> Error {
     let mut messages = error.why().iter().map(|reason| reason.message.as_str());
-    let other = messages.find_map(Existing::of);
+    let other = messages.find_map(ExistingContact::of);
     let other = other.map_or_else(String::new, |other| format!(" ({})", other.id));
     rejected(
         contested(draft),
@@ -89,9 +89,14 @@ pub(super) fn taken(draft: &Draft, error: &Error) -> Error {
 impl Contacts {
     /// What becomes of a draft whose contact turned out to be there: search did not know it yet, or it
     /// is another contact that has the address or the external id.
-    pub(super) async fn met(&self, scope: &Scope, draft: &Draft, error: Error) -> Result<Upserted> {
+    pub(super) async fn met(
+        &self,
+        scope: &RequestContext,
+        draft: &UserPatch,
+        error: Error,
+    ) -> Result<ConnectorWrite> {
         let mut messages = error.why().iter().map(|reason| reason.message.as_str());
-        let Some(existing) = messages.find_map(Existing::of) else {
+        let Some(existing) = messages.find_map(ExistingContact::of) else {
             return Err(error);
         };
         let id = existing.id;
@@ -118,9 +123,9 @@ impl Contacts {
         let draft = &draft.keeping(&user);
         if draft.fields().is_empty() {
             self.recent.remember(&user).await;
-            return Ok(Upserted::whole(user, Outcome::Matched));
+            return Ok(ConnectorWrite::whole(user, WriteOutcome::Matched));
         }
-        let updated = super::Vendor::update(self, scope, &user.vendor_id, draft).await?;
+        let updated = super::Connector::update(self, scope, &user.vendor_id, draft).await?;
         updated.ok_or_else(|| Error::malformed("the contact vanished between two calls; try again"))
     }
 
@@ -128,14 +133,14 @@ impl Contacts {
     /// here is a remark on it.
     pub(super) async fn written(
         &self,
-        scope: &Scope,
+        scope: &RequestContext,
         user: User,
-        draft: &Draft,
-        outcome: Outcome,
-    ) -> Upserted {
+        draft: &UserPatch,
+        outcome: WriteOutcome,
+    ) -> ConnectorWrite {
         self.recent.remember(&user).await;
         if draft.companies.is_empty() {
-            return Upserted::whole(user, outcome);
+            return ConnectorWrite::whole(user, outcome);
         }
         let id = user.vendor_id;
         let mut remarks = Vec::new();
@@ -155,7 +160,7 @@ impl Contacts {
         if let Some(user) = &user {
             self.recent.remember(user).await;
         }
-        Upserted {
+        ConnectorWrite {
             user,
             outcome: Some(outcome),
             remarks,
@@ -163,7 +168,12 @@ impl Contacts {
     }
 
     /// Joins or leaves a company. Joining makes the company where there is none of that id.
-    async fn attend(&self, scope: &Scope, contact: &str, draft: &CompanyDraft) -> Result<()> {
+    async fn attend(
+        &self,
+        scope: &RequestContext,
+        contact: &str,
+        draft: &CompanyPatch,
+    ) -> Result<()> {
         let operation = Operation::Companies;
         if draft.leave {
             let company = company::found(&self.api, scope, operation, &draft.external_id).await?;
@@ -172,7 +182,10 @@ impl Contacts {
             };
             let path = ["contacts", contact, "companies", &company];
             // Who is not in it has left it.
-            let left = self.api.find(scope, Call::delete(operation, &path)).await;
+            let left = self
+                .api
+                .find(scope, Request::delete(operation, &path))
+                .await;
             return left.map(|_| ());
         }
         let mut company = json!({ "company_id": draft.external_id });
@@ -180,17 +193,17 @@ impl Contacts {
             company["name"] = name.clone().into();
         }
         // Finds or makes, by the id that is given.
-        let call = Call::post(operation, &["companies"], company).repeatable(true);
+        let call = Request::post(operation, &["companies"], company).repeatable(true);
         let company = company::id_in(&self.api.send(scope, call).await?, &draft.external_id)?;
         let path = ["contacts", contact, "companies"];
-        let call = Call::post(operation, &path, json!({ "id": company })).repeatable(true);
+        let call = Request::post(operation, &path, json!({ "id": company })).repeatable(true);
         self.api.send(scope, call).await.map(|_| ())
     }
 }
 
 fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
     let why = match (error.kind(), error.why()) {
-        (Kind::Rejected | Kind::Conflict, [reason, ..]) => &reason.message,
+        (ErrorKind::Rejected | ErrorKind::Conflict, [reason, ..]) => &reason.message,
         _ => error.message(),
     };
     let message = format!("the contact was written; this was not done: {what}: {why}");
@@ -205,12 +218,13 @@ fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::Existing;
+    use super::ExistingContact;
 
     #[test]
     fn the_contact_of_a_conflict_is_read_from_its_text() {
-        let of =
-            |message| Existing::of(message).map(|existing| (existing.id, existing.is_archived));
+        let of = |message| {
+            ExistingContact::of(message).map(|existing| (existing.id, existing.is_archived))
+        };
 
         assert_eq!(
             of("A contact matching those details already exists with id=64aa00000000000000000001"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     vendor::{Filter, SortDirection, SortField},
 };
 
@@ -31,11 +31,11 @@ pub(super) fn narrowed(filter: &Filter) -> Result<Vec<(&'static str, String)>> {
         }
         [_] if is_plain => Ok(lookups),
         [_] => Err(Error::new(
-            Kind::Unsupported,
+            ErrorKind::Unsupported,
             "Intercom sorts and bounds by time the whole list only: drop `sort` and `createdSince`, or the other filter",
         )),
         _ => Err(Error::new(
-            Kind::Unsupported,
+            ErrorKind::Unsupported,
             "Intercom takes one of `email`, `tagId`, `segmentId` and `companyId` at a time",
         )),
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Floor, MAX, NOTICE, Read, Reader, Start, digest, moment, next_of, on, whole};
+use super::{
+    GivenUpTo, MAX, NOTICE, Start, TieReader, TiedPage, digest, moment, next_of, on, whole,
+};
 use crate::{error::Result, page::Page, user::User};
 
 /// How many pages are read to see users of one moment.
@@ -10,12 +12,12 @@ const PAGES: usize = 10;
 
 /// Users of one moment, as far as they were seen, by the order of their digests.
 #[derive(Default)]
-pub(super) struct Crowd {
+pub(super) struct TieGroup {
     moment: Option<i64>,
     users: BTreeMap<String, User>,
 }
 
-impl Crowd {
+impl TieGroup {
     /// Adds users of one moment; those of another one are forgotten.
     pub(super) fn add(&mut self, users: Vec<User>) {
         let moment = users.first().and_then(moment);
@@ -33,12 +35,12 @@ impl Crowd {
     }
 
     /// Whether they could not be read whole before.
-    pub(super) fn is_doubtful(&self, floor: &Floor) -> bool {
+    pub(super) fn is_doubtful(&self, floor: &GivenUpTo) -> bool {
         floor.is_doubtful && Some(floor.moment) == self.moment
     }
 }
 
-impl<F, R> Reader<F>
+impl<F, R> TieReader<F>
 where
     F: Fn(Option<String>, u32) -> R,
     R: Future<Output = Result<Page>>,
@@ -47,11 +49,11 @@ where
     /// behind them is within their moment, at a page that shows its end.
     pub(super) async fn crowded(
         &self,
-        mut crowd: Crowd,
+        mut crowd: TieGroup,
         cursor: Option<String>,
         next: String,
-        floor: Option<&Floor>,
-    ) -> Result<Read> {
+        floor: Option<&GivenUpTo>,
+    ) -> Result<TiedPage> {
         let mut end = next;
         let mut is_last = false;
         for _ in 0..PAGES {
@@ -71,8 +73,8 @@ where
         let mut given = self.given(crowd.users.into_values().collect(), floor);
         let is_cut = given.len() > self.want as usize;
         given.truncate(self.want as usize);
-        let floor = Floor::under(&given, floor).or_else(|| floor.cloned());
-        let floor = floor.map(|floor| Floor {
+        let floor = GivenUpTo::under(&given, floor).or_else(|| floor.cloned());
+        let floor = floor.map(|floor| GivenUpTo {
             is_doubtful: true,
             ..floor
         });
@@ -85,7 +87,7 @@ where
             true => whole(given),
             false => on(given, &start),
         };
-        Ok(Read {
+        Ok(TiedPage {
             shortfall: Some(NOTICE),
             ..read
         })

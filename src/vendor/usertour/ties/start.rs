@@ -20,19 +20,19 @@ pub(in super::super) struct Start {
     pub(super) cursor: Option<String>,
     /// Where the provider's cursor is to be had: the last row of a page that is read again.
     #[serde(default, rename = "b", skip_serializing_if = "Option::is_none")]
-    pub(super) back: Option<Back>,
+    pub(super) back: Option<SafeStart>,
     /// Up to where users have been given.
     #[serde(default, rename = "f", skip_serializing_if = "Option::is_none")]
-    pub(super) floor: Option<Floor>,
+    pub(super) floor: Option<GivenUpTo>,
 }
 
 /// The end of a page that starts at a place which is sure.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Back(pub(super) Option<String>, pub(super) u32);
+pub(super) struct SafeStart(pub(super) Option<String>, pub(super) u32);
 
 /// Up to where users have been given, in the order of moments and digests.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Floor {
+pub(super) struct GivenUpTo {
     /// Microseconds since 1970.
     #[serde(rename = "m")]
     pub(super) moment: i64,
@@ -47,7 +47,7 @@ pub(super) struct Floor {
     pub(super) is_doubtful: bool,
 }
 
-impl Floor {
+impl GivenUpTo {
     /// A moment of which nobody knows who was given, and who comes behind.
     pub(super) fn bare(moment: i64) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Start {
                 .iter()
                 .chain(back.and_then(|back| back.0.as_ref()));
             sent.all(|cursor| !cursor.contains(char::is_control))
-                && back.is_none_or(|Back(_, rows)| *rows <= MAX)
+                && back.is_none_or(|SafeStart(_, rows)| *rows <= MAX)
         };
         let invalid = || Error::invalid("the cursor does not belong to this list");
         start.filter(is_sound).ok_or_else(invalid)
@@ -138,11 +138,11 @@ impl Start {
 
 #[cfg(test)]
 mod tests {
-    use super::{Back, Floor, Start};
+    use super::{GivenUpTo, SafeStart, Start};
 
     #[test]
     fn a_token_is_read_back_as_it_was_and_the_providers_own_as_a_cursor() {
-        let floor = Floor {
+        let floor = GivenUpTo {
             moment: 1_770_091_506_007_000,
             upto: Some("00ff".to_owned()),
             also: None,
@@ -154,7 +154,7 @@ mod tests {
             Start::at("[]"),
             Start {
                 cursor: None,
-                back: Some(Back(Some("cm1".to_owned()), 99)),
+                back: Some(SafeStart(Some("cm1".to_owned()), 99)),
                 floor: Some(floor),
             },
         ] {
