@@ -1,4 +1,4 @@
-//! What can go wrong, in one closed set: [`Kind`] decides whether a call is repeated, which code a
+//! What can go wrong, in one closed set: [`ErrorKind`] decides whether a call is repeated, which code a
 //! client sees, and whose words the message is made of. "Not found" is not here: absence is `None`.
 
 use std::{fmt, sync::Arc, time::Duration};

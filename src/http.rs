@@ -1,4 +1,4 @@
-//! The way to a vendor: a [`Call`] travels through the layers to the wire, a [`Reply`] comes back.
+//! The way to a vendor: a [`Request`] travels through the layers to the wire, a [`Response`] comes back.
 //! What only needs a request and its answer is a layer here; what needs to know users is not here.
 
 pub mod attempt;
@@ -120,7 +120,7 @@ impl Client {
     /// Sends a call.
     ///
     /// # Errors
-    /// Whatever went wrong, named by vendor and operation; 404 is [`Kind::Missing`].
+    /// Whatever went wrong, named by vendor and operation; 404 is [`ErrorKind::Missing`].
     pub async fn send(&self, scope: &RequestContext, call: Request) -> Result<Response> {
         let operation = call.operation;
         let scope = match call.since {
@@ -142,7 +142,7 @@ impl Client {
     /// Sends a call whose answer 404 means that there is no such thing.
     ///
     /// # Errors
-    /// As [`Http::send`], but for 404.
+    /// As [`Client::send`], but for 404.
     pub async fn find(&self, scope: &RequestContext, call: Request) -> Result<Option<Response>> {
         let call = Request {
             may_be_missing: true,

@@ -3,7 +3,7 @@
 //!
 //! The crate runs a batch while it holds its lock, chunk after chunk, and forgets the waiters of a
 //! batch whose leader was cancelled. So a batch here does no work: it starts a task and answers with
-//! `Handle`s at once. Waiters await their handle; batches run side by side; a panic is an error
+//! `LoadHandle`s at once. Waiters await their handle; batches run side by side; a panic is an error
 //! value; the task ends when nobody waits any more.
 
 use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};

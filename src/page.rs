@@ -9,7 +9,7 @@
 //! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
 //! Three pure functions carry everything: [`Listing::ask`] turns a mark into a request,
-//! [`Ask::after`] gives the mark after a row, [`Ask::next`] the mark after a page. [`reading`] joins
+//! [`PageRequest::after`] gives the mark after a row, [`PageRequest::next`] the mark after a page. [`reading`] joins
 //! pages with them and proves that nobody was missed between two of them.
 //!
 //! # Rows that shift
@@ -191,7 +191,7 @@ impl Page {
         )))
     }
 
-    /// The mark after the page in the vendor's own words: unlike that of [`Ask::next`] it costs no row
+    /// The mark after the page in the vendor's own words: unlike that of [`PageRequest::next`] it costs no row
     /// that was read already.
     fn onward(&self) -> Option<Position> {
         match &self.next {

@@ -1,4 +1,4 @@
-//! Relay connections: arguments to a [`Span`] of a list, a window to edges and cursors.
+//! Relay connections: arguments to a [`ListRange`] of a list, a window to edges and cursors.
 
 use std::sync::Arc;
 

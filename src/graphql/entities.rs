@@ -1,7 +1,7 @@
 //! Apollo Federation: the entities that other subgraphs hang their fields on.
 //!
 //! The engine resolves the representations of `_entities` side by side, but lets one bad
-//! representation fail them all. [`Root`] stands before [`Query`]: for a bad representation it answers
+//! representation fail them all. [`QueryRoot`] stands before [`Query`]: for a bad representation it answers
 //! null and an error of that one's own, for an unknown one null.
 
 use std::{

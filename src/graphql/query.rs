@@ -1,4 +1,4 @@
-//! The fields of `Query`.
+//! The fields of `ListParameters`.
 
 use std::sync::Arc;
 

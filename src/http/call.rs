@@ -227,7 +227,7 @@ impl Request {
         }
     }
 
-    /// A write that may be sent once only, unless [`Call::repeatable`] says otherwise.
+    /// A write that may be sent once only, unless [`Request::repeatable`] says otherwise.
     #[must_use]
     pub fn post(operation: Operation, path: &[&str], body: Value) -> Self {
         Self {
@@ -330,7 +330,7 @@ impl Response {
     /// The body, as a JSON object of a type. A list is none, though serde would read one as such.
     ///
     /// # Errors
-    /// As [`Reply::json`].
+    /// As [`Response::json`].
     pub fn object<T: DeserializeOwned>(&self) -> Result<T> {
         match self.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') | None => self.json(),

@@ -4,7 +4,7 @@
 //!
 //! Every value is taken as its text and read by itself: digits stay as they were sent, half a surrogate
 //! pair costs one character, and no depth of nesting costs more than its own field. Nothing is read into
-//! `serde_json::Value`, which loses digits and takes one key of its own for a command.
+//! `serde_json::StoredBytes`, which loses digits and takes one key of its own for a command.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -213,7 +213,7 @@ pub struct Unreadable;
 /// decides whom a record is of.
 ///
 /// # Errors
-/// `Unreadable` when it is there and is no text, or a text of which characters are lost.
+/// `UnreadableRows` when it is there and is no text, or a text of which characters are lost.
 pub fn address(
     text: Option<String>,
     record: &RawValue,
@@ -230,7 +230,7 @@ pub fn address(
 /// The external id of a record, which decides where records are searched for by it. Digits count.
 ///
 /// # Errors
-/// `Unreadable` when it is there and is no text, or a text of which characters are lost.
+/// `UnreadableRows` when it is there and is no text, or a text of which characters are lost.
 pub fn external_id(record: &RawValue, name: &str) -> Result<Option<String>, Unreadable> {
     deciding_text(record, &[name], |raw| {
         string(raw).or_else(|| digits(raw).map(str::to_owned))

@@ -62,7 +62,7 @@ impl<T: SnapshotContent> GrowingSnapshot<T> {
     /// Sends a read whose answer goes into the snapshot.
     ///
     /// # Errors
-    /// As [`Http::send`].
+    /// As [`Client::send`].
     pub async fn send(&self, call: Request) -> Result<Response> {
         let cache = &self.http.cache;
         let (key, mut entry) = (cache.key(&call), entry(cache.0.vendor, &call));

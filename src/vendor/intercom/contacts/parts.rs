@@ -65,7 +65,7 @@ impl SubresourceNext {
         }
     }
 
-    /// The place as one text, which [`Onward::from_text`] reads.
+    /// The place as one text, which [`SubresourceNext::from_text`] reads.
     pub(super) fn text(self) -> String {
         match self {
             Self::Token(token) => token,
@@ -81,7 +81,7 @@ impl SubresourceNext {
         }
     }
 
-    /// Whether a text that [`Onward::text`] made names a numbered page.
+    /// Whether a text that [`SubresourceNext::text`] made names a numbered page.
     pub(super) fn is_number(text: &str) -> bool {
         text.starts_with(PAGE)
     }
