@@ -34,10 +34,10 @@ pub use shared::SharedSettings;
 pub use text::{ConfigDraft, in_words};
 
 use crate::{
+    client::{auth::TokenSource, breaker::CircuitRules},
+    connectors::{ConnectorSpec, QuotaWindow, door},
     graphql::RequestLimits,
-    http::{auth::TokenSource, breaker::CircuitRules},
     user::Provider,
-    vendor::{ConnectorSpec, QuotaWindow, door},
 };
 
 /// How much of an answer may be read: nothing that is less is a record, and more is read into memory.

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use crate::{
     config::{AccountSettings, ServerSettings, Settings},
+    connectors::QuotaWindow,
     user::Provider,
-    vendor::QuotaWindow,
 };
 
 /// Settings that reach the sandboxes at an address.

@@ -17,20 +17,20 @@ pub use search::EmailSearchResult;
 pub use write::{WriteError, WriteResult, Writing};
 
 use crate::{
-    error::{Error, ErrorKind, Result},
-    http::{
+    client::{
         AccountStatus, RequestContext,
         breaker::{CircuitBreaker, CircuitState},
         budget::{Budget, WindowStatus},
-        measure::{Health, health},
+        metrics_layer::{Health, health},
     },
-    metrics,
-    page::{Accept, ListRange, Window},
-    user::{Provider, User},
-    vendor::{
+    connectors::{
         BatchSize, Connector, EmailSearch, Expand, Filter, Lookups, Profile, SINGLE, Selection,
         Subresource, SubresourceData, rows,
     },
+    error::{Error, ErrorKind, Result},
+    metrics,
+    pagination::{Accept, ListRange, Window},
+    user::{Provider, User},
 };
 
 /// How many batches of one request are under way at one vendor; its own limit is lower.

@@ -8,9 +8,9 @@ pub mod description;
 pub mod document;
 pub mod entities;
 pub mod error;
-pub mod fates;
 pub mod moments;
 pub mod mutation;
+pub mod outcomes;
 pub mod person;
 pub mod prepare;
 pub mod query;
@@ -33,16 +33,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     audit::AuditLog,
+    client::{MemoryPool, Meter, RequestContext, cache::MemoryCache},
+    connectors::SubresourceLoader,
     directory::Directory,
-    http::{MemoryPool, Meter, RequestContext, cache::MemoryCache},
-    loader::Loaders,
+    loaders::Loaders,
     user::Provider,
-    vendor::SubresourceLoader,
 };
 use document::SchemaRules;
 use entities::{EntityIndexes, QueryRoot};
-use fates::RequestOutcomes;
 use mutation::Mutation;
+use outcomes::RequestOutcomes;
 use row::YieldBudget;
 use subresources::SubresourceFields;
 use trace::{Trace, TraceAccess};

@@ -1,18 +1,18 @@
 //! Roster: one GraphQL graph over the people in a company's SaaS tools.
 
+pub mod app;
 pub mod audit;
+pub mod client;
 pub mod config;
+pub mod connectors;
 pub mod demo;
 pub mod directory;
 pub mod error;
-pub mod gateway;
 pub mod graphql;
-pub mod http;
-pub mod loader;
+pub mod loaders;
 pub mod metrics;
-pub mod page;
+pub mod pagination;
 pub mod recent_writes;
 pub mod server;
 pub mod shared;
 pub mod user;
-pub mod vendor;

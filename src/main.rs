@@ -1,6 +1,6 @@
 //! The command line.
 
-mod command;
+mod cli;
 
 use std::{io::Write, process::ExitCode};
 
@@ -10,7 +10,7 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match command::Command::parse().run() {
+    match cli::Command::parse().run() {
         Ok(code) => code,
         Err(error) => {
             // The exit code tells where nothing can be written.

@@ -1,7 +1,7 @@
 //! A user as every vendor's records are seen here, and what may be asked and changed of one.
 
-pub mod draft;
 pub mod email;
+pub mod patch;
 pub mod text;
 
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use draft::{CompanyPatch, FieldChange, Identity, PatchField, UserPatch, WriteOutcome};
 pub use email::Email;
+pub use patch::{CompanyPatch, FieldChange, Identity, PatchField, UserPatch, WriteOutcome};
 
 /// The vendors that Roster knows.
 #[derive(

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::seconds;
-use crate::http::breaker::CircuitRules;
+use crate::client::breaker::CircuitRules;
 
 /// When a vendor that keeps failing is left alone, and for how long.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! How many calls a vendor may get within which spans.
 
 use super::AccountSettings;
-use crate::vendor::{ConnectorSpec, QuotaWindow};
+use crate::connectors::{ConnectorSpec, QuotaWindow};
 
 impl AccountSettings {
     /// The windows that are configured, or those that the vendor documents.

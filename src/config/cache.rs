@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 
 use super::ConfigErrors;
-use crate::http::{Operation, cache::CachePolicy};
+use crate::client::{Operation, cache::CachePolicy};
 
 /// For how long answers are kept, of all vendors that do not say otherwise.
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde::Deserialize;
 
 use super::{ConfigErrors, Settings, variable_named};
-use crate::{graphql::trace::TraceAccess, user::Provider, vendor::door};
+use crate::{connectors::door, graphql::trace::TraceAccess, user::Provider};
 
 /// The gateway's own door.
 #[derive(Debug, Deserialize)]
@@ -17,7 +17,7 @@ pub struct ServerSettings {
     /// at `listen`. It has connections of its own, so it answers when those of `listen` are all taken.
     /// None of the three holds personal data: any address will do, and it needs no proxy before it.
     pub admin_listen: Option<SocketAddr>,
-    /// The hosts that clients may name in `HostName` or `:authority`: names or addresses alone, without a
+    /// The hosts that clients may name in `Host` or `:authority`: names or addresses alone, without a
     /// port. Any other is answered 421, so that no page can make its own name point here and read the
     /// answers. The names of loopback are always allowed when `listen` is a loopback address, and when
     /// the list is empty; an address is, when the connection came in on it. `/health/*` is exempt.

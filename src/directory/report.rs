@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{error::Error, http::RequestContext, metrics, user::Provider};
+use crate::{client::RequestContext, error::Error, metrics, user::Provider};
 
 /// What is said of an answer that was kept because the vendor fails.
 const OUTDATED: &str =

@@ -10,16 +10,16 @@ use futures_util::future::join_all;
 
 use super::{Directory, ListedUsers, Report, in_batches};
 use crate::{
-    error::{Error, ErrorKind, Result},
-    http::RequestContext,
-    page::{
-        ListRange, Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits, window,
-    },
-    user::{Email, User},
-    vendor::{
+    client::RequestContext,
+    connectors::{
         Connector, Expand, Filter, SearchResult, Selection, SortDirection, SortField, rows,
         without_invalid_spellings,
     },
+    error::{Error, ErrorKind, Result},
+    pagination::{
+        ListRange, Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits, window,
+    },
+    user::{Email, User},
 };
 
 /// Who was found by one address, and how far that can be trusted.
@@ -156,7 +156,7 @@ impl Directory {
             };
             async move {
                 let selection = &selection;
-                let walk = rows::walk(
+                let walk = rows::scan(
                     scope,
                     &listing,
                     limits,

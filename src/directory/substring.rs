@@ -7,11 +7,11 @@ use futures_util::future::join_all;
 
 use super::{Directory, EmailSearchResult, Report, search::in_order};
 use crate::{
+    client::RequestContext,
+    connectors::{Connector, Expand, Filter, Selection, rows},
     error::{Error, Result},
-    http::RequestContext,
-    page::{ListRange, Window},
+    pagination::{ListRange, Window},
     user::{Email, User, email::part::EmailPart},
-    vendor::{Connector, Expand, Filter, Selection, rows},
 };
 
 /// Said of a part that may be within a label of a domain.

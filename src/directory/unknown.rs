@@ -3,9 +3,9 @@
 
 use super::Directory;
 use crate::{
-    http::RequestContext,
-    page::{ListRange, Window},
-    vendor::{Connector, Filter, FilterField, filter::unknown_notice},
+    client::RequestContext,
+    connectors::{Connector, Filter, FilterField, filter::unknown_notice},
+    pagination::{ListRange, Window},
 };
 
 impl Directory {

@@ -22,11 +22,11 @@ use tracing::Instrument;
 use super::{Directory, lease::Leases};
 use crate::{
     audit::{AuditLog, RequestId},
+    client::{Freshness, RequestContext, WriteProgress},
+    connectors::{Connector, ConnectorWrite},
     error::{Error, ErrorKind, FailureStage, Result},
-    http::{Freshness, RequestContext, WriteProgress},
     recent_writes::{KnownWrites, Pending, RecentWrites, WriteKey},
     user::{FieldChange, Identity, PatchField, User, UserKind, UserPatch, WriteOutcome},
-    vendor::{Connector, ConnectorWrite},
 };
 use target::Target;
 pub use written::{WriteError, WriteResult};

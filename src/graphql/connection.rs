@@ -12,11 +12,11 @@ use super::{
     subresources::sources,
 };
 use crate::{
+    connectors::{Filter, int::Int},
     directory::{EmailSearchResult, ListedUsers, Report},
     error::{Error, Result},
-    page::ListRange,
+    pagination::ListRange,
     user::{Provider, User},
-    vendor::{Filter, int::Int},
 };
 
 /// Users, in pages (Relay Cursor Connections).

@@ -6,10 +6,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    connectors::Filter,
     error::{Error, Result},
-    page::Position,
+    pagination::Position,
     user::{Provider, text},
-    vendor::Filter,
 };
 
 /// The version of cursors of records in joined lists.
@@ -140,9 +140,9 @@ mod tests {
 
     use super::{of_mark, of_user, to_mark, to_user};
     use crate::{
-        page::{Anchor, Position, RowCount},
+        connectors::Filter,
+        pagination::{Anchor, Position, RowCount},
         user::Provider,
-        vendor::Filter,
     };
 
     fn mark() -> impl Strategy<Value = Position> {

@@ -6,12 +6,12 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, Simp
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Graph, fates::RequestOutcomes, row::RowObject};
+use super::{Graph, outcomes::RequestOutcomes, row::RowObject};
 use crate::{
     audit::RequestId,
+    client::RequestContext,
     directory::{WriteError, WriteResult},
     error::{Error, ErrorCode, Reason, Result},
-    http::RequestContext,
     user::{CompanyPatch, Email, FieldChange, Provider, User, UserPatch, WriteOutcome, text},
 };
 

@@ -8,18 +8,18 @@ use jiff::Timestamp;
 
 use super::{
     error::{Resolved, answer},
-    fates::RequestOutcomes,
+    outcomes::RequestOutcomes,
     row::RowObject,
     source::SourceReport,
     subresources::sources,
     user::expand_at,
 };
 use crate::{
+    client::RequestContext,
+    connectors::Expand,
     directory::{EmailSearchResult, Report, SourceStatus},
-    http::RequestContext,
-    loader::Loaders,
+    loaders::Loaders,
     user::{Email, Provider, User, UserKind},
-    vendor::Expand,
 };
 
 /// Asks vendors for the users of an address, side by side, through the request's loaders.

@@ -1,4 +1,4 @@
-//! The fields of `ListParameters`.
+//! The fields of `Query`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
     connection::{ConnectionArguments, UserConnection, count},
     cursor,
     error::{Resolved, answer, answer_option, shown},
-    fates::RequestOutcomes,
+    outcomes::RequestOutcomes,
     person::{Person, search},
     row::RowObject,
     source::{ProviderStatus, providers},
@@ -19,16 +19,16 @@ use super::{
     user::{Node, expand, expand_at},
 };
 use crate::{
+    client::RequestContext,
+    connectors::{Expand, Filter, Selection, SortDirection, SortField, TimeRange},
     directory::{EmailSearchResult, Report},
     error::{Error, Result},
-    http::RequestContext,
-    loader::Loaders,
+    loaders::Loaders,
     user::{
         Email, Provider, User, UserKind,
         email::{MAX_BYTES, fold_domain, part::EmailPart},
         text,
     },
-    vendor::{Expand, Filter, Selection, SortDirection, SortField, TimeRange},
 };
 
 /// How an email is compared.

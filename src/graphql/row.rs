@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::error::shown;
-use crate::{error::Error, http::RequestContext, user::User};
+use crate::{client::RequestContext, error::Error, user::User};
 
 /// How long after the deadline rows may still be made: providers may take all the time until then, and
 /// what they answered must be written.

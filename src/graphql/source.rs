@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::{Graph, error::seconds};
 use crate::{
+    client::breaker::CircuitState,
+    connectors::{EmailSearch, FilterField, SortField},
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
-    http::breaker::CircuitState,
     user::{Identity, Provider},
-    vendor::{EmailSearch, FilterField, SortField},
 };
 
 /// What one provider did for an answer, and how far the answer can be trusted.

@@ -10,14 +10,14 @@ use std::{
 use async_graphql::{Context, PathSegment, Pos, ServerError};
 use async_trait::async_trait;
 
-use super::{error::shown, fates::RequestOutcomes, source::SourceReport};
+use super::{error::shown, outcomes::RequestOutcomes, source::SourceReport};
 use crate::{
+    client::RequestContext,
+    connectors::{Subresource, SubresourceData, SubresourceLoader},
     directory::Report,
     error::{Error, ErrorKind},
-    http::RequestContext,
-    loader::Loaders,
+    loaders::Loaders,
     user::Provider,
-    vendor::{Subresource, SubresourceData, SubresourceLoader},
 };
 
 /// How many bytes an error with its path takes, about.

@@ -8,13 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::fates::RequestOutcomes;
+use super::outcomes::RequestOutcomes;
 use crate::{
-    error::Result,
-    http::{
+    client::{
         Freshness, Meter,
         scope::{CallLog, CallRecord},
     },
+    error::Result,
 };
 
 /// Who is shown the calls that a request made.

@@ -13,10 +13,10 @@ use super::{
     subresources::failed,
 };
 use crate::{
+    client::RequestContext,
+    connectors::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
     error::Result,
-    http::RequestContext,
     user::{Company, Provider, RecordPart, User, UserKind},
-    vendor::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
 };
 
 /// Anything that has a global id.

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     audit::RequestId,
+    client::Meter,
     error::{Error, ErrorCode, ErrorKind},
     graphql::{
         Graph, Schema,
@@ -42,7 +43,6 @@ use crate::{
         trace::Trace,
         with_loaders,
     },
-    http::Meter,
     metrics,
 };
 use accept::Media;

@@ -104,7 +104,7 @@ pub(super) async fn check(
     }
 }
 
-/// Every host that a request names: in its target, which is `:authority` in HTTP/2, and in `HostName`.
+/// Every host that a request names: in its target, which is `:authority` in HTTP/2, and in `Host`.
 fn named(request: &Request) -> Result<Vec<HostName>, &'static str> {
     let target = request.uri().authority().map(|target| target.as_str());
     let mut headers = request.headers().get_all(header::HOST).iter();

@@ -11,7 +11,7 @@ mod shown;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Settings, user::Provider, vendor::QuotaWindow};
+use roster::{config::Settings, connectors::QuotaWindow, user::Provider};
 use serde_json::Value;
 
 use crate::world::{Call, World, vendor, word};

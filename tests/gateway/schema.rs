@@ -1,13 +1,13 @@
 //! The schema is the contract with other programs.
 
-use roster::{config::Settings, gateway, graphql::sdl};
+use roster::{app, config::Settings, graphql::sdl};
 use serde_json::Value;
 
 use crate::world::World;
 
 #[test]
 fn the_committed_schema_is_the_one_that_is_served() {
-    let schema = gateway::open(&Settings::default()).expect("settings without mistakes");
+    let schema = app::open(&Settings::default()).expect("settings without mistakes");
 
     assert!(
         sdl(&schema) == include_str!("../../schema.graphql"),

@@ -61,7 +61,7 @@ async fn gateway(limits: ConnectionLimits) -> SocketAddr {
         hosts: AllowedHosts::of(&[], address).expect("hosts"),
         has_admin: false,
     };
-    let schema = roster::gateway::open(&Settings::default()).expect("a schema");
+    let schema = roster::app::open(&Settings::default()).expect("a schema");
     let app = front.router(schema).expect("routes");
     tokio::spawn(limits.serve(listener, app, Readiness::default(), pending()));
     address

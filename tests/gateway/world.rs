@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use roster::{
+    app,
     config::{AccountSettings, Settings},
-    demo, gateway,
+    demo,
     graphql::Schema,
     server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
     user::Provider,
@@ -98,7 +99,7 @@ impl World {
 
     /// Another gateway over the same or other sandboxes.
     pub(crate) async fn serve(settings: &Settings) -> SocketAddr {
-        let schema = gateway::open(settings).expect("settings without mistakes");
+        let schema = app::open(settings).expect("settings without mistakes");
         Self::serve_schema(schema, settings).await
     }
 

@@ -2,11 +2,11 @@
 
 use super::Directory;
 use crate::{
+    client::RequestContext,
+    connectors::{Connector, Expand, Lookups},
     error::Result,
-    http::RequestContext,
     recent_writes::KnownWrites,
     user::{Identity, User, UserKind, UserPatch},
-    vendor::{Connector, Expand, Lookups},
 };
 
 /// Which record a draft means.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     audit::{AuditEntry, RequestId},
+    client::WriteProgress,
+    connectors::ConnectorWrite,
     error::{Error, ErrorCode, ErrorKind},
-    http::WriteProgress,
     user::{Provider, User, WriteOutcome},
-    vendor::ConnectorWrite,
 };
 
 /// The most problems of one write that are told.

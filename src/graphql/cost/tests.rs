@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::super::{Graph, prepare::prepare, schema, trace::TraceAccess};
 use crate::audit::AuditLog;
+use crate::client::{MemoryPool, cache::MemoryCache};
 use crate::graphql::RequestLimits;
-use crate::http::{MemoryPool, cache::MemoryCache};
 
 /// The code of the first error of a request that is refused.
 fn refused(query: &str) -> Option<String> {

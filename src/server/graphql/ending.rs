@@ -2,7 +2,7 @@
 
 use async_graphql::{Response as Answer, ServerError, Value};
 
-use crate::{error::ErrorCode, graphql::fates::RequestOutcomes};
+use crate::{error::ErrorCode, graphql::outcomes::RequestOutcomes};
 
 /// How a request ended.
 pub(super) struct Ending {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use roster::{
+    app,
+    client::{MemoryPool, Meter},
     config::Settings,
-    demo, gateway,
+    demo,
     graphql::{Graph, Schema},
-    http::{MemoryPool, Meter},
     user::Provider,
 };
 use serde_json::{Value, json};
@@ -115,7 +116,7 @@ async fn gateway_of(world: &World, change: impl FnOnce(&mut Settings)) -> (World
     let mut settings = demo::settings(world.sandbox);
     settings.cache.seconds = 0.0;
     change(&mut settings);
-    let schema = gateway::open(&settings).expect("settings without mistakes");
+    let schema = app::open(&settings).expect("settings without mistakes");
     let gateway = World::serve_schema(schema.clone(), &settings).await;
     (world.beside(gateway), schema)
 }

@@ -1,7 +1,7 @@
 //! The calls that one request may make at an account.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use roster::{user::Provider, vendor::QuotaWindow};
+use roster::{connectors::QuotaWindow, user::Provider};
 use serde_json::{Value, json};
 
 use crate::world::{World, vendor};

@@ -1,0 +1,523 @@
+//! What the program can be told to do.
+
+use std::{
+    error::Error,
+    io::{IsTerminal, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, Parser, ValueEnum};
+use futures_util::FutureExt;
+use roster::{
+    app,
+    config::{ConfigDraft, ConfigErrors, Settings},
+    demo,
+    graphql::{self, Graph, Schema, sdl},
+    server::{self, AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
+    user::Provider,
+};
+use roster_sandbox::{Options, known};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing_subscriber::EnvFilter;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+type CommandResult<T = ()> = Result<T, Box<dyn Error>>;
+
+/// One GraphQL graph over the people in Intercom, Ada, Usertour and DigitalChalk.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) enum Command {
+    /// Serve the whole product on loopback, over sandboxes of the four vendors: no accounts, no files.
+    Demo(DemoArgs),
+    /// Serve the graph over the vendors of a configuration.
+    Serve(ServeArgs),
+    /// Say what is wrong with a configuration, if anything; nothing is started and no vendor is asked.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE", default_value = "roster.toml")]
+        config: PathBuf,
+    },
+    /// Print the schema in the GraphQL schema language, as a federated subgraph.
+    Schema,
+    /// Serve the sandboxes of the four vendors alone.
+    Sandbox {
+        /// The address to listen on; port 0 picks one.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+        listen: SocketAddr,
+        #[command(flatten)]
+        sandbox: SandboxArgs,
+    },
+    /// Ask a running gateway whether it is ready; for the health check of a container.
+    Health {
+        /// The gateway's address, instead of the one that its configuration names.
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<SocketAddr>,
+        /// The gateway's configuration, if there is one: its `admin_listen` or else its `listen` is
+        /// asked. Without it that is 127.0.0.1:8080.
+        #[arg(long, value_name = "FILE", default_value = "roster.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// The gateway's address; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The sandboxes' address; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    sandbox_listen: SocketAddr,
+    /// An origin whose pages may call the gateway, beside all of this machine; may be given again.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    cors_origins: Vec<String>,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "roster.toml")]
+    config: PathBuf,
+    /// The address to listen on, instead of the configuration's; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
+    log: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// A line of text for each event.
+    Text,
+    /// A line of JSON for each event.
+    Json,
+}
+
+#[derive(Args)]
+// The group of these options must not have the name of the command that takes them.
+#[group(skip)]
+pub(crate) struct SandboxArgs {
+    /// How many users each vendor holds.
+    #[arg(long, default_value_t = 500)]
+    users: usize,
+    /// What the seeded people are drawn from: the same seed, the same people.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many milliseconds each vendor takes to answer.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    latency: u64,
+}
+
+impl SandboxArgs {
+    fn options(&self) -> Options {
+        Options {
+            users: self.users,
+            seed: self.seed,
+            latency: Duration::from_millis(self.latency),
+            ..Options::default()
+        }
+    }
+}
+
+impl Command {
+    pub(crate) fn run(self) -> CommandResult<ExitCode> {
+        match self {
+            Self::Demo(demo) => {
+                log(LogFormat::Auto, "warn");
+                server::record_metrics();
+                runtime()?.block_on(demo.run())?;
+            }
+            Self::Serve(serve) => {
+                log(serve.log, "info");
+                server::record_metrics();
+                runtime()?.block_on(serve.run())?;
+            }
+            Self::Check { config } => {
+                let settings = checked(&config)?;
+                say(format_args!(
+                    "{}: nothing is wrong; {}",
+                    config.display(),
+                    vendors(&settings)
+                ));
+            }
+            Self::Schema => {
+                let schema = app::open(&Settings::default())?;
+                std::io::stdout().write_all(sdl(&schema).as_bytes())?;
+            }
+            Self::Sandbox { listen, sandbox } => {
+                log(LogFormat::Auto, "warn");
+                runtime()?.block_on(sandboxes(listen, &sandbox.options()))?;
+            }
+            Self::Health { address, config } => {
+                let address = address.map_or_else(|| health(&config), Ok)?;
+                return Ok(if is_ready(address)? {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                });
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Where a gateway with this configuration says whether it is ready.
+fn health(config: &Path) -> Result<SocketAddr, ConfigErrors> {
+    if config.exists() {
+        Settings::read(config).map(|settings| settings.health())
+    } else {
+        Ok(Settings::default().health())
+    }
+}
+
+/// The address to listen on and the schema of a configuration, or all that is wrong with it at once.
+fn opened(
+    settings: &Settings,
+    listen: Option<SocketAddr>,
+) -> Result<(SocketAddr, Schema), ConfigErrors> {
+    let mut mistakes = server::cors::wrong_origins(&settings.server.cors_origins);
+    let hosts = AllowedHosts::of(&settings.server.hosts, settings.server.listen);
+    mistakes.extend(hosts.err().unwrap_or_default());
+    let listen = settings.listen(listen);
+    let listen = listen.map_err(|wrong| mistakes.extend(wrong.0)).ok();
+    let schema = app::open(settings);
+    let schema = schema.map_err(|wrong| mistakes.extend(wrong.0)).ok();
+    match (listen, schema) {
+        (Some(listen), Some(schema)) if mistakes.is_empty() => Ok((listen, schema)),
+        _ => Err(ConfigErrors(mistakes)),
+    }
+}
+
+/// The settings of a configuration that can work, or all that is wrong with it.
+fn checked(config: &Path) -> Result<Settings, ConfigErrors> {
+    let draft = ConfigDraft::read(config)?;
+    let opened = opened(&draft.settings, None);
+    let mut mistakes = opened.err().map(|wrong| wrong.0).unwrap_or_default();
+    mistakes.extend(draft.settings.cannot_work());
+    match draft.all_mistakes(mistakes) {
+        mistakes if mistakes.is_empty() => Ok(draft.settings),
+        mistakes => Err(ConfigErrors(mistakes)),
+    }
+}
+
+/// What a configuration starts, or all that is wrong with it. What cannot work is said in the log.
+fn started(
+    config: &Path,
+    listen: Option<SocketAddr>,
+) -> Result<(Settings, SocketAddr, Schema), ConfigErrors> {
+    let draft = ConfigDraft::read(config)?;
+    match opened(&draft.settings, listen) {
+        Ok((listen, schema)) => {
+            let settings = draft.finish()?;
+            for mistake in settings.cannot_work() {
+                tracing::warn!("the configuration cannot work: {mistake}");
+            }
+            Ok((settings, listen, schema))
+        }
+        Err(wrong) => Err(ConfigErrors(draft.all_mistakes(wrong.0))),
+    }
+}
+
+/// Which vendors a configuration asks, in a few words.
+fn vendors(settings: &Settings) -> String {
+    let is_enabled = |provider: &Provider| {
+        settings
+            .vendor
+            .get(provider)
+            .is_some_and(|vendor| vendor.enabled)
+    };
+    let (enabled, disabled): (Vec<_>, Vec<_>) = Provider::ALL.into_iter().partition(is_enabled);
+    let names = |providers: Vec<Provider>| match providers.as_slice() {
+        [] => "none".to_owned(),
+        providers => providers
+            .iter()
+            .map(|provider| provider.name())
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    format!("enabled: {}; disabled: {}", names(enabled), names(disabled))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+/// Says something on standard output. That nobody can be told stops nothing.
+fn say(what: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{what}");
+    let _ = out.flush();
+}
+
+/// Logs go to standard error; `RUST_LOG` narrows or widens them.
+fn log(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let is_json = match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    // A line that cannot be written is dropped: to say so would need the same stream.
+    let subscriber = tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if is_json {
+        // The list of spans has the innermost, too.
+        subscriber.json().with_current_span(false).init();
+    } else {
+        subscriber.init();
+    }
+}
+
+/// Counts the signals to stop, from now on.
+fn signals() -> std::io::Result<watch::Receiver<usize>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let (count, signals) = watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
+        }
+    });
+    Ok(signals)
+}
+
+fn open_audit_file(schema: &Schema) -> CommandResult {
+    let graph = schema.data::<Graph>();
+    let opened = graph.map_or(Ok(()), |graph| graph.audit.open());
+    opened.map_err(|error| format!("log.audit_file: {error}").into())
+}
+
+/// Reads again at each hangup what may have changed. Without this a hangup would end the program.
+fn reload_at_hangup(schema: Schema) -> std::io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            if let Some(graph) = schema.data::<Graph>() {
+                graph.reload().await;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Ends when there were so many signals to stop.
+async fn told(mut signals: watch::Receiver<usize>, times: usize) {
+    if signals.wait_for(|count| *count >= times).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn bind(address: SocketAddr) -> CommandResult<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; choose another address or port").into()
+    })
+}
+
+/// The listeners of a gateway.
+struct Listeners {
+    front: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(listen: SocketAddr, admin: Option<SocketAddr>) -> CommandResult<Self> {
+        let front = bind(listen).await?;
+        let admin = match admin {
+            Some(admin) => Some(bind(admin).await?),
+            None => None,
+        };
+        Ok(Self { front, admin })
+    }
+}
+
+/// The origins whose pages may call the gateway.
+fn origins(settings: &Settings) -> Origins {
+    Origins {
+        listed: settings.server.cors_origins.clone(),
+        allows_loopback: settings.server.loopback_origins,
+    }
+}
+
+/// Serves until a signal to stop; `beside` is how many connections the process has to others than its
+/// clients.
+async fn serve(
+    Listeners { front, admin }: Listeners,
+    schema: Schema,
+    settings: &Settings,
+    signals: watch::Receiver<usize>,
+    beside: usize,
+) -> CommandResult {
+    let address = front.local_addr()?;
+    let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
+        .sharing(settings.shared.store()?)
+        .finishing(graphql::writes(&schema));
+    let hosts = |of: SocketAddr| {
+        let hosts = AllowedHosts::of(&settings.server.hosts, of);
+        hosts.map_err(ConfigErrors)
+    };
+    let app = FrontSettings {
+        readiness: readiness.clone(),
+        origins: origins(settings),
+        hosts: hosts(address)?,
+        has_admin: admin.is_some(),
+    };
+    let app = app.router(schema.clone())?;
+    let admin = match admin {
+        Some(admin) => {
+            let app = server::admin(
+                readiness.clone(),
+                schema.clone(),
+                hosts(admin.local_addr()?)?,
+            );
+            Some((admin, app))
+        }
+        None => None,
+    };
+    let (limits, admin_limits) = (ConnectionLimits::default(), ConnectionLimits::admin());
+    let beside = beside + admin.as_ref().map_or(0, |_| admin_limits.connections);
+    let limits = ConnectionLimits {
+        connections: server::descriptors::fit(limits.connections, beside),
+        drain: Duration::from_secs(settings.server.drain_seconds),
+        ..limits
+    };
+    let admin = async {
+        match admin {
+            // It answers for as long as there is a gateway to ask about.
+            Some((listener, app)) => {
+                let stop = std::future::pending();
+                admin_limits
+                    .serve(listener, app, Readiness::default(), stop)
+                    .await
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let stop = told(signals.clone(), 1);
+    let served = tokio::select! {
+        served = limits.serve(front, app, readiness, stop) => Ok(served?),
+        served = admin => Ok(served?),
+        () = tell_of_stop(signals.clone(), address) => Ok(()),
+        () = told(signals, 2) => {
+            tracing::warn!("told to stop again: requests under way are cut off");
+            Ok(())
+        }
+        () = server::keep_metrics() => Ok(()),
+    };
+    tracing::info!(version = VERSION, address = %address, "stopped");
+    served
+}
+
+/// Says that the gateway stops, and never ends.
+async fn tell_of_stop(signals: watch::Receiver<usize>, address: SocketAddr) {
+    told(signals, 1).await;
+    tracing::info!(version = VERSION, address = %address, "stopping");
+    std::future::pending().await
+}
+
+async fn sandboxes(listen: SocketAddr, options: &Options) -> CommandResult {
+    let stop = told(signals()?, 1);
+    let listener = bind(listen).await?;
+    say(format_args!("Sandboxes  http://{}", listener.local_addr()?));
+    Ok(roster_sandbox::serve(listener, options, stop).await?)
+}
+
+impl ServeArgs {
+    async fn run(self) -> CommandResult {
+        let (settings, listen, schema) = started(&self.config, self.listen)?;
+        let signals = signals()?;
+        open_audit_file(&schema)?;
+        reload_at_hangup(schema.clone())?;
+        let listeners = Listeners::bind(listen, settings.server.admin_listen).await?;
+        let address = listeners.front.local_addr()?;
+        say(format_args!("GraphiQL   http://{address}/graphiql"));
+        let admin = listeners
+            .admin
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
+        if let Some(admin) = admin {
+            say(format_args!("Metrics    http://{admin}/metrics"));
+        }
+        let admin = admin.map(tracing::field::display);
+        tracing::info!(version = VERSION, address = %address, admin, vendors = vendors(&settings), "serving");
+        // Only its first step, what is cached: a service starts no npm, and downloads nothing.
+        let _is_done = server::graphiql::prepare().now_or_never();
+        let beside = settings.provider_connections();
+        serve(listeners, schema, &settings, signals, beside).await
+    }
+}
+
+impl DemoArgs {
+    async fn run(self) -> CommandResult {
+        let signals = signals()?;
+        let sandbox = bind(self.sandbox_listen).await?;
+        let listeners = Listeners::bind(self.listen, None).await?;
+        let (address, vendors) = (listeners.front.local_addr()?, sandbox.local_addr()?);
+        let mut settings = demo::settings(vendors);
+        // Nobody balances load over it.
+        settings.server.notice_seconds = 0;
+        settings.server.cors_origins = self.cors_origins;
+        let (_, schema) = opened(&settings, Some(address))?;
+        let options = self.sandbox.options();
+        // The vendors outlive the gateway: requests under way still need them.
+        tokio::spawn(async move {
+            roster_sandbox::serve(sandbox, &options, std::future::pending()).await
+        });
+        say(format_args!("GraphiQL   http://{address}/graphiql"));
+        say(format_args!("GraphQL    http://{address}/graphql"));
+        say(format_args!("Sandboxes  http://{vendors}"));
+        for (email, why) in [
+            (known::EVERYWHERE, "a person whom all four vendors know"),
+            (
+                known::SHARED,
+                "several records at one vendor, and a near miss",
+            ),
+            (
+                known::MIXED_CASE,
+                "spelled in another letter case at Usertour",
+            ),
+        ] {
+            say(format_args!(
+                "Try        usersByEmail(email: \"{email}\")    # {why}"
+            ));
+        }
+        tokio::spawn(server::graphiql::prepare());
+        // The sandboxes hold the other ends in the same process.
+        let beside = 2 * settings.provider_connections();
+        serve(listeners, schema, &settings, signals, beside).await
+    }
+}
+
+/// A request without a client library: this runs every few seconds in every container.
+fn is_ready(address: SocketAddr) -> CommandResult<bool> {
+    let wait = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, wait)?;
+    stream.set_read_timeout(Some(wait))?;
+    write!(
+        stream,
+        "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer)?;
+    Ok(&answer == b"HTTP/1.1 200")
+}

@@ -1,0 +1,191 @@
+//! The inputs whose calls failed lately, and the requests that they belong to. A provider that fails for
+//! one input may be well, and one request can ask for many bad ones: the circuit counts each input and
+//! each request once within its window, and once between two answers.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::client::Request;
+
+/// How many inputs are remembered at most. One that does not fit counts as new.
+const MOST: usize = 1024;
+
+/// Identifies a call's method, path, query and body, without credentials, and its request.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct CallInput {
+    call: u64,
+    request: u64,
+}
+
+/// The inputs whose calls failed within a window.
+#[derive(Debug)]
+pub(super) struct FailedInputs {
+    window: Duration,
+    failed: HashMap<u64, Instant>,
+    since_answer: HashSet<u64>,
+    /// Keyed by chance, so that nobody can make two inputs look like one.
+    hasher: RandomState,
+}
+
+impl FailedInputs {
+    /// None yet.
+    pub(super) fn within(window: Duration) -> Self {
+        Self {
+            window,
+            failed: HashMap::new(),
+            since_answer: HashSet::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// What a call asks.
+    pub(super) fn input(&self, call: &Request) -> CallInput {
+        let mut hash = self.hasher.build_hasher();
+        call.method.hash(&mut hash);
+        call.path.hash(&mut hash);
+        call.query.hash(&mut hash);
+        call.body.hash(&mut hash);
+        let request = (
+            Arc::as_ptr(call.scope.journal()).addr(),
+            call.scope.deadline(),
+        );
+        CallInput {
+            call: hash.finish(),
+            request: self.hasher.hash_one(request),
+        }
+    }
+
+    /// Notes that an input failed. True unless it, or another of its request, did so before within the
+    /// window.
+    pub(super) fn add(&mut self, input: CallInput, now: Instant) -> bool {
+        let is_new_call = self.remember(input.call, now);
+        self.remember(input.request, now) && is_new_call
+    }
+
+    /// Notes that an input failed. True unless it, or another of its request, did so since the provider
+    /// last answered.
+    pub(super) fn add_since_answer(&mut self, input: CallInput) -> bool {
+        if self.since_answer.len() >= MOST {
+            return true;
+        }
+        let is_new_call = self.since_answer.insert(input.call);
+        self.since_answer.insert(input.request) && is_new_call
+    }
+
+    /// Notes that the provider answered.
+    pub(super) fn answered(&mut self) {
+        self.since_answer.clear();
+    }
+
+    fn remember(&mut self, key: u64, now: Instant) -> bool {
+        let window = self.window;
+        let is_recent = |at: &Instant| now.saturating_duration_since(*at) < window;
+        if self.failed.get(&key).is_some_and(is_recent) {
+            return false;
+        }
+        if self.failed.len() >= MOST {
+            self.failed.retain(|_, at| is_recent(at));
+        }
+        if self.failed.len() < MOST {
+            self.failed.insert(key, now);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use tokio::time::Instant;
+
+    use super::{CallInput, FailedInputs, MOST};
+    use crate::client::{Operation, Request};
+
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    /// An input of a request that asks for nothing else.
+    fn alone(number: u64) -> CallInput {
+        CallInput {
+            call: number,
+            request: !number,
+        }
+    }
+
+    #[test]
+    fn a_request_is_news_once_however_many_inputs_fail() {
+        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
+        let of_one = |call| CallInput { call, request: 7 };
+
+        assert!(failed.add(of_one(1), now));
+        assert!(!failed.add(of_one(2), now));
+        assert!(!failed.add(alone(2), now), "the input is known by now");
+        assert!(failed.add(alone(3), now));
+    }
+
+    #[test]
+    fn an_input_that_fails_again_is_news_after_a_window_only() {
+        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
+
+        assert!(failed.add(alone(1), now));
+        assert!(!failed.add(alone(1), now + WINDOW / 2));
+        assert!(failed.add(alone(2), now));
+        assert!(failed.add(alone(1), now + WINDOW));
+    }
+
+    #[test]
+    fn an_input_counts_once_between_two_answers() {
+        let mut failed = FailedInputs::within(WINDOW);
+        let of_one = |call| CallInput { call, request: 7 };
+
+        assert!(failed.add_since_answer(of_one(1)));
+        assert!(!failed.add_since_answer(of_one(2)), "the same request");
+        assert!(!failed.add_since_answer(alone(1)), "the same input");
+        assert!(failed.add_since_answer(alone(3)));
+
+        failed.answered();
+        assert!(failed.add_since_answer(alone(1)));
+    }
+
+    #[test]
+    fn inputs_differ_by_method_path_query_and_body() {
+        let failed = FailedInputs::within(WINDOW);
+        let get = |path| Request::get(Operation::ById, &[path]);
+        let post = |body| Request::post(Operation::Create, &["a"], body);
+        let calls = [
+            get("a"),
+            get("b"),
+            get("a").query([("page", "1".to_owned())]),
+            get("a").query([("page", "2".to_owned())]),
+            post(json!({ "a": 1 })),
+            post(json!({ "a": 2 })),
+            Request::put(Operation::Update, &["a"], json!({ "a": 1 })),
+        ];
+
+        let inputs: Vec<_> = calls.iter().map(|call| failed.input(call)).collect();
+
+        for (at, input) in inputs.iter().enumerate() {
+            assert!(!inputs[at + 1..].contains(input), "{at}");
+            assert_eq!(*input, failed.input(&calls[at]));
+        }
+    }
+
+    #[test]
+    fn no_more_inputs_are_remembered_than_fit() {
+        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
+
+        for number in 0..2 * MOST as u64 {
+            assert!(failed.add(alone(number), now));
+        }
+        assert_eq!(failed.failed.len(), MOST);
+        assert!(failed.add(alone(u64::MAX), now + WINDOW));
+        assert_eq!(failed.failed.len(), 2);
+    }
+}

@@ -1,0 +1,166 @@
+//! A budget that all replicas spend together: its account is kept by the shared store, by one script and
+//! one clock.
+
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{RedisResult, Script, aio::ConnectionManager};
+use tokio::runtime::Handle;
+
+use super::{
+    sliding_window::QuotaWindow,
+    state::{CallEnd, LINGER},
+};
+use crate::{client::Priority, shared::Store};
+
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spend.lua")));
+
+/// How much longer than its call a lease lives.
+const SPARE: Duration = Duration::from_secs(2);
+
+/// One vendor's account, kept by the store.
+#[derive(Clone)]
+pub(super) struct RedisRateLimiter(Arc<RedisRateLimiterInner>);
+
+struct RedisRateLimiterInner {
+    store: Store,
+    keys: [String; 3],
+    /// Whether somebody chose the windows, and the windows: calls and milliseconds.
+    terms: Vec<u64>,
+    replica: String,
+    is_known: AtomicBool,
+}
+
+/// What the store says to a call.
+pub(super) enum StoreAnswer {
+    /// It may be made; so many are left in each window.
+    Granted(Vec<u32>),
+    /// Not before so long.
+    Refused(Duration),
+    /// The store is away.
+    Away,
+}
+
+impl RedisRateLimiter {
+    pub(super) fn new(
+        store: Store,
+        account: &str,
+        windows: &[QuotaWindow],
+        is_chosen: bool,
+    ) -> Self {
+        let key = |part: &str| store.key(&format!("budget:{{{account}}}:{part}"));
+        let pairs = windows
+            .iter()
+            .flat_map(|window| [u64::from(window.calls), u64::from(window.seconds) * 1_000]);
+        let terms = std::iter::once(u64::from(is_chosen)).chain(pairs);
+        Self(Arc::new(RedisRateLimiterInner {
+            keys: [key("leases"), key("ended"), key("state")],
+            terms: terms.collect(),
+            replica: format!("known:{:016x}", fastrand::u64(..)),
+            is_known: AtomicBool::new(false),
+            store,
+        }))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Runs the script: what to do and its arguments, six at most.
+    async fn run(&self, what: &'static str, arguments: &[String]) -> Option<Vec<i64>> {
+        let mut invocation = SCRIPT.prepare_invoke();
+        for key in &self.0.keys {
+            invocation.key(key);
+        }
+        invocation.arg(what);
+        for place in 0..6 {
+            invocation.arg(arguments.get(place).map_or("", String::as_str));
+        }
+        for number in &self.0.terms {
+            invocation.arg(number);
+        }
+        let work = async |mut manager: ConnectionManager| -> RedisResult<Vec<i64>> {
+            invocation.invoke_async(&mut manager).await
+        };
+        self.0.store.ask(work).await
+    }
+
+    /// Asks for a lease that lives at most so long.
+    pub(super) async fn take(&self, lease: u64, class: Priority, lives: Duration) -> StoreAnswer {
+        if !self.0.is_known.load(Ordering::Relaxed) && !self.merge(0, "", Duration::ZERO).await {
+            return StoreAnswer::Away;
+        }
+        let arguments = [
+            self.lease(lease),
+            milliseconds(lives + SPARE),
+            u8::from(class == Priority::Background).to_string(),
+        ];
+        match self.run("take", &arguments).await.as_deref() {
+            Some([1, left @ ..]) => {
+                let left = left
+                    .iter()
+                    .map(|left| u32::try_from(*left).unwrap_or_default());
+                StoreAnswer::Granted(left.collect())
+            }
+            Some([_, wait]) => StoreAnswer::Refused(Duration::from_millis(
+                u64::try_from(*wait).unwrap_or_default(),
+            )),
+            _ => StoreAnswer::Away,
+        }
+    }
+
+    fn lease(&self, lease: u64) -> String {
+        format!("{}:{lease}", self.0.replica)
+    }
+
+    /// Gives a lease back, and tells what the vendor said; nobody waits for it. A lease that is not given
+    /// back ends by itself.
+    pub(super) fn give(&self, lease: u64, end: CallEnd, closes: Duration) {
+        let (lingers, said) = match end {
+            CallEnd::Unsent => ("-1".to_owned(), None),
+            CallEnd::Lost => (milliseconds(LINGER), None),
+            CallEnd::Answered(said) | CallEnd::Throttled(said, _) => ("0".to_owned(), said),
+        };
+        let said = said.map(|quota| {
+            let within = quota.resets_in.as_millis();
+            let (at, limit, remaining) = (quota.resets_at, quota.limit, quota.remaining);
+            format!("{at} {within} {limit} {remaining}")
+        });
+        let arguments = [
+            self.lease(lease),
+            lingers,
+            milliseconds(closes),
+            said.unwrap_or_default(),
+        ];
+        let common = self.clone();
+        // Where there is no runtime any more, there is nobody to tell.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { common.run("give", &arguments).await });
+        }
+    }
+
+    /// Tells the store what was spent without it: so many calls since it went away, and, if it has
+    /// forgotten us, all that we remember. False when it is away.
+    pub(super) async fn merge(&self, owed: u32, remembered: &str, closes: Duration) -> bool {
+        let arguments = [
+            self.0.replica.clone(),
+            owed.to_string(),
+            remembered.to_owned(),
+            milliseconds(closes),
+        ];
+        let is_merged = self.run("merge", &arguments).await.is_some();
+        if is_merged {
+            self.0.is_known.store(true, Ordering::Relaxed);
+        }
+        is_merged
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}

@@ -1,0 +1,158 @@
+//! What the shared store keeps, where there is a `redis-server` on the PATH.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, time::sleep};
+
+use super::{
+    super::{
+        redis::{RedisRateLimiter, StoreAnswer},
+        state::CallEnd,
+    },
+    NOW, ms, quota, window,
+};
+use crate::{
+    client::Priority::Background,
+    shared::{Store, StoreOptions},
+};
+
+struct Redis(Child);
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A Redis of this test's own, and its address.
+async fn redis() -> Option<(Redis, String)> {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .ok()?
+        .local_addr()
+        .ok()?
+        .port();
+    let started = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no", "--dir", "/tmp"])
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(process) = started else {
+        eprintln!("SKIPPED: there is no redis-server on the PATH");
+        return None;
+    };
+    let redis = Redis(process);
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        sleep(ms(20)).await;
+    }
+    Some((redis, format!("redis://127.0.0.1:{port}")))
+}
+
+/// A replica that spends from an account of so many calls in so many seconds.
+fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> RedisRateLimiter {
+    let terms = StoreOptions {
+        prefix: "test".to_owned(),
+        replicas: 2,
+        timeout: Duration::from_secs(2),
+    };
+    let store = Store::at(url, None, terms).expect("a store");
+    RedisRateLimiter::new(store, account, &[window(calls, seconds)], true)
+}
+
+/// How long a call must wait; none when it is granted.
+fn wait(word: &StoreAnswer) -> Duration {
+    match word {
+        StoreAnswer::Granted(_) => Duration::ZERO,
+        StoreAnswer::Refused(wait) => *wait,
+        StoreAnswer::Away => panic!("the store is there"),
+    }
+}
+
+#[tokio::test]
+async fn what_a_replica_held_when_it_died_is_given_back_a_span_after_its_lease() {
+    let Some((_redis, url)) = redis().await else {
+        return;
+    };
+    let (dies, lives) = (replica(&url, "a", 1, 2), replica(&url, "a", 1, 2));
+    // It never says what became of it; the lease has two seconds to spare.
+    assert_eq!(wait(&dies.take(1, NOW, ms(0)).await), ms(0));
+
+    assert!(wait(&lives.take(2, NOW, ms(9_000)).await) > ms(1_900));
+    sleep(ms(2_100)).await;
+    let left = wait(&lives.take(3, NOW, ms(9_000)).await);
+    assert!((ms(1_500)..=ms(2_040)).contains(&left), "{left:?}");
+    sleep(left).await;
+
+    assert_eq!(wait(&lives.take(4, NOW, ms(9_000)).await), ms(0));
+}
+
+#[tokio::test]
+async fn accounts_are_kept_apart_and_what_was_not_sent_is_given_back() {
+    let Some((_redis, url)) = redis().await else {
+        return;
+    };
+    let (a, b) = (replica(&url, "a", 2, 60), replica(&url, "b", 2, 60));
+    assert_eq!(wait(&a.take(1, NOW, ms(1_000)).await), ms(0));
+    assert!(
+        wait(&a.take(2, Background, ms(1_000)).await) > ms(0),
+        "the last"
+    );
+    assert_eq!(wait(&a.take(3, NOW, ms(1_000)).await), ms(0));
+    assert!(wait(&a.take(4, NOW, ms(1_000)).await) > ms(50_000));
+    assert_eq!(wait(&b.take(5, NOW, ms(1_000)).await), ms(0));
+
+    a.give(3, CallEnd::Unsent, ms(0));
+
+    let mut tries = 0;
+    while wait(&a.take(6, NOW, ms(1_000)).await) > ms(0) {
+        tries += 1;
+        assert!(tries < 100, "it is never given back");
+        sleep(ms(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_vendor_says_to_one_replica_all_believe() {
+    let Some((_redis, url)) = redis().await else {
+        return;
+    };
+    let (a, b) = (replica(&url, "a", 100, 60), replica(&url, "a", 100, 60));
+    for (lease, remaining) in [(1, 3), (2, 50)] {
+        assert_eq!(wait(&a.take(lease, NOW, ms(1_000)).await), ms(0));
+        let said = quota(80, remaining, 1_000, ms(30_000));
+        a.give(lease, CallEnd::Answered(Some(said)), ms(0));
+        sleep(ms(200)).await;
+    }
+
+    for lease in 3..6 {
+        assert_eq!(wait(&b.take(lease, NOW, ms(1_000)).await), ms(0));
+    }
+    let left = wait(&b.take(6, NOW, ms(1_000)).await);
+    assert!((ms(20_000)..=ms(30_100)).contains(&left), "{left:?}");
+    a.give(99, CallEnd::Unsent, ms(45_000));
+    sleep(ms(200)).await;
+    let closed = wait(&b.take(7, NOW, ms(1_000)).await);
+    assert!(closed > ms(40_000), "{closed:?}");
+}
+
+/// Many of two replicas at once: never more than the window holds, whatever the store counts.
+#[tokio::test]
+async fn two_replicas_at_once_get_no_more_than_there_is() {
+    let Some((_redis, url)) = redis().await else {
+        return;
+    };
+    let replicas = [replica(&url, "a", 50, 60), replica(&url, "a", 50, 60)];
+    let takes = (0..200).map(|lease| {
+        let replica = replicas[usize::from(lease % 2 == 0)].clone();
+        async move { wait(&replica.take(lease, NOW, ms(1_000)).await).is_zero() }
+    });
+
+    let granted = futures_util::future::join_all(takes).await;
+
+    assert_eq!(granted.iter().filter(|granted| **granted).count(), 50);
+}

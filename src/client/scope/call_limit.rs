@@ -1,0 +1,136 @@
+//! How many calls one request may make at each account.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// What the state of an account's budget leaves for one request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::client) struct CallShare {
+    /// How many calls the request may make.
+    pub(in crate::client) calls: u32,
+    /// After how many whole seconds the account's window is full again.
+    pub(in crate::client) refills_in: Option<u64>,
+}
+
+/// Why a request may not make one more call at an account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::client) enum CallRefused {
+    /// It has made as many as any request may.
+    Limit(u32),
+    /// It has used its share of what was left of the account's budget.
+    Share(CallShare),
+}
+
+/// The calls of one request, by account.
+#[derive(Debug)]
+pub struct CallLimit {
+    calls: u32,
+    accounts: Mutex<HashMap<&'static str, AccountCalls>>,
+}
+
+#[derive(Debug)]
+struct AccountCalls {
+    made: u32,
+    /// What the budget left when the request made its first call here.
+    share: Option<CallShare>,
+}
+
+impl Default for CallLimit {
+    /// No limit, for work that belongs to no request.
+    fn default() -> Self {
+        Self::of(u32::MAX)
+    }
+}
+
+impl CallLimit {
+    /// At most so many calls at each account.
+    #[must_use]
+    pub fn of(calls: u32) -> Self {
+        Self {
+            calls,
+            accounts: Mutex::default(),
+        }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<&'static str, AccountCalls>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call at an account. `share` tells what the account's budget leaves for the request;
+    /// it is asked at the first call.
+    pub(in crate::client) fn take(
+        &self,
+        account: &'static str,
+        share: impl FnOnce() -> Option<CallShare>,
+    ) -> Result<(), CallRefused> {
+        if self.calls == u32::MAX {
+            return Ok(());
+        }
+        let mut accounts = self.accounts();
+        let account = accounts.entry(account).or_insert_with(|| AccountCalls {
+            made: 0,
+            share: share(),
+        });
+        if account.made >= self.calls {
+            return Err(CallRefused::Limit(self.calls));
+        }
+        match account.share {
+            Some(share) if account.made >= share.calls => Err(CallRefused::Share(share)),
+            _ => {
+                account.made += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes back a call that was not sent.
+    pub(in crate::client) fn give_back(&self, account: &'static str) {
+        if let Some(account) = self.accounts().get_mut(account) {
+            account.made = account.made.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CallLimit, CallRefused, CallShare};
+
+    #[test]
+    fn a_request_makes_as_many_calls_at_each_account_as_it_may() {
+        let limit = CallLimit::of(2);
+
+        for account in ["a", "b"] {
+            assert_eq!(limit.take(account, || None), Ok(()));
+            assert_eq!(limit.take(account, || None), Ok(()));
+            assert_eq!(limit.take(account, || None), Err(CallRefused::Limit(2)));
+        }
+        limit.give_back("a");
+        assert_eq!(limit.take("a", || None), Ok(()));
+        assert_eq!(limit.take("b", || None), Err(CallRefused::Limit(2)));
+    }
+
+    #[test]
+    fn what_the_budget_left_at_the_first_call_is_what_counts() {
+        let share = |calls| CallShare {
+            calls,
+            refills_in: Some(7),
+        };
+        let limit = CallLimit::of(100);
+
+        assert_eq!(limit.take("a", || Some(share(1))), Ok(()));
+        let refused = limit.take("a", || Some(share(50)));
+        assert_eq!(refused, Err(CallRefused::Share(share(1))));
+        assert_eq!(limit.take("b", || None), Ok(()));
+    }
+
+    #[test]
+    fn work_that_belongs_to_no_request_has_no_limit() {
+        let limit = CallLimit::default();
+
+        for _ in 0..1_000 {
+            assert_eq!(limit.take("a", || panic!("it is not asked")), Ok(()));
+        }
+    }
+}

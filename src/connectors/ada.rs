@@ -1,0 +1,543 @@
+//! Ada: the End Users API, version 2.
+//!
+//! # API
+//! `docs.ada.cx/reference/end-users`. The host is the customer's own: `https://HANDLE.ada.support/api`.
+//!
+//! # Credentials
+//! A platform API key as a bearer token.
+//!
+//! # Paging
+//! `cursor` is a user's id. One of Ada's texts says that the page starts *with* it, another *after*
+//! it: the row that a cursor names is dropped when it comes back, so both work. Links are never
+//! followed; of `next_page_url` only the cursor is read.
+//!
+//! # Limits
+//! 10 a second and 100 a minute on the list. No `Retry-After` is documented.
+//!
+//! # Quirks
+//! No search by address exists: the list is scanned, within `scan_pages` and `scan_seconds`. The same
+//! path answers a bare user when `external_id` is asked for. A user made over the API is erased after
+//! a day unless a conversation starts.
+
+mod scan;
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::SimpleObject;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::{
+    StatusCode,
+    header::{DATE, HeaderMap},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
+use tokio::time::Instant;
+
+use super::{
+    BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
+    Lookups, Profile, QuotaWindow, SINGLE, SearchResult, Selection, asked_for, bounded, decode,
+    each, json::RawJson, rows,
+};
+use crate::{
+    client::{Client, ErrorDetails, Operation, Request, RequestContext, Response, Snapshots},
+    error::{Error, ErrorKind, Reason, Result},
+    pagination::{Listing, NextPage, Page, PageRequest, Paging},
+    user::{Email, FieldChange, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
+};
+
+/// How Ada is reached.
+pub const DOOR: ConnectorSpec = ConnectorSpec {
+    base_url: None,
+    regions: &[],
+    explain,
+    concurrency: 8,
+    timeout: Duration::from_secs(5),
+    // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants more.
+    budget: &[
+        QuotaWindow {
+            calls: 10,
+            seconds: 1,
+        },
+        QuotaWindow {
+            calls: 100,
+            seconds: 60,
+        },
+        QuotaWindow {
+            calls: 10_000,
+            seconds: 86_400,
+        },
+    ],
+    connect: |connection| Ok(Box::new(Ada::connect(&connection)?)),
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Key,
+    at: "cursor",
+    size: "limit",
+    min: 1,
+    max: 100,
+    reach: None,
+    is_counted: false,
+};
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Ada,
+    listing: LISTING,
+    filters: &[],
+    rechecks: &[],
+    sorts: &[],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    // One scan answers every address that is asked for together.
+    by_email: BatchSize { max: usize::MAX },
+    finds_substrings: false,
+    email_search: EmailSearch::Scan,
+    email_caveat: None,
+    segment_caveat: None,
+    upserts: &[Identity::ExternalId],
+    upsert_tells_outcome: true,
+    writes: &[
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::FirstName,
+        PatchField::LastName,
+        PatchField::AvatarUrl,
+        PatchField::Locale,
+        PatchField::Attributes,
+    ],
+    writes_leads: false,
+    lags: &[],
+};
+
+/// Options of this vendor.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AdaOptions {
+    /// How many pages of 100 a search by address reads at most.
+    scan_pages: u32,
+    /// For how many seconds a search by address reads at most.
+    scan_seconds: u64,
+}
+
+impl Default for AdaOptions {
+    fn default() -> Self {
+        Self {
+            scan_pages: 20,
+            scan_seconds: 8,
+        }
+    }
+}
+
+/// The adapter.
+pub struct Ada {
+    http: Client,
+    /// Ada's list by address.
+    scans: Snapshots<scan::AdaRows>,
+}
+
+/// An end user at Ada, field by field.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "snake_case"))]
+pub struct AdaEndUser {
+    /// Ada's id of the end user.
+    #[serde(deserialize_with = "decode::id")]
+    end_user_id: String,
+    /// The id that your systems gave, trimmed and lower-cased by Ada; at most 36 characters.
+    #[serde(default, deserialize_with = "decode::text")]
+    external_id: Option<String>,
+    /// What is known of the person.
+    #[serde(default, deserialize_with = "decode::record")]
+    profile: Option<AdaProfile>,
+    /// When the end user was made.
+    #[serde(default, deserialize_with = "decode::moment")]
+    created_at: Option<Timestamp>,
+    /// When the end user last changed.
+    #[serde(default, deserialize_with = "decode::moment")]
+    updated_at: Option<Timestamp>,
+}
+
+/// The profile of an end user at Ada.
+#[derive(Default, Deserialize, SimpleObject)]
+pub struct AdaProfile {
+    /// The given name.
+    #[serde(default, deserialize_with = "decode::text")]
+    first_name: Option<String>,
+    /// The family name.
+    #[serde(default, deserialize_with = "decode::text")]
+    last_name: Option<String>,
+    /// The name that is shown.
+    #[serde(default, deserialize_with = "decode::text")]
+    display_name: Option<String>,
+    /// The address of a picture.
+    #[serde(default, deserialize_with = "decode::text")]
+    avatar: Option<String>,
+    /// The email address.
+    #[serde(default, deserialize_with = "decode::text")]
+    email: Option<String>,
+    /// The language with its region, as BCP 47 has it.
+    #[serde(default, deserialize_with = "decode::text")]
+    language: Option<String>,
+    /// Custom fields: texts, whole numbers and truth values.
+    metadata: Option<RawJson>,
+    /// What Ada itself keeps of the end user; its keys depend on the configuration there.
+    system_properties: Option<RawJson>,
+}
+
+#[derive(Deserialize)]
+struct AdaAttributes {
+    #[serde(default, deserialize_with = "decode::record")]
+    profile: Option<AdaMetadata>,
+}
+
+#[derive(Deserialize)]
+struct AdaMetadata {
+    #[serde(default, deserialize_with = "decode::object")]
+    metadata: Option<Arc<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct AdaList {
+    // Older documents say "list or null".
+    #[serde(deserialize_with = "decode::rows_or_null")]
+    data: Vec<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "decode::deciding")]
+    meta: Option<AdaMeta>,
+}
+
+#[derive(Deserialize)]
+struct AdaMeta {
+    #[serde(default, deserialize_with = "decode::link")]
+    next_page_url: Option<String>,
+}
+
+fn user(raw: Arc<RawValue>) -> Result<User> {
+    let record: AdaEndUser = decode::read(&raw)?;
+    let attributes: AdaAttributes = decode::read(&raw)?;
+    let profile = record.profile.unwrap_or_default();
+    let whole = || match (&profile.first_name, &profile.last_name) {
+        (Some(first), Some(last)) => Some(format!("{first} {last}")),
+        (name, None) | (None, name) => name.clone(),
+    };
+    let email = decode::address(profile.email, &raw, &["profile", "email"]);
+    Ok(User {
+        external_id: decode::askable(record.external_id),
+        name: profile.display_name.clone().or_else(whole),
+        is_email_unreadable: email.is_err(),
+        email: email.unwrap_or_default(),
+        first_name: profile.first_name,
+        last_name: profile.last_name,
+        avatar_url: profile.avatar,
+        locale: profile.language,
+        created_at: record.created_at,
+        updated_at: record.updated_at,
+        attributes: attributes
+            .profile
+            .and_then(|profile| profile.metadata)
+            .into(),
+        ..User::new(Provider::Ada, record.end_user_id, raw)
+    })
+}
+
+fn user_in(reply: &Response) -> Result<User> {
+    user(reply.json::<Box<RawValue>>()?.into())
+}
+
+/// Whether a user has an external id, as Ada compares them: it trims them and drops letter case.
+fn has_external_id(user: &User, id: &str) -> bool {
+    let form = |id: &str| id.trim().to_lowercase();
+    user.external_id.as_deref().map(form) == Some(form(id))
+}
+
+/// Of the link to the next page only its cursor is read.
+fn cursor(next: &str) -> Option<String> {
+    let (_, query) = next.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let cursor = pairs.find(|(name, _)| name == "cursor");
+    cursor
+        .map(|(_, cursor)| cursor.into_owned())
+        .filter(|cursor| !cursor.is_empty())
+}
+
+impl Ada {
+    /// The adapter on a connection.
+    ///
+    /// # Errors
+    /// `Invalid` when an option is wrong.
+    pub fn connect(connection: &ConnectContext) -> Result<Self> {
+        let options: AdaOptions = connection.options()?;
+        bounded("scan_pages", u64::from(options.scan_pages), 10_000)?;
+        bounded("scan_seconds", options.scan_seconds, 600)?;
+        Ok(Self {
+            http: connection.http.clone(),
+            scans: scan::scans(connection.http.clone(), &options),
+        })
+    }
+
+    async fn find(
+        &self,
+        scope: &RequestContext,
+        call: Request,
+        is_it: impl FnOnce(&User) -> bool,
+    ) -> Result<Option<User>> {
+        let Some(reply) = self.http.find(scope, call).await? else {
+            return Ok(None);
+        };
+        asked_for(user_in(&reply)?, is_it).map(Some)
+    }
+
+    /// The user of an external id from an answer to a call that named it. Ada's examples leave external
+    /// ids out here and there: such a user is looked up by Ada's own id, and taken only if that shows it.
+    async fn confirmed(&self, scope: &RequestContext, user: User, id: &str) -> Result<User> {
+        if decode::member(&user.raw, "external_id").is_some() {
+            return asked_for(user, |user| has_external_id(user, id));
+        }
+        let call = Request::get(Operation::ById, &["v2", "end-users", &user.vendor_id]);
+        let user = self.find(scope, call, |other| other.vendor_id == user.vendor_id);
+        let is_it = |user: &User| has_external_id(user, id);
+        user.await?.filter(is_it).ok_or_else(|| {
+            Error::malformed(
+                "the provider's answer does not show that the user has this external id",
+            )
+        })
+    }
+}
+
+/// The call for a page of the list: <https://docs.ada.cx/reference/end-users/get-end-users>
+fn page_call(operation: Operation, ask: &PageRequest) -> Request {
+    Request::get(operation, &["v2", "end-users", ""])
+        .query(ask.params())
+        .page(&ask.place)
+        .no_older_than(ask.since)
+}
+
+fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
+    let list: AdaList = reply.object()?;
+    let next = list.meta.and_then(|meta| meta.next_page_url);
+    // How the last page is told is not documented: an empty text is one of the ways.
+    let next = next.filter(|next| !next.trim().is_empty());
+    let next = match next.as_deref().map(cursor) {
+        None => NextPage::Key(None),
+        Some(Some(key)) => NextPage::Key(Some(key)),
+        Some(None) => NextPage::More(true),
+    };
+    let sent = list.data.len();
+    let users = rows::users(scope, Provider::Ada, list.data, user);
+    Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
+}
+
+#[async_trait]
+impl Connector for Ada {
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    async fn list(&self, scope: &RequestContext, ask: &PageRequest, _: &Selection) -> Result<Page> {
+        let reply = self.http.send(scope, page_call(Operation::List, ask)).await;
+        page_in(scope, &reply?)
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| {
+            let call = Request::get(Operation::ById, &["v2", "end-users", id]);
+            self.find(scope, call, move |user| user.vendor_id == id)
+        })
+        .await
+    }
+
+    /// The list's path with `external_id` answers one user. Ada compares ids without regard to case.
+    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| {
+            let call = Request::get(Operation::ByExternalId, &["v2", "end-users", ""]);
+            let call = call.query([("external_id", id.to_owned())]);
+            async move {
+                match self.find(scope, call, |_| true).await? {
+                    Some(user) => self.confirmed(scope, user, id).await.map(Some),
+                    None => Ok(None),
+                }
+            }
+        })
+        .await
+    }
+
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
+        scan::find(&self.scans, scope, emails).await
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/create-end-user>: with an external id it may be
+    /// repeated, and answers 200 with the record *as it was* when there is one.
+    async fn upsert(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Upsert, &["v2", "end-users", ""], body(draft))
+            .repeatable(true);
+        let began = Instant::now();
+        let reply = match self.http.send(scope, call.clone()).await {
+            // It was done, perhaps, and may be repeated, though the layers do not repeat it.
+            Err(error) if error.kind() == ErrorKind::Malformed => Response {
+                is_repeated: true,
+                ..self.http.send(scope, call).await?
+            },
+            reply => reply?,
+        };
+        let user = match draft.external_id.set() {
+            Some(id) => self.confirmed(scope, user_in(&reply)?, id).await?,
+            None => user_in(&reply)?,
+        };
+        if reply.status == StatusCode::CREATED {
+            return Ok(ConnectorWrite::whole(user, WriteOutcome::Created));
+        }
+        let age = match reply.is_repeated {
+            true => age(&user, &reply, began.elapsed()),
+            false => Age::Old,
+        };
+        let draft = UserPatch {
+            external_id: FieldChange::Keep,
+            ..draft.keeping(&user)
+        };
+        let mut written = if draft.fields().is_empty() || age == Age::New {
+            ConnectorWrite::whole(user, WriteOutcome::Matched)
+        } else {
+            let updated = self.update(scope, &user.vendor_id, &draft).await?;
+            let gone = || Error::malformed("the user vanished between two calls; try again");
+            updated.ok_or_else(gone)?
+        };
+        match age {
+            Age::New => written.outcome = Some(WriteOutcome::Created),
+            Age::Unknown => written.outcome = None,
+            Age::Old => {}
+        }
+        Ok(written)
+    }
+
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(draft));
+        let user = user_in(&self.http.send(scope, call).await?)?;
+        let user = asked_for(user, |user| user.email.is_none() || draft.means(user))?;
+        Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
+    }
+
+    /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::patch(Operation::Update, &["v2", "end-users", id], body(draft));
+        let user = self.find(scope, call, |user| user.vendor_id == id).await?;
+        Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
+    }
+}
+
+/// How old a record is, seen from a call that was sent more than once.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Age {
+    /// Made while the call was under way.
+    New,
+    /// Made before it.
+    Old,
+    /// Too close to tell, or not said.
+    Unknown,
+}
+
+/// How far moments of Ada's may be off within one answer: its date has whole seconds.
+const ROUNDING: Duration = Duration::from_secs(2);
+/// A record that is older by so much was not made by the call.
+const CERTAIN: Duration = Duration::from_secs(60);
+
+/// How old a record is, by Ada's own clock as far as it tells it.
+fn age(user: &User, reply: &Response, took: Duration) -> Age {
+    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
+    let Some(created) = user.created_at else {
+        return Age::Unknown;
+    };
+    let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
+    if age <= took + ROUNDING {
+        Age::New
+    } else if age > took + CERTAIN {
+        Age::Old
+    } else {
+        Age::Unknown
+    }
+}
+
+fn body(draft: &UserPatch) -> Value {
+    let fields = [
+        ("email", draft.email.json()),
+        ("display_name", draft.name.json()),
+        ("first_name", draft.first_name.json()),
+        ("last_name", draft.last_name.json()),
+        ("avatar", draft.avatar_url.json()),
+        ("language", draft.locale.json()),
+    ];
+    let mut profile: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    if !draft.attributes.is_empty() {
+        profile.insert(
+            "metadata".to_owned(),
+            Value::Object(draft.attributes.clone()),
+        );
+    }
+    let mut body = json!({ "profile": profile });
+    if let Some(id) = draft.external_id.json() {
+        body["external_id"] = id;
+    }
+    body
+}
+
+/// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.
+fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
+    #[derive(Deserialize)]
+    struct AdaErrorBody {
+        #[serde(default, deserialize_with = "decode::records")]
+        errors: Option<Vec<AdaErrorItem>>,
+    }
+    #[derive(Deserialize)]
+    struct AdaErrorItem {
+        #[serde(default, deserialize_with = "decode::text")]
+        message: Option<String>,
+        #[serde(default, deserialize_with = "decode::records")]
+        details: Option<Vec<AdaErrorDetail>>,
+    }
+    #[derive(Deserialize)]
+    struct AdaErrorDetail {
+        #[serde(default, deserialize_with = "decode::text")]
+        parameter: Option<String>,
+        #[serde(default, deserialize_with = "decode::text")]
+        message: Option<String>,
+    }
+    let errors = serde_json::from_slice::<AdaErrorBody>(body)
+        .ok()
+        .and_then(|body| body.errors)
+        .unwrap_or_default();
+    // Without such errors a 404 is of another server.
+    let is_foreign = status == StatusCode::NOT_FOUND && errors.is_empty();
+    let reasons = errors.into_iter().flat_map(|item| {
+        let whole = item.message.map(|message| Reason {
+            field: None,
+            message,
+        });
+        let details = item.details.unwrap_or_default().into_iter();
+        whole.into_iter().chain(details.filter_map(|detail| {
+            Some(Reason {
+                field: detail.parameter,
+                message: detail.message?,
+            })
+        }))
+    });
+    ErrorDetails {
+        kind: is_foreign.then_some(ErrorKind::Malformed),
+        reasons: reasons.collect(),
+        ..ErrorDetails::default()
+    }
+}

@@ -1,0 +1,192 @@
+//! The scan of Ada's list, which has no search by email: its rows by address. One scan serves all
+//! requests that want it while it runs, and as long as its pages would be kept.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::time::Instant;
+
+use super::{AdaOptions, LISTING, page_call, page_in};
+use crate::{
+    client::{
+        Client, Operation, RequestContext, Snapshots,
+        cache::{BuildEnd, GrowingSnapshot, SnapshotContent, SnapshotUse},
+    },
+    connectors::{SearchResult, rows},
+    error::{Error, ErrorKind, FailureStage, Result},
+    pagination::{IncompleteReason, Page, PageAddress, Scan, ScanLimits, Truncation},
+    user::{Email, User, email::fold},
+};
+
+/// How long before its deadline a caller takes what has been found: an answer, if not the whole.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// No scan takes so long: what bounds it is how long callers wait.
+const FOREVER: Duration = Duration::from_secs(86_400);
+
+/// The rows of Ada's list by address, as far as it has been read.
+#[derive(Default)]
+pub(super) struct AdaRows {
+    by_email: HashMap<String, Vec<User>>,
+    bytes: usize,
+    pages: u32,
+    /// Why the scan did not see the whole list; known when it has ended.
+    cut: Option<Truncation>,
+    /// Why it may have missed somebody all the same.
+    doubt: Option<IncompleteReason>,
+}
+
+impl SnapshotContent for AdaRows {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl AdaRows {
+    fn add(&mut self, page: &Page) {
+        self.pages += 1;
+        for user in &page.users {
+            let Some(email) = user.email.as_deref().map(fold) else {
+                continue;
+            };
+            // The fields of a user repeat parts of its own text.
+            self.bytes += size_of::<User>() + email.len() + 2 * user.raw.get().len();
+            let known = self.by_email.entry(email).or_default();
+            // Pages may overlap where the list changes between them.
+            if !known.iter().any(|known| known.vendor_id == user.vendor_id) {
+                known.push(user.clone());
+            }
+        }
+    }
+
+    /// The users of some addresses, and why there may be more.
+    fn find(&self, emails: &[Email], is_ended: bool) -> Scan {
+        let mut addresses: Vec<&str> = emails.iter().map(Email::folded).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let users = addresses
+            .into_iter()
+            .filter_map(|address| self.by_email.get(address));
+        Scan {
+            users: users.flatten().cloned().collect(),
+            pages: self.pages,
+            cut: if is_ended {
+                self.cut.clone()
+            } else {
+                Some(self.cut_by_caller())
+            },
+            doubt: self.doubt,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Why a caller whose time is over does not see the whole list.
+    fn cut_by_caller(&self) -> Truncation {
+        match self.pages {
+            0 => Truncation::Failed(Error::late().reaching(FailureStage::Nowhere)),
+            pages => Truncation::Limit { pages },
+        }
+    }
+}
+
+/// The scans of Ada's list within an adapter's options.
+pub(super) fn scans(http: Client, options: &AdaOptions) -> Snapshots<AdaRows> {
+    let pages = options.scan_pages;
+    let longest = Duration::from_secs(options.scan_seconds);
+    Snapshots::new(http, "list by email", longest, move |building| {
+        scan(building, pages).boxed()
+    })
+}
+
+async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
+    let limits = ScanLimits {
+        pages,
+        // The building itself knows how much time there is: more, when somebody joins.
+        until: Instant::now() + FOREVER,
+    };
+    let building = &building;
+    let nobody = |_: &User| false;
+    let Scan {
+        cut,
+        pages: read,
+        doubt,
+        ..
+    } = rows::scan(
+        building.scope(),
+        &LISTING,
+        limits,
+        nobody,
+        |ask| async move {
+            if building.is_over() {
+                return Err(Error::late().reaching(FailureStage::Nowhere));
+            }
+            // Pages that were kept do not go together with others: the list is read from its start again.
+            let is_read_again = ask.since.is_some() && ask.place == PageAddress::Key(None);
+            let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
+            let page = page_in(building.scope(), &reply)?;
+            rows::note_unreadable_emails(building.scope(), &page.users);
+            building.change(|rows| {
+                if is_read_again {
+                    *rows = AdaRows::default();
+                }
+                rows.add(&page);
+            });
+            Ok(page)
+        },
+    )
+    .await;
+    let is_late = |error: &Error| {
+        matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut) && building.is_over()
+    };
+    let (cut, ending) = match cut {
+        // The next scan ends at its bound too.
+        None | Some(Truncation::Limit { .. } | Truncation::Late { .. }) => (cut, BuildEnd::Whole),
+        Some(Truncation::Failed(error)) if read > 0 && is_late(&error) => {
+            (Some(Truncation::Limit { pages: read }), BuildEnd::CutShort)
+        }
+        Some(Truncation::Failed(error)) => (
+            Some(Truncation::Failed(error.clone())),
+            BuildEnd::Failed(error),
+        ),
+    };
+    building.change(|rows| (rows.cut, rows.doubt) = (cut, doubt));
+    ending
+}
+
+/// Users by address.
+///
+/// # Errors
+/// Why the scan failed, while none of them was found.
+pub(super) async fn find(
+    scans: &Snapshots<AdaRows>,
+    scope: &RequestContext,
+    emails: &[Email],
+) -> Result<SearchResult> {
+    let until = scope.deadline().checked_sub(MARGIN);
+    let until = until.unwrap_or_else(Instant::now);
+    let taken = scans.take(scope, until).await;
+    let is_late = Instant::now() + MARGIN >= until;
+    SearchResult::of(
+        [found(&taken, emails, is_late)],
+        "Ada's list of users, which has no search by email,",
+        "scan_pages, scan_seconds",
+    )
+}
+
+/// What a caller found, whose time may be over.
+fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan {
+    let is_ended = taken.ending.is_some();
+    let mut found = taken.read(|rows| rows.find(emails, is_ended));
+    let is_bounded = matches!(taken.ending, Some(BuildEnd::Whole));
+    if let Some(Truncation::Limit { pages }) = found.cut
+        && is_late
+        && !is_bounded
+    {
+        found.cut = Some(Truncation::Late { pages });
+    }
+    // A scan that ended in a fault of the gateway left no word of its own.
+    if let Some(BuildEnd::Failed(error)) = &taken.ending {
+        found.cut = Some(Truncation::Failed(error.clone()));
+    }
+    found
+}

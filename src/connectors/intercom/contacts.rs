@@ -1,0 +1,586 @@
+//! The Contacts API of versions 2.x: users and leads alike.
+//!
+//! # API
+//! `developers.intercom.com/docs/references/2.17/rest-api/contacts`.
+//!
+//! # Paging
+//! A token in the answer, `starting_after`, at most 150 contacts a page, the total known. A search takes
+//! it in its body; in the query it would be ignored. The token names the last row and not a number of
+//! rows, so pages of one walk may differ in size.
+//!
+//! # Batches
+//! One search names many ids, external ids or addresses (`IN`).
+//!
+//! # Quirks
+//! The search index lags by minutes and leaves archived and merged contacts out: who is not found by id
+//! is asked for by id, and who was written here a short while ago too. Creating is no upsert: a contact
+//! that is there already is a 409, whose text alone says which it is. Before version 2.17 a search
+//! compares days, not moments.
+
+mod addresses;
+mod company;
+mod query;
+mod subresources;
+mod write;
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join, join_all},
+};
+use moka::sync::Cache;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use self::{addresses::doubtful_ids, subresources::SubresourceNext};
+use super::{
+    IntercomApi, check, labels,
+    pages::{PageNumbers, loose},
+    record, refused_under_200,
+};
+use crate::{
+    client::{Operation, Request, RequestContext, Response},
+    connectors::{
+        BatchSize, Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups,
+        Profile, SearchBatch, SearchResult, Selection, SortField, Subresource, SubresourceData,
+        asked_for, decode, each, refused, rows,
+    },
+    error::{Error, ErrorKind, Result},
+    pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
+    recent_writes::{KnownWrites, RecentWrites, WriteKey},
+    user::{Email, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Token,
+    at: "starting_after",
+    size: "per_page",
+    min: 1,
+    max: 150,
+    reach: None,
+    is_counted: true,
+};
+
+const FILTERS: &[FilterField] = &[
+    FilterField::Email,
+    FilterField::SegmentId,
+    FilterField::CompanyId,
+    FilterField::TagId,
+    FilterField::EmailDomain,
+    FilterField::Kind,
+    FilterField::CreatedSince,
+    FilterField::CreatedBefore,
+    FilterField::UpdatedSince,
+    FilterField::UpdatedBefore,
+    FilterField::LastSeenSince,
+    FilterField::LastSeenBefore,
+];
+
+/// What a search answers more of than it was asked for while it compares days.
+const BY_DAYS: &[FilterField] = &[
+    FilterField::Email,
+    FilterField::CreatedSince,
+    FilterField::CreatedBefore,
+    FilterField::UpdatedSince,
+    FilterField::UpdatedBefore,
+    FilterField::LastSeenSince,
+    FilterField::LastSeenBefore,
+];
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Intercom,
+    listing: LISTING,
+    filters: FILTERS,
+    rechecks: &[FilterField::Email],
+    sorts: &[
+        SortField::CreatedAt,
+        SortField::UpdatedAt,
+        SortField::LastSeenAt,
+        SortField::SignedUpAt,
+    ],
+    by_id: BatchSize { max: 50 },
+    by_external_id: Some(BatchSize { max: 50 }),
+    by_email: BatchSize { max: 50 },
+    finds_substrings: false,
+    email_search: EmailSearch::Exact,
+    email_caveat: None,
+    segment_caveat: None,
+    upserts: &[],
+    upsert_tells_outcome: false,
+    writes: &[
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Phone,
+        PatchField::AvatarUrl,
+        PatchField::Companies,
+        PatchField::SignedUpAt,
+        PatchField::UnsubscribedFromEmails,
+        PatchField::Attributes,
+    ],
+    writes_leads: true,
+    lags: &[Identity::Email],
+};
+
+/// How many pages of 150 one batch of addresses is read through.
+const SEARCH_PAGES: u32 = 10;
+
+/// How often in a row a contact that became another one is followed.
+const HOPS: usize = 3;
+
+/// The version that finds users by external id, and without the lag of search.
+const FINDS_EXTERNAL_IDS_FROM: u8 = 13;
+
+/// The adapter.
+pub(super) struct Contacts {
+    api: IntercomApi,
+    recent: RecentWrites,
+    /// Intercom's ids of companies, by yours.
+    companies: Cache<String, company::KnownCompany>,
+    profile: Profile,
+}
+
+#[derive(Deserialize)]
+struct ContactList {
+    #[serde(default)]
+    data: Option<Vec<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "decode::count")]
+    total_count: Option<u64>,
+    #[serde(default, deserialize_with = "decode::present")]
+    pages: Option<Option<ContactPages>>,
+}
+
+#[derive(Deserialize)]
+struct ContactPages {
+    #[serde(default)]
+    next: Value,
+    #[serde(default, deserialize_with = "loose")]
+    page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    per_page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    total_pages: Option<u64>,
+}
+
+impl ContactPages {
+    fn numbers(&self) -> PageNumbers {
+        PageNumbers {
+            page: self.page,
+            per_page: self.per_page,
+            total_pages: self.total_pages,
+        }
+    }
+}
+
+/// A page that was asked for by a place. `token` says how that of the next one is named.
+fn page_in(
+    scope: &RequestContext,
+    reply: &Response,
+    place: &PageAddress,
+    token: fn(SubresourceNext) -> Option<String>,
+) -> Result<Page> {
+    let list: ContactList = reply.object()?;
+    let Some(data) = list.data else {
+        let bare = || Error::malformed("the provider answered a list without contacts");
+        return Err(refused_under_200(reply).unwrap_or_else(bare));
+    };
+    let pages = list.pages.ok_or_else(|| {
+        Error::malformed(
+            "the provider's list does not say whether there is more: it has no `pages`",
+        )
+    })?;
+    let numbers = pages.as_ref().map(ContactPages::numbers);
+    let next = match pages.map(|pages| pages.next) {
+        None | Some(Value::Null) => None,
+        Some(next) => Some(SubresourceNext::of(&next).and_then(token).ok_or_else(|| {
+            Error::malformed("the provider says that there is more, and not where")
+        })?),
+    };
+    let next = NextPage::Token {
+        next,
+        total: list.total_count,
+    };
+    let data: Vec<_> = data.into_iter().map(Arc::from).collect();
+    let sent = data.len();
+    let users = rows::users(scope, Provider::Intercom, data, record::user);
+    let first = matches!(place, PageAddress::Token(None)).then_some(1);
+    Ok(Page {
+        doubt: numbers.unwrap_or_default().doubt(&next, first),
+        ..Page::new(users, next).of(sent).kept_since(reply.kept)
+    })
+}
+
+/// `…/contacts/search-contacts`: a read, though by POST.
+fn search(operation: Operation, query: &Value, filter: &Filter, ask: &PageRequest) -> Request {
+    let mut pagination = json!({ LISTING.size: ask.size });
+    if let PageAddress::Token(Some(token)) = &ask.place {
+        pagination[LISTING.at] = token.clone().into();
+    }
+    let mut body = json!({ "query": query, "pagination": pagination });
+    if let Some(sort) = filter.sort {
+        body["sort"] = query::ordered(sort);
+    }
+    Request::search(operation, &["contacts", "search"], body)
+        .page(&ask.place)
+        .no_older_than(ask.since)
+}
+
+/// Gives every key the user that a search found for it; those that it missed are looked up one by one.
+async fn confirmed<'a, R>(
+    keys: &'a [String],
+    found: Result<Vec<User>>,
+    key_of: impl Fn(&User) -> Option<&str>,
+    confirm: impl Fn(&'a str) -> R,
+) -> Lookups
+where
+    R: Future<Output = Result<Option<User>>>,
+{
+    let found = match found {
+        Ok(found) => found.into_iter(),
+        // What it thinks of the keys one by one is another matter.
+        Err(error) if error.kind() == ErrorKind::Rejected => Vec::new().into_iter(),
+        Err(error) => return refused(keys, &error),
+    };
+    let found = found.filter_map(|user| Some((key_of(&user)?.to_owned(), user)));
+    let mut found: HashMap<String, User> = found.collect();
+    let answers = keys.iter().map(|key| {
+        let user = found.remove(key);
+        let confirm = &confirm;
+        async move {
+            match user {
+                Some(user) => (key.clone(), Ok(Some(user))),
+                None => (key.clone(), confirm(key).await),
+            }
+        }
+    });
+    join_all(answers).await.into_iter().collect()
+}
+
+impl Contacts {
+    pub(super) fn new(api: IntercomApi, recent: RecentWrites) -> Self {
+        let batch = BatchSize {
+            max: api.search_batch,
+        };
+        let rechecks = if query::is_exact(api.version) {
+            PROFILE.rechecks
+        } else {
+            BY_DAYS
+        };
+        let lags: &[Identity] = if api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
+            PROFILE.lags
+        } else {
+            &[Identity::ExternalId, Identity::Email]
+        };
+        Self {
+            recent: recent.lasting(api.index_lag),
+            companies: company::ids(),
+            profile: Profile {
+                rechecks,
+                lags,
+                by_id: batch,
+                by_external_id: Some(batch),
+                by_email: batch,
+                ..PROFILE
+            },
+            api,
+        }
+    }
+
+    async fn page(&self, scope: &RequestContext, ask: &PageRequest, call: Request) -> Result<Page> {
+        let reply = self.api.send(scope, call).await?;
+        page_in(scope, &reply, &ask.place, SubresourceNext::token)
+    }
+
+    /// `…/contacts/show-contact`; one that was merged is the contact that it became.
+    async fn get(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
+        let mut id = id.to_owned();
+        for _ in 0..=HOPS {
+            let call = Request::get(Operation::ById, &["contacts", &id]);
+            match self.api.user_of(scope, call, &id).await {
+                Err(error) if error.kind() == ErrorKind::Moved => match self.became(&error)? {
+                    Some(other) => id = other,
+                    None => return Ok(None),
+                },
+                answer => return answer,
+            }
+        }
+        Err(Error::malformed(format!(
+            "the provider says that the contact became another one, more than {HOPS} times in a row"
+        )))
+    }
+
+    /// The id of the contact that a merged one became; `None` when the vendor does not say.
+    fn became(&self, error: &Error) -> Result<Option<String>> {
+        let Some(link) = error.moved() else {
+            return Ok(None);
+        };
+        let elsewhere =
+            "the provider leads from a merged contact to something that is no contact of its own";
+        let path = self.api.http.own_path(link);
+        let id = path.as_deref().and_then(|path| {
+            let (before, id) = path.rsplit_once('/')?;
+            let is_contact = before.rsplit('/').next() == Some("contacts") && !id.is_empty();
+            let id = percent_decode_str(id).decode_utf8().ok()?;
+            is_contact.then(|| id.into_owned())
+        });
+        id.map(Some).ok_or_else(|| Error::malformed(elsewhere))
+    }
+
+    /// Every page of a search for one of many values.
+    async fn all(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        field: &'static str,
+        values: &[String],
+    ) -> Result<SearchResult> {
+        let query = &query::any_of(field, values.iter().cloned());
+        let limits = ScanLimits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
+        let found = rows::scan(
+            scope,
+            &LISTING,
+            limits,
+            |_| true,
+            |ask| async move {
+                let call = search(operation, query, &Filter::default(), &ask);
+                let page = self.page(scope, &ask, call).await?;
+                if field == "email" {
+                    rows::note_unreadable_emails(scope, &page.users);
+                }
+                Ok(page)
+            },
+        );
+        SearchResult::of(
+            [found.await],
+            "Intercom's answer",
+            "1,500 contacts a search",
+        )
+    }
+
+    /// Every page of a search for one of many values. What the vendor refuses whole it may take in
+    /// halves: how many values it takes is not documented, nor what it thinks of each.
+    fn all_in_halves<'a>(
+        &'a self,
+        scope: &'a RequestContext,
+        operation: Operation,
+        field: &'static str,
+        values: &'a [String],
+    ) -> BoxFuture<'a, Result<SearchResult>> {
+        async move {
+            match self.all(scope, operation, field, values).await {
+                Err(error) if error.kind() == ErrorKind::Rejected && values.len() > 1 => {
+                    let (some, others) = values.split_at(values.len() / 2);
+                    let some = self.all_in_halves(scope, operation, field, some);
+                    let others = self.all_in_halves(scope, operation, field, others);
+                    let (some, others) = join(some, others).await;
+                    SearchResult::joined([some, others])
+                }
+                answer => answer,
+            }
+        }
+        .boxed()
+    }
+
+    /// The contacts that a search by keys finds, but for those of whom it does not know the last.
+    async fn named(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        field: &'static str,
+        keys: &[String],
+    ) -> Result<Vec<User>> {
+        let found = self.all_in_halves(scope, operation, field, keys).await?;
+        let written = self.written_among(&found, &[]).await;
+        let mut users = found.users;
+        users.retain(|user| !written.is_outdated(user));
+        Ok(users)
+    }
+
+    /// What was written lately of the contacts that a search found, and with some addresses.
+    async fn written_among(&self, found: &SearchResult, emails: &[Email]) -> KnownWrites {
+        let ids = found.users.iter().map(|user| WriteKey::id(&user.vendor_id));
+        let emails = emails.iter().map(|email| WriteKey::email(email.folded()));
+        self.recent.look_up(ids.chain(emails)).await
+    }
+
+    /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
+    async fn with_external_id(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
+        if self.api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
+            let path = ["contacts", "find_by_external_id", id];
+            let call = Request::get(Operation::ByExternalId, &path);
+            let is_it = |user: &User| super::has_external_id(user, id);
+            return self.api.user(scope, call, is_it).await;
+        }
+        let has_it = |user: &User| user.external_id.as_deref() == Some(id);
+        let written = self.recent.look_up([WriteKey::external_id(id)]).await;
+        for written in written.with_external_id(id) {
+            let user = self.get(scope, &written).await?;
+            if let Some(user) = user.filter(has_it) {
+                return Ok(Some(user));
+            }
+        }
+        let ids = vec![id.to_owned()];
+        let work = scope.fresh();
+        let found = self
+            .all(&work, Operation::ByExternalId, "external_id", &ids)
+            .await?;
+        let is_unclear = found.shortfall.is_some()
+            || work.unreadable() > 0
+            || found.users.iter().any(has_unreadable_external_id);
+        let written = self.written_among(&found, &[]).await;
+        let outdated = found.users.iter().filter(|user| written.is_outdated(user));
+        let outdated = outdated.map(|user| user.vendor_id.clone()).collect();
+        let found = self.settled(scope, found, &outdated).await;
+        match found.users.into_iter().find(has_it) {
+            None if is_unclear => Err(Error::malformed(
+                "the provider's answer does not tell whether there is a contact with this external id",
+            )),
+            user => Ok(user),
+        }
+    }
+}
+
+fn has_unreadable_external_id(user: &User) -> bool {
+    decode::external_id(&user.raw, "external_id").is_err()
+}
+
+#[async_trait]
+impl Connector for Contacts {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+        labels::unknown(&self.api, scope, filter).await
+    }
+
+    /// `…/contacts/list-contacts`, or a search where the list is narrowed or sorted.
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
+        let filter = &selection.filter;
+        if filter.fields().is_empty() && filter.sort.is_none() {
+            let call = Request::get(Operation::List, &["contacts"])
+                .query(ask.params())
+                .page(&ask.place)
+                .no_older_than(ask.since);
+            return self.page(scope, ask, call).await;
+        }
+        if let Some(company) = &filter.company_id {
+            return self.of_company(scope, ask, filter, company).await;
+        }
+        let query = query::narrowed(filter, self.api.version);
+        let call = search(Operation::List, &query, filter, ask);
+        let page = self.page(scope, ask, call).await?;
+        if filter.email.is_some() || filter.email_domain.is_some() {
+            rows::note_unreadable_emails(scope, &page.users);
+        }
+        Ok(page)
+    }
+
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        let get = |id| self.get(scope, id);
+        if ids.len() == 1 {
+            return each(ids, get).await;
+        }
+        let found = self.named(scope, Operation::ById, "id", ids).await;
+        confirmed(ids, found, |user| Some(&user.vendor_id), get).await
+    }
+
+    /// Of a user only: a lead's external id is made up by Intercom.
+    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        let find = |id| self.with_external_id(scope, id);
+        if ids.len() == 1 {
+            return each(ids, find).await;
+        }
+        let found = self
+            .named(scope, Operation::ByExternalId, "external_id", ids)
+            .await;
+        confirmed(ids, found, |user| user.external_id.as_deref(), find).await
+    }
+
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
+        let found = self.at(scope, emails).await?;
+        let written = self.written_among(&found, emails).await;
+        let doubtful = emails.iter();
+        let doubtful = doubtful.flat_map(|email| doubtful_ids(&found, email, &written));
+        let doubtful = doubtful.collect();
+        Ok(self.settled(scope, found, &doubtful).await)
+    }
+
+    /// One search for as many addresses as it takes. All spellings of an address are in the same one.
+    async fn search(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Vec<SearchBatch> {
+        self.searched(scope, emails).await
+    }
+
+    async fn part(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        part: Subresource,
+    ) -> Result<Option<SubresourceData>> {
+        subresources::part(&self.api, scope, id, part).await
+    }
+
+    fn check(&self, draft: &UserPatch) -> Result<()> {
+        check(draft)
+    }
+
+    /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that is
+    /// meant, it is changed instead.
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["contacts"], write::created(draft)?);
+        match self.api.send(scope, call).await {
+            Ok(reply) => {
+                let user = asked_for(super::user_in(&reply)?, |user| draft.means(user))?;
+                Ok(self
+                    .written(scope, user, draft, WriteOutcome::Created)
+                    .await)
+            }
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.met(scope, draft, error).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `…/contacts/update-contact`: changes what it names.
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::put(Operation::Update, &["contacts", id], write::updated(draft)?);
+        match self.api.user_of(scope, call, id).await {
+            Ok(Some(user)) => {
+                let written = self
+                    .written(scope, user, draft, WriteOutcome::Updated)
+                    .await;
+                Ok(Some(written))
+            }
+            Ok(None) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(write::taken(draft, &error)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Searches by address: one names many, and none of them suffers from another one. What search says of
+//! contacts that were just written is not believed.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+
+use super::{Contacts, LISTING, query};
+use crate::{
+    client::{Operation, RequestContext},
+    connectors::{Incomplete, SearchBatch, SearchResult},
+    error::{ErrorKind, Result},
+    recent_writes::KnownWrites,
+    user::{Email, User, email::fold},
+};
+
+impl Contacts {
+    /// The contacts of each of some addresses.
+    pub(super) async fn searched(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+    ) -> Vec<SearchBatch> {
+        let mut groups: Vec<(usize, Vec<Email>)> = Vec::new();
+        for email in emails {
+            let spellings = email.spellings().len();
+            match groups.last_mut() {
+                Some((values, group)) if *values + spellings <= self.api.search_batch => {
+                    *values += spellings;
+                    group.push(email.clone());
+                }
+                _ => groups.push((spellings, vec![email.clone()])),
+            }
+        }
+        let searches = groups
+            .into_iter()
+            .map(|(_, group)| self.together(scope, scope.fresh(), group));
+        join_all(searches).await.into_iter().flatten().collect()
+    }
+
+    /// The contacts that have one of some addresses, as search knows them.
+    pub(super) async fn at(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+    ) -> Result<SearchResult> {
+        let values = query::spellings(emails);
+        let searches = values.chunks(self.api.search_batch).map(|values| {
+            let (operation, field) = (Operation::ByEmail, "email");
+            async move {
+                match emails {
+                    [_] => self.all_in_halves(scope, operation, field, values).await,
+                    _ => self.all(scope, operation, field, values).await,
+                }
+            }
+        });
+        SearchResult::joined(join_all(searches).await)
+    }
+
+    /// The contacts of addresses of which one search names all. What it cannot answer for all of them is
+    /// asked for in parts: none of the addresses suffers from another one.
+    fn together<'a>(
+        &'a self,
+        scope: &'a RequestContext,
+        work: RequestContext,
+        emails: Vec<Email>,
+    ) -> BoxFuture<'a, Vec<SearchBatch>> {
+        async move {
+            let found = self.at(&work, &emails).await;
+            let parts = parts_of(&emails, &found);
+            if parts.len() < 2 {
+                return self.readable(scope, work, emails, found).await;
+            }
+            let parts = parts
+                .into_iter()
+                .map(|part| self.together(scope, scope.instead_of(&work), part));
+            let answers = join_all(parts).await.into_iter().flatten().collect();
+            or_as_before(answers, scope, &work, &found)
+        }
+        .boxed()
+    }
+
+    /// The answers to addresses that were searched for together. Where a record among them cannot be read,
+    /// the address that it is of is looked for by halves, unless both halves have one.
+    fn readable<'a>(
+        &'a self,
+        scope: &'a RequestContext,
+        work: RequestContext,
+        emails: Vec<Email>,
+        found: Result<SearchResult>,
+    ) -> BoxFuture<'a, Vec<SearchBatch>> {
+        async move {
+            if emails.len() < 2 || work.unreadable() == 0 {
+                return self.answers(scope, work, emails, found).await;
+            }
+            let halves = emails.chunks(emails.len().div_ceil(2)).map(|half| {
+                let work = scope.instead_of(&work);
+                async move { (self.at(&work, half).await, work) }
+            });
+            let halves = join_all(halves).await;
+            let is_everywhere = halves.iter().all(|(_, work)| work.unreadable() > 0);
+            let halves = emails.chunks(emails.len().div_ceil(2)).zip(halves).map(
+                |(half, (found, work))| async move {
+                    match is_everywhere {
+                        true => self.answers(scope, work, half.to_vec(), found).await,
+                        false => self.readable(scope, work, half.to_vec(), found).await,
+                    }
+                },
+            );
+            let answers = join_all(halves).await.into_iter().flatten().collect();
+            or_as_before(answers, scope, &work, &found)
+        }
+        .boxed()
+    }
+
+    /// The answers to addresses that were searched for together: those of which somebody was just written
+    /// are settled one by one.
+    async fn answers(
+        &self,
+        scope: &RequestContext,
+        shared: RequestContext,
+        emails: Vec<Email>,
+        found: Result<SearchResult>,
+    ) -> Vec<SearchBatch> {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return vec![SearchBatch {
+                    emails,
+                    found: Err(error),
+                    work: shared,
+                }];
+            }
+        };
+        let written = self.written_among(&found, &emails).await;
+        let doubts = emails
+            .iter()
+            .map(|email| (email, doubtful_ids(&found, email, &written)));
+        let (plain, doubts): (Vec<_>, Vec<_>) = doubts.partition(|(_, ids)| ids.is_empty());
+        let settled = doubts.into_iter().map(|(email, ids)| {
+            let (found, shared) = (found.clone(), &shared);
+            async move {
+                let work = scope.following(shared);
+                let found = self.settled(&work, found, &ids).await;
+                SearchBatch {
+                    emails: vec![email.clone()],
+                    found: Ok(found),
+                    work,
+                }
+            }
+        });
+        let mut answers = join_all(settled).await;
+        let mut found = found;
+        found.users.retain(|user| !written.is_outdated(user));
+        answers.push(SearchBatch {
+            emails: plain.into_iter().map(|(email, _)| email.clone()).collect(),
+            found: Ok(found),
+            work: shared,
+        });
+        answers
+    }
+
+    /// The contacts of one address, with those in doubt as they are.
+    pub(super) async fn settled(
+        &self,
+        scope: &RequestContext,
+        mut found: SearchResult,
+        doubtful: &HashSet<String>,
+    ) -> SearchResult {
+        found
+            .users
+            .retain(|user| !doubtful.contains(&user.vendor_id));
+        for answer in join_all(doubtful.iter().map(|id| self.get(scope, id))).await {
+            match answer {
+                Ok(user) => found.users.extend(user),
+                Err(error) => {
+                    found.shortfall = Some(Incomplete {
+                        notice: "a contact that was just written could not be read".to_owned(),
+                        error: Some(error),
+                    });
+                }
+            }
+        }
+        // Who was merged may be there as who it became.
+        let mut seen = HashSet::new();
+        found
+            .users
+            .retain(|user| seen.insert(user.vendor_id.clone()));
+        found
+    }
+}
+
+/// The contacts of an address that search does not show as they are: it shows them as they were before
+/// a recent write, or does not find them.
+pub(super) fn doubtful_ids(
+    found: &SearchResult,
+    email: &Email,
+    written: &KnownWrites,
+) -> HashSet<String> {
+    let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
+    let outdated = found.users.iter().filter(is_at);
+    let outdated = outdated.filter(|user| written.is_outdated(user));
+    let outdated = outdated.map(|user| user.vendor_id.clone());
+    let is_unknown = |id: &String| {
+        let known = found.users.iter().find(|user| user.vendor_id == *id);
+        known.is_none_or(|user| written.is_outdated(user))
+    };
+    let unknown = written.with_email(email.folded()).into_iter();
+    outdated.chain(unknown.filter(is_unknown)).collect()
+}
+
+/// Answers, where one failed with what an earlier search had found.
+fn or_as_before(
+    answers: Vec<SearchBatch>,
+    scope: &RequestContext,
+    work: &RequestContext,
+    found: &Result<SearchResult>,
+) -> Vec<SearchBatch> {
+    let answers = answers.into_iter();
+    let answers = answers.map(|answer| match (&answer.found, found) {
+        (Err(_), Ok(found)) => SearchBatch {
+            found: Ok(found.clone()),
+            work: scope.following(work),
+            ..answer
+        },
+        _ => answer,
+    });
+    answers.collect()
+}
+
+/// In which parts addresses are searched for again that one search was not enough for: an address that
+/// many share goes by itself. One part, or none, when the answer stands.
+fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
+    let is_short = match found {
+        Ok(found) => found
+            .shortfall
+            .as_ref()
+            .is_some_and(|shortfall| shortfall.error.is_none()),
+        Err(error) => error.kind() == ErrorKind::Rejected,
+    };
+    if emails.len() < 2 || !is_short {
+        return Vec::new();
+    }
+    let mut shares: HashMap<String, usize> = HashMap::new();
+    for user in found.iter().flat_map(|found| &found.users) {
+        let address = user.email.as_deref().map(fold).unwrap_or_default();
+        *shares.entry(address).or_default() += 1;
+    }
+    let is_shared = |email: &Email| shares.get(email.folded()) > Some(&(LISTING.max as usize));
+    let (many, rest): (Vec<_>, Vec<_>) = emails.iter().cloned().partition(is_shared);
+    if many.is_empty() {
+        return rest
+            .chunks(rest.len().div_ceil(2))
+            .map(<[_]>::to_vec)
+            .collect();
+    }
+    let alone = many.into_iter().map(|email| vec![email]);
+    alone
+        .chain([rest])
+        .filter(|part| !part.is_empty())
+        .collect()
+}

@@ -1,0 +1,197 @@
+//! A company's contacts. Search knows no companies, so they are a list of their own, by Intercom's id of
+//! the company, which is looked up by yours, anew as far as the request asks for what is now
+//! (`developers.intercom.com/docs/references/2.17/rest-api/companies/list-attached-contacts`).
+
+use std::time::Duration;
+
+use moka::sync::Cache;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::{
+    Contacts,
+    subresources::{SIZE, SubresourceNext},
+};
+use crate::{
+    client::{Freshness, Operation, Request, RequestContext, Response},
+    connectors::{Filter, FilterField, decode, filter::unknown_notice, intercom::IntercomApi},
+    error::{Error, ErrorKind, Result},
+    pagination::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
+    user::Provider,
+};
+
+/// For how long Intercom's id of a company is remembered. It never changes while there is the company.
+const KNOWN_FOR: Duration = Duration::from_secs(600);
+
+/// How many ids of companies are remembered.
+const MOST: u64 = 10_000;
+
+/// Intercom's id of a company, and when it was looked up.
+#[derive(Clone)]
+pub(super) struct KnownCompany {
+    id: String,
+    at: Instant,
+}
+
+impl KnownCompany {
+    /// Whether it is as new as a page must be. A later page goes on where the first was.
+    fn will_do(&self, freshness: Freshness, place: &PageAddress) -> bool {
+        let is_first = matches!(place, PageAddress::Token(None));
+        match freshness {
+            Freshness::Kept => true,
+            Freshness::Within(age) => !is_first || self.at.elapsed() <= age,
+            Freshness::Now => !is_first,
+        }
+    }
+}
+
+/// Remembers ids of companies.
+pub(super) fn ids() -> Cache<String, KnownCompany> {
+    let ids = Cache::builder().max_capacity(MOST);
+    ids.time_to_live(KNOWN_FOR).build()
+}
+
+#[derive(Deserialize)]
+struct CompanyRecord {
+    #[serde(default, deserialize_with = "decode::text")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    company_id: Option<String>,
+}
+
+/// The vendor's text says that a lookup answers one company, its schema that it answers a list.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    data: Option<Vec<Box<RawValue>>>,
+}
+
+/// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a company
+/// that shows the id that was asked for is taken.
+fn first_in(reply: &Response, asked: &str) -> Result<Option<String>> {
+    let answer: Answer = reply.object()?;
+    let companies = match answer.data {
+        Some(listed) if listed.is_empty() => return Ok(None),
+        Some(listed) => listed,
+        None => vec![reply.json()?],
+    };
+    let companies = companies.iter().map(|raw| &**raw);
+    let mut companies = companies.filter_map(decode::record_of::<CompanyRecord>);
+    let is_asked = |company: &CompanyRecord| company.company_id.as_deref() == Some(asked);
+    let company = companies.find(is_asked).ok_or_else(|| {
+        Error::malformed("the provider answered another company than the one that was asked for")
+    })?;
+    let bare = || Error::malformed("the provider answered a company without an id");
+    company.id.ok_or_else(bare).map(Some)
+}
+
+/// Intercom's id of the company that an answer holds, which was asked for by your id.
+pub(super) fn id_in(reply: &Response, asked: &str) -> Result<String> {
+    let id = first_in(reply, asked)?;
+    id.ok_or_else(|| Error::malformed("the provider answered no company"))
+}
+
+/// Intercom's id of a company, by the id that your systems gave it.
+pub(super) async fn found(
+    api: &IntercomApi,
+    scope: &RequestContext,
+    operation: Operation,
+    company: &str,
+) -> Result<Option<String>> {
+    let call = Request::get(operation, &["companies"]);
+    let call = call.query([("company_id", company.to_owned())]);
+    let reply = api.find(scope, call).await?;
+    match reply {
+        Some(reply) => first_in(&reply, company),
+        None => Ok(None),
+    }
+}
+
+/// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and only
+/// a total that stays the same says that none did.
+fn numbered(page: Page, place: &PageAddress) -> Page {
+    let is_later =
+        matches!(place, PageAddress::Token(Some(token)) if SubresourceNext::is_number(token));
+    let names_number = matches!(&page.next, NextPage::Token { next: Some(next), .. } if SubresourceNext::is_number(next));
+    let is_unsure = is_later && page.next.total().is_none();
+    Page {
+        is_numbered: is_later || names_number,
+        doubt: page
+            .doubt
+            .or(is_unsure.then_some(IncompleteReason::Shifted)),
+        ..page
+    }
+}
+
+impl Contacts {
+    /// One page of a company's contacts; none where there is no such company.
+    pub(super) async fn of_company(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        filter: &Filter,
+        company: &str,
+    ) -> Result<Page> {
+        if filter.fields() != [FilterField::CompanyId] || filter.sort.is_some() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "Intercom lists a company's contacts as they are: drop `companyId`, or the other filters and `sort`",
+            ));
+        }
+        let known = self.companies.get(company);
+        let known = known.filter(|known| known.will_do(scope.freshness(), &ask.place));
+        let known = known.map(|known| known.id);
+        let page = match &known {
+            Some(id) => self.of_id(scope, ask, id).await?,
+            None => None,
+        };
+        if let Some(page) = page {
+            return Ok(page);
+        }
+        self.companies.invalidate(company);
+        // The company may have been deleted, and made again.
+        if let Some(id) = found(&self.api, scope, Operation::List, company).await?
+            && known.as_ref() != Some(&id)
+            && let Some(page) = self.of_id(scope, ask, &id).await?
+        {
+            let at = Instant::now();
+            self.companies
+                .insert(company.to_owned(), KnownCompany { id, at });
+            return Ok(page);
+        }
+        let field = FilterField::CompanyId;
+        scope.add_shortfall(unknown_notice(Provider::Intercom, field, company));
+        let next = NextPage::Token {
+            next: None,
+            total: Some(0),
+        };
+        Ok(Page::new(Vec::new(), next))
+    }
+
+    /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
+    /// Whether pages go on by a token or by a number differs between the vendor's documents, so a page
+    /// has the same size always.
+    async fn of_id(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        id: &str,
+    ) -> Result<Option<Page>> {
+        let at = match &ask.place {
+            PageAddress::Token(Some(token)) => Some(SubresourceNext::from_text(token).param()),
+            _ => None,
+        };
+        let call = Request::get(Operation::List, &["companies", id, "contacts"])
+            .query([("per_page", SIZE.to_owned())])
+            .query(at)
+            .page(&ask.place)
+            .no_older_than(ask.since);
+        let reply = self.api.find(scope, call).await?;
+        let page = reply.map(|reply| {
+            let page = super::page_in(scope, &reply, &ask.place, |next| Some(next.text()));
+            page.map(|page| numbered(page, &ask.place))
+        });
+        page.transpose()
+    }
+}

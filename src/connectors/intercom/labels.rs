@@ -1,0 +1,64 @@
+//! All tags and segments of a workspace, which tell an id that nobody has from one that does not exist
+//! (`developers.intercom.com/docs/references/2.17/rest-api/tags/listtags`, `…/segments/listsegments`; the
+//! same in 1.x).
+
+use serde::Deserialize;
+
+use crate::{
+    client::{Operation, Request, RequestContext},
+    connectors::{Filter, FilterField, decode, intercom::IntercomApi},
+    error::{Error, Result},
+};
+
+#[derive(Deserialize)]
+struct IntercomLabelList {
+    #[serde(
+        default,
+        alias = "segments",
+        alias = "tags",
+        deserialize_with = "decode::records"
+    )]
+    data: Option<Vec<IntercomLabel>>,
+}
+
+#[derive(Deserialize)]
+struct IntercomLabel {
+    #[serde(default, deserialize_with = "decode::text")]
+    id: Option<String>,
+}
+
+/// Which of the tag and the segment of a filter do not exist: a call for each.
+pub(super) async fn unknown(
+    api: &IntercomApi,
+    scope: &RequestContext,
+    filter: &Filter,
+) -> Result<Vec<FilterField>> {
+    let wanted = [
+        (FilterField::TagId, Operation::Tags, "tags", &filter.tag_id),
+        (
+            FilterField::SegmentId,
+            Operation::Segments,
+            "segments",
+            &filter.segment_id,
+        ),
+    ];
+    let mut unknown = Vec::new();
+    for (field, operation, path, id) in wanted {
+        if let Some(id) = id
+            && !has(api, scope, Request::get(operation, &[path]), id).await?
+        {
+            unknown.push(field);
+        }
+    }
+    Ok(unknown)
+}
+
+async fn has(api: &IntercomApi, scope: &RequestContext, call: Request, id: &str) -> Result<bool> {
+    let list: IntercomLabelList = api.send(scope, call).await?.object()?;
+    let Some(labels) = list.data else {
+        return Err(Error::malformed(
+            "the provider answered a list without items",
+        ));
+    };
+    Ok(labels.iter().any(|label| label.id.as_deref() == Some(id)))
+}

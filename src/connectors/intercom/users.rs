@@ -1,0 +1,414 @@
+//! The Users API of versions 1.0 to 1.4: no longer given to new workspaces.
+//!
+//! # API
+//! `developers.intercom.com/docs/references/1.1/rest-api/users`.
+//!
+//! # Paging
+//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the vendor refuses.
+//! `pages.next` is an absolute URL and is not read.
+//!
+//! # Quirks
+//! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that mixes
+//! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
+//! A lookup by the vendor's id does not find leads, which live at `/contacts`.
+
+mod query;
+
+use std::{collections::HashSet, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    IntercomApi, attributes, body, check, has_external_id, labels,
+    pages::{PageNumbers, loose},
+    record, refused_under_200, seconds, user_in,
+};
+use crate::{
+    client::{Operation, Request, RequestContext, Response},
+    connectors::{
+        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
+        SINGLE, SearchResult, Selection, SortField, asked_for, decode, each,
+        filter::unknown_notice, rows, without_invalid_spellings,
+    },
+    error::{Error, ErrorKind, Result},
+    pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits},
+    user::{CompanyPatch, Email, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
+};
+
+const LISTING: Listing = Listing {
+    paging: Paging::Page { first: 1 },
+    at: "page",
+    size: "per_page",
+    min: 1,
+    max: 60,
+    reach: Some(10_000),
+    is_counted: true,
+};
+
+const PROFILE: Profile = Profile {
+    provider: Provider::Intercom,
+    listing: LISTING,
+    filters: &[
+        FilterField::Email,
+        FilterField::SegmentId,
+        FilterField::CompanyId,
+        FilterField::TagId,
+        FilterField::CreatedSince,
+    ],
+    rechecks: &[FilterField::Email, FilterField::CreatedSince],
+    sorts: &[
+        SortField::CreatedAt,
+        SortField::UpdatedAt,
+        SortField::LastSeenAt,
+        SortField::SignedUpAt,
+    ],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    by_email: SINGLE,
+    finds_substrings: false,
+    email_search: EmailSearch::Exact,
+    email_caveat: None,
+    segment_caveat: None,
+    upserts: &[Identity::ExternalId, Identity::Email],
+    upsert_tells_outcome: false,
+    writes: &[
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Phone,
+        PatchField::AvatarUrl,
+        PatchField::Companies,
+        PatchField::SignedUpAt,
+        PatchField::UnsubscribedFromEmails,
+        PatchField::Attributes,
+    ],
+    writes_leads: false,
+    lags: &[],
+};
+
+/// What a search by address lacks since version 1.2.
+const NO_LEADS: &str =
+    "Intercom answers users only since version 1.2: leads with this address may be missing";
+
+/// How many pages of 60 the users of one address are read through.
+const SEARCH_PAGES: u32 = 10;
+
+/// The adapter.
+pub(super) struct Users {
+    api: IntercomApi,
+    profile: Profile,
+}
+
+#[derive(Deserialize)]
+struct IntercomUserList {
+    #[serde(default, rename = "type", deserialize_with = "decode::text")]
+    kind: Option<String>,
+    #[serde(default)]
+    users: Option<Vec<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "decode::count")]
+    total_count: Option<u64>,
+    #[serde(default, deserialize_with = "decode::deciding")]
+    pages: Option<IntercomUserPages>,
+}
+
+#[derive(Deserialize)]
+struct IntercomUserPages {
+    /// `None` where it is absent, which says nothing.
+    #[serde(default, deserialize_with = "next_link")]
+    next: Option<Option<String>>,
+    #[serde(default, deserialize_with = "loose")]
+    page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    per_page: Option<u64>,
+    #[serde(default, deserialize_with = "loose")]
+    total_pages: Option<u64>,
+}
+
+fn next_link<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<String>>, D::Error> {
+    decode::link(deserializer).map(Some)
+}
+
+impl IntercomUserPages {
+    /// Whether pages follow this one, of the number that was asked for; `None` where nothing says it.
+    fn more(&self, number: Option<u64>) -> Option<bool> {
+        match &self.next {
+            Some(next) => Some(next.is_some()),
+            None => self.numbers().more(number),
+        }
+    }
+
+    fn numbers(&self) -> PageNumbers {
+        PageNumbers {
+            page: self.page,
+            per_page: self.per_page,
+            total_pages: self.total_pages,
+        }
+    }
+}
+
+/// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was asked for.
+fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Result<Page> {
+    let list: IntercomUserList = reply.object()?;
+    match list.kind.as_deref() {
+        Some("user" | "contact") => {
+            let users = vec![user_in(reply)?];
+            Ok(Page::new(users, NextPage::Total(1)).kept_since(reply.kept))
+        }
+        Some("error.list") => Err(refused_under_200(reply).unwrap_or_else(|| {
+            Error::malformed("the provider answered an error under status 200")
+        })),
+        _ => {
+            let more = list.pages.as_ref().and_then(|pages| pages.more(number));
+            let numbers = list
+                .pages
+                .as_ref()
+                .map(IntercomUserPages::numbers)
+                .unwrap_or_default();
+            let next = match (list.total_count, more) {
+                (Some(total), Some(more)) => NextPage::Counted { total, more },
+                (Some(total), None) => NextPage::Total(total),
+                (None, Some(more)) => NextPage::More(more),
+                (None, None) => NextPage::Silent,
+            };
+            let Some(users) = list.users else {
+                return Err(Error::malformed(
+                    "the provider answered a list without users",
+                ));
+            };
+            let users: Vec<_> = users.into_iter().map(Arc::from).collect();
+            let sent = users.len();
+            let users = rows::users(scope, Provider::Intercom, users, record::user);
+            // Where nothing says how many users there are, a short page may be one of a smaller size than
+            // it was asked for.
+            let short = u32::try_from(sent).ok();
+            let short = short.filter(|_| next == NextPage::Silent);
+            Ok(Page {
+                size: short.or(numbers.size()),
+                doubt: numbers.doubt(&next, number),
+                ..Page::new(users, next).of(sent).kept_since(reply.kept)
+            })
+        }
+    }
+}
+
+impl Users {
+    pub(super) fn new(api: IntercomApi) -> Self {
+        let email_caveat = (api.version.minor > 1).then_some(NO_LEADS);
+        Self {
+            api,
+            profile: Profile {
+                email_caveat,
+                ..PROFILE
+            },
+        }
+    }
+
+    async fn page(&self, scope: &RequestContext, call: Request) -> Result<Page> {
+        // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
+        // empty list; elsewhere it is the path that is not found.
+        let company = call
+            .query
+            .iter()
+            .find(|(name, _)| *name == "company_id")
+            .cloned();
+        let may_be_missing = call.query.iter().any(|(name, _)| match *name {
+            "company_id" => true,
+            "email" => self.api.version.minor == 0,
+            _ => false,
+        });
+        let call = Request {
+            may_be_missing,
+            ..call
+        };
+        let is_by_email = call.query.iter().any(|(name, _)| *name == "email");
+        let number = call.query.iter().find(|(name, _)| *name == LISTING.at);
+        let number = number.and_then(|(_, number)| number.parse().ok());
+        match self.api.send(scope, call).await {
+            Ok(reply) => {
+                let page = page_in(scope, &reply, number)?;
+                if is_by_email {
+                    rows::note_unreadable_emails(scope, &page.users);
+                }
+                Ok(page)
+            }
+            Err(error) if error.kind() == ErrorKind::Missing && may_be_missing => {
+                let company = company.map(|(_, id)| id);
+                if let Some(id) = company {
+                    let field = FilterField::CompanyId;
+                    scope.add_shortfall(unknown_notice(Provider::Intercom, field, &id));
+                }
+                Ok(Page::new(Vec::new(), NextPage::Total(0)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Users {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+        labels::unknown(&self.api, scope, filter).await
+    }
+
+    /// Whether letter case counts here is not documented: each is asked for.
+    fn spellings(&self, email: &Email) -> Vec<Email> {
+        email.spellings()
+    }
+
+    /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
+        let filter = &selection.filter;
+        let path = if filter.company_id.is_some() {
+            "companies"
+        } else {
+            "users"
+        };
+        let call = Request::get(Operation::List, &[path])
+            .query(query::narrowed(filter)?)
+            .query(ask.params())
+            .page(&ask.place)
+            .no_older_than(ask.since);
+        self.page(scope, call).await
+    }
+
+    /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| async move {
+            let user = Request::get(Operation::ById, &["users", id]);
+            let lead = Request::get(Operation::ById, &["contacts", id]);
+            match self.api.user_of(scope, user, id).await? {
+                Some(user) => Ok(Some(user)),
+                None => self.api.user_of(scope, lead, id).await,
+            }
+        })
+        .await
+    }
+
+    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| self.with_user_id(scope, id)).await
+    }
+
+    /// `…/1.1/rest-api/users/list-by-email-1`
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        _: Expand,
+    ) -> Result<SearchResult> {
+        let limits = ScanLimits {
+            pages: SEARCH_PAGES,
+            until: scope.deadline(),
+        };
+        let spellings = emails.iter().flat_map(|email| self.spellings(email));
+        let spellings: HashSet<Email> = spellings.collect();
+        let searches = spellings.iter().map(|email| async move {
+            let walk = rows::scan(
+                scope,
+                &LISTING,
+                limits,
+                |_| true,
+                move |ask| async move {
+                    let call = Request::get(Operation::ByEmail, &["users"])
+                        .query([("email", email.given().to_owned())])
+                        .query(ask.params())
+                        .page(&ask.place)
+                        .no_older_than(ask.since);
+                    self.page(scope, call).await
+                },
+            );
+            (email.clone(), walk.await)
+        });
+        SearchResult::of(
+            without_invalid_spellings(emails, join_all(searches).await),
+            "Intercom's answer",
+            "at most 600 users are read",
+        )
+    }
+
+    fn check(&self, draft: &UserPatch) -> Result<()> {
+        check(draft)
+    }
+
+    /// `…/1.1/rest-api/users/create-or-update-user`: it finds or creates, so it may be repeated.
+    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+        let call =
+            Request::post(Operation::Upsert, &["users"], written(None, draft)?).repeatable(true);
+        let user = user_in(&self.api.send(scope, call).await?)?;
+        let user = asked_for(user, |user| match draft.external_id.set() {
+            Some(id) => has_external_id(user, id),
+            None => draft.means(user),
+        })?;
+        Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
+    }
+
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let call = Request::post(Operation::Update, &["users"], written(Some(id), draft)?)
+            .repeatable(true);
+        let user = self.api.user_of(scope, call, id).await?;
+        Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
+    }
+}
+
+impl Users {
+    async fn with_user_id(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
+        let call = Request::get(Operation::ByExternalId, &["users"]);
+        let call = call.query([("user_id", id.to_owned())]);
+        let is_it = |user: &User| has_external_id(user, id);
+        self.api.user(scope, call, is_it).await
+    }
+}
+
+/// The identifier that comes first decides, and there is no falling through to the next: `id`, then
+/// `user_id`, then `email`.
+fn written(id: Option<&str>, draft: &UserPatch) -> Result<Value> {
+    check(draft)?;
+    let avatar = draft.avatar_url.json();
+    let avatar = avatar.map(|url| json!({ "type": "avatar", "image_url": url }));
+    let unsubscribed = draft.unsubscribed_from_emails.json();
+    Ok(body([
+        ("id", id.map(Value::from)),
+        ("user_id", draft.external_id.json()),
+        ("email", draft.email.json()),
+        ("name", draft.name.json()),
+        ("phone", draft.phone.json()),
+        ("avatar", avatar),
+        ("signed_up_at", seconds(&draft.signed_up_at)),
+        ("unsubscribed_from_emails", unsubscribed),
+        ("companies", companies(&draft.companies)),
+        ("custom_attributes", attributes(draft)),
+    ]))
+}
+
+/// The companies to join, and with `remove` those to leave.
+fn companies(companies: &[CompanyPatch]) -> Option<Value> {
+    let entries = companies.iter().map(|company| {
+        let mut entry = json!({ "company_id": company.external_id });
+        if let Some(name) = &company.name {
+            entry["name"] = name.clone().into();
+        }
+        if company.leave {
+            entry["remove"] = true.into();
+        }
+        entry
+    });
+    (!companies.is_empty()).then(|| entries.collect())
+}

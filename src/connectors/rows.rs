@@ -1,0 +1,123 @@
+//! Rows of a list become users, one by one: a row that cannot be read costs itself only, and the answer
+//! says so.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::RequestContext,
+    error::{Error, Result},
+    pagination::{
+        self, Accept, ListRange, Listing, Page, PageRequest, Scan, ScanLimits, UnreadableRows,
+        Window,
+    },
+    user::{Provider, User},
+};
+
+/// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the places of
+/// the others stay what they are, and is noted in the scope.
+pub fn users(
+    scope: &RequestContext,
+    provider: Provider,
+    rows: Vec<Arc<RawValue>>,
+    read: impl Fn(Arc<RawValue>) -> Result<User>,
+) -> Vec<User> {
+    let rows = rows.into_iter().map(|row| {
+        let user = read(Arc::clone(&row)).and_then(|user| match is_of_two(scope, &user) {
+            false => Ok(user),
+            true => Err(Error::malformed(
+                "another row has the same id, as a number or as a text",
+            )),
+        });
+        (row, user)
+    });
+    let rows: Vec<_> = rows.collect();
+    let Some(why) = rows.iter().find_map(|(_, user)| user.as_ref().err()) else {
+        return rows.into_iter().filter_map(|(_, user)| user.ok()).collect();
+    };
+    let unread = rows.iter().filter(|(_, user)| user.is_err()).count();
+    tracing::warn!(vendor.name = provider.name(), rows = unread, %why, "rows cannot be read");
+    let mut unreadable = UnreadableRows::default();
+    let users = rows.into_iter().map(|(row, user)| {
+        user.unwrap_or_else(|_| {
+            let row = User::unreadable(provider, row);
+            scope.note_unreadable(unreadable.number(&row));
+            row
+        })
+    });
+    users.collect()
+}
+
+/// Notes the users of an answer about addresses whose own address cannot be read: each may be the one that
+/// was asked for.
+pub fn note_unreadable_emails(scope: &RequestContext, users: &[User]) {
+    for user in users.iter().filter(|user| user.is_email_unreadable) {
+        let mut hasher = DefaultHasher::new();
+        ("email", &user.vendor_id).hash(&mut hasher);
+        scope.note_unreadable(hasher.finish());
+    }
+}
+
+/// Reads a window of a list, and notes how many rows of it cannot be read.
+///
+/// # Errors
+/// As [`page::window()`].
+pub async fn window<F, R>(
+    scope: &RequestContext,
+    listing: &Listing,
+    span: &ListRange,
+    accept: Option<Accept<'_>>,
+    fetch: F,
+) -> Result<Window>
+where
+    F: Fn(PageRequest) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    let window = pagination::window(listing, span, accept, fetch).await?;
+    note_all(scope, &window.unreadable);
+    Ok(window)
+}
+
+/// Walks a list, and notes how many rows of it cannot be read.
+pub async fn scan<F, R>(
+    scope: &RequestContext,
+    listing: &Listing,
+    limits: ScanLimits,
+    wanted: impl Fn(&User) -> bool,
+    fetch: F,
+) -> Scan
+where
+    F: Fn(PageRequest) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    let walk = pagination::scan(listing, limits, wanted, fetch).await;
+    note_all(scope, &walk.unreadable);
+    walk
+}
+
+fn note_all(scope: &RequestContext, unreadable: &[u64]) {
+    for mark in unreadable {
+        scope.note_unreadable(*mark);
+    }
+}
+
+/// Whether another row had the id of a user, and one of them has it as a number, the other as a text.
+fn is_of_two(scope: &RequestContext, user: &User) -> bool {
+    #[derive(Deserialize)]
+    struct RecordId<'a> {
+        #[serde(borrow, alias = "end_user_id")]
+        id: &'a RawValue,
+    }
+    let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    if !user.vendor_id.chars().all(is_of_number) {
+        return false;
+    }
+    let is_text = |id: RecordId<'_>| id.id.get().starts_with('"');
+    let is_text = serde_json::from_str(user.raw.get()).map_or(true, is_text);
+    !scope.is_same_kind(&user.vendor_id, is_text)
+}

@@ -1,0 +1,122 @@
+//! The user object of version 1, field by field, and the [`User`] that it becomes.
+
+use std::sync::Arc;
+
+use async_graphql::SimpleObject;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    connectors::{decode, json::RawJson},
+    error::Result,
+    user::{Company, Provider, User},
+};
+
+/// A user at Usertour, field by field.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourUser {
+    /// The id that your systems gave.
+    #[serde(deserialize_with = "decode::id")]
+    id: String,
+    /// Everything that is known of the person; `name` and `email` are conventions.
+    attributes: Option<RawJson>,
+    /// When the user was made.
+    #[serde(default, deserialize_with = "decode::moment")]
+    created_at: Option<Timestamp>,
+    /// The user's companies; null unless the query asks for them.
+    #[serde(default, deserialize_with = "decode::records")]
+    companies: Option<Vec<UsertourCompany>>,
+    /// The user's places in those companies; null unless the query asks for them.
+    #[serde(default, deserialize_with = "decode::records")]
+    memberships: Option<Vec<UsertourMembership>>,
+}
+
+/// A company at Usertour.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourCompany {
+    /// The id that your systems gave.
+    #[serde(deserialize_with = "decode::id")]
+    id: String,
+    /// Everything that is known of the company; `name` is a convention.
+    attributes: Option<RawJson>,
+    /// When the company was made.
+    #[serde(default, deserialize_with = "decode::moment")]
+    created_at: Option<Timestamp>,
+}
+
+/// A user's place in a company at Usertour.
+#[derive(Deserialize, SimpleObject)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct UsertourMembership {
+    /// Usertour's internal id of the membership.
+    #[serde(deserialize_with = "decode::id")]
+    id: String,
+    /// What is known of the membership, a role for example.
+    attributes: Option<RawJson>,
+    /// When the membership was made.
+    #[serde(default, deserialize_with = "decode::moment")]
+    created_at: Option<Timestamp>,
+    /// Usertour's internal id of the company: of no use elsewhere in its API.
+    #[serde(default, deserialize_with = "decode::text")]
+    company_id: Option<String>,
+    /// Usertour's internal id of the user: of no use elsewhere in its API.
+    #[serde(default, deserialize_with = "decode::text")]
+    user_id: Option<String>,
+    /// The company.
+    #[serde(default, deserialize_with = "decode::record")]
+    company: Option<UsertourCompany>,
+}
+
+#[derive(Deserialize)]
+struct AttributeBag {
+    #[serde(default, deserialize_with = "decode::object")]
+    attributes: Option<Arc<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+struct AttributeNames {
+    #[serde(default, deserialize_with = "decode::text")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "decode::moment")]
+    last_seen_at: Option<Timestamp>,
+}
+
+fn conventions(attributes: Option<&RawValue>) -> AttributeNames {
+    attributes.and_then(decode::record_of).unwrap_or_default()
+}
+
+/// A user from the object that Usertour sent.
+pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
+    let record: UsertourUser = decode::read(&raw)?;
+    let bag: AttributeBag = decode::read(&raw)?;
+    let known = conventions(bag.attributes.as_deref());
+    let companies = record
+        .companies
+        .map(|companies| companies.into_iter().map(company).collect());
+    let email = decode::address(known.email, &raw, &["attributes", "email"]);
+    Ok(User {
+        external_id: Some(record.id.clone()),
+        is_email_unreadable: email.is_err(),
+        email: email.unwrap_or_default(),
+        name: known.name,
+        companies: companies.into(),
+        created_at: record.created_at,
+        last_seen_at: known.last_seen_at,
+        attributes: bag.attributes.into(),
+        ..User::new(Provider::Usertour, record.id, raw)
+    })
+}
+
+fn company(company: UsertourCompany) -> Company {
+    let name = company.attributes.and_then(|bag| bag.text_of("name"));
+    Company {
+        vendor_id: None,
+        external_id: Some(company.id),
+        name,
+    }
+}

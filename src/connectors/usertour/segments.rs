@@ -1,0 +1,138 @@
+//! Segments, of which version 1 says nothing: a list of an unknown segment is the list of everybody, and
+//! a list without one may be narrowed by whichever segment the server's database names first, be it
+//! another customer's. So a list without a segment asks for one that cannot be, and a segment that a
+//! client names is believed only when it leaves somebody out.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use moka::sync::Cache;
+use tokio::time::Instant;
+
+use super::{Usertour, ties};
+use crate::{
+    client::{Freshness, Operation, RequestContext},
+    error::{Error, ErrorKind, Result},
+    pagination::Page,
+};
+
+/// The parameter that names a segment.
+pub(super) const PARAMETER: &str = "segmentId";
+
+/// The code of an unknown segment, where a server says so.
+pub(super) const UNKNOWN: &str = "E1025";
+
+/// A segment that no server has: ids are 25 letters and digits.
+const NOBODYS: &str = "none";
+
+/// For how long a segment is known to be one: it may be deleted, and then it is everybody.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+
+/// How many segments are remembered.
+const MOST: u64 = 1_000;
+
+/// The largest page.
+const MAX: u32 = 100;
+
+/// What is known of segments.
+pub(super) struct SegmentCache {
+    /// When a segment was last seen to leave somebody out.
+    known: Cache<String, Instant>,
+    /// Whether the server refuses segments that it does not know: then it needs none.
+    is_strict: AtomicBool,
+}
+
+impl Default for SegmentCache {
+    fn default() -> Self {
+        let known = Cache::builder().max_capacity(MOST).time_to_live(KNOWN_FOR);
+        Self {
+            known: known.build(),
+            is_strict: AtomicBool::new(false),
+        }
+    }
+}
+
+impl SegmentCache {
+    /// The parameter that keeps a list without a segment from being narrowed by one.
+    pub(super) fn nobody(
+        &self,
+        query: &[(&'static str, String)],
+    ) -> Option<(&'static str, String)> {
+        let has_one = query.iter().any(|(name, _)| *name == PARAMETER);
+        let is_needed = !has_one && !self.is_strict.load(Ordering::Relaxed);
+        is_needed.then(|| (PARAMETER, NOBODYS.to_owned()))
+    }
+
+    /// Whether the server refuses that parameter. Then it is not sent again.
+    pub(super) fn is_refused(&self, error: &Error) -> bool {
+        let is_refusal = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Missing);
+        let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
+        let is_refused = is_refusal && fields.any(|field| field == PARAMETER);
+        if is_refused {
+            self.is_strict.store(true, Ordering::Relaxed);
+        }
+        is_refused
+    }
+
+    fn is_known(&self, segment: &str, freshness: Freshness) -> bool {
+        self.known.get(segment).is_some_and(|at| match freshness {
+            Freshness::Kept => true,
+            Freshness::Within(age) => at.elapsed() <= age,
+            Freshness::Now => false,
+        })
+    }
+}
+
+impl Usertour {
+    /// Makes sure that a segment leaves somebody out, by the oldest and the newest users.
+    ///
+    /// # Errors
+    /// `Invalid` when it cannot be told from everybody, and what the provider answers.
+    pub(super) async fn know_segment(&self, scope: &RequestContext, segment: &str) -> Result<()> {
+        let is_strict = self.segments.is_strict.load(Ordering::Relaxed);
+        if is_strict || self.segments.is_known(segment, scope.freshness()) {
+            return Ok(());
+        }
+        for is_descending in [false, true] {
+            // Who signs up in between is in the second list only, and no outsider.
+            let all = self.ends(scope, None, is_descending).await?;
+            let some = self.ends(scope, Some(segment), is_descending).await?;
+            if all.users.is_empty() {
+                return Ok(());
+            }
+            if ties::has_outsider(&all, &some, is_descending) {
+                self.segments
+                    .known
+                    .insert(segment.to_owned(), Instant::now());
+                return Ok(());
+            }
+        }
+        Err(Error::invalid(
+            "`filter.segmentId`: Usertour answers the same users as without it, so it does not know this \
+             segment, or everybody is in it; leave it out to list everybody",
+        ))
+    }
+
+    /// One end of the list, with a segment or without.
+    async fn ends(
+        &self,
+        scope: &RequestContext,
+        segment: Option<&str>,
+        is_descending: bool,
+    ) -> Result<Page> {
+        let order = if is_descending {
+            "-createdAt"
+        } else {
+            "createdAt"
+        };
+        let segment = segment.map(|segment| (PARAMETER, segment.to_owned()));
+        let query: Vec<_> = segment
+            .into_iter()
+            .chain([("orderBy", order.to_owned())])
+            .collect();
+        self.sent(scope, Operation::List, &query, (None, MAX, None))
+            .await
+    }
+}

@@ -1,0 +1,467 @@
+//! Pages that end between two moments.
+//!
+//! Version 1 sorts by `createdAt` and nothing else, so users of one moment come in another order with
+//! each request. A page border inside such a group loses some of them and repeats others. Here a page
+//! ends before the group that its end cuts, the group is read whole with the next page, and users of
+//! one moment get an order of our own: by a digest of their ids.
+//!
+//! The provider names no place but the end of a page. A place before that end costs one more call,
+//! which reads the page again up to there, and only where users share a moment: a list without ties is
+//! read with as few calls as there are pages.
+//!
+//! A moment of more users than a page holds, or one that does not fit into a page behind the rest of the
+//! one before it, cannot be known whole: its users are read as far as a few pages show them, in the same
+//! order, and every page with some of them says that others may be missing (`crowd.rs`).
+//!
+//! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
+//! it in this answer and before it in the next, on pages that show no other tie.
+
+mod group;
+mod start;
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+pub(super) use start::Start;
+
+use self::{
+    group::TieGroup,
+    start::{GivenUpTo, SafeStart},
+};
+use crate::{
+    error::Result,
+    pagination::{NextPage, Page},
+    user::User,
+};
+
+/// The largest page.
+const MAX: u32 = 100;
+
+/// How often a moment is tried to be read whole, from a place before it, and a place is looked for.
+const TRIES: usize = 6;
+
+/// Said of users of a moment that could not be read whole.
+const NOTICE: &str = "more users were made at one moment, or at two in a row, than one page of 100 holds, and Usertour lists \
+     those in no fixed order: some of them may be missing";
+
+/// Said of a page with users of one moment and one whose moment is not known.
+const TIMELESS: &str = "the time at which a user was made cannot be read, and others were made at the same moment: some of \
+     them may be missing, or come twice over several pages";
+
+/// A page, and why users may be missing from it, if they may.
+pub(super) struct TiedPage {
+    pub(super) page: Page,
+    pub(super) shortfall: Option<&'static str>,
+}
+
+/// A cursor of the provider's, and the moment before which nobody comes behind it.
+type NamedCursor = (Option<String>, Option<i64>);
+
+/// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
+pub(super) struct TieReader<F> {
+    pub(super) is_descending: bool,
+    /// How many users a page is to have at most.
+    pub(super) want: u32,
+    pub(super) fetch: F,
+}
+
+impl<F, R> TieReader<F>
+where
+    F: Fn(Option<String>, u32) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    /// The page that starts there.
+    ///
+    /// # Errors
+    /// What `fetch` answers.
+    pub(super) async fn read(&self, start: Start) -> Result<TiedPage> {
+        let floor = start.floor.as_ref();
+        let doubt = floor.filter(|floor| floor.is_doubtful);
+        let why = doubt.map(|floor| if floor.is_bare() { TIMELESS } else { NOTICE });
+        let read = self.read_from(start).await?;
+        let shortfall = read.shortfall.or(why);
+        Ok(TiedPage { shortfall, ..read })
+    }
+
+    async fn read_from(&self, start: Start) -> Result<TiedPage> {
+        let Start {
+            cursor,
+            back,
+            floor,
+        } = start;
+        let Some(back) = back else {
+            // Who was given a part of a moment is told the rest from the same page.
+            let size = if floor.is_some() { MAX } else { self.want };
+            let page = self.fetch(cursor.clone(), size).await?;
+            let bare = floor.as_ref().filter(|floor| floor.is_bare());
+            let lowest = bare.map(|floor| floor.moment);
+            return self.settle(cursor, (page, size), floor, lowest).await;
+        };
+        if cursor.is_some() {
+            let page = self.fetch(cursor.clone(), self.want).await?;
+            let first = page.users.iter().find_map(moment);
+            let is_same = first.is_some() && first == floor.as_ref().map(|floor| floor.moment);
+            if !is_same && !has_ties(&page.users) {
+                return self.settle(cursor, (page, self.want), None, None).await;
+            }
+        }
+        self.resume(back, floor, cursor.is_some()).await
+    }
+
+    /// The page behind the end of another, which is read again for its name. Its moment is either given
+    /// whole, or in doubt and to be read whole.
+    async fn resume(
+        &self,
+        back: SafeStart,
+        floor: Option<GivenUpTo>,
+        is_doubtful: bool,
+    ) -> Result<TiedPage> {
+        let bound = floor.as_ref().map(|floor| (floor.moment, is_doubtful));
+        match self.name(back, bound).await? {
+            Some((cursor, lowest)) => {
+                let page = self.fetch(cursor.clone(), MAX).await?;
+                self.settle(cursor, (page, MAX), floor, lowest).await
+            }
+            None => Ok(whole(Vec::new())),
+        }
+    }
+
+    /// The provider's cursor at the end of a page that is read again: of its last user whose moment is
+    /// within the bound, and that moment. `None` when the list ends there.
+    async fn name(
+        &self,
+        SafeStart(from, mut rows): SafeStart,
+        bound: Option<(i64, bool)>,
+    ) -> Result<Option<NamedCursor>> {
+        for _ in 0..TRIES {
+            if rows == 0 {
+                break;
+            }
+            let page = self.fetch(from.clone(), rows).await?;
+            let fit = page.users.iter().take_while(|user| {
+                bound.is_none_or(|(bound, is_before)| self.is_within(user, bound, is_before))
+            });
+            let fit = &page.users[..fit.count()];
+            // Behind one whose moment is not known others of the same moment may come.
+            let fit = fit.iter().rposition(|user| moment(user).is_some());
+            let fit = fit.map_or(0, |last| last + 1);
+            if fit == page.users.len() {
+                let last = page.users.last().and_then(moment);
+                return Ok(next_of(&page).map(|next| (Some(next), last)));
+            }
+            // Somebody was deleted, or fewer users of the moment came at which it starts: what was the
+            // end has moved forward.
+            rows = bounded(fit);
+        }
+        // From further up everybody is read as well, those who were given once more.
+        Ok(Some((from, None)))
+    }
+
+    fn is_within(&self, user: &User, bound: i64, is_before: bool) -> bool {
+        moment(user).is_none_or(|moment| {
+            (moment == bound && !is_before)
+                || (moment != bound && (moment < bound) != self.is_descending)
+        })
+    }
+
+    /// Makes a page that ends between two moments, or within one that is known whole, of what was
+    /// answered for a cursor. Nobody on it comes before the lowest moment.
+    async fn settle(
+        &self,
+        mut cursor: Option<String>,
+        (mut page, mut size): (Page, u32),
+        floor: Option<GivenUpTo>,
+        mut lowest: Option<i64>,
+    ) -> Result<TiedPage> {
+        let mut crowd = TieGroup::default();
+        for tries in 0.. {
+            let Some(next) = next_of(&page) else {
+                return Ok(self.last(cursor, page.users, floor.as_ref(), lowest));
+            };
+            let is_ordered = self.is_by_moment(&page.users, lowest);
+            let is_plain = !has_ties(&page.users);
+            if is_plain && (is_ordered || floor.is_none()) {
+                return Ok(self.plain(cursor, page.users, &next, floor.as_ref()));
+            }
+            if !is_ordered || has_timeless(&page.users) {
+                return Ok(self.unclear(page.users, &next, floor.as_ref(), lowest));
+            }
+            if size < MAX {
+                size = MAX;
+                page = self.fetch(cursor.clone(), size).await?;
+                continue;
+            }
+            let mut rows = page.users;
+            let cut = rows.split_off(rows.len() - last_of_moment(&rows));
+            let whole = rows.len();
+            let bound = rows.last().and_then(moment).map(|moment| (moment, false));
+            let end = SafeStart(cursor.clone(), bounded(whole));
+            let given = self.given(rows, floor.as_ref());
+            if !given.is_empty() {
+                return Ok(self.cut(given, cursor, Some(end), floor.as_ref()));
+            }
+            crowd.add(cut);
+            let is_known = floor.as_ref().is_some_and(|floor| crowd.is_doubtful(floor));
+            if whole == 0 || tries >= TRIES || crowd.is_too_large() || is_known {
+                return self.crowded(crowd, cursor, next, floor.as_ref()).await;
+            }
+            match self.name(end, bound).await? {
+                Some(named) => (cursor, lowest) = named,
+                None => return Ok(self::whole(Vec::new())),
+            }
+            page = self.fetch(cursor.clone(), MAX).await?;
+        }
+        Ok(self::whole(Vec::new()))
+    }
+
+    /// A page on which no two users share a moment.
+    fn plain(
+        &self,
+        cursor: Option<String>,
+        rows: Vec<User>,
+        next: &str,
+        floor: Option<&GivenUpTo>,
+    ) -> TiedPage {
+        let start = in_doubt(&rows, next, cursor.clone());
+        let given = self.given(rows, floor);
+        if self.is_to_be_cut(&given) {
+            return self.cut(given, cursor, None, floor);
+        }
+        on(given, &start)
+    }
+
+    /// A page on which nobody knows where a moment ends: its users are read as they come.
+    fn unclear(
+        &self,
+        rows: Vec<User>,
+        next: &str,
+        floor: Option<&GivenUpTo>,
+        lowest: Option<i64>,
+    ) -> TiedPage {
+        let end = rows.iter().rev().find_map(moment).map(GivenUpTo::bare);
+        let start = Start {
+            floor: end,
+            ..Start::at(next)
+        };
+        TiedPage {
+            shortfall: Some(TIMELESS),
+            ..on(self.not_given(rows, floor, lowest), &start)
+        }
+    }
+
+    /// The users that were not given yet, as they come.
+    fn not_given(
+        &self,
+        rows: Vec<User>,
+        floor: Option<&GivenUpTo>,
+        lowest: Option<i64>,
+    ) -> Vec<User> {
+        let is_out_of_order = |user: &User| {
+            let moments = lowest.zip(moment(user));
+            moments.is_some_and(|(lowest, moment)| {
+                moment != lowest && (moment < lowest) != self.is_descending
+            })
+        };
+        let is_given = |user: &User| {
+            let is_under = floor.is_some_and(|floor| floor.holds(user, self.is_descending));
+            is_under && !is_out_of_order(user)
+        };
+        rows.into_iter().filter(|user| !is_given(user)).collect()
+    }
+
+    /// The last page: behind it there is nobody.
+    fn last(
+        &self,
+        cursor: Option<String>,
+        rows: Vec<User>,
+        floor: Option<&GivenUpTo>,
+        lowest: Option<i64>,
+    ) -> TiedPage {
+        if !self.is_by_moment(&rows, lowest) {
+            return TiedPage {
+                shortfall: floor.map(|_| TIMELESS),
+                ..whole(self.not_given(rows, floor, lowest))
+            };
+        }
+        let given = self.given(rows, floor);
+        if self.is_to_be_cut(&given) {
+            return self.cut(given, cursor, None, floor);
+        }
+        whole(given)
+    }
+
+    /// Whether there are more users than a page is to have. Behind one whose moment is not known no page
+    /// can be cut.
+    fn is_to_be_cut(&self, given: &[User]) -> bool {
+        given.len() > self.want as usize && !has_timeless(given)
+    }
+
+    /// The first users of those that are known, and the place behind them: the end of the page where they
+    /// are all of it, else the same page again.
+    fn cut(
+        &self,
+        mut given: Vec<User>,
+        cursor: Option<String>,
+        end: Option<SafeStart>,
+        floor: Option<&GivenUpTo>,
+    ) -> TiedPage {
+        let is_all = given.len() <= self.want as usize;
+        given.truncate(self.want as usize);
+        let floor = GivenUpTo::under(&given, floor);
+        let start = match end.filter(|_| is_all) {
+            Some(end) => Start {
+                cursor: None,
+                back: Some(end),
+                floor,
+            },
+            None => Start {
+                cursor,
+                back: None,
+                floor,
+            },
+        };
+        on(given, &start)
+    }
+
+    /// The users that were not given yet, those of one moment in our order.
+    fn given(&self, mut rows: Vec<User>, floor: Option<&GivenUpTo>) -> Vec<User> {
+        if has_ties(&rows) {
+            // Stable, and the moments are in order already.
+            for group in rows.chunk_by_mut(is_tied) {
+                group.sort_by_cached_key(digest);
+            }
+        }
+        if let Some(floor) = floor {
+            rows.retain(|user| !floor.holds(user, self.is_descending));
+        }
+        rows
+    }
+
+    /// Whether users come by their moments, as the provider says that they do, and none before the lowest.
+    fn is_by_moment(&self, rows: &[User], lowest: Option<i64>) -> bool {
+        let moments = lowest.into_iter().chain(rows.iter().filter_map(moment));
+        let moments: Vec<i64> = moments.collect();
+        moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending)
+    }
+
+    async fn fetch(&self, cursor: Option<String>, size: u32) -> Result<Page> {
+        (self.fetch)(cursor, size).await
+    }
+}
+
+/// The place behind a page without ties: the provider's own, in doubt until the next page begins with
+/// another moment.
+fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
+    // Behind it there may be users whose moments are not known.
+    let last = rows.iter().rev().find(|user| moment(user).is_some());
+    let floor = last.and_then(|last| {
+        Some(GivenUpTo {
+            moment: moment(last)?,
+            upto: None,
+            also: Some(digest(last)),
+            is_doubtful: false,
+        })
+    });
+    let before = bounded(rows.len().saturating_sub(1));
+    let start = Start {
+        back: Some(SafeStart(cursor, before)),
+        cursor: Some(next.to_owned()),
+        floor,
+    };
+    // Both cursors travel in one token: two long ones would not come back.
+    if start.token().len() > LONGEST {
+        return Start::at(next);
+    }
+    start
+}
+
+/// How many rows are read again of a page: one that is longer than was asked for cannot be read whole.
+fn bounded(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(MAX).min(MAX)
+}
+
+/// The longest token that is made of more than the provider's cursor, in bytes.
+const LONGEST: usize = 900;
+
+fn on(users: Vec<User>, start: &Start) -> TiedPage {
+    let next = NextPage::Token {
+        next: Some(start.token()),
+        total: None,
+    };
+    TiedPage {
+        page: Page::new(users, next),
+        shortfall: None,
+    }
+}
+
+fn whole(users: Vec<User>) -> TiedPage {
+    let next = NextPage::Token {
+        next: None,
+        total: None,
+    };
+    TiedPage {
+        page: Page::new(users, next),
+        shortfall: None,
+    }
+}
+
+fn next_of(page: &Page) -> Option<String> {
+    match &page.next {
+        NextPage::Token { next, .. } => next.clone(),
+        NextPage::More(_)
+        | NextPage::Key(_)
+        | NextPage::Total(_)
+        | NextPage::Counted { .. }
+        | NextPage::Silent => None,
+    }
+}
+
+fn moment(user: &User) -> Option<i64> {
+    user.created_at.map(Timestamp::as_microsecond)
+}
+
+fn is_tied(one: &User, other: &User) -> bool {
+    moment(one).is_some() && moment(one) == moment(other)
+}
+
+/// Whether two users share a moment, as far as moments are known.
+fn has_ties(rows: &[User]) -> bool {
+    let mut seen = HashSet::new();
+    let mut moments = rows.iter().filter_map(moment);
+    moments.any(|moment| !seen.insert(moment))
+}
+
+/// Whether the moment of a user is not known.
+fn has_timeless(rows: &[User]) -> bool {
+    rows.iter().any(|user| moment(user).is_none())
+}
+
+/// How many users at the end share a moment.
+fn last_of_moment(rows: &[User]) -> usize {
+    rows.chunk_by(is_tied).next_back().map_or(0, <[User]>::len)
+}
+
+/// Tells users of one moment apart, in few letters: ids may be long.
+fn digest(user: &User) -> String {
+    let digest = Sha256::digest(user.vendor_id.as_bytes());
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Whether somebody on a page is not on another one, though the other one reaches as far. Users of the
+/// moment at which either ends are in doubt.
+pub(super) fn has_outsider(all: &Page, some: &Page, is_descending: bool) -> bool {
+    let ends = [all, some].map(|page| next_of(page).and(page.users.last()).and_then(moment));
+    let is_behind = |user: &&User| {
+        ends.iter().flatten().all(|end| {
+            moment(user).is_some_and(|moment| moment != *end && (moment < *end) != is_descending)
+        })
+    };
+    let known: HashSet<&str> = some.users.iter().map(|user| &*user.vendor_id).collect();
+    let mut rows = all.users.iter().filter(is_behind);
+    rows.any(|user| !known.contains(&*user.vendor_id))
+}

@@ -1,0 +1,361 @@
+//! Batched, deduplicated lookups for one GraphQL request: one loader per vendor and kind of key, on
+//! the `dataloader` crate.
+//!
+//! The crate runs a batch while it holds its lock, chunk after chunk, and forgets the waiters of a
+//! batch whose leader was cancelled. So a batch here does no work: it starts a task and answers with
+//! `LoadHandle`s at once. Waiters await their handle; batches run side by side; a panic is an error
+//! value; the task ends when nobody waits any more.
+
+use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+
+use dataloader::{BatchFn, cached};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+use crate::{
+    client::RequestContext,
+    connectors::{Expand, Subresource},
+    directory::{Directory, EmailSearchResult, SubresourceAnswer},
+    error::{Error, ErrorKind, Result},
+    user::{Email, Provider, User},
+};
+
+type LoadedValues<K, V> = Arc<Result<HashMap<K, V>>>;
+type LoadFn<K, V> = Arc<dyn Fn(Vec<K>) -> BoxFuture<'static, HashMap<K, V>> + Send + Sync>;
+
+/// A claim on one key's value of a batch that is under way.
+struct LoadHandle<K: 'static, V: 'static>(Shared<BoxFuture<'static, LoadedValues<K, V>>>);
+
+impl<K, V> Clone for LoadHandle<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+struct LoadBatch<K, V>(LoadFn<K, V>);
+
+impl<K, V> BatchFn<K, LoadHandle<K, V>> for LoadBatch<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    async fn load(&mut self, keys: &[K]) -> HashMap<K, LoadHandle<K, V>> {
+        let task = AbortOnDropHandle::new(tokio::spawn((self.0)(keys.to_vec()).in_current_span()));
+        let answers = task.map(|answers| {
+            Arc::new(answers.map_err(|failure| {
+                tracing::error!(%failure, "a batch of lookups ended early");
+                Error::new(ErrorKind::Internal, "a lookup failed inside the gateway")
+            }))
+        });
+        let handle = LoadHandle(answers.boxed().shared());
+        keys.iter()
+            .map(|key| (key.clone(), handle.clone()))
+            .collect()
+    }
+}
+
+/// Loads values by key: equal keys once, keys that are asked for together in one batch.
+struct Loader<K, V>(cached::Loader<K, LoadHandle<K, V>, LoadBatch<K, V>>)
+where
+    K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static;
+
+impl<K, V> Loader<K, V>
+where
+    K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn new<R>(run: impl Fn(Vec<K>) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = HashMap<K, V>> + Send + 'static,
+    {
+        let run: LoadFn<K, V> = Arc::new(move |keys| run(keys).boxed());
+        Self(cached::Loader::new(LoadBatch(run)).with_max_batch_size(usize::MAX))
+    }
+
+    async fn load(&self, key: K) -> Result<V> {
+        let lost = || Error::new(ErrorKind::Internal, "a lookup was lost inside the gateway");
+        let handle = match self.0.try_load(key.clone()).await {
+            Ok(handle) => handle,
+            // The leader of the batch was cancelled in the one moment in which that loses its keys.
+            Err(_) => self.0.try_load(key.clone()).await.map_err(|_| lost())?,
+        };
+        let answers = handle.0.await;
+        match answers.as_ref() {
+            Ok(answers) => answers.get(&key).cloned().ok_or_else(lost),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}
+
+/// A key and how much of its user is wanted.
+type LoadKey<K> = (K, Expand);
+type ById = Loader<LoadKey<String>, Result<Option<Arc<User>>>>;
+type ByEmail = Loader<LoadKey<Email>, EmailSearchResult>;
+
+struct AccountLoaders {
+    by_id: ById,
+    by_external_id: ById,
+    by_email: ByEmail,
+    parts: Loader<(String, Subresource), SubresourceAnswer>,
+}
+
+/// All loaders of one GraphQL request.
+pub struct Loaders {
+    loaders: HashMap<Provider, AccountLoaders>,
+    scope: RequestContext,
+}
+
+/// How many bytes a field takes while it waits for a key, about: there may be one for each row and alias.
+const WAITING: usize = 2048;
+
+/// Runs a batch with what any of its keys wants of a user, and gives every key its answer.
+async fn together<K, V, R>(
+    wanted: Vec<LoadKey<K>>,
+    run: impl FnOnce(Vec<K>, Expand) -> R,
+) -> HashMap<LoadKey<K>, V>
+where
+    K: Clone + Eq + Hash,
+    V: Clone,
+    R: Future<Output = HashMap<K, V>>,
+{
+    let expand = wanted
+        .iter()
+        .fold(Expand::default(), |all, (_, expand)| all.or(*expand));
+    let mut keys: Vec<K> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    keys.extend(
+        wanted
+            .iter()
+            .map(|(key, _)| key.clone())
+            .filter(|key| seen.insert(key.clone())),
+    );
+    let answers = run(keys, expand).await;
+    wanted
+        .into_iter()
+        .filter_map(|key| Some((key.clone(), answers.get(&key.0)?.clone())))
+        .collect()
+}
+
+/// A loader whose batches ask one vendor's directory.
+fn over<K, V, R>(
+    directory: &Arc<Directory>,
+    scope: &RequestContext,
+    run: impl Fn(Arc<Directory>, RequestContext, Vec<K>) -> R + Send + Sync + 'static,
+) -> Loader<K, V>
+where
+    K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    R: Future<Output = HashMap<K, V>> + Send + 'static,
+{
+    let (directory, scope) = (Arc::clone(directory), scope.clone());
+    Loader::new(move |keys| run(Arc::clone(&directory), scope.clone(), keys))
+}
+
+impl Loaders {
+    /// Loaders for one request, whose work ends at the scope's deadline.
+    #[must_use]
+    pub fn new<'a>(
+        directories: impl IntoIterator<Item = &'a Arc<Directory>>,
+        scope: &RequestContext,
+    ) -> Self {
+        let loaders = directories.into_iter().map(|directory| {
+            let loaders = AccountLoaders {
+                by_id: over(directory, scope, |directory, scope, wanted| async move {
+                    together(wanted, |ids, expand| directory.by_id(&scope, ids, expand)).await
+                }),
+                by_external_id: over(directory, scope, |directory, scope, wanted| async move {
+                    together(wanted, |ids, expand| {
+                        directory.by_external_id(&scope, ids, expand)
+                    })
+                    .await
+                }),
+                by_email: over(directory, scope, |directory, scope, wanted| async move {
+                    together(wanted, |emails, expand| {
+                        directory.by_email(&scope, emails, expand)
+                    })
+                    .await
+                }),
+                parts: over(directory, scope, |directory, scope, keys| async move {
+                    directory.parts(&scope, keys).await
+                }),
+            };
+            (directory.provider(), loaders)
+        });
+        Self {
+            loaders: loaders.collect(),
+            scope: scope.clone(),
+        }
+    }
+
+    /// The loaders of a provider, for a field that will wait for a key.
+    fn of(&self, provider: Provider) -> Result<&AccountLoaders> {
+        self.scope.meter().charge(WAITING)?;
+        self.loaders
+            .get(&provider)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this provider"))
+    }
+
+    /// A user by the vendor's own id.
+    ///
+    /// # Errors
+    /// What the vendor answers; `None` is "no such user".
+    pub async fn by_id(
+        &self,
+        provider: Provider,
+        id: String,
+        expand: Expand,
+    ) -> Result<Option<Arc<User>>> {
+        if id.is_empty() {
+            return Ok(None);
+        }
+        self.of(provider)?.by_id.load((id, expand)).await?
+    }
+
+    /// A user by the id that your systems gave.
+    ///
+    /// # Errors
+    /// What the vendor answers; `None` is "no such user".
+    pub async fn by_external_id(
+        &self,
+        provider: Provider,
+        id: String,
+        expand: Expand,
+    ) -> Result<Option<Arc<User>>> {
+        if id.is_empty() {
+            return Ok(None);
+        }
+        self.of(provider)?.by_external_id.load((id, expand)).await?
+    }
+
+    /// The users of one address at one vendor.
+    ///
+    /// # Errors
+    /// A fault of the gateway's own; a vendor's is in the search's report.
+    pub async fn by_email(
+        &self,
+        provider: Provider,
+        email: Email,
+        expand: Expand,
+    ) -> Result<EmailSearchResult> {
+        self.of(provider)?.by_email.load((email, expand)).await
+    }
+
+    /// A part of a user of a provider that answers it apart, with the work that it took.
+    ///
+    /// # Errors
+    /// A fault of the gateway's own, or the request's; a provider's is in the answer.
+    pub async fn part(
+        &self,
+        provider: Provider,
+        id: String,
+        part: Subresource,
+    ) -> Result<SubresourceAnswer> {
+        self.of(provider)?.parts.load((id, part)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashMap,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use futures_util::FutureExt;
+    use tokio::sync::Notify;
+
+    use super::Loader;
+
+    #[tokio::test]
+    async fn equal_keys_are_one_key_and_keys_asked_together_one_batch() {
+        let batches = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&batches);
+        let loader = Loader::new(move |keys: Vec<u32>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                keys.into_iter()
+                    .map(|key| (key, key * 2))
+                    .collect::<HashMap<_, _>>()
+            }
+        });
+
+        let values = futures_util::future::join_all([1, 2, 1].map(|key| loader.load(key))).await;
+
+        assert_eq!(
+            values
+                .into_iter()
+                .map(|value| value.expect("a value"))
+                .collect::<Vec<_>>(),
+            [2, 4, 2]
+        );
+        assert_eq!(batches.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_waiter_outlives_the_caller_that_led_its_batch() {
+        let gate = Arc::new(Notify::new());
+        let open = Arc::clone(&gate);
+        let loader = Arc::new(Loader::new(move |keys: Vec<u32>| {
+            let gate = Arc::clone(&open);
+            async move {
+                gate.notified().await;
+                keys.into_iter()
+                    .map(|key| (key, key))
+                    .collect::<HashMap<_, _>>()
+            }
+        }));
+        let task = |key| {
+            let loader = Arc::clone(&loader);
+            tokio::spawn(async move { loader.load(key).await })
+        };
+        let (leader, waiter) = (task(1), task(1));
+        tokio::task::yield_now().await;
+
+        leader.abort();
+        assert!(leader.await.expect_err("aborted").is_cancelled());
+        gate.notify_one();
+
+        assert_eq!(waiter.await.expect("not aborted").expect("a value"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_second_wave_does_not_wait_for_the_first() {
+        let gate = Arc::new(Notify::new());
+        let open = Arc::clone(&gate);
+        let loader = Loader::new(move |keys: Vec<u32>| {
+            let gate = Arc::clone(&open);
+            async move {
+                if keys.contains(&1) {
+                    gate.notified().await;
+                }
+                keys.into_iter()
+                    .map(|key| (key, key))
+                    .collect::<HashMap<_, _>>()
+            }
+        });
+        let mut first = Box::pin(loader.load(1));
+        for _ in 0..50 {
+            assert!((&mut first).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+
+        assert_eq!(loader.load(2).await.expect("a value"), 2);
+        gate.notify_one();
+        assert_eq!(first.await.expect("a value"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_panics_is_an_error_for_its_waiters() {
+        let loader: Loader<u32, u32> = Loader::new(|_| async { panic!("on purpose") });
+
+        assert!(loader.load(1).await.is_err());
+    }
+}

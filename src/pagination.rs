@@ -1,0 +1,610 @@
+//! Pagination: how vendors cut a list into pages, in four words, and how a page is asked for so that
+//! one call holds what is wanted. A vendor *declares* its [`Listing`]; nothing else knows its paging.
+//!
+//! | word | request | a mark after a row is |
+//! |---|---|---|
+//! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row, and the keys of two rows |
+//! | [`Paging::Offset`] | `offset=N&limit=S` | the ordinal of the next row, and the keys of two rows |
+//! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row, and of the one before |
+//! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
+//!
+//! Three pure functions carry everything: [`Listing::ask`] turns a mark into a request,
+//! [`PageRequest::after`] gives the mark after a row, [`PageRequest::next`] the mark after a page. [`reading`] joins
+//! pages with them and proves that nobody was missed between two of them.
+//!
+//! # Rows that shift
+//! Page numbers and offsets count rows, and rows come and go while a list is read. So pages overlap by
+//! one row: a page that holds a row which was read before begins where the read part ends, for rows
+//! that stay keep their order. A page that holds none is looked for, forwards and backwards, within
+//! [`reading::SEARCHES`] more calls; where that is in vain the answer is doubtful and says so.
+//!
+//! What no client can detect: an unread row that moves in front of a row that was read, or over which
+//! such a row moves. It may be missed.
+
+pub mod incomplete;
+pub mod position;
+pub mod reader;
+pub mod scan;
+pub mod unreadable;
+pub mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use incomplete::IncompleteReason;
+pub use position::{Anchor, Position, RowCount};
+pub use scan::{Scan, ScanLimits, Truncation, scan};
+pub use unreadable::UnreadableRows;
+pub use window::{Accept, ListRange, Window, WindowRow, window};
+
+use std::{cmp::Reverse, fmt};
+
+use tokio::time::Instant;
+
+use crate::{
+    error::{Error, Result},
+    user::User,
+};
+
+/// The words in which a vendor addresses pages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Paging {
+    /// Numbered pages; the first has the number `first`.
+    Page {
+        /// The number of the first page.
+        first: u64,
+    },
+    /// The ordinal of the first row.
+    Offset,
+    /// The key of a row: the page starts with it or after it, both readings work.
+    Key,
+    /// A token that the vendor mints at the end of a page; the page starts after it.
+    Token,
+}
+
+/// How a vendor lists its users.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing {
+    /// The word in which pages are addressed.
+    pub paging: Paging,
+    /// The query parameter that takes the page number, offset, key or token.
+    pub at: &'static str,
+    /// The query parameter that takes the page size.
+    pub size: &'static str,
+    /// The smallest page size.
+    pub min: u32,
+    /// The largest page size.
+    pub max: u32,
+    /// How many rows the vendor pages through at most, where it sets a bound.
+    pub reach: Option<u64>,
+    /// Whether the vendor says how many rows the list has.
+    pub is_counted: bool,
+}
+
+/// What a vendor says about the rest of the list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NextPage {
+    /// Whether there is more.
+    More(bool),
+    /// The key that the vendor names for the next page, if there is one.
+    Key(Option<String>),
+    /// The token of the next page, if there is one.
+    Token {
+        /// The token; `None` at the end.
+        next: Option<String>,
+        /// How many rows the whole list has, where the vendor says so.
+        total: Option<u64>,
+    },
+    /// How many rows the whole list has.
+    Total(u64),
+    /// How many rows the whole list has, and whether a next page is named: either may be wrong.
+    Counted {
+        /// The number of rows.
+        total: u64,
+        /// Whether a next page is named.
+        more: bool,
+    },
+    /// Nothing: a full page may or may not be the last.
+    Silent,
+}
+
+impl NextPage {
+    /// How many rows the whole list has, where the vendor says so.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        match self {
+            Self::Total(total) | Self::Counted { total, .. } => Some(*total),
+            Self::Token { total, .. } => *total,
+            Self::More(_) | Self::Key(_) | Self::Silent => None,
+        }
+    }
+}
+
+/// One page, unfiltered, as the vendor sent it.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The rows in the vendor's order.
+    pub users: Vec<User>,
+    /// What the vendor said about the rest.
+    pub next: NextPage,
+    /// How many rows the vendor sent, those that could not be read included.
+    pub sent: usize,
+    /// When the page was read, if it was kept since then and not read for this answer.
+    pub kept: Option<Instant>,
+    /// How many rows a page has, where the provider says so: it may be fewer than it was asked for.
+    pub size: Option<u32>,
+    /// Whether it is one of numbered pages that a token names: rows shift under them.
+    pub is_numbered: bool,
+    /// Why somebody may be missing, where the page contradicts itself.
+    pub doubt: Option<IncompleteReason>,
+}
+
+impl Page {
+    /// A page of which every row could be read, read now.
+    #[must_use]
+    pub fn new(users: Vec<User>, next: NextPage) -> Self {
+        let sent = users.len();
+        Self {
+            users,
+            next,
+            sent,
+            kept: None,
+            size: None,
+            is_numbered: false,
+            doubt: None,
+        }
+    }
+
+    /// The same page, of so many rows as the vendor sent.
+    #[must_use]
+    pub fn of(self, sent: usize) -> Self {
+        Self { sent, ..self }
+    }
+
+    /// The same page, of the time at which it was read.
+    #[must_use]
+    pub fn kept_since(self, kept: Option<Instant>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// Whether no row of it can be read.
+    fn is_barren(&self) -> bool {
+        self.users.iter().all(|user| user.is_unreadable)
+    }
+
+    /// The page, if its end can be named in a cursor that will be taken back.
+    fn checked(self) -> Result<Self> {
+        let token = match &self.next {
+            NextPage::Key(token) | NextPage::Token { next: token, .. } => token.as_deref(),
+            NextPage::More(_)
+            | NextPage::Total(_)
+            | NextPage::Counted { .. }
+            | NextPage::Silent => None,
+        };
+        if token.is_none_or(position::is_sound) {
+            return Ok(self);
+        }
+        let longest = position::TOKEN;
+        Err(Error::malformed(format!(
+            "the provider names its next page by a token that is longer than {longest} characters, or \
+             holds control characters"
+        )))
+    }
+
+    /// The mark after the page in the vendor's own words: unlike that of [`PageRequest::next`] it costs no row
+    /// that was read already.
+    fn onward(&self) -> Option<Position> {
+        match &self.next {
+            NextPage::Key(key) => key.clone().map(Position::At),
+            NextPage::More(_)
+            | NextPage::Token { .. }
+            | NextPage::Total(_)
+            | NextPage::Counted { .. }
+            | NextPage::Silent => None,
+        }
+    }
+}
+
+/// The place of a page in the vendor's own words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PageAddress {
+    /// A page number.
+    Page(u64),
+    /// An offset.
+    Offset(u64),
+    /// A row's key; `None` is the start.
+    Key(Option<String>),
+    /// A token; `None` is the start.
+    Token(Option<String>),
+}
+
+impl fmt::Display for PageAddress {
+    /// In words fit for a client: what a vendor's key or token says is the vendor's own affair.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page(number) => write!(f, "page {number}"),
+            Self::Offset(from) => write!(f, "offset {from}"),
+            Self::Key(None) | Self::Token(None) => f.write_str("start"),
+            Self::Key(Some(_)) => f.write_str("after a key"),
+            Self::Token(Some(_)) => f.write_str("at a token"),
+        }
+    }
+}
+
+/// A request for one page: where it starts, how long it is, and which of its rows are not wanted.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    listing: Listing,
+    /// The page's place.
+    pub place: PageAddress,
+    /// The page's size.
+    pub size: u32,
+    /// A page that was read before this moment will not do.
+    pub since: Option<Instant>,
+    /// How many rows are before the page, where rows are counted.
+    ordinal: u64,
+    /// How many rows of the page are before the mark, if nothing has shifted.
+    skip: u32,
+    /// The rows before the mark.
+    anchor: Option<Anchor>,
+    /// Whether the page begins at the row before the mark, or earlier.
+    overlaps: bool,
+}
+
+impl Listing {
+    /// Whether rows can be counted, so that a list can be read backwards and in parallel.
+    #[must_use]
+    pub fn is_ordinal(&self) -> bool {
+        match self.paging {
+            Paging::Page { .. } | Paging::Offset => true,
+            Paging::Key | Paging::Token => false,
+        }
+    }
+
+    /// The request that resumes at a mark and holds as much as can be of the `want` rows after it.
+    ///
+    /// # Errors
+    /// `Invalid` when the mark is of another paging.
+    pub fn ask(&self, mark: &Position, want: u32) -> Result<PageRequest> {
+        match (self.paging, mark) {
+            (
+                Paging::Page { .. } | Paging::Offset,
+                Position::Start | Position::Nth(_) | Position::Row(..),
+            ) => {
+                let from = mark.ordinal();
+                let overlapping = (from > 0 && !matches!(mark, Position::Nth(_)))
+                    .then(|| self.overlapping(from, want))
+                    .flatten();
+                let ask = overlapping.unwrap_or_else(|| self.counted(from, want));
+                Ok(ask.anchored(mark.anchor()))
+            }
+            (Paging::Key, Position::Start) => Ok(self.at(PageAddress::Key(None), want)),
+            // One more, for the vendor may begin the page with the named row itself.
+            (Paging::Key, Position::Key(anchor)) => {
+                let key = anchor.row().to_owned();
+                let ask = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
+                Ok(ask.anchored(Some(anchor)))
+            }
+            (Paging::Key, Position::At(key)) => {
+                Ok(self.at(PageAddress::Key(Some(key.clone())), want))
+            }
+            (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
+            (
+                Paging::Token,
+                Position::Token {
+                    next: Some(next),
+                    row,
+                    ..
+                },
+            ) => {
+                let ask = self.at(PageAddress::Token(Some(next.clone())), want);
+                Ok(ask.anchored(row.as_ref()))
+            }
+            (
+                Paging::Token,
+                Position::Token {
+                    token,
+                    skip,
+                    row,
+                    next: None,
+                    ..
+                },
+            ) => {
+                let skip = u32::from(*skip);
+                let ask = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
+                let ask = ask.anchored(row.as_ref());
+                let overlaps = ask.anchor.is_some();
+                Ok(PageRequest {
+                    skip,
+                    overlaps,
+                    ..ask
+                })
+            }
+            (
+                Paging::Page { .. } | Paging::Offset,
+                Position::Key(_) | Position::At(_) | Position::Token { .. },
+            )
+            | (Paging::Key, Position::Nth(_) | Position::Row(..) | Position::Token { .. })
+            | (
+                Paging::Token,
+                Position::Nth(_) | Position::Row(..) | Position::Key(_) | Position::At(_),
+            ) => Err(Error::invalid("the cursor does not belong to this list")),
+        }
+    }
+
+    /// A request for the page at a place, of a size that the vendor takes.
+    fn at(&self, place: PageAddress, want: u32) -> PageRequest {
+        let size = want.clamp(self.min, self.max);
+        PageRequest {
+            listing: *self,
+            place,
+            size,
+            since: None,
+            ordinal: 0,
+            skip: 0,
+            anchor: None,
+            overlaps: false,
+        }
+    }
+
+    /// The page that begins with the row `from`, or holds it, where rows are counted.
+    fn counted(&self, from: u64, want: u32) -> PageRequest {
+        match self.paging {
+            Paging::Page { first } => self.numbered(first, from, want),
+            Paging::Offset | Paging::Key | Paging::Token => {
+                let left = self.reach.map(|reach| reach.saturating_sub(from));
+                let left = left.and_then(|left| u32::try_from(left).ok());
+                let want = want.min(left.unwrap_or(want));
+                let ask = self.at(PageAddress::Offset(from), want);
+                PageRequest {
+                    ordinal: from,
+                    ..ask
+                }
+            }
+        }
+    }
+
+    /// The page that holds the row before `from` and the most of what follows it; `None` where no page
+    /// holds both.
+    fn overlapping(&self, from: u64, want: u32) -> Option<PageRequest> {
+        let before = from.checked_sub(1)?;
+        let ask = self.counted(before, want.saturating_add(1));
+        (ask.end() > from).then(|| PageRequest {
+            // Less than a page, so it fits.
+            skip: u32::try_from(from - ask.ordinal).unwrap_or(ask.size),
+            overlaps: true,
+            ..ask
+        })
+    }
+
+    /// The numbered page that holds the row `from` and most of what follows it.
+    fn numbered(&self, first: u64, from: u64, want: u32) -> PageRequest {
+        let size = self.covering(from, want).unwrap_or(self.max);
+        let page = from / u64::from(size);
+        let ordinal = page * u64::from(size);
+        // Less than a page, so it fits.
+        let skip = u32::try_from(from - ordinal).unwrap_or(size);
+        let ask = self.at(PageAddress::Page(first.saturating_add(page)), size);
+        PageRequest {
+            ordinal,
+            skip,
+            ..ask
+        }
+    }
+
+    /// The size of the numbered page that holds the row `from` and the most of the `want` rows from
+    /// there on; among equals the smallest. Page by page this makes the fewest pages. A page that
+    /// would end behind the vendor's reach is no candidate; `None` when every page does.
+    fn covering(&self, from: u64, want: u32) -> Option<u32> {
+        let behind = |size: u32| {
+            let size = u64::from(size);
+            (from / size).saturating_add(1).saturating_mul(size)
+        };
+        let end = from.saturating_add(u64::from(want.max(1)));
+        (self.min..=self.max)
+            .filter(|&size| self.reach.is_none_or(|reach| behind(size) <= reach))
+            .min_by_key(|&size| (Reverse(behind(size).min(end)), size))
+    }
+
+    /// Whether the vendor refuses every page that could hold the row after a mark.
+    fn is_beyond_reach(&self, mark: &Position) -> bool {
+        let from = mark.ordinal();
+        self.reach.is_some_and(|reach| match self.paging {
+            Paging::Page { .. } => self.covering(from, 1).is_none(),
+            Paging::Offset => from.saturating_add(u64::from(self.min)) > reach,
+            Paging::Key | Paging::Token => false,
+        })
+    }
+}
+
+impl PageRequest {
+    /// The same request with the rows before its mark.
+    fn anchored(self, anchor: Option<&Anchor>) -> Self {
+        let anchor = anchor.cloned();
+        Self { anchor, ..self }
+    }
+
+    /// The request's query parameters.
+    #[must_use]
+    pub fn params(&self) -> Vec<(&'static str, String)> {
+        let at = match &self.place {
+            PageAddress::Page(number) | PageAddress::Offset(number) => Some(number.to_string()),
+            PageAddress::Key(key) | PageAddress::Token(key) => key.clone(),
+        };
+        let at = at.map(|at| (self.listing.at, at));
+        at.into_iter()
+            .chain([(self.listing.size, self.size.to_string())])
+            .collect()
+    }
+
+    /// The place of the first row behind the rows that the mark names, nearest first; `None` where none
+    /// of them is in the page.
+    fn behind_anchor(&self, page: &Page) -> Option<usize> {
+        let keys = self.anchor.iter().flat_map(Anchor::keys);
+        let is = |user: &User, key| !user.is_unreadable && user.vendor_id == key;
+        let place = |key| page.users.iter().position(|user| is(user, key));
+        keys.filter_map(place).next().map(|place| place + 1)
+    }
+
+    /// How many rows of the page are before the mark.
+    fn behind(&self, page: &Page) -> usize {
+        match (&self.place, &self.anchor) {
+            // The row that a key names may come back, or not; where those that a token's mark names are
+            // gone, what is behind it is not told from what is before it.
+            (PageAddress::Key(_), _) | (PageAddress::Token(_), Some(_)) => {
+                self.behind_anchor(page).unwrap_or_default()
+            }
+            (PageAddress::Token(_), None) | (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
+                self.behind_anchor(page)
+                    .unwrap_or(self.skip as usize)
+                    .min(page.users.len())
+            }
+        }
+    }
+
+    /// How many rows of the page are where they are in the list. Where rows are counted, those that were
+    /// not asked for may be from anywhere.
+    fn placed(&self, page: &Page) -> usize {
+        match self.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                page.users.len().min(self.size as usize)
+            }
+            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len(),
+        }
+    }
+
+    /// The mark after the row at a place of the page; `before` is the row before the first of the page.
+    /// It names rows that could be read.
+    #[must_use]
+    pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Position {
+        let users = page.users.iter().take((row + 1).min(self.placed(page)));
+        let users = users.rev();
+        let readable = users.filter(|user| !user.is_unreadable);
+        let mut keys = readable.map(|user| user.vendor_id.as_str()).chain(before);
+        let Some(nearest) = keys.next() else {
+            return self.behind_nobody(page, row);
+        };
+        let anchor = Anchor::new(nearest, keys.next());
+        let is_last = row + 1 == page.users.len();
+        match &self.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                // Rows that were not asked for do not move the mark past rows that were not sent. A
+                // numbered page may have holes: where pages cannot overlap, the next starts behind it.
+                let is_numbered = matches!(self.place, PageAddress::Page(_));
+                let place = if is_last && is_numbered && !self.listing.can_overlap() {
+                    u64::from(self.size)
+                } else {
+                    (row as u64 + 1).min(u64::from(self.size))
+                };
+                Position::Row(self.ordinal.saturating_add(place), anchor)
+            }
+            PageAddress::Key(_) => Position::Key(anchor),
+            PageAddress::Token(token) => {
+                let next = match &page.next {
+                    NextPage::Token { next, .. } if is_last => next.clone(),
+                    _ => None,
+                };
+                Position::Token {
+                    token: token.clone(),
+                    skip: u16::try_from(row + 1).unwrap_or(u16::MAX),
+                    row: Some(anchor),
+                    next,
+                    count: None,
+                }
+            }
+        }
+    }
+
+    /// The mark after the row at a place of the page where no row up to it could be read.
+    fn behind_nobody(&self, page: &Page, row: usize) -> Position {
+        let rows = row + 1;
+        match (&self.place, &page.next) {
+            (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
+                Position::Nth(self.ordinal.saturating_add(rows as u64))
+            }
+            (PageAddress::Token(token), NextPage::Token { next, .. }) => Position::Token {
+                token: token.clone(),
+                skip: u16::try_from(rows).unwrap_or(u16::MAX),
+                row: None,
+                next: next.clone().filter(|_| rows == page.users.len()),
+                count: None,
+            },
+            (PageAddress::Token(_) | PageAddress::Key(_), _) => Position::Start,
+        }
+    }
+
+    /// Whether there are rows behind the page and whether the vendor vouches for them; `None` at the
+    /// end.
+    #[must_use]
+    pub fn more(&self, page: &Page) -> Option<bool> {
+        let rows = page.sent as u64;
+        let behind = self.ordinal.saturating_add(rows);
+        let (more, vouched) = match &page.next {
+            NextPage::More(more) => (*more, true),
+            NextPage::Key(key) => (key.is_some(), true),
+            NextPage::Token { next, .. } => (next.is_some(), true),
+            NextPage::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
+            NextPage::Counted { total, more } => (behind < *total || *more, true),
+            // A number of rows says nothing where nobody knows how many rows are behind the mark.
+            NextPage::Total(_) | NextPage::Silent => {
+                (rows > 0 && rows >= u64::from(self.size), false)
+            }
+        };
+        more.then_some(vouched)
+    }
+
+    /// The mark after the page; `None` where the page does not say where the next one is.
+    #[must_use]
+    pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Position> {
+        // Where places are counted, the next page begins with a row that could be read.
+        let last = match self.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                let readable = page.users.iter().rposition(|user| !user.is_unreadable);
+                readable.or_else(|| page.users.len().checked_sub(1))
+            }
+            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len().checked_sub(1),
+        };
+        match (&self.place, last) {
+            (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
+            (_, Some(last)) => Some(self.after(page, last, before)),
+            (PageAddress::Page(_) | PageAddress::Offset(_), None) => {
+                Some(Position::Nth(self.end()))
+            }
+            (PageAddress::Key(_), None) => None,
+            (PageAddress::Token(token), None) => match &page.next {
+                NextPage::Token { next, .. } => Some(Position::Token {
+                    token: token.clone(),
+                    skip: 0,
+                    row: None,
+                    next: next.clone(),
+                    count: None,
+                }),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether a page that rows are counted to is empty and names a next one: it contradicts itself.
+    fn names_more_than_nothing(&self, page: &Page) -> bool {
+        let names_more = matches!(
+            page.next,
+            NextPage::More(true) | NextPage::Counted { more: true, .. }
+        );
+        self.listing.is_ordinal() && page.sent == 0 && names_more
+    }
+
+    /// The ordinal behind the page, for pagings that count rows.
+    fn end(&self) -> u64 {
+        self.ordinal.saturating_add(u64::from(self.size))
+    }
+}
+
+impl Listing {
+    /// Whether a page can hold a row that was read and one that was not.
+    fn can_overlap(&self) -> bool {
+        match self.paging {
+            Paging::Page { .. } => self.min < self.max,
+            Paging::Offset | Paging::Key | Paging::Token => self.max > 1,
+        }
+    }
+}

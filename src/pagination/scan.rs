@@ -1,0 +1,128 @@
+//! A walk: every page of a list, from its start, within limits. For searches that a vendor answers
+//! with more than was asked for, or cannot answer at all.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    IncompleteReason, Listing, Page, PageRequest, Position,
+    reader::{PageReader, ReadStep},
+};
+use crate::{
+    error::{Error, ErrorKind, FailureStage, Result},
+    user::User,
+};
+
+/// How far a walk may go.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanLimits {
+    /// How many pages.
+    pub pages: u32,
+    /// Until when. What fetches a page does well to end a little earlier by itself: what is cut off
+    /// from outside is not measured.
+    pub until: Instant,
+}
+
+/// Why a walk ended before its list did.
+#[derive(Clone, Debug)]
+pub enum Truncation {
+    /// The limit on pages was reached.
+    Limit {
+        /// How many pages were read.
+        pages: u32,
+    },
+    /// The time was over.
+    Late {
+        /// How many pages were read.
+        pages: u32,
+    },
+    /// A page could not be had.
+    Failed(Error),
+}
+
+/// What a walk found.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// The users that were wanted, each once.
+    pub users: Vec<User>,
+    /// How many pages were read.
+    pub pages: u32,
+    /// Why the walk did not see the whole list; `None` when it did.
+    pub cut: Option<Truncation>,
+    /// Why it may have missed somebody all the same.
+    pub doubt: Option<IncompleteReason>,
+    /// A number for each row that cannot be read.
+    pub unreadable: Vec<u64>,
+}
+
+/// Walks a list from its start and keeps the users that are wanted.
+pub async fn scan<F, R>(
+    listing: &Listing,
+    limits: ScanLimits,
+    wanted: impl Fn(&User) -> bool,
+    fetch: F,
+) -> Scan
+where
+    F: Fn(PageRequest) -> R,
+    R: Future<Output = Result<Page>>,
+{
+    let mut found = Scan::default();
+    let mut reading = PageReader::new(*listing, Position::Start, fetch);
+    loop {
+        let pages = found.pages;
+        let is_over = Instant::now() >= limits.until;
+        if is_over && pages == 0 {
+            let late = Error::late().reaching(FailureStage::Nowhere);
+            found.cut = Some(Truncation::Failed(late));
+            break;
+        }
+        if is_over {
+            found.cut = Some(Truncation::Late { pages });
+            break;
+        }
+        if reading.pages >= limits.pages {
+            found.cut = Some(Truncation::Limit { pages });
+            break;
+        }
+        let step = reading.step(listing.max, 1);
+        let step = tokio::time::timeout_at(limits.until, step).await;
+        match step.unwrap_or_else(|_| Err(Error::late())) {
+            Ok(ReadStep::Page(brought)) => {
+                found.pages += 1;
+                let users = brought.rows.into_iter().map(|(user, _)| user);
+                let users = users.filter(|user| !user.is_unreadable && wanted(user));
+                found.users.extend(users);
+                if brought.more.is_none() {
+                    break;
+                }
+            }
+            Ok(ReadStep::Again) => found.users.clear(),
+            Ok(ReadStep::Beyond) => {
+                found.cut = Some(Truncation::Limit { pages });
+                break;
+            }
+            Err(error) => {
+                found.cut = Some(cut_by(error, found.pages, limits));
+                break;
+            }
+        }
+    }
+    (found.doubt, found.unreadable) = (reading.doubt, reading.unreadable);
+    found
+}
+
+/// How much earlier than the walk its last call may give up.
+const SLACK: Duration = Duration::from_millis(50);
+
+/// A page that was not there when the time was over ends the walk; one that was the first is a failure,
+/// for nothing was read.
+fn cut_by(error: Error, pages: u32, limits: ScanLimits) -> Truncation {
+    let is_over = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Late)
+        && Instant::now() + SLACK >= limits.until;
+    if is_over && pages > 0 {
+        Truncation::Late { pages }
+    } else {
+        Truncation::Failed(error)
+    }
+}

@@ -1,0 +1,61 @@
+//! The algebra of pages against a vendor that is written from the vendor's side and shares no code
+//! with it: every window, from every edge, row for row and call for call.
+
+mod backward;
+mod filtered;
+mod forward;
+mod moving;
+mod positions;
+mod provider;
+mod random;
+mod reach;
+mod scans;
+
+use futures_util::FutureExt;
+
+use super::{Accept, ListRange, Page, PageRequest, Position, Window, window};
+use crate::{error::Result, user::User};
+use provider::FakeProvider;
+
+/// `first` and `after`.
+fn span(after: Option<&Position>, first: u32) -> ListRange {
+    ListRange {
+        after: after.cloned(),
+        count: first,
+        ..ListRange::default()
+    }
+}
+
+/// A window of what an `answer` says, at once.
+fn read(
+    vendor: &FakeProvider,
+    span: &ListRange,
+    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
+    answer: impl Fn(&PageRequest) -> Result<Page>,
+) -> Result<Window> {
+    let listing = vendor.listing();
+    let accept = accept.map(|belongs| Accept {
+        belongs,
+        is_exact: false,
+    });
+    let window = window(&listing, span, accept, |ask| {
+        std::future::ready(answer(&ask))
+    });
+    window.now_or_never().expect("the vendor answers at once")
+}
+
+/// A window of an honest vendor's list.
+fn window_of(vendor: &FakeProvider, span: &ListRange) -> Window {
+    read(vendor, span, None, |ask| vendor.answer(ask)).unwrap()
+}
+
+/// The ids of a window's rows.
+fn ids(window: &Window) -> Vec<&str> {
+    let rows = window.rows.iter();
+    rows.map(|row| row.user.vendor_id.as_str()).collect()
+}
+
+/// Every page size bound within one to seven.
+fn bounds() -> impl Iterator<Item = (u32, u32)> {
+    (1..=7).flat_map(|min| (min..=7).map(move |max| (min, max)))
+}

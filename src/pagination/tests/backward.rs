@@ -1,0 +1,151 @@
+//! `last` and `before`, where rows are counted.
+
+use super::{
+    forward::fewest_calls,
+    ids,
+    provider::{FakeEnd, FakeProvider, MoreFlag},
+    read, span, window_of,
+};
+use crate::{
+    error::ErrorKind,
+    pagination::{ListRange, Position},
+    user::User,
+};
+
+/// Where the row of each place is, by the mark after it.
+fn mark(edge: Option<usize>) -> Option<Position> {
+    edge.map(|place| Position::Nth(place as u64 + 1))
+}
+
+fn check(
+    vendor: &FakeProvider,
+    after: Option<usize>,
+    before: Option<usize>,
+    count: u32,
+    from_end: bool,
+) {
+    let span = ListRange {
+        after: mark(after),
+        before: mark(before),
+        count,
+        from_end,
+    };
+    let window = window_of(vendor, &span);
+
+    // As the Relay specification puts it: cut the list at the cursors, then take from one end.
+    let list = vendor.ids();
+    let start = after.map_or(0, |place| place + 1);
+    let end = before.unwrap_or(list.len()).max(start);
+    let count = (count as usize).min(end - start);
+    let (from, to) = if from_end {
+        (end - count, end)
+    } else {
+        (start, start + count)
+    };
+    let context = || format!("{span:?} of {vendor:?}");
+    assert_eq!(ids(&window), list[from..to], "{}", context());
+    if count > 0 {
+        assert_eq!(window.has_previous, from > 0, "{}", context());
+        assert_eq!(window.has_next, to < list.len(), "{}", context());
+    }
+
+    let calls = vendor.calls();
+    // Without `before` the vendor is asked how many rows there are, on its smallest page.
+    let counting = usize::from(before.is_none());
+    let reading = match to - from {
+        0 => 0,
+        rows => fewest_calls(vendor, from, None, rows),
+    };
+    let fewest = counting + reading;
+    let is_open = vendor.says == FakeEnd::Silent
+        && calls
+            .get(fewest.wrapping_sub(1))
+            .is_some_and(|last| last.rows == last.size && last.start + last.rows <= to);
+    assert_eq!(
+        calls.len(),
+        fewest + usize::from(is_open),
+        "{calls:?}: {}",
+        context()
+    );
+    if counting == 1 {
+        assert_eq!(calls[0].size, vendor.min as usize);
+        assert!(
+            calls[1..].iter().all(|call| call.start < list.len()),
+            "{}",
+            context()
+        );
+    }
+}
+
+#[test]
+fn a_list_that_is_counted_is_read_from_both_ends() {
+    for word in [MoreFlag::Page(0), MoreFlag::Page(1), MoreFlag::Offset] {
+        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
+            for (min, max) in [(1, 1), (1, 3), (1, 7), (2, 5), (4, 4)] {
+                for length in [0, 1, 2, 5, 8, 13] {
+                    let vendor = FakeProvider::new(word, says, length, (min, max));
+                    check_every_span(&vendor, length);
+                }
+            }
+        }
+    }
+}
+
+fn check_every_span(vendor: &FakeProvider, length: usize) {
+    let edges = || std::iter::once(None).chain((0..length).map(Some));
+    for after in edges() {
+        for before in edges().filter(|before| before.is_some() || vendor.says == FakeEnd::Total) {
+            for count in [1, 2, 3, 5, 9] {
+                check(vendor, after, before, count, true);
+                if before.is_some() {
+                    check(vendor, after, before, count, false);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_list_that_nobody_counts_is_not_known() {
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 9, (1, 7));
+    let last = ListRange {
+        from_end: true,
+        ..span(None, 2)
+    };
+
+    let error = read(&vendor, &last, None, |ask| vendor.answer(ask)).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(vendor.calls().len(), 0);
+}
+
+#[test]
+fn keys_and_tokens_and_filtered_lists_go_forward_only() {
+    let everybody = |_: &User| true;
+    let last = ListRange {
+        from_end: true,
+        ..span(None, 2)
+    };
+    let before = ListRange {
+        before: Some(Position::Nth(3)),
+        ..span(None, 2)
+    };
+    for span in [last, before] {
+        for (word, says) in [
+            (MoreFlag::KeyInclusive, FakeEnd::More),
+            (MoreFlag::Token, FakeEnd::Token),
+            (MoreFlag::Offset, FakeEnd::Total),
+        ] {
+            let vendor = FakeProvider::new(word, says, 9, (1, 7));
+            let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = match word {
+                MoreFlag::Offset => Some(&everybody),
+                _ => None,
+            };
+
+            let error = read(&vendor, &span, accept, |ask| vendor.answer(ask)).unwrap_err();
+
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert_eq!(vendor.calls(), []);
+        }
+    }
+}

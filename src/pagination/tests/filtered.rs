@@ -1,0 +1,90 @@
+//! Windows of a list whose vendor filters too little.
+
+use super::{
+    bounds, ids,
+    provider::{FakeEnd, FakeProvider, MoreFlag, id},
+    read, span,
+};
+use crate::user::User;
+
+/// Lists of which every row, none, the odd ones, one in five or only the last are wanted.
+fn filters(length: usize) -> [Vec<String>; 5] {
+    let places = |wanted: &dyn Fn(usize) -> bool| {
+        (0..length).filter(|place| wanted(*place)).map(id).collect()
+    };
+    [
+        places(&|_| true),
+        places(&|_| false),
+        places(&|place| place % 2 == 1),
+        places(&|place| place % 5 == 2),
+        places(&|place| place + 1 == length),
+    ]
+}
+
+fn check(vendor: &FakeProvider, wanted: &[String], first: usize) {
+    let accept = |user: &User| wanted.contains(&user.vendor_id);
+    let mut after = None;
+    let mut found = 0;
+    loop {
+        let span = span(after.as_ref(), u32::try_from(first).unwrap());
+        let window = read(vendor, &span, Some(&accept), |ask| vendor.answer(ask)).unwrap();
+
+        let end = wanted.len().min(found + first);
+        let context = || format!("{wanted:?} of {vendor:?} after {after:?} first {first}");
+        assert_eq!(ids(&window), wanted[found..end], "{}", context());
+        assert_eq!(window.has_next, end < wanted.len(), "{}", context());
+        assert_eq!(window.has_previous, after.is_some());
+        assert_eq!(
+            window.total, None,
+            "the provider counts rows that are not wanted"
+        );
+        let calls = vendor.calls().len();
+        if vendor.word == MoreFlag::Offset && vendor.says == FakeEnd::More {
+            let list = vendor.ids();
+            let place = |id: &String| list.iter().position(|known| known == id);
+            let from = found
+                .checked_sub(1)
+                .map_or(0, |last| place(&wanted[last]).unwrap() + 1);
+            // As far as the first row that is wanted but does not fit, or the end of the list.
+            let to = wanted
+                .get(end)
+                .map_or(list.len(), |next| place(next).unwrap() + 1);
+            let max = vendor.max as usize;
+            // Pages overlap by one row.
+            let known = usize::from(from > 0);
+            let page = (first + 1 + known).clamp(vendor.min as usize, max) - known;
+            let fewest = 1 + (to - from).saturating_sub(page).div_ceil(max - 1);
+            assert_eq!(calls, fewest, "{}", context());
+        }
+
+        found = end;
+        after = window.rows.last().map(|row| row.mark.clone());
+        if !window.has_next {
+            break;
+        }
+    }
+    assert_eq!(found, wanted.len());
+}
+
+#[test]
+fn a_filtered_list_is_whole_and_its_end_is_known() {
+    for (word, says) in [
+        (MoreFlag::Page(1), FakeEnd::Total),
+        (MoreFlag::Offset, FakeEnd::More),
+        (MoreFlag::Offset, FakeEnd::Silent),
+        (MoreFlag::KeyInclusive, FakeEnd::More),
+        (MoreFlag::KeyExclusive, FakeEnd::Silent),
+        (MoreFlag::Token, FakeEnd::Token),
+    ] {
+        for (min, max) in bounds().filter(|(_, max)| *max > 1) {
+            for length in [0, 1, 7, 14, 24] {
+                let vendor = FakeProvider::new(word, says, length, (min, max));
+                for wanted in filters(length) {
+                    for first in 1..=9 {
+                        check(&vendor, &wanted, first);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! `first` and `after`: all of it, once, in order, in the fewest calls.
+
+use std::{cell::Cell, collections::HashMap};
+
+use proptest::prelude::*;
+
+use super::{
+    bounds, ids,
+    provider::{FakeCall, FakeEnd, FakeProvider, MoreFlag, id},
+    read, span, window_of,
+};
+use crate::pagination::{PageAddress, PageRequest, Position, window};
+
+/// Every window that a client can come to: from the start and from every edge of every window so
+/// found, with every `first` from 1 to 9.
+fn check_every_window(vendor: &FakeProvider) {
+    let list = vendor.ids();
+    let mut places: HashMap<Option<Position>, usize> = HashMap::from([(None, 0)]);
+    let mut open: Vec<Option<Position>> = vec![None];
+    while let Some(after) = open.pop() {
+        let from = places[&after];
+        for first in 1..=9 {
+            let window = window_of(vendor, &span(after.as_ref(), first));
+
+            let end = list.len().min(from + first as usize);
+            let context = || format!("{vendor:?} after {after:?} first {first}");
+            assert_eq!(ids(&window), list[from..end], "{}", context());
+            assert_eq!(window.has_next, end < list.len(), "{}", context());
+            assert_eq!(window.has_previous, from > 0, "{}", context());
+            let total = (vendor.says == FakeEnd::Total).then_some(list.len() as u64);
+            assert_eq!((window.total, window.is_cut), (total, false));
+            check_calls(vendor, from, after.as_ref(), first as usize);
+
+            for (row, place) in window.rows.into_iter().zip(from + 1..) {
+                let mark = Some(row.mark);
+                if let Some(&known) = places.get(&mark) {
+                    assert_eq!(known, place, "{mark:?} means two places: {}", context());
+                } else {
+                    places.insert(mark.clone(), place);
+                    open.push(mark);
+                }
+            }
+        }
+    }
+    if vendor.word != MoreFlag::Token {
+        let edges = list.len() + 1;
+        assert_eq!(places.len(), edges, "an edge has two cursors: {vendor:?}");
+    }
+}
+
+/// The window took the fewest calls that its mark allows; a vendor that does not say whether there
+/// is more is asked once again where its pages came back full and hold not one row more than wanted.
+fn check_calls(vendor: &FakeProvider, from: usize, after: Option<&Position>, first: usize) {
+    let calls = vendor.calls();
+    let rows = first.min(vendor.ids().len() - from);
+    let fewest = fewest_calls(vendor, from, after, rows);
+    let is_silent = match vendor.word {
+        // Where nobody knows how many rows are behind a key, a total is no answer.
+        MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => {
+            matches!(vendor.says, FakeEnd::Silent | FakeEnd::Total)
+        }
+        MoreFlag::Page(_) | MoreFlag::Offset | MoreFlag::Token => vendor.says == FakeEnd::Silent,
+    };
+    let last = calls[fewest - 1];
+    let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
+    let context = || format!("{calls:?} for {first} after {after:?} of {vendor:?}");
+    assert_eq!(calls.len(), fewest + usize::from(is_open), "{}", context());
+    if vendor.says == FakeEnd::Total && vendor.listing().is_ordinal() {
+        let is_inside = |call: &FakeCall| call.start < vendor.ids().len();
+        assert!(calls[1..].iter().all(is_inside), "{}", context());
+    }
+}
+
+/// How few pages can hold the rows after a mark. It is one
+/// - of the start, or a fresh token, when `rows <= max`;
+/// - of an offset when `rows < max`: pages overlap by one row, where a page can hold two;
+/// - of an exclusive key likewise, of an inclusive one when `rows + 1 <= max`;
+/// - of a token with rows to skip, when `skip + rows <= max`;
+/// - of page numbers, when some page of an allowed size holds both the row before the first, where it
+///   is known, and the last.
+pub(super) fn fewest_calls(
+    vendor: &FakeProvider,
+    from: usize,
+    after: Option<&Position>,
+    rows: usize,
+) -> usize {
+    let max = vendor.max as usize;
+    let calls = match (vendor.word, after) {
+        (MoreFlag::Page(_), _) => fewest_pages(vendor, from, from + rows, after.is_some()),
+        (MoreFlag::Offset, _) if max > 1 => {
+            let first = max - usize::from(after.is_some());
+            usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(max - 1)
+        }
+        (MoreFlag::KeyInclusive, Some(_)) => rows.div_ceil(max - 1),
+        (MoreFlag::KeyInclusive, None) => {
+            usize::from(rows > 0) + rows.saturating_sub(max).div_ceil(max.max(2) - 1)
+        }
+        (MoreFlag::Token, Some(Position::Token { skip, next, .. })) if next.is_none() => {
+            let first_page = max - usize::from(*skip);
+            1 + rows.saturating_sub(first_page).div_ceil(max)
+        }
+        (MoreFlag::Offset | MoreFlag::KeyExclusive | MoreFlag::Token, _) => rows.div_ceil(max),
+    };
+    calls.max(1)
+}
+
+/// Of all ways to cover some rows with numbered pages, whatever their sizes, the shortest. Each page
+/// holds a row of the one before it, where one of an allowed size can.
+pub(super) fn fewest_pages(
+    vendor: &FakeProvider,
+    from: usize,
+    end: usize,
+    is_anchored: bool,
+) -> usize {
+    let mut fewest = vec![0; end + 1];
+    let sizes = || vendor.min as usize..=vendor.max as usize;
+    for at in (from..end).rev() {
+        let is_overlapping = at > from || is_anchored;
+        let holding = |row: usize| {
+            let ends = sizes().map(move |size| (row / size + 1) * size);
+            ends.filter(|end| *end > at)
+        };
+        let overlapping: Vec<_> = if is_overlapping && at > 0 {
+            holding(at - 1).collect()
+        } else {
+            Vec::new()
+        };
+        let ends = if overlapping.is_empty() {
+            holding(at).collect()
+        } else {
+            overlapping
+        };
+        let rest = ends.into_iter().map(|behind| fewest[end.min(behind)]);
+        fewest[at] = 1 + rest.min().unwrap();
+    }
+    fewest[from]
+}
+
+const LENGTHS: [usize; 8] = [0, 1, 2, 6, 7, 8, 14, 24];
+
+fn check_lists(word: MoreFlag, says: &[FakeEnd]) {
+    for length in LENGTHS {
+        for bounds in bounds() {
+            for &says in says {
+                check_list(word, says, length, bounds);
+            }
+        }
+    }
+}
+
+fn check_list(word: MoreFlag, says: FakeEnd, length: usize, (min, max): (u32, u32)) {
+    // An inclusive page of one row is the named row, over and over.
+    let max = if word == MoreFlag::KeyInclusive {
+        max.max(2)
+    } else {
+        max
+    };
+    check_every_window(&FakeProvider::new(word, says, length, (min, max)));
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_numbered_pages() {
+    check_lists(
+        MoreFlag::Page(1),
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_offsets() {
+    check_lists(
+        MoreFlag::Offset,
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_inclusive_keys() {
+    check_lists(
+        MoreFlag::KeyInclusive,
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_exclusive_keys() {
+    check_lists(
+        MoreFlag::KeyExclusive,
+        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+    );
+}
+
+#[test]
+fn any_edge_resumes_a_list_of_tokens() {
+    check_lists(MoreFlag::Token, &[FakeEnd::Token]);
+}
+
+/// What each word can be combined with.
+fn dialects() -> impl Strategy<Value = (MoreFlag, FakeEnd)> {
+    let words = [
+        MoreFlag::Page(0),
+        MoreFlag::Page(1),
+        MoreFlag::Offset,
+        MoreFlag::KeyInclusive,
+        MoreFlag::KeyExclusive,
+    ];
+    let says = [
+        FakeEnd::More,
+        FakeEnd::Token,
+        FakeEnd::Total,
+        FakeEnd::Silent,
+    ];
+    prop_oneof![
+        5 => (select(&words), select(&says)),
+        1 => Just((MoreFlag::Token, FakeEnd::Token)),
+    ]
+}
+
+fn select<T: Clone + std::fmt::Debug + 'static>(values: &[T]) -> impl Strategy<Value = T> + use<T> {
+    proptest::sample::select(values.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn any_edge_resumes_any_list(
+        (word, says) in dialects(),
+        length in 0..=24_usize,
+        min in 1..=7_u32,
+        more in 0..=6_u32,
+    ) {
+        check_list(word, says, length, (min, min.max(more + 1)));
+    }
+}
+
+#[test]
+fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 3, (1, 7));
+
+    for (place, has_next) in [(1, true), (3, false)] {
+        let window = window_of(&vendor, &span(Some(&Position::Nth(place)), 0));
+
+        assert_eq!((ids(&window), window.has_previous), (vec![], true));
+        assert_eq!(window.has_next, has_next);
+        let calls = vendor.calls();
+        assert_eq!((calls.len(), calls[0].size), (1, 1));
+    }
+}
+
+/// With the bounds of the four vendors and as many users as a page of `first` suggests. Of numbered
+/// pages, which overlap, a window may take two.
+#[test]
+fn an_ordinary_walk_makes_one_call_a_window() {
+    for (word, says, max) in [
+        (MoreFlag::Page(1), FakeEnd::Total, 60),
+        (MoreFlag::Offset, FakeEnd::More, 100),
+        (MoreFlag::KeyInclusive, FakeEnd::More, 100),
+        (MoreFlag::KeyExclusive, FakeEnd::More, 100),
+        (MoreFlag::Token, FakeEnd::Token, 100),
+    ] {
+        for first in [20, 50] {
+            let vendor = FakeProvider::new(word, says, 100, (1, max));
+            let mut after = None;
+            for _ in 0..100 / first {
+                let window = window_of(&vendor, &span(after.as_ref(), first));
+
+                assert_eq!(window.rows.len(), first as usize);
+                let calls = match (word, first) {
+                    (MoreFlag::Page(_), 50) if after.is_some() => 2,
+                    _ => 1,
+                };
+                assert_eq!(vendor.calls().len(), calls, "{word:?} after {after:?}");
+                after = window.rows.last().map(|row| row.mark.clone());
+            }
+        }
+    }
+}
+
+/// Calls that are under way, each for some turns.
+#[derive(Default)]
+struct Traffic {
+    now: Cell<usize>,
+    most: Cell<usize>,
+}
+
+impl Traffic {
+    async fn pass(&self) {
+        self.now.set(self.now.get() + 1);
+        self.most.set(self.most.get().max(self.now.get()));
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        self.now.set(self.now.get() - 1);
+    }
+}
+
+#[tokio::test]
+async fn pages_are_read_side_by_side_once_their_number_is_known() {
+    for (says, most, calls) in [(FakeEnd::Total, 4, 9), (FakeEnd::More, 1, 9)] {
+        let vendor = FakeProvider::new(MoreFlag::Page(1), says, 40, (1, 7));
+        let traffic = Traffic::default();
+
+        let (listing, everything) = (vendor.listing(), span(None, 50));
+        let window = window(&listing, &everything, None, async |ask| {
+            traffic.pass().await;
+            vendor.answer(&ask)
+        });
+        let window = window.await.unwrap();
+
+        assert_eq!(ids(&window), vendor.ids());
+        assert_eq!((traffic.most.get(), vendor.calls().len()), (most, calls));
+    }
+}
+
+#[test]
+fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::Total, 20, (1, 4));
+    let answer = |ask: &PageRequest| {
+        let mut page = vendor.answer(ask)?;
+        if ask.place == PageAddress::Offset(8) {
+            page.users.truncate(3);
+        }
+        Ok(page)
+    };
+
+    let window = read(&vendor, &span(None, 20), None, answer).unwrap();
+
+    assert_eq!(ids(&window), vendor.ids());
+}
+
+#[test]
+fn numbered_pages_of_one_size_may_have_holes() {
+    let vendor = FakeProvider::new(MoreFlag::Page(1), FakeEnd::More, 24, (4, 4));
+    let hidden = [id(1), id(7), id(8), id(23)];
+    let shown: Vec<_> = vendor
+        .ids()
+        .into_iter()
+        .filter(|id| !hidden.contains(id))
+        .collect();
+    for first in 1..=9 {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let window = read(&vendor, &span(after.as_ref(), first), None, |ask| {
+                let mut page = vendor.answer(ask)?;
+                page.users.retain(|user| !hidden.contains(&user.vendor_id));
+                Ok(page)
+            });
+            let window = window.unwrap();
+            // At the end of a page the next one follows, however many rows the page lacked.
+            let calls = vendor.calls().len();
+            assert!(first != 3 || found.len() >= 6 || calls == 1, "{calls}");
+            found.extend(ids(&window).into_iter().map(str::to_owned));
+            after = window.rows.last().map(|row| row.mark.clone());
+            if !window.has_next {
+                break;
+            }
+        }
+        assert_eq!(found, shown, "first {first}");
+    }
+}

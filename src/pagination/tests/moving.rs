@@ -1,0 +1,435 @@
+//! Lists that change while they are read, and vendors that lead in circles.
+
+use std::cell::Cell;
+
+use super::{
+    ids,
+    provider::{FakeEnd, FakeProvider, MoreFlag, id, user},
+    read, span, window_of,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    pagination::{
+        Anchor, IncompleteReason, NextPage, Page, PageAddress, PageRequest, Position, Window,
+    },
+    user::User,
+};
+
+/// Every mark of a list, with the number of rows before it, as windows of `first` rows give them.
+fn marks(vendor: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
+    let mut marks: Vec<(Position, usize)> = Vec::new();
+    loop {
+        let after = marks.last().map(|(mark, _)| mark.clone());
+        let window = window_of(vendor, &span(after.as_ref(), first));
+        let from = marks.len() + 1;
+        marks.extend(window.rows.into_iter().map(|row| row.mark).zip(from..));
+        if !window.has_next {
+            return marks;
+        }
+    }
+}
+
+/// The rest of the list after a mark, window by window.
+fn rest(vendor: &FakeProvider, mark: &Position, first: u32) -> Vec<String> {
+    let mut rest = Vec::new();
+    let mut after = mark.clone();
+    loop {
+        let window = window_of(vendor, &span(Some(&after), first));
+        rest.extend(ids(&window).into_iter().map(str::to_owned));
+        match window.rows.into_iter().last() {
+            Some(row) if window.has_next => after = row.mark,
+            _ => return rest,
+        }
+    }
+}
+
+#[test]
+fn a_key_whose_user_is_gone_resumes_the_list() {
+    for word in [MoreFlag::KeyExclusive, MoreFlag::KeyInclusive] {
+        for says in [FakeEnd::More, FakeEnd::Silent] {
+            for max in 2..=7 {
+                let vendor = FakeProvider::new(word, says, 12, (1, max));
+                for (mark, place) in marks(&vendor, 3) {
+                    let vendor = vendor.clone();
+                    vendor.delete(&id(place - 1));
+                    for first in 1..=9 {
+                        let found = rest(&vendor, &mark, first);
+                        assert_eq!(found, vendor.ids()[place - 1..], "{vendor:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Between two windows rows at the end of the list vanish, and others are added.
+#[test]
+fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
+    for (min, max) in [(1, 1), (1, 2), (1, 7), (3, 3), (4, 5)] {
+        for width in [1, 3, 5, 9] {
+            let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
+            for (mark, place) in marks(&vendor, width) {
+                for (kept, added) in (place..=12).flat_map(|kept| [(kept, 0), (kept, 2)]) {
+                    let vendor = vendor.clone();
+                    (kept..12).for_each(|row| vendor.delete(&id(row)));
+                    (12..12 + added).for_each(|row| vendor.append(&id(row)));
+                    for first in 1..=9 {
+                        let found = rest(&vendor, &mark, first);
+                        let context = || format!("{kept} + {added} after {mark:?}: {vendor:?}");
+                        assert_eq!(found, vendor.ids()[place..], "{}", context());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Between two windows one row before the mark vanishes: the rows behind it are all found, and only
+/// they, unless the page's own token named that row, or now names the last one: both are errors of
+/// the vendor's.
+#[test]
+fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
+    for (min, max) in [(1, 2), (1, 7), (3, 3), (4, 5)] {
+        for width in [1, 3, 5, 9] {
+            let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
+            for (mark, place) in marks(&vendor, width) {
+                for gone in 0..place {
+                    let vendor = vendor.clone();
+                    vendor.delete(&id(gone));
+
+                    let all = span(Some(&mark), 12);
+                    let found = read(&vendor, &all, None, |ask| vendor.answer(ask));
+
+                    let context = format!("without {gone} after {mark:?}: {vendor:?}");
+                    match found {
+                        Ok(window) => {
+                            assert_eq!(ids(&window), vendor.ids()[place - 1..], "{context}")
+                        }
+                        Err(error) => {
+                            assert_eq!(error.kind(), ErrorKind::Expired, "{context}");
+                            let Position::Token { token, .. } = &mark else {
+                                panic!("{context}")
+                            };
+                            let last = vendor.ids().pop();
+                            let dead =
+                                [Some(id(gone)), last].map(|row| row.map(|row| format!("t-{row}")));
+                            assert!(dead.contains(token), "{context}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+    let first = window_of(&vendor, &span(None, 5));
+    let end = first.rows.last().unwrap().mark.clone();
+    let next = Some(format!("t-{}", id(4)));
+    assert_eq!(
+        end,
+        Position::Token {
+            token: None,
+            skip: 5,
+            row: Some(Anchor::Two(id(4), id(3))),
+            next,
+            count: None,
+        }
+    );
+    (5..8).for_each(|row| vendor.delete(&id(row)));
+    vendor.calls();
+
+    let window = window_of(&vendor, &span(Some(&end), 5));
+
+    assert_eq!((ids(&window), window.has_next), (vec![], false));
+    assert_eq!((vendor.calls().len(), vendor.refusals()), (1, 1));
+}
+
+#[test]
+fn a_token_that_is_known_is_not_read_around() {
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+    let first = window_of(&vendor, &span(None, 5));
+    let end = first.rows.last().unwrap().mark.clone();
+    vendor.calls();
+
+    let window = window_of(&vendor, &span(Some(&end), 3));
+
+    assert_eq!(ids(&window), vendor.ids()[5..]);
+    let calls = vendor.calls();
+    assert_eq!(
+        calls
+            .iter()
+            .map(|call| (call.start, call.size))
+            .collect::<Vec<_>>(),
+        [(5, 3)]
+    );
+}
+
+#[test]
+fn a_token_that_was_forgotten_is_read_around() {
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 14, (1, 7));
+    let end = window_of(&vendor, &span(None, 3)).rows.pop().unwrap().mark;
+    vendor.calls();
+    let forgotten = PageAddress::Token(Some(format!("t-{}", id(2))));
+    let answer = |ask: &PageRequest| {
+        if ask.place == forgotten {
+            return Err(Error::new(ErrorKind::Expired, "Invalid cursor parameter"));
+        }
+        vendor.answer(ask)
+    };
+
+    let window = read(&vendor, &span(Some(&end), 4), None, answer).unwrap();
+
+    assert_eq!(
+        (ids(&window), window.has_next),
+        (
+            vendor.ids()[3..7].iter().map(String::as_str).collect(),
+            true
+        )
+    );
+    assert_eq!(vendor.calls().len(), 1);
+}
+
+#[test]
+fn another_error_is_not_read_around() {
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+    let end = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
+    let calls = Cell::new(0);
+
+    let error = read(&vendor, &span(Some(&end), 3), None, |_| {
+        calls.set(calls.get() + 1);
+        Err(Error::new(ErrorKind::Throttled, "slow down"))
+    });
+
+    assert_eq!(
+        (error.unwrap_err().kind(), calls.get()),
+        (ErrorKind::Throttled, 1)
+    );
+}
+
+#[test]
+fn a_token_of_a_page_that_is_gone_has_expired() {
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 2));
+    let mark = window_of(&vendor, &span(None, 4)).rows[2].mark.clone();
+    vendor.delete(&id(1));
+
+    let error = read(&vendor, &span(Some(&mark), 3), None, |ask| {
+        vendor.answer(ask)
+    })
+    .unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Expired);
+}
+
+/// A row that is added in front while the list is read moves the last row of a page to the next.
+#[test]
+fn a_row_repeated_at_a_page_boundary_is_given_once() {
+    for word in [MoreFlag::Page(1), MoreFlag::Offset] {
+        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
+            for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
+                let vendor = FakeProvider::new(word, says, 12, bounds);
+                let list = vendor.ids();
+                let answer = |ask: &PageRequest| {
+                    let page = vendor.answer(ask);
+                    if vendor.ids().len() == 12 {
+                        vendor.insert(0, "new");
+                    }
+                    page
+                };
+
+                let window = read(&vendor, &span(None, 30), None, answer).unwrap();
+
+                assert_eq!(ids(&window), list, "{vendor:?}");
+                assert!(!window.has_next);
+            }
+        }
+    }
+}
+
+/// A token vendor whose pages begin with the last row of the page before.
+#[test]
+fn a_row_repeated_by_a_token_is_given_once() {
+    for first in 1..=9 {
+        let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+        let list = vendor.ids();
+
+        let window = read(&vendor, &span(None, first), None, |ask| {
+            let mut page = vendor.answer(ask)?;
+            let start = list.iter().position(|id| *id == page.users[0].vendor_id);
+            if let Some(before) = start.and_then(|start| start.checked_sub(1)) {
+                page.users.insert(0, user(&list[before]));
+            }
+            Ok(page)
+        });
+
+        assert_eq!(ids(&window.unwrap()), list[..first as usize]);
+    }
+}
+
+/// Reads a window from a vendor that cannot be reading its parameters, and counts the calls.
+fn read_circle(
+    listed: &FakeProvider,
+    answer: impl Fn(usize, &PageRequest) -> Page,
+    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
+) -> (Result<Window>, usize) {
+    let calls = Cell::new(0);
+    let window = read(listed, &span(None, 9), accept, |ask| {
+        calls.set(calls.get() + 1);
+        assert!(calls.get() < 20, "it goes on and on");
+        Ok(answer(calls.get(), ask))
+    });
+    (window, calls.get())
+}
+
+fn page(rows: std::ops::Range<usize>, next: NextPage) -> Page {
+    Page::new(rows.map(|row| user(&id(row))).collect(), next)
+}
+
+fn token(text: &str) -> NextPage {
+    NextPage::Token {
+        next: Some(text.to_owned()),
+        total: None,
+    }
+}
+
+#[test]
+fn a_list_in_a_circle_is_an_error() {
+    let nobody = |_: &User| false;
+    for accept in [None, Some(&nobody as &(dyn Fn(&User) -> bool + Sync))] {
+        let tokens = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 0, (1, 3));
+        let keys = FakeProvider::new(MoreFlag::KeyExclusive, FakeEnd::More, 0, (1, 3));
+        let offsets = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 0, (1, 3));
+        let pages = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Silent, 0, (3, 3));
+        let circles = [
+            read_circle(&tokens, |_, _| page(0..3, token("same")), accept),
+            read_circle(&tokens, |_, _| page(0..0, token("same")), accept),
+            read_circle(
+                &tokens,
+                |call, _| page(0..3, token(["even", "odd"][call % 2])),
+                accept,
+            ),
+            read_circle(
+                &tokens,
+                |call, _| page(call % 3..call % 3 + 1, token(["a", "b", "c"][call % 3])),
+                accept,
+            ),
+            // The cursor, the offset or the page number is not heeded.
+            read_circle(&keys, |_, _| page(0..3, NextPage::More(true)), accept),
+            read_circle(&offsets, |_, _| page(0..3, NextPage::More(true)), accept),
+            read_circle(&offsets, |_, _| page(0..1, NextPage::More(true)), accept),
+            read_circle(&pages, |_, _| page(0..3, NextPage::Silent), accept),
+        ];
+        for (number, (window, calls)) in circles.into_iter().enumerate() {
+            let error = window.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed, "circle {number}");
+            assert!(calls <= 5, "circle {number}: {calls} calls");
+        }
+    }
+}
+
+#[test]
+fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
+    let vendor = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::More, 3, (1, 1));
+    let mark = Position::Key(Anchor::One(id(0)));
+
+    let error = read(&vendor, &span(Some(&mark), 1), None, |ask| {
+        vendor.answer(ask)
+    });
+
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(vendor.calls().len(), 1);
+}
+
+#[test]
+fn an_empty_page_that_names_a_next_one_is_read_past() {
+    let none = NextPage::Token {
+        next: None,
+        total: None,
+    };
+    let first = |next: NextPage| page(0..0, next);
+    let cases = [
+        (
+            MoreFlag::Offset,
+            first(NextPage::More(true)),
+            NextPage::More(false),
+        ),
+        (
+            MoreFlag::Page(1),
+            first(NextPage::More(true)),
+            NextPage::More(false),
+        ),
+        (
+            MoreFlag::KeyInclusive,
+            first(NextPage::Key(Some("k".to_owned()))),
+            NextPage::Key(None),
+        ),
+        (MoreFlag::Token, first(token("next")), none),
+    ];
+    for (word, empty, end) in cases {
+        let vendor = FakeProvider::new(word, FakeEnd::More, 0, (1, 3));
+        let answer = |call, _: &PageRequest| match call {
+            1 => empty.clone(),
+            _ => page(0..2, end.clone()),
+        };
+        let (window, calls) = read_circle(&vendor, answer, None);
+        let window = window.unwrap();
+        assert_eq!(
+            (ids(&window), window.has_next, window.doubt, calls),
+            // Whom a page of places should have held is not known.
+            (
+                vec!["u00", "u37"],
+                false,
+                vendor
+                    .listing()
+                    .is_ordinal()
+                    .then_some(IncompleteReason::Empty),
+                2
+            ),
+            "{word:?}"
+        );
+    }
+}
+
+#[test]
+fn empty_pages_without_end_are_given_up_and_that_is_said() {
+    let offsets = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 0, (1, 3));
+
+    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, NextPage::More(true)), None);
+
+    let window = window.unwrap();
+    let said = (window.has_next, window.doubt, calls);
+    assert_eq!(said, (false, Some(IncompleteReason::Empty), 11));
+}
+
+/// A provider that answers an empty page where it no longer knows a key, as it does at the end.
+#[test]
+fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
+    for gone in [vec![4], vec![4, 3]] {
+        let vendor = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::Token, 12, (1, 7));
+        let mark = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
+        gone.iter().for_each(|row| vendor.delete(&id(*row)));
+        let unknown: Vec<_> = gone
+            .iter()
+            .map(|row| PageAddress::Key(Some(id(*row))))
+            .collect();
+        let answer = |ask: &PageRequest| {
+            if unknown.contains(&ask.place) {
+                return Ok(page(0..0, NextPage::Key(None)));
+            }
+            vendor.answer(ask)
+        };
+
+        let window = read(&vendor, &span(Some(&mark), 20), None, answer).unwrap();
+
+        let (expected, doubt) = match gone.len() {
+            1 => ((5..12).map(id).collect(), None),
+            _ => (Vec::new(), Some(IncompleteReason::Shifted)),
+        };
+        assert_eq!(
+            (ids(&window), window.doubt),
+            (expected.iter().map(String::as_str).collect(), doubt)
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! Marks as clients hand them back: old, foreign, or made up.
+
+use proptest::prelude::*;
+
+use super::{
+    provider::{FakeEnd, FakeProvider, MoreFlag},
+    read, span,
+};
+use crate::{
+    error::ErrorKind,
+    pagination::{Anchor, ListRange, Position},
+};
+
+fn vendors() -> [FakeProvider; 5] {
+    [
+        (MoreFlag::Page(1), FakeEnd::Total),
+        (MoreFlag::Offset, FakeEnd::More),
+        (MoreFlag::KeyInclusive, FakeEnd::More),
+        (MoreFlag::KeyExclusive, FakeEnd::Silent),
+        (MoreFlag::Token, FakeEnd::Token),
+    ]
+    .map(|(word, says)| FakeProvider::new(word, says, 9, (1, 7)))
+}
+
+#[test]
+fn a_mark_of_another_paging_is_refused_without_a_call() {
+    let nth = Position::Nth(3);
+    let key = Position::Key(Anchor::One("u00".to_owned()));
+    let token = Position::Token {
+        token: None,
+        skip: 2,
+        row: None,
+        next: None,
+        count: None,
+    };
+    for vendor in vendors() {
+        let foreign = match vendor.word {
+            MoreFlag::Page(_) | MoreFlag::Offset => [&key, &token],
+            MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => [&nth, &token],
+            MoreFlag::Token => [&nth, &key],
+        };
+        for mark in foreign {
+            let forward = span(Some(mark), 2);
+            let before = ListRange {
+                before: Some(mark.clone()),
+                ..span(None, 2)
+            };
+            let last = ListRange {
+                from_end: true,
+                ..forward.clone()
+            };
+            let spans = if vendor.listing().is_ordinal() {
+                vec![forward, before, last]
+            } else {
+                vec![forward]
+            };
+            for span in spans {
+                let error = read(&vendor, &span, None, |ask| vendor.answer(ask)).unwrap_err();
+
+                assert_eq!(error.kind(), ErrorKind::Invalid, "{span:?} of {vendor:?}");
+                assert_eq!(vendor.calls(), []);
+            }
+        }
+    }
+}
+
+fn anchor() -> impl Strategy<Value = Anchor> {
+    prop_oneof![
+        Just(Anchor::One("u37".to_owned())),
+        Just(Anchor::One("nobody".to_owned())),
+        Just(Anchor::Two("u74".to_owned(), "u37".to_owned())),
+        Just(Anchor::Two("nobody".to_owned(), "u37".to_owned())),
+    ]
+}
+
+fn marks() -> impl Strategy<Value = Position> {
+    let ordinal = prop_oneof![0..40_u64, u64::MAX - 40..=u64::MAX];
+    let token = || proptest::option::of(Just("t-u37".to_owned()));
+    prop_oneof![
+        Just(Position::Start),
+        ordinal.prop_map(Position::Nth),
+        (any::<u64>(), anchor()).prop_map(|(ordinal, anchor)| Position::Row(ordinal, anchor)),
+        (0..40_u64, anchor()).prop_map(|(ordinal, anchor)| Position::Row(ordinal, anchor)),
+        anchor().prop_map(Position::Key),
+        (
+            token(),
+            any::<u16>(),
+            proptest::option::of(anchor()),
+            token()
+        )
+            .prop_map(|(token, skip, row, next)| {
+                Position::Token {
+                    token,
+                    skip,
+                    row,
+                    next,
+                    count: None,
+                }
+            }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn a_made_up_mark_does_no_harm(
+        after in proptest::option::of(marks()),
+        before in proptest::option::of(marks()),
+        count in prop_oneof![0..9_u32, Just(5_000)],
+        from_end: bool,
+        // A vendor may answer a page behind the end with the last one.
+        is_generous: bool,
+    ) {
+        let span = ListRange { after, before, count, from_end };
+        for vendor in vendors() {
+            let window = read(&vendor, &span, None, |ask| {
+                let mut page = vendor.answer(ask)?;
+                if is_generous && page.users.is_empty() {
+                    page.users.push(super::provider::user("u00"));
+                }
+                Ok(page)
+            });
+            if let Ok(window) = window {
+                prop_assert!(window.rows.len() <= count as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_survives_its_text(mark in marks()) {
+        let text = serde_json::to_string(&mark).unwrap();
+
+        let read: Position = serde_json::from_str(&text).unwrap();
+
+        prop_assert_eq!(read, mark);
+    }
+}
+
+#[test]
+fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
+    let end = Position::Token {
+        token: None,
+        skip: 2,
+        row: None,
+        next: Some("t".to_owned()),
+        count: None,
+    };
+    let inside = Position::Token {
+        token: None,
+        skip: 2,
+        row: None,
+        next: None,
+        count: None,
+    };
+
+    assert_eq!(end.without_next(), Some(inside.clone()));
+    let key = Position::Key(Anchor::One("k".to_owned()));
+    for mark in [Position::Start, Position::Nth(1), key, inside] {
+        assert_eq!(mark.without_next(), None);
+    }
+}

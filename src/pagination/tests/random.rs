@@ -1,0 +1,296 @@
+//! Lists that change at random while they are walked, by a vendor that is told what to do by a seed: no
+//! row that stays where it is among its neighbours is missed without a doubt being said, none comes
+//! twice in one answer, none is made up.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashSet},
+};
+
+use super::{provider::user, span};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    pagination::{
+        IncompleteReason, Listing, NextPage, Page, PageAddress, PageRequest, Paging, Position,
+        window,
+    },
+};
+
+use futures_util::FutureExt;
+
+/// Random numbers (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound.max(1) as u64).unwrap()
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum ListEvent {
+    Counted,
+    Offset,
+    KeyInclusive,
+    KeyExclusive,
+    Token { is_counted: bool },
+}
+
+struct RandomList {
+    dice: Dice,
+    word: ListEvent,
+    rows: Vec<usize>,
+    made: usize,
+    /// How often, in percent, something happens before a page is read.
+    unrest: usize,
+    moves: bool,
+    /// Rows that moved, or over which another moved: for them nothing is promised.
+    unsettled: HashSet<usize>,
+    calls: usize,
+}
+
+impl RandomList {
+    fn happen(&mut self) {
+        while self.dice.chance(self.unrest) {
+            let place = match self.dice.below(3) {
+                0 => 0,
+                _ => self.dice.below(self.rows.len() + 1),
+            };
+            match self.dice.below(if self.moves { 5 } else { 4 }) {
+                0 | 1 => {
+                    let many = 1 + self.dice.below(3);
+                    for _ in 0..many {
+                        self.rows.insert(place.min(self.rows.len()), self.made);
+                        self.made += 1;
+                    }
+                }
+                2 | 3 => {
+                    let many = 1 + self.dice.below(4);
+                    for _ in 0..many {
+                        if place < self.rows.len() {
+                            self.rows.remove(place);
+                        }
+                    }
+                }
+                _ if !self.rows.is_empty() => {
+                    let from = self.dice.below(self.rows.len());
+                    let to = self.dice.below(self.rows.len());
+                    let row = self.rows.remove(from);
+                    self.rows.insert(to, row);
+                    let crossed = from.min(to)..=from.max(to);
+                    self.unsettled.extend(&self.rows[crossed]);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn place_of(&self, key: &str) -> Result<usize> {
+        let key: usize = key[1..].parse().unwrap();
+        let place = self.rows.iter().position(|row| *row == key);
+        let unknown = match self.word {
+            ListEvent::Token { .. } => Error::new(ErrorKind::Expired, "unknown"),
+            _ => Error::new(ErrorKind::Rejected, "unknown"),
+        };
+        place.ok_or(unknown)
+    }
+
+    fn answer(&mut self, ask: &PageRequest) -> Result<Page> {
+        self.calls += 1;
+        assert!(self.calls < 2_000, "it goes on and on");
+        self.happen();
+        let size = ask.size as usize;
+        let from = match &ask.place {
+            PageAddress::Page(number) => usize::try_from(number - 1).unwrap() * size,
+            PageAddress::Offset(from) => usize::try_from(*from).unwrap(),
+            PageAddress::Key(None) | PageAddress::Token(None) => 0,
+            PageAddress::Key(Some(key)) if self.word == ListEvent::KeyInclusive => {
+                self.place_of(key)?
+            }
+            PageAddress::Key(Some(key)) | PageAddress::Token(Some(key)) => self.place_of(key)? + 1,
+        };
+        let rows: Vec<_> = self.rows.iter().skip(from).take(size).collect();
+        let is_more = from.saturating_add(size) < self.rows.len();
+        let last = match (rows.last(), &ask.place) {
+            (Some(row), _) => Some(format!("u{row}")),
+            (None, PageAddress::Key(at) | PageAddress::Token(at)) => at.clone(),
+            (None, _) => None,
+        };
+        let total = self.rows.len() as u64;
+        let next = match self.word {
+            ListEvent::Counted => NextPage::Counted {
+                total,
+                more: is_more,
+            },
+            ListEvent::Offset => NextPage::More(is_more),
+            ListEvent::KeyExclusive => NextPage::Key(last.filter(|_| is_more)),
+            ListEvent::KeyInclusive => {
+                let following = self.rows.get(from + size).filter(|_| is_more);
+                NextPage::Key(following.map(|row| format!("u{row}")))
+            }
+            ListEvent::Token { is_counted } => {
+                let next = last.filter(|_| is_more);
+                let total = is_counted.then_some(total);
+                NextPage::Token { next, total }
+            }
+        };
+        let users = rows.into_iter().map(|row| user(&format!("u{row}")));
+        Ok(Page::new(users.collect(), next))
+    }
+}
+
+fn listing(word: ListEvent, max: u32) -> Listing {
+    Listing {
+        paging: match word {
+            ListEvent::Counted => Paging::Page { first: 1 },
+            ListEvent::Offset => Paging::Offset,
+            ListEvent::KeyInclusive | ListEvent::KeyExclusive => Paging::Key,
+            ListEvent::Token { .. } => Paging::Token,
+        },
+        at: "at",
+        size: "size",
+        min: 1,
+        max,
+        reach: None,
+        is_counted: matches!(word, ListEvent::Counted),
+    }
+}
+
+/// What became of the cases of one paging.
+#[derive(Debug, Default)]
+struct WalkOutcome {
+    complete: usize,
+    doubtful: usize,
+    failed: usize,
+    missed_though_settled: usize,
+    missed_unsettled: usize,
+    repeated_over_windows: usize,
+}
+
+/// What a walk to the end found.
+struct Walked {
+    rows: Vec<usize>,
+    doubt: Option<IncompleteReason>,
+    log: Vec<String>,
+}
+
+fn list_of(dice: &mut Dice, word: ListEvent) -> RandomList {
+    let rows = dice.below(60);
+    RandomList {
+        dice: Dice(dice.next()),
+        word,
+        rows: (0..rows).collect(),
+        made: rows,
+        unrest: [0, 10, 30, 50][dice.below(4)],
+        moves: dice.chance(30),
+        unsettled: HashSet::new(),
+        calls: 0,
+    }
+}
+
+/// Walks a list by windows of any size, each after the last edge of the one before or any other; `None`
+/// where it ends in an error.
+fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Option<Walked> {
+    let mut walked = Walked {
+        rows: Vec::new(),
+        doubt: None,
+        log: Vec::new(),
+    };
+    let mut after: Option<Position> = None;
+    loop {
+        let first = 1 + u32::try_from(dice.below(30)).unwrap();
+        let span = span(after.as_ref(), first);
+        let read = window(listing, &span, None, |ask| {
+            std::future::ready(list.borrow_mut().answer(&ask))
+        });
+        let read = read.now_or_never().unwrap().ok()?;
+        walked.doubt = walked.doubt.or(read.doubt);
+        let ids = read.rows.iter().map(|row| &row.user.vendor_id[1..]);
+        let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
+        let said = format!("after {after:?} first {first}: {ids:?} {:?}", read.doubt);
+        let distinct: HashSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len(), "doubled: {said}");
+        assert!(ids.iter().all(|row| *row < list.borrow().made), "made up");
+        walked.log.push(said);
+        let keep = match ids.len() {
+            0 => 0,
+            rows if dice.chance(30) => 1 + dice.below(rows),
+            rows => rows,
+        };
+        walked.rows.extend(&ids[..keep]);
+        if keep == ids.len() && !read.has_next {
+            return Some(walked);
+        }
+        after = Some(read.rows.get(keep.checked_sub(1)?)?.mark.clone());
+    }
+}
+
+fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
+    let mut dice = Dice(seed);
+    // Of numbered pages that small no two overlap where every size divides the place.
+    let least = if word == ListEvent::Counted { 8 } else { 2 };
+    let listing = listing(word, least + u32::try_from(dice.below(12)).unwrap());
+    let list = RefCell::new(list_of(&mut dice, word));
+    let at_first = list.borrow().rows.len();
+    let Some(walked) = walked(&mut dice, &list, &listing) else {
+        outcome.failed += 1;
+        return;
+    };
+    if walked.doubt.is_some() {
+        outcome.doubtful += 1;
+        return;
+    }
+    outcome.complete += 1;
+    let distinct: HashSet<usize> = walked.rows.iter().copied().collect();
+    outcome.repeated_over_windows += walked.rows.len() - distinct.len();
+    let list = list.borrow();
+    let missed = list.rows.iter().copied();
+    let missed = missed.filter(|row| *row < at_first && !distinct.contains(row));
+    let (unsettled, settled): (Vec<usize>, Vec<usize>) =
+        missed.partition(|row| list.unsettled.contains(row));
+    outcome.missed_unsettled += usize::from(!unsettled.is_empty());
+    if !settled.is_empty() && outcome.missed_though_settled == 0 {
+        let log = walked.log.join("\n");
+        eprintln!(
+            "seed {seed} {word:?}: missed {settled:?}\n{log}\nnow {:?}",
+            list.rows
+        );
+    }
+    outcome.missed_though_settled += usize::from(!settled.is_empty());
+}
+
+#[test]
+fn nobody_who_stays_is_missed_without_a_doubt() {
+    let words = [
+        ListEvent::Counted,
+        ListEvent::Offset,
+        ListEvent::KeyInclusive,
+        ListEvent::KeyExclusive,
+        ListEvent::Token { is_counted: false },
+        ListEvent::Token { is_counted: true },
+    ];
+    let mut outcomes: BTreeMap<String, WalkOutcome> = BTreeMap::new();
+    for word in words {
+        let outcome = outcomes.entry(format!("{word:?}")).or_default();
+        for seed in 0..3_000 {
+            case(seed, word, outcome);
+        }
+    }
+    eprintln!("{outcomes:#?}");
+    for (word, outcome) in outcomes {
+        assert_eq!(outcome.missed_though_settled, 0, "{word}");
+        assert!(outcome.complete > 1_000, "{word}: {outcome:?}");
+    }
+}

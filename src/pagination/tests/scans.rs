@@ -1,0 +1,259 @@
+//! Walks: every page, within limits.
+
+use std::{cell::Cell, future::ready, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    forward::fewest_calls,
+    provider::{FakeEnd, FakeProvider, MoreFlag, id, user},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    pagination::{NextPage, Page, PageRequest, Scan, ScanLimits, Truncation, scan},
+    user::User,
+};
+
+const WORDS: [(MoreFlag, FakeEnd); 8] = [
+    (MoreFlag::Page(0), FakeEnd::Silent),
+    (MoreFlag::Page(1), FakeEnd::Total),
+    (MoreFlag::Offset, FakeEnd::More),
+    (MoreFlag::Offset, FakeEnd::Silent),
+    (MoreFlag::KeyInclusive, FakeEnd::More),
+    (MoreFlag::KeyExclusive, FakeEnd::Silent),
+    (MoreFlag::KeyExclusive, FakeEnd::Total),
+    (MoreFlag::Token, FakeEnd::Token),
+];
+
+fn limits(pages: u32) -> ScanLimits {
+    let until = Instant::now() + Duration::from_secs(60);
+    ScanLimits { pages, until }
+}
+
+async fn walk_of(
+    vendor: &FakeProvider,
+    limits: ScanLimits,
+    answer: impl Fn(&PageRequest) -> Result<Page>,
+) -> Scan {
+    let everybody = |_: &User| true;
+    scan(&vendor.listing(), limits, everybody, |ask| {
+        ready(answer(&ask))
+    })
+    .await
+}
+
+fn ids(walk: &Scan) -> Vec<&str> {
+    let users = walk.users.iter();
+    users.map(|user| user.vendor_id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_walk_finds_everybody_in_the_fewest_pages() {
+    for (word, says) in WORDS {
+        for (min, max) in [(1, 2), (1, 7), (3, 5), (6, 6)] {
+            for length in 0..=24 {
+                let vendor = FakeProvider::new(word, says, length, (min, max));
+
+                let walk = walk_of(&vendor, limits(99), |ask| vendor.answer(ask)).await;
+
+                assert_eq!(ids(&walk), vendor.ids(), "{vendor:?}");
+                assert!(walk.cut.is_none());
+                let max = max as usize;
+                let is_silent = says == FakeEnd::Silent || word == MoreFlag::KeyExclusive;
+                let calls = vendor.calls();
+                let pages = match word {
+                    MoreFlag::KeyInclusive => length.saturating_sub(1).div_ceil(max - 1),
+                    MoreFlag::Page(_) | MoreFlag::Offset if max > 1 => {
+                        let fewest = fewest_calls(&vendor, 0, None, length);
+                        let last = calls[fewest - 1];
+                        let is_open = is_silent && last.rows == last.size;
+                        fewest + usize::from(is_open)
+                    }
+                    _ if is_silent => length / max + 1,
+                    _ => length.div_ceil(max),
+                };
+                assert_eq!(calls.len(), pages.max(1), "{calls:?} {vendor:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_keeps_whom_it_was_sent_for() {
+    for (word, says) in WORDS {
+        let vendor = FakeProvider::new(word, says, 20, (1, 7));
+        let wanted = [id(0), id(6), id(7), id(19)];
+
+        let listing = vendor.listing();
+        let is_wanted = |user: &User| wanted.contains(&user.vendor_id);
+        let walk = scan(&listing, limits(99), is_wanted, |ask| {
+            ready(vendor.answer(&ask))
+        })
+        .await;
+
+        assert_eq!(ids(&walk), wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_walk_stops_at_its_limit_of_pages_and_says_so() {
+    for (word, says) in WORDS {
+        let vendor = FakeProvider::new(word, says, 24, (1, 4));
+        for pages in 0..=3 {
+            let walk = walk_of(&vendor, limits(pages), |ask| vendor.answer(ask)).await;
+
+            assert!(matches!(walk.cut, Some(Truncation::Limit { pages: read }) if read == pages));
+            assert_eq!(ids(&walk), vendor.ids()[..walk.users.len()]);
+            assert_eq!(vendor.calls().len(), pages as usize);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_stops_when_its_time_is_over() {
+    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 24, (1, 4));
+    let limits = ScanLimits {
+        pages: 9,
+        until: Instant::now(),
+    };
+
+    let late = walk_of(&vendor, limits, |ask| vendor.answer(ask)).await;
+
+    // Nothing was read: that is no part of an answer.
+    assert!(matches!(late.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Late));
+    assert_eq!(vendor.calls(), []);
+
+    let until = Instant::now() + Duration::from_millis(50);
+    let limits = ScanLimits { pages: 9, until };
+    let listing = vendor.listing();
+    let calls = Cell::new(0);
+    let slow = scan(
+        &listing,
+        limits,
+        |_| true,
+        async |ask| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 3 {
+                std::future::pending::<()>().await;
+            }
+            vendor.answer(&ask)
+        },
+    );
+    let slow = slow.await;
+
+    assert!(matches!(slow.cut, Some(Truncation::Late { pages: 2 })));
+    assert_eq!(ids(&slow), vendor.ids()[..7]);
+}
+
+#[tokio::test]
+async fn a_walk_keeps_what_it_found_before_a_failure() {
+    for (word, says) in WORDS {
+        let vendor = FakeProvider::new(word, says, 24, (1, 4));
+        let calls = Cell::new(0);
+
+        let walk = walk_of(&vendor, limits(99), |ask| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 3 {
+                return Err(Error::new(ErrorKind::Unavailable, "down"));
+            }
+            vendor.answer(ask)
+        });
+        let walk = walk.await;
+
+        assert!(
+            matches!(walk.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Unavailable)
+        );
+        assert_eq!((walk.users.is_empty(), calls.get()), (false, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_walk_stops_where_the_vendor_refuses_to_go_on() {
+    for word in [MoreFlag::Page(1), MoreFlag::Offset] {
+        for bounds in [(1, 7), (1, 4), (3, 4), (4, 4)] {
+            for length in [4, 10, 11, 24] {
+                let vendor = FakeProvider::new(word, FakeEnd::Total, length, bounds).reaching(10);
+
+                let walk = walk_of(&vendor, limits(99), |ask| vendor.answer(ask)).await;
+
+                let found = walk.users.len();
+                assert!(
+                    found >= length.min(10 - (bounds.0 as usize - 1)),
+                    "{vendor:?}"
+                );
+                assert_eq!(walk.cut.is_some(), found < length, "{vendor:?}");
+                assert!(matches!(walk.cut, None | Some(Truncation::Limit { .. })));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_ends_where_the_tail_of_the_list_vanishes() {
+    for gone in 4..=12 {
+        let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+        let left: Vec<_> = (0..gone).map(id).collect();
+
+        let walk = walk_of(&vendor, limits(99), |ask| {
+            let page = vendor.answer(ask);
+            if vendor.ids().len() == 12 {
+                (gone..12).for_each(|row| vendor.delete(&id(row)));
+            }
+            page
+        });
+        let walk = walk.await;
+
+        assert_eq!(ids(&walk), left);
+        assert!(walk.cut.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_walk_misses_nobody_where_the_row_of_a_token_vanishes() {
+    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+    let list = vendor.ids();
+
+    let walk = walk_of(&vendor, limits(99), |ask| {
+        let page = vendor.answer(ask);
+        if vendor.ids().len() == 12 {
+            vendor.delete(&id(3));
+        }
+        page
+    });
+    let walk = walk.await;
+
+    assert_eq!(ids(&walk), list);
+    assert!(walk.cut.is_none());
+    assert_eq!(vendor.refusals(), 1);
+}
+
+#[tokio::test]
+async fn a_walk_in_a_circle_fails() {
+    for (word, says) in [
+        (MoreFlag::Token, FakeEnd::Token),
+        (MoreFlag::KeyExclusive, FakeEnd::More),
+    ] {
+        let vendor = FakeProvider::new(word, says, 0, (1, 2));
+        let calls = Cell::new(0);
+
+        let walk = walk_of(&vendor, limits(99), |_| {
+            calls.set(calls.get() + 1);
+            let users = vec![user(&id(0)), user(&id(1))];
+            let next = match says {
+                FakeEnd::Token => NextPage::Token {
+                    next: Some(format!("t{}", calls.get() % 2)),
+                    total: None,
+                },
+                _ => NextPage::More(true),
+            };
+            Ok(Page::new(users, next))
+        });
+        let walk = walk.await;
+
+        assert!(
+            matches!(walk.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Malformed)
+        );
+        assert_eq!(walk.users.len(), 2);
+        assert!(calls.get() <= 4);
+    }
+}
