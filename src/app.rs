@@ -1,4 +1,4 @@
-//! The composition root: from settings to vendors, to directories, to the schema. The only wiring.
+//! The composition root: from settings to providers, to directories, to the schema. The only wiring.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ use crate::{
     user::Provider,
 };
 
-/// Builds the schema over the vendors of a configuration.
+/// Builds the schema over the providers of a configuration.
 ///
 /// # Errors
 /// Everything that is wrong with the configuration.
@@ -96,7 +96,7 @@ fn directory(
     store: Option<Store>,
     (tasks, audit): (TaskTracker, AuditLog),
 ) -> Result<Directory, ConfigErrors> {
-    let settings = all.vendor.get(&provider);
+    let settings = all.accounts.get(&provider);
     let Some(settings) = settings.filter(|settings| settings.enabled) else {
         let writing = writing(None, tasks, audit);
         return Ok(Directory::new(
@@ -111,7 +111,7 @@ fn directory(
     let timeout = TimeoutLayer::each(account.timeout, deadline.unwrap_or(account.timeout));
     let door = door(provider);
     let name = provider.name();
-    let keep = format!("vendor.{name}.cache");
+    let keep = format!("accounts.{name}.cache");
     let terms = all.cache.terms(&keep, &settings.cache)?;
     let shared = store
         .clone()
@@ -132,7 +132,7 @@ fn directory(
         move |error: Error| ConfigErrors(vec![format!("{place}: {}", in_words(error.message()))])
     };
     let credentials = Credentials::new(name, &account.token, account.token_source.clone());
-    let credentials = credentials.map_err(at(format!("vendor.{name}")))?;
+    let credentials = credentials.map_err(at(format!("accounts.{name}")))?;
     let signs = AccountStatus {
         credentials: Some(credentials.clone()),
         log: Some(Arc::clone(&log)),
@@ -148,7 +148,7 @@ fn directory(
         (&signs, measure, BearerAuth::of(credentials)),
         cache,
     )
-    .map_err(at(format!("vendor.{name}")))?;
+    .map_err(at(format!("accounts.{name}")))?;
     let options = settings.options.clone();
     let connection = ConnectContext {
         http,
@@ -156,7 +156,7 @@ fn directory(
         recent,
     };
     let adapter: Box<dyn Adapter> =
-        (door.connect)(connection).map_err(at(format!("vendor.{name}.options")))?;
+        (door.connect)(connection).map_err(at(format!("accounts.{name}.options")))?;
     Ok(Directory::new(provider, Some(adapter), signs, writing))
 }
 
@@ -170,7 +170,7 @@ fn writing(shared: Option<(Store, String)>, tasks: TaskTracker, audit: AuditLog)
     }
 }
 
-/// A name of a vendor's account that tells nothing of its address or token.
+/// A name of a provider's account that tells nothing of its address or token.
 fn pseudonym(name: &str, account: &AccountSetup) -> String {
     let digest = Sha256::new()
         .chain_update(account.base.as_str())
@@ -181,7 +181,7 @@ fn pseudonym(name: &str, account: &AccountSetup) -> String {
     format!("{name}:{}", digest.collect::<String>())
 }
 
-/// The way to a vendor: its layers, in the order in which a call travels through them.
+/// The way to a provider: its layers, in the order in which a call travels through them.
 fn http(
     (provider, door): (Provider, &ConnectorSpec),
     settings: &AccountSettings,

@@ -35,11 +35,11 @@ type CommandResult<T = ()> = Result<T, Box<dyn Error>>;
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) enum Command {
-    /// Serve the whole product on loopback, over sandboxes of the four vendors: no accounts, no files.
+    /// Serve the whole product on loopback, over sandboxes of the four providers: no accounts, no files.
     Demo(DemoArgs),
-    /// Serve the graph over the vendors of a configuration.
+    /// Serve the graph over the providers of a configuration.
     Serve(ServeArgs),
-    /// Say what is wrong with a configuration, if anything; nothing is started and no vendor is asked.
+    /// Say what is wrong with a configuration, if anything; nothing is started and no provider is asked.
     Check {
         /// The configuration.
         #[arg(long, value_name = "FILE", default_value = "roster.toml")]
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     },
     /// Print the schema in the GraphQL schema language, as a federated subgraph.
     Schema,
-    /// Serve the sandboxes of the four vendors alone.
+    /// Serve the sandboxes of the four providers alone.
     Sandbox {
         /// The address to listen on; port 0 picks one.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
@@ -109,13 +109,13 @@ enum LogFormat {
 // The group of these options must not have the name of the command that takes them.
 #[group(skip)]
 pub(crate) struct SandboxArgs {
-    /// How many users each vendor holds.
+    /// How many users each provider holds.
     #[arg(long, default_value_t = 500)]
     users: usize,
     /// What the seeded people are drawn from: the same seed, the same people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many milliseconds each vendor takes to answer.
+    /// How many milliseconds each provider takes to answer.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency: u64,
 }
@@ -149,7 +149,7 @@ impl Command {
                 say(format_args!(
                     "{}: nothing is wrong; {}",
                     config.display(),
-                    vendors(&settings)
+                    providers(&settings)
                 ));
             }
             Self::Schema => {
@@ -230,13 +230,13 @@ fn started(
     }
 }
 
-/// Which vendors a configuration asks, in a few words.
-fn vendors(settings: &Settings) -> String {
+/// Which providers a configuration asks, in a few words.
+fn providers(settings: &Settings) -> String {
     let is_enabled = |provider: &Provider| {
         settings
-            .vendor
+            .accounts
             .get(provider)
-            .is_some_and(|vendor| vendor.enabled)
+            .is_some_and(|provider| provider.enabled)
     };
     let (enabled, disabled): (Vec<_>, Vec<_>) = Provider::ALL.into_iter().partition(is_enabled);
     let names = |providers: Vec<Provider>| match providers.as_slice() {
@@ -459,7 +459,7 @@ impl ServeArgs {
             say(format_args!("Metrics    http://{admin}/metrics"));
         }
         let admin = admin.map(tracing::field::display);
-        tracing::info!(version = VERSION, address = %address, admin, vendors = vendors(&settings), "serving");
+        tracing::info!(version = VERSION, address = %address, admin, providers = providers(&settings), "serving");
         // Only its first step, what is cached: a service starts no npm, and downloads nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
         let beside = settings.provider_connections();
@@ -472,25 +472,25 @@ impl DemoArgs {
         let signals = signals()?;
         let sandbox = bind(self.sandbox_listen).await?;
         let listeners = Listeners::bind(self.listen, None).await?;
-        let (address, vendors) = (listeners.front.local_addr()?, sandbox.local_addr()?);
-        let mut settings = demo::settings(vendors);
+        let (address, providers) = (listeners.front.local_addr()?, sandbox.local_addr()?);
+        let mut settings = demo::settings(providers);
         // Nobody balances load over it.
         settings.server.notice_seconds = 0;
         settings.server.cors_origins = self.cors_origins;
         let (_, schema) = opened(&settings, Some(address))?;
         let options = self.sandbox.options();
-        // The vendors outlive the gateway: requests under way still need them.
+        // The providers outlive the gateway: requests under way still need them.
         tokio::spawn(async move {
             roster_sandbox::serve(sandbox, &options, std::future::pending()).await
         });
         say(format_args!("GraphiQL   http://{address}/graphiql"));
         say(format_args!("GraphQL    http://{address}/graphql"));
-        say(format_args!("Sandboxes  http://{vendors}"));
+        say(format_args!("Sandboxes  http://{providers}"));
         for (email, why) in [
-            (known::EVERYWHERE, "a person whom all four vendors know"),
+            (known::EVERYWHERE, "a person whom all four providers know"),
             (
                 known::SHARED,
-                "several records at one vendor, and a near miss",
+                "several records at one provider, and a near miss",
             ),
             (
                 known::MIXED_CASE,

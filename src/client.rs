@@ -1,4 +1,4 @@
-//! The way to a vendor: a [`Request`] travels through the layers to the wire, a [`Response`] comes back.
+//! The way to a provider: a [`Request`] travels through the layers to the wire, a [`Response`] comes back.
 //! What only needs a request and its answer is a layer here; what needs to know users is not here.
 
 pub mod attempt;
@@ -31,7 +31,7 @@ pub use transport::{ErrorDetails, Transport};
 
 use crate::error::{ErrorKind, Result};
 
-/// What shows how a vendor fares.
+/// What shows how a provider fares.
 #[derive(Clone, Default)]
 pub struct AccountStatus {
     /// How its calls went.
@@ -42,18 +42,18 @@ pub struct AccountStatus {
     pub credentials: Option<auth::Credentials>,
     /// Whether it is asked; `None` when it always is.
     pub switch: Option<breaker::CircuitBreaker>,
-    /// What the vendor may be asked, and what of it is spent; `None` where nothing is bounded.
+    /// What the provider may be asked, and what of it is spent; `None` where nothing is bounded.
     pub budget: Option<budget::Budget>,
 }
 
-/// One thing done to every call of a vendor.
+/// One thing done to every call of a provider.
 #[async_trait]
 pub trait Layer: Send + Sync {
     /// Handles a call, by `next.run` or without it.
     async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response>;
 }
 
-/// The rest of the way to the vendor. It is `Copy`: a layer may go it several times.
+/// The rest of the way to the provider. It is `Copy`: a layer may go it several times.
 #[derive(Clone, Copy)]
 pub struct NextLayer<'a> {
     layers: &'a [Box<dyn Layer>],
@@ -83,17 +83,17 @@ impl NextLayer<'_> {
     }
 }
 
-/// A vendor's API behind its layers.
+/// A provider's API behind its layers.
 #[derive(Clone)]
 pub struct Client {
     wire: Arc<Transport>,
     cache: Arc<ResponseCache>,
-    /// Through the layers to the vendor.
+    /// Through the layers to the provider.
     onward: cache::FetchFn,
 }
 
 impl Client {
-    /// A vendor's API, reached over `wire` through `layers`, the outermost first, where no answer is
+    /// A provider's API, reached over `wire` through `layers`, the outermost first, where no answer is
     /// kept.
     #[must_use]
     pub fn new(wire: Transport, layers: Vec<Box<dyn Layer>>, cache: ResponseCache) -> Self {
@@ -120,7 +120,7 @@ impl Client {
     /// Sends a call.
     ///
     /// # Errors
-    /// Whatever went wrong, named by vendor and operation; 404 is [`ErrorKind::Missing`].
+    /// Whatever went wrong, named by provider and operation; 404 is [`ErrorKind::Missing`].
     pub async fn send(&self, scope: &RequestContext, call: Request) -> Result<Response> {
         let operation = call.operation;
         let scope = match call.since {
@@ -129,10 +129,10 @@ impl Client {
         };
         let call = call.within(scope);
         let answer = self.cache.serve(call, Arc::clone(&self.onward)).await;
-        answer.map_err(|error| error.at(self.wire.vendor(), operation.name()))
+        answer.map_err(|error| error.at(self.wire.provider(), operation.name()))
     }
 
-    /// The path of a link that the vendor sent, when it leads to the vendor's own host: whatever
+    /// The path of a link that the provider sent, when it leads to the provider's own host: whatever
     /// follows a link follows such a path.
     #[must_use]
     pub fn own_path(&self, link: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 //!
 //! No other setting is read from anywhere else. Beside it the environment has a say in three things that
 //! no answer depends on: `RUST_LOG` in how much is logged, `XDG_CACHE_HOME` and `HOME` in where GraphiQL
-//! is cached, and the system's proxy variables in how vendors are reached.
+//! is cached, and the system's proxy variables in how providers are reached.
 
 mod breaker;
 mod budget;
@@ -63,8 +63,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// The store that the gateway's replicas share.
     pub shared: SharedSettings,
-    /// The vendors, by name. One that is not named is disabled.
-    pub vendor: BTreeMap<Provider, AccountSettings>,
+    /// The providers, by name. One that is not named is disabled.
+    pub accounts: BTreeMap<Provider, AccountSettings>,
 }
 
 /// What one request may ask for.
@@ -73,7 +73,7 @@ pub struct Settings {
 pub struct LimitSettings {
     /// The largest `first` and `last`.
     pub page: u32,
-    /// How many seconds a request may take, all its calls to vendors included.
+    /// How many seconds a request may take, all its calls to providers included.
     pub deadline_seconds: f64,
     /// How many calls a request may make at each account, retries included.
     pub calls: u32,
@@ -119,15 +119,15 @@ impl LimitSettings {
     }
 }
 
-/// A vendor's account.
+/// A provider's account.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountSettings {
-    /// Whether the vendor is asked at all.
+    /// Whether the provider is asked at all.
     pub enabled: bool,
-    /// The API's address, path prefix included; each vendor but Ada has a default.
+    /// The API's address, path prefix included; each provider but Ada has a default.
     pub base_url: Option<String>,
-    /// The region that the account lives in, instead of an address, for vendors that have regions.
+    /// The region that the account lives in, instead of an address, for providers that have regions.
     pub region: Option<String>,
     /// Whether the address may begin with `http://` though it is another machine's: for a sandbox in
     /// another container, never for a real token.
@@ -143,20 +143,20 @@ pub struct AccountSettings {
     pub timeout_seconds: Option<f64>,
     /// How many times a call that may be repeated is sent at most.
     pub attempts: u32,
-    /// How many calls the vendor gets at the same time.
+    /// How many calls the provider gets at the same time.
     pub concurrency: Option<usize>,
-    /// How many calls the vendor may get within which spans; none when the list is empty. Unless given,
-    /// what the vendor documents.
+    /// How many calls the provider may get within which spans; none when the list is empty. Unless given,
+    /// what the provider documents.
     pub budget: Option<Vec<QuotaWindow>>,
     /// Whether a read that takes longer than is usual is asked a second time.
     pub hedge: bool,
     /// The largest answer that is read, in bytes.
     pub max_answer_bytes: usize,
-    /// For how long the vendor's answers are kept, where not as long as those of others.
+    /// For how long the provider's answers are kept, where not as long as those of others.
     pub cache: CacheOverrides,
-    /// When the vendor is left alone for it keeps failing.
+    /// When the provider is left alone for it keeps failing.
     pub breaker: BreakerSettings,
-    /// The vendor's own options.
+    /// The provider's own options.
     pub options: toml::Table,
 }
 
@@ -195,7 +195,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// What it takes to reach a vendor.
+/// What it takes to reach a provider.
 #[derive(Debug)]
 pub struct AccountSetup {
     /// The API's address.
@@ -208,9 +208,9 @@ pub struct AccountSetup {
     pub token_origin: String,
     /// How long one attempt may take.
     pub timeout: Duration,
-    /// How many calls the vendor gets at the same time.
+    /// How many calls the provider gets at the same time.
     pub concurrency: usize,
-    /// When the vendor is left alone; `None` when it never is.
+    /// When the provider is left alone; `None` when it never is.
     pub breaker: Option<CircuitRules>,
     /// How many calls it gets within which spans.
     pub budget: Vec<QuotaWindow>,
@@ -272,7 +272,7 @@ impl Settings {
 }
 
 impl AccountSettings {
-    /// The account of a vendor that is enabled.
+    /// The account of a provider that is enabled.
     ///
     /// # Errors
     /// Everything that is missing or wrong.
@@ -284,14 +284,14 @@ impl AccountSettings {
             .base(name, &door)
             .map_err(|mistake| mistakes.push(mistake));
         let base = base.ok().flatten().and_then(|base| {
-            let at = format!("vendor.{name}.base_url");
+            let at = format!("accounts.{name}.base_url");
             address(base, &at, self.allow_http)
                 .map_err(|mistake| mistakes.push(mistake))
                 .ok()
         });
         if base.is_none() && mistakes.is_empty() {
             mistakes.push(format!(
-                "vendor.{name}.base_url is missing: every account has an address of its own"
+                "accounts.{name}.base_url is missing: every account has an address of its own"
             ));
         }
         let token = self
@@ -300,19 +300,19 @@ impl AccountSettings {
             .ok();
         let given = self.timeout_seconds.unwrap_or(door.timeout.as_secs_f64());
         let timeout = seconds(
-            &format!("vendor.{name}.timeout_seconds"),
+            &format!("accounts.{name}.timeout_seconds"),
             given,
             &mut mistakes,
         );
         let concurrency = self.concurrency.unwrap_or(door.concurrency);
         if !(1..=1000).contains(&concurrency) {
             mistakes.push(format!(
-                "vendor.{name}.concurrency is {concurrency}: expected 1 to 1000"
+                "accounts.{name}.concurrency is {concurrency}: expected 1 to 1000"
             ));
         }
         let budget = self.windows(name, &door, &mut mistakes);
         self.check_calls(name, &mut mistakes);
-        let breaker = (self.breaker).rules(&format!("vendor.{name}.breaker"), &mut mistakes);
+        let breaker = (self.breaker).rules(&format!("accounts.{name}.breaker"), &mut mistakes);
         match (base, token) {
             (Some(base), Some(token)) if mistakes.is_empty() => Ok(AccountSetup {
                 base,
@@ -332,13 +332,13 @@ impl AccountSettings {
     fn check_calls(&self, name: &str, mistakes: &mut Vec<String>) {
         if !(1..=10).contains(&self.attempts) {
             mistakes.push(format!(
-                "vendor.{name}.attempts is {}: expected 1 to 10",
+                "accounts.{name}.attempts is {}: expected 1 to 10",
                 self.attempts
             ));
         }
         if !ANSWER_BYTES.contains(&self.max_answer_bytes) {
             mistakes.push(format!(
-                "vendor.{name}.max_answer_bytes is {}: expected {} to {}",
+                "accounts.{name}.max_answer_bytes is {}: expected {} to {}",
                 self.max_answer_bytes,
                 ANSWER_BYTES.start(),
                 ANSWER_BYTES.end()
@@ -346,12 +346,12 @@ impl AccountSettings {
         }
     }
 
-    /// The address: as it is configured, or of the region that is, or the vendor's usual one.
+    /// The address: as it is configured, or of the region that is, or the provider's usual one.
     fn base(&self, name: &str, door: &ConnectorSpec) -> Result<Option<&str>, String> {
         let Some(region) = &self.region else {
             return Ok(self.base_url.as_deref().or(door.base_url));
         };
-        let at = format!("vendor.{name}.region");
+        let at = format!("accounts.{name}.region");
         if self.base_url.is_some() {
             return Err(format!("{at} and `base_url` exclude each other: drop one"));
         }
@@ -369,7 +369,7 @@ impl AccountSettings {
     }
 
     fn token(&self, name: &str) -> Result<SecretString, String> {
-        let at = format!("vendor.{name}");
+        let at = format!("accounts.{name}");
         if let Some(token) = &self.token {
             return sendable(&at, token.expose_secret());
         }
@@ -410,7 +410,7 @@ impl AccountSettings {
             (Some(_), _) => TokenSource::Program,
             (None, None) => TokenSource::Environment,
             (None, Some(file)) => {
-                let (at, file) = (format!("vendor.{name}"), file.clone());
+                let (at, file) = (format!("accounts.{name}"), file.clone());
                 TokenSource::File(Arc::new(move || token_of_file(&at, &file)))
             }
         }

@@ -1,6 +1,6 @@
-//! What a vendor supplies: what it can do and within which limits, how one page, one batch and one
+//! What a provider supplies: what it can do and within which limits, how one page, one batch and one
 //! write are spoken, and how its JSON becomes a [`User`]. Nothing on retries, limits, caches, cursors
-//! or GraphQL. The list of vendors is at the end.
+//! or GraphQL. The list of providers is at the end.
 
 pub mod ada;
 pub mod decode;
@@ -30,10 +30,10 @@ use crate::{
     user::{Company, Email, Identity, Label, PatchField, Provider, User, UserPatch, WriteOutcome},
 };
 
-/// One vendor's API in Roster's words. A method is called only where the [`Profile`] declares it.
+/// One provider's API in Roster's words. A method is called only where the [`Profile`] declares it.
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// What the vendor can do.
+    /// What the provider can do.
     fn profile(&self) -> &Profile;
 
     /// One page of the list. Rows are never filtered here: page ends are told by their number.
@@ -50,7 +50,7 @@ pub trait Connector: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Users by the vendor's own ids.
+    /// Users by the provider's own ids.
     async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups;
 
     /// Users by the ids that your systems gave.
@@ -75,7 +75,7 @@ pub trait Connector: Send + Sync {
         expand: Expand,
     ) -> Result<SearchResult>;
 
-    /// Users by address, in as many searches as it takes: one, unless the vendor knows better.
+    /// Users by address, in as many searches as it takes: one, unless the provider knows better.
     async fn search(
         &self,
         scope: &RequestContext,
@@ -91,7 +91,7 @@ pub trait Connector: Send + Sync {
         }]
     }
 
-    /// A part of the user of a vendor's id that takes calls of its own; `None` when there is no such
+    /// A part of the user of a provider's id that takes calls of its own; `None` when there is no such
     /// user.
     async fn part(
         &self,
@@ -110,7 +110,7 @@ pub trait Connector: Send + Sync {
         Ok(())
     }
 
-    /// Finds or creates in one call of the vendor's own, which may be repeated.
+    /// Finds or creates in one call of the provider's own, which may be repeated.
     async fn upsert(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
         Err(unsupported("create or update in one call"))
     }
@@ -120,7 +120,7 @@ pub trait Connector: Send + Sync {
         Err(unsupported("create users"))
     }
 
-    /// Changes the user of a vendor's id; `None` when there is none.
+    /// Changes the user of a provider's id; `None` when there is none.
     async fn update(
         &self,
         _: &RequestContext,
@@ -135,7 +135,7 @@ pub trait Connector: Send + Sync {
 /// either; one that fails does not fail the others.
 pub type Lookups = HashMap<String, Result<Option<User>>>;
 
-/// Looks keys up one by one, for a vendor that answers one key a call.
+/// Looks keys up one by one, for a provider that answers one key a call.
 pub async fn each<'a, R>(keys: &'a [String], find: impl Fn(&'a str) -> R) -> Lookups
 where
     R: Future<Output = Result<Option<User>>>,
@@ -168,7 +168,7 @@ pub fn refused(keys: &[String], error: &Error) -> Lookups {
     answers.collect()
 }
 
-/// A part of a user that some vendors answer by calls of its own.
+/// A part of a user that some providers answer by calls of its own.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Subresource {
     /// Custom fields.
@@ -256,24 +256,24 @@ fn unsupported(what: &str) -> Error {
     )
 }
 
-/// What a vendor can do, and within which limits. What is `None` or absent it cannot do.
+/// What a provider can do, and within which limits. What is `None` or absent it cannot do.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// The vendor.
+    /// The provider.
     pub provider: Provider,
     /// How users are listed.
     pub listing: Listing,
     /// By what the list can be narrowed.
     pub filters: &'static [FilterField],
-    /// By which of these the vendor narrows less than asked, so that its rows are looked at again.
+    /// By which of these the provider narrows less than asked, so that its rows are looked at again.
     pub rechecks: &'static [FilterField],
     /// By what the list can be sorted.
     pub sorts: &'static [SortField],
-    /// How many vendor ids one call answers.
+    /// How many remote ids one call answers.
     pub by_id: BatchSize,
     /// How many external ids one call answers.
     pub by_external_id: Option<BatchSize>,
-    /// How many addresses are handed to the vendor at a time.
+    /// How many addresses are handed to the provider at a time.
     pub by_email: BatchSize,
     /// Whether the list's email filter finds parts of addresses too.
     pub finds_substrings: bool,
@@ -283,7 +283,7 @@ pub struct Profile {
     pub email_caveat: Option<&'static str>,
     /// Whom a list of a segment may hold or lack, for the client; `None` when it is exact.
     pub segment_caveat: Option<&'static str>,
-    /// By what the vendor itself finds or creates a record in one repeatable call.
+    /// By what the provider itself finds or creates a record in one repeatable call.
     pub upserts: &'static [Identity],
     /// Whether its answer to that says what it did; else the record is looked for before.
     pub upsert_tells_outcome: bool,
@@ -302,21 +302,21 @@ pub struct BatchSize {
     pub max: usize,
 }
 
-/// A batch of one: the vendor answers one key a call.
+/// A batch of one: the provider answers one key a call.
 pub const SINGLE: BatchSize = BatchSize { max: 1 };
 
-/// How a vendor finds users by address.
+/// How a provider finds users by address.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EmailSearch {
-    /// Every spelling is found, as far as the vendor's documents tell.
+    /// Every spelling is found, as far as the provider's documents tell.
     Exact,
-    /// The vendor compares letter case: other spellings than those asked for may be missed.
+    /// The provider compares letter case: other spellings than those asked for may be missed.
     ByCase,
-    /// The vendor has no such search: its list is read, within bounds.
+    /// The provider has no such search: its list is read, within bounds.
     Scan,
 }
 
-/// Parts of a user that cost the vendor more, so that they are asked for only when they are read.
+/// Parts of a user that cost the provider more, so that they are asked for only when they are read.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Expand {
     /// The user's companies.
@@ -374,7 +374,7 @@ impl SearchResult {
                 if !found
                     .users
                     .iter()
-                    .any(|known| known.vendor_id == user.vendor_id)
+                    .any(|known| known.remote_id == user.remote_id)
                 {
                     found.users.push(user);
                 }
@@ -516,7 +516,7 @@ pub struct ConnectorWrite {
 }
 
 impl ConnectorWrite {
-    /// A write of which the vendor took everything.
+    /// A write of which the provider took everything.
     #[must_use]
     pub fn whole(user: User, outcome: WriteOutcome) -> Self {
         Self {
@@ -529,9 +529,9 @@ impl ConnectorWrite {
 
 /// What an adapter is made from.
 pub struct ConnectContext {
-    /// The vendor's API behind its layers.
+    /// The provider's API behind its layers.
     pub http: Client,
-    /// The adapter's own options: the table `[vendor.NAME.options]`.
+    /// The adapter's own options: the table `[accounts.NAME.options]`.
     pub options: toml::Table,
     /// The users that were written lately, for an adapter whose provider's search lags.
     pub recent: RecentWrites,
@@ -563,26 +563,26 @@ pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
     )))
 }
 
-/// How a vendor is reached: what is needed before there is an adapter, and the way to one.
+/// How a provider is reached: what is needed before there is an adapter, and the way to one.
 #[derive(Clone, Copy)]
 pub struct ConnectorSpec {
-    /// The vendor's production address; `None` where every customer has another.
+    /// The provider's production address; `None` where every customer has another.
     pub base_url: Option<&'static str>,
-    /// The addresses of the vendor's regions, by their names; none where it has no regions.
+    /// The addresses of the provider's regions, by their names; none where it has no regions.
     pub regions: &'static [(&'static str, &'static str)],
-    /// How the vendor's error bodies are read.
+    /// How the provider's error bodies are read.
     pub explain: ReadErrorFn,
-    /// How many calls the vendor gets at the same time, unless configured.
+    /// How many calls the provider gets at the same time, unless configured.
     pub concurrency: usize,
     /// How long one attempt may take, unless configured.
     pub timeout: Duration,
-    /// How many calls the vendor grants within which spans, unless configured.
+    /// How many calls the provider grants within which spans, unless configured.
     pub budget: &'static [QuotaWindow],
     /// Makes the adapter; `Invalid` when its options are wrong.
     pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
 }
 
-/// A vendor's door. A new vendor is a line here, and one in each of the two lists below.
+/// A provider's door. A new provider is a line here, and one in each of the two lists below.
 #[must_use]
 pub fn door(provider: Provider) -> ConnectorSpec {
     match provider {
@@ -593,7 +593,7 @@ pub fn door(provider: Provider) -> ConnectorSpec {
     }
 }
 
-/// Every documented field of a vendor's own record, typed.
+/// Every documented field of a provider's own record, typed.
 #[derive(async_graphql::Union)]
 #[graphql(name = "UserDetails")]
 pub enum Details {
@@ -608,10 +608,10 @@ pub enum Details {
 }
 
 impl Details {
-    /// Reads a record as its vendor sent it.
+    /// Reads a record as its provider sent it.
     ///
     /// # Errors
-    /// `Malformed` when the record is not what the vendor documents.
+    /// `Malformed` when the record is not what the provider documents.
     pub fn read(provider: Provider, raw: &RawValue) -> Result<Self> {
         Ok(match provider {
             Provider::Ada => Self::Ada(decode::read(raw)?),

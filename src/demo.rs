@@ -1,4 +1,4 @@
-//! The settings of the demo: the four vendors, played by the sandboxes on loopback.
+//! The settings of the demo: the four providers, played by the sandboxes on loopback.
 
 use std::net::SocketAddr;
 
@@ -13,15 +13,15 @@ use crate::{
 /// Settings that reach the sandboxes at an address.
 #[must_use]
 pub fn settings(sandbox: SocketAddr) -> Settings {
-    let vendor = Provider::ALL.into_iter().map(|provider| {
+    let accounts = Provider::ALL.into_iter().map(|provider| {
         let base = format!("http://{sandbox}/{}{}", provider.name(), prefix(provider));
-        let vendor = AccountSettings {
+        let account = AccountSettings {
             base_url: Some(base),
             token: Some(token(provider)),
             budget: Some(budget(provider)),
             ..AccountSettings::default()
         };
-        (provider, vendor)
+        (provider, account)
     });
     let server = ServerSettings {
         show_calls: true,
@@ -31,12 +31,12 @@ pub fn settings(sandbox: SocketAddr) -> Settings {
     };
     Settings {
         server,
-        vendor: vendor.collect(),
+        accounts: accounts.collect(),
         ..Settings::default()
     }
 }
 
-/// What follows the host in a vendor's addresses.
+/// What follows the host in a provider's addresses.
 fn prefix(provider: Provider) -> &'static str {
     match provider {
         Provider::Ada => "/api",
@@ -45,7 +45,7 @@ fn prefix(provider: Provider) -> &'static str {
     }
 }
 
-/// The sandboxes grant what they are asked, unless their `rate` is switched on: the vendors' own windows
+/// The sandboxes grant what they are asked, unless their `rate` is switched on: the providers' own windows
 /// would make Ada's scan crawl. Intercom's says in its headers what it grants.
 fn budget(provider: Provider) -> Vec<QuotaWindow> {
     match provider {

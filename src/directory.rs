@@ -1,4 +1,4 @@
-//! A vendor's users as callers see them: what is not declared is refused, keys are cut into batches,
+//! A provider's users as callers see them: what is not declared is refused, keys are cut into batches,
 //! every email filter is checked again, and an answer says how far it can be trusted.
 
 pub mod lease;
@@ -33,15 +33,15 @@ use crate::{
     user::{Provider, User},
 };
 
-/// How many batches of one request are under way at one vendor; its own limit is lower.
+/// How many batches of one request are under way at one provider; its own limit is lower.
 const BATCHES: usize = 64;
 
-/// Part of a vendor's list.
+/// Part of a provider's list.
 #[derive(Clone, Debug)]
 pub struct ListedUsers {
     /// The rows.
     pub window: Window,
-    /// What the vendor did for it.
+    /// What the provider did for it.
     pub report: Report,
 }
 
@@ -54,20 +54,20 @@ pub struct SubresourceAnswer {
     pub work: RequestContext,
 }
 
-/// A vendor's users.
+/// A provider's users.
 pub struct Directory {
     provider: Provider,
-    vendor: Option<Box<dyn Connector>>,
+    connector: Option<Box<dyn Connector>>,
     signs: AccountStatus,
     writing: Writing,
 }
 
 impl Directory {
-    /// The users behind an adapter; without one the vendor is disabled.
+    /// The users behind an adapter; without one the provider is disabled.
     #[must_use]
     pub fn new(
         provider: Provider,
-        vendor: Option<Box<dyn Connector>>,
+        connector: Option<Box<dyn Connector>>,
         signs: AccountStatus,
         writing: Writing,
     ) -> Self {
@@ -75,13 +75,13 @@ impl Directory {
         metrics::init_sources(provider.name(), statuses);
         Self {
             provider,
-            vendor,
+            connector,
             signs,
             writing,
         }
     }
 
-    /// How the windows of the vendor's budget stand; none when it is disabled, or has none.
+    /// How the windows of the provider's budget stand; none when it is disabled, or has none.
     #[must_use]
     pub fn budget(&self) -> Vec<WindowStatus> {
         self.signs
@@ -98,25 +98,25 @@ impl Directory {
         }
     }
 
-    /// The vendor.
+    /// The provider.
     #[must_use]
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// What the vendor can do; `None` when it is disabled.
+    /// What the provider can do; `None` when it is disabled.
     #[must_use]
     pub fn profile(&self) -> Option<&Profile> {
-        self.vendor.as_deref().map(Connector::profile)
+        self.connector.as_deref().map(Connector::profile)
     }
 
-    /// How the vendor fares.
+    /// How the provider fares.
     #[must_use]
     pub fn health(&self) -> Health {
         health(&self.signs.pulse)
     }
 
-    /// Whether the vendor is asked; `None` when it always is, or never.
+    /// Whether the provider is asked; `None` when it always is, or never.
     #[must_use]
     pub fn standing(&self) -> Option<CircuitState> {
         self.signs.switch.as_ref().map(CircuitBreaker::standing)
@@ -136,12 +136,12 @@ impl Directory {
         result
     }
 
-    fn vendor(&self) -> Result<&dyn Connector> {
-        self.vendor.as_deref().ok_or_else(|| {
+    fn connector(&self) -> Result<&dyn Connector> {
+        self.connector.as_deref().ok_or_else(|| {
             let name = self.provider.name();
             let title = self.provider.title();
             let message = format!(
-                "{title} is disabled in this gateway's configuration (vendor.{name}.enabled)"
+                "{title} is disabled in this gateway's configuration (accounts.{name}.enabled)"
             );
             Error::new(ErrorKind::Disabled, message).at(name, "any")
         })
@@ -150,8 +150,8 @@ impl Directory {
     /// One window of the list.
     ///
     /// # Errors
-    /// `Disabled`, `Unsupported` for a filter, an order or a direction that the vendor does not have,
-    /// `Invalid` for a mark of another list, and what the vendor answers.
+    /// `Disabled`, `Unsupported` for a filter, an order or a direction that the provider does not have,
+    /// `Invalid` for a mark of another list, and what the provider answers.
     pub async fn list(
         &self,
         scope: &RequestContext,
@@ -180,15 +180,15 @@ impl Directory {
         selection: &Selection,
         span: &ListRange,
     ) -> Result<ListedUsers> {
-        let vendor = self.vendor()?;
-        let profile = vendor.profile();
+        let connector = self.connector()?;
+        let profile = connector.profile();
         self.check(profile, &selection.filter)?;
         let scope = &scope.fresh();
         let is_spelled = selection.filter.email.as_ref().is_some_and(|email| {
-            profile.email_search == EmailSearch::ByCase || vendor.spellings(email).len() > 1
+            profile.email_search == EmailSearch::ByCase || connector.spellings(email).len() > 1
         });
         if is_spelled {
-            return self.spelled(vendor, scope, selection, span).await;
+            return self.spelled(connector, scope, selection, span).await;
         }
         let fields = selection.filter.fields();
         let is_rechecked = fields.iter().any(|field| profile.rechecks.contains(field));
@@ -198,12 +198,12 @@ impl Directory {
             is_exact: !is_rechecked,
         });
         let window = rows::window(scope, &profile.listing, span, accept, |ask| async move {
-            vendor.list(scope, &ask, selection).await
+            connector.list(scope, &ask, selection).await
         })
         .await;
         let window = self.noted(window, "list")?;
         let filter = &selection.filter;
-        self.note_unknown(vendor, scope, filter, (span, &window))
+        self.note_unknown(connector, scope, filter, (span, &window))
             .await;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
@@ -251,20 +251,20 @@ impl Directory {
         }
     }
 
-    /// Users by the vendor's own ids. One failing batch fails its own keys only.
+    /// Users by the provider's own ids. One failing batch fails its own keys only.
     pub async fn by_id(
         &self,
         scope: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
-        let vendor = match self.vendor() {
-            Ok(vendor) => vendor,
+        let connector = match self.connector() {
+            Ok(connector) => connector,
             Err(error) => return refuse(ids, &error),
         };
-        let batch = vendor.profile().by_id;
+        let batch = connector.profile().by_id;
         in_batches(ids, batch, |ids| async move {
-            let answers = vendor.by_id(scope, &ids, expand).await;
+            let answers = connector.by_id(scope, &ids, expand).await;
             self.every(ids, answers, "by_id")
         })
         .await
@@ -277,22 +277,22 @@ impl Directory {
         ids: Vec<String>,
         expand: Expand,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
-        let vendor = match self.vendor() {
-            Ok(vendor) => vendor,
+        let connector = match self.connector() {
+            Ok(connector) => connector,
             Err(error) => return refuse(ids, &error),
         };
         let name = self.provider.name();
-        let Some(batch) = vendor.profile().by_external_id else {
+        let Some(batch) = connector.profile().by_external_id else {
             let title = self.provider.title();
             let message =
-                format!("{title} keeps no ids of yours: look users up by `vendorId` or by email");
+                format!("{title} keeps no ids of yours: look users up by `remoteId` or by email");
             return refuse(
                 ids,
                 &Error::new(ErrorKind::Unsupported, message).at(name, "by_external_id"),
             );
         };
         in_batches(ids, batch, |ids| async move {
-            let answers = vendor.by_external_id(scope, &ids, expand).await;
+            let answers = connector.by_external_id(scope, &ids, expand).await;
             self.every(ids, answers, "by_external_id")
         })
         .await
@@ -331,8 +331,8 @@ impl Directory {
     }
 
     async fn part(&self, work: RequestContext, id: &str, part: Subresource) -> SubresourceAnswer {
-        let data = match self.vendor() {
-            Ok(vendor) => vendor.part(&work, id, part).await,
+        let data = match self.connector() {
+            Ok(connector) => connector.part(&work, id, part).await,
             Err(error) => Err(error),
         };
         let data = self.noted(data, "part");

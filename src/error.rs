@@ -16,7 +16,7 @@ pub struct Error(Arc<ErrorInner>);
 struct ErrorInner {
     kind: ErrorKind,
     message: String,
-    vendor: Option<&'static str>,
+    provider: Option<&'static str>,
     operation: Option<&'static str>,
     retry_after: Option<Duration>,
     request_id: Option<String>,
@@ -33,31 +33,31 @@ struct ErrorInner {
 pub enum ErrorKind {
     /// An argument or a cursor that cannot be meant.
     Invalid,
-    /// The vendor cannot do what was asked.
+    /// The provider cannot do what was asked.
     Unsupported,
-    /// The vendor no longer knows the place that a cursor names.
+    /// The provider no longer knows the place that a cursor names.
     Expired,
-    /// The vendor is switched off in the configuration.
+    /// The provider is switched off in the configuration.
     Disabled,
-    /// The vendor answers 404 where something must be.
+    /// The provider answers 404 where something must be.
     Missing,
-    /// The vendor understood the request and refused it, with reasons.
+    /// The provider understood the request and refused it, with reasons.
     Rejected,
     /// What was to be made is there already, or two records stand in each other's way.
     Conflict,
     /// The record became another one.
     Moved,
-    /// The vendor refused our credentials, or what they may do.
+    /// The provider refused our credentials, or what they may do.
     Denied,
-    /// The vendor's rate limit is used up.
+    /// The provider's rate limit is used up.
     Throttled,
     /// The request has made as many calls at the provider as one request may.
     CallLimit,
-    /// The vendor did not answer in time.
+    /// The provider did not answer in time.
     TimedOut,
-    /// The vendor cannot be reached, or says that it is ill.
+    /// The provider cannot be reached, or says that it is ill.
     Unavailable,
-    /// The vendor answered something that cannot be read.
+    /// The provider answered something that cannot be read.
     Malformed,
     /// Our own deadline came before the answer.
     Late,
@@ -88,19 +88,19 @@ pub enum ErrorCode {
     Forbidden,
     /// The provider is switched off in this gateway's configuration.
     ProviderDisabled,
-    /// The vendor refused the gateway's credentials; its operator must look at them.
-    VendorAuth,
-    /// The vendor's rate limit is used up, or the part of it that one request may use; `retryAfter`
+    /// The provider refused the gateway's credentials; its operator must look at them.
+    ProviderAuth,
+    /// The provider's rate limit is used up, or the part of it that one request may use; `retryAfter`
     /// says for how many seconds, where known.
-    VendorRateLimited,
-    /// The vendor did not answer within the time that one attempt may take.
-    VendorTimeout,
-    /// The vendor cannot be reached or answers server errors.
-    VendorUnavailable,
-    /// The vendor answered something that is not what its API promises.
-    VendorBadResponse,
-    /// The vendor understood the request and refused it.
-    VendorRejected,
+    ProviderRateLimited,
+    /// The provider did not answer within the time that one attempt may take.
+    ProviderTimeout,
+    /// The provider cannot be reached or answers server errors.
+    ProviderUnavailable,
+    /// The provider answered something that is not what its API promises.
+    ProviderBadResponse,
+    /// The provider understood the request and refused it.
+    ProviderRejected,
     /// The query asks for more than one request may.
     QueryTooComplex,
     /// The request's own deadline came first: the gateway's limit, or how long the client waits.
@@ -140,12 +140,12 @@ impl ErrorCode {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::ProviderDisabled => "PROVIDER_DISABLED",
-            Self::VendorAuth => "VENDOR_AUTH",
-            Self::VendorRateLimited => "VENDOR_RATE_LIMITED",
-            Self::VendorTimeout => "VENDOR_TIMEOUT",
-            Self::VendorUnavailable => "VENDOR_UNAVAILABLE",
-            Self::VendorBadResponse => "VENDOR_BAD_RESPONSE",
-            Self::VendorRejected => "VENDOR_REJECTED",
+            Self::ProviderAuth => "PROVIDER_AUTH",
+            Self::ProviderRateLimited => "PROVIDER_RATE_LIMITED",
+            Self::ProviderTimeout => "PROVIDER_TIMEOUT",
+            Self::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
+            Self::ProviderBadResponse => "PROVIDER_BAD_RESPONSE",
+            Self::ProviderRejected => "PROVIDER_REJECTED",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Overloaded => "OVERLOADED",
@@ -156,26 +156,26 @@ impl ErrorCode {
     }
 }
 
-/// One reason that a vendor gives for a refusal, in words fit for a client.
+/// One reason that a provider gives for a refusal, in words fit for a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reason {
-    /// The vendor's name of the field at fault, where it names one.
+    /// The provider's name of the field at fault, where it names one.
     pub field: Option<String>,
-    /// What the vendor says of it.
+    /// What the provider says of it.
     pub message: String,
 }
 
 /// How far a failed call came, where its kind does not tell.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum FailureStage {
-    /// To the vendor, or as near as could be.
+    /// To the provider, or as near as could be.
     #[default]
-    Vendor,
+    Provider,
     /// Nowhere: it was not sent.
     Nowhere,
-    /// It was given up before the vendor had a fair chance to answer.
+    /// It was given up before the provider had a fair chance to answer.
     Hurried,
-    /// The vendor's answer broke off.
+    /// The provider's answer broke off.
     CutShort,
 }
 
@@ -186,12 +186,12 @@ impl ErrorKind {
         match self {
             Self::Invalid | Self::Unsupported | Self::Expired => ErrorCode::BadUserInput,
             Self::Disabled => ErrorCode::ProviderDisabled,
-            Self::Rejected | Self::Conflict => ErrorCode::VendorRejected,
-            Self::Denied => ErrorCode::VendorAuth,
-            Self::Throttled | Self::CallLimit => ErrorCode::VendorRateLimited,
-            Self::TimedOut => ErrorCode::VendorTimeout,
-            Self::Unavailable => ErrorCode::VendorUnavailable,
-            Self::Missing | Self::Moved | Self::Malformed => ErrorCode::VendorBadResponse,
+            Self::Rejected | Self::Conflict => ErrorCode::ProviderRejected,
+            Self::Denied => ErrorCode::ProviderAuth,
+            Self::Throttled | Self::CallLimit => ErrorCode::ProviderRateLimited,
+            Self::TimedOut => ErrorCode::ProviderTimeout,
+            Self::Unavailable => ErrorCode::ProviderUnavailable,
+            Self::Missing | Self::Moved | Self::Malformed => ErrorCode::ProviderBadResponse,
             Self::Late => ErrorCode::DeadlineExceeded,
             Self::TooLarge => ErrorCode::QueryTooComplex,
             Self::Overloaded => ErrorCode::Overloaded,
@@ -221,7 +221,7 @@ impl Error {
         Self(Arc::new(ErrorInner {
             kind,
             message: message.into(),
-            vendor: None,
+            provider: None,
             operation: None,
             retry_after: None,
             request_id: None,
@@ -239,7 +239,7 @@ impl Error {
         Self::new(ErrorKind::Invalid, message)
     }
 
-    /// A vendor's answer that cannot be read.
+    /// A provider's answer that cannot be read.
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Malformed, message)
     }
@@ -271,11 +271,11 @@ impl Error {
         self
     }
 
-    /// Names the vendor and the operation that failed, unless they are named.
+    /// Names the provider and the operation that failed, unless they are named.
     #[must_use]
-    pub fn at(self, vendor: &'static str, operation: &'static str) -> Self {
+    pub fn at(self, provider: &'static str, operation: &'static str) -> Self {
         self.with(|inner| {
-            inner.vendor.get_or_insert(vendor);
+            inner.provider.get_or_insert(provider);
             inner.operation.get_or_insert(operation);
         })
     }
@@ -286,19 +286,19 @@ impl Error {
         self.with(|inner| inner.retry_after = wait)
     }
 
-    /// Adds the vendor's own id of the failed request.
+    /// Adds the provider's own id of the failed request.
     #[must_use]
     pub fn request_id(self, id: Option<String>) -> Self {
         self.with(|inner| inner.request_id = id)
     }
 
-    /// Adds the vendor's reasons.
+    /// Adds the provider's reasons.
     #[must_use]
     pub fn reasons(self, reasons: Vec<Reason>) -> Self {
         self.with(|inner| inner.reasons = reasons)
     }
 
-    /// Adds the HTTP status that the vendor answered.
+    /// Adds the HTTP status that the provider answered.
     #[must_use]
     pub fn answered(self, status: u16) -> Self {
         self.with(|inner| inner.status = Some(status))
@@ -316,7 +316,7 @@ impl Error {
         self.with(|inner| inner.reach = reach)
     }
 
-    /// Adds where the record has gone, as the vendor puts it.
+    /// Adds where the record has gone, as the provider puts it.
     #[must_use]
     pub fn moved_to(self, link: Option<String>) -> Self {
         self.with(|inner| inner.moved_to = link)
@@ -328,7 +328,7 @@ impl Error {
         self.with(|inner| inner.is_unsettled |= is_unsettled)
     }
 
-    /// Whether the vendor may have done what was asked, though this is how it ended.
+    /// Whether the provider may have done what was asked, though this is how it ended.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         let may_be_done = matches!(
@@ -368,10 +368,10 @@ impl Error {
         &self.0.message
     }
 
-    /// The vendor at fault, by its configuration name.
+    /// The provider at fault, by its configuration name.
     #[must_use]
-    pub fn vendor(&self) -> Option<&'static str> {
-        self.0.vendor
+    pub fn provider(&self) -> Option<&'static str> {
+        self.0.provider
     }
 
     /// The operation that failed.
@@ -380,31 +380,31 @@ impl Error {
         self.0.operation
     }
 
-    /// How long to wait before the next attempt, where the vendor said so.
+    /// How long to wait before the next attempt, where the provider said so.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The vendor's own id of the failed request.
+    /// The provider's own id of the failed request.
     #[must_use]
-    pub fn vendor_request_id(&self) -> Option<&str> {
+    pub fn provider_request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// The HTTP status, where the vendor answered one.
+    /// The HTTP status, where the provider answered one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Where the record has gone, as the vendor puts it: never to be followed as it is.
+    /// Where the record has gone, as the provider puts it: never to be followed as it is.
     #[must_use]
     pub fn moved(&self) -> Option<&str> {
         self.0.moved_to.as_deref()
     }
 
-    /// The vendor's reasons for a refusal.
+    /// The provider's reasons for a refusal.
     #[must_use]
     pub fn why(&self) -> &[Reason] {
         &self.0.reasons
@@ -413,8 +413,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Some(vendor), Some(operation)) = (self.0.vendor, self.0.operation) {
-            write!(f, "{vendor} {operation}: ")?;
+        if let (Some(provider), Some(operation)) = (self.0.provider, self.0.operation) {
+            write!(f, "{provider} {operation}: ")?;
         }
         f.write_str(&self.0.message)
     }

@@ -1,4 +1,4 @@
-//! The graph: arguments become domain types here, and domain types answers. No vendor is known here
+//! The graph: arguments become domain types here, and domain types answers. No provider is known here
 //! by more than its name.
 
 pub mod connection;
@@ -79,7 +79,7 @@ impl Default for RequestLimits {
 
 /// What the resolvers stand on.
 pub struct Graph {
-    /// The vendors' users, in the order of [`Provider::ALL`].
+    /// The providers' users, in the order of [`Provider::ALL`].
     pub directories: Vec<Arc<Directory>>,
     /// The writes under way: they are finished before the gateway stops.
     pub writes: TaskTracker,

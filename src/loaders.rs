@@ -1,4 +1,4 @@
-//! Batched, deduplicated lookups for one GraphQL request: one loader per vendor and kind of key, on
+//! Batched, deduplicated lookups for one GraphQL request: one loader per provider and kind of key, on
 //! the `dataloader` crate.
 //!
 //! The crate runs a batch while it holds its lock, chunk after chunk, and forgets the waiters of a
@@ -141,7 +141,7 @@ where
         .collect()
 }
 
-/// A loader whose batches ask one vendor's directory.
+/// A loader whose batches ask one provider's directory.
 fn over<K, V, R>(
     directory: &Arc<Directory>,
     scope: &RequestContext,
@@ -200,10 +200,10 @@ impl Loaders {
             .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this provider"))
     }
 
-    /// A user by the vendor's own id.
+    /// A user by the provider's own id.
     ///
     /// # Errors
-    /// What the vendor answers; `None` is "no such user".
+    /// What the provider answers; `None` is "no such user".
     pub async fn by_id(
         &self,
         provider: Provider,
@@ -219,7 +219,7 @@ impl Loaders {
     /// A user by the id that your systems gave.
     ///
     /// # Errors
-    /// What the vendor answers; `None` is "no such user".
+    /// What the provider answers; `None` is "no such user".
     pub async fn by_external_id(
         &self,
         provider: Provider,
@@ -232,10 +232,10 @@ impl Loaders {
         self.of(provider)?.by_external_id.load((id, expand)).await?
     }
 
-    /// The users of one address at one vendor.
+    /// The users of one address at one provider.
     ///
     /// # Errors
-    /// A fault of the gateway's own; a vendor's is in the search's report.
+    /// A fault of the gateway's own; a provider's is in the search's report.
     pub async fn by_email(
         &self,
         provider: Provider,

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-const VENDOR_CALLS: &str = "roster_vendor_calls_total";
-const VENDOR_SECONDS: &str = "roster_vendor_call_duration_seconds";
+const PROVIDER_CALLS: &str = "roster_provider_calls_total";
+const PROVIDER_SECONDS: &str = "roster_provider_call_duration_seconds";
 const ANSWERS: &str = "roster_answers_total";
-const VENDOR_UNSENT: &str = "roster_vendor_calls_unsent_total";
-const CIRCUIT: &str = "roster_vendor_circuit_state";
-const CIRCUIT_CHANGES: &str = "roster_vendor_circuit_changes_total";
-const CONCURRENCY: &str = "roster_vendor_concurrency_limit";
-const UNDER_WAY: &str = "roster_vendor_calls_under_way";
-const BUDGET_REMAINING: &str = "roster_vendor_budget_remaining_calls";
-const BUDGET_SECONDS: &str = "roster_vendor_budget_wait_seconds";
-const BUDGET_REFUSED: &str = "roster_vendor_budget_refused_total";
-const BUDGET_LIMIT: &str = "roster_vendor_budget_limit_calls";
+const PROVIDER_UNSENT: &str = "roster_provider_calls_unsent_total";
+const CIRCUIT: &str = "roster_provider_circuit_state";
+const CIRCUIT_CHANGES: &str = "roster_provider_circuit_changes_total";
+const CONCURRENCY: &str = "roster_provider_concurrency_limit";
+const UNDER_WAY: &str = "roster_provider_calls_in_flight";
+const BUDGET_REMAINING: &str = "roster_provider_budget_remaining_calls";
+const BUDGET_SECONDS: &str = "roster_provider_budget_wait_seconds";
+const BUDGET_REFUSED: &str = "roster_provider_budget_refused_total";
+const BUDGET_LIMIT: &str = "roster_provider_budget_limit_calls";
 const SOURCES: &str = "roster_sources_total";
 const CACHE_BYTES: &str = "roster_cache_bytes";
 const CACHE_MAX_BYTES: &str = "roster_cache_max_bytes";
@@ -24,7 +24,7 @@ const CACHE_EVICTIONS: &str = "roster_cache_evictions_total";
 const AUDIT_FAILURES: &str = "roster_audit_failures_total";
 const BUILD_INFO: &str = "roster_build_info";
 const SHARED_STORE: &str = "roster_shared_store_up";
-const HEDGES: &str = "roster_vendor_hedges_total";
+const HEDGES: &str = "roster_provider_hedges_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const GRAPHQL_ERRORS: &str = "roster_graphql_errors_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
@@ -73,16 +73,19 @@ pub fn describe() {
 fn describe_providers() {
     describe_gauge!(
         BUDGET_LIMIT,
-        "Calls that a window of a vendor's budget grants (window as in the calls that remain)"
+        "Calls that a window of a provider's budget grants (window as in the calls that remain)"
     );
     describe_counter!(
-        VENDOR_CALLS,
-        "Calls to vendors by vendor, operation and outcome; retries are one call"
+        PROVIDER_CALLS,
+        "Calls to providers by provider, operation and outcome; retries are one call"
     );
-    describe_histogram!(VENDOR_SECONDS, "Seconds of a vendor call, retries included");
+    describe_histogram!(
+        PROVIDER_SECONDS,
+        "Seconds of a provider call, retries included"
+    );
     describe_gauge!(
         BUDGET_REMAINING,
-        "Calls left in a window of a vendor's budget (window in seconds, or \"vendor\" where only its headers tell)"
+        "Calls left in a window of a provider's budget (window in seconds, or \"provider\" where only its headers tell)"
     );
     describe_histogram!(
         BUDGET_SECONDS,
@@ -90,32 +93,32 @@ fn describe_providers() {
     );
     describe_counter!(
         BUDGET_REFUSED,
-        "Attempts not made since the vendor's budget was used up until after their deadline"
+        "Attempts not made since the provider's budget was used up until after their deadline"
     );
     describe_counter!(
         ANSWERS,
-        "Answers to reads of vendors by vendor, operation and origin (vendor, kept, stale, shared)"
+        "Answers to reads of providers by provider, operation and origin (provider, kept, stale, shared)"
     );
     describe_counter!(
-        VENDOR_UNSENT,
-        "Calls that ended before they were sent, by vendor, operation and code: the circuit was open, or time or budget ran out"
+        PROVIDER_UNSENT,
+        "Calls that ended before they were sent, by provider, operation and code: the circuit was open, or time or budget ran out"
     );
     describe_gauge!(
         CIRCUIT,
-        "The state of a vendor's circuit: 0 closed, 1 half open, 2 open"
+        "The state of a provider's circuit: 0 closed, 1 half open, 2 open"
     );
     describe_counter!(
         CIRCUIT_CHANGES,
-        "Changes of a vendor's circuit, by vendor and the state that it came to"
+        "Changes of a provider's circuit, by provider and the state that it came to"
     );
     describe_gauge!(
         CONCURRENCY,
-        "How many calls a vendor gets at the same time at the moment; at most as configured"
+        "How many calls a provider gets at the same time at the moment; at most as configured"
     );
-    describe_gauge!(UNDER_WAY, "Calls to a vendor that are under way");
+    describe_gauge!(UNDER_WAY, "Calls to a provider that are under way");
     describe_counter!(
         HEDGES,
-        "Reads that were asked twice since the first answer took long, by vendor, operation and which attempt answered"
+        "Reads that were asked twice since the first answer took long, by provider, operation and which attempt answered"
     );
 }
 
@@ -124,61 +127,61 @@ fn lower(value: &str) -> String {
     value.to_ascii_lowercase()
 }
 
-/// A call to a vendor.
-pub fn vendor_call(
-    vendor: &'static str,
+/// A call to a provider.
+pub fn provider_call(
+    provider: &'static str,
     operation: &'static str,
     outcome: &'static str,
     took: Duration,
 ) {
-    counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => lower(outcome))
+    counter!(PROVIDER_CALLS, "provider" => provider, "operation" => operation, "outcome" => lower(outcome))
         .increment(1);
-    histogram!(VENDOR_SECONDS, "vendor" => vendor, "operation" => operation).record(took);
+    histogram!(PROVIDER_SECONDS, "provider" => provider, "operation" => operation).record(took);
 }
 
-/// An answer to a read of a vendor, by where it came from.
-pub fn answer(vendor: &'static str, operation: &'static str, origin: &'static str) {
-    counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => lower(origin))
-        .increment(1);
-}
-
-/// A call that ended before it was sent to its vendor.
-pub fn vendor_call_unsent(vendor: &'static str, operation: &'static str, code: &'static str) {
-    counter!(VENDOR_UNSENT, "vendor" => vendor, "operation" => operation, "code" => lower(code))
+/// An answer to a read of a provider, by where it came from.
+pub fn answer(provider: &'static str, operation: &'static str, origin: &'static str) {
+    counter!(ANSWERS, "provider" => provider, "operation" => operation, "origin" => lower(origin))
         .increment(1);
 }
 
-/// The state of a vendor's circuit.
-pub fn circuit(vendor: &'static str, level: u8) {
-    gauge!(CIRCUIT, "vendor" => vendor).set(f64::from(level));
+/// A call that ended before it was sent to its provider.
+pub fn provider_call_unsent(provider: &'static str, operation: &'static str, code: &'static str) {
+    counter!(PROVIDER_UNSENT, "provider" => provider, "operation" => operation, "code" => lower(code))
+        .increment(1);
 }
 
-/// A change of a vendor's circuit.
-pub fn circuit_change(vendor: &'static str, to: &'static str) {
-    counter!(CIRCUIT_CHANGES, "vendor" => vendor, "to" => to).increment(1);
+/// The state of a provider's circuit.
+pub fn circuit(provider: &'static str, level: u8) {
+    gauge!(CIRCUIT, "provider" => provider).set(f64::from(level));
 }
 
-/// How many calls a vendor gets at the same time, and how many are under way.
-pub fn concurrency(vendor: &'static str, limit: usize, under_way: usize) {
-    gauge!(CONCURRENCY, "vendor" => vendor).set(limit as f64);
-    gauge!(UNDER_WAY, "vendor" => vendor).set(under_way as f64);
+/// A change of a provider's circuit.
+pub fn circuit_change(provider: &'static str, to: &'static str) {
+    counter!(CIRCUIT_CHANGES, "provider" => provider, "to" => to).increment(1);
 }
 
-/// A window of a vendor's budget: what it grants, and what is left of it.
-pub fn budget(vendor: &'static str, seconds: Option<u32>, limit: u32, remaining: u32) {
-    let window = seconds.map_or_else(|| "vendor".to_owned(), |seconds| seconds.to_string());
-    gauge!(BUDGET_LIMIT, "vendor" => vendor, "window" => window.clone()).set(limit);
-    gauge!(BUDGET_REMAINING, "vendor" => vendor, "window" => window).set(remaining);
+/// How many calls a provider gets at the same time, and how many are under way.
+pub fn concurrency(provider: &'static str, limit: usize, under_way: usize) {
+    gauge!(CONCURRENCY, "provider" => provider).set(limit as f64);
+    gauge!(UNDER_WAY, "provider" => provider).set(under_way as f64);
 }
 
-/// An attempt that got its part of a vendor's budget.
-pub fn budget_waited(vendor: &'static str, took: Duration) {
-    histogram!(BUDGET_SECONDS, "vendor" => vendor).record(took);
+/// A window of a provider's budget: what it grants, and what is left of it.
+pub fn budget(provider: &'static str, seconds: Option<u32>, limit: u32, remaining: u32) {
+    let window = seconds.map_or_else(|| "provider".to_owned(), |seconds| seconds.to_string());
+    gauge!(BUDGET_LIMIT, "provider" => provider, "window" => window.clone()).set(limit);
+    gauge!(BUDGET_REMAINING, "provider" => provider, "window" => window).set(remaining);
 }
 
-/// An attempt for which a vendor's budget has nothing left in time.
-pub fn budget_refused(vendor: &'static str) {
-    counter!(BUDGET_REFUSED, "vendor" => vendor).increment(1);
+/// An attempt that got its part of a provider's budget.
+pub fn budget_waited(provider: &'static str, took: Duration) {
+    histogram!(BUDGET_SECONDS, "provider" => provider).record(took);
+}
+
+/// An attempt for which a provider's budget has nothing left in time.
+pub fn budget_refused(provider: &'static str) {
+    counter!(BUDGET_REFUSED, "provider" => provider).increment(1);
 }
 
 /// Whether the shared store is there.
@@ -187,9 +190,9 @@ pub fn shared_store(is_up: bool) {
 }
 
 /// A read that was asked twice since the first answer took long.
-pub fn hedge(vendor: &'static str, operation: &'static str, is_second: bool) {
+pub fn hedge(provider: &'static str, operation: &'static str, is_second: bool) {
     let answered = if is_second { "second" } else { "first" };
-    counter!(HEDGES, "vendor" => vendor, "operation" => operation, "answered" => answered)
+    counter!(HEDGES, "provider" => provider, "operation" => operation, "answered" => answered)
         .increment(1);
 }
 
@@ -225,56 +228,56 @@ pub fn audit_failure() {
     counter!(AUDIT_FAILURES).increment(1);
 }
 
-/// Starts the series of a vendor's calls.
+/// Starts the series of a provider's calls.
 pub fn init_calls(
-    vendor: &'static str,
+    provider: &'static str,
     operation: &'static str,
     outcomes: impl IntoIterator<Item = &'static str>,
     unsent: impl IntoIterator<Item = &'static str>,
 ) {
     for outcome in outcomes {
-        counter!(VENDOR_CALLS, "vendor" => vendor, "operation" => operation, "outcome" => lower(outcome))
+        counter!(PROVIDER_CALLS, "provider" => provider, "operation" => operation, "outcome" => lower(outcome))
             .increment(0);
     }
     for code in unsent {
-        counter!(VENDOR_UNSENT, "vendor" => vendor, "operation" => operation, "code" => lower(code))
+        counter!(PROVIDER_UNSENT, "provider" => provider, "operation" => operation, "code" => lower(code))
             .increment(0);
     }
-    let _ = histogram!(VENDOR_SECONDS, "vendor" => vendor, "operation" => operation);
+    let _ = histogram!(PROVIDER_SECONDS, "provider" => provider, "operation" => operation);
 }
 
-/// Starts the series of answers to a vendor's reads.
+/// Starts the series of answers to a provider's reads.
 pub fn init_answers(
-    vendor: &'static str,
+    provider: &'static str,
     operation: &'static str,
     origins: impl IntoIterator<Item = &'static str>,
 ) {
     for origin in origins {
-        counter!(ANSWERS, "vendor" => vendor, "operation" => operation, "origin" => lower(origin))
+        counter!(ANSWERS, "provider" => provider, "operation" => operation, "origin" => lower(origin))
             .increment(0);
     }
 }
 
 /// Starts the series of reads that are asked twice.
-pub fn init_hedges(vendor: &'static str, operation: &'static str) {
+pub fn init_hedges(provider: &'static str, operation: &'static str) {
     for answered in ["first", "second"] {
-        counter!(HEDGES, "vendor" => vendor, "operation" => operation, "answered" => answered)
+        counter!(HEDGES, "provider" => provider, "operation" => operation, "answered" => answered)
             .increment(0);
     }
 }
 
-/// Starts the series of a vendor's circuit.
-pub fn init_circuit(vendor: &'static str, states: impl IntoIterator<Item = &'static str>) {
-    circuit(vendor, 0);
+/// Starts the series of a provider's circuit.
+pub fn init_circuit(provider: &'static str, states: impl IntoIterator<Item = &'static str>) {
+    circuit(provider, 0);
     for to in states {
-        counter!(CIRCUIT_CHANGES, "vendor" => vendor, "to" => to).increment(0);
+        counter!(CIRCUIT_CHANGES, "provider" => provider, "to" => to).increment(0);
     }
 }
 
-/// Starts the series of a vendor's budget.
-pub fn init_budget(vendor: &'static str) {
-    counter!(BUDGET_REFUSED, "vendor" => vendor).increment(0);
-    let _ = histogram!(BUDGET_SECONDS, "vendor" => vendor);
+/// Starts the series of a provider's budget.
+pub fn init_budget(provider: &'static str) {
+    counter!(BUDGET_REFUSED, "provider" => provider).increment(0);
+    let _ = histogram!(BUDGET_SECONDS, "provider" => provider);
 }
 
 /// Starts the series of a provider's answers.

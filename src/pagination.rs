@@ -1,5 +1,5 @@
-//! Pagination: how vendors cut a list into pages, in four words, and how a page is asked for so that
-//! one call holds what is wanted. A vendor *declares* its [`Listing`]; nothing else knows its paging.
+//! Pagination: how providers cut a list into pages, in four words, and how a page is asked for so that
+//! one call holds what is wanted. A provider *declares* its [`Listing`]; nothing else knows its paging.
 //!
 //! | word | request | a mark after a row is |
 //! |---|---|---|
@@ -46,7 +46,7 @@ use crate::{
     user::User,
 };
 
-/// The words in which a vendor addresses pages.
+/// The words in which a provider addresses pages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Paging {
     /// Numbered pages; the first has the number `first`.
@@ -58,11 +58,11 @@ pub enum Paging {
     Offset,
     /// The key of a row: the page starts with it or after it, both readings work.
     Key,
-    /// A token that the vendor mints at the end of a page; the page starts after it.
+    /// A token that the provider mints at the end of a page; the page starts after it.
     Token,
 }
 
-/// How a vendor lists its users.
+/// How a provider lists its users.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing {
     /// The word in which pages are addressed.
@@ -75,24 +75,24 @@ pub struct Listing {
     pub min: u32,
     /// The largest page size.
     pub max: u32,
-    /// How many rows the vendor pages through at most, where it sets a bound.
+    /// How many rows the provider pages through at most, where it sets a bound.
     pub reach: Option<u64>,
-    /// Whether the vendor says how many rows the list has.
+    /// Whether the provider says how many rows the list has.
     pub is_counted: bool,
 }
 
-/// What a vendor says about the rest of the list.
+/// What a provider says about the rest of the list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum NextPage {
     /// Whether there is more.
     More(bool),
-    /// The key that the vendor names for the next page, if there is one.
+    /// The key that the provider names for the next page, if there is one.
     Key(Option<String>),
     /// The token of the next page, if there is one.
     Token {
         /// The token; `None` at the end.
         next: Option<String>,
-        /// How many rows the whole list has, where the vendor says so.
+        /// How many rows the whole list has, where the provider says so.
         total: Option<u64>,
     },
     /// How many rows the whole list has.
@@ -109,7 +109,7 @@ pub enum NextPage {
 }
 
 impl NextPage {
-    /// How many rows the whole list has, where the vendor says so.
+    /// How many rows the whole list has, where the provider says so.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         match self {
@@ -120,14 +120,14 @@ impl NextPage {
     }
 }
 
-/// One page, unfiltered, as the vendor sent it.
+/// One page, unfiltered, as the provider sent it.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The rows in the vendor's order.
+    /// The rows in the provider's order.
     pub users: Vec<User>,
-    /// What the vendor said about the rest.
+    /// What the provider said about the rest.
     pub next: NextPage,
-    /// How many rows the vendor sent, those that could not be read included.
+    /// How many rows the provider sent, those that could not be read included.
     pub sent: usize,
     /// When the page was read, if it was kept since then and not read for this answer.
     pub kept: Option<Instant>,
@@ -155,7 +155,7 @@ impl Page {
         }
     }
 
-    /// The same page, of so many rows as the vendor sent.
+    /// The same page, of so many rows as the provider sent.
     #[must_use]
     pub fn of(self, sent: usize) -> Self {
         Self { sent, ..self }
@@ -191,7 +191,7 @@ impl Page {
         )))
     }
 
-    /// The mark after the page in the vendor's own words: unlike that of [`PageRequest::next`] it costs no row
+    /// The mark after the page in the provider's own words: unlike that of [`PageRequest::next`] it costs no row
     /// that was read already.
     fn onward(&self) -> Option<Position> {
         match &self.next {
@@ -205,7 +205,7 @@ impl Page {
     }
 }
 
-/// The place of a page in the vendor's own words.
+/// The place of a page in the provider's own words.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PageAddress {
     /// A page number.
@@ -219,7 +219,7 @@ pub enum PageAddress {
 }
 
 impl fmt::Display for PageAddress {
-    /// In words fit for a client: what a vendor's key or token says is the vendor's own affair.
+    /// In words fit for a client: what a provider's key or token says is the provider's own affair.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Page(number) => write!(f, "page {number}"),
@@ -279,7 +279,7 @@ impl Listing {
                 Ok(ask.anchored(mark.anchor()))
             }
             (Paging::Key, Position::Start) => Ok(self.at(PageAddress::Key(None), want)),
-            // One more, for the vendor may begin the page with the named row itself.
+            // One more, for the provider may begin the page with the named row itself.
             (Paging::Key, Position::Key(anchor)) => {
                 let key = anchor.row().to_owned();
                 let ask = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
@@ -289,37 +289,7 @@ impl Listing {
                 Ok(self.at(PageAddress::Key(Some(key.clone())), want))
             }
             (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
-            (
-                Paging::Token,
-                Position::Token {
-                    next: Some(next),
-                    row,
-                    ..
-                },
-            ) => {
-                let ask = self.at(PageAddress::Token(Some(next.clone())), want);
-                Ok(ask.anchored(row.as_ref()))
-            }
-            (
-                Paging::Token,
-                Position::Token {
-                    token,
-                    skip,
-                    row,
-                    next: None,
-                    ..
-                },
-            ) => {
-                let skip = u32::from(*skip);
-                let ask = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
-                let ask = ask.anchored(row.as_ref());
-                let overlaps = ask.anchor.is_some();
-                Ok(PageRequest {
-                    skip,
-                    overlaps,
-                    ..ask
-                })
-            }
+            (Paging::Token, Position::Token { .. }) => Ok(self.behind_token(mark, want)),
             (
                 Paging::Page { .. } | Paging::Offset,
                 Position::Key(_) | Position::At(_) | Position::Token { .. },
@@ -332,7 +302,30 @@ impl Listing {
         }
     }
 
-    /// A request for the page at a place, of a size that the vendor takes.
+    /// The request that resumes at a mark of a token.
+    fn behind_token(&self, mark: &Position, want: u32) -> PageRequest {
+        let Position::Token {
+            token, skip, next, ..
+        } = mark
+        else {
+            return self.at(PageAddress::Token(None), want);
+        };
+        if let Some(next) = next {
+            let ask = self.at(PageAddress::Token(Some(next.clone())), want);
+            return ask.anchored(mark.anchor());
+        }
+        let skip = u32::from(*skip);
+        let ask = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
+        let ask = ask.anchored(mark.anchor());
+        let overlaps = ask.anchor.is_some();
+        PageRequest {
+            skip,
+            overlaps,
+            ..ask
+        }
+    }
+
+    /// A request for the page at a place, of a size that the provider takes.
     fn at(&self, place: PageAddress, want: u32) -> PageRequest {
         let size = want.clamp(self.min, self.max);
         PageRequest {
@@ -394,7 +387,7 @@ impl Listing {
 
     /// The size of the numbered page that holds the row `from` and the most of the `want` rows from
     /// there on; among equals the smallest. Page by page this makes the fewest pages. A page that
-    /// would end behind the vendor's reach is no candidate; `None` when every page does.
+    /// would end behind the provider's reach is no candidate; `None` when every page does.
     fn covering(&self, from: u64, want: u32) -> Option<u32> {
         let behind = |size: u32| {
             let size = u64::from(size);
@@ -406,7 +399,7 @@ impl Listing {
             .min_by_key(|&size| (Reverse(behind(size).min(end)), size))
     }
 
-    /// Whether the vendor refuses every page that could hold the row after a mark.
+    /// Whether the provider refuses every page that could hold the row after a mark.
     fn is_beyond_reach(&self, mark: &Position) -> bool {
         let from = mark.ordinal();
         self.reach.is_some_and(|reach| match self.paging {
@@ -441,7 +434,7 @@ impl PageRequest {
     /// of them is in the page.
     fn behind_anchor(&self, page: &Page) -> Option<usize> {
         let keys = self.anchor.iter().flat_map(Anchor::keys);
-        let is = |user: &User, key| !user.is_unreadable && user.vendor_id == key;
+        let is = |user: &User, key| !user.is_unreadable && user.remote_id == key;
         let place = |key| page.users.iter().position(|user| is(user, key));
         keys.filter_map(place).next().map(|place| place + 1)
     }
@@ -480,7 +473,7 @@ impl PageRequest {
         let users = page.users.iter().take((row + 1).min(self.placed(page)));
         let users = users.rev();
         let readable = users.filter(|user| !user.is_unreadable);
-        let mut keys = readable.map(|user| user.vendor_id.as_str()).chain(before);
+        let mut keys = readable.map(|user| user.remote_id.as_str()).chain(before);
         let Some(nearest) = keys.next() else {
             return self.behind_nobody(page, row);
         };
@@ -533,7 +526,7 @@ impl PageRequest {
         }
     }
 
-    /// Whether there are rows behind the page and whether the vendor vouches for them; `None` at the
+    /// Whether there are rows behind the page and whether the provider vouches for them; `None` at the
     /// end.
     #[must_use]
     pub fn more(&self, page: &Page) -> Option<bool> {

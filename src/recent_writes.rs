@@ -143,10 +143,10 @@ impl RecentWrites {
     /// Remembers a user as the provider answered it to a write.
     pub async fn remember(&self, user: &User) {
         let memory = self.memory();
-        if memory.lag.is_zero() || !text::is_id(&user.vendor_id) {
+        if memory.lag.is_zero() || !text::is_id(&user.remote_id) {
             return;
         }
-        let (id, version) = (WriteKey::id(&user.vendor_id), version(user));
+        let (id, version) = (WriteKey::id(&user.remote_id), version(user));
         if memory.entries.get(&id).as_deref() == Some(version.as_str()) {
             return;
         }
@@ -155,10 +155,10 @@ impl RecentWrites {
         let external_id = user.external_id.as_deref().map(WriteKey::external_id);
         let lists: Vec<_> = email.into_iter().chain(external_id).collect();
         for list in &lists {
-            memory.add(list, &user.vendor_id);
+            memory.add(list, &user.remote_id);
         }
         memory.entries.insert(id.clone(), version.as_str().into());
-        self.share(&id, &version, &lists, &user.vendor_id).await;
+        self.share(&id, &version, &lists, &user.remote_id).await;
     }
 
     /// Tells the other gateways of a write.
@@ -349,7 +349,7 @@ impl KnownWrites {
     /// Whether a record is older than one that was written: then it is not as it is now.
     #[must_use]
     pub fn is_outdated(&self, found: &User) -> bool {
-        let key = WriteKey::id(&found.vendor_id);
+        let key = WriteKey::id(&found.remote_id);
         self.texts(&key)
             .iter()
             .any(|written| is_newer(written, found))

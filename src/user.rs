@@ -1,4 +1,4 @@
-//! A user as every vendor's records are seen here, and what may be asked and changed of one.
+//! A user as every provider's records are seen here, and what may be asked and changed of one.
 
 pub mod email;
 pub mod patch;
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 pub use email::Email;
 pub use patch::{CompanyPatch, FieldChange, Identity, PatchField, UserPatch, WriteOutcome};
 
-/// The vendors that Roster knows.
+/// The providers that Roster knows.
 #[derive(
     async_graphql::Enum,
     Clone,
@@ -79,7 +79,7 @@ impl Provider {
     }
 }
 
-/// What a vendor takes a person for.
+/// What a provider takes a person for.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub enum UserKind {
     /// A known user.
@@ -89,31 +89,31 @@ pub enum UserKind {
     Lead,
 }
 
-/// A company that a user belongs to, as its vendor names it.
+/// A company that a user belongs to, as its provider names it.
 #[derive(async_graphql::SimpleObject, Clone, Debug, Default, Eq, PartialEq)]
 #[graphql(name = "UserCompany")]
 pub struct Company {
-    /// The vendor's own id of the company, where the vendor shows it.
-    pub vendor_id: Option<String>,
+    /// The provider's own id of the company, where the provider shows it.
+    pub remote_id: Option<String>,
     /// The id that your systems gave the company.
     pub external_id: Option<String>,
     /// The company's name.
     pub name: Option<String>,
 }
 
-/// A label or a segment, as its vendor names it.
+/// A label or a segment, as its provider names it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Label {
-    /// The vendor's own id of it.
+    /// The provider's own id of it.
     pub id: Option<String>,
-    /// Its name, where the vendor shows it.
+    /// Its name, where the provider shows it.
     pub name: Option<String>,
 }
 
-/// A part of a record that a vendor may keep apart from it.
+/// A part of a record that a provider may keep apart from it.
 #[derive(Clone, Debug, Default)]
 pub enum RecordPart<T> {
-    /// The vendor has no such thing, has none here, or was not asked for it.
+    /// The provider has no such thing, has none here, or was not asked for it.
     #[default]
     None,
     /// It came with the record.
@@ -140,16 +140,16 @@ impl<T> RecordPart<Vec<T>> {
     }
 }
 
-/// One vendor's record of a person. What the vendor has no value for is `None`.
+/// One provider's record of a person. What the provider has no value for is `None`.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The vendor that holds the record.
+    /// The provider that holds the record.
     pub provider: Provider,
-    /// The vendor's own id: opaque.
-    pub vendor_id: String,
+    /// The provider's own id: opaque.
+    pub remote_id: String,
     /// The id that your systems gave the user.
     pub external_id: Option<String>,
-    /// The address as the vendor spells it.
+    /// The address as the provider spells it.
     pub email: Option<String>,
     /// Whether the record has an address that cannot be read: it may be anybody's.
     pub is_email_unreadable: bool,
@@ -163,9 +163,9 @@ pub struct User {
     pub username: Option<String>,
     /// The address of a picture.
     pub avatar_url: Option<String>,
-    /// The language, as the vendor writes it (BCP 47 or ISO 639-1).
+    /// The language, as the provider writes it (BCP 47 or ISO 639-1).
     pub locale: Option<String>,
-    /// The time zone, as the vendor writes it.
+    /// The time zone, as the provider writes it.
     pub timezone: Option<String>,
     /// User or lead.
     pub kind: UserKind,
@@ -179,9 +179,9 @@ pub struct User {
     pub updated_at: Option<Timestamp>,
     /// When the person was last seen.
     pub last_seen_at: Option<Timestamp>,
-    /// The vendor's custom fields: a JSON object.
+    /// The provider's custom fields: a JSON object.
     pub attributes: RecordPart<Arc<RawValue>>,
-    /// The record as the vendor sent it.
+    /// The record as the provider sent it.
     pub raw: Arc<RawValue>,
     /// Whether this stands for a row of a list that cannot be read. It has its place in a page, and is
     /// never shown.
@@ -191,10 +191,10 @@ pub struct User {
 impl User {
     /// A record that has nothing yet but its id.
     #[must_use]
-    pub fn new(provider: Provider, vendor_id: String, raw: Arc<RawValue>) -> Self {
+    pub fn new(provider: Provider, remote_id: String, raw: Arc<RawValue>) -> Self {
         Self {
             provider,
-            vendor_id,
+            remote_id,
             external_id: None,
             email: None,
             is_email_unreadable: false,

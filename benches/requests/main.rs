@@ -1,5 +1,5 @@
-//! What a request costs: vendor calls, latency over the slowest vendor, CPU and memory, beside a
-//! hand-written proxy that makes the same vendor calls and joins the answers.
+//! What a request costs: provider calls, latency over the slowest provider, CPU and memory, beside a
+//! hand-written proxy that makes the same provider calls and joins the answers.
 //!
 //! `cargo bench --bench requests [-- --requests N --latency MS]` prints a table; `-- --only burst` is
 //! the last part alone. Machines are noisy: the
@@ -38,13 +38,13 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let fields = "nodes { id provider vendorId email name createdAt } sources { provider status }";
+    let fields = "nodes { id provider remoteId email name createdAt } sources { provider status }";
     let aliases: Vec<_> = (0..20)
         .map(|n| format!("u{n}: usersByEmail(email: \"person{n}@bench{n}.test\") {{ {fields} }}"))
         .collect();
     vec![
         Case {
-            name: "usersByEmail, four vendors",
+            name: "usersByEmail, four providers",
             query: format!("{{ usersByEmail(email: \"ann@x.test\") {{ {fields} }} }}"),
             proxy: "/by-email?email=ann@x.test",
         },
@@ -84,7 +84,7 @@ async fn main() {
     let gateway = Process::gateway(&sandbox.address, "1.1", 0);
     let proxy = Process::proxy(&sandbox.address);
     println!(
-        "{requests} requests a case, {CLIENTS} at a time for CPU; every vendor answers after {latency} ms\n"
+        "{requests} requests a case, {CLIENTS} at a time for CPU; every provider answers after {latency} ms\n"
     );
     println!(
         "{:<28} {:>8} {:>14} {:>18} {:>14} {:>10}",
@@ -161,7 +161,7 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// How long the vendor that takes longest takes for one request's calls, one after another as they must
+/// How long the provider that takes longest takes for one request's calls, one after another as they must
 /// be: only Ada's scan is a chain, the others' calls are made side by side.
 async fn slowest(
     client: &reqwest::Client,
@@ -169,7 +169,13 @@ async fn slowest(
     sandbox: &Process,
     requests: usize,
 ) -> Duration {
-    let of = |vendor: &str| calls.iter().filter(|call| call["vendor"] == vendor).count() / requests;
+    let of = |provider: &str| {
+        calls
+            .iter()
+            .filter(|call| call["vendor"] == provider)
+            .count()
+            / requests
+    };
     let chain = of("ada").max(1);
     let address = format!("http://{}/ada/api/v2/end-users/?limit=100", sandbox.address);
     let mut times = Vec::new();

@@ -1,4 +1,4 @@
-//! A vendor whose circuit is open: how long a request takes that asks it, and is not answered.
+//! A provider whose circuit is open: how long a request takes that asks it, and is not answered.
 
 use std::time::{Duration, Instant};
 

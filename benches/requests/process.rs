@@ -33,17 +33,17 @@ impl Process {
             r#"
             [cache]
             seconds = {kept}.0
-            [vendor.ada]
+            [accounts.ada]
             base_url = "http://{sandbox}/ada/api"
             budget = []
-            [vendor.digitalchalk]
+            [accounts.digitalchalk]
             base_url = "http://{sandbox}/digitalchalk/dc/api/v5"
             budget = []
-            [vendor.intercom]
+            [accounts.intercom]
             base_url = "http://{sandbox}/intercom"
             budget = []
             options = {{ version = "{version}" }}
-            [vendor.usertour]
+            [accounts.usertour]
             base_url = "http://{sandbox}/usertour"
             budget = []
             "#
@@ -55,16 +55,16 @@ impl Process {
     pub(crate) fn demo(sandbox: &str) -> Self {
         Self::serve(&format!(
             r#"
-            [vendor.ada]
+            [accounts.ada]
             base_url = "http://{sandbox}/ada/api"
             budget = [{{ calls = 20000, seconds = 10 }}]
-            [vendor.digitalchalk]
+            [accounts.digitalchalk]
             base_url = "http://{sandbox}/digitalchalk/dc/api/v5"
             budget = [{{ calls = 20000, seconds = 10 }}]
-            [vendor.intercom]
+            [accounts.intercom]
             base_url = "http://{sandbox}/intercom"
             budget = []
-            [vendor.usertour]
+            [accounts.usertour]
             base_url = "http://{sandbox}/usertour"
             budget = [{{ calls = 20000, seconds = 10 }}]
             "#

@@ -1,4 +1,4 @@
-//! What a team would write by hand for one page: the same vendor calls, the answers joined, nothing
+//! What a team would write by hand for one page: the same provider calls, the answers joined, nothing
 //! else. No retries, no limits, no cursors, no typed fields.
 
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use axum::{
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
-struct Vendors {
+struct Providers {
     client: reqwest::Client,
     sandbox: String,
 }
 
 pub(crate) async fn serve(sandbox: &str) {
-    let vendors = Arc::new(Vendors {
+    let providers = Arc::new(Providers {
         client: reqwest::Client::new(),
         sandbox: sandbox.to_owned(),
     });
@@ -25,13 +25,13 @@ pub(crate) async fn serve(sandbox: &str) {
         .route("/by-email", get(by_email))
         .route("/by-emails", get(by_emails))
         .route("/page", get(page))
-        .with_state(vendors);
+        .with_state(providers);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("http://{}/", listener.local_addr().unwrap());
     axum::serve(listener, app).await.unwrap();
 }
 
-impl Vendors {
+impl Providers {
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
         let token = roster_sandbox::TOKEN;
         let token = if path.starts_with("usertour") {
@@ -53,7 +53,7 @@ impl Vendors {
             .unwrap()
     }
 
-    /// Three vendors search; one of them finds parts of addresses too.
+    /// Three providers search; one of them finds parts of addresses too.
     async fn search(&self, email: &str) -> Vec<Value> {
         let (chalk, (intercom, usertour)) = join(
             self.get(
@@ -87,12 +87,12 @@ impl Vendors {
         };
         for user in usertour["results"].as_array().unwrap() {
             let (address, name) = conventions(user).unwrap();
-            users.push(json!({ "provider": "USERTOUR", "vendorId": user["id"], "email": address, "name": name }));
+            users.push(json!({ "provider": "USERTOUR", "remoteId": user["id"], "email": address, "name": name }));
         }
         users
     }
 
-    /// One vendor does not: its whole list is read.
+    /// One provider does not: its whole list is read.
     async fn scan(&self, wanted: &[&str]) -> Vec<Value> {
         let (mut users, mut cursor) = (Vec::new(), None::<String>);
         loop {
@@ -106,7 +106,7 @@ impl Vendors {
                     .to_lowercase();
                 if wanted.contains(&email.as_str()) {
                     users.push(json!({
-                        "provider": "ADA", "vendorId": user["end_user_id"], "email": email,
+                        "provider": "ADA", "remoteId": user["end_user_id"], "email": email,
                         "name": user["profile"]["first_name"], "createdAt": user["created_at"],
                     }));
                 }
@@ -132,31 +132,34 @@ fn rows(
     rows.filter_map(|user| {
         let (address, name) = fields(user)?;
         let is_it = address.as_str()?.to_lowercase() == email;
-        is_it.then(|| json!({ "provider": provider, "vendorId": user["id"], "email": address, "name": name }))
+        is_it.then(|| json!({ "provider": provider, "remoteId": user["id"], "email": address, "name": name }))
     })
     .collect()
 }
 
-async fn by_email(State(vendors): State<Arc<Vendors>>, Query(query): Query<Value>) -> Json<Value> {
+async fn by_email(
+    State(providers): State<Arc<Providers>>,
+    Query(query): Query<Value>,
+) -> Json<Value> {
     let email = query["email"].as_str().unwrap();
     let wanted = [email];
-    let (found, scanned) = join(vendors.search(email), vendors.scan(&wanted)).await;
+    let (found, scanned) = join(providers.search(email), providers.scan(&wanted)).await;
     let users = [found, scanned].concat();
     Json(json!({ "users": users }))
 }
 
-async fn by_emails(State(vendors): State<Arc<Vendors>>) -> Json<Value> {
+async fn by_emails(State(providers): State<Arc<Providers>>) -> Json<Value> {
     let emails: Vec<String> = (0..20)
         .map(|n| format!("person{n}@bench{n}.test"))
         .collect();
     let wanted: Vec<&str> = emails.iter().map(String::as_str).collect();
-    let searches = join_all(wanted.iter().map(|email| vendors.search(email)));
-    let (found, scanned) = join(searches, vendors.scan(&wanted)).await;
+    let searches = join_all(wanted.iter().map(|email| providers.search(email)));
+    let (found, scanned) = join(searches, providers.scan(&wanted)).await;
     Json(json!({ "users": found, "ada": scanned }))
 }
 
-async fn page(State(vendors): State<Arc<Vendors>>) -> Json<Value> {
-    let page = vendors.get("intercom/users", &[("per_page", "50")]).await;
+async fn page(State(providers): State<Arc<Providers>>) -> Json<Value> {
+    let page = providers.get("intercom/users", &[("per_page", "50")]).await;
     let users = page["users"].as_array().unwrap().iter();
     let users: Vec<Value> = users
         .map(|user| json!({ "id": user["id"], "email": user["email"], "name": user["name"], "createdAt": user["created_at"] }))

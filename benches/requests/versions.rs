@@ -27,12 +27,12 @@ pub(crate) async fn compare(sandbox: &Process, users: &Process) {
     }
 }
 
-/// Asks for addresses in one request; its vendor calls and its median time in milliseconds.
+/// Asks for addresses in one request; its provider calls and its median time in milliseconds.
 async fn ask(sandbox: &Process, gateway: &Process, emails: usize) -> (usize, f64) {
     let fields = (0..emails).map(|n| {
         format!(
             "u{n}: usersByEmail(email: \"person{n}@bench.test\", providers: [INTERCOM]) {{
-                nodes {{ id vendorId email name createdAt }} sources {{ status }} }}"
+                nodes {{ id remoteId email name createdAt }} sources {{ status }} }}"
         )
     });
     let query = json!({ "query": format!("{{ {} }}", fields.collect::<Vec<_>>().join(" ")) });

@@ -1,7 +1,7 @@
-//! Many clients, ill vendors and tight budgets for a while, and then a verdict.
+//! Many clients, ill providers and tight budgets for a while, and then a verdict.
 //!
 //! `scripts/soak [--minutes 5] [--seed 1] [--clients 20]` starts the sandboxes and a gateway as processes,
-//! asks it what clients ask while vendors fall ill and recover at random, lifts the last fault and watches
+//! asks it what clients ask while providers fall ill and recover at random, lifts the last fault and watches
 //! the recovery. It ends with 1 when a promise is broken; which, and by how much, is printed.
 //!
 //! The same seed means the same faults and questions, not the same run: machines are noisy. Memory is read
@@ -30,12 +30,12 @@ use verdict::Verdict;
 const DEADLINE: Duration = Duration::from_secs(4);
 /// What a busy machine may add to it.
 const SLACK: Duration = Duration::from_secs(2);
-/// Within which time after the last fault every vendor must answer whole.
+/// Within which time after the last fault every provider must answer whole.
 const RECOVERY: Duration = Duration::from_secs(30);
 /// How often the gateway's memory is read.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// What each vendor grants in ten seconds.
+/// What each provider grants in ten seconds.
 const BUDGETS: [(&str, u32); 4] = [
     ("ada", 150),
     ("digitalchalk", 200),

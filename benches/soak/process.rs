@@ -26,10 +26,10 @@ impl Process {
     /// A gateway with budgets that bind and attempts that are soon given up.
     pub(crate) fn gateway(sandbox: &str) -> Self {
         let bases = ["ada/api", "digitalchalk/dc/api/v5", "intercom", "usertour"];
-        let vendors = BUDGETS.iter().zip(bases).map(|((name, calls), base)| {
+        let providers = BUDGETS.iter().zip(bases).map(|((name, calls), base)| {
             format!(
                 r#"
-                [vendor.{name}]
+                [accounts.{name}]
                 base_url = "http://{sandbox}/{base}"
                 timeout_seconds = 1.0
                 attempts = 2
@@ -45,7 +45,7 @@ impl Process {
             DEADLINE.as_secs()
         );
         let file = std::env::temp_dir().join(format!("roster-soak-{}.toml", std::process::id()));
-        fs::write(&file, all + &vendors.collect::<String>()).unwrap();
+        fs::write(&file, all + &providers.collect::<String>()).unwrap();
         let token = roster_sandbox::TOKEN;
         let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
         let command = command

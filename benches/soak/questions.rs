@@ -13,20 +13,20 @@ const PROVIDERS: [(&str, &str); 4] = [
     ("USERTOUR", "usertour"),
 ];
 
-const FIELDS: &str = "nodes { id provider vendorId email name createdAt } \
+const FIELDS: &str = "nodes { id provider remoteId email name createdAt } \
                       sources { provider status stale error { code retryAfter } }";
 
 /// Who there is to ask for.
 pub(crate) struct Known {
     emails: Vec<String>,
-    /// Providers with the vendors' own ids.
+    /// Providers with their own ids.
     ids: Vec<(&'static str, String)>,
 }
 
 pub(crate) async fn known(sandbox: &Sandbox) -> Known {
     let (mut emails, mut ids) = (Vec::new(), Vec::new());
-    for (provider, vendor) in PROVIDERS {
-        let records: Vec<Value> = sandbox.get(&format!("records?vendor={vendor}")).await;
+    for (provider, name) in PROVIDERS {
+        let records: Vec<Value> = sandbox.get(&format!("records?vendor={name}")).await;
         for record in records {
             // What is odd about some people is not the matter here.
             let plain = |text: &&str| {
@@ -79,7 +79,7 @@ impl Known {
     fn by_ids(&self, dice: &mut Rng) -> Question {
         let users = (0..3).map(|n| {
             let (provider, id) = self.id(dice);
-            format!("u{n}: user(provider: {provider}, by: {{ vendorId: {id:?} }}) {{ id email }}")
+            format!("u{n}: user(provider: {provider}, by: {{ remoteId: {id:?} }}) {{ id email }}")
         });
         let users: Vec<_> = users.collect();
         ("user", format!("{{ {} }}", users.join(" ")), json!({}))
@@ -91,7 +91,7 @@ impl Known {
             ... on User { email } ... on Person { users { provider email } } } }";
         let of = json!({ "of": [
             { "__typename": "Person", "email": self.email(dice) },
-            { "__typename": "User", "provider": provider, "vendorId": id },
+            { "__typename": "User", "provider": provider, "remoteId": id },
         ]});
         ("_entities", query.to_owned(), of)
     }
@@ -136,7 +136,7 @@ fn filtered(dice: &mut Rng) -> Question {
 /// Fields that cost calls of their own.
 fn parts(dice: &mut Rng) -> Question {
     let (provider, fields) = match dice.u8(0..3) {
-        0 => ("INTERCOM", "tags companies { vendorId name }"),
+        0 => ("INTERCOM", "tags companies { remoteId name }"),
         1 => ("DIGITAL_CHALK", "attributes"),
         _ => (
             "USERTOUR",

@@ -1,4 +1,4 @@
-//! The sandboxes' own controls, and when the gateway finds every vendor well again.
+//! The sandboxes' own controls, and when the gateway finds every provider well again.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) struct Sandbox {
     controls: String,
 }
 
-/// A call that a vendor got.
+/// A call that a provider got.
 #[derive(serde::Deserialize)]
 pub(crate) struct Call {
     pub(crate) vendor: String,
@@ -31,10 +31,10 @@ impl Sandbox {
         }
     }
 
-    /// Lets the vendors that count calls refuse what is past the budgets.
+    /// Lets the providers that count calls refuse what is past the budgets.
     pub(crate) async fn limit(&self) {
-        for (vendor, calls) in BUDGETS {
-            if matches!(vendor, "ada" | "intercom") {
+        for (provider, calls) in BUDGETS {
+            if matches!(provider, "ada" | "intercom") {
                 let (calls, seconds) = (calls.to_string(), WINDOW_SECONDS.to_string());
                 let switches = [
                     ("rate_limit", &*calls),
@@ -42,7 +42,7 @@ impl Sandbox {
                     ("rate", "on"),
                 ];
                 for (name, value) in switches {
-                    let switch = json!({ "vendor": vendor, "name": name, "value": value });
+                    let switch = json!({ "vendor": provider, "name": name, "value": value });
                     self.post("behaviour", &switch).await;
                 }
             }
@@ -53,13 +53,13 @@ impl Sandbox {
         self.post("faults", fault).await;
     }
 
-    /// Lifts the faults of a vendor.
-    pub(crate) async fn heal(&self, vendor: &str) {
-        let url = format!("{}/faults?vendor={vendor}", self.controls);
+    /// Lifts the faults of a provider.
+    pub(crate) async fn heal(&self, provider: &str) {
+        let url = format!("{}/faults?vendor={provider}", self.controls);
         self.client.delete(url).send().await.unwrap();
     }
 
-    /// The calls that vendors got, the last 100,000 of them.
+    /// The calls that providers got, the last 100,000 of them.
     pub(crate) async fn calls(&self) -> Vec<Call> {
         self.get("calls").await
     }
@@ -83,7 +83,7 @@ impl Sandbox {
     }
 }
 
-/// After which time every vendor has answered whole; or what was answered last.
+/// After which time every provider has answered whole; or what was answered last.
 pub(crate) async fn recovered(gateway: &str, limit: Duration) -> Result<Duration, Value> {
     let client = reqwest::Client::new();
     let query = format!(

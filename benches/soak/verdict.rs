@@ -106,13 +106,13 @@ impl Verdict {
     }
 
     fn budgets(&self) -> Result<String, String> {
-        let of = BUDGETS.map(|(vendor, limit)| {
-            let calls = self.calls.iter().filter(|call| call.vendor == vendor);
+        let of = BUDGETS.map(|(provider, limit)| {
+            let calls = self.calls.iter().filter(|call| call.vendor == provider);
             let calls: Vec<&Call> = calls.collect();
             let refused = calls.iter().filter(|call| call.status == Some(429)).count();
             let most = most_within(&calls);
             // Those that count nothing have 429 for a fault.
-            let is_counted = matches!(vendor, "ada" | "intercom");
+            let is_counted = matches!(provider, "ada" | "intercom");
             let is_kept = most <= limit as usize && (refused == 0 || !is_counted);
             let kind = if is_counted {
                 "refused"
@@ -120,7 +120,7 @@ impl Verdict {
                 "429 by a fault"
             };
             let numbers = format!(
-                "{vendor} {} calls, {most} of {limit} in any {WINDOW_SECONDS} s, {refused} {kind}",
+                "{provider} {} calls, {most} of {limit} in any {WINDOW_SECONDS} s, {refused} {kind}",
                 calls.len()
             );
             (is_kept, numbers)
@@ -133,7 +133,7 @@ impl Verdict {
     fn recovery(&self) -> Result<String, String> {
         match &self.recovered {
             Ok(after) => Ok(format!(
-                "all vendors whole {after:?} after the last fault (at most {RECOVERY:?})"
+                "all providers whole {after:?} after the last fault (at most {RECOVERY:?})"
             )),
             Err(last) => Err(format!("not within {RECOVERY:?}: {last}")),
         }

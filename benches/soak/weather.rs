@@ -1,4 +1,4 @@
-//! Vendors that fall ill and recover.
+//! Providers that fall ill and recover.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,13 +29,13 @@ const KINDS: [fn() -> Value; 16] = [
     || json!({ "kind": "self_link" }),
 ];
 
-/// 429 is for vendors that count nothing: where they count, each is a broken promise.
-fn throttle(vendor: &str) -> Option<Value> {
+/// 429 is for providers that count nothing: where they count, each is a broken promise.
+fn throttle(provider: &str) -> Option<Value> {
     let fault = json!({ "kind": "rate_limit", "retry_after": 1 });
-    matches!(vendor, "digitalchalk" | "usertour").then_some(fault)
+    matches!(provider, "digitalchalk" | "usertour").then_some(fault)
 }
 
-/// Lets vendors fall ill and recover until a moment, when all are well. How often each kind was set.
+/// Lets providers fall ill and recover until a moment, when all are well. How often each kind was set.
 pub(crate) async fn change(sandbox: Sandbox, seed: u64, until: Instant) -> BTreeMap<String, u64> {
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut set = BTreeMap::new();
@@ -46,25 +46,25 @@ pub(crate) async fn change(sandbox: Sandbox, seed: u64, until: Instant) -> BTree
             break;
         }
         sleep(next - Instant::now()).await;
-        let (vendor, _) = BUDGETS[dice.usize(0..BUDGETS.len())];
-        if ill.remove(vendor) {
-            sandbox.heal(vendor).await;
+        let (provider, _) = BUDGETS[dice.usize(0..BUDGETS.len())];
+        if ill.remove(provider) {
+            sandbox.heal(provider).await;
             continue;
         }
         let kind = dice.usize(0..=KINDS.len());
         let usual = || KINDS[kind % KINDS.len()]();
-        let fault = throttle(vendor).filter(|_| kind == KINDS.len());
+        let fault = throttle(provider).filter(|_| kind == KINDS.len());
         let mut fault = fault.unwrap_or_else(usual);
         *set.entry(fault["kind"].as_str().unwrap_or_default().to_owned())
             .or_default() += 1;
-        fault["vendor"] = vendor.into();
+        fault["vendor"] = provider.into();
         fault["rate"] = (*dice.choice(&[0.2, 0.5, 1.0]).unwrap()).into();
         sandbox.strike(&fault).await;
-        ill.insert(vendor);
+        ill.insert(provider);
     }
     sleep_until(until).await;
-    for (vendor, _) in BUDGETS {
-        sandbox.heal(vendor).await;
+    for (provider, _) in BUDGETS {
+        sandbox.heal(provider).await;
     }
     set
 }

@@ -24,14 +24,14 @@ const CANCELLED: &str = "CANCELLED";
 
 /// One entry in the journal of the request for each attempt.
 pub struct AttemptLog {
-    vendor: &'static str,
+    provider: &'static str,
 }
 
 impl AttemptLog {
-    /// Notes the attempts of a vendor's calls.
+    /// Notes the attempts of a provider's calls.
     #[must_use]
-    pub fn of(vendor: &'static str) -> Self {
-        Self { vendor }
+    pub fn of(provider: &'static str) -> Self {
+        Self { provider }
     }
 }
 
@@ -58,7 +58,7 @@ impl Layer for AttemptLog {
     async fn call(&self, mut call: Request, next: NextLayer<'_>) -> Result<Response> {
         (call.waited, call.told) = (Arc::default(), Arc::default());
         let entry = CallRecord {
-            vendor: self.vendor,
+            provider: self.provider,
             operation: call.operation.name(),
             page: call.page.clone(),
             attempt: call.attempt,
@@ -67,7 +67,7 @@ impl Layer for AttemptLog {
             may_be_missing: call.may_be_missing,
             took: Duration::ZERO,
             waited: Duration::ZERO,
-            origin: AnswerOrigin::Vendor,
+            origin: AnswerOrigin::Provider,
         };
         let mut attempt = OngoingAttempt {
             scope: call.scope.clone(),

@@ -1,5 +1,5 @@
-//! Leaves a vendor alone that keeps failing: a call is refused at once rather than sent to fail, and
-//! from time to time one is let through to see whether the vendor is well again.
+//! Leaves a provider alone that keeps failing: a call is refused at once rather than sent to fail, and
+//! from time to time one is let through to see whether the provider is well again.
 //!
 //! Inside the retry, so that each attempt counts; outside everything that an attempt may wait for, so
 //! that what is refused spends neither budget nor a turn.
@@ -26,27 +26,27 @@ use crate::{
     metrics,
 };
 
-/// A vendor's circuit, shared between its calls and those who ask.
+/// A provider's circuit, shared between its calls and those who ask.
 #[derive(Clone)]
 pub struct CircuitBreaker {
-    vendor: &'static str,
+    provider: &'static str,
     circuit: Arc<Mutex<Circuit>>,
     failed: Arc<Mutex<FailedInputs>>,
 }
 
 impl CircuitBreaker {
-    /// A vendor's circuit, closed.
+    /// A provider's circuit, closed.
     #[must_use]
-    pub fn of(vendor: &'static str, rules: CircuitRules) -> Self {
-        metrics::init_circuit(vendor, CircuitState::ALL.map(CircuitState::name));
+    pub fn of(provider: &'static str, rules: CircuitRules) -> Self {
+        metrics::init_circuit(provider, CircuitState::ALL.map(CircuitState::name));
         Self {
-            vendor,
+            provider,
             circuit: Arc::new(Mutex::new(Circuit::new(rules))),
             failed: Arc::new(Mutex::new(FailedInputs::within(rules.window))),
         }
     }
 
-    /// Whether the vendor is asked now.
+    /// Whether the provider is asked now.
     #[must_use]
     pub fn standing(&self) -> CircuitState {
         self.circuit().standing(Instant::now())
@@ -84,7 +84,7 @@ impl CircuitBreaker {
         let done = change(&mut circuit, Instant::now());
         let after = circuit.phase();
         drop(circuit);
-        metrics::circuit(self.vendor, after.level());
+        metrics::circuit(self.provider, after.level());
         if before != after {
             self.tell(after);
         }
@@ -92,15 +92,15 @@ impl CircuitBreaker {
     }
 
     fn tell(&self, phase: CircuitState) {
-        metrics::circuit_change(self.vendor, phase.name());
+        metrics::circuit_change(self.provider, phase.name());
         match phase {
             CircuitState::Open => tracing::warn!(
-                provider.name = self.vendor,
+                provider.name = self.provider,
                 circuit = phase.name(),
                 "the provider keeps failing and is left alone for a while"
             ),
             CircuitState::HalfOpen | CircuitState::Closed => tracing::info!(
-                provider.name = self.vendor,
+                provider.name = self.provider,
                 circuit = phase.name(),
                 "the provider is asked again"
             ),
@@ -130,11 +130,11 @@ impl CircuitState {
     }
 }
 
-/// Lets calls through while the vendor's circuit allows, and counts what becomes of them.
+/// Lets calls through while the provider's circuit allows, and counts what becomes of them.
 pub struct BreakerLayer(CircuitBreaker);
 
 impl BreakerLayer {
-    /// A breaker in a vendor's circuit.
+    /// A breaker in a provider's circuit.
     #[must_use]
     pub fn of(switch: CircuitBreaker) -> Self {
         Self(switch)
@@ -195,7 +195,7 @@ fn refusal(wait: Duration) -> Error {
         .reaching(FailureStage::Nowhere)
 }
 
-/// What a call says of its vendor. A vendor that refuses a call, or throttles it, is well; a call that
+/// What a call says of its provider. A provider that refuses a call, or throttles it, is well; a call that
 /// was not sent, or had hardly any time, says nothing.
 fn verdict(error: Option<&Error>) -> CallOutcome {
     let Some(error) = error else {
@@ -224,7 +224,7 @@ fn verdict(error: Option<&Error>) -> CallOutcome {
             | ErrorKind::Denied
             | ErrorKind::Throttled
             | ErrorKind::Malformed,
-            FailureStage::Vendor | FailureStage::CutShort,
+            FailureStage::Provider | FailureStage::CutShort,
         ) => CallOutcome::Answers,
     }
 }

@@ -1,4 +1,4 @@
-//! Spends no more calls at a vendor than it grants. Each attempt takes a permit from all of the vendor's
+//! Spends no more calls at a provider than it grants. Each attempt takes a permit from all of the provider's
 //! windows at once, and waits for it until its deadline; when it cannot be had by then the attempt fails
 //! at once, and no call is made.
 
@@ -27,12 +27,12 @@ pub use sliding_window::QuotaWindow;
 use state::LimiterState;
 pub use state::WindowStatus;
 
-/// What a vendor may be asked, and how its answers change that.
+/// What a provider may be asked, and how its answers change that.
 #[derive(Clone, Debug)]
 pub struct RateLimits {
     /// The windows; none where nothing is known.
     pub windows: Vec<QuotaWindow>,
-    /// Whether somebody chose them: then the vendor's headers may narrow them, but not widen them.
+    /// Whether somebody chose them: then the provider's headers may narrow them, but not widen them.
     pub is_chosen: bool,
     /// How many calls may be under way: a permit that cannot be used at once is not given.
     pub concurrency: usize,
@@ -40,25 +40,25 @@ pub struct RateLimits {
     pub shared: Option<(Store, String)>,
 }
 
-/// A vendor's budget, shared between its calls and those who ask how it stands.
+/// A provider's budget, shared between its calls and those who ask how it stands.
 #[derive(Clone)]
 pub struct Budget {
-    vendor: &'static str,
+    provider: &'static str,
     desk: Arc<RateLimiter>,
 }
 
 impl Budget {
     /// A budget of which nothing is spent.
     #[must_use]
-    pub fn of(vendor: &'static str, terms: &RateLimits) -> Self {
-        metrics::init_budget(vendor);
+    pub fn of(provider: &'static str, terms: &RateLimits) -> Self {
+        metrics::init_budget(provider);
         let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
         let book = LimiterState::new(&terms.windows, terms.is_chosen, slots, Instant::now());
         let common = terms.shared.clone().map(|(store, account)| {
             RedisRateLimiter::new(store, &account, &terms.windows, terms.is_chosen)
         });
         Self {
-            vendor,
+            provider,
             desk: Arc::new(RateLimiter::new(book, common)),
         }
     }
@@ -72,7 +72,7 @@ impl Budget {
 
 /// A call that a request has counted as one of its own. It is taken back when it was not sent.
 struct CountedCall {
-    vendor: &'static str,
+    provider: &'static str,
     limit: Arc<CallLimit>,
     told: Arc<AttemptProgress>,
 }
@@ -80,7 +80,7 @@ struct CountedCall {
 impl Drop for CountedCall {
     fn drop(&mut self) {
         if !self.told.is_sent() {
-            self.limit.give_back(self.vendor);
+            self.limit.give_back(self.provider);
         }
     }
 }
@@ -90,9 +90,9 @@ impl Budget {
     fn count(&self, call: &Request) -> Result<CountedCall> {
         let share = || share::of(&self.stands(), Instant::now(), call.scope.deadline());
         let limit = call.scope.call_limit();
-        limit.take(self.vendor, share).map_err(share::refusal)?;
+        limit.take(self.provider, share).map_err(share::refusal)?;
         Ok(CountedCall {
-            vendor: self.vendor,
+            provider: self.provider,
             limit: Arc::clone(limit),
             told: Arc::clone(&call.told),
         })
@@ -111,10 +111,10 @@ impl Layer for Budget {
         call.wait(asked.elapsed());
         let mut permit = permit.inspect_err(|error| {
             if error.kind() == ErrorKind::Throttled {
-                metrics::budget_refused(self.vendor);
+                metrics::budget_refused(self.provider);
             }
         })?;
-        metrics::budget_waited(self.vendor, asked.elapsed());
+        metrics::budget_waited(self.provider, asked.elapsed());
         permit.follow(Arc::clone(&call.told));
         let answer = next.run(call).await;
         let throttled = answer.as_ref().err();

@@ -1,12 +1,12 @@
 //! Answers to reads: equal ones that are under way are shared, over requests, and answers are kept for a
-//! short time. A write forgets all that was kept of its vendor, for which lists and searches a record
+//! short time. A write forgets all that was kept of its provider, for which lists and searches a record
 //! is part of cannot be told.
 //!
 //! | an answer is | then |
 //! |---|---|
 //! | fresh | it is the answer |
-//! | stale | it is the answer, and the vendor is asked again behind it |
-//! | old | the vendor is asked, and where it fails the old answer is better than none |
+//! | stale | it is the answer, and the provider is asked again behind it |
+//! | old | the provider is asked, and where it fails the old answer is better than none |
 //!
 //! It stands before all layers: what is kept costs no call, no budget and no turn.
 
@@ -56,9 +56,9 @@ pub struct CachePolicy {
     pub operations: BTreeMap<String, Duration>,
     /// How long "there is nobody" is fresh.
     pub negative: Duration,
-    /// How long after that an answer is given while the vendor is asked again.
+    /// How long after that an answer is given while the provider is asked again.
     pub stale: Duration,
-    /// How long after that an answer is given when the vendor fails.
+    /// How long after that an answer is given when the provider fails.
     pub error: Duration,
 }
 
@@ -140,15 +140,15 @@ struct WriteEpoch {
     everywhere: Option<u64>,
 }
 
-/// The way to the vendor, for a call and a second one.
+/// The way to the provider, for a call and a second one.
 pub(super) type FetchFn =
     Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
 
-/// A vendor's answers.
+/// A provider's answers.
 pub struct ResponseCache(Arc<ResponseCacheInner>);
 
 struct ResponseCacheInner {
-    vendor: &'static str,
+    provider: &'static str,
     terms: CachePolicy,
     explain: ReadErrorFn,
     shelf: MemoryCache,
@@ -207,11 +207,11 @@ const SHORT: usize = 4096;
 const BEHIND: Duration = Duration::from_secs(30);
 
 impl ResponseCache {
-    /// Keeps a vendor's answers on a shelf that vendors may share, or with the other replicas in a store,
+    /// Keeps a provider's answers on a shelf that providers may share, or with the other replicas in a store,
     /// under a name of the account, as long as that is there.
     #[must_use]
     pub fn new(
-        vendor: &'static str,
+        provider: &'static str,
         terms: CachePolicy,
         explain: ReadErrorFn,
         shelf: MemoryCache,
@@ -219,10 +219,10 @@ impl ResponseCache {
     ) -> Self {
         for operation in Operation::READS {
             let origins = AnswerOrigin::ALL.map(AnswerOrigin::name);
-            metrics::init_answers(vendor, operation.name(), origins);
+            metrics::init_answers(provider, operation.name(), origins);
         }
         Self(Arc::new(ResponseCacheInner {
-            vendor,
+            provider,
             terms,
             explain,
             shelf,
@@ -236,7 +236,7 @@ impl ResponseCache {
     /// Answers a call: from what is kept, from a call under way, or by `fetch`.
     ///
     /// # Errors
-    /// What the vendor answers.
+    /// What the provider answers.
     pub(super) async fn serve(&self, call: Request, fetch: FetchFn) -> Result<Response> {
         if !call.is_read {
             let forget = InvalidationGuard(Some(Arc::clone(&self.0)));
@@ -254,7 +254,7 @@ impl ResponseCache {
         let good = kept
             .as_ref()
             .map(|kept| kept.good(started, scope.freshness()));
-        let entry = entry(self.0.vendor, &call);
+        let entry = entry(self.0.provider, &call);
         match (kept, good) {
             (Some(kept), Some(Validity::Fresh)) => {
                 self.hand(&scope, &kept, entry, AnswerOrigin::Kept)
@@ -355,7 +355,7 @@ impl ResponseCache {
         if let Ok(reply) = &kept.answer {
             scope.meter().charge(reply.body.len())?;
         }
-        metrics::answer(self.0.vendor, entry.operation, origin.name());
+        metrics::answer(self.0.provider, entry.operation, origin.name());
         scope.read(kept.at, origin == AnswerOrigin::Stale);
         scope.journal().is_fresh_until(kept.fresh_until);
         let mut entry = CallRecord { origin, ..entry };
@@ -369,7 +369,7 @@ impl ResponseCache {
         })
     }
 
-    /// Asks the vendor, or waits for who does. It ends when nobody waits.
+    /// Asks the provider, or waits for who does. It ends when nobody waits.
     async fn ask(&self, place: WriteEpoch, call: Request, fetch: &FetchFn) -> Result<Response> {
         let (scope, started) = (call.scope.clone(), Instant::now());
         let wish = JoinPolicy {
@@ -393,15 +393,15 @@ impl ResponseCache {
                     }
                     let entry = CallRecord {
                         took: started.elapsed(),
-                        ..entry(self.0.vendor, &call)
+                        ..entry(self.0.provider, &call)
                     };
                     return self.hand(&scope, &kept, entry, AnswerOrigin::Shared);
                 }
                 Joined::Started(flight) => {
                     metrics::answer(
-                        self.0.vendor,
+                        self.0.provider,
                         call.operation.name(),
-                        AnswerOrigin::Vendor.name(),
+                        AnswerOrigin::Provider.name(),
                     );
                     let own = timeout_at(scope.deadline() + MARGIN, flight).await;
                     let kept = own.unwrap_or_else(late)?;
@@ -503,7 +503,7 @@ impl ResponseCache {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         };
-        add(self.0.vendor.as_bytes());
+        add(self.0.provider.as_bytes());
         add(call.method.as_str().as_bytes());
         call.path.iter().for_each(|part| add(part.as_bytes()));
         add(b"?");
@@ -535,7 +535,7 @@ fn is_empty(body: &[u8]) -> bool {
     !is_record && lists.next().is_some_and(Vec::is_empty) && lists.all(Vec::is_empty)
 }
 
-/// Whether an answer came of how little time its caller had rather than of the vendor: what was given up
+/// Whether an answer came of how little time its caller had rather than of the provider: what was given up
 /// when that was over, and what would have waited longer.
 fn is_of_its_caller(kept: &CachedResponse, until: Instant) -> bool {
     match kept.answer.as_ref().err().map(Error::kind) {
@@ -568,9 +568,9 @@ fn is_worse_than_old(error: &Error) -> bool {
         )
 }
 
-fn entry(vendor: &'static str, call: &Request) -> CallRecord {
+fn entry(provider: &'static str, call: &Request) -> CallRecord {
     CallRecord {
-        vendor,
+        provider,
         operation: call.operation.name(),
         page: call.page.clone(),
         attempt: 0,

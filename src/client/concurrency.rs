@@ -1,4 +1,4 @@
-//! Bounds how many calls a vendor gets at the same time: as many as configured, and fewer while that is
+//! Bounds how many calls a provider gets at the same time: as many as configured, and fewer while that is
 //! more than it bears. A call waits its turn until its deadline.
 
 mod limit;
@@ -13,14 +13,14 @@ use super::{Layer, NextLayer, Request, Response};
 use crate::error::{Error, ErrorKind, FailureStage, Result};
 use queue::{ConcurrencyQueue, LoadSignal};
 
-/// The turns that a vendor's calls take.
+/// The turns that a provider's calls take.
 pub struct ConcurrencyLayer(Arc<ConcurrencyQueue>);
 
 impl ConcurrencyLayer {
-    /// At most this many calls of a vendor at the same time.
+    /// At most this many calls of a provider at the same time.
     #[must_use]
-    pub fn of(vendor: &'static str, calls: usize) -> Self {
-        Self(ConcurrencyQueue::new(vendor, calls))
+    pub fn of(provider: &'static str, calls: usize) -> Self {
+        Self(ConcurrencyQueue::new(provider, calls))
     }
 }
 
@@ -38,7 +38,7 @@ impl Layer for ConcurrencyLayer {
     }
 }
 
-/// What an answer says of how much the vendor bears. It is too much when the vendor says so, or a
+/// What an answer says of how much the provider bears. It is too much when the provider says so, or a
 /// gateway before it, or nobody. "Too many requests" may mean too many at a time as well as too many in
 /// a while; fewer at a time is right for both.
 fn end(error: Option<&Error>) -> LoadSignal {
@@ -60,7 +60,7 @@ mod tests {
     use super::{Error, ErrorKind, FailureStage, LoadSignal, end};
 
     #[test]
-    fn it_is_too_much_when_the_vendor_says_so_or_nobody_answers() {
+    fn it_is_too_much_when_the_provider_says_so_or_nobody_answers() {
         let said = |kind, status| end(Some(&Error::new(kind, "").answered(status)));
 
         assert_eq!(said(ErrorKind::Throttled, 429), LoadSignal::Overloaded);

@@ -2,7 +2,7 @@
 //! comes first ("The Tail at Scale", Dean and Barroso 2013). The other attempt is cancelled.
 //!
 //! Inside the retry and around the attempt: both are attempts like any other, and spend budget and a
-//! turn of their own. The second waits behind all that somebody waits for, so that a vendor that is slow
+//! turn of their own. The second waits behind all that somebody waits for, so that a provider that is slow
 //! since it is busy does not get busier.
 
 mod latency;
@@ -21,14 +21,14 @@ use super::{Layer, NextLayer, Operation, Priority, Request, Response};
 use crate::{error::Result, metrics};
 use latency::LatencyHistory;
 
-/// What share of a vendor's reads may be asked twice.
+/// What share of a provider's reads may be asked twice.
 const SHARE: f64 = 0.05;
 /// How many such permissions are saved at most.
 const SAVED: f64 = 10.0;
 
-/// Second attempts at a vendor's slow reads.
+/// Second attempts at a provider's slow reads.
 pub struct HedgeLayer {
-    vendor: &'static str,
+    provider: &'static str,
     book: Mutex<HedgeState>,
 }
 
@@ -61,14 +61,14 @@ impl HedgeState {
 }
 
 impl HedgeLayer {
-    /// Second attempts at the reads of a vendor.
+    /// Second attempts at the reads of a provider.
     #[must_use]
-    pub fn of(vendor: &'static str) -> Self {
+    pub fn of(provider: &'static str) -> Self {
         for operation in Operation::READS {
-            metrics::init_hedges(vendor, operation.name());
+            metrics::init_hedges(provider, operation.name());
         }
         Self {
-            vendor,
+            provider,
             book: Mutex::default(),
         }
     }
@@ -103,7 +103,7 @@ impl HedgeLayer {
     }
 }
 
-/// Whether the vendor answered, be it with a refusal: asked again it would say the same.
+/// Whether the provider answered, be it with a refusal: asked again it would say the same.
 fn is_answer(answer: &Result<Response>) -> bool {
     match answer {
         Ok(_) => true,
@@ -133,7 +133,7 @@ impl Layer for HedgeLayer {
             None if !self.book().spend() => first.await,
             None => {
                 let (answer, is_second) = Self::race(first, next.run(again)).await;
-                metrics::hedge(self.vendor, operation.name(), is_second);
+                metrics::hedge(self.provider, operation.name(), is_second);
                 answer
             }
         };

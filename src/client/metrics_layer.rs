@@ -1,4 +1,4 @@
-//! Counts and times every call, remembers how the vendor fares, and tells when it is ill.
+//! Counts and times every call, remembers how the provider fares, and tells when it is ill.
 
 mod log;
 
@@ -40,21 +40,21 @@ const UNSENT: [ErrorKind; 4] = [
     ErrorKind::Overloaded,
 ];
 
-/// How a vendor fares, by the calls made so far.
+/// How a provider fares, by the calls made so far.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     /// When a call last succeeded.
     pub last_success_at: Option<Timestamp>,
-    /// When a call last failed by the vendor's fault, and how.
+    /// When a call last failed by the provider's fault, and how.
     pub last_failure: Option<(Timestamp, ErrorCode)>,
     /// How many calls were made, retries not counted.
     pub calls: u64,
 }
 
-/// A vendor's health, shared between its calls and those who ask.
+/// A provider's health, shared between its calls and those who ask.
 pub type HealthRecorder = Arc<Mutex<Health>>;
 
-/// Reads a vendor's health.
+/// Reads a provider's health.
 #[must_use]
 pub fn health(pulse: &HealthRecorder) -> Health {
     pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -62,22 +62,26 @@ pub fn health(pulse: &HealthRecorder) -> Health {
 
 /// One observation for each logical call; outside the retry.
 pub struct MetricsLayer {
-    vendor: &'static str,
+    provider: &'static str,
     pulse: HealthRecorder,
     log: Arc<ProviderLog>,
 }
 
 impl MetricsLayer {
-    /// Observes the calls of a vendor.
+    /// Observes the calls of a provider.
     #[must_use]
-    pub fn of(vendor: &'static str, pulse: HealthRecorder, log: Arc<ProviderLog>) -> Self {
+    pub fn of(provider: &'static str, pulse: HealthRecorder, log: Arc<ProviderLog>) -> Self {
         for operation in Operation::ALL {
             let ends = ENDS.map(|kind| kind.code().as_str());
             let outcomes = [OK, NOT_FOUND].into_iter().chain(ends);
             let unsent = UNSENT.map(|kind| kind.code().as_str());
-            metrics::init_calls(vendor, operation.name(), outcomes, unsent);
+            metrics::init_calls(provider, operation.name(), outcomes, unsent);
         }
-        Self { vendor, pulse, log }
+        Self {
+            provider,
+            pulse,
+            log,
+        }
     }
 
     /// Tells the log how a call ended. A call that has nothing to find is no failure.
@@ -87,7 +91,9 @@ impl MetricsLayer {
             Some(error) if error.kind() == ErrorKind::Missing && !may_be_missing => {
                 self.log.failed(operation, error);
             }
-            Some(error) if is_the_vendors_fault(error.kind()) => self.log.failed(operation, error),
+            Some(error) if is_the_providers_fault(error.kind()) => {
+                self.log.failed(operation, error)
+            }
             Some(_) => {}
         }
     }
@@ -99,14 +105,14 @@ impl Layer for MetricsLayer {
         let (operation, may_be_missing) = (call.operation.name(), call.may_be_missing);
         let started = Instant::now();
         let answer = next.run(call).await;
-        // What was never sent says nothing of the vendor.
+        // What was never sent says nothing of the provider.
         if let Err(error) = &answer {
             if error.kind() == ErrorKind::Invalid {
                 return answer;
             }
             if error.reach() == FailureStage::Nowhere {
                 let code = error.kind().code().as_str();
-                metrics::vendor_call_unsent(self.vendor, operation, code);
+                metrics::provider_call_unsent(self.provider, operation, code);
                 if error.kind() == ErrorKind::Throttled {
                     self.log.failed(operation, error);
                 }
@@ -119,13 +125,13 @@ impl Layer for MetricsLayer {
             Err(error) if error.kind() == ErrorKind::Missing => NOT_FOUND,
             Err(error) => error.kind().code().as_str(),
         };
-        metrics::vendor_call(self.vendor, operation, outcome, started.elapsed());
+        metrics::provider_call(self.provider, operation, outcome, started.elapsed());
         tracing::debug!(
-            vendor.name = self.vendor,
+            provider.name = self.provider,
             operation,
             outcome,
             duration_ms = started.elapsed().as_millis() as u64,
-            "vendor called"
+            "provider called"
         );
         if !is_about_the_provider(answer.as_ref().err()) {
             return answer;
@@ -134,7 +140,7 @@ impl Layer for MetricsLayer {
         let mut health = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         health.calls += 1;
         match &answer {
-            Err(error) if is_the_vendors_fault(error.kind()) => {
+            Err(error) if is_the_providers_fault(error.kind()) => {
                 health.last_failure = Some((Timestamp::now(), error.kind().code()));
             }
             _ => health.last_success_at = Some(Timestamp::now()),
@@ -143,8 +149,8 @@ impl Layer for MetricsLayer {
     }
 }
 
-/// A refusal or a 404 is an answer of a vendor in good health.
-fn is_the_vendors_fault(kind: ErrorKind) -> bool {
+/// A refusal or a 404 is an answer of a provider in good health.
+fn is_the_providers_fault(kind: ErrorKind) -> bool {
     kind.is_transient()
         || matches!(
             kind,
@@ -158,6 +164,6 @@ fn is_about_the_provider(error: Option<&Error>) -> bool {
     let Some(error) = error else {
         return true;
     };
-    let had_time = error.kind() == ErrorKind::Late && error.reach() == FailureStage::Vendor;
+    let had_time = error.kind() == ErrorKind::Late && error.reach() == FailureStage::Provider;
     had_time || !error.kind().is_ours()
 }

@@ -1,4 +1,4 @@
-//! A request to a vendor and its answer.
+//! A request to a provider and its answer.
 
 use std::{
     fmt::Display,
@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 pub enum Operation {
     /// A page of the list.
     List,
-    /// One user by the vendor's id.
+    /// One user by the provider's id.
     ById,
     /// One user by the id that your systems gave.
     ByExternalId,
@@ -111,7 +111,7 @@ impl AttemptProgress {
         let _ = self.sent.set(Instant::now());
     }
 
-    /// Says that the head of an answer is there, with the vendor's word on its rate limit.
+    /// Says that the head of an answer is there, with the provider's word on its rate limit.
     pub(super) fn answer(&self, quota: Option<Quota>) {
         if let Some(quota) = quota {
             // One attempt has one answer.
@@ -126,20 +126,20 @@ impl AttemptProgress {
         self.sent.get().is_some()
     }
 
-    /// Whether the vendor answered.
+    /// Whether the provider answered.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.is_answered.load(Ordering::Acquire)
     }
 
-    /// The vendor's word on its rate limit.
+    /// The provider's word on its rate limit.
     #[must_use]
     pub fn quota(&self) -> Option<Quota> {
         self.quota.get().copied()
     }
 }
 
-/// A vendor's word on its rate limit, as an answer's headers give it.
+/// A provider's word on its rate limit, as an answer's headers give it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Quota {
     /// The calls of one window.
@@ -152,7 +152,7 @@ pub struct Quota {
     pub resets_in: Duration,
 }
 
-/// A request to a vendor: everything but the host and the credentials.
+/// A request to a provider: everything but the host and the credentials.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What it is for.
@@ -309,7 +309,7 @@ impl Request {
     }
 }
 
-/// A vendor's answer of a status below 400, read to its end.
+/// A provider's answer of a status below 400, read to its end.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status.

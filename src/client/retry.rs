@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::{Layer, NextLayer, Request, Response};
 use crate::error::{Error, ErrorKind, FailureStage, Result};
 
-/// Full jitter over a doubling backoff; where the vendor says how long to wait, that long.
+/// Full jitter over a doubling backoff; where the provider says how long to wait, that long.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryLayer {
     /// How often a call is sent at most.
@@ -32,7 +32,7 @@ impl Default for RetryLayer {
 impl RetryLayer {
     /// How long to wait after a failed attempt, counted from one; `None` when there is no use.
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
-        // A vendor that is not asked will not be asked a moment later.
+        // A provider that is not asked will not be asked a moment later.
         let is_left_alone =
             error.kind() == ErrorKind::Unavailable && error.reach() == FailureStage::Nowhere;
         if attempt >= self.attempts || !error.kind().is_transient() || is_left_alone {
@@ -102,7 +102,7 @@ mod tests {
     const LEFT: Duration = Duration::from_secs(10);
 
     #[test]
-    fn the_vendors_word_is_kept_and_never_past_the_deadline() {
+    fn the_providers_word_is_kept_and_never_past_the_deadline() {
         let throttled = |seconds| {
             Error::new(ErrorKind::Throttled, "").retry_after(Some(Duration::from_secs(seconds)))
         };
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vendor_that_is_left_alone_is_not_waited_for() {
+    fn a_provider_that_is_left_alone_is_not_waited_for() {
         let refusal = Error::new(ErrorKind::Unavailable, "")
             .retry_after(Some(Duration::from_millis(1)))
             .reaching(FailureStage::Nowhere);

@@ -42,7 +42,7 @@ pub enum Freshness {
     Kept,
     /// At most so old.
     Within(Duration),
-    /// Read from the vendor now.
+    /// Read from the provider now.
     Now,
 }
 
@@ -230,19 +230,19 @@ impl RequestContext {
         self.freshness
     }
 
-    /// How many requests were sent to vendors.
+    /// How many requests were sent to providers.
     #[must_use]
     pub fn calls(&self) -> u32 {
         self.tally.calls.load(Ordering::Relaxed)
     }
 
-    /// When the oldest of what was read came from its vendor; `None` when nothing was.
+    /// When the oldest of what was read came from its provider; `None` when nothing was.
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {
         *lock(&self.tally.as_of)
     }
 
-    /// Whether an answer was older than it should be, for the vendor did not give a newer one.
+    /// Whether an answer was older than it should be, for the provider did not give a newer one.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.tally.is_stale.load(Ordering::Relaxed)
@@ -349,17 +349,17 @@ impl RequestContext {
         self.add_reads(part);
     }
 
-    /// Counts a request to a vendor.
+    /// Counts a request to a provider.
     pub(super) fn count(&self) {
         self.tally.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that the vendor failed and an answer that was kept had to do.
+    /// Notes that the provider failed and an answer that was kept had to do.
     pub(super) fn fell_back(&self, error: Error) {
         *lock(&self.tally.failure) = Some(error);
     }
 
-    /// Notes an answer that came from its vendor at a moment.
+    /// Notes an answer that came from its provider at a moment.
     pub(super) fn read(&self, at: Timestamp, is_stale: bool) {
         let mut as_of = lock(&self.tally.as_of);
         *as_of = Some(as_of.map_or(at, |oldest| oldest.min(at)));
@@ -379,8 +379,8 @@ pub struct CallLog {
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AnswerOrigin {
-    /// The vendor.
-    Vendor,
+    /// The provider.
+    Provider,
     /// The answers that are kept.
     Kept,
     /// The answers that are kept, older than they should be.
@@ -391,13 +391,13 @@ pub enum AnswerOrigin {
 
 impl AnswerOrigin {
     /// All origins.
-    pub(super) const ALL: [Self; 4] = [Self::Vendor, Self::Kept, Self::Stale, Self::Shared];
+    pub(super) const ALL: [Self; 4] = [Self::Provider, Self::Kept, Self::Stale, Self::Shared];
 
     /// Its name in metrics and in what clients are shown.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Vendor => "VENDOR",
+            Self::Provider => "PROVIDER",
             Self::Kept => "KEPT",
             Self::Stale => "STALE",
             Self::Shared => "SHARED",
@@ -408,13 +408,13 @@ impl AnswerOrigin {
 /// One attempt of a call, or the answer that made one needless.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
-    /// The vendor.
-    pub vendor: &'static str,
+    /// The provider.
+    pub provider: &'static str,
     /// What the call was for.
     pub operation: &'static str,
     /// Which page of a list it was for.
     pub page: Option<String>,
-    /// The number of the attempt, counted from one; nought where the vendor was not asked.
+    /// The number of the attempt, counted from one; nought where the provider was not asked.
     pub attempt: u32,
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
@@ -434,8 +434,8 @@ impl CallRecord {
     /// The span of an attempt, or of the answer that made one needless.
     pub(super) fn span(&self) -> Span {
         tracing::debug_span!(
-            "vendor_call",
-            vendor.name = self.vendor,
+            "provider_call",
+            provider.name = self.provider,
             operation = self.operation,
             page = self.page,
             attempt = self.attempt,

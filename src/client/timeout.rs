@@ -32,7 +32,7 @@ impl TimeoutLayer {
         let reach = if had < whole {
             FailureStage::Hurried
         } else {
-            FailureStage::Vendor
+            FailureStage::Provider
         };
         if had < self.attempt {
             Error::late().reaching(reach)

@@ -17,32 +17,32 @@ use tokio::time::Instant;
 use super::{Meter, Request, Response, request::Quota, sanitize};
 use crate::error::{Error, ErrorKind, FailureStage, Reason, Result};
 
-/// What a vendor's error body says, where it says more than its status.
+/// What a provider's error body says, where it says more than its status.
 #[derive(Debug, Default)]
 pub struct ErrorDetails {
     /// The kind, where the status alone would mislead.
     pub kind: Option<ErrorKind>,
     /// Reasons in words fit for a client.
     pub reasons: Vec<Reason>,
-    /// The vendor's id of the request.
+    /// The provider's id of the request.
     pub request_id: Option<String>,
-    /// Where what was asked for has gone, as the vendor puts it; never to be followed as it is.
+    /// Where what was asked for has gone, as the provider puts it; never to be followed as it is.
     pub moved_to: Option<String>,
 }
 
-/// Reads a vendor's error, its headers and its body.
+/// Reads a provider's error, its headers and its body.
 pub type ReadErrorFn = fn(StatusCode, &HeaderMap, &[u8]) -> ErrorDetails;
 
-/// A vendor's host.
+/// A provider's host.
 pub struct Transport {
-    vendor: &'static str,
+    provider: &'static str,
     client: Client,
     base: Url,
     max_body: usize,
     explain: ReadErrorFn,
 }
 
-/// The longest wait that a vendor's word is taken for: after that it is asked again.
+/// The longest wait that a provider's word is taken for: after that it is asked again.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// The header in which Intercom, and Ada in part, say when the rate limit's window ends.
@@ -50,22 +50,22 @@ static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// The headers in which Intercom says how many calls its rate limit's window has, and has left.
 static RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 static RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-/// By how much the vendor's clock and ours may differ before its own is taken.
+/// By how much the provider's clock and ours may differ before its own is taken.
 const SKEW: Duration = Duration::from_secs(2);
 /// The header in which Intercom says which request this was.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Transport {
-    /// A connection pool for one vendor.
+    /// A connection pool for one provider.
     ///
     /// Redirects are not followed, so that credentials go to the configured host only. Idle
     /// connections are dropped before Usertour's server closes them (five seconds,
-    /// vendors' documents do not say so; measured).
+    /// providers' documents do not say so; measured).
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
     pub fn new(
-        vendor: &'static str,
+        provider: &'static str,
         base: Url,
         max_body: usize,
         explain: ReadErrorFn,
@@ -89,7 +89,7 @@ impl Transport {
                 Error::new(ErrorKind::Internal, format!("cannot set up HTTPS: {error}"))
             })?;
         Ok(Self {
-            vendor,
+            provider,
             client,
             base,
             max_body,
@@ -97,10 +97,10 @@ impl Transport {
         })
     }
 
-    /// The vendor's name.
+    /// The provider's name.
     #[must_use]
-    pub fn vendor(&self) -> &'static str {
-        self.vendor
+    pub fn provider(&self) -> &'static str {
+        self.provider
     }
 
     fn url(&self, call: &Request) -> Result<Url> {
@@ -134,7 +134,7 @@ impl Transport {
         Ok(url)
     }
 
-    /// The path of a link that the vendor sent, when it leads to the vendor's own host.
+    /// The path of a link that the provider sent, when it leads to the provider's own host.
     #[must_use]
     pub fn own_path(&self, link: &str) -> Option<String> {
         let url = self.base.join(link).ok()?;
@@ -261,7 +261,7 @@ fn token_of(authorization: &HeaderValue) -> Option<&str> {
     text.split_once(' ').map(|(_, token)| token)
 }
 
-/// What a status means, unless the vendor's body says otherwise.
+/// What a status means, unless the provider's body says otherwise.
 fn kind_of(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         401 | 403 => ErrorKind::Denied,
@@ -305,7 +305,7 @@ fn said(kind: ErrorKind, status: StatusCode) -> String {
     }
 }
 
-/// How long the vendor asks us to wait: `Retry-After` in seconds or as a date, else the end of the
+/// How long the provider asks us to wait: `Retry-After` in seconds or as a date, else the end of the
 /// rate limit's window. A moment in the past is no wait at all.
 fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
@@ -357,7 +357,7 @@ fn end_of(text: &str, now: SystemTime) -> Option<u64> {
     }
 }
 
-/// What the vendor says of its rate limit, if it says all of it.
+/// What the provider says of its rate limit, if it says all of it.
 fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     let number = |name: &HeaderName| -> Option<u64> {
         let text = headers.get(name)?.to_str().ok()?;
@@ -366,7 +366,7 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     let small = |number: u64| u32::try_from(number).ok();
     let limit = small(number(&RATE_LIMIT)?).filter(|limit| *limit > 0)?;
     let remaining = small(number(&RATE_REMAINING)?)?.min(limit);
-    // The vendor's clock may be wrong, and ours: what counts is how long the window lasts. The date of
+    // The provider's clock may be wrong, and ours: what counts is how long the window lasts. The date of
     // an answer has whole seconds, so ours is better as long as they agree.
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());

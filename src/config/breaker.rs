@@ -1,11 +1,11 @@
-//! When a vendor that keeps failing is left alone, and for how long.
+//! When a provider that keeps failing is left alone, and for how long.
 
 use serde::Deserialize;
 
 use super::seconds;
 use crate::client::breaker::CircuitRules;
 
-/// When a vendor that keeps failing is left alone, and for how long.
+/// When a provider that keeps failing is left alone, and for how long.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerSettings {
@@ -17,9 +17,9 @@ pub struct BreakerSettings {
     pub share: f64,
     /// How many seconds back attempts are counted.
     pub window_seconds: f64,
-    /// For how many seconds the vendor is left alone at first; they double with each trial that fails.
+    /// For how many seconds the provider is left alone at first; they double with each trial that fails.
     pub cooldown_seconds: f64,
-    /// For how many seconds the vendor is left alone at most.
+    /// For how many seconds the provider is left alone at most.
     pub longest_seconds: f64,
 }
 

@@ -1,10 +1,10 @@
-//! How many calls a vendor may get within which spans.
+//! How many calls a provider may get within which spans.
 
 use super::AccountSettings;
 use crate::connectors::{ConnectorSpec, QuotaWindow};
 
 impl AccountSettings {
-    /// The windows that are configured, or those that the vendor documents.
+    /// The windows that are configured, or those that the provider documents.
     pub(super) fn windows(
         &self,
         name: &str,
@@ -12,7 +12,7 @@ impl AccountSettings {
         mistakes: &mut Vec<String>,
     ) -> Vec<QuotaWindow> {
         let windows = self.budget.as_deref().unwrap_or(door.budget);
-        mistakes.extend(wrong(&format!("vendor.{name}.budget"), windows));
+        mistakes.extend(wrong(&format!("accounts.{name}.budget"), windows));
         windows.to_vec()
     }
 }

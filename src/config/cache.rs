@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::ConfigErrors;
 use crate::client::{Operation, cache::CachePolicy};
 
-/// For how long answers are kept, of all vendors that do not say otherwise.
+/// For how long answers are kept, of all providers that do not say otherwise.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
@@ -17,9 +17,9 @@ pub struct CacheSettings {
     pub seconds: f64,
     /// For how many seconds "there is nobody" is fresh.
     pub negative_seconds: f64,
-    /// For how many seconds after that an answer is given while the vendor is asked again.
+    /// For how many seconds after that an answer is given while the provider is asked again.
     pub stale_seconds: f64,
-    /// For how many seconds after that an answer is given when the vendor fails.
+    /// For how many seconds after that an answer is given when the provider fails.
     pub error_seconds: f64,
 }
 
@@ -35,7 +35,7 @@ impl Default for CacheSettings {
     }
 }
 
-/// For how long a vendor's answers are kept, where it is not as long as those of the others.
+/// For how long a provider's answers are kept, where it is not as long as those of the others.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheOverrides {
@@ -45,20 +45,20 @@ pub struct CacheOverrides {
     pub operations: BTreeMap<String, f64>,
     /// For how many seconds "there is nobody" is fresh.
     pub negative_seconds: Option<f64>,
-    /// For how many seconds after that an answer is given while the vendor is asked again.
+    /// For how many seconds after that an answer is given while the provider is asked again.
     pub stale_seconds: Option<f64>,
-    /// For how many seconds after that an answer is given when the vendor fails.
+    /// For how many seconds after that an answer is given when the provider fails.
     pub error_seconds: Option<f64>,
 }
 
-/// The table of the terms of all vendors.
+/// The table of the terms of all providers.
 const COMMON: &str = "cache";
 
 /// No answer is kept longer than a day: these are people's data.
 const LONGEST: f64 = 86_400.0;
 
 impl CacheSettings {
-    /// What is wrong with the terms of all vendors.
+    /// What is wrong with the terms of all providers.
     ///
     /// # Errors
     /// Numbers that cannot be meant.
@@ -66,7 +66,7 @@ impl CacheSettings {
         self.terms(COMMON, &CacheOverrides::default()).map(|_| ())
     }
 
-    /// For how long a vendor's answers are kept.
+    /// For how long a provider's answers are kept.
     ///
     /// # Errors
     /// Numbers that cannot be meant, and operations that there are not.

@@ -7,20 +7,20 @@ impl Settings {
     #[must_use]
     pub fn cannot_work(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
-        if !self.vendor.values().any(|account| account.enabled) {
+        if !self.accounts.values().any(|account| account.enabled) {
             mistakes.push(
-                "no provider is enabled: add a table such as [vendor.intercom], or drop its `enabled = false`"
+                "no provider is enabled: add a table such as [accounts.intercom], or drop its `enabled = false`"
                     .to_owned(),
             );
         }
         let deadline = self.limits.deadline_seconds;
-        for (provider, account) in self.vendor.iter().filter(|(_, account)| account.enabled) {
+        for (provider, account) in self.accounts.iter().filter(|(_, account)| account.enabled) {
             if let Some(timeout) = account
                 .timeout_seconds
                 .filter(|timeout| *timeout > deadline)
             {
                 mistakes.push(format!(
-                    "vendor.{}.timeout_seconds is {timeout}, and no request takes longer than \
+                    "accounts.{}.timeout_seconds is {timeout}, and no request takes longer than \
                      limits.deadline_seconds, {deadline}: lower the timeout, or raise the deadline",
                     provider.name()
                 ));

@@ -119,7 +119,7 @@ impl Settings {
     /// How many connections to providers there may be at the same time.
     #[must_use]
     pub fn provider_connections(&self) -> usize {
-        let enabled = |provider: &Provider| self.vendor.get(provider).filter(|it| it.enabled);
+        let enabled = |provider: &Provider| self.accounts.get(provider).filter(|it| it.enabled);
         let accounts = Provider::ALL
             .into_iter()
             .filter_map(|of| Some((of, enabled(&of)?)));

@@ -111,7 +111,7 @@ const PROFILE: Profile = Profile {
     lags: &[],
 };
 
-/// Options of this vendor.
+/// Options of this provider.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct AdaOptions {
@@ -293,8 +293,8 @@ impl Ada {
         if decode::member(&user.raw, "external_id").is_some() {
             return asked_for(user, |user| has_external_id(user, id));
         }
-        let call = Request::get(Operation::ById, &["v2", "end-users", &user.vendor_id]);
-        let user = self.find(scope, call, |other| other.vendor_id == user.vendor_id);
+        let call = Request::get(Operation::ById, &["v2", "end-users", &user.remote_id]);
+        let user = self.find(scope, call, |other| other.remote_id == user.remote_id);
         let is_it = |user: &User| has_external_id(user, id);
         user.await?.filter(is_it).ok_or_else(|| {
             Error::malformed(
@@ -342,7 +342,7 @@ impl Connector for Ada {
     async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
             let call = Request::get(Operation::ById, &["v2", "end-users", id]);
-            self.find(scope, call, move |user| user.vendor_id == id)
+            self.find(scope, call, move |user| user.remote_id == id)
         })
         .await
     }
@@ -403,7 +403,7 @@ impl Connector for Ada {
         let mut written = if draft.fields().is_empty() || age == Age::New {
             ConnectorWrite::whole(user, WriteOutcome::Matched)
         } else {
-            let updated = self.update(scope, &user.vendor_id, &draft).await?;
+            let updated = self.update(scope, &user.remote_id, &draft).await?;
             let gone = || Error::malformed("the user vanished between two calls; try again");
             updated.ok_or_else(gone)?
         };
@@ -430,7 +430,7 @@ impl Connector for Ada {
         draft: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let call = Request::patch(Operation::Update, &["v2", "end-users", id], body(draft));
-        let user = self.find(scope, call, |user| user.vendor_id == id).await?;
+        let user = self.find(scope, call, |user| user.remote_id == id).await?;
         Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
     }
 }

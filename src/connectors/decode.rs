@@ -1,4 +1,4 @@
-//! Tolerant decoding of vendors' JSON. Absent, `null`, `""`, `{}` and values of an unexpected type all
+//! Tolerant decoding of providers' JSON. Absent, `null`, `""`, `{}` and values of an unexpected type all
 //! mean "no value": one odd field must not cost a whole record. For use with
 //! `#[serde(default, deserialize_with = …)]`.
 //!
@@ -42,7 +42,7 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
     })
 }
 
-/// A decoding error without any of the vendor's data in it.
+/// A decoding error without any of the provider's data in it.
 fn shape(error: &serde_json::Error) -> String {
     let said = error.to_string();
     if let Some(known) = [LONG_ID, UNCLEAR_ID]

@@ -8,7 +8,7 @@
 //! A long-lived bearer token, which sees what its owner may see.
 //!
 //! # Paging
-//! `offset` and `limit`, no total. The documents call the back link `prev`, the vendor's own clients
+//! `offset` and `limit`, no total. The documents call the back link `prev`, the provider's own clients
 //! `previous`; only whether there is a `next` is read, no link is followed.
 //!
 //! # Limits
@@ -105,7 +105,7 @@ const PROFILE: Profile = Profile {
     lags: &[],
 };
 
-/// Options of this vendor.
+/// Options of this provider.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct DigitalChalkOptions {
@@ -256,7 +256,7 @@ impl DigitalChalk {
         let Some(reply) = self.http.find(scope, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&reply)?, |user| user.vendor_id == id).map(Some)
+        asked_for(user_in(&reply)?, |user| user.remote_id == id).map(Some)
     }
 }
 
@@ -449,7 +449,7 @@ impl DigitalChalk {
         join_all(alone).await
     }
 
-    /// What follows a create, once the record that the vendor named is seen to be the new one.
+    /// What follows a create, once the record that the provider named is seen to be the new one.
     async fn finish_created(
         &self,
         scope: &RequestContext,

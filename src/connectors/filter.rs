@@ -166,13 +166,13 @@ pub struct Filter {
     /// Those with this address.
     #[serde(serialize_with = "folded", skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    /// Those in this segment, by the vendor's id.
+    /// Those in this segment, by the provider's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment_id: Option<String>,
-    /// Those in this company, by the id that the vendor asks for.
+    /// Those in this company, by the id that the provider asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company_id: Option<String>,
-    /// Those with this tag, by the vendor's id.
+    /// Those with this tag, by the provider's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag_id: Option<String>,
     /// Those whose address has this domain: folded, without `@`.
@@ -190,7 +190,7 @@ pub struct Filter {
     /// When the person was last seen.
     #[serde(skip_serializing_if = "TimeRange::is_unbounded")]
     pub last_seen: TimeRange,
-    /// The order; without one it is the vendor's own.
+    /// The order; without one it is the provider's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort: Option<(SortField, SortDirection)>,
 }

@@ -71,7 +71,7 @@ pub const DOOR: ConnectorSpec = ConnectorSpec {
     },
 };
 
-/// Options of this vendor.
+/// Options of this provider.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct IntercomOptions {
@@ -208,7 +208,7 @@ impl IntercomApi {
         call: Request,
         id: &str,
     ) -> Result<Option<User>> {
-        self.user(scope, call, |user| user.vendor_id == id).await
+        self.user(scope, call, |user| user.remote_id == id).await
     }
 }
 
@@ -226,7 +226,7 @@ fn has_external_id(user: &User, id: &str) -> bool {
     ids.next().is_some_and(|known| known == id)
 }
 
-/// An `error.list` under status 200, which the vendor's own SDK expects.
+/// An `error.list` under status 200, which the provider's own SDK expects.
 fn refused_under_200(reply: &Response) -> Option<Error> {
     let refusal = explain(reply.status, &reply.headers, &reply.body);
     let is_refusal = !refusal.reasons.is_empty();

@@ -41,7 +41,7 @@ pub fn users(
         return rows.into_iter().filter_map(|(_, user)| user.ok()).collect();
     };
     let unread = rows.iter().filter(|(_, user)| user.is_err()).count();
-    tracing::warn!(vendor.name = provider.name(), rows = unread, %why, "rows cannot be read");
+    tracing::warn!(provider.name = provider.name(), rows = unread, %why, "rows cannot be read");
     let mut unreadable = UnreadableRows::default();
     let users = rows.into_iter().map(|(row, user)| {
         user.unwrap_or_else(|_| {
@@ -58,7 +58,7 @@ pub fn users(
 pub fn note_unreadable_emails(scope: &RequestContext, users: &[User]) {
     for user in users.iter().filter(|user| user.is_email_unreadable) {
         let mut hasher = DefaultHasher::new();
-        ("email", &user.vendor_id).hash(&mut hasher);
+        ("email", &user.remote_id).hash(&mut hasher);
         scope.note_unreadable(hasher.finish());
     }
 }
@@ -114,10 +114,10 @@ fn is_of_two(scope: &RequestContext, user: &User) -> bool {
         id: &'a RawValue,
     }
     let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
-    if !user.vendor_id.chars().all(is_of_number) {
+    if !user.remote_id.chars().all(is_of_number) {
         return false;
     }
     let is_text = |id: RecordId<'_>| id.id.get().starts_with('"');
     let is_text = serde_json::from_str(user.raw.get()).map_or(true, is_text);
-    !scope.is_same_kind(&user.vendor_id, is_text)
+    !scope.is_same_kind(&user.remote_id, is_text)
 }

@@ -118,7 +118,7 @@ const FORMS: &str = "of letters beyond ASCII the composed and the decomposed for
 /// How many pages of 100 one spelling of an address is searched through.
 const SEARCH_PAGES: u32 = 10;
 
-/// This vendor has no options.
+/// This provider has no options.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UsertourOptions {}
@@ -318,7 +318,7 @@ impl Usertour {
         let call = Request::get(Operation::ById, &["v1", "users", id]).query(expansions(expand));
         let reply = self.http.find(scope, call).await?;
         let user = reply.map(|reply| user_in(&reply)).transpose()?;
-        user.map(|user| asked_for(user, |user| user.vendor_id == id))
+        user.map(|user| asked_for(user, |user| user.remote_id == id))
             .transpose()
     }
 
@@ -333,7 +333,7 @@ impl Usertour {
     ) -> Result<ConnectorWrite> {
         let call = Request::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(scope, call).await?)?;
-        let user = asked_for(user, |user| body["id"] == *user.vendor_id)?;
+        let user = asked_for(user, |user| body["id"] == *user.remote_id)?;
         let remarks = dropped(&body["attributes"], &user.attributes);
         Ok(ConnectorWrite {
             user: Some(user),
@@ -427,7 +427,7 @@ impl Connector for Usertour {
 
     /// What the API would leave undone without a word.
     fn check(&self, draft: &UserPatch) -> Result<()> {
-        let id = draft.vendor_id.as_ref().or(draft.external_id.set());
+        let id = draft.remote_id.as_ref().or(draft.external_id.set());
         body(id.map(String::as_str).unwrap_or_default(), draft).map(|_| ())
     }
 

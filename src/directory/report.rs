@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{client::RequestContext, error::Error, metrics, user::Provider};
 
-/// What is said of an answer that was kept because the vendor fails.
+/// What is said of an answer that was kept because the provider fails.
 const OUTDATED: &str =
     "the provider fails: this is its answer of an earlier time (`asOf`), and may be outdated";
 
@@ -58,11 +58,11 @@ pub struct Report {
     pub notice: Option<String>,
     /// When the data was read; `None` when none was.
     pub as_of: Option<Timestamp>,
-    /// How many requests were sent to the vendor for it.
+    /// How many requests were sent to the provider for it.
     pub calls: u32,
-    /// Whether some of it is older than it should be, for the vendor did not give anything newer yet.
+    /// Whether some of it is older than it should be, for the provider did not give anything newer yet.
     pub is_stale: bool,
-    /// Whether the vendor read all that it can be asked to read. A notice may still say that its
+    /// Whether the provider read all that it can be asked to read. A notice may still say that its
     /// search passes somebody over.
     pub is_whole: bool,
 }
@@ -143,7 +143,7 @@ impl Report {
         }
     }
 
-    /// The same report with a caveat on what the vendor's search passes over, where there is one and
+    /// The same report with a caveat on what the provider's search passes over, where there is one and
     /// nothing worse is said.
     pub(super) fn with_caveat(self, caveat: Option<&str>) -> Self {
         match (self.status, caveat) {

@@ -1,4 +1,4 @@
-//! Searches by address: every vendor's answer is compared again, and says how far it can be trusted.
+//! Searches by address: every provider's answer is compared again, and says how far it can be trusted.
 
 use std::{
     cmp::Reverse,
@@ -17,7 +17,8 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     pagination::{
-        ListRange, Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits, window,
+        ListRange, Listing, NextPage, Page, PageAddress, PageRequest, Paging, Scan, ScanLimits,
+        window,
     },
     user::{Email, User},
 };
@@ -25,14 +26,14 @@ use crate::{
 /// Who was found by one address, and how far that can be trusted.
 #[derive(Clone, Debug)]
 pub struct EmailSearchResult {
-    /// The users whose address it is, each once, by their vendor ids.
+    /// The users whose address it is, each once, by their remote ids.
     pub users: Vec<Arc<User>>,
-    /// What the vendor did for it.
+    /// What the provider did for it.
     pub report: Report,
 }
 
 impl Directory {
-    /// Users by address. A vendor that fails is a report, not an error.
+    /// Users by address. A provider that fails is a report, not an error.
     pub async fn by_email(
         &self,
         scope: &RequestContext,
@@ -53,7 +54,7 @@ impl Directory {
         emails: Vec<Email>,
         expand: Expand,
     ) -> HashMap<Email, EmailSearchResult> {
-        let Ok(vendor) = self.vendor() else {
+        let Ok(connector) = self.connector() else {
             let report = Report::disabled(self.provider);
             let nobody = EmailSearchResult {
                 users: Vec::new(),
@@ -66,10 +67,10 @@ impl Directory {
         };
         let joined = Email::joined(emails);
         let emails = joined.iter().map(|(email, _)| email.clone()).collect();
-        let mut answers = in_batches(emails, vendor.profile().by_email, |emails| async move {
-            let caveat = vendor.profile().email_caveat;
+        let mut answers = in_batches(emails, connector.profile().by_email, |emails| async move {
+            let caveat = connector.profile().email_caveat;
             let mut answers = HashMap::new();
-            for searched in vendor.search(scope, &emails, expand).await {
+            for searched in connector.search(scope, &emails, expand).await {
                 let found = searched.found;
                 let found = self.noted(found, "by_email");
                 for email in searched.emails {
@@ -124,11 +125,11 @@ impl Directory {
         EmailSearchResult { users, report }
     }
 
-    /// A list of one address at a vendor that compares its spellings: the lists of every one that is
+    /// A list of one address at a provider that compares its spellings: the lists of every one that is
     /// asked for are read and joined, and the window is cut out of that.
     pub(super) async fn spelled(
         &self,
-        vendor: &dyn Connector,
+        connector: &dyn Connector,
         scope: &RequestContext,
         selection: &Selection,
         span: &ListRange,
@@ -139,37 +140,10 @@ impl Directory {
                 "there is no address to spell",
             ));
         };
-        let listing = vendor.profile().listing;
-        let limits = ScanLimits {
-            pages: SPELLED_PAGES,
-            until: scope.deadline(),
-        };
-        let rechecks = vendor.profile().rechecks;
-        let walks = vendor.spellings(email).into_iter().map(|spelling| {
-            let filter = Filter {
-                email: Some(spelling.clone()),
-                ..selection.filter.clone()
-            };
-            let selection = Selection {
-                filter,
-                expand: selection.expand,
-            };
-            async move {
-                let selection = &selection;
-                let walk = rows::scan(
-                    scope,
-                    &listing,
-                    limits,
-                    |user| selection.filter.accepts(user, rechecks),
-                    |ask| async move { vendor.list(scope, &ask, selection).await },
-                )
-                .await;
-                (spelling, walk)
-            }
-        });
         let of_list = |error: Error| error.at(self.provider.name(), "list");
         let emails = std::slice::from_ref(email);
-        let walks = without_invalid_spellings(emails, join_all(walks).await);
+        let walks = spelled_scans(connector, scope, selection, email).await;
+        let walks = without_invalid_spellings(emails, walks);
         let lists = walks.iter().map(|walk| walk.users.clone()).collect();
         let users = &merged(lists, selection.filter.sort);
         let found = SearchResult::of(walks, "the list of this address", "1,000 users a spelling");
@@ -185,10 +159,10 @@ impl Directory {
             Some(shortfall) => (Some(shortfall.notice), shortfall.error.map(of_list)),
             None => (None, None),
         };
-        self.note_unknown(vendor, scope, &selection.filter, (span, &window))
+        self.note_unknown(connector, scope, &selection.filter, (span, &window))
             .await;
         let report = Report::answered(self.provider, notice, error, scope.calls());
-        let report = report.with_caveat(vendor.profile().email_caveat);
+        let report = report.with_caveat(connector.profile().email_caveat);
         Ok(ListedUsers {
             window,
             report: report.of_work(scope),
@@ -196,10 +170,48 @@ impl Directory {
     }
 }
 
+/// Reads the list of each spelling of an address that is asked for.
+async fn spelled_scans(
+    connector: &dyn Connector,
+    scope: &RequestContext,
+    selection: &Selection,
+    email: &Email,
+) -> Vec<(Email, Scan)> {
+    let listing = connector.profile().listing;
+    let limits = ScanLimits {
+        pages: SPELLED_PAGES,
+        until: scope.deadline(),
+    };
+    let rechecks = connector.profile().rechecks;
+    let walks = connector.spellings(email).into_iter().map(|spelling| {
+        let filter = Filter {
+            email: Some(spelling.clone()),
+            ..selection.filter.clone()
+        };
+        let selection = Selection {
+            filter,
+            expand: selection.expand,
+        };
+        async move {
+            let selection = &selection;
+            let walk = rows::scan(
+                scope,
+                &listing,
+                limits,
+                |user| selection.filter.accepts(user, rechecks),
+                |ask| async move { connector.list(scope, &ask, selection).await },
+            )
+            .await;
+            (spelling, walk)
+        }
+    });
+    join_all(walks).await
+}
+
 /// How many pages of a list of one spelling are read.
 const SPELLED_PAGES: u32 = 10;
 
-/// A list that is held in memory, as a vendor would page it.
+/// A list that is held in memory, as a provider would page it.
 const JOINED: Listing = Listing {
     paging: Paging::Offset,
     at: "",
@@ -226,7 +238,7 @@ fn merged(lists: Vec<Vec<User>>, sort: Option<(SortField, SortDirection)>) -> Ve
     let mut seen = HashSet::new();
     let mut merged = Vec::new();
     while let Some(user) = first_of(&mut lists, sort) {
-        if seen.insert(user.vendor_id.clone()) {
+        if seen.insert(user.remote_id.clone()) {
             merged.push(user);
         }
     }
@@ -259,9 +271,9 @@ fn is_at(user: &User, email: &Email) -> bool {
         .is_some_and(|spelling| email.is(spelling))
 }
 
-/// Each user once, by the vendor ids: the order in which joined lists are paged.
+/// Each user once, by the remote ids: the order in which joined lists are paged.
 pub(super) fn in_order(mut users: Vec<Arc<User>>) -> Vec<Arc<User>> {
-    users.sort_by(|one, other| one.vendor_id.cmp(&other.vendor_id));
-    users.dedup_by(|one, other| one.vendor_id == other.vendor_id);
+    users.sort_by(|one, other| one.remote_id.cmp(&other.remote_id));
+    users.dedup_by(|one, other| one.remote_id == other.remote_id);
     users
 }

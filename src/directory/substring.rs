@@ -28,15 +28,15 @@ impl Directory {
         count: u32,
         expand: Expand,
     ) -> Option<EmailSearchResult> {
-        let vendor = self.vendor().ok()?;
-        if !vendor.profile().finds_substrings {
+        let connector = self.connector().ok()?;
+        if !connector.profile().finds_substrings {
             return None;
         }
         let scope = &scope.fresh();
         let forms = part.forms();
         let windows = forms
             .iter()
-            .map(|form| window_of(vendor, scope, form, count, expand));
+            .map(|form| window_of(connector, scope, form, count, expand));
         let (mut found, mut failure) = (Vec::new(), None);
         for window in join_all(windows).await {
             match window {
@@ -84,7 +84,7 @@ impl Directory {
 
 /// The first users of a list of those whose address holds a text.
 async fn window_of(
-    vendor: &dyn Connector,
+    connector: &dyn Connector,
     scope: &RequestContext,
     text: &str,
     count: u32,
@@ -101,9 +101,9 @@ async fn window_of(
         count,
         ..ListRange::default()
     };
-    let listing = &vendor.profile().listing;
+    let listing = &connector.profile().listing;
     rows::window(scope, listing, &span, None, |ask| async move {
-        vendor.list(scope, &ask, selection).await
+        connector.list(scope, &ask, selection).await
     })
     .await
 }

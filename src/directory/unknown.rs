@@ -13,7 +13,7 @@ impl Directory {
     /// for a field at most.
     pub(super) async fn note_unknown(
         &self,
-        vendor: &dyn Connector,
+        connector: &dyn Connector,
         scope: &RequestContext,
         filter: &Filter,
         (span, window): (&ListRange, &Window),
@@ -22,7 +22,7 @@ impl Directory {
         if !is_whole || !window.rows.is_empty() || window.failure.is_some() {
             return;
         }
-        match vendor.unknown(scope, filter).await {
+        match connector.unknown(scope, filter).await {
             Ok(fields) => {
                 for field in fields {
                     if let Some(id) = filter.id(field) {

@@ -63,7 +63,7 @@ impl Drop for Waiting<'_> {
 /// A write under way.
 #[derive(Clone, Copy)]
 struct Write<'a> {
-    vendor: &'a dyn Connector,
+    connector: &'a dyn Connector,
     scope: &'a RequestContext,
     draft: &'a UserPatch,
     identity: Identity,
@@ -112,19 +112,19 @@ impl Directory {
 
     /// What becomes of a draft that is not written at all: its provider is disabled, or does not take it.
     fn refused(&self, draft: &UserPatch) -> Option<WriteResult> {
-        let Ok(vendor) = self.vendor() else {
+        let Ok(connector) = self.connector() else {
             return Some(WriteResult::skipped(Vec::new()));
         };
-        let problems = self.problems(vendor, draft);
+        let problems = self.problems(connector, draft);
         if !problems.is_empty() {
             return Some(WriteResult::skipped(problems).told());
         }
-        let error = vendor.check(draft).err()?;
+        let error = connector.check(draft).err()?;
         Some(WriteResult::prevented(&error).told())
     }
 
-    fn problems(&self, vendor: &dyn Connector, draft: &UserPatch) -> Vec<WriteError> {
-        let writes = vendor.profile().writes;
+    fn problems(&self, connector: &dyn Connector, draft: &UserPatch) -> Vec<WriteError> {
+        let writes = connector.profile().writes;
         let unwritable = draft
             .fields()
             .into_iter()
@@ -134,7 +134,7 @@ impl Directory {
             .collect();
         if draft.identity().is_none() {
             let message =
-                "one of `vendorId`, `externalId` and `email` must say which user is meant";
+                "one of `remoteId`, `externalId` and `email` must say which user is meant";
             problems.push(WriteError::input("email", message));
         }
         problems
@@ -192,13 +192,13 @@ impl Directory {
         draft: &UserPatch,
         keys: &BTreeSet<WriteKey>,
     ) -> WriteResult {
-        let (Ok(vendor), Some(identity)) = (self.vendor(), draft.identity()) else {
+        let (Ok(connector), Some(identity)) = (self.connector(), draft.identity()) else {
             return WriteResult::skipped(Vec::new());
         };
         let recent = &self.writing.recent;
         let known = &recent.look_up(recent_keys(draft, keys)).await;
         let write = Write {
-            vendor,
+            connector,
             scope,
             draft,
             identity,
@@ -235,7 +235,7 @@ impl Directory {
         };
         match target {
             Target::One(user) => Ok(write.doubted(self.change(write, &user).await?)),
-            Target::Nobody if write.identity == Identity::VendorId => Ok(missing()),
+            Target::Nobody if write.identity == Identity::RemoteId => Ok(missing()),
             Target::Nobody => self.create(write).await,
             Target::Unclear(message) => Ok(WriteResult::skipped(vec![WriteError::input(
                 "email", message,
@@ -245,17 +245,19 @@ impl Directory {
 
     async fn target_of(&self, write: Write<'_>) -> Result<Target> {
         let what = (write.draft, write.identity);
-        self.target(write.vendor, write.scope, what, write.known)
+        self.target(write.connector, write.scope, what, write.known)
             .await
     }
 
     /// Changes a record that is there, where anything of it is to change.
     async fn change(&self, write: Write<'_>, user: &User) -> Result<WriteResult> {
-        let Write { vendor, draft, .. } = write;
-        if user.kind == UserKind::Lead && !vendor.profile().writes_leads {
+        let Write {
+            connector, draft, ..
+        } = write;
+        if user.kind == UserKind::Lead && !connector.profile().writes_leads {
             let message = "this is a lead, which cannot be changed here: only users can";
             return Ok(WriteResult::skipped(vec![WriteError::input(
-                "vendorId", message,
+                "remoteId", message,
             )]));
         }
         if user.kind == UserKind::Lead && draft.external_id.is_change() {
@@ -272,14 +274,16 @@ impl Directory {
             let matched = ConnectorWrite::whole(user.clone(), WriteOutcome::Matched);
             return Ok(WriteResult::done(matched));
         }
-        let updated = vendor.update(write.scope, &user.vendor_id, &draft).await?;
+        let updated = connector
+            .update(write.scope, &user.remote_id, &draft)
+            .await?;
         Ok(updated.map_or_else(missing, WriteResult::done))
     }
 
     /// Creates a record where none was found.
     async fn create(&self, write: Write<'_>) -> Result<WriteResult> {
         let Write {
-            vendor,
+            connector,
             scope,
             draft,
             ..
@@ -293,8 +297,8 @@ impl Directory {
         self.writing.recent.note_pending(write.keys, pending).await;
         write.is_noted.store(true, Ordering::Relaxed);
         let created = match write.is_native() {
-            true => vendor.upsert(scope, draft).await,
-            false => vendor.create(scope, draft).await,
+            true => connector.upsert(scope, draft).await,
+            false => connector.create(scope, draft).await,
         };
         match created {
             Ok(upserted) => Ok(write.doubted(WriteResult::done(upserted))),
@@ -342,7 +346,7 @@ impl Directory {
 impl Write<'_> {
     /// Whether the provider itself finds or creates the record, and says which.
     fn is_native(&self) -> bool {
-        let profile = self.vendor.profile();
+        let profile = self.connector.profile();
         profile.upsert_tells_outcome && profile.upserts.contains(&self.identity)
     }
 
@@ -376,7 +380,7 @@ impl Write<'_> {
 /// counts as one whosever it is, for at some providers yours is theirs; letter case does not count, for
 /// some providers drop it.
 fn keys(draft: &UserPatch) -> BTreeSet<WriteKey> {
-    let ids = draft.vendor_id.iter().chain(draft.external_id.set());
+    let ids = draft.remote_id.iter().chain(draft.external_id.set());
     let ids = ids.map(|id| WriteKey::person("id", &id.trim().to_lowercase()));
     let email = draft.email.set();
     let email = email.map(|email| WriteKey::person("email", email.folded()));
@@ -404,7 +408,7 @@ fn internal() -> Error {
 
 fn missing() -> WriteResult {
     WriteResult::skipped(vec![WriteError::input(
-        "vendorId",
+        "remoteId",
         "there is no user with this id",
     )])
 }

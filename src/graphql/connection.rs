@@ -101,7 +101,7 @@ impl UserConnection {
         }
     }
 
-    /// A page of a vendor's list.
+    /// A page of a provider's list.
     pub fn of_list(provider: Provider, filter: &Filter, listed: ListedUsers) -> Self {
         let window = listed.window;
         let edges = window.rows.into_iter().map(|row| UserEdge {
@@ -121,7 +121,7 @@ impl UserConnection {
         }
     }
 
-    /// A page of what several vendors found, in the order of providers and vendor ids, behind a record.
+    /// A page of what several providers found, in the order of providers and remote ids, behind a record.
     pub fn of_searches(
         key: &impl serde::Serialize,
         searches: Vec<EmailSearchResult>,
@@ -142,12 +142,12 @@ impl UserConnection {
         let total = (!searches_are_short).then_some(users.len() as u64);
         if let Some((provider, id)) = after {
             users
-                .retain(|user| (user.provider, user.vendor_id.as_str()) > (*provider, id.as_str()));
+                .retain(|user| (user.provider, user.remote_id.as_str()) > (*provider, id.as_str()));
         }
         let has_next = users.len() > first;
         users.truncate(first);
         let edges = users.into_iter().map(|user| UserEdge {
-            cursor: cursor::of_record(key, user.provider, &user.vendor_id),
+            cursor: cursor::of_record(key, user.provider, &user.remote_id),
             node: user,
         });
         let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
@@ -190,7 +190,7 @@ pub struct ConnectionArguments {
 }
 
 impl ConnectionArguments {
-    /// The part of a vendor's list that is meant.
+    /// The part of a provider's list that is meant.
     ///
     /// # Errors
     /// `Invalid` for numbers out of bounds, both `first` and `last`, and cursors of other lists.

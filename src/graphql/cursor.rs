@@ -42,7 +42,7 @@ fn fingerprint(parts: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(json)[..6])
 }
 
-/// The cursor after a row of a vendor's list.
+/// The cursor after a row of a provider's list.
 pub fn of_mark(provider: Provider, filter: &Filter, mark: &Position) -> String {
     encode(&(MARK_VERSION, provider, fingerprint(filter), mark))
 }
@@ -91,9 +91,9 @@ pub fn to_mark(
     Ok(mark)
 }
 
-/// The cursor of a record in a list that is joined from several vendors.
-pub fn of_record(search: &impl Serialize, provider: Provider, vendor_id: &str) -> String {
-    encode(&(VERSION, "joined", fingerprint(search), provider, vendor_id))
+/// The cursor of a record in a list that is joined from several providers.
+pub fn of_record(search: &impl Serialize, provider: Provider, remote_id: &str) -> String {
+    encode(&(VERSION, "joined", fingerprint(search), provider, remote_id))
 }
 
 /// The record that a cursor of a joined list names.
@@ -115,8 +115,8 @@ pub fn to_record(search: &impl Serialize, text: &str) -> Result<(Provider, Strin
 }
 
 /// The global id of a user.
-pub fn of_user(provider: Provider, vendor_id: &str) -> String {
-    encode(&("user", provider, vendor_id))
+pub fn of_user(provider: Provider, remote_id: &str) -> String {
+    encode(&("user", provider, remote_id))
 }
 
 /// The user that a global id names.
@@ -125,8 +125,8 @@ pub fn of_user(provider: Provider, vendor_id: &str) -> String {
 /// `Invalid` when the id is damaged or not ours.
 pub fn to_user(id: &str) -> Result<(Provider, String)> {
     match decode::<(String, Provider, String)>(id) {
-        Some((kind, provider, vendor_id)) if kind == "user" => {
-            Ok((provider, text::id("id", vendor_id)?))
+        Some((kind, provider, remote_id)) if kind == "user" => {
+            Ok((provider, text::id("id", remote_id)?))
         }
         _ => Err(Error::invalid(
             "this is not an `id` of this graph: take one from `User.id`",

@@ -1,4 +1,4 @@
-//! Our errors as a client sees them: a message, a code, and what helps to act on it. A vendor's body,
+//! Our errors as a client sees them: a message, a code, and what helps to act on it. A provider's body,
 //! a token or a URL is never among it.
 
 use std::collections::HashSet;
@@ -28,15 +28,15 @@ pub fn shown(error: &Error) -> async_graphql::Error {
     }
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", error.kind().code().as_str());
-    let at_fault = error.vendor().filter(|_| !error.kind().is_ours());
+    let at_fault = error.provider().filter(|_| !error.kind().is_ours());
     if let Some(provider) = at_fault.and_then(crate::user::Provider::named) {
         extensions.set("provider", Value::from(provider));
     }
     if let Some(wait) = error.wait() {
         extensions.set("retryAfter", seconds(wait));
     }
-    if let Some(id) = error.vendor_request_id() {
-        extensions.set("vendorRequestId", id);
+    if let Some(id) = error.provider_request_id() {
+        extensions.set("providerRequestId", id);
     }
     let mut shown = async_graphql::Error::new(error.message());
     shown.extensions = Some(extensions);

@@ -15,14 +15,14 @@ use crate::{
     user::{CompanyPatch, Email, FieldChange, Provider, User, UserPatch, WriteOutcome, text},
 };
 
-/// A user to create or to change. The first of `vendorId`, `externalId` and `email` that is given says
+/// A user to create or to change. The first of `remoteId`, `externalId` and `email` that is given says
 /// which record is meant. A field that is left out stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct UpsertUserInput {
     /// The provider to write to.
     provider: Provider,
     /// The provider's own id of a record that exists: it is changed, and never created.
-    vendor_id: Option<ID>,
+    remote_id: Option<ID>,
     /// The id that your systems give the user.
     external_id: MaybeUndefined<ID>,
     /// The email address.
@@ -162,7 +162,7 @@ impl UpsertUserInput {
             })
         };
         Ok(UserPatch {
-            vendor_id: self.vendor_id.map(id("vendorId")).transpose()?,
+            remote_id: self.remote_id.map(id("remoteId")).transpose()?,
             external_id: change(self.external_id, id("externalId"))?,
             email: change(self.email, |email| {
                 Email::parse(&email).map_err(at("email"))

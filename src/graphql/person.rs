@@ -22,7 +22,7 @@ use crate::{
     user::{Email, Provider, User, UserKind},
 };
 
-/// Asks vendors for the users of an address, side by side, through the request's loaders.
+/// Asks providers for the users of an address, side by side, through the request's loaders.
 pub async fn search(
     ctx: &Context<'_>,
     email: &Email,
@@ -32,7 +32,7 @@ pub async fn search(
     let loaders = ctx.data_unchecked::<Arc<Loaders>>();
     join_all(providers.iter().map(|&provider| async move {
         let found = loaders.by_email(provider, email.clone(), expand).await;
-        // A fault of the gateway's own at one vendor leaves the others' answers alone, too.
+        // A fault of the gateway's own at one provider leaves the others' answers alone, too.
         let found = found.unwrap_or_else(|error| EmailSearchResult {
             users: Vec::new(),
             report: Report::failed(provider, error, 0),

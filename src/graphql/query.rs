@@ -51,7 +51,7 @@ enum Wanted {
 #[derive(OneofObject)]
 pub enum UserKey {
     /// The provider's own id.
-    VendorId(ID),
+    RemoteId(ID),
     /// The id that your systems gave.
     ExternalId(ID),
 }
@@ -264,8 +264,8 @@ impl Query {
         let expand = expand_at(ctx, &[&[]]);
         let find = async {
             match by {
-                UserKey::VendorId(id) => {
-                    let id = text::id("vendorId", id)?;
+                UserKey::RemoteId(id) => {
+                    let id = text::id("remoteId", id)?;
                     loaders.by_id(provider, id, expand).await
                 }
                 UserKey::ExternalId(id) => {
@@ -333,9 +333,9 @@ impl Query {
         id: ID,
     ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
         let find = async {
-            let (provider, vendor_id) = cursor::to_user(&id)?;
+            let (provider, remote_id) = cursor::to_user(&id)?;
             ctx.data_unchecked::<Arc<Loaders>>()
-                .by_id(provider, vendor_id, expand_at(ctx, &[&[]]))
+                .by_id(provider, remote_id, expand_at(ctx, &[&[]]))
                 .await
         };
         let found = find.await.map_err(|error| shown(&error));
@@ -347,10 +347,10 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         provider: Provider,
-        vendor_id: ID,
+        remote_id: ID,
     ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
         let find = async {
-            let id = text::id("vendorId", vendor_id)?;
+            let id = text::id("remoteId", remote_id)?;
             let loaders = ctx.data_unchecked::<Arc<Loaders>>();
             loaders.by_id(provider, id, expand_at(ctx, &[&[]])).await
         };
@@ -371,10 +371,10 @@ impl Query {
 }
 
 async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<RowObject<Node>>> {
-    let (provider, vendor_id) = cursor::to_user(id)?;
+    let (provider, remote_id) = cursor::to_user(id)?;
     let user = ctx
         .data_unchecked::<Arc<Loaders>>()
-        .by_id(provider, vendor_id, expand)
+        .by_id(provider, remote_id, expand)
         .await?;
     Ok(user.map(|user| RowObject(Node::User(user))))
 }

@@ -24,8 +24,8 @@ pub struct SourceError {
     message: String,
     /// After how many seconds another attempt may succeed, where that is known.
     retry_after: Option<i32>,
-    /// The vendor's own id of the failed request, for its support.
-    vendor_request_id: Option<String>,
+    /// The provider's own id of the failed request, for its support.
+    provider_request_id: Option<String>,
 }
 
 /// What one provider did for an answer, and how far the answer can be trusted.
@@ -47,7 +47,7 @@ impl SourceReport {
             code: error.kind().code(),
             message: error.message().to_owned(),
             retry_after: error.wait().map(seconds),
-            vendor_request_id: error.vendor_request_id().map(str::to_owned),
+            provider_request_id: error.provider_request_id().map(str::to_owned),
         })
     }
 
@@ -57,18 +57,18 @@ impl SourceReport {
         self.0.notice.as_deref()
     }
 
-    /// When the oldest of the data was read from the vendor; null when there is none.
+    /// When the oldest of the data was read from the provider; null when there is none.
     async fn as_of(&self) -> Option<Timestamp> {
         self.0.as_of
     }
 
-    /// Whether the data is older than it should be: the gateway kept it, and the vendor has not given
-    /// anything newer yet. `asOf` tells how old it is; when the vendor fails, `error` says how.
+    /// Whether the data is older than it should be: the gateway kept it, and the provider has not given
+    /// anything newer yet. `asOf` tells how old it is; when the provider fails, `error` says how.
     async fn stale(&self) -> bool {
         self.0.is_stale
     }
 
-    /// Whether the data comes from the gateway's mirror of the vendor's users rather than from the vendor.
+    /// Whether the data comes from the gateway's mirror of the provider's users rather than from the provider.
     async fn from_mirror(&self) -> bool {
         false
     }
@@ -85,14 +85,14 @@ impl SourceReport {
 pub enum ProviderHealth {
     /// The last call got an answer.
     Healthy,
-    /// The last call failed by the vendor's fault.
+    /// The last call failed by the provider's fault.
     Failing,
     /// No call was made yet, or the provider is disabled.
     Unknown,
 }
 
 /// Whether a provider is asked. One that keeps failing is left alone for a while: what would ask it fails
-/// at once with VENDOR_UNAVAILABLE.
+/// at once with PROVIDER_UNAVAILABLE.
 #[derive(Clone, Copy, Enum, Eq, PartialEq)]
 pub enum ProviderCircuit {
     /// It is asked.
@@ -144,7 +144,7 @@ impl ProviderStatus<'_> {
         self.0.health().last_success_at
     }
 
-    /// When a call last failed by the vendor's fault.
+    /// When a call last failed by the provider's fault.
     async fn last_failure_at(&self) -> Option<Timestamp> {
         self.0.health().last_failure.map(|(at, _)| at)
     }
@@ -159,7 +159,7 @@ impl ProviderStatus<'_> {
         i32::try_from(self.0.health().calls).unwrap_or(i32::MAX)
     }
 
-    /// How many calls the gateway grants itself at the vendor, by the windows in which they are counted;
+    /// How many calls the gateway grants itself at the provider, by the windows in which they are counted;
     /// empty when the provider is disabled, or nothing bounds them.
     async fn budget(&self) -> Vec<BudgetWindow> {
         let now = tokio::time::Instant::now();
@@ -197,12 +197,12 @@ impl ProviderStatus<'_> {
     }
 }
 
-/// A window in which calls to a provider are counted, by the gateway, or by the vendor itself where its
+/// A window in which calls to a provider are counted, by the gateway, or by the provider itself where its
 /// answers say so.
 #[derive(SimpleObject)]
 #[graphql(name = "ProviderBudget")]
 pub struct BudgetWindow {
-    /// Its span in seconds; null where only the vendor knows it.
+    /// Its span in seconds; null where only the provider knows it.
     window: Option<i32>,
     /// The most calls within any such span.
     limit: i32,
@@ -224,11 +224,11 @@ pub struct Capabilities {
     filters: Vec<FilterField>,
     /// By what the list can be sorted.
     sorts: Vec<SortField>,
-    /// How many users one of the vendor's pages holds: a `first` up to this costs one call.
+    /// How many users one of the provider's pages holds: a `first` up to this costs one call.
     page_size: u32,
     /// Whether `last` and `before` work.
     pages_backwards: bool,
-    /// How many users can be paged through at most, where the vendor sets a bound.
+    /// How many users can be paged through at most, where the provider sets a bound.
     reach: Option<u64>,
     /// Whether users can be found by the id that your systems gave.
     external_id: bool,
@@ -236,7 +236,7 @@ pub struct Capabilities {
     email_search: EmailSearch,
     /// Whom a search by email may miss; null when nobody.
     email_caveat: Option<String>,
-    /// Whether the vendor itself finds or creates a user by external id, so that a write may be repeated.
+    /// Whether the provider itself finds or creates a user by external id, so that a write may be repeated.
     native_upsert: bool,
     /// Which fields of `UpsertUserInput` can be written.
     writes: Vec<String>,

@@ -1,4 +1,4 @@
-//! What became of a request's calls to vendors: how fresh its answer is, and, for who may see it, each
+//! What became of a request's calls to providers: how fresh its answer is, and, for who may see it, each
 //! call in `extensions.roster`.
 
 use std::{sync::Arc, time::Duration};
@@ -80,7 +80,7 @@ impl Trace {
     }
 
     /// For how much longer the whole answer is fresh; nought when some of it failed or is not kept, and
-    /// when no vendor has a part in it.
+    /// when no provider has a part in it.
     #[must_use]
     pub fn fresh_for(&self) -> Duration {
         let until = self.journal.fresh_until();
@@ -130,7 +130,7 @@ impl Trace {
 
 fn shown(entry: &CallRecord) -> serde_json::Value {
     let milliseconds = |duration: Duration| (duration.as_secs_f64() * 1e4).round() / 10.0;
-    let provider = crate::user::Provider::named(entry.vendor).map(async_graphql::Value::from);
+    let provider = crate::user::Provider::named(entry.provider).map(async_graphql::Value::from);
     json!({
         "provider": provider,
         "operation": entry.operation,

@@ -44,7 +44,7 @@ impl HasRecord for Node {
 impl User {
     /// The global id: opaque, stable, accepted by `node` and `nodes`.
     async fn id(&self) -> ID {
-        cursor::of_user(self.provider, &self.vendor_id).into()
+        cursor::of_user(self.provider, &self.remote_id).into()
     }
 
     /// The provider that holds the record.
@@ -53,8 +53,8 @@ impl User {
     }
 
     /// The provider's own id of the record: opaque.
-    async fn vendor_id(&self) -> ID {
-        self.vendor_id.clone().into()
+    async fn remote_id(&self) -> ID {
+        self.remote_id.clone().into()
     }
 
     /// The id that your systems gave the user.
@@ -138,7 +138,7 @@ impl User {
         Some(companies.and_then(|companies: Vec<Company>| {
             let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
             let bytes = companies.iter().map(|company| {
-                let ids = text(&company.vendor_id) + text(&company.external_id);
+                let ids = text(&company.remote_id) + text(&company.external_id);
                 ITEM + ids + text(&company.name)
             });
             let bytes = bytes.sum::<usize>().saturating_mul(leaves(ctx.field()));
@@ -179,7 +179,7 @@ impl User {
         let times = 1 + lists.map(leaves).sum::<usize>();
         let charged = charge(ctx, self.raw.get().len().saturating_mul(times));
         let details = charged.and_then(|()| Details::read(self.provider, &self.raw));
-        let row = (self.provider, self.vendor_id.as_str());
+        let row = (self.provider, self.remote_id.as_str());
         let details = details.map(Some);
         let details = details.or_else(|error| failed(ctx, row, "details", error));
         details.transpose()
@@ -222,13 +222,13 @@ async fn portion<T: Clone>(
         RecordPart::Here(value) => Some(Ok(value.clone())),
         RecordPart::Apart => {
             let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
-            let held = parts.part(ctx, user.provider, &user.vendor_id, part).await;
+            let held = parts.part(ctx, user.provider, &user.remote_id, part).await;
             held.map(|held| held.as_deref().and_then(read)).transpose()
         }
     }
 }
 
-/// The parts of a user that a selection on one reads, of those that cost the vendor more.
+/// The parts of a user that a selection on one reads, of those that cost the provider more.
 pub fn expand(user: &Lookahead<'_>) -> Expand {
     let details = user.field("details");
     Expand {

@@ -1,7 +1,7 @@
 //! The coercion of variables (the GraphQL specification, section 6.1.2), before anything runs.
 //!
 //! The engine drops a variable that is missing or null without a word, though its type ends in `!`: of
-//! `upsertUser(input: { vendorId: $id, email: "…" })` without `$id` it makes a write to whoever has
+//! `upsertUser(input: { remoteId: $id, email: "…" })` without `$id` it makes a write to whoever has
 //! that address. The parser's crate has a coercion too, but its messages repeat the values: these are
 //! personal data, of any length. What is in `JSON` and `_Any` is left to the engine.
 

@@ -1,4 +1,4 @@
-//! A mark: the point just after a row, in words that the vendor's paging can resume from. It names no
+//! A mark: the point just after a row, in words that the provider's paging can resume from. It names no
 //! host, no path and no secret, so it may travel in a cursor.
 
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ pub enum Position {
     Row(u64, Anchor),
     /// After the row of this key.
     Key(Anchor),
-    /// At the row of this key, which the vendor itself named: with it or after it, as the vendor
+    /// At the row of this key, which the provider itself named: with it or after it, as the provider
     /// reads its own word. Only for who reads every page and knows a row that comes twice.
     At(String),
     /// After `skip` rows of the page that `token` opens.
@@ -79,7 +79,7 @@ pub enum Position {
         #[serde(default, rename = "k", skip_serializing_if = "Option::is_none")]
         row: Option<Anchor>,
         /// The token of the following page, when the mark is at the end of its page. It is tried
-        /// first; when the vendor no longer knows it, the page itself is read again.
+        /// first; when the provider no longer knows it, the page itself is read again.
         #[serde(default, rename = "n", skip_serializing_if = "Option::is_none")]
         next: Option<String>,
         /// How many rows of the list are before the mark, where the provider counts them.
@@ -167,7 +167,7 @@ impl Position {
         }
     }
 
-    /// The mark to fall back to when the vendor no longer knows the token of the next page.
+    /// The mark to fall back to when the provider no longer knows the token of the next page.
     #[must_use]
     pub fn without_next(&self) -> Option<Self> {
         match self {

@@ -249,13 +249,13 @@ where
 
     fn has_new_user(&self, page: &Page, from: usize) -> bool {
         let mut users = page.users.iter().skip(from);
-        users.any(|user| !user.is_unreadable && !self.seen.contains(&user.vendor_id))
+        users.any(|user| !user.is_unreadable && !self.seen.contains(&user.remote_id))
     }
 
     /// Whether a user was read, at a place that is known. Nothing is told by rows that cannot be.
     fn knows(&self, user: &User) -> bool {
-        let is_read = !user.is_unreadable && self.seen.contains(&user.vendor_id);
-        is_read && !self.strays.contains(&user.vendor_id)
+        let is_read = !user.is_unreadable && self.seen.contains(&user.remote_id);
+        is_read && !self.strays.contains(&user.remote_id)
     }
 
     /// The place of the first row of a page that may be wanted.
@@ -291,7 +291,7 @@ where
         let is_last = |id: &str| self.last.as_deref() == Some(id);
         let behind_last = |from| from + run(page, from).min(self.trailing);
         match (known, &ask.place) {
-            (Some(place), _) if is_last(&page.users[place].vendor_id) => behind_last(place + 1),
+            (Some(place), _) if is_last(&page.users[place].remote_id) => behind_last(place + 1),
             (Some(place), _) => place + 1,
             (None, PageAddress::Key(Some(key))) if is_last(key) => behind_last(0),
             (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !ask.overlaps => {
@@ -328,7 +328,7 @@ where
         for (place, user) in page.users.iter().enumerate().skip(from) {
             let is_new = match user.is_unreadable {
                 true => place >= unread && place < ask.placed(&page),
-                false => self.seen.insert(user.vendor_id.clone()),
+                false => self.seen.insert(user.remote_id.clone()),
             };
             if !is_new {
                 continue;
@@ -344,13 +344,13 @@ where
         let placed = &page.users[..ask.placed(&page)];
         if let Some(last) = placed.iter().rposition(|user| !user.is_unreadable) {
             let trailing = placed.len() - last - 1;
-            let is_same = self.last.as_ref() == Some(&placed[last].vendor_id);
+            let is_same = self.last.as_ref() == Some(&placed[last].remote_id);
             self.trailing = if is_same {
                 self.trailing.max(trailing)
             } else {
                 trailing
             };
-            self.last = Some(placed[last].vendor_id.clone());
+            self.last = Some(placed[last].remote_id.clone());
         }
         self.end = self
             .end
@@ -367,10 +367,10 @@ where
     fn note_strays(&mut self, ask: &PageRequest, page: &Page) {
         let (placed, others) = page.users.split_at(ask.placed(page));
         for user in placed {
-            self.strays.remove(&user.vendor_id);
+            self.strays.remove(&user.remote_id);
         }
         let others = others.iter().filter(|user| !user.is_unreadable);
-        let new = others.map(|user| &user.vendor_id);
+        let new = others.map(|user| &user.remote_id);
         let new = new.filter(|id| !self.seen.contains(*id));
         self.strays.extend(new.cloned());
     }
@@ -380,5 +380,5 @@ where
 fn has_doubles(page: &Page) -> bool {
     let mut seen = HashSet::new();
     let mut users = page.users.iter().filter(|user| !user.is_unreadable);
-    !users.all(|user| seen.insert(&user.vendor_id))
+    !users.all(|user| seen.insert(&user.remote_id))
 }

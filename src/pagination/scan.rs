@@ -1,4 +1,4 @@
-//! A walk: every page of a list, from its start, within limits. For searches that a vendor answers
+//! A walk: every page of a list, from its start, within limits. For searches that a provider answers
 //! with more than was asked for, or cannot answer at all.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The algebra of pages against a vendor that is written from the vendor's side and shares no code
+//! The algebra of pages against a provider that is written from the provider's side and shares no code
 //! with it: every window, from every edge, row for row and call for call.
 
 mod backward;
@@ -28,12 +28,12 @@ fn span(after: Option<&Position>, first: u32) -> ListRange {
 
 /// A window of what an `answer` says, at once.
 fn read(
-    vendor: &FakeProvider,
+    provider: &FakeProvider,
     span: &ListRange,
     accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
     answer: impl Fn(&PageRequest) -> Result<Page>,
 ) -> Result<Window> {
-    let listing = vendor.listing();
+    let listing = provider.listing();
     let accept = accept.map(|belongs| Accept {
         belongs,
         is_exact: false,
@@ -41,18 +41,18 @@ fn read(
     let window = window(&listing, span, accept, |ask| {
         std::future::ready(answer(&ask))
     });
-    window.now_or_never().expect("the vendor answers at once")
+    window.now_or_never().expect("the provider answers at once")
 }
 
-/// A window of an honest vendor's list.
-fn window_of(vendor: &FakeProvider, span: &ListRange) -> Window {
-    read(vendor, span, None, |ask| vendor.answer(ask)).unwrap()
+/// A window of an honest provider's list.
+fn window_of(provider: &FakeProvider, span: &ListRange) -> Window {
+    read(provider, span, None, |ask| provider.answer(ask)).unwrap()
 }
 
 /// The ids of a window's rows.
 fn ids(window: &Window) -> Vec<&str> {
     let rows = window.rows.iter();
-    rows.map(|row| row.user.vendor_id.as_str()).collect()
+    rows.map(|row| row.user.remote_id.as_str()).collect()
 }
 
 /// Every page size bound within one to seven.

@@ -9,7 +9,7 @@ use crate::{
     user::User,
 };
 
-/// How many pages of one window are asked for at the same time, where the vendor has said how many
+/// How many pages of one window are asked for at the same time, where the provider has said how many
 /// rows there are and any page can be asked for.
 const AHEAD: usize = 4;
 
@@ -33,9 +33,9 @@ pub struct Window {
     pub has_next: bool,
     /// Whether there are rows before the first.
     pub has_previous: bool,
-    /// How many rows the whole list has, where the vendor says so.
+    /// How many rows the whole list has, where the provider says so.
     pub total: Option<u64>,
-    /// Whether the window ends where the vendor refuses to page further, with rows left.
+    /// Whether the window ends where the provider refuses to page further, with rows left.
     pub is_cut: bool,
     /// Why rows may be missing or have come before; `None` where none are.
     pub doubt: Option<IncompleteReason>,
@@ -266,7 +266,7 @@ where
             return Ok(window);
         };
         let mut rows = window.rows.iter();
-        let at = rows.find(|row| row.user.vendor_id == border.row());
+        let at = rows.find(|row| row.user.remote_id == border.row());
         match at.map(|row| row.place) {
             Some(at) if !is_bordered || at == wanted => {
                 window.rows.retain(|row| row.place < at);
@@ -299,7 +299,7 @@ fn place_of(mark: &Position, argument: &str) -> Result<u64> {
     }
 }
 
-/// How many rows the list has: the vendor's word on its smallest page.
+/// How many rows the list has: the provider's word on its smallest page.
 async fn count<F, R>(listing: &Listing, fetch: F) -> Result<u64>
 where
     F: Fn(PageRequest) -> R,

@@ -55,12 +55,12 @@ pub struct CompanyPatch {
     pub leave: bool,
 }
 
-/// A change to one user. Which record is meant is said by the first of `vendor_id`, `external_id`
+/// A change to one user. Which record is meant is said by the first of `remote_id`, `external_id`
 /// and `email` that is set.
 #[derive(Clone, Debug, Default)]
 pub struct UserPatch {
-    /// The vendor's own id of a record that exists.
-    pub vendor_id: Option<String>,
+    /// The provider's own id of a record that exists.
+    pub remote_id: Option<String>,
     /// The id that your systems give the user.
     pub external_id: FieldChange<String>,
     /// The address.
@@ -150,8 +150,8 @@ impl PatchField {
 /// What says which record a draft means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Identity {
-    /// The vendor's own id.
-    VendorId,
+    /// The provider's own id.
+    RemoteId,
     /// The id that your systems gave.
     ExternalId,
     /// The address.
@@ -162,8 +162,8 @@ impl UserPatch {
     /// What says which record is meant; `None` when nothing does.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
-        if self.vendor_id.is_some() {
-            Some(Identity::VendorId)
+        if self.remote_id.is_some() {
+            Some(Identity::RemoteId)
         } else if self.external_id.set().is_some() {
             Some(Identity::ExternalId)
         } else if self.email.set().is_some() {
@@ -176,8 +176,8 @@ impl UserPatch {
     /// Whether a user is the one that the draft says is meant.
     #[must_use]
     pub fn means(&self, user: &User) -> bool {
-        match (&self.vendor_id, self.external_id.set(), self.email.set()) {
-            (Some(id), _, _) => user.vendor_id == *id,
+        match (&self.remote_id, self.external_id.set(), self.email.set()) {
+            (Some(id), _, _) => user.remote_id == *id,
             (None, Some(id), _) => user.external_id.as_ref() == Some(id),
             (None, None, Some(email)) => user
                 .email
@@ -201,7 +201,7 @@ impl UserPatch {
     #[must_use]
     pub fn adopts(&self, user: &User) -> bool {
         let is_free = user.kind == UserKind::User && user.external_id.is_none();
-        is_free && self.vendor_id.is_none() && self.has_email_of(user)
+        is_free && self.remote_id.is_none() && self.has_email_of(user)
     }
 
     /// The draft without what a user has already: a record keeps its own spelling of its address.

@@ -19,7 +19,7 @@ test("both teams hold the person, by email", () => {
 });
 
 test("a user is found by either of its keys, and carries the other team's fields by id", () => {
-  assert.deepEqual(joins("User"), ["ORDERS by id", "ROSTER by id", "ROSTER by provider vendorId"]);
+  assert.deepEqual(joins("User"), ["ORDERS by id", "ROSTER by id", "ROSTER by provider remoteId"]);
 });
 
 test("every field comes from the team that has it", () => {

@@ -27,7 +27,7 @@ after(async () => {
   await roster?.stop();
 });
 
-test("an order leads to its buyer's records in all vendors", async () => {
+test("an order leads to its buyer's records in all providers", async () => {
   const { order } = await ask(
     gateway.address,
     "{ order(number: 1) { item buyer { email name users { provider email } } } }",
@@ -98,7 +98,7 @@ test("a hundred people are asked for in one request, and each is answered", asyn
   );
 });
 
-test("a buyer whom no vendor knows has no records, and the neighbours theirs", async () => {
+test("a buyer whom no provider knows has no records, and the neighbours theirs", async () => {
   const people = ["nobody@x.test", emails[0]];
 
   const { _entities } = await ask(

@@ -13,7 +13,7 @@ export const OF_REQUESTS = {
   "ListAttachedContactsRequest.starting_after": CURSOR,
 };
 
-/** What the sandbox answers as the vendor does, and the description does not say. */
+/** What the sandbox answers as the provider does, and the description does not say. */
 export const OF_ANSWERS = {
   "Contact.owner_id": "text since 2.16, a number in 2.14",
   "Contact.enabled_push_messaging": IN_LISTS_TOO,

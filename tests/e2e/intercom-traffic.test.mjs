@@ -70,7 +70,7 @@ test("all that a contact can say arrives, and what only users of 1.x can say doe
   const stub = await startStub((request) => saidInFull(recognized(request).call));
   const over = await rosterOver(stub.address);
   try {
-    const query = `{ user(provider: INTERCOM, by: { vendorId: "some id" }) {
+    const query = `{ user(provider: INTERCOM, by: { remoteId: "some id" }) {
       details { ... on IntercomUser { ${selection(type)} } }
     } }`;
 
@@ -103,12 +103,12 @@ for (const [form, ofCompany, ofAvatar] of [
     const over = await rosterOver(stub.address);
     try {
       const query = `{ users(provider: INTERCOM, first: 1, filter: { companyId: "some company_id" }) {
-        nodes { vendorId avatarUrl }
+        nodes { remoteId avatarUrl }
       } }`;
 
       const { users } = await ask(over.graphql, query);
 
-      assert.deepEqual(users.nodes, [{ vendorId: "some id", avatarUrl: "some avatar" }]);
+      assert.deepEqual(users.nodes, [{ remoteId: "some id", avatarUrl: "some avatar" }]);
       const paths = stub.exchanges.map(({ path }) => decodeURIComponent(path));
       assert.deepEqual(paths, ["/companies", "/companies/some id/contacts"]);
     } finally {
@@ -122,7 +122,7 @@ for (const [form, ofCompany, ofAvatar] of [
 async function askForEverything() {
   const list = `query ($first: Int!, $after: String, $filter: UserFilter) {
     users(provider: INTERCOM, first: $first, after: $after, filter: $filter) {
-      nodes { id vendorId externalId email companies { externalId } tags details { ... on IntercomUser {
+      nodes { id remoteId externalId email companies { externalId } tags details { ... on IntercomUser {
         companies { id companyId name } tags { id name } segments { id }
       } } }
       pageInfo { endCursor }
@@ -141,7 +141,7 @@ async function askForEverything() {
 
   const { nodes, pageInfo } = await page({});
   await page({ after: pageInfo.endCursor });
-  const { vendorId, email } = nodes[0];
+  const { remoteId, email } = nodes[0];
   const known = nodes.find((node) => node.externalId);
 
   await page({ filter: { email } });
@@ -153,8 +153,8 @@ async function askForEverything() {
   // A page of a company's contacts has sixty, however few are asked for; this company has more.
   await ask(roster.graphql, OF_COMPANY, { filter: { companyId: LARGE_COMPANY } });
   await ask(roster.graphql, "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", { ids: nodes.map(({ id }) => id) });
-  await one({ vendorId });
-  await one({ vendorId: "000000000000000000000000" });
+  await one({ remoteId });
+  await one({ remoteId: "000000000000000000000000" });
   await one({ externalId: known.externalId });
   await one({ externalId: "nobody" });
   await ask(roster.graphql, BY_EMAIL, { email });
@@ -188,11 +188,11 @@ const UPSERT = `mutation ($input: UpsertUserInput!) {
 }`;
 
 function rosterOver(address) {
-  return startOver(`[vendor.intercom]\nbase_url = "${address}"\n`, { ROSTER_INTERCOM_TOKEN: "sandbox-token" });
+  return startOver(`[accounts.intercom]\nbase_url = "${address}"\n`, { ROSTER_INTERCOM_TOKEN: "sandbox-token" });
 }
 
 /**
- * A full answer as the vendor gives it: with what is known not to be declared, too. A contact's companies
+ * A full answer as the provider gives it: with what is known not to be declared, too. A contact's companies
  * are under `data`, and no list goes on.
  */
 function saidInFull(call) {

@@ -21,13 +21,13 @@ export async function startRoster() {
   return { graphiql, graphql: graphqlOf(graphiql), emails: mailsIn(text), stop };
 }
 
-/** Starts the sandboxes of the vendors alone. */
+/** Starts the sandboxes of the providers alone. */
 export async function startSandboxes() {
   const { text, stop } = await start(["sandbox", "--listen", FREE], (text) => ORIGIN.test(text));
   return { address: text.match(ORIGIN)[0], stop };
 }
 
-/** Starts the gateway over the vendors of a configuration, with secrets in the environment. */
+/** Starts the gateway over the providers of a configuration, with secrets in the environment. */
 export async function startOver(configuration, secrets) {
   const folder = await mkdtemp(join(tmpdir(), "roster-e2e-"));
   const file = join(folder, "roster.toml");

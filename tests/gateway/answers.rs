@@ -26,14 +26,14 @@ async fn keeping(change: impl FnOnce(&mut Settings)) -> World {
     .await
 }
 
-/// A second gateway on the same vendors, which keeps nothing: a change through it is one made elsewhere.
+/// A second gateway on the same providers, which keeps nothing: a change through it is one made elsewhere.
 async fn elsewhere(world: &World) -> World {
     let mut settings = demo::settings(world.sandbox);
     settings.cache.seconds = 0.0;
     world.beside(World::serve(&settings).await)
 }
 
-/// Renames Ann at a vendor.
+/// Renames Ann at a provider.
 async fn rename(world: &World, of: Provider, name: &str) {
     let input = match of {
         Provider::DigitalChalk => json!({ "firstName": name }),
@@ -62,7 +62,7 @@ const FIND: &str =
     nodes { provider name firstName }
     sources { provider status stale asOf calls notice error { code } } } }";
 
-/// Finds Ann at a vendor: her record and its source.
+/// Finds Ann at a provider: her record and its source.
 async fn ann(world: &World, of: Provider) -> (Value, Value) {
     let of = json!({ "of": [crate::world::word(of)] });
     let mut data = world.data_with(FIND, of).await;

@@ -15,19 +15,19 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("audit", &["metrics"]),
     ("user", &["error"]),
     ("recent_writes", &["shared", "user"]),
-    ("page", &["user", "error"]),
-    ("http", &["error", "metrics", "shared"]),
+    ("pagination", &["user", "error"]),
+    ("client", &["error", "metrics", "shared"]),
     (
-        "vendor",
-        &["page", "http", "recent_writes", "user", "error"],
+        "connectors",
+        &["pagination", "client", "recent_writes", "user", "error"],
     ),
     (
         "directory",
         &[
             "audit",
-            "vendor",
-            "page",
-            "http",
+            "connectors",
+            "pagination",
+            "client",
             "metrics",
             "recent_writes",
             "shared",
@@ -35,47 +35,50 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("loader", &["directory", "vendor", "http", "user", "error"]),
+    (
+        "loaders",
+        &["directory", "connectors", "client", "user", "error"],
+    ),
     (
         "graphql",
         &[
             "audit",
-            "loader",
+            "loaders",
             "directory",
-            "vendor",
-            "page",
-            "http",
+            "connectors",
+            "pagination",
+            "client",
             "user",
             "error",
         ],
     ),
     (
         "config",
-        &["audit", "graphql", "vendor", "http", "shared", "user"],
+        &["audit", "graphql", "connectors", "client", "shared", "user"],
     ),
     (
-        "gateway",
+        "app",
         &[
             "audit",
             "config",
             "graphql",
             "directory",
-            "vendor",
-            "http",
+            "connectors",
+            "client",
             "recent_writes",
             "shared",
             "user",
             "error",
         ],
     ),
-    ("demo", &["config", "vendor", "user"]),
+    ("demo", &["config", "connectors", "user"]),
     (
         "server",
-        &["audit", "graphql", "http", "metrics", "shared", "error"],
+        &["audit", "graphql", "client", "metrics", "shared", "error"],
     ),
     (
-        "command",
-        &["server", "demo", "gateway", "graphql", "config", "user"],
+        "cli",
+        &["server", "demo", "app", "graphql", "config", "user"],
     ),
 ];
 
@@ -201,11 +204,11 @@ fn modules_name_only_what_lies_below_them() {
 }
 
 #[test]
-fn a_vendor_names_no_other_vendor_and_a_layer_no_other_layer() {
+fn a_provider_names_no_other_provider_and_a_layer_no_other_layer() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (folder, shared) in [
-        ("vendor", &["wire", "json"][..]),
-        ("http", &["call", "wire"][..]),
+        ("connectors", &["decode", "json"][..]),
+        ("client", &["request", "transport"][..]),
     ] {
         let stem = |path: &Path| module(&root.join(folder), path);
         let files = sources(&root.join(folder));

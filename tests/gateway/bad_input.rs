@@ -1,5 +1,5 @@
 //! Requests that cannot be meant: each is refused with a code and with words that say what to change,
-//! and no vendor hears of it.
+//! and no provider hears of it.
 
 mod arguments;
 mod cursors;
@@ -22,12 +22,12 @@ const CODES: [&str; 16] = [
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "PROVIDER_DISABLED",
-    "VENDOR_AUTH",
-    "VENDOR_RATE_LIMITED",
-    "VENDOR_TIMEOUT",
-    "VENDOR_UNAVAILABLE",
-    "VENDOR_BAD_RESPONSE",
-    "VENDOR_REJECTED",
+    "PROVIDER_AUTH",
+    "PROVIDER_RATE_LIMITED",
+    "PROVIDER_TIMEOUT",
+    "PROVIDER_UNAVAILABLE",
+    "PROVIDER_BAD_RESPONSE",
+    "PROVIDER_REJECTED",
     "QUERY_TOO_COMPLEX",
     "DEADLINE_EXCEEDED",
     "OVERLOADED",
@@ -55,7 +55,7 @@ const WRONG: [&str; 3] = [
     "BAD_USER_INPUT",
 ];
 
-/// Checks that a query is refused as wrong, in words that hold `words`, without a vendor's help.
+/// Checks that a query is refused as wrong, in words that hold `words`, without a provider's help.
 async fn refused_with(world: &World, query: &str, variables: Value, words: &str) -> Value {
     world.forget_calls().await;
     let answer = world.answer_with(query, variables).await;
@@ -75,7 +75,7 @@ async fn refused(world: &World, query: &str, words: &str) -> Value {
     refused_with(world, query, json!({}), words).await
 }
 
-/// How many calls all vendors got since they were last forgotten.
+/// How many calls all providers got since they were last forgotten.
 pub(crate) async fn calls(world: &World) -> usize {
     let mut calls = 0;
     for of in Provider::ALL {

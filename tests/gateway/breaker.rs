@@ -1,4 +1,4 @@
-//! A vendor that keeps failing is left alone, at once and alone; one call at a time tries it again.
+//! A provider that keeps failing is left alone, at once and alone; one call at a time tries it again.
 
 mod judging;
 mod opening;
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 
 use crate::{
     faults::{calls_of_a_search, spelt, status_of_a_search},
-    world::{World, vendor},
+    world::{World, account},
 };
 
-/// How long a vendor is left alone where no test waits for its end.
+/// How long a provider is left alone where no test waits for its end.
 const LONG: f64 = 300.0;
 
-/// A world in which vendors are left alone after five failures, for so long, and no call is repeated.
+/// A world in which providers are left alone after five failures, for so long, and no call is repeated.
 async fn world(cooldown_seconds: f64) -> World {
     World::with(200, |settings| {
         for provider in Provider::ALL {
-            let vendor = vendor(settings, provider);
-            (vendor.attempts, vendor.timeout_seconds) = (1, Some(1.0));
-            vendor.breaker = BreakerSettings {
+            let provider = account(settings, provider);
+            (provider.attempts, provider.timeout_seconds) = (1, Some(1.0));
+            provider.breaker = BreakerSettings {
                 cooldown_seconds,
                 longest_seconds: LONG,
                 ..BreakerSettings::default()
@@ -40,7 +40,7 @@ const SEARCH: &str = "query($email: String!) { usersByEmail(email: $email) {
     sources { provider status calls error { code message retryAfter } }
 } }";
 
-/// Searches all vendors, and gives one's part of the report; the others must be in good health.
+/// Searches all providers, and gives one's part of the report; the others must be in good health.
 async fn search(world: &World, of: Provider) -> Value {
     let variables = json!({ "email": EVERYWHERE });
     let mut data = world.data_with(SEARCH, variables).await;
@@ -56,12 +56,12 @@ async fn search(world: &World, of: Provider) -> Value {
     sources[of as usize].take()
 }
 
-/// Reads a vendor's list, and gives the code of its error, if it has one.
+/// Reads a provider's list, and gives the code of its error, if it has one.
 async fn list(world: &World, of: Provider) -> Option<String> {
     list_first(world, of, 1).await
 }
 
-/// Reads a vendor's list so many times at once, each time another part of it.
+/// Reads a provider's list so many times at once, each time another part of it.
 async fn lists(world: &World, of: Provider, times: u32) -> Vec<Option<String>> {
     join_all((1..=times).map(|first| list_first(world, of, first))).await
 }
@@ -76,20 +76,20 @@ async fn list_first(world: &World, of: Provider, first: u32) -> Option<String> {
     code.map(str::to_owned)
 }
 
-/// The circuits of all vendors.
+/// The circuits of all providers.
 async fn circuits(world: &World) -> Vec<Value> {
     let data = world.data("{ providers { circuit } }").await;
     let providers = data["providers"].as_array().expect("providers");
     providers.iter().map(|of| of["circuit"].clone()).collect()
 }
 
-/// One vendor's circuit in a state, all others closed.
+/// One provider's circuit in a state, all others closed.
 fn only(of: Provider, state: &str) -> Vec<Value> {
     let states = Provider::ALL.map(|other| if other == of { state } else { "CLOSED" });
     states.map(Value::from).to_vec()
 }
 
-/// Waits until the cool-down of a vendor is over.
+/// Waits until the cool-down of a provider is over.
 async fn until_it_is_tried(world: &World, of: Provider) {
     let over = async {
         while circuits(world).await != only(of, "HALF_OPEN") {
@@ -101,7 +101,7 @@ async fn until_it_is_tried(world: &World, of: Provider) {
         .expect("the cool-down did not end");
 }
 
-/// Makes a vendor fail until it is left alone, and forgets the calls.
+/// Makes a provider fail until it is left alone, and forgets the calls.
 async fn fails(world: &World, of: Provider) {
     let fault = json!({ "kind": "status", "status": 500 });
     world.fault(of, fault).await;

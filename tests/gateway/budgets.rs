@@ -1,4 +1,4 @@
-//! Budgets: however many ask at once, a vendor gets no more calls than it grants, in whatever window it
+//! Budgets: however many ask at once, a provider gets no more calls than it grants, in whatever window it
 //! counts them; and who cannot be served in time is told so without a call.
 
 mod closing;
@@ -14,20 +14,20 @@ use futures_util::future::join_all;
 use roster::{config::Settings, connectors::QuotaWindow, user::Provider};
 use serde_json::Value;
 
-use crate::world::{Call, World, vendor, word};
+use crate::world::{Call, World, account, word};
 
-/// A world where one vendor's budget is this, and the others' as in the demo.
+/// A world where one provider's budget is this, and the others' as in the demo.
 async fn world(of: Provider, budget: &[(u32, u32)], change: impl FnOnce(&mut Settings)) -> World {
     World::with(200, |settings| {
         let windows = budget.iter();
         let windows = windows.map(|&(calls, seconds)| QuotaWindow { calls, seconds });
-        vendor(settings, of).budget = Some(windows.collect());
+        account(settings, of).budget = Some(windows.collect());
         change(settings);
     })
     .await
 }
 
-/// The ids of a vendor's users.
+/// The ids of a provider's users.
 async fn ids(world: &World, of: Provider) -> Vec<String> {
     let records = world.records(of).await;
     let ids = records.iter().filter_map(|record| record["id"].as_str());
@@ -39,7 +39,7 @@ async fn ask(world: &World, of: Provider, id: &str) -> Value {
     let of = word(of);
     world
         .answer(&format!(
-            "{{ user(provider: {of}, by: {{ vendorId: \"{id}\" }}) {{ vendorId }} }}"
+            "{{ user(provider: {of}, by: {{ remoteId: \"{id}\" }}) {{ remoteId }} }}"
         ))
         .await
 }

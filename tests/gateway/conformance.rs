@@ -1,4 +1,4 @@
-//! Each behaviour against each vendor, by name: what a vendor declares works, what it does not declare
+//! Each behaviour against each provider, by name: what a provider declares works, what it does not declare
 //! is refused in words that help, and both cost exactly the calls that they must.
 
 mod capabilities;
@@ -23,9 +23,9 @@ macro_rules! behaviours {
     };
 }
 
-macro_rules! vendor {
-    ($vendor:ident, $subject:expr) => {
-        mod $vendor {
+macro_rules! provider {
+    ($provider:ident, $subject:expr) => {
+        mod $provider {
             behaviours! { $subject =>
                 capabilities::what_it_declares_is_what_its_documents_allow
                 disabled::reads_say_that_it_is_disabled_and_call_nobody
@@ -36,31 +36,31 @@ macro_rules! vendor {
                 narrowing::a_narrowed_list_pages_like_the_whole
                 narrowing::an_undeclared_filter_or_sort_is_refused_without_a_call
                 odd_shapes::an_answer_in_another_documented_shape_is_the_same_answer
-                reading::a_vendor_id_is_one_call
+                reading::a_provider_id_is_one_call
                 reading::an_email_costs_as_few_calls_as_its_search_allows
                 reading::an_external_id_is_one_call_or_refused_without_one
                 reading::an_id_from_the_list_finds_the_same_user_everywhere
                 reading::emails_asked_together_share_what_can_be_shared
-                reading::leads_are_listed_where_the_vendor_lists_them
+                reading::leads_are_listed_where_the_provider_lists_them
                 reading::nobody_is_null_and_no_error
-                reading::the_list_is_in_the_vendors_order
+                reading::the_list_is_in_the_providers_order
                 records::a_known_record_is_complete_in_every_field
                 records::a_record_of_nobody_in_particular_has_nulls_and_no_empty_texts
                 records::attributes_keep_numbers_beyond_doubles
-                records::raw_is_the_record_as_the_vendor_holds_it
+                records::raw_is_the_record_as_the_provider_holds_it
             }
         }
     };
 }
 
-vendor!(ada, Subject::Ada);
-vendor!(digital_chalk, Subject::DigitalChalk);
-vendor!(intercom_users, Subject::IntercomUsers { version: "1.1" });
-vendor!(
+provider!(ada, Subject::Ada);
+provider!(digital_chalk, Subject::DigitalChalk);
+provider!(intercom_users, Subject::IntercomUsers { version: "1.1" });
+provider!(
     intercom_contacts,
     Subject::IntercomContacts { version: "2.17" }
 );
-vendor!(usertour, Subject::Usertour);
+provider!(usertour, Subject::Usertour);
 
 mod intercom_users_alone {
     behaviours! { Subject::IntercomUsers { version: "1.1" } =>
@@ -68,7 +68,7 @@ mod intercom_users_alone {
     }
 }
 
-/// What no other vendor has: filters that can be combined, for one.
+/// What no other provider has: filters that can be combined, for one.
 mod intercom_contacts_alone {
     behaviours! { Subject::IntercomContacts { version: "2.17" } =>
         narrowing::a_range_with_other_filters_and_an_order_is_exact

@@ -67,10 +67,10 @@ async fn calls(world: &World) -> Vec<String> {
 /// The ids that a search by email finds at Intercom, which must be whole.
 async fn ids_at(world: &World, email: &str) -> Vec<Value> {
     let query = "query ($email: String!) { usersByEmail(email: $email, providers: [INTERCOM]) {
-        nodes { vendorId } sources { status } } }";
+        nodes { remoteId } sources { status } } }";
     let data = world.data_with(query, json!({ "email": email })).await;
     let found = &data["usersByEmail"];
     assert_eq!(found["sources"], json!([{ "status": "COMPLETE" }]));
     let users = found["nodes"].as_array().expect("users");
-    users.iter().map(|user| user["vendorId"].clone()).collect()
+    users.iter().map(|user| user["remoteId"].clone()).collect()
 }

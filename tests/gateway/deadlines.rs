@@ -1,5 +1,5 @@
-//! One request has one deadline. Whatever a vendor does, everything that asks it ends by then, and what
-//! the other vendors have is in the answer.
+//! One request has one deadline. Whatever a provider does, everything that asks it ends by then, and what
+//! the other providers have is in the answer.
 
 mod fields;
 mod waits;
@@ -30,8 +30,8 @@ const LONG: f64 = 60.0;
 async fn world(change: impl FnOnce(&mut Settings)) -> World {
     World::with(200, |settings| {
         settings.limits.deadline_seconds = DEADLINE;
-        for vendor in settings.vendor.values_mut() {
-            (vendor.timeout_seconds, vendor.attempts) = (Some(LONG), 10);
+        for provider in settings.accounts.values_mut() {
+            (provider.timeout_seconds, provider.attempts) = (Some(LONG), 10);
         }
         change(settings);
     })
@@ -52,7 +52,7 @@ fn code(answer: &Value) -> &Value {
     &answer["errors"][0]["extensions"]["code"]
 }
 
-/// A search of all vendors, in time: one of them fails, the others' records are there.
+/// A search of all providers, in time: one of them fails, the others' records are there.
 async fn search(world: &World, sick: Provider) {
     let query = format!(
         "{{ usersByEmail(email: \"{EVERYWHERE}\") {{

@@ -1,5 +1,5 @@
-//! Vendors that fail, each in every way we know of: the others' answers arrive, `sources` and errors
-//! tell the truth, and nothing of the vendor's own reaches the client.
+//! Providers that fail, each in every way we know of: the others' answers arrive, `sources` and errors
+//! tell the truth, and nothing of the provider's own reaches the client.
 
 mod answers;
 mod partial;
@@ -18,7 +18,7 @@ use crate::world::World;
 /// The number of users from which the known people are there: two pages of Ada's list.
 const USERS: usize = 200;
 
-/// How many calls the search by address costs a vendor in good health.
+/// How many calls the search by address costs a provider in good health.
 pub(crate) fn calls_of_a_search(provider: Provider) -> u64 {
     match provider {
         Provider::Ada => 2,
@@ -69,23 +69,23 @@ const QUERY: &str = "query($email: String!, $sick: Provider!, $other: Provider!)
         nodes { provider email }
         sources { provider status calls asOf error { code message retryAfter } }
     }
-    list: users(provider: $sick, first: 2) { nodes { vendorId } }
+    list: users(provider: $sick, first: 2) { nodes { remoteId } }
     neighbour: users(provider: $other, first: 2) { nodes { provider } }
 }";
 
-/// A world whose vendors are asked twice at most.
+/// A world whose providers are asked twice at most.
 async fn world(change: impl FnOnce(&mut Settings)) -> World {
     World::with(USERS, |settings| {
-        for vendor in settings.vendor.values_mut() {
-            vendor.attempts = 2;
+        for provider in settings.accounts.values_mut() {
+            provider.attempts = 2;
         }
         change(settings);
     })
     .await
 }
 
-/// Sets a fault at each vendor in turn, and checks that it fails alone and in this way.
-async fn each_vendor_fails_alone(world: &World, fault: &Value, failure: Failure) {
+/// Sets a fault at each provider in turn, and checks that it fails alone and in this way.
+async fn each_provider_fails_alone(world: &World, fault: &Value, failure: Failure) {
     for sick in Provider::ALL {
         world.fault(sick, fault.clone()).await;
         fails_alone(world, sick, failure).await;
@@ -95,7 +95,7 @@ async fn each_vendor_fails_alone(world: &World, fault: &Value, failure: Failure)
     }
 }
 
-/// Asks everything at once, and checks that one vendor fails in this way, and nothing else does.
+/// Asks everything at once, and checks that one provider fails in this way, and nothing else does.
 async fn fails_alone(world: &World, sick: Provider, failure: Failure) {
     let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
     let variables = json!({ "email": EVERYWHERE, "sick": spelt(sick), "other": spelt(other) });
@@ -151,7 +151,7 @@ fn neighbours_live(answer: &Value, sick: Provider, other: Provider) {
     }
 }
 
-/// No token, no address, and no page of a vendor's is in an answer.
+/// No token, no address, and no page of a provider's is in an answer.
 pub(crate) fn gives_nothing_away(world: &World, answer: &Value) {
     let text = answer.to_string().to_lowercase();
     let secrets = [
@@ -170,8 +170,8 @@ pub(crate) fn gives_nothing_away(world: &World, answer: &Value) {
     assert!(!text.contains(&world.sandbox.to_string()));
 }
 
-/// What the bodies of vendors hold in these tests.
-pub(crate) const MARK: &str = "for the vendor's eyes only";
+/// What the bodies of providers hold in these tests.
+pub(crate) const MARK: &str = "for the provider's eyes only";
 
 /// Runs something that must end by a request's deadline; generously, for busy machines.
 async fn within_deadline<T>(deadline: Duration, work: impl Future<Output = T>) -> T {

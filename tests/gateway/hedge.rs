@@ -5,7 +5,7 @@ use std::time::Duration;
 use roster::user::Provider;
 use serde_json::{Value, json};
 
-use crate::world::{World, intercom, vendor};
+use crate::world::{World, account, intercom};
 
 /// Long enough that nothing here ends by itself.
 const LONG: f64 = 100.0;
@@ -19,8 +19,8 @@ async fn world(is_on: bool, lookups: u32) -> World {
         settings.server.show_calls = true;
         // A lookup is a call in this version.
         intercom(settings, "1.1");
-        let vendor = vendor(settings, OF);
-        (vendor.timeout_seconds, vendor.attempts, vendor.hedge) = (Some(LONG), 1, is_on);
+        let provider = account(settings, OF);
+        (provider.timeout_seconds, provider.attempts, provider.hedge) = (Some(LONG), 1, is_on);
     })
     .await;
     for _ in 0..lookups {
@@ -33,7 +33,7 @@ async fn world(is_on: bool, lookups: u32) -> World {
 /// Looks somebody up, and gives the whole answer.
 async fn look_up(world: &World) -> Value {
     let somebody = &world.records(OF).await[0]["id"];
-    let query = format!("{{ user(provider: INTERCOM, by: {{ vendorId: {somebody} }}) {{ id }} }}");
+    let query = format!("{{ user(provider: INTERCOM, by: {{ remoteId: {somebody} }}) {{ id }} }}");
     let answer = tokio::time::timeout(Duration::from_secs(20), world.answer(&query)).await;
     let answer = answer.expect("an answer");
     assert_eq!(answer.get("errors"), None, "{answer}");
@@ -94,7 +94,7 @@ async fn nothing_is_asked_again_unless_that_is_switched_on() {
 async fn a_write_is_never_asked_again() {
     let world = World::with(60, |settings| {
         settings.limits.deadline_seconds = LONG;
-        let usertour = vendor(settings, Provider::Usertour);
+        let usertour = account(settings, Provider::Usertour);
         (usertour.timeout_seconds, usertour.hedge) = (Some(LONG), true);
     })
     .await;

@@ -1,5 +1,5 @@
-//! Walking a vendor's list: every user once, in the vendor's order, in windows of any size, from any
-//! edge, and in as few calls as the vendor's pages allow.
+//! Walking a provider's list: every user once, in the provider's order, in windows of any size, from any
+//! edge, and in as few calls as the provider's pages allow.
 
 mod ada;
 mod backwards;

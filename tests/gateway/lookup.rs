@@ -1,4 +1,4 @@
-//! Finding people over all vendors at once: by address, as persons, as entities of other subgraphs.
+//! Finding people over all providers at once: by address, as persons, as entities of other subgraphs.
 
 mod batches;
 mod domains;

@@ -1,5 +1,5 @@
 //! The gateway through its front door, over the sandboxes: what a client sees, and which calls the
-//! vendors got for it.
+//! providers got for it.
 
 #![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
 

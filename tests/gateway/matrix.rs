@@ -1,4 +1,4 @@
-//! Every fault that we know of, at each vendor in turn: what a client is told, what it costs the vendor,
+//! Every fault that we know of, at each provider in turn: what a client is told, what it costs the provider,
 //! and how long it takes. What is expected stands in a table, which `docs/faults.md` holds as well; a
 //! run writes the table as it found it to the file that `ROSTER_FAULT_TABLE` names.
 
@@ -15,14 +15,14 @@ use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     faults::{gives_nothing_away, spelt},
-    world::{World, vendor},
+    world::{World, account},
 };
 
 /// Two pages of Ada's list.
 const USERS: usize = 200;
-/// Three pages at least of every vendor's list.
+/// Three pages at least of every provider's list.
 const MANY: usize = 400;
-/// What a vendor's answer may hold.
+/// What a provider's answer may hold.
 const MAX_ANSWER: usize = 1 << 20;
 /// An attempt's share, where a row is about it.
 const ATTEMPT: Duration = Duration::from_millis(500);
@@ -66,7 +66,7 @@ enum Patience {
 enum When {
     /// Without a wait of the gateway's own.
     AtOnce,
-    /// When the vendor has been asked as often as it may be.
+    /// When the provider has been asked as often as it may be.
     AfterRetries,
     /// When each attempt was given up.
     ByAttempts,
@@ -81,12 +81,12 @@ struct Outcome {
     status: &'static str,
     /// The error's code.
     code: Option<&'static str>,
-    /// How many calls the vendor gets.
+    /// How many calls the provider gets.
     calls: u64,
     when: When,
 }
 
-/// A fault, and what becomes of a question under it: at each vendor, in the order of [`Provider::ALL`].
+/// A fault, and what becomes of a question under it: at each provider, in the order of [`Provider::ALL`].
 struct Row {
     name: &'static str,
     fault: Value,
@@ -95,7 +95,7 @@ struct Row {
     expected: [Outcome; 4],
 }
 
-/// What was found at one vendor.
+/// What was found at one provider.
 struct Found {
     status: String,
     code: Option<String>,
@@ -106,7 +106,7 @@ struct Found {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_at_every_vendor() {
+async fn every_fault_at_every_provider() {
     let rows = rows::rows();
     let mut found = Vec::new();
     for row in &rows {
@@ -159,10 +159,10 @@ async fn world(row: &Row) -> World {
             Patience::Long | Patience::ShortAttempt => 20.0,
             Patience::ShortDeadline => DEADLINE.as_secs_f64(),
         };
-        for vendor in settings.vendor.values_mut() {
-            vendor.attempts = 2;
-            vendor.max_answer_bytes = MAX_ANSWER;
-            vendor.timeout_seconds = Some(match row.patience {
+        for provider in settings.accounts.values_mut() {
+            provider.attempts = 2;
+            provider.max_answer_bytes = MAX_ANSWER;
+            provider.timeout_seconds = Some(match row.patience {
                 Patience::ShortAttempt => ATTEMPT.as_secs_f64(),
                 Patience::Long | Patience::ShortDeadline => 20.0,
             });
@@ -171,20 +171,20 @@ async fn world(row: &Row) -> World {
     .await
 }
 
-/// A gateway that looks for a vendor where nobody is.
+/// A gateway that looks for a provider where nobody is.
 async fn astray(world: &World, sick: Provider) -> World {
     // The port was free a moment ago, and nobody listens on it now.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let closed = listener.local_addr().expect("an address");
     drop(listener);
     let mut settings: Settings = roster::demo::settings(world.sandbox);
-    let lost = vendor(&mut settings, sick);
+    let lost = account(&mut settings, sick);
     lost.base_url = Some(format!("http://{closed}/api"));
     lost.attempts = 2;
     world.beside(World::serve(&settings).await)
 }
 
-/// Asks one vendor under a fault.
+/// Asks one provider under a fault.
 async fn try_out(world: &World, row: &Row, sick: Provider) -> Found {
     let astray = match row.fault["kind"].as_str() {
         Some("nobody") => Some(astray(world, sick).await),
@@ -275,7 +275,7 @@ impl When {
         match self {
             // Nothing else would take twenty seconds.
             Self::AtOnce => (Duration::ZERO, SLACK),
-            // Retries wait for a fifth of a second, or for the second that the vendor asks for.
+            // Retries wait for a fifth of a second, or for the second that the provider asks for.
             Self::AfterRetries => (Duration::ZERO, Duration::from_millis(1_500) + SLACK),
             Self::ByAttempts => (ATTEMPT, 2 * ATTEMPT + Duration::from_millis(200) + SLACK),
             Self::ByDeadline => (DEADLINE.mul_f64(0.9), DEADLINE + SLACK),

@@ -62,7 +62,7 @@ impl Setup {
     }
 
     fn written(&self) -> (File, BTreeMap<Provider, File>) {
-        let accounts = roster::demo::settings(self.sandbox).vendor;
+        let accounts = roster::demo::settings(self.sandbox).accounts;
         let mut text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n{}[cache]\nseconds = 0.0\nerror_seconds = 0.0\n{}",
             self.server, self.tables
@@ -72,7 +72,7 @@ impl Setup {
             let file = File::holding(&format!("{}-{}", self.name, of.name()), &self.token(of));
             let base = accounts[&of].base_url.clone().unwrap_or_default();
             text += &format!(
-                "[vendor.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\n{}",
+                "[accounts.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\n{}",
                 of.name(),
                 file.path(),
                 self.account.replace("NAME", of.name())

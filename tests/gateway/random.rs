@@ -40,12 +40,12 @@ async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::Sock
     let mut settings: Settings = demo::settings(address);
     settings.cache.seconds = 0.0;
     settings.limits.deadline_seconds = 60.0;
-    for (provider, vendor) in &mut settings.vendor {
+    for (provider, account) in &mut settings.accounts {
         let (name, version) = (provider.name(), version.replace('.', "-"));
-        vendor.base_url = Some(format!("http://{address}/{name}-{version}"));
-        vendor.breaker.enabled = false;
-        vendor.timeout_seconds = Some(30.0);
-        vendor.attempts = 1;
+        account.base_url = Some(format!("http://{address}/{name}-{version}"));
+        account.breaker.enabled = false;
+        account.timeout_seconds = Some(30.0);
+        account.attempts = 1;
     }
     intercom(&mut settings, version);
     World::serve(&settings).await

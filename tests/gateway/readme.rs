@@ -37,7 +37,7 @@ fn the_configuration_of_the_readme_is_understood() {
 
     let settings = Settings::parse(toml).expect("a configuration");
 
-    assert_eq!(settings.vendor.len(), 4);
+    assert_eq!(settings.accounts.len(), 4);
     settings.bounds().expect("bounds");
     settings.listen(None).expect("an address");
 }

@@ -190,7 +190,7 @@ async fn durations_are_histograms_that_can_be_added() {
 
     for name in [
         "roster_graphql_request_duration_seconds",
-        "roster_vendor_call_duration_seconds",
+        "roster_provider_call_duration_seconds",
     ] {
         assert!(text.contains(&format!("# TYPE {name} histogram")), "{text}");
         assert!(text.contains(&format!("{name}_bucket{{")), "{text}");

@@ -1,4 +1,4 @@
-//! What a behaviour is held against: a vendor, and where it has two APIs, one of them in one version.
+//! What a behaviour is held against: a provider, and where it has two APIs, one of them in one version.
 
 use roster::{config::Settings, user::Provider};
 
@@ -34,7 +34,7 @@ impl Subject {
         word(self.provider())
     }
 
-    /// How many users the vendor's largest page holds.
+    /// How many users the provider's largest page holds.
     pub(crate) fn page(self) -> usize {
         match self {
             Self::Ada | Self::DigitalChalk | Self::Usertour => 100,

@@ -32,7 +32,7 @@ async fn keys_come_in_the_order_of_the_document_whatever_finishes_first() {
 
     let answer = world
         .answer(
-            "{ last: users(provider: INTERCOM, first: 1) { totalCount nodes { provider vendorId kind } }
+            "{ last: users(provider: INTERCOM, first: 1) { totalCount nodes { provider remoteId kind } }
                failing: users(provider: USERTOUR) { totalCount }
                middle: users(provider: ADA, first: 1) { pageInfo { hasNextPage startCursor } totalCount }
                ...more
@@ -58,7 +58,7 @@ async fn keys_come_in_the_order_of_the_document_whatever_finishes_first() {
     assert_eq!(keys(&data["last"]), ["totalCount", "nodes"]);
     assert_eq!(
         keys(&data["last"]["nodes"][0]),
-        ["provider", "vendorId", "kind"]
+        ["provider", "remoteId", "kind"]
     );
     assert_eq!(keys(&data["middle"]), ["pageInfo", "totalCount"]);
     assert_eq!(codes(&answer).len(), 2);
@@ -73,9 +73,9 @@ async fn a_failing_root_field_leaves_its_siblings_their_values() {
     let answer = world
         .answer_with(
             "query($id: ID!) {
-                before: user(provider: INTERCOM, by: { vendorId: $id }) { vendorId }
+                before: user(provider: INTERCOM, by: { remoteId: $id }) { remoteId }
                 list: users(provider: ADA) { totalCount }
-                user: user(provider: ADA, by: { vendorId: \"1\" }) { id }
+                user: user(provider: ADA, by: { remoteId: \"1\" }) { id }
                 wrong: users(provider: INTERCOM, first: -1) { totalCount }
                 bad: usersByEmail(email: \"\") { totalCount }
                 person(email: \"nobody\") { email }
@@ -88,7 +88,7 @@ async fn a_failing_root_field_leaves_its_siblings_their_values() {
     assert_eq!(
         answer["data"],
         json!({
-            "before": { "vendorId": user }, "list": null, "user": null, "wrong": null, "bad": null,
+            "before": { "remoteId": user }, "list": null, "user": null, "wrong": null, "bad": null,
             "person": null, "after": { "totalCount": 3 },
         })
     );
@@ -107,9 +107,9 @@ async fn a_failing_root_field_leaves_its_siblings_their_values() {
         failed,
         [
             (Some("bad"), Some("BAD_USER_INPUT")),
-            (Some("list"), Some("VENDOR_AUTH")),
+            (Some("list"), Some("PROVIDER_AUTH")),
             (Some("person"), Some("BAD_USER_INPUT")),
-            (Some("user"), Some("VENDOR_AUTH")),
+            (Some("user"), Some("PROVIDER_AUTH")),
             (Some("wrong"), Some("BAD_USER_INPUT")),
         ]
     );

@@ -1,4 +1,4 @@
-//! `upsertUser` at every vendor: what it answers, which calls it makes, and that what is refused
+//! `upsertUser` at every provider: what it answers, which calls it makes, and that what is refused
 //! writes nothing.
 
 mod ada;
@@ -23,7 +23,7 @@ use crate::{faults::spelt, world::World};
 
 const UPSERT: &str = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) {
     outcome
-    user { vendorId externalId email name firstName tags attributes }
+    user { remoteId externalId email name firstName tags attributes }
     userErrors { field message code retryAfter }
 } }";
 
@@ -59,7 +59,7 @@ async fn skipped(world: &World, of: Provider, input: Value) -> Value {
     payload["userErrors"].take()
 }
 
-/// The calls of a vendor: method, path and status.
+/// The calls of a provider: method, path and status.
 async fn calls(world: &World, of: Provider) -> Vec<String> {
     let calls = world.calls(of).await.into_iter();
     calls
@@ -74,7 +74,7 @@ async fn calls(world: &World, of: Provider) -> Vec<String> {
         .collect()
 }
 
-/// A record of a vendor, by its address.
+/// A record of a provider, by its address.
 async fn record(world: &World, of: Provider, email: &str) -> Value {
     let records = world.records(of).await;
     let found = records.into_iter().find(|record| record["email"] == email);

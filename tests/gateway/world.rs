@@ -14,7 +14,7 @@ use roster_sandbox::Options;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// A call that a vendor got.
+/// A call that a provider got.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(crate) struct Call {
     pub(crate) vendor: String,
@@ -44,12 +44,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// With 500 users at each vendor.
+    /// With 500 users at each provider.
     pub(crate) async fn start() -> Self {
         Self::with(500, |_| {}).await
     }
 
-    /// With a number of users at each vendor, and settings that differ from the demo's.
+    /// With a number of users at each provider, and settings that differ from the demo's.
     pub(crate) async fn with(users: usize, change: impl FnOnce(&mut Settings)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let sandbox = listener.local_addr().expect("an address");
@@ -66,15 +66,15 @@ impl World {
     /// Over sandboxes, or providers that the test plays itself, at an address.
     pub(crate) async fn over(sandbox: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = demo::settings(sandbox);
-        // What a test asks for is asked of the vendors, unless it is about answers that are kept.
+        // What a test asks for is asked of the providers, unless it is about answers that are kept.
         settings.cache.seconds = 0.0;
         settings.server.show_calls = false;
-        // A fault strikes every call that a test makes, unless the test is about vendors left alone.
-        for vendor in settings.vendor.values_mut() {
-            vendor.breaker.enabled = false;
+        // A fault strikes every call that a test makes, unless the test is about providers left alone.
+        for provider in settings.accounts.values_mut() {
+            provider.breaker.enabled = false;
         }
         change(&mut settings);
-        let version = vendor(&mut settings, Provider::Intercom)
+        let version = account(&mut settings, Provider::Intercom)
             .options
             .get("version");
         let version = version.and_then(toml::Value::as_str);
@@ -160,13 +160,13 @@ impl World {
         answer["data"].take()
     }
 
-    /// The calls that a vendor has got since they were last forgotten, in order.
+    /// The calls that a provider has got since they were last forgotten, in order.
     pub(crate) async fn calls(&self, provider: Provider) -> Vec<Call> {
         let path = format!("calls?vendor={}", provider.name());
         serde_json::from_value(self.sandbox_get(&path).await).expect("calls")
     }
 
-    /// How many calls each vendor has got, in the order of [`Provider::ALL`].
+    /// How many calls each provider has got, in the order of [`Provider::ALL`].
     pub(crate) async fn tally(&self) -> [usize; 4] {
         let calls: Vec<Call> =
             serde_json::from_value(self.sandbox_get("calls").await).expect("calls");
@@ -176,9 +176,9 @@ impl World {
         })
     }
 
-    /// What a vendor itself answers to a read, past the gateway: Intercom in the version that the
+    /// What a provider itself answers to a read, past the gateway: Intercom in the version that the
     /// gateway asks for. Its log keeps this call too.
-    pub(crate) async fn at_vendor(&self, provider: Provider, path: &str) -> Value {
+    pub(crate) async fn at_provider(&self, provider: Provider, path: &str) -> Value {
         let (prefix, token) = match provider {
             Provider::Ada => ("/api/v2/end-users", ""),
             Provider::DigitalChalk => ("/dc/api/v5/users", ""),
@@ -204,14 +204,14 @@ impl World {
             .expect("an answer");
     }
 
-    /// The users that a vendor holds, Intercom's leads apart, in the order of its list: `id`,
+    /// The users that a provider holds, Intercom's leads apart, in the order of its list: `id`,
     /// `externalId`, `email`.
     pub(crate) async fn records(&self, provider: Provider) -> Vec<Value> {
         let path = format!("records?vendor={}", provider.name());
         serde_json::from_value(self.sandbox_get(&path).await).expect("records")
     }
 
-    /// Everybody in a vendor's list, in its order, as [`Self::records`] shows them: with Intercom's leads
+    /// Everybody in a provider's list, in its order, as [`Self::records`] shows them: with Intercom's leads
     /// where its list has them.
     pub(crate) async fn listed(&self, provider: Provider) -> Vec<Value> {
         if provider == Provider::Intercom && self.intercom.starts_with("2.") {
@@ -224,7 +224,7 @@ impl World {
     async fn contacts(&self) -> Vec<Value> {
         let (mut contacts, mut path) = (Vec::new(), "/contacts?per_page=150".to_owned());
         loop {
-            let page = self.at_vendor(Provider::Intercom, &path).await;
+            let page = self.at_provider(Provider::Intercom, &path).await;
             for contact in page["data"].as_array().expect("contacts") {
                 // A lead's external id is made up by Intercom.
                 let external_id = match contact["role"].as_str() {
@@ -242,7 +242,7 @@ impl World {
         }
     }
 
-    /// Sets a fault at a vendor: `{"kind": …}` and what it takes.
+    /// Sets a fault at a provider: `{"kind": …}` and what it takes.
     pub(crate) async fn fault(&self, provider: Provider, mut fault: Value) {
         fault["vendor"] = provider.name().into();
         self.sandbox_post("faults", &fault).await;
@@ -257,7 +257,7 @@ impl World {
             .expect("an answer");
     }
 
-    /// Makes a vendor behave in one of the ways that its documents leave open.
+    /// Makes a provider behave in one of the ways that its documents leave open.
     pub(crate) async fn behave(&self, provider: Provider, name: &str, value: &str) {
         let behaviour = json!({ "vendor": provider.name(), "name": name, "value": value });
         self.sandbox_post("behaviour", &behaviour).await;
@@ -302,14 +302,14 @@ pub(crate) fn word(provider: Provider) -> &'static str {
 
 /// Asks Intercom for a version: 1.x has users, 2.x contacts.
 pub(crate) fn intercom(settings: &mut Settings, version: &str) {
-    let options = &mut vendor(settings, Provider::Intercom).options;
+    let options = &mut account(settings, Provider::Intercom).options;
     options.insert("version".to_owned(), version.into());
 }
 
-/// A vendor's settings, to be changed.
-pub(crate) fn vendor(settings: &mut Settings, provider: Provider) -> &mut AccountSettings {
+/// A provider's settings, to be changed.
+pub(crate) fn account(settings: &mut Settings, provider: Provider) -> &mut AccountSettings {
     settings
-        .vendor
+        .accounts
         .get_mut(&provider)
-        .expect("the demo has every vendor")
+        .expect("the demo has every provider")
 }

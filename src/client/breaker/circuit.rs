@@ -1,4 +1,4 @@
-//! When a vendor is asked and when it is left alone. Pure: whoever uses it says what time it is.
+//! When a provider is asked and when it is left alone. Pure: whoever uses it says what time it is.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// In how many parts the window is counted: what leaves it leaves it a part at a time.
 const PARTS: u64 = 10;
 
-/// How soon to ask again while the vendor is tried: nobody knows when the trial ends.
+/// How soon to ask again while the provider is tried: nobody knows when the trial ends.
 const SOON: Duration = Duration::from_secs(1);
 
 /// The least part of a cool-down that chance leaves of it, so that replicas do not try in step.
@@ -22,13 +22,13 @@ pub struct CircuitRules {
     pub share: f64,
     /// How far back calls are counted.
     pub window: Duration,
-    /// How long the vendor is left alone at first; it doubles with each trial that fails.
+    /// How long the provider is left alone at first; it doubles with each trial that fails.
     pub cooldown: Duration,
-    /// How long the vendor is left alone at most.
+    /// How long the provider is left alone at most.
     pub longest: Duration,
 }
 
-/// Whether a vendor is asked.
+/// Whether a provider is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CircuitState {
     /// It is.
@@ -39,7 +39,7 @@ pub enum CircuitState {
     HalfOpen,
 }
 
-/// What a call says of its vendor.
+/// What a call says of its provider.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CallOutcome {
     /// It answers, whatever it answers.
@@ -56,7 +56,7 @@ pub enum CallOutcome {
 #[derive(Debug)]
 pub struct CircuitPermit(u64);
 
-/// Whether one vendor is asked, by how its calls went.
+/// Whether one provider is asked, by how its calls went.
 #[derive(Debug)]
 pub struct Circuit {
     rules: CircuitRules,
@@ -88,7 +88,7 @@ impl Circuit {
         }
     }
 
-    /// Whether the vendor is asked at a moment.
+    /// Whether the provider is asked at a moment.
     #[must_use]
     pub fn standing(&self, now: Instant) -> CircuitState {
         match self.state {
@@ -108,7 +108,7 @@ impl Circuit {
         }
     }
 
-    /// Permission to ask the vendor now.
+    /// Permission to ask the provider now.
     ///
     /// # Errors
     /// How long to leave it alone.
@@ -143,7 +143,7 @@ impl Circuit {
             ) => {
                 window.add(verdict, now, self.rules.window);
                 if verdict != CallOutcome::Answers && window.is_ill(&self.rules) {
-                    // A vendor that fails again so soon was not well.
+                    // A provider that fails again so soon was not well.
                     let is_soon = self.closed.is_some_and(|closed| {
                         now.saturating_duration_since(closed) <= self.rules.window
                     });

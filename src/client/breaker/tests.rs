@@ -3,12 +3,12 @@ use std::time::Duration;
 use super::{CallOutcome, Error, ErrorKind, FailureStage, refusal, verdict};
 
 #[test]
-fn only_what_is_the_vendors_fault_counts_against_it() {
+fn only_what_is_the_providers_fault_counts_against_it() {
     let of = |kind, reach| verdict(Some(&Error::new(kind, "").reaching(reach)));
 
     for kind in [ErrorKind::TimedOut, ErrorKind::Late, ErrorKind::Unavailable] {
         assert_eq!(
-            of(kind, FailureStage::Vendor),
+            of(kind, FailureStage::Provider),
             CallOutcome::Fails,
             "{kind:?}"
         );
@@ -35,7 +35,7 @@ fn only_what_is_the_vendors_fault_counts_against_it() {
         ErrorKind::Malformed,
     ] {
         assert_eq!(
-            of(kind, FailureStage::Vendor),
+            of(kind, FailureStage::Provider),
             CallOutcome::Answers,
             "{kind:?}"
         );
@@ -47,7 +47,7 @@ fn only_what_is_the_vendors_fault_counts_against_it() {
         ErrorKind::Internal,
     ] {
         assert_eq!(
-            of(kind, FailureStage::Vendor),
+            of(kind, FailureStage::Provider),
             CallOutcome::Nothing,
             "{kind:?}"
         );

@@ -1,4 +1,4 @@
-//! Where calls wait for a vendor's budget: in the order in which they came, work for which somebody
+//! Where calls wait for a provider's budget: in the order in which they came, work for which somebody
 //! waits before work for which nobody does.
 
 use std::{
@@ -25,7 +25,7 @@ use crate::{
 /// For how long the store's word on when there is budget again is believed.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// A vendor's budget and those who wait for it.
+/// A provider's budget and those who wait for it.
 pub(super) struct RateLimiter {
     state: Mutex<Waiters>,
     /// The account that all replicas spend from; `None` where this gateway is alone.
@@ -122,7 +122,7 @@ impl Waiters {
     }
 }
 
-/// The gateway spends no more of a vendor's budget before a moment.
+/// The gateway spends no more of a provider's budget before a moment.
 fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let Some(moment) = moment else {
         let message =
@@ -380,7 +380,7 @@ impl RatePermit {
         self.told = told;
     }
 
-    /// The call ended. A vendor that refused it for its rate limit says for how long.
+    /// The call ended. A provider that refused it for its rate limit says for how long.
     pub(super) fn end(mut self, throttled: Option<Option<Duration>>) {
         let quota = self.told.quota();
         let end = match throttled {

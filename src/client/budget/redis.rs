@@ -23,7 +23,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spe
 /// How much longer than its call a lease lives.
 const SPARE: Duration = Duration::from_secs(2);
 
-/// One vendor's account, kept by the store.
+/// One provider's account, kept by the store.
 #[derive(Clone)]
 pub(super) struct RedisRateLimiter(Arc<RedisRateLimiterInner>);
 
@@ -118,7 +118,7 @@ impl RedisRateLimiter {
         format!("{}:{lease}", self.0.replica)
     }
 
-    /// Gives a lease back, and tells what the vendor said; nobody waits for it. A lease that is not given
+    /// Gives a lease back, and tells what the provider said; nobody waits for it. A lease that is not given
     /// back ends by itself.
     pub(super) fn give(&self, lease: u64, end: CallEnd, closes: Duration) {
         let (lingers, said) = match end {

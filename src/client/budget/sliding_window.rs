@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// How many calls a vendor may get within any span of so many seconds.
+/// How many calls a provider may get within any span of so many seconds.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaWindow {

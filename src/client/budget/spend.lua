@@ -1,4 +1,4 @@
--- One vendor's budget, spent by all replicas. Moments are milliseconds by the store's own clock.
+-- One provider's budget, spent by all replicas. Moments are milliseconds by the store's own clock.
 -- KEYS: leases (a call under way, by when its lease ends), ended (calls by window and part), state.
 -- ARGV: what to do, its six arguments, whether somebody chose the windows, and the windows: calls, milliseconds.
 local PARTS = 64

@@ -1,6 +1,6 @@
-//! What a vendor's budget allows at a moment: pure, over moments that are handed in.
+//! What a provider's budget allows at a moment: pure, over moments that are handed in.
 //!
-//! A call may reach the vendor at any moment between its start and its answer, and the vendor may count
+//! A call may reach the provider at any moment between its start and its answer, and the provider may count
 //! in windows that begin whenever it likes. So a call is in a window from its start until a whole span
 //! after its end: then no span whatever sees more arrivals than the window has calls.
 
@@ -14,14 +14,14 @@ use crate::client::{Priority, request::Quota};
 /// How long a call may still arrive after we gave it up: it may be in some buffer.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a vendor is left alone after a 429 that does not say for how long; it doubles.
+/// How long a provider is left alone after a 429 that does not say for how long; it doubles.
 const SILENCE: Duration = Duration::from_millis(250);
 /// The longest of these.
 const LONG_SILENCE: Duration = Duration::from_secs(30);
-/// The longest time for which a vendor is left alone: after it the vendor is asked again, for what it
+/// The longest time for which a provider is left alone: after it the provider is asked again, for what it
 /// said may be nonsense.
 pub(super) const LONGEST: Duration = Duration::from_secs(900);
-/// Our clock and the vendor's are not the same: so much later than it says a window ends.
+/// Our clock and the provider's are not the same: so much later than it says a window ends.
 const MARGIN: Duration = Duration::from_millis(50);
 
 /// A call that was let through.
@@ -37,9 +37,9 @@ pub(super) enum CallEnd {
     Unsent,
     /// It was sent, and given up before there was an answer.
     Lost,
-    /// The vendor answered, with its word on the budget.
+    /// The provider answered, with its word on the budget.
     Answered(Option<Quota>),
-    /// The vendor refused it for its rate limit and asked us to wait so long.
+    /// The provider refused it for its rate limit and asked us to wait so long.
     Throttled(Option<Quota>, Option<Duration>),
 }
 
@@ -52,7 +52,7 @@ pub(super) enum WaitReason {
     Until(Option<Instant>),
 }
 
-/// What the vendor itself said of its window.
+/// What the provider itself said of its window.
 #[derive(Clone, Copy, Debug)]
 struct ReportedQuota {
     quota: Quota,
@@ -62,11 +62,11 @@ struct ReportedQuota {
     lost: u32,
 }
 
-/// A vendor's budget.
+/// A provider's budget.
 #[derive(Debug)]
 pub(super) struct LimiterState {
     ledgers: Vec<SlidingWindow>,
-    /// Whether somebody chose the windows: what the vendor says may only narrow them.
+    /// Whether somebody chose the windows: what the provider says may only narrow them.
     is_chosen: bool,
     /// How many calls may be under way.
     slots: u32,
@@ -83,7 +83,7 @@ pub(super) struct LimiterState {
 /// A window as it stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WindowStatus {
-    /// The window's span in seconds; `None` where only the vendor knows it.
+    /// The window's span in seconds; `None` where only the provider knows it.
     pub seconds: Option<u32>,
     /// The calls within one span.
     pub limit: u32,
@@ -156,7 +156,7 @@ impl LimiterState {
         self.closed = self.closed.filter(|until| *until > now);
     }
 
-    /// Notes the end of a call. True when the vendor is to be left alone from now on.
+    /// Notes the end of a call. True when the provider is to be left alone from now on.
     pub(super) fn end(&mut self, pass: AdmittedCall, end: CallEnd, now: Instant) -> bool {
         self.flying = self.flying.saturating_sub(1);
         let at = match end {
@@ -194,7 +194,7 @@ impl LimiterState {
         }
     }
 
-    /// Leaves the vendor alone after a 429.
+    /// Leaves the provider alone after a 429.
     fn strike(&mut self, pass: AdmittedCall, wait: Option<Duration>, now: Instant) {
         // Calls that were under way together are refused together: that is one strike.
         if self.struck.is_none_or(|struck| pass.at > struck) {
@@ -206,18 +206,18 @@ impl LimiterState {
         self.close(now + wait.min(LONGEST));
     }
 
-    /// Leaves the vendor alone until a moment.
+    /// Leaves the provider alone until a moment.
     pub(super) fn close(&mut self, until: Instant) {
         self.closed = Some(self.closed.map_or(until, |closed| closed.max(until)));
     }
 
-    /// Until when the vendor is left alone.
+    /// Until when the provider is left alone.
     pub(super) fn closed(&mut self, now: Instant) -> Option<Instant> {
         self.forget(now);
         self.closed
     }
 
-    /// Believes what the vendor says of its window. Answers overtake each other: of one window the
+    /// Believes what the provider says of its window. Answers overtake each other: of one window the
     /// least that was left counts.
     pub(super) fn hear(&mut self, quota: Quota, now: Instant) {
         self.forget(now);
@@ -263,7 +263,7 @@ impl LimiterState {
         (text, self.flying)
     }
 
-    /// Every window as it stands; the vendor's own word where there is no window to put it to.
+    /// Every window as it stands; the provider's own word where there is no window to put it to.
     pub(super) fn stands(&mut self, now: Instant) -> Vec<WindowStatus> {
         self.forget(now);
         let (flying, closed) = (self.flying, self.closed);

@@ -115,7 +115,7 @@ fn a_429_closes_for_everybody_and_repeated_ones_for_longer() {
 }
 
 #[test]
-fn the_vendors_word_is_believed_until_its_window_ends() {
+fn the_providers_word_is_believed_until_its_window_ends() {
     let start = Instant::now();
     let mut book = LimiterState::new(&[window(100, 10)], false, 9, start);
 
@@ -164,7 +164,7 @@ fn what_somebody_chose_is_narrowed_but_not_widened() {
 }
 
 #[test]
-fn a_vendor_without_windows_is_known_by_its_headers() {
+fn a_provider_without_windows_is_known_by_its_headers() {
     let start = Instant::now();
     let mut book = LimiterState::new(&[], false, 9, start);
     assert_eq!(book.stands(start), []);

@@ -70,7 +70,7 @@ pub(super) enum Joined {
 /// Waits for a read.
 pub(super) type SharedRead = Shared<ReadResult>;
 
-/// The reads of a vendor that are under way.
+/// The reads of a provider that are under way.
 #[derive(Clone, Default)]
 pub(super) struct InFlight {
     under_way: Arc<Mutex<InFlightReads>>,

@@ -36,7 +36,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The largest answer that is shared, in bytes: a larger one holds up the store for all.
 const LARGEST: usize = 4 * 1024 * 1024;
 
-/// The answers of one vendor account in the shared store.
+/// The answers of one provider account in the shared store.
 #[derive(Clone)]
 pub(super) struct RedisCache(Arc<RedisCacheInner>);
 

@@ -1,11 +1,11 @@
-//! How many calls a vendor bears at the same time, learnt from how they end. Pure: whoever uses it says
+//! How many calls a provider bears at the same time, learnt from how they end. Pure: whoever uses it says
 //! what time it is.
 //!
 //! Additive increase, multiplicative decrease, as TCP has it (Jacobson and Karels, "Congestion Avoidance
 //! and Control", 1988) and as Netflix's concurrency-limits offers it for requests. Limits that follow
 //! latency (TCP Vegas, the gradient of the same library) take every slow answer for a queue; here a page
-//! of a hundred users and a lookup of one share a limit, and vendors differ twentyfold between the two.
-//! What these vendors do when it is too much is to say so, or not to answer: that is what this follows.
+//! of a hundred users and a lookup of one share a limit, and providers differ twentyfold between the two.
+//! What these providers do when it is too much is to say so, or not to answer: that is what this follows.
 
 use tokio::time::Instant;
 
@@ -66,7 +66,7 @@ mod tests {
     const MOMENT: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_vendor_that_answers_keeps_all_that_is_configured() {
+    fn a_provider_that_answers_keeps_all_that_is_configured() {
         let mut limit = ConcurrencyLimit::of(8);
 
         for under_way in (1..=8).cycle().take(10_000) {

@@ -10,7 +10,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::limit::ConcurrencyLimit;
 use crate::{client::Priority, metrics};
 
-/// What the end of a call says of how much the vendor bears.
+/// What the end of a call says of how much the provider bears.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LoadSignal {
     /// It answered.
@@ -21,9 +21,9 @@ pub(super) enum LoadSignal {
     Unknown,
 }
 
-/// The calls of one vendor that are under way, and those that wait for their turn.
+/// The calls of one provider that are under way, and those that wait for their turn.
 pub(super) struct ConcurrencyQueue {
-    vendor: &'static str,
+    provider: &'static str,
     state: Mutex<QueueState>,
 }
 
@@ -49,10 +49,10 @@ impl Drop for ConcurrencyPermit {
 }
 
 impl ConcurrencyQueue {
-    pub(super) fn new(vendor: &'static str, most: usize) -> Arc<Self> {
-        metrics::concurrency(vendor, most, 0);
+    pub(super) fn new(provider: &'static str, most: usize) -> Arc<Self> {
+        metrics::concurrency(provider, most, 0);
         Arc::new(Self {
-            vendor,
+            provider,
             state: Mutex::new(QueueState {
                 limit: ConcurrencyLimit::of(most),
                 under_way: 0,
@@ -117,7 +117,7 @@ impl ConcurrencyQueue {
     }
 
     fn show(&self, state: &QueueState) {
-        metrics::concurrency(self.vendor, state.limit.calls(), state.under_way);
+        metrics::concurrency(self.provider, state.limit.calls(), state.under_way);
     }
 }
 

@@ -56,7 +56,7 @@ impl ProviderLog {
             operation,
             code,
             status = error.status(),
-            provider.request_id = error.vendor_request_id(),
+            provider.request_id = error.provider_request_id(),
             why,
             "the provider fails"
         );
@@ -64,12 +64,12 @@ impl ProviderLog {
 
     /// Notes that the provider answered.
     pub(super) fn answered(&self) {
-        self.recovered(|code| code != ErrorCode::VendorBadResponse.as_str());
+        self.recovered(|code| code != ErrorCode::ProviderBadResponse.as_str());
     }
 
     /// Notes that an answer could be read.
     pub fn readable(&self) {
-        self.recovered(|code| code == ErrorCode::VendorBadResponse.as_str());
+        self.recovered(|code| code == ErrorCode::ProviderBadResponse.as_str());
     }
 
     fn recovered(&self, from: impl Fn(&str) -> bool) {

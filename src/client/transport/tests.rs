@@ -158,7 +158,7 @@ async fn a_machine_that_has_nothing_left_for_a_call_is_no_providers_fault() {
         ours
     );
 
-    let theirs = (ErrorKind::Unavailable, FailureStage::Vendor);
+    let theirs = (ErrorKind::Unavailable, FailureStage::Provider);
     assert_eq!(ends_with(|| io::ErrorKind::NotFound.into()).await, theirs);
     assert_eq!(
         ends_with(|| io::ErrorKind::ConnectionRefused.into()).await,

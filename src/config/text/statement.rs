@@ -130,8 +130,8 @@ mod tests {
 
     use super::Statement;
 
-    const TEXT: &str = "[server]\nlisten = 7 # here\n[vendor.ada]\nbudget = [\n  { calls = 1 },\n]\n\
-                        cache.seconds = true\n[vendor.\"usertour\"]\noptions = { a = { b = 1 } }\n";
+    const TEXT: &str = "[server]\nlisten = 7 # here\n[accounts.ada]\nbudget = [\n  { calls = 1 },\n]\n\
+                        cache.seconds = true\n[provider.\"usertour\"]\noptions = { a = { b = 1 } }\n";
 
     fn at(words: &str) -> (String, &'static str) {
         let table = DeTable::parse(TEXT).expect("TOML");
@@ -147,13 +147,13 @@ mod tests {
             ("7", "server.listen", "listen = 7"),
             (
                 "calls",
-                "vendor.ada.budget",
+                "accounts.ada.budget",
                 "budget = [\n  { calls = 1 },\n]",
             ),
-            ("true", "vendor.ada.cache.seconds", "cache.seconds = true"),
+            ("true", "accounts.ada.cache.seconds", "cache.seconds = true"),
             (
                 "b = 1",
-                "vendor.usertour.options",
+                "accounts.usertour.options",
                 "options = { a = { b = 1 } }",
             ),
             ("server", "server", "[server]\nlisten = 7 # here\n"),
@@ -164,10 +164,10 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_toml_has_a_path_too() {
-        let text = "[vendor.ada]\nattempts = 1\ntoken =\n[server\nlisten = 1\n";
+        let text = "[accounts.ada]\nattempts = 1\ntoken =\n[server\nlisten = 1\n";
         let path = |words: &str| Statement::on_line(text, text.find(words).expect("a place")).path;
 
-        assert_eq!(path("token"), "vendor.ada.token");
+        assert_eq!(path("token"), "accounts.ada.token");
         assert_eq!(path("[server"), "server");
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
 const ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:8080\"";
 
 fn is_token(path: &str) -> bool {
-    path.starts_with("vendor.") && path.ends_with(".token")
+    path.starts_with("provider.") && path.ends_with(".token")
 }
 
 /// What a reader of TOML is told by its library, in words that need no knowledge of its types. A message

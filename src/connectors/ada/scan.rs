@@ -53,7 +53,7 @@ impl AdaRows {
             self.bytes += size_of::<User>() + email.len() + 2 * user.raw.get().len();
             let known = self.by_email.entry(email).or_default();
             // Pages may overlap where the list changes between them.
-            if !known.iter().any(|known| known.vendor_id == user.vendor_id) {
+            if !known.iter().any(|known| known.remote_id == user.remote_id) {
                 known.push(user.clone());
             }
         }

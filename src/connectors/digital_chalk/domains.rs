@@ -51,7 +51,7 @@ impl Default for DomainSizes {
 
 impl DomainSizes {
     /// How many pages to read of a domain for so many of its addresses; `None` when each is to be searched
-    /// for by itself. Letter case beyond ASCII is the vendor's own affair: such a domain is not shared.
+    /// for by itself. Letter case beyond ASCII is the provider's own affair: such a domain is not shared.
     pub(super) fn worth(&self, domain: &str, emails: usize) -> Option<u32> {
         let emails = u32::try_from(emails).unwrap_or(u32::MAX);
         let is_plain = domain.is_ascii() && !domain.is_empty();

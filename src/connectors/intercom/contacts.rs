@@ -312,7 +312,7 @@ impl Contacts {
         )))
     }
 
-    /// The id of the contact that a merged one became; `None` when the vendor does not say.
+    /// The id of the contact that a merged one became; `None` when the provider does not say.
     fn became(&self, error: &Error) -> Result<Option<String>> {
         let Some(link) = error.moved() else {
             return Ok(None);
@@ -363,7 +363,7 @@ impl Contacts {
         )
     }
 
-    /// Every page of a search for one of many values. What the vendor refuses whole it may take in
+    /// Every page of a search for one of many values. What the provider refuses whole it may take in
     /// halves: how many values it takes is not documented, nor what it thinks of each.
     fn all_in_halves<'a>(
         &'a self,
@@ -404,7 +404,7 @@ impl Contacts {
 
     /// What was written lately of the contacts that a search found, and with some addresses.
     async fn written_among(&self, found: &SearchResult, emails: &[Email]) -> KnownWrites {
-        let ids = found.users.iter().map(|user| WriteKey::id(&user.vendor_id));
+        let ids = found.users.iter().map(|user| WriteKey::id(&user.remote_id));
         let emails = emails.iter().map(|email| WriteKey::email(email.folded()));
         self.recent.look_up(ids.chain(emails)).await
     }
@@ -435,7 +435,7 @@ impl Contacts {
             || found.users.iter().any(has_unreadable_external_id);
         let written = self.written_among(&found, &[]).await;
         let outdated = found.users.iter().filter(|user| written.is_outdated(user));
-        let outdated = outdated.map(|user| user.vendor_id.clone()).collect();
+        let outdated = outdated.map(|user| user.remote_id.clone()).collect();
         let found = self.settled(scope, found, &outdated).await;
         match found.users.into_iter().find(has_it) {
             None if is_unclear => Err(Error::malformed(
@@ -493,7 +493,7 @@ impl Connector for Contacts {
             return each(ids, get).await;
         }
         let found = self.named(scope, Operation::ById, "id", ids).await;
-        confirmed(ids, found, |user| Some(&user.vendor_id), get).await
+        confirmed(ids, found, |user| Some(&user.remote_id), get).await
     }
 
     /// Of a user only: a lead's external id is made up by Intercom.

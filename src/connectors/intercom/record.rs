@@ -424,7 +424,7 @@ impl IntercomUser {
         let read = |held: &SubresourceData| {
             let companies = held.companies()?.iter().cloned();
             let company = |company: Company| IntercomCompany {
-                id: company.vendor_id,
+                id: company.remote_id,
                 company_id: company.external_id,
                 name: company.name,
             };
@@ -472,7 +472,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
     let (is_lead, is_contact) = (record.is_lead(), record.is_contact());
     let company = |company: IntercomCompany| {
         Some(Company {
-            vendor_id: company.id,
+            remote_id: company.id,
             external_id: company.company_id,
             name: company.name,
         })

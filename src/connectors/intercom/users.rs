@@ -4,13 +4,13 @@
 //! `developers.intercom.com/docs/references/1.1/rest-api/users`.
 //!
 //! # Paging
-//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the vendor refuses.
+//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the provider refuses.
 //! `pages.next` is an absolute URL and is not read.
 //!
 //! # Quirks
 //! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that mixes
 //! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
-//! A lookup by the vendor's id does not find leads, which live at `/contacts`.
+//! A lookup by the provider's id does not find leads, which live at `/contacts`.
 
 mod query;
 

@@ -115,7 +115,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
 fn company(company: UsertourCompany) -> Company {
     let name = company.attributes.and_then(|bag| bag.text_of("name"));
     Company {
-        vendor_id: None,
+        remote_id: None,
         external_id: Some(company.id),
         name,
     }

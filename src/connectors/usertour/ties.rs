@@ -445,7 +445,7 @@ fn last_of_moment(rows: &[User]) -> usize {
 
 /// Tells users of one moment apart, in few letters: ids may be long.
 fn digest(user: &User) -> String {
-    let digest = Sha256::digest(user.vendor_id.as_bytes());
+    let digest = Sha256::digest(user.remote_id.as_bytes());
     digest[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -461,7 +461,7 @@ pub(super) fn has_outsider(all: &Page, some: &Page, is_descending: bool) -> bool
             moment(user).is_some_and(|moment| moment != *end && (moment < *end) != is_descending)
         })
     };
-    let known: HashSet<&str> = some.users.iter().map(|user| &*user.vendor_id).collect();
+    let known: HashSet<&str> = some.users.iter().map(|user| &*user.remote_id).collect();
     let mut rows = all.users.iter().filter(is_behind);
-    rows.any(|user| !known.contains(&*user.vendor_id))
+    rows.any(|user| !known.contains(&*user.remote_id))
 }

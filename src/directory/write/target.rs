@@ -17,7 +17,7 @@ pub(super) enum Target {
 }
 
 /// Why a record is not written that may be there already.
-const UNREADABLE: &str = "whether a user with this email exists cannot be told: the provider sent records that cannot be read; give `vendorId` or `externalId`";
+const UNREADABLE: &str = "whether a user with this email exists cannot be told: the provider sent records that cannot be read; give `remoteId` or `externalId`";
 
 /// The users that a search found, or why it cannot be told whether there are more.
 enum Seen {
@@ -29,32 +29,32 @@ impl Directory {
     /// Which record a draft means.
     pub(super) async fn target(
         &self,
-        vendor: &dyn Connector,
+        connector: &dyn Connector,
         scope: &RequestContext,
         (draft, identity): (&UserPatch, Identity),
         known: &KnownWrites,
     ) -> Result<Target> {
-        let profile = vendor.profile();
-        let mut users = match seen(vendor, scope, (draft, identity)).await? {
+        let profile = connector.profile();
+        let mut users = match seen(connector, scope, (draft, identity)).await? {
             Seen::All(users) => users,
             Seen::NotAll(why) => return Ok(Target::Unclear(why)),
         };
         if profile.lags.contains(&identity) {
-            let ids: Vec<_> = users.into_iter().map(|user| user.vendor_id).collect();
-            users = as_they_are(vendor, scope, ids).await?;
+            let ids: Vec<_> = users.into_iter().map(|user| user.remote_id).collect();
+            users = as_they_are(connector, scope, ids).await?;
             users.retain(|user| draft.means(user));
         }
         let mut ids = written_lately(draft, identity, known);
-        ids.retain(|id| users.iter().all(|user| user.vendor_id != *id));
-        let written = as_they_are(vendor, scope, ids).await?;
+        ids.retain(|id| users.iter().all(|user| user.remote_id != *id));
+        let written = as_they_are(connector, scope, ids).await?;
         for user in written.into_iter().filter(|user| draft.means(user)) {
             // One may have become another.
-            if users.iter().all(|known| known.vendor_id != user.vendor_id) {
+            if users.iter().all(|known| known.remote_id != user.remote_id) {
                 users.push(user);
             }
         }
         if users.is_empty() && identity == Identity::ExternalId {
-            users = adoptable(vendor, scope, draft, known).await?;
+            users = adoptable(connector, scope, draft, known).await?;
         }
         // A user before the leads that share the address. Where leads cannot be written they do not count.
         let is_user = |user: &User| user.kind == UserKind::User;
@@ -67,7 +67,7 @@ impl Directory {
             Ok([user]) => Target::One(Box::new(user)),
             Err(users) if users.is_empty() => Target::Nobody,
             Err(users) => Target::Unclear(format!(
-                "{} users have this email: say with `vendorId` which one is meant",
+                "{} users have this email: say with `remoteId` which one is meant",
                 users.len()
             )),
         })
@@ -76,19 +76,19 @@ impl Directory {
 
 /// The users that the provider finds.
 async fn seen(
-    vendor: &dyn Connector,
+    connector: &dyn Connector,
     scope: &RequestContext,
     (draft, identity): (&UserPatch, Identity),
 ) -> Result<Seen> {
     let expand = Expand::default();
     let email = match identity {
-        Identity::VendorId => {
-            let id = draft.vendor_id.as_slice();
-            return found(vendor.by_id(scope, id, expand).await).map(Seen::All);
+        Identity::RemoteId => {
+            let id = draft.remote_id.as_slice();
+            return found(connector.by_id(scope, id, expand).await).map(Seen::All);
         }
         Identity::ExternalId => {
             let id: Vec<_> = draft.external_id.set().cloned().into_iter().collect();
-            return found(vendor.by_external_id(scope, &id, expand).await).map(Seen::All);
+            return found(connector.by_external_id(scope, &id, expand).await).map(Seen::All);
         }
         Identity::Email => draft.email.set(),
     };
@@ -98,12 +98,12 @@ async fn seen(
     // Its own tally: what could not be read then is not counted now.
     let scope = &scope.fresh();
     let emails = std::slice::from_ref(email);
-    let mut found = vendor.by_email(scope, emails, expand).await?;
+    let mut found = connector.by_email(scope, emails, expand).await?;
     if let Some(shortfall) = found.shortfall {
         return match shortfall.error {
             Some(error) => Err(error),
             None => Ok(Seen::NotAll(format!(
-                "whether a user with this email exists cannot be told: {}; give `vendorId` or `externalId`",
+                "whether a user with this email exists cannot be told: {}; give `remoteId` or `externalId`",
                 shortfall.notice
             ))),
         };
@@ -128,29 +128,29 @@ fn written_lately(draft: &UserPatch, identity: Identity, known: &KnownWrites) ->
 /// The users that were written lately with the draft's email and have no external id: one is given it,
 /// rather than that a second user is made.
 async fn adoptable(
-    vendor: &dyn Connector,
+    connector: &dyn Connector,
     scope: &RequestContext,
     draft: &UserPatch,
     known: &KnownWrites,
 ) -> Result<Vec<User>> {
     let email = draft.email.set();
     let ids = email.map(|email| known.with_email(email.folded()));
-    let mut users = as_they_are(vendor, scope, ids.unwrap_or_default()).await?;
+    let mut users = as_they_are(connector, scope, ids.unwrap_or_default()).await?;
     users.retain(|user| draft.adopts(user));
     Ok(users)
 }
 
 /// Users as they are now, each once: one may have become another, or have gone.
 async fn as_they_are(
-    vendor: &dyn Connector,
+    connector: &dyn Connector,
     scope: &RequestContext,
     ids: Vec<String>,
 ) -> Result<Vec<User>> {
     let mut now: Vec<User> = Vec::new();
     for id in ids {
         let id = std::slice::from_ref(&id);
-        let found = found(vendor.by_id(scope, id, Expand::default()).await)?;
-        let is_new = |user: &User| now.iter().all(|known| known.vendor_id != user.vendor_id);
+        let found = found(connector.by_id(scope, id, Expand::default()).await)?;
+        let is_new = |user: &User| now.iter().all(|known| known.remote_id != user.remote_id);
         let found: Vec<_> = found.into_iter().filter(is_new).collect();
         now.extend(found);
     }

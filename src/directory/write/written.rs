@@ -111,7 +111,7 @@ impl WriteResult {
             account: provider.name(),
             operation: "upsert",
             outcome: outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_lowercase()),
-            record_id: self.user.as_ref().map(|user| user.vendor_id.clone()),
+            record_id: self.user.as_ref().map(|user| user.remote_id.clone()),
             code,
             request_id: request.map(|RequestId(id)| id),
         }
@@ -196,7 +196,7 @@ impl WriteResult {
         if self.user.is_none() && self.problems.is_empty() && !is_skipped {
             let message = "the user was written, but it could not be read afterwards";
             self.problems
-                .push(WriteError::whole(ErrorCode::VendorBadResponse, message));
+                .push(WriteError::whole(ErrorCode::ProviderBadResponse, message));
         }
         let more = self.problems.len().saturating_sub(PROBLEMS);
         if more > 0 {

@@ -18,7 +18,7 @@ fn mark(edge: Option<usize>) -> Option<Position> {
 }
 
 fn check(
-    vendor: &FakeProvider,
+    provider: &FakeProvider,
     after: Option<usize>,
     before: Option<usize>,
     count: u32,
@@ -30,10 +30,10 @@ fn check(
         count,
         from_end,
     };
-    let window = window_of(vendor, &span);
+    let window = window_of(provider, &span);
 
     // As the Relay specification puts it: cut the list at the cursors, then take from one end.
-    let list = vendor.ids();
+    let list = provider.ids();
     let start = after.map_or(0, |place| place + 1);
     let end = before.unwrap_or(list.len()).max(start);
     let count = (count as usize).min(end - start);
@@ -42,22 +42,22 @@ fn check(
     } else {
         (start, start + count)
     };
-    let context = || format!("{span:?} of {vendor:?}");
+    let context = || format!("{span:?} of {provider:?}");
     assert_eq!(ids(&window), list[from..to], "{}", context());
     if count > 0 {
         assert_eq!(window.has_previous, from > 0, "{}", context());
         assert_eq!(window.has_next, to < list.len(), "{}", context());
     }
 
-    let calls = vendor.calls();
-    // Without `before` the vendor is asked how many rows there are, on its smallest page.
+    let calls = provider.calls();
+    // Without `before` the provider is asked how many rows there are, on its smallest page.
     let counting = usize::from(before.is_none());
     let reading = match to - from {
         0 => 0,
-        rows => fewest_calls(vendor, from, None, rows),
+        rows => fewest_calls(provider, from, None, rows),
     };
     let fewest = counting + reading;
-    let is_open = vendor.says == FakeEnd::Silent
+    let is_open = provider.says == FakeEnd::Silent
         && calls
             .get(fewest.wrapping_sub(1))
             .is_some_and(|last| last.rows == last.size && last.start + last.rows <= to);
@@ -68,7 +68,7 @@ fn check(
         context()
     );
     if counting == 1 {
-        assert_eq!(calls[0].size, vendor.min as usize);
+        assert_eq!(calls[0].size, provider.min as usize);
         assert!(
             calls[1..].iter().all(|call| call.start < list.len()),
             "{}",
@@ -83,22 +83,22 @@ fn a_list_that_is_counted_is_read_from_both_ends() {
         for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             for (min, max) in [(1, 1), (1, 3), (1, 7), (2, 5), (4, 4)] {
                 for length in [0, 1, 2, 5, 8, 13] {
-                    let vendor = FakeProvider::new(word, says, length, (min, max));
-                    check_every_span(&vendor, length);
+                    let provider = FakeProvider::new(word, says, length, (min, max));
+                    check_every_span(&provider, length);
                 }
             }
         }
     }
 }
 
-fn check_every_span(vendor: &FakeProvider, length: usize) {
+fn check_every_span(provider: &FakeProvider, length: usize) {
     let edges = || std::iter::once(None).chain((0..length).map(Some));
     for after in edges() {
-        for before in edges().filter(|before| before.is_some() || vendor.says == FakeEnd::Total) {
+        for before in edges().filter(|before| before.is_some() || provider.says == FakeEnd::Total) {
             for count in [1, 2, 3, 5, 9] {
-                check(vendor, after, before, count, true);
+                check(provider, after, before, count, true);
                 if before.is_some() {
-                    check(vendor, after, before, count, false);
+                    check(provider, after, before, count, false);
                 }
             }
         }
@@ -107,16 +107,16 @@ fn check_every_span(vendor: &FakeProvider, length: usize) {
 
 #[test]
 fn the_end_of_a_list_that_nobody_counts_is_not_known() {
-    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 9, (1, 7));
+    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 9, (1, 7));
     let last = ListRange {
         from_end: true,
         ..span(None, 2)
     };
 
-    let error = read(&vendor, &last, None, |ask| vendor.answer(ask)).unwrap_err();
+    let error = read(&provider, &last, None, |ask| provider.answer(ask)).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert_eq!(vendor.calls().len(), 0);
+    assert_eq!(provider.calls().len(), 0);
 }
 
 #[test]
@@ -136,16 +136,16 @@ fn keys_and_tokens_and_filtered_lists_go_forward_only() {
             (MoreFlag::Token, FakeEnd::Token),
             (MoreFlag::Offset, FakeEnd::Total),
         ] {
-            let vendor = FakeProvider::new(word, says, 9, (1, 7));
+            let provider = FakeProvider::new(word, says, 9, (1, 7));
             let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = match word {
                 MoreFlag::Offset => Some(&everybody),
                 _ => None,
             };
 
-            let error = read(&vendor, &span, accept, |ask| vendor.answer(ask)).unwrap_err();
+            let error = read(&provider, &span, accept, |ask| provider.answer(ask)).unwrap_err();
 
             assert_eq!(error.kind(), ErrorKind::Unsupported);
-            assert_eq!(vendor.calls(), []);
+            assert_eq!(provider.calls(), []);
         }
     }
 }

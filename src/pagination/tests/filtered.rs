@@ -1,4 +1,4 @@
-//! Windows of a list whose vendor filters too little.
+//! Windows of a list whose provider filters too little.
 
 use super::{
     bounds, ids,
@@ -21,16 +21,16 @@ fn filters(length: usize) -> [Vec<String>; 5] {
     ]
 }
 
-fn check(vendor: &FakeProvider, wanted: &[String], first: usize) {
-    let accept = |user: &User| wanted.contains(&user.vendor_id);
+fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
+    let accept = |user: &User| wanted.contains(&user.remote_id);
     let mut after = None;
     let mut found = 0;
     loop {
         let span = span(after.as_ref(), u32::try_from(first).unwrap());
-        let window = read(vendor, &span, Some(&accept), |ask| vendor.answer(ask)).unwrap();
+        let window = read(provider, &span, Some(&accept), |ask| provider.answer(ask)).unwrap();
 
         let end = wanted.len().min(found + first);
-        let context = || format!("{wanted:?} of {vendor:?} after {after:?} first {first}");
+        let context = || format!("{wanted:?} of {provider:?} after {after:?} first {first}");
         assert_eq!(ids(&window), wanted[found..end], "{}", context());
         assert_eq!(window.has_next, end < wanted.len(), "{}", context());
         assert_eq!(window.has_previous, after.is_some());
@@ -38,9 +38,9 @@ fn check(vendor: &FakeProvider, wanted: &[String], first: usize) {
             window.total, None,
             "the provider counts rows that are not wanted"
         );
-        let calls = vendor.calls().len();
-        if vendor.word == MoreFlag::Offset && vendor.says == FakeEnd::More {
-            let list = vendor.ids();
+        let calls = provider.calls().len();
+        if provider.word == MoreFlag::Offset && provider.says == FakeEnd::More {
+            let list = provider.ids();
             let place = |id: &String| list.iter().position(|known| known == id);
             let from = found
                 .checked_sub(1)
@@ -49,10 +49,10 @@ fn check(vendor: &FakeProvider, wanted: &[String], first: usize) {
             let to = wanted
                 .get(end)
                 .map_or(list.len(), |next| place(next).unwrap() + 1);
-            let max = vendor.max as usize;
+            let max = provider.max as usize;
             // Pages overlap by one row.
             let known = usize::from(from > 0);
-            let page = (first + 1 + known).clamp(vendor.min as usize, max) - known;
+            let page = (first + 1 + known).clamp(provider.min as usize, max) - known;
             let fewest = 1 + (to - from).saturating_sub(page).div_ceil(max - 1);
             assert_eq!(calls, fewest, "{}", context());
         }
@@ -78,10 +78,10 @@ fn a_filtered_list_is_whole_and_its_end_is_known() {
     ] {
         for (min, max) in bounds().filter(|(_, max)| *max > 1) {
             for length in [0, 1, 7, 14, 24] {
-                let vendor = FakeProvider::new(word, says, length, (min, max));
+                let provider = FakeProvider::new(word, says, length, (min, max));
                 for wanted in filters(length) {
                     for first in 1..=9 {
-                        check(&vendor, &wanted, first);
+                        check(&provider, &wanted, first);
                     }
                 }
             }

@@ -13,23 +13,23 @@ use crate::pagination::{PageAddress, PageRequest, Position, window};
 
 /// Every window that a client can come to: from the start and from every edge of every window so
 /// found, with every `first` from 1 to 9.
-fn check_every_window(vendor: &FakeProvider) {
-    let list = vendor.ids();
+fn check_every_window(provider: &FakeProvider) {
+    let list = provider.ids();
     let mut places: HashMap<Option<Position>, usize> = HashMap::from([(None, 0)]);
     let mut open: Vec<Option<Position>> = vec![None];
     while let Some(after) = open.pop() {
         let from = places[&after];
         for first in 1..=9 {
-            let window = window_of(vendor, &span(after.as_ref(), first));
+            let window = window_of(provider, &span(after.as_ref(), first));
 
             let end = list.len().min(from + first as usize);
-            let context = || format!("{vendor:?} after {after:?} first {first}");
+            let context = || format!("{provider:?} after {after:?} first {first}");
             assert_eq!(ids(&window), list[from..end], "{}", context());
             assert_eq!(window.has_next, end < list.len(), "{}", context());
             assert_eq!(window.has_previous, from > 0, "{}", context());
-            let total = (vendor.says == FakeEnd::Total).then_some(list.len() as u64);
+            let total = (provider.says == FakeEnd::Total).then_some(list.len() as u64);
             assert_eq!((window.total, window.is_cut), (total, false));
-            check_calls(vendor, from, after.as_ref(), first as usize);
+            check_calls(provider, from, after.as_ref(), first as usize);
 
             for (row, place) in window.rows.into_iter().zip(from + 1..) {
                 let mark = Some(row.mark);
@@ -42,31 +42,31 @@ fn check_every_window(vendor: &FakeProvider) {
             }
         }
     }
-    if vendor.word != MoreFlag::Token {
+    if provider.word != MoreFlag::Token {
         let edges = list.len() + 1;
-        assert_eq!(places.len(), edges, "an edge has two cursors: {vendor:?}");
+        assert_eq!(places.len(), edges, "an edge has two cursors: {provider:?}");
     }
 }
 
-/// The window took the fewest calls that its mark allows; a vendor that does not say whether there
+/// The window took the fewest calls that its mark allows; a provider that does not say whether there
 /// is more is asked once again where its pages came back full and hold not one row more than wanted.
-fn check_calls(vendor: &FakeProvider, from: usize, after: Option<&Position>, first: usize) {
-    let calls = vendor.calls();
-    let rows = first.min(vendor.ids().len() - from);
-    let fewest = fewest_calls(vendor, from, after, rows);
-    let is_silent = match vendor.word {
+fn check_calls(provider: &FakeProvider, from: usize, after: Option<&Position>, first: usize) {
+    let calls = provider.calls();
+    let rows = first.min(provider.ids().len() - from);
+    let fewest = fewest_calls(provider, from, after, rows);
+    let is_silent = match provider.word {
         // Where nobody knows how many rows are behind a key, a total is no answer.
         MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => {
-            matches!(vendor.says, FakeEnd::Silent | FakeEnd::Total)
+            matches!(provider.says, FakeEnd::Silent | FakeEnd::Total)
         }
-        MoreFlag::Page(_) | MoreFlag::Offset | MoreFlag::Token => vendor.says == FakeEnd::Silent,
+        MoreFlag::Page(_) | MoreFlag::Offset | MoreFlag::Token => provider.says == FakeEnd::Silent,
     };
     let last = calls[fewest - 1];
     let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
-    let context = || format!("{calls:?} for {first} after {after:?} of {vendor:?}");
+    let context = || format!("{calls:?} for {first} after {after:?} of {provider:?}");
     assert_eq!(calls.len(), fewest + usize::from(is_open), "{}", context());
-    if vendor.says == FakeEnd::Total && vendor.listing().is_ordinal() {
-        let is_inside = |call: &FakeCall| call.start < vendor.ids().len();
+    if provider.says == FakeEnd::Total && provider.listing().is_ordinal() {
+        let is_inside = |call: &FakeCall| call.start < provider.ids().len();
         assert!(calls[1..].iter().all(is_inside), "{}", context());
     }
 }
@@ -79,14 +79,14 @@ fn check_calls(vendor: &FakeProvider, from: usize, after: Option<&Position>, fir
 /// - of page numbers, when some page of an allowed size holds both the row before the first, where it
 ///   is known, and the last.
 pub(super) fn fewest_calls(
-    vendor: &FakeProvider,
+    provider: &FakeProvider,
     from: usize,
     after: Option<&Position>,
     rows: usize,
 ) -> usize {
-    let max = vendor.max as usize;
-    let calls = match (vendor.word, after) {
-        (MoreFlag::Page(_), _) => fewest_pages(vendor, from, from + rows, after.is_some()),
+    let max = provider.max as usize;
+    let calls = match (provider.word, after) {
+        (MoreFlag::Page(_), _) => fewest_pages(provider, from, from + rows, after.is_some()),
         (MoreFlag::Offset, _) if max > 1 => {
             let first = max - usize::from(after.is_some());
             usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(max - 1)
@@ -107,13 +107,13 @@ pub(super) fn fewest_calls(
 /// Of all ways to cover some rows with numbered pages, whatever their sizes, the shortest. Each page
 /// holds a row of the one before it, where one of an allowed size can.
 pub(super) fn fewest_pages(
-    vendor: &FakeProvider,
+    provider: &FakeProvider,
     from: usize,
     end: usize,
     is_anchored: bool,
 ) -> usize {
     let mut fewest = vec![0; end + 1];
-    let sizes = || vendor.min as usize..=vendor.max as usize;
+    let sizes = || provider.min as usize..=provider.max as usize;
     for at in (from..end).rev() {
         let is_overlapping = at > from || is_anchored;
         let holding = |row: usize| {
@@ -236,19 +236,19 @@ proptest! {
 
 #[test]
 fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
-    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 3, (1, 7));
+    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 3, (1, 7));
 
     for (place, has_next) in [(1, true), (3, false)] {
-        let window = window_of(&vendor, &span(Some(&Position::Nth(place)), 0));
+        let window = window_of(&provider, &span(Some(&Position::Nth(place)), 0));
 
         assert_eq!((ids(&window), window.has_previous), (vec![], true));
         assert_eq!(window.has_next, has_next);
-        let calls = vendor.calls();
+        let calls = provider.calls();
         assert_eq!((calls.len(), calls[0].size), (1, 1));
     }
 }
 
-/// With the bounds of the four vendors and as many users as a page of `first` suggests. Of numbered
+/// With the bounds of the four providers and as many users as a page of `first` suggests. Of numbered
 /// pages, which overlap, a window may take two.
 #[test]
 fn an_ordinary_walk_makes_one_call_a_window() {
@@ -260,17 +260,17 @@ fn an_ordinary_walk_makes_one_call_a_window() {
         (MoreFlag::Token, FakeEnd::Token, 100),
     ] {
         for first in [20, 50] {
-            let vendor = FakeProvider::new(word, says, 100, (1, max));
+            let provider = FakeProvider::new(word, says, 100, (1, max));
             let mut after = None;
             for _ in 0..100 / first {
-                let window = window_of(&vendor, &span(after.as_ref(), first));
+                let window = window_of(&provider, &span(after.as_ref(), first));
 
                 assert_eq!(window.rows.len(), first as usize);
                 let calls = match (word, first) {
                     (MoreFlag::Page(_), 50) if after.is_some() => 2,
                     _ => 1,
                 };
-                assert_eq!(vendor.calls().len(), calls, "{word:?} after {after:?}");
+                assert_eq!(provider.calls().len(), calls, "{word:?} after {after:?}");
                 after = window.rows.last().map(|row| row.mark.clone());
             }
         }
@@ -298,42 +298,42 @@ impl Traffic {
 #[tokio::test]
 async fn pages_are_read_side_by_side_once_their_number_is_known() {
     for (says, most, calls) in [(FakeEnd::Total, 4, 9), (FakeEnd::More, 1, 9)] {
-        let vendor = FakeProvider::new(MoreFlag::Page(1), says, 40, (1, 7));
+        let provider = FakeProvider::new(MoreFlag::Page(1), says, 40, (1, 7));
         let traffic = Traffic::default();
 
-        let (listing, everything) = (vendor.listing(), span(None, 50));
+        let (listing, everything) = (provider.listing(), span(None, 50));
         let window = window(&listing, &everything, None, async |ask| {
             traffic.pass().await;
-            vendor.answer(&ask)
+            provider.answer(&ask)
         });
         let window = window.await.unwrap();
 
-        assert_eq!(ids(&window), vendor.ids());
-        assert_eq!((traffic.most.get(), vendor.calls().len()), (most, calls));
+        assert_eq!(ids(&window), provider.ids());
+        assert_eq!((traffic.most.get(), provider.calls().len()), (most, calls));
     }
 }
 
 #[test]
 fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
-    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::Total, 20, (1, 4));
+    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::Total, 20, (1, 4));
     let answer = |ask: &PageRequest| {
-        let mut page = vendor.answer(ask)?;
+        let mut page = provider.answer(ask)?;
         if ask.place == PageAddress::Offset(8) {
             page.users.truncate(3);
         }
         Ok(page)
     };
 
-    let window = read(&vendor, &span(None, 20), None, answer).unwrap();
+    let window = read(&provider, &span(None, 20), None, answer).unwrap();
 
-    assert_eq!(ids(&window), vendor.ids());
+    assert_eq!(ids(&window), provider.ids());
 }
 
 #[test]
 fn numbered_pages_of_one_size_may_have_holes() {
-    let vendor = FakeProvider::new(MoreFlag::Page(1), FakeEnd::More, 24, (4, 4));
+    let provider = FakeProvider::new(MoreFlag::Page(1), FakeEnd::More, 24, (4, 4));
     let hidden = [id(1), id(7), id(8), id(23)];
-    let shown: Vec<_> = vendor
+    let shown: Vec<_> = provider
         .ids()
         .into_iter()
         .filter(|id| !hidden.contains(id))
@@ -342,14 +342,14 @@ fn numbered_pages_of_one_size_may_have_holes() {
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let window = read(&vendor, &span(after.as_ref(), first), None, |ask| {
-                let mut page = vendor.answer(ask)?;
-                page.users.retain(|user| !hidden.contains(&user.vendor_id));
+            let window = read(&provider, &span(after.as_ref(), first), None, |ask| {
+                let mut page = provider.answer(ask)?;
+                page.users.retain(|user| !hidden.contains(&user.remote_id));
                 Ok(page)
             });
             let window = window.unwrap();
             // At the end of a page the next one follows, however many rows the page lacked.
-            let calls = vendor.calls().len();
+            let calls = provider.calls().len();
             assert!(first != 3 || found.len() >= 6 || calls == 1, "{calls}");
             found.extend(ids(&window).into_iter().map(str::to_owned));
             after = window.rows.last().map(|row| row.mark.clone());

@@ -1,4 +1,4 @@
-//! Lists that change while they are read, and vendors that lead in circles.
+//! Lists that change while they are read, and providers that lead in circles.
 
 use std::cell::Cell;
 
@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// Every mark of a list, with the number of rows before it, as windows of `first` rows give them.
-fn marks(vendor: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
+fn marks(provider: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
     let mut marks: Vec<(Position, usize)> = Vec::new();
     loop {
         let after = marks.last().map(|(mark, _)| mark.clone());
-        let window = window_of(vendor, &span(after.as_ref(), first));
+        let window = window_of(provider, &span(after.as_ref(), first));
         let from = marks.len() + 1;
         marks.extend(window.rows.into_iter().map(|row| row.mark).zip(from..));
         if !window.has_next {
@@ -30,11 +30,11 @@ fn marks(vendor: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
 }
 
 /// The rest of the list after a mark, window by window.
-fn rest(vendor: &FakeProvider, mark: &Position, first: u32) -> Vec<String> {
+fn rest(provider: &FakeProvider, mark: &Position, first: u32) -> Vec<String> {
     let mut rest = Vec::new();
     let mut after = mark.clone();
     loop {
-        let window = window_of(vendor, &span(Some(&after), first));
+        let window = window_of(provider, &span(Some(&after), first));
         rest.extend(ids(&window).into_iter().map(str::to_owned));
         match window.rows.into_iter().last() {
             Some(row) if window.has_next => after = row.mark,
@@ -48,13 +48,13 @@ fn a_key_whose_user_is_gone_resumes_the_list() {
     for word in [MoreFlag::KeyExclusive, MoreFlag::KeyInclusive] {
         for says in [FakeEnd::More, FakeEnd::Silent] {
             for max in 2..=7 {
-                let vendor = FakeProvider::new(word, says, 12, (1, max));
-                for (mark, place) in marks(&vendor, 3) {
-                    let vendor = vendor.clone();
-                    vendor.delete(&id(place - 1));
+                let provider = FakeProvider::new(word, says, 12, (1, max));
+                for (mark, place) in marks(&provider, 3) {
+                    let provider = provider.clone();
+                    provider.delete(&id(place - 1));
                     for first in 1..=9 {
-                        let found = rest(&vendor, &mark, first);
-                        assert_eq!(found, vendor.ids()[place - 1..], "{vendor:?}");
+                        let found = rest(&provider, &mark, first);
+                        assert_eq!(found, provider.ids()[place - 1..], "{provider:?}");
                     }
                 }
             }
@@ -67,16 +67,16 @@ fn a_key_whose_user_is_gone_resumes_the_list() {
 fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
     for (min, max) in [(1, 1), (1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
-            let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
-            for (mark, place) in marks(&vendor, width) {
+            let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
+            for (mark, place) in marks(&provider, width) {
                 for (kept, added) in (place..=12).flat_map(|kept| [(kept, 0), (kept, 2)]) {
-                    let vendor = vendor.clone();
-                    (kept..12).for_each(|row| vendor.delete(&id(row)));
-                    (12..12 + added).for_each(|row| vendor.append(&id(row)));
+                    let provider = provider.clone();
+                    (kept..12).for_each(|row| provider.delete(&id(row)));
+                    (12..12 + added).for_each(|row| provider.append(&id(row)));
                     for first in 1..=9 {
-                        let found = rest(&vendor, &mark, first);
-                        let context = || format!("{kept} + {added} after {mark:?}: {vendor:?}");
-                        assert_eq!(found, vendor.ids()[place..], "{}", context());
+                        let found = rest(&provider, &mark, first);
+                        let context = || format!("{kept} + {added} after {mark:?}: {provider:?}");
+                        assert_eq!(found, provider.ids()[place..], "{}", context());
                     }
                 }
             }
@@ -86,31 +86,31 @@ fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
 
 /// Between two windows one row before the mark vanishes: the rows behind it are all found, and only
 /// they, unless the page's own token named that row, or now names the last one: both are errors of
-/// the vendor's.
+/// the provider's.
 #[test]
 fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
     for (min, max) in [(1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
-            let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
-            for (mark, place) in marks(&vendor, width) {
+            let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
+            for (mark, place) in marks(&provider, width) {
                 for gone in 0..place {
-                    let vendor = vendor.clone();
-                    vendor.delete(&id(gone));
+                    let provider = provider.clone();
+                    provider.delete(&id(gone));
 
                     let all = span(Some(&mark), 12);
-                    let found = read(&vendor, &all, None, |ask| vendor.answer(ask));
+                    let found = read(&provider, &all, None, |ask| provider.answer(ask));
 
-                    let context = format!("without {gone} after {mark:?}: {vendor:?}");
+                    let context = format!("without {gone} after {mark:?}: {provider:?}");
                     match found {
                         Ok(window) => {
-                            assert_eq!(ids(&window), vendor.ids()[place - 1..], "{context}")
+                            assert_eq!(ids(&window), provider.ids()[place - 1..], "{context}")
                         }
                         Err(error) => {
                             assert_eq!(error.kind(), ErrorKind::Expired, "{context}");
                             let Position::Token { token, .. } = &mark else {
                                 panic!("{context}")
                             };
-                            let last = vendor.ids().pop();
+                            let last = provider.ids().pop();
                             let dead =
                                 [Some(id(gone)), last].map(|row| row.map(|row| format!("t-{row}")));
                             assert!(dead.contains(token), "{context}");
@@ -124,8 +124,8 @@ fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
 
 #[test]
 fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
-    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
-    let first = window_of(&vendor, &span(None, 5));
+    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+    let first = window_of(&provider, &span(None, 5));
     let end = first.rows.last().unwrap().mark.clone();
     let next = Some(format!("t-{}", id(4)));
     assert_eq!(
@@ -138,26 +138,26 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
             count: None,
         }
     );
-    (5..8).for_each(|row| vendor.delete(&id(row)));
-    vendor.calls();
+    (5..8).for_each(|row| provider.delete(&id(row)));
+    provider.calls();
 
-    let window = window_of(&vendor, &span(Some(&end), 5));
+    let window = window_of(&provider, &span(Some(&end), 5));
 
     assert_eq!((ids(&window), window.has_next), (vec![], false));
-    assert_eq!((vendor.calls().len(), vendor.refusals()), (1, 1));
+    assert_eq!((provider.calls().len(), provider.refusals()), (1, 1));
 }
 
 #[test]
 fn a_token_that_is_known_is_not_read_around() {
-    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
-    let first = window_of(&vendor, &span(None, 5));
+    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+    let first = window_of(&provider, &span(None, 5));
     let end = first.rows.last().unwrap().mark.clone();
-    vendor.calls();
+    provider.calls();
 
-    let window = window_of(&vendor, &span(Some(&end), 3));
+    let window = window_of(&provider, &span(Some(&end), 3));
 
-    assert_eq!(ids(&window), vendor.ids()[5..]);
-    let calls = vendor.calls();
+    assert_eq!(ids(&window), provider.ids()[5..]);
+    let calls = provider.calls();
     assert_eq!(
         calls
             .iter()
@@ -169,36 +169,44 @@ fn a_token_that_is_known_is_not_read_around() {
 
 #[test]
 fn a_token_that_was_forgotten_is_read_around() {
-    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 14, (1, 7));
-    let end = window_of(&vendor, &span(None, 3)).rows.pop().unwrap().mark;
-    vendor.calls();
+    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 14, (1, 7));
+    let end = window_of(&provider, &span(None, 3))
+        .rows
+        .pop()
+        .unwrap()
+        .mark;
+    provider.calls();
     let forgotten = PageAddress::Token(Some(format!("t-{}", id(2))));
     let answer = |ask: &PageRequest| {
         if ask.place == forgotten {
             return Err(Error::new(ErrorKind::Expired, "Invalid cursor parameter"));
         }
-        vendor.answer(ask)
+        provider.answer(ask)
     };
 
-    let window = read(&vendor, &span(Some(&end), 4), None, answer).unwrap();
+    let window = read(&provider, &span(Some(&end), 4), None, answer).unwrap();
 
     assert_eq!(
         (ids(&window), window.has_next),
         (
-            vendor.ids()[3..7].iter().map(String::as_str).collect(),
+            provider.ids()[3..7].iter().map(String::as_str).collect(),
             true
         )
     );
-    assert_eq!(vendor.calls().len(), 1);
+    assert_eq!(provider.calls().len(), 1);
 }
 
 #[test]
 fn another_error_is_not_read_around() {
-    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
-    let end = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
+    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+    let end = window_of(&provider, &span(None, 5))
+        .rows
+        .pop()
+        .unwrap()
+        .mark;
     let calls = Cell::new(0);
 
-    let error = read(&vendor, &span(Some(&end), 3), None, |_| {
+    let error = read(&provider, &span(Some(&end), 3), None, |_| {
         calls.set(calls.get() + 1);
         Err(Error::new(ErrorKind::Throttled, "slow down"))
     });
@@ -211,12 +219,12 @@ fn another_error_is_not_read_around() {
 
 #[test]
 fn a_token_of_a_page_that_is_gone_has_expired() {
-    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 2));
-    let mark = window_of(&vendor, &span(None, 4)).rows[2].mark.clone();
-    vendor.delete(&id(1));
+    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 2));
+    let mark = window_of(&provider, &span(None, 4)).rows[2].mark.clone();
+    provider.delete(&id(1));
 
-    let error = read(&vendor, &span(Some(&mark), 3), None, |ask| {
-        vendor.answer(ask)
+    let error = read(&provider, &span(Some(&mark), 3), None, |ask| {
+        provider.answer(ask)
     })
     .unwrap_err();
 
@@ -229,35 +237,35 @@ fn a_row_repeated_at_a_page_boundary_is_given_once() {
     for word in [MoreFlag::Page(1), MoreFlag::Offset] {
         for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
-                let vendor = FakeProvider::new(word, says, 12, bounds);
-                let list = vendor.ids();
+                let provider = FakeProvider::new(word, says, 12, bounds);
+                let list = provider.ids();
                 let answer = |ask: &PageRequest| {
-                    let page = vendor.answer(ask);
-                    if vendor.ids().len() == 12 {
-                        vendor.insert(0, "new");
+                    let page = provider.answer(ask);
+                    if provider.ids().len() == 12 {
+                        provider.insert(0, "new");
                     }
                     page
                 };
 
-                let window = read(&vendor, &span(None, 30), None, answer).unwrap();
+                let window = read(&provider, &span(None, 30), None, answer).unwrap();
 
-                assert_eq!(ids(&window), list, "{vendor:?}");
+                assert_eq!(ids(&window), list, "{provider:?}");
                 assert!(!window.has_next);
             }
         }
     }
 }
 
-/// A token vendor whose pages begin with the last row of the page before.
+/// A token provider whose pages begin with the last row of the page before.
 #[test]
 fn a_row_repeated_by_a_token_is_given_once() {
     for first in 1..=9 {
-        let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
-        let list = vendor.ids();
+        let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+        let list = provider.ids();
 
-        let window = read(&vendor, &span(None, first), None, |ask| {
-            let mut page = vendor.answer(ask)?;
-            let start = list.iter().position(|id| *id == page.users[0].vendor_id);
+        let window = read(&provider, &span(None, first), None, |ask| {
+            let mut page = provider.answer(ask)?;
+            let start = list.iter().position(|id| *id == page.users[0].remote_id);
             if let Some(before) = start.and_then(|start| start.checked_sub(1)) {
                 page.users.insert(0, user(&list[before]));
             }
@@ -268,7 +276,7 @@ fn a_row_repeated_by_a_token_is_given_once() {
     }
 }
 
-/// Reads a window from a vendor that cannot be reading its parameters, and counts the calls.
+/// Reads a window from a provider that cannot be reading its parameters, and counts the calls.
 fn read_circle(
     listed: &FakeProvider,
     answer: impl Fn(usize, &PageRequest) -> Page,
@@ -331,15 +339,15 @@ fn a_list_in_a_circle_is_an_error() {
 
 #[test]
 fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
-    let vendor = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::More, 3, (1, 1));
+    let provider = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::More, 3, (1, 1));
     let mark = Position::Key(Anchor::One(id(0)));
 
-    let error = read(&vendor, &span(Some(&mark), 1), None, |ask| {
-        vendor.answer(ask)
+    let error = read(&provider, &span(Some(&mark), 1), None, |ask| {
+        provider.answer(ask)
     });
 
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Malformed);
-    assert_eq!(vendor.calls().len(), 1);
+    assert_eq!(provider.calls().len(), 1);
 }
 
 #[test]
@@ -368,12 +376,12 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
         (MoreFlag::Token, first(token("next")), none),
     ];
     for (word, empty, end) in cases {
-        let vendor = FakeProvider::new(word, FakeEnd::More, 0, (1, 3));
+        let provider = FakeProvider::new(word, FakeEnd::More, 0, (1, 3));
         let answer = |call, _: &PageRequest| match call {
             1 => empty.clone(),
             _ => page(0..2, end.clone()),
         };
-        let (window, calls) = read_circle(&vendor, answer, None);
+        let (window, calls) = read_circle(&provider, answer, None);
         let window = window.unwrap();
         assert_eq!(
             (ids(&window), window.has_next, window.doubt, calls),
@@ -381,7 +389,7 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
             (
                 vec!["u00", "u37"],
                 false,
-                vendor
+                provider
                     .listing()
                     .is_ordinal()
                     .then_some(IncompleteReason::Empty),
@@ -407,9 +415,13 @@ fn empty_pages_without_end_are_given_up_and_that_is_said() {
 #[test]
 fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
     for gone in [vec![4], vec![4, 3]] {
-        let vendor = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::Token, 12, (1, 7));
-        let mark = window_of(&vendor, &span(None, 5)).rows.pop().unwrap().mark;
-        gone.iter().for_each(|row| vendor.delete(&id(*row)));
+        let provider = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::Token, 12, (1, 7));
+        let mark = window_of(&provider, &span(None, 5))
+            .rows
+            .pop()
+            .unwrap()
+            .mark;
+        gone.iter().for_each(|row| provider.delete(&id(*row)));
         let unknown: Vec<_> = gone
             .iter()
             .map(|row| PageAddress::Key(Some(id(*row))))
@@ -418,10 +430,10 @@ fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
             if unknown.contains(&ask.place) {
                 return Ok(page(0..0, NextPage::Key(None)));
             }
-            vendor.answer(ask)
+            provider.answer(ask)
         };
 
-        let window = read(&vendor, &span(Some(&mark), 20), None, answer).unwrap();
+        let window = read(&provider, &span(Some(&mark), 20), None, answer).unwrap();
 
         let (expected, doubt) = match gone.len() {
             1 => ((5..12).map(id).collect(), None),

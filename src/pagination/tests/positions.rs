@@ -11,7 +11,7 @@ use crate::{
     pagination::{Anchor, ListRange, Position},
 };
 
-fn vendors() -> [FakeProvider; 5] {
+fn providers() -> [FakeProvider; 5] {
     [
         (MoreFlag::Page(1), FakeEnd::Total),
         (MoreFlag::Offset, FakeEnd::More),
@@ -33,8 +33,8 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
         next: None,
         count: None,
     };
-    for vendor in vendors() {
-        let foreign = match vendor.word {
+    for provider in providers() {
+        let foreign = match provider.word {
             MoreFlag::Page(_) | MoreFlag::Offset => [&key, &token],
             MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => [&nth, &token],
             MoreFlag::Token => [&nth, &key],
@@ -49,16 +49,16 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
                 from_end: true,
                 ..forward.clone()
             };
-            let spans = if vendor.listing().is_ordinal() {
+            let spans = if provider.listing().is_ordinal() {
                 vec![forward, before, last]
             } else {
                 vec![forward]
             };
             for span in spans {
-                let error = read(&vendor, &span, None, |ask| vendor.answer(ask)).unwrap_err();
+                let error = read(&provider, &span, None, |ask| provider.answer(ask)).unwrap_err();
 
-                assert_eq!(error.kind(), ErrorKind::Invalid, "{span:?} of {vendor:?}");
-                assert_eq!(vendor.calls(), []);
+                assert_eq!(error.kind(), ErrorKind::Invalid, "{span:?} of {provider:?}");
+                assert_eq!(provider.calls(), []);
             }
         }
     }
@@ -109,13 +109,13 @@ proptest! {
         before in proptest::option::of(marks()),
         count in prop_oneof![0..9_u32, Just(5_000)],
         from_end: bool,
-        // A vendor may answer a page behind the end with the last one.
+        // A provider may answer a page behind the end with the last one.
         is_generous: bool,
     ) {
         let span = ListRange { after, before, count, from_end };
-        for vendor in vendors() {
-            let window = read(&vendor, &span, None, |ask| {
-                let mut page = vendor.answer(ask)?;
+        for provider in providers() {
+            let window = read(&provider, &span, None, |ask| {
+                let mut page = provider.answer(ask)?;
                 if is_generous && page.users.is_empty() {
                     page.users.push(super::provider::user("u00"));
                 }

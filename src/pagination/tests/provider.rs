@@ -1,4 +1,4 @@
-//! A vendor as its own documents would describe it. It reads query parameters; of marks it knows
+//! A provider as its own documents would describe it. It reads query parameters; of marks it knows
 //! nothing. What no client may send (a size out of bounds, a page past its reach) makes it panic.
 
 use std::{
@@ -15,7 +15,7 @@ use crate::{
     user::{Provider, User},
 };
 
-/// The words of a vendor.
+/// The words of a provider.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum MoreFlag {
     /// Pages with numbers, from this one on.
@@ -31,7 +31,7 @@ pub(super) enum MoreFlag {
     Token,
 }
 
-/// How a vendor tells that there is more.
+/// How a provider tells that there is more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum FakeEnd {
     More,
@@ -40,7 +40,7 @@ pub(super) enum FakeEnd {
     Silent,
 }
 
-/// A request that the vendor answered.
+/// A request that the provider answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct FakeCall {
     /// How many rows are before the page.
@@ -83,7 +83,7 @@ pub(super) fn user(id: &str) -> User {
 
 impl FakeProvider {
     pub(super) fn new(word: MoreFlag, says: FakeEnd, rows: usize, (min, max): (u32, u32)) -> Self {
-        let vendor = Self {
+        let provider = Self {
             word,
             says,
             min,
@@ -93,8 +93,8 @@ impl FakeProvider {
             calls: RefCell::default(),
             refusals: Cell::new(0),
         };
-        (0..rows).for_each(|number| vendor.append(&id(number)));
-        vendor
+        (0..rows).for_each(|number| provider.append(&id(number)));
+        provider
     }
 
     pub(super) fn reaching(self, reach: u64) -> Self {
@@ -149,7 +149,7 @@ impl FakeProvider {
         self.calls.take()
     }
 
-    /// How many requests the vendor has refused.
+    /// How many requests the provider has refused.
     pub(super) fn refusals(&self) -> usize {
         self.refusals.get()
     }

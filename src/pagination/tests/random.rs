@@ -1,4 +1,4 @@
-//! Lists that change at random while they are walked, by a vendor that is told what to do by a seed: no
+//! Lists that change at random while they are walked, by a provider that is told what to do by a seed: no
 //! row that stays where it is among its neighbours is missed without a doubt being said, none comes
 //! twice in one answer, none is made up.
 
@@ -217,7 +217,7 @@ fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Opt
         });
         let read = read.now_or_never().unwrap().ok()?;
         walked.doubt = walked.doubt.or(read.doubt);
-        let ids = read.rows.iter().map(|row| &row.user.vendor_id[1..]);
+        let ids = read.rows.iter().map(|row| &row.user.remote_id[1..]);
         let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
         let said = format!("after {after:?} first {first}: {ids:?} {:?}", read.doubt);
         let distinct: HashSet<_> = ids.iter().collect();

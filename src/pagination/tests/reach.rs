@@ -1,4 +1,4 @@
-//! A vendor that refuses to page past some row. That no request goes past it is the vendor's own
+//! A provider that refuses to page past some row. That no request goes past it is the provider's own
 //! assertion.
 
 use super::{
@@ -11,26 +11,29 @@ use crate::pagination::Position;
 const REACH: usize = 10;
 
 /// The first row from a place on that no page of an allowed size can hold within the reach.
-fn end_of_reach(vendor: &FakeProvider, from: usize) -> usize {
-    let sizes = || vendor.min as usize..=vendor.max as usize;
-    let is_within = |place: usize| match vendor.word {
+fn end_of_reach(provider: &FakeProvider, from: usize) -> usize {
+    let sizes = || provider.min as usize..=provider.max as usize;
+    let is_within = |place: usize| match provider.word {
         MoreFlag::Page(_) => sizes().any(|size| (place / size + 1) * size <= REACH),
         _ => sizes().any(|size| place + size <= REACH),
     };
     (from..).find(|place| !is_within(*place)).unwrap()
 }
 
-fn check(vendor: &FakeProvider, from: usize, first: usize) {
+fn check(provider: &FakeProvider, from: usize, first: usize) {
     let after = (from > 0).then_some(Position::Nth(from as u64));
-    let length = vendor.ids().len();
-    let end = end_of_reach(vendor, from);
+    let length = provider.ids().len();
+    let end = end_of_reach(provider, from);
 
-    let window = window_of(vendor, &span(after.as_ref(), u32::try_from(first).unwrap()));
+    let window = window_of(
+        provider,
+        &span(after.as_ref(), u32::try_from(first).unwrap()),
+    );
 
-    let context = || format!("{first} from {from} of {vendor:?}");
+    let context = || format!("{first} from {from} of {provider:?}");
     let to = (from + first).min(length).min(end);
-    assert_eq!(ids(&window), vendor.ids()[from..to], "{}", context());
-    let calls = vendor.calls();
+    assert_eq!(ids(&window), provider.ids()[from..to], "{}", context());
+    let calls = provider.calls();
     if from == end {
         assert_eq!(
             (window.is_cut, window.has_next),
@@ -39,7 +42,7 @@ fn check(vendor: &FakeProvider, from: usize, first: usize) {
             context()
         );
         assert_eq!(calls, [], "{}", context());
-    } else if to < length || vendor.says != FakeEnd::Silent {
+    } else if to < length || provider.says != FakeEnd::Silent {
         assert_eq!(window.is_cut, to < length && to == end, "{}", context());
         assert_eq!(window.has_next, to < length && to < end, "{}", context());
     }
@@ -48,18 +51,18 @@ fn check(vendor: &FakeProvider, from: usize, first: usize) {
 }
 
 #[test]
-fn a_window_ends_where_the_vendor_refuses_to_go_on() {
+fn a_window_ends_where_the_provider_refuses_to_go_on() {
     for word in [MoreFlag::Page(0), MoreFlag::Page(1), MoreFlag::Offset] {
         for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             // A page of an offset that must be longer than what is left cannot be asked for at all.
             let bounds = bounds().filter(|(min, _)| word != MoreFlag::Offset || *min == 1);
             for bounds in bounds {
                 for length in 0..=14 {
-                    let vendor =
+                    let provider =
                         FakeProvider::new(word, says, length, bounds).reaching(REACH as u64);
-                    let end = end_of_reach(&vendor, 0);
+                    let end = end_of_reach(&provider, 0);
                     for from in 0..=length.min(end) {
-                        (1..=9).for_each(|first| check(&vendor, from, first));
+                        (1..=9).for_each(|first| check(&provider, from, first));
                     }
                 }
             }
@@ -69,14 +72,14 @@ fn a_window_ends_where_the_vendor_refuses_to_go_on() {
 
 #[test]
 fn a_window_within_reach_takes_one_call() {
-    let vendor = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Total, 14, (1, 7)).reaching(10);
+    let provider = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Total, 14, (1, 7)).reaching(10);
 
-    let window = window_of(&vendor, &span(Some(&Position::Nth(8)), 2));
+    let window = window_of(&provider, &span(Some(&Position::Nth(8)), 2));
 
-    assert_eq!(ids(&window), vendor.ids()[8..10]);
+    assert_eq!(ids(&window), provider.ids()[8..10]);
     assert_eq!(
         (window.is_cut, window.has_next, window.total),
         (true, false, Some(14))
     );
-    assert_eq!(vendor.calls().len(), 1);
+    assert_eq!(provider.calls().len(), 1);
 }

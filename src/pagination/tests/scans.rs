@@ -31,12 +31,12 @@ fn limits(pages: u32) -> ScanLimits {
 }
 
 async fn walk_of(
-    vendor: &FakeProvider,
+    provider: &FakeProvider,
     limits: ScanLimits,
     answer: impl Fn(&PageRequest) -> Result<Page>,
 ) -> Scan {
     let everybody = |_: &User| true;
-    scan(&vendor.listing(), limits, everybody, |ask| {
+    scan(&provider.listing(), limits, everybody, |ask| {
         ready(answer(&ask))
     })
     .await
@@ -44,7 +44,7 @@ async fn walk_of(
 
 fn ids(walk: &Scan) -> Vec<&str> {
     let users = walk.users.iter();
-    users.map(|user| user.vendor_id.as_str()).collect()
+    users.map(|user| user.remote_id.as_str()).collect()
 }
 
 #[tokio::test]
@@ -52,19 +52,19 @@ async fn a_walk_finds_everybody_in_the_fewest_pages() {
     for (word, says) in WORDS {
         for (min, max) in [(1, 2), (1, 7), (3, 5), (6, 6)] {
             for length in 0..=24 {
-                let vendor = FakeProvider::new(word, says, length, (min, max));
+                let provider = FakeProvider::new(word, says, length, (min, max));
 
-                let walk = walk_of(&vendor, limits(99), |ask| vendor.answer(ask)).await;
+                let walk = walk_of(&provider, limits(99), |ask| provider.answer(ask)).await;
 
-                assert_eq!(ids(&walk), vendor.ids(), "{vendor:?}");
+                assert_eq!(ids(&walk), provider.ids(), "{provider:?}");
                 assert!(walk.cut.is_none());
                 let max = max as usize;
                 let is_silent = says == FakeEnd::Silent || word == MoreFlag::KeyExclusive;
-                let calls = vendor.calls();
+                let calls = provider.calls();
                 let pages = match word {
                     MoreFlag::KeyInclusive => length.saturating_sub(1).div_ceil(max - 1),
                     MoreFlag::Page(_) | MoreFlag::Offset if max > 1 => {
-                        let fewest = fewest_calls(&vendor, 0, None, length);
+                        let fewest = fewest_calls(&provider, 0, None, length);
                         let last = calls[fewest - 1];
                         let is_open = is_silent && last.rows == last.size;
                         fewest + usize::from(is_open)
@@ -72,7 +72,7 @@ async fn a_walk_finds_everybody_in_the_fewest_pages() {
                     _ if is_silent => length / max + 1,
                     _ => length.div_ceil(max),
                 };
-                assert_eq!(calls.len(), pages.max(1), "{calls:?} {vendor:?}");
+                assert_eq!(calls.len(), pages.max(1), "{calls:?} {provider:?}");
             }
         }
     }
@@ -81,13 +81,13 @@ async fn a_walk_finds_everybody_in_the_fewest_pages() {
 #[tokio::test]
 async fn a_walk_keeps_whom_it_was_sent_for() {
     for (word, says) in WORDS {
-        let vendor = FakeProvider::new(word, says, 20, (1, 7));
+        let provider = FakeProvider::new(word, says, 20, (1, 7));
         let wanted = [id(0), id(6), id(7), id(19)];
 
-        let listing = vendor.listing();
-        let is_wanted = |user: &User| wanted.contains(&user.vendor_id);
+        let listing = provider.listing();
+        let is_wanted = |user: &User| wanted.contains(&user.remote_id);
         let walk = scan(&listing, limits(99), is_wanted, |ask| {
-            ready(vendor.answer(&ask))
+            ready(provider.answer(&ask))
         })
         .await;
 
@@ -98,34 +98,34 @@ async fn a_walk_keeps_whom_it_was_sent_for() {
 #[tokio::test]
 async fn a_walk_stops_at_its_limit_of_pages_and_says_so() {
     for (word, says) in WORDS {
-        let vendor = FakeProvider::new(word, says, 24, (1, 4));
+        let provider = FakeProvider::new(word, says, 24, (1, 4));
         for pages in 0..=3 {
-            let walk = walk_of(&vendor, limits(pages), |ask| vendor.answer(ask)).await;
+            let walk = walk_of(&provider, limits(pages), |ask| provider.answer(ask)).await;
 
             assert!(matches!(walk.cut, Some(Truncation::Limit { pages: read }) if read == pages));
-            assert_eq!(ids(&walk), vendor.ids()[..walk.users.len()]);
-            assert_eq!(vendor.calls().len(), pages as usize);
+            assert_eq!(ids(&walk), provider.ids()[..walk.users.len()]);
+            assert_eq!(provider.calls().len(), pages as usize);
         }
     }
 }
 
 #[tokio::test]
 async fn a_walk_stops_when_its_time_is_over() {
-    let vendor = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 24, (1, 4));
+    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 24, (1, 4));
     let limits = ScanLimits {
         pages: 9,
         until: Instant::now(),
     };
 
-    let late = walk_of(&vendor, limits, |ask| vendor.answer(ask)).await;
+    let late = walk_of(&provider, limits, |ask| provider.answer(ask)).await;
 
     // Nothing was read: that is no part of an answer.
     assert!(matches!(late.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Late));
-    assert_eq!(vendor.calls(), []);
+    assert_eq!(provider.calls(), []);
 
     let until = Instant::now() + Duration::from_millis(50);
     let limits = ScanLimits { pages: 9, until };
-    let listing = vendor.listing();
+    let listing = provider.listing();
     let calls = Cell::new(0);
     let slow = scan(
         &listing,
@@ -136,27 +136,27 @@ async fn a_walk_stops_when_its_time_is_over() {
             if calls.get() == 3 {
                 std::future::pending::<()>().await;
             }
-            vendor.answer(&ask)
+            provider.answer(&ask)
         },
     );
     let slow = slow.await;
 
     assert!(matches!(slow.cut, Some(Truncation::Late { pages: 2 })));
-    assert_eq!(ids(&slow), vendor.ids()[..7]);
+    assert_eq!(ids(&slow), provider.ids()[..7]);
 }
 
 #[tokio::test]
 async fn a_walk_keeps_what_it_found_before_a_failure() {
     for (word, says) in WORDS {
-        let vendor = FakeProvider::new(word, says, 24, (1, 4));
+        let provider = FakeProvider::new(word, says, 24, (1, 4));
         let calls = Cell::new(0);
 
-        let walk = walk_of(&vendor, limits(99), |ask| {
+        let walk = walk_of(&provider, limits(99), |ask| {
             calls.set(calls.get() + 1);
             if calls.get() == 3 {
                 return Err(Error::new(ErrorKind::Unavailable, "down"));
             }
-            vendor.answer(ask)
+            provider.answer(ask)
         });
         let walk = walk.await;
 
@@ -168,20 +168,20 @@ async fn a_walk_keeps_what_it_found_before_a_failure() {
 }
 
 #[tokio::test]
-async fn a_walk_stops_where_the_vendor_refuses_to_go_on() {
+async fn a_walk_stops_where_the_provider_refuses_to_go_on() {
     for word in [MoreFlag::Page(1), MoreFlag::Offset] {
         for bounds in [(1, 7), (1, 4), (3, 4), (4, 4)] {
             for length in [4, 10, 11, 24] {
-                let vendor = FakeProvider::new(word, FakeEnd::Total, length, bounds).reaching(10);
+                let provider = FakeProvider::new(word, FakeEnd::Total, length, bounds).reaching(10);
 
-                let walk = walk_of(&vendor, limits(99), |ask| vendor.answer(ask)).await;
+                let walk = walk_of(&provider, limits(99), |ask| provider.answer(ask)).await;
 
                 let found = walk.users.len();
                 assert!(
                     found >= length.min(10 - (bounds.0 as usize - 1)),
-                    "{vendor:?}"
+                    "{provider:?}"
                 );
-                assert_eq!(walk.cut.is_some(), found < length, "{vendor:?}");
+                assert_eq!(walk.cut.is_some(), found < length, "{provider:?}");
                 assert!(matches!(walk.cut, None | Some(Truncation::Limit { .. })));
             }
         }
@@ -191,13 +191,13 @@ async fn a_walk_stops_where_the_vendor_refuses_to_go_on() {
 #[tokio::test]
 async fn a_walk_ends_where_the_tail_of_the_list_vanishes() {
     for gone in 4..=12 {
-        let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+        let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
         let left: Vec<_> = (0..gone).map(id).collect();
 
-        let walk = walk_of(&vendor, limits(99), |ask| {
-            let page = vendor.answer(ask);
-            if vendor.ids().len() == 12 {
-                (gone..12).for_each(|row| vendor.delete(&id(row)));
+        let walk = walk_of(&provider, limits(99), |ask| {
+            let page = provider.answer(ask);
+            if provider.ids().len() == 12 {
+                (gone..12).for_each(|row| provider.delete(&id(row)));
             }
             page
         });
@@ -210,13 +210,13 @@ async fn a_walk_ends_where_the_tail_of_the_list_vanishes() {
 
 #[tokio::test]
 async fn a_walk_misses_nobody_where_the_row_of_a_token_vanishes() {
-    let vendor = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
-    let list = vendor.ids();
+    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+    let list = provider.ids();
 
-    let walk = walk_of(&vendor, limits(99), |ask| {
-        let page = vendor.answer(ask);
-        if vendor.ids().len() == 12 {
-            vendor.delete(&id(3));
+    let walk = walk_of(&provider, limits(99), |ask| {
+        let page = provider.answer(ask);
+        if provider.ids().len() == 12 {
+            provider.delete(&id(3));
         }
         page
     });
@@ -224,7 +224,7 @@ async fn a_walk_misses_nobody_where_the_row_of_a_token_vanishes() {
 
     assert_eq!(ids(&walk), list);
     assert!(walk.cut.is_none());
-    assert_eq!(vendor.refusals(), 1);
+    assert_eq!(provider.refusals(), 1);
 }
 
 #[tokio::test]
@@ -233,10 +233,10 @@ async fn a_walk_in_a_circle_fails() {
         (MoreFlag::Token, FakeEnd::Token),
         (MoreFlag::KeyExclusive, FakeEnd::More),
     ] {
-        let vendor = FakeProvider::new(word, says, 0, (1, 2));
+        let provider = FakeProvider::new(word, says, 0, (1, 2));
         let calls = Cell::new(0);
 
-        let walk = walk_of(&vendor, limits(99), |_| {
+        let walk = walk_of(&provider, limits(99), |_| {
             calls.set(calls.get() + 1);
             let users = vec![user(&id(0)), user(&id(1))];
             let next = match says {

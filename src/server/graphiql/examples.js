@@ -15,7 +15,7 @@ query FindByEmail {
   usersByEmail(email: "ann@x.test") {
     nodes {
       provider
-      vendorId
+      remoteId
       email
       name
       kind
@@ -75,7 +75,7 @@ query OnePerson($email: String!) {
     users {
       id
       provider
-      vendorId
+      remoteId
       externalId
       companies {
         name
@@ -162,7 +162,7 @@ query ExportPerson($email: String!) {
     email
     users {
       provider
-      vendorId
+      remoteId
       externalId
       kind
       createdAt
@@ -170,7 +170,7 @@ query ExportPerson($email: String!) {
       lastSeenAt
       tags
       companies {
-        vendorId
+        remoteId
         externalId
         name
       }

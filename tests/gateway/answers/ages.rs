@@ -1,4 +1,4 @@
-//! Answers that are older than they should be: given while the vendor is asked again, or because it
+//! Answers that are older than they should be: given while the provider is asked again, or because it
 //! fails, and never without saying so.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use roster::user::Provider::{self, Intercom};
 use serde_json::{Value, json};
 
 use super::{World, ann, elsewhere, keeping, rename};
-use crate::world::vendor;
+use crate::world::account;
 
 /// Shorter than any request takes.
 const AN_INSTANT: f64 = 0.000_001;
@@ -45,12 +45,12 @@ async fn a_stale_answer_is_given_at_once_and_read_again_behind_it() {
 }
 
 #[tokio::test]
-async fn when_the_vendor_fails_an_old_answer_is_given_and_says_so() {
+async fn when_the_provider_fails_an_old_answer_is_given_and_says_so() {
     for of in Provider::ALL {
         let world = keeping(|settings| {
             settings.cache.seconds = AN_INSTANT;
             settings.cache.stale_seconds = 0.0;
-            vendor(settings, of).attempts = 1;
+            account(settings, of).attempts = 1;
         })
         .await;
         let (known, fresh) = ann(&world, of).await;
@@ -66,7 +66,7 @@ async fn when_the_vendor_fails_an_old_answer_is_given_and_says_so() {
             (&source["stale"], &source["asOf"]),
             (&json!(true), &fresh["asOf"])
         );
-        assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
+        assert_eq!(source["error"]["code"], "PROVIDER_UNAVAILABLE");
 
         world.heal().await;
         let (_, source) = ann(&world, of).await;
@@ -78,7 +78,7 @@ async fn when_the_vendor_fails_an_old_answer_is_given_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_old_answer_of_a_vendor_that_hangs_comes_within_the_deadline() {
+async fn an_old_answer_of_a_provider_that_hangs_comes_within_the_deadline() {
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
         settings.cache.stale_seconds = 0.0;
@@ -99,7 +99,7 @@ async fn no_old_answer_is_given_when_none_is_kept_for_it_or_a_new_one_is_asked_f
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
         (settings.cache.stale_seconds, settings.cache.error_seconds) = (0.0, 0.0);
-        vendor(settings, Intercom).attempts = 1;
+        account(settings, Intercom).attempts = 1;
     })
     .await;
     ann(&world, Intercom).await;
@@ -126,6 +126,6 @@ async fn refused_credentials_are_never_papered_over() {
 
     let (_, source) = ann(&world, Intercom).await;
 
-    assert_eq!(source["error"]["code"], "VENDOR_AUTH");
+    assert_eq!(source["error"]["code"], "PROVIDER_AUTH");
     assert_eq!(source["status"], "FAILED");
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{ann, rename};
 use crate::{budgets::redis::Redis, world::World};
 
-/// Two gateways over one store and the same vendors.
+/// Two gateways over one store and the same providers.
 async fn two(redis: &Redis) -> [World; 2] {
     let change = |settings: &mut Settings| {
         settings.cache.seconds = 60.0;
@@ -63,7 +63,7 @@ async fn what_one_has_read_the_other_need_not_ask() {
         assert_eq!(moment(&kept), moment(&source), "{of:?}");
         assert_eq!(one.calls(of).await.len(), 0, "{of:?}");
     }
-    let nobody = "{ user(provider: USERTOUR, by: { vendorId: \"nobody\" }) { id } }";
+    let nobody = "{ user(provider: USERTOUR, by: { remoteId: \"nobody\" }) { id } }";
     assert_eq!(one.data(nobody).await, json!({ "user": null }));
 }
 

@@ -1,4 +1,4 @@
-//! A write forgets what was kept of its vendor, and of no other.
+//! A write forgets what was kept of its provider, and of no other.
 
 use roster::user::Provider;
 use serde_json::json;

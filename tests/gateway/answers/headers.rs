@@ -4,7 +4,7 @@ use roster::{config::Settings, user::Provider::Intercom};
 use serde_json::{Value, json};
 
 use super::keeping;
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const ANN: &str = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { id } sources { status } } }";
 
@@ -23,7 +23,7 @@ async fn cache_control(world: &World, query: &str, sent: Option<&str>) -> String
 }
 
 #[tokio::test]
-async fn who_asks_for_no_cache_is_answered_by_the_vendor_and_others_by_that_answer() {
+async fn who_asks_for_no_cache_is_answered_by_the_provider_and_others_by_that_answer() {
     let world = keeping(|_| {}).await;
     let mut calls = 0;
     for (sent, is_call) in [
@@ -46,7 +46,7 @@ async fn who_asks_for_no_cache_is_answered_by_the_vendor_and_others_by_that_answ
 #[tokio::test]
 async fn an_answer_may_be_kept_for_as_long_as_its_oldest_part_is_fresh_by_who_asked_alone() {
     let world = keeping(|settings: &mut Settings| {
-        vendor(settings, Intercom).cache.seconds = Some(30.0);
+        account(settings, Intercom).cache.seconds = Some(30.0);
     })
     .await;
     let everywhere = "{ usersByEmail(email: \"ann@x.test\") { nodes { id } } }";
@@ -60,7 +60,7 @@ async fn an_answer_may_be_kept_for_as_long_as_its_oldest_part_is_fresh_by_who_as
 
 #[tokio::test]
 async fn what_failed_was_written_or_is_not_kept_may_not_be_kept() {
-    let world = keeping(|settings| vendor(settings, Intercom).attempts = 1).await;
+    let world = keeping(|settings| account(settings, Intercom).attempts = 1).await;
     let write = "mutation { upsertUser(input: { provider: INTERCOM, email: \"joann@x.test\" }) { outcome } }";
     for query in [
         write,

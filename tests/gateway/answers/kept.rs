@@ -4,7 +4,7 @@ use roster::user::Provider::{self, DigitalChalk, Intercom, Usertour};
 use serde_json::{Value, json};
 
 use super::{ann, keeping};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 #[tokio::test]
 async fn an_answer_that_is_fresh_costs_no_call_and_says_of_when_it_is() {
@@ -79,7 +79,7 @@ async fn that_there_is_nobody_is_kept_for_a_time_of_its_own() {
 
     for (negative, calls) in [(0.0, 2), (60.0, 1)] {
         let world = keeping(|settings| settings.cache.negative_seconds = negative).await;
-        let query = "{ user(provider: USERTOUR, by: { vendorId: \"nobody\" }) { id } }";
+        let query = "{ user(provider: USERTOUR, by: { remoteId: \"nobody\" }) { id } }";
         for _ in 0..2 {
             assert_eq!(world.data(query).await["user"], Value::Null);
         }
@@ -92,15 +92,15 @@ async fn that_there_is_nobody_is_kept_for_a_time_of_its_own() {
 }
 
 #[tokio::test]
-async fn nought_keeps_nothing_for_all_for_a_vendor_or_for_an_operation() {
+async fn nought_keeps_nothing_for_all_for_a_provider_or_for_an_operation() {
     let world = keeping(|settings| settings.cache.seconds = 0.0).await;
     assert_eq!(asked_twice(&world, "ann@x.test").await, 2);
 
-    let world = keeping(|settings| vendor(settings, DigitalChalk).cache.seconds = Some(0.0)).await;
+    let world = keeping(|settings| account(settings, DigitalChalk).cache.seconds = Some(0.0)).await;
     assert_eq!(asked_twice(&world, "ann@x.test").await, 2);
 
     let world = keeping(|settings| {
-        let operations = &mut vendor(settings, DigitalChalk).cache.operations;
+        let operations = &mut account(settings, DigitalChalk).cache.operations;
         operations.insert("by_email".to_owned(), 0.0);
     })
     .await;
@@ -129,7 +129,7 @@ async fn an_answer_that_cannot_be_read_is_not_kept() {
         json!({ "kind": "status", "status": 200, "body": { "errors": ["no"] }, "count": 1 }),
         json!({ "kind": "status", "status": 403, "count": 1 }),
     ] {
-        let world = keeping(|settings| vendor(settings, DigitalChalk).attempts = 1).await;
+        let world = keeping(|settings| account(settings, DigitalChalk).attempts = 1).await;
         world.fault(DigitalChalk, fault.clone()).await;
         let (_, failed) = ann(&world, DigitalChalk).await;
         assert_eq!(failed["status"], "FAILED", "{fault}");

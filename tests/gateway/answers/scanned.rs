@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{ann, keeping, rename};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 /// Enough for four pages of a hundred.
 const USERS: usize = 340;
@@ -188,8 +188,8 @@ async fn a_scan_does_not_join_a_page_that_was_kept_with_new_ones() {
     let world = World::with(USERS, |settings| {
         settings.cache.seconds = 60.0;
         (
-            vendor(settings, Ada).attempts,
-            vendor(settings, Ada).timeout_seconds,
+            account(settings, Ada).attempts,
+            account(settings, Ada).timeout_seconds,
         ) = (1, Some(2.1));
     })
     .await;
@@ -264,7 +264,7 @@ async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again(
     for seconds in [0.0, 60.0] {
         let world = World::with(USERS, |settings| {
             settings.cache.seconds = seconds;
-            let ada = vendor(settings, Ada);
+            let ada = account(settings, Ada);
             (ada.attempts, ada.timeout_seconds) = (1, Some(2.0));
         })
         .await;
@@ -279,7 +279,7 @@ async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again(
         let first = first.await.expect("not aborted");
         for (count, source, kept) in others.into_iter().chain([first]) {
             assert_eq!((count, &source["status"]), (0, &json!("FAILED")));
-            assert_eq!(source["error"]["code"], "VENDOR_TIMEOUT");
+            assert_eq!(source["error"]["code"], "PROVIDER_TIMEOUT");
             assert_eq!(kept, "no-store");
         }
         assert_eq!(world.calls(Ada).await.len(), 1);
@@ -292,7 +292,7 @@ async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again(
 #[tokio::test]
 async fn a_scan_that_fails_on_its_way_keeps_whom_it_found_for_each_who_shares_it() {
     let world = World::with(USERS, |settings| {
-        let ada = vendor(settings, Ada);
+        let ada = account(settings, Ada);
         (ada.attempts, ada.timeout_seconds) = (1, Some(2.0));
     })
     .await;
@@ -311,7 +311,7 @@ async fn a_scan_that_fails_on_its_way_keeps_whom_it_found_for_each_who_shares_it
     assert_eq!((count, &source["status"]), (0, &json!("FAILED")));
     let (count, source, _) = first.await.expect("not aborted");
     assert_eq!((count, &source["status"]), (1, &json!("PARTIAL")));
-    assert_eq!(source["error"]["code"], "VENDOR_TIMEOUT");
+    assert_eq!(source["error"]["code"], "PROVIDER_TIMEOUT");
     assert_eq!(world.calls(Ada).await.len(), 2);
 }
 
@@ -361,13 +361,13 @@ async fn a_scan_goes_on_when_who_began_it_has_left_and_ends_with_the_last() {
 #[tokio::test]
 async fn a_scan_that_its_bound_cuts_short_is_kept_as_such() {
     let world = keeping(|settings| {
-        let options = &mut vendor(settings, Ada).options;
+        let options = &mut account(settings, Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
         settings.cache.seconds = 60.0;
     });
     let world = world.await;
     let more = World::with(USERS, |settings| {
-        let options = &mut vendor(settings, Ada).options;
+        let options = &mut account(settings, Ada).options;
         options.insert("scan_pages".to_owned(), 2.into());
         settings.cache.seconds = 60.0;
     });
@@ -439,7 +439,7 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
 
     let first = first.await.expect("an answer");
     for (answer, origin, attempt) in [
-        (first, "VENDOR", 1),
+        (first, "PROVIDER", 1),
         (shared, "SHARED", 0),
         (kept, "KEPT", 0),
     ] {
@@ -465,7 +465,7 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
 /// A world with ten pages at Ada, of half a second each, and a bound on how long a search scans.
 async fn very_slow(scan_seconds: u64) -> Arc<World> {
     let world = World::with(940, |settings| {
-        let options = &mut vendor(settings, Ada).options;
+        let options = &mut account(settings, Ada).options;
         options.insert("scan_seconds".to_owned(), scan_seconds.cast_signed().into());
     })
     .await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{ann, rename};
 use crate::world::World;
 
-/// A world where a vendor takes long enough that everybody asks meanwhile.
+/// A world where a provider takes long enough that everybody asks meanwhile.
 async fn slow() -> World {
     let world = World::with(60, |_| {}).await;
     for of in Provider::ALL {
@@ -20,7 +20,7 @@ async fn slow() -> World {
     world
 }
 
-/// Waits until a vendor has got so many calls.
+/// Waits until a provider has got so many calls.
 async fn until_called(world: &World, calls: usize) {
     let called = async {
         while world.calls(Intercom).await.len() < calls {
@@ -33,7 +33,7 @@ async fn until_called(world: &World, calls: usize) {
 }
 
 #[tokio::test]
-async fn twenty_requests_for_the_same_are_one_call_to_each_vendor() {
+async fn twenty_requests_for_the_same_are_one_call_to_each_provider() {
     let world = slow().await;
     let query = "{ usersByEmail(email: \"ann@x.test\") { nodes { id } sources { status } } }";
 
@@ -97,9 +97,9 @@ async fn a_read_from_before_a_write_is_not_joined_after_it() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_hangs_fails_all_who_wait_with_one_call() {
+async fn a_provider_that_hangs_fails_all_who_wait_with_one_call() {
     let world = World::with(20, |settings| {
-        let intercom = crate::world::vendor(settings, Intercom);
+        let intercom = crate::world::account(settings, Intercom);
         (intercom.timeout_seconds, intercom.attempts) = (Some(0.6), 1);
     })
     .await;
@@ -110,7 +110,7 @@ async fn a_vendor_that_hangs_fails_all_who_wait_with_one_call() {
 
     for answer in answers {
         let code = &answer["usersByEmail"]["sources"][0]["error"]["code"];
-        assert_eq!(*code, "VENDOR_TIMEOUT");
+        assert_eq!(*code, "PROVIDER_TIMEOUT");
     }
     let calls = world.calls(Intercom).await.len();
     assert!(

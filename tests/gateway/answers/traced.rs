@@ -38,8 +38,8 @@ async fn every_attempt_and_every_kept_answer_is_told() {
 
     let answer = world.answer(ANN).await;
     let expected = [
-        call("VENDOR", 1, Some(503), Some("VENDOR_UNAVAILABLE")),
-        call("VENDOR", 2, Some(200), None),
+        call("PROVIDER", 1, Some(503), Some("PROVIDER_UNAVAILABLE")),
+        call("PROVIDER", 2, Some(200), None),
     ];
     assert_eq!(calls(&answer), expected);
 
@@ -56,7 +56,7 @@ async fn a_call_that_never_got_a_status_is_told_with_its_error() {
 
     let answer = world.answer(ANN).await;
 
-    let expected = call("VENDOR", 1, None, Some("VENDOR_UNAVAILABLE"));
+    let expected = call("PROVIDER", 1, None, Some("PROVIDER_UNAVAILABLE"));
     assert_eq!(calls(&answer)[0], expected);
 }
 

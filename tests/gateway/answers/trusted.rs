@@ -7,7 +7,7 @@ use roster::user::Provider::{self, Ada, Intercom, Usertour};
 use serde_json::{Value, json};
 
 use super::{ann, keeping};
-use crate::world::vendor;
+use crate::world::account;
 
 /// Shorter than any request takes.
 const AN_INSTANT: f64 = 0.000_001;
@@ -15,7 +15,7 @@ const AN_INSTANT: f64 = 0.000_001;
 #[tokio::test]
 async fn a_write_that_is_never_sent_leaves_what_is_kept() {
     let world = keeping(|settings| {
-        let ada = vendor(settings, Ada);
+        let ada = account(settings, Ada);
         ada.attempts = 1;
         ada.breaker.enabled = true;
     })
@@ -24,7 +24,7 @@ async fn a_write_that_is_never_sent_leaves_what_is_kept() {
     let fault = json!({ "kind": "status", "status": 503 });
     world.fault(Ada, fault).await;
     for number in 0..40 {
-        let query = "query ($id: ID!) { user(provider: ADA, by: { vendorId: $id }) { id } }";
+        let query = "query ($id: ID!) { user(provider: ADA, by: { remoteId: $id }) { id } }";
         let id = format!("nobody-{number}");
         world.answer_with(query, json!({ "id": id })).await;
     }
@@ -52,7 +52,7 @@ async fn who_is_gone_does_not_come_back_where_nobody_is_not_kept() {
         settings.cache.seconds = AN_INSTANT;
         settings.cache.negative_seconds = 0.0;
         settings.cache.stale_seconds = 0.0;
-        vendor(settings, Usertour).attempts = 1;
+        account(settings, Usertour).attempts = 1;
     })
     .await;
     assert_eq!(ann(&world, Usertour).await.0["name"], "Ann Archer");
@@ -75,7 +75,7 @@ async fn refused_credentials_are_told_though_a_stale_answer_is_kept() {
         let world = keeping(|settings| {
             settings.cache.seconds = AN_INSTANT;
             settings.cache.stale_seconds = 3600.0;
-            vendor(settings, of).attempts = 1;
+            account(settings, of).attempts = 1;
         })
         .await;
         let (known, _) = ann(&world, of).await;
@@ -91,7 +91,7 @@ async fn refused_credentials_are_told_though_a_stale_answer_is_kept() {
         let told = tokio::time::timeout(Duration::from_secs(20), told).await;
         told.unwrap_or_else(|_| panic!("{of:?} hides that its token was revoked"));
         let (user, source) = ann(&world, of).await;
-        assert_eq!(source["error"]["code"], "VENDOR_AUTH", "{of:?}");
+        assert_eq!(source["error"]["code"], "PROVIDER_AUTH", "{of:?}");
         assert_eq!(user, Value::Null, "{of:?}");
         world.heal().await;
         assert_eq!(ann(&world, of).await.0, known, "{of:?}");

@@ -230,8 +230,8 @@ async fn a_key_that_is_none_is_refused_or_nobodys() {
         |provider: &str, by: &str| format!("{{ user(provider: {provider}, by: {by}) {{ id }} }}");
     for by in [
         "{}",
-        "{ vendorId: \"1\", externalId: \"2\" }",
-        "{ vendorId: null }",
+        "{ remoteId: \"1\", externalId: \"2\" }",
+        "{ remoteId: null }",
         "{ email: \"a@b.test\" }",
         "\"1\"",
     ] {
@@ -240,14 +240,14 @@ async fn a_key_that_is_none_is_refused_or_nobodys() {
     refused(
         &world,
         &user("DIGITAL_CHALK", "{ externalId: \"1\" }"),
-        "look users up by `vendorId` or by email",
+        "look users up by `remoteId` or by email",
     )
     .await;
-    refused(&world, &user("ADA", "{ vendorId: \"..\" }"), "dots").await;
+    refused(&world, &user("ADA", "{ remoteId: \"..\" }"), "dots").await;
 
     world.forget_calls().await;
     for provider in ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"] {
-        let data = world.data(&user(provider, "{ vendorId: \"\" }")).await;
+        let data = world.data(&user(provider, "{ remoteId: \"\" }")).await;
         assert_eq!(data, json!({ "user": null }));
     }
     assert_eq!(calls(&world).await, 0);
@@ -257,7 +257,7 @@ async fn a_key_that_is_none_is_refused_or_nobodys() {
 async fn a_damaged_global_id_is_refused_and_its_neighbours_live() {
     let world = World::with(3, |_| {}).await;
     let list = world
-        .data("{ users(provider: ADA, first: 1) { nodes { id vendorId } } }")
+        .data("{ users(provider: ADA, first: 1) { nodes { id remoteId } } }")
         .await;
     let good = &list["users"]["nodes"][0];
     let bad = [
@@ -302,19 +302,19 @@ async fn a_damaged_global_id_is_refused_and_its_neighbours_live() {
 async fn a_bad_representation_fails_itself_alone() {
     let world = World::with(3, |_| {}).await;
     let list = world
-        .data("{ users(provider: USERTOUR, first: 1) { nodes { id vendorId } } }")
+        .data("{ users(provider: USERTOUR, first: 1) { nodes { id remoteId } } }")
         .await;
     let good = &list["users"]["nodes"][0];
     let representations = json!([
         { "__typename": "User", "id": "nonsense" },
         { "__typename": "User", "id": good["id"] },
         { "__typename": "User" },
-        { "__typename": "User", "provider": "NOBODY", "vendorId": "1" },
-        { "__typename": "User", "provider": "USERTOUR", "vendorId": good["vendorId"] },
+        { "__typename": "User", "provider": "NOBODY", "remoteId": "1" },
+        { "__typename": "User", "provider": "USERTOUR", "remoteId": good["remoteId"] },
         { "__typename": "Person", "email": "no address" },
         { "__typename": "Company", "id": "1" },
         { "id": good["id"] },
-        { "__typename": "User", "provider": "USERTOUR", "vendorId": "unknown" },
+        { "__typename": "User", "provider": "USERTOUR", "remoteId": "unknown" },
     ]);
     let query = "query($of: [_Any!]!) { _entities(representations: $of) { ... on User { id } } }";
 

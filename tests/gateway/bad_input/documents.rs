@@ -196,7 +196,7 @@ async fn two_fields_under_one_key_are_refused_wherever_their_sets_meet() {
             "same ",
         ),
         (
-            users("nodes { companies { x: name } } nodes { companies { x: vendorId } }"),
+            users("nodes { companies { x: name } } nodes { companies { x: remoteId } }"),
             "same ",
         ),
         (
@@ -204,7 +204,7 @@ async fn two_fields_under_one_key_are_refused_wherever_their_sets_meet() {
             "conflicting field arguments",
         ),
         (
-            "{ node(id: \"x\") { id ... on User { id: vendorId } } }".to_owned(),
+            "{ node(id: \"x\") { id ... on User { id: remoteId } } }".to_owned(),
             "same ",
         ),
     ] {
@@ -220,9 +220,9 @@ async fn fields_that_are_one_may_be_asked_twice() {
     let data = world
         .data(
             "query($id: ID! = \"x\") {
-                users(first: 1, provider: ADA) { nodes { provider } nodes { provider id: vendorId } ...f ...f }
+                users(first: 1, provider: ADA) { nodes { provider } nodes { provider id: remoteId } ...f ...f }
                 users(provider: ADA, first: 1) { totalCount }
-                user(provider: ADA, by: { vendorId: $id }) { id } user(by: { vendorId: $id }, provider: ADA) { ... on Node { id } }
+                user(provider: ADA, by: { remoteId: $id }) { id } user(by: { remoteId: $id }, provider: ADA) { ... on Node { id } }
                 all: users(provider: ADA, first: 1) { nodes { details {
                     ... on AdaEndUser { x: createdAt } ... on UsertourUser { x: createdAt companies { id } }
                     ... on IntercomUser { companies { companyId } } } } } }
@@ -331,7 +331,7 @@ async fn a_variable_may_stand_wherever_its_type_allows() {
             json!("ADA"),
         ),
         (
-            "query($v: ID!) { user(provider: ADA, by: { vendorId: $v }) { id } }",
+            "query($v: ID!) { user(provider: ADA, by: { remoteId: $v }) { id } }",
             json!("x"),
         ),
         (

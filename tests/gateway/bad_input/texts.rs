@@ -10,12 +10,12 @@ use crate::world::{World, word};
 /// Control characters of each kind.
 const CONTROLS: [char; 6] = ['\u{0}', '\u{7}', '\n', '\u{1b}', '\u{7f}', '\u{85}'];
 
-const BY_VENDOR_ID: &str =
-    "query($of: Provider!, $id: ID!) { user(provider: $of, by: { vendorId: $id }) { id } }";
+const BY_REMOTE_ID: &str =
+    "query($of: Provider!, $id: ID!) { user(provider: $of, by: { remoteId: $id }) { id } }";
 const BY_EXTERNAL_ID: &str =
     "query($of: Provider!, $id: ID!) { user(provider: $of, by: { externalId: $id }) { id } }";
 const AT_PROVIDER: &str = "query($of: Provider!, $id: ID!) { _entities(representations: [
-    { __typename: \"User\", provider: $of, vendorId: $id }]) { __typename } }";
+    { __typename: \"User\", provider: $of, remoteId: $id }]) { __typename } }";
 
 fn global(of: Provider, id: &str) -> String {
     URL_SAFE_NO_PAD.encode(json!(["user", of.name(), id]).to_string())
@@ -26,7 +26,7 @@ async fn an_id_of_more_than_512_characters_is_asked_of_nobody() {
     let world = World::with(3, |_| {}).await;
     for of in Provider::ALL {
         let long = "x".repeat(513);
-        for (query, name) in [(BY_VENDOR_ID, "vendorId"), (BY_EXTERNAL_ID, "externalId")] {
+        for (query, name) in [(BY_REMOTE_ID, "remoteId"), (BY_EXTERNAL_ID, "externalId")] {
             let variables = json!({ "of": word(of), "id": long });
             let says = format!("`{name}` is longer than 512 characters");
             refused_with(&world, query, variables, &says).await;
@@ -42,7 +42,7 @@ async fn an_id_of_more_than_512_characters_is_asked_of_nobody() {
         .await;
         let kept = json!({ "of": word(of), "id": "x".repeat(512) });
         assert_eq!(
-            world.data_with(BY_VENDOR_ID, kept).await["user"],
+            world.data_with(BY_REMOTE_ID, kept).await["user"],
             Value::Null
         );
     }
@@ -53,7 +53,7 @@ async fn control_characters_in_ids_filters_and_cursors_are_asked_of_nobody() {
     let world = World::with(3, |_| {}).await;
     for control in CONTROLS {
         let id = format!("a{control}b");
-        for query in [BY_VENDOR_ID, BY_EXTERNAL_ID] {
+        for query in [BY_REMOTE_ID, BY_EXTERNAL_ID] {
             let variables = json!({ "of": "ADA", "id": id });
             refused_with(&world, query, variables, "holds control characters").await;
         }
@@ -147,7 +147,7 @@ async fn control_characters_are_written_nowhere() {
     for control in CONTROLS {
         let text = format!("a{control}b");
         for field in [
-            "vendorId",
+            "remoteId",
             "externalId",
             "email",
             "name",
@@ -225,7 +225,7 @@ async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read()
     let message = |answer: &Value| {
         let error = &answer["errors"][0];
         let code = &error["extensions"]["code"];
-        assert_eq!(code, "VENDOR_BAD_RESPONSE", "{answer}");
+        assert_eq!(code, "PROVIDER_BAD_RESPONSE", "{answer}");
         error["message"].as_str().unwrap_or_default().to_owned()
     };
 
@@ -235,7 +235,7 @@ async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read()
     assert!(message(&answer).contains(token), "{answer}");
 
     let user = json!({ "id": "x".repeat(513) });
-    let one = "{ user(provider: USERTOUR, by: { vendorId: \"x\" }) { id } }";
+    let one = "{ user(provider: USERTOUR, by: { remoteId: \"x\" }) { id } }";
     let answer = says(user.clone(), one).await;
     let id = "its id is longer than 512 characters";
     assert!(message(&answer).contains(id), "{answer}");

@@ -48,7 +48,7 @@ async fn sent(request: reqwest::RequestBuilder) -> Answer {
     }
 }
 
-/// Checks that a request is refused with a status, and that no vendor heard of it.
+/// Checks that a request is refused with a status, and that no provider heard of it.
 async fn refused(world: &World, request: reqwest::RequestBuilder, status: u16) -> Answer {
     let answer = sent(request).await;
     assert_eq!(answer.status, status, "{}", answer.body);

@@ -19,14 +19,14 @@ async fn unfit(world: &World, query: &str, variables: Value, words: &str) {
 async fn a_write_without_its_id_writes_to_nobody_else() {
     let world = World::with(200, |_| {}).await;
     let query = "mutation($id: ID!) { upsertUser(input: {
-        provider: INTERCOM, vendorId: $id, email: \"ann@x.test\", name: \"X\"
+        provider: INTERCOM, remoteId: $id, email: \"ann@x.test\", name: \"X\"
     }) { outcome } }";
     for variables in [json!({}), json!({ "id": null }), json!({ "ID": "1" })] {
         unfit(&world, query, variables, "`$id`").await;
     }
     let default = query.replace("ID!", "ID! = \"1\"");
     unfit(&world, &default, json!({ "id": null }), "`$id`").await;
-    let keyed = "query($id: ID!) { user(provider: INTERCOM, by: { vendorId: $id }) { id } }";
+    let keyed = "query($id: ID!) { user(provider: INTERCOM, by: { remoteId: $id }) { id } }";
     unfit(&world, keyed, json!({}), "`$id`").await;
     let named = format!("{query} query Other {{ providers {{ provider }} }}").replacen(
         "mutation",
@@ -100,10 +100,10 @@ async fn a_variable_of_another_type_is_refused_by_its_name() {
         (by, json!({}), "exactly one"),
         (
             by,
-            json!({ "vendorId": "1", "externalId": "1" }),
+            json!({ "remoteId": "1", "externalId": "1" }),
             "exactly one",
         ),
-        (by, json!({ "vendorId": null }), "exactly one"),
+        (by, json!({ "remoteId": null }), "exactly one"),
         (by, json!("1"), "`UserKey`"),
         (skip, json!("true"), "`Boolean`"),
         (email, json!(17), "`String`"),

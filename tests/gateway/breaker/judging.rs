@@ -7,7 +7,7 @@ use roster::{config::BreakerSettings, user::Provider};
 use serde_json::json;
 
 use super::{LONG, circuits, list, only, world};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 #[tokio::test]
 async fn one_read_that_fails_again_and_again_opens_no_circuit() {
@@ -18,7 +18,7 @@ async fn one_read_that_fails_again_and_again_opens_no_circuit() {
 
         for _ in 0..12 {
             let code = list(&world, sick).await;
-            assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"));
+            assert_eq!(code.as_deref(), Some("PROVIDER_UNAVAILABLE"));
         }
 
         assert_eq!(world.calls(sick).await.len(), 12);
@@ -54,7 +54,7 @@ async fn one_write_that_fails_again_and_again_opens_no_circuit() {
     for _ in 0..12 {
         let data = world.data(upsert).await;
         let code = &data["upsertUser"]["userErrors"][0]["code"];
-        assert_eq!(code, "VENDOR_UNAVAILABLE", "{data}");
+        assert_eq!(code, "PROVIDER_UNAVAILABLE", "{data}");
     }
 
     assert_eq!(circuits(&world).await, only(Provider::Ada, "CLOSED"));
@@ -63,7 +63,7 @@ async fn one_write_that_fails_again_and_again_opens_no_circuit() {
 /// A world whose providers answer after four seconds, in good health.
 async fn slow() -> World {
     let world = World::with(50, |settings| {
-        let usertour = vendor(settings, Provider::Usertour);
+        let usertour = account(settings, Provider::Usertour);
         (usertour.timeout_seconds, usertour.attempts) = (Some(10.0), 1);
         usertour.breaker = BreakerSettings::default();
     })

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::{LONG, circuits, fails, list, list_first, lists, only, search, world};
 use crate::{
     faults::spelt,
-    world::{World, vendor},
+    world::{World, account},
 };
 
 #[tokio::test]
-async fn a_vendor_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
+async fn a_provider_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
     for sick in Provider::ALL {
         let world = world(LONG).await;
         assert_eq!(circuits(&world).await, only(sick, "CLOSED"));
@@ -23,7 +23,7 @@ async fn a_vendor_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
             assert_eq!(source["status"], "FAILED", "{source}");
             assert_eq!(source["calls"], 0);
             let error = &source["error"];
-            assert_eq!(error["code"], "VENDOR_UNAVAILABLE");
+            assert_eq!(error["code"], "PROVIDER_UNAVAILABLE");
             let wait = error["retryAfter"].as_f64().expect("a wait");
             assert!((LONG * 0.7..=LONG).contains(&wait), "{error}");
         }
@@ -52,7 +52,7 @@ async fn every_way_of_being_ill_opens_a_circuit() {
 
         let code = list(&world, Provider::Usertour).await;
 
-        assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"), "{way}");
+        assert_eq!(code.as_deref(), Some("PROVIDER_UNAVAILABLE"), "{way}");
         assert_eq!(world.calls(Provider::Usertour).await.len(), 0, "{way}");
         assert_eq!(circuits(&world).await, only(Provider::Usertour, "OPEN"));
     });
@@ -62,7 +62,7 @@ async fn every_way_of_being_ill_opens_a_circuit() {
 /// A world whose circuits look back for less time than one call takes that is not answered.
 async fn looking_back_shortly() -> World {
     World::with(200, |settings| {
-        let usertour = vendor(settings, Provider::Usertour);
+        let usertour = account(settings, Provider::Usertour);
         (usertour.attempts, usertour.timeout_seconds) = (1, Some(0.2));
         usertour.breaker = BreakerSettings {
             window_seconds: 0.05,
@@ -130,14 +130,14 @@ async fn failures_that_may_be_their_inputs_count_one_after_another_once_each() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_refuses_or_throttles_is_not_ill() {
+async fn a_provider_that_refuses_or_throttles_is_not_ill() {
     for (status, code) in [
-        (429, "VENDOR_RATE_LIMITED"),
-        (403, "VENDOR_AUTH"),
-        (401, "VENDOR_AUTH"),
-        (404, "VENDOR_BAD_RESPONSE"),
-        (422, "VENDOR_REJECTED"),
-        (302, "VENDOR_BAD_RESPONSE"),
+        (429, "PROVIDER_RATE_LIMITED"),
+        (403, "PROVIDER_AUTH"),
+        (401, "PROVIDER_AUTH"),
+        (404, "PROVIDER_BAD_RESPONSE"),
+        (422, "PROVIDER_REJECTED"),
+        (302, "PROVIDER_BAD_RESPONSE"),
     ] {
         let world = world(LONG).await;
         let fault = json!({ "kind": "status", "status": status });
@@ -149,7 +149,7 @@ async fn a_vendor_that_refuses_or_throttles_is_not_ill() {
         }
 
         let calls = world.calls(Provider::DigitalChalk).await.len();
-        // A vendor that says that it is asked too much is left alone for a while, but not for being ill.
+        // A provider that says that it is asked too much is left alone for a while, but not for being ill.
         assert!(
             calls == 12 || status == 429 && calls > 1,
             "{status}: {calls}"
@@ -159,10 +159,10 @@ async fn a_vendor_that_refuses_or_throttles_is_not_ill() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_in_a_hurry_says_nothing_of_a_vendor() {
+async fn what_is_given_up_in_a_hurry_says_nothing_of_a_provider() {
     let world = World::with(200, |settings| {
         settings.limits.deadline_seconds = 0.6;
-        let usertour = vendor(settings, Provider::Usertour);
+        let usertour = account(settings, Provider::Usertour);
         usertour.breaker = BreakerSettings::default();
     })
     .await;
@@ -185,10 +185,10 @@ async fn what_is_given_up_in_a_hurry_says_nothing_of_a_vendor() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_longer() {
+async fn a_provider_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_longer() {
     let world = World::with(10, |settings| {
         settings.limits.deadline_seconds = 0.3;
-        let usertour = vendor(settings, Provider::Usertour);
+        let usertour = account(settings, Provider::Usertour);
         (usertour.breaker, usertour.timeout_seconds) = (BreakerSettings::default(), Some(60.0));
     })
     .await;
@@ -206,7 +206,7 @@ async fn a_vendor_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_lon
 #[tokio::test]
 async fn retries_end_when_the_circuit_opens_under_them() {
     let world = World::with(10, |settings| {
-        let intercom = vendor(settings, Provider::Intercom);
+        let intercom = account(settings, Provider::Intercom);
         intercom.attempts = 10;
         intercom.breaker = BreakerSettings {
             cooldown_seconds: LONG,
@@ -221,7 +221,7 @@ async fn retries_end_when_the_circuit_opens_under_them() {
     let codes = lists(&world, Provider::Intercom, 5).await;
 
     for code in codes {
-        assert_eq!(code.as_deref(), Some("VENDOR_UNAVAILABLE"));
+        assert_eq!(code.as_deref(), Some("PROVIDER_UNAVAILABLE"));
     }
     // Without the circuit it would be fifty.
     let calls = world.calls(Provider::Intercom).await.len();
@@ -229,7 +229,7 @@ async fn retries_end_when_the_circuit_opens_under_them() {
 }
 
 #[tokio::test]
-async fn a_write_to_a_vendor_that_is_left_alone_is_known_not_to_be_done() {
+async fn a_write_to_a_provider_that_is_left_alone_is_known_not_to_be_done() {
     for sick in Provider::ALL {
         let world = world(LONG).await;
         fails(&world, sick).await;
@@ -248,7 +248,7 @@ async fn a_write_to_a_vendor_that_is_left_alone_is_known_not_to_be_done() {
 
         let payload = &data["upsertUser"];
         assert_eq!(payload["outcome"], "SKIPPED", "{payload}");
-        assert_eq!(payload["userErrors"][0]["code"], "VENDOR_UNAVAILABLE");
+        assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_UNAVAILABLE");
         assert!(payload["userErrors"][0]["retryAfter"].is_number());
         assert_eq!(world.calls(sick).await.len(), 0);
     }
@@ -257,7 +257,7 @@ async fn a_write_to_a_vendor_that_is_left_alone_is_known_not_to_be_done() {
 #[tokio::test]
 async fn a_breaker_that_is_switched_off_never_opens() {
     let world = World::with(10, |settings| {
-        let intercom = vendor(settings, Provider::Intercom);
+        let intercom = account(settings, Provider::Intercom);
         (intercom.attempts, intercom.breaker.enabled) = (1, false);
     })
     .await;
@@ -287,9 +287,9 @@ async fn metrics_tell_of_circuits() {
 
     // Other tests of this process count in the same place.
     for line in [
-        "# TYPE roster_vendor_circuit_state gauge",
-        "roster_vendor_circuit_changes_total{vendor=\"ada\",to=\"open\"}",
-        "roster_vendor_calls_unsent_total{vendor=\"ada\",operation=\"list\",code=\"vendor_unavailable\"}",
+        "# TYPE roster_provider_circuit_state gauge",
+        "roster_provider_circuit_changes_total{provider=\"ada\",to=\"open\"}",
+        "roster_provider_calls_unsent_total{provider=\"ada\",operation=\"list\",code=\"provider_unavailable\"}",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

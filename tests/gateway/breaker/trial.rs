@@ -1,4 +1,4 @@
-//! What becomes of a vendor that was left alone.
+//! What becomes of a provider that was left alone.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn of_many_that_ask_at_once_one_tries_and_a_failure_opens_for_longer() {
     let codes = lists(&world, Provider::Intercom, 8).await;
 
     let of = |code| codes.iter().filter(|c| c.as_deref() == Some(code)).count();
-    assert_eq!((of("VENDOR_TIMEOUT"), of("VENDOR_UNAVAILABLE")), (1, 7));
+    assert_eq!((of("PROVIDER_TIMEOUT"), of("PROVIDER_UNAVAILABLE")), (1, 7));
     assert_eq!(world.calls(Provider::Intercom).await.len(), 1);
     assert_eq!(circuits(&world).await, only(Provider::Intercom, "OPEN"));
 }
@@ -54,7 +54,7 @@ async fn a_trial_that_nobody_waits_for_any_more_leaves_its_place() {
     until_it_is_tried(&world, Provider::Intercom).await;
 
     let client = tokio::time::timeout(Duration::from_millis(300), list(&world, Provider::Intercom));
-    assert!(client.await.is_err(), "the vendor hangs");
+    assert!(client.await.is_err(), "the provider hangs");
 
     world.heal().await;
     let is_back = async {
@@ -69,7 +69,7 @@ async fn a_trial_that_nobody_waits_for_any_more_leaves_its_place() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_answers_anything_is_well_again() {
+async fn a_provider_that_answers_anything_is_well_again() {
     let world = world(SHORT).await;
     fails(&world, Provider::Usertour).await;
     let throttled = json!({ "kind": "rate_limit", "retry_after": 60 });
@@ -78,6 +78,6 @@ async fn a_vendor_that_answers_anything_is_well_again() {
 
     let code = list(&world, Provider::Usertour).await;
 
-    assert_eq!(code.as_deref(), Some("VENDOR_RATE_LIMITED"));
+    assert_eq!(code.as_deref(), Some("PROVIDER_RATE_LIMITED"));
     assert_eq!(circuits(&world).await, only(Provider::Usertour, "CLOSED"));
 }

@@ -1,4 +1,4 @@
-//! A vendor that has had enough says so once, to all.
+//! A provider that has had enough says so once, to all.
 
 use roster::user::Provider;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{ask, ask_all, ids, refusal, world};
 
 #[tokio::test]
-async fn one_429_closes_a_vendor_for_all_requests() {
+async fn one_429_closes_a_provider_for_all_requests() {
     for of in Provider::ALL {
         let world = world(of, &[], |settings| {
             settings.limits.deadline_seconds = 5.0;
@@ -16,13 +16,13 @@ async fn one_429_closes_a_vendor_for_all_requests() {
         let enough = json!({ "kind": "rate_limit", "retry_after": 60, "count": 1 });
         world.fault(of, enough).await;
         let first = ask(&world, of, &ids[0]).await;
-        assert_eq!(refusal(&first), Some(("VENDOR_RATE_LIMITED", Some(60))));
+        assert_eq!(refusal(&first), Some(("PROVIDER_RATE_LIMITED", Some(60))));
 
         let answers = ask_all(&world, of, 50).await;
 
         for answer in &answers {
             let (code, retry_after) = refusal(answer).expect("a refusal");
-            assert_eq!(code, "VENDOR_RATE_LIMITED");
+            assert_eq!(code, "PROVIDER_RATE_LIMITED");
             assert!(
                 (50..=60).contains(&retry_after.expect("a wait")),
                 "{answer}"
@@ -42,7 +42,7 @@ async fn requests_wait_for_the_end_of_a_short_closing() {
     let answers = ask_all(&world, of, 30).await;
 
     for answer in &answers {
-        assert!(answer["data"]["user"]["vendorId"].is_string(), "{answer}");
+        assert!(answer["data"]["user"]["remoteId"].is_string(), "{answer}");
     }
     let calls = world.calls(of).await;
     let refused = calls.iter().position(|call| call.status == Some(429));

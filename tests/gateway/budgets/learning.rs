@@ -4,14 +4,14 @@ use futures_util::future::join_all;
 use roster::user::Provider;
 
 use super::{ask, ids, refusal, world};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const OF: Provider = Provider::Intercom;
 
 /// A world whose Intercom grants so many calls in so many seconds, and whose gateway was not told.
 async fn untold(limit: u32, seconds: u32) -> World {
     let world = world(OF, &[], |settings| {
-        vendor(settings, OF).budget = None;
+        account(settings, OF).budget = None;
         settings.limits.deadline_seconds = 4.0;
     })
     .await;
@@ -32,7 +32,7 @@ async fn budget(world: &World) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn what_the_vendor_grants_is_learnt_from_its_answers() {
+async fn what_the_provider_grants_is_learnt_from_its_answers() {
     let world = untold(300, 3_600).await;
     assert_eq!(budget(&world).await[0]["limit"], 1667);
     let ids = ids(&world, OF).await;
@@ -54,7 +54,7 @@ async fn what_others_spend_is_respected_and_costs_no_429() {
         ask(&world, OF, id).await;
     }
     // Another integration takes all but six; the gateway hears of it with its next answer.
-    let others = (0..21).map(|_| world.at_vendor(OF, "/users?per_page=1"));
+    let others = (0..21).map(|_| world.at_provider(OF, "/users?per_page=1"));
     join_all(others).await;
 
     let answers = join_all(ids.iter().take(40).map(|id| ask(&world, OF, id))).await;
@@ -69,7 +69,7 @@ async fn what_others_spend_is_respected_and_costs_no_429() {
     for answer in answers.iter().filter(|answer| answer["errors"].is_array()) {
         assert_eq!(
             refusal(answer).map(|(code, _)| code),
-            Some("VENDOR_RATE_LIMITED")
+            Some("PROVIDER_RATE_LIMITED")
         );
     }
 }

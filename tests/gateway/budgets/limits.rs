@@ -1,4 +1,4 @@
-//! More queries at once than a vendor's windows hold.
+//! More queries at once than a provider's windows hold.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::world::World;
 /// All queries are answered, and no call was refused.
 async fn all_are_served(world: &World, of: Provider, answers: &[Value]) {
     for answer in answers {
-        assert!(answer["data"]["user"]["vendorId"].is_string(), "{answer}");
+        assert!(answer["data"]["user"]["remoteId"].is_string(), "{answer}");
     }
     let calls = world.calls(of).await;
     assert_eq!(calls.len(), answers.len());
@@ -47,7 +47,7 @@ async fn intercom_never_refuses_a_call_for_its_rate() {
 }
 
 #[tokio::test]
-async fn vendors_that_count_nothing_get_no_more_than_we_grant() {
+async fn providers_that_count_nothing_get_no_more_than_we_grant() {
     for of in [Provider::DigitalChalk, Provider::Usertour] {
         let world = world(of, &[(40, 1), (90, 2)], |_| {}).await;
 
@@ -92,7 +92,7 @@ async fn who_cannot_be_served_in_time_is_told_at_once_and_no_call_is_made() {
         let answer = ask(&world, of, &ids[2]).await;
 
         let (code, retry_after) = refusal(&answer).expect("a refusal");
-        assert_eq!(code, "VENDOR_RATE_LIMITED");
+        assert_eq!(code, "PROVIDER_RATE_LIMITED");
         assert!(
             (55..=62).contains(&retry_after.expect("a wait")),
             "{answer}"

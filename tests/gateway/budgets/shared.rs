@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{ids, most_within, redis::Redis, refusal};
-use crate::world::{World, vendor, word};
+use crate::world::{World, account, word};
 
 const OF: Provider = Provider::Usertour;
 
@@ -24,7 +24,7 @@ impl Two {
         let change = |settings: &mut Settings| {
             let windows = budget.iter();
             let windows = windows.map(|&(calls, seconds)| QuotaWindow { calls, seconds });
-            vendor(settings, OF).budget = Some(windows.collect());
+            account(settings, OF).budget = Some(windows.collect());
             settings.shared.url = Some(redis.url());
             // A busy machine is no store that is away.
             settings.shared.timeout_seconds = 2.0;
@@ -52,7 +52,7 @@ impl Two {
     async fn ask(&self, gateway: usize, user: usize) -> Value {
         let (of, id) = (word(OF), &self.ids[user]);
         let query =
-            format!("{{ user(provider: {of}, by: {{ vendorId: \"{id}\" }}) {{ vendorId }} }}");
+            format!("{{ user(provider: {of}, by: {{ remoteId: \"{id}\" }}) {{ remoteId }} }}");
         self.post(gateway, &query).await
     }
 
@@ -113,7 +113,7 @@ async fn what_one_gateway_spends_the_other_cannot() {
     assert_eq!(served(&second), 1);
     assert_eq!(two.world.calls(OF).await.len(), 10);
     let refused = second.iter().find_map(refusal).expect("a refusal");
-    assert_eq!(refused.0, "VENDOR_RATE_LIMITED");
+    assert_eq!(refused.0, "PROVIDER_RATE_LIMITED");
     assert!(refused.1.expect("a wait") > 3_000);
 }
 

@@ -4,13 +4,13 @@ use roster::{config::Settings, user::Provider};
 use serde_json::{Value, json};
 
 use super::{ask, ids, world};
-use crate::world::vendor;
+use crate::world::account;
 
 #[tokio::test]
 async fn providers_show_every_window_and_what_is_left_of_it() {
     let world = world(Provider::Ada, &[(5, 30), (50, 3_600)], |settings| {
-        vendor(settings, Provider::Usertour).budget = Some(Vec::new());
-        vendor(settings, Provider::DigitalChalk).enabled = false;
+        account(settings, Provider::Usertour).budget = Some(Vec::new());
+        account(settings, Provider::DigitalChalk).enabled = false;
     })
     .await;
     let ids = ids(&world, Provider::Ada).await;
@@ -47,8 +47,8 @@ async fn providers_show_every_window_and_what_is_left_of_it() {
     let metrics = world.client.get(metrics).send().await.expect("an answer");
     let metrics = metrics.text().await.expect("text");
     for name in [
-        "roster_vendor_budget_remaining_calls",
-        "roster_vendor_budget_wait_seconds",
+        "roster_provider_budget_remaining_calls",
+        "roster_provider_budget_wait_seconds",
     ] {
         assert!(metrics.contains(name), "{name} is not in /metrics");
     }
@@ -59,20 +59,20 @@ fn a_budget_that_cannot_be_meant_is_refused_with_its_place() {
     for (budget, says) in [
         (
             "[{ calls = 0, seconds = 60 }]",
-            "vendor.usertour.budget[0].calls is 0: expected 1 to 1000000",
+            "accounts.usertour.budget[0].calls is 0: expected 1 to 1000000",
         ),
         (
             "[{ calls = 1, seconds = 0 }]",
-            "vendor.usertour.budget[0].seconds is 0: expected 1 to 2678400",
+            "accounts.usertour.budget[0].seconds is 0: expected 1 to 2678400",
         ),
         (
             "[{ calls = 1, seconds = 9 }, { calls = 2, seconds = 9 }]",
-            "vendor.usertour.budget[1] is a second window of 9 seconds",
+            "accounts.usertour.budget[1] is a second window of 9 seconds",
         ),
     ] {
-        let text = format!("[vendor.usertour]\nbudget = {budget}\n");
+        let text = format!("[accounts.usertour]\nbudget = {budget}\n");
         let mut settings = Settings::parse(&text).expect("a configuration");
-        let usertour = vendor(&mut settings, Provider::Usertour);
+        let usertour = account(&mut settings, Provider::Usertour);
         usertour.token = Some("t".to_owned().into());
 
         let mistakes = usertour.account(Provider::Usertour).expect_err("mistakes");
@@ -84,7 +84,7 @@ fn a_budget_that_cannot_be_meant_is_refused_with_its_place() {
         "[{ calls = 1, seconds = 2, minutes = 3 }]",
         "\"10/s\"",
     ] {
-        let text = format!("[vendor.usertour]\nbudget = {unknown}\n");
+        let text = format!("[accounts.usertour]\nbudget = {unknown}\n");
         assert!(Settings::parse(&text).is_err(), "{unknown}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a vendor declares, which everything else here is measured by.
+//! What a provider declares, which everything else here is measured by.
 
 use serde_json::json;
 

@@ -1,27 +1,27 @@
-//! A vendor that is switched off: reads say so, writes are skipped, nobody is called.
+//! A provider that is switched off: reads say so, writes are skipped, nobody is called.
 
 use roster::config::Settings;
 use serde_json::{Value, json};
 
 use crate::{
     subject::Subject,
-    world::{World, vendor},
+    world::{World, account},
 };
 
 async fn without(subject: Subject) -> World {
-    let disable = |settings: &mut Settings| vendor(settings, subject.provider()).enabled = false;
+    let disable = |settings: &mut Settings| account(settings, subject.provider()).enabled = false;
     subject.world_with(20, disable).await
 }
 
 pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subject) {
     let (world, enabled) = (without(subject).await, subject.world(20).await);
     let list =
-        "query ($of: Provider!) { users(provider: $of, first: 1) { nodes { id vendorId } } }";
+        "query ($of: Provider!) { users(provider: $of, first: 1) { nodes { id remoteId } } }";
     let of = json!({ "of": subject.word() });
     let id = enabled.data_with(list, of).await["users"]["nodes"][0]["id"].take();
     let read = "query ($of: Provider!, $id: ID!, $any: [_Any!]!) {
         users(provider: $of) { totalCount }
-        byVendorId: user(provider: $of, by: { vendorId: \"v\" }) { id }
+        byRemoteId: user(provider: $of, by: { remoteId: \"v\" }) { id }
         byExternalId: user(provider: $of, by: { externalId: \"e\" }) { id }
         node(id: $id) { id } nodes(ids: [$id]) { id }
         _entities(representations: $any) { __typename }
@@ -35,7 +35,7 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subje
 
     let source = json!({ "status": "DISABLED", "error": null, "asOf": null, "calls": 0 });
     let expected = json!({
-        "users": null, "byVendorId": null, "byExternalId": null, "node": null, "nodes": [null],
+        "users": null, "byRemoteId": null, "byExternalId": null, "node": null, "nodes": [null],
         "_entities": [null], "usersByEmail": { "nodes": [], "sources": [source] },
         "part": { "sources": [{ "status": "DISABLED" }] },
     });
@@ -49,7 +49,7 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subje
     let failed = [
         "[\"_entities\",0]",
         "[\"byExternalId\"]",
-        "[\"byVendorId\"]",
+        "[\"byRemoteId\"]",
         "[\"node\"]",
         "[\"nodes\",0]",
         "[\"users\"]",

@@ -39,8 +39,8 @@ fn whole(nodes: &Value) -> Value {
 const READ: &str = "{ users(provider: INTERCOM, first: 2) { nodes { id } }
     filtered: users(provider: INTERCOM, filter: { companyId: \"c-1\" }) { nodes { id } }
     usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { email } }
-    user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { id }
-    ann: user(provider: INTERCOM, by: { externalId: \"crm-ann\" }) { vendorId email } }";
+    user(provider: INTERCOM, by: { remoteId: \"nobody\" }) { id }
+    ann: user(provider: INTERCOM, by: { externalId: \"crm-ann\" }) { remoteId email } }";
 
 /// Reads in every way and writes, at an app that is set to another version; the requests.
 async fn requests_of_everything(version: &str, app: &str) -> Vec<String> {
@@ -55,12 +55,12 @@ async fn requests_of_everything(version: &str, app: &str) -> Vec<String> {
     assert_eq!(data["user"], Value::Null, "{version}");
 
     let write = "mutation { upsertUser(input: { provider: INTERCOM, externalId: \"crm-ann\", name: \"Ann\" }) {
-        outcome user { vendorId } userErrors { message } } }";
+        outcome user { remoteId } userErrors { message } } }";
     let data = world.data(write).await;
     let written = &data["upsertUser"];
     assert_eq!(written["outcome"], "UPDATED", "{version}");
     assert_eq!(written["userErrors"], json!([]), "{version}");
-    let id = written["user"]["vendorId"].as_str();
+    let id = written["user"]["remoteId"].as_str();
     let id = id.expect("an id");
     let requests = requests(&world, version).await.into_iter();
     requests.map(|request| request.replace(id, "ANN")).collect()
@@ -186,7 +186,7 @@ async fn leads_are_among_the_users_of_an_address_in_1_1_only_and_marked() {
 #[tokio::test]
 async fn a_lead_is_found_by_its_id() {
     let world = speaking("1.1").await;
-    let find = "{ usersByEmail(email: \"only.lead@x.test\", providers: [INTERCOM]) { nodes { id vendorId } } }";
+    let find = "{ usersByEmail(email: \"only.lead@x.test\", providers: [INTERCOM]) { nodes { id remoteId } } }";
     let lead = world.data(find).await["usersByEmail"]["nodes"][0].take();
     world.forget_calls().await;
 
@@ -200,7 +200,7 @@ async fn a_lead_is_found_by_its_id() {
         .iter()
         .map(|call| (call.path.clone(), call.status))
         .collect();
-    let id = lead["vendorId"].as_str().expect("an id");
+    let id = lead["remoteId"].as_str().expect("an id");
     let expected = [
         (format!("/users/{id}"), Some(404)),
         (format!("/contacts/{id}"), Some(200)),
@@ -216,11 +216,11 @@ async fn version_1_0_answers_a_bare_user_nobody_and_an_ambiguity() {
     assert_eq!(find(&world, known::EVERYWHERE).await, whole(&ann));
     assert_eq!(find(&world, known::NOBODY).await, whole(&json!([])));
 
-    // Two users have the address, and the vendor names neither.
+    // Two users have the address, and the provider names neither.
     let shared = find(&world, known::SHARED).await;
     assert_eq!(shared["nodes"], json!([]));
     assert_eq!(shared["sources"][0]["status"], "FAILED");
-    assert_eq!(shared["sources"][0]["error"]["code"], "VENDOR_REJECTED");
+    assert_eq!(shared["sources"][0]["error"]["code"], "PROVIDER_REJECTED");
     assert_eq!(shared["sources"][0]["calls"], 1);
 }
 
@@ -255,5 +255,8 @@ async fn an_error_under_status_200_is_a_failure_and_not_nobody() {
 
     assert_eq!(answer["nodes"], json!([]));
     assert_eq!(answer["sources"][0]["status"], "FAILED");
-    assert_eq!(answer["sources"][0]["error"]["code"], "VENDOR_BAD_RESPONSE");
+    assert_eq!(
+        answer["sources"][0]["error"]["code"],
+        "PROVIDER_BAD_RESPONSE"
+    );
 }

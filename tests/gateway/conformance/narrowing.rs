@@ -1,4 +1,4 @@
-//! Filters and orders: exact where they are declared, held against the people that the vendor was
+//! Filters and orders: exact where they are declared, held against the people that the provider was
 //! seeded with; refused without a call where they are not.
 
 mod cases;
@@ -60,7 +60,7 @@ async fn set(world: &World, subject: Subject, clock: Option<&str>) {
     }
 }
 
-/// Whether a vendor narrows less than asked, so that it costs more rows than there are in the end.
+/// Whether a provider narrows less than asked, so that it costs more rows than there are in the end.
 fn is_loose(subject: Subject, field: &str) -> bool {
     let is_bound = field.ends_with("_SINCE") || field.ends_with("_BEFORE");
     // Days back from now, or days of the workspace's.
@@ -201,7 +201,7 @@ pub(super) async fn a_narrowed_list_pages_like_the_whole(subject: Subject) {
     }
 }
 
-/// The people of a list in an order, those who have the same in the vendor's own.
+/// The people of a list in an order, those who have the same in the provider's own.
 fn sorted(subject: Subject, field: &str, direction: &str) -> Vec<Person> {
     let of = field.strip_suffix("_AT").unwrap_or_default();
     let key = |person: &Person| moment(person, of);

@@ -1,4 +1,4 @@
-//! Where a vendor's documents leave its answers' shape open, every shape gives the same answer.
+//! Where a provider's documents leave its answers' shape open, every shape gives the same answer.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(sub
     let read = format!(
         "query ($of: Provider!) {{ users(provider: $of, first: 40) {{
             nodes {{ {FIELDS} }} pageInfo {{ hasNextPage }} totalCount }}
-            user(provider: $of, by: {{ vendorId: \"nobody\" }}) {{ id }} }}"
+            user(provider: $of, by: {{ remoteId: \"nobody\" }}) {{ id }} }}"
     );
     let of = json!({ "of": subject.word() });
     let expected = world.data_with(&read, of.clone()).await;
@@ -95,7 +95,7 @@ pub(super) async fn what_a_shape_leaves_out_is_null_and_all_else_the_same(subjec
     }
 }
 
-/// In this shape the vendor does say that there are no tags, which its own fields tell.
+/// In this shape the provider does say that there are no tags, which its own fields tell.
 fn forget_empty_tags(answer: &mut Value) {
     let users = answer["users"]["nodes"].as_array_mut();
     for user in users.into_iter().flatten() {

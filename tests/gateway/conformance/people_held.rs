@@ -1,4 +1,4 @@
-//! The seeded people as a vendor's list must show them: the truth that filters and sorts are held
+//! The seeded people as a provider's list must show them: the truth that filters and sorts are held
 //! against.
 
 use std::cmp::Reverse;
@@ -20,7 +20,7 @@ pub(super) fn name(subject: Subject) -> Name {
     }
 }
 
-/// Everybody whom a vendor holds, Intercom's leads among them, in the order of its lists.
+/// Everybody whom a provider holds, Intercom's leads among them, in the order of its lists.
 pub(super) fn everybody(subject: Subject) -> Vec<Person> {
     let mut held = people(USERS, Options::default().seed);
     held.retain(|person| person.is_at(name(subject)));
@@ -33,7 +33,7 @@ pub(super) fn everybody(subject: Subject) -> Vec<Person> {
     held
 }
 
-/// The people of a vendor's plain list.
+/// The people of a provider's plain list.
 pub(super) fn listed(subject: Subject) -> Vec<Person> {
     let mut held = everybody(subject);
     let are_leads_apart = matches!(subject, Subject::IntercomUsers { .. });
@@ -41,7 +41,7 @@ pub(super) fn listed(subject: Subject) -> Vec<Person> {
     held
 }
 
-/// The addresses of people as a vendor spells them: what tells people apart in an answer.
+/// The addresses of people as a provider spells them: what tells people apart in an answer.
 pub(super) fn emails<'a>(
     subject: Subject,
     people: impl IntoIterator<Item = &'a Person>,

@@ -9,19 +9,19 @@ use crate::subject::Subject;
 /// A scan of Ada's list of [`USERS`], a hundred at a time, by the cursors that Ada itself names.
 const ADA_SCAN: usize = USERS.div_ceil(100);
 
-pub(super) async fn the_list_is_in_the_vendors_order(subject: Subject) {
+pub(super) async fn the_list_is_in_the_providers_order(subject: Subject) {
     let world = subject.world(50).await;
     let records = world.listed(subject.provider()).await;
     world.forget_calls().await;
     let list = "query ($of: Provider!) { users(provider: $of, first: 50) {
-        nodes { provider vendorId externalId email } totalCount sources { status calls notice error { code } } } }";
+        nodes { provider remoteId externalId email } totalCount sources { status calls notice error { code } } } }";
 
     let data = world.data_with(list, json!({ "of": subject.word() })).await;
 
     let expected = records.iter().map(|record| {
         json!({
             "provider": subject.word(),
-            "vendorId": record["id"],
+            "remoteId": record["id"],
             "externalId": record["externalId"],
             "email": record["email"],
         })
@@ -35,7 +35,7 @@ pub(super) async fn the_list_is_in_the_vendors_order(subject: Subject) {
     assert_eq!(world.calls(subject.provider()).await.len(), 1);
 }
 
-pub(super) async fn leads_are_listed_where_the_vendor_lists_them(subject: Subject) {
+pub(super) async fn leads_are_listed_where_the_provider_lists_them(subject: Subject) {
     let world = subject.world(USERS).await;
     let list =
         "query ($of: Provider!) { users(provider: $of, first: 300) { nodes { email kind } } }";
@@ -55,18 +55,18 @@ pub(super) async fn leads_are_listed_where_the_vendor_lists_them(subject: Subjec
     assert_eq!(leads, subject.of([0, 0, 0, 2, 0]));
 }
 
-pub(super) async fn a_vendor_id_is_one_call(subject: Subject) {
+pub(super) async fn a_provider_id_is_one_call(subject: Subject) {
     let world = subject.world(20).await;
     let record = &world.listed(subject.provider()).await[7];
     world.forget_calls().await;
     let find = "query ($of: Provider!, $id: ID!) {
-        user(provider: $of, by: { vendorId: $id }) { vendorId externalId email } }";
+        user(provider: $of, by: { remoteId: $id }) { remoteId externalId email } }";
 
     let variables = json!({ "of": subject.word(), "id": record["id"] });
     let data = world.data_with(find, variables).await;
 
     let expected = json!({
-        "vendorId": record["id"], "externalId": record["externalId"], "email": record["email"],
+        "remoteId": record["id"], "externalId": record["externalId"], "email": record["email"],
     });
     assert_eq!(data["user"], expected);
     let calls = world.calls(subject.provider()).await;
@@ -82,7 +82,7 @@ pub(super) async fn an_external_id_is_one_call_or_refused_without_one(subject: S
     let record = &world.listed(subject.provider()).await[7];
     world.forget_calls().await;
     let find = "query ($of: Provider!, $id: ID!) {
-        user(provider: $of, by: { externalId: $id }) { vendorId externalId } }";
+        user(provider: $of, by: { externalId: $id }) { remoteId externalId } }";
     let id = match &record["externalId"] {
         Value::Null => json!("crm-ann"),
         id => id.clone(),
@@ -99,11 +99,11 @@ pub(super) async fn an_external_id_is_one_call_or_refused_without_one(subject: S
         assert_eq!(error["extensions"]["provider"], "DIGITAL_CHALK");
         assert_eq!(
             error["message"],
-            "DigitalChalk keeps no ids of yours: look users up by `vendorId` or by email"
+            "DigitalChalk keeps no ids of yours: look users up by `remoteId` or by email"
         );
         assert_eq!(world.tally().await, [0; 4]);
     } else {
-        let user = json!({ "vendorId": record["id"], "externalId": id });
+        let user = json!({ "remoteId": record["id"], "externalId": id });
         assert_eq!(answer, json!({ "data": { "user": user } }));
         let calls = world.calls(subject.provider()).await;
         assert_eq!(calls.len(), 1);
@@ -184,7 +184,7 @@ pub(super) async fn emails_asked_together_share_what_can_be_shared(subject: Subj
 pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
     let (world, larger) = (subject.world(30).await, subject.world(45).await);
     let list =
-        "query ($of: Provider!) { users(provider: $of, first: 100) { nodes { id vendorId } } }";
+        "query ($of: Provider!) { users(provider: $of, first: 100) { nodes { id remoteId } } }";
     let ids = larger
         .data_with(list, json!({ "of": subject.word() }))
         .await;
@@ -193,17 +193,17 @@ pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
     let ids = ids["users"]["nodes"].as_array().expect("users");
     let absent = ids
         .iter()
-        .find(|user| held.iter().all(|record| record["id"] != user["vendorId"]))
+        .find(|user| held.iter().all(|record| record["id"] != user["remoteId"]))
         .expect("the larger world holds more");
-    let find = "query ($of: Provider!, $id: ID!, $vendorId: ID!, $any: [_Any!]!) {
-        user(provider: $of, by: { vendorId: $vendorId }) { id }
-        other: user(provider: $of, by: { vendorId: \"no such id\" }) { id }
+    let find = "query ($of: Provider!, $id: ID!, $remoteId: ID!, $any: [_Any!]!) {
+        user(provider: $of, by: { remoteId: $remoteId }) { id }
+        other: user(provider: $of, by: { remoteId: \"no such id\" }) { id }
         node(id: $id) { id } nodes(ids: [$id, $id]) { id } _entities(representations: $any) { __typename } }";
     let variables = json!({
-        "of": subject.word(), "id": absent["id"], "vendorId": absent["vendorId"],
+        "of": subject.word(), "id": absent["id"], "remoteId": absent["remoteId"],
         "any": [
             { "__typename": "User", "id": absent["id"] },
-            { "__typename": "User", "provider": subject.word(), "vendorId": absent["vendorId"] },
+            { "__typename": "User", "provider": subject.word(), "remoteId": absent["remoteId"] },
         ],
     });
 
@@ -230,15 +230,15 @@ pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
 pub(super) async fn an_id_from_the_list_finds_the_same_user_everywhere(subject: Subject) {
     let world = subject.world(40).await;
     let list =
-        "query ($of: Provider!) { users(provider: $of, first: 3) { nodes { id vendorId email } } }";
+        "query ($of: Provider!) { users(provider: $of, first: 3) { nodes { id remoteId email } } }";
     let mut data = world.data_with(list, json!({ "of": subject.word() })).await;
     let users = data["users"]["nodes"].take();
     let ids = [&users[0]["id"], &users[1]["id"], &users[2]["id"]];
     world.forget_calls().await;
     let find = "query ($id: ID!, $ids: [ID!]!, $any: [_Any!]!) {
         node(id: $id) { ...f } nodes(ids: $ids) { ...f } _entities(representations: $any) { ...f } }
-        fragment f on User { id vendorId email }";
-    let of = |user: &Value| json!({ "__typename": "User", "provider": subject.word(), "vendorId": user["vendorId"] });
+        fragment f on User { id remoteId email }";
+    let of = |user: &Value| json!({ "__typename": "User", "provider": subject.word(), "remoteId": user["remoteId"] });
     let variables = json!({
         "id": ids[0], "ids": [ids[2], ids[0], ids[1]],
         "any": [of(&users[1]), { "__typename": "User", "id": ids[2] }],

@@ -1,4 +1,4 @@
-//! One record, field by field: what the vendor holds is what the graph shows, and what it has no value
+//! One record, field by field: what the provider holds is what the graph shows, and what it has no value
 //! for is null.
 
 mod intercom;
@@ -13,7 +13,7 @@ use crate::{subject::Subject, world::World};
 /// Everything of a user but `raw` and what names it.
 pub(super) const FIELDS: &str = "
     email name firstName lastName username avatarUrl locale timezone kind tags
-    companies { vendorId externalId name } createdAt updatedAt lastSeenAt attributes
+    companies { remoteId externalId name } createdAt updatedAt lastSeenAt attributes
     details { __typename
         ... on AdaEndUser { endUserId externalId createdAt updatedAt profile {
             firstName lastName displayName avatar email language metadata systemProperties } }
@@ -49,22 +49,22 @@ async fn user(world: &World, subject: Subject, email: &str, fields: &str) -> Val
     nodes[0].clone()
 }
 
-pub(super) async fn raw_is_the_record_as_the_vendor_holds_it(subject: Subject) {
+pub(super) async fn raw_is_the_record_as_the_provider_holds_it(subject: Subject) {
     let world = subject.world(60).await;
     let list =
-        "query ($of: Provider!) { users(provider: $of, first: 60) { nodes { vendorId raw } } }";
+        "query ($of: Provider!) { users(provider: $of, first: 60) { nodes { remoteId raw } } }";
 
     let data = world.data_with(list, json!({ "of": subject.word() })).await;
 
     let users = data["users"]["nodes"].as_array().expect("users");
     assert_eq!(users.len(), world.listed(subject.provider()).await.len());
     let plain = |user: &&Value| {
-        let id = user["vendorId"].as_str().unwrap_or_default();
+        let id = user["remoteId"].as_str().unwrap_or_default();
         id.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     for user in users.iter().filter(plain) {
-        let id = user["vendorId"].as_str().expect("an id");
+        let id = user["remoteId"].as_str().expect("an id");
         let path = match subject {
             Subject::IntercomUsers { .. } => format!("/users/{id}"),
             Subject::IntercomContacts { .. } => format!("/contacts/{id}"),
@@ -72,7 +72,7 @@ pub(super) async fn raw_is_the_record_as_the_vendor_holds_it(subject: Subject) {
         };
         assert_eq!(
             user["raw"],
-            world.at_vendor(subject.provider(), &path).await,
+            world.at_provider(subject.provider(), &path).await,
             "{id}"
         );
     }
@@ -100,7 +100,7 @@ pub(super) async fn attributes_keep_numbers_beyond_doubles(subject: Subject) {
             let expected = [9_007_199_254_740_993, i64::MAX, 4_294_967_296];
             assert_eq!(values, expected);
         }
-        // The vendor itself rounds to a double.
+        // The provider itself rounds to a double.
         Subject::Usertour => {
             assert_eq!(attributes["account"], json!(9_007_199_254_740_992_i64));
             assert_eq!(*attributes, user["raw"]["attributes"]);
@@ -115,7 +115,7 @@ pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_text
     let every_call = |settings: &mut Settings| settings.limits.calls = 1_000;
     let world = subject.world_with(USERS, every_call).await;
     let list = format!(
-        "query ($of: Provider!) {{ users(provider: $of, first: 300) {{ nodes {{ vendorId externalId {FIELDS} }} }} }}"
+        "query ($of: Provider!) {{ users(provider: $of, first: 300) {{ nodes {{ remoteId externalId {FIELDS} }} }} }}"
     );
     let data = world
         .data_with(&list, json!({ "of": subject.word() }))
@@ -232,7 +232,7 @@ fn usertour() -> Value {
     json!({
         "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
         "username": null, "avatarUrl": null, "locale": null, "timezone": null, "kind": "USER",
-        "tags": null, "companies": [{ "vendorId": null, "externalId": "c-1", "name": "Harbour Goods" }],
+        "tags": null, "companies": [{ "remoteId": null, "externalId": "c-1", "name": "Harbour Goods" }],
         "createdAt": made, "updatedAt": null, "lastSeenAt": "2025-02-19T21:20:00.006Z",
         "attributes": attributes,
         "details": {

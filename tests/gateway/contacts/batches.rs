@@ -6,14 +6,14 @@ use roster_sandbox::known::{self, NOBODY, SHARED};
 use serde_json::{Value, json};
 
 use super::{calls, intercom, made, newest, world};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 use roster::user::Provider::Intercom;
 
 fn aliases(emails: &[String]) -> String {
     let fields = emails.iter().enumerate().map(|(at, email)| {
         format!(
             "a{at}: usersByEmail(email: \"{email}\", providers: [INTERCOM]) {{
-                nodes {{ vendorId email kind }} totalCount sources {{ status calls }} }}"
+                nodes {{ remoteId email kind }} totalCount sources {{ status calls }} }}"
         )
     });
     format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "))
@@ -82,7 +82,7 @@ async fn two_hundred_addresses_are_four_searches_and_one_that_fails_fails_alone(
 async fn a_batch_is_as_large_as_configured_and_what_is_refused_whole_is_asked_in_halves() {
     let world = World::with(known::ENOUGH, |settings| {
         newest(settings);
-        let options = &mut vendor(settings, Intercom).options;
+        let options = &mut account(settings, Intercom).options;
         options.insert("search_batch".to_owned(), 7.into());
     })
     .await;
@@ -205,22 +205,22 @@ async fn external_ids_asked_together_are_one_search_and_a_second_look_for_each_t
 #[tokio::test]
 async fn a_lookup_that_fails_fails_its_own_key() {
     let world = world(20).await;
-    let list = "{ users(provider: INTERCOM, first: 2) { nodes { vendorId } } }";
+    let list = "{ users(provider: INTERCOM, first: 2) { nodes { remoteId } } }";
     let listed = world.data(list).await["users"]["nodes"].take();
-    let id = listed[0]["vendorId"].as_str().expect("an id");
+    let id = listed[0]["remoteId"].as_str().expect("an id");
     let fault = json!({ "kind": "status", "status": 403, "path": "/contacts/nobody" });
     world.fault(Intercom, fault).await;
 
     let answer = world
         .answer(&format!(
-            "{{ one: user(provider: INTERCOM, by: {{ vendorId: \"{id}\" }}) {{ vendorId }}
-                other: user(provider: INTERCOM, by: {{ vendorId: \"nobody\" }}) {{ vendorId }} }}"
+            "{{ one: user(provider: INTERCOM, by: {{ remoteId: \"{id}\" }}) {{ remoteId }}
+                other: user(provider: INTERCOM, by: {{ remoteId: \"nobody\" }}) {{ remoteId }} }}"
         ))
         .await;
 
-    assert_eq!(answer["data"]["one"]["vendorId"], id);
+    assert_eq!(answer["data"]["one"]["remoteId"], id);
     assert_eq!(answer["data"]["other"], Value::Null);
     assert_eq!(answer["errors"][0]["path"], json!(["other"]));
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "VENDOR_AUTH");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "PROVIDER_AUTH");
     assert_eq!(answer["errors"].as_array().map(Vec::len), Some(1));
 }

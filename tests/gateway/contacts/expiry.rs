@@ -9,7 +9,7 @@ use super::world;
 async fn a_cursor_whose_token_is_refused_is_read_from_the_page_before_or_said_to_be_over() {
     let world = world(30).await;
     let page = "query ($after: String) { users(provider: INTERCOM, first: 10, after: $after) {
-        nodes { vendorId } pageInfo { endCursor } } }";
+        nodes { remoteId } pageInfo { endCursor } } }";
     let first = world.data(page).await["users"].take();
     let cursor = first["pageInfo"]["endCursor"].as_str().expect("a cursor");
     let second = world.data_with(page, json!({ "after": cursor })).await;

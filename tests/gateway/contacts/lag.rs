@@ -11,7 +11,7 @@ const HOUR: &str = "3600";
 
 async fn upserted(world: &World, input: Value) -> Value {
     let query = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) {
-        outcome user { vendorId email name } userErrors { message } } }";
+        outcome user { remoteId email name } userErrors { message } } }";
     let mut input = input;
     input["provider"] = "INTERCOM".into();
     let mut data = world.data_with(query, json!({ "input": input })).await;
@@ -27,15 +27,15 @@ async fn a_contact_created_here_is_found_at_once_by_every_key() {
         let input = json!({ "externalId": "fresh", "email": "Fresh@x.test", "name": "Fresh" });
         let payload = upserted(&world, input).await;
         assert_eq!(payload["outcome"], "CREATED");
-        let id = payload["user"]["vendorId"].clone();
+        let id = payload["user"]["remoteId"].clone();
 
         assert_eq!(
             ids_at(&world, "fresh@X.test").await,
             std::slice::from_ref(&id)
         );
         let query = "query ($id: ID!) {
-            byId: user(provider: INTERCOM, by: { vendorId: $id }) { name }
-            other: user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { name }
+            byId: user(provider: INTERCOM, by: { remoteId: $id }) { name }
+            other: user(provider: INTERCOM, by: { remoteId: \"nobody\" }) { name }
             byExternalId: user(provider: INTERCOM, by: { externalId: \"fresh\" }) { name }
             nobody: user(provider: INTERCOM, by: { externalId: \"nobody\" }) { name } }";
         let data = world.data_with(query, json!({ "id": id })).await;
@@ -52,7 +52,7 @@ async fn a_contact_changed_here_is_not_found_by_what_it_was() {
     let [id] = <[Value; 1]>::try_from(ids_at(&world, AT_INTERCOM).await).expect("one record");
     world.behave(Intercom, "index_lag", HOUR).await;
 
-    let payload = upserted(&world, json!({ "vendorId": id, "email": "moved@x.test" })).await;
+    let payload = upserted(&world, json!({ "remoteId": id, "email": "moved@x.test" })).await;
     assert_eq!(payload["outcome"], "UPDATED");
 
     assert_eq!(ids_at(&world, "moved@x.test").await, [id]);
@@ -65,8 +65,8 @@ async fn a_contact_made_elsewhere_is_found_by_id_before_search_knows_it() {
     world.behave(Intercom, "index_lag", HOUR).await;
     let id = made(&world, json!({ "email": "elsewhere@x.test" })).await;
     let query = "query ($id: ID!) {
-        it: user(provider: INTERCOM, by: { vendorId: $id }) { email }
-        other: user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { email } }";
+        it: user(provider: INTERCOM, by: { remoteId: $id }) { email }
+        other: user(provider: INTERCOM, by: { remoteId: \"nobody\" }) { email } }";
 
     let data = world.data_with(query, json!({ "id": id })).await;
 
@@ -90,7 +90,7 @@ async fn an_address_that_search_does_not_know_yet_is_met_as_a_conflict_and_updat
     let input = json!({ "email": "raced@x.test", "name": "After" });
     let payload = upserted(&world, input).await;
 
-    let after = json!({ "vendorId": id, "email": "raced@x.test", "name": "After" });
+    let after = json!({ "remoteId": id, "email": "raced@x.test", "name": "After" });
     assert_eq!(
         payload,
         json!({ "outcome": "UPDATED", "user": after, "userErrors": [] })
@@ -113,7 +113,7 @@ async fn nobody_is_written_for_an_address_or_an_id_that_they_had_once() {
         let world = World::with(200, |settings| intercom(settings, version)).await;
         let [id] = <[Value; 1]>::try_from(ids_at(&world, AT_INTERCOM).await).expect("one record");
         world.behave(Intercom, "index_lag", HOUR).await;
-        let query = "query ($id: ID!) { user(provider: INTERCOM, by: { vendorId: $id }) { email externalId name } }";
+        let query = "query ($id: ID!) { user(provider: INTERCOM, by: { remoteId: $id }) { email externalId name } }";
         let before = world.data_with(query, json!({ "id": id })).await["user"].take();
         let moved = json!({ "email": "moved@x.test", "external_id": "moved" });
         let path = format!("/contacts/{}", id.as_str().expect("an id"));
@@ -165,7 +165,7 @@ async fn a_lead_that_was_merged_into_its_user_is_that_user_once() {
     let world = world(20).await;
     let email = "converted@x.test";
     let lead = made(&world, json!({ "role": "lead", "email": email })).await;
-    upserted(&world, json!({ "vendorId": lead, "name": "Lead" })).await;
+    upserted(&world, json!({ "remoteId": lead, "name": "Lead" })).await;
     let user = made(
         &world,
         json!({ "role": "user", "email": email, "external_id": "conv" }),
@@ -177,7 +177,7 @@ async fn a_lead_that_was_merged_into_its_user_is_that_user_once() {
     let payload = upserted(&world, json!({ "email": email, "name": "After" })).await;
 
     assert_eq!(payload["outcome"], "UPDATED");
-    assert_eq!(payload["user"]["vendorId"], user);
+    assert_eq!(payload["user"]["remoteId"], user);
     assert_eq!(ids_at(&world, email).await, [json!(user)]);
 }
 
@@ -186,7 +186,7 @@ async fn one_who_cannot_be_settled_casts_no_doubt_on_the_others() {
     let world = world(200).await;
     world.behave(Intercom, "index_lag", HOUR).await;
     let payload = upserted(&world, json!({ "email": "fresh@x.test" })).await;
-    let id = payload["user"]["vendorId"].as_str().expect("an id");
+    let id = payload["user"]["remoteId"].as_str().expect("an id");
     let fault = json!({ "kind": "status", "status": 403, "path": format!("/contacts/{id}") });
     world.fault(Intercom, fault).await;
 

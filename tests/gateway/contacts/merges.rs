@@ -1,4 +1,4 @@
-//! A contact that was merged is the contact that it became, on the vendor's own host and within reason.
+//! A contact that was merged is the contact that it became, on the provider's own host and within reason.
 
 use roster::user::Provider::Intercom;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn merge(world: &World, from: &str, into: &str) {
 }
 
 async fn by_id(world: &World, id: &str) -> Value {
-    let query = "query ($id: ID!) { user(provider: INTERCOM, by: { vendorId: $id }) { vendorId } }";
+    let query = "query ($id: ID!) { user(provider: INTERCOM, by: { remoteId: $id }) { remoteId } }";
     world.answer_with(query, json!({ "id": id })).await
 }
 
@@ -38,7 +38,7 @@ async fn a_merged_contact_is_the_one_that_it_became_up_to_three_hops() {
     for (at, id) in ids.iter().enumerate() {
         let answer = by_id(&world, id).await;
 
-        assert_eq!(answer["data"]["user"]["vendorId"], *ids[3], "{answer}");
+        assert_eq!(answer["data"]["user"]["remoteId"], *ids[3], "{answer}");
         let hops = 3 - at;
         let expected = [
             vec!["GET /contacts/ID 410"; hops],
@@ -55,14 +55,14 @@ async fn merged_contacts_asked_together_each_are_the_one_that_they_became() {
     let world = world(5).await;
     let ids = chain(&world, 3).await;
     let query = "query ($a: ID!, $b: ID!, $c: ID!) {
-        a: user(provider: INTERCOM, by: { vendorId: $a }) { vendorId }
-        b: user(provider: INTERCOM, by: { vendorId: $b }) { vendorId }
-        c: user(provider: INTERCOM, by: { vendorId: $c }) { vendorId } }";
+        a: user(provider: INTERCOM, by: { remoteId: $a }) { remoteId }
+        b: user(provider: INTERCOM, by: { remoteId: $b }) { remoteId }
+        c: user(provider: INTERCOM, by: { remoteId: $c }) { remoteId } }";
     let variables = json!({ "a": ids[0], "b": ids[1], "c": ids[2] });
 
     let data = world.data_with(query, variables).await;
 
-    let it = json!({ "vendorId": ids[2] });
+    let it = json!({ "remoteId": ids[2] });
     assert_eq!(data, json!({ "a": it, "b": it, "c": it }));
 }
 
@@ -78,7 +78,7 @@ async fn a_longer_chain_and_a_circle_end_with_an_error() {
 
         assert_eq!(answer["data"]["user"], Value::Null);
         let code = &answer["errors"][0]["extensions"]["code"];
-        assert_eq!(*code, "VENDOR_BAD_RESPONSE", "{answer}");
+        assert_eq!(*code, "PROVIDER_BAD_RESPONSE", "{answer}");
         assert_eq!(calls(&world).await, ["GET /contacts/ID 410"; 4]);
         world.forget_calls().await;
     }
@@ -106,7 +106,7 @@ async fn a_merge_that_leads_elsewhere_is_an_error_and_one_that_leads_nowhere_is_
         assert_eq!(answer["data"]["user"], Value::Null);
         let code = &answer["errors"][0]["extensions"]["code"];
         let expected = if is_error {
-            json!("VENDOR_BAD_RESPONSE")
+            json!("PROVIDER_BAD_RESPONSE")
         } else {
             Value::Null
         };

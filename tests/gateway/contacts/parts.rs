@@ -21,7 +21,7 @@ async fn of(world: &World, email: &str, fields: &str) -> Value {
 #[tokio::test]
 async fn lists_longer_than_ten_are_read_whole_and_once_for_all_who_read_them() {
     let world = world(200).await;
-    let fields = "tags companies { vendorId externalId name }
+    let fields = "tags companies { remoteId externalId name }
         details { ... on IntercomUser {
             tags { id name } segments { id name } companies { id companyId name } } }";
 
@@ -47,7 +47,7 @@ async fn lists_longer_than_ten_are_read_whole_and_once_for_all_who_read_them() {
     }
     let typed = details["companies"].as_array().into_iter().flatten();
     for (typed, company) in typed.zip(companies.into_iter().flatten()) {
-        assert_eq!(typed["id"], company["vendorId"]);
+        assert_eq!(typed["id"], company["remoteId"]);
         assert_eq!(typed["companyId"], company["externalId"]);
         assert_eq!(typed["name"], company["name"]);
     }
@@ -123,7 +123,7 @@ async fn a_list_that_fails_is_null_with_its_error_and_the_rest_is_there() {
         };
         assert_eq!(errors.len(), 1, "{answer}");
         assert_eq!(errors[0]["path"], path);
-        assert_eq!(errors[0]["extensions"]["code"], "VENDOR_AUTH");
+        assert_eq!(errors[0]["extensions"]["code"], "PROVIDER_AUTH");
         let user = &mut answer["data"]["usersByEmail"]["nodes"][0];
         let place = match part {
             "tags" => &mut user["tags"],

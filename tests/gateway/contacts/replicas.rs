@@ -29,7 +29,7 @@ async fn two(redis: &Redis, version: &str) -> [World; 2] {
 
 async fn upsert(world: &World, mut input: Value) -> Value {
     let query = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) {
-        outcome user { vendorId name } userErrors { code message } } }";
+        outcome user { remoteId name } userErrors { code message } } }";
     input["provider"] = "INTERCOM".into();
     let mut data = world.data_with(query, json!({ "input": input })).await;
     data["upsertUser"].take()
@@ -45,15 +45,15 @@ async fn a_contact_created_through_one_is_found_through_the_other_by_every_key()
         let input = json!({ "externalId": "fresh", "email": "Fresh@x.test", "name": "Fresh" });
         let payload = upsert(&one, input).await;
         assert_eq!(payload["outcome"], "CREATED");
-        let id = payload["user"]["vendorId"].clone();
+        let id = payload["user"]["remoteId"].clone();
 
         assert_eq!(
             ids_at(&other, "fresh@X.test").await,
             std::slice::from_ref(&id)
         );
         let query = "query ($id: ID!) {
-            byId: user(provider: INTERCOM, by: { vendorId: $id }) { name }
-            second: user(provider: INTERCOM, by: { vendorId: \"nobody\" }) { name }
+            byId: user(provider: INTERCOM, by: { remoteId: $id }) { name }
+            second: user(provider: INTERCOM, by: { remoteId: \"nobody\" }) { name }
             byExternalId: user(provider: INTERCOM, by: { externalId: \"fresh\" }) { name }
             nobody: user(provider: INTERCOM, by: { externalId: \"nobody\" }) { name } }";
         let data = other.data_with(query, json!({ "id": id })).await;
@@ -77,7 +77,7 @@ async fn a_contact_changed_through_one_is_not_what_search_says_at_the_other() {
     assert_eq!(ids_at(&other, "old@x.test").await, [json!(id)]);
     one.behave(Intercom, "index_lag", HOUR).await;
 
-    let input = json!({ "vendorId": id, "email": "new@x.test", "name": "After" });
+    let input = json!({ "remoteId": id, "email": "new@x.test", "name": "After" });
     assert_eq!(upsert(&one, input).await["outcome"], "UPDATED");
 
     assert_eq!(ids_at(&other, "new@x.test").await, [json!(id)]);
@@ -156,7 +156,7 @@ async fn without_the_store_each_remembers_its_own() {
 
     let payload = upsert(&one, json!({ "email": "fresh@x.test" })).await;
 
-    let id = payload["user"]["vendorId"].clone();
+    let id = payload["user"]["remoteId"].clone();
     assert_eq!(ids_at(&one, "fresh@x.test").await, [id]);
     assert_eq!(ids_at(&other, "fresh@x.test").await, [Value::Null; 0]);
 }
@@ -175,7 +175,7 @@ async fn a_redis_that_takes_no_writes_is_away_and_each_remembers_its_own() {
     };
     let [one, other] = two(&redis, "2.17").await;
     let payload = upsert(&one, json!({ "email": "before@x.test" })).await;
-    let before = payload["user"]["vendorId"].clone();
+    let before = payload["user"]["remoteId"].clone();
     assert_eq!(ids_at(&other, "before@x.test").await, [before]);
 
     let answer = redis.tell(&["REPLICAOF", "127.0.0.1", "1"]).await;
@@ -184,7 +184,7 @@ async fn a_redis_that_takes_no_writes_is_away_and_each_remembers_its_own() {
     let payload = upsert(&one, json!({ "email": "after@x.test" })).await;
     assert_eq!(payload["outcome"], "CREATED");
     assert_eq!(payload["userErrors"][0]["code"], "UNGUARDED");
-    let after = payload["user"]["vendorId"].clone();
+    let after = payload["user"]["remoteId"].clone();
     assert_eq!(ids_at(&one, "after@x.test").await, [after]);
     assert_eq!(ids_at(&other, "after@x.test").await, [Value::Null; 0]);
     assert_eq!(shared_store(&one).await, "away");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{World, at_intercom, calls, ids_at, made, world};
 
 const UPSERT: &str = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) {
-    outcome user { vendorId externalId email name kind avatarUrl attributes companies { externalId name }
+    outcome user { remoteId externalId email name kind avatarUrl attributes companies { externalId name }
         details { ... on IntercomUser { phone signedUpAt unsubscribedFromEmails } } }
     userErrors { field message code } } }";
 
@@ -48,7 +48,7 @@ async fn every_field_is_written_and_read_back() {
         "phone": "+4512345678", "signedUpAt": "2024-05-06T07:08:09Z", "unsubscribedFromEmails": true,
     });
     let expected = json!({
-        "vendorId": user["vendorId"], "externalId": "new", "email": "new@x.test", "name": "New",
+        "remoteId": user["remoteId"], "externalId": "new", "email": "new@x.test", "name": "New",
         "kind": "USER", "avatarUrl": "https://cdn.test/new.png", "attributes": { "plan": "gold" },
         "companies": [], "details": details,
     });
@@ -100,7 +100,7 @@ async fn an_address_of_another_contact_changes_nobody() {
 
     let message = errors[0]["message"].as_str().expect("a message");
     assert!(message.contains(id.as_str().expect("an id")), "{message}");
-    assert_eq!(errors[0]["code"], "VENDOR_REJECTED");
+    assert_eq!(errors[0]["code"], "PROVIDER_REJECTED");
     let calls = calls(&world).await;
     assert_eq!(calls[1..], ["POST /contacts 409", "GET /contacts/ID 200"]);
 }
@@ -159,7 +159,7 @@ async fn a_lead_is_changed_where_no_user_has_the_address_and_stays_one() {
     )
     .await;
     assert_eq!(
-        (&user["kind"], &user["vendorId"]),
+        (&user["kind"], &user["remoteId"]),
         (&json!("USER"), &json!(id))
     );
 }
@@ -217,7 +217,7 @@ async fn what_intercom_refuses_is_told_field_by_field_and_nested_attributes_with
         json!({ "email": "a@x.test", "attributes": { "never seen": 1 } }),
     )
     .await;
-    assert_eq!(errors[0]["code"], "VENDOR_REJECTED");
+    assert_eq!(errors[0]["code"], "PROVIDER_REJECTED");
 
     let errors = refused(
         &world,
@@ -241,7 +241,7 @@ async fn a_create_that_is_not_answered_is_sent_once_and_nobody_says_what_became_
     let payload = upsert(&world, json!({ "email": "unsure@x.test", "name": "X" })).await;
 
     assert_eq!(payload["outcome"], Value::Null, "{payload}");
-    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_UNAVAILABLE");
+    assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_UNAVAILABLE");
     let creates = calls(&world).await;
     let creates = creates
         .iter()
@@ -267,7 +267,7 @@ async fn a_lead_is_given_no_external_id() {
     let world = world(20).await;
     let id = made(&world, json!({ "role": "lead", "email": "lead@new.test" })).await;
 
-    let errors = refused(&world, json!({ "vendorId": id, "externalId": "given" })).await;
+    let errors = refused(&world, json!({ "remoteId": id, "externalId": "given" })).await;
 
     assert_eq!(errors[0]["field"], json!(["input", "externalId"]));
     assert_eq!(errors[0]["code"], "BAD_USER_INPUT");
@@ -278,13 +278,13 @@ async fn what_another_contact_has_is_refused_by_its_field() {
     let world = world(200).await;
     let id = made(&world, json!({ "email": "second@x.test" })).await;
 
-    let errors = refused_write(&world, json!({ "vendorId": id, "email": AT_INTERCOM })).await;
+    let errors = refused_write(&world, json!({ "remoteId": id, "email": AT_INTERCOM })).await;
 
     assert_eq!(errors[0]["field"], json!(["input", "email"]));
-    assert_eq!(errors[0]["code"], "VENDOR_REJECTED");
+    assert_eq!(errors[0]["code"], "PROVIDER_REJECTED");
 }
 
-/// What is wrong with a write that the vendor refused.
+/// What is wrong with a write that the provider refused.
 async fn refused_write(world: &World, input: Value) -> Value {
     let mut payload = upsert(world, input).await;
     assert_eq!(payload["outcome"], "SKIPPED", "{payload}");

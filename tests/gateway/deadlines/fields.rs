@@ -1,4 +1,4 @@
-//! Every field that asks a vendor, while that vendor does not answer.
+//! Every field that asks a provider, while that provider does not answer.
 
 use futures_util::future::join_all;
 use roster::user::Provider;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{code, in_time, search, world};
 use crate::{faults::spelt, world::World};
 
-/// The ways in which a vendor never ends its answer.
+/// The ways in which a provider never ends its answer.
 fn ways() -> [Value; 2] {
     [
         json!({ "kind": "hang" }),
@@ -15,22 +15,22 @@ fn ways() -> [Value; 2] {
     ]
 }
 
-/// The id of a vendor's first user.
+/// The id of a provider's first user.
 async fn first(world: &World, of: Provider) -> (String, String) {
     let query = format!(
-        "{{ users(provider: {}, first: 1) {{ nodes {{ id vendorId }} }} }}",
+        "{{ users(provider: {}, first: 1) {{ nodes {{ id remoteId }} }} }}",
         spelt(of)
     );
     let data = world.data(&query).await;
     let node = &data["users"]["nodes"][0];
     let text = |name: &str| node[name].as_str().expect("an id").to_owned();
-    (text("id"), text("vendorId"))
+    (text("id"), text("remoteId"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_search_of_all_vendors_has_the_records_of_those_that_answer() {
+async fn a_search_of_all_providers_has_the_records_of_those_that_answer() {
     for way in ways() {
-        let vendors = Provider::ALL.map(|sick| {
+        let providers = Provider::ALL.map(|sick| {
             let way = way.clone();
             async move {
                 let world = world(|_| {}).await;
@@ -38,25 +38,25 @@ async fn a_search_of_all_vendors_has_the_records_of_those_that_answer() {
                 search(&world, sick).await;
             }
         });
-        join_all(vendors).await;
+        join_all(providers).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_and_lookups_end_at_the_deadline() {
     for way in ways() {
-        let vendors = Provider::ALL.map(|sick| {
+        let providers = Provider::ALL.map(|sick| {
             let way = way.clone();
             async move {
                 let world = world(|_| {}).await;
                 let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
-                let ((id, vendor_id), (well, _)) =
+                let ((id, remote_id), (well, _)) =
                     (first(&world, sick).await, first(&world, other).await);
                 world.fault(sick, way).await;
                 let sick = spelt(sick);
                 let query = format!(
                     "{{ list: users(provider: {sick}, first: 300) {{ nodes {{ id }} }}
-                        one: user(provider: {sick}, by: {{ vendorId: \"{vendor_id}\" }}) {{ id }}
+                        one: user(provider: {sick}, by: {{ remoteId: \"{remote_id}\" }}) {{ id }}
                         node(id: \"{id}\") {{ id }}
                         nodes(ids: [\"{id}\", \"{well}\"]) {{ id }}
                         person(email: \"somebody@x.test\") {{ email }} }}"
@@ -77,7 +77,7 @@ async fn lists_and_lookups_end_at_the_deadline() {
                 }
             }
         });
-        join_all(vendors).await;
+        join_all(providers).await;
     }
 }
 
@@ -88,20 +88,20 @@ async fn a_part_of_a_user_that_is_a_call_of_its_own_ends_at_the_deadline() {
     let hang = json!({ "kind": "hang", "path": format!("/contacts/{id}/") });
     world.fault(Provider::Intercom, hang).await;
     let query = format!(
-        "{{ user(provider: INTERCOM, by: {{ vendorId: \"{id}\" }}) {{
-            vendorId details {{ ... on IntercomUser {{ tags {{ id }} segments {{ id }} }} }}
+        "{{ user(provider: INTERCOM, by: {{ remoteId: \"{id}\" }}) {{
+            remoteId details {{ ... on IntercomUser {{ tags {{ id }} segments {{ id }} }} }}
         }} }}"
     );
 
     let answer = in_time(&world, &query).await;
 
-    assert_eq!(answer["data"]["user"]["vendorId"], id, "{answer}");
+    assert_eq!(answer["data"]["user"]["remoteId"], id, "{answer}");
     assert_eq!(code(&answer), "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
-    let vendors = Provider::ALL.map(|sick| async move {
+    let providers = Provider::ALL.map(|sick| async move {
         let world = world(|_| {}).await;
         world.fault(sick, json!({ "kind": "hang" })).await;
         let write = |alias: &str, of: Provider| {
@@ -140,5 +140,5 @@ async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
         assert_eq!(answer["data"]["after"]["outcome"], "SKIPPED", "{answer}");
         assert_eq!(world.calls(sick).await.len(), 1);
     });
-    join_all(vendors).await;
+    join_all(providers).await;
 }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{DEADLINE, GRACE, LONG, code, in_time, search, world};
-use crate::world::{World, intercom, vendor, word};
+use crate::world::{World, account, intercom, word};
 
 #[tokio::test]
-async fn a_vendor_that_never_answers_leaves_the_others_their_time() {
+async fn a_provider_that_never_answers_leaves_the_others_their_time() {
     let world = world(|_| {}).await;
     world
         .fault(Provider::Intercom, json!({ "kind": "hang" }))
@@ -60,7 +60,7 @@ async fn retries_and_the_waits_between_them_end_in_time() {
         json!({ "kind": "latency", "milliseconds": 500 }),
     ] {
         let world = world(|settings| {
-            vendor(settings, Provider::Usertour).timeout_seconds = Some(0.3);
+            account(settings, Provider::Usertour).timeout_seconds = Some(0.3);
         })
         .await;
         world.fault(Provider::Usertour, fault.clone()).await;
@@ -77,14 +77,14 @@ async fn a_turn_that_does_not_come_is_not_waited_for() {
     let world = world(|settings| {
         // A lookup is a call in this version.
         intercom(settings, "1.1");
-        vendor(settings, Provider::Intercom).concurrency = Some(2);
+        account(settings, Provider::Intercom).concurrency = Some(2);
     })
     .await;
     world
         .fault(Provider::Intercom, json!({ "kind": "hang" }))
         .await;
     let field =
-        |n: u32| format!("a{n}: user(provider: INTERCOM, by: {{ vendorId: \"n{n}\" }}) {{ id }}");
+        |n: u32| format!("a{n}: user(provider: INTERCOM, by: {{ remoteId: \"n{n}\" }}) {{ id }}");
     let query = (0..20).map(field).collect::<Vec<_>>().join(" ");
 
     let answer = in_time(&world, &format!("{{ {query} }}")).await;
@@ -97,7 +97,7 @@ async fn a_turn_that_does_not_come_is_not_waited_for() {
     assert_eq!(world.calls(Provider::Intercom).await.len(), 2);
 }
 
-/// How one vendor fared in a search by address whose pages take so long each.
+/// How one provider fared in a search by address whose pages take so long each.
 async fn paged(world: &World, of: Provider, milliseconds: u64) -> Value {
     let slow = json!({ "kind": "latency", "milliseconds": milliseconds });
     world.fault(of, slow).await;

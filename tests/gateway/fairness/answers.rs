@@ -161,7 +161,7 @@ async fn a_write_that_was_done_is_told_though_memory_is_short() {
 #[tokio::test]
 async fn a_record_reaches_the_client_as_it_was_sent() {
     let world = World::with(5, |_| {}).await;
-    let sent = world.at_vendor(roster::user::Provider::Ada, "/").await;
+    let sent = world.at_provider(roster::user::Provider::Ada, "/").await;
 
     let data = world
         .data("{ users(provider: ADA, first: 5) { nodes { raw attributes details { ... on AdaEndUser { profile { metadata } } } } } }")

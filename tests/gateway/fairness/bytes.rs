@@ -12,7 +12,7 @@ use roster::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const LIST: &str = "{ users(provider: USERTOUR, first: 100) { nodes { id } } }";
 
@@ -33,7 +33,7 @@ async fn fares(world: &World) -> Value {
 async fn a_request_that_reads_more_bytes_than_it_may_is_refused_and_no_provider_is_at_fault() {
     let world = World::with(200, |settings| {
         settings.limits.request_bytes = LITTLE;
-        vendor(settings, Provider::Usertour).breaker.enabled = true;
+        account(settings, Provider::Usertour).breaker.enabled = true;
     })
     .await;
 

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use roster::{connectors::QuotaWindow, user::Provider};
 use serde_json::{Value, json};
 
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 /// Global ids of users that nobody has.
 fn invented(of: Provider, number: usize) -> Vec<String> {
@@ -26,7 +26,7 @@ fn refusals(answer: &Value, provider: &str) -> Vec<Value> {
     let errors = answer["errors"].as_array().unwrap_or(&none);
     for error in errors {
         assert_eq!(
-            error["extensions"]["code"], "VENDOR_RATE_LIMITED",
+            error["extensions"]["code"], "PROVIDER_RATE_LIMITED",
             "{error}"
         );
         assert_eq!(error["extensions"]["provider"], provider, "{error}");
@@ -37,7 +37,7 @@ fn refusals(answer: &Value, provider: &str) -> Vec<Value> {
 /// Ada grants a hundred calls a minute, at once.
 async fn ada(users: usize) -> World {
     World::with(users, |settings| {
-        let ada = vendor(settings, Provider::Ada);
+        let ada = account(settings, Provider::Ada);
         let minute = QuotaWindow {
             calls: 100,
             seconds: 60,
@@ -109,7 +109,7 @@ async fn a_search_says_in_its_sources_that_the_request_has_made_its_calls() {
     let refused = (0..4).filter(|n| {
         let source = &data[format!("a{n}")]["sources"][0];
         let code = &source["error"]["code"];
-        source["status"] == "FAILED" && *code == "VENDOR_RATE_LIMITED"
+        source["status"] == "FAILED" && *code == "PROVIDER_RATE_LIMITED"
     });
     assert_eq!(refused.count(), 2, "{data}");
     assert_eq!(world.calls(Provider::Usertour).await.len(), 2);
@@ -133,7 +133,7 @@ async fn retries_count_and_kept_answers_do_not() {
     let world = World::with(50, |settings| {
         settings.cache.seconds = 60.0;
         settings.limits.calls = 4;
-        vendor(settings, Provider::Usertour).attempts = 3;
+        account(settings, Provider::Usertour).attempts = 3;
     })
     .await;
     for _ in 0..2 {

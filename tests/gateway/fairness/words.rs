@@ -61,7 +61,7 @@ async fn an_id_of_a_request_is_told_if_it_is_short_and_plain() {
             .await;
 
         let extensions = &answer["errors"][0]["extensions"];
-        assert_eq!(extensions["code"], "VENDOR_REJECTED", "{answer}");
-        assert_eq!(extensions["vendorRequestId"], told, "{answer}");
+        assert_eq!(extensions["code"], "PROVIDER_REJECTED", "{answer}");
+        assert_eq!(extensions["providerRequestId"], told, "{answer}");
     }
 }

@@ -1,4 +1,4 @@
-//! Vendors that answer what their API does not promise.
+//! Providers that answer what their API does not promise.
 
 use std::time::Duration;
 
@@ -7,41 +7,41 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::timeout};
 
 use super::{
-    Failure, MARK, each_vendor_fails_alone, fails_alone, gives_nothing_away, spelt, world,
+    Failure, MARK, each_provider_fails_alone, fails_alone, gives_nothing_away, spelt, world,
 };
-use crate::world::{intercom, vendor};
+use crate::world::{account, intercom};
 
 /// An answer that cannot be read is not asked for again.
 const BAD_RESPONSE: Failure = Failure {
-    code: "VENDOR_BAD_RESPONSE",
+    code: "PROVIDER_BAD_RESPONSE",
     calls: 1,
     retry_after: None,
 };
 
-async fn each_vendor_is_unreadable(fault: Value) {
+async fn each_provider_is_unreadable(fault: Value) {
     let world = world(|_| {}).await;
-    each_vendor_fails_alone(&world, &fault, BAD_RESPONSE).await;
+    each_provider_fails_alone(&world, &fault, BAD_RESPONSE).await;
 }
 
 #[tokio::test]
 async fn a_connection_that_is_reset_in_the_body_is_a_bad_response() {
-    each_vendor_is_unreadable(json!({ "kind": "reset", "at": "body" })).await;
+    each_provider_is_unreadable(json!({ "kind": "reset", "at": "body" })).await;
 }
 
 #[tokio::test]
 async fn a_truncated_body_is_a_bad_response() {
-    each_vendor_is_unreadable(json!({ "kind": "truncate" })).await;
+    each_provider_is_unreadable(json!({ "kind": "truncate" })).await;
 }
 
 #[tokio::test]
 async fn an_empty_200_is_a_bad_response() {
-    each_vendor_is_unreadable(json!({ "kind": "empty" })).await;
+    each_provider_is_unreadable(json!({ "kind": "empty" })).await;
 }
 
 #[tokio::test]
 async fn a_200_that_is_not_json_is_a_bad_response() {
-    each_vendor_is_unreadable(json!({ "kind": "not_json" })).await;
-    each_vendor_is_unreadable(
+    each_provider_is_unreadable(json!({ "kind": "not_json" })).await;
+    each_provider_is_unreadable(
         json!({ "kind": "status", "status": 200, "body": format!("<html>{MARK}") }),
     )
     .await;
@@ -57,7 +57,7 @@ async fn json_of_another_shape_is_a_bad_response() {
         json!(17),
         json!({ "users": 5, "data": 5, "results": 5 }),
     ] {
-        each_vendor_is_unreadable(json!({ "kind": "status", "status": 200, "body": body })).await;
+        each_provider_is_unreadable(json!({ "kind": "status", "status": 200, "body": body })).await;
     }
 }
 
@@ -65,13 +65,13 @@ async fn json_of_another_shape_is_a_bad_response() {
 async fn an_answer_over_the_configured_size_is_a_bad_response() {
     let world = world(|settings| {
         for of in Provider::ALL {
-            vendor(settings, of).max_answer_bytes = 500_000;
+            account(settings, of).max_answer_bytes = 500_000;
         }
     })
     .await;
     let big = json!({ "kind": "big", "bytes": 3_000_000 });
 
-    each_vendor_fails_alone(&world, &big, BAD_RESPONSE).await;
+    each_provider_fails_alone(&world, &big, BAD_RESPONSE).await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_redirect_is_not_followed() {
     let address = elsewhere.local_addr().expect("an address");
     let location = format!("http://{address}/take/the/token");
 
-    each_vendor_is_unreadable(json!({ "kind": "redirect", "location": location })).await;
+    each_provider_is_unreadable(json!({ "kind": "redirect", "location": location })).await;
 
     let visit = timeout(Duration::from_millis(50), elsewhere.accept()).await;
     assert!(visit.is_err(), "somebody followed the redirect");
@@ -94,7 +94,7 @@ async fn links_to_another_origin_are_read_for_their_place_only() {
         let records = world.listed(of).await;
         world.forget_calls().await;
         let query = "query($of: Provider!) { users(provider: $of, first: 200) {
-            nodes { vendorId } pageInfo { hasNextPage } } }";
+            nodes { remoteId } pageInfo { hasNextPage } } }";
 
         let answer = world.answer_with(query, json!({ "of": spelt(of) })).await;
 
@@ -103,7 +103,7 @@ async fn links_to_another_origin_are_read_for_their_place_only() {
             .as_array()
             .expect("nodes")
             .iter()
-            .map(|node| &node["vendorId"])
+            .map(|node| &node["remoteId"])
             .collect();
         let expected: Vec<&Value> = records
             .iter()
@@ -138,7 +138,7 @@ async fn errors_under_status_200_are_no_answer() {
     assert_eq!(
         data["usersByEmail"],
         json!({ "nodes": [], "sources": [
-            { "status": "FAILED", "calls": 1, "error": { "code": "VENDOR_BAD_RESPONSE" } }
+            { "status": "FAILED", "calls": 1, "error": { "code": "PROVIDER_BAD_RESPONSE" } }
         ]})
     );
 }

@@ -5,7 +5,7 @@ use roster_sandbox::known::{EDGE_FIRST, EVERYWHERE, NOBODY, POSITION_101};
 use serde_json::{Value, json};
 
 use super::{USERS, gives_nothing_away, world};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const SEARCH: &str = "query($email: String!, $of: [Provider!]) {
     usersByEmail(email: $email, providers: $of) {
@@ -56,7 +56,7 @@ async fn made_at_digital_chalk(world: &World, email: &str) {
 #[tokio::test]
 async fn a_failed_page_in_the_middle_of_a_search_leaves_the_users_found() {
     let world = World::with(0, |settings| {
-        vendor(settings, Provider::DigitalChalk).attempts = 2;
+        account(settings, Provider::DigitalChalk).attempts = 2;
     })
     .await;
     made_at_digital_chalk(&world, "part@way.test").await;
@@ -70,7 +70,7 @@ async fn a_failed_page_in_the_middle_of_a_search_leaves_the_users_found() {
 
     assert_eq!(nodes, json!([{ "email": "part@way.test" }]));
     assert_eq!(source["status"], "PARTIAL");
-    assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
+    assert_eq!(source["error"]["code"], "PROVIDER_UNAVAILABLE");
     assert_eq!(source["calls"], 3);
     assert!(
         source["notice"]
@@ -89,14 +89,14 @@ async fn a_failed_page_before_anybody_is_found_is_a_failure_and_not_nobody() {
 
     assert_eq!(nodes, json!([]));
     assert_eq!(source["status"], "FAILED");
-    assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
+    assert_eq!(source["error"]["code"], "PROVIDER_UNAVAILABLE");
     assert_eq!(source["calls"], 3);
 }
 
 #[tokio::test]
 async fn a_search_that_stops_at_its_page_limit_is_partial() {
     let world = world(|settings| {
-        let options = &mut vendor(settings, Provider::DigitalChalk).options;
+        let options = &mut account(settings, Provider::DigitalChalk).options;
         options.insert("search_pages".to_owned(), 1.into());
     })
     .await;
@@ -116,7 +116,7 @@ async fn a_search_that_stops_at_its_page_limit_is_partial() {
 
 async fn world_with_one_page_of_ada() -> World {
     world(|settings| {
-        let options = &mut vendor(settings, Provider::Ada).options;
+        let options = &mut account(settings, Provider::Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
     })
     .await
@@ -148,7 +148,7 @@ async fn a_scan_that_is_cut_short_is_partial_and_never_nobody() {
 async fn a_person_of_whom_not_all_is_known_is_not_said_to_be_nobody() {
     let world = world_with_one_page_of_ada().await;
     let query = format!(
-        "{{ person(email: \"{NOBODY}\") {{ users {{ vendorId }} sources {{ provider status }} }} }}"
+        "{{ person(email: \"{NOBODY}\") {{ users {{ remoteId }} sources {{ provider status }} }} }}"
     );
 
     let data = world.data(&query).await;
@@ -169,6 +169,6 @@ async fn a_scan_that_fails_on_its_second_page_keeps_whom_it_found() {
 
     assert_eq!(nodes, json!([{ "email": EVERYWHERE }]));
     assert_eq!(source["status"], "PARTIAL");
-    assert_eq!(source["error"]["code"], "VENDOR_UNAVAILABLE");
+    assert_eq!(source["error"]["code"], "PROVIDER_UNAVAILABLE");
     assert_eq!(source["calls"], 3);
 }

@@ -1,11 +1,11 @@
-//! Vendors that refuse, and vendors that are ill for a moment or for good.
+//! Providers that refuse, and providers that are ill for a moment or for good.
 
 use roster::user::Provider;
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 
 use super::{
-    Failure, MARK, calls_of_a_search, each_vendor_fails_alone, fails_alone, gives_nothing_away,
+    Failure, MARK, calls_of_a_search, each_provider_fails_alone, fails_alone, gives_nothing_away,
     spelt, status_of_a_search, world,
 };
 use crate::world::World;
@@ -20,15 +20,15 @@ fn refusal(status: u16) -> Value {
 async fn refused_credentials_are_not_tried_again() {
     let world = world(|_| {}).await;
     for status in [401, 403] {
-        each_vendor_fails_alone(&world, &refusal(status), Failure::of("VENDOR_AUTH", 1)).await;
+        each_provider_fails_alone(&world, &refusal(status), Failure::of("PROVIDER_AUTH", 1)).await;
     }
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_refused_by_every_vendor_itself() {
+async fn a_wrong_token_is_refused_by_every_provider_itself() {
     let world = world(|settings| {
-        for vendor in settings.vendor.values_mut() {
-            vendor.token = Some("ak_another-token".to_owned().into());
+        for provider in settings.accounts.values_mut() {
+            provider.token = Some("ak_another-token".to_owned().into());
         }
     })
     .await;
@@ -44,17 +44,22 @@ async fn a_wrong_token_is_refused_by_every_vendor_itself() {
     for of in Provider::ALL {
         let source = &answer["data"]["usersByEmail"]["sources"][of as usize];
         assert_eq!(source["status"], "FAILED");
-        assert_eq!(source["error"]["code"], "VENDOR_AUTH");
+        assert_eq!(source["error"]["code"], "PROVIDER_AUTH");
         assert_eq!(source["calls"], 1);
         assert_eq!(world.calls(of).await.len(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_refused_read_does_not_show_the_vendors_words() {
+async fn a_refused_read_does_not_show_the_providers_words() {
     let world = world(|_| {}).await;
     for status in [400, 409, 422] {
-        each_vendor_fails_alone(&world, &refusal(status), Failure::of("VENDOR_REJECTED", 1)).await;
+        each_provider_fails_alone(
+            &world,
+            &refusal(status),
+            Failure::of("PROVIDER_REJECTED", 1),
+        )
+        .await;
     }
 }
 
@@ -63,7 +68,7 @@ async fn a_list_that_is_not_found_is_no_empty_list() {
     let world = world(|_| {}).await;
     let page = json!({ "kind": "status", "status": 404, "body": format!("<html>{MARK}</html>") });
 
-    each_vendor_fails_alone(&world, &page, Failure::of("VENDOR_BAD_RESPONSE", 1)).await;
+    each_provider_fails_alone(&world, &page, Failure::of("PROVIDER_BAD_RESPONSE", 1)).await;
 }
 
 #[tokio::test]
@@ -71,37 +76,37 @@ async fn a_gateways_page_is_an_outage_and_tried_again() {
     let world = world(|_| {}).await;
     let page = json!({ "kind": "html" });
 
-    each_vendor_fails_alone(&world, &page, Failure::of("VENDOR_UNAVAILABLE", 2)).await;
+    each_provider_fails_alone(&world, &page, Failure::of("PROVIDER_UNAVAILABLE", 2)).await;
 }
 
 #[tokio::test]
-async fn a_vendor_that_is_ill_for_good_is_asked_as_often_as_configured() {
+async fn a_provider_that_is_ill_for_good_is_asked_as_often_as_configured() {
     let ill = refusal(500);
-    each_vendor_fails_alone(
+    each_provider_fails_alone(
         &world(|_| {}).await,
         &ill,
-        Failure::of("VENDOR_UNAVAILABLE", 2),
+        Failure::of("PROVIDER_UNAVAILABLE", 2),
     )
     .await;
     let one = |attempts: u32| {
         world(move |settings| {
-            for vendor in settings.vendor.values_mut() {
-                vendor.attempts = attempts;
+            for provider in settings.accounts.values_mut() {
+                provider.attempts = attempts;
             }
         })
     };
-    each_vendor_fails_alone(&one(1).await, &ill, Failure::of("VENDOR_UNAVAILABLE", 1)).await;
+    each_provider_fails_alone(&one(1).await, &ill, Failure::of("PROVIDER_UNAVAILABLE", 1)).await;
     let world = one(3).await;
     world.fault(Provider::DigitalChalk, refusal(503)).await;
     fails_alone(
         &world,
         Provider::DigitalChalk,
-        Failure::of("VENDOR_UNAVAILABLE", 3),
+        Failure::of("PROVIDER_UNAVAILABLE", 3),
     )
     .await;
 }
 
-/// Every vendor fails once; the search must be whole all the same.
+/// Every provider fails once; the search must be whole all the same.
 async fn recovers(world: &World, fault: &Value) {
     for of in Provider::ALL {
         let mut once = fault.clone();
@@ -129,7 +134,7 @@ async fn recovers(world: &World, fault: &Value) {
 }
 
 #[tokio::test]
-async fn a_vendor_that_fails_once_is_asked_again_and_the_answer_is_whole() {
+async fn a_provider_that_fails_once_is_asked_again_and_the_answer_is_whole() {
     let world = world(|_| {}).await;
     for fault in [
         json!({ "kind": "status", "status": 500 }),
@@ -142,12 +147,12 @@ async fn a_vendor_that_fails_once_is_asked_again_and_the_answer_is_whole() {
     }
 }
 
-/// A vendor refuses one question for its rate limit, says for how long, and is believed: it is asked once.
+/// A provider refuses one question for its rate limit, says for how long, and is believed: it is asked once.
 async fn is_asked_once(sick: Provider, fault: Value, retry_after: std::ops::RangeInclusive<u64>) {
     let world = world(|_| {}).await;
     world.fault(sick, fault).await;
     let query = format!(
-        "{{ users(provider: {}, first: 2) {{ nodes {{ vendorId }} }} }}",
+        "{{ users(provider: {}, first: 2) {{ nodes {{ remoteId }} }} }}",
         spelt(sick)
     );
     for _ in 0..2 {
@@ -155,7 +160,7 @@ async fn is_asked_once(sick: Provider, fault: Value, retry_after: std::ops::Rang
 
         gives_nothing_away(&world, &answer);
         let extensions = &answer["errors"][0]["extensions"];
-        assert_eq!(extensions["code"], "VENDOR_RATE_LIMITED", "{answer}");
+        assert_eq!(extensions["code"], "PROVIDER_RATE_LIMITED", "{answer}");
         let wait = extensions["retryAfter"].as_u64().expect("a wait");
         assert!(retry_after.contains(&wait), "{answer}");
     }
@@ -185,14 +190,14 @@ async fn without_a_word_on_when_to_come_back_the_gateway_tries_as_often_as_confi
     // Intercom always says when its window ends.
     for sick in [Provider::Ada, Provider::DigitalChalk, Provider::Usertour] {
         world.fault(sick, json!({ "kind": "rate_limit" })).await;
-        fails_alone(&world, sick, Failure::of("VENDOR_RATE_LIMITED", 2)).await;
+        fails_alone(&world, sick, Failure::of("PROVIDER_RATE_LIMITED", 2)).await;
         assert_eq!(world.calls(sick).await.len(), 4);
         world.heal().await;
     }
 }
 
 #[tokio::test]
-async fn the_vendors_own_id_of_a_failed_request_is_shown() {
+async fn the_providers_own_id_of_a_failed_request_is_shown() {
     let world = world(|_| {}).await;
     let ill = json!({ "kind": "status", "status": 500, "headers": { "x-request-id": "req-17" } });
     world.fault(Provider::Intercom, ill).await;
@@ -205,6 +210,6 @@ async fn the_vendors_own_id_of_a_failed_request_is_shown() {
     let extensions = &answer["errors"][0]["extensions"];
     assert_eq!(
         extensions,
-        &json!({ "code": "VENDOR_UNAVAILABLE", "provider": "INTERCOM", "vendorRequestId": "req-17" })
+        &json!({ "code": "PROVIDER_UNAVAILABLE", "provider": "INTERCOM", "providerRequestId": "req-17" })
     );
 }

@@ -22,7 +22,7 @@ fn first_message(answer: &Value) -> &str {
 #[tokio::test]
 async fn a_text_for_clients_names_a_provider_as_it_names_itself() {
     let world = World::with(0, |settings| {
-        let chalk = crate::world::vendor(settings, Provider::DigitalChalk);
+        let chalk = crate::world::account(settings, Provider::DigitalChalk);
         chalk.enabled = false;
     })
     .await;
@@ -37,7 +37,7 @@ async fn a_text_for_clients_names_a_provider_as_it_names_itself() {
         ),
         (
             "{ users(provider: DIGITAL_CHALK) { nodes { id } } }",
-            "DigitalChalk is disabled in this gateway's configuration (vendor.digitalchalk.enabled)",
+            "DigitalChalk is disabled in this gateway's configuration (accounts.digitalchalk.enabled)",
         ),
     ] {
         let answer = world.answer(query).await;
@@ -46,10 +46,10 @@ async fn a_text_for_clients_names_a_provider_as_it_names_itself() {
 }
 
 #[tokio::test]
-async fn no_failure_of_a_provider_calls_it_a_vendor() {
+async fn no_failure_of_a_provider_calls_it_a_provider() {
     let world = World::with(10, |settings| {
-        for vendor in settings.vendor.values_mut() {
-            vendor.attempts = 1;
+        for provider in settings.accounts.values_mut() {
+            provider.attempts = 1;
         }
     })
     .await;
@@ -76,7 +76,7 @@ async fn no_failure_of_a_provider_calls_it_a_vendor() {
 
             let message = first_message(&answer);
             assert!(message.contains("the provider"), "{message}");
-            assert!(!message.contains("vendor"), "{message}");
+            assert!(!message.contains("provider"), "{message}");
         }
     }
 }
@@ -183,7 +183,7 @@ async fn a_tag_that_cannot_be_looked_up_leaves_an_empty_list_as_it_is() {
 #[tokio::test]
 async fn a_list_that_has_somebody_or_goes_on_costs_no_lookup() {
     let world = World::with(50, |settings| intercom(settings, "2.17")).await;
-    let tags = world.at_vendor(Intercom, "/tags").await;
+    let tags = world.at_provider(Intercom, "/tags").await;
     let tag = tags["data"][0]["id"].as_str().expect("an id");
     let nosuch = "users(provider: INTERCOM, first: 0, filter: { tagId: \"nosuch\" })";
     let query = format!(
@@ -211,7 +211,7 @@ async fn a_list_that_has_somebody_or_goes_on_costs_no_lookup() {
 #[tokio::test]
 async fn a_tag_that_exists_and_has_nobody_of_a_kind_is_complete() {
     let world = World::with(50, |settings| intercom(settings, "2.17")).await;
-    let tags = world.at_vendor(Intercom, "/tags").await;
+    let tags = world.at_provider(Intercom, "/tags").await;
     let filter = json!({ "tagId": tags["data"][0]["id"], "emailDomain": "nowhere.test" });
 
     let (source, calls) = source(&world, Intercom, &filter).await;

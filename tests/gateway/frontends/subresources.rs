@@ -32,11 +32,11 @@ fn texts<'a>(values: impl IntoIterator<Item = &'a Value>) -> Vec<&'a str> {
 /// The ids of the contacts that have tags, in their order, and of all.
 async fn tagged(world: &World) -> Vec<String> {
     let data = world
-        .data(&format!("{{ {USERS} {{ nodes {{ vendorId tags }} }} }}"))
+        .data(&format!("{{ {USERS} {{ nodes {{ remoteId tags }} }} }}"))
         .await;
     let nodes = list(&data, "/users/nodes").iter();
     let tagged = nodes.filter(|node| node["tags"].as_array().is_some_and(|tags| !tags.is_empty()));
-    texts(tagged.map(|node| &node["vendorId"]))
+    texts(tagged.map(|node| &node["remoteId"]))
         .into_iter()
         .map(str::to_owned)
         .collect()
@@ -51,21 +51,21 @@ async fn a_field_that_fails_for_many_rows_is_one_error_with_their_number() {
 
     let answer = world
         .answer(&format!(
-            "{{ {USERS} {{ {SOURCES} nodes {{ vendorId tags }} }} }}"
+            "{{ {USERS} {{ {SOURCES} nodes {{ remoteId tags }} }} }}"
         ))
         .await;
 
     let nodes = list(&answer, "/data/users/nodes");
-    let first = nodes.iter().position(|node| node["vendorId"] == tagged[0]);
+    let first = nodes.iter().position(|node| node["remoteId"] == tagged[0]);
     let errors = list(&answer, "/errors");
     assert_eq!(errors.len(), 1, "{answer}");
     assert_eq!(errors[0]["path"], json!(["users", "nodes", first, "tags"]));
-    assert_eq!(errors[0]["extensions"]["code"], "VENDOR_AUTH");
+    assert_eq!(errors[0]["extensions"]["code"], "PROVIDER_AUTH");
     assert_eq!(errors[0]["extensions"]["count"], tagged.len());
     assert_eq!(errors[0]["extensions"]["provider"], "INTERCOM");
     assert!(errors[0]["locations"][0]["line"].is_number());
     for node in nodes {
-        let is_tagged = tagged.iter().any(|id| node["vendorId"] == **id);
+        let is_tagged = tagged.iter().any(|id| node["remoteId"] == **id);
         let expected = if is_tagged { Value::Null } else { json!([]) };
         assert_eq!(node["tags"], expected);
     }
@@ -89,7 +89,7 @@ async fn the_source_is_partial_and_names_the_rows_whose_field_failed() {
         more.len()
     );
     let source =
-        json!({ "status": "PARTIAL", "notice": notice, "error": { "code": "VENDOR_AUTH" } });
+        json!({ "status": "PARTIAL", "notice": notice, "error": { "code": "PROVIDER_AUTH" } });
     assert_eq!(answer["data"]["users"]["sources"], json!([source]));
 }
 
@@ -102,14 +102,14 @@ async fn only_the_rows_that_failed_are_null_and_named() {
         break_at(&world, Intercom, &format!("/contacts/{id}/tags")).await;
     }
     let query = format!(
-        "{{ {USERS} {{ edges {{ node {{ vendorId tags }} }} again: edges {{ node {{ more: tags companies {{ name }} }} }} {SOURCES} }} }}"
+        "{{ {USERS} {{ edges {{ node {{ remoteId tags }} }} again: edges {{ node {{ more: tags companies {{ name }} }} }} {SOURCES} }} }}"
     );
 
     let answer = world.answer(&query).await;
 
     let nulls = list(&answer, "/data/users/edges").iter();
     let nulls = nulls.filter(|edge| edge["node"]["tags"] == Value::Null);
-    let nulls: Vec<_> = texts(nulls.map(|edge| &edge["node"]["vendorId"]));
+    let nulls: Vec<_> = texts(nulls.map(|edge| &edge["node"]["remoteId"]));
     assert_eq!(nulls, [&tagged[3], &tagged[7]]);
     let errors = list(&answer, "/errors");
     let told = errors.iter().map(|error| {
@@ -191,11 +191,11 @@ async fn rows_that_no_source_tells_of_have_an_error_each() {
     let world = world().await;
     let tagged = tagged(&world).await;
     let data = world
-        .data(&format!("{{ {USERS} {{ nodes {{ id vendorId }} }} }}"))
+        .data(&format!("{{ {USERS} {{ nodes {{ id remoteId }} }} }}"))
         .await;
     let nodes = list(&data, "/users/nodes").iter();
     let ids: Vec<_> = nodes
-        .filter(|node| tagged[..3].iter().any(|id| node["vendorId"] == **id))
+        .filter(|node| tagged[..3].iter().any(|id| node["remoteId"] == **id))
         .map(|node| &node["id"])
         .collect();
     for id in &tagged {

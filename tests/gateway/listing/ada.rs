@@ -65,7 +65,7 @@ async fn a_list_that_says_for_ever_that_there_is_more_ends_in_an_error_and_not_i
     assert_eq!(answer["data"], json!({ "users": null }));
     assert_eq!(
         answer["errors"][0]["extensions"]["code"],
-        "VENDOR_BAD_RESPONSE"
+        "PROVIDER_BAD_RESPONSE"
     );
     assert_eq!(
         answer["errors"][0]["message"],
@@ -85,6 +85,9 @@ async fn a_user_that_a_cursor_names_may_vanish_with_an_error_that_says_so() {
     let answer = answer(&world, Provider::Ada, slice).await;
 
     assert_eq!(answer["data"], json!({ "users": null }));
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "VENDOR_REJECTED");
+    assert_eq!(
+        answer["errors"][0]["extensions"]["code"],
+        "PROVIDER_REJECTED"
+    );
     assert_eq!(answer["errors"][0]["extensions"]["provider"], "ADA");
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 const LIST: &str = "query ($p: Provider!, $n: Int = 500, $after: String, $filter: UserFilter) {
-    users(provider: $p, first: $n, after: $after, filter: $filter) { nodes { vendorId }
+    users(provider: $p, first: $n, after: $after, filter: $filter) { nodes { remoteId }
     pageInfo { hasNextPage endCursor } sources { status notice error { message } } } }";
 
 fn number(asked: &Asked, name: &str) -> Option<usize> {
@@ -44,7 +44,7 @@ async fn listed(
         let data = world.data_with(LIST, variables).await;
         let users = &data["users"];
         let nodes = users["nodes"].as_array().expect("users");
-        seen.extend(nodes.iter().map(|node| node["vendorId"].to_string()));
+        seen.extend(nodes.iter().map(|node| node["remoteId"].to_string()));
         if users["sources"][0]["status"] != "COMPLETE" {
             status = users["sources"][0]["status"]
                 .as_str()
@@ -97,7 +97,7 @@ async fn an_empty_page_of_offsets_that_names_a_next_one_is_read_past_and_withhol
     .await;
     let world = providers.world(|_| {}).await;
     let query = "{ usersByEmail(email: \"p50@x.test\", providers: [DIGITAL_CHALK]) {
-        nodes { vendorId } sources { status } } }";
+        nodes { remoteId } sources { status } } }";
     let data = world.data(query).await;
     assert_eq!(data["usersByEmail"]["sources"][0]["status"], "PARTIAL");
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::stand_in::{Asked, Said, StandIn};
 
 const LIST: &str = "query ($n: Int, $after: String, $filter: UserFilter) {
-    users(provider: USERTOUR, first: $n, after: $after, filter: $filter) { nodes { vendorId }
+    users(provider: USERTOUR, first: $n, after: $after, filter: $filter) { nodes { remoteId }
     pageInfo { hasNextPage endCursor } sources { status notice } } }";
 
 /// Usertour's list of groups of users, each of one moment, which come in another order with each request.
@@ -98,7 +98,7 @@ async fn walked(sizes: &[usize], first: usize, direction: &str) -> (Vec<Window>,
         let data = world.data_with(LIST, variables).await;
         let users = &data["users"];
         let nodes = users["nodes"].as_array().expect("users");
-        let ids = nodes.iter().filter_map(|node| node["vendorId"].as_str());
+        let ids = nodes.iter().filter_map(|node| node["remoteId"].as_str());
         let status = users["sources"][0]["status"].as_str().unwrap_or_default();
         windows.push((ids.map(str::to_owned).collect(), status.to_owned()));
         if users["pageInfo"]["hasNextPage"] == false {

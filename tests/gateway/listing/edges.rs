@@ -31,7 +31,7 @@ async fn any_edge_resumes(subject: Subject) {
     }
 }
 
-/// From edges of a window that fills the vendor's largest page: what the page still holds of the next
+/// From edges of a window that fills the provider's largest page: what the page still holds of the next
 /// window, and what it does not.
 async fn an_edge_of_a_full_page_resumes(subject: Subject) {
     let full = subject.page();
@@ -63,8 +63,8 @@ async fn an_edge_of_a_full_page_resumes(subject: Subject) {
 }
 
 macro_rules! edges {
-    ($vendor:ident, $subject:expr) => {
-        mod $vendor {
+    ($provider:ident, $subject:expr) => {
+        mod $provider {
             use super::Subject;
 
             const SUBJECT: Subject = $subject;

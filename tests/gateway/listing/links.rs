@@ -1,4 +1,4 @@
-//! The links in a vendor's answers: whatever they look like and wherever they lead, they are not
+//! The links in a provider's answers: whatever they look like and wherever they lead, they are not
 //! followed, and the walk is the same.
 
 use roster::user::Provider;
@@ -10,7 +10,7 @@ use crate::{subject::Subject, world::World};
 const USERS: Subject = Subject::IntercomUsers { version: "1.1" };
 const CONTACTS: Subject = Subject::IntercomContacts { version: "2.17" };
 
-/// Walks the list as the vendor now behaves; no other host is asked, as every call is in the log.
+/// Walks the list as the provider now behaves; no other host is asked, as every call is in the log.
 async fn assert_unchanged(world: &World, subject: Subject) {
     for first in [20, 100] {
         assert_whole(world, subject, first, least).await;

@@ -1,4 +1,4 @@
-//! A page of a vendor's list as a client sees it, and how many calls it must cost.
+//! A page of a provider's list as a client sees it, and how many calls it must cost.
 
 use roster::user::Provider;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::{
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $after: String, $last: Int,
         $before: String) {
     users(provider: $of, filter: $filter, first: $first, after: $after, last: $last, before: $before) {
-        edges { cursor node { vendorId } } nodes { vendorId }
+        edges { cursor node { remoteId } } nodes { remoteId }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
         totalCount sources { status notice calls } } }";
 
@@ -35,7 +35,7 @@ pub(super) struct Edge {
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Node {
-    pub(super) vendor_id: String,
+    pub(super) remote_id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,7 +57,7 @@ pub(super) struct Source {
 
 impl Page {
     pub(super) fn ids(&self) -> Vec<String> {
-        let ids = self.edges.iter().map(|edge| edge.node.vendor_id.clone());
+        let ids = self.edges.iter().map(|edge| edge.node.remote_id.clone());
         ids.collect()
     }
 
@@ -79,14 +79,14 @@ impl Page {
     }
 }
 
-/// The answer to one slice of a vendor's list, errors and all.
+/// The answer to one slice of a provider's list, errors and all.
 pub(super) async fn answer(world: &World, provider: Provider, slice: Value) -> Value {
     let mut variables = slice;
     variables["of"] = word(provider).into();
     world.answer_with(LIST, variables).await
 }
 
-/// One slice of a vendor's list.
+/// One slice of a provider's list.
 pub(super) async fn page(world: &World, provider: Provider, slice: Value) -> Page {
     let mut answer = answer(world, provider, slice.clone()).await;
     assert_eq!(answer.get("errors"), None, "{slice}");
@@ -109,7 +109,7 @@ pub(super) async fn walk(world: &World, provider: Provider, first: usize) -> Vec
     }
 }
 
-/// The ids of a vendor's list, in its order: what a walk must give.
+/// The ids of a provider's list, in its order: what a walk must give.
 pub(super) async fn ids(world: &World, provider: Provider) -> Vec<String> {
     let records = world.listed(provider).await;
     let id = |record: &Value| record["id"].as_str().map(str::to_owned).expect("an id");

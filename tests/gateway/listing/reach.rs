@@ -9,7 +9,7 @@ use crate::world::{World, intercom};
 const REACH: usize = 10_000;
 
 #[tokio::test]
-async fn what_lies_behind_the_vendors_reach_is_told_and_never_asked_for() {
+async fn what_lies_behind_the_providers_reach_is_told_and_never_asked_for() {
     let world = World::with(REACH + 50, |settings| intercom(settings, "1.1")).await;
     let records = super::page::ids(&world, Provider::Intercom).await;
     let total = records.len();
@@ -60,7 +60,7 @@ async fn what_lies_behind_the_vendors_reach_is_told_and_never_asked_for() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_refuses_sooner_than_it_says_is_an_error_and_no_end() {
+async fn a_provider_that_refuses_sooner_than_it_says_is_an_error_and_no_end() {
     let world = World::with(150, |settings| intercom(settings, "1.1")).await;
     world.behave(Provider::Intercom, "ceiling", "100").await;
 
@@ -69,6 +69,9 @@ async fn a_vendor_that_refuses_sooner_than_it_says_is_an_error_and_no_end() {
     let answer = answer(&world, Provider::Intercom, slice).await;
 
     assert_eq!(answer["data"], json!({ "users": null }));
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "VENDOR_REJECTED");
+    assert_eq!(
+        answer["errors"][0]["extensions"]["code"],
+        "PROVIDER_REJECTED"
+    );
     assert_eq!(answer["errors"][0]["extensions"]["provider"], "INTERCOM");
 }

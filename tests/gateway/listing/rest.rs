@@ -53,8 +53,8 @@ async fn gateway(address: SocketAddr, version: &str, seconds: f64) -> World {
         *settings = demo::settings(address);
         settings.cache.seconds = seconds;
         settings.server.show_calls = false;
-        for vendor in settings.vendor.values_mut() {
-            (vendor.breaker.enabled, vendor.attempts) = (false, 1);
+        for provider in settings.accounts.values_mut() {
+            (provider.breaker.enabled, provider.attempts) = (false, 1);
         }
         intercom(settings, version);
     })
@@ -68,7 +68,7 @@ fn count(calls: &Calls) -> usize {
 async fn list(world: &World, of: Provider, arguments: &str) -> Value {
     let of = word(of);
     let query = format!(
-        "{{ users(provider: {of}, {arguments}) {{ nodes {{ vendorId createdAt }}
+        "{{ users(provider: {of}, {arguments}) {{ nodes {{ remoteId createdAt }}
              pageInfo {{ hasNextPage endCursor }} sources {{ status notice }} }} }}"
     );
     world.answer(&query).await
@@ -142,7 +142,7 @@ async fn a_rest_that_cannot_be_read_is_no_end() {
 
             let code = &answer["errors"][0]["extensions"]["code"];
             assert_eq!(
-                code, "VENDOR_BAD_RESPONSE",
+                code, "PROVIDER_BAD_RESPONSE",
                 "{of:?} {version} {rest}: {answer}"
             );
         }
@@ -158,7 +158,7 @@ async fn a_list_of_contacts_without_pages_does_not_say_that_it_ends() {
 
     assert_eq!(
         answer["errors"][0]["extensions"]["code"],
-        "VENDOR_BAD_RESPONSE"
+        "PROVIDER_BAD_RESPONSE"
     );
 }
 
@@ -237,7 +237,7 @@ async fn a_page_that_was_kept_is_not_joined_with_a_new_one() {
     let nodes = answer["data"]["users"]["nodes"].as_array().expect("users");
     let ids: Vec<_> = nodes
         .iter()
-        .filter_map(|node| node["vendorId"].as_str())
+        .filter_map(|node| node["remoteId"].as_str())
         .collect();
     let now: Vec<_> = (2..150).map(|number| format!("r{number}")).collect();
     assert_eq!(ids, now, "nobody of the page from before");
@@ -267,7 +267,7 @@ async fn users_who_vanish_between_two_windows_take_nobody_along() {
     .await;
 
     let nodes = rest["data"]["users"]["nodes"].as_array().expect("users");
-    assert_eq!((nodes.len(), &nodes[0]["vendorId"]), (90, &json!("r60")));
+    assert_eq!((nodes.len(), &nodes[0]["remoteId"]), (90, &json!("r60")));
     assert_eq!(rest["data"]["users"]["sources"][0]["status"], "COMPLETE");
     // All that the cursor names is gone: what follows cannot be told.
     *gone.lock().unwrap_or_else(PoisonError::into_inner) = 100;
@@ -316,7 +316,7 @@ async fn joined_lists_of_spellings_keep_the_order_that_is_asked_for() {
             found.extend(
                 nodes
                     .iter()
-                    .filter_map(|node| node["vendorId"].as_str().map(str::to_owned)),
+                    .filter_map(|node| node["remoteId"].as_str().map(str::to_owned)),
             );
             after = users["pageInfo"]["endCursor"].to_string();
         }

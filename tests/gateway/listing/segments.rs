@@ -12,7 +12,7 @@ const USERTOUR: Provider = Provider::Usertour;
 /// Whom the server itself lists.
 async fn at_server(world: &World, query: &str) -> Vec<String> {
     let list = world
-        .at_vendor(USERTOUR, &format!("?limit=100&{query}"))
+        .at_provider(USERTOUR, &format!("?limit=100&{query}"))
         .await;
     let rows = list["results"].as_array().cloned().unwrap_or_default();
     let ids = rows.iter().filter_map(|row| row["id"].as_str());
@@ -93,7 +93,7 @@ async fn a_segment_that_leaves_nobody_out_is_an_error_and_never_everybody() {
 async fn a_segment_and_an_address_hold_both() {
     let world = World::with(90, |_| {}).await;
     let members = world
-        .at_vendor(
+        .at_provider(
             USERTOUR,
             &format!("?limit=100&segmentId={}", known::SEGMENT_BY_HAND),
         )

@@ -12,7 +12,7 @@ use crate::{
 
 const LIST: &str = "query ($filter: UserFilter, $first: Int!, $after: String) {
     users(provider: INTERCOM, first: $first, after: $after, filter: $filter) {
-        nodes { vendorId } pageInfo { hasNextPage endCursor } totalCount
+        nodes { remoteId } pageInfo { hasNextPage endCursor } totalCount
         sources { status notice calls } } }";
 
 /// A provider that gives these rows whatever it is asked for, in pages.
@@ -43,7 +43,7 @@ async fn page(world: &World, filter: &Value, first: usize, after: Option<&str>) 
 
 fn ids(page: &Value) -> Vec<String> {
     let nodes = page["nodes"].as_array().cloned().unwrap_or_default();
-    let ids = nodes.iter().filter_map(|user| user["vendorId"].as_str());
+    let ids = nodes.iter().filter_map(|user| user["remoteId"].as_str());
     ids.map(str::to_owned).collect()
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 async fn list(world: &World, of: Provider, first: usize, after: &Value) -> Value {
     let query = "query ($of: Provider!, $first: Int, $after: String) {
-        users(provider: $of, first: $first, after: $after) { nodes { vendorId }
+        users(provider: $of, first: $first, after: $after) { nodes { remoteId }
             pageInfo { hasNextPage endCursor } sources { status notice } } }";
     let variables = json!({ "of": word(of), "first": first, "after": after });
     world.answer_with(query, variables).await
@@ -22,7 +22,7 @@ async fn list(world: &World, of: Provider, first: usize, after: &Value) -> Value
 fn ids(answer: &Value) -> Vec<usize> {
     let nodes = answer["data"]["users"]["nodes"].as_array();
     let nodes = nodes.into_iter().flatten();
-    let ids = nodes.map(|node| node["vendorId"].as_str().expect("an id"));
+    let ids = nodes.map(|node| node["remoteId"].as_str().expect("an id"));
     ids.map(|id| id[1..].parse().expect("a number")).collect()
 }
 

@@ -130,7 +130,7 @@ async fn a_user_whose_id_is_blank_costs_itself_only() {
 
     let all = page(&world, USERTOUR, json!({ "first": 50 })).await;
     let by_email = world
-        .data("{ usersByEmail(email: \"blank@x.test\", providers: [USERTOUR]) { nodes { vendorId } sources { status notice } } }")
+        .data("{ usersByEmail(email: \"blank@x.test\", providers: [USERTOUR]) { nodes { remoteId } sources { status notice } } }")
         .await;
 
     assert_eq!(all.ids().len(), 6);
@@ -139,7 +139,7 @@ async fn a_user_whose_id_is_blank_costs_itself_only() {
         "a user whose id at Usertour is blank is left out: it cannot be asked for by its id";
     assert_eq!(all.source().notice.as_deref(), Some(notice));
     let found = &by_email["usersByEmail"];
-    assert_eq!(found["nodes"], json!([{ "vendorId": "last" }]));
+    assert_eq!(found["nodes"], json!([{ "remoteId": "last" }]));
     assert_eq!(found["sources"][0]["status"], "PARTIAL");
     let said = found["sources"][0]["notice"].as_str().unwrap_or_default();
     assert!(said.contains(notice), "{said}");

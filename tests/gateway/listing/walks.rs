@@ -1,5 +1,5 @@
-//! Walks to the end, of every vendor, by windows of every kind of size: of one, odd, usual, as large as
-//! the smallest and the largest of the vendors' pages, and far larger.
+//! Walks to the end, of every provider, by windows of every kind of size: of one, odd, usual, as large as
+//! the smallest and the largest of the providers' pages, and far larger.
 
 use super::page::{assert_whole, least};
 use crate::subject::Subject;
@@ -13,8 +13,8 @@ async fn walk(subject: Subject, users: usize, sizes: &[usize]) {
 }
 
 macro_rules! walks {
-    ($vendor:ident, $subject:expr) => {
-        mod $vendor {
+    ($provider:ident, $subject:expr) => {
+        mod $provider {
             use super::{Subject, walk};
 
             const SUBJECT: Subject = $subject;

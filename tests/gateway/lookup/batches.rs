@@ -1,13 +1,13 @@
-//! What one request asks for several times is asked of a vendor once, and what fails fails alone.
+//! What one request asks for several times is asked of a provider once, and what fails fails alone.
 
 use roster::user::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 #[tokio::test]
-async fn twenty_aliases_of_sixteen_addresses_are_as_few_calls_as_each_vendor_allows() {
+async fn twenty_aliases_of_sixteen_addresses_are_as_few_calls_as_each_provider_allows() {
     let world = World::with(known::ENOUGH, |_| {}).await;
     let emails = [
         known::EVERYWHERE,
@@ -85,8 +85,8 @@ async fn a_person_an_entity_and_a_search_of_one_address_share_their_calls() {
 #[tokio::test]
 async fn a_user_asked_for_in_every_way_is_one_call_for_each_kind_of_key() {
     let world = World::with(60, |_| {}).await;
-    let query = "{ a: user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { id }
-        b: user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { name }
+    let query = "{ a: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { id }
+        b: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { name }
         c: user(provider: USERTOUR, by: { externalId: \"crm-ann\" }) { name }
         d: user(provider: USERTOUR, by: { externalId: \"crm-ann\" }) { email } }";
 
@@ -99,13 +99,13 @@ async fn a_user_asked_for_in_every_way_is_one_call_for_each_kind_of_key() {
 #[tokio::test]
 async fn a_key_that_fails_fails_alone() {
     let world = World::with(60, |settings| {
-        vendor(settings, Provider::Usertour).attempts = 1
+        account(settings, Provider::Usertour).attempts = 1
     })
     .await;
     let fault = json!({ "kind": "status", "status": 500, "path": "/v1/users/crm-ann" });
     world.fault(Provider::Usertour, fault).await;
-    let query = "{ a: user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { email }
-        b: user(provider: USERTOUR, by: { vendorId: \"k-joann-at-x.test\" }) { email }
+    let query = "{ a: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { email }
+        b: user(provider: USERTOUR, by: { remoteId: \"k-joann-at-x.test\" }) { email }
         c: usersByEmail(email: \"ann@x.test\", providers: [USERTOUR]) { nodes { email } } }";
 
     let answer = world.answer(query).await;
@@ -117,14 +117,14 @@ async fn a_key_that_fails_fails_alone() {
     let errors = answer["errors"].as_array().expect("errors");
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0]["path"], json!(["a"]));
-    let extensions = json!({ "code": "VENDOR_UNAVAILABLE", "provider": "USERTOUR" });
+    let extensions = json!({ "code": "PROVIDER_UNAVAILABLE", "provider": "USERTOUR" });
     assert_eq!(errors[0]["extensions"], extensions);
 }
 
 #[tokio::test]
-async fn a_vendor_that_fails_fails_no_other_and_the_sources_say_so() {
+async fn a_provider_that_fails_fails_no_other_and_the_sources_say_so() {
     let world = World::with(60, |settings| {
-        vendor(settings, Provider::Intercom).attempts = 1
+        account(settings, Provider::Intercom).attempts = 1
     })
     .await;
     let fault = json!({ "kind": "status", "status": 503 });
@@ -139,7 +139,7 @@ async fn a_vendor_that_fails_fails_no_other_and_the_sources_say_so() {
     for alias in ["a", "b"] {
         assert_eq!(data[alias]["nodes"], nodes);
         let failed = json!({
-            "provider": "INTERCOM", "status": "FAILED", "error": { "code": "VENDOR_UNAVAILABLE" },
+            "provider": "INTERCOM", "status": "FAILED", "error": { "code": "PROVIDER_UNAVAILABLE" },
         });
         let sources = &data[alias]["sources"];
         assert_eq!(sources[2], failed);

@@ -51,7 +51,7 @@ async fn addresses_of_a_small_domain_are_one_search_and_only_those_are_answered(
 
     let (users, sources, calls) = asked(&world, &emails).await;
 
-    // `a@b.test.example` is in the vendor's answer too.
+    // `a@b.test.example` is in the provider's answer too.
     assert_eq!(users, [vec![known::PREFIX.to_owned()], vec![], vec![]]);
     let shared = json!({ "status": "COMPLETE", "calls": 1 });
     assert_eq!(sources, [shared.clone(), shared.clone(), shared]);

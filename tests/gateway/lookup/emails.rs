@@ -1,5 +1,5 @@
-//! `usersByEmail` over the hard cases: who has the address at each vendor, under which spelling, and
-//! how far each vendor's answer can be trusted.
+//! `usersByEmail` over the hard cases: who has the address at each provider, under which spelling, and
+//! how far each provider's answer can be trusted.
 
 use roster_sandbox::known;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn assert_found(world: &World, email: &str, expected: &[&str], calls: [usi
     connection
 }
 
-/// The rows of an address that every vendor spells alike.
+/// The rows of an address that every provider spells alike.
 fn everywhere(email: &str) -> Vec<String> {
     ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"]
         .map(|provider| format!("{provider} {email}"))
@@ -104,7 +104,7 @@ async fn an_address_finds_its_own_records_and_none_that_look_like_it() {
 }
 
 #[tokio::test]
-async fn an_address_at_one_vendor_is_found_there_alone() {
+async fn an_address_at_one_provider_is_found_there_alone() {
     let world = World::with(known::ENOUGH, |_| {}).await;
     for (email, row) in [
         (known::AT_ADA, "ADA only.ada@x.test"),
@@ -121,7 +121,7 @@ async fn an_address_at_one_vendor_is_found_there_alone() {
 }
 
 #[tokio::test]
-async fn an_exact_hit_is_found_however_deep_it_lies_in_the_vendors_results() {
+async fn an_exact_hit_is_found_however_deep_it_lies_in_the_providers_results() {
     let world = World::with(known::ENOUGH, |_| {}).await;
     let row = "DIGITAL_CHALK seventeen@pages.test";
     assert_found(&world, known::POSITION_17, &[row], USUAL).await;
@@ -242,7 +242,7 @@ async fn only_the_providers_that_are_named_are_asked() {
 #[tokio::test]
 async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
     let world = World::with(known::ENOUGH, |settings| {
-        let options = &mut crate::world::vendor(settings, roster::user::Provider::Ada).options;
+        let options = &mut crate::world::account(settings, roster::user::Provider::Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
     })
     .await;

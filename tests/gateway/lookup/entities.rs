@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use crate::world::{World, word};
 
 const USERS: &str = "query ($any: [_Any!]!) {
-    _entities(representations: $any) { ... on User { id provider vendorId email } } }";
+    _entities(representations: $any) { ... on User { id provider remoteId email } } }";
 const PERSONS: &str = "query ($any: [_Any!]!) {
     _entities(representations: $any) { ... on Person { email name users { provider email } } } }";
 
-/// The first users of every vendor's list.
+/// The first users of every provider's list.
 async fn some_of_each(world: &World, first: usize) -> Vec<Value> {
     let mut all = Vec::new();
     for provider in Provider::ALL {
         let list = "query ($of: Provider!, $first: Int) {
-            users(provider: $of, first: $first) { nodes { id provider vendorId email } } }";
+            users(provider: $of, first: $first) { nodes { id provider remoteId email } } }";
         let variables = json!({ "of": word(provider), "first": first });
         let mut data = world.data_with(list, variables).await;
         let users = data["users"]["nodes"].take();
@@ -31,7 +31,7 @@ fn by_id(user: &Value) -> Value {
 }
 
 fn by_provider(user: &Value) -> Value {
-    json!({ "__typename": "User", "provider": user["provider"], "vendorId": user["vendorId"] })
+    json!({ "__typename": "User", "provider": user["provider"], "remoteId": user["remoteId"] })
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_hundred_users_come_in_order_and_equal_ones_are_asked_for_once() {
 }
 
 #[tokio::test]
-async fn a_hundred_persons_of_ten_addresses_are_as_few_calls_as_each_vendor_allows() {
+async fn a_hundred_persons_of_ten_addresses_are_as_few_calls_as_each_provider_allows() {
     let world = World::with(100, |_| {}).await;
     let emails = [
         known::EVERYWHERE,
@@ -112,7 +112,7 @@ async fn users_and_persons_may_be_mixed() {
     let world = World::with(60, |_| {}).await;
     let users = some_of_each(&world, 1).await;
     let read = "query ($any: [_Any!]!) { _entities(representations: $any) {
-        __typename ... on User { vendorId } ... on Person { name } } }";
+        __typename ... on User { remoteId } ... on Person { name } } }";
     let any = json!([
         { "__typename": "Person", "email": known::EVERYWHERE }, by_id(&users[0]), by_provider(&users[3]),
     ]);
@@ -121,8 +121,8 @@ async fn users_and_persons_may_be_mixed() {
 
     let expected = json!([
         { "__typename": "Person", "name": "Ann Archer" },
-        { "__typename": "User", "vendorId": users[0]["vendorId"] },
-        { "__typename": "User", "vendorId": users[3]["vendorId"] },
+        { "__typename": "User", "remoteId": users[0]["remoteId"] },
+        { "__typename": "User", "remoteId": users[3]["remoteId"] },
     ]);
     assert_eq!(data["_entities"], expected);
 }
@@ -132,13 +132,13 @@ async fn a_bad_representation_fails_alone_and_an_unknown_one_is_null() {
     let world = World::with(60, |_| {}).await;
     let users = some_of_each(&world, 1).await;
     let read = "query ($any: [_Any!]!) { _entities(representations: $any) {
-        ... on User { vendorId } ... on Person { email } } }";
-    let nobody = json!({ "__typename": "User", "provider": "ADA", "vendorId": "nobody" });
+        ... on User { remoteId } ... on Person { email } } }";
+    let nobody = json!({ "__typename": "User", "provider": "ADA", "remoteId": "nobody" });
     let bad = [
         json!({ "__typename": "User", "id": "garbage" }),
-        json!({ "__typename": "User", "provider": "MYSPACE", "vendorId": "1" }),
+        json!({ "__typename": "User", "provider": "MYSPACE", "remoteId": "1" }),
         json!({ "__typename": "Person", "email": "no address" }),
-        json!({ "__typename": "User", "vendorId": "1" }),
+        json!({ "__typename": "User", "remoteId": "1" }),
         json!({ "__typename": "Ghost", "id": "1" }),
     ];
     let (first, second) = (by_id(&users[0]), by_provider(&users[1]));
@@ -148,7 +148,7 @@ async fn a_bad_representation_fails_alone_and_an_unknown_one_is_null() {
 
     let answer = world.answer_with(read, json!({ "any": any })).await;
 
-    let known = |user: &Value| json!({ "vendorId": user["vendorId"] });
+    let known = |user: &Value| json!({ "remoteId": user["remoteId"] });
     let expected = json!([
         known(&users[0]),
         null,
@@ -173,7 +173,7 @@ async fn a_bad_representation_fails_alone_and_an_unknown_one_is_null() {
 #[tokio::test]
 async fn more_representations_than_are_allowed_are_refused_without_a_call() {
     let world = World::with(5, |_| {}).await;
-    let nobody = json!({ "__typename": "User", "provider": "ADA", "vendorId": "nobody" });
+    let nobody = json!({ "__typename": "User", "provider": "ADA", "remoteId": "nobody" });
 
     let answer = world
         .answer_with(USERS, json!({ "any": vec![nobody; 501] }))

@@ -34,7 +34,7 @@ async fn what_the_query_does_not_read_is_not_asked_for() {
         "{ users(provider: USERTOUR, first: 3) { nodes { id name attributes raw } totalCount } }",
         "{ users(provider: USERTOUR, first: 3) { edges { node { details { ... on UsertourUser { id } } } } } }",
         "{ usersByEmail(email: \"ann@x.test\") { nodes { email tags } } }",
-        "{ user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { email details { __typename } } }",
+        "{ user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { email details { __typename } } }",
         "{ person(email: \"ann@x.test\") { name users { email } } }",
     ] {
         assert_expands(&world, query, json!({}), &[]).await;
@@ -65,7 +65,7 @@ async fn companies_are_asked_for_however_the_query_names_them() {
 async fn memberships_are_asked_for_with_their_companies() {
     let world = World::with(60, |_| {}).await;
     let query =
-        "{ user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { companies { externalId name }
+        "{ user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { companies { externalId name }
         details { ... on UsertourUser { memberships { attributes company { id } } } } } }";
 
     let data = assert_expands(&world, query, json!({}), &[COMPANIES, MEMBERSHIPS]).await;
@@ -83,7 +83,7 @@ async fn memberships_are_asked_for_with_their_companies() {
 #[tokio::test]
 async fn nodes_and_entities_are_expanded_like_users() {
     let world = World::with(60, |_| {}).await;
-    let find = "{ user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { id } }";
+    let find = "{ user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { id } }";
     let id = world.data(find).await["user"]["id"].take();
     let any = json!([{ "__typename": "User", "id": id }]);
     let person = json!([{ "__typename": "Person", "email": known::EVERYWHERE }]);
@@ -112,8 +112,8 @@ async fn nodes_and_entities_are_expanded_like_users() {
 #[tokio::test]
 async fn a_user_read_twice_is_one_call_with_what_either_reads() {
     let world = World::with(60, |_| {}).await;
-    let query = "{ a: user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { name }
-        b: user(provider: USERTOUR, by: { vendorId: \"crm-ann\" }) { companies { name } } }";
+    let query = "{ a: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { name }
+        b: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { companies { name } } }";
 
     let data = assert_expands(&world, query, json!({}), &[COMPANIES]).await;
 

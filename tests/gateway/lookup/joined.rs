@@ -1,4 +1,4 @@
-//! The list that is joined from all vendors pages like any other.
+//! The list that is joined from all providers pages like any other.
 
 use roster_sandbox::known;
 use serde_json::{Value, json};

@@ -9,11 +9,11 @@ use crate::{
 };
 
 const BY_ID: &str =
-    "query ($p: Provider!) { user(provider: $p, by: { vendorId: \"a1\" }) { vendorId } }";
+    "query ($p: Provider!) { user(provider: $p, by: { remoteId: \"a1\" }) { remoteId } }";
 const OF_COMPANY: &str = "{ users(provider: INTERCOM, first: 5, filter: { companyId: \"c1\" }) {
-    nodes { vendorId } } }";
+    nodes { remoteId } } }";
 const BY_EMAIL: &str = "{ usersByEmail(email: \"a@x.test\", providers: [INTERCOM]) {
-    nodes { vendorId } sources { status error { code } } } }";
+    nodes { remoteId } sources { status error { code } } } }";
 
 fn code(answer: &Value) -> &Value {
     &answer["errors"][0]["extensions"]["code"]
@@ -42,16 +42,19 @@ async fn a_404_of_another_server_is_a_bad_response() {
                 let answer = world.answer_with(BY_ID, variables).await;
                 assert_eq!(
                     code(&answer),
-                    "VENDOR_BAD_RESPONSE",
+                    "PROVIDER_BAD_RESPONSE",
                     "{provider:?} {version}"
                 );
             }
             let answer = world.answer(OF_COMPANY).await;
-            assert_eq!(code(&answer), "VENDOR_BAD_RESPONSE", "{version}");
+            assert_eq!(code(&answer), "PROVIDER_BAD_RESPONSE", "{version}");
             let data = world.data(BY_EMAIL).await;
             let source = &data["usersByEmail"]["sources"][0];
             assert_eq!(source["status"], "FAILED", "{version}");
-            assert_eq!(source["error"]["code"], "VENDOR_BAD_RESPONSE", "{version}");
+            assert_eq!(
+                source["error"]["code"], "PROVIDER_BAD_RESPONSE",
+                "{version}"
+            );
         }
     }
 }
@@ -109,7 +112,7 @@ async fn a_company_is_taken_only_by_the_id_that_it_was_asked_for() {
         let world = providers.world(|_| {}).await;
         let answer = world.answer(OF_COMPANY).await;
         match expected {
-            None => assert_eq!(code(&answer), "VENDOR_BAD_RESPONSE", "{companies}"),
+            None => assert_eq!(code(&answer), "PROVIDER_BAD_RESPONSE", "{companies}"),
             Some(users) => {
                 let nodes = answer["data"]["users"]["nodes"].as_array().map(Vec::len);
                 assert_eq!(nodes, Some(users), "{companies} {answer}");

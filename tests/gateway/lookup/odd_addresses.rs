@@ -11,7 +11,7 @@ use crate::{
 
 const FIND: &str = "query ($email: String!, $of: [Provider!]) {
     usersByEmail(email: $email, providers: $of) {
-        nodes { vendorId } sources { status error { code } } } }";
+        nodes { remoteId } sources { status error { code } } } }";
 
 const ODD: [&str; 12] = [
     "ann+news@x.test",
@@ -75,7 +75,7 @@ async fn every_character_of_an_address_arrives_as_it_is_and_near_misses_stay_out
         let variables = json!({ "email": email, "of": ["DIGITAL_CHALK"] });
         let data = world.data_with(FIND, variables).await;
         let found = &data["usersByEmail"];
-        assert_eq!(found["nodes"][0]["vendorId"], format!("has {email}"));
+        assert_eq!(found["nodes"][0]["remoteId"], format!("has {email}"));
         assert_eq!(found["nodes"].as_array().map(Vec::len), Some(1), "{email}");
         assert_eq!(found["sources"][0]["status"], "COMPLETE", "{email}");
         providers.take();
@@ -137,7 +137,7 @@ async fn all_users_of_one_address_are_answered_whatever_list_they_come_in() {
 
         let found = &data["usersByEmail"];
         let nodes = found["nodes"].as_array().cloned().unwrap_or_default();
-        let found_ids: Vec<_> = nodes.iter().map(|user| user["vendorId"].clone()).collect();
+        let found_ids: Vec<_> = nodes.iter().map(|user| user["remoteId"].clone()).collect();
         assert_eq!(json!(found_ids), ids, "{version} {answer}");
         assert_eq!(found["sources"][0]["status"], outcome, "{version} {answer}");
     }

@@ -4,7 +4,7 @@ use roster::user::Provider;
 use roster_sandbox::known;
 use serde_json::json;
 
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const PERSON: &str = "query ($email: String!) { person(email: $email) { email name avatarUrl
     firstSeenAt lastSeenAt users { provider email kind } sources { provider status } } }";
@@ -57,7 +57,7 @@ async fn nobody_is_null_only_when_every_provider_has_searched_as_it_can() {
     assert_eq!(data, json!({ "person": null }));
 
     let certain = World::with(60, |settings| {
-        vendor(settings, Provider::Usertour).enabled = false
+        account(settings, Provider::Usertour).enabled = false
     })
     .await;
     let data = certain

@@ -9,10 +9,10 @@ use crate::{
 };
 
 const SEARCH: &str = "query ($e: String!, $p: Provider!) {
-    usersByEmail(email: $e, providers: [$p]) { nodes { vendorId }
+    usersByEmail(email: $e, providers: [$p]) { nodes { remoteId }
     sources { status error { code } } } }";
 const LIST: &str = "query ($e: String!, $p: Provider!) {
-    users(provider: $p, first: 5, filter: { email: $e }) { nodes { vendorId }
+    users(provider: $p, first: 5, filter: { email: $e }) { nodes { remoteId }
     sources { status error { code } } } }";
 
 const COMPOSED: &str = "zo\u{eb}@x.test";
@@ -54,7 +54,7 @@ async fn users_that_were_read_are_kept_when_a_later_page_is_refused() {
 
     for (query, field) in [(SEARCH, "usersByEmail"), (LIST, "users")] {
         let data = world.data_with(query, variables.clone()).await;
-        let expected = (1, "PARTIAL", Some("VENDOR_REJECTED"));
+        let expected = (1, "PARTIAL", Some("PROVIDER_REJECTED"));
         assert_eq!(outcome(&data[field]), expected, "{field}");
     }
 
@@ -88,7 +88,7 @@ async fn an_address_that_several_users_have_is_not_nobodys() {
 
             let variables = json!({ "e": "Dup@x.test", "p": "INTERCOM" });
             let data = world.data_with(SEARCH, variables).await;
-            let expected = (0, "FAILED", Some("VENDOR_REJECTED"));
+            let expected = (0, "FAILED", Some("PROVIDER_REJECTED"));
             let found = outcome(&data["usersByEmail"]);
             assert_eq!(found, expected, "{version} {status}");
         }
@@ -100,7 +100,7 @@ async fn only_another_form_that_is_called_invalid_is_left_out() {
     let invalid = json!({ "fieldErrors": { "email": "Invalid email address" } });
     let other = json!({ "errors": ["too many requests of this kind"] });
     let shared = json!({ "errors": ["several users have this email"] });
-    let rejected = Some("VENDOR_REJECTED");
+    let rejected = Some("PROVIDER_REJECTED");
     for (refused, body, expected) in [
         (DECOMPOSED, &invalid, (1, "COMPLETE", None)),
         (DECOMPOSED, &other, (1, "PARTIAL", rejected)),

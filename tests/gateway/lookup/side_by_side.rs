@@ -1,16 +1,16 @@
-//! Vendors are asked at the same time, and each no more often at a time than it is meant to bear.
+//! Providers are asked at the same time, and each no more often at a time than it is meant to bear.
 
 use std::time::Duration;
 
 use roster::user::Provider;
 use serde_json::json;
 
-use crate::world::{Call, World, vendor};
+use crate::world::{Call, World, account};
 
 /// Long enough that nothing here ends by itself.
 const LONG: f64 = 100.0;
 
-/// Waits until the calls that the vendors have got are as they should be.
+/// Waits until the calls that the providers have got are as they should be.
 async fn until(world: &World, is_there: impl Fn(Provider, &[Call]) -> bool) {
     let there = async {
         for provider in Provider::ALL {
@@ -25,11 +25,11 @@ async fn until(world: &World, is_there: impl Fn(Provider, &[Call]) -> bool) {
 }
 
 #[tokio::test]
-async fn every_vendor_is_asked_before_any_has_answered() {
+async fn every_provider_is_asked_before_any_has_answered() {
     let world = World::with(5, |settings| {
         settings.limits.deadline_seconds = LONG;
         for provider in Provider::ALL {
-            vendor(settings, provider).timeout_seconds = Some(LONG);
+            account(settings, provider).timeout_seconds = Some(LONG);
         }
     })
     .await;
@@ -46,10 +46,10 @@ async fn every_vendor_is_asked_before_any_has_answered() {
 }
 
 #[tokio::test]
-async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
+async fn a_provider_gets_no_more_calls_at_a_time_than_configured() {
     let world = World::with(60, |settings| {
         settings.limits.deadline_seconds = LONG;
-        let usertour = vendor(settings, Provider::Usertour);
+        let usertour = account(settings, Provider::Usertour);
         (usertour.timeout_seconds, usertour.concurrency) = (Some(LONG), Some(3));
     })
     .await;
@@ -69,7 +69,7 @@ async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
     };
 
     tokio::select! {
-        answer = world.answer(&query) => panic!("a vendor hangs, but this is an answer: {answer}"),
+        answer = world.answer(&query) => panic!("a provider hangs, but this is an answer: {answer}"),
         () = until(&world, is_there) => {}
     }
 
@@ -79,9 +79,9 @@ async fn a_vendor_gets_no_more_calls_at_a_time_than_configured() {
 }
 
 #[tokio::test]
-async fn an_answer_waits_no_longer_for_a_vendor_that_hangs_than_its_timeout() {
+async fn an_answer_waits_no_longer_for_a_provider_that_hangs_than_its_timeout() {
     let world = World::with(60, |settings| {
-        let intercom = vendor(settings, Provider::Intercom);
+        let intercom = account(settings, Provider::Intercom);
         (intercom.timeout_seconds, intercom.attempts) = (Some(0.2), 1);
     })
     .await;
@@ -95,24 +95,24 @@ async fn an_answer_waits_no_longer_for_a_vendor_that_hangs_than_its_timeout() {
     let nodes =
         json!([{ "provider": "ADA" }, { "provider": "DIGITAL_CHALK" }, { "provider": "USERTOUR" }]);
     assert_eq!(data["usersByEmail"]["nodes"], nodes);
-    let failed = json!({ "status": "FAILED", "error": { "code": "VENDOR_TIMEOUT" } });
+    let failed = json!({ "status": "FAILED", "error": { "code": "PROVIDER_TIMEOUT" } });
     assert_eq!(data["usersByEmail"]["sources"][2], failed);
 }
 
 #[tokio::test]
-async fn a_vendor_that_says_it_is_too_much_gets_fewer_at_a_time_and_then_as_many_as_before() {
+async fn a_provider_that_says_it_is_too_much_gets_fewer_at_a_time_and_then_as_many_as_before() {
     let world = World::with(60, |settings| {
         settings.limits.deadline_seconds = LONG;
         // A lookup is a call in this version.
         crate::world::intercom(settings, "1.1");
-        let intercom = vendor(settings, Provider::Intercom);
+        let intercom = account(settings, Provider::Intercom);
         (intercom.timeout_seconds, intercom.attempts) = (Some(LONG), 1);
         intercom.concurrency = Some(6);
     })
     .await;
     let of = Provider::Intercom;
     let field =
-        |n: u32| format!("a{n}: user(provider: INTERCOM, by: {{ vendorId: \"{n}\" }}) {{ id }}");
+        |n: u32| format!("a{n}: user(provider: INTERCOM, by: {{ remoteId: \"{n}\" }}) {{ id }}");
     let query = |numbers: std::ops::Range<u32>| {
         format!("{{ {} }}", numbers.map(field).collect::<Vec<_>>().join(" "))
     };
@@ -131,7 +131,7 @@ async fn a_vendor_that_says_it_is_too_much_gets_fewer_at_a_time_and_then_as_many
     assert_eq!(held(&world, of, &query(0..20)).await, 6);
 }
 
-/// How many calls a vendor gets of a query while it answers none.
+/// How many calls a provider gets of a query while it answers none.
 async fn held(world: &World, of: Provider, query: &str) -> usize {
     world.heal().await;
     world.fault(of, json!({ "kind": "hang" })).await;
@@ -149,7 +149,7 @@ async fn held(world: &World, of: Provider, query: &str) -> usize {
         }
     };
     tokio::select! {
-        answer = world.answer(query) => panic!("a vendor hangs, but this is an answer: {answer}"),
+        answer = world.answer(query) => panic!("a provider hangs, but this is an answer: {answer}"),
         calls = still => calls,
     }
 }

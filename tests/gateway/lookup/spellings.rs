@@ -11,7 +11,7 @@ use crate::{
 
 const FIND: &str =
     "query ($email: String!, $of: [Provider!]) { usersByEmail(email: $email, providers: $of) {
-    nodes { vendorId email } sources { status notice } } }";
+    nodes { remoteId email } sources { status notice } } }";
 
 /// The spellings of one address, of which a provider that compares texts knows one each.
 const IDN: [&str; 3] = [
@@ -162,7 +162,7 @@ async fn two_spellings_of_one_address_in_a_request_are_asked_for_once() {
 
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter!) {
     users(provider: $of, first: 9, filter: $filter) {
-        nodes { vendorId } totalCount sources { status notice error { code } } } }";
+        nodes { remoteId } totalCount sources { status notice error { code } } } }";
 
 async fn listed(world: &World, of: &str, filter: Value) -> (Vec<String>, Value) {
     let data = world
@@ -170,7 +170,7 @@ async fn listed(world: &World, of: &str, filter: Value) -> (Vec<String>, Value) 
         .await;
     let nodes = data["users"]["nodes"].as_array().cloned();
     let nodes = nodes.unwrap_or_default().into_iter();
-    let ids = nodes.filter_map(|user| user["vendorId"].as_str().map(str::to_owned));
+    let ids = nodes.filter_map(|user| user["remoteId"].as_str().map(str::to_owned));
     (ids.collect(), data["users"]["sources"][0].clone())
 }
 

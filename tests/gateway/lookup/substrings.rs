@@ -1,4 +1,4 @@
-//! Parts of addresses: the one vendor that finds them does, the others say that they were not asked.
+//! Parts of addresses: the one provider that finds them does, the others say that they were not asked.
 
 use roster_sandbox::known;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ async fn the_users_of_a_part_are_all_there_however_they_are_paged() {
     let world = World::with(200, |_| {}).await;
     let query = "query ($first: Int!, $after: String) {
         usersByEmail(email: \"test\", match: SUBSTRING, first: $first, after: $after) {
-            nodes { vendorId } pageInfo { hasNextPage endCursor } } }";
+            nodes { remoteId } pageInfo { hasNextPage endCursor } } }";
     let whole = world.data_with(query, json!({ "first": 500 })).await;
     let whole = whole["usersByEmail"]["nodes"]
         .as_array()

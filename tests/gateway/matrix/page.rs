@@ -4,20 +4,20 @@ use super::{Found, Outcome, When};
 
 const HEAD: &str = "# Faults
 
-What a client is told when one vendor fails, and what that costs the vendor. Each fault is tried at each vendor's
+What a client is told when one provider fails, and what that costs the provider. Each fault is tried at each provider's
 sandbox by `tests/gateway/matrix.rs`, which fails when this page says something else. There an attempt is made twice at
-most, an answer may hold a megabyte, and the breaker is off. A vendor in good health gets one call for a search by email,
+most, an answer may hold a megabyte, and the breaker is off. A provider in good health gets one call for a search by email,
 and Ada two: its list has two pages there. (Usertour's searches are always PARTIAL: they may miss other spellings.)
 
 \"At once\" is without a wait of the gateway's own; \"after retries\" with the wait before another attempt, or the one
-that the vendor asks for; \"by the attempts' timeout\" when each attempt was given up; \"by the deadline\" when the
+that the provider asks for; \"by the attempts' timeout\" when each attempt was given up; \"by the deadline\" when the
 request's time is over.
 
-| fault | vendor | source | code | calls | answered |
+| fault | provider | source | code | calls | answered |
 |---|---|---|---|---|---|
 ";
 
-const VENDORS: [&str; 4] = ["Ada", "DigitalChalk", "Intercom", "Usertour"];
+const PROVIDERS: [&str; 4] = ["Ada", "DigitalChalk", "Intercom", "Usertour"];
 
 /// What became of one question, in words.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ fn word(when: When) -> &'static str {
     }
 }
 
-/// The page, with one line for all vendors that do the same.
+/// The page, with one line for all providers that do the same.
 pub(super) fn render(rows: &[(&str, Vec<Words>)]) -> String {
     let mut page = HEAD.to_owned();
     for (name, outcomes) in rows {
@@ -71,10 +71,10 @@ pub(super) fn render(rows: &[(&str, Vec<Words>)]) -> String {
             if outcomes[..place].contains(words) {
                 continue;
             }
-            let same = VENDORS.iter().zip(outcomes);
+            let same = PROVIDERS.iter().zip(outcomes);
             let same = same.filter(|(_, other)| *other == words);
-            let same: Vec<_> = same.map(|(vendor, _)| *vendor).collect();
-            let vendors = match same.len() {
+            let same: Vec<_> = same.map(|(provider, _)| *provider).collect();
+            let providers = match same.len() {
                 4 => "all".to_owned(),
                 _ => same.join(", "),
             };
@@ -85,7 +85,7 @@ pub(super) fn render(rows: &[(&str, Vec<Words>)]) -> String {
                 when,
             } = words;
             page.push_str(&format!(
-                "| {name} | {vendors} | {status} | {code} | {calls} | {when} |\n"
+                "| {name} | {providers} | {status} | {code} | {calls} | {when} |\n"
             ));
             name = "";
         }

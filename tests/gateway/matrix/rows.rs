@@ -7,12 +7,12 @@ use super::{
     When::{AfterRetries, AtOnce, ByAttempts, ByDeadline},
 };
 
-const UNAVAILABLE: &str = "VENDOR_UNAVAILABLE";
-const UNREADABLE: &str = "VENDOR_BAD_RESPONSE";
-const THROTTLED: &str = "VENDOR_RATE_LIMITED";
-const TIMED_OUT: &str = "VENDOR_TIMEOUT";
+const UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
+const UNREADABLE: &str = "PROVIDER_BAD_RESPONSE";
+const THROTTLED: &str = "PROVIDER_RATE_LIMITED";
+const TIMED_OUT: &str = "PROVIDER_TIMEOUT";
 const LATE: &str = "DEADLINE_EXCEEDED";
-const DENIED: &str = "VENDOR_AUTH";
+const DENIED: &str = "PROVIDER_AUTH";
 
 const MB: u64 = 1 << 20;
 
@@ -75,7 +75,7 @@ fn list(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
     }
 }
 
-/// A vendor that is too slow for an attempt, or for the request.
+/// A provider that is too slow for an attempt, or for the request.
 fn slow(name: &'static str, fault: Value, patience: Patience) -> Row {
     let (code, calls, when) = match patience {
         Patience::ShortDeadline => (LATE, 1, ByDeadline),
@@ -109,7 +109,7 @@ pub(super) fn rows() -> Vec<Row> {
     .collect()
 }
 
-/// Vendors that cannot be reached, are slow, or break off.
+/// Providers that cannot be reached, are slow, or break off.
 fn silent() -> Vec<Row> {
     vec![
         by_email(
@@ -161,7 +161,7 @@ fn silent() -> Vec<Row> {
     ]
 }
 
-/// Vendors that say that they are ill, or refuse us.
+/// Providers that say that they are ill, or refuse us.
 fn refused() -> Vec<Row> {
     let mut once = status(500);
     once["count"] = 1.into();
@@ -178,7 +178,7 @@ fn refused() -> Vec<Row> {
     ]
 }
 
-/// Vendors that have had enough.
+/// Providers that have had enough.
 fn throttled() -> Vec<Row> {
     let wait =
         |seconds: u64| json!({ "kind": "rate_limit", "retry_after": seconds, "reset": seconds });
@@ -214,7 +214,7 @@ fn throttled() -> Vec<Row> {
     ]
 }
 
-/// Vendors that answer 200 and something else than their API promises.
+/// Providers that answer 200 and something else than their API promises.
 fn unreadable() -> Vec<Row> {
     let unreadable = [failed(UNREADABLE, 1); 4];
     let html = json!({ "kind": "status", "status": 200, "body": "<html>Hello</html>", "headers": { "content-type": "text/html" } });
@@ -228,7 +228,7 @@ fn unreadable() -> Vec<Row> {
         ),
         by_email("200 and a page of HTML", html, unreadable),
         by_email(
-            "the vendor's own errors under 200",
+            "the provider's own errors under 200",
             json!({ "kind": "error_list" }),
             unreadable,
         ),
@@ -236,7 +236,7 @@ fn unreadable() -> Vec<Row> {
     ]
 }
 
-/// Vendors that answer too much.
+/// Providers that answer too much.
 fn large() -> Vec<Row> {
     let unreadable = [failed(UNREADABLE, 1); 4];
     let big = json!({ "kind": "big", "bytes": 100 * MB });
@@ -249,7 +249,7 @@ fn large() -> Vec<Row> {
     ]
 }
 
-/// Vendors that lead us elsewhere.
+/// Providers that lead us elsewhere.
 fn led() -> Vec<Row> {
     let redirect = json!({ "kind": "redirect", "location": "http://attacker.test/take/the/token" });
     let itself = json!({ "kind": "self_link" });

@@ -10,7 +10,7 @@ use super::{Gateway, Setup, field, message};
 use crate::{program::PATIENCE, world::World};
 
 const WRITE: &str = "mutation Hire { upsertUser(input: { provider: INTERCOM, externalId: \"audited\", email: \"audited@x.test\", name: \"Ann\" }) {
-    user { vendorId } outcome userErrors { code }
+    user { remoteId } outcome userErrors { code }
 } }";
 
 /// Writes a user, and gives the id of the record.
@@ -18,7 +18,7 @@ async fn write(gateway: &Gateway) -> String {
     let answer = gateway.answer(WRITE).await;
     let payload = &answer["data"]["upsertUser"];
     assert_eq!(payload["userErrors"], json!([]), "{answer}");
-    payload["user"]["vendorId"]
+    payload["user"]["remoteId"]
         .as_str()
         .expect("an id")
         .to_owned()
@@ -86,7 +86,7 @@ async fn a_refused_write_leaves_a_line_with_its_code() {
     let line = gateway.line(is_audit).await;
     assert_eq!(field(&line, "account"), "ada");
     assert_eq!(field(&line, "outcome"), "skipped");
-    assert_eq!(field(&line, "code"), "VENDOR_AUTH");
+    assert_eq!(field(&line, "code"), "PROVIDER_AUTH");
     gateway.line(|line| message(line) == "answered").await;
     let of_requests = |line: &Value| line["level"] == "INFO" && line["spans"][0].is_object();
     let told: Vec<_> = gateway

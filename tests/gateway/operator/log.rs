@@ -21,31 +21,31 @@ fn ways() -> [(&'static str, Value, &'static str, &'static str); 5] {
         (
             "ill-401",
             json!({ "kind": "status", "status": 401 }),
-            "VENDOR_AUTH",
+            "PROVIDER_AUTH",
             "credentials (401)",
         ),
         (
             "ill-hang",
             json!({ "kind": "hang" }),
-            "VENDOR_TIMEOUT",
+            "PROVIDER_TIMEOUT",
             "in time",
         ),
         (
             "ill-reset",
             json!({ "kind": "reset" }),
-            "VENDOR_UNAVAILABLE",
+            "PROVIDER_UNAVAILABLE",
             "closed the connection",
         ),
         (
             "ill-500",
             json!({ "kind": "status", "status": 500 }),
-            "VENDOR_UNAVAILABLE",
+            "PROVIDER_UNAVAILABLE",
             "unavailable (500)",
         ),
         (
             "ill-words",
             json!({ "kind": "not_json" }),
-            "VENDOR_BAD_RESPONSE",
+            "PROVIDER_BAD_RESPONSE",
             "no JSON",
         ),
     ]
@@ -103,11 +103,11 @@ async fn the_providers_request_id_is_told_and_bounded() {
     }
 
     let line = gateway
-        .line(|line| field(line, "code") == "VENDOR_UNAVAILABLE")
+        .line(|line| field(line, "code") == "PROVIDER_UNAVAILABLE")
         .await;
     assert_eq!(field(&line, "provider.request_id"), "req_1-a");
     let line = gateway
-        .line(|line| field(line, "code") == "VENDOR_AUTH")
+        .line(|line| field(line, "code") == "PROVIDER_AUTH")
         .await;
     assert!(field(&line, "provider.request_id").len() <= 200, "{line}");
 }
@@ -118,7 +118,7 @@ async fn what_is_an_answer_is_no_warning() {
     let gateway = Setup::over(world.sandbox, "no-warning").start().await;
 
     let absent =
-        "{ user(provider: INTERCOM, by: { vendorId: \"65557a2128cc5f8bb174ede4\" }) { id } }";
+        "{ user(provider: INTERCOM, by: { remoteId: \"65557a2128cc5f8bb174ede4\" }) { id } }";
     gateway.answer(absent).await;
     let refused = "mutation { upsertUser(input: { provider: DIGITAL_CHALK, email: \"a@x.test\" }) { userErrors { code } } }";
     gateway.answer(refused).await;

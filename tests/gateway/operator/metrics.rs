@@ -10,19 +10,19 @@ use crate::world::World;
 const ZERO: &str = "\
 roster_sources_total provider=intercom status=failed
 roster_sources_total provider=ada status=complete
-roster_graphql_errors_total code=vendor_timeout
+roster_graphql_errors_total code=provider_timeout
 roster_graphql_errors_total code=internal
 roster_graphql_requests_total operation=query outcome=ok
 roster_graphql_request_duration_seconds_count operation=mutation
-roster_vendor_calls_total vendor=usertour operation=list outcome=vendor_auth
-roster_vendor_call_duration_seconds_count vendor=digitalchalk operation=list
-roster_vendor_calls_unsent_total vendor=ada operation=list code=vendor_unavailable
-roster_vendor_circuit_state vendor=ada
-roster_vendor_circuit_changes_total vendor=ada to=open
-roster_vendor_budget_refused_total vendor=ada
-roster_vendor_budget_wait_seconds_count vendor=ada
-roster_vendor_calls_under_way vendor=ada
-roster_answers_total vendor=ada operation=list origin=kept
+roster_provider_calls_total provider=usertour operation=list outcome=provider_auth
+roster_provider_call_duration_seconds_count provider=digitalchalk operation=list
+roster_provider_calls_unsent_total provider=ada operation=list code=provider_unavailable
+roster_provider_circuit_state provider=ada
+roster_provider_circuit_changes_total provider=ada to=open
+roster_provider_budget_refused_total provider=ada
+roster_provider_budget_wait_seconds_count provider=ada
+roster_provider_calls_in_flight provider=ada
+roster_answers_total provider=ada operation=list origin=kept
 roster_cache_bytes
 roster_cache_entries
 roster_cache_evictions_total cause=size
@@ -52,8 +52,8 @@ async fn every_series_is_there_before_anybody_asks() {
     assert_eq!(
         series(
             &metrics,
-            "roster_vendor_concurrency_limit",
-            &[("vendor", "intercom")]
+            "roster_provider_concurrency_limit",
+            &[("provider", "intercom")]
         ),
         Some(8.0)
     );
@@ -126,7 +126,7 @@ async fn the_content_type_has_a_version_and_values_have_one_style() {
         series(
             &metrics,
             "roster_graphql_errors_total",
-            &[("code", "vendor_timeout")]
+            &[("code", "provider_timeout")]
         ),
         // One in `errors`, and one that would stand in `sources`.
         Some(2.0)
@@ -149,11 +149,11 @@ async fn a_budget_that_fills_again_is_seen_without_a_call() {
         "attempts = 1\nbudget = [{ calls = 5, seconds = 2 }, { calls = 90, seconds = 3600 }]\n"
             .to_owned();
     let gateway = setup.start().await;
-    let short = [("vendor", "ada"), ("window", "2")];
-    let long = [("vendor", "ada"), ("window", "3600")];
+    let short = [("provider", "ada"), ("window", "2")];
+    let long = [("provider", "ada"), ("window", "3600")];
     let (limit, remaining) = (
-        "roster_vendor_budget_limit_calls",
-        "roster_vendor_budget_remaining_calls",
+        "roster_provider_budget_limit_calls",
+        "roster_provider_budget_remaining_calls",
     );
     assert_eq!(gateway.metric(limit, &short).await, Some(5.0));
     assert_eq!(gateway.metric(limit, &long).await, Some(90.0));
@@ -170,7 +170,7 @@ async fn a_budget_that_fills_again_is_seen_without_a_call() {
 async fn the_cache_tells_its_size_and_what_left_it() {
     let world = World::with(200, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "metrics-cache");
-    setup.account += "[vendor.NAME.cache]\nseconds = 60.0\n";
+    setup.account += "[accounts.NAME.cache]\nseconds = 60.0\n";
     let gateway = setup.start().await;
 
     gateway.list("INTERCOM", 1).await;

@@ -45,13 +45,13 @@ async fn an_answer_whose_sources_all_fail_is_not_ok() {
         (&line["failed_sources"], &line["errors"]),
         (&json!(4), &json!(0))
     );
-    assert_eq!(line["code"], "VENDOR_UNAVAILABLE", "{line}");
+    assert_eq!(line["code"], "PROVIDER_UNAVAILABLE", "{line}");
     assert_eq!(
         requests(&gateway, "query", "sources_failed").await,
         Some(1.0)
     );
     assert_eq!(requests(&gateway, "query", "ok").await, Some(0.0));
-    assert_eq!(errors(&gateway, "vendor_unavailable").await, Some(4.0));
+    assert_eq!(errors(&gateway, "provider_unavailable").await, Some(4.0));
 }
 
 #[tokio::test]
@@ -67,9 +67,9 @@ async fn an_answer_that_lacks_a_source_is_partial() {
     let line = answered(&gateway, "Look").await;
     assert_eq!(line["outcome"], "partial", "{line}");
     assert_eq!(line["failed_sources"], 1, "{line}");
-    assert_eq!(line["code"], "VENDOR_AUTH", "{line}");
+    assert_eq!(line["code"], "PROVIDER_AUTH", "{line}");
     assert_eq!(requests(&gateway, "query", "partial").await, Some(1.0));
-    assert_eq!(errors(&gateway, "vendor_auth").await, Some(1.0));
+    assert_eq!(errors(&gateway, "provider_auth").await, Some(1.0));
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_write_that_is_not_done_is_not_ok() {
     let line = answered(&gateway, "One").await;
     assert_eq!(line["outcome"], "write_failed", "{line}");
     assert_eq!(line["failed_writes"], 1, "{line}");
-    assert_eq!(line["code"], "VENDOR_AUTH", "{line}");
+    assert_eq!(line["code"], "PROVIDER_AUTH", "{line}");
     let line = answered(&gateway, "Two").await;
     assert_eq!(line["outcome"], "partial", "{line}");
     let line = answered(&gateway, "Three").await;
@@ -106,5 +106,5 @@ async fn a_write_that_is_not_done_is_not_ok() {
         requests(&gateway, "mutation", "write_failed").await,
         Some(1.0)
     );
-    assert_eq!(errors(&gateway, "vendor_auth").await, Some(2.0));
+    assert_eq!(errors(&gateway, "provider_auth").await, Some(2.0));
 }

@@ -73,7 +73,7 @@ async fn a_token_that_stays_wrong_costs_one_call_a_request_and_is_looked_for_aga
 
     for first in 1..=3 {
         let code = gateway.list("ADA", first).await;
-        assert_eq!(code.as_deref(), Some("VENDOR_AUTH"));
+        assert_eq!(code.as_deref(), Some("PROVIDER_AUTH"));
     }
     assert_eq!(world.calls(Provider::Ada).await.len(), 3);
 
@@ -121,7 +121,7 @@ async fn a_token_file_that_is_gone_keeps_the_token_that_is_there() {
 async fn a_token_of_the_environment_is_said_to_stay() {
     let world = World::with(5, |_| {}).await;
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[vendor.ada]\nbase_url = \"http://{}/ada/api\"\n",
+        "[server]\nlisten = \"127.0.0.1:0\"\n[accounts.ada]\nbase_url = \"http://{}/ada/api\"\n",
         world.sandbox
     );
     let file = File::holding("token-env", &text);
@@ -129,9 +129,12 @@ async fn a_token_of_the_environment_is_said_to_stay() {
     program.env("ROSTER_ADA_TOKEN", WRONG);
     let gateway = Gateway::of(program, file, Default::default()).await;
 
-    assert_eq!(gateway.list("ADA", 1).await.as_deref(), Some("VENDOR_AUTH"));
+    assert_eq!(
+        gateway.list("ADA", 1).await.as_deref(),
+        Some("PROVIDER_AUTH")
+    );
     let line = gateway
-        .line(|line| field(line, "code") == "VENDOR_AUTH")
+        .line(|line| field(line, "code") == "PROVIDER_AUTH")
         .await;
     assert!(field(&line, "why").contains("ROSTER_ADA_TOKEN"), "{line}");
 

@@ -9,17 +9,17 @@ const GOOD: &str = "
 [server]
 listen = \"127.0.0.1:0\"
 
-[vendor.intercom]
-[vendor.intercom.options]
+[accounts.intercom]
+[accounts.intercom.options]
 version = \"1.4\"
 
-[vendor.ada]
+[accounts.ada]
 base_url = \"https://handle.ada.support/api\"
 
-[vendor.usertour]
+[accounts.usertour]
 token_env = \"ANOTHER_VARIABLE\"
 
-[vendor.digitalchalk]
+[accounts.digitalchalk]
 enabled = false
 ";
 
@@ -64,18 +64,18 @@ const MISTAKES: &[Mistake] = &[
         &["sever", "server"],
     ),
     (
-        "unknown-vendor",
-        "[vendor.salesforce]\n",
+        "unknown-provider",
+        "[provider.salesforce]\n",
         &["line 1", "salesforce", "intercom"],
     ),
     (
-        "unknown-vendor-key",
-        "[vendor.intercom]\ntokn_env = \"A\"\n",
+        "unknown-provider-key",
+        "[accounts.intercom]\ntokn_env = \"A\"\n",
         &["line 2", "tokn_env", "token_env"],
     ),
     (
         "token-in-file",
-        "[vendor.intercom]\ntoken = \"x\"\n",
+        "[accounts.intercom]\ntoken = \"x\"\n",
         &["line 2", "token", "token_env"],
     ),
     (
@@ -88,7 +88,7 @@ const MISTAKES: &[Mistake] = &[
     ("no-toml", "[server\n", &["line 1"]),
     (
         "no-value",
-        "[vendor.intercom]\ntoken =\n",
+        "[accounts.intercom]\ntoken =\n",
         &["line 2", "token", "has no value", "token_env", "token_file"],
     ),
     (
@@ -98,21 +98,21 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "empty-variable",
-        "[vendor.intercom]\ntoken_env = \"\"\n",
+        "[accounts.intercom]\ntoken_env = \"\"\n",
         &[
-            "vendor.intercom.token_env",
+            "accounts.intercom.token_env",
             "the name of an environment variable",
         ],
     ),
     (
         "empty-file",
-        "[vendor.intercom]\ntoken_file = \"\"\n",
-        &["vendor.intercom.token_file is empty"],
+        "[accounts.intercom]\ntoken_file = \"\"\n",
+        &["accounts.intercom.token_file is empty"],
     ),
-    ("empty", "", &["no provider", "[vendor.intercom]"]),
+    ("empty", "", &["no provider", "[accounts.intercom]"]),
     (
         "all-disabled",
-        "[vendor.intercom]\nenabled = false\n",
+        "[accounts.intercom]\nenabled = false\n",
         &["no provider", "enabled"],
     ),
     (
@@ -129,9 +129,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "base-url-without-scheme",
-        "[vendor.intercom]\nbase_url = \"localhost:8080\"\n",
+        "[accounts.intercom]\nbase_url = \"localhost:8080\"\n",
         &[
-            "vendor.intercom.base_url",
+            "accounts.intercom.base_url",
             "\"localhost:8080\"",
             "http://localhost:8080",
         ],
@@ -143,9 +143,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "timeout-past-deadline",
-        "[limits]\ndeadline_seconds = 10.0\n[vendor.intercom]\ntimeout_seconds = 30.0\n",
+        "[limits]\ndeadline_seconds = 10.0\n[accounts.intercom]\ntimeout_seconds = 30.0\n",
         &[
-            "vendor.intercom.timeout_seconds is 30",
+            "accounts.intercom.timeout_seconds is 30",
             "limits.deadline_seconds",
             "10",
         ],
@@ -158,72 +158,72 @@ const MISTAKES: &[Mistake] = &[
     ("bad-listen", "[server]\nlisten = \"here\"\n", &["line 2"]),
     (
         "bad-breaker",
-        "[vendor.intercom.breaker]\nfailures = 0\nshare = 2\nlongest_seconds = 1\nwindow_seconds = 0\n",
+        "[accounts.intercom.breaker]\nfailures = 0\nshare = 2\nlongest_seconds = 1\nwindow_seconds = 0\n",
         &[
-            "vendor.intercom.breaker.failures is 0: expected 1 to 10000",
-            "vendor.intercom.breaker.share is 2: expected 0.01 to 1",
-            "vendor.intercom.breaker.longest_seconds is 1: expected no less than `cooldown_seconds`, 5",
-            "vendor.intercom.breaker.window_seconds is 0: expected 0.01 to 600",
+            "accounts.intercom.breaker.failures is 0: expected 1 to 10000",
+            "accounts.intercom.breaker.share is 2: expected 0.01 to 1",
+            "accounts.intercom.breaker.longest_seconds is 1: expected no less than `cooldown_seconds`, 5",
+            "accounts.intercom.breaker.window_seconds is 0: expected 0.01 to 600",
         ],
     ),
     (
         "missing-token",
-        "[vendor.usertour]\n",
-        &["vendor.usertour", "ROSTER_USERTOUR_TOKEN", "token_file"],
+        "[accounts.usertour]\n",
+        &["accounts.usertour", "ROSTER_USERTOUR_TOKEN", "token_file"],
     ),
     (
         "missing-variable",
-        "[vendor.intercom]\ntoken_env = \"NOWHERE\"\n",
-        &["vendor.intercom", "NOWHERE"],
+        "[accounts.intercom]\ntoken_env = \"NOWHERE\"\n",
+        &["accounts.intercom", "NOWHERE"],
     ),
     (
         "missing-token-file",
-        "[vendor.intercom]\ntoken_file = \"/nowhere/token\"\n",
-        &["vendor.intercom.token_file", "/nowhere/token"],
+        "[accounts.intercom]\ntoken_file = \"/nowhere/token\"\n",
+        &["accounts.intercom.token_file", "/nowhere/token"],
     ),
     (
         "two-tokens",
-        "[vendor.intercom]\ntoken_env = \"A\"\ntoken_file = \"x\"\n",
+        "[accounts.intercom]\ntoken_env = \"A\"\ntoken_file = \"x\"\n",
         &["exclude each other"],
     ),
     (
         "no-base-url",
-        "[vendor.ada]\n",
-        &["vendor.ada.base_url is missing"],
+        "[accounts.ada]\n",
+        &["accounts.ada.base_url is missing"],
     ),
     (
         "bad-base-url",
-        "[vendor.intercom]\nbase_url = \"not a url\"\n",
-        &["vendor.intercom.base_url is not an address"],
+        "[accounts.intercom]\nbase_url = \"not a url\"\n",
+        &["accounts.intercom.base_url is not an address"],
     ),
     (
         "relative-base-url",
-        "[vendor.intercom]\nbase_url = \"api.intercom.io\"\n",
-        &["vendor.intercom.base_url"],
+        "[accounts.intercom]\nbase_url = \"api.intercom.io\"\n",
+        &["accounts.intercom.base_url"],
     ),
     (
         "plain-http",
-        "[vendor.intercom]\nbase_url = \"http://api.intercom.io\"\n",
-        &["vendor.intercom.base_url", "https://", "in the clear"],
+        "[accounts.intercom]\nbase_url = \"http://api.intercom.io\"\n",
+        &["accounts.intercom.base_url", "https://", "in the clear"],
     ),
     (
         "like-loopback",
-        "[vendor.intercom]\nbase_url = \"http://127.0.0.1.evil.test\"\n",
+        "[accounts.intercom]\nbase_url = \"http://127.0.0.1.evil.test\"\n",
         &["in the clear"],
     ),
     (
         "ftp",
-        "[vendor.intercom]\nbase_url = \"ftp://api.intercom.io\"\n",
+        "[accounts.intercom]\nbase_url = \"ftp://api.intercom.io\"\n",
         &["https://"],
     ),
     (
         "credentials",
-        "[vendor.intercom]\nbase_url = \"https://me:word@api.intercom.io\"\n",
+        "[accounts.intercom]\nbase_url = \"https://me:word@api.intercom.io\"\n",
         &["must not hold a user name or a password"],
     ),
     (
         "query",
-        "[vendor.intercom]\nbase_url = \"https://api.intercom.io?a=1\"\n",
+        "[accounts.intercom]\nbase_url = \"https://api.intercom.io?a=1\"\n",
         &["no query"],
     ),
     (
@@ -238,53 +238,53 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "version",
-        "[vendor.intercom]\noptions = { version = \"9\" }\n",
-        &["vendor.intercom.options", "\"9\"", "2.17"],
+        "[accounts.intercom]\noptions = { version = \"9\" }\n",
+        &["accounts.intercom.options", "\"9\"", "2.17"],
     ),
     (
         "region",
-        "[vendor.intercom]\nregion = \"mars\"\n",
-        &["vendor.intercom.region", "\"mars\"", "us, eu, au"],
+        "[accounts.intercom]\nregion = \"mars\"\n",
+        &["accounts.intercom.region", "\"mars\"", "us, eu, au"],
     ),
     (
         "region-and-address",
-        "[vendor.intercom]\nregion = \"eu\"\nbase_url = \"https://api.intercom.io\"\n",
-        &["vendor.intercom.region", "base_url", "drop one"],
+        "[accounts.intercom]\nregion = \"eu\"\nbase_url = \"https://api.intercom.io\"\n",
+        &["accounts.intercom.region", "base_url", "drop one"],
     ),
     (
         "region-of-none",
-        "[vendor.usertour]\nregion = \"eu\"\n",
-        &["vendor.usertour.region", "no regions"],
+        "[accounts.usertour]\nregion = \"eu\"\n",
+        &["accounts.usertour.region", "no regions"],
     ),
     (
         "unknown-option",
-        "[vendor.intercom]\noptions = { verzion = \"1.1\" }\n",
-        &["vendor.intercom.options", "verzion", "version"],
+        "[accounts.intercom]\noptions = { verzion = \"1.1\" }\n",
+        &["accounts.intercom.options", "verzion", "version"],
     ),
     (
         "attempts",
-        "[vendor.intercom]\nattempts = 0\n",
-        &["vendor.intercom.attempts is 0: expected 1 to 10"],
+        "[accounts.intercom]\nattempts = 0\n",
+        &["accounts.intercom.attempts is 0: expected 1 to 10"],
     ),
     (
         "timeout",
-        "[vendor.intercom]\ntimeout_seconds = -1.0\n",
-        &["vendor.intercom.timeout_seconds is -1"],
+        "[accounts.intercom]\ntimeout_seconds = -1.0\n",
+        &["accounts.intercom.timeout_seconds is -1"],
     ),
     (
         "concurrency",
-        "[vendor.intercom]\nconcurrency = 0\n",
-        &["vendor.intercom.concurrency is 0"],
+        "[accounts.intercom]\nconcurrency = 0\n",
+        &["accounts.intercom.concurrency is 0"],
     ),
     (
         "no-answer",
-        "[vendor.intercom]\nmax_answer_bytes = 0\n",
-        &["vendor.intercom.max_answer_bytes is 0: expected 1024"],
+        "[accounts.intercom]\nmax_answer_bytes = 0\n",
+        &["accounts.intercom.max_answer_bytes is 0: expected 1024"],
     ),
     (
         "placeholder",
-        "[vendor.ada]\nbase_url = \"https://HANDLE.ada.support/api\"\n",
-        &["vendor.ada.base_url", "in the place of HANDLE"],
+        "[accounts.ada]\nbase_url = \"https://HANDLE.ada.support/api\"\n",
+        &["accounts.ada.base_url", "in the place of HANDLE"],
     ),
     ("page", "[limits]\npage = 0\n", &["limits.page is 0"]),
     (
@@ -311,8 +311,8 @@ async fn what_is_wrong_is_said_in_the_words_of_toml() {
     let text = "[server]\nlisten = 7\nadmin_listen = true\nhosts = \"a\"\ncors_origins = [1]\nnotice_seconds = -1\n\
                 [limits]\npage = \"many\"\ndeadline_seconds = \"long\"\ncalls = 1.5\n\
                 [cache]\nseconds = true\n[shared]\nurl = 7\n[log]\naudit_file = 7\n\
-                [vendor.intercom]\nenabled = \"yes\"\ntoken_file = 7\nbudget = 7\nbreaker = 7\noptions = 7\n\
-                [vendor.ada]\nbudget = [{ calls = 1 }, 7]\n[vendor.usertour]\ncache = { operations = { list = true } }\n";
+                [accounts.intercom]\nenabled = \"yes\"\ntoken_file = 7\nbudget = 7\nbreaker = 7\noptions = 7\n\
+                [accounts.ada]\nbudget = [{ calls = 1 }, 7]\n[accounts.usertour]\ncache = { operations = { list = true } }\n";
 
     let (code, says) = check("words", text).await;
 
@@ -329,13 +329,13 @@ async fn what_is_wrong_is_said_in_the_words_of_toml() {
         "line 12: cache.seconds",
         "line 14: shared.url",
         "line 16: log.audit_file",
-        "line 18: vendor.intercom.enabled",
-        "line 19: vendor.intercom.token_file",
-        "line 20: vendor.intercom.budget",
-        "line 21: vendor.intercom.breaker",
-        "line 22: vendor.intercom.options",
-        "line 24: vendor.ada.budget",
-        "line 26: vendor.usertour.cache",
+        "line 18: accounts.intercom.enabled",
+        "line 19: accounts.intercom.token_file",
+        "line 20: accounts.intercom.budget",
+        "line 21: accounts.intercom.breaker",
+        "line 22: accounts.intercom.options",
+        "line 24: accounts.ada.budget",
+        "line 26: accounts.usertour.cache",
     ];
     for line in lines {
         let said: Vec<_> = says.lines().filter(|said| said.contains(line)).collect();
@@ -380,9 +380,9 @@ async fn a_secret_in_the_wrong_place_is_not_shown() {
         ("secret-variable", format!("token_env = \"{SECRET}\"")),
         ("secret-syntax", format!("token = {SECRET}")),
     ] {
-        let (code, says) = check(name, &format!("[vendor.intercom]\n{line}\n")).await;
+        let (code, says) = check(name, &format!("[accounts.intercom]\n{line}\n")).await;
         assert_eq!(code, Some(1), "{name}");
-        assert!(says.contains("vendor.intercom"), "{name}: {says}");
+        assert!(says.contains("accounts.intercom"), "{name}: {says}");
     }
 }
 
@@ -390,7 +390,7 @@ async fn a_secret_in_the_wrong_place_is_not_shown() {
 async fn serve_says_what_cannot_work_and_starts() {
     let world = crate::world::World::with(1, |_| {}).await;
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n[vendor.ada]\nbase_url = \"http://{}/ada/api\"\ntimeout_seconds = 99.0\n",
+        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n[accounts.ada]\nbase_url = \"http://{}/ada/api\"\ntimeout_seconds = 99.0\n",
         world.sandbox
     );
     let file = File::holding("serve-warns", &text);
@@ -403,7 +403,7 @@ async fn serve_says_what_cannot_work_and_starts() {
         line["level"] == "WARN"
             && line
                 .to_string()
-                .contains("vendor.ada.timeout_seconds is 99")
+                .contains("accounts.ada.timeout_seconds is 99")
     };
     gateway.line(warns).await;
 }
@@ -411,7 +411,7 @@ async fn serve_says_what_cannot_work_and_starts() {
 #[tokio::test]
 async fn mistakes_of_form_and_of_meaning_are_named_at_once() {
     let text = "[server]\nlisten = \"localhost:8080\"\nlissten = 1\n[limits]\npage = 0\ncalls = \"all\"\n\
-                [vendor.salesforce]\nenabled = true\n[vendor.ada]\nattempts = 0\n[vendor.intercom]\ntokn_env = \"X\"\n\
+                [provider.salesforce]\nenabled = true\n[accounts.ada]\nattempts = 0\n[accounts.intercom]\ntokn_env = \"X\"\n\
                 [sever]\nlisten = 1\n[cache]\nseconds = -1.0\n";
 
     let (code, says) = check("forms", text).await;
@@ -422,10 +422,10 @@ async fn mistakes_of_form_and_of_meaning_are_named_at_once() {
         "line 3: server.lissten",
         "limits.page is 0",
         "line 6: limits.calls",
-        "line 7: vendor.salesforce",
-        "vendor.ada.attempts is 0",
-        "vendor.ada.base_url is missing",
-        "line 12: vendor.intercom.tokn_env",
+        "line 7: provider.salesforce",
+        "accounts.ada.attempts is 0",
+        "accounts.ada.base_url is missing",
+        "line 12: accounts.intercom.tokn_env",
         "line 13: sever",
         "cache.seconds is -1",
     ] {
@@ -438,7 +438,7 @@ async fn mistakes_of_form_and_of_meaning_are_named_at_once() {
 #[tokio::test]
 async fn all_mistakes_are_named_at_once() {
     let text = "[server]\nlisten = \"0.0.0.0:0\"\ncors_origins = [\"app.example\", \"b.example\"]\n\
-                [limits]\npage = 0\n[vendor.ada]\nattempts = 0\n[vendor.intercom]\nconcurrency = 0\n";
+                [limits]\npage = 0\n[accounts.ada]\nattempts = 0\n[accounts.intercom]\nconcurrency = 0\n";
 
     let (code, says) = check("many", text).await;
 
@@ -448,9 +448,9 @@ async fn all_mistakes_are_named_at_once() {
         "server.cors_origins: \"app.example\"",
         "server.cors_origins: \"b.example\"",
         "limits.page",
-        "vendor.ada.base_url",
-        "vendor.ada.attempts",
-        "vendor.intercom.concurrency",
+        "accounts.ada.base_url",
+        "accounts.ada.attempts",
+        "accounts.intercom.concurrency",
     ] {
         assert!(says.contains(words), "{words} is not in {says}");
     }
@@ -458,7 +458,7 @@ async fn all_mistakes_are_named_at_once() {
 
 #[tokio::test]
 async fn a_token_that_cannot_be_sent_is_named_and_not_shown() {
-    let file = File::holding("odd-token", "[vendor.intercom]\n");
+    let file = File::holding("odd-token", "[accounts.intercom]\n");
     for (token, words) in [
         (format!("{SECRET}\nmore"), "character that no header"),
         (format!("{SECRET}\u{7f}"), "character that no header"),
@@ -473,14 +473,14 @@ async fn a_token_that_cannot_be_sent_is_named_and_not_shown() {
 
         assert_eq!(output.status.code(), Some(1));
         let all = stdout(&output) + &stderr(&output);
-        assert!(all.contains("vendor.intercom: the token"), "{all}");
+        assert!(all.contains("accounts.intercom: the token"), "{all}");
         assert!(all.contains(words) && !all.contains(SECRET), "{all}");
     }
 }
 
 #[tokio::test]
 async fn plain_http_to_another_host_must_be_asked_for() {
-    let address = "[vendor.intercom]\nbase_url = \"http://sandbox:8081/intercom\"\n";
+    let address = "[accounts.intercom]\nbase_url = \"http://sandbox:8081/intercom\"\n";
 
     let (refused, says) = check("http-unasked", address).await;
     assert!(says.contains("allow_http = true"), "{says}");
@@ -546,11 +546,11 @@ impl Drop for Pipe {
 #[tokio::test]
 async fn a_pipe_is_no_file_for_a_token_or_for_the_audit_log() {
     let pipe = Pipe::make("pipe").await;
-    let token = format!("[vendor.intercom]\ntoken_file = \"{}\"\n", pipe.0);
-    let audit = format!("[log]\naudit_file = \"{}\"\n[vendor.intercom]\n", pipe.0);
+    let token = format!("[accounts.intercom]\ntoken_file = \"{}\"\n", pipe.0);
+    let audit = format!("[log]\naudit_file = \"{}\"\n[accounts.intercom]\n", pipe.0);
 
     for (name, text, place) in [
-        ("pipe-token", token, "vendor.intercom.token_file"),
+        ("pipe-token", token, "accounts.intercom.token_file"),
         ("pipe-audit", audit, "log.audit_file"),
     ] {
         let (code, says) = check(name, &text).await;
@@ -559,7 +559,7 @@ async fn a_pipe_is_no_file_for_a_token_or_for_the_audit_log() {
         assert!(says.contains(place), "{says}");
         assert!(says.contains("no regular file"), "{says}");
     }
-    let device = "[log]\naudit_file = \"/dev/stderr\"\n[vendor.intercom]\n";
+    let device = "[log]\naudit_file = \"/dev/stderr\"\n[accounts.intercom]\n";
     assert_eq!(check("device-audit", device).await.0, Some(0));
 }
 
@@ -569,7 +569,7 @@ async fn what_is_no_text_is_told_in_plain_words() {
     std::fs::write(file.path(), b"[limits]\npage = \xff\n").expect("a file");
     let token = File::holding("token-not-utf-8", "");
     std::fs::write(token.path(), b"t\xff").expect("a file");
-    let config = format!("[vendor.intercom]\ntoken_file = \"{}\"\n", token.path());
+    let config = format!("[accounts.intercom]\ntoken_file = \"{}\"\n", token.path());
     let with_token = File::holding("with-token-not-utf-8", &config);
 
     for path in [file.path(), with_token.path()] {

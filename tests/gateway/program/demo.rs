@@ -218,7 +218,7 @@ async fn the_log_holds_no_address_of_a_person_and_no_token() {
 
     assert_eq!(code, Some(0));
     assert!(
-        log.contains("vendor called"),
+        log.contains("provider called"),
         "the log is not what this test reads: {log:.300}"
     );
     for secret in ["@x.test", "%40x.test", "trainco", TOKEN, "Bearer", "Archer"] {

@@ -1,4 +1,4 @@
-//! What is too large is not held, of a vendor's answer that is large on the wire or once unpacked.
+//! What is too large is not held, of a provider's answer that is large on the wire or once unpacked.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use serde_json::json;
 use super::{File, serve::Gateway};
 use crate::world::World;
 
-/// What a vendor's answer may hold.
+/// What a provider's answer may hold.
 const MAX_ANSWER: u64 = 4 << 20;
-/// What a vendor sends.
+/// What a provider sends.
 const SENT: u64 = 1 << 30;
 
 /// A configuration over the sandboxes of a world, with the files of its tokens.
 pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<File>) {
-    let providers = roster::demo::settings(world.sandbox).vendor;
+    let accounts = roster::demo::settings(world.sandbox).accounts;
     let (mut tables, mut tokens) = (String::new(), Vec::new());
     for of in Provider::ALL {
-        let base = providers[&of].base_url.clone().unwrap_or_default();
+        let base = accounts[&of].base_url.clone().unwrap_or_default();
         let token = match of {
             Provider::Usertour => format!("ak_{}", roster_sandbox::TOKEN),
             Provider::Ada | Provider::DigitalChalk | Provider::Intercom => {
@@ -28,7 +28,7 @@ pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<Fi
         };
         let file = File::holding(&format!("{name}-{}", of.name()), &token);
         tables += &format!(
-            "[vendor.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\nmax_answer_bytes = {MAX_ANSWER}\n",
+            "[accounts.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\nmax_answer_bytes = {MAX_ANSWER}\n",
             of.name(),
             file.path()
         );
@@ -123,7 +123,7 @@ async fn answers_that_are_too_large_are_not_held() {
         for of in Provider::ALL {
             let source = &data["usersByEmail"]["sources"][of as usize];
             assert_eq!(
-                source["error"]["code"], "VENDOR_BAD_RESPONSE",
+                source["error"]["code"], "PROVIDER_BAD_RESPONSE",
                 "{fault}: {data}"
             );
         }

@@ -15,7 +15,7 @@ use super::{
 
 const LIST: &str = "query ($of: Provider!, $first: Int, $after: String, $filter: UserFilter) {
     users(provider: $of, first: $first, after: $after, filter: $filter) {
-        edges { cursor node { vendorId email } }
+        edges { cursor node { remoteId email } }
         pageInfo { hasNextPage } sources { status notice } } }";
 
 /// How long one case may take: every call is answered at once.
@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// The number of a user who was given.
 pub(super) fn number_of(node: &Value) -> usize {
-    let id = node["vendorId"].as_str().expect("an id");
+    let id = node["remoteId"].as_str().expect("an id");
     rows::number_of(id).expect("an id that was made")
 }
 

@@ -16,7 +16,7 @@ use super::{
 
 const SEARCH: &str = "query ($of: [Provider!], $email: String!, $match: EmailMatch!) {
     usersByEmail(email: $email, providers: $of, match: $match, first: 500) {
-        nodes { vendorId email } sources { status notice } } }";
+        nodes { remoteId email } sources { status notice } } }";
 
 /// Said of every search at Usertour: there are no such spellings here.
 const USUAL: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
@@ -84,11 +84,11 @@ impl Lane<'_> {
             .collect();
         let fields = keys.iter().enumerate().map(|(place, key)| {
             let by = match key {
-                Key::Id(id) => format!("vendorId: \"{id}\""),
+                Key::Id(id) => format!("remoteId: \"{id}\""),
                 Key::External(id) => format!("externalId: \"{id}\""),
             };
             let of = self.paging.word();
-            format!("u{place}: user(provider: {of}, by: {{ {by} }}) {{ vendorId email }}")
+            format!("u{place}: user(provider: {of}, by: {{ {by} }}) {{ remoteId email }}")
         });
         let query = format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "));
         let answer = self.ask(&query, Value::Null).await;
@@ -130,7 +130,7 @@ impl Lane<'_> {
             let is_there = there.iter().any(|user| user.number < at_first);
             let is_right = match given.as_object() {
                 Some(_) => meant.is_some_and(|user| {
-                    given["vendorId"] == user.id() && given["email"] == user.email
+                    given["remoteId"] == user.id() && given["email"] == user.email
                 }),
                 None => is_error || !is_there,
             };

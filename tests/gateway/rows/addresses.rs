@@ -9,9 +9,9 @@ use crate::{
 };
 
 const SEARCH: &str = "query ($p: Provider!) { usersByEmail(email: \"a@x.test\", providers: [$p]) {
-    totalCount nodes { vendorId } sources { status notice error { code } } } }";
+    totalCount nodes { remoteId } sources { status notice error { code } } } }";
 const LIST: &str = "query ($p: Provider!) { users(provider: $p, first: 5) {
-    nodes { vendorId email } sources { status notice error { code } } } }";
+    nodes { remoteId email } sources { status notice error { code } } } }";
 const PERSON: &str = "{ person(email: \"a@x.test\") { email } }";
 
 /// Values that are no text which could be an address.
@@ -97,7 +97,7 @@ async fn a_list_shows_a_record_whose_address_cannot_be_read_without_one() {
                 .world(|settings| intercom(settings, version))
                 .await;
             let data = world.data_with(LIST, json!({ "p": p })).await;
-            let shown = json!([{ "vendorId": "a1", "email": null }]);
+            let shown = json!([{ "remoteId": "a1", "email": null }]);
             assert_eq!(data["users"]["nodes"], shown, "{odd} {p} {version}");
             let status = &data["users"]["sources"][0]["status"];
             assert_eq!(status, "COMPLETE", "{odd} {p} {version} {data}");
@@ -166,7 +166,7 @@ async fn a_part_that_holds_the_address_and_cannot_be_read_is_reported_too() {
         let data = world.data_with(SEARCH, json!({ "p": p })).await;
         assert!(is_told(&data["usersByEmail"]), "{record}: {data}");
         let data = world.data_with(LIST, json!({ "p": p })).await;
-        let shown = json!([{ "vendorId": "a1", "email": null }]);
+        let shown = json!([{ "remoteId": "a1", "email": null }]);
         assert_eq!(data["users"]["nodes"], shown, "{record}");
     }
 }
@@ -208,10 +208,10 @@ async fn a_user_with_an_external_id_that_cannot_be_read_may_be_the_one_that_is_m
         .await;
         // Before 2.13 users are found by external id through a search.
         let world = providers.world(|settings| intercom(settings, "2.7")).await;
-        let find = "{ user(provider: INTERCOM, by: { externalId: \"mine\" }) { vendorId } }";
+        let find = "{ user(provider: INTERCOM, by: { externalId: \"mine\" }) { remoteId } }";
         let answer = world.answer(find).await;
         let code = &answer["errors"][0]["extensions"]["code"];
-        assert_eq!(code, "VENDOR_BAD_RESPONSE", "{id}");
+        assert_eq!(code, "PROVIDER_BAD_RESPONSE", "{id}");
 
         let write = "mutation { upsertUser(input: {
             provider: INTERCOM, externalId: \"mine\", name: \"N\" }) { outcome } }";
@@ -229,7 +229,7 @@ async fn a_user_with_an_external_id_that_cannot_be_read_may_be_the_one_that_is_m
 #[tokio::test]
 async fn a_record_that_may_have_the_domain_that_is_asked_for_is_reported() {
     let query = "{ users(provider: INTERCOM, first: 5, filter: { emailDomain: \"x.test\" }) {
-        totalCount nodes { vendorId } sources { status notice } } }";
+        totalCount nodes { remoteId } sources { status notice } } }";
     for odd in ODD {
         let providers = StandIn::of(holding(odd)).await;
         let world = providers.world(|_| {}).await;

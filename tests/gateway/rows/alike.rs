@@ -9,7 +9,7 @@ use crate::{
 
 const LIST: &str = "query ($p: Provider!, $n: Int, $after: String, $last: Int, $before: String) {
     users(provider: $p, first: $n, after: $after, last: $last, before: $before) {
-    nodes { vendorId } edges { cursor } totalCount pageInfo { hasNextPage endCursor }
+    nodes { remoteId } edges { cursor } totalCount pageInfo { hasNextPage endCursor }
     sources { status notice } } }";
 
 /// A provider's list in its own words; in place of some users there is something else.
@@ -68,7 +68,7 @@ impl Rows {
 
 fn ids(users: &Value) -> Vec<String> {
     let nodes = users["nodes"].as_array().expect("users");
-    let ids = nodes.iter().map(|user| user["vendorId"].as_str());
+    let ids = nodes.iter().map(|user| user["remoteId"].as_str());
     ids.map(|id| id.unwrap_or_default().to_owned()).collect()
 }
 

@@ -10,9 +10,9 @@ use crate::{
 };
 
 const BY_ID: &str = "query ($p: Provider!, $id: ID!) {
-    user(provider: $p, by: { vendorId: $id }) { vendorId } }";
+    user(provider: $p, by: { remoteId: $id }) { remoteId } }";
 const BY_EXTERNAL_ID: &str = "query ($p: Provider!, $id: ID!) {
-    user(provider: $p, by: { externalId: $id }) { vendorId externalId } }";
+    user(provider: $p, by: { externalId: $id }) { remoteId externalId } }";
 
 /// Answers every lookup with the same record, whose ids are `other`.
 fn other(asked: &Asked) -> Said {
@@ -57,13 +57,13 @@ async fn a_lookup_never_answers_another_user() {
                 if !is_search {
                     assert_eq!(
                         code(&answer),
-                        "VENDOR_BAD_RESPONSE",
+                        "PROVIDER_BAD_RESPONSE",
                         "{provider:?} {version}"
                     );
                 }
 
                 let data = world.data_with(query, of("other")).await;
-                assert_eq!(data["user"]["vendorId"], "other", "{provider:?} {version}");
+                assert_eq!(data["user"]["remoteId"], "other", "{provider:?} {version}");
             }
             // Case and space count in ids.
             let answer = world
@@ -71,7 +71,7 @@ async fn a_lookup_never_answers_another_user() {
                 .await;
             assert_eq!(
                 code(&answer),
-                "VENDOR_BAD_RESPONSE",
+                "PROVIDER_BAD_RESPONSE",
                 "{provider:?} {version}"
             );
         }
@@ -86,8 +86,8 @@ async fn an_entity_that_is_another_is_an_error_of_its_own() {
     let providers = StandIn::of(other).await;
     let world = providers.world(|_| {}).await;
     let query =
-        "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { vendorId } } }";
-    let of = |id| json!({ "__typename": "User", "provider": "ADA", "vendorId": id });
+        "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { remoteId } } }";
+    let of = |id| json!({ "__typename": "User", "provider": "ADA", "remoteId": id });
 
     let answer = world
         .answer_with(query, json!({ "r": [of("other"), of("mine")] }))
@@ -95,20 +95,20 @@ async fn an_entity_that_is_another_is_an_error_of_its_own() {
 
     assert_eq!(
         answer["data"]["_entities"],
-        json!([{ "vendorId": "other" }, null])
+        json!([{ "remoteId": "other" }, null])
     );
     assert_eq!(answer["errors"][0]["path"], json!(["_entities", 1]));
-    assert_eq!(code(&answer), "VENDOR_BAD_RESPONSE");
+    assert_eq!(code(&answer), "PROVIDER_BAD_RESPONSE");
 }
 
 #[tokio::test]
 async fn a_write_never_goes_to_a_record_that_does_not_match() {
     for (p, key) in [
-        ("INTERCOM", "vendorId"),
+        ("INTERCOM", "remoteId"),
         ("INTERCOM", "externalId"),
-        ("ADA", "vendorId"),
+        ("ADA", "remoteId"),
         ("ADA", "externalId"),
-        ("DIGITAL_CHALK", "vendorId"),
+        ("DIGITAL_CHALK", "remoteId"),
         ("USERTOUR", "externalId"),
     ] {
         let providers = StandIn::of(other).await;
@@ -120,7 +120,7 @@ async fn a_write_never_goes_to_a_record_that_does_not_match() {
         };
         let write = format!(
             "mutation {{ upsertUser(input: {{ provider: {p}, {key}: \"mine\", {field}: \"N\" }}) {{
-                outcome userErrors {{ code }} user {{ vendorId }} }} }}"
+                outcome userErrors {{ code }} user {{ remoteId }} }} }}"
         );
 
         let data = world.data(&write).await;
@@ -128,7 +128,7 @@ async fn a_write_never_goes_to_a_record_that_does_not_match() {
         let written = &data["upsertUser"];
         assert_eq!(written["user"], Value::Null, "{p} {key}");
         assert_eq!(
-            written["userErrors"][0]["code"], "VENDOR_BAD_RESPONSE",
+            written["userErrors"][0]["code"], "PROVIDER_BAD_RESPONSE",
             "{p} {key}"
         );
         let asked = providers.take();
@@ -151,12 +151,12 @@ async fn a_contact_of_another_company_is_not_listed_as_one_of_it() {
     })
     .await;
     let world = providers.world(|_| {}).await;
-    let query = "query ($c: ID!) { users(provider: INTERCOM, filter: { companyId: $c }) { nodes { vendorId } } }";
+    let query = "query ($c: ID!) { users(provider: INTERCOM, filter: { companyId: $c }) { nodes { remoteId } } }";
 
     let answer = world.answer_with(query, json!({ "c": "mine" })).await;
-    assert_eq!(code(&answer), "VENDOR_BAD_RESPONSE");
+    assert_eq!(code(&answer), "PROVIDER_BAD_RESPONSE");
     let data = world.data_with(query, json!({ "c": "theirs" })).await;
-    assert_eq!(data["users"]["nodes"], json!([{ "vendorId": "a1" }]));
+    assert_eq!(data["users"]["nodes"], json!([{ "remoteId": "a1" }]));
 }
 
 #[tokio::test]
@@ -176,10 +176,10 @@ async fn a_search_for_a_part_is_compared_again() {
     .await;
     let world = providers.world(|_| {}).await;
     let query = "query ($e: String!) { usersByEmail(email: $e, match: SUBSTRING, providers: [DIGITAL_CHALK]) {
-        nodes { vendorId } } }";
+        nodes { remoteId } } }";
 
     let data = world.data_with(query, json!({ "e": "nn@BÜC" })).await;
-    let found = json!([{ "vendorId": "a1" }, { "vendorId": "a3" }]);
+    let found = json!([{ "remoteId": "a1" }, { "remoteId": "a3" }]);
     assert_eq!(data["usersByEmail"]["nodes"], found);
 }
 
@@ -200,12 +200,12 @@ async fn custom_fields_are_not_written_to_another_user_than_the_one_created() {
     let world = providers.world(|_| {}).await;
     let write = "mutation { upsertUser(input: { provider: DIGITAL_CHALK, email: \"new@x.test\",
         firstName: \"N\", lastName: \"M\", attributes: { a: \"b\" } }) {
-        outcome user { vendorId } userErrors { code } } }";
+        outcome user { remoteId } userErrors { code } } }";
 
     let data = world.data(write).await;
 
     let expected = json!({ "outcome": "CREATED", "user": null,
-        "userErrors": [{ "code": "VENDOR_BAD_RESPONSE" }] });
+        "userErrors": [{ "code": "PROVIDER_BAD_RESPONSE" }] });
     assert_eq!(data["upsertUser"], expected);
     let asked = providers.take();
     assert!(asked.iter().all(|asked| asked.method != "PUT"), "{asked:?}");

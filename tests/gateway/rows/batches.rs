@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     stand_in::{Asked, Said, StandIn},
-    world::{World, vendor},
+    world::{World, account},
 };
 use roster::user::Provider::Intercom;
 
@@ -109,7 +109,7 @@ async fn it_does_not_matter_which_of_several_searches_fails() {
         })
         .await;
         let two = |settings: &mut roster::config::Settings| {
-            let options = &mut vendor(settings, Intercom).options;
+            let options = &mut account(settings, Intercom).options;
             options.insert("search_batch".to_owned(), 2.into());
         };
         let world = providers.world(two).await;

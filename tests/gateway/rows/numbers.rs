@@ -23,7 +23,7 @@ async fn a_number_that_does_not_fit_an_int_is_an_error_of_its_field() {
     .await;
     let world = providers.world(|settings| intercom(settings, "1.1")).await;
     let query = "{ users(provider: INTERCOM, first: 2) { totalCount
-        nodes { vendorId details { ... on IntercomUser { sessionCount } } } } }";
+        nodes { remoteId details { ... on IntercomUser { sessionCount } } } } }";
 
     let answer = world.answer(query).await;
 
@@ -31,7 +31,7 @@ async fn a_number_that_does_not_fit_an_int_is_an_error_of_its_field() {
     assert_eq!(users["totalCount"], Value::Null);
     assert_eq!(
         users["nodes"][0],
-        json!({ "vendorId": "a1", "details": { "sessionCount": null } })
+        json!({ "remoteId": "a1", "details": { "sessionCount": null } })
     );
     assert_eq!(users["nodes"][1]["details"]["sessionCount"], 2_147_483_647);
     let mut paths: Vec<_> = answer["errors"]
@@ -50,7 +50,7 @@ async fn a_number_that_does_not_fit_an_int_is_an_error_of_its_field() {
     );
     assert_eq!(
         answer["errors"][0]["extensions"]["code"],
-        "VENDOR_BAD_RESPONSE"
+        "PROVIDER_BAD_RESPONSE"
     );
 }
 
@@ -125,11 +125,11 @@ async fn an_external_id_that_could_not_be_asked_for_is_none() {
     let world = providers.world(|_| {}).await;
     for p in ["ADA", "INTERCOM"] {
         let query =
-            "query ($p: Provider!) { users(provider: $p) { nodes { vendorId externalId } } }";
+            "query ($p: Provider!) { users(provider: $p) { nodes { remoteId externalId } } }";
         let data = world.data_with(query, json!({ "p": p })).await;
         assert_eq!(
             data["users"]["nodes"],
-            json!([{ "vendorId": "a1", "externalId": null }]),
+            json!([{ "remoteId": "a1", "externalId": null }]),
             "{p}"
         );
     }
@@ -158,7 +158,7 @@ async fn a_404_that_means_nobody_is_no_failure_in_the_call_log() {
     for _ in 0..2 {
         for provider in Provider::ALL {
             let query =
-                "query ($p: Provider!) { user(provider: $p, by: { vendorId: \"x\" }) { id } }";
+                "query ($p: Provider!) { user(provider: $p, by: { remoteId: \"x\" }) { id } }";
             let answer = world
                 .answer_with(query, json!({ "p": word(provider) }))
                 .await;
@@ -179,7 +179,7 @@ async fn a_404_that_means_nobody_is_no_failure_in_the_call_log() {
     let query = "{ users(provider: USERTOUR) { nodes { id } } }";
     let answer = world.answer(query).await;
     let call = &answer["extensions"]["roster"]["calls"][0];
-    assert_eq!(call["code"], "VENDOR_BAD_RESPONSE", "{call}");
+    assert_eq!(call["code"], "PROVIDER_BAD_RESPONSE", "{call}");
 }
 
 async fn preferring(world: &World, wait: &str, query: &str) -> (Option<String>, Value) {
@@ -240,15 +240,15 @@ async fn errors_of_entities_carry_the_place_of_their_representation() {
     .await;
     let world = providers.world(|_| {}).await;
     let query = "query ($r: [_Any!]!) {
-        a: _entities(representations: $r) { ... on User { vendorId attributes } }
-        b: _entities(representations: $r) { ... on User { vendorId } } }";
+        a: _entities(representations: $r) { ... on User { remoteId attributes } }
+        b: _entities(representations: $r) { ... on User { remoteId } } }";
     // More than the engine waits for in a plain row.
     let of = |at: usize| match at % 4 {
         0 => json!({ "__typename": "User", "id": "nonsense" }),
         1 => {
-            json!({ "__typename": "User", "provider": "ADA", "vendorId": format!("bad{}", at % 8) })
+            json!({ "__typename": "User", "provider": "ADA", "remoteId": format!("bad{}", at % 8) })
         }
-        2 => json!({ "__typename": "User", "provider": "ADA", "vendorId": format!("u{at}") }),
+        2 => json!({ "__typename": "User", "provider": "ADA", "remoteId": format!("u{at}") }),
         _ => json!({ "__typename": "Nothing" }),
     };
     let all: Vec<_> = (0..60).map(of).collect();
@@ -268,7 +268,7 @@ async fn errors_of_entities_carry_the_place_of_their_representation() {
     let query =
         "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { attributes } } }";
     let chalk =
-        |id: &str| json!({ "__typename": "User", "provider": "DIGITAL_CHALK", "vendorId": id });
+        |id: &str| json!({ "__typename": "User", "provider": "DIGITAL_CHALK", "remoteId": id });
     let answer = world
         .answer_with(query, json!({ "r": [chalk("u1"), chalk("u2")] }))
         .await;

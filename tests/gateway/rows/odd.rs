@@ -9,11 +9,11 @@ use crate::{
 };
 
 const LIST: &str = "query ($p: Provider!, $after: String, $n: Int = 50) {
-    users(provider: $p, first: $n, after: $after) { nodes { vendorId email }
+    users(provider: $p, first: $n, after: $after) { nodes { remoteId email }
     edges { cursor } pageInfo { hasNextPage endCursor } sources { status notice } } }";
 
 const SEARCH: &str = "query ($e: String!, $p: Provider!) {
-    usersByEmail(email: $e, providers: [$p]) { totalCount nodes { vendorId name }
+    usersByEmail(email: $e, providers: [$p]) { totalCount nodes { remoteId name }
     sources { status notice error { code } } } }";
 
 /// A first row, one that is odd, and a last one.
@@ -31,7 +31,7 @@ fn with(odd: &'static str) -> impl Fn(&Asked) -> String {
 
 fn ids(users: &Value) -> Vec<&str> {
     let nodes = users["nodes"].as_array().expect("users");
-    let ids = nodes.iter().map(|user| user["vendorId"].as_str());
+    let ids = nodes.iter().map(|user| user["remoteId"].as_str());
     ids.map(Option::unwrap_or_default).collect()
 }
 
@@ -115,8 +115,8 @@ async fn an_odd_value_costs_its_own_field() {
             assert_eq!(ids(users), ["a2"], "{odd:.80} {p}");
             assert_eq!(users["sources"][0]["error"], Value::Null, "{odd:.80} {p}");
 
-            let query = "query ($p: Provider!) { user(provider: $p, by: { vendorId: \"a2\" }) {
-                vendorId email details { __typename } } }";
+            let query = "query ($p: Provider!) { user(provider: $p, by: { remoteId: \"a2\" }) {
+                remoteId email details { __typename } } }";
             let data = world.data_with(query, json!({ "p": p })).await;
             assert_eq!(data["user"]["email"], "p2@x.test", "{odd:.80} {p}");
         }

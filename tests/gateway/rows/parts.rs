@@ -8,9 +8,9 @@ use crate::{
     world::word,
 };
 
-const LIST: &str = "query ($p: Provider!) { users(provider: $p, first: 5) { nodes { vendorId } } }";
+const LIST: &str = "query ($p: Provider!) { users(provider: $p, first: 5) { nodes { remoteId } } }";
 const SEARCH: &str = "query ($p: Provider!) { usersByEmail(email: \"a@x.test\", providers: [$p]) {
-    nodes { vendorId } sources { status error { code } } } }";
+    nodes { remoteId } sources { status error { code } } } }";
 
 fn code(answer: &Value) -> &Value {
     &answer["errors"][0]["extensions"]["code"]
@@ -25,10 +25,10 @@ async fn rows_that_are_null_are_no_empty_list() {
     let world = providers.world(|_| {}).await;
     for p in ["DIGITAL_CHALK", "INTERCOM", "USERTOUR"] {
         let answer = world.answer_with(LIST, json!({ "p": p })).await;
-        assert_eq!(code(&answer), "VENDOR_BAD_RESPONSE", "{p}");
+        assert_eq!(code(&answer), "PROVIDER_BAD_RESPONSE", "{p}");
         let data = world.data_with(SEARCH, json!({ "p": p })).await;
         let source = &data["usersByEmail"]["sources"][0];
-        assert_eq!(source["error"]["code"], "VENDOR_BAD_RESPONSE", "{p}");
+        assert_eq!(source["error"]["code"], "PROVIDER_BAD_RESPONSE", "{p}");
     }
     // Ada's older documents say that its list may be null.
     let data = world.data_with(LIST, json!({ "p": "ADA" })).await;
@@ -57,11 +57,11 @@ async fn a_part_of_an_answer_is_not_the_answer() {
     for provider in Provider::ALL {
         let variables = json!({ "p": word(provider) });
         let answer = world.answer_with(LIST, variables.clone()).await;
-        assert_eq!(code(&answer), "VENDOR_BAD_RESPONSE", "{provider:?}");
+        assert_eq!(code(&answer), "PROVIDER_BAD_RESPONSE", "{provider:?}");
         let data = world.data_with(SEARCH, variables).await;
         let source = &data["usersByEmail"]["sources"][0];
         assert_eq!(
-            source["error"]["code"], "VENDOR_BAD_RESPONSE",
+            source["error"]["code"], "PROVIDER_BAD_RESPONSE",
             "{provider:?}"
         );
     }

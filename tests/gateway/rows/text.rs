@@ -26,7 +26,7 @@ fn record(path: &str, bag: &str) -> String {
     }
 }
 
-const READ: &str = "query ($p: Provider!) { user(provider: $p, by: { vendorId: \"a1\" }) {
+const READ: &str = "query ($p: Provider!) { user(provider: $p, by: { remoteId: \"a1\" }) {
     attributes raw details {
         ... on AdaEndUser { profile { metadata } } ... on IntercomUser { customAttributes }
         ... on UsertourUser { bag: attributes } } } }";
@@ -90,7 +90,7 @@ async fn nesting_of_one_hundred_stays_and_more_becomes_null() {
         let providers =
             StandIn::of(move |asked: &Asked| record(&asked.path, &nested(levels))).await;
         let world = providers.world(|_| {}).await;
-        let query = "{ user(provider: USERTOUR, by: { vendorId: \"a1\" }) { attributes } }";
+        let query = "{ user(provider: USERTOUR, by: { remoteId: \"a1\" }) { attributes } }";
         let text = answered(&world, query, json!({})).await;
         let expected = format!(r#"{{"data":{{"user":{{"attributes":{shown}}}}}}}"#);
         assert_eq!(text, expected, "{levels}");

@@ -407,7 +407,7 @@ async fn more_values_in_arguments_than_allowed_are_refused() {
     let world = World::with(0, |_| {}).await;
     let junk: Vec<_> = (0..2_000).map(|_| json!({ "": 0 })).collect();
     let representation =
-        json!([{ "__typename": "User", "provider": "ADA", "vendorId": "x", "j": junk }]);
+        json!([{ "__typename": "User", "provider": "ADA", "remoteId": "x", "j": junk }]);
     let roots =
         |times: usize, of: &str| -> String { (0..times).map(|n| format!("a{n}: {of} ")).collect() };
     let entities = roots(290, "_entities(representations: $of) { __typename }");

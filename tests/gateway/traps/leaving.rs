@@ -7,16 +7,16 @@ use roster_sandbox::known::EVERYWHERE;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 #[tokio::test]
 async fn clients_that_leave_free_what_they_held() {
     let world = World::with(200, |settings| {
         settings.limits.deadline_seconds = 600.0;
         for of in Provider::ALL {
-            let vendor = vendor(settings, of);
-            vendor.timeout_seconds = Some(600.0);
-            vendor.concurrency = Some(1);
+            let provider = account(settings, of);
+            provider.timeout_seconds = Some(600.0);
+            provider.concurrency = Some(1);
         }
     })
     .await;
@@ -30,11 +30,11 @@ async fn clients_that_leave_free_what_they_held() {
     );
     for _ in 0..3 {
         let left = timeout(Duration::from_millis(150), world.answer(&query)).await;
-        assert!(left.is_err(), "a vendor that hangs has answered");
+        assert!(left.is_err(), "a provider that hangs has answered");
     }
     world.heal().await;
 
-    // Every vendor takes one call at a time: a permit that was kept would hold this up.
+    // Every provider takes one call at a time: a permit that was kept would hold this up.
     let answer = timeout(Duration::from_secs(20), world.data(&query)).await;
 
     let data = answer.expect("no permit is held by who has left");

@@ -6,7 +6,7 @@ use roster_sandbox::known::{AT_ADA, EVERYWHERE, NOBODY, SHARED};
 use serde_json::{Value, json};
 
 use super::{calls, record, skipped, text, upsert, written};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const LIST: &str = "/api/v2/end-users/";
 
@@ -36,7 +36,7 @@ async fn a_known_external_id_is_patched_after_it_was_found() {
 
     let user = written(&world, Ada, input, "UPDATED").await;
 
-    assert_eq!((&user["vendorId"], text(&user["name"])), (&id, "Renamed"));
+    assert_eq!((&user["remoteId"], text(&user["name"])), (&id, "Renamed"));
     assert_eq!(user["firstName"], Value::Null);
     assert_eq!(user["email"], EVERYWHERE);
     let patch = format!("PATCH {LIST}{} 200", text(&id));
@@ -84,7 +84,7 @@ async fn an_address_is_scanned_for_and_then_patched_or_created() {
     )
     .await;
     assert_eq!(
-        (&user["vendorId"], text(&user["firstName"])),
+        (&user["remoteId"], text(&user["firstName"])),
         (&id, "Renamed")
     );
     let patch = vec![format!("PATCH {LIST}{} 200", text(&id))];
@@ -111,7 +111,7 @@ async fn a_blind_create_is_never_repeated() {
         (&payload["outcome"], &payload["user"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_UNAVAILABLE");
+    assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_UNAVAILABLE");
     let writes: Vec<_> = calls(&world, Ada)
         .await
         .into_iter()
@@ -123,7 +123,7 @@ async fn a_blind_create_is_never_repeated() {
 #[tokio::test]
 async fn a_scan_that_is_cut_short_creates_nobody() {
     let world = World::with(200, |settings| {
-        let options = &mut vendor(settings, Ada).options;
+        let options = &mut account(settings, Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
     })
     .await;
@@ -133,7 +133,7 @@ async fn a_scan_that_is_cut_short_creates_nobody() {
     assert_eq!(errors[0]["field"], json!(["input", "email"]));
     assert_eq!(errors[0]["code"], "BAD_USER_INPUT");
     assert!(
-        text(&errors[0]["message"]).contains("give `vendorId` or `externalId`"),
+        text(&errors[0]["message"]).contains("give `remoteId` or `externalId`"),
         "{errors}"
     );
     assert_eq!(calls(&world, Ada).await, [format!("GET {LIST} 200")]);
@@ -148,12 +148,12 @@ async fn two_records_with_an_address_are_nobodys_guess() {
     assert_eq!(errors[0]["code"], "BAD_USER_INPUT");
     assert_eq!(
         errors[0]["message"],
-        "2 users have this email: say with `vendorId` which one is meant"
+        "2 users have this email: say with `remoteId` which one is meant"
     );
 }
 
 #[tokio::test]
-async fn what_the_vendor_finds_wrong_is_told_in_its_words() {
+async fn what_the_provider_finds_wrong_is_told_in_its_words() {
     let world = World::with(200, |_| {}).await;
     let long = "x".repeat(37);
     for (input, words) in [
@@ -176,7 +176,7 @@ async fn what_the_vendor_finds_wrong_is_told_in_its_words() {
         assert!(
             errors
                 .iter()
-                .all(|error| error["code"] == "VENDOR_REJECTED"),
+                .all(|error| error["code"] == "PROVIDER_REJECTED"),
             "{payload}"
         );
         assert!(
@@ -196,12 +196,12 @@ async fn an_external_id_of_somebody_else_is_refused() {
     let payload = upsert(
         &world,
         Ada,
-        json!({ "vendorId": id, "externalId": "crm-ann" }),
+        json!({ "remoteId": id, "externalId": "crm-ann" }),
     )
     .await;
 
     assert_eq!(payload["outcome"], "SKIPPED");
-    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_REJECTED");
+    assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_REJECTED");
     assert!(
         text(&payload["userErrors"][0]["message"]).contains("already mapped"),
         "{payload}"

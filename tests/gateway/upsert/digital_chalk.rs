@@ -6,7 +6,7 @@ use roster_sandbox::known::{AT_DIGITAL_CHALK, NOBODY, POSITION_101, SHARED};
 use serde_json::{Value, json};
 
 use super::{calls, record, skipped, text, upsert, written};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 const USERS: &str = "/dc/api/v5/users";
 
@@ -36,7 +36,7 @@ async fn an_address_that_nobody_has_is_created_and_read_back() {
             [
                 format!("GET {USERS} 200"),
                 format!("POST {USERS} 201"),
-                format!("GET {} 200", path(&user["vendorId"]))
+                format!("GET {} 200", path(&user["remoteId"]))
             ]
         );
     }
@@ -52,7 +52,7 @@ async fn an_address_finds_the_user_to_update() {
     let user = written(&world, DigitalChalk, input, "UPDATED").await;
 
     assert_eq!(
-        (&user["vendorId"], text(&user["firstName"])),
+        (&user["remoteId"], text(&user["firstName"])),
         (&id, "Renamed")
     );
     assert_eq!(
@@ -89,7 +89,7 @@ async fn an_address_on_the_second_page_of_the_search_is_found() {
 }
 
 #[tokio::test]
-async fn the_vendors_own_id_updates_matches_and_is_never_created() {
+async fn the_providers_own_id_updates_matches_and_is_never_created() {
     let world = World::with(200, |_| {}).await;
     let id = record(&world, DigitalChalk, AT_DIGITAL_CHALK).await["id"].take();
     let path = path(&id);
@@ -97,7 +97,7 @@ async fn the_vendors_own_id_updates_matches_and_is_never_created() {
     let user = written(
         &world,
         DigitalChalk,
-        json!({ "vendorId": id, "firstName": "Renamed" }),
+        json!({ "remoteId": id, "firstName": "Renamed" }),
         "UPDATED",
     )
     .await;
@@ -110,7 +110,7 @@ async fn the_vendors_own_id_updates_matches_and_is_never_created() {
             format!("GET {path} 200")
         ]
     );
-    written(&world, DigitalChalk, json!({ "vendorId": id }), "MATCHED").await;
+    written(&world, DigitalChalk, json!({ "remoteId": id }), "MATCHED").await;
     assert_eq!(
         calls(&world, DigitalChalk).await,
         [format!("GET {path} 200")]
@@ -136,7 +136,7 @@ async fn a_blind_create_is_never_repeated() {
             (&Value::Null, &Value::Null)
         );
         assert_eq!(payload["userErrors"].as_array().map(Vec::len), Some(2));
-        assert_eq!(payload["userErrors"][0]["code"], "VENDOR_UNAVAILABLE");
+        assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_UNAVAILABLE");
         assert_eq!(payload["userErrors"][1]["code"], "OUTCOME_UNKNOWN");
         let calls = world.calls(DigitalChalk).await;
         let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
@@ -161,7 +161,7 @@ async fn a_create_that_is_throttled_is_not_done_and_not_repeated() {
     let error = &payload["userErrors"][0];
     assert_eq!(
         (text(&error["code"]), &error["retryAfter"]),
-        ("VENDOR_RATE_LIMITED", &json!(1))
+        ("PROVIDER_RATE_LIMITED", &json!(1))
     );
     assert_eq!(world.calls(DigitalChalk).await.len(), 2);
 }
@@ -204,7 +204,7 @@ async fn two_records_with_an_address_are_nobodys_guess() {
     assert_eq!(errors[0]["field"], json!(["input", "email"]));
     assert_eq!(
         errors[0]["message"],
-        "2 users have this email: say with `vendorId` which one is meant"
+        "2 users have this email: say with `remoteId` which one is meant"
     );
     assert_eq!(
         calls(&world, DigitalChalk).await,
@@ -216,7 +216,7 @@ async fn two_records_with_an_address_are_nobodys_guess() {
 #[tokio::test]
 async fn a_search_that_was_not_read_to_its_end_creates_nobody() {
     let world = World::with(200, |settings| {
-        let options = &mut vendor(settings, DigitalChalk).options;
+        let options = &mut account(settings, DigitalChalk).options;
         options.insert("search_pages".to_owned(), 1.into());
     })
     .await;
@@ -237,7 +237,7 @@ async fn a_search_that_was_not_read_to_its_end_creates_nobody() {
 
 #[tokio::test]
 async fn a_search_that_fails_writes_nothing_and_says_so() {
-    let world = World::with(3, |settings| vendor(settings, DigitalChalk).attempts = 2).await;
+    let world = World::with(3, |settings| account(settings, DigitalChalk).attempts = 2).await;
     world
         .fault(
             DigitalChalk,
@@ -247,7 +247,7 @@ async fn a_search_that_fails_writes_nothing_and_says_so() {
 
     let errors = skipped(&world, DigitalChalk, json!({ "email": NOBODY })).await;
 
-    assert_eq!(errors[0]["code"], "VENDOR_UNAVAILABLE");
+    assert_eq!(errors[0]["code"], "PROVIDER_UNAVAILABLE");
     assert_eq!(
         calls(&world, DigitalChalk).await,
         vec![format!("GET {USERS} 500"); 2]
@@ -255,7 +255,7 @@ async fn a_search_that_fails_writes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_the_vendor_finds_wrong_is_told_by_field() {
+async fn what_the_provider_finds_wrong_is_told_by_field() {
     let world = World::with(200, |_| {}).await;
     let input = json!({ "email": NOBODY, "username": "ann" });
 
@@ -264,7 +264,7 @@ async fn what_the_vendor_finds_wrong_is_told_by_field() {
     assert_eq!(
         payload,
         json!({ "outcome": "SKIPPED", "user": null, "userErrors": [{
-            "field": ["input", "username"], "message": "already in use", "code": "VENDOR_REJECTED", "retryAfter": null,
+            "field": ["input", "username"], "message": "already in use", "code": "PROVIDER_REJECTED", "retryAfter": null,
         }] })
     );
     let calls = calls(&world, DigitalChalk).await;

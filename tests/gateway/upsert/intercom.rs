@@ -60,7 +60,7 @@ async fn an_address_is_looked_up_and_then_created_or_updated() {
         "UPDATED",
     )
     .await;
-    assert_eq!((&user["vendorId"], text(&user["name"])), (&id, "Renamed"));
+    assert_eq!((&user["remoteId"], text(&user["name"])), (&id, "Renamed"));
     assert_eq!(
         calls(&world, Intercom).await,
         ["GET /users 200", "POST /users 200"]
@@ -81,7 +81,7 @@ async fn an_address_is_looked_up_and_then_created_or_updated() {
 }
 
 #[tokio::test]
-async fn the_vendors_own_id_updates_or_matches() {
+async fn the_providers_own_id_updates_or_matches() {
     let world = users(200).await;
     let id = record(&world, Intercom, AT_INTERCOM).await["id"].take();
     let path = format!("/users/{}", text(&id));
@@ -89,12 +89,12 @@ async fn the_vendors_own_id_updates_or_matches() {
     let user = written(
         &world,
         Intercom,
-        json!({ "vendorId": id, "email": "moved@x.test" }),
+        json!({ "remoteId": id, "email": "moved@x.test" }),
         "UPDATED",
     )
     .await;
     assert_eq!(
-        (&user["vendorId"], text(&user["email"])),
+        (&user["remoteId"], text(&user["email"])),
         (&id, "moved@x.test")
     );
     assert_eq!(
@@ -102,7 +102,7 @@ async fn the_vendors_own_id_updates_or_matches() {
         [format!("GET {path} 200"), "POST /users 200".to_owned()]
     );
 
-    let user = written(&world, Intercom, json!({ "vendorId": id }), "MATCHED").await;
+    let user = written(&world, Intercom, json!({ "remoteId": id }), "MATCHED").await;
     assert_eq!(user["email"], "moved@x.test");
     assert_eq!(calls(&world, Intercom).await, [format!("GET {path} 200")]);
 }
@@ -122,7 +122,7 @@ async fn an_address_of_several_is_refused() {
         data["upsertUser"],
         json!({ "outcome": "SKIPPED", "user": null, "userErrors": [{
             "field": ["input", "email"],
-            "message": "2 users have this email: say with `vendorId` which one is meant",
+            "message": "2 users have this email: say with `remoteId` which one is meant",
             "code": "BAD_USER_INPUT",
             "retryAfter": null,
         }] })

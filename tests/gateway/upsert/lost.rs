@@ -15,7 +15,7 @@ use crate::{
     budgets::redis::Redis,
     stand_in::{Said, StandIn, list, row},
     subject::Subject::DigitalChalk,
-    world::{World, vendor},
+    world::{World, account},
 };
 
 const OF: Provider = Provider::DigitalChalk;
@@ -45,7 +45,7 @@ async fn gateways_that_spell_the_address_of_a_provider_differently_make_one_reco
     let mut settings = demo::settings(one.sandbox);
     settings.shared.url = Some(redis.url());
     settings.shared.timeout_seconds = 2.0;
-    let url = &mut vendor(&mut settings, OF).base_url;
+    let url = &mut account(&mut settings, OF).base_url;
     *url = url.take().map(|url| url.replace("127.0.0.1", "localhost"));
     let other = one.beside(World::serve(&settings).await);
     let before = one.records(OF).await.len();

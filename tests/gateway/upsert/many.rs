@@ -135,7 +135,7 @@ async fn with_redis_killed(subject: Subject) {
         };
         let ((records, payloads), ()) = join(round(&[&one, &other], subject, &name), kill).await;
         // Who finds two records is told so.
-        let are_two = "2 users have this email: say with `vendorId` which one is meant";
+        let are_two = "2 users have this email: say with `remoteId` which one is meant";
         for payload in &payloads {
             let is_told = matches!(payload["outcome"].as_str(), Some("CREATED" | "MATCHED"));
             let is_refused = payload["userErrors"][0]["message"] == are_two && records == 2;

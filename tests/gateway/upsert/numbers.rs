@@ -78,7 +78,7 @@ async fn a_number_of_64_bits_keeps_its_digits() {
 #[tokio::test]
 async fn digits_in_a_text_and_in_an_id_may_be_as_many_as_they_like() {
     let world = World::with(3, |_| {}).await;
-    let body = r#"{"query":"{ user(provider: DIGITAL_CHALK, by: { vendorId: 123456789012345678901 }) { id } }","variables":{"a":"say \"x\" 123456789012345678901"}}"#;
+    let body = r#"{"query":"{ user(provider: DIGITAL_CHALK, by: { remoteId: 123456789012345678901 }) { id } }","variables":{"a":"say \"x\" 123456789012345678901"}}"#;
 
     let said = sent(&world, body).await;
 

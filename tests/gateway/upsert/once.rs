@@ -83,8 +83,8 @@ async fn made_once(worlds: &[&World], subject: Subject, inputs: &[Value], told: 
     assert_eq!(outcomes(&payloads), told, "{subject:?} {payloads:?}");
     for payload in &payloads {
         assert_eq!(payload["userErrors"], json!([]), "{subject:?}");
-        let id = &payload["user"]["vendorId"];
-        assert_eq!(id, &payloads[0]["user"]["vendorId"], "{subject:?}");
+        let id = &payload["user"]["remoteId"];
+        assert_eq!(id, &payloads[0]["user"]["remoteId"], "{subject:?}");
     }
     let after = worlds[0].records(of).await.len();
     assert_eq!(after, before + 1, "{subject:?} {inputs:?}");

@@ -1,4 +1,4 @@
-//! Writes that are refused before a vendor hears of them, and writes beside each other.
+//! Writes that are refused before a provider hears of them, and writes beside each other.
 
 use roster::user::Provider;
 use roster_sandbox::known::{AT_DIGITAL_CHALK, EVERYWHERE};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{calls, skipped, text, upsert};
 use crate::{
     faults::{MARK, gives_nothing_away},
-    world::{World, vendor},
+    world::{World, account},
 };
 
 async fn refused(world: &World, of: Provider, input: Value) -> Value {
@@ -77,11 +77,11 @@ async fn who_is_meant_must_be_said() {
         for input in [
             json!({}),
             json!({ "email": null }),
-            json!({ "vendorId": null, "email": null }),
+            json!({ "remoteId": null, "email": null }),
         ] {
             let errors = refused(&world, of, input).await;
             assert!(
-                text(&errors[0]["message"]).contains("`vendorId`, `externalId` and `email`"),
+                text(&errors[0]["message"]).contains("`remoteId`, `externalId` and `email`"),
                 "{errors}"
             );
         }
@@ -92,7 +92,7 @@ async fn who_is_meant_must_be_said() {
 async fn an_empty_text_is_no_value() {
     let world = World::with(3, |_| {}).await;
     for (input, words) in [
-        (json!({ "vendorId": "" }), "`vendorId` is empty"),
+        (json!({ "remoteId": "" }), "`remoteId` is empty"),
         (json!({ "externalId": " " }), "`externalId` is empty"),
         (json!({ "email": "" }), "`email` is empty"),
         (json!({ "email": "no address" }), "`email`"),
@@ -116,7 +116,7 @@ async fn an_empty_text_is_no_value() {
 }
 
 #[tokio::test]
-async fn a_vendor_id_that_nobody_has_is_never_created() {
+async fn a_provider_id_that_nobody_has_is_never_created() {
     let world = World::with(3, |_| {}).await;
     for (of, field, value) in [
         (Provider::Ada, "firstName", json!("New")),
@@ -124,21 +124,21 @@ async fn a_vendor_id_that_nobody_has_is_never_created() {
         (Provider::Intercom, "name", json!("New")),
         (Provider::Usertour, "name", json!("New")),
     ] {
-        let mut input = json!({ "vendorId": "nobody" });
+        let mut input = json!({ "remoteId": "nobody" });
         input[field] = value;
 
         let errors = skipped(&world, of, input).await;
 
-        assert_eq!(errors[0]["field"], json!(["input", "vendorId"]), "{of:?}");
+        assert_eq!(errors[0]["field"], json!(["input", "remoteId"]), "{of:?}");
         assert_eq!(errors[0]["message"], "there is no user with this id");
     }
 }
 
 #[tokio::test]
-async fn a_disabled_vendor_is_skipped_without_error_and_without_call() {
+async fn a_disabled_provider_is_skipped_without_error_and_without_call() {
     let world = World::with(3, |settings| {
         for of in Provider::ALL {
-            vendor(settings, of).enabled = false;
+            account(settings, of).enabled = false;
         }
     })
     .await;
@@ -172,9 +172,9 @@ async fn one_failing_write_leaves_the_other_its_payload() {
             .await;
 
         let code = if status == 401 {
-            "VENDOR_AUTH"
+            "PROVIDER_AUTH"
         } else {
-            "VENDOR_UNAVAILABLE"
+            "PROVIDER_UNAVAILABLE"
         };
         assert_eq!(data["bad"]["userErrors"], json!([{ "code": code }]));
         assert_eq!(
@@ -187,7 +187,7 @@ async fn one_failing_write_leaves_the_other_its_payload() {
 }
 
 #[tokio::test]
-async fn the_vendors_words_come_without_links_and_excess() {
+async fn the_providers_words_come_without_links_and_excess() {
     let world = World::with(3, |_| {}).await;
     let message = format!(
         "The name\u{7} is taken, see https://internal.test/{MARK}?token=1 {}",
@@ -237,5 +237,5 @@ async fn the_vendors_words_come_without_links_and_excess() {
     .await;
 
     gives_nothing_away(&world, &payload);
-    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_REJECTED");
+    assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_REJECTED");
 }

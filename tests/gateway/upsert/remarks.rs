@@ -53,7 +53,7 @@ async fn a_user_without_a_place_was_created_all_the_same() {
         (&json!("CREATED"), &Value::Null),
         "{payload}"
     );
-    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_BAD_RESPONSE");
+    assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_BAD_RESPONSE");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn custom_fields_are_written_after_their_user_and_read_apart() {
         .expect("JSON");
     let field = text(&fields["results"][0]["id"]).to_owned();
     let id = record(&world, DigitalChalk, AT_DIGITAL_CHALK).await["id"].take();
-    let input = json!({ "vendorId": id, "attributes": { field.as_str(): "+46 8 123" } });
+    let input = json!({ "remoteId": id, "attributes": { field.as_str(): "+46 8 123" } });
 
     let payload = upsert(&world, DigitalChalk, input).await;
 
@@ -90,7 +90,7 @@ async fn custom_fields_are_written_after_their_user_and_read_apart() {
         ]
     );
     let query =
-        "query($id: ID!) { user(provider: DIGITAL_CHALK, by: { vendorId: $id }) { attributes } }";
+        "query($id: ID!) { user(provider: DIGITAL_CHALK, by: { remoteId: $id }) { attributes } }";
     let data = world.data_with(query, json!({ "id": id })).await;
     assert_eq!(data["user"]["attributes"][field.as_str()], "+46 8 123");
 }
@@ -109,7 +109,7 @@ async fn custom_fields_that_are_refused_do_not_undo_their_user() {
         json!([{
             "field": ["input", "attributes"],
             "message": "the user was written, but its custom fields were not: unknown user field nope",
-            "code": "VENDOR_REJECTED",
+            "code": "PROVIDER_REJECTED",
             "retryAfter": null,
         }])
     );
@@ -119,11 +119,11 @@ async fn custom_fields_that_are_refused_do_not_undo_their_user() {
 async fn a_lead_of_intercom_1_x_is_told_apart_from_nobody() {
     let world = World::with(200, |settings| intercom(settings, "1.1")).await;
     let query = format!(
-        "{{ usersByEmail(email: \"{LEAD_ALONE}\", providers: [INTERCOM]) {{ nodes {{ vendorId }} }} }}"
+        "{{ usersByEmail(email: \"{LEAD_ALONE}\", providers: [INTERCOM]) {{ nodes {{ remoteId }} }} }}"
     );
-    let id = world.data(&query).await["usersByEmail"]["nodes"][0]["vendorId"].take();
+    let id = world.data(&query).await["usersByEmail"]["nodes"][0]["remoteId"].take();
 
-    let errors = skipped(&world, Intercom, json!({ "vendorId": id, "name": "L" })).await;
+    let errors = skipped(&world, Intercom, json!({ "remoteId": id, "name": "L" })).await;
 
     assert_eq!(
         errors[0]["message"],

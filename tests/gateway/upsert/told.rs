@@ -10,7 +10,7 @@ use super::{UPSERT, calls, record, text, upsert, written};
 use crate::{
     stand_in::{Asked, Said, StandIn, list, row},
     subject::Subject::{Ada, DigitalChalk, IntercomContacts, IntercomUsers, Usertour},
-    world::{World, intercom, vendor},
+    world::{World, account, intercom},
 };
 
 /// Writes at providers that a test plays, and gives the payload.
@@ -47,8 +47,8 @@ async fn the_spelling_of_an_address_is_kept_by_whatever_the_record_is_found() {
             new["externalId"] = "ann".into();
         }
         let user = written(&world, of, new, "CREATED").await;
-        let (id, stored) = (user["vendorId"].clone(), user["email"].clone());
-        let mut ways = vec![json!({ "vendorId": id })];
+        let (id, stored) = (user["remoteId"].clone(), user["email"].clone());
+        let mut ways = vec![json!({ "remoteId": id })];
         if subject != DigitalChalk {
             ways.push(json!({ "externalId": "ann" }));
         }
@@ -62,7 +62,7 @@ async fn the_spelling_of_an_address_is_kept_by_whatever_the_record_is_found() {
             let user = written(&world, of, way, "UPDATED").await;
 
             assert_eq!(user["email"], stored, "{subject:?} {at}");
-            assert_eq!(user["vendorId"], id, "{subject:?} {at}");
+            assert_eq!(user["remoteId"], id, "{subject:?} {at}");
         }
     }
 }
@@ -181,7 +181,7 @@ async fn a_user_that_is_gone_after_the_write_has_its_reason() {
     assert_eq!(payload["outcome"], "CREATED", "{payload}");
     assert_eq!(payload["user"], Value::Null);
     assert_eq!(
-        payload["userErrors"][0]["code"], "VENDOR_BAD_RESPONSE",
+        payload["userErrors"][0]["code"], "PROVIDER_BAD_RESPONSE",
         "{payload}"
     );
 }
@@ -312,7 +312,7 @@ async fn control_characters_are_refused_before_anything_is_sent() {
 #[tokio::test]
 async fn an_update_whose_answer_was_lost_is_unknown() {
     let world = World::with(200, |settings| {
-        vendor(settings, Provider::DigitalChalk).attempts = 1
+        account(settings, Provider::DigitalChalk).attempts = 1
     })
     .await;
     let of = Provider::DigitalChalk;
@@ -321,10 +321,10 @@ async fn an_update_whose_answer_was_lost_is_unknown() {
         .fault(of, json!({ "kind": "reset", "method": "PUT" }))
         .await;
 
-    let payload = upsert(&world, of, json!({ "vendorId": id, "firstName": "New" })).await;
+    let payload = upsert(&world, of, json!({ "remoteId": id, "firstName": "New" })).await;
 
     assert_eq!(payload["outcome"], Value::Null, "{payload}");
     let codes = payload["userErrors"].as_array().expect("errors");
     let codes: Vec<_> = codes.iter().map(|error| text(&error["code"])).collect();
-    assert_eq!(codes, ["VENDOR_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
+    assert_eq!(codes, ["PROVIDER_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
 }

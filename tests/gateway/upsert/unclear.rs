@@ -48,7 +48,7 @@ async fn intercom_1_x_makes_nobody_whom_its_answer_may_hold() {
         let written = &data["upsertUser"];
         assert_eq!(written["outcome"], "SKIPPED", "{number}: {written}");
         let error = &written["userErrors"][0];
-        if error["code"] != "VENDOR_BAD_RESPONSE" {
+        if error["code"] != "PROVIDER_BAD_RESPONSE" {
             assert_eq!(error["field"], json!(["input", "email"]), "{number}");
             let message = error["message"].as_str().unwrap_or_default();
             assert!(message.contains("cannot be told"), "{number}: {message}");

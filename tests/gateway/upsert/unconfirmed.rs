@@ -24,7 +24,7 @@ async fn ada(shown_by_id: Option<&'static str>, is_shown_to_posts: bool) -> Stan
     .await
 }
 
-const FIND: &str = "{ user(provider: ADA, by: { externalId: \"mine\" }) { vendorId } }";
+const FIND: &str = "{ user(provider: ADA, by: { externalId: \"mine\" }) { remoteId } }";
 const WRITE: &str =
     "mutation { upsertUser(input: { provider: ADA, externalId: \"mine\", name: \"N\" }) {
     outcome userErrors { code } } }";
@@ -35,7 +35,7 @@ async fn a_user_of_ada_without_an_external_id_is_confirmed_by_id() {
     let world = providers.world(|_| {}).await;
 
     let data = world.data(FIND).await;
-    assert_eq!(data["user"]["vendorId"], "a1");
+    assert_eq!(data["user"]["remoteId"], "a1");
     let data = world.data(WRITE).await;
     assert_eq!(data["upsertUser"]["outcome"], "UPDATED");
 }
@@ -49,12 +49,12 @@ async fn a_user_of_ada_whose_external_id_is_never_shown_is_not_written_to() {
         let answer = world.answer(FIND).await;
         assert_eq!(answer["data"]["user"], Value::Null);
         let code = &answer["errors"][0]["extensions"]["code"];
-        assert_eq!(code, "VENDOR_BAD_RESPONSE", "{shown_by_id:?}");
+        assert_eq!(code, "PROVIDER_BAD_RESPONSE", "{shown_by_id:?}");
 
         providers.take();
         let data = world.data(WRITE).await;
         let written = &data["upsertUser"];
-        assert_eq!(written["userErrors"][0]["code"], "VENDOR_BAD_RESPONSE");
+        assert_eq!(written["userErrors"][0]["code"], "PROVIDER_BAD_RESPONSE");
         let asked = providers.take();
         assert!(
             asked.iter().all(|asked| asked.method != "PATCH"),

@@ -90,7 +90,7 @@ async fn a_create_that_cannot_be_seen_is_unknown_and_the_next_write_tells_create
     let payload = write().await["upsertUser"].take();
     assert_eq!(payload["outcome"], Value::Null, "{payload}");
     assert_eq!(payload["user"], Value::Null, "{payload}");
-    assert_eq!(codes(&payload), ["VENDOR_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
+    assert_eq!(codes(&payload), ["PROVIDER_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
 
     let payload = write().await["upsertUser"].take();
     assert_eq!(payload["outcome"], "CREATED", "{payload}");

@@ -5,7 +5,7 @@ use roster_sandbox::known::{AT_USERTOUR, EVERYWHERE, NOBODY};
 use serde_json::{Value, json};
 
 use super::{calls, record, skipped, text, upsert, written};
-use crate::world::{World, vendor};
+use crate::world::{World, account};
 
 #[tokio::test]
 async fn an_unknown_external_id_is_created() {
@@ -15,7 +15,7 @@ async fn an_unknown_external_id_is_created() {
     let user = written(&world, Usertour, input, "CREATED").await;
 
     assert_eq!(
-        (text(&user["vendorId"]), text(&user["externalId"])),
+        (text(&user["remoteId"]), text(&user["externalId"])),
         ("new", "new")
     );
     assert_eq!(
@@ -70,7 +70,7 @@ async fn an_address_finds_the_user_to_update() {
 
     let user = written(&world, Usertour, input, "UPDATED").await;
 
-    assert_eq!((&user["vendorId"], text(&user["name"])), (&id, "Renamed"));
+    assert_eq!((&user["remoteId"], text(&user["name"])), (&id, "Renamed"));
     assert_eq!(
         calls(&world, Usertour).await,
         ["GET /v1/users 200", "POST /v1/users 201"]
@@ -115,7 +115,7 @@ async fn racing_creates_are_repeated() {
 }
 
 #[tokio::test]
-async fn attributes_that_the_vendor_drops_are_reported() {
+async fn attributes_that_the_provider_drops_are_reported() {
     let world = World::with(200, |_| {}).await;
     let attributes = json!({ "seats": "many", "plan": "silver", "beta": 7 });
 
@@ -155,7 +155,7 @@ async fn a_company_is_joined_and_cannot_be_left() {
     )
     .await;
     let query =
-        "{ user(provider: USERTOUR, by: { vendorId: \"new\" }) { companies { externalId name } } }";
+        "{ user(provider: USERTOUR, by: { remoteId: \"new\" }) { companies { externalId name } } }";
     let companies = world.data(query).await["user"]["companies"].take();
     assert_eq!(companies, json!([{ "externalId": "c-9", "name": "Nine" }]));
 
@@ -177,7 +177,7 @@ async fn an_id_cannot_be_changed() {
     let errors = skipped(
         &world,
         Usertour,
-        json!({ "vendorId": "crm-ann", "externalId": "other" }),
+        json!({ "remoteId": "crm-ann", "externalId": "other" }),
     )
     .await;
 
@@ -187,7 +187,7 @@ async fn an_id_cannot_be_changed() {
 #[tokio::test]
 async fn a_write_that_may_have_arrived_before_it_was_refused_is_not_said_to_be_skipped() {
     let world = World::with(3, |settings| {
-        vendor(settings, Usertour).timeout_seconds = Some(0.3);
+        account(settings, Usertour).timeout_seconds = Some(0.3);
     })
     .await;
     let lost = json!({ "kind": "drip", "milliseconds": 30_000, "count": 1, "method": "POST" });
@@ -204,7 +204,7 @@ async fn a_write_that_may_have_arrived_before_it_was_refused_is_not_said_to_be_s
 
     // It cannot be looked for while the provider refuses all calls.
     assert_eq!(payload["outcome"], Value::Null, "{payload}");
-    assert_eq!(payload["userErrors"][0]["code"], "VENDOR_RATE_LIMITED");
+    assert_eq!(payload["userErrors"][0]["code"], "PROVIDER_RATE_LIMITED");
     assert_eq!(payload["userErrors"][1]["code"], "OUTCOME_UNKNOWN");
     assert!(
         world

@@ -1,4 +1,4 @@
-//! No schedule of calls makes the vendor count more than its window holds, wherever its windows begin.
+//! No schedule of calls makes the provider count more than its window holds, wherever its windows begin.
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
@@ -18,7 +18,7 @@ struct PlannedAttempt {
     /// After the one before.
     gap: u64,
     latency: u64,
-    /// Where between start and end it reaches the vendor, in hundredths.
+    /// Where between start and end it reaches the provider, in hundredths.
     reaches: u64,
     fate: AttemptEnd,
     class: Priority,
@@ -57,10 +57,10 @@ fn windows() -> impl Strategy<Value = Vec<QuotaWindow>> {
     proptest::collection::vec(window, 1..4)
 }
 
-/// A vendor's view of a schedule: when calls reached it, by our clock.
+/// A provider's view of a schedule: when calls reached it, by our clock.
 struct PromiseRun {
     arrivals: Vec<Duration>,
-    /// The spans in which the vendor had asked to be left alone, and no call was begun.
+    /// The spans in which the provider had asked to be left alone, and no call was begun.
     begun: Vec<Duration>,
     closed: Vec<(Duration, Duration)>,
     /// Whether everything is given back in the end.

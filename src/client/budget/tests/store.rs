@@ -117,7 +117,7 @@ async fn accounts_are_kept_apart_and_what_was_not_sent_is_given_back() {
 }
 
 #[tokio::test]
-async fn what_the_vendor_says_to_one_replica_all_believe() {
+async fn what_the_provider_says_to_one_replica_all_believe() {
     let Some((_redis, url)) = redis().await else {
         return;
     };

@@ -172,7 +172,7 @@ impl Contacts {
     ) -> SearchResult {
         found
             .users
-            .retain(|user| !doubtful.contains(&user.vendor_id));
+            .retain(|user| !doubtful.contains(&user.remote_id));
         for answer in join_all(doubtful.iter().map(|id| self.get(scope, id))).await {
             match answer {
                 Ok(user) => found.users.extend(user),
@@ -188,7 +188,7 @@ impl Contacts {
         let mut seen = HashSet::new();
         found
             .users
-            .retain(|user| seen.insert(user.vendor_id.clone()));
+            .retain(|user| seen.insert(user.remote_id.clone()));
         found
     }
 }
@@ -203,9 +203,9 @@ pub(super) fn doubtful_ids(
     let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
     let outdated = found.users.iter().filter(is_at);
     let outdated = outdated.filter(|user| written.is_outdated(user));
-    let outdated = outdated.map(|user| user.vendor_id.clone());
+    let outdated = outdated.map(|user| user.remote_id.clone());
     let is_unknown = |id: &String| {
-        let known = found.users.iter().find(|user| user.vendor_id == *id);
+        let known = found.users.iter().find(|user| user.remote_id == *id);
         known.is_none_or(|user| written.is_outdated(user))
     };
     let unknown = written.with_email(email.folded()).into_iter();

@@ -60,7 +60,7 @@ struct CompanyRecord {
     company_id: Option<String>,
 }
 
-/// The vendor's text says that a lookup answers one company, its schema that it answers a list.
+/// The provider's text says that a lookup answers one company, its schema that it answers a list.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -170,7 +170,7 @@ impl Contacts {
     }
 
     /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
-    /// Whether pages go on by a token or by a number differs between the vendor's documents, so a page
+    /// Whether pages go on by a token or by a number differs between the provider's documents, so a page
     /// has the same size always.
     async fn of_id(
         &self,

@@ -21,7 +21,7 @@ const PAGE: &str = "page:";
 /// How many pages of such a list are read at most.
 const PAGES: usize = 100;
 
-/// Where a list goes on, as the vendor says it: of a link only what names the place is read.
+/// Where a list goes on, as the provider says it: of a link only what names the place is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum SubresourceNext {
     /// After a token.
@@ -189,7 +189,7 @@ fn held(items: Vec<SubresourceItem>, part: Subresource) -> SubresourceData {
     match part {
         Subresource::Companies => {
             let company = |item: SubresourceItem| Company {
-                vendor_id: item.id,
+                remote_id: item.id,
                 external_id: item.company_id,
                 name: item.name,
             };

@@ -116,7 +116,7 @@ impl Contacts {
             return Err(rejected(
                 field,
                 format!(
-                    "another contact has this email or external id: say with `vendorId` that {id} is meant, or change one of the two"
+                    "another contact has this email or external id: say with `remoteId` that {id} is meant, or change one of the two"
                 ),
             ));
         }
@@ -125,7 +125,7 @@ impl Contacts {
             self.recent.remember(&user).await;
             return Ok(ConnectorWrite::whole(user, WriteOutcome::Matched));
         }
-        let updated = super::Connector::update(self, scope, &user.vendor_id, draft).await?;
+        let updated = super::Connector::update(self, scope, &user.remote_id, draft).await?;
         updated.ok_or_else(|| Error::malformed("the contact vanished between two calls; try again"))
     }
 
@@ -142,7 +142,7 @@ impl Contacts {
         if draft.companies.is_empty() {
             return ConnectorWrite::whole(user, outcome);
         }
-        let id = user.vendor_id;
+        let id = user.remote_id;
         let mut remarks = Vec::new();
         for company in &draft.companies {
             if let Err(error) = self.attend(scope, &id, company).await {

@@ -23,7 +23,7 @@ pub(super) const FILTERS: [(&str, &str); 12] = [
     ("LAST_SEEN_BEFORE", "lastSeenBefore"),
 ];
 
-/// A filter, and those whom it must find, in the vendor's order.
+/// A filter, and those whom it must find, in the provider's order.
 pub(super) struct Case {
     pub(super) filter: Value,
     pub(super) expected: Vec<Value>,
@@ -139,7 +139,7 @@ fn bounds(subject: Subject, field: &str) -> Vec<Case> {
 /// Intercom's id of a tag or segment.
 pub(super) async fn label(world: &World, kind: &str, name: &str) -> Value {
     let mut labels = world
-        .at_vendor(Provider::Intercom, &format!("/{kind}"))
+        .at_provider(Provider::Intercom, &format!("/{kind}"))
         .await;
     world.forget_calls().await;
     // A `tag.list` holds `tags` in 1.x, and `data` in 2.x.

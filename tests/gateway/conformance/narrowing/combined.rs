@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 
 /// Whom a list must hold, and in which order.
 struct Wanted<'a> {
-    /// Field and direction; the vendor's own order is that of creation, the newest first.
+    /// Field and direction; the provider's own order is that of creation, the newest first.
     sort: Option<(&'a str, &'a str)>,
     fits: &'a dyn Fn(&Person) -> bool,
 }

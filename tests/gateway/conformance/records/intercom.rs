@@ -124,7 +124,7 @@ fn whole(timezone: Option<&str>, given: &Value, nulls: &[&str]) -> Value {
         "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
         "username": null, "avatarUrl": PICTURE, "locale": null, "timezone": timezone, "kind": "USER",
         "tags": ["known", "vip"],
-        "companies": [{ "vendorId": COMPANY, "externalId": "c-1", "name": "Harbour Goods" }],
+        "companies": [{ "remoteId": COMPANY, "externalId": "c-1", "name": "Harbour Goods" }],
         "createdAt": MADE, "updatedAt": MADE, "lastSeenAt": SEEN, "attributes": custom,
         "details": details,
     })
