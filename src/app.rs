@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    account::Account,
     audit::AuditLog,
     client::{
         AccountStatus, Client, Layer, MemoryPool, Transport,
@@ -22,13 +23,12 @@ use crate::{
         timeout::TimeoutLayer,
     },
     config::{AccountSettings, AccountSetup, ConfigErrors, Settings, in_words},
-    connectors::{ConnectContext, Connector as Adapter, ConnectorSpec, door},
+    connectors::{ConnectContext, door},
     directory::{Directory, Writing, lease::Leases},
     error::{Error, Result},
-    graphql::{Graph, Schema, schema},
+    graphql::{Accounts, Graph, Schema, schema},
     recent_writes::RecentWrites,
     shared::Store,
-    user::Provider,
 };
 
 /// Builds the schema over the providers of a configuration.
@@ -59,170 +59,178 @@ pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
         mistakes.extend(wrong.0);
         None
     });
-    let shelf = MemoryCache::of(settings.cache.max_bytes);
-    let tasks = TaskTracker::new();
-    let audit = AuditLog::new(settings.log.audit_file.as_deref());
-    let directories = Provider::ALL.into_iter().filter_map(|provider| {
-        directory(
-            provider,
-            settings,
-            &shelf,
-            store.clone(),
-            (tasks.clone(), audit.clone()),
-        )
-        .map_err(|wrong| mistakes.extend(wrong.0))
-        .ok()
+    let accounts = settings.accounts();
+    let accounts = accounts.unwrap_or_else(|wrong| {
+        mistakes.extend(wrong.0);
+        Vec::new()
+    });
+    let shared = SharedParts {
+        cache: MemoryCache::of(settings.cache.max_bytes),
+        store,
+        tasks: TaskTracker::new(),
+        audit: AuditLog::new(settings.log.audit_file.as_deref()),
+    };
+    let directories = accounts.iter().filter_map(|(account, of_account)| {
+        directory(*account, (settings, of_account), &shared)
+            .map_err(|wrong| mistakes.extend(wrong.0))
+            .ok()
     });
     let directories: Vec<_> = directories.map(Arc::new).collect();
     if mistakes.is_empty() {
         Ok(schema(Graph {
-            directories,
-            writes: tasks,
+            accounts: Accounts::new(directories, |provider| {
+                Directory::unconfigured(provider, shared.writing(None))
+            }),
+            writes: shared.tasks.clone(),
             bounds,
             audience,
             memory: MemoryPool::new(settings.limits.total_bytes),
-            kept: shelf,
-            audit,
+            kept: shared.cache.clone(),
+            audit: shared.audit.clone(),
         }))
     } else {
         Err(ConfigErrors(mistakes))
     }
 }
 
-fn directory(
-    provider: Provider,
-    all: &Settings,
-    shelf: &MemoryCache,
+/// What all accounts share.
+struct SharedParts {
+    cache: MemoryCache,
     store: Option<Store>,
-    (tasks, audit): (TaskTracker, AuditLog),
+    tasks: TaskTracker,
+    audit: AuditLog,
+}
+
+impl SharedParts {
+    /// What the writes to an account share, also with other gateways where there is a store.
+    fn writing(&self, account: Option<Account>) -> Writing {
+        // Gateways whose tokens differ for a while must not write side by side.
+        let by_name = self.store.clone().zip(account);
+        let by_name = by_name.map(|(store, account)| (store, account.name().to_owned()));
+        Writing {
+            recent: RecentWrites::new(by_name.clone()),
+            leases: Leases::new(by_name),
+            tasks: self.tasks.clone(),
+            audit: self.audit.clone(),
+        }
+    }
+}
+
+/// The users of an account.
+fn directory(
+    account: Account,
+    (all, settings): (&Settings, &AccountSettings),
+    parts: &SharedParts,
 ) -> Result<Directory, ConfigErrors> {
-    let settings = all.accounts.get(&provider);
-    let Some(settings) = settings.filter(|settings| settings.enabled) else {
-        let writing = writing(None, tasks, audit);
+    if !settings.enabled {
+        let writing = parts.writing(None);
         return Ok(Directory::new(
-            provider,
+            account,
             None,
             AccountStatus::default(),
             writing,
         ));
-    };
-    let account = settings.account(provider)?;
-    let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
-    let timeout = TimeoutLayer::each(account.timeout, deadline.unwrap_or(account.timeout));
-    let door = door(provider);
-    let name = provider.name();
-    let keep = format!("accounts.{name}.cache");
-    let terms = all.cache.terms(&keep, &settings.cache)?;
-    let shared = store
-        .clone()
-        .map(|store| (store, pseudonym(name, &account)));
-    let cache = ResponseCache::new(name, terms, door.explain, shelf.clone(), shared.clone());
-    // Gateways whose tokens differ for a while must not write side by side.
-    let by_name = store.map(|store| (store, name.to_owned()));
-    let writing = writing(by_name, tasks, audit);
-    let recent = writing.recent.clone();
-    let terms = RateLimits {
-        shared,
-        windows: account.budget.clone(),
-        is_chosen: settings.budget.is_some(),
-        concurrency: account.concurrency,
-    };
-    let log = Arc::new(ProviderLog::new(name, &*account.token_origin));
+    }
+    let setup = settings.setup(account)?;
+    let place = format!("accounts.{}", account.name());
     let at = |place: String| {
         move |error: Error| ConfigErrors(vec![format!("{place}: {}", in_words(error.message()))])
     };
-    let credentials = Credentials::new(name, &account.token, account.token_source.clone());
-    let credentials = credentials.map_err(at(format!("accounts.{name}")))?;
-    let signs = AccountStatus {
-        credentials: Some(credentials.clone()),
-        log: Some(Arc::clone(&log)),
-        switch: account.breaker.map(|rules| CircuitBreaker::of(name, rules)),
-        budget: Some(Budget::of(name, &terms)),
+    let shared = parts.store.clone();
+    let shared = shared.map(|store| (store, pseudonym(account, &setup)));
+    let policy = all
+        .cache
+        .terms(&format!("{place}.cache"), &settings.cache)?;
+    let explain = door(account.provider()).explain;
+    let cache = ResponseCache::new(
+        account,
+        policy,
+        explain,
+        parts.cache.clone(),
+        shared.clone(),
+    );
+    let writing = parts.writing(Some(account));
+    let credentials = Credentials::new(account, &setup.token, setup.token_source.clone());
+    let credentials = credentials.map_err(at(place.clone()))?;
+    let limits = RateLimits {
+        shared,
+        windows: setup.budget.clone(),
+        is_chosen: settings.budget.is_some(),
+        concurrency: setup.concurrency,
+    };
+    let status = AccountStatus {
+        credentials: Some(credentials),
+        log: Some(Arc::new(ProviderLog::new(account, &*setup.token_origin))),
+        switch: setup
+            .breaker
+            .map(|rules| CircuitBreaker::of(account, rules)),
+        budget: Some(Budget::of(account, &limits)),
         ..AccountStatus::default()
     };
-    let measure = MetricsLayer::of(name, Arc::clone(&signs.pulse), log);
-    let http = http(
-        (provider, &door),
-        settings,
-        (account, timeout),
-        (&signs, measure, BearerAuth::of(credentials)),
-        cache,
-    )
-    .map_err(at(format!("accounts.{name}")))?;
-    let options = settings.options.clone();
-    let connection = ConnectContext {
+    let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
+    let timeout = TimeoutLayer::each(setup.timeout, deadline.unwrap_or(setup.timeout));
+    let http =
+        http(account, (settings, setup, timeout), &status, cache).map_err(at(place.clone()))?;
+    let context = ConnectContext {
         http,
-        options,
-        recent,
+        options: settings.options.clone(),
+        recent: writing.recent.clone(),
     };
-    let adapter: Box<dyn Adapter> =
-        (door.connect)(connection).map_err(at(format!("accounts.{name}.options")))?;
-    Ok(Directory::new(provider, Some(adapter), signs, writing))
-}
-
-/// What the writes to an account share, also with other gateways where there is a store.
-fn writing(shared: Option<(Store, String)>, tasks: TaskTracker, audit: AuditLog) -> Writing {
-    Writing {
-        recent: RecentWrites::new(shared.clone()),
-        leases: Leases::new(shared),
-        tasks,
-        audit,
-    }
+    let connect = door(account.provider()).connect;
+    let connector = connect(context).map_err(at(format!("{place}.options")))?;
+    Ok(Directory::new(account, Some(connector), status, writing))
 }
 
 /// A name of a provider's account that tells nothing of its address or token.
-fn pseudonym(name: &str, account: &AccountSetup) -> String {
+fn pseudonym(account: Account, setup: &AccountSetup) -> String {
     let digest = Sha256::new()
-        .chain_update(account.base.as_str())
+        .chain_update(setup.base.as_str())
         .chain_update([0])
-        .chain_update(account.token.expose_secret())
+        .chain_update(setup.token.expose_secret())
         .finalize();
     let digest = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
-    format!("{name}:{}", digest.collect::<String>())
+    format!("{}:{}", account.name(), digest.collect::<String>())
 }
 
-/// The way to a provider: its layers, in the order in which a call travels through them.
+/// The way to an account: its layers, in the order in which a call travels through them.
 fn http(
-    (provider, door): (Provider, &ConnectorSpec),
-    settings: &AccountSettings,
-    (account, timeout): (AccountSetup, TimeoutLayer),
-    (signs, measure, bearer): (&AccountStatus, MetricsLayer, BearerAuth),
+    account: Account,
+    (settings, setup, timeout): (&AccountSettings, AccountSetup, TimeoutLayer),
+    status: &AccountStatus,
     cache: ResponseCache,
 ) -> Result<Client> {
-    let wire = Transport::new(
-        provider.name(),
-        account.base,
-        settings.max_answer_bytes,
-        door.explain,
-    )?;
-    let mut layers: Vec<Box<dyn Layer>> = vec![
+    let explain = door(account.provider()).explain;
+    let transport = Transport::new(account, setup.base, settings.max_answer_bytes, explain)?;
+    let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+    if let Some(log) = &status.log {
         // One observation for each call, however often it is repeated.
-        Box::new(measure),
-        Box::new(RetryLayer {
-            attempts: settings.attempts,
-            ..RetryLayer::default()
-        }),
-    ];
+        let pulse = Arc::clone(&status.pulse);
+        layers.push(Box::new(MetricsLayer::of(account, pulse, Arc::clone(log))));
+    }
+    layers.push(Box::new(RetryLayer {
+        attempts: settings.attempts,
+        ..RetryLayer::default()
+    }));
     // Both attempts are noted, and each spends what an attempt spends.
     if settings.hedge {
-        layers.push(Box::new(HedgeLayer::of(provider.name())));
+        layers.push(Box::new(HedgeLayer::of(account)));
     }
     // What became of each attempt.
-    layers.push(Box::new(AttemptLog::of(provider.name())));
-    // What is not sent spends neither budget nor a turn.
-    if let Some(switch) = &signs.switch {
-        layers.push(Box::new(BreakerLayer::of(switch.clone())));
+    layers.push(Box::new(AttemptLog::of(account)));
+    // What is not sent spends neither budget nor a permit.
+    if let Some(breaker) = &status.switch {
+        layers.push(Box::new(BreakerLayer::of(breaker.clone())));
     }
-    if let Some(budget) = &signs.budget {
+    if let Some(budget) = &status.budget {
         layers.push(Box::new(budget.clone()));
     }
-    layers.extend([
-        // Every attempt takes a permit; none is held while waiting for the next attempt.
-        Box::new(ConcurrencyLayer::of(provider.name(), account.concurrency)) as Box<dyn Layer>,
-        // A token that is renewed serves the next attempt.
-        Box::new(bearer),
-        // An attempt dies, and not the loop around it.
-        Box::new(timeout),
-    ]);
-    Ok(Client::new(wire, layers, cache))
+    // Every attempt takes a permit; none is held while waiting for the next attempt.
+    layers.push(Box::new(ConcurrencyLayer::of(account, setup.concurrency)));
+    // A token that is renewed serves the next attempt.
+    if let Some(credentials) = &status.credentials {
+        layers.push(Box::new(BearerAuth::of(credentials.clone())));
+    }
+    // An attempt dies, and not the loop around it.
+    layers.push(Box::new(timeout));
+    Ok(Client::new(transport, layers, cache))
 }

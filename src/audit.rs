@@ -27,7 +27,9 @@ pub struct RequestId(pub String);
 /// What is noted of a write: never an address, a name or another value.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditEntry {
-    /// The account that was written to.
+    /// The provider that was written to.
+    pub provider: &'static str,
+    /// The account of it.
     pub account: &'static str,
     /// What was asked for.
     pub operation: &'static str,
@@ -164,6 +166,7 @@ impl Drop for ExpectedEnd {
 fn tell(entry: &AuditEntry) {
     tracing::info!(
         target: "roster.audit",
+        provider = entry.provider,
         account = entry.account,
         operation = entry.operation,
         outcome = entry.outcome,

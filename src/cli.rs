@@ -17,7 +17,6 @@ use roster::{
     demo,
     graphql::{self, Graph, Schema, sdl},
     server::{self, AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
-    user::Provider,
 };
 use roster_sandbox::{Options, known};
 use tokio::{
@@ -149,7 +148,7 @@ impl Command {
                 say(format_args!(
                     "{}: nothing is wrong; {}",
                     config.display(),
-                    providers(&settings)
+                    accounts(&settings)
                 ));
             }
             Self::Schema => {
@@ -230,24 +229,20 @@ fn started(
     }
 }
 
-/// Which providers a configuration asks, in a few words.
-fn providers(settings: &Settings) -> String {
-    let is_enabled = |provider: &Provider| {
-        settings
-            .accounts
-            .get(provider)
-            .is_some_and(|provider| provider.enabled)
-    };
-    let (enabled, disabled): (Vec<_>, Vec<_>) = Provider::ALL.into_iter().partition(is_enabled);
-    let names = |providers: Vec<Provider>| match providers.as_slice() {
-        [] => "none".to_owned(),
-        providers => providers
+/// Which accounts a configuration asks, in a few words.
+fn accounts(settings: &Settings) -> String {
+    let accounts = settings.accounts().unwrap_or_default();
+    let names = |is_enabled: bool| {
+        let some = accounts
             .iter()
-            .map(|provider| provider.name())
-            .collect::<Vec<_>>()
-            .join(", "),
+            .filter(|(_, settings)| settings.enabled == is_enabled);
+        let names: Vec<_> = some.map(|(account, _)| account.name()).collect();
+        match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        }
     };
-    format!("enabled: {}; disabled: {}", names(enabled), names(disabled))
+    format!("enabled: {}; disabled: {}", names(true), names(false))
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -459,7 +454,7 @@ impl ServeArgs {
             say(format_args!("Metrics    http://{admin}/metrics"));
         }
         let admin = admin.map(tracing::field::display);
-        tracing::info!(version = VERSION, address = %address, admin, providers = providers(&settings), "serving");
+        tracing::info!(version = VERSION, address = %address, admin, providers = accounts(&settings), "serving");
         // Only its first step, what is cached: a service starts no npm, and downloads nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
         let beside = settings.provider_connections();

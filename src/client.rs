@@ -29,7 +29,10 @@ pub use request::{Operation, Request, Response};
 pub use scope::{Freshness, Priority, RequestContext, WriteProgress};
 pub use transport::{ErrorDetails, Transport};
 
-use crate::error::{ErrorKind, Result};
+use crate::{
+    account::Account,
+    error::{ErrorKind, Result},
+};
 
 /// What shows how a provider fares.
 #[derive(Clone, Default)]
@@ -93,6 +96,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// The account that is called.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.wire.account()
+    }
+
     /// A provider's API, reached over `wire` through `layers`, the outermost first, where no answer is
     /// kept.
     #[must_use]
@@ -129,7 +138,7 @@ impl Client {
         };
         let call = call.within(scope);
         let answer = self.cache.serve(call, Arc::clone(&self.onward)).await;
-        answer.map_err(|error| error.at(self.wire.provider(), operation.name()))
+        answer.map_err(|error| error.at(self.wire.account(), operation.name()))
     }
 
     /// The path of a link that the provider sent, when it leads to the provider's own host: whatever

@@ -23,11 +23,12 @@ pub use crate::client::budget::QuotaWindow;
 pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
 
 use crate::{
+    account::{Account, Provider},
     client::{Client, RequestContext, transport::ReadErrorFn},
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, Page, PageRequest, Scan, Truncation},
     recent_writes::RecentWrites,
-    user::{Company, Email, Identity, Label, PatchField, Provider, User, UserPatch, WriteOutcome},
+    user::{Company, Email, Identity, Label, PatchField, User, UserPatch, WriteOutcome},
 };
 
 /// One provider's API in Roster's words. A method is called only where the [`Profile`] declares it.
@@ -238,12 +239,12 @@ impl SubresourceData {
 /// a GraphQL request.
 #[async_trait]
 pub trait SubresourceLoader: Send + Sync {
-    /// A part of the user of a provider's id, for the field that is resolved; the error is fit for the
+    /// A part of the user of a remote id, for the field that is resolved; the error is fit for the
     /// client. A part that fails may be `None` here, and told of elsewhere in the answer.
     async fn part(
         &self,
         ctx: &Context<'_>,
-        provider: Provider,
+        account: Account,
         id: &str,
         part: Subresource,
     ) -> async_graphql::Result<Option<Arc<SubresourceData>>>;
@@ -259,8 +260,6 @@ fn unsupported(what: &str) -> Error {
 /// What a provider can do, and within which limits. What is `None` or absent it cannot do.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// The provider.
-    pub provider: Provider,
     /// How users are listed.
     pub listing: Listing,
     /// By what the list can be narrowed.
@@ -612,11 +611,13 @@ impl Details {
     ///
     /// # Errors
     /// `Malformed` when the record is not what the provider documents.
-    pub fn read(provider: Provider, raw: &RawValue) -> Result<Self> {
-        Ok(match provider {
+    pub fn read(account: Account, raw: &RawValue) -> Result<Self> {
+        Ok(match account.provider() {
             Provider::Ada => Self::Ada(decode::read(raw)?),
             Provider::DigitalChalk => Self::DigitalChalk(decode::read(raw)?),
-            Provider::Intercom => Self::Intercom(decode::read(raw)?),
+            Provider::Intercom => {
+                Self::Intercom(Box::new(intercom::IntercomUser::read(account, raw)?))
+            }
             Provider::Usertour => Self::Usertour(decode::read(raw)?),
         })
     }

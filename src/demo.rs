@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use secrecy::SecretString;
 
 use crate::{
+    account::Provider,
     config::{AccountSettings, ServerSettings, Settings},
     connectors::QuotaWindow,
-    user::Provider,
 };
 
 /// Settings that reach the sandboxes at an address.
@@ -21,7 +21,7 @@ pub fn settings(sandbox: SocketAddr) -> Settings {
             budget: Some(budget(provider)),
             ..AccountSettings::default()
         };
-        (provider, account)
+        (provider.name().to_owned(), account)
     });
     let server = ServerSettings {
         show_calls: true,

@@ -17,6 +17,7 @@ pub use search::EmailSearchResult;
 pub use write::{WriteError, WriteResult, Writing};
 
 use crate::{
+    account::{Account, Provider},
     client::{
         AccountStatus, RequestContext,
         breaker::{CircuitBreaker, CircuitState},
@@ -30,7 +31,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     metrics,
     pagination::{Accept, ListRange, Window},
-    user::{Provider, User},
+    user::User,
 };
 
 /// How many batches of one request are under way at one provider; its own limit is lower.
@@ -56,28 +57,40 @@ pub struct SubresourceAnswer {
 
 /// A provider's users.
 pub struct Directory {
-    provider: Provider,
+    account: Account,
     connector: Option<Box<dyn Connector>>,
+    is_configured: bool,
     signs: AccountStatus,
     writing: Writing,
 }
 
 impl Directory {
-    /// The users behind an adapter; without one the provider is disabled.
+    /// The users behind a connector; without one the account is disabled.
     #[must_use]
     pub fn new(
-        provider: Provider,
+        account: Account,
         connector: Option<Box<dyn Connector>>,
         signs: AccountStatus,
         writing: Writing,
     ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);
-        metrics::init_sources(provider.name(), statuses);
+        metrics::init_sources(account, statuses);
         Self {
-            provider,
+            account,
             connector,
+            is_configured: true,
             signs,
             writing,
+        }
+    }
+
+    /// What stands for a provider that has no account in the configuration: it is asked for nothing.
+    #[must_use]
+    pub fn unconfigured(provider: Provider, writing: Writing) -> Self {
+        let account = Account::of(provider);
+        Self {
+            is_configured: false,
+            ..Self::new(account, None, AccountStatus::default(), writing)
         }
     }
 
@@ -98,10 +111,10 @@ impl Directory {
         }
     }
 
-    /// The provider.
+    /// The account.
     #[must_use]
-    pub fn provider(&self) -> Provider {
-        self.provider
+    pub fn account(&self) -> Account {
+        self.account
     }
 
     /// What the provider can do; `None` when it is disabled.
@@ -125,7 +138,7 @@ impl Directory {
     /// Names the provider and the operation in an error, and tells the log of answers that nobody can
     /// read: the HTTP client takes those for good.
     fn noted<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
-        let result = result.map_err(|error| error.at(self.provider.name(), operation));
+        let result = result.map_err(|error| error.at(self.account, operation));
         match (&self.signs.log, &result) {
             (Some(log), Err(error)) if error.kind() == ErrorKind::Malformed => {
                 log.failed(error.operation().unwrap_or(operation), error);
@@ -138,12 +151,14 @@ impl Directory {
 
     fn connector(&self) -> Result<&dyn Connector> {
         self.connector.as_deref().ok_or_else(|| {
-            let name = self.provider.name();
-            let title = self.provider.title();
-            let message = format!(
-                "{title} is disabled in this gateway's configuration (accounts.{name}.enabled)"
-            );
-            Error::new(ErrorKind::Disabled, message).at(name, "any")
+            let (name, title) = (self.account.name(), self.account.title());
+            let message = match self.is_configured {
+                true => format!(
+                    "{title} is disabled in this gateway's configuration (accounts.{name}.enabled)"
+                ),
+                false => format!("this gateway's configuration has no account of {title}"),
+            };
+            Error::new(ErrorKind::Disabled, message).at(self.account, "any")
         })
     }
 
@@ -167,7 +182,7 @@ impl Directory {
             Err(error) => {
                 // A caller's own mistake is no source's failure.
                 if error.kind() != ErrorKind::Invalid && error.kind() != ErrorKind::Unsupported {
-                    Report::failed(self.provider, error.clone(), 0).counted();
+                    Report::failed(self.account, error.clone(), 0).counted();
                 }
                 Err(error)
             }
@@ -213,8 +228,8 @@ impl Directory {
             format!("this provider refuses to page past {reach} users: there are more, narrow the list with a filter")
         });
         let failure = window.failure.clone();
-        let failure = failure.map(|error| error.at(self.provider.name(), "list"));
-        let report = Report::answered(self.provider, cut.or(doubt), failure, scope.calls())
+        let failure = failure.map(|error| error.at(self.account, "list"));
+        let report = Report::answered(self.account, cut.or(doubt), failure, scope.calls())
             .with_caveat(email_caveat.or(segment_caveat));
         Ok(ListedUsers {
             window,
@@ -223,7 +238,7 @@ impl Directory {
     }
 
     fn check(&self, profile: &Profile, filter: &Filter) -> Result<()> {
-        let (name, title) = (self.provider.name(), self.provider.title());
+        let (name, title) = (self.account, self.account.title());
         let refused = |what: &str, having: Vec<&str>| {
             let can = if having.is_empty() {
                 "it has no choice there".to_owned()
@@ -231,7 +246,7 @@ impl Directory {
                 format!("it can by {}", having.join(", "))
             };
             let message =
-                format!("{title} cannot {what}; {can} (see `providers {{ capabilities }}`)");
+                format!("{title} cannot {what}; {can} (see `accounts {{ capabilities }}`)");
             Err(Error::new(ErrorKind::Unsupported, message).at(name, "list"))
         };
         if let Some(field) = filter
@@ -281,9 +296,9 @@ impl Directory {
             Ok(connector) => connector,
             Err(error) => return refuse(ids, &error),
         };
-        let name = self.provider.name();
+        let name = self.account;
         let Some(batch) = connector.profile().by_external_id else {
-            let title = self.provider.title();
+            let title = self.account.title();
             let message =
                 format!("{title} keeps no ids of yours: look users up by `remoteId` or by email");
             return refuse(

@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_graphql::resolver_utils::EnumType;
 
+use crate::account::Account;
+
 /// A result whose error is ours.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -16,7 +18,7 @@ pub struct Error(Arc<ErrorInner>);
 struct ErrorInner {
     kind: ErrorKind,
     message: String,
-    provider: Option<&'static str>,
+    account: Option<Account>,
     operation: Option<&'static str>,
     retry_after: Option<Duration>,
     request_id: Option<String>,
@@ -87,7 +89,7 @@ pub enum ErrorCode {
     /// The client may not do this.
     Forbidden,
     /// The provider is switched off in this gateway's configuration.
-    ProviderDisabled,
+    AccountDisabled,
     /// The provider refused the gateway's credentials; its operator must look at them.
     ProviderAuth,
     /// The provider's rate limit is used up, or the part of it that one request may use; `retryAfter`
@@ -139,7 +141,7 @@ impl ErrorCode {
             Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
-            Self::ProviderDisabled => "PROVIDER_DISABLED",
+            Self::AccountDisabled => "ACCOUNT_DISABLED",
             Self::ProviderAuth => "PROVIDER_AUTH",
             Self::ProviderRateLimited => "PROVIDER_RATE_LIMITED",
             Self::ProviderTimeout => "PROVIDER_TIMEOUT",
@@ -185,7 +187,7 @@ impl ErrorKind {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::Invalid | Self::Unsupported | Self::Expired => ErrorCode::BadUserInput,
-            Self::Disabled => ErrorCode::ProviderDisabled,
+            Self::Disabled => ErrorCode::AccountDisabled,
             Self::Rejected | Self::Conflict => ErrorCode::ProviderRejected,
             Self::Denied => ErrorCode::ProviderAuth,
             Self::Throttled | Self::CallLimit => ErrorCode::ProviderRateLimited,
@@ -221,7 +223,7 @@ impl Error {
         Self(Arc::new(ErrorInner {
             kind,
             message: message.into(),
-            provider: None,
+            account: None,
             operation: None,
             retry_after: None,
             request_id: None,
@@ -237,6 +239,12 @@ impl Error {
     /// A wrong argument; the message says what to change.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// A fault of the gateway's own.
+    #[must_use]
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
     }
 
     /// A provider's answer that cannot be read.
@@ -271,11 +279,11 @@ impl Error {
         self
     }
 
-    /// Names the provider and the operation that failed, unless they are named.
+    /// Names the account and the operation that failed, unless they are named.
     #[must_use]
-    pub fn at(self, provider: &'static str, operation: &'static str) -> Self {
+    pub fn at(self, account: Account, operation: &'static str) -> Self {
         self.with(|inner| {
-            inner.provider.get_or_insert(provider);
+            inner.account.get_or_insert(account);
             inner.operation.get_or_insert(operation);
         })
     }
@@ -368,10 +376,10 @@ impl Error {
         &self.0.message
     }
 
-    /// The provider at fault, by its configuration name.
+    /// The account at fault.
     #[must_use]
-    pub fn provider(&self) -> Option<&'static str> {
-        self.0.provider
+    pub fn account(&self) -> Option<Account> {
+        self.0.account
     }
 
     /// The operation that failed.
@@ -413,8 +421,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Some(provider), Some(operation)) = (self.0.provider, self.0.operation) {
-            write!(f, "{provider} {operation}: ")?;
+        if let (Some(account), Some(operation)) = (self.0.account, self.0.operation) {
+            write!(f, "{} {operation}: ", account.name())?;
         }
         f.write_str(&self.0.message)
     }

@@ -1,6 +1,7 @@
 //! The graph: arguments become domain types here, and domain types answers. No provider is known here
 //! by more than its name.
 
+mod accounts;
 pub mod connection;
 pub mod cost;
 pub mod cursor;
@@ -35,10 +36,9 @@ use crate::{
     audit::AuditLog,
     client::{MemoryPool, Meter, RequestContext, cache::MemoryCache},
     connectors::SubresourceLoader,
-    directory::Directory,
     loaders::Loaders,
-    user::Provider,
 };
+pub use accounts::Accounts;
 use document::SchemaRules;
 use entities::{EntityIndexes, QueryRoot};
 use mutation::Mutation;
@@ -79,8 +79,8 @@ impl Default for RequestLimits {
 
 /// What the resolvers stand on.
 pub struct Graph {
-    /// The providers' users, in the order of [`Provider::ALL`].
-    pub directories: Vec<Arc<Directory>>,
+    /// The users of all accounts.
+    pub accounts: Accounts,
     /// The writes under way: they are finished before the gateway stops.
     pub writes: TaskTracker,
     /// What one request may ask for.
@@ -102,8 +102,9 @@ pub struct Graph {
 /// When the engine prints a schema that is not valid, which a test would have shown.
 #[must_use]
 pub fn schema(graph: Graph) -> Schema {
-    let rules =
-        SchemaRules::new(&builder().finish().sdl()).expect("the engine prints a valid schema");
+    let accounts = graph.accounts.all().count();
+    let rules = SchemaRules::new(&builder().finish().sdl(), accounts);
+    let rules = rules.expect("the engine prints a valid schema");
     builder().data(graph).data(rules).finish()
 }
 
@@ -165,7 +166,7 @@ pub fn with_loaders(
         meter,
         fates: Arc::clone(&fates),
     };
-    let loaders = Arc::new(Loaders::new(&graph.directories, &scope));
+    let loaders = Arc::new(Loaders::new(graph.accounts.all(), &scope));
     let parts: Arc<dyn SubresourceLoader> = Arc::new(SubresourceFields(Arc::clone(&loaders)));
     let request = request.data(scope).data(loaders).data(parts).data(fates);
     let request = request
@@ -178,25 +179,12 @@ impl Graph {
     /// Reads again what may have changed since the start.
     pub async fn reload(&self) {
         self.audit.reopen();
-        for directory in &self.directories {
+        for directory in self.accounts.configured() {
             directory.reload_token().await;
         }
     }
 
     fn of<'a>(ctx: &Context<'a>) -> &'a Self {
         ctx.data_unchecked::<Self>()
-    }
-
-    fn directory(&self, provider: Provider) -> crate::error::Result<&Arc<Directory>> {
-        let found = self
-            .directories
-            .iter()
-            .find(|directory| directory.provider() == provider);
-        found.ok_or_else(|| {
-            crate::error::Error::new(
-                crate::error::ErrorKind::Internal,
-                "there is no directory for this provider",
-            )
-        })
     }
 }

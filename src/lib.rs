@@ -1,5 +1,6 @@
 //! Roster: one GraphQL graph over the people in a company's SaaS tools.
 
+pub mod account;
 pub mod app;
 pub mod audit;
 pub mod client;

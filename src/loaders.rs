@@ -17,11 +17,12 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::{
+    account::Account,
     client::RequestContext,
     connectors::{Expand, Subresource},
     directory::{Directory, EmailSearchResult, SubresourceAnswer},
     error::{Error, ErrorKind, Result},
-    user::{Email, Provider, User},
+    user::{Email, User},
 };
 
 type LoadedValues<K, V> = Arc<Result<HashMap<K, V>>>;
@@ -106,7 +107,7 @@ struct AccountLoaders {
 
 /// All loaders of one GraphQL request.
 pub struct Loaders {
-    loaders: HashMap<Provider, AccountLoaders>,
+    loaders: HashMap<Account, AccountLoaders>,
     scope: RequestContext,
 }
 
@@ -184,7 +185,7 @@ impl Loaders {
                     directory.parts(&scope, keys).await
                 }),
             };
-            (directory.provider(), loaders)
+            (directory.account(), loaders)
         });
         Self {
             loaders: loaders.collect(),
@@ -193,11 +194,11 @@ impl Loaders {
     }
 
     /// The loaders of a provider, for a field that will wait for a key.
-    fn of(&self, provider: Provider) -> Result<&AccountLoaders> {
+    fn of(&self, account: Account) -> Result<&AccountLoaders> {
         self.scope.meter().charge(WAITING)?;
         self.loaders
-            .get(&provider)
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this provider"))
+            .get(&account)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this account"))
     }
 
     /// A user by the provider's own id.
@@ -206,14 +207,14 @@ impl Loaders {
     /// What the provider answers; `None` is "no such user".
     pub async fn by_id(
         &self,
-        provider: Provider,
+        account: Account,
         id: String,
         expand: Expand,
     ) -> Result<Option<Arc<User>>> {
         if id.is_empty() {
             return Ok(None);
         }
-        self.of(provider)?.by_id.load((id, expand)).await?
+        self.of(account)?.by_id.load((id, expand)).await?
     }
 
     /// A user by the id that your systems gave.
@@ -222,14 +223,14 @@ impl Loaders {
     /// What the provider answers; `None` is "no such user".
     pub async fn by_external_id(
         &self,
-        provider: Provider,
+        account: Account,
         id: String,
         expand: Expand,
     ) -> Result<Option<Arc<User>>> {
         if id.is_empty() {
             return Ok(None);
         }
-        self.of(provider)?.by_external_id.load((id, expand)).await?
+        self.of(account)?.by_external_id.load((id, expand)).await?
     }
 
     /// The users of one address at one provider.
@@ -238,11 +239,11 @@ impl Loaders {
     /// A fault of the gateway's own; a provider's is in the search's report.
     pub async fn by_email(
         &self,
-        provider: Provider,
+        account: Account,
         email: Email,
         expand: Expand,
     ) -> Result<EmailSearchResult> {
-        self.of(provider)?.by_email.load((email, expand)).await
+        self.of(account)?.by_email.load((email, expand)).await
     }
 
     /// A part of a user of a provider that answers it apart, with the work that it took.
@@ -251,11 +252,11 @@ impl Loaders {
     /// A fault of the gateway's own, or the request's; a provider's is in the answer.
     pub async fn part(
         &self,
-        provider: Provider,
+        account: Account,
         id: String,
         part: Subresource,
     ) -> Result<SubresourceAnswer> {
-        self.of(provider)?.parts.load((id, part)).await
+        self.of(account)?.parts.load((id, part)).await
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use crate::account::Account;
+
 const PROVIDER_CALLS: &str = "roster_provider_calls_total";
 const PROVIDER_SECONDS: &str = "roster_provider_call_duration_seconds";
 const ANSWERS: &str = "roster_answers_total";
@@ -129,59 +131,63 @@ fn lower(value: &str) -> String {
 
 /// A call to a provider.
 pub fn provider_call(
-    provider: &'static str,
+    account: Account,
     operation: &'static str,
     outcome: &'static str,
     took: Duration,
 ) {
-    counter!(PROVIDER_CALLS, "provider" => provider, "operation" => operation, "outcome" => lower(outcome))
+    counter!(PROVIDER_CALLS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "outcome" => lower(outcome))
         .increment(1);
-    histogram!(PROVIDER_SECONDS, "provider" => provider, "operation" => operation).record(took);
+    histogram!(PROVIDER_SECONDS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation).record(took);
 }
 
 /// An answer to a read of a provider, by where it came from.
-pub fn answer(provider: &'static str, operation: &'static str, origin: &'static str) {
-    counter!(ANSWERS, "provider" => provider, "operation" => operation, "origin" => lower(origin))
+pub fn answer(account: Account, operation: &'static str, origin: &'static str) {
+    counter!(ANSWERS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "origin" => lower(origin))
         .increment(1);
 }
 
 /// A call that ended before it was sent to its provider.
-pub fn provider_call_unsent(provider: &'static str, operation: &'static str, code: &'static str) {
-    counter!(PROVIDER_UNSENT, "provider" => provider, "operation" => operation, "code" => lower(code))
+pub fn provider_call_unsent(account: Account, operation: &'static str, code: &'static str) {
+    counter!(PROVIDER_UNSENT, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "code" => lower(code))
         .increment(1);
 }
 
 /// The state of a provider's circuit.
-pub fn circuit(provider: &'static str, level: u8) {
-    gauge!(CIRCUIT, "provider" => provider).set(f64::from(level));
+pub fn circuit(account: Account, level: u8) {
+    gauge!(CIRCUIT, "provider" => account.provider().name(), "account" => account.name())
+        .set(f64::from(level));
 }
 
 /// A change of a provider's circuit.
-pub fn circuit_change(provider: &'static str, to: &'static str) {
-    counter!(CIRCUIT_CHANGES, "provider" => provider, "to" => to).increment(1);
+pub fn circuit_change(account: Account, to: &'static str) {
+    counter!(CIRCUIT_CHANGES, "provider" => account.provider().name(), "account" => account.name(), "to" => to).increment(1);
 }
 
 /// How many calls a provider gets at the same time, and how many are under way.
-pub fn concurrency(provider: &'static str, limit: usize, under_way: usize) {
-    gauge!(CONCURRENCY, "provider" => provider).set(limit as f64);
-    gauge!(UNDER_WAY, "provider" => provider).set(under_way as f64);
+pub fn concurrency(account: Account, limit: usize, under_way: usize) {
+    gauge!(CONCURRENCY, "provider" => account.provider().name(), "account" => account.name())
+        .set(limit as f64);
+    gauge!(UNDER_WAY, "provider" => account.provider().name(), "account" => account.name())
+        .set(under_way as f64);
 }
 
 /// A window of a provider's budget: what it grants, and what is left of it.
-pub fn budget(provider: &'static str, seconds: Option<u32>, limit: u32, remaining: u32) {
+pub fn budget(account: Account, seconds: Option<u32>, limit: u32, remaining: u32) {
     let window = seconds.map_or_else(|| "provider".to_owned(), |seconds| seconds.to_string());
-    gauge!(BUDGET_LIMIT, "provider" => provider, "window" => window.clone()).set(limit);
-    gauge!(BUDGET_REMAINING, "provider" => provider, "window" => window).set(remaining);
+    gauge!(BUDGET_LIMIT, "provider" => account.provider().name(), "account" => account.name(), "window" => window.clone()).set(limit);
+    gauge!(BUDGET_REMAINING, "provider" => account.provider().name(), "account" => account.name(), "window" => window).set(remaining);
 }
 
 /// An attempt that got its part of a provider's budget.
-pub fn budget_waited(provider: &'static str, took: Duration) {
-    histogram!(BUDGET_SECONDS, "provider" => provider).record(took);
+pub fn budget_waited(account: Account, took: Duration) {
+    histogram!(BUDGET_SECONDS, "provider" => account.provider().name(), "account" => account.name()).record(took);
 }
 
 /// An attempt for which a provider's budget has nothing left in time.
-pub fn budget_refused(provider: &'static str) {
-    counter!(BUDGET_REFUSED, "provider" => provider).increment(1);
+pub fn budget_refused(account: Account) {
+    counter!(BUDGET_REFUSED, "provider" => account.provider().name(), "account" => account.name())
+        .increment(1);
 }
 
 /// Whether the shared store is there.
@@ -190,9 +196,9 @@ pub fn shared_store(is_up: bool) {
 }
 
 /// A read that was asked twice since the first answer took long.
-pub fn hedge(provider: &'static str, operation: &'static str, is_second: bool) {
+pub fn hedge(account: Account, operation: &'static str, is_second: bool) {
     let answered = if is_second { "second" } else { "first" };
-    counter!(HEDGES, "provider" => provider, "operation" => operation, "answered" => answered)
+    counter!(HEDGES, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "answered" => answered)
         .increment(1);
 }
 
@@ -208,8 +214,8 @@ pub fn graphql_error(code: &'static str) {
 }
 
 /// A source of an answer.
-pub fn source(provider: &'static str, status: &'static str) {
-    counter!(SOURCES, "provider" => provider, "status" => status).increment(1);
+pub fn source(account: Account, status: &'static str) {
+    counter!(SOURCES, "provider" => account.provider().name(), "account" => account.name(), "status" => status).increment(1);
 }
 
 /// How much is kept.
@@ -230,60 +236,61 @@ pub fn audit_failure() {
 
 /// Starts the series of a provider's calls.
 pub fn init_calls(
-    provider: &'static str,
+    account: Account,
     operation: &'static str,
     outcomes: impl IntoIterator<Item = &'static str>,
     unsent: impl IntoIterator<Item = &'static str>,
 ) {
     for outcome in outcomes {
-        counter!(PROVIDER_CALLS, "provider" => provider, "operation" => operation, "outcome" => lower(outcome))
+        counter!(PROVIDER_CALLS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "outcome" => lower(outcome))
             .increment(0);
     }
     for code in unsent {
-        counter!(PROVIDER_UNSENT, "provider" => provider, "operation" => operation, "code" => lower(code))
+        counter!(PROVIDER_UNSENT, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "code" => lower(code))
             .increment(0);
     }
-    let _ = histogram!(PROVIDER_SECONDS, "provider" => provider, "operation" => operation);
+    let _ = histogram!(PROVIDER_SECONDS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation);
 }
 
 /// Starts the series of answers to a provider's reads.
 pub fn init_answers(
-    provider: &'static str,
+    account: Account,
     operation: &'static str,
     origins: impl IntoIterator<Item = &'static str>,
 ) {
     for origin in origins {
-        counter!(ANSWERS, "provider" => provider, "operation" => operation, "origin" => lower(origin))
+        counter!(ANSWERS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "origin" => lower(origin))
             .increment(0);
     }
 }
 
 /// Starts the series of reads that are asked twice.
-pub fn init_hedges(provider: &'static str, operation: &'static str) {
+pub fn init_hedges(account: Account, operation: &'static str) {
     for answered in ["first", "second"] {
-        counter!(HEDGES, "provider" => provider, "operation" => operation, "answered" => answered)
+        counter!(HEDGES, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "answered" => answered)
             .increment(0);
     }
 }
 
 /// Starts the series of a provider's circuit.
-pub fn init_circuit(provider: &'static str, states: impl IntoIterator<Item = &'static str>) {
-    circuit(provider, 0);
+pub fn init_circuit(account: Account, states: impl IntoIterator<Item = &'static str>) {
+    circuit(account, 0);
     for to in states {
-        counter!(CIRCUIT_CHANGES, "provider" => provider, "to" => to).increment(0);
+        counter!(CIRCUIT_CHANGES, "provider" => account.provider().name(), "account" => account.name(), "to" => to).increment(0);
     }
 }
 
 /// Starts the series of a provider's budget.
-pub fn init_budget(provider: &'static str) {
-    counter!(BUDGET_REFUSED, "provider" => provider).increment(0);
-    let _ = histogram!(BUDGET_SECONDS, "provider" => provider);
+pub fn init_budget(account: Account) {
+    counter!(BUDGET_REFUSED, "provider" => account.provider().name(), "account" => account.name())
+        .increment(0);
+    let _ = histogram!(BUDGET_SECONDS, "provider" => account.provider().name(), "account" => account.name());
 }
 
 /// Starts the series of a provider's answers.
-pub fn init_sources(provider: &'static str, statuses: impl IntoIterator<Item = &'static str>) {
+pub fn init_sources(account: Account, statuses: impl IntoIterator<Item = &'static str>) {
     for status in statuses {
-        counter!(SOURCES, "provider" => provider, "status" => status).increment(0);
+        counter!(SOURCES, "provider" => account.provider().name(), "account" => account.name(), "status" => status).increment(0);
     }
 }
 

@@ -379,7 +379,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::{Duration, RecentWrites, Timestamp, USERS, User, WriteKey};
-    use crate::user::Provider;
+    use crate::account::{Account, Provider};
 
     fn user(id: &str, changed: Option<i64>, raw: &str) -> User {
         let raw = RawValue::from_string(raw.to_owned()).expect("JSON");
@@ -387,7 +387,11 @@ mod tests {
         User {
             email: Some("One@x.test".to_owned()),
             updated_at: changed,
-            ..User::new(Provider::Intercom, id.to_owned(), Arc::from(raw))
+            ..User::new(
+                Account::of(Provider::Intercom),
+                id.to_owned(),
+                Arc::from(raw),
+            )
         }
     }
 

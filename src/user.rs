@@ -7,77 +7,13 @@ pub mod text;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::account::Account;
 
 pub use email::Email;
 pub use patch::{CompanyPatch, FieldChange, Identity, PatchField, UserPatch, WriteOutcome};
-
-/// The providers that Roster knows.
-#[derive(
-    async_graphql::Enum,
-    Clone,
-    Copy,
-    Debug,
-    Deserialize,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Serialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Ada, the customer service agent: its end users.
-    Ada,
-    /// DigitalChalk, the learning platform: its users.
-    DigitalChalk,
-    /// Intercom, the messenger: its users and leads.
-    Intercom,
-    /// Usertour, the product tours: its users.
-    Usertour,
-}
-
-impl Provider {
-    /// All of them, in the order in which answers are joined.
-    pub const ALL: [Self; 4] = [
-        Self::Ada,
-        Self::DigitalChalk,
-        Self::Intercom,
-        Self::Usertour,
-    ];
-
-    /// The name in the configuration, in cursors, logs and metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ada => "ada",
-            Self::DigitalChalk => "digitalchalk",
-            Self::Intercom => "intercom",
-            Self::Usertour => "usertour",
-        }
-    }
-
-    /// The name in texts for people, as the provider writes it.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Ada => "Ada",
-            Self::DigitalChalk => "DigitalChalk",
-            Self::Intercom => "Intercom",
-            Self::Usertour => "Usertour",
-        }
-    }
-
-    /// The provider of a name, if there is one.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|provider| provider.name() == name)
-    }
-}
 
 /// What a provider takes a person for.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -143,8 +79,8 @@ impl<T> RecordPart<Vec<T>> {
 /// One provider's record of a person. What the provider has no value for is `None`.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The provider that holds the record.
-    pub provider: Provider,
+    /// The account that holds the record.
+    pub account: Account,
     /// The provider's own id: opaque.
     pub remote_id: String,
     /// The id that your systems gave the user.
@@ -191,9 +127,9 @@ pub struct User {
 impl User {
     /// A record that has nothing yet but its id.
     #[must_use]
-    pub fn new(provider: Provider, remote_id: String, raw: Arc<RawValue>) -> Self {
+    pub fn new(account: Account, remote_id: String, raw: Arc<RawValue>) -> Self {
         Self {
-            provider,
+            account,
             remote_id,
             external_id: None,
             email: None,
@@ -219,10 +155,10 @@ impl User {
 
     /// What stands for a row that cannot be read. It has a position in its page, and no identity.
     #[must_use]
-    pub fn unreadable(provider: Provider, raw: Arc<RawValue>) -> Self {
+    pub fn unreadable(account: Account, raw: Arc<RawValue>) -> Self {
         Self {
             is_unreadable: true,
-            ..Self::new(provider, String::new(), raw)
+            ..Self::new(account, String::new(), raw)
         }
     }
 }

@@ -91,10 +91,15 @@ impl Known {
             ... on User { email } ... on Person { users { provider email } } } }";
         let of = json!({ "of": [
             { "__typename": "Person", "email": self.email(dice) },
-            { "__typename": "User", "provider": provider, "remoteId": id },
+            { "__typename": "User", "account": account(provider), "remoteId": id },
         ]});
         ("_entities", query.to_owned(), of)
     }
+}
+
+/// The name of a provider's account.
+fn account(provider: &str) -> String {
+    provider.to_lowercase().replace('_', "")
 }
 
 fn by_email(email: &str) -> Question {

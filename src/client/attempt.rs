@@ -17,21 +17,21 @@ use super::{
     Layer, NextLayer, Request, RequestContext, Response,
     scope::{AnswerOrigin, CallRecord},
 };
-use crate::error::Result;
+use crate::{account::Account, error::Result};
 
 /// The code of an attempt that was given up since nobody waited for it any more.
 const CANCELLED: &str = "CANCELLED";
 
 /// One entry in the journal of the request for each attempt.
 pub struct AttemptLog {
-    provider: &'static str,
+    account: Account,
 }
 
 impl AttemptLog {
     /// Notes the attempts of a provider's calls.
     #[must_use]
-    pub fn of(provider: &'static str) -> Self {
-        Self { provider }
+    pub fn of(account: Account) -> Self {
+        Self { account }
     }
 }
 
@@ -58,7 +58,7 @@ impl Layer for AttemptLog {
     async fn call(&self, mut call: Request, next: NextLayer<'_>) -> Result<Response> {
         (call.waited, call.told) = (Arc::default(), Arc::default());
         let entry = CallRecord {
-            provider: self.provider,
+            account: self.account,
             operation: call.operation.name(),
             page: call.page.clone(),
             attempt: call.attempt,

@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::{Layer, NextLayer, Request, Response};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    account::Account,
+    error::{Error, ErrorKind, Result},
+};
 
 /// How long a token that was read again is not looked for once more.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -53,7 +56,7 @@ impl fmt::Debug for TokenSource {
 pub struct Credentials(Arc<CredentialsInner>);
 
 struct CredentialsInner {
-    provider: &'static str,
+    account: Account,
     source: TokenSource,
     header: Mutex<HeaderValue>,
     /// When the source was last read again; held while it is.
@@ -76,9 +79,9 @@ impl Credentials {
     ///
     /// # Errors
     /// `Internal` when the token holds characters that a header cannot carry.
-    pub fn new(provider: &'static str, token: &SecretString, source: TokenSource) -> Result<Self> {
+    pub fn new(account: Account, token: &SecretString, source: TokenSource) -> Result<Self> {
         Ok(Self(Arc::new(CredentialsInner {
-            provider,
+            account,
             source,
             header: Mutex::new(header(token)?),
             read: tokio::sync::Mutex::default(),
@@ -115,7 +118,8 @@ impl Credentials {
         match &self.0.source {
             TokenSource::Program => {}
             TokenSource::Environment => tracing::info!(
-                provider.name = self.0.provider,
+                provider.name = self.0.account.provider().name(),
+                account.name = self.0.account.name(),
                 "the token stays: an environment variable is read at start only"
             ),
             TokenSource::File(read) => {
@@ -140,7 +144,8 @@ impl Credentials {
             Ok(header) => Some(self.replace(header)),
             Err(why) => {
                 tracing::warn!(
-                    provider.name = self.0.provider,
+                    provider.name = self.0.account.provider().name(),
+                    account.name = self.0.account.name(),
                     why,
                     "the token cannot be read again"
                 );
@@ -158,7 +163,8 @@ impl Credentials {
 
     fn tell(&self, is_new: bool) {
         tracing::info!(
-            provider.name = self.0.provider,
+            provider.name = self.0.account.provider().name(),
+            account.name = self.0.account.name(),
             is_new,
             "the token was read again"
         );

@@ -22,6 +22,7 @@ use inputs::{CallInput, FailedInputs};
 
 use super::{Layer, NextLayer, Request, Response};
 use crate::{
+    account::Account,
     error::{Error, ErrorKind, FailureStage, Result},
     metrics,
 };
@@ -29,7 +30,7 @@ use crate::{
 /// A provider's circuit, shared between its calls and those who ask.
 #[derive(Clone)]
 pub struct CircuitBreaker {
-    provider: &'static str,
+    account: Account,
     circuit: Arc<Mutex<Circuit>>,
     failed: Arc<Mutex<FailedInputs>>,
 }
@@ -37,10 +38,10 @@ pub struct CircuitBreaker {
 impl CircuitBreaker {
     /// A provider's circuit, closed.
     #[must_use]
-    pub fn of(provider: &'static str, rules: CircuitRules) -> Self {
-        metrics::init_circuit(provider, CircuitState::ALL.map(CircuitState::name));
+    pub fn of(account: Account, rules: CircuitRules) -> Self {
+        metrics::init_circuit(account, CircuitState::ALL.map(CircuitState::name));
         Self {
-            provider,
+            account,
             circuit: Arc::new(Mutex::new(Circuit::new(rules))),
             failed: Arc::new(Mutex::new(FailedInputs::within(rules.window))),
         }
@@ -84,7 +85,7 @@ impl CircuitBreaker {
         let done = change(&mut circuit, Instant::now());
         let after = circuit.phase();
         drop(circuit);
-        metrics::circuit(self.provider, after.level());
+        metrics::circuit(self.account, after.level());
         if before != after {
             self.tell(after);
         }
@@ -92,15 +93,17 @@ impl CircuitBreaker {
     }
 
     fn tell(&self, phase: CircuitState) {
-        metrics::circuit_change(self.provider, phase.name());
+        metrics::circuit_change(self.account, phase.name());
         match phase {
             CircuitState::Open => tracing::warn!(
-                provider.name = self.provider,
+                provider.name = self.account.provider().name(),
+                account.name = self.account.name(),
                 circuit = phase.name(),
                 "the provider keeps failing and is left alone for a while"
             ),
             CircuitState::HalfOpen | CircuitState::Closed => tracing::info!(
-                provider.name = self.provider,
+                provider.name = self.account.provider().name(),
+                account.name = self.account.name(),
                 circuit = phase.name(),
                 "the provider is asked again"
             ),

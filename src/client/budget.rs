@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::{Layer, NextLayer, Request, Response, request::AttemptProgress, scope::CallLimit};
 use crate::{
+    account::Account,
     error::{ErrorKind, Result},
     metrics,
     shared::Store,
@@ -43,22 +44,22 @@ pub struct RateLimits {
 /// A provider's budget, shared between its calls and those who ask how it stands.
 #[derive(Clone)]
 pub struct Budget {
-    provider: &'static str,
+    account: Account,
     desk: Arc<RateLimiter>,
 }
 
 impl Budget {
     /// A budget of which nothing is spent.
     #[must_use]
-    pub fn of(provider: &'static str, terms: &RateLimits) -> Self {
-        metrics::init_budget(provider);
+    pub fn of(account: Account, terms: &RateLimits) -> Self {
+        metrics::init_budget(account);
         let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
         let book = LimiterState::new(&terms.windows, terms.is_chosen, slots, Instant::now());
         let common = terms.shared.clone().map(|(store, account)| {
             RedisRateLimiter::new(store, &account, &terms.windows, terms.is_chosen)
         });
         Self {
-            provider,
+            account,
             desk: Arc::new(RateLimiter::new(book, common)),
         }
     }
@@ -72,7 +73,7 @@ impl Budget {
 
 /// A call that a request has counted as one of its own. It is taken back when it was not sent.
 struct CountedCall {
-    provider: &'static str,
+    account: Account,
     limit: Arc<CallLimit>,
     told: Arc<AttemptProgress>,
 }
@@ -80,7 +81,7 @@ struct CountedCall {
 impl Drop for CountedCall {
     fn drop(&mut self) {
         if !self.told.is_sent() {
-            self.limit.give_back(self.provider);
+            self.limit.give_back(self.account);
         }
     }
 }
@@ -90,9 +91,9 @@ impl Budget {
     fn count(&self, call: &Request) -> Result<CountedCall> {
         let share = || share::of(&self.stands(), Instant::now(), call.scope.deadline());
         let limit = call.scope.call_limit();
-        limit.take(self.provider, share).map_err(share::refusal)?;
+        limit.take(self.account, share).map_err(share::refusal)?;
         Ok(CountedCall {
-            provider: self.provider,
+            account: self.account,
             limit: Arc::clone(limit),
             told: Arc::clone(&call.told),
         })
@@ -111,10 +112,10 @@ impl Layer for Budget {
         call.wait(asked.elapsed());
         let mut permit = permit.inspect_err(|error| {
             if error.kind() == ErrorKind::Throttled {
-                metrics::budget_refused(self.provider);
+                metrics::budget_refused(self.account);
             }
         })?;
-        metrics::budget_waited(self.provider, asked.elapsed());
+        metrics::budget_waited(self.account, asked.elapsed());
         permit.follow(Arc::clone(&call.told));
         let answer = next.run(call).await;
         let throttled = answer.as_ref().err();

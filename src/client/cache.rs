@@ -42,6 +42,7 @@ use super::{
     transport::ReadErrorFn,
 };
 use crate::{
+    account::Account,
     error::{Error, ErrorKind, FailureStage, Result},
     metrics,
     shared::Store,
@@ -148,7 +149,7 @@ pub(super) type FetchFn =
 pub struct ResponseCache(Arc<ResponseCacheInner>);
 
 struct ResponseCacheInner {
-    provider: &'static str,
+    account: Account,
     terms: CachePolicy,
     explain: ReadErrorFn,
     shelf: MemoryCache,
@@ -211,7 +212,7 @@ impl ResponseCache {
     /// under a name of the account, as long as that is there.
     #[must_use]
     pub fn new(
-        provider: &'static str,
+        account: Account,
         terms: CachePolicy,
         explain: ReadErrorFn,
         shelf: MemoryCache,
@@ -219,14 +220,14 @@ impl ResponseCache {
     ) -> Self {
         for operation in Operation::READS {
             let origins = AnswerOrigin::ALL.map(AnswerOrigin::name);
-            metrics::init_answers(provider, operation.name(), origins);
+            metrics::init_answers(account, operation.name(), origins);
         }
         Self(Arc::new(ResponseCacheInner {
-            provider,
+            account,
             terms,
             explain,
             shelf,
-            common: shared.map(|(store, account)| RedisCache::new(store, account)),
+            common: shared.map(|(store, name)| RedisCache::new(account, store, name)),
             flights: InFlight::default(),
             writes: AtomicU64::default(),
             is_denied: AtomicBool::default(),
@@ -254,7 +255,7 @@ impl ResponseCache {
         let good = kept
             .as_ref()
             .map(|kept| kept.good(started, scope.freshness()));
-        let entry = entry(self.0.provider, &call);
+        let entry = entry(self.0.account, &call);
         match (kept, good) {
             (Some(kept), Some(Validity::Fresh)) => {
                 self.hand(&scope, &kept, entry, AnswerOrigin::Kept)
@@ -355,7 +356,7 @@ impl ResponseCache {
         if let Ok(reply) = &kept.answer {
             scope.meter().charge(reply.body.len())?;
         }
-        metrics::answer(self.0.provider, entry.operation, origin.name());
+        metrics::answer(self.0.account, entry.operation, origin.name());
         scope.read(kept.at, origin == AnswerOrigin::Stale);
         scope.journal().is_fresh_until(kept.fresh_until);
         let mut entry = CallRecord { origin, ..entry };
@@ -393,13 +394,13 @@ impl ResponseCache {
                     }
                     let entry = CallRecord {
                         took: started.elapsed(),
-                        ..entry(self.0.provider, &call)
+                        ..entry(self.0.account, &call)
                     };
                     return self.hand(&scope, &kept, entry, AnswerOrigin::Shared);
                 }
                 Joined::Started(flight) => {
                     metrics::answer(
-                        self.0.provider,
+                        self.0.account,
                         call.operation.name(),
                         AnswerOrigin::Provider.name(),
                     );
@@ -503,7 +504,7 @@ impl ResponseCache {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         };
-        add(self.0.provider.as_bytes());
+        add(self.0.account.name().as_bytes());
         add(call.method.as_str().as_bytes());
         call.path.iter().for_each(|part| add(part.as_bytes()));
         add(b"?");
@@ -568,9 +569,9 @@ fn is_worse_than_old(error: &Error) -> bool {
         )
 }
 
-fn entry(provider: &'static str, call: &Request) -> CallRecord {
+fn entry(account: Account, call: &Request) -> CallRecord {
     CallRecord {
-        provider,
+        account,
         operation: call.operation.name(),
         page: call.page.clone(),
         attempt: 0,

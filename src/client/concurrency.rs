@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Layer, NextLayer, Request, Response};
-use crate::error::{Error, ErrorKind, FailureStage, Result};
+use crate::{
+    account::Account,
+    error::{Error, ErrorKind, FailureStage, Result},
+};
 use queue::{ConcurrencyQueue, LoadSignal};
 
 /// The turns that a provider's calls take.
@@ -19,8 +22,8 @@ pub struct ConcurrencyLayer(Arc<ConcurrencyQueue>);
 impl ConcurrencyLayer {
     /// At most this many calls of a provider at the same time.
     #[must_use]
-    pub fn of(provider: &'static str, calls: usize) -> Self {
-        Self(ConcurrencyQueue::new(provider, calls))
+    pub fn of(account: Account, calls: usize) -> Self {
+        Self(ConcurrencyQueue::new(account, calls))
     }
 }
 

@@ -18,7 +18,10 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout};
 
 use super::{Layer, NextLayer, Operation, Priority, Request, Response};
-use crate::{error::Result, metrics};
+use crate::{
+    account::Account,
+    {error::Result, metrics},
+};
 use latency::LatencyHistory;
 
 /// What share of a provider's reads may be asked twice.
@@ -28,7 +31,7 @@ const SAVED: f64 = 10.0;
 
 /// Second attempts at a provider's slow reads.
 pub struct HedgeLayer {
-    provider: &'static str,
+    account: Account,
     book: Mutex<HedgeState>,
 }
 
@@ -63,12 +66,12 @@ impl HedgeState {
 impl HedgeLayer {
     /// Second attempts at the reads of a provider.
     #[must_use]
-    pub fn of(provider: &'static str) -> Self {
+    pub fn of(account: Account) -> Self {
         for operation in Operation::READS {
-            metrics::init_hedges(provider, operation.name());
+            metrics::init_hedges(account, operation.name());
         }
         Self {
-            provider,
+            account,
             book: Mutex::default(),
         }
     }
@@ -133,7 +136,7 @@ impl Layer for HedgeLayer {
             None if !self.book().spend() => first.await,
             None => {
                 let (answer, is_second) = Self::race(first, next.run(again)).await;
-                metrics::hedge(self.provider, operation.name(), is_second);
+                metrics::hedge(self.account, operation.name(), is_second);
                 answer
             }
         };
@@ -147,6 +150,7 @@ impl Layer for HedgeLayer {
 
 #[cfg(test)]
 mod tests {
+    use crate::account::{Account, Provider};
     use reqwest::{StatusCode, header::HeaderMap};
     use tokio::task::yield_now;
 
@@ -162,6 +166,7 @@ mod tests {
             return Err(Error::new(ErrorKind::Missing, "404"));
         }
         Ok(Response {
+            account: Account::of(Provider::Ada),
             status: StatusCode::from_u16(status).expect("a status"),
             headers: HeaderMap::new(),
             body: Vec::new().into(),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Layer, NextLayer, Operation, Request, Response};
 use crate::{
+    account::Account,
     error::{Error, ErrorCode, ErrorKind, FailureStage, Result},
     metrics,
 };
@@ -62,7 +63,7 @@ pub fn health(pulse: &HealthRecorder) -> Health {
 
 /// One observation for each logical call; outside the retry.
 pub struct MetricsLayer {
-    provider: &'static str,
+    account: Account,
     pulse: HealthRecorder,
     log: Arc<ProviderLog>,
 }
@@ -70,15 +71,15 @@ pub struct MetricsLayer {
 impl MetricsLayer {
     /// Observes the calls of a provider.
     #[must_use]
-    pub fn of(provider: &'static str, pulse: HealthRecorder, log: Arc<ProviderLog>) -> Self {
+    pub fn of(account: Account, pulse: HealthRecorder, log: Arc<ProviderLog>) -> Self {
         for operation in Operation::ALL {
             let ends = ENDS.map(|kind| kind.code().as_str());
             let outcomes = [OK, NOT_FOUND].into_iter().chain(ends);
             let unsent = UNSENT.map(|kind| kind.code().as_str());
-            metrics::init_calls(provider, operation.name(), outcomes, unsent);
+            metrics::init_calls(account, operation.name(), outcomes, unsent);
         }
         Self {
-            provider,
+            account,
             pulse,
             log,
         }
@@ -112,7 +113,7 @@ impl Layer for MetricsLayer {
             }
             if error.reach() == FailureStage::Nowhere {
                 let code = error.kind().code().as_str();
-                metrics::provider_call_unsent(self.provider, operation, code);
+                metrics::provider_call_unsent(self.account, operation, code);
                 if error.kind() == ErrorKind::Throttled {
                     self.log.failed(operation, error);
                 }
@@ -125,9 +126,10 @@ impl Layer for MetricsLayer {
             Err(error) if error.kind() == ErrorKind::Missing => NOT_FOUND,
             Err(error) => error.kind().code().as_str(),
         };
-        metrics::provider_call(self.provider, operation, outcome, started.elapsed());
+        metrics::provider_call(self.account, operation, outcome, started.elapsed());
         tracing::debug!(
-            provider.name = self.provider,
+            provider.name = self.account.provider().name(),
+            account.name = self.account.name(),
             operation,
             outcome,
             duration_ms = started.elapsed().as_millis() as u64,

@@ -20,7 +20,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{RequestContext, json};
-use crate::error::{Error, Result};
+use crate::{
+    account::Account,
+    error::{Error, Result},
+};
 
 /// What a call is for: the name in metrics, logs and errors.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -312,6 +315,8 @@ impl Request {
 /// A provider's answer of a status below 400, read to its end.
 #[derive(Clone, Debug)]
 pub struct Response {
+    /// The account that answered.
+    pub account: Account,
     /// The status.
     pub status: StatusCode,
     /// The headers.

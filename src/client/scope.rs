@@ -18,7 +18,10 @@ use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 
 use super::{Meter, Response};
-use crate::error::{Error, ErrorKind};
+use crate::{
+    account::Account,
+    error::{Error, ErrorKind},
+};
 
 pub use call_limit::CallLimit;
 pub(super) use call_limit::{CallRefused, CallShare};
@@ -409,7 +412,7 @@ impl AnswerOrigin {
 #[derive(Clone, Debug)]
 pub struct CallRecord {
     /// The provider.
-    pub provider: &'static str,
+    pub account: Account,
     /// What the call was for.
     pub operation: &'static str,
     /// Which page of a list it was for.
@@ -435,7 +438,8 @@ impl CallRecord {
     pub(super) fn span(&self) -> Span {
         tracing::debug_span!(
             "provider_call",
-            provider.name = self.provider,
+            provider.name = self.account.provider().name(),
+            account.name = self.account.name(),
             operation = self.operation,
             page = self.page,
             attempt = self.attempt,

@@ -15,7 +15,10 @@ use reqwest::{
 use tokio::time::Instant;
 
 use super::{Meter, Request, Response, request::Quota, sanitize};
-use crate::error::{Error, ErrorKind, FailureStage, Reason, Result};
+use crate::{
+    account::Account,
+    error::{Error, ErrorKind, FailureStage, Reason, Result},
+};
 
 /// What a provider's error body says, where it says more than its status.
 #[derive(Debug, Default)]
@@ -35,7 +38,7 @@ pub type ReadErrorFn = fn(StatusCode, &HeaderMap, &[u8]) -> ErrorDetails;
 
 /// A provider's host.
 pub struct Transport {
-    provider: &'static str,
+    account: Account,
     client: Client,
     base: Url,
     max_body: usize,
@@ -64,12 +67,7 @@ impl Transport {
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
-    pub fn new(
-        provider: &'static str,
-        base: Url,
-        max_body: usize,
-        explain: ReadErrorFn,
-    ) -> Result<Self> {
+    pub fn new(account: Account, base: Url, max_body: usize, explain: ReadErrorFn) -> Result<Self> {
         let builder = Client::builder();
         // A proxy of the environment does not reach what runs on this machine.
         let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -89,7 +87,7 @@ impl Transport {
                 Error::new(ErrorKind::Internal, format!("cannot set up HTTPS: {error}"))
             })?;
         Ok(Self {
-            provider,
+            account,
             client,
             base,
             max_body,
@@ -99,8 +97,8 @@ impl Transport {
 
     /// The provider's name.
     #[must_use]
-    pub fn provider(&self) -> &'static str {
-        self.provider
+    pub fn account(&self) -> Account {
+        self.account
     }
 
     fn url(&self, call: &Request) -> Result<Url> {
@@ -166,6 +164,7 @@ impl Transport {
         let body = body.and_then(|body| whole_body(status, body));
         match body {
             Ok(body) if status.is_success() => Ok(Response {
+                account: self.account,
                 status,
                 headers,
                 body: body.into(),

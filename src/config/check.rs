@@ -9,20 +9,19 @@ impl Settings {
         let mut mistakes = Vec::new();
         if !self.accounts.values().any(|account| account.enabled) {
             mistakes.push(
-                "no provider is enabled: add a table such as [accounts.intercom], or drop its `enabled = false`"
+                "no account is enabled: add a table such as [accounts.intercom], or drop its `enabled = false`"
                     .to_owned(),
             );
         }
         let deadline = self.limits.deadline_seconds;
-        for (provider, account) in self.accounts.iter().filter(|(_, account)| account.enabled) {
+        for (name, account) in self.accounts.iter().filter(|(_, account)| account.enabled) {
             if let Some(timeout) = account
                 .timeout_seconds
                 .filter(|timeout| *timeout > deadline)
             {
                 mistakes.push(format!(
-                    "accounts.{}.timeout_seconds is {timeout}, and no request takes longer than \
-                     limits.deadline_seconds, {deadline}: lower the timeout, or raise the deadline",
-                    provider.name()
+                    "accounts.{name}.timeout_seconds is {timeout}, and no request takes longer than \
+                     limits.deadline_seconds, {deadline}: lower the timeout, or raise the deadline"
                 ));
             }
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde::Deserialize;
 
 use super::{ConfigErrors, Settings, variable_named};
-use crate::{connectors::door, graphql::trace::TraceAccess, user::Provider};
+use crate::{connectors::door, graphql::trace::TraceAccess};
 
 /// The gateway's own door.
 #[derive(Debug, Deserialize)]
@@ -119,12 +119,12 @@ impl Settings {
     /// How many connections to providers there may be at the same time.
     #[must_use]
     pub fn provider_connections(&self) -> usize {
-        let enabled = |provider: &Provider| self.accounts.get(provider).filter(|it| it.enabled);
-        let accounts = Provider::ALL
-            .into_iter()
-            .filter_map(|of| Some((of, enabled(&of)?)));
-        accounts
-            .map(|(of, account)| account.concurrency.unwrap_or(door(of).concurrency))
-            .sum()
+        let accounts = self.accounts().unwrap_or_default().into_iter();
+        let enabled = accounts.filter(|(_, settings)| settings.enabled);
+        let calls = enabled.map(|(account, settings)| {
+            let usual = door(account.provider()).concurrency;
+            settings.concurrency.unwrap_or(usual)
+        });
+        calls.sum()
     }
 }

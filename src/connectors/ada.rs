@@ -40,10 +40,11 @@ use super::{
     each, json::RawJson, rows,
 };
 use crate::{
+    account::Account,
     client::{Client, ErrorDetails, Operation, Request, RequestContext, Response, Snapshots},
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging},
-    user::{Email, FieldChange, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
+    user::{Email, FieldChange, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
 /// How Ada is reached.
@@ -82,7 +83,6 @@ const LISTING: Listing = Listing {
 };
 
 const PROFILE: Profile = Profile {
-    provider: Provider::Ada,
     listing: LISTING,
     filters: &[],
     rechecks: &[],
@@ -212,7 +212,7 @@ struct AdaMeta {
     next_page_url: Option<String>,
 }
 
-fn user(raw: Arc<RawValue>) -> Result<User> {
+fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     let record: AdaEndUser = decode::read(&raw)?;
     let attributes: AdaAttributes = decode::read(&raw)?;
     let profile = record.profile.unwrap_or_default();
@@ -236,12 +236,12 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
             .profile
             .and_then(|profile| profile.metadata)
             .into(),
-        ..User::new(Provider::Ada, record.end_user_id, raw)
+        ..User::new(account, record.end_user_id, raw)
     })
 }
 
 fn user_in(reply: &Response) -> Result<User> {
-    user(reply.json::<Box<RawValue>>()?.into())
+    user(reply.account, reply.json::<Box<RawValue>>()?.into())
 }
 
 /// Whether a user has an external id, as Ada compares them: it trims them and drops letter case.
@@ -323,7 +323,7 @@ fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
         Some(None) => NextPage::More(true),
     };
     let sent = list.data.len();
-    let users = rows::users(scope, Provider::Ada, list.data, user);
+    let users = rows::users(scope, reply.account, list.data, user);
     Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
 }
 

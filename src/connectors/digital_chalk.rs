@@ -44,12 +44,11 @@ use super::{
     without_invalid_spellings,
 };
 use crate::{
+    account::Account,
     client::{Client, ErrorDetails, Operation, Request, RequestContext, Response},
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits, Truncation},
-    user::{
-        Email, PatchField, Provider, RecordPart, User, UserPatch, WriteOutcome, email::fold, text,
-    },
+    user::{Email, PatchField, RecordPart, User, UserPatch, WriteOutcome, email::fold, text},
 };
 
 /// How DigitalChalk is reached.
@@ -78,7 +77,6 @@ const LISTING: Listing = Listing {
 };
 
 const PROFILE: Profile = Profile {
-    provider: Provider::DigitalChalk,
     listing: LISTING,
     filters: &[FilterField::Email],
     rechecks: &[FilterField::Email],
@@ -167,7 +165,7 @@ struct DigitalChalkList {
     next: Option<String>,
 }
 
-fn user(raw: Arc<RawValue>) -> Result<User> {
+fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     let record: DigitalChalkUser = decode::read(&raw)?;
     let name = match (&record.first_name, &record.last_name) {
         (Some(first), Some(last)) => Some(format!("{first} {last}")),
@@ -186,12 +184,12 @@ fn user(raw: Arc<RawValue>) -> Result<User> {
         created_at: record.created_date,
         last_seen_at: record.last_login_date,
         attributes: RecordPart::Apart,
-        ..User::new(Provider::DigitalChalk, record.id, raw)
+        ..User::new(account, record.id, raw)
     })
 }
 
 fn user_in(reply: &Response) -> Result<User> {
-    user(reply.json::<Box<RawValue>>()?.into())
+    user(reply.account, reply.json::<Box<RawValue>>()?.into())
 }
 
 impl DigitalChalk {
@@ -238,7 +236,7 @@ impl DigitalChalk {
             ));
         }
         let sent = list.results.len();
-        let users = rows::users(scope, Provider::DigitalChalk, list.results, user);
+        let users = rows::users(scope, reply.account, list.results, user);
         if filter.email.is_some() {
             rows::note_unreadable_emails(scope, &users);
         }

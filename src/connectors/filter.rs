@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
+    account::Account,
     error::Result,
-    user::{Email, Provider, User, UserKind, email},
+    user::{Email, User, UserKind, email},
 };
 
 /// By what a list can be narrowed.
@@ -41,11 +42,11 @@ pub enum FilterField {
 
 /// Said of a list that is empty because the provider does not have what it is narrowed by.
 #[must_use]
-pub fn unknown_notice(provider: Provider, field: FilterField, id: &str) -> String {
+pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> String {
     format!(
         "`{}`: {} has no {} with the id `{id:.60}`, so nobody is in the list",
         field.name(),
-        provider.title(),
+        account.title(),
         field.what()
     )
 }

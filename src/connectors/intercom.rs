@@ -214,7 +214,8 @@ impl IntercomApi {
 
 fn user_in(reply: &Response) -> Result<User> {
     let raw: Box<RawValue> = reply.json()?;
-    record::user(raw.into()).map_err(|error| refused_under_200(reply).unwrap_or(error))
+    record::user(reply.account, raw.into())
+        .map_err(|error| refused_under_200(reply).unwrap_or(error))
 }
 
 /// Whether a record has an external id: a lead has one as well, which is Intercom's own.

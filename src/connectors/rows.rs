@@ -10,25 +10,26 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    account::Account,
     client::RequestContext,
     error::{Error, Result},
     pagination::{
         self, Accept, ListRange, Listing, Page, PageRequest, Scan, ScanLimits, UnreadableRows,
         Window,
     },
-    user::{Provider, User},
+    user::User,
 };
 
 /// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the places of
 /// the others stay what they are, and is noted in the scope.
 pub fn users(
     scope: &RequestContext,
-    provider: Provider,
+    account: Account,
     rows: Vec<Arc<RawValue>>,
-    read: impl Fn(Arc<RawValue>) -> Result<User>,
+    read: impl Fn(Account, Arc<RawValue>) -> Result<User>,
 ) -> Vec<User> {
     let rows = rows.into_iter().map(|row| {
-        let user = read(Arc::clone(&row)).and_then(|user| match is_of_two(scope, &user) {
+        let user = read(account, Arc::clone(&row)).and_then(|user| match is_of_two(scope, &user) {
             false => Ok(user),
             true => Err(Error::malformed(
                 "another row has the same id, as a number or as a text",
@@ -41,11 +42,11 @@ pub fn users(
         return rows.into_iter().filter_map(|(_, user)| user.ok()).collect();
     };
     let unread = rows.iter().filter(|(_, user)| user.is_err()).count();
-    tracing::warn!(provider.name = provider.name(), rows = unread, %why, "rows cannot be read");
+    tracing::warn!(provider.name = account.provider().name(), account.name = account.name(), rows = unread, %why, "rows cannot be read");
     let mut unreadable = UnreadableRows::default();
     let users = rows.into_iter().map(|(row, user)| {
         user.unwrap_or_else(|_| {
-            let row = User::unreadable(provider, row);
+            let row = User::unreadable(account, row);
             scope.note_unreadable(unreadable.number(&row));
             row
         })

@@ -54,7 +54,7 @@ use crate::{
     client::{Client, ErrorDetails, Operation, Request, RequestContext, Response},
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
-    user::{Email, Identity, PatchField, Provider, RecordPart, User, UserPatch, WriteOutcome},
+    user::{Email, Identity, PatchField, RecordPart, User, UserPatch, WriteOutcome},
 };
 
 /// How Usertour is reached.
@@ -82,7 +82,6 @@ const LISTING: Listing = Listing {
 const EMAIL_CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
 
 const PROFILE: Profile = Profile {
-    provider: Provider::Usertour,
     listing: LISTING,
     filters: &[
         FilterField::Email,
@@ -138,7 +137,7 @@ struct UsertourList {
 }
 
 fn user_in(reply: &Response) -> Result<User> {
-    record::user(reply.json::<Box<RawValue>>()?.into())
+    record::user(reply.account, reply.json::<Box<RawValue>>()?.into())
 }
 
 /// Of the link to the next page only its cursor is read.
@@ -294,7 +293,7 @@ impl Usertour {
         if !nameless.is_empty() {
             scope.add_shortfall(NAMELESS);
         }
-        let users = rows::users(scope, Provider::Usertour, rows, record::user);
+        let users = rows::users(scope, self.http.account(), rows, record::user);
         Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
     }
 }

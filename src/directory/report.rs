@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{client::RequestContext, error::Error, metrics, user::Provider};
+use crate::{account::Account, client::RequestContext, error::Error, metrics};
 
 /// What is said of an answer that was kept because the provider fails.
 const OUTDATED: &str =
@@ -48,8 +48,8 @@ impl SourceStatus {
 /// What a source did for an answer.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The source.
-    pub provider: Provider,
+    /// The account that was asked.
+    pub account: Account,
     /// How far the answer can be trusted.
     pub status: SourceStatus,
     /// What went wrong.
@@ -70,17 +70,17 @@ pub struct Report {
 impl Report {
     /// Counts the report among the sources of answers.
     pub(super) fn counted(self) -> Self {
-        metrics::source(self.provider.name(), self.status.name());
+        metrics::source(self.account, self.status.name());
         self
     }
 
-    pub(super) fn of(provider: Provider, status: SourceStatus, calls: u32) -> Self {
+    pub(super) fn of(account: Account, status: SourceStatus, calls: u32) -> Self {
         let as_of = match status {
             SourceStatus::Complete | SourceStatus::Partial => Some(Timestamp::now()),
             SourceStatus::Failed | SourceStatus::Disabled | SourceStatus::Skipped => None,
         };
         Self {
-            provider,
+            account,
             status,
             error: None,
             notice: None,
@@ -93,30 +93,30 @@ impl Report {
 
     /// A source that is switched off.
     #[must_use]
-    pub fn disabled(provider: Provider) -> Self {
-        Self::of(provider, SourceStatus::Disabled, 0)
+    pub fn disabled(account: Account) -> Self {
+        Self::of(account, SourceStatus::Disabled, 0)
     }
 
     /// A source that was not asked.
     #[must_use]
-    pub fn skipped(provider: Provider, notice: &str) -> Self {
+    pub fn skipped(account: Account, notice: &str) -> Self {
         Self {
             notice: Some(notice.to_owned()),
-            ..Self::of(provider, SourceStatus::Skipped, 0)
+            ..Self::of(account, SourceStatus::Skipped, 0)
         }
     }
 
     /// A source that did not answer.
     #[must_use]
-    pub fn failed(provider: Provider, error: Error, calls: u32) -> Self {
+    pub fn failed(account: Account, error: Error, calls: u32) -> Self {
         Self {
             error: Some(error),
-            ..Self::of(provider, SourceStatus::Failed, calls)
+            ..Self::of(account, SourceStatus::Failed, calls)
         }
     }
 
     pub(super) fn answered(
-        provider: Provider,
+        account: Account,
         notice: Option<String>,
         error: Option<Error>,
         calls: u32,
@@ -129,7 +129,7 @@ impl Report {
         Self {
             error,
             notice,
-            ..Self::of(provider, status, calls)
+            ..Self::of(account, status, calls)
         }
     }
 

@@ -55,7 +55,7 @@ impl Directory {
         expand: Expand,
     ) -> HashMap<Email, EmailSearchResult> {
         let Ok(connector) = self.connector() else {
-            let report = Report::disabled(self.provider);
+            let report = Report::disabled(self.account);
             let nobody = EmailSearchResult {
                 users: Vec::new(),
                 report,
@@ -103,7 +103,7 @@ impl Directory {
             Err(error) => {
                 return EmailSearchResult {
                     users: Vec::new(),
-                    report: Report::failed(self.provider, error.clone(), calls),
+                    report: Report::failed(self.account, error.clone(), calls),
                 };
             }
         };
@@ -113,13 +113,13 @@ impl Directory {
             Some(shortfall) => (Some(shortfall.notice.clone()), shortfall.error.clone()),
             None => (None, None),
         };
-        let error = error.map(|error| error.at(self.provider.name(), "by_email"));
+        let error = error.map(|error| error.at(self.account, "by_email"));
         let report = match error {
             Some(error) if users.is_empty() && error.kind() != ErrorKind::Late => Report {
                 notice,
-                ..Report::failed(self.provider, error, calls)
+                ..Report::failed(self.account, error, calls)
             },
-            error => Report::answered(self.provider, notice, error, calls).with_caveat(caveat),
+            error => Report::answered(self.account, notice, error, calls).with_caveat(caveat),
         };
         let report = report.of_work(work);
         EmailSearchResult { users, report }
@@ -140,7 +140,7 @@ impl Directory {
                 "there is no address to spell",
             ));
         };
-        let of_list = |error: Error| error.at(self.provider.name(), "list");
+        let of_list = |error: Error| error.at(self.account, "list");
         let emails = std::slice::from_ref(email);
         let walks = spelled_scans(connector, scope, selection, email).await;
         let walks = without_invalid_spellings(emails, walks);
@@ -161,7 +161,7 @@ impl Directory {
         };
         self.note_unknown(connector, scope, &selection.filter, (span, &window))
             .await;
-        let report = Report::answered(self.provider, notice, error, scope.calls());
+        let report = Report::answered(self.account, notice, error, scope.calls());
         let report = report.with_caveat(connector.profile().email_caveat);
         Ok(ListedUsers {
             window,

@@ -41,11 +41,11 @@ impl Directory {
         for window in join_all(windows).await {
             match window {
                 Ok(window) => found.push(window),
-                Err(error) => failure = Some(error.at(self.provider.name(), "list")),
+                Err(error) => failure = Some(error.at(self.account, "list")),
             }
         }
         let report = match failure {
-            Some(error) if found.is_empty() => Report::failed(self.provider, error, scope.calls()),
+            Some(error) if found.is_empty() => Report::failed(self.account, error, scope.calls()),
             failure => self.of_windows(scope, &found, failure, count),
         };
         let is_open = part.may_be_within_a_label();
@@ -69,7 +69,7 @@ impl Directory {
         count: u32,
     ) -> Report {
         let late = windows.iter().find_map(|window| window.failure.clone());
-        let late = late.map(|error| error.at(self.provider.name(), "list"));
+        let late = late.map(|error| error.at(self.account, "list"));
         let doubt = windows.iter().find_map(|window| window.doubt);
         let doubt = doubt.map(|doubt| doubt.notice().to_owned());
         let one =
@@ -78,7 +78,7 @@ impl Directory {
         let has_more = windows.iter().any(|window| window.has_next);
         let notice = failure.as_ref().map(|_| one());
         let notice = notice.or(doubt).or_else(|| has_more.then(more));
-        Report::answered(self.provider, notice, failure.or(late), scope.calls())
+        Report::answered(self.account, notice, failure.or(late), scope.calls())
     }
 }
 

@@ -26,7 +26,7 @@ impl Directory {
             Ok(fields) => {
                 for field in fields {
                     if let Some(id) = filter.id(field) {
-                        scope.add_shortfall(unknown_notice(self.provider, field, id));
+                        scope.add_shortfall(unknown_notice(self.account, field, id));
                     }
                 }
             }
@@ -41,7 +41,7 @@ impl Directory {
             FilterField::CompanyId,
         ] {
             if let Some(id) = filter.id(field) {
-                let title = self.provider.title();
+                let title = self.account.title();
                 scope.add_shortfall(format!(
                     "whether {title} has a {} with the id `{id:.60}` could not be told",
                     field.what()

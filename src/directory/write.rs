@@ -93,7 +93,7 @@ impl Directory {
         let fresh = scope.with_freshness(Freshness::Now).fresh();
         let fresh = fresh.writing(Arc::clone(&progress));
         let this = Arc::clone(self);
-        let cut_off = WriteResult::cut_off(Arc::clone(&progress), self.provider, request.clone());
+        let cut_off = WriteResult::cut_off(Arc::clone(&progress), self.account, request.clone());
         let write = async move {
             let end = this.writing.audit.expect(cut_off);
             let written = this.finish(&fresh, &draft, request).await;
@@ -156,7 +156,7 @@ impl Directory {
         let names = fields.iter().map(|field| format!("`{}`", field.name()));
         let names = names.collect::<Vec<_>>();
         let names = names.join(if is_instead { " and " } else { ", " });
-        let title = self.provider.title();
+        let title = self.account.title();
         format!("{title} does not take `{}`: {verb} {names}", field.name())
     }
 
@@ -182,7 +182,7 @@ impl Directory {
 
     /// The end of every write, also of one that nobody waits for: it is noted in the audit log.
     async fn conclude(&self, written: &WriteResult, request: Option<RequestId>) {
-        let entry = written.audit_entry(self.provider, request);
+        let entry = written.audit_entry(self.account, request);
         self.writing.audit.record(entry).await;
     }
 

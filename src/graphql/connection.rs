@@ -12,11 +12,12 @@ use super::{
     subresources::sources,
 };
 use crate::{
+    account::Account,
     connectors::{Filter, int::Int},
     directory::{EmailSearchResult, ListedUsers, Report},
     error::{Error, Result},
     pagination::ListRange,
-    user::{Provider, User},
+    user::User,
 };
 
 /// Users, in pages (Relay Cursor Connections).
@@ -102,10 +103,10 @@ impl UserConnection {
     }
 
     /// A page of a provider's list.
-    pub fn of_list(provider: Provider, filter: &Filter, listed: ListedUsers) -> Self {
+    pub fn of_list(account: Account, filter: &Filter, listed: ListedUsers) -> Self {
         let window = listed.window;
         let edges = window.rows.into_iter().map(|row| UserEdge {
-            cursor: cursor::of_mark(provider, filter, &row.mark),
+            cursor: cursor::of_mark(account, filter, &row.mark),
             node: Arc::new(row.user),
         });
         let total_count = window.total.map(Int::from);
@@ -121,12 +122,12 @@ impl UserConnection {
         }
     }
 
-    /// A page of what several providers found, in the order of providers and remote ids, behind a record.
+    /// A page of what several providers found, in the order of accounts and remote ids, behind a record.
     pub fn of_searches(
         key: &impl serde::Serialize,
         searches: Vec<EmailSearchResult>,
         first: usize,
-        after: Option<&(Provider, String)>,
+        after: Option<&(Account, String)>,
     ) -> Self {
         let reports = searches
             .iter()
@@ -140,14 +141,13 @@ impl UserConnection {
             .flat_map(|search| search.users)
             .collect();
         let total = (!searches_are_short).then_some(users.len() as u64);
-        if let Some((provider, id)) = after {
-            users
-                .retain(|user| (user.provider, user.remote_id.as_str()) > (*provider, id.as_str()));
+        if let Some((account, id)) = after {
+            users.retain(|user| (user.account, user.remote_id.as_str()) > (*account, id.as_str()));
         }
         let has_next = users.len() > first;
         users.truncate(first);
         let edges = users.into_iter().map(|user| UserEdge {
-            cursor: cursor::of_record(key, user.provider, &user.remote_id),
+            cursor: cursor::of_record(key, user.account, &user.remote_id),
             node: user,
         });
         let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
@@ -196,7 +196,7 @@ impl ConnectionArguments {
     /// `Invalid` for numbers out of bounds, both `first` and `last`, and cursors of other lists.
     pub fn span(
         &self,
-        provider: Provider,
+        account: Account,
         filter: &Filter,
         bounds: &RequestLimits,
     ) -> Result<ListRange> {
@@ -215,7 +215,7 @@ impl ConnectionArguments {
         };
         let mark = |argument: &str, text: &Option<String>| {
             let text = text.as_deref().filter(|text| !text.is_empty());
-            text.map(|text| cursor::to_mark(provider, filter, argument, text))
+            text.map(|text| cursor::to_mark(account, filter, argument, text))
                 .transpose()
         };
         Ok(ListRange {

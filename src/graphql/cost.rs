@@ -9,7 +9,7 @@
 
 mod lists;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use apollo_compiler::{Schema, ast};
 use async_graphql::{
@@ -22,7 +22,10 @@ use async_graphql::{
 use async_graphql_value::Value as Literal;
 
 use super::{Graph, document::SchemaRules};
-use crate::{error::ErrorCode, user::Provider};
+use crate::{
+    account::{Account, Provider},
+    error::ErrorCode,
+};
 pub(super) use lists::Lists;
 
 /// How many fields a document may have, its fragments expanded.
@@ -48,7 +51,7 @@ const VALUE_BYTES: u64 = 32;
 /// How many bytes a value of introspection takes: some are descriptions.
 const DESCRIPTION_BYTES: u64 = 96;
 /// The root fields whose answers nobody counts while they are built.
-const UNCOUNTED: [&str; 4] = ["__schema", "__type", "_service", "providers"];
+const UNCOUNTED: [&str; 4] = ["__schema", "__type", "_service", "accounts"];
 /// How many bytes an error takes in the answer, about, beside its path.
 const ERROR_BYTES: u64 = 300;
 
@@ -77,8 +80,8 @@ struct Cost {
     inputs: u64,
     /// Bytes of the answer that are not counted while they are built: introspection and the like.
     uncounted: u64,
-    /// Calls that the lists of each provider need.
-    calls: [u64; Provider::ALL.len()],
+    /// Calls that the lists of each account need.
+    calls: BTreeMap<Account, u64>,
 }
 
 impl Cost {
@@ -94,8 +97,9 @@ impl Cost {
         self.uncounted = self.uncounted.saturating_add(other.uncounted);
         self.depth = self.depth.max(other.depth);
         self.levels = self.levels.max(other.levels);
-        for (calls, more) in self.calls.iter_mut().zip(other.calls) {
-            *calls = calls.saturating_add(more);
+        for (account, more) in &other.calls {
+            let calls = self.calls.entry(*account).or_default();
+            *calls = calls.saturating_add(*more);
         }
         self
     }
@@ -214,9 +218,9 @@ pub fn check(
         cost.uncounted,
         "bytes in its answer",
     )?;
-    for (provider, calls) in Provider::ALL.into_iter().zip(cost.calls) {
-        let what = format!("pages of the list of {} (limits.calls)", provider.name());
-        at_most(u64::from(graph.bounds.calls), calls, &what)?;
+    for (account, calls) in &cost.calls {
+        let what = format!("pages of the list of {} (limits.calls)", account.name());
+        at_most(u64::from(graph.bounds.calls), *calls, &what)?;
     }
     Ok(cost.uncounted)
 }
@@ -378,10 +382,10 @@ impl<'a> FieldCount<'a> {
         let rows = match (parent, name) {
             ("Query", "users") => self.page(field, 20),
             ("Query", "usersByEmail") if self.is_exact(field) => {
-                self.page(field, u64::MAX).min(lists::OF_AN_ADDRESS)
+                self.page(field, u64::MAX).min(self.lists.of_an_address())
             }
             ("Query", "usersByEmail") => self.page(field, u64::MAX),
-            ("Person", "users") => lists::OF_AN_ADDRESS,
+            ("Person", "users") => self.lists.of_an_address(),
             ("Query", "nodes") => self.keys(field, "ids")?,
             ("Query", "_entities") => self.keys(field, "representations")?,
             _ => return Ok(None),
@@ -424,22 +428,27 @@ impl<'a> FieldCount<'a> {
             .min(u64::from(self.graph.bounds.page))
     }
 
-    /// The calls that a list needs at its provider, which no other field shares.
-    fn calls(&self, parent: &str, field: &Field) -> [u64; Provider::ALL.len()] {
+    /// The calls that a list needs at its account, which no other field shares.
+    fn calls(&self, parent: &str, field: &Field) -> BTreeMap<Account, u64> {
         let is_list = (parent, field.name.node.as_str()) == ("Query", "users");
-        let provider = is_list.then(|| self.argument(field, "provider")).flatten();
-        let Some(GivenArgument::Name(provider)) = provider else {
-            return [0; Provider::ALL.len()];
+        let of_list = is_list.then(|| self.calls_of_list(field)).flatten();
+        of_list.into_iter().collect()
+    }
+
+    fn calls_of_list(&self, field: &Field) -> Option<(Account, u64)> {
+        let Some(GivenArgument::Name(name)) = self.argument(field, "provider") else {
+            return None;
         };
-        Provider::ALL.map(|of| {
-            let is_asked = Value::from(of) == Value::Enum(Name::new(provider));
-            let directory = self.graph.directory(of).ok().filter(|_| is_asked);
-            let profile = directory.and_then(|directory| directory.profile());
-            profile.map_or(0, |profile| {
-                let size = u64::from(profile.listing.max.max(1));
-                self.page(field, 20).div_ceil(size).max(1)
-            })
-        })
+        let mut providers = Provider::ALL.into_iter();
+        let provider = providers.find(|of| Value::from(*of) == Value::Enum(Name::new(name)))?;
+        let account = match self.argument(field, "account") {
+            Some(GivenArgument::Name(account)) => Some(account),
+            _ => None,
+        };
+        let account = self.graph.accounts.one(provider, account).ok()?;
+        let directory = self.graph.accounts.directory(account).ok()?;
+        let size = u64::from(directory.profile()?.listing.max.max(1));
+        Some((account, self.page(field, 20).div_ceil(size).max(1)))
     }
 
     /// How many values an argument holds, variables put in.
@@ -473,6 +482,7 @@ impl<'a> FieldCount<'a> {
             },
             Literal::Number(number) => number.as_u64().map(GivenArgument::Number),
             Literal::Enum(name) => Some(GivenArgument::Name(name)),
+            Literal::String(name) => Some(GivenArgument::Name(name)),
             Literal::List(items) => Some(GivenArgument::Items(items.len())),
             _ => Some(GivenArgument::Other),
         }

@@ -6,18 +6,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    account::Account,
     connectors::Filter,
     error::{Error, Result},
     pagination::Position,
-    user::{Provider, text},
+    user::text,
 };
 
-/// The version of cursors of records in joined lists.
-const VERSION: u8 = 1;
-
-/// The version of cursors of marks: since the second they name the rows before the mark. One of the
-/// first is still taken.
-const MARK_VERSION: u8 = 2;
+/// The version of cursors and ids. Since the third they name an account, where earlier ones named a
+/// provider.
+const VERSION: u8 = 3;
 
 /// The longest text that is looked at, in bytes. The longest that is made is less: two tokens and two
 /// ids of the most characters, escaped in JSON, in base64.
@@ -42,40 +40,63 @@ fn fingerprint(parts: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(json)[..6])
 }
 
-/// The cursor after a row of a provider's list.
-pub fn of_mark(provider: Provider, filter: &Filter, mark: &Position) -> String {
-    encode(&(MARK_VERSION, provider, fingerprint(filter), mark))
+/// The version of a text of ours, if it is one. Ids had none at first.
+fn version(text: &str) -> Option<u64> {
+    let fields: Vec<serde_json::Value> = decode(text)?;
+    match fields.first()? {
+        serde_json::Value::Number(version) => version.as_u64(),
+        serde_json::Value::String(kind) if kind == "user" => Some(1),
+        _ => None,
+    }
+}
+
+/// The fields of a text of ours.
+///
+/// # Errors
+/// Why it is none, in words that follow its name.
+fn fields<T: DeserializeOwned>(text: &str, what: &str) -> std::result::Result<T, String> {
+    match version(text) {
+        Some(version) if version != u64::from(VERSION) => Err(format!(
+            "this {what} has version {version}, and version {VERSION} is understood"
+        )),
+        Some(_) => decode(text).ok_or_else(|| format!("this is not {} of this kind", a(what))),
+        None => Err(format!("this is not {} of this graph", a(what))),
+    }
+}
+
+/// A word with its article.
+fn a(what: &str) -> String {
+    let article = if what.starts_with(['a', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {what}")
+}
+
+/// The cursor after a row of an account's list.
+pub fn of_mark(account: Account, filter: &Filter, mark: &Position) -> String {
+    encode(&(VERSION, account, fingerprint(filter), mark))
 }
 
 /// The mark that a cursor of `argument` holds.
 ///
 /// # Errors
-/// `Invalid` when the cursor is damaged, of another version, another provider or another filter.
-pub fn to_mark(
-    provider: Provider,
-    filter: &Filter,
-    argument: &str,
-    text: &str,
-) -> Result<Position> {
+/// `Invalid` when the cursor is damaged, of another version, another account or another filter.
+pub fn to_mark(account: Account, filter: &Filter, argument: &str, text: &str) -> Result<Position> {
     let refused = |why: String| {
         Error::invalid(format!(
             "`{argument}`: {why}; take a cursor from the list that it continues"
         ))
     };
-    let foreign = || refused("this is not a cursor of this graph".to_owned());
-    let (version, of, hash, mark): (u8, Provider, String, serde_json::Value) =
-        decode(text).ok_or_else(foreign)?;
-    if !(1..=MARK_VERSION).contains(&version) {
+    let (_, of, hash, mark): (u8, String, String, serde_json::Value) =
+        fields(text, "cursor").map_err(refused)?;
+    let mark: Position = serde_json::from_value(mark)
+        .map_err(|_| refused("this is not a cursor of this graph".to_owned()))?;
+    if of != account.name() {
         return Err(refused(format!(
-            "this cursor has version {version}, and those up to {MARK_VERSION} are understood"
-        )));
-    }
-    let mark: Position = serde_json::from_value(mark).map_err(|_| foreign())?;
-    if of != provider {
-        return Err(refused(format!(
-            "this cursor is of {}, not of {}",
-            of.name(),
-            provider.name()
+            "this cursor is of the account {of:.40}, not of {}",
+            account.name()
         )));
     }
     if hash != fingerprint(filter) {
@@ -91,47 +112,46 @@ pub fn to_mark(
     Ok(mark)
 }
 
-/// The cursor of a record in a list that is joined from several providers.
-pub fn of_record(search: &impl Serialize, provider: Provider, remote_id: &str) -> String {
-    encode(&(VERSION, "joined", fingerprint(search), provider, remote_id))
+/// The cursor of a record in a list that is joined from several accounts.
+pub fn of_record(search: &impl Serialize, account: Account, remote_id: &str) -> String {
+    encode(&(VERSION, "joined", fingerprint(search), account, remote_id))
 }
 
-/// The record that a cursor of a joined list names.
+/// The account's name and the record that a cursor of a joined list names.
 ///
 /// # Errors
-/// `Invalid` when the cursor is damaged or of another search.
-pub fn to_record(search: &impl Serialize, text: &str) -> Result<(Provider, String)> {
-    let refused = |why| {
+/// `Invalid` when the cursor is damaged, of another version or of another search.
+pub fn to_record(search: &impl Serialize, text: &str) -> Result<(String, String)> {
+    let refused = |why: String| {
         Error::invalid(format!(
             "`after`: {why}; take a cursor from the list that it continues"
         ))
     };
-    let (version, kind, hash, provider, id): (u8, String, String, Provider, String) =
-        decode(text).ok_or_else(|| refused("this is not a cursor of this search"))?;
-    if version != VERSION || kind != "joined" || hash != fingerprint(search) {
-        return Err(refused("this cursor is of another search"));
+    let (_, kind, hash, account, id): (u8, String, String, String, String) =
+        fields(text, "cursor").map_err(refused)?;
+    if kind != "joined" || hash != fingerprint(search) {
+        return Err(refused("this cursor is of another search".to_owned()));
     }
-    Ok((provider, id))
+    Ok((account, id))
 }
 
 /// The global id of a user.
-pub fn of_user(provider: Provider, remote_id: &str) -> String {
-    encode(&("user", provider, remote_id))
+pub fn of_user(account: Account, remote_id: &str) -> String {
+    encode(&(VERSION, "user", account, remote_id))
 }
 
-/// The user that a global id names.
+/// The account's name and the user that a global id names.
 ///
 /// # Errors
-/// `Invalid` when the id is damaged or not ours.
-pub fn to_user(id: &str) -> Result<(Provider, String)> {
-    match decode::<(String, Provider, String)>(id) {
-        Some((kind, provider, remote_id)) if kind == "user" => {
-            Ok((provider, text::id("id", remote_id)?))
-        }
-        _ => Err(Error::invalid(
-            "this is not an `id` of this graph: take one from `User.id`",
-        )),
+/// `Invalid` when the id is damaged, of another version or not ours.
+pub fn to_user(id: &str) -> Result<(String, String)> {
+    let refused = |why: String| Error::invalid(format!("{why}: take one from `User.id`"));
+    let (_, kind, account, remote_id): (u8, String, String, String) =
+        fields(id, "id").map_err(refused)?;
+    if kind != "user" {
+        return Err(refused("this is not an id of a user".to_owned()));
     }
+    Ok((account, text::id("id", remote_id)?))
 }
 
 #[cfg(test)]
@@ -140,9 +160,9 @@ mod tests {
 
     use super::{of_mark, of_user, to_mark, to_user};
     use crate::{
+        account::{Account, Provider},
         connectors::Filter,
         pagination::{Anchor, Position, RowCount},
-        user::Provider,
     };
 
     fn mark() -> impl Strategy<Value = Position> {
@@ -172,37 +192,24 @@ mod tests {
         ]
     }
 
-    fn text(version: u8, mark: &str) -> String {
+    const ADA: Provider = Provider::Ada;
+
+    fn refusal(text: &str) -> String {
+        let read = to_mark(Account::of(ADA), &Filter::default(), "after", text);
+        read.expect_err("a refusal").message().to_owned()
+    }
+
+    #[test]
+    fn cursors_and_ids_of_other_versions_are_refused_with_their_version() {
         let hash = super::fingerprint(&Filter::default());
-        let mark: serde_json::Value = serde_json::from_str(mark).expect("JSON");
-        super::encode(&(version, Provider::Ada, hash, mark))
-    }
-
-    #[test]
-    fn a_cursor_of_the_first_version_is_still_taken() {
-        let read = |mark| to_mark(Provider::Ada, &Filter::default(), "after", &text(1, mark));
-
-        assert_eq!(read("{\"nth\":7}").expect("a mark"), Position::Nth(7));
-        let key = Position::Key(Anchor::One("a".to_owned()));
-        assert_eq!(read("{\"key\":\"a\"}").expect("a mark"), key);
-        let token = Position::Token {
-            token: None,
-            skip: 3,
-            row: Some(Anchor::One("c".to_owned())),
-            next: Some("t".to_owned()),
-            count: None,
-        };
-        let old = "{\"token\":{\"s\":3,\"k\":\"c\",\"n\":\"t\"}}";
-        assert_eq!(read(old).expect("a mark"), token);
-    }
-
-    #[test]
-    fn a_cursor_of_a_later_version_is_refused_with_its_version() {
-        let later = text(3, "{\"something\":[1,2]}");
-
-        let error = to_mark(Provider::Ada, &Filter::default(), "after", &later).unwrap_err();
-
-        assert!(error.message().contains("version 3"), "{}", error.message());
+        for version in [1, 2, 4] {
+            let other = super::encode(&(version, "ada", &hash, ("nth", 7)));
+            let says = refusal(&other);
+            assert!(says.contains(&format!("version {version}")), "{says}");
+        }
+        let old = super::encode(&("user", "ada", "7"));
+        let error = to_user(&old).expect_err("an old id");
+        assert!(error.message().contains("version 1"), "{}", error.message());
     }
 
     fn filter(segment: &str) -> Filter {
@@ -215,25 +222,26 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_comes_back_as_the_mark_it_was_made_of(mark in mark()) {
-            let text = of_mark(Provider::Ada, &Filter::default(), &mark);
-            prop_assert_eq!(to_mark(Provider::Ada, &Filter::default(), "after", &text).ok(), Some(mark));
+            let text = of_mark(Account::of(ADA), &Filter::default(), &mark);
+            prop_assert_eq!(to_mark(Account::of(ADA), &Filter::default(), "after", &text).ok(), Some(mark));
         }
 
         #[test]
-        fn a_cursor_of_another_provider_or_filter_is_refused(mark in mark()) {
-            let text = of_mark(Provider::Ada, &filter("a"), &mark);
-            assert!(to_mark(Provider::Intercom, &filter("a"), "after", &text).is_err());
-            assert!(to_mark(Provider::Ada, &filter("b"), "after", &text).is_err());
+        fn a_cursor_of_another_account_or_filter_is_refused(mark in mark()) {
+            let text = of_mark(Account::of(ADA), &filter("a"), &mark);
+            assert!(to_mark(Account::new(ADA, "ada-eu"), &filter("a"), "after", &text).is_err());
+            assert!(to_mark(Account::of(ADA), &filter("b"), "after", &text).is_err());
         }
 
         #[test]
         fn a_damaged_cursor_is_an_error_and_never_a_panic(text in ".{0,80}") {
-            assert!(to_mark(Provider::Ada, &Filter::default(), "after", &text).is_err());
+            assert!(to_mark(Account::of(ADA), &Filter::default(), "after", &text).is_err());
         }
 
         #[test]
         fn an_id_comes_back_as_the_user_it_was_made_of(id in "\\PC{1,60}") {
-            prop_assert_eq!(to_user(&of_user(Provider::Usertour, &id)).ok(), Some((Provider::Usertour, id)));
+            let account = Account::new(ADA, "ada-eu");
+            prop_assert_eq!(to_user(&of_user(account, &id)).ok(), Some(("ada-eu".to_owned(), id)));
         }
     }
 }

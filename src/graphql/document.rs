@@ -48,10 +48,10 @@ impl SchemaRules {
     ///
     /// # Errors
     /// What is wrong with the schema.
-    pub fn new(sdl: &str) -> Result<Self, String> {
+    pub fn new(sdl: &str, accounts: usize) -> Result<Self, String> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| invalid.errors.to_string())?;
-        let lists = Lists::of(&schema);
+        let lists = Lists::of(&schema, accounts);
         Ok(Self { schema, lists })
     }
 

@@ -28,9 +28,10 @@ pub fn shown(error: &Error) -> async_graphql::Error {
     }
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", error.kind().code().as_str());
-    let at_fault = error.provider().filter(|_| !error.kind().is_ours());
-    if let Some(provider) = at_fault.and_then(crate::user::Provider::named) {
-        extensions.set("provider", Value::from(provider));
+    let at_fault = error.account().filter(|_| !error.kind().is_ours());
+    if let Some(account) = at_fault {
+        extensions.set("provider", Value::from(account.provider()));
+        extensions.set("account", account.name());
     }
     if let Some(wait) = error.wait() {
         extensions.set("retryAfter", seconds(wait));

@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 
 use super::{Graph, outcomes::RequestOutcomes, row::RowObject};
 use crate::{
+    account::Provider,
     audit::RequestId,
     client::RequestContext,
     directory::{WriteError, WriteResult},
     error::{Error, ErrorCode, Reason, Result},
-    user::{CompanyPatch, Email, FieldChange, Provider, User, UserPatch, WriteOutcome, text},
+    user::{CompanyPatch, Email, FieldChange, User, UserPatch, WriteOutcome, text},
 };
 
 /// A user to create or to change. The first of `remoteId`, `externalId` and `email` that is given says
@@ -21,6 +22,8 @@ use crate::{
 pub struct UpsertUserInput {
     /// The provider to write to.
     provider: Provider,
+    /// The name of the account, where the provider has several.
+    account: Option<String>,
     /// The provider's own id of a record that exists: it is changed, and never created.
     remote_id: Option<ID>,
     /// The id that your systems give the user.
@@ -252,10 +255,12 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The user as it is to be.")] input: UpsertUserInput,
     ) -> Option<UpsertUserPayload> {
-        let provider = input.provider;
+        let (provider, account) = (input.provider, input.account.clone());
         let write = async {
             let draft = input.draft()?;
-            let directory = Arc::clone(Graph::of(ctx).directory(provider)?);
+            let accounts = &Graph::of(ctx).accounts;
+            let account = accounts.one(provider, account.as_deref())?;
+            let directory = Arc::clone(accounts.directory(account)?);
             let request = ctx.data_opt::<RequestId>().cloned();
             let scope = ctx.data_unchecked::<RequestContext>();
             Ok(directory.upsert(scope, draft, request).await)

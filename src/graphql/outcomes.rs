@@ -8,9 +8,10 @@ use std::{
 use async_graphql::Context;
 
 use crate::{
+    account::Account,
     directory::{Report, SourceStatus, WriteResult},
     error::ErrorCode,
-    user::{Provider, WriteOutcome},
+    user::WriteOutcome,
 };
 
 /// What became of a request's sources and writes.
@@ -19,8 +20,8 @@ pub struct RequestOutcomes(Mutex<OutcomeNotes>);
 
 #[derive(Debug, Default)]
 struct OutcomeNotes {
-    /// By provider and what it was asked for: a field that is read twice is one source.
-    sources: BTreeMap<(Provider, String), SourceOutcome>,
+    /// By account and what it was asked for: a field that is read twice is one source.
+    sources: BTreeMap<(Account, String), SourceOutcome>,
     writes: usize,
     failed_writes: usize,
     codes_of_writes: Vec<ErrorCode>,
@@ -43,7 +44,7 @@ impl RequestOutcomes {
             );
         if let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>().filter(|_| is_asked) {
             let code = report.error.as_ref().map(|error| error.kind().code());
-            let key = (report.provider, asked.to_owned());
+            let key = (report.account, asked.to_owned());
             let source = SourceOutcome { is_failed, code };
             fates.noted().sources.insert(key, source);
         }

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::{
+    Graph,
     error::{Resolved, answer},
     outcomes::RequestOutcomes,
     row::RowObject,
@@ -15,27 +16,28 @@ use super::{
     user::expand_at,
 };
 use crate::{
+    account::Account,
     client::RequestContext,
     connectors::Expand,
     directory::{EmailSearchResult, Report, SourceStatus},
     loaders::Loaders,
-    user::{Email, Provider, User, UserKind},
+    user::{Email, User, UserKind},
 };
 
 /// Asks providers for the users of an address, side by side, through the request's loaders.
 pub async fn search(
     ctx: &Context<'_>,
     email: &Email,
-    providers: &[Provider],
+    accounts: &[Account],
     expand: Expand,
 ) -> Vec<EmailSearchResult> {
     let loaders = ctx.data_unchecked::<Arc<Loaders>>();
-    join_all(providers.iter().map(|&provider| async move {
-        let found = loaders.by_email(provider, email.clone(), expand).await;
-        // A fault of the gateway's own at one provider leaves the others' answers alone, too.
+    join_all(accounts.iter().map(|&account| async move {
+        let found = loaders.by_email(account, email.clone(), expand).await;
+        // A fault of the gateway's own at one account leaves the others' answers alone, too.
         let found = found.unwrap_or_else(|error| EmailSearchResult {
             users: Vec::new(),
-            report: Report::failed(provider, error, 0),
+            report: Report::failed(account, error, 0),
         });
         RequestOutcomes::note_source(ctx, email.folded(), &found.report);
         found
@@ -66,7 +68,9 @@ impl Person {
     }
 
     async fn searches(&self, ctx: &Context<'_>) -> Vec<EmailSearchResult> {
-        search(ctx, &self.email, &Provider::ALL, self.expand).await
+        let accounts = Graph::of(ctx).accounts.configured().iter();
+        let accounts: Vec<_> = accounts.map(|directory| directory.account()).collect();
+        search(ctx, &self.email, &accounts, self.expand).await
     }
 
     async fn records(&self, ctx: &Context<'_>) -> Vec<Arc<User>> {

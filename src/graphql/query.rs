@@ -14,18 +14,19 @@ use super::{
     outcomes::RequestOutcomes,
     person::{Person, search},
     row::RowObject,
-    source::{ProviderStatus, providers},
+    source::{ProviderAccount, accounts},
     sources_last::SourcesLast,
     user::{Node, expand, expand_at},
 };
 use crate::{
+    account::{Account, Provider},
     client::RequestContext,
     connectors::{Expand, Filter, Selection, SortDirection, SortField, TimeRange},
     directory::{EmailSearchResult, Report},
     error::{Error, Result},
     loaders::Loaders,
     user::{
-        Email, Provider, User, UserKind,
+        Email, User, UserKind,
         email::{MAX_BYTES, fold_domain, part::EmailPart},
         text,
     },
@@ -56,7 +57,7 @@ pub enum UserKey {
     ExternalId(ID),
 }
 
-/// Which users of a provider's list are wanted, and in which order. `providers { capabilities }` tells
+/// Which users of a provider's list are wanted, and in which order. `accounts { capabilities }` tells
 /// what each provider can do; what it cannot do is an error.
 #[derive(Default, InputObject)]
 pub struct UserFilter {
@@ -161,6 +162,10 @@ impl Query {
         #[graphql(desc = "The providers to ask; all of them where none are named.")]
         providers: Option<Vec<Provider>>,
         #[graphql(
+            desc = "The accounts to ask, by name; all of them where none are named. With `providers`, those that both name."
+        )]
+        accounts: Option<Vec<String>>,
+        #[graphql(
             name = "match",
             desc = "How the email is compared.",
             default_with = "EmailMatch::Exact"
@@ -180,7 +185,9 @@ impl Query {
             let first = first.map_or(Ok(graph.bounds.page), |first| {
                 count("first", first, &graph.bounds)
             })?;
-            let providers = chosen(providers)?;
+            let accounts = graph
+                .accounts
+                .several(providers.as_deref(), accounts.as_deref())?;
             let wanted = match matching {
                 EmailMatch::Exact => Wanted::Exact(Email::parse(&email)?),
                 EmailMatch::Substring => Wanted::Part(EmailPart::parse(&email)?),
@@ -189,15 +196,18 @@ impl Query {
                 Wanted::Exact(email) => email.folded().to_owned(),
                 Wanted::Part(part) => part.folded(),
             };
-            let key = (&text, matching == EmailMatch::Substring, &providers);
+            let key = (&text, matching == EmailMatch::Substring, &accounts);
             let after = after
                 .filter(|after| !after.is_empty())
-                .map(|after| cursor::to_record(&key, &after))
+                .map(|after| {
+                    let (account, id) = cursor::to_record(&key, &after)?;
+                    Ok((account_named(ctx, &account)?, id))
+                })
                 .transpose()?;
             let searches = match &wanted {
                 _ if first == 0 => Vec::new(),
-                Wanted::Exact(email) => search(ctx, email, &providers, expand).await,
-                Wanted::Part(part) => substring(ctx, part, &providers, expand).await?,
+                Wanted::Exact(email) => search(ctx, email, &accounts, expand).await,
+                Wanted::Part(part) => substring(ctx, part, &accounts, expand).await?,
             };
             Ok(UserConnection::of_searches(
                 &key,
@@ -209,12 +219,14 @@ impl Query {
         answer(find.await.map(SourcesLast))
     }
 
-    /// The users of one provider, in its own order, in pages.
+    /// The users of one account, in its provider's own order, in pages.
     #[expect(clippy::too_many_arguments, reason = "they are the field's")]
     async fn users(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The provider.")] provider: Provider,
+        #[graphql(desc = "The name of the account, where the provider has several.")]
+        account: Option<String>,
         #[graphql(
             desc = "How many users from the start: 20 unless given; at most what the gateway allows, 500 unless configured."
         )]
@@ -233,6 +245,7 @@ impl Query {
         let graph = Graph::of(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let list = async {
+            let account = graph.accounts.one(provider, account.as_deref())?;
             let filter = filter.unwrap_or_default().parse()?;
             let slice = ConnectionArguments {
                 first,
@@ -240,37 +253,40 @@ impl Query {
                 last,
                 before,
             };
-            let span = slice.span(provider, &filter, &graph.bounds)?;
+            let span = slice.span(account, &filter, &graph.bounds)?;
             let selection = Selection { filter, expand };
-            let directory = graph.directory(provider)?;
+            let directory = graph.accounts.directory(account)?;
             let listed = directory
                 .list(ctx.data_unchecked::<RequestContext>(), &selection, &span)
                 .await?;
             RequestOutcomes::note_source_of_field(ctx, &listed.report);
-            Ok(UserConnection::of_list(provider, &selection.filter, listed))
+            Ok(UserConnection::of_list(account, &selection.filter, listed))
         };
-        let listed = list.await.map(SourcesLast);
-        answer(listed.map_err(|error: Error| error.at(provider.name(), "list")))
+        answer(list.await.map(SourcesLast))
     }
 
-    /// One user of one provider; null when there is none.
+    /// One user of one account; null when there is none.
     async fn user(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The provider.")] provider: Provider,
+        #[graphql(desc = "The name of the account, where the provider has several.")]
+        account: Option<String>,
         #[graphql(desc = "What names the user.")] by: UserKey,
     ) -> Resolved<RowObject<Arc<User>>> {
         let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let expand = expand_at(ctx, &[&[]]);
         let find = async {
+            let accounts = &Graph::of(ctx).accounts;
+            let account = accounts.one(provider, account.as_deref())?;
             match by {
                 UserKey::RemoteId(id) => {
                     let id = text::id("remoteId", id)?;
-                    loaders.by_id(provider, id, expand).await
+                    loaders.by_id(account, id, expand).await
                 }
                 UserKey::ExternalId(id) => {
                     let id = text::id("externalId", id)?;
-                    loaders.by_external_id(provider, id, expand).await
+                    loaders.by_external_id(account, id, expand).await
                 }
             }
         };
@@ -278,7 +294,7 @@ impl Query {
     }
 
     /// Everybody that the providers know by an email address, as one person. Null when every provider
-    /// has searched as it can (`providers { capabilities { emailCaveat } }`) and found nobody; when one
+    /// has searched as it can (`accounts { capabilities { emailCaveat } }`) and found nobody; when one
     /// could not, there is a person without users, whose `sources` tell.
     async fn person(
         &self,
@@ -321,9 +337,9 @@ impl Query {
         .await)
     }
 
-    /// Every provider: whether it is asked, how it fares, what it can do.
-    async fn providers<'ctx>(&self, ctx: &Context<'ctx>) -> Vec<ProviderStatus<'ctx>> {
-        providers(ctx)
+    /// Every account of this gateway: whether it is asked, how it fares, what its provider can do.
+    async fn accounts<'ctx>(&self, ctx: &Context<'ctx>) -> Vec<ProviderAccount<'ctx>> {
+        accounts(ctx)
     }
 
     #[graphql(entity)]
@@ -333,9 +349,11 @@ impl Query {
         id: ID,
     ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
         let find = async {
-            let (provider, remote_id) = cursor::to_user(&id)?;
-            ctx.data_unchecked::<Arc<Loaders>>()
-                .by_id(provider, remote_id, expand_at(ctx, &[&[]]))
+            let (account, remote_id) = cursor::to_user(&id)?;
+            let account = account_named(ctx, &account)?;
+            let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+            loaders
+                .by_id(account, remote_id, expand_at(ctx, &[&[]]))
                 .await
         };
         let found = find.await.map_err(|error| shown(&error));
@@ -343,16 +361,35 @@ impl Query {
     }
 
     #[graphql(entity)]
-    async fn user_entity_at_provider(
+    async fn user_entity_of_account(
         &self,
         ctx: &Context<'_>,
-        provider: Provider,
+        account: String,
         remote_id: ID,
     ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
         let find = async {
+            let account = account_named(ctx, &account)?;
             let id = text::id("remoteId", remote_id)?;
             let loaders = ctx.data_unchecked::<Arc<Loaders>>();
-            loaders.by_id(provider, id, expand_at(ctx, &[&[]])).await
+            loaders.by_id(account, id, expand_at(ctx, &[&[]])).await
+        };
+        let found = find.await.map_err(|error| shown(&error));
+        Ok(found?.map(RowObject))
+    }
+
+    #[graphql(entity)]
+    async fn user_entity_by_external_id(
+        &self,
+        ctx: &Context<'_>,
+        account: String,
+        external_id: ID,
+    ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
+        let find = async {
+            let account = account_named(ctx, &account)?;
+            let id = text::id("externalId", external_id)?;
+            let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+            let expand = expand_at(ctx, &[&[]]);
+            loaders.by_external_id(account, id, expand).await
         };
         let found = find.await.map_err(|error| shown(&error));
         Ok(found?.map(RowObject))
@@ -371,54 +408,49 @@ impl Query {
 }
 
 async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<RowObject<Node>>> {
-    let (provider, remote_id) = cursor::to_user(id)?;
-    let user = ctx
-        .data_unchecked::<Arc<Loaders>>()
-        .by_id(provider, remote_id, expand)
-        .await?;
+    let (account, remote_id) = cursor::to_user(id)?;
+    let account = account_named(ctx, &account)?;
+    let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+    let user = loaders.by_id(account, remote_id, expand).await?;
     Ok(user.map(|user| RowObject(Node::User(user))))
 }
 
-/// The providers to ask, each once, in the order in which answers are joined.
-fn chosen(named: Option<Vec<Provider>>) -> Result<Vec<Provider>> {
-    match named {
-        Some(named) if named.is_empty() => Err(Error::invalid(
-            "`providers` is empty: name at least one, or leave it out to ask all",
-        )),
-        Some(named) => Ok(Provider::ALL
-            .into_iter()
-            .filter(|provider| named.contains(provider))
-            .collect()),
-        None => Ok(Provider::ALL.to_vec()),
-    }
+/// The account of a name in an id, a cursor or a representation.
+fn account_named(ctx: &Context<'_>, name: &str) -> Result<Account> {
+    let accounts = &Graph::of(ctx).accounts;
+    accounts.named(name).ok_or_else(|| {
+        Error::invalid(format!(
+            "this gateway has no account with the name {name:.60?}: was it renamed?"
+        ))
+    })
 }
 
 async fn substring(
     ctx: &Context<'_>,
     part: &EmailPart,
-    providers: &[Provider],
+    accounts: &[Account],
     expand: Expand,
 ) -> Result<Vec<EmailSearchResult>> {
     let graph = Graph::of(ctx);
     let scope = ctx.data_unchecked::<RequestContext>();
-    let ask = |&provider: &Provider| async move {
-        let directory = graph.directory(provider)?;
+    let ask = |&account: &Account| async move {
+        let directory = graph.accounts.directory(account)?;
         let nobody = |report| EmailSearchResult {
             users: Vec::new(),
             report,
         };
         if directory.profile().is_none() {
-            return Ok(nobody(Report::disabled(provider)));
+            return Ok(nobody(Report::disabled(account)));
         }
         let found = directory
             .containing(scope, part, graph.bounds.page, expand)
             .await;
         let notice = "this provider finds whole addresses only";
-        let found = found.unwrap_or_else(|| nobody(Report::skipped(provider, notice)));
+        let found = found.unwrap_or_else(|| nobody(Report::skipped(account, notice)));
         RequestOutcomes::note_source_of_field(ctx, &found.report);
         Ok(found)
     };
-    join_all(providers.iter().map(ask))
+    join_all(accounts.iter().map(ask))
         .await
         .into_iter()
         .collect()

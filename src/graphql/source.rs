@@ -5,14 +5,15 @@ use jiff::Timestamp;
 
 use super::{Graph, error::seconds};
 use crate::{
+    account::Provider,
     client::breaker::CircuitState,
     connectors::{EmailSearch, FilterField, SortField},
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
-    user::{Identity, Provider},
+    user::Identity,
 };
 
-/// What one provider did for an answer, and how far the answer can be trusted.
+/// What one account did for an answer, and how far the answer can be trusted.
 pub struct SourceReport(pub Report);
 
 /// Why a source did not answer, or not wholly.
@@ -28,12 +29,17 @@ pub struct SourceError {
     provider_request_id: Option<String>,
 }
 
-/// What one provider did for an answer, and how far the answer can be trusted.
+/// What one account did for an answer, and how far the answer can be trusted.
 #[Object]
 impl SourceReport {
     /// The provider.
     async fn provider(&self) -> Provider {
-        self.0.provider
+        self.0.account.provider()
+    }
+
+    /// The name of the account.
+    async fn account(&self) -> &'static str {
+        self.0.account.name()
     }
 
     /// How far the answer can be trusted.
@@ -103,15 +109,20 @@ pub enum ProviderCircuit {
     HalfOpen,
 }
 
-/// A provider as this gateway has it: whether it is asked, how it fares, what it can do.
-pub struct ProviderStatus<'a>(&'a Directory);
+/// An account as this gateway has it: whether it is asked, how it fares, what its provider can do.
+pub struct ProviderAccount<'a>(&'a Directory);
 
-/// A provider as this gateway has it: whether it is asked, how it fares, what it can do.
+/// An account as this gateway has it: whether it is asked, how it fares, what its provider can do.
 #[Object]
-impl ProviderStatus<'_> {
+impl ProviderAccount<'_> {
     /// The provider.
     async fn provider(&self) -> Provider {
-        self.0.provider()
+        self.0.account().provider()
+    }
+
+    /// The name, as this gateway's configuration has it: in ids, cursors and metrics.
+    async fn name(&self) -> &'static str {
+        self.0.account().name()
     }
 
     /// Whether the gateway asks it. Reads of a disabled provider answer DISABLED, writes SKIPPED.
@@ -242,11 +253,10 @@ pub struct Capabilities {
     writes: Vec<String>,
 }
 
-/// Every provider's status.
-pub fn providers<'a>(ctx: &Context<'a>) -> Vec<ProviderStatus<'a>> {
-    Graph::of(ctx)
-        .directories
-        .iter()
-        .map(|directory| ProviderStatus(directory))
+/// The status of every account.
+pub fn accounts<'a>(ctx: &Context<'a>) -> Vec<ProviderAccount<'a>> {
+    let accounts = Graph::of(ctx).accounts.configured().iter();
+    accounts
+        .map(|directory| ProviderAccount(directory))
         .collect()
 }

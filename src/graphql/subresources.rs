@@ -12,12 +12,12 @@ use async_trait::async_trait;
 
 use super::{error::shown, outcomes::RequestOutcomes, source::SourceReport};
 use crate::{
+    account::Account,
     client::RequestContext,
     connectors::{Subresource, SubresourceData, SubresourceLoader},
     directory::Report,
     error::{Error, ErrorKind},
     loaders::Loaders,
-    user::Provider,
 };
 
 /// How many bytes an error with its path takes, about.
@@ -27,7 +27,7 @@ const ERROR: usize = 1024;
 const NAMED: usize = 20;
 
 /// A row, by the provider's id of it.
-type RecordKey = (Provider, String);
+type RecordKey = (Account, String);
 
 /// What the fields of one answer's rows cost and how they failed.
 #[derive(Default)]
@@ -43,7 +43,7 @@ struct Entries {
 /// A field of rows that failed in one way.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct FieldKey {
-    provider: Provider,
+    account: Account,
     /// Its path without the numbers of rows.
     path: Vec<String>,
     code: &'static str,
@@ -77,9 +77,9 @@ impl SubresourceLog {
                 PathSegment::Index(index) => place.push(*index),
             }
         }
-        let (provider, id) = row;
+        let (account, id) = row;
         let key = FieldKey {
-            provider,
+            account,
             path: names,
             code: error.kind().code().as_str(),
         };
@@ -113,11 +113,11 @@ impl SubresourceLog {
     fn complete(&self, report: Report, work: &RequestContext) -> Report {
         let entries = self.entries();
         let works = entries.works.iter();
-        for (_, row) in works.filter(|(((provider, _), _), _)| *provider == report.provider) {
+        for (_, row) in works.filter(|(((account, _), _), _)| *account == report.account) {
             work.add_work(row);
         }
         let failures = entries.failures.iter();
-        let failures = failures.filter(|(key, _)| key.provider == report.provider);
+        let failures = failures.filter(|(key, _)| key.account == report.account);
         let failures: Vec<_> = failures.map(|(_, failed)| failed).collect();
         let error = failures.first().map(|failed| failed.first.1.clone());
         report.with_subresources(work, notice(&failures), error)
@@ -189,7 +189,7 @@ pub fn sources(ctx: &Context<'_>, reports: impl IntoIterator<Item = Report>) -> 
 /// Where no sources tell of it, or the request needs more than it may.
 pub fn failed<T>(
     ctx: &Context<'_>,
-    (provider, id): (Provider, &str),
+    (account, id): (Account, &str),
     name: &'static str,
     error: Error,
 ) -> async_graphql::Result<Option<T>> {
@@ -199,7 +199,7 @@ pub fn failed<T>(
     let is_of_request = matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Overloaded);
     match ctx.data_opt::<SubresourceLog>() {
         Some(log) if !is_of_request => {
-            log.add_failure(ctx, (provider, id.to_owned()), name, error);
+            log.add_failure(ctx, (account, id.to_owned()), name, error);
             Ok(None)
         }
         _ => Err(shown(&error)),
@@ -214,17 +214,17 @@ impl SubresourceLoader for SubresourceFields {
     async fn part(
         &self,
         ctx: &Context<'_>,
-        provider: Provider,
+        account: Account,
         id: &str,
         part: Subresource,
     ) -> async_graphql::Result<Option<Arc<SubresourceData>>> {
-        let answer = self.0.part(provider, id.to_owned(), part).await;
+        let answer = self.0.part(account, id.to_owned(), part).await;
         let data = answer.and_then(|answer| {
             if let Some(log) = ctx.data_opt::<SubresourceLog>() {
-                log.add_work((provider, id.to_owned()), part, answer.work);
+                log.add_work((account, id.to_owned()), part, answer.work);
             }
             answer.data
         });
-        data.or_else(|error| failed(ctx, (provider, id), part.name(), error))
+        data.or_else(|error| failed(ctx, (account, id), part.name(), error))
     }
 }

@@ -130,9 +130,10 @@ impl Trace {
 
 fn shown(entry: &CallRecord) -> serde_json::Value {
     let milliseconds = |duration: Duration| (duration.as_secs_f64() * 1e4).round() / 10.0;
-    let provider = crate::user::Provider::named(entry.provider).map(async_graphql::Value::from);
+    let provider = async_graphql::Value::from(entry.account.provider());
     json!({
         "provider": provider,
+        "account": entry.account.name(),
         "operation": entry.operation,
         "page": entry.page,
         "origin": entry.origin.name(),

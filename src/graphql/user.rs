@@ -13,10 +13,11 @@ use super::{
     subresources::failed,
 };
 use crate::{
+    account::Provider,
     client::RequestContext,
     connectors::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
     error::Result,
-    user::{Company, Provider, RecordPart, User, UserKind},
+    user::{Company, RecordPart, User, UserKind},
 };
 
 /// Anything that has a global id.
@@ -44,12 +45,17 @@ impl HasRecord for Node {
 impl User {
     /// The global id: opaque, stable, accepted by `node` and `nodes`.
     async fn id(&self) -> ID {
-        cursor::of_user(self.provider, &self.remote_id).into()
+        cursor::of_user(self.account, &self.remote_id).into()
     }
 
     /// The provider that holds the record.
     async fn provider(&self) -> Provider {
-        self.provider
+        self.account.provider()
+    }
+
+    /// The name of the account that holds the record, as this gateway's configuration has it.
+    async fn account(&self) -> &'static str {
+        self.account.name()
     }
 
     /// The provider's own id of the record: opaque.
@@ -178,8 +184,8 @@ impl User {
         let lists = field.selection_set().filter(has_fields);
         let times = 1 + lists.map(leaves).sum::<usize>();
         let charged = charge(ctx, self.raw.get().len().saturating_mul(times));
-        let details = charged.and_then(|()| Details::read(self.provider, &self.raw));
-        let row = (self.provider, self.remote_id.as_str());
+        let details = charged.and_then(|()| Details::read(self.account, &self.raw));
+        let row = (self.account, self.remote_id.as_str());
         let details = details.map(Some);
         let details = details.or_else(|error| failed(ctx, row, "details", error));
         details.transpose()
@@ -222,7 +228,7 @@ async fn portion<T: Clone>(
         RecordPart::Here(value) => Some(Ok(value.clone())),
         RecordPart::Apart => {
             let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
-            let held = parts.part(ctx, user.provider, &user.remote_id, part).await;
+            let held = parts.part(ctx, user.account, &user.remote_id, part).await;
             held.map(|held| held.as_deref().and_then(read)).transpose()
         }
     }

@@ -57,13 +57,13 @@ pub(super) async fn scrape(State(schema): State<Schema>) -> Response {
 
 /// Sets what moves with the clock, and not with a call.
 fn look_up(graph: &Graph) {
-    for directory in &graph.directories {
-        let provider = directory.provider().name();
+    for directory in graph.accounts.configured() {
+        let account = directory.account();
         for window in directory.budget() {
-            metrics::budget(provider, window.seconds, window.limit, window.remaining);
+            metrics::budget(account, window.seconds, window.limit, window.remaining);
         }
         if let Some(standing) = directory.standing() {
-            metrics::circuit(provider, standing.level());
+            metrics::circuit(account, standing.level());
         }
     }
     graph.kept.observe();

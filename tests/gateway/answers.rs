@@ -10,7 +10,7 @@ mod shared;
 mod traced;
 mod trusted;
 
-use roster::{config::Settings, demo, user::Provider};
+use roster::{account::Provider, config::Settings, demo};
 use serde_json::{Value, json};
 
 use crate::world::World;

@@ -9,21 +9,30 @@ use std::{
 
 /// Every module with the modules that it may name; the lowest first.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("error", &[]),
-    ("metrics", &[]),
+    ("account", &[]),
+    ("error", &["account"]),
+    ("metrics", &["account"]),
     ("shared", &["metrics"]),
-    ("audit", &["metrics"]),
-    ("user", &["error"]),
-    ("recent_writes", &["shared", "user"]),
-    ("pagination", &["user", "error"]),
-    ("client", &["error", "metrics", "shared"]),
+    ("audit", &["account", "metrics"]),
+    ("user", &["account", "error"]),
+    ("recent_writes", &["account", "shared", "user"]),
+    ("pagination", &["account", "user", "error"]),
+    ("client", &["account", "error", "metrics", "shared"]),
     (
         "connectors",
-        &["pagination", "client", "recent_writes", "user", "error"],
+        &[
+            "account",
+            "pagination",
+            "client",
+            "recent_writes",
+            "user",
+            "error",
+        ],
     ),
     (
         "directory",
         &[
+            "account",
             "audit",
             "connectors",
             "pagination",
@@ -37,11 +46,19 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "loaders",
-        &["directory", "connectors", "client", "user", "error"],
+        &[
+            "account",
+            "directory",
+            "connectors",
+            "client",
+            "user",
+            "error",
+        ],
     ),
     (
         "graphql",
         &[
+            "account",
             "audit",
             "loaders",
             "directory",
@@ -54,11 +71,20 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "config",
-        &["audit", "graphql", "connectors", "client", "shared", "user"],
+        &[
+            "account",
+            "audit",
+            "graphql",
+            "connectors",
+            "client",
+            "shared",
+            "user",
+        ],
     ),
     (
         "app",
         &[
+            "account",
             "audit",
             "config",
             "graphql",
@@ -71,14 +97,18 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("demo", &["config", "connectors", "user"]),
+    ("demo", &["account", "config", "connectors", "user"]),
     (
         "server",
-        &["audit", "graphql", "client", "metrics", "shared", "error"],
+        &[
+            "account", "audit", "graphql", "client", "metrics", "shared", "error",
+        ],
     ),
     (
         "cli",
-        &["server", "demo", "app", "graphql", "config", "user"],
+        &[
+            "account", "server", "demo", "app", "graphql", "config", "user",
+        ],
     ),
 ];
 

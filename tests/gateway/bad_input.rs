@@ -9,7 +9,7 @@ mod transport;
 mod validity;
 mod variables;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -21,7 +21,7 @@ const CODES: [&str; 16] = [
     "BAD_USER_INPUT",
     "UNAUTHENTICATED",
     "FORBIDDEN",
-    "PROVIDER_DISABLED",
+    "ACCOUNT_DISABLED",
     "PROVIDER_AUTH",
     "PROVIDER_RATE_LIMITED",
     "PROVIDER_TIMEOUT",

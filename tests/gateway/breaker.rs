@@ -7,7 +7,7 @@ mod trial;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::BreakerSettings, user::Provider};
+use roster::{account::Provider, config::BreakerSettings};
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 
@@ -78,8 +78,8 @@ async fn list_first(world: &World, of: Provider, first: u32) -> Option<String> {
 
 /// The circuits of all providers.
 async fn circuits(world: &World) -> Vec<Value> {
-    let data = world.data("{ providers { circuit } }").await;
-    let providers = data["providers"].as_array().expect("providers");
+    let data = world.data("{ accounts { circuit } }").await;
+    let providers = data["accounts"].as_array().expect("providers");
     providers.iter().map(|of| of["circuit"].clone()).collect()
 }
 

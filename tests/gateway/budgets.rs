@@ -11,7 +11,7 @@ mod shown;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Settings, connectors::QuotaWindow, user::Provider};
+use roster::{account::Provider, config::Settings, connectors::QuotaWindow};
 use serde_json::Value;
 
 use crate::world::{Call, World, account, word};

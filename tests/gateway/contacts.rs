@@ -9,7 +9,7 @@ mod parts;
 mod replicas;
 mod writes;
 
-use roster::{config::Settings, user::Provider};
+use roster::{account::Provider, config::Settings};
 use roster_sandbox::TOKEN;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ mod waits;
 
 use std::time::Duration;
 
-use roster::{config::Settings, user::Provider};
+use roster::{account::Provider, config::Settings};
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -8,7 +8,7 @@ mod silence;
 
 use std::time::Duration;
 
-use roster::{config::Settings, user::Provider};
+use roster::{account::Provider, config::Settings};
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
 
+mod accounts;
 mod answers;
 mod bad_input;
 mod breaker;

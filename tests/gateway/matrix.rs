@@ -8,7 +8,7 @@ mod rows;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Settings, user::Provider};
+use roster::{account::Provider, config::Settings};
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::Instant};

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -70,7 +70,7 @@ impl Setup {
         let mut tokens = BTreeMap::new();
         for of in Provider::ALL {
             let file = File::holding(&format!("{}-{}", self.name, of.name()), &self.token(of));
-            let base = accounts[&of].base_url.clone().unwrap_or_default();
+            let base = accounts[of.name()].base_url.clone().unwrap_or_default();
             text += &format!(
                 "[accounts.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\n{}",
                 of.name(),

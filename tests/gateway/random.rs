@@ -40,8 +40,8 @@ async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::Sock
     let mut settings: Settings = demo::settings(address);
     settings.cache.seconds = 0.0;
     settings.limits.deadline_seconds = 60.0;
-    for (provider, account) in &mut settings.accounts {
-        let (name, version) = (provider.name(), version.replace('.', "-"));
+    for (name, account) in &mut settings.accounts {
+        let version = version.replace('.', "-");
         account.base_url = Some(format!("http://{address}/{name}-{version}"));
         account.breaker.enabled = false;
         account.timeout_seconds = Some(30.0);

@@ -103,6 +103,11 @@ impl StandIn {
         Self { address, asked }
     }
 
+    /// Where they are.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A gateway over them.
     pub(crate) async fn world(&self, change: impl FnOnce(&mut Settings)) -> World {
         World::over(self.address, change).await

@@ -1,6 +1,6 @@
 //! What a behaviour is held against: a provider, and where it has two APIs, one of them in one version.
 
-use roster::{config::Settings, user::Provider};
+use roster::{account::Provider, config::Settings};
 
 use crate::world::{World, intercom, word};
 

@@ -9,7 +9,7 @@ mod leaving;
 use serde_json::{Value, json};
 
 use crate::{bad_input::codes, world::World};
-use roster::user::Provider;
+use roster::account::Provider;
 
 fn keys(object: &Value) -> Vec<&str> {
     let object = object.as_object().expect("an object");
@@ -36,7 +36,7 @@ async fn keys_come_in_the_order_of_the_document_whatever_finishes_first() {
                failing: users(provider: USERTOUR) { totalCount }
                middle: users(provider: ADA, first: 1) { pageInfo { hasNextPage startCursor } totalCount }
                ...more
-               providers { provider }
+               accounts { provider }
                first: users(provider: DIGITAL_CHALK, first: 1) { totalCount } }
              fragment more on Query { nobody: node(id: \"x\") { id } __typename }",
         )
@@ -51,7 +51,7 @@ async fn keys_come_in_the_order_of_the_document_whatever_finishes_first() {
             "middle",
             "nobody",
             "__typename",
-            "providers",
+            "accounts",
             "first"
         ]
     );

@@ -16,7 +16,7 @@ mod unconfirmed;
 mod unsettled;
 mod usertour;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{faults::spelt, world::World};

@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, time::Duration};
 
 use roster::{
+    account::Provider,
     app,
     config::{AccountSettings, Settings},
     demo,
     graphql::Schema,
     server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
-    user::Provider,
 };
 use roster_sandbox::Options;
 use serde_json::{Value, json};
@@ -74,9 +74,8 @@ impl World {
             provider.breaker.enabled = false;
         }
         change(&mut settings);
-        let version = account(&mut settings, Provider::Intercom)
-            .options
-            .get("version");
+        let intercom = settings.accounts.get(Provider::Intercom.name());
+        let version = intercom.and_then(|account| account.options.get("version"));
         let version = version.and_then(toml::Value::as_str);
         let version = version.unwrap_or("2.17").to_owned();
         Self {
@@ -310,6 +309,6 @@ pub(crate) fn intercom(settings: &mut Settings, version: &str) {
 pub(crate) fn account(settings: &mut Settings, provider: Provider) -> &mut AccountSettings {
     settings
         .accounts
-        .get_mut(&provider)
+        .get_mut(provider.name())
         .expect("the demo has every provider")
 }

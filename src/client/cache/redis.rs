@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{CacheKey, CachedResponse, is_empty};
 use crate::{
+    account::Account,
     client::Response,
     error::{Error, ErrorKind, Result},
     shared::Store,
@@ -41,8 +42,10 @@ const LARGEST: usize = 4 * 1024 * 1024;
 pub(super) struct RedisCache(Arc<RedisCacheInner>);
 
 struct RedisCacheInner {
+    account: Account,
     store: Store,
-    account: String,
+    /// A name of the account that tells nothing of its address or token.
+    name: String,
     /// Whether a write is not yet counted, since the store was away: until it is, the store keeps what
     /// should be forgotten.
     owes: AtomicBool,
@@ -87,11 +90,12 @@ const FORM: u8 = 3;
 const OFF: i64 = 2_000;
 
 impl RedisCache {
-    pub(super) fn new(store: Store, account: String) -> Self {
+    pub(super) fn new(account: Account, store: Store, name: String) -> Self {
         let owes = AtomicBool::new(false);
         Self(Arc::new(RedisCacheInner {
-            store,
             account,
+            store,
+            name,
             owes,
             origin: Instant::now(),
             origin_there: AtomicI64::new(Timestamp::now().as_millisecond()),
@@ -122,13 +126,13 @@ impl RedisCache {
     }
 
     fn writes_key(&self) -> String {
-        let name = format!("answer:{{{}}}:writes", self.0.account);
+        let name = format!("answer:{{{}}}:writes", self.0.name);
         self.0.store.key(&name)
     }
 
     fn answer_key(&self, key: &CacheKey) -> String {
         let hash: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("answer:{{{}}}:{hash}", self.0.account);
+        let name = format!("answer:{{{}}}:{hash}", self.0.name);
         self.0.store.key(&name)
     }
 
@@ -282,6 +286,7 @@ impl RedisCache {
         let reply = match label.status {
             404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").answered(404)),
             status => Ok(Response {
+                account: self.0.account,
                 status: StatusCode::from_u16(status).ok()?,
                 headers: HeaderMap::new(),
                 body,
@@ -319,6 +324,7 @@ mod tests {
     use super::{
         Bytes, CachedResponse, HeaderMap, Instant, RedisCache, Response, StatusCode, Timestamp,
     };
+    use crate::account::{Account, Provider};
     use crate::shared::{Store, StoreOptions};
     use std::time::Duration;
 
@@ -330,13 +336,14 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         let store = Store::at("redis://127.0.0.1:1", None, terms).expect("an address");
-        RedisCache::new(store, "account".to_owned())
+        RedisCache::new(Account::of(Provider::Ada), store, "account".to_owned())
     }
 
     fn kept(now: Instant, body: &'static [u8]) -> CachedResponse {
         let minute = Duration::from_secs(60);
         CachedResponse {
             answer: Ok(Response {
+                account: Account::of(Provider::Ada),
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(body),

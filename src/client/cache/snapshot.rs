@@ -125,7 +125,7 @@ impl<T: SnapshotContent> Snapshots<T> {
     ) -> Self {
         let hash = Sha256::new()
             .chain_update(b"snapshot\0")
-            .chain_update(http.cache.0.provider)
+            .chain_update(http.cache.0.account.name())
             .chain_update([0])
             .chain_update(name)
             .finalize();

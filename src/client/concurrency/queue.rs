@@ -8,7 +8,10 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::limit::ConcurrencyLimit;
-use crate::{client::Priority, metrics};
+use crate::{
+    account::Account,
+    {client::Priority, metrics},
+};
 
 /// What the end of a call says of how much the provider bears.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,7 +26,7 @@ pub(super) enum LoadSignal {
 
 /// The calls of one provider that are under way, and those that wait for their turn.
 pub(super) struct ConcurrencyQueue {
-    provider: &'static str,
+    account: Account,
     state: Mutex<QueueState>,
 }
 
@@ -49,10 +52,10 @@ impl Drop for ConcurrencyPermit {
 }
 
 impl ConcurrencyQueue {
-    pub(super) fn new(provider: &'static str, most: usize) -> Arc<Self> {
-        metrics::concurrency(provider, most, 0);
+    pub(super) fn new(account: Account, most: usize) -> Arc<Self> {
+        metrics::concurrency(account, most, 0);
         Arc::new(Self {
-            provider,
+            account,
             state: Mutex::new(QueueState {
                 limit: ConcurrencyLimit::of(most),
                 under_way: 0,
@@ -117,7 +120,7 @@ impl ConcurrencyQueue {
     }
 
     fn show(&self, state: &QueueState) {
-        metrics::concurrency(self.provider, state.limit.calls(), state.under_way);
+        metrics::concurrency(self.account, state.limit.calls(), state.under_way);
     }
 }
 
@@ -168,6 +171,7 @@ impl QueueState {
 
 #[cfg(test)]
 mod tests {
+    use crate::account::{Account, Provider};
     use std::{pin::Pin, sync::Arc};
 
     use futures_util::{FutureExt, future::BoxFuture};
@@ -189,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn first_come_first_served_and_who_is_waited_for_before_who_is_not() {
-        let queue = ConcurrencyQueue::new("a", 2);
+        let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), 2);
         let first = ask(&queue, Priority::Interactive).ok().expect("a turn");
         let mut behind = ask(&queue, Priority::Background)
             .err()
@@ -215,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn background_work_is_done_where_there_is_one_place_only() {
-        let queue = ConcurrencyQueue::new("a", 1);
+        let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), 1);
 
         assert!(ask(&queue, Priority::Background).is_ok());
         assert!(ask(&queue, Priority::Background).is_ok());
@@ -248,7 +252,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_turn_is_lost_and_none_is_given_twice(most in 1_usize..6, events in events()) {
-            let queue = ConcurrencyQueue::new("a", most);
+            let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), most);
             let (mut turns, mut waiting) = (Vec::new(), Vec::new());
             for event in events {
                 match event {

@@ -9,7 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorCode, ErrorKind};
+use crate::{
+    account::Account,
+    error::{Error, ErrorCode, ErrorKind},
+};
 
 /// For how long the same kind of failure is not told again.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -17,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// What the log says of one account.
 #[derive(Debug)]
 pub struct ProviderLog {
-    provider: &'static str,
+    account: Account,
     /// Where the token comes from and what to do when it is refused.
     token: String,
     state: Mutex<ProviderLogState>,
@@ -33,9 +36,9 @@ struct ProviderLogState {
 impl ProviderLog {
     /// The log of a provider whose token comes from somewhere.
     #[must_use]
-    pub fn new(provider: &'static str, token: impl Into<String>) -> Self {
+    pub fn new(account: Account, token: impl Into<String>) -> Self {
         Self {
-            provider,
+            account,
             token: token.into(),
             state: Mutex::default(),
         }
@@ -52,7 +55,8 @@ impl ProviderLog {
             why = format!("{why}; {}", self.token);
         }
         tracing::warn!(
-            provider.name = self.provider,
+            provider.name = self.account.provider().name(),
+            account.name = self.account.name(),
             operation,
             code,
             status = error.status(),
@@ -78,7 +82,11 @@ impl ProviderLog {
         state.failing.retain(|code| !from(code));
         if was_failing && state.failing.is_empty() {
             drop(state);
-            tracing::info!(provider.name = self.provider, "the provider answers again");
+            tracing::info!(
+                provider.name = self.account.provider().name(),
+                account.name = self.account.name(),
+                "the provider answers again"
+            );
         }
     }
 

@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use crate::account::Account;
+
 /// What the state of an account's budget leaves for one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::client) struct CallShare {
@@ -27,7 +29,7 @@ pub(in crate::client) enum CallRefused {
 #[derive(Debug)]
 pub struct CallLimit {
     calls: u32,
-    accounts: Mutex<HashMap<&'static str, AccountCalls>>,
+    accounts: Mutex<HashMap<Account, AccountCalls>>,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl CallLimit {
         }
     }
 
-    fn accounts(&self) -> MutexGuard<'_, HashMap<&'static str, AccountCalls>> {
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Account, AccountCalls>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,7 +64,7 @@ impl CallLimit {
     /// it is asked at the first call.
     pub(in crate::client) fn take(
         &self,
-        account: &'static str,
+        account: Account,
         share: impl FnOnce() -> Option<CallShare>,
     ) -> Result<(), CallRefused> {
         if self.calls == u32::MAX {
@@ -86,8 +88,8 @@ impl CallLimit {
     }
 
     /// Takes back a call that was not sent.
-    pub(in crate::client) fn give_back(&self, account: &'static str) {
-        if let Some(account) = self.accounts().get_mut(account) {
+    pub(in crate::client) fn give_back(&self, account: Account) {
+        if let Some(account) = self.accounts().get_mut(&account) {
             account.made = account.made.saturating_sub(1);
         }
     }
@@ -96,19 +98,27 @@ impl CallLimit {
 #[cfg(test)]
 mod tests {
     use super::{CallLimit, CallRefused, CallShare};
+    use crate::account::{Account, Provider};
+
+    fn account(name: &str) -> Account {
+        Account::new(Provider::Ada, name)
+    }
 
     #[test]
     fn a_request_makes_as_many_calls_at_each_account_as_it_may() {
         let limit = CallLimit::of(2);
 
-        for account in ["a", "b"] {
+        for account in ["a", "b"].map(account) {
             assert_eq!(limit.take(account, || None), Ok(()));
             assert_eq!(limit.take(account, || None), Ok(()));
             assert_eq!(limit.take(account, || None), Err(CallRefused::Limit(2)));
         }
-        limit.give_back("a");
-        assert_eq!(limit.take("a", || None), Ok(()));
-        assert_eq!(limit.take("b", || None), Err(CallRefused::Limit(2)));
+        limit.give_back(account("a"));
+        assert_eq!(limit.take(account("a"), || None), Ok(()));
+        assert_eq!(
+            limit.take(account("b"), || None),
+            Err(CallRefused::Limit(2))
+        );
     }
 
     #[test]
@@ -119,10 +129,10 @@ mod tests {
         };
         let limit = CallLimit::of(100);
 
-        assert_eq!(limit.take("a", || Some(share(1))), Ok(()));
-        let refused = limit.take("a", || Some(share(50)));
+        assert_eq!(limit.take(account("a"), || Some(share(1))), Ok(()));
+        let refused = limit.take(account("a"), || Some(share(50)));
         assert_eq!(refused, Err(CallRefused::Share(share(1))));
-        assert_eq!(limit.take("b", || None), Ok(()));
+        assert_eq!(limit.take(account("b"), || None), Ok(()));
     }
 
     #[test]
@@ -130,7 +140,10 @@ mod tests {
         let limit = CallLimit::default();
 
         for _ in 0..1_000 {
-            assert_eq!(limit.take("a", || panic!("it is not asked")), Ok(()));
+            assert_eq!(
+                limit.take(account("a"), || panic!("it is not asked")),
+                Ok(())
+            );
         }
     }
 }

@@ -131,7 +131,7 @@ mod tests {
     use super::Statement;
 
     const TEXT: &str = "[server]\nlisten = 7 # here\n[accounts.ada]\nbudget = [\n  { calls = 1 },\n]\n\
-                        cache.seconds = true\n[provider.\"usertour\"]\noptions = { a = { b = 1 } }\n";
+                        cache.seconds = true\n[accounts.\"usertour\"]\noptions = { a = { b = 1 } }\n";
 
     fn at(words: &str) -> (String, &'static str) {
         let table = DeTable::parse(TEXT).expect("TOML");

@@ -5,6 +5,10 @@ use super::Statement;
 /// What a token is told that stands in the file.
 const TOKEN: &str = "a token is never in this file: name an environment variable by `token_env`, or a file by `token_file`";
 
+/// What is said of a table of the time before accounts.
+const VENDOR: &str = "a table is named after an account now: write [accounts.NAME] in place of [vendor.NAME]; an account \
+     with another name than its provider's says `provider = \"intercom\"`, for one";
+
 /// What to say of a statement that is no TOML.
 pub(super) fn syntax(statement: &Statement, text: &str, message: &str) -> String {
     let value = statement.value.clone().map(|value| text[value].trim());
@@ -22,6 +26,9 @@ pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
     if is_token(&statement.path) {
         return TOKEN.to_owned();
     }
+    if message.starts_with("unknown field `vendor`") {
+        return VENDOR.to_owned();
+    }
     if message == "invalid socket address syntax" {
         let value = statement.value.clone().map(|value| text[value].trim());
         return format!(
@@ -35,7 +42,7 @@ pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
 const ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:8080\"";
 
 fn is_token(path: &str) -> bool {
-    path.starts_with("provider.") && path.ends_with(".token")
+    path.starts_with("accounts.") && path.ends_with(".token")
 }
 
 /// What a reader of TOML is told by its library, in words that need no knowledge of its types. A message

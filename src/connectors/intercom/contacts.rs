@@ -51,7 +51,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
     recent_writes::{KnownWrites, RecentWrites, WriteKey},
-    user::{Email, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
+    user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
 const LISTING: Listing = Listing {
@@ -91,7 +91,6 @@ const BY_DAYS: &[FilterField] = &[
 ];
 
 const PROFILE: Profile = Profile {
-    provider: Provider::Intercom,
     listing: LISTING,
     filters: FILTERS,
     rechecks: &[FilterField::Email],
@@ -205,7 +204,7 @@ fn page_in(
     };
     let data: Vec<_> = data.into_iter().map(Arc::from).collect();
     let sent = data.len();
-    let users = rows::users(scope, Provider::Intercom, data, record::user);
+    let users = rows::users(scope, reply.account, data, record::user);
     let first = matches!(place, PageAddress::Token(None)).then_some(1);
     Ok(Page {
         doubt: numbers.unwrap_or_default().doubt(&next, first),

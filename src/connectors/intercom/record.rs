@@ -12,11 +12,12 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
+    account::Account,
     connectors::{
         Subresource, SubresourceData, SubresourceLoader, decode, int::Int, json::RawJson,
     },
     error::Result,
-    user::{Company, Label, Provider, RecordPart, User, UserKind},
+    user::{Company, Label, RecordPart, User, UserKind},
 };
 
 /// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
@@ -24,6 +25,10 @@ use crate::{
 #[derive(Deserialize, SimpleObject)]
 #[graphql(complex)]
 pub struct IntercomUser {
+    /// The account that holds the record.
+    #[serde(skip)]
+    #[graphql(skip)]
+    account: Option<Account>,
     /// Intercom's id.
     #[serde(deserialize_with = "decode::id")]
     id: String,
@@ -380,6 +385,18 @@ fn read<T: DeserializeOwned>(items: Vec<&RawValue>) -> Vec<T> {
 }
 
 impl IntercomUser {
+    /// Reads a record of an account.
+    ///
+    /// # Errors
+    /// `Malformed` when it is not what Intercom documents.
+    pub fn read(account: Account, raw: &RawValue) -> Result<Self> {
+        let record: Self = decode::read(raw)?;
+        Ok(Self {
+            account: Some(account),
+            ..record
+        })
+    }
+
     /// Whether the record is a contact of 2.x, whose lists are kept apart from it.
     fn is_contact(&self) -> bool {
         self.role.is_some()
@@ -404,8 +421,9 @@ impl IntercomUser {
             RecordPart::Here(items) => Some(Ok(items.clone())),
             RecordPart::None if !self.is_contact() => None,
             RecordPart::None | RecordPart::Apart => {
+                let account = self.account?;
                 let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
-                let held = parts.part(ctx, Provider::Intercom, &self.id, part).await;
+                let held = parts.part(ctx, account, &self.id, part).await;
                 held.map(|held| held.as_deref().and_then(read)).transpose()
             }
         }
@@ -466,7 +484,7 @@ impl IntercomUser {
 }
 
 /// A user from the object that Intercom sent.
-pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
+pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     let record: IntercomUser = decode::read(&raw)?;
     let attributes: IntercomAttributes = decode::read(&raw)?;
     let (is_lead, is_contact) = (record.is_lead(), record.is_contact());
@@ -499,7 +517,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
         updated_at: record.updated_at,
         last_seen_at: record.last_seen_at.or(record.last_request_at),
         attributes: attributes.custom_attributes.into(),
-        ..User::new(Provider::Intercom, record.id, raw)
+        ..User::new(account, record.id, raw)
     })
 }
 

@@ -35,7 +35,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits},
-    user::{CompanyPatch, Email, Identity, PatchField, Provider, User, UserPatch, WriteOutcome},
+    user::{CompanyPatch, Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
 const LISTING: Listing = Listing {
@@ -49,7 +49,6 @@ const LISTING: Listing = Listing {
 };
 
 const PROFILE: Profile = Profile {
-    provider: Provider::Intercom,
     listing: LISTING,
     filters: &[
         FilterField::Email,
@@ -182,7 +181,7 @@ fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Res
             };
             let users: Vec<_> = users.into_iter().map(Arc::from).collect();
             let sent = users.len();
-            let users = rows::users(scope, Provider::Intercom, users, record::user);
+            let users = rows::users(scope, reply.account, users, record::user);
             // Where nothing says how many users there are, a short page may be one of a smaller size than
             // it was asked for.
             let short = u32::try_from(sent).ok();
@@ -240,7 +239,7 @@ impl Users {
                 let company = company.map(|(_, id)| id);
                 if let Some(id) = company {
                     let field = FilterField::CompanyId;
-                    scope.add_shortfall(unknown_notice(Provider::Intercom, field, &id));
+                    scope.add_shortfall(unknown_notice(self.api.http.account(), field, &id));
                 }
                 Ok(Page::new(Vec::new(), NextPage::Total(0)))
             }

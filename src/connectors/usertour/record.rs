@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    account::Account,
     connectors::{decode, json::RawJson},
     error::Result,
-    user::{Company, Provider, User},
+    user::{Company, User},
 };
 
 /// A user at Usertour, field by field.
@@ -91,7 +92,7 @@ fn conventions(attributes: Option<&RawValue>) -> AttributeNames {
 }
 
 /// A user from the object that Usertour sent.
-pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
+pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     let record: UsertourUser = decode::read(&raw)?;
     let bag: AttributeBag = decode::read(&raw)?;
     let known = conventions(bag.attributes.as_deref());
@@ -108,7 +109,7 @@ pub(super) fn user(raw: Arc<RawValue>) -> Result<User> {
         created_at: record.created_at,
         last_seen_at: known.last_seen_at,
         attributes: bag.attributes.into(),
-        ..User::new(Provider::Usertour, record.id, raw)
+        ..User::new(account, record.id, raw)
     })
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
+    account::Account,
     audit::{AuditEntry, RequestId},
     client::WriteProgress,
     connectors::ConnectorWrite,
     error::{Error, ErrorCode, ErrorKind},
-    user::{Provider, User, WriteOutcome},
+    user::{User, WriteOutcome},
 };
 
 /// The most problems of one write that are told.
@@ -104,11 +105,12 @@ pub struct WriteResult {
 
 impl WriteResult {
     /// What the audit log notes of a write.
-    pub(super) fn audit_entry(&self, provider: Provider, request: Option<RequestId>) -> AuditEntry {
+    pub(super) fn audit_entry(&self, account: Account, request: Option<RequestId>) -> AuditEntry {
         let outcome = self.outcome.map(|outcome| format!("{outcome:?}"));
         let code = self.problems.first().map(|problem| problem.code.as_str());
         AuditEntry {
-            account: provider.name(),
+            provider: account.provider().name(),
+            account: account.name(),
             operation: "upsert",
             outcome: outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_lowercase()),
             record_id: self.user.as_ref().map(|user| user.remote_id.clone()),
@@ -120,14 +122,14 @@ impl WriteResult {
     /// What the audit log notes of a write that is cut off.
     pub(super) fn cut_off(
         progress: Arc<WriteProgress>,
-        provider: Provider,
+        account: Account,
         request: Option<RequestId>,
     ) -> impl FnOnce() -> AuditEntry {
         move || {
             let nothing = Self::skipped(Vec::new());
             let outcome = nothing.outcome.filter(|_| progress.abandon());
             let written = Self { outcome, ..nothing };
-            written.told().audit_entry(provider, request)
+            written.told().audit_entry(account, request)
         }
     }
 

@@ -5,15 +5,14 @@ use apollo_compiler::{
     schema::{ExtendedType, FieldDefinition},
 };
 
-use crate::user::Provider;
-
-/// For how many records an email address counts: a few at each provider.
-pub(super) const OF_AN_ADDRESS: u64 = 4 * Provider::ALL.len() as u64;
+/// For how many records an email address counts at each account.
+const RECORDS_AT_ACCOUNT: u64 = 4;
 /// For how many items a list in a record counts, such as tags or companies.
 const IN_A_RECORD: u64 = 5;
 
 /// The sizes of lists: of introspection by the schema itself, of others by what they hold.
 pub(in crate::graphql) struct Lists {
+    accounts: u64,
     types: u64,
     directives: u64,
     fields: u64,
@@ -27,15 +26,16 @@ pub(in crate::graphql) struct Lists {
 }
 
 impl Lists {
-    /// The sizes for a schema.
+    /// The sizes for a schema, over so many accounts.
     #[must_use]
-    pub(in crate::graphql) fn of(schema: &Schema) -> Self {
+    pub(in crate::graphql) fn of(schema: &Schema, accounts: usize) -> Self {
         let types = || schema.types.values();
         let fields: Vec<_> = types().flat_map(fields).collect();
         let largest =
             |size: fn(&ExtendedType) -> usize| types().map(size).max().unwrap_or(0) as u64;
         let objects = types().filter(|ty| !self::fields(ty).is_empty()).count() as u64;
         Self {
+            accounts: accounts as u64,
             types: schema.types.len() as u64,
             directives: schema.directive_definitions.len() as u64,
             fields: types().map(|ty| self::fields(ty).len()).max().unwrap_or(0) as u64,
@@ -52,6 +52,11 @@ impl Lists {
         }
     }
 
+    /// For how many records an email address counts: a few at each account.
+    pub(super) fn of_an_address(&self) -> u64 {
+        RECORDS_AT_ACCOUNT * self.accounts.max(1)
+    }
+
     /// How many bytes the schema has in its own language, about.
     pub(super) fn sdl_bytes(&self) -> u64 {
         self.sdl_bytes
@@ -62,7 +67,7 @@ impl Lists {
         match (parent, field) {
             // Their number is that of the rows that the field above asks for.
             ("UserConnection", "edges" | "nodes") => 1,
-            ("Query", "providers") | (_, "sources") => Provider::ALL.len() as u64,
+            ("Query", "accounts") | (_, "sources") => self.accounts,
             ("__Schema", "types") => self.types,
             ("__Schema", "directives") => self.directives,
             ("__Type", "fields") if is_average => self.average_fields,

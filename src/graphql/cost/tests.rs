@@ -1,15 +1,33 @@
 use std::time::Duration;
 
-use super::super::{Graph, prepare::prepare, schema, trace::TraceAccess};
-use crate::audit::AuditLog;
-use crate::client::{MemoryPool, cache::MemoryCache};
-use crate::graphql::RequestLimits;
+use tokio_util::task::TaskTracker;
+
+use super::super::{Accounts, Graph, prepare::prepare, schema, trace::TraceAccess};
+use crate::{
+    account::Provider,
+    audit::AuditLog,
+    client::{MemoryPool, cache::MemoryCache},
+    directory::{Directory, Writing, lease::Leases},
+    graphql::RequestLimits,
+    recent_writes::RecentWrites,
+};
+
+/// What stands for a provider without an account.
+fn absent(provider: Provider) -> Directory {
+    let writing = Writing {
+        recent: RecentWrites::new(None),
+        leases: Leases::new(None),
+        tasks: TaskTracker::new(),
+        audit: AuditLog::default(),
+    };
+    Directory::unconfigured(provider, writing)
+}
 
 /// The code of the first error of a request that is refused.
 fn refused(query: &str) -> Option<String> {
     let schema = schema(Graph {
-        directories: Vec::new(),
-        writes: tokio_util::task::TaskTracker::new(),
+        accounts: Accounts::new(Vec::new(), absent),
+        writes: TaskTracker::new(),
         bounds: RequestLimits {
             deadline: Duration::from_secs(1),
             ..RequestLimits::default()

@@ -10,9 +10,10 @@ use std::{
 use serde_json::value::RawValue;
 
 use crate::{
+    account::{Account, Provider},
     error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging},
-    user::{Provider, User},
+    user::User,
 };
 
 /// The words of a provider.
@@ -78,7 +79,11 @@ pub(super) fn user(id: &str) -> User {
     thread_local! {
         static RAW: Arc<RawValue> = RawValue::from_string("{}".to_owned()).unwrap().into();
     }
-    User::new(Provider::Ada, id.to_owned(), RAW.with(Arc::clone))
+    User::new(
+        Account::of(Provider::Ada),
+        id.to_owned(),
+        RAW.with(Arc::clone),
+    )
 }
 
 impl FakeProvider {

@@ -228,7 +228,7 @@ const written = `{
 const providers = `# The providers behind this graph: how
 # they are, and what they can do.
 query Providers {
-  providers {
+  accounts {
     provider
     enabled
     health

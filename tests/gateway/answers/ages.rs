@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use roster::user::Provider::{self, Intercom};
+use roster::account::Provider::{self, Intercom};
 use serde_json::{Value, json};
 
 use super::{World, ann, elsewhere, keeping, rename};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use roster::{
+    account::Provider::{self, Ada, Intercom, Usertour},
     config::Settings,
     demo,
-    user::Provider::{self, Ada, Intercom, Usertour},
 };
 use serde_json::json;
 

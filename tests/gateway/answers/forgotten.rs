@@ -1,6 +1,6 @@
 //! A write forgets what was kept of its provider, and of no other.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::{ann, keeping, rename};

@@ -1,6 +1,6 @@
 //! `Cache-Control`, from who asks and for who asked.
 
-use roster::{config::Settings, user::Provider::Intercom};
+use roster::{account::Provider::Intercom, config::Settings};
 use serde_json::{Value, json};
 
 use super::keeping;
@@ -65,7 +65,7 @@ async fn what_failed_was_written_or_is_not_kept_may_not_be_kept() {
     for query in [
         write,
         "{ __typename }",
-        "{ providers { enabled } }",
+        "{ accounts { enabled } }",
         "{ nothing }",
     ] {
         assert_eq!(

@@ -1,6 +1,6 @@
 //! What was read a moment ago is not asked for again.
 
-use roster::user::Provider::{self, DigitalChalk, Intercom, Usertour};
+use roster::account::Provider::{self, DigitalChalk, Intercom, Usertour};
 use serde_json::{Value, json};
 
 use super::{ann, keeping};

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use reqwest::header::HeaderMap;
-use roster::{config::Settings, user::Provider::Ada};
+use roster::{account::Provider::Ada, config::Settings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use roster::user::Provider::{self, Intercom};
+use roster::account::Provider::{self, Intercom};
 use serde_json::json;
 
 use super::{ann, rename};
@@ -66,7 +66,7 @@ async fn who_joined_is_answered_though_who_asked_first_has_left() {
     until_called(&world, 1).await;
     let second = asking(&world);
     // The second has joined when it has been polled, which a whole other request makes sure of.
-    world.data("{ providers { calls } }").await;
+    world.data("{ accounts { calls } }").await;
 
     first.abort();
     let (user, source) = second.await.expect("not aborted");

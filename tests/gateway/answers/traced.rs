@@ -1,6 +1,6 @@
 //! `extensions.roster`: which calls were made for an answer, for who may know.
 
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 use serde_json::{Value, json};
 
 use super::keeping;
@@ -25,7 +25,7 @@ fn calls(answer: &Value) -> Vec<Value> {
 
 fn call(origin: &str, attempt: u32, status: Option<u16>, code: Option<&str>) -> Value {
     json!({
-        "provider": "INTERCOM", "operation": "by_email", "page": "start", "origin": origin,
+        "provider": "INTERCOM", "account": "intercom", "operation": "by_email", "page": "start", "origin": origin,
         "attempt": attempt, "status": status, "code": code,
     })
 }

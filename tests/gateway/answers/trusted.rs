@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use roster::user::Provider::{self, Ada, Intercom, Usertour};
+use roster::account::Provider::{self, Ada, Intercom, Usertour};
 use serde_json::{Value, json};
 
 use super::{ann, keeping};

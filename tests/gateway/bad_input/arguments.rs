@@ -149,20 +149,17 @@ async fn a_filter_that_the_provider_does_not_have_names_those_it_has() {
         format!("{{ users(provider: {provider}, filter: {{ {filter} }}) {{ totalCount }} }}")
     };
     for (query, words) in [
-        (users("ADA", "email: \"a@b.test\""), "see `providers"),
-        (
-            users("ADA", "sort: { field: CREATED_AT }"),
-            "see `providers",
-        ),
-        (users("DIGITAL_CHALK", "tagId: \"1\""), "see `providers"),
+        (users("ADA", "email: \"a@b.test\""), "see `accounts"),
+        (users("ADA", "sort: { field: CREATED_AT }"), "see `accounts"),
+        (users("DIGITAL_CHALK", "tagId: \"1\""), "see `accounts"),
         (
             users("DIGITAL_CHALK", "createdSince: \"2026-01-01T00:00:00Z\""),
-            "see `providers",
+            "see `accounts",
         ),
-        (users("USERTOUR", "tagId: \"1\""), "see `providers"),
+        (users("USERTOUR", "tagId: \"1\""), "see `accounts"),
         (
             users("USERTOUR", "sort: { field: UPDATED_AT }"),
-            "see `providers",
+            "see `accounts",
         ),
         (
             users("INTERCOM", "companyId: \"1\", tagId: \"2\""),
@@ -196,7 +193,7 @@ async fn filters_that_exclude_each_other_in_versions_1_x_of_intercom_are_refused
             "email: \"a@b.test\", createdSince: \"2026-01-01T00:00:00Z\"",
             "drop `sort` and `createdSince`",
         ),
-        ("kind: LEAD", "see `providers"),
+        ("kind: LEAD", "see `accounts"),
     ] {
         let query =
             format!("{{ users(provider: INTERCOM, filter: {{ {filter} }}) {{ totalCount }} }}");
@@ -309,12 +306,12 @@ async fn a_bad_representation_fails_itself_alone() {
         { "__typename": "User", "id": "nonsense" },
         { "__typename": "User", "id": good["id"] },
         { "__typename": "User" },
-        { "__typename": "User", "provider": "NOBODY", "remoteId": "1" },
-        { "__typename": "User", "provider": "USERTOUR", "remoteId": good["remoteId"] },
+        { "__typename": "User", "account": "nobody", "remoteId": "1" },
+        { "__typename": "User", "account": "usertour", "remoteId": good["remoteId"] },
         { "__typename": "Person", "email": "no address" },
         { "__typename": "Company", "id": "1" },
         { "id": good["id"] },
-        { "__typename": "User", "provider": "USERTOUR", "remoteId": "unknown" },
+        { "__typename": "User", "account": "usertour", "remoteId": "unknown" },
     ]);
     let query = "query($of: [_Any!]!) { _entities(representations: $of) { ... on User { id } } }";
 

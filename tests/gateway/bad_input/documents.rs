@@ -10,7 +10,7 @@ async fn what_the_schema_does_not_have_is_refused_by_name() {
     let world = World::with(0, |_| {}).await;
     for (query, words) in [
         ("{ nobody }", "nobody"),
-        ("{ providers { provider salary } }", "salary"),
+        ("{ accounts { provider salary } }", "salary"),
         (
             "{ users(provider: INTERCOM, page: 3) { totalCount } }",
             "page",
@@ -51,13 +51,13 @@ async fn what_the_schema_does_not_have_is_refused_by_name() {
         ("{ usersByEmail(email: null) { totalCount } }", "email"),
         ("{ usersByEmail { totalCount } }", "email"),
         ("{ users { totalCount } }", "provider"),
-        ("{ providers }", "subselection"),
-        ("{ providers { provider { name } } }", "subselections"),
+        ("{ accounts }", "subselection"),
+        ("{ accounts { provider { name } } }", "subselections"),
         ("{ ...gone }", "gone"),
-        ("{ providers { ...f } } fragment f on Country { name }", ""),
-        ("{ providers { provider @upper } }", "upper"),
+        ("{ accounts { ...f } } fragment f on Country { name }", ""),
+        ("{ accounts { provider @upper } }", "upper"),
         ("mutation { deleteUser(id: 1) }", "deleteUser"),
-        ("subscription { providers { provider } }", ""),
+        ("subscription { accounts { provider } }", ""),
     ] {
         refused(&world, query, words).await;
     }
@@ -71,7 +71,7 @@ async fn a_text_that_is_no_document_is_refused() {
         " ",
         "{",
         "}",
-        "{ providers { provider }",
+        "{ accounts { provider }",
         "hello",
         "{ a(b: \"c) }",
         "\u{0}",
@@ -127,7 +127,7 @@ async fn variables_that_do_not_fit_are_refused() {
 #[tokio::test]
 async fn which_of_several_operations_is_meant_must_be_said() {
     let world = World::with(0, |_| {}).await;
-    let query = "query A { providers { provider } } query B { providers { enabled } }";
+    let query = "query A { accounts { provider } } query B { accounts { enabled } }";
     let ask = async |name: Value| {
         let body = json!({ "query": query, "operationName": name });
         let request = world
@@ -145,11 +145,11 @@ async fn which_of_several_operations_is_meant_must_be_said() {
     };
 
     assert_eq!(
-        ask(json!("A")).await["data"]["providers"][0],
+        ask(json!("A")).await["data"]["accounts"][0],
         json!({ "provider": "ADA" })
     );
     assert_eq!(
-        ask(json!("B")).await["data"]["providers"][0],
+        ask(json!("B")).await["data"]["accounts"][0],
         json!({ "enabled": true })
     );
     for name in [json!(null), json!(""), json!("C")] {
@@ -157,7 +157,7 @@ async fn which_of_several_operations_is_meant_must_be_said() {
         assert_eq!(answer.get("data"), None, "{answer}");
         assert_eq!(codes(&answer), ["BAD_USER_INPUT"]);
     }
-    let both = "{ providers { provider } } query B { providers { enabled } }";
+    let both = "{ accounts { provider } } query B { accounts { enabled } }";
     refused(&world, both, "").await;
 }
 
@@ -272,7 +272,7 @@ async fn a_message_does_not_repeat_a_long_document() {
         format!("{{ users(after: \"{long}\" }}"),
         format!("{{ a{} }}", "b".repeat(5_000)),
         format!(
-            "query($a{}: Int!) {{ providers {{ provider }} }}",
+            "query($a{}: Int!) {{ accounts {{ provider }} }}",
             "b".repeat(5_000)
         ),
     ] {

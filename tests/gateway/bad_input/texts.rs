@@ -1,7 +1,7 @@
 //! Texts that no provider is asked for: too long, or with control characters.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{calls, refused_with};
@@ -14,11 +14,11 @@ const BY_REMOTE_ID: &str =
     "query($of: Provider!, $id: ID!) { user(provider: $of, by: { remoteId: $id }) { id } }";
 const BY_EXTERNAL_ID: &str =
     "query($of: Provider!, $id: ID!) { user(provider: $of, by: { externalId: $id }) { id } }";
-const AT_PROVIDER: &str = "query($of: Provider!, $id: ID!) { _entities(representations: [
-    { __typename: \"User\", provider: $of, remoteId: $id }]) { __typename } }";
+const AT_ACCOUNT: &str = "query($of: String!, $id: ID!) { _entities(representations: [
+    { __typename: \"User\", account: $of, remoteId: $id }]) { __typename } }";
 
 fn global(of: Provider, id: &str) -> String {
-    URL_SAFE_NO_PAD.encode(json!(["user", of.name(), id]).to_string())
+    URL_SAFE_NO_PAD.encode(json!([3, "user", of.name(), id]).to_string())
 }
 
 #[tokio::test]
@@ -78,8 +78,8 @@ async fn a_representation_with_a_bad_id_is_asked_of_nobody() {
         ("a\u{0}", "control characters"),
         (&*"x".repeat(513), "longer than 512"),
     ] {
-        let variables = json!({ "of": "USERTOUR", "id": id });
-        refused_with(&world, AT_PROVIDER, variables, says).await;
+        let variables = json!({ "of": "usertour", "id": id });
+        refused_with(&world, AT_ACCOUNT, variables, says).await;
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{calls, codes};
 use crate::world::World;
 
-const READ: &str = "{ providers { provider } }";
+const READ: &str = "{ accounts { provider } }";
 const WRITE: &str = "mutation { upsertUser(input: { provider: USERTOUR, externalId: \"new\", name: \"New\" }) { outcome } }";
 
 struct Answer {
@@ -95,7 +95,7 @@ async fn a_query_over_get_is_answered_as_its_parameters_say() {
     .await;
 
     assert_eq!((first.status, second.status), (200, 200));
-    assert_eq!(first.body["data"]["providers"][0]["provider"], "ADA");
+    assert_eq!(first.body["data"]["accounts"][0]["provider"], "ADA");
     assert_eq!(
         second.body,
         json!({ "data": { "users": { "totalCount": null } } })
@@ -184,7 +184,7 @@ async fn a_body_that_is_no_request_is_refused() {
         ("17", "an object with `query`"),
         ("[]", "batches are not taken"),
         (
-            "[{\"query\":\"{ providers { provider } }\"}]",
+            "[{\"query\":\"{ accounts { provider } }\"}]",
             "batches are not taken",
         ),
         ("{}", "`query` is missing"),

@@ -28,7 +28,7 @@ async fn a_write_without_its_id_writes_to_nobody_else() {
     unfit(&world, &default, json!({ "id": null }), "`$id`").await;
     let keyed = "query($id: ID!) { user(provider: INTERCOM, by: { remoteId: $id }) { id } }";
     unfit(&world, keyed, json!({}), "`$id`").await;
-    let named = format!("{query} query Other {{ providers {{ provider }} }}").replacen(
+    let named = format!("{query} query Other {{ accounts {{ provider }} }}").replacen(
         "mutation",
         "mutation Write",
         1,
@@ -62,7 +62,7 @@ async fn a_variable_that_may_be_left_out_may_be_left_out() {
             json!({ "ids": [] }),
         ),
         (
-            "query($with: Boolean!) { providers { provider enabled @include(if: $with) } }",
+            "query($with: Boolean!) { accounts { provider enabled @include(if: $with) } }",
             json!({ "with": false }),
         ),
         (
@@ -81,7 +81,7 @@ async fn a_variable_of_another_type_is_refused_by_its_name() {
     let of = "query($v: Provider!) { users(provider: $v) { totalCount } }";
     let nodes = "query($v: [ID!]!) { nodes(ids: $v) { id } }";
     let by = "query($v: UserKey!) { user(provider: ADA, by: $v) { id } }";
-    let skip = "query($v: Boolean!) { providers { provider @skip(if: $v) enabled } }";
+    let skip = "query($v: Boolean!) { accounts { provider @skip(if: $v) enabled } }";
     let email = "query($v: String!) { usersByEmail(email: $v) { totalCount } }";
     let filter = "query($v: UserFilter) { users(provider: INTERCOM, filter: $v) { totalCount } }";
     let entities = "query($v: [_Any!]!) { _entities(representations: $v) { __typename } }";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::BreakerSettings, user::Provider};
+use roster::{account::Provider, config::BreakerSettings};
 use serde_json::json;
 
 use super::{LONG, circuits, list, only, world};
@@ -126,9 +126,9 @@ async fn callers_that_say_that_they_do_not_wait_open_no_circuit() {
         circuits(&world).await[Provider::Usertour as usize],
         "CLOSED"
     );
-    let data = world.data("{ providers { health } }").await;
+    let data = world.data("{ accounts { health } }").await;
     assert_eq!(
-        data["providers"][Provider::Usertour as usize]["health"],
+        data["accounts"][Provider::Usertour as usize]["health"],
         "UNKNOWN"
     );
 }

@@ -1,7 +1,7 @@
 //! What opens a circuit and what does not, and how an open one looks to a client.
 
 use futures_util::future::join_all;
-use roster::{config::BreakerSettings, user::Provider};
+use roster::{account::Provider, config::BreakerSettings};
 use serde_json::{Value, json};
 
 use super::{LONG, circuits, fails, list, list_first, lists, only, search, world};
@@ -288,8 +288,8 @@ async fn metrics_tell_of_circuits() {
     // Other tests of this process count in the same place.
     for line in [
         "# TYPE roster_provider_circuit_state gauge",
-        "roster_provider_circuit_changes_total{provider=\"ada\",to=\"open\"}",
-        "roster_provider_calls_unsent_total{provider=\"ada\",operation=\"list\",code=\"provider_unavailable\"}",
+        "roster_provider_circuit_changes_total{provider=\"ada\",account=\"ada\",to=\"open\"}",
+        "roster_provider_calls_unsent_total{provider=\"ada\",account=\"ada\",operation=\"list\",code=\"provider_unavailable\"}",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::{circuits, fails, list, lists, only, search, until_it_is_tried, world};

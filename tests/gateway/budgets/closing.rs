@@ -1,6 +1,6 @@
 //! A provider that has had enough says so once, to all.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::{ask, ask_all, ids, refusal, world};

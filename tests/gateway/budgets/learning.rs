@@ -1,7 +1,7 @@
 //! Intercom says in every answer what it grants and what is left; others spend there too.
 
 use futures_util::future::join_all;
-use roster::user::Provider;
+use roster::account::Provider;
 
 use super::{ask, ids, refusal, world};
 use crate::world::{World, account};
@@ -23,9 +23,9 @@ async fn untold(limit: u32, seconds: u32) -> World {
 
 async fn budget(world: &World) -> serde_json::Value {
     let mut data = world
-        .data("{ providers { provider budget { window limit remaining resetsAt } } }")
+        .data("{ accounts { provider budget { window limit remaining resetsAt } } }")
         .await;
-    let providers = data["providers"].as_array_mut().expect("providers");
+    let providers = data["accounts"].as_array_mut().expect("providers");
     let intercom = providers.iter_mut();
     let mut intercom = intercom.filter(|provider| provider["provider"] == "INTERCOM");
     intercom.next().expect("Intercom")["budget"].take()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{config::Settings, connectors::QuotaWindow, demo, user::Provider};
+use roster::{account::Provider, config::Settings, connectors::QuotaWindow, demo};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

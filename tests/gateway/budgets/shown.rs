@@ -1,6 +1,9 @@
 //! What is shown of budgets, and what a configuration may say of them.
 
-use roster::{config::Settings, user::Provider};
+use roster::{
+    account::{Account, Provider},
+    config::Settings,
+};
 use serde_json::{Value, json};
 
 use super::{ask, ids, world};
@@ -14,9 +17,9 @@ async fn providers_show_every_window_and_what_is_left_of_it() {
     })
     .await;
     let ids = ids(&world, Provider::Ada).await;
-    let query = "{ providers { provider budget { window limit remaining resetsAt } } }";
+    let query = "{ accounts { provider budget { window limit remaining resetsAt } } }";
     let shown = async || -> [Value; 4] {
-        let providers = world.data(query).await["providers"].take();
+        let providers = world.data(query).await["accounts"].take();
         let budget = |place: usize| providers[place]["budget"].clone();
         std::array::from_fn(budget)
     };
@@ -75,7 +78,9 @@ fn a_budget_that_cannot_be_meant_is_refused_with_its_place() {
         let usertour = account(&mut settings, Provider::Usertour);
         usertour.token = Some("t".to_owned().into());
 
-        let mistakes = usertour.account(Provider::Usertour).expect_err("mistakes");
+        let mistakes = usertour
+            .setup(Account::of(Provider::Usertour))
+            .expect_err("mistakes");
 
         assert!(mistakes.to_string().contains(says), "{mistakes}");
     }

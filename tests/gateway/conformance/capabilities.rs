@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::subject::Subject;
 
 const STATUS: &str =
-    "{ providers { provider enabled health calls capabilities { filters sorts pageSize
+    "{ accounts { provider enabled health calls capabilities { filters sorts pageSize
     pagesBackwards reach externalId emailSearch emailCaveat nativeUpsert writes } } }";
 
 const CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
@@ -56,6 +56,6 @@ pub(super) async fn what_it_declares_is_what_its_documents_allow(subject: Subjec
         "provider": subject.word(), "enabled": true, "health": "UNKNOWN", "calls": 0,
         "capabilities": capabilities,
     });
-    assert_eq!(data["providers"][subject.provider() as usize], expected);
+    assert_eq!(data["accounts"][subject.provider() as usize], expected);
     assert_eq!(world.tally().await, [0; 4]);
 }

@@ -56,7 +56,11 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subje
     ];
     assert_eq!(paths, failed);
     for error in errors {
-        let extensions = json!({ "code": "PROVIDER_DISABLED", "provider": subject.word() });
+        let extensions = json!({
+            "code": "ACCOUNT_DISABLED",
+            "provider": subject.word(),
+            "account": subject.provider().name(),
+        });
         assert_eq!(error["extensions"], extensions, "{error}");
     }
     assert_eq!(world.tally().await, [0; 4]);
@@ -78,8 +82,8 @@ pub(super) async fn writes_are_skipped_without_an_error_and_call_nobody(subject:
     assert_eq!(world.tally().await, [0; 4]);
     assert_eq!(world.records(subject.provider()).await, before);
 
-    let status = "{ providers { provider enabled health calls capabilities { pageSize } } }";
-    let status = &world.data(status).await["providers"][subject.provider() as usize];
+    let status = "{ accounts { provider enabled health calls capabilities { pageSize } } }";
+    let status = &world.data(status).await["accounts"][subject.provider() as usize];
     let expected = json!({
         "provider": subject.word(), "enabled": false, "health": "UNKNOWN", "calls": 0,
         "capabilities": Value::Null,

@@ -1,6 +1,6 @@
 //! Intercom answers in the version that it is asked for, and every version that is configured works.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 

@@ -28,9 +28,9 @@ const SORTS: [&str; 4] = ["CREATED_AT", "UPDATED_AT", "LAST_SEEN_AT", "SIGNED_UP
 
 async fn declared(world: &World, subject: Subject) -> (Vec<String>, Vec<String>) {
     let mut data = world
-        .data("{ providers { capabilities { filters sorts } } }")
+        .data("{ accounts { capabilities { filters sorts } } }")
         .await;
-    let mut capabilities = data["providers"][subject.provider() as usize]["capabilities"].take();
+    let mut capabilities = data["accounts"][subject.provider() as usize]["capabilities"].take();
     let mut words =
         |of: &str| serde_json::from_value(capabilities[of].take()).expect("a list of words");
     (words("filters"), words("sorts"))

@@ -203,7 +203,7 @@ pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
         "of": subject.word(), "id": absent["id"], "remoteId": absent["remoteId"],
         "any": [
             { "__typename": "User", "id": absent["id"] },
-            { "__typename": "User", "provider": subject.word(), "remoteId": absent["remoteId"] },
+            { "__typename": "User", "account": subject.provider().name(), "remoteId": absent["remoteId"] },
         ],
     });
 
@@ -238,7 +238,7 @@ pub(super) async fn an_id_from_the_list_finds_the_same_user_everywhere(subject: 
     let find = "query ($id: ID!, $ids: [ID!]!, $any: [_Any!]!) {
         node(id: $id) { ...f } nodes(ids: $ids) { ...f } _entities(representations: $any) { ...f } }
         fragment f on User { id remoteId email }";
-    let of = |user: &Value| json!({ "__typename": "User", "provider": subject.word(), "remoteId": user["remoteId"] });
+    let of = |user: &Value| json!({ "__typename": "User", "account": subject.provider().name(), "remoteId": user["remoteId"] });
     let variables = json!({
         "id": ids[0], "ids": [ids[2], ids[0], ids[1]],
         "any": [of(&users[1]), { "__typename": "User", "id": ids[2] }],

@@ -1,6 +1,6 @@
 //! Search knows of a write minutes later. Who was written here is read as they are all the same.
 
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 use roster_sandbox::known::AT_INTERCOM;
 use serde_json::{Value, json};
 

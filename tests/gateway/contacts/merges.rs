@@ -1,6 +1,6 @@
 //! A contact that was merged is the contact that it became, on the provider's own host and within reason.
 
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 use serde_json::{Value, json};
 
 use super::{World, at_intercom, calls, made, world};

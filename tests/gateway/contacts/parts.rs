@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 use roster_sandbox::known::{AT_INTERCOM, NEVER_SEEN};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Two gateways over one Redis: who was written through one is found through the other, though search
 //! does not know them yet.
 
-use roster::{config::Settings, demo, user::Provider::Intercom};
+use roster::{account::Provider::Intercom, config::Settings, demo};
 use serde_json::{Value, json};
 
 use super::{World, ids_at, intercom, made};

@@ -1,6 +1,6 @@
 //! Creating a contact is no upsert at Intercom; here it is one, and never of somebody else.
 
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 use roster_sandbox::known::{AT_INTERCOM, LEAD_ALONE};
 use serde_json::{Value, json};
 

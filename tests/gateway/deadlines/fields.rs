@@ -1,7 +1,7 @@
 //! Every field that asks a provider, while that provider does not answer.
 
 use futures_util::future::join_all;
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{code, in_time, search, world};

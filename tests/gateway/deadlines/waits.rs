@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known::{self, EVERYWHERE};
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -54,7 +54,7 @@ async fn a_root_field_whose_answer_takes_more_than_a_request_may_is_null_with_on
         ),
         aliases(300, "name"),
     ] {
-        let query = format!("{{ providers {{ provider }} {LARGE} {{ {fields} }} }}");
+        let query = format!("{{ accounts {{ provider }} {LARGE} {{ {fields} }} }}");
         let answer = world.answer(&query).await;
 
         let errors = answer["errors"].as_array().expect("errors");
@@ -62,7 +62,7 @@ async fn a_root_field_whose_answer_takes_more_than_a_request_may_is_null_with_on
         assert_eq!(errors[0]["extensions"]["code"], "QUERY_TOO_COMPLEX");
         assert_eq!(errors[0]["path"][0], "user", "{fields:.60}");
         assert_eq!(answer["data"]["user"], Value::Null, "{fields:.60}");
-        assert_eq!(answer["data"]["providers"][0]["provider"], "ADA");
+        assert_eq!(answer["data"]["accounts"][0]["provider"], "ADA");
     }
 }
 
@@ -161,7 +161,7 @@ async fn a_write_that_was_done_is_told_though_memory_is_short() {
 #[tokio::test]
 async fn a_record_reaches_the_client_as_it_was_sent() {
     let world = World::with(5, |_| {}).await;
-    let sent = world.at_provider(roster::user::Provider::Ada, "/").await;
+    let sent = world.at_provider(roster::account::Provider::Ada, "/").await;
 
     let data = world
         .data("{ users(provider: ADA, first: 5) { nodes { raw attributes details { ... on AdaEndUser { profile { metadata } } } } } }")

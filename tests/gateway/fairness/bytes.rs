@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use roster::{
+    account::Provider,
     app,
     client::{MemoryPool, Meter},
     config::Settings,
     demo,
     graphql::{Graph, Schema},
-    user::Provider,
 };
 use serde_json::{Value, json};
 
@@ -25,8 +25,8 @@ fn error(answer: &Value) -> &Value {
 
 /// How Usertour fares.
 async fn fares(world: &World) -> Value {
-    let data = world.data("{ providers { health circuit } }").await;
-    data["providers"][Provider::Usertour as usize].clone()
+    let data = world.data("{ accounts { health circuit } }").await;
+    data["accounts"][Provider::Usertour as usize].clone()
 }
 
 #[tokio::test]

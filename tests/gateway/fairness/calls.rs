@@ -1,15 +1,16 @@
 //! The calls that one request may make at an account.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use roster::{connectors::QuotaWindow, user::Provider};
+use roster::{account::Provider, connectors::QuotaWindow};
 use serde_json::{Value, json};
 
 use crate::world::{World, account};
 
 /// Global ids of users that nobody has.
 fn invented(of: Provider, number: usize) -> Vec<String> {
-    let id =
-        |n| URL_SAFE_NO_PAD.encode(json!(["user", of.name(), format!("nobody-{n}")]).to_string());
+    let id = |n| {
+        URL_SAFE_NO_PAD.encode(json!([3, "user", of.name(), format!("nobody-{n}")]).to_string())
+    };
     (0..number).map(id).collect()
 }
 
@@ -73,9 +74,9 @@ async fn a_request_takes_half_of_what_is_left_of_an_accounts_minute() {
     let answer = look_up(&world, Provider::Ada, 500).await;
     assert_eq!(refusals(&answer, "ADA").len(), 475);
     assert_eq!(world.calls(Provider::Ada).await.len(), 50 + 1 + 25);
-    let data = world.data("{ providers { health circuit } }").await;
+    let data = world.data("{ accounts { health circuit } }").await;
     let well = json!({ "health": "HEALTHY", "circuit": "CLOSED" });
-    assert_eq!(data["providers"][Provider::Ada as usize], well);
+    assert_eq!(data["accounts"][Provider::Ada as usize], well);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a provider says in an error, as a client sees it.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::world::World;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::timeout};
 

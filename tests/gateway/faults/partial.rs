@@ -1,6 +1,6 @@
 //! Answers of which a part is there: it arrives, and says that it is a part.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known::{EDGE_FIRST, EVERYWHERE, NOBODY, POSITION_101};
 use serde_json::{Value, json};
 

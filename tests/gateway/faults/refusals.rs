@@ -1,6 +1,6 @@
 //! Providers that refuse, and providers that are ill for a moment or for good.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 
@@ -210,6 +210,6 @@ async fn the_providers_own_id_of_a_failed_request_is_shown() {
     let extensions = &answer["errors"][0]["extensions"];
     assert_eq!(
         extensions,
-        &json!({ "code": "PROVIDER_UNAVAILABLE", "provider": "INTERCOM", "providerRequestId": "req-17" })
+        &json!({ "code": "PROVIDER_UNAVAILABLE", "provider": "INTERCOM", "account": "intercom", "providerRequestId": "req-17" })
     );
 }

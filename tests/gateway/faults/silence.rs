@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 use tokio::net::TcpListener;
 

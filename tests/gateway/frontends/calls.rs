@@ -1,6 +1,6 @@
 //! `sources { calls }` counts every call that an answer cost, also for the fields of its rows.
 
-use roster::user::Provider::{DigitalChalk, Intercom};
+use roster::account::Provider::{DigitalChalk, Intercom};
 use roster_sandbox::known::{AT_INTERCOM, EVERYWHERE};
 use serde_json::{Value, json};
 

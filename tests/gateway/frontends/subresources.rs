@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use roster::user::Provider::{self, DigitalChalk, Intercom};
+use roster::account::Provider::{self, DigitalChalk, Intercom};
 use serde_json::{Value, json};
 
 use crate::world::World;

@@ -1,6 +1,6 @@
 //! Ada's cursor, in both readings of its documents, and every way in which its list may end.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{answer, assert_whole, least, page, walk};

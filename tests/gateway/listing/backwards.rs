@@ -1,6 +1,6 @@
 //! `last` and `before`: exact where rows have numbers, refused without a call where they do not.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{answer, ids, page};

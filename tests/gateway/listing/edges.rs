@@ -1,6 +1,6 @@
 //! A list resumes from any edge of any window, with any size.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{ids, page};

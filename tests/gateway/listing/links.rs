@@ -1,7 +1,7 @@
 //! The links in a provider's answers: whatever they look like and wherever they lead, they are not
 //! followed, and the walk is the same.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{assert_whole, least};

@@ -1,6 +1,6 @@
 //! A page of a provider's list as a client sees it, and how many calls it must cost.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

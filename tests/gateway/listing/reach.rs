@@ -1,6 +1,6 @@
 //! Intercom 1.x pages through ten thousand users and no further: the answer says so.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{answer, page};

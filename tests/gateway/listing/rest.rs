@@ -11,7 +11,7 @@ use axum::{
     extract::{Query, State},
     http::Uri,
 };
-use roster::{demo, user::Provider};
+use roster::{account::Provider, demo};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

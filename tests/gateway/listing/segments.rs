@@ -1,6 +1,6 @@
 //! Usertour's segments: an unknown one is no filter to the server, and none at all may be one.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 

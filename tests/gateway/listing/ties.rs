@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::page::{ids, page};

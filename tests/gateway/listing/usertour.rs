@@ -1,6 +1,6 @@
 //! Usertour's tokens: they die with the user whom they name, and an exhausted one is an error.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{answer, ids, page};

@@ -1,6 +1,6 @@
 //! What one request asks for several times is asked of a provider once, and what fails fails alone.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
@@ -117,7 +117,8 @@ async fn a_key_that_fails_fails_alone() {
     let errors = answer["errors"].as_array().expect("errors");
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0]["path"], json!(["a"]));
-    let extensions = json!({ "code": "PROVIDER_UNAVAILABLE", "provider": "USERTOUR" });
+    let extensions =
+        json!({ "code": "PROVIDER_UNAVAILABLE", "provider": "USERTOUR", "account": "usertour" });
     assert_eq!(errors[0]["extensions"], extensions);
 }
 

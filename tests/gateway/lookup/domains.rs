@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use roster::user::Provider::DigitalChalk;
+use roster::account::Provider::DigitalChalk;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 

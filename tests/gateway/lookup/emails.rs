@@ -242,7 +242,7 @@ async fn only_the_providers_that_are_named_are_asked() {
 #[tokio::test]
 async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
     let world = World::with(known::ENOUGH, |settings| {
-        let options = &mut crate::world::account(settings, roster::user::Provider::Ada).options;
+        let options = &mut crate::world::account(settings, roster::account::Provider::Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
     })
     .await;

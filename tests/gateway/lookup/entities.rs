@@ -1,6 +1,6 @@
 //! Entities of other subgraphs: a hundred representations at once, equal ones once, bad ones alone.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
@@ -30,8 +30,14 @@ fn by_id(user: &Value) -> Value {
     json!({ "__typename": "User", "id": user["id"] })
 }
 
-fn by_provider(user: &Value) -> Value {
-    json!({ "__typename": "User", "provider": user["provider"], "remoteId": user["remoteId"] })
+/// The name of the account that holds a user: in the demo that of its provider.
+fn of(user: &Value) -> String {
+    let provider = user["provider"].as_str().unwrap_or_default();
+    provider.to_lowercase().replace('_', "")
+}
+
+fn by_account(user: &Value) -> Value {
+    json!({ "__typename": "User", "account": of(user), "remoteId": user["remoteId"] })
 }
 
 #[tokio::test]
@@ -42,7 +48,7 @@ async fn a_hundred_users_come_in_order_and_equal_ones_are_asked_for_once() {
     let again: Vec<_> = users.iter().step_by(4).collect();
     let any = users.iter().rev().map(by_id);
     let any: Vec<_> = any
-        .chain(again.iter().map(|user| by_provider(user)))
+        .chain(again.iter().map(|user| by_account(user)))
         .collect();
     assert_eq!(any.len(), 100);
 
@@ -114,7 +120,7 @@ async fn users_and_persons_may_be_mixed() {
     let read = "query ($any: [_Any!]!) { _entities(representations: $any) {
         __typename ... on User { remoteId } ... on Person { name } } }";
     let any = json!([
-        { "__typename": "Person", "email": known::EVERYWHERE }, by_id(&users[0]), by_provider(&users[3]),
+        { "__typename": "Person", "email": known::EVERYWHERE }, by_id(&users[0]), by_account(&users[3]),
     ]);
 
     let data = world.data_with(read, json!({ "any": any })).await;
@@ -133,15 +139,15 @@ async fn a_bad_representation_fails_alone_and_an_unknown_one_is_null() {
     let users = some_of_each(&world, 1).await;
     let read = "query ($any: [_Any!]!) { _entities(representations: $any) {
         ... on User { remoteId } ... on Person { email } } }";
-    let nobody = json!({ "__typename": "User", "provider": "ADA", "remoteId": "nobody" });
+    let nobody = json!({ "__typename": "User", "account": "ada", "remoteId": "nobody" });
     let bad = [
         json!({ "__typename": "User", "id": "garbage" }),
-        json!({ "__typename": "User", "provider": "MYSPACE", "remoteId": "1" }),
+        json!({ "__typename": "User", "account": "myspace", "remoteId": "1" }),
         json!({ "__typename": "Person", "email": "no address" }),
         json!({ "__typename": "User", "remoteId": "1" }),
         json!({ "__typename": "Ghost", "id": "1" }),
     ];
-    let (first, second) = (by_id(&users[0]), by_provider(&users[1]));
+    let (first, second) = (by_id(&users[0]), by_account(&users[1]));
     let any = json!([
         first, bad[0], nobody, bad[1], second, bad[2], bad[3], bad[4]
     ]);
@@ -173,7 +179,7 @@ async fn a_bad_representation_fails_alone_and_an_unknown_one_is_null() {
 #[tokio::test]
 async fn more_representations_than_are_allowed_are_refused_without_a_call() {
     let world = World::with(5, |_| {}).await;
-    let nobody = json!({ "__typename": "User", "provider": "ADA", "remoteId": "nobody" });
+    let nobody = json!({ "__typename": "User", "account": "ada", "remoteId": "nobody" });
 
     let answer = world
         .answer_with(USERS, json!({ "any": vec![nobody; 501] }))

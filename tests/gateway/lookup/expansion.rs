@@ -1,7 +1,7 @@
 //! Usertour shows companies and memberships when they are asked for, and the gateway asks for them when
 //! the query does, however it is written.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! A 404 says that there is nobody in the provider's own words only; a proxy's page says nothing.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! A person: the records of one address, merged.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::json;
 

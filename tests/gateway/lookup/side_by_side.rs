@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use crate::world::{Call, World, account};

@@ -1,7 +1,7 @@
 //! One address that texts spell in several ways: domains in both forms of IDNA, letters composed and
 //! decomposed, invisible characters.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use roster::user::Provider::DigitalChalk;
+use roster::account::Provider::DigitalChalk;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -78,7 +78,7 @@ async fn a_refused_write_leaves_a_line_with_its_code() {
     let world = World::with(5, |_| {}).await;
     let gateway = Setup::over(world.sandbox, "audit-refused").start().await;
     let fault = json!({ "kind": "status", "status": 403 });
-    world.fault(roster::user::Provider::Ada, fault).await;
+    world.fault(roster::account::Provider::Ada, fault).await;
 
     let refused = "mutation { upsertUser(input: { provider: ADA, externalId: \"x\", name: \"X\" }) { outcome } }";
     gateway.answer(refused).await;

@@ -1,7 +1,7 @@
 //! A day of an operator: what happens, and what docs/operations.md says is seen of it.
 
 use futures_util::future::join_all;
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{Gateway, Setup, field, message};

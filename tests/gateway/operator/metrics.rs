@@ -1,6 +1,6 @@
 //! `/metrics` of a gateway that nobody has asked yet, and of one that was.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::json;
 
 use super::{Setup, series};

@@ -1,6 +1,6 @@
 //! What the line and the metric of a request say of providers that fail.
 
-use roster::user::Provider::{self, Ada};
+use roster::account::Provider::{self, Ada};
 use serde_json::{Value, json};
 
 use super::{Gateway, Setup, field, message};

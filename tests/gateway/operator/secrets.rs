@@ -1,6 +1,6 @@
 //! Tokens that change while the gateway runs.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 

@@ -109,11 +109,11 @@ const MISTAKES: &[Mistake] = &[
         "[accounts.intercom]\ntoken_file = \"\"\n",
         &["accounts.intercom.token_file is empty"],
     ),
-    ("empty", "", &["no provider", "[accounts.intercom]"]),
+    ("empty", "", &["no account", "[accounts.intercom]"]),
     (
         "all-disabled",
         "[accounts.intercom]\nenabled = false\n",
-        &["no provider", "enabled"],
+        &["no account", "enabled"],
     ),
     (
         "name-and-port",

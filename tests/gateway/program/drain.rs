@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use roster::user::Provider::DigitalChalk;
+use roster::account::Provider::DigitalChalk;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 

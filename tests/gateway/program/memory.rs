@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<Fi
     let accounts = roster::demo::settings(world.sandbox).accounts;
     let (mut tables, mut tokens) = (String::new(), Vec::new());
     for of in Provider::ALL {
-        let base = accounts[&of].base_url.clone().unwrap_or_default();
+        let base = accounts[of.name()].base_url.clone().unwrap_or_default();
         let token = match of {
             Provider::Usertour => format!("ak_{}", roster_sandbox::TOKEN),
             Provider::Ada | Provider::DigitalChalk | Provider::Intercom => {

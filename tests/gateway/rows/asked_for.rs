@@ -1,7 +1,7 @@
 //! What comes back is compared with what was asked for: a surplus answer on a connection makes every
 //! later answer another question's.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{
@@ -87,7 +87,7 @@ async fn an_entity_that_is_another_is_an_error_of_its_own() {
     let world = providers.world(|_| {}).await;
     let query =
         "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { remoteId } } }";
-    let of = |id| json!({ "__typename": "User", "provider": "ADA", "remoteId": id });
+    let of = |id| json!({ "__typename": "User", "account": "ada", "remoteId": id });
 
     let answer = world
         .answer_with(query, json!({ "r": [of("other"), of("mine")] }))

@@ -6,7 +6,7 @@ use crate::{
     stand_in::{Asked, Said, StandIn},
     world::{World, account},
 };
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 
 /// How many leads share one address.
 const LEADS: usize = 4_000;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use roster::{config::Settings, user::Provider};
+use roster::{account::Provider, config::Settings};
 use serde_json::{Value, json};
 
 use crate::{
@@ -246,9 +246,9 @@ async fn errors_of_entities_carry_the_place_of_their_representation() {
     let of = |at: usize| match at % 4 {
         0 => json!({ "__typename": "User", "id": "nonsense" }),
         1 => {
-            json!({ "__typename": "User", "provider": "ADA", "remoteId": format!("bad{}", at % 8) })
+            json!({ "__typename": "User", "account": "ada", "remoteId": format!("bad{}", at % 8) })
         }
-        2 => json!({ "__typename": "User", "provider": "ADA", "remoteId": format!("u{at}") }),
+        2 => json!({ "__typename": "User", "account": "ada", "remoteId": format!("u{at}") }),
         _ => json!({ "__typename": "Nothing" }),
     };
     let all: Vec<_> = (0..60).map(of).collect();
@@ -268,7 +268,7 @@ async fn errors_of_entities_carry_the_place_of_their_representation() {
     let query =
         "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { attributes } } }";
     let chalk =
-        |id: &str| json!({ "__typename": "User", "provider": "DIGITAL_CHALK", "remoteId": id });
+        |id: &str| json!({ "__typename": "User", "account": "digitalchalk", "remoteId": id });
     let answer = world
         .answer_with(query, json!({ "r": [chalk("u1"), chalk("u2")] }))
         .await;
@@ -287,12 +287,9 @@ async fn the_code_of_an_error_in_a_document_is_that_of_its_kind() {
             "{ a(b: \"\\u{110000}\") }".to_owned(),
             "GRAPHQL_PARSE_FAILED",
         ),
+        ("{ accounts { provider }".to_owned(), "GRAPHQL_PARSE_FAILED"),
         (
-            "{ providers { provider }".to_owned(),
-            "GRAPHQL_PARSE_FAILED",
-        ),
-        (
-            "{ providers { ...f } } fragment f on ProviderStatus { ...f }".to_owned(),
+            "{ accounts { ...f } } fragment f on ProviderAccount { ...f }".to_owned(),
             "GRAPHQL_VALIDATION_FAILED",
         ),
         ("{ syntax }".to_owned(), "GRAPHQL_VALIDATION_FAILED"),

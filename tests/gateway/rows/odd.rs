@@ -1,6 +1,6 @@
 //! One odd row costs itself only, and its answer says so; one odd value costs its own field.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{

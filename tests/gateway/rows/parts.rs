@@ -1,6 +1,6 @@
 //! A page that is not all there: rows that are null, and answers that hold a part only.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{

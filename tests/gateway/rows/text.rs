@@ -1,6 +1,6 @@
 //! `raw`, `attributes` and JSON fields are as they were sent, but for what strict readers refuse.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{

@@ -89,8 +89,8 @@ async fn a_client_that_asks_before_it_sends_too_much_is_told_not_to() {
 async fn a_body_of_the_largest_size_is_read() {
     let address = gateway(ConnectionLimits::default()).await;
     let query = format!(
-        "{{\"query\":\"{{providers{{provider}}}}\"{}}}",
-        " ".repeat(MOST - 33)
+        "{{\"query\":\"{{accounts{{provider}}}}\"{}}}",
+        " ".repeat(MOST - 32)
     );
     assert_eq!(query.len(), MOST);
     let head = format!("{HEAD}Connection: close\r\nContent-Length: {MOST}\r\n\r\n");
@@ -151,7 +151,7 @@ async fn a_get_with_the_content_type_of_a_form_is_refused() {
         ("multipart/form-data; boundary=b", 415),
         ("application/json", 200),
     ] {
-        let url = format!("http://{address}/graphql?query=%7Bproviders%7Bprovider%7D%7D");
+        let url = format!("http://{address}/graphql?query=%7Baccounts%7Bprovider%7D%7D");
         let answer = client.get(url).header("content-type", media).send().await;
         let answer = answer.expect("an answer");
         assert_eq!(answer.status(), expected, "{media}");
@@ -168,7 +168,7 @@ async fn no_answer_is_to_be_sniffed() {
     for (path, host) in [
         ("/", "localhost"),
         ("/graphql", "localhost"),
-        ("/graphql?query=%7Bproviders%7Bprovider%7D%7D", "localhost"),
+        ("/graphql?query=%7Baccounts%7Bprovider%7D%7D", "localhost"),
         ("/graphiql", "localhost"),
         ("/health/live", "localhost"),
         ("/health/ready", "localhost"),

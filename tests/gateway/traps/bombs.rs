@@ -24,8 +24,8 @@ async fn refused(world: &World, query: &str, variables: Value, code: &str) -> Va
     );
     assert!(!found.is_empty(), "{what}");
     assert_eq!(calls(world).await, 0, "{what}");
-    let data = world.data("{ providers { provider } }").await;
-    assert_eq!(data["providers"][0]["provider"], "ADA");
+    let data = world.data("{ accounts { provider } }").await;
+    assert_eq!(data["accounts"][0]["provider"], "ADA");
     answer
 }
 
@@ -47,7 +47,7 @@ fn fragments(end: &str) -> String {
 async fn fragments_that_multiply_are_refused_at_once() {
     for end in [
         "__typename",
-        "providers { provider }",
+        "accounts { provider }",
         "... on Query { __typename }",
     ] {
         too_complex(&format!("{{ ...f0 }} {}", fragments(end))).await;
@@ -63,7 +63,7 @@ async fn fragments_that_multiply_nothing_are_refused_at_once() {
 async fn fragments_that_multiply_in_an_operation_that_does_not_run_are_refused_at_once() {
     let world = World::with(0, |_| {}).await;
     let query = format!(
-        "query B {{ ...f0 }} query A {{ providers {{ provider }} }} {}",
+        "query B {{ ...f0 }} query A {{ accounts {{ provider }} }} {}",
         fragments("__typename")
     );
     let body = json!({ "query": query, "operationName": "A" });
@@ -105,7 +105,7 @@ async fn a_long_chain_of_fragments_is_refused_whether_it_is_used_or_not() {
     let end = "fragment f5000 on Query { __typename }";
 
     too_complex(&format!("{{ ...f0 }} {chain} {end}")).await;
-    too_complex(&format!("{{ providers {{ provider }} }} {backwards} {end}")).await;
+    too_complex(&format!("{{ accounts {{ provider }} }} {backwards} {end}")).await;
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn deep_nesting_never_ends_the_process() {
     ] {
         let query = open.repeat(100_000 / open.len());
         refused(&world, &query, json!({}), "QUERY_TOO_COMPLEX").await;
-        let behind = format!("{{ providers {{ provider }} }} {query}");
+        let behind = format!("{{ accounts {{ provider }} }} {query}");
         refused(&world, &behind, json!({}), "QUERY_TOO_COMPLEX").await;
     }
 }
@@ -144,7 +144,7 @@ async fn nesting_just_below_the_bound_is_answered_with_a_code() {
                 nested("{a:", "1", "}", times)
             ),
             format!(
-                "query($a: {}) {{ providers {{ provider }} }}",
+                "query($a: {}) {{ accounts {{ provider }} }}",
                 nested("[", "Int", "]", times)
             ),
         ] {
@@ -160,8 +160,8 @@ async fn nesting_just_below_the_bound_is_answered_with_a_code() {
 async fn ten_thousand_directives_are_refused() {
     let world = World::with(0, |_| {}).await;
     let many = "@include(if: true) ".repeat(10_000);
-    too_complex(&format!("{{ providers {many} {{ provider }} }}")).await;
-    let query = format!("query {many} {{ providers {{ provider }} }}");
+    too_complex(&format!("{{ accounts {many} {{ provider }} }}")).await;
+    let query = format!("query {many} {{ accounts {{ provider }} }}");
     let answer = timeout(Duration::from_secs(10), world.answer(&query)).await;
     assert!(!codes(&answer.expect("in time")).is_empty());
 }
@@ -171,9 +171,9 @@ async fn a_document_with_a_mistake_in_every_word_is_answered_briefly() {
     let world = World::with(0, |_| {}).await;
     for query in [
         format!("{{ users({}) {{ totalCount }} }}", "a:1 ".repeat(3_500)),
-        format!("{{ providers {{ {} }} }}", "salary ".repeat(7_000)),
+        format!("{{ accounts {{ {} }} }}", "salary ".repeat(7_000)),
         format!(
-            "query({}) {{ providers {{ provider }} }}",
+            "query({}) {{ accounts {{ provider }} }}",
             "$a:Int ".repeat(2_500)
         ),
     ] {
@@ -189,7 +189,7 @@ async fn ten_thousand_aliases_are_refused() {
     too_complex(&format!("{{ {} }}", aliases("__typename"))).await;
     too_complex(&format!("{{ {} }}", aliases("providers{health}"))).await;
     too_complex(&format!(
-        "{{ providers {{ {} provider }} }}",
+        "{{ accounts {{ {} provider }} }}",
         aliases("health")
     ))
     .await;
@@ -407,7 +407,7 @@ async fn more_values_in_arguments_than_allowed_are_refused() {
     let world = World::with(0, |_| {}).await;
     let junk: Vec<_> = (0..2_000).map(|_| json!({ "": 0 })).collect();
     let representation =
-        json!([{ "__typename": "User", "provider": "ADA", "remoteId": "x", "j": junk }]);
+        json!([{ "__typename": "User", "account": "ada", "remoteId": "x", "j": junk }]);
     let roots =
         |times: usize, of: &str| -> String { (0..times).map(|n| format!("a{n}: {of} ")).collect() };
     let entities = roots(290, "_entities(representations: $of) { __typename }");
@@ -488,7 +488,7 @@ async fn json_inside_json_is_not_read_with_a_bound_of_its_own() {
             .send();
         let answer: Value = answer.await.expect("an answer").json().await.expect("JSON");
         assert!(answer.is_object(), "{query}");
-        world.data("{ providers { provider } }").await;
+        world.data("{ accounts { provider } }").await;
     }
 }
 

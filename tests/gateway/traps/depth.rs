@@ -71,7 +71,7 @@ async fn a_bracket_behind_a_block_string_is_a_bracket() {
         let answer = answered(&world, &query, by_get).await;
         assert_eq!(codes(&answer), ["QUERY_TOO_COMPLEX"]);
     }
-    world.data("{ providers { provider } }").await;
+    world.data("{ accounts { provider } }").await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn twenty_thousand_levels_of_every_bracket_are_refused_wherever_they_begin
             assert!(!codes(&answer).is_empty(), "{before} {open}");
         }
     }
-    world.data("{ providers { provider } }").await;
+    world.data("{ accounts { provider } }").await;
 }
 
 /// How deep sets of fields, values and types are nested in the engine's form of a document.

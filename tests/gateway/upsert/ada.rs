@@ -1,7 +1,7 @@
 //! Ada creates by external id in a call that may be repeated, and answers the record as it was when
 //! there is one; by address it is found by a scan.
 
-use roster::user::Provider::Ada;
+use roster::account::Provider::Ada;
 use roster_sandbox::known::{AT_ADA, EVERYWHERE, NOBODY, SHARED};
 use serde_json::{Value, json};
 

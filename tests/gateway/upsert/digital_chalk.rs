@@ -1,7 +1,7 @@
 //! DigitalChalk neither finds nor creates by a key of its own: who is meant is looked for first, and a
 //! create is sent once.
 
-use roster::user::Provider::DigitalChalk;
+use roster::account::Provider::DigitalChalk;
 use roster_sandbox::known::{AT_DIGITAL_CHALK, NOBODY, POSITION_101, SHARED};
 use serde_json::{Value, json};
 

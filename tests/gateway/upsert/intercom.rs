@@ -1,6 +1,6 @@
 //! Intercom 1.x finds or creates by `user_id` or by address, in one call that answers 200 for both.
 
-use roster::user::Provider::Intercom;
+use roster::account::Provider::Intercom;
 use roster_sandbox::known::{AT_INTERCOM, EVERYWHERE, SHARED};
 use serde_json::{Value, json};
 

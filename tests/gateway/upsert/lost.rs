@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use roster::{demo, user::Provider};
+use roster::{account::Provider, demo};
 use serde_json::{Value, json};
 
 use super::{

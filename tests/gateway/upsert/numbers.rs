@@ -1,6 +1,6 @@
 //! Numbers in `attributes` reach the provider as they are given, or are refused.
 
-use roster::user::Provider::Ada;
+use roster::account::Provider::Ada;
 use serde_json::Value;
 
 use super::calls;

@@ -1,7 +1,7 @@
 //! Equal writes at once make one record, also through several gateways.
 
 use futures_util::future::join_all;
-use roster::{config::Settings, demo, user::Provider};
+use roster::{account::Provider, config::Settings, demo};
 use serde_json::{Value, json};
 
 use super::{UPSERT, text};

@@ -1,6 +1,6 @@
 //! Writes that are refused before a provider hears of them, and writes beside each other.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known::{AT_DIGITAL_CHALK, EVERYWHERE};
 use serde_json::{Value, json};
 

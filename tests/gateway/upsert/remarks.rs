@@ -1,7 +1,7 @@
 //! A write that was done, though not all of it, or though it cannot be shown: the outcome says what
 //! became of the record, and `userErrors` what did not.
 
-use roster::user::Provider::{DigitalChalk, Intercom};
+use roster::account::Provider::{DigitalChalk, Intercom};
 use roster_sandbox::known::{AT_DIGITAL_CHALK, LEAD_ALONE};
 use serde_json::{Value, json};
 

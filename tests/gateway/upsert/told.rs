@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Map, Value, json};
 

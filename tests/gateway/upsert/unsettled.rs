@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use roster::user::Provider;
+use roster::account::Provider;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -1,6 +1,6 @@
 //! Usertour finds or creates by external id, which is the id; what it did is told by looking first.
 
-use roster::user::Provider::Usertour;
+use roster::account::Provider::Usertour;
 use roster_sandbox::known::{AT_USERTOUR, EVERYWHERE, NOBODY};
 use serde_json::{Value, json};
 

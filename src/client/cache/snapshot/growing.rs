@@ -65,7 +65,7 @@ impl<T: SnapshotContent> GrowingSnapshot<T> {
     /// As [`Client::send`].
     pub async fn send(&self, call: Request) -> Result<Response> {
         let cache = &self.http.cache;
-        let (key, mut entry) = (cache.key(&call), entry(cache.0.provider, &call));
+        let (key, mut entry) = (cache.key(&call), entry(cache.0.account, &call));
         let answer = self.ask(call).await;
         entry.end(answer.as_ref());
         lock(&self.shared.reads).push(SnapshotRead {
@@ -195,7 +195,7 @@ impl<T> SharedSnapshot<T> {
                 took,
                 ..read.entry.clone()
             };
-            metrics::answer(entry.provider, entry.operation, origin.name());
+            metrics::answer(entry.account, entry.operation, origin.name());
             entry.tell(&entry.span());
             scope.journal().add(entry);
         }

@@ -18,7 +18,6 @@ use crate::{
     connectors::{Filter, FilterField, decode, filter::unknown_notice, intercom::IntercomApi},
     error::{Error, ErrorKind, Result},
     pagination::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
-    user::Provider,
 };
 
 /// For how long Intercom's id of a company is remembered. It never changes while there is the company.
@@ -161,7 +160,7 @@ impl Contacts {
             return Ok(page);
         }
         let field = FilterField::CompanyId;
-        scope.add_shortfall(unknown_notice(Provider::Intercom, field, company));
+        scope.add_shortfall(unknown_notice(self.api.http.account(), field, company));
         let next = NextPage::Token {
             next: None,
             total: Some(0),

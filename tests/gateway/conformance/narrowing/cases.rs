@@ -1,6 +1,6 @@
 //! Filters by one field each, and those whom they must find.
 
-use roster::user::Provider;
+use roster::account::Provider;
 use roster_sandbox::{Person, known};
 use serde_json::{Value, json};
 

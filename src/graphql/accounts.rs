@@ -1,0 +1,141 @@
+//! Which accounts a field asks.
+
+use std::sync::Arc;
+
+use crate::{
+    account::{Account, Provider},
+    directory::Directory,
+    error::{Error, Result},
+};
+
+/// The users of all accounts.
+pub struct Accounts {
+    /// Those that are configured, in the order in which answers are joined.
+    configured: Vec<Arc<Directory>>,
+    /// What stands for each provider that has none: it is asked for nothing.
+    absent: Vec<Arc<Directory>>,
+}
+
+impl Accounts {
+    /// The accounts of a configuration. `absent` makes what stands for a provider without one.
+    #[must_use]
+    pub fn new(configured: Vec<Arc<Directory>>, absent: impl Fn(Provider) -> Directory) -> Self {
+        let has_none = |provider: &Provider| {
+            let mut accounts = configured.iter().map(|directory| directory.account());
+            !accounts.any(|account| account.provider() == *provider)
+        };
+        let without = Provider::ALL.into_iter().filter(has_none);
+        let absent = without.map(|provider| Arc::new(absent(provider))).collect();
+        Self { configured, absent }
+    }
+
+    /// Those that are configured.
+    #[must_use]
+    pub fn configured(&self) -> &[Arc<Directory>] {
+        &self.configured
+    }
+
+    /// All of them, with what stands for providers that have none.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Directory>> {
+        self.configured.iter().chain(&self.absent)
+    }
+
+    /// The account of a name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Account> {
+        let mut accounts = self.all().map(|directory| directory.account());
+        accounts.find(|account| account.name() == name)
+    }
+
+    /// The users of an account.
+    ///
+    /// # Errors
+    /// `Internal` when the account is of another graph.
+    pub fn directory(&self, account: Account) -> Result<&Arc<Directory>> {
+        let mut all = self.all();
+        let found = all.find(|directory| directory.account() == account);
+        found.ok_or_else(|| Error::internal("there is no directory for this account"))
+    }
+
+    /// The account that a field means which asks one: the one that is named, or the only one.
+    ///
+    /// # Errors
+    /// `Invalid` where several could be meant, and for the name of no account, or of another provider's.
+    pub fn one(&self, provider: Provider, name: Option<&str>) -> Result<Account> {
+        let of_provider = self.all().map(|directory| directory.account());
+        let of_provider: Vec<Account> = of_provider
+            .filter(|account| account.provider() == provider)
+            .collect();
+        let names = || {
+            let names: Vec<_> = of_provider.iter().map(|account| account.name()).collect();
+            names.join(", ")
+        };
+        let title = provider.title();
+        match (name, of_provider.as_slice()) {
+            (None, [account]) => Ok(*account),
+            (None, _) => Err(Error::invalid(format!(
+                "{title} has several accounts: name one with `account`: {}",
+                names()
+            ))),
+            (Some(name), accounts) => {
+                let found = accounts.iter().find(|account| account.name() == name);
+                found.copied().ok_or_else(|| {
+                    Error::invalid(format!(
+                        "`account`: {name:.60?} is no account of {title}; there is: {}",
+                        names()
+                    ))
+                })
+            }
+        }
+    }
+
+    /// The accounts that a field asks which asks several, in the order in which answers are joined: those
+    /// of the providers that are named and with the names that are given; all where neither is.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty list, an unknown name, and where no account is left.
+    pub fn several(
+        &self,
+        providers: Option<&[Provider]>,
+        names: Option<&[String]>,
+    ) -> Result<Vec<Account>> {
+        let is_empty = |name: &str| {
+            Error::invalid(format!(
+                "`{name}` is empty: name at least one, or leave it out to ask all"
+            ))
+        };
+        if providers.is_some_and(<[Provider]>::is_empty) {
+            return Err(is_empty("providers"));
+        }
+        if names.is_some_and(<[String]>::is_empty) {
+            return Err(is_empty("accounts"));
+        }
+        let mut unknown = names.into_iter().flatten();
+        if let Some(name) = unknown.find(|name| self.named(name).is_none()) {
+            let known = self
+                .configured
+                .iter()
+                .map(|directory| directory.account().name());
+            return Err(Error::invalid(format!(
+                "`accounts`: {name:.60?} is no account of this gateway; there is: {}",
+                known.collect::<Vec<_>>().join(", ")
+            )));
+        }
+        let is_meant = |account: &Account| {
+            providers.is_none_or(|providers| providers.contains(&account.provider()))
+                && names.is_none_or(|names| names.iter().any(|name| name == account.name()))
+        };
+        let is_everybody = providers.is_none() && names.is_none();
+        let absent = self.absent.iter().filter(|_| !is_everybody);
+        let accounts = self.configured.iter().chain(absent);
+        let accounts = accounts.map(|directory| directory.account());
+        let mut accounts: Vec<Account> = accounts.filter(is_meant).collect();
+        if accounts.is_empty() && !is_everybody {
+            return Err(Error::invalid(
+                "none of `accounts` is an account of one of `providers`: drop one of the two",
+            ));
+        }
+        accounts.sort();
+        Ok(accounts)
+    }
+}
