@@ -4,7 +4,9 @@
 //! is among his neighbours, nobody comes twice in an answer, and nobody is made up. A list without faults
 //! is COMPLETE.
 //!
-//! `ROSTER_RANDOM_SEED` and `ROSTER_RANDOM_CASES` (for each provider) repeat a run, or make it long.
+//! Each run has another seed, which it prints. `ROSTER_RANDOM_SEED` and `ROSTER_RANDOM_CASES` (for each
+//! provider) repeat a run, or make it long. `ROSTER_RANDOM_FROM` is the number of the first case: with
+//! `ROSTER_RANDOM_CASES=1` one case is run alone.
 
 mod asked;
 mod client;
@@ -16,7 +18,11 @@ mod provider;
 mod rows;
 mod searches;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{
+    fmt::Write as _,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use futures_util::future::join_all;
 use roster::{config::Settings, demo};
@@ -25,14 +31,18 @@ use tokio::net::TcpListener;
 use self::{client::Lane, dice::Dice, habits::Paging, outcome::Outcome};
 use crate::world::{World, intercom};
 
-/// The seed of a run that is told none: the same each time, so that a red run is news.
-const SEED: u64 = 31_003;
-
 /// How many cases each provider gets, unless told otherwise.
 const CASES: u64 = 120;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
+}
+
+/// The seed of a run that is told none.
+fn seed_of_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.expect("a time after 1970").as_millis();
+    u64::try_from(since).expect("a time of this age")
 }
 
 /// A gateway over one fake provider of each kind; Intercom is asked for a version.
@@ -53,9 +63,10 @@ async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::Sock
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_who_stays_is_missed_and_nobody_comes_twice_or_is_made_up() {
-    let seed = number("ROSTER_RANDOM_SEED").unwrap_or(SEED);
+    let seed = number("ROSTER_RANDOM_SEED").unwrap_or_else(seed_of_now);
     let cases = number("ROSTER_RANDOM_CASES").unwrap_or(CASES);
-    println!("ROSTER_RANDOM_SEED={seed} ROSTER_RANDOM_CASES={cases}");
+    let from = number("ROSTER_RANDOM_FROM").unwrap_or(0);
+    println!("ROSTER_RANDOM_SEED={seed} ROSTER_RANDOM_CASES={cases} ROSTER_RANDOM_FROM={from}");
     let lists = Arc::new(provider::Lists::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -77,7 +88,7 @@ async fn nobody_who_stays_is_missed_and_nobody_comes_twice_or_is_made_up() {
                 paging,
                 outcome: Outcome::default(),
             };
-            for number in 0..cases {
+            for number in from..from + cases {
                 lane.case(number, Dice::of(seed, paging as u64, number))
                     .await;
             }
