@@ -455,6 +455,13 @@ impl PageRequest {
         }
     }
 
+    /// The rows of the page up to the mark that the request resumes at; none where it names no row.
+    #[must_use]
+    pub fn before_mark<'a>(&self, page: &'a Page) -> &'a [User] {
+        let rows = self.behind_anchor(page).unwrap_or_default();
+        &page.users[..rows]
+    }
+
     /// How many rows of the page are where they are in the list. Where rows are counted, those that were
     /// not asked for may be from anywhere.
     fn placed(&self, page: &Page) -> usize {

@@ -236,7 +236,8 @@ impl Usertour {
             scope.add_caveat(FORMS);
         }
         let TiedPage { page, shortfall } = reader.read(start).await?;
-        if let Some(why) = shortfall {
+        let resumed = ties::is_place_unsure(ask.before_mark(&page)).then_some(ties::TIMELESS);
+        if let Some(why) = shortfall.or(resumed) {
             scope.add_shortfall(why);
         }
         if selection.filter.email.is_some() {

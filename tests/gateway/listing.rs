@@ -14,5 +14,6 @@ mod segments;
 mod strangers;
 mod strays;
 mod ties;
+mod timeless;
 mod usertour;
 mod walks;

@@ -11,13 +11,17 @@
 //!
 //! A moment of more users than a page holds, or one that does not fit into a page behind the rest of the
 //! one before it, cannot be known whole: its users are read as far as a few pages show them, in the same
-//! order, and every page with some of them says that others may be missing (`crowd.rs`).
+//! order, and every page with some of them says that others may be missing (`group.rs`).
+//!
+//! A user whose moment cannot be read may share that of his neighbours: nobody is cut off or resumed at
+//! beside him without saying so (`timeless.rs`).
 //!
 //! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
 //! it in this answer and before it in the next, on pages that show no other tie.
 
 mod group;
 mod start;
+mod timeless;
 
 use std::collections::HashSet;
 
@@ -25,10 +29,12 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 pub(super) use start::Start;
+pub(super) use timeless::is_place_unsure;
 
 use self::{
     group::TieGroup,
     start::{GivenUpTo, SafeStart},
+    timeless::{has_timeless, has_unsure_end, sorted},
 };
 use crate::{
     error::Result,
@@ -46,9 +52,9 @@ const TRIES: usize = 6;
 const NOTICE: &str = "more users were made at one moment, or at two in a row, than one page of 100 holds, and Usertour lists \
      those in no fixed order: some of them may be missing";
 
-/// Said of a page with users of one moment and one whose moment is not known.
-const TIMELESS: &str = "the time at which a user was made cannot be read, and others were made at the same moment: some of \
-     them may be missing, or come twice over several pages";
+/// Said of a page with users of one moment, or who may be, and one whose moment is not known.
+pub(super) const TIMELESS: &str = "the time at which a user was made cannot be read, and others may have been made at the same \
+     moment: some of them may be missing, or come twice over several pages";
 
 /// A page, and why users may be missing from it, if they may.
 pub(super) struct TiedPage {
@@ -101,8 +107,11 @@ where
         };
         if cursor.is_some() {
             let page = self.fetch(cursor.clone(), self.want).await?;
-            let first = page.users.iter().find_map(moment);
-            let is_same = first.is_some() && first == floor.as_ref().map(|floor| floor.moment);
+            // One whose moment is not known may be of the same moment.
+            let known = floor.as_ref().map(|floor| floor.moment);
+            let first = page.users.first();
+            let is_same =
+                first.is_some_and(|first| moment(first).is_none_or(|at| known == Some(at)));
             if !is_same && !has_ties(&page.users) {
                 return self.settle(cursor, (page, self.want), None, None).await;
             }
@@ -182,10 +191,11 @@ where
             };
             let is_ordered = self.is_by_moment(&page.users, lowest);
             let is_plain = !has_ties(&page.users);
-            if is_plain && (is_ordered || floor.is_none()) {
+            let is_unsure = is_ordered && has_unsure_end(&page.users);
+            if is_plain && !is_unsure && (is_ordered || floor.is_none()) {
                 return Ok(self.plain(cursor, page.users, &next, floor.as_ref()));
             }
-            if !is_ordered || has_timeless(&page.users) {
+            if is_unsure || !is_ordered || has_timeless(&page.users) {
                 return Ok(self.unclear(page.users, &next, floor.as_ref(), lowest));
             }
             if size < MAX {
@@ -226,7 +236,7 @@ where
     ) -> TiedPage {
         let start = in_doubt(&rows, next, cursor.clone());
         let given = self.given(rows, floor);
-        if self.is_to_be_cut(&given) {
+        if self.is_to_be_cut(&given, floor) {
             return self.cut(given, cursor, None, floor);
         }
         on(given, &start)
@@ -286,7 +296,7 @@ where
             };
         }
         let given = self.given(rows, floor);
-        if self.is_to_be_cut(&given) {
+        if self.is_to_be_cut(&given, floor) {
             return self.cut(given, cursor, None, floor);
         }
         whole(given)
@@ -294,8 +304,17 @@ where
 
     /// Whether there are more users than a page is to have. Behind one whose moment is not known no page
     /// can be cut.
-    fn is_to_be_cut(&self, given: &[User]) -> bool {
-        given.len() > self.want as usize && !has_timeless(given)
+    fn is_to_be_cut(&self, given: &[User], floor: Option<&GivenUpTo>) -> bool {
+        given.len() > self.most(floor) && !has_timeless(given)
+    }
+
+    /// How many users a page is to have. Where nobody knows who was given, all that there are: the first
+    /// of them may all have been given, and pages that bring nobody new look like a list without an end.
+    fn most(&self, floor: Option<&GivenUpTo>) -> usize {
+        match floor {
+            Some(floor) if floor.is_bare() => usize::MAX,
+            _ => self.want as usize,
+        }
     }
 
     /// The first users of those that are known, and the place behind them: the end of the page where they
@@ -307,8 +326,9 @@ where
         end: Option<SafeStart>,
         floor: Option<&GivenUpTo>,
     ) -> TiedPage {
-        let is_all = given.len() <= self.want as usize;
-        given.truncate(self.want as usize);
+        let most = self.most(floor);
+        let is_all = given.len() <= most;
+        given.truncate(most);
         let floor = GivenUpTo::under(&given, floor);
         let start = match end.filter(|_| is_all) {
             Some(end) => Start {
@@ -328,10 +348,7 @@ where
     /// The users that were not given yet, those of one moment in our order.
     fn given(&self, mut rows: Vec<User>, floor: Option<&GivenUpTo>) -> Vec<User> {
         if has_ties(&rows) {
-            // Stable, and the moments are in order already.
-            for group in rows.chunk_by_mut(is_tied) {
-                group.sort_by_cached_key(digest);
-            }
+            rows = sorted(rows);
         }
         if let Some(floor) = floor {
             rows.retain(|user| !floor.holds(user, self.is_descending));
@@ -431,11 +448,6 @@ fn has_ties(rows: &[User]) -> bool {
     let mut seen = HashSet::new();
     let mut moments = rows.iter().filter_map(moment);
     moments.any(|moment| !seen.insert(moment))
-}
-
-/// Whether the moment of a user is not known.
-fn has_timeless(rows: &[User]) -> bool {
-    rows.iter().any(|user| moment(user).is_none())
 }
 
 /// How many users at the end share a moment.

@@ -41,7 +41,7 @@ impl Lane<'_> {
     pub(super) async fn case(&mut self, number: u64, mut dice: Dice) {
         let list = List::of(self.paging, Dice::of(dice.next(), 0, 0));
         let at_first = list.made;
-        let (is_calm, is_steady) = (list.habits.is_calm(), list.habits.is_steady());
+        let (is_calm, is_steady) = (list.is_calm(), list.habits.is_steady());
         self.lists.with(self.paging, |kept| *kept = Some(list));
         let faults = self.outcome.faults.len();
         let act = async {

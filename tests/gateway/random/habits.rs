@@ -138,9 +138,7 @@ impl Habits {
 
     /// Whether nothing happens that keeps an answer from being whole: then it must be COMPLETE.
     pub(super) fn is_calm(&self) -> bool {
-        // A moment that cannot be read among ties tells nobody where the users of a moment end.
-        let is_ordered = self.ties == 0 || (self.ties < 100 && self.forms == 0);
-        self.is_steady() && self.broken == 0 && is_ordered
+        self.is_steady() && self.broken == 0 && self.ties < 100
     }
 
     /// Whether nothing happens that keeps a list from being read: then there must be an answer.

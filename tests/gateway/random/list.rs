@@ -103,6 +103,13 @@ impl List {
         }
     }
 
+    /// Whether nothing keeps an answer from being whole: then it must be COMPLETE. Where a moment cannot be
+    /// read, nobody knows where the users of a moment end.
+    pub(super) fn is_calm(&self) -> bool {
+        let is_timed = self.users.iter().all(|user| user.form.is_timed());
+        self.habits.is_calm() && (is_timed || self.paging != Paging::Tokens)
+    }
+
     /// Everybody who ever was there.
     pub(super) fn ever(&self) -> &[User] {
         &self.users

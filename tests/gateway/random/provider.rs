@@ -273,8 +273,13 @@ fn note_ties(list: &mut List, asked: &Asked, users: &[User], from: usize, rows: 
     if list.habits.ties == 0 {
         return;
     }
-    let has_ties = rows.windows(2).any(|pair| pair[0].moment == pair[1].moment);
-    if let Some(last) = rows.last().filter(|_| !has_ties) {
+    let timed: Vec<&User> = rows.iter().filter(|row| row.form.is_timed()).collect();
+    let has_ties = timed
+        .windows(2)
+        .any(|pair| pair[0].moment == pair[1].moment);
+    // Who does not tell his moment may be of that of his neighbours.
+    let is_timed = rows.iter().rev().take(2).all(|row| row.form.is_timed());
+    if let Some(last) = rows.last().filter(|_| !has_ties && is_timed) {
         list.plain_ends.insert(last.number);
     }
     let end = asked.at.as_deref().and_then(|_| from.checked_sub(1));

@@ -67,6 +67,11 @@ impl Form {
     pub(super) fn is_broken(self) -> bool {
         matches!(self, Self::Broken(_))
     }
+
+    /// Whether the record tells when the user was made.
+    pub(super) fn is_timed(self) -> bool {
+        !matches!(self, Self::Broken(_) | Self::Timeless(_))
+    }
 }
 
 /// A user's id, as clients see it.

@@ -66,9 +66,7 @@ impl Lane<'_> {
             let list = list.as_ref().expect("a list");
             if is_complete {
                 outcome.judge(list, at_first, &found, |user| is_wanted(&user.email));
-            } else if list.habits.is_calm()
-                || (list.habits.is_steady() && source["status"] == "FAILED")
-            {
+            } else if list.is_calm() || (list.habits.is_steady() && source["status"] == "FAILED") {
                 let fault = format!("a healthy search is not COMPLETE: {:?}", found.log);
                 outcome.faults.push(fault);
             }

@@ -71,8 +71,9 @@ where
             }
         }
         let mut given = self.given(crowd.users.into_values().collect(), floor);
-        let is_cut = given.len() > self.want as usize;
-        given.truncate(self.want as usize);
+        let most = self.most(floor);
+        let is_cut = given.len() > most;
+        given.truncate(most);
         let floor = GivenUpTo::under(&given, floor).or_else(|| floor.cloned());
         let floor = floor.map(|floor| GivenUpTo {
             is_doubtful: true,
