@@ -435,7 +435,9 @@ impl PageRequest {
     fn behind_anchor(&self, page: &Page) -> Option<usize> {
         let keys = self.anchor.iter().flat_map(Anchor::keys);
         let is = |user: &User, key| !user.is_unreadable && user.remote_id == key;
-        let place = |key| page.users.iter().position(|user| is(user, key));
+        // Rows that were not asked for are not where the list has them.
+        let placed = &page.users[..self.placed(page)];
+        let place = |key| placed.iter().position(|user| is(user, key));
         keys.filter_map(place).next().map(|place| place + 1)
     }
 

@@ -232,8 +232,11 @@ where
         self.listing.is_beyond_reach(&self.at)
     }
 
-    fn knows_one_of(&self, page: &Page) -> bool {
-        page.users.iter().any(|user| self.knows(user))
+    /// Whether a page holds a row that was read, where the list has it: it goes on where the read part ends.
+    /// Rows that were not asked for tell nothing.
+    fn knows_one_of(&self, ask: &PageRequest, page: &Page) -> bool {
+        let mut placed = page.users.iter().take(ask.placed(page));
+        placed.any(|user| self.knows(user))
     }
 
     /// Whether a page has a row that is wanted and was not read: a user who is not known, or a row that

@@ -29,7 +29,7 @@ where
         if let Some((ask, page)) = self.ahead.pop_front() {
             let page = page?;
             let begins_before = ask.ordinal < self.at.ordinal();
-            if begins_before && ask.end() > self.at.ordinal() && self.knows_one_of(&page) {
+            if begins_before && ask.end() > self.at.ordinal() && self.knows_one_of(&ask, &page) {
                 return Ok((ask, page));
             }
             self.ahead.clear();

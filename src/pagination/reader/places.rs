@@ -26,7 +26,7 @@ where
             self.doubt = self.doubt.or(Some(IncompleteReason::Empty));
             return Ok((ask, page));
         }
-        if !ask.overlaps || self.knows_one_of(&page) {
+        if !ask.overlaps || self.knows_one_of(&ask, &page) {
             return Ok((ask, page));
         }
         match ask.place {
@@ -66,7 +66,7 @@ where
                 let asked = asked.anchored(ask.anchor.as_ref());
                 let other = self.fetch(&asked).await?;
                 let is_whole = asked.ordinal == 0 && self.origin == Position::Start;
-                let is_joined = self.knows_one_of(&other) || is_whole;
+                let is_joined = self.knows_one_of(&asked, &other) || is_whole;
                 if is_joined && self.leads_on(&asked, &other) {
                     return Ok((asked, other));
                 }
@@ -100,7 +100,7 @@ where
             let Ok(found) = self.fetch(&other).await else {
                 break;
             };
-            if self.knows_one_of(&found) {
+            if self.knows_one_of(&other, &found) {
                 return Ok((other, found));
             }
             at = other

@@ -77,6 +77,35 @@ async fn a_page_is_not_joined_by_users_who_were_shown_before_their_turn() {
 }
 
 #[tokio::test]
+async fn a_page_is_not_joined_by_users_who_were_read_and_come_again_behind_its_end() {
+    let calls = AtomicUsize::new(0);
+    let provider = StandIn::of(move |asked: &Asked| {
+        let gone = if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            0
+        } else {
+            5
+        };
+        let (from, size) = (number(asked, "offset"), number(asked, "limit"));
+        let page = (gone..200).skip(from).take(size);
+        let again = (from > 0 && page.len() == size).then_some(50);
+        let is_last = gone + from + size >= 200;
+        let rows = rows(&asked.path, page.chain(again));
+        let next = if is_last {
+            "null"
+        } else {
+            r#""/users?offset=1""#
+        };
+        format!(r#"{{"results":[{rows}],"next":{next}}}"#)
+    });
+    let world = provider.await.world(|_| {}).await;
+
+    let answer = list(&world, Provider::DigitalChalk, 150, &Value::Null).await;
+
+    assert_eq!(ids(&answer), (0..150).collect::<Vec<_>>());
+    assert_eq!(status(&answer), "COMPLETE");
+}
+
+#[tokio::test]
 async fn a_cursor_of_a_user_who_was_shown_before_his_turn_passes_over_nobody() {
     let provider = StandIn::of(|asked| padded(asked, 0)).await;
     let world = provider.world(|_| {}).await;
