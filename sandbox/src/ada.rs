@@ -181,12 +181,7 @@ fn throttled(throttle: &Throttle) -> Response {
         "Rate limit exceeded",
     );
     let mut answer = failure.plain();
-    if let Some(seconds) = throttle.reset {
-        let reset = rate::now().saturating_add(seconds);
-        answer
-            .headers_mut()
-            .insert("x-ratelimit-reset", reset.into());
-    }
+    throttle.write(answer.headers_mut());
     answer
 }
 

@@ -159,7 +159,9 @@ fn refuse(behaviour: &Behaviour, token: Option<&str>) -> Response {
 }
 
 /// A 429 in the shape of the vendor's errors: no throttle is documented.
-fn throttled(_: &Throttle) -> Response {
+fn throttled(throttle: &Throttle) -> Response {
     let body = json!({"errors": ["Too many requests"]});
-    (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response()
+    let mut answer = (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response();
+    throttle.write(answer.headers_mut());
+    answer
 }

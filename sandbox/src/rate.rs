@@ -13,7 +13,7 @@ pub struct Window {
 }
 
 /// The counted calls of one class of endpoints.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rate {
     windows: Vec<Window>,
     /// By the span of the window.

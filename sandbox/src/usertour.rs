@@ -1,9 +1,10 @@
-//! Usertour, REST API v1, as its public server was measured where
-//! that differs from its documents.
+//! Usertour, REST API v1 and v2, as its public server was measured where that differs from its
+//! documents. Both versions show the same users.
 //!
-//! The order is the server's: body parser, route, key, validation, handler. Cursors are internal
-//! identifiers and exclusive, an exhausted one is 400 E1007, `previous` drifts, e-mails compare
-//! with their case, and nothing limits the rate.
+//! Version 1 checks in the server's order: body parser, route, key, validation, handler. Cursors
+//! are internal identifiers and exclusive, an exhausted one is 400 E1007, `previous` drifts,
+//! e-mails compare with their case, and nothing limits the rate. [`v2`] says what version 2 does
+//! differently.
 //!
 //! | switch | effect |
 //! |---|---|
@@ -14,8 +15,10 @@
 //! | `segments=strict` | an unknown segment is 404 E1025, as in version 2 |
 //! | `ids=blank` | blank ids are taken, as by releases before 2026-07-31 |
 //! | `race=500` | whoever creates a user meets a rival: 500, the user is there without attributes, and the next attempt succeeds |
+//! | `rate=on` | version 2 refuses a call beyond its limit |
+//! | `rate_limit=N`, `rate_seconds=N` | the limit of version 2: N calls in N seconds, not 1000 in 60 |
 //!
-//! Sessions, content and events are left out: their paths are unknown.
+//! `segments=strict` and `ids` act on version 1 alone. Sessions, content and events are left out: their paths are unknown.
 
 mod body;
 mod failure;
@@ -32,25 +35,23 @@ mod segments;
 mod shape;
 mod store;
 mod upsert;
+mod v1;
+mod v2;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, IF_NONE_MATCH, RETRY_AFTER};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::response::Response;
-use serde_json::{Map, Value, json};
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, IF_NONE_MATCH};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value};
 
 use self::failure::Failure;
-use self::lists::Manner;
-use self::paging::Asked;
-use self::route::Route;
 use self::segments::{Members, Segment};
+use self::shape::MembershipIds;
 use self::store::Store;
 use self::upsert::UserDraft;
 use crate::behaviour::{Behaviour, Values, Variant};
@@ -85,6 +86,9 @@ pub static EMULATION: Emulation = Emulation {
             name: "race",
             values: Values::OneOf(&["500"]),
         },
+        Variant::one_of("rate", &["on"]),
+        Variant::number("rate_limit"),
+        Variant::number("rate_seconds"),
     ],
     start,
     throttled,
@@ -93,15 +97,17 @@ pub static EMULATION: Emulation = Emulation {
 /// How long a page behind a cursor takes at a large environment.
 const SLOW: Duration = Duration::from_secs(2);
 
+/// The status and the body; null: no body.
 type Answer = Result<(StatusCode, Value), Failure>;
 
-/// One environment with its key.
+/// One environment with its users.
 struct Usertour {
     store: Mutex<Store>,
     token: String,
     behaviour: Behaviour,
     lists: AtomicU64,
     cursor_deleted: AtomicBool,
+    limiter: v2::Limiter,
 }
 
 fn start(people: &[Person], token: &str, behaviour: Behaviour) -> Vendor {
@@ -111,6 +117,7 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> Vendor {
         behaviour,
         lists: AtomicU64::new(0),
         cursor_deleted: AtomicBool::new(false),
+        limiter: v2::Limiter::default(),
     });
     let held = Arc::clone(&usertour);
     Vendor {
@@ -119,14 +126,15 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> Vendor {
     }
 }
 
+/// A 429, which only the cloud's edge sends in version 1.
 fn throttled(throttle: &Throttle) -> Response {
-    let mut response = reply::finish(Failure::Throttled.into_response(false), None);
-    if let Some(seconds) = throttle.retry_after {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    let mut response = Failure::Throttled.into_response(false);
+    if v2::is_path(&throttle.path) {
+        v2::show_refusal(response.headers_mut(), throttle);
+    } else {
+        throttle.write(response.headers_mut());
     }
-    response
+    reply::finish(response, None)
 }
 
 async fn enter(State(usertour): State<Arc<Usertour>>, request: Request) -> Response {
@@ -134,16 +142,38 @@ async fn enter(State(usertour): State<Arc<Usertour>>, request: Request) -> Respo
         return reply::preflight();
     }
     let (parts, body) = request.into_parts();
-    let response = match usertour.answer(&parts, body).await {
+    let body = body::read(&parts.headers, body).await;
+    let (answer, rate) = if v2::is_path(parts.uri.path()) {
+        usertour.answer_v2(&parts, body).await
+    } else {
+        match body {
+            Ok(body) => (usertour.answer_v1(&parts, body).await, None),
+            Err(failure) => (Err(failure), None),
+        }
+    };
+    let mut response = match answer {
+        Ok((status, Value::Null)) => status.into_response(),
         Ok((status, body)) => reply::json(status, &body),
         Err(failure) => {
             let language = parts.headers.get(ACCEPT_LANGUAGE);
             failure.into_response(language.is_some_and(|language| language == "zh-CN"))
         }
     };
+    if let Some(rate) = rate {
+        v2::show_rate(response.headers_mut(), &rate);
+    }
     let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
     let known = parts.headers.get(IF_NONE_MATCH).filter(|_| is_read);
     reply::finish(response, known)
+}
+
+/// The token of a request: one space, and the scheme in this spelling. Later words do not count.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(AUTHORIZATION)?;
+    let mut words = header.to_str().unwrap_or_default().split(' ');
+    let scheme = words.next();
+    let token = words.next().filter(|token| !token.is_empty());
+    token.filter(|_| scheme == Some("Bearer"))
 }
 
 impl Usertour {
@@ -165,64 +195,20 @@ impl Usertour {
         store.users.iter().map(record).collect()
     }
 
-    async fn answer(&self, parts: &Parts, body: Body) -> Answer {
-        let body = body::read(&parts.headers, body).await?;
-        let route = Route::find(&parts.method, &parts.uri)?;
-        self.admit(parts)?;
-        let raw = parts.uri.query().unwrap_or_default();
-        let query = qs::parse(raw);
-        let asked = Asked {
-            path: parts.uri.path(),
-            raw,
-            query: &query,
-        };
-        match route {
-            Route::Users => self.users(&asked).await,
-            Route::Companies => ok(lists::companies(&self.store(), &asked)?),
-            Route::Definitions => ok(lists::definitions(&self.store(), &asked)?),
-            Route::User(id) => self.user(&id, &query),
-            Route::Company(id) => self.company(&id, &query),
-            Route::PostUser => self.post_user(&body),
-            Route::PostCompany => created(upsert::upsert_company(&mut self.store(), &body)?),
-            Route::DeleteUser(id) => self.delete_user(&id),
-            Route::DeleteCompany(id) => self.delete_company(&id),
-            Route::DeleteMembership => self.delete_membership(&query),
-        }
-    }
-
-    /// The key: one space, the scheme in this spelling, and one prefix taken off.
-    fn admit(&self, parts: &Parts) -> Result<(), Failure> {
-        let header = parts.headers.get(AUTHORIZATION);
-        let text = header
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let mut words = text.split(' ');
-        let (scheme, key) = (words.next(), words.next().unwrap_or_default());
-        if scheme != Some("Bearer") || key.is_empty() {
-            return Err(Failure::MissingKey);
-        }
-        if key.strip_prefix("ak_").unwrap_or(key) != self.token {
-            return Err(Failure::InvalidKey);
-        }
-        Ok(())
-    }
-
-    async fn users(&self, asked: &Asked<'_>) -> Answer {
-        if let Some(cursor) = asked.query.get("cursor").and_then(Value::as_str) {
+    /// Before a list is read: the delay of a cursor, and the loss of the row that it names.
+    async fn before_list(&self, query: &Map<String, Value>) {
+        if let Some(cursor) = query.get("cursor").and_then(Value::as_str) {
             if !cursor.is_empty() && self.behaviour.is("cursor", "slow") {
                 tokio::time::sleep(SLOW).await;
             }
             self.lose_cursor(cursor);
         }
+    }
+
+    /// The number by which a list shuffles users of the same moment, if the switch is on.
+    fn ties(&self) -> Option<u64> {
         let turn = self.lists.fetch_add(1, Ordering::Relaxed);
-        let ties = self.behaviour.is("ties", "shuffled").then_some(turn);
-        let store = self.store();
-        let manner = Manner {
-            ties,
-            first: self.first_segment(&store),
-            is_strict: self.behaviour.is("segments", "strict"),
-        };
-        ok(lists::users(&store, asked, &manner)?)
+        self.behaviour.is("ties", "shuffled").then_some(turn)
     }
 
     /// What the server takes for no segment.
@@ -255,79 +241,34 @@ impl Usertour {
         }
     }
 
-    fn user(&self, id: &str, query: &Map<String, Value>) -> Answer {
-        let expand = lists::user_expand(query)?;
+    fn show_user(&self, id: &str, expand: &[&str], ids: MembershipIds) -> Result<Value, Failure> {
         rules::storable(id)?;
         let store = self.store();
         let place = store.users.place(id).ok_or(Failure::NoUser)?;
         let row = store.users.at(place).ok_or(Failure::NoUser)?;
-        ok(shape::user(&store, place, row, &expand))
+        Ok(shape::user(&store, place, row, expand, ids))
     }
 
-    fn company(&self, id: &str, query: &Map<String, Value>) -> Answer {
-        let expand = lists::company_expand(query)?;
-        rules::storable(id)?;
-        let store = self.store();
-        let place = store.companies.place(id).ok_or(Failure::NoCompany)?;
-        let row = store.companies.at(place).ok_or(Failure::NoCompany)?;
-        ok(shape::company(&store, place, row, &expand))
-    }
-
-    fn post_user(&self, body: &Value) -> Answer {
-        let takes_blank = self.behaviour.is("ids", "blank");
-        let draft = UserDraft::of(body, takes_blank)?;
+    fn write_user(&self, draft: UserDraft) -> Result<Value, Failure> {
         let mut store = self.store();
         draft.storable(&store)?;
         if self.behaviour.is("race", "500") && store.users.place(&draft.id).is_none() {
             upsert::write_user(&mut store, &draft.id, Map::new(), moment::now());
             return Err(Failure::Unexpected);
         }
-        created(draft.write(&mut store).ok_or(Failure::NoUser)?)
+        draft.write(&mut store).ok_or(Failure::NoUser)
     }
 
-    fn delete_user(&self, id: &str) -> Answer {
+    fn delete_user(&self, id: &str) -> Result<(), Failure> {
         rules::storable(id)?;
         let mut store = self.store();
         let place = store.users.place(id).ok_or(Failure::NoUser)?;
         store.delete_user(place);
-        ok(deleted(id, "user"))
+        Ok(())
     }
-
-    fn delete_company(&self, id: &str) -> Answer {
-        rules::storable(id)?;
-        let mut store = self.store();
-        let place = store.companies.place(id).ok_or(Failure::NoCompany)?;
-        store.delete_company(place);
-        ok(deleted(id, "company"))
-    }
-
-    fn delete_membership(&self, query: &Map<String, Value>) -> Answer {
-        let required = |name: &str| {
-            let found = rules::string(query, name)?;
-            found.ok_or_else(|| Failure::invalid(format!("{name} must be a string")))
-        };
-        let (user, company) = (required("userId")?, required("companyId")?);
-        let mut store = self.store();
-        let user = store.users.place(user).ok_or(Failure::NoMembership)?;
-        let company = store
-            .companies
-            .place(company)
-            .ok_or(Failure::NoMembership)?;
-        let membership = store.part(user, company).ok_or(Failure::NoMembership)?;
-        ok(deleted(&membership.key, "companyMembership"))
-    }
-}
-
-fn deleted(id: &str, object: &str) -> Value {
-    json!({"id": id, "object": object, "deleted": true})
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it ends handlers that may fail")]
 fn ok(body: Value) -> Answer {
     Ok((StatusCode::OK, body))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "it ends handlers that may fail")]
-fn created(body: Value) -> Answer {
-    Ok((StatusCode::CREATED, body))
 }

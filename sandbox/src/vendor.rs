@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::http::header::HOST;
+use axum::http::HeaderMap;
+use axum::http::header::{HOST, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::behaviour::{Behaviour, Variant};
 use crate::people::Person;
+use crate::rate;
 
 /// A vendor of the sandbox.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -112,6 +114,21 @@ pub struct Throttle {
     pub retry_after: Option<u64>,
     /// Seconds from now until the vendor's window resets.
     pub reset: Option<i64>,
+    /// The path that was asked, without the base path.
+    pub path: String,
+}
+
+impl Throttle {
+    /// Writes `Retry-After` and `X-RateLimit-Reset`, a moment in unix seconds, where they are set.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(seconds) = self.reset {
+            let reset = rate::now().saturating_add(seconds);
+            headers.insert("x-ratelimit-reset", reset.into());
+        }
+    }
 }
 
 /// Where a vendor is reached by the caller: `http://{Host}/{base path}`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,11 +14,9 @@ use serde_json::Value;
 
 use super::{Kind, Moment, bulk, links};
 use crate::door::Door;
-use crate::rate;
 use crate::vendor::Throttle;
 
 const HANG: Duration = Duration::from_secs(120);
-const RATE_RESET: &str = "x-ratelimit-reset";
 /// Pieces of a dripping body.
 const DRIPS: usize = 20;
 
@@ -48,7 +46,11 @@ pub(crate) async fn suffer(kind: &Kind, door: &Door, request: Request) -> Option
         Kind::Reset { at: Moment::Body } => reset_in_body(door.answer(request).await).await,
         Kind::Truncate {} => truncate(door.answer(request).await).await,
         Kind::Html {} => html(),
-        Kind::RateLimit { retry_after, reset } => throttled(door, *retry_after, *reset),
+        Kind::RateLimit { retry_after, reset } => (door.throttled)(&Throttle {
+            retry_after: *retry_after,
+            reset: *reset,
+            path: request.uri().path().to_owned(),
+        }),
         Kind::Empty {} => ([(CONTENT_TYPE, "application/json")], Body::empty()).into_response(),
         Kind::NotJson {} => "All is well.\n".into_response(),
         Kind::Redirect { location } => {
@@ -101,18 +103,6 @@ fn html() -> Response {
                 <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
     let headers = [(CONTENT_TYPE, "text/html")];
     (StatusCode::BAD_GATEWAY, headers, page).into_response()
-}
-
-fn throttled(door: &Door, retry_after: Option<u64>, reset: Option<i64>) -> Response {
-    let mut answer = (door.throttled)(&Throttle { retry_after, reset });
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    if let Some(seconds) = reset {
-        let reset = rate::now().saturating_add(seconds);
-        answer.headers_mut().insert(RATE_RESET, reset.into());
-    }
-    answer
 }
 
 /// The answer in parts: its head, and the whole of its body.

@@ -120,6 +120,13 @@ pub const EDGE_LAST: &str = "edge.last@pages.test";
 /// [`EDGE_LAST`]: the first of the second page.
 pub const EDGE_FIRST: &str = "edge.first@pages.test";
 
+/// The project at Usertour that the sandbox's token has.
+pub const USERTOUR_PROJECT: &str = "cmproject0000000000000000";
+/// The environment of [`USERTOUR_PROJECT`] that holds the users.
+pub const USERTOUR_ENVIRONMENT: &str = "cmenvironment000000000000";
+/// An environment at Usertour of another project.
+pub const USERTOUR_ENVIRONMENT_OF_OTHERS: &str = "cmenvironmentofothers0000";
+
 /// Usertour's segment of everybody, which every project has.
 pub const SEGMENT_OF_ALL: &str = "cmsegmentofall00000000000";
 /// A segment at Usertour whose users were put there one by one: every fifth.

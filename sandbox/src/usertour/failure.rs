@@ -9,6 +9,31 @@ use super::reply;
 
 const UNEXPECTED: &str = "An unexpected error occurred";
 
+/// A problem with a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Issue {
+    path: String,
+    message: String,
+}
+
+impl Issue {
+    /// A problem with the parameter of this name.
+    pub(super) fn new(path: &str, message: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("{}: {}", self.path, self.message)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({"rule": "schema", "message": self.message, "path": self.path})
+    }
+}
+
 /// A refusal, in one of the vendor's three shapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -22,14 +47,22 @@ pub(super) enum Failure {
     NoCompany,
     /// 404 E1003.
     NoMembership,
-    /// 404 E1025, which version 1 does not say.
+    /// 404 E1025; version 1 says so only where a switch makes it.
     NoSegment,
+    /// 403 E1011, in version 2.
+    ProjectOutOfScope,
+    /// 403 E1019, in version 2.
+    EnvironmentMismatch,
+    /// 404 E1033, in version 2.
+    UnknownRoute,
     /// 400 E1007.
     Cursor,
-    /// 429 E1013, which only the cloud's edge may send.
+    /// 429 E1013.
     Throttled,
     /// 400 E1017 with the first message.
     Invalid(String),
+    /// 400 E1017 with every problem, in version 2.
+    Issues(Vec<Issue>),
     /// 500 E0000.
     Unexpected,
     /// 404 without an API code: no such route.
@@ -44,6 +77,14 @@ impl Failure {
     /// A validation failure.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())
+    }
+
+    /// The failure of the body parser as version 2 shows it: in the API's own shape.
+    pub(super) fn in_v2(self) -> Self {
+        match self {
+            Self::Unreadable(message) => Self::Invalid(format!("Invalid JSON body: {message}")),
+            other => other,
+        }
     }
 
     /// The answer; Chinese where that language alone was asked for.
@@ -63,6 +104,7 @@ impl Failure {
 
     fn api(self, chinese: bool) -> Response {
         let invalid;
+        let mut issues = Vec::new();
         let (status, code, english, translated) = match self {
             Self::MissingKey => (401, "E1010", "Missing API key", "缺少 API 密钥"),
             Self::InvalidKey => (
@@ -81,18 +123,41 @@ impl Failure {
             ),
             Self::NoSegment => (404, "E1025", "Segment not found", "分段未找到"),
             Self::Cursor => (400, "E1007", "Invalid cursor parameter", "无效的游标参数"),
+            Self::ProjectOutOfScope => (
+                403,
+                "E1011",
+                "API key is not scoped to the requested project",
+                "API 密钥未授权访问该项目",
+            ),
+            Self::EnvironmentMismatch => (
+                403,
+                "E1019",
+                "Environment does not belong to the requested project",
+                "环境不属于该项目",
+            ),
+            Self::UnknownRoute => (404, "E1033", "Unknown API route", "未知的 API 路径"),
             Self::Throttled => (429, "E1013", "Too many requests", "请求过于频繁"),
             Self::Invalid(message) => {
                 invalid = message;
                 (400, "E1017", invalid.as_str(), invalid.as_str())
             }
+            Self::Issues(found) => {
+                let texts: Vec<String> = found.iter().map(Issue::text).collect();
+                invalid = texts.join("; ");
+                issues = found;
+                (400, "E1017", invalid.as_str(), invalid.as_str())
+            }
             _ => (500, "E0000", UNEXPECTED, UNEXPECTED),
         };
-        let body = json!({"error": {
+        let mut error = json!({
             "code": code,
             "message": if chinese { translated } else { english },
             "doc_url": "https://docs.usertour.io",
-        }});
+        });
+        if !issues.is_empty() {
+            error["issues"] = issues.iter().map(Issue::json).collect();
+        }
+        let body = json!({ "error": error });
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         reply::json(status, &body)
     }

@@ -7,7 +7,7 @@ use super::moment;
 use super::paging::Asked;
 use super::rules;
 use super::segments::{Condition, Segment};
-use super::shape;
+use super::shape::{self, MembershipIds};
 use super::store::{Definition, Row, Scope, Store, scramble};
 
 const COMPANY_EXPANDS: [&str; 3] = ["users", "memberships", "memberships.user"];
@@ -78,7 +78,7 @@ pub(super) fn users(
     let keys: Vec<&str> = found.iter().map(|(_, row)| row.key.as_str()).collect();
     let page = asked.page(&keys, limit, cursor)?;
     let results = found[page.rows.clone()].iter().map(|(place, row)| {
-        let mut user = shape::user(store, *place, row, &expand);
+        let mut user = shape::user(store, *place, row, &expand, MembershipIds::Internal);
         if ties.is_some() {
             user["createdAt"] = json!(moment::text(tied(row.created_at)));
         }
@@ -87,7 +87,8 @@ pub(super) fn users(
     Ok(page.envelope(&results.collect::<Vec<_>>()))
 }
 
-fn tied(created_at: i64) -> i64 {
+/// The moment that users created within ten minutes share under shuffled ties.
+pub(super) fn tied(created_at: i64) -> i64 {
     created_at - created_at.rem_euclid(TIE)
 }
 
@@ -123,7 +124,7 @@ impl Filter<'_> {
 }
 
 /// Letter case and all.
-fn is_email_of(row: &Row, email: &str) -> bool {
+pub(super) fn is_email_of(row: &Row, email: &str) -> bool {
     row.attributes.get("email").and_then(Value::as_str) == Some(email)
 }
 

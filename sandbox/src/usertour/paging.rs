@@ -86,30 +86,16 @@ impl Asked<'_> {
         if let Some(cursor) = cursor {
             pairs.push(("cursor".to_owned(), cursor.to_owned()));
         }
-        set(&mut pairs, "limit", limit.text());
+        qs::set(&mut pairs, "limit", limit.text());
         match self.query.get("expand") {
             Some(Value::Array(words)) => {
                 pairs.retain(|(name, _)| name != "expand" && name != "expand[]");
                 let words = words.iter().filter_map(Value::as_str);
                 pairs.extend(words.map(|word| ("expand[]".to_owned(), word.to_owned())));
             }
-            Some(Value::String(word)) => set(&mut pairs, "expand", word.clone()),
+            Some(Value::String(word)) => qs::set(&mut pairs, "expand", word.clone()),
             _ => {}
         }
         format!("{}?{}", self.path, qs::encode(&pairs))
     }
-}
-
-/// Sets a parameter in its first place, or at the end.
-fn set(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
-    let Some(place) = pairs.iter().position(|(known, _)| known == name) else {
-        pairs.push((name.to_owned(), value));
-        return;
-    };
-    let mut at = 0;
-    pairs.retain(|(known, _)| {
-        at += 1;
-        known != name || at == place + 1
-    });
-    pairs[place].1 = value;
 }

@@ -150,7 +150,7 @@ pub(super) fn storable_value(value: &Value) -> Result<(), Failure> {
 }
 
 /// `Number(text)` of JavaScript.
-fn js_number(text: &str) -> f64 {
+pub(super) fn js_number(text: &str) -> f64 {
     let text = text.trim();
     if text.is_empty() {
         return 0.0;

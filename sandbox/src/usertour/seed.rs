@@ -47,7 +47,11 @@ fn segments(store: &Store) -> Vec<Segment> {
     ];
     let segments = segments.into_iter();
     segments
-        .map(|(key, members)| Segment { key, members })
+        .map(|(key, members)| Segment {
+            key,
+            members,
+            is_own: key != known::SEGMENT_OF_OTHERS,
+        })
         .collect()
 }
 

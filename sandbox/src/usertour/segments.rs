@@ -23,6 +23,8 @@ pub(super) struct Segment {
     pub(super) key: &'static str,
     /// Who is in it.
     pub(super) members: Members,
+    /// Whether it belongs to the project that the tokens have.
+    pub(super) is_own: bool,
 }
 
 impl Segment {

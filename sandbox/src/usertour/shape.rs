@@ -6,8 +6,32 @@ use super::jsonb;
 use super::moment;
 use super::store::{Definition, Membership, Row, Store};
 
+/// Which identifiers a membership shows for its user and its company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MembershipIds {
+    /// Those of the database, as version 1 does.
+    Internal,
+    /// Those of the customer, as version 2 does.
+    External,
+}
+
+impl MembershipIds {
+    fn of(self, row: &Row) -> &str {
+        match self {
+            Self::Internal => &row.key,
+            Self::External => &row.id,
+        }
+    }
+}
+
 /// A user; what is not expanded is null, what is expanded and empty is `[]`.
-pub(super) fn user(store: &Store, place: u64, row: &Row, expand: &[&str]) -> Value {
+pub(super) fn user(
+    store: &Store,
+    place: u64,
+    row: &Row,
+    expand: &[&str],
+    ids: MembershipIds,
+) -> Value {
     let wants = |word: &str| expand.contains(&word);
     let with_company = wants("memberships.company");
     let joined = if expand.is_empty() {
@@ -25,7 +49,7 @@ pub(super) fn user(store: &Store, place: u64, row: &Row, expand: &[&str]) -> Val
     let memberships = (wants("memberships") || with_company).then(|| {
         let pairs = joined.iter().filter_map(|(company, membership)| {
             let company = store.companies.at(*company)?;
-            let mut shown = self::membership(membership, &row.key, &company.key);
+            let mut shown = self::membership(membership, ids.of(row), ids.of(company));
             if with_company {
                 shown["company"] = short("company", company);
             }
@@ -100,7 +124,7 @@ fn short(object: &str, row: &Row) -> Value {
     })
 }
 
-/// A membership names user and company by their internal identifiers.
+/// A membership, with the identifiers of its user and its company.
 fn membership(membership: &Membership, user: &str, company: &str) -> Value {
     json!({
         "id": membership.key,

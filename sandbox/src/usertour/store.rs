@@ -199,6 +199,12 @@ impl Store {
         key
     }
 
+    /// Whether the project has a segment with this identifier.
+    pub(super) fn has_own_segment(&self, key: &str) -> bool {
+        let mut segments = self.segments.iter();
+        segments.any(|segment| segment.is_own && segment.key == key)
+    }
+
     /// Adds a user or company made at a moment.
     pub(super) fn row(&mut self, id: &str, attributes: Map<String, Value>, at: i64) -> Row {
         Row {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::failure::Failure;
 use super::moment;
 use super::rules;
-use super::shape;
+use super::shape::{self, MembershipIds};
 use super::store::{Scope, Store, merge};
 
 type Bag = Map<String, Value>;
@@ -58,6 +58,15 @@ impl UserDraft {
         })
     }
 
+    /// A user with attributes and no company.
+    pub(super) fn with_attributes(id: &str, attributes: Bag) -> Self {
+        Self {
+            id: id.to_owned(),
+            attributes,
+            joins: Vec::new(),
+        }
+    }
+
     /// Whether the database takes it. What is dropped anyway never comes there.
     pub(super) fn storable(&self, store: &Store) -> Result<(), Failure> {
         rules::storable(&self.id)?;
@@ -79,7 +88,7 @@ impl UserDraft {
             store.join(place, company, join.membership, now);
         }
         let row = store.users.at(place)?;
-        Some(shape::user(store, place, row, &[]))
+        Some(shape::user(store, place, row, &[], MembershipIds::Internal))
     }
 }
 

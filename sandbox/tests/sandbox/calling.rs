@@ -72,6 +72,11 @@ impl Sandbox {
         sender.send("POST", path, body.to_string()).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        let sender = self.header("content-type", "application/json");
+        sender.send("PUT", path, body.to_string()).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.send("DELETE", path, Body::empty()).await
     }

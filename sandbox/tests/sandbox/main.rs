@@ -10,3 +10,4 @@ mod guard;
 mod house;
 mod intercom;
 mod usertour;
+mod usertour_v2;
