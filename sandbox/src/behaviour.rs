@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
 
-use crate::vendor::{Emulation, Name};
+use crate::providers::Provider;
 
 /// One switch that a vendor knows. When it is not set, the vendor does as its
 /// module says.
@@ -61,12 +61,12 @@ impl Values {
     }
 }
 
-type Set = Arc<RwLock<BTreeMap<(Name, &'static str), String>>>;
+type Set = Arc<RwLock<BTreeMap<(Provider, &'static str), String>>>;
 
 /// The switches of one vendor. Cheap to clone; what is set later is seen.
 #[derive(Clone)]
 pub struct Behaviour {
-    vendor: Name,
+    vendor: Provider,
     set: Set,
 }
 
@@ -91,32 +91,21 @@ impl Behaviour {
 }
 
 /// The switches of all vendors.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Behaviours {
-    known: BTreeMap<Name, &'static [Variant]>,
     set: Set,
 }
 
 /// A switch that is set.
 #[derive(Serialize)]
 pub(crate) struct Setting {
-    vendor: Name,
+    vendor: Provider,
     name: &'static str,
     value: String,
 }
 
 impl Behaviours {
-    pub(crate) fn of(emulations: &[&Emulation]) -> Self {
-        Self {
-            known: emulations
-                .iter()
-                .map(|emulation| (emulation.name, emulation.variants))
-                .collect(),
-            set: Set::default(),
-        }
-    }
-
-    pub(crate) fn of_vendor(&self, vendor: Name) -> Behaviour {
+    pub(crate) fn of_provider(&self, vendor: Provider) -> Behaviour {
         Behaviour {
             vendor,
             set: Arc::clone(&self.set),
@@ -124,8 +113,8 @@ impl Behaviours {
     }
 
     /// Sets a switch, or says which names or values there are.
-    pub(crate) fn set(&self, vendor: Name, name: &str, value: String) -> Result<(), String> {
-        let variants = self.known.get(&vendor).copied().unwrap_or_default();
+    pub(crate) fn set(&self, vendor: Provider, name: &str, value: String) -> Result<(), String> {
+        let variants = vendor.spec().emulation.variants;
         let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
             return Err(unknown_name(vendor, name, variants));
         };
@@ -140,7 +129,7 @@ impl Behaviours {
     }
 
     /// What is set now, at one vendor or at all.
-    pub(crate) fn list(&self, vendor: Option<Name>) -> Vec<Setting> {
+    pub(crate) fn list(&self, vendor: Option<Provider>) -> Vec<Setting> {
         read(&self.set)
             .iter()
             .filter(|((owner, _), _)| vendor.is_none_or(|vendor| vendor == *owner))
@@ -153,14 +142,14 @@ impl Behaviours {
     }
 
     /// Turns switches back: all, those of a vendor, or one.
-    pub(crate) fn clear(&self, vendor: Option<Name>, name: Option<&str>) {
+    pub(crate) fn clear(&self, vendor: Option<Provider>, name: Option<&str>) {
         write(&self.set).retain(|(owner, known), _| {
             vendor.is_some_and(|vendor| vendor != *owner) || name.is_some_and(|name| name != *known)
         });
     }
 }
 
-fn unknown_name(vendor: Name, name: &str, variants: &[Variant]) -> String {
+fn unknown_name(vendor: Provider, name: &str, variants: &[Variant]) -> String {
     let known: Vec<String> = variants
         .iter()
         .map(|variant| format!("{}={}", variant.name, variant.values.describe()))

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::vendor::Name;
+use crate::providers::Provider;
 
 /// The log keeps this many calls; older ones make room.
 const KEPT: usize = 100_000;
@@ -15,7 +15,7 @@ const KEPT: usize = 100_000;
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {
     /// Who was asked.
-    pub vendor: Name,
+    pub vendor: Provider,
     /// When it arrived, in unix milliseconds.
     pub at: i64,
     /// The HTTP method.
@@ -70,7 +70,7 @@ impl Calls {
     }
 
     /// The calls of one vendor, or of all.
-    pub(crate) fn list(&self, vendor: Option<Name>) -> Vec<Call> {
+    pub(crate) fn list(&self, vendor: Option<Provider>) -> Vec<Call> {
         self.log()
             .calls
             .iter()

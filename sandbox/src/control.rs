@@ -32,12 +32,13 @@ use serde_json::json;
 
 use crate::behaviour::Setting;
 use crate::calls::Call;
-use crate::door::House;
+use crate::dispatch::SandboxState;
+use crate::emulation::Record;
 use crate::faults::Active;
 use crate::guard;
-use crate::vendor::{Name, Record};
+use crate::providers::Provider;
 
-type Shared = State<Arc<House>>;
+type Shared = State<Arc<SandboxState>>;
 
 /// Why a request to the sandbox itself is refused.
 pub(crate) struct Refusal(String);
@@ -50,7 +51,7 @@ impl IntoResponse for Refusal {
 }
 
 /// The routes of the controls.
-pub(crate) fn routes() -> Router<Arc<House>> {
+pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
         .route("/_sandbox/calls", get(calls).delete(forget_calls))
         .route(
@@ -65,30 +66,30 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .layer(from_fn(guard::own_site))
 }
 
-async fn calls(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Call>>, Refusal> {
+async fn calls(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Call>>, Refusal> {
     let asked = Asked::parse(query, &["vendor"])?;
-    Ok(Json(house.calls.list(asked.vendor)))
+    Ok(Json(sandbox.calls.list(asked.vendor)))
 }
 
-async fn forget_calls(State(house): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
+async fn forget_calls(State(sandbox): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
     Asked::parse(query, &[])?;
-    house.calls.clear();
+    sandbox.calls.clear();
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn faults(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Active>>, Refusal> {
+async fn faults(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Active>>, Refusal> {
     let asked = Asked::parse(query, &["vendor"])?;
-    Ok(Json(house.faults.list(asked.vendor)))
+    Ok(Json(sandbox.faults.list(asked.vendor)))
 }
 
-async fn set_fault(State(house): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
-    house.faults.set(&body).map_err(Refusal)?;
+async fn set_fault(State(sandbox): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
+    sandbox.faults.set(&body).map_err(Refusal)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn clear_faults(State(house): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
+async fn clear_faults(State(sandbox): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
     let asked = Asked::parse(query, &["vendor"])?;
-    house.faults.clear(asked.vendor);
+    sandbox.faults.clear(asked.vendor);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -100,40 +101,41 @@ struct Switch {
     value: String,
 }
 
-async fn behaviour(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Setting>>, Refusal> {
+async fn behaviour(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Setting>>, Refusal> {
     let asked = Asked::parse(query, &["vendor"])?;
-    Ok(Json(house.behaviours.list(asked.vendor)))
+    Ok(Json(sandbox.behaviours.list(asked.vendor)))
 }
 
-async fn set_behaviour(State(house): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
+async fn set_behaviour(State(sandbox): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
     let switch: Switch = serde_json::from_slice(&body).map_err(|e| Refusal(e.to_string()))?;
     let vendor = switch.vendor.parse().map_err(Refusal)?;
-    house
+    sandbox
         .behaviours
         .set(vendor, &switch.name, switch.value)
         .map_err(Refusal)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn clear_behaviour(State(house): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
+async fn clear_behaviour(State(sandbox): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
     let asked = Asked::parse(query, &["vendor", "name"])?;
-    house.behaviours.clear(asked.vendor, asked.name.as_deref());
+    sandbox
+        .behaviours
+        .clear(asked.vendor, asked.name.as_deref());
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn records(State(house): Shared, query: RawQuery) -> Result<Json<Vec<Record>>, Refusal> {
+async fn records(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Record>>, Refusal> {
     let asked = Asked::parse(query, &["vendor"])?;
-    let door = asked.vendor.and_then(|vendor| house.door(vendor));
-    let Some(door) = door else {
+    let Some(provider) = asked.vendor else {
         return Err(Refusal("say whose records: ?vendor=".to_owned()));
     };
-    Ok(Json(door.records()))
+    Ok(Json(sandbox.mounted(provider).records()))
 }
 
 /// What the query of a control names.
 #[derive(Default)]
 struct Asked {
-    vendor: Option<Name>,
+    vendor: Option<Provider>,
     name: Option<String>,
 }
 

@@ -11,9 +11,9 @@
 //! Without `count` it stays until cleared. One call suffers one fault: the
 //! oldest that matches.
 
+mod apply;
 mod bulk;
 mod links;
-mod suffering;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,9 +22,9 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::vendor::Name;
+use crate::providers::Provider;
 
-pub(crate) use suffering::{cut, suffer};
+pub(crate) use apply::{apply, close_connection};
 
 /// The largest body that [`Kind::Big`] and [`Kind::GzipBomb`] send.
 const BIGGEST: u64 = 4 << 30;
@@ -126,7 +126,7 @@ pub enum Moment {
 /// A fault that waits for calls.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Active {
-    vendor: Name,
+    vendor: Provider,
     #[serde(flatten)]
     kind: Kind,
     #[serde(flatten)]
@@ -174,7 +174,7 @@ impl Faults {
         Ok(())
     }
 
-    pub(crate) fn list(&self, vendor: Option<Name>) -> Vec<Active> {
+    pub(crate) fn list(&self, vendor: Option<Provider>) -> Vec<Active> {
         self.state()
             .active
             .iter()
@@ -183,14 +183,19 @@ impl Faults {
             .collect()
     }
 
-    pub(crate) fn clear(&self, vendor: Option<Name>) {
+    pub(crate) fn clear(&self, vendor: Option<Provider>) {
         self.state()
             .active
             .retain(|fault| vendor.is_some_and(|vendor| vendor != fault.vendor));
     }
 
     /// The fault that this call suffers, if any.
-    pub(crate) fn strike(&self, vendor: Name, method: &Method, path: &str) -> Option<Kind> {
+    pub(crate) fn take_matching(
+        &self,
+        vendor: Provider,
+        method: &Method,
+        path: &str,
+    ) -> Option<Kind> {
         let mut guard = self.state();
         let State { active, dice } = &mut *guard;
         let place = active.iter().position(|fault| {

@@ -1,46 +1,40 @@
-//! The vendors that Roster talks to, emulated on loopback over real HTTP.
+//! The providers that Roster talks to, emulated on loopback over real HTTP.
 //!
-//! # How a vendor module plugs in
+//! # How a provider plugs in
 //!
-//! Each of [`ada`], [`digitalchalk`], [`intercom`], [`usertour`] exports one
-//! `pub static EMULATION: Emulation` (see [`vendor::Emulation`]):
+//! [`providers`] has the table of all providers. The module of one exports a static
+//! [`Emulation`](emulation::Emulation):
 //!
-//! - `name`: its [`vendor::Name`], which is also its base path;
-//! - `variants`: the behaviour switches it knows, read per request through
-//!   [`Behaviour`] (`behaviour.is("cursor", "exclusive")`, `behaviour.number("rate_limit")`);
-//! - `start: fn(&[Person], token: &str, Behaviour) -> Vendor`: builds the store
-//!   from the people for whom `person.is_at(Name::…)`, and gives back a
-//!   [`vendor::Vendor`]: the `router`, with paths as at the vendor and without
-//!   the base path, and `records`, a closure over the store that lists every
-//!   record now held, in the vendor's default list order;
-//! - `throttled: fn(&Throttle) -> Response`: the vendor's own 429.
+//! - `variants`: the behaviour switches it knows, read on each request through [`Behaviour`]
+//!   (`behaviour.is("cursor", "exclusive")`, `behaviour.number("rate_limit")`);
+//! - `start: fn(&[Person], token: &str, Behaviour) -> RunningProvider`: builds the store from the
+//!   people for whom `person.is_at(Provider::...)`, and returns the `router`, with the provider's
+//!   own paths and without the base path, and `records`, a closure over the store that lists every
+//!   record now held, in the provider's default order;
+//! - `throttled: fn(&Throttle) -> Response`: the provider's own 429.
 //!
-//! A vendor module checks its own auth. It builds absolute links from the
-//! [`vendor::Origin`] extractor (`http://{Host}/{base path}`). It knows nothing
-//! of latency, faults and the call log: those wrap it in [`door`].
+//! A module checks its own authentication. It builds absolute links from the
+//! [`Origin`](emulation::Origin) extractor (`http://{Host}/{base path}`). It knows nothing of
+//! latency, faults and the call log: [`dispatch`] puts those around it.
 //!
-//! The crate does not depend on the gateway, so that the two cannot share a
-//! mistake about paging.
+//! The crate does not depend on the gateway, so that the two cannot share a mistake about paging.
 //!
-//! # What it serves
+//! # The paths
 //!
-//! One port: the vendors at `/ada`, `/digitalchalk`, `/intercom`, `/usertour`,
-//! and the sandbox's own controls at `/_sandbox/{calls,faults,behaviour,records}`.
-//! Pages of other sites cannot use the controls; nobody may point a name of his own at them.
+//! One port serves every provider below its name, such as `/ada`, and the sandbox's own controls
+//! at `/_sandbox/{calls,faults,behaviour,records}`. Pages of other sites cannot use the controls,
+//! and a host name that is not of this machine cannot be pointed at them.
 
-pub mod ada;
 pub mod behaviour;
 pub mod calls;
 pub mod control;
-pub mod digitalchalk;
-pub mod door;
+mod dispatch;
+pub mod emulation;
 pub mod faults;
 mod guard;
-pub mod intercom;
 pub mod people;
+pub mod providers;
 pub mod rate;
-pub mod usertour;
-pub mod vendor;
 
 use std::future::Future;
 use std::io;
@@ -52,37 +46,28 @@ use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::behaviour::Behaviours;
 pub use crate::behaviour::{Behaviour, Values, Variant};
-use crate::door::{Door, House};
+use crate::dispatch::SandboxState;
 pub use crate::people::{Person, known, people};
-pub use crate::vendor::{Emulation, Name, Origin, Record, Throttle, Vendor};
+pub use crate::providers::Provider;
 
-/// The token that every vendor accepts unless [`Options::token`] says otherwise.
-/// Usertour's keys carry their prefix: `ak_sandbox-token`.
+/// The token that every provider accepts unless [`Options::token`] is another. Some want a prefix
+/// before it: [`Provider::token`].
 pub const TOKEN: &str = "sandbox-token";
 
 /// How long a shutdown waits for calls that are being answered.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Every vendor of the sandbox, in the order of their names.
-static EMULATIONS: [&Emulation; 4] = [
-    &ada::EMULATION,
-    &digitalchalk::EMULATION,
-    &intercom::EMULATION,
-    &usertour::EMULATION,
-];
-
-/// What a sandbox holds and how it answers.
+/// The settings of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Records held by each vendor.
+    /// The number of records that each provider holds.
     pub users: usize,
-    /// Seed of the people and of the faults' dice.
+    /// The seed of the people, and of faults that strike a share of the calls.
     pub seed: u64,
-    /// Time added to each vendor answer.
+    /// The time added to each answer of a provider.
     pub latency: Duration,
-    /// The bearer token that every vendor accepts.
+    /// The bearer token that every provider accepts.
     pub token: String,
 }
 
@@ -97,20 +82,13 @@ impl Default for Options {
     }
 }
 
-/// All vendors and the sandbox's own controls on one router.
+/// All providers and the sandbox's own controls on one router.
 pub fn router(options: &Options) -> Router {
     let people = people(options.users, options.seed);
-    let behaviours = Behaviours::of(&EMULATIONS);
-    let doors = EMULATIONS
-        .iter()
-        .map(|emulation| {
-            let behaviour = behaviours.of_vendor(emulation.name);
-            let vendor = (emulation.start)(&people, &options.token, behaviour);
-            Door::new(emulation, vendor)
-        })
-        .collect();
-    let house = Arc::new(House::new(options, behaviours, doors));
-    control::routes().fallback(door::enter).with_state(house)
+    let sandbox = Arc::new(SandboxState::new(options, &people));
+    control::routes()
+        .fallback(dispatch::dispatch)
+        .with_state(sandbox)
 }
 
 /// Serves the sandbox until `shutdown` resolves.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::vendor::Name;
+use crate::providers::Provider;
 
 /// Unix seconds at which the first person was created.
 pub(crate) const EPOCH: i64 = 1_700_000_000;
@@ -61,8 +61,8 @@ pub struct Person {
     /// The customer's own id, unique, at most 36 characters; whoever is at
     /// Usertour has one.
     pub external_id: Option<String>,
-    presence: [bool; Name::ALL.len()],
-    spellings: BTreeMap<Name, String>,
+    presence: [bool; Provider::ALL.len()],
+    spellings: BTreeMap<Provider, String>,
 }
 
 /// A company of a person.
@@ -76,12 +76,12 @@ pub struct Company {
 
 impl Person {
     /// Whether the vendor holds a record of the person.
-    pub fn is_at(&self, vendor: Name) -> bool {
+    pub fn is_at(&self, vendor: Provider) -> bool {
         self.presence[vendor as usize]
     }
 
     /// The e-mail as this vendor stores it.
-    pub fn email_at(&self, vendor: Name) -> Option<&str> {
+    pub fn email_at(&self, vendor: Provider) -> Option<&str> {
         let spelling = self.spellings.get(&vendor);
         spelling.or(self.email.as_ref()).map(String::as_str)
     }
@@ -106,7 +106,7 @@ pub fn people(users: usize, seed: u64) -> Vec<Person> {
     // Ada and Usertour list in the order of creation; there the edge persons
     // are the last of the first hundred and the first of the second.
     let before_the_edge = users.min(known::EDGE - 1);
-    for vendor in [Name::Ada, Name::Usertour] {
+    for vendor in [Provider::Ada, Provider::Usertour] {
         while census.held(vendor) < before_the_edge {
             let room = |name| !PACED.contains(&name) || census.held(name) < before_the_edge;
             let wishes = crowd.wishes().map(|(name, wish)| wish && room(name));
@@ -129,12 +129,12 @@ pub fn people(users: usize, seed: u64) -> Vec<Person> {
 }
 
 /// The vendors at which the edge persons have their places.
-const PACED: [Name; 2] = [Name::Ada, Name::Usertour];
+const PACED: [Provider; 2] = [Provider::Ada, Provider::Usertour];
 
 /// Who has been admitted where.
 struct Census {
     users: usize,
-    held: [usize; Name::ALL.len()],
+    held: [usize; Provider::ALL.len()],
     people: Vec<Person>,
 }
 
@@ -142,24 +142,26 @@ impl Census {
     fn new(users: usize) -> Self {
         Self {
             users,
-            held: [0; Name::ALL.len()],
+            held: [0; Provider::ALL.len()],
             people: Vec::new(),
         }
     }
 
-    fn held(&self, vendor: Name) -> usize {
+    fn held(&self, vendor: Provider) -> usize {
         self.held[vendor as usize]
     }
 
     /// A vendor with the most room left, if any has room.
-    fn roomiest(&self) -> Option<Name> {
-        let emptiest = Name::ALL.into_iter().min_by_key(|name| self.held(*name))?;
+    fn roomiest(&self) -> Option<Provider> {
+        let emptiest = Provider::ALL
+            .into_iter()
+            .min_by_key(|name| self.held(*name))?;
         (self.held(emptiest) < self.users).then_some(emptiest)
     }
 
     /// Takes the person in at the vendors that have room.
     fn admit(&mut self, mut person: Person) {
-        for name in Name::ALL {
+        for name in Provider::ALL {
             let at = name as usize;
             person.presence[at] &= self.held[at] < self.users;
         }
@@ -189,9 +191,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{Person, known, people};
-    use crate::vendor::Name;
+    use crate::providers::Provider;
 
-    fn at(people: &[Person], vendor: Name) -> Vec<&Person> {
+    fn at(people: &[Person], vendor: Provider) -> Vec<&Person> {
         people.iter().filter(|p| p.is_at(vendor)).collect()
     }
 
@@ -199,7 +201,7 @@ mod tests {
     fn every_vendor_holds_exactly_the_users_asked_for() {
         for users in [0, 1, 2, 15, 16, 99, 100, 101, 150, 500, 1203] {
             let people = people(users, 7);
-            for vendor in Name::ALL {
+            for vendor in Provider::ALL {
                 assert_eq!(at(&people, vendor).len(), users, "{vendor}");
             }
         }
@@ -215,7 +217,7 @@ mod tests {
     #[test]
     fn the_edge_persons_divide_the_first_hundred_from_the_second() {
         let people = people(500, 1);
-        for vendor in [Name::Ada, Name::Usertour] {
+        for vendor in [Provider::Ada, Provider::Usertour] {
             let held = at(&people, vendor);
             assert_eq!(held[99].email.as_deref(), Some(known::EDGE_LAST));
             assert_eq!(held[100].email.as_deref(), Some(known::EDGE_FIRST));
@@ -226,7 +228,7 @@ mod tests {
     #[test]
     fn exact_hits_lie_deep_in_the_substring_results() {
         let people = people(500, 1);
-        let held = at(&people, Name::DigitalChalk);
+        let held = at(&people, Provider::DigitalChalk);
         for (email, position) in [(known::POSITION_17, 17), (known::POSITION_101, 101)] {
             let hits: Vec<&str> = held
                 .iter()
@@ -252,7 +254,7 @@ mod tests {
         for username in people.iter().filter_map(|p| p.username.as_ref()) {
             assert!(seen.insert(username.to_lowercase()), "{username}");
         }
-        let mut at_usertour = people.iter().filter(|p| p.is_at(Name::Usertour));
+        let mut at_usertour = people.iter().filter(|p| p.is_at(Provider::Usertour));
         assert!(at_usertour.all(|p| p.external_id.is_some()));
     }
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::vendor::Name;
+use crate::providers::Provider;
 
 const FOREIGN: &str = "http://attacker.test";
 
@@ -57,7 +57,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn of(vendor: Name, request: &Request) -> Self {
+    pub(super) fn of(vendor: Provider, request: &Request) -> Self {
         let host = request.headers().get(HOST);
         let host = host.and_then(|host| host.to_str().ok());
         let (host, uri) = (host.unwrap_or("localhost"), request.uri());

@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 
 use super::{Company, EPOCH, Person};
-use crate::vendor::Name;
+use crate::providers::Provider;
 
 const FIRST: [&str; 24] = [
     "Amara", "Bela", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hana", "Ines", "Jonas", "Kofi",
@@ -54,8 +54,8 @@ impl Crowd {
     }
 
     /// At which vendors the next person would like to be: mostly at several.
-    pub(super) fn wishes(&mut self) -> [(Name, bool); Name::ALL.len()] {
-        Name::ALL.map(|name| (name, self.dice.f64() < 0.7))
+    pub(super) fn wishes(&mut self) -> [(Provider, bool); Provider::ALL.len()] {
+        Provider::ALL.map(|name| (name, self.dice.f64() < 0.7))
     }
 
     /// The next person; not yet at any vendor, not yet created.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Company, EPOCH, Person, known};
-use crate::vendor::Name;
+use crate::providers::Provider;
 
-const ALL: &[Name] = &Name::ALL;
+const ALL: &[Provider] = &Provider::ALL;
 
 /// Those who come before everybody else.
 pub(super) fn first() -> Vec<Person> {
@@ -33,16 +33,16 @@ pub(super) fn at_the_edge() -> Vec<Person> {
     [known::EDGE_LAST, known::EDGE_FIRST]
         .map(|email| Person {
             created_at,
-            ..person(email, &[Name::Ada, Name::Usertour])
+            ..person(email, &[Provider::Ada, Provider::Usertour])
         })
         .into()
 }
 
 /// A person with a name and ids made from the address.
-fn person(email: &str, vendors: &[Name]) -> Person {
+fn person(email: &str, vendors: &[Provider]) -> Person {
     let local = email.split('@').next().unwrap_or(email);
     let mut words = local.split(['.', '+', '_', '%', '\'']).map(capitalised);
-    let mut presence = [false; Name::ALL.len()];
+    let mut presence = [false; Provider::ALL.len()];
     for vendor in vendors {
         presence[*vendor as usize] = true;
     }
@@ -107,13 +107,17 @@ fn same_address() -> Vec<Person> {
     };
     let lead = Person {
         lead: true,
-        ..named("Lea", "lead-lead", person(known::LEAD, &[Name::Intercom]))
+        ..named(
+            "Lea",
+            "lead-lead",
+            person(known::LEAD, &[Provider::Intercom]),
+        )
     };
     let alone = Person {
         lead: true,
-        ..person(known::LEAD_ALONE, &[Name::Intercom])
+        ..person(known::LEAD_ALONE, &[Provider::Intercom])
     };
-    let user = person(known::LEAD, &[Name::Intercom, Name::Usertour]);
+    let user = person(known::LEAD, &[Provider::Intercom, Provider::Usertour]);
     vec![
         named("Noor", "nhaddad", person(known::SHARED, ALL)),
         named("Tomas", "tlind", person(known::SHARED_DECOY, ALL)),
@@ -132,13 +136,13 @@ fn spellings() -> Vec<Person> {
     vec![
         spelt(
             known::MIXED_CASE,
-            Name::Usertour,
+            Provider::Usertour,
             known::MIXED_CASE_AT_USERTOUR,
         ),
-        spelt(known::UPPER, Name::Intercom, known::UPPER_AT_INTERCOM),
+        spelt(known::UPPER, Provider::Intercom, known::UPPER_AT_INTERCOM),
         spelt(
             known::UNICODE_LOCAL,
-            Name::DigitalChalk,
+            Provider::DigitalChalk,
             known::UNICODE_LOCAL_AT_DIGITAL_CHALK,
         ),
     ]
@@ -146,10 +150,10 @@ fn spellings() -> Vec<Person> {
 
 fn at_one_vendor() -> Vec<Person> {
     vec![
-        person(known::AT_ADA, &[Name::Ada]),
-        person(known::AT_DIGITAL_CHALK, &[Name::DigitalChalk]),
-        person(known::AT_INTERCOM, &[Name::Intercom]),
-        person(known::AT_USERTOUR, &[Name::Usertour]),
+        person(known::AT_ADA, &[Provider::Ada]),
+        person(known::AT_DIGITAL_CHALK, &[Provider::DigitalChalk]),
+        person(known::AT_INTERCOM, &[Provider::Intercom]),
+        person(known::AT_USERTOUR, &[Provider::Usertour]),
     ]
 }
 
@@ -229,7 +233,7 @@ fn no_email() -> Person {
 fn empty() -> Person {
     Person {
         external_id: Some(known::EMPTY_EXTERNAL_ID.to_owned()),
-        presence: [true; Name::ALL.len()],
+        presence: [true; Provider::ALL.len()],
         ..Person::default()
     }
 }
@@ -240,7 +244,7 @@ fn odd_ids() -> Vec<Person> {
         .zip(known::ODD_EXTERNAL_ID_EMAILS)
         .map(|(id, email)| Person {
             external_id: Some(id.to_owned()),
-            ..person(email, &[Name::Intercom, Name::Usertour])
+            ..person(email, &[Provider::Intercom, Provider::Usertour])
         })
         .collect()
 }
@@ -250,6 +254,6 @@ fn deep_in_the_results(email: &str, before: usize) -> Vec<Person> {
     (1..=before)
         .map(|place| format!("n{place:03}.{email}"))
         .chain([email.to_owned()])
-        .map(|email| person(&email, &[Name::DigitalChalk]))
+        .map(|email| person(&email, &[Provider::DigitalChalk]))
         .collect()
 }

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use roster_sandbox::{Name, Options, Person, people};
+use roster_sandbox::{Options, Person, Provider, people};
 use serde_json::{Value, json};
 
 use crate::subject::Subject;
@@ -11,12 +11,12 @@ use crate::subject::Subject;
 /// With so many users every hard case is there.
 pub(super) const USERS: usize = roster_sandbox::known::ENOUGH;
 
-pub(super) fn name(subject: Subject) -> Name {
+pub(super) fn name(subject: Subject) -> Provider {
     match subject {
-        Subject::Ada => Name::Ada,
-        Subject::DigitalChalk => Name::DigitalChalk,
-        Subject::IntercomUsers { .. } | Subject::IntercomContacts { .. } => Name::Intercom,
-        Subject::Usertour => Name::Usertour,
+        Subject::Ada => Provider::Ada,
+        Subject::DigitalChalk => Provider::DigitalChalk,
+        Subject::IntercomUsers { .. } | Subject::IntercomContacts { .. } => Provider::Intercom,
+        Subject::Usertour => Provider::Usertour,
     }
 }
 

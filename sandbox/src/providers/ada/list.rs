@@ -1,0 +1,161 @@
+//! Reading users: the list, the look-up by external id at the same address,
+//! and one user.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::store::Shelves;
+use super::{Ada, Shared, json as answer};
+use crate::emulation::Origin;
+
+/// The documents state no default.
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+
+/// `GET /api/v2/end-users/`.
+pub(super) async fn list(
+    State(ada): Shared,
+    origin: Origin,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = Query::parse(query.as_deref().unwrap_or_default());
+    let outcome = match &query.external_id {
+        Some(external_id) => look_up(&ada, external_id, &query),
+        None => page(&ada, &origin, &query),
+    };
+    ada.reply(outcome)
+}
+
+/// `GET /api/v2/end-users/{end_user_id}`.
+pub(super) async fn view(State(ada): Shared, id: Result<Path<String>, PathRejection>) -> Response {
+    let shelves = ada.store.open();
+    let place = id.ok().and_then(|Path(id)| shelves.place(&id));
+    ada.reply(show(&ada, &shelves, place))
+}
+
+fn show(ada: &Ada, shelves: &Shelves, place: Option<usize>) -> Result<Response, Failure> {
+    let user = place.and_then(|place| shelves.users.get(place));
+    let user = user.ok_or_else(|| Failure::not_found("End user not found"))?;
+    Ok(answer(StatusCode::OK, user.json(&ada.behaviour)))
+}
+
+/// The query; of a parameter given twice the first counts, and one that is not
+/// known (such as `email`) is ignored.
+#[derive(Default)]
+struct Query {
+    limit: Option<String>,
+    cursor: Option<String>,
+    external_id: Option<String>,
+}
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let slot = match &*name {
+                "limit" => &mut parsed.limit,
+                "cursor" => &mut parsed.cursor,
+                "external_id" => &mut parsed.external_id,
+                _ => continue,
+            };
+            slot.get_or_insert_with(|| value.into_owned());
+        }
+        parsed
+    }
+
+    fn limit(&self) -> Result<usize, Failure> {
+        let Some(limit) = &self.limit else {
+            return Ok(DEFAULT_LIMIT);
+        };
+        let limit = limit.parse().ok();
+        limit
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| Failure::invalid_query("limit", "must be an integer from 1 to 100"))
+    }
+}
+
+fn look_up(ada: &Ada, external_id: &str, query: &Query) -> Result<Response, Failure> {
+    if query.cursor.is_some() || query.limit.is_some() {
+        let message = "cannot be combined with cursor or limit";
+        return Err(Failure::invalid_query("external_id", message));
+    }
+    if let Err(message) = check_external_id(external_id) {
+        return Err(Failure::invalid_query("external_id", message));
+    }
+    let shelves = ada.store.open();
+    show(ada, &shelves, shelves.mapped(external_id))
+}
+
+/// What an external id must be.
+pub(super) fn check_external_id(external_id: &str) -> Result<(), &'static str> {
+    let external_id = external_id.trim();
+    match external_id.chars().count() {
+        0 => Err("must not be empty"),
+        37.. => Err("must be at most 36 characters"),
+        _ if external_id.contains(['<', '>']) => Err("must not contain < or >"),
+        _ => Ok(()),
+    }
+}
+
+fn page(ada: &Ada, origin: &Origin, query: &Query) -> Result<Response, Failure> {
+    let limit = query.limit()?;
+    let shelves = ada.store.open();
+    let users = &shelves.users;
+    let exclusive = ada.behaviour.is("cursor", "exclusive");
+    let start = match query.cursor.as_deref() {
+        None => 0,
+        Some(cursor) => match shelves.place(cursor) {
+            Some(place) => place + usize::from(exclusive),
+            None if ada.behaviour.is("unknown_cursor", "empty") => users.len(),
+            None => return Err(Failure::invalid_query("cursor", "unknown cursor")),
+        },
+    };
+    let end = users.len().min(start + limit);
+    let shown = users.get(start..end).unwrap_or_default();
+    let data: Vec<Value> = shown.iter().map(|u| u.json(&ada.behaviour)).collect();
+
+    let next = match users.get(end) {
+        // An exclusive cursor names the last user shown.
+        Some(_) if exclusive => shown.last(),
+        following => following,
+    };
+    let next = if ada.behaviour.is("next", "self_loop") {
+        let here = users.get(start).map(|user| user.id.clone());
+        query.cursor.clone().or(here)
+    } else {
+        next.map(|user| user.id.clone())
+    };
+    let next = next.map(|cursor| link(ada, origin, &cursor, limit));
+    Ok(answer(StatusCode::OK, envelope(ada, &data, next)))
+}
+
+fn link(ada: &Ada, origin: &Origin, cursor: &str, limit: usize) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("cursor", cursor);
+    if ada.behaviour.is("next", "keep_limit") {
+        query.append_pair("limit", &limit.to_string());
+    }
+    let path = format!("/api/v2/end-users/?{}", query.finish());
+    if ada.behaviour.is("next", "foreign_host") {
+        return format!("http://attacker.test{path}");
+    }
+    origin.link(&path)
+}
+
+fn envelope(ada: &Ada, data: &[Value], next: Option<String>) -> Value {
+    if let Some(next) = next {
+        return json!({"data": data, "meta": {"next_page_url": next}});
+    }
+    let end = ada.behaviour.get("end");
+    match end.as_deref() {
+        Some("absent") => json!({ "data": data }),
+        Some("meta_null") => json!({"data": data, "meta": null}),
+        Some("meta_empty") => json!({"data": data, "meta": {}}),
+        Some("empty_string") => json!({"data": data, "meta": {"next_page_url": ""}}),
+        _ => json!({"data": data, "meta": {"next_page_url": null}}),
+    }
+}

@@ -1,0 +1,77 @@
+//! The users of the tenant, in the order of their ids, and the erase jobs.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::erase::Job;
+use super::user::{self, EndUser, Profile};
+use crate::emulation::Record;
+use crate::people::Person;
+use crate::providers::Provider;
+use crate::rate::now;
+
+/// What the tenant holds.
+pub(super) struct Store {
+    shelves: Mutex<Shelves>,
+}
+
+/// What is guarded together.
+pub(super) struct Shelves {
+    /// Ascending by id.
+    pub(super) users: Vec<EndUser>,
+    pub(super) jobs: BTreeMap<String, Job>,
+    /// Users ever created.
+    created: usize,
+}
+
+impl Store {
+    pub(super) fn seeded(people: &[Person]) -> Self {
+        let held = people.iter().filter(|person| person.is_at(Provider::Ada));
+        Self {
+            shelves: Mutex::new(Shelves {
+                users: held.map(EndUser::of).collect(),
+                jobs: BTreeMap::new(),
+                created: people.len(),
+            }),
+        }
+    }
+
+    pub(super) fn open(&self) -> MutexGuard<'_, Shelves> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn records(&self) -> Vec<Record> {
+        self.open().users.iter().map(EndUser::record).collect()
+    }
+}
+
+impl Shelves {
+    /// The place of the user with this id.
+    pub(super) fn place(&self, id: &str) -> Option<usize> {
+        self.users
+            .binary_search_by(|user| user.id.as_str().cmp(id))
+            .ok()
+    }
+
+    /// The place of the user to whom the external id, in any case, is mapped.
+    pub(super) fn mapped(&self, external_id: &str) -> Option<usize> {
+        let wanted = external_id.trim().to_lowercase();
+        self.users
+            .iter()
+            .position(|user| user.external_id.as_deref() == Some(wanted.as_str()))
+    }
+
+    /// Creates a user.
+    pub(super) fn create(&mut self, external_id: Option<String>, profile: Profile) -> &EndUser {
+        self.created += 1;
+        let place = self.users.len();
+        self.users.push(EndUser {
+            id: user::id(self.created),
+            external_id,
+            profile,
+            created_at: now(),
+            updated_at: now(),
+        });
+        &self.users[place]
+    }
+}

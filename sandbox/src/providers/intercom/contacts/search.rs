@@ -1,0 +1,91 @@
+//! `POST /contacts/search`, whose index may be behind what was written, as
+//! `developers.intercom.com/docs/references/2.17/rest-api/contacts/searchcontacts` tells.
+//!
+//! Size and cursor are read from the body alone; a page number has no effect.
+
+use serde_json::{Map, Value};
+
+use super::cursor::Cursor;
+use super::list::{self, Asked, MOST_PER_PAGE, NEWEST_FIRST, Order};
+use super::{Call, query};
+use crate::providers::intercom::refusal::Refusal;
+use crate::providers::intercom::store::{Contact, Store};
+use crate::rate;
+
+const PER_PAGE: u64 = 50;
+
+/// A page of those whom the query describes.
+pub(super) fn answer(call: &Call<'_>, store: &Store) -> Result<Value, Refusal> {
+    let fields = call.fields()?;
+    let query = fields.get("query");
+    let query = query.ok_or_else(|| Refusal::missing("query is needed"))?;
+    let query = query::Query::parse(call, store, query)?;
+    let order = order(fields.get("sort"))?;
+    let asked = asked(call, fields.get("pagination"))?;
+    let mut found = indexed(call, store);
+    found.retain(|contact| query.matches(contact));
+    Ok(list::page(call, store, found, &order, &asked))
+}
+
+/// Whom the index holds: with a lag, as they were then.
+fn indexed<'a>(call: &Call<'_>, store: &'a Store) -> Vec<&'a Contact> {
+    let Some(lag) = call.behaviour.number("index_lag").filter(|lag| *lag > 0) else {
+        return store.everybody();
+    };
+    let lag = i64::try_from(lag).unwrap_or(i64::MAX);
+    let moment = rate::now().saturating_sub(lag);
+    let mut held = store.users.as_of(moment);
+    held.extend(store.leads.as_of(moment));
+    held
+}
+
+fn object<'a>(
+    value: Option<&'a Value>,
+    name: &str,
+) -> Result<Option<&'a Map<String, Value>>, Refusal> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(fields)) => Ok(Some(fields)),
+        Some(_) => Err(Refusal::invalid(format!("{name} must be an object"))),
+    }
+}
+
+fn asked(call: &Call<'_>, pagination: Option<&Value>) -> Result<Asked, Refusal> {
+    let none = Map::new();
+    let pagination = object(pagination, "pagination")?.unwrap_or(&none);
+    let size = pagination.get("per_page").map(|size| {
+        let message = "per_page must be an integer";
+        size.as_i64().ok_or_else(|| Refusal::invalid(message))
+    });
+    let size = size.transpose()?;
+    let size = size.map(|size| u64::try_from(size).unwrap_or_default());
+    let after = pagination.get("starting_after").map(|cursor| {
+        let cursor = cursor.as_str().ok_or_else(Refusal::cursor)?;
+        Cursor::decode(cursor)
+    });
+    Ok(Asked {
+        per_page: list::fit(call.behaviour, size, PER_PAGE, MOST_PER_PAGE)?,
+        after: after.transpose()?,
+    })
+}
+
+/// By a time; the newest first unless it says otherwise.
+fn order(sort: Option<&Value>) -> Result<Order, Refusal> {
+    let Some(sort) = object(sort, "sort")? else {
+        return Ok(NEWEST_FIRST);
+    };
+    let ascending = match sort.get("order").unwrap_or(&Value::Null) {
+        Value::Null => false,
+        Value::String(order) if order == "ascending" => true,
+        Value::String(order) if order == "descending" => false,
+        _ => return Err(Refusal::sort_order()),
+    };
+    let by: fn(&Contact) -> Option<i64> = match sort.get("field").map(Value::as_str) {
+        None | Some(Some("created_at")) => |contact| Some(contact.created_at),
+        Some(Some("updated_at")) => |contact| Some(contact.updated_at),
+        Some(Some("signed_up_at")) => |contact| contact.signed_up_at,
+        Some(Some("last_seen_at")) => |contact| contact.last_request_at,
+        Some(_) => return Err(Refusal::invalid("sort field is invalid")),
+    };
+    Ok(Order { by, ascending })
+}
