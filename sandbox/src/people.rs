@@ -1,30 +1,34 @@
-//! The seeded people that the vendors hold: the hard cases of [`known`] first,
-//! then invented ones, most of them at several vendors.
+//! The seeded people whom the providers have: the hard cases of [`known`] first, then generated
+//! ones, most of them at several providers.
 //!
-//! Every vendor holds exactly the number of records asked for. The people come
-//! in the order of their creation; a vendor that is full takes no more of them,
-//! so a small number of users leaves the later hard cases out.
+//! Every provider has exactly the number of records asked for. The people come in the order of
+//! their creation; a provider that is full takes no more of them, so a small number of users leaves
+//! the later hard cases out.
 
-mod crowd;
+mod draw;
+mod generated;
 mod hard_cases;
 pub mod known;
+mod sequence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use self::sequence::Sequence;
 use crate::providers::Provider;
 
 /// Unix seconds at which the first person was created.
 pub(crate) const EPOCH: i64 = 1_700_000_000;
 
-/// One person, as the vendors that hold them know them.
+/// One person, as the providers know them.
 ///
 /// `attributes` are the custom fields; one named like a standard field (such
 /// as `name`) stands for the value that a customer stored under that name.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
-    /// The place in the list of all people, from 0; ids are made from it.
+    /// The number among all people, from 0; ids are made from it. There are gaps where a person is at
+    /// no provider.
     pub index: usize,
     /// First name.
     pub first_name: Option<String>,
@@ -61,7 +65,7 @@ pub struct Person {
     /// The customer's own id, unique, at most 36 characters; whoever is at
     /// Usertour has one.
     pub external_id: Option<String>,
-    presence: [bool; Provider::ALL.len()],
+    providers: BTreeSet<Provider>,
     spellings: BTreeMap<Provider, String>,
 }
 
@@ -75,14 +79,14 @@ pub struct Company {
 }
 
 impl Person {
-    /// Whether the vendor holds a record of the person.
-    pub fn is_at(&self, vendor: Provider) -> bool {
-        self.presence[vendor as usize]
+    /// Whether the provider has a record of the person.
+    pub fn is_at(&self, provider: Provider) -> bool {
+        self.providers.contains(&provider)
     }
 
-    /// The e-mail as this vendor stores it.
-    pub fn email_at(&self, vendor: Provider) -> Option<&str> {
-        let spelling = self.spellings.get(&vendor);
+    /// The email as this provider stores it.
+    pub fn email_at(&self, provider: Provider) -> Option<&str> {
+        let spelling = self.spellings.get(&provider);
         spelling.or(self.email.as_ref()).map(String::as_str)
     }
 
@@ -95,102 +99,37 @@ impl Person {
     }
 }
 
-/// People such that every vendor holds exactly `users` of them; the same for
-/// the same seed.
+/// The people of a sandbox: every provider has exactly `users` of them.
 pub fn people(users: usize, seed: u64) -> Vec<Person> {
-    let mut census = Census::new(users);
-    for person in hard_cases::first() {
-        census.admit(person);
-    }
-    let mut crowd = crowd::Crowd::new(seed);
-    // Ada and Usertour list in the order of creation; there the edge persons
-    // are the last of the first hundred and the first of the second.
-    let before_the_edge = users.min(known::EDGE - 1);
-    for vendor in [Provider::Ada, Provider::Usertour] {
-        while census.held(vendor) < before_the_edge {
-            let room = |name| !PACED.contains(&name) || census.held(name) < before_the_edge;
-            let wishes = crowd.wishes().map(|(name, wish)| wish && room(name));
-            let mut person = crowd.person(census.people.len());
-            person.presence = wishes;
-            person.presence[vendor as usize] = true;
-            census.admit(person);
-        }
-    }
-    for person in hard_cases::at_the_edge() {
-        census.admit(person);
-    }
-    while let Some(vendor) = census.roomiest() {
-        let mut person = crowd.person(census.people.len());
-        person.presence = crowd.wishes().map(|(_, wish)| wish);
-        person.presence[vendor as usize] = true;
-        census.admit(person);
-    }
-    census.people
+    people_at(&Provider::ALL, users, seed)
 }
 
-/// The vendors at which the edge persons have their places.
-const PACED: [Provider; 2] = [Provider::Ada, Provider::Usertour];
-
-/// Who has been admitted where.
-struct Census {
-    users: usize,
-    held: [usize; Provider::ALL.len()],
-    people: Vec<Person>,
-}
-
-impl Census {
-    fn new(users: usize) -> Self {
-        Self {
-            users,
-            held: [0; Provider::ALL.len()],
-            people: Vec::new(),
+/// People such that each of these providers has exactly `users` of them. Which people a provider
+/// has follows from the seed and its name: it does not matter who else is in the list.
+pub fn people_at(providers: &[Provider], users: usize, seed: u64) -> Vec<Person> {
+    let mut sequence = Sequence::new(seed);
+    let held: Vec<(Provider, Vec<usize>)> = providers
+        .iter()
+        .map(|provider| (*provider, draw::held(*provider, users, &mut sequence)))
+        .collect();
+    let mut people = sequence.into_people();
+    people
+        .iter_mut()
+        .for_each(|person| person.providers.clear());
+    for (provider, numbers) in held {
+        for number in numbers {
+            people[number].providers.insert(provider);
         }
     }
-
-    fn held(&self, vendor: Provider) -> usize {
-        self.held[vendor as usize]
-    }
-
-    /// A vendor with the most room left, if any has room.
-    fn roomiest(&self) -> Option<Provider> {
-        let emptiest = Provider::ALL
-            .into_iter()
-            .min_by_key(|name| self.held(*name))?;
-        (self.held(emptiest) < self.users).then_some(emptiest)
-    }
-
-    /// Takes the person in at the vendors that have room.
-    fn admit(&mut self, mut person: Person) {
-        for name in Provider::ALL {
-            let at = name as usize;
-            person.presence[at] &= self.held[at] < self.users;
-        }
-        if !person.presence.contains(&true) {
-            return;
-        }
-        for (held, present) in self.held.iter_mut().zip(person.presence) {
-            *held += usize::from(present);
-        }
-        person.index = self.people.len();
-        if person.created_at == 0 {
-            person.created_at = self.next_creation();
-        }
-        person.updated_at = person.updated_at.max(person.created_at);
-        self.people.push(person);
-    }
-
-    /// A minute and a bit after the last person.
-    fn next_creation(&self) -> i64 {
-        let last = self.people.last();
-        last.map_or(EPOCH, |last| last.created_at + 61 + last.created_at % 7)
-    }
+    people.retain(|person| !person.providers.is_empty());
+    people
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Person, known, people};
+    use super::{Person, known, people, people_at};
     use crate::providers::Provider;
 
     fn at(people: &[Person], vendor: Provider) -> Vec<&Person> {
@@ -212,6 +151,50 @@ mod tests {
         let once = format!("{:?}", people(200, 3));
         assert_eq!(once, format!("{:?}", people(200, 3)));
         assert_ne!(once, format!("{:?}", people(200, 4)));
+    }
+
+    /// What a provider knows of its people, wherever else they are.
+    fn known_at(people: &[Person], provider: Provider) -> Vec<String> {
+        let apart = |person: &Person| Person {
+            providers: BTreeSet::new(),
+            ..person.clone()
+        };
+        let held = at(people, provider).into_iter();
+        held.map(|person| format!("{:?}", apart(person))).collect()
+    }
+
+    #[test]
+    fn a_provider_more_or_less_moves_nobody() {
+        let everywhere = people(500, 1);
+        for left_out in Provider::ALL {
+            let mut providers = Provider::ALL.to_vec();
+            providers.retain(|provider| *provider != left_out);
+            providers.reverse();
+            let fewer = people_at(&providers, 500, 1);
+            for provider in providers {
+                let (before, after) = (known_at(&everywhere, provider), known_at(&fewer, provider));
+                assert_eq!(before, after, "{provider} without {left_out}");
+            }
+            assert_eq!(at(&fewer, left_out).len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_provider_alone_has_the_same_people_as_among_others() {
+        let everywhere = people(150, 9);
+        for provider in Provider::ALL {
+            let alone = people_at(&[provider], 150, 9);
+            assert_eq!(known_at(&alone, provider), known_at(&everywhere, provider));
+        }
+    }
+
+    #[test]
+    fn more_users_leave_the_first_ones_as_they_are() {
+        let (few, many) = (people(120, 1), people(500, 1));
+        for provider in Provider::ALL {
+            let (few, many) = (known_at(&few, provider), known_at(&many, provider));
+            assert_eq!(few[..], many[..120], "{provider}");
+        }
     }
 
     #[test]

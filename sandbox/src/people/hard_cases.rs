@@ -39,13 +39,9 @@ pub(super) fn at_the_edge() -> Vec<Person> {
 }
 
 /// A person with a name and ids made from the address.
-fn person(email: &str, vendors: &[Provider]) -> Person {
+fn person(email: &str, providers: &[Provider]) -> Person {
     let local = email.split('@').next().unwrap_or(email);
     let mut words = local.split(['.', '+', '_', '%', '\'']).map(capitalised);
-    let mut presence = [false; Provider::ALL.len()];
-    for vendor in vendors {
-        presence[*vendor as usize] = true;
-    }
     let key: String = email.to_lowercase().replace('@', "-at-");
     Person {
         first_name: words.next(),
@@ -57,7 +53,7 @@ fn person(email: &str, vendors: &[Provider]) -> Person {
         last_seen_at: Some(EPOCH + 40_000_000),
         tags: vec!["known".to_owned()],
         external_id: Some(format!("k-{}", key.chars().take(34).collect::<String>())),
-        presence,
+        providers: providers.iter().copied().collect(),
         ..Person::default()
     }
 }
@@ -233,7 +229,7 @@ fn no_email() -> Person {
 fn empty() -> Person {
     Person {
         external_id: Some(known::EMPTY_EXTERNAL_ID.to_owned()),
-        presence: [true; Provider::ALL.len()],
+        providers: Provider::ALL.into(),
         ..Person::default()
     }
 }

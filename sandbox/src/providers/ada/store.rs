@@ -27,11 +27,12 @@ pub(super) struct Shelves {
 impl Store {
     pub(super) fn seeded(people: &[Person]) -> Self {
         let held = people.iter().filter(|person| person.is_at(Provider::Ada));
+        let created = held.clone().next_back().map_or(0, |last| last.index + 1);
         Self {
             shelves: Mutex::new(Shelves {
                 users: held.map(EndUser::of).collect(),
                 jobs: BTreeMap::new(),
-                created: people.len(),
+                created,
             }),
         }
     }

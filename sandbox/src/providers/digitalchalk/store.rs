@@ -54,7 +54,7 @@ impl Store {
         Self {
             shelf: Mutex::new(Shelf {
                 users: held.iter().map(seeded).collect(),
-                created: people.len(),
+                created: held.last().map_or(0, |last| last.index + 1),
             }),
             fields,
         }

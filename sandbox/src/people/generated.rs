@@ -1,9 +1,8 @@
-//! The invented people.
+//! The generated people: each follows from the seed and a number alone.
 
 use serde_json::{Map, json};
 
-use super::{Company, EPOCH, Person};
-use crate::providers::Provider;
+use super::{Company, EPOCH, Person, draw};
 
 const FIRST: [&str; 24] = [
     "Amara", "Bela", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hana", "Ines", "Jonas", "Kofi",
@@ -41,25 +40,19 @@ const TAGS: [&str; 6] = ["north", "south", "cert24", "trial", "vip", "partner"];
 const SEGMENTS: [&str; 4] = ["Active", "New", "Slipping away", "Power users"];
 const DAY: i64 = 86_400;
 
-/// Invents people from a seed.
-pub(super) struct Crowd {
-    dice: fastrand::Rng,
+/// The person with this number; not yet at any provider, not yet created.
+pub(super) fn person(seed: u64, number: usize) -> Person {
+    let rng = fastrand::Rng::with_seed(draw::hash(seed, number, "person"));
+    Generator { rng }.person(number)
 }
 
-impl Crowd {
-    pub(super) fn new(seed: u64) -> Self {
-        Self {
-            dice: fastrand::Rng::with_seed(seed),
-        }
-    }
+/// The random choices of one person.
+struct Generator {
+    rng: fastrand::Rng,
+}
 
-    /// At which vendors the next person would like to be: mostly at several.
-    pub(super) fn wishes(&mut self) -> [(Provider, bool); Provider::ALL.len()] {
-        Provider::ALL.map(|name| (name, self.dice.f64() < 0.7))
-    }
-
-    /// The next person; not yet at any vendor, not yet created.
-    pub(super) fn person(&mut self, number: usize) -> Person {
+impl Generator {
+    fn person(&mut self, number: usize) -> Person {
         let first = self.one_of(&FIRST);
         let last = self.one_of(&LAST);
         let (locale, timezone) = self.one_of(&LOCALES);
@@ -70,13 +63,13 @@ impl Crowd {
             plain(last),
             self.one_of(&DOMAINS)
         );
-        let since = self.dice.i64(0..400 * DAY);
+        let since = self.rng.i64(0..400 * DAY);
         Person {
             first_name: Some(first.to_owned()),
             last_name: Some(last.to_owned()),
             username: Some(username),
             email: Some(email),
-            phone: self.sometimes(0.5, |dice| format!("+1 555 01{:02}", dice.u32(0..100))),
+            phone: self.sometimes(0.5, |rng| format!("+1 555 01{:02}", rng.u32(0..100))),
             avatar: self.sometimes(0.4, |_| format!("https://pictures.example/{number}.png")),
             locale: Some(locale.to_owned()),
             timezone: Some(timezone.to_owned()),
@@ -109,21 +102,21 @@ impl Crowd {
             "plan".to_owned(),
             json!(self.one_of(&["free", "silver", "gold"])),
         );
-        if self.dice.bool() {
-            attributes.insert("seats".to_owned(), json!(self.dice.u32(1..250)));
+        if self.rng.bool() {
+            attributes.insert("seats".to_owned(), json!(self.rng.u32(1..250)));
         }
-        if self.dice.bool() {
-            attributes.insert("beta".to_owned(), json!(self.dice.bool()));
+        if self.rng.bool() {
+            attributes.insert("beta".to_owned(), json!(self.rng.bool()));
         }
         attributes
     }
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.dice.usize(..choices.len())]
+        choices[self.rng.usize(..choices.len())]
     }
 
     fn some_of(&mut self, choices: &[&str], share: f64) -> Vec<String> {
-        let chosen = choices.iter().filter(|_| self.dice.f64() < share);
+        let chosen = choices.iter().filter(|_| self.rng.f64() < share);
         chosen.map(|&choice| choice.to_owned()).collect()
     }
 
@@ -132,7 +125,7 @@ impl Crowd {
         share: f64,
         make: impl FnOnce(&mut fastrand::Rng) -> T,
     ) -> Option<T> {
-        (self.dice.f64() < share).then(|| make(&mut self.dice))
+        (self.rng.f64() < share).then(|| make(&mut self.rng))
     }
 }
 
