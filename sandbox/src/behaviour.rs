@@ -1,5 +1,5 @@
-//! The behaviour switches: where a vendor's documents leave a choice open, or
-//! contradict its server, a test turns the other way on.
+//! The behaviour switches. Where a provider's documents leave a choice open, or contradict its
+//! server, a switch selects the other behaviour.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -8,31 +8,30 @@ use serde::Serialize;
 
 use crate::providers::Provider;
 
-/// One switch that a vendor knows. When it is not set, the vendor does as its
-/// module says.
+/// A switch of a provider. While it is not set, the provider does as its module says.
 #[derive(Clone, Copy, Debug)]
-pub struct Variant {
+pub struct Switch {
     /// Its name, such as `cursor`.
     pub name: &'static str,
-    /// What it may be set to.
-    pub values: Values,
+    /// The values that it takes.
+    pub values: SwitchValues,
 }
 
-/// The values of a [`Variant`].
+/// The values of a [`Switch`].
 #[derive(Clone, Copy, Debug)]
-pub enum Values {
+pub enum SwitchValues {
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A whole number, such as calls for each minute.
+    /// A whole number, such as calls per minute.
     Number,
 }
 
-impl Variant {
-    /// A switch with these positions, beside not being set.
+impl Switch {
+    /// A switch that takes one of these words.
     pub const fn one_of(name: &'static str, words: &'static [&'static str]) -> Self {
         Self {
             name,
-            values: Values::OneOf(words),
+            values: SwitchValues::OneOf(words),
         }
     }
 
@@ -40,12 +39,12 @@ impl Variant {
     pub const fn number(name: &'static str) -> Self {
         Self {
             name,
-            values: Values::Number,
+            values: SwitchValues::Number,
         }
     }
 }
 
-impl Values {
+impl SwitchValues {
     fn accept(self, value: &str) -> bool {
         match self {
             Self::OneOf(words) => words.contains(&value),
@@ -61,17 +60,17 @@ impl Values {
     }
 }
 
-type Set = Arc<RwLock<BTreeMap<(Provider, &'static str), String>>>;
+type SwitchSettings = Arc<RwLock<BTreeMap<(Provider, &'static str), String>>>;
 
-/// The switches of one vendor. Cheap to clone; what is set later is seen.
+/// The switches of one provider. Cheap to clone; every clone sees later changes.
 #[derive(Clone)]
 pub struct Behaviour {
-    vendor: Provider,
-    set: Set,
+    provider: Provider,
+    set: SwitchSettings,
 }
 
 impl Behaviour {
-    /// Whether the switch stands at this value.
+    /// Whether the switch is set to this value.
     pub fn is(&self, name: &str, value: &str) -> bool {
         self.get(name).as_deref() == Some(value)
     }
@@ -80,7 +79,7 @@ impl Behaviour {
     pub fn get(&self, name: &str) -> Option<String> {
         read(&self.set)
             .iter()
-            .find(|((vendor, known), _)| *vendor == self.vendor && *known == name)
+            .find(|((provider, known), _)| *provider == self.provider && *known == name)
             .map(|(_, value)| value.clone())
     }
 
@@ -90,72 +89,73 @@ impl Behaviour {
     }
 }
 
-/// The switches of all vendors.
+/// The switches of all providers.
 #[derive(Clone, Default)]
-pub(crate) struct Behaviours {
-    set: Set,
+pub(crate) struct BehaviourRegistry {
+    set: SwitchSettings,
 }
 
 /// A switch that is set.
 #[derive(Serialize)]
-pub(crate) struct Setting {
-    vendor: Provider,
+pub(crate) struct SwitchSetting {
+    provider: Provider,
     name: &'static str,
     value: String,
 }
 
-impl Behaviours {
-    pub(crate) fn of_provider(&self, vendor: Provider) -> Behaviour {
+impl BehaviourRegistry {
+    pub(crate) fn of_provider(&self, provider: Provider) -> Behaviour {
         Behaviour {
-            vendor,
+            provider,
             set: Arc::clone(&self.set),
         }
     }
 
-    /// Sets a switch, or says which names or values there are.
-    pub(crate) fn set(&self, vendor: Provider, name: &str, value: String) -> Result<(), String> {
-        let variants = vendor.spec().emulation.variants;
-        let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
-            return Err(unknown_name(vendor, name, variants));
+    /// Sets a switch. The error lists the names or values that exist.
+    pub(crate) fn set(&self, provider: Provider, name: &str, value: String) -> Result<(), String> {
+        let switches = provider.spec().emulation.switches;
+        let Some(switch) = switches.iter().find(|switch| switch.name == name) else {
+            return Err(unknown_name(provider, name, switches));
         };
-        if !variant.values.accept(&value) {
-            let values = variant.values.describe();
+        if !switch.values.accept(&value) {
+            let values = switch.values.describe();
             return Err(format!(
-                "unknown value {value:?} of {vendor}'s {name:?}; known: {values}"
+                "unknown value {value:?} of {provider}'s {name:?}; known: {values}"
             ));
         }
-        write(&self.set).insert((vendor, variant.name), value);
+        write(&self.set).insert((provider, switch.name), value);
         Ok(())
     }
 
-    /// What is set now, at one vendor or at all.
-    pub(crate) fn list(&self, vendor: Option<Provider>) -> Vec<Setting> {
+    /// The switches that are set, of one provider or of all.
+    pub(crate) fn list(&self, provider: Option<Provider>) -> Vec<SwitchSetting> {
         read(&self.set)
             .iter()
-            .filter(|((owner, _), _)| vendor.is_none_or(|vendor| vendor == *owner))
-            .map(|((vendor, name), value)| Setting {
-                vendor: *vendor,
+            .filter(|((owner, _), _)| provider.is_none_or(|provider| provider == *owner))
+            .map(|((provider, name), value)| SwitchSetting {
+                provider: *provider,
                 name,
                 value: value.clone(),
             })
             .collect()
     }
 
-    /// Turns switches back: all, those of a vendor, or one.
-    pub(crate) fn clear(&self, vendor: Option<Provider>, name: Option<&str>) {
+    /// Clears switches: all, those of a provider, or one.
+    pub(crate) fn clear(&self, provider: Option<Provider>, name: Option<&str>) {
         write(&self.set).retain(|(owner, known), _| {
-            vendor.is_some_and(|vendor| vendor != *owner) || name.is_some_and(|name| name != *known)
+            provider.is_some_and(|provider| provider != *owner)
+                || name.is_some_and(|name| name != *known)
         });
     }
 }
 
-fn unknown_name(vendor: Provider, name: &str, variants: &[Variant]) -> String {
-    let known: Vec<String> = variants
+fn unknown_name(provider: Provider, name: &str, switches: &[Switch]) -> String {
+    let known: Vec<String> = switches
         .iter()
-        .map(|variant| format!("{}={}", variant.name, variant.values.describe()))
+        .map(|switch| format!("{}={}", switch.name, switch.values.describe()))
         .collect();
     format!(
-        "unknown behaviour {name:?} of {vendor}; known: {}",
+        "unknown behaviour {name:?} of {provider}; known: {}",
         known.join(", ")
     )
 }

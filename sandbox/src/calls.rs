@@ -1,4 +1,4 @@
-//! The call log: what each vendor was asked, in the order of arrival.
+//! The call log: every call that a provider received, in the order of arrival.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,60 +8,60 @@ use serde::Serialize;
 
 use crate::providers::Provider;
 
-/// The log keeps this many calls; older ones make room.
-const KEPT: usize = 100_000;
+/// The log keeps this many calls and drops older ones.
+const CAPACITY: usize = 100_000;
 
-/// One call that a vendor received.
+/// One call that a provider received.
 #[derive(Clone, Debug, Serialize)]
-pub struct Call {
-    /// Who was asked.
-    pub vendor: Provider,
+pub struct CallRecord {
+    /// The provider that was called.
+    pub provider: Provider,
     /// When it arrived, in unix milliseconds.
     pub at: i64,
     /// The HTTP method.
     pub method: String,
-    /// The path as sent, below the vendor's base path.
+    /// The path as sent, below the provider's base path.
     pub path: String,
     /// The query as sent, without the question mark.
     pub query: String,
-    /// The status answered; none while, or because, there was no answer.
+    /// The status of the answer; none while there is no answer, or where there never was one.
     pub status: Option<u16>,
     /// The `Intercom-Version` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
-/// The calls of all vendors.
+/// The calls of all providers.
 #[derive(Default)]
-pub(crate) struct Calls {
-    log: Mutex<Log>,
+pub(crate) struct CallLog {
+    log: Mutex<LoggedCalls>,
 }
 
 #[derive(Default)]
-struct Log {
+struct LoggedCalls {
     /// The number of the oldest call kept.
     first: usize,
-    calls: VecDeque<Call>,
+    calls: VecDeque<CallRecord>,
 }
 
-/// The number of a call, by which its answer is noted.
+/// Identifies a call, so that its answer can be added.
 #[derive(Clone, Copy)]
-pub(crate) struct Ticket(usize);
+pub(crate) struct CallId(usize);
 
-impl Calls {
-    /// Notes that a call has arrived.
-    pub(crate) fn arrived(&self, call: Call) -> Ticket {
+impl CallLog {
+    /// Adds a call that has arrived.
+    pub(crate) fn arrived(&self, call: CallRecord) -> CallId {
         let mut log = self.log();
-        if log.calls.len() == KEPT {
+        if log.calls.len() == CAPACITY {
             log.calls.pop_front();
             log.first += 1;
         }
         log.calls.push_back(call);
-        Ticket(log.first + log.calls.len() - 1)
+        CallId(log.first + log.calls.len() - 1)
     }
 
-    /// Notes what a call was answered, unless the log was cleared meanwhile.
-    pub(crate) fn answered(&self, Ticket(number): Ticket, status: StatusCode) {
+    /// Adds the status of the answer, unless the log was cleared meanwhile.
+    pub(crate) fn answered(&self, CallId(number): CallId, status: StatusCode) {
         let mut log = self.log();
         let place = number.checked_sub(log.first);
         if let Some(call) = place.and_then(|place| log.calls.get_mut(place)) {
@@ -69,12 +69,12 @@ impl Calls {
         }
     }
 
-    /// The calls of one vendor, or of all.
-    pub(crate) fn list(&self, vendor: Option<Provider>) -> Vec<Call> {
+    /// The calls of one provider, or of all.
+    pub(crate) fn list(&self, provider: Option<Provider>) -> Vec<CallRecord> {
         self.log()
             .calls
             .iter()
-            .filter(|call| vendor.is_none_or(|vendor| vendor == call.vendor))
+            .filter(|call| provider.is_none_or(|provider| provider == call.provider))
             .cloned()
             .collect()
     }
@@ -86,7 +86,7 @@ impl Calls {
         log.calls.clear();
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, LoggedCalls> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,19 +4,18 @@
 //! |---|---|---|---|
 //! | `calls` | the calls received | | forgets all of them |
 //! | `faults` | the active faults | sets one | clears them |
-//! | `behaviour` | the switches set | sets one | turns them back |
-//! | `records` | every record of a vendor's list of users now | | |
+//! | `behaviour` | the switches set | sets one | clears them |
+//! | `records` | every record now in a provider's list of users | | |
 //!
-//! `?vendor=` narrows all but the forgetting of calls (`records` needs it), and
-//! `?name=` the turning back of switches. A fault is what [`crate::faults`]
-//! says, a switch `{"vendor", "name", "value"}`.
+//! `?provider=` selects one provider, except where calls are deleted; `records` needs it. `?name=`
+//! selects the switch to clear. [`crate::faults`] describes a fault; a switch is
+//! `{"provider", "name", "value"}`.
 //!
-//! A `POST` takes `application/json` alone (else 415); what a page of another site
-//! sends is refused (403), and so is a `Host` that is neither a loopback name nor
-//! where the sandbox listens (421).
+//! A `POST` takes `application/json` only (else 415). A request from a page of another site is
+//! refused (403), and so is a `Host` that is neither a loopback name nor the address of the sandbox
+//! (421).
 //!
-//! A wrong request is answered 400 `{"message": …}`; a right `POST` or
-//! `DELETE` 204.
+//! A wrong request is 400 `{"message": ...}`; a good `POST` or `DELETE` is 204.
 
 use std::sync::Arc;
 
@@ -30,20 +29,20 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::behaviour::Setting;
-use crate::calls::Call;
+use crate::behaviour::SwitchSetting;
+use crate::calls::CallRecord;
 use crate::dispatch::SandboxState;
 use crate::emulation::Record;
-use crate::faults::Active;
+use crate::faults::ActiveFault;
 use crate::guard;
 use crate::providers::Provider;
 
-type Shared = State<Arc<SandboxState>>;
+type SharedSandbox = State<Arc<SandboxState>>;
 
-/// Why a request to the sandbox itself is refused.
-pub(crate) struct Refusal(String);
+/// A request to the controls that is refused, with the reason.
+pub(crate) struct ControlError(String);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ControlError {
     fn into_response(self) -> Response {
         let body = Json(json!({ "message": self.0 }));
         (StatusCode::BAD_REQUEST, body).into_response()
@@ -53,7 +52,7 @@ impl IntoResponse for Refusal {
 /// The routes of the controls.
 pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
-        .route("/_sandbox/calls", get(calls).delete(forget_calls))
+        .route("/_sandbox/calls", get(calls).delete(delete_calls))
         .route(
             "/_sandbox/faults",
             get(faults).post(set_fault).delete(clear_faults),
@@ -66,96 +65,121 @@ pub(crate) fn routes() -> Router<Arc<SandboxState>> {
         .layer(from_fn(guard::own_site))
 }
 
-async fn calls(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Call>>, Refusal> {
-    let asked = Asked::parse(query, &["vendor"])?;
-    Ok(Json(sandbox.calls.list(asked.vendor)))
+async fn calls(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<Json<Vec<CallRecord>>, ControlError> {
+    let query = ControlQuery::parse(query, &["provider"])?;
+    Ok(Json(sandbox.calls.list(query.provider)))
 }
 
-async fn forget_calls(State(sandbox): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
-    Asked::parse(query, &[])?;
+async fn delete_calls(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<StatusCode, ControlError> {
+    ControlQuery::parse(query, &[])?;
     sandbox.calls.clear();
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn faults(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Active>>, Refusal> {
-    let asked = Asked::parse(query, &["vendor"])?;
-    Ok(Json(sandbox.faults.list(asked.vendor)))
+async fn faults(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<Json<Vec<ActiveFault>>, ControlError> {
+    let query = ControlQuery::parse(query, &["provider"])?;
+    Ok(Json(sandbox.faults.list(query.provider)))
 }
 
-async fn set_fault(State(sandbox): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
-    sandbox.faults.set(&body).map_err(Refusal)?;
+async fn set_fault(State(sandbox): SharedSandbox, body: Bytes) -> Result<StatusCode, ControlError> {
+    sandbox.faults.set(&body).map_err(ControlError)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn clear_faults(State(sandbox): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
-    let asked = Asked::parse(query, &["vendor"])?;
-    sandbox.faults.clear(asked.vendor);
+async fn clear_faults(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<StatusCode, ControlError> {
+    let query = ControlQuery::parse(query, &["provider"])?;
+    sandbox.faults.clear(query.provider);
     Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Switch {
-    vendor: String,
+struct SwitchRequest {
+    provider: String,
     name: String,
     value: String,
 }
 
-async fn behaviour(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Setting>>, Refusal> {
-    let asked = Asked::parse(query, &["vendor"])?;
-    Ok(Json(sandbox.behaviours.list(asked.vendor)))
+async fn behaviour(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<Json<Vec<SwitchSetting>>, ControlError> {
+    let query = ControlQuery::parse(query, &["provider"])?;
+    Ok(Json(sandbox.behaviours.list(query.provider)))
 }
 
-async fn set_behaviour(State(sandbox): Shared, body: Bytes) -> Result<StatusCode, Refusal> {
-    let switch: Switch = serde_json::from_slice(&body).map_err(|e| Refusal(e.to_string()))?;
-    let vendor = switch.vendor.parse().map_err(Refusal)?;
+async fn set_behaviour(
+    State(sandbox): SharedSandbox,
+    body: Bytes,
+) -> Result<StatusCode, ControlError> {
+    let switch: SwitchRequest =
+        serde_json::from_slice(&body).map_err(|e| ControlError(e.to_string()))?;
+    let provider = switch.provider.parse().map_err(ControlError)?;
     sandbox
         .behaviours
-        .set(vendor, &switch.name, switch.value)
-        .map_err(Refusal)?;
+        .set(provider, &switch.name, switch.value)
+        .map_err(ControlError)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn clear_behaviour(State(sandbox): Shared, query: RawQuery) -> Result<StatusCode, Refusal> {
-    let asked = Asked::parse(query, &["vendor", "name"])?;
+async fn clear_behaviour(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<StatusCode, ControlError> {
+    let query = ControlQuery::parse(query, &["provider", "name"])?;
     sandbox
         .behaviours
-        .clear(asked.vendor, asked.name.as_deref());
+        .clear(query.provider, query.name.as_deref());
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn records(State(sandbox): Shared, query: RawQuery) -> Result<Json<Vec<Record>>, Refusal> {
-    let asked = Asked::parse(query, &["vendor"])?;
-    let Some(provider) = asked.vendor else {
-        return Err(Refusal("say whose records: ?vendor=".to_owned()));
+async fn records(
+    State(sandbox): SharedSandbox,
+    query: RawQuery,
+) -> Result<Json<Vec<Record>>, ControlError> {
+    let query = ControlQuery::parse(query, &["provider"])?;
+    let Some(provider) = query.provider else {
+        return Err(ControlError("name a provider: ?provider=".to_owned()));
     };
     Ok(Json(sandbox.mounted(provider).records()))
 }
 
-/// What the query of a control names.
+/// The parameters in the query of a control.
 #[derive(Default)]
-struct Asked {
-    vendor: Option<Provider>,
+struct ControlQuery {
+    provider: Option<Provider>,
     name: Option<String>,
 }
 
-impl Asked {
-    fn parse(RawQuery(query): RawQuery, known: &[&str]) -> Result<Self, Refusal> {
-        let mut asked = Self::default();
+impl ControlQuery {
+    fn parse(RawQuery(query): RawQuery, known: &[&str]) -> Result<Self, ControlError> {
+        let mut parsed = Self::default();
         for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*key {
-                "vendor" if known.contains(&"vendor") => {
-                    asked.vendor = Some(value.parse().map_err(Refusal)?)
+                "provider" if known.contains(&"provider") => {
+                    parsed.provider = Some(value.parse().map_err(ControlError)?)
                 }
-                "name" if known.contains(&"name") => asked.name = Some(value.into_owned()),
+                "name" if known.contains(&"name") => parsed.name = Some(value.into_owned()),
                 other => {
                     let known = known.join(", ");
-                    return Err(Refusal(format!(
+                    return Err(ControlError(format!(
                         "unknown parameter {other:?}; known: {known}"
                     )));
                 }
             }
         }
-        Ok(asked)
+        Ok(parsed)
     }
 }

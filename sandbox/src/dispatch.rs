@@ -11,18 +11,18 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
 use crate::Options;
-use crate::behaviour::Behaviours;
-use crate::calls::{Call, Calls};
+use crate::behaviour::BehaviourRegistry;
+use crate::calls::{CallLog, CallRecord};
 use crate::emulation::{ListRecords, MountedAt, Record, Throttle};
-use crate::faults::{self, Faults};
+use crate::faults::{self, FaultList};
 use crate::people::Person;
 use crate::providers::Provider;
 
 /// The whole sandbox: its providers, and the controls that act on all of them.
 pub(crate) struct SandboxState {
-    pub(crate) behaviours: Behaviours,
-    pub(crate) calls: Calls,
-    pub(crate) faults: Faults,
+    pub(crate) behaviours: BehaviourRegistry,
+    pub(crate) calls: CallLog,
+    pub(crate) faults: FaultList,
     latency: Duration,
     /// In the order of [`Provider::ALL`].
     mounted: [Mounted; Provider::ALL.len()],
@@ -38,7 +38,7 @@ pub(crate) struct Mounted {
 
 impl SandboxState {
     pub(crate) fn new(options: &Options, people: &[Person]) -> Self {
-        let behaviours = Behaviours::default();
+        let behaviours = BehaviourRegistry::default();
         let mounted = Provider::ALL.map(|provider| {
             let emulation = provider.spec().emulation;
             let behaviour = behaviours.of_provider(provider);
@@ -52,8 +52,8 @@ impl SandboxState {
         });
         Self {
             behaviours,
-            calls: Calls::default(),
-            faults: Faults::new(options.seed),
+            calls: CallLog::default(),
+            faults: FaultList::new(options.seed),
             latency: options.latency,
             mounted,
         }
@@ -124,10 +124,10 @@ fn split(uri: &Uri) -> Option<(Provider, Uri)> {
     Some((provider, inner.parse().ok()?))
 }
 
-fn describe(provider: Provider, inner: &Uri, request: &Request) -> Call {
+fn describe(provider: Provider, inner: &Uri, request: &Request) -> CallRecord {
     let version = request.headers().get("intercom-version");
-    Call {
-        vendor: provider,
+    CallRecord {
+        provider,
         at: jiff::Timestamp::now().as_millisecond(),
         method: request.method().to_string(),
         path: inner.path().to_owned(),

@@ -11,15 +11,15 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::behaviour::{Behaviour, Variant};
+use crate::behaviour::{Behaviour, Switch};
 use crate::people::Person;
 use crate::providers::Provider;
 use crate::rate;
 
-/// What the module of a provider exports.
+/// The part that the module of a provider exports.
 pub struct Emulation {
     /// The behaviour switches it knows.
-    pub variants: &'static [Variant],
+    pub switches: &'static [Switch],
     /// Builds the provider: the people, the accepted token, the switches.
     pub start: fn(&[Person], &str, Behaviour) -> RunningProvider,
     /// The provider's own answer to too many calls.
@@ -50,7 +50,7 @@ pub struct Record {
     pub email: Option<String>,
 }
 
-/// What a 429 tells about the next attempt.
+/// When a 429 allows the next attempt.
 #[derive(Clone, Debug, Default)]
 pub struct Throttle {
     /// Seconds for `Retry-After`; none: no such header.

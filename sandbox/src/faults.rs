@@ -1,15 +1,15 @@
-//! Faults: what a test or a demo makes a vendor suffer.
+//! Faults: wrong or missing answers that a test or a demo orders from a provider.
 //!
-//! `POST /_sandbox/faults` takes `{"vendor", "kind", …}`; the fields of each
-//! kind are those of [`Kind`]. Every kind also takes
+//! `POST /_sandbox/faults` takes `{"provider", "kind", ...}`; [`FaultKind`] has the fields of each
+//! kind. Every kind also takes
 //!
-//! - `count`: strikes that many calls and is gone;
-//! - `rate`: strikes that share of the calls (0 to 1), by seeded dice;
-//! - `path`: strikes only paths, below the vendor's base path, with this prefix;
-//! - `method`: strikes only this HTTP method.
+//! - `count`: applies to that many calls and is then removed;
+//! - `rate`: applies to that share of the calls (0 to 1), chosen at random from the seed;
+//! - `path`: applies only to paths, below the provider's base path, with this prefix;
+//! - `method`: applies only to this HTTP method.
 //!
-//! Without `count` it stays until cleared. One call suffers one fault: the
-//! oldest that matches.
+//! Without `count` it stays until cleared. At most one fault applies to a call: the oldest that
+//! matches.
 
 mod apply;
 mod bulk;
@@ -26,14 +26,14 @@ use crate::providers::Provider;
 
 pub(crate) use apply::{apply, close_connection};
 
-/// The largest body that [`Kind::Big`] and [`Kind::GzipBomb`] send.
+/// The largest body that [`FaultKind::Big`] and [`FaultKind::GzipBomb`] send.
 const BIGGEST: u64 = 4 << 30;
 
-/// What is done to a call.
+/// The answer that a fault gives.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Kind {
-    /// This status, with this body (text, or JSON) and these headers.
+pub enum FaultKind {
+    /// This status, with this body (text or JSON) and these headers.
     Status {
         /// The status.
         status: u16,
@@ -58,16 +58,16 @@ pub enum Kind {
     Reset {
         /// When: before any answer, or in the middle of the body.
         #[serde(default)]
-        at: Moment,
+        at: ResetPoint,
     },
     /// A gateway's page: 502 `text/html`.
     Html {},
-    /// The vendor's own 429.
+    /// The provider's own 429.
     RateLimit {
         /// Seconds for `Retry-After`.
         #[serde(default)]
         retry_after: Option<u64>,
-        /// Seconds from now until the vendor's window resets.
+        /// Seconds from now until the provider's window resets.
         #[serde(default)]
         reset: Option<i64>,
     },
@@ -88,8 +88,7 @@ pub enum Kind {
         #[serde(default)]
         chunked: bool,
     },
-    /// 200 with a JSON object of this size in gzip, a thousandth of it on the
-    /// wire.
+    /// 200 with a JSON object of this size in gzip; about a thousandth of it is sent.
     GzipBomb {
         /// The size once unpacked.
         bytes: u64,
@@ -99,11 +98,11 @@ pub enum Kind {
         /// The header.
         value: String,
     },
-    /// The vendor's own words for an error, under 200.
+    /// The provider's own error body, under 200.
     ErrorList {},
-    /// The real answer; where it leads to a next page it leads to itself.
+    /// The real answer, with its link to the next page replaced by one to itself.
     SelfLink {},
-    /// The real answer, all links in it led to `http://attacker.test`.
+    /// The real answer, with all links in it replaced by ones to `http://attacker.test`.
     ForeignLink {},
     /// The real answer, its body sent in small pieces.
     Drip {
@@ -115,7 +114,7 @@ pub enum Kind {
 /// When a connection is reset.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Moment {
+pub enum ResetPoint {
     /// Before any byte of the answer.
     #[default]
     Start,
@@ -123,20 +122,20 @@ pub enum Moment {
     Body,
 }
 
-/// A fault that waits for calls.
+/// A fault that is set.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Active {
-    vendor: Provider,
+pub(crate) struct ActiveFault {
+    provider: Provider,
     #[serde(flatten)]
-    kind: Kind,
+    kind: FaultKind,
     #[serde(flatten)]
-    aim: Aim,
+    matcher: FaultMatcher,
 }
 
-/// Which calls a fault strikes.
+/// Selects the calls that a fault applies to.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-struct Aim {
+struct FaultMatcher {
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,64 +146,64 @@ struct Aim {
     method: Option<String>,
 }
 
-/// The active faults of all vendors.
-pub(crate) struct Faults {
-    state: Mutex<State>,
+/// The active faults of all providers.
+pub(crate) struct FaultList {
+    state: Mutex<FaultState>,
 }
 
-struct State {
-    active: Vec<Active>,
-    dice: fastrand::Rng,
+struct FaultState {
+    active: Vec<ActiveFault>,
+    rng: fastrand::Rng,
 }
 
-impl Faults {
+impl FaultList {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(FaultState {
                 active: Vec::new(),
-                dice: fastrand::Rng::with_seed(seed),
+                rng: fastrand::Rng::with_seed(seed),
             }),
         }
     }
 
-    /// Sets the fault that the JSON describes, or says what is wrong with it.
+    /// Sets the fault that the JSON describes.
     pub(crate) fn set(&self, body: &[u8]) -> Result<(), String> {
         let fault = parse(body)?;
         self.state().active.push(fault);
         Ok(())
     }
 
-    pub(crate) fn list(&self, vendor: Option<Provider>) -> Vec<Active> {
+    pub(crate) fn list(&self, provider: Option<Provider>) -> Vec<ActiveFault> {
         self.state()
             .active
             .iter()
-            .filter(|fault| vendor.is_none_or(|vendor| vendor == fault.vendor))
+            .filter(|fault| provider.is_none_or(|provider| provider == fault.provider))
             .cloned()
             .collect()
     }
 
-    pub(crate) fn clear(&self, vendor: Option<Provider>) {
+    pub(crate) fn clear(&self, provider: Option<Provider>) {
         self.state()
             .active
-            .retain(|fault| vendor.is_some_and(|vendor| vendor != fault.vendor));
+            .retain(|fault| provider.is_some_and(|provider| provider != fault.provider));
     }
 
-    /// The fault that this call suffers, if any.
+    /// The fault that applies to this call, if any. It counts down.
     pub(crate) fn take_matching(
         &self,
-        vendor: Provider,
+        provider: Provider,
         method: &Method,
         path: &str,
-    ) -> Option<Kind> {
+    ) -> Option<FaultKind> {
         let mut guard = self.state();
-        let State { active, dice } = &mut *guard;
+        let FaultState { active, rng } = &mut *guard;
         let place = active.iter().position(|fault| {
-            fault.vendor == vendor
-                && fault.aim.matches(method, path)
-                && fault.aim.rate.is_none_or(|rate| dice.f64() < rate)
+            fault.provider == provider
+                && fault.matcher.matches(method, path)
+                && fault.matcher.rate.is_none_or(|rate| rng.f64() < rate)
         })?;
         let kind = active[place].kind.clone();
-        if let Some(count) = &mut active[place].aim.count {
+        if let Some(count) = &mut active[place].matcher.count {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 active.remove(place);
@@ -213,12 +212,12 @@ impl Faults {
         Some(kind)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FaultState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Aim {
+impl FaultMatcher {
     fn matches(&self, method: &Method, path: &str) -> bool {
         let path_fits = self.path.as_deref().is_none_or(|p| path.starts_with(p));
         let wanted = self.method.as_deref();
@@ -226,43 +225,51 @@ impl Aim {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Active, String> {
+fn parse(body: &[u8]) -> Result<ActiveFault, String> {
     let mut kind: Map<String, Value> =
         serde_json::from_slice(body).map_err(|e| format!("not a fault: {e}"))?;
-    let vendor = match kind.remove("vendor") {
-        Some(Value::String(vendor)) => vendor.parse()?,
-        _ => return Err("a fault needs a \"vendor\"".to_owned()),
+    let provider = match kind.remove("provider") {
+        Some(Value::String(provider)) => provider.parse()?,
+        _ => return Err("a fault needs a \"provider\"".to_owned()),
     };
-    let mut aim = Map::new();
+    let mut matcher = Map::new();
     for field in ["count", "rate", "path", "method"] {
         if let Some(value) = kind.remove(field) {
-            aim.insert(field.to_owned(), value);
+            matcher.insert(field.to_owned(), value);
         }
     }
-    let aim: Aim = serde_json::from_value(Value::Object(aim)).map_err(|e| e.to_string())?;
-    let kind: Kind = serde_json::from_value(Value::Object(kind)).map_err(|e| e.to_string())?;
-    check(&aim, &kind)?;
-    Ok(Active { vendor, kind, aim })
+    let matcher: FaultMatcher =
+        serde_json::from_value(Value::Object(matcher)).map_err(|e| e.to_string())?;
+    let kind: FaultKind = serde_json::from_value(Value::Object(kind)).map_err(|e| e.to_string())?;
+    check(&matcher, &kind)?;
+    Ok(ActiveFault {
+        provider,
+        kind,
+        matcher,
+    })
 }
 
-fn check(aim: &Aim, kind: &Kind) -> Result<(), String> {
-    if aim.rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
+fn check(matcher: &FaultMatcher, kind: &FaultKind) -> Result<(), String> {
+    if matcher
+        .rate
+        .is_some_and(|rate| !(0.0..=1.0).contains(&rate))
+    {
         return Err("\"rate\" is a share between 0 and 1".to_owned());
     }
-    if aim.count == Some(0) {
+    if matcher.count == Some(0) {
         return Err("\"count\" is at least 1".to_owned());
     }
     match kind {
-        Kind::Status {
+        FaultKind::Status {
             status, headers, ..
         } => check_status(*status, headers),
-        Kind::Big { bytes, .. } | Kind::GzipBomb { bytes } if *bytes > BIGGEST => {
+        FaultKind::Big { bytes, .. } | FaultKind::GzipBomb { bytes } if *bytes > BIGGEST => {
             Err(format!("\"bytes\" is at most {BIGGEST}"))
         }
-        Kind::ContentType { value } => HeaderValue::from_str(value)
+        FaultKind::ContentType { value } => HeaderValue::from_str(value)
             .map(drop)
             .map_err(|e| format!("\"value\": {e}")),
-        Kind::Redirect { location } => HeaderValue::from_str(location)
+        FaultKind::Redirect { location } => HeaderValue::from_str(location)
             .map(drop)
             .map_err(|e| format!("\"location\": {e}")),
         _ => Ok(()),

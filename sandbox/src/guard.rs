@@ -1,5 +1,5 @@
-//! Who may use the controls: a page of another site may not, though the browser that shows it runs on
-//! the machine where the sandbox listens.
+//! Protects the controls from pages of other sites, which run in a browser on the machine where the
+//! sandbox listens.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -42,7 +42,7 @@ fn refusal(method: &Method, headers: &HeaderMap) -> Option<(StatusCode, &'static
     (!is_json).then_some((StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
 }
 
-/// Whether an origin is the one that was asked, or one of loopback.
+/// Whether an origin is the requested host, or a loopback address.
 fn is_own(origin: &str, host: Option<&str>) -> bool {
     let Some((_, of)) = origin.split_once("://") else {
         return false;
@@ -50,8 +50,8 @@ fn is_own(origin: &str, host: Option<&str>) -> bool {
     host.is_some_and(|host| host.eq_ignore_ascii_case(of)) || Host::of(of).is_loopback()
 }
 
-/// Refuses requests to the controls that name a host which is neither of loopback nor an address where
-/// the sandbox listens: a page can point its own name here.
+/// Refuses requests to the controls whose host is neither a loopback name nor an address where the
+/// sandbox listens. A page can point its own host name at this machine.
 pub(crate) async fn known_host(
     State(listen): State<IpAddr>,
     request: Request,
@@ -109,7 +109,7 @@ impl<'a> Host<'a> {
 
     fn is_known(&self, listen: IpAddr) -> bool {
         match self {
-            // Nobody can point an address elsewhere: on all of this machine's, any will do.
+            // An IP address cannot be rebound like a name: with 0.0.0.0, any address is good.
             Self::Address(address) if listen.is_unspecified() || *address == listen => true,
             Self::Address(_) | Self::Name(_) => self.is_loopback(),
         }

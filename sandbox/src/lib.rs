@@ -5,10 +5,10 @@
 //! [`providers`] has the table of all providers. The module of one exports a static
 //! [`Emulation`](emulation::Emulation):
 //!
-//! - `variants`: the behaviour switches it knows, read on each request through [`Behaviour`]
+//! - `switches`: the behaviour switches it knows, read on each request through [`Behaviour`]
 //!   (`behaviour.is("cursor", "exclusive")`, `behaviour.number("rate_limit")`);
 //! - `start: fn(&[Person], token: &str, Behaviour) -> RunningProvider`: builds the store from the
-//!   people for whom `person.is_at(Provider::...)`, and returns the `router`, with the provider's
+//!   people with `person.is_at(Provider::...)`, and returns the `router`, with the provider's
 //!   own paths and without the base path, and `records`, a closure over the store that lists every
 //!   record now held, in the provider's default order;
 //! - `throttled: fn(&Throttle) -> Response`: the provider's own 429.
@@ -46,7 +46,7 @@ use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-pub use crate::behaviour::{Behaviour, Values, Variant};
+pub use crate::behaviour::{Behaviour, Switch, SwitchValues};
 use crate::dispatch::SandboxState;
 pub use crate::people::{Person, known, people};
 pub use crate::providers::Provider;

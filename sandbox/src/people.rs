@@ -1,5 +1,5 @@
-//! The seeded people whom the providers have: the hard cases of [`known`] first, then generated
-//! ones, most of them at several providers.
+//! The seeded people: the hard cases of [`known`] first, then generated ones, most of them at
+//! several providers.
 //!
 //! Every provider has exactly the number of records asked for. The people come in the order of
 //! their creation; a provider that is full takes no more of them, so a small number of users leaves
@@ -27,8 +27,8 @@ pub(crate) const EPOCH: i64 = 1_700_000_000;
 /// as `name`) stands for the value that a customer stored under that name.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
-    /// The number among all people, from 0; ids are made from it. There are gaps where a person is at
-    /// no provider.
+    /// The number among all people, from 0; ids are made from it. There are gaps where a person is
+    /// at no provider.
     pub index: usize,
     /// First name.
     pub first_name: Option<String>,
@@ -36,7 +36,7 @@ pub struct Person {
     pub last_name: Option<String>,
     /// Login name, unique; DigitalChalk has it.
     pub username: Option<String>,
-    /// E-mail, unless a vendor stores another spelling ([`Person::email_at`]).
+    /// Email, unless a provider stores another spelling ([`Person::email_at`]).
     pub email: Option<String>,
     /// Phone number.
     pub phone: Option<String>,
@@ -62,8 +62,7 @@ pub struct Person {
     pub attributes: Map<String, Value>,
     /// An anonymous lead at Intercom; an ordinary user elsewhere.
     pub lead: bool,
-    /// The customer's own id, unique, at most 36 characters; whoever is at
-    /// Usertour has one.
+    /// The customer's own id, unique, at most 36 characters. Everybody at Usertour has one.
     pub external_id: Option<String>,
     providers: BTreeSet<Provider>,
     spellings: BTreeMap<Provider, String>,
@@ -132,16 +131,16 @@ mod tests {
     use super::{Person, known, people, people_at};
     use crate::providers::Provider;
 
-    fn at(people: &[Person], vendor: Provider) -> Vec<&Person> {
-        people.iter().filter(|p| p.is_at(vendor)).collect()
+    fn at(people: &[Person], provider: Provider) -> Vec<&Person> {
+        people.iter().filter(|p| p.is_at(provider)).collect()
     }
 
     #[test]
-    fn every_vendor_holds_exactly_the_users_asked_for() {
+    fn every_provider_has_exactly_the_users_asked_for() {
         for users in [0, 1, 2, 15, 16, 99, 100, 101, 150, 500, 1203] {
             let people = people(users, 7);
-            for vendor in Provider::ALL {
-                assert_eq!(at(&people, vendor).len(), users, "{vendor}");
+            for provider in Provider::ALL {
+                assert_eq!(at(&people, provider).len(), users, "{provider}");
             }
         }
     }
@@ -153,7 +152,7 @@ mod tests {
         assert_ne!(once, format!("{:?}", people(200, 4)));
     }
 
-    /// What a provider knows of its people, wherever else they are.
+    /// The people at a provider, without the other providers that they are at.
     fn known_at(people: &[Person], provider: Provider) -> Vec<String> {
         let apart = |person: &Person| Person {
             providers: BTreeSet::new(),
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_more_or_less_moves_nobody() {
+    fn adding_or_removing_a_provider_moves_nobody() {
         let everywhere = people(500, 1);
         for left_out in Provider::ALL {
             let mut providers = Provider::ALL.to_vec();
@@ -200,8 +199,8 @@ mod tests {
     #[test]
     fn the_edge_persons_divide_the_first_hundred_from_the_second() {
         let people = people(500, 1);
-        for vendor in [Provider::Ada, Provider::Usertour] {
-            let held = at(&people, vendor);
+        for provider in [Provider::Ada, Provider::Usertour] {
+            let held = at(&people, provider);
             assert_eq!(held[99].email.as_deref(), Some(known::EDGE_LAST));
             assert_eq!(held[100].email.as_deref(), Some(known::EDGE_FIRST));
             assert_eq!(held[99].created_at, held[100].created_at);

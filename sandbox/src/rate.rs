@@ -1,34 +1,34 @@
-//! Rate limits in fixed windows, for vendors that count calls.
+//! Rate limits in fixed windows, for providers that count calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How many calls a vendor grants within a span of seconds.
+/// The number of calls that a provider grants within a number of seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// The span; windows begin at its multiples in unix time.
+pub struct RateWindow {
+    /// The length; windows begin at its multiples in unix time.
     pub seconds: i64,
-    /// Calls granted within one span.
+    /// Calls granted within one window.
     pub limit: u64,
 }
 
 /// The counted calls of one class of endpoints.
 #[derive(Debug, Default)]
-pub struct Rate {
-    windows: Vec<Window>,
-    /// By the span of the window.
-    counts: Mutex<BTreeMap<i64, Count>>,
+pub struct RateLimiter {
+    windows: Vec<RateWindow>,
+    /// By the length of the window.
+    counts: Mutex<BTreeMap<i64, WindowCount>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Count {
+struct WindowCount {
     start: i64,
     taken: u64,
 }
 
-/// What the tightest window says about one call.
+/// The state of the tightest window after one call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Verdict {
+pub struct RateStatus {
     /// Whether the call may be answered.
     pub granted: bool,
     /// The limit of the window.
@@ -39,36 +39,36 @@ pub struct Verdict {
     pub reset: i64,
 }
 
-impl Rate {
+impl RateLimiter {
     /// Nothing taken yet.
-    pub fn new(windows: &[Window]) -> Self {
+    pub fn new(windows: &[RateWindow]) -> Self {
         Self {
             windows: windows.to_vec(),
             counts: Mutex::default(),
         }
     }
 
-    /// Takes one call at `now` (unix seconds). A refused call is not counted.
-    pub fn take(&self, now: i64) -> Verdict {
+    /// Counts a call at `now` (unix seconds). A refused call is not counted.
+    pub fn take(&self, now: i64) -> RateStatus {
         self.take_within(&self.windows, now)
     }
 
-    /// Takes one call within other windows than the rate's own.
-    pub fn take_within(&self, windows: &[Window], now: i64) -> Verdict {
+    /// Counts a call within other windows than the limiter's own.
+    pub fn take_within(&self, windows: &[RateWindow], now: i64) -> RateStatus {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for window in windows {
             let start = now - now.rem_euclid(window.seconds.max(1));
             let count = counts.entry(window.seconds).or_default();
             if count.start != start {
-                *count = Count { start, taken: 0 };
+                *count = WindowCount { start, taken: 0 };
             }
         }
-        let has_room = |window: &Window| counts[&window.seconds].taken < window.limit;
+        let has_room = |window: &RateWindow| counts[&window.seconds].taken < window.limit;
         let granted = windows.iter().all(has_room);
         let verdicts = windows.iter().map(|window| {
             let count = counts.entry(window.seconds).or_default();
             count.taken += u64::from(granted);
-            Verdict {
+            RateStatus {
                 granted,
                 limit: window.limit,
                 remaining: window.limit.saturating_sub(count.taken),
@@ -76,7 +76,7 @@ impl Rate {
             }
         });
         let tightest = verdicts.min_by_key(|verdict| verdict.remaining);
-        tightest.unwrap_or(Verdict {
+        tightest.unwrap_or(RateStatus {
             granted: true,
             limit: u64::MAX,
             remaining: u64::MAX,
@@ -92,16 +92,16 @@ pub fn now() -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rate, Window};
+    use super::{RateLimiter, RateWindow};
 
     #[test]
     fn a_window_grants_its_limit_and_starts_anew() {
-        let rate = Rate::new(&[
-            Window {
+        let rate = RateLimiter::new(&[
+            RateWindow {
                 seconds: 10,
                 limit: 2,
             },
-            Window {
+            RateWindow {
                 seconds: 60,
                 limit: 3,
             },
@@ -112,7 +112,7 @@ mod tests {
             .collect();
         assert_eq!(granted, [true, true, false, true, false, true]);
 
-        let first = Rate::new(&[Window {
+        let first = RateLimiter::new(&[RateWindow {
             seconds: 10,
             limit: 2,
         }])

@@ -1,5 +1,6 @@
-//! What a call that is struck by a fault gets to see.
+//! The answers to calls that a fault applies to.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -12,72 +13,96 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 
-use super::{Kind, Moment, bulk, links};
+use super::links::{self, RequestLink};
+use super::{FaultKind, ResetPoint, bulk};
 use crate::dispatch::Mounted;
 use crate::emulation::Throttle;
 
 const HANG: Duration = Duration::from_secs(120);
-/// Pieces of a dripping body.
-const DRIPS: usize = 20;
+/// The pieces in which a slow body is sent.
+const SLOW_PIECES: usize = 20;
 
-/// Answers a struck call; none means that the connection is to be closed
-/// without an answer.
-pub(crate) async fn apply(kind: &Kind, mounted: &Mounted, request: Request) -> Option<Response> {
-    let answer = match kind {
-        Kind::Status {
+/// Answers a call with a fault. None closes the connection without an answer.
+pub(crate) async fn apply(
+    kind: &FaultKind,
+    mounted: &Mounted,
+    request: Request,
+) -> Option<Response> {
+    let link = RequestLink::of(mounted.provider, &request);
+    let throttle = |retry_after, reset| Throttle {
+        retry_after,
+        reset,
+        path: request.uri().path().to_owned(),
+    };
+    Some(match kind {
+        FaultKind::Status {
             status,
             body,
             headers,
-        } => {
-            let pairs = headers.iter().filter_map(|(name, value)| {
-                Some((HeaderName::try_from(name).ok()?, value.parse().ok()?))
-            });
-            status_answer(*status, body.as_ref(), pairs.collect())
-        }
-        Kind::Latency { milliseconds } => {
+        } => status_answer(*status, body.as_ref(), header_map(headers)),
+        FaultKind::Latency { milliseconds } => {
             tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
             mounted.answer(request).await
         }
-        Kind::Hang {} => {
+        FaultKind::Hang {} => {
             tokio::time::sleep(HANG).await;
             return None;
         }
-        Kind::Reset { at: Moment::Start } => return None,
-        Kind::Reset { at: Moment::Body } => reset_in_body(mounted.answer(request).await).await,
-        Kind::Truncate {} => truncate(mounted.answer(request).await).await,
-        Kind::Html {} => html(),
-        Kind::RateLimit { retry_after, reset } => (mounted.throttled)(&Throttle {
-            retry_after: *retry_after,
-            reset: *reset,
-            path: request.uri().path().to_owned(),
-        }),
-        Kind::Empty {} => ([(CONTENT_TYPE, "application/json")], Body::empty()).into_response(),
-        Kind::NotJson {} => "All is well.\n".into_response(),
-        Kind::Redirect { location } => {
-            let location = HeaderValue::from_str(location).ok()?;
-            (StatusCode::FOUND, [(LOCATION, location)]).into_response()
+        FaultKind::Reset {
+            at: ResetPoint::Start,
+        } => return None,
+        FaultKind::Reset {
+            at: ResetPoint::Body,
+        } => reset_in_body(mounted.answer(request).await).await,
+        FaultKind::Truncate {} => truncate(mounted.answer(request).await).await,
+        FaultKind::Html {} => html(),
+        FaultKind::RateLimit { retry_after, reset } => {
+            (mounted.throttled)(&throttle(*retry_after, *reset))
         }
-        Kind::Big { bytes, chunked } => bulk::big(*bytes, *chunked),
-        Kind::GzipBomb { bytes } => bulk::gzip_bomb(*bytes),
-        Kind::ContentType { value } => {
-            let value = HeaderValue::from_str(value).ok()?;
-            let mut answer = mounted.answer(request).await;
-            answer.headers_mut().insert(CONTENT_TYPE, value);
-            answer
+        FaultKind::Empty {} => empty(),
+        FaultKind::NotJson {} => "All is well.\n".into_response(),
+        FaultKind::Redirect { location } => redirect(location)?,
+        FaultKind::Big { bytes, chunked } => bulk::big(*bytes, *chunked),
+        FaultKind::GzipBomb { bytes } => bulk::gzip_bomb(*bytes),
+        FaultKind::ContentType { value } => with_type(mounted.answer(request).await, value)?,
+        FaultKind::ErrorList {} => under_200((mounted.throttled)(&throttle(None, None))),
+        FaultKind::ForeignLink {} => {
+            links::replace_links(whole(mounted.answer(request).await).await)
         }
-        Kind::ErrorList {} => {
-            let mut answer = (mounted.throttled)(&Throttle::default());
-            *answer.status_mut() = StatusCode::OK;
-            answer
+        FaultKind::SelfLink {} => {
+            links::link_to_itself(&link, whole(mounted.answer(request).await).await)
         }
-        Kind::ForeignLink {} => links::lead_away(whole(mounted.answer(request).await).await),
-        Kind::SelfLink {} => {
-            let own = links::Own::of(mounted.provider, &request);
-            links::lead_back(&own, whole(mounted.answer(request).await).await)
+        FaultKind::Drip { milliseconds } => {
+            send_slowly(mounted.answer(request).await, *milliseconds).await
         }
-        Kind::Drip { milliseconds } => drip(mounted.answer(request).await, *milliseconds).await,
-    };
+    })
+}
+
+fn header_map(headers: &BTreeMap<String, String>) -> HeaderMap {
+    let pairs = headers
+        .iter()
+        .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, value.parse().ok()?)));
+    pairs.collect()
+}
+
+fn empty() -> Response {
+    ([(CONTENT_TYPE, "application/json")], Body::empty()).into_response()
+}
+
+fn redirect(location: &str) -> Option<Response> {
+    let location = HeaderValue::from_str(location).ok()?;
+    Some((StatusCode::FOUND, [(LOCATION, location)]).into_response())
+}
+
+fn with_type(mut answer: Response, value: &str) -> Option<Response> {
+    let value = HeaderValue::from_str(value).ok()?;
+    answer.headers_mut().insert(CONTENT_TYPE, value);
     Some(answer)
+}
+
+fn under_200(mut answer: Response) -> Response {
+    *answer.status_mut() = StatusCode::OK;
+    answer
 }
 
 /// An answer whose body fails at once: the server closes the connection
@@ -108,7 +133,7 @@ fn html() -> Response {
 /// The answer in parts: its head, and the whole of its body.
 async fn whole(answer: Response) -> (axum::http::response::Parts, Bytes) {
     let (parts, body) = answer.into_parts();
-    // The emulated vendors' bodies are in memory and do not fail.
+    // The bodies of the providers are in memory and do not fail.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     (parts, body)
 }
@@ -136,10 +161,10 @@ fn half(body: &Bytes) -> Body {
     Body::from_stream(stream::once(async { Ok(half) }).chain(stream::once(failure)))
 }
 
-async fn drip(answer: Response, milliseconds: u64) -> Response {
+async fn send_slowly(answer: Response, milliseconds: u64) -> Response {
     let (mut parts, body) = whole(answer).await;
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    let size = body.len().div_ceil(DRIPS).max(1);
+    let size = body.len().div_ceil(SLOW_PIECES).max(1);
     let pieces: Vec<Bytes> = (0..body.len())
         .step_by(size)
         .map(|start| body.slice(start..body.len().min(start + size)))

@@ -36,7 +36,7 @@ pub(super) fn big(bytes: u64, is_chunked: bool) -> Response {
 }
 
 /// A JSON object of a size in gzip. One piece of its padding is packed once, in
-/// a way that lets it be repeated, so it costs the sandbox next to nothing.
+/// a way that lets it be repeated, so it costs the sandbox almost no time or memory.
 pub(super) fn gzip_bomb(bytes: u64) -> Response {
     let padding = bytes.saturating_sub(frame());
     let (full, rest) = (padding / PIECE, padding % PIECE);
@@ -72,7 +72,7 @@ fn pack(piece: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(piece.len() + 64);
     if !piece.is_empty() {
         let mut deflate = Compress::new(Compression::best(), false);
-        // Without a bound on what it may write it cannot fail.
+        // It writes to a vector, which grows as needed, so it cannot fail.
         let _ = deflate.compress_vec(piece, &mut packed, FlushCompress::Full);
     }
     packed

@@ -1,4 +1,4 @@
-//! Answers whose links lead where they should not.
+//! Answers with wrong links.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,60 +11,59 @@ use serde_json::{Value, json};
 
 use crate::providers::Provider;
 
-const FOREIGN: &str = "http://attacker.test";
+const FOREIGN_HOST: &str = "http://attacker.test";
 
-/// Leads all links of an answer to another host.
-pub(super) fn lead_away((mut parts, body): (Parts, Bytes)) -> Response {
+/// Replaces the host of all links in an answer.
+pub(super) fn replace_links((mut parts, body): (Parts, Bytes)) -> Response {
     if let Some(location) = parts.headers.get(LOCATION).and_then(|l| l.to_str().ok())
-        && let Ok(led_away) = HeaderValue::from_str(&foreign(location))
+        && let Ok(replaced) = HeaderValue::from_str(&with_foreign_host(location))
     {
-        parts.headers.insert(LOCATION, led_away);
+        parts.headers.insert(LOCATION, replaced);
     }
-    rewritten(parts, body, lead_all_away)
+    rewritten(parts, body, replace_all)
 }
 
-fn lead_all_away(json: &mut Value) {
+fn replace_all(json: &mut Value) {
     match json {
-        Value::String(text) => *text = foreign(text),
-        Value::Array(items) => items.iter_mut().for_each(lead_all_away),
-        Value::Object(fields) => fields.values_mut().for_each(lead_all_away),
+        Value::String(text) => *text = with_foreign_host(text),
+        Value::Array(items) => items.iter_mut().for_each(replace_all),
+        Value::Object(fields) => fields.values_mut().for_each(replace_all),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// The link on the foreign host; a text that is no link stays as it is.
-fn foreign(text: &str) -> String {
+/// The link with the foreign host. Text that is not a link stays as it is.
+fn with_foreign_host(text: &str) -> String {
     let absolute = ["http://", "https://"]
         .into_iter()
         .find_map(|scheme| text.strip_prefix(scheme));
     if let Some(rest) = absolute {
         let path = rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]);
-        return format!("{FOREIGN}{path}");
+        return format!("{FOREIGN_HOST}{path}");
     }
     if text.starts_with('/') {
-        return format!("{FOREIGN}{text}");
+        return format!("{FOREIGN_HOST}{text}");
     }
     text.to_owned()
 }
 
-/// Where a request went.
-pub(super) struct Own {
+/// The address of a request.
+pub(super) struct RequestLink {
     /// As a link.
     link: String,
-    /// The token in it that says after whom a page of Intercom's contacts
-    /// starts.
+    /// The token after which a page of Intercom's contacts starts.
     starting_after: Option<String>,
 }
 
-impl Own {
-    pub(super) fn of(vendor: Provider, request: &Request) -> Self {
+impl RequestLink {
+    pub(super) fn of(provider: Provider, request: &Request) -> Self {
         let host = request.headers().get(HOST);
         let host = host.and_then(|host| host.to_str().ok());
         let (host, uri) = (host.unwrap_or("localhost"), request.uri());
         let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let token = pairs.find(|(name, _)| name == "starting_after");
         Self {
-            link: format!("http://{host}/{vendor}{}", path_and_query(uri)),
+            link: format!("http://{host}/{provider}{}", path_and_query(uri)),
             starting_after: token.map(|(_, token)| token.into_owned()),
         }
     }
@@ -74,9 +73,9 @@ fn path_and_query(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |both| both.as_str())
 }
 
-/// Leads the links to a next page to the page itself. The first page of a list
-/// that goes on by tokens has none, and leads on to the second.
-pub(super) fn lead_back(own: &Own, (parts, body): (Parts, Bytes)) -> Response {
+/// Replaces the links to a next page by links to the page itself. The first page of a list with
+/// tokens has no token and keeps its link to the second.
+pub(super) fn link_to_itself(own: &RequestLink, (parts, body): (Parts, Bytes)) -> Response {
     rewritten(parts, body, |json| {
         for place in ["/next", "/meta/next_page_url", "/pages/next"] {
             match json.pointer_mut(place) {
@@ -92,7 +91,7 @@ pub(super) fn lead_back(own: &Own, (parts, body): (Parts, Bytes)) -> Response {
     })
 }
 
-/// The answer with its JSON changed; what is no JSON stays as it is.
+/// The answer with its JSON changed. Other bodies stay as they are.
 fn rewritten(mut parts: Parts, body: Bytes, change: impl FnOnce(&mut Value)) -> Response {
     let Ok(mut json) = serde_json::from_slice::<Value>(&body) else {
         return Response::from_parts(parts, Body::from(body));

@@ -10,7 +10,7 @@ use crate::providers::Provider;
 /// Seven of ten generated people are at a provider.
 const SHARE: u64 = 7;
 
-/// The numbers of the people whom the provider has, in their order: at most `users`.
+/// The numbers of the provider's people, in their order: at most `users`.
 pub(super) fn held(provider: Provider, users: usize, sequence: &mut Sequence) -> Vec<usize> {
     let mut held = before_the_edge(provider, sequence);
     let mut number = sequence.edge().start;
@@ -77,13 +77,13 @@ mod tests {
     use super::{hash, is_drawn};
 
     #[test]
-    fn the_hash_is_what_it_was() {
+    fn the_hash_never_changes() {
         assert_eq!(hash(1, 200, "ada"), 0x9b41_8ebc_0980_9b60);
         assert_eq!(hash(1, 200, "usertour"), 0xbb6e_93c0_fc3e_3d52);
     }
 
     #[test]
-    fn providers_are_drawn_apart_from_each_other() {
+    fn providers_are_drawn_independently() {
         let drawn = |name: &str| (0..10_000).filter(|n| is_drawn(1, *n, name)).count();
         let both = |one: &str, other: &str| {
             let is_in_both = |n: &usize| is_drawn(1, *n, one) && is_drawn(1, *n, other);

@@ -1,4 +1,4 @@
-//! The people behind [`known`](super::known).
+//! The people of [`known`](super::known).
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use crate::providers::Provider;
 
 const ALL: &[Provider] = &Provider::ALL;
 
-/// Those who come before everybody else.
+/// The people with the lowest numbers.
 pub(super) fn first() -> Vec<Person> {
     [
         everywhere(),
         same_address(),
         spellings(),
-        at_one_vendor(),
+        at_one_provider(),
         odd_addresses(),
         odd_profiles(),
         odd_ids(),
@@ -27,8 +27,7 @@ pub(super) fn first() -> Vec<Person> {
 
 /// The two on either side of a page boundary, created in the same second.
 pub(super) fn at_the_edge() -> Vec<Person> {
-    // Their second must come after everybody's before and before everybody's
-    // later: it is far ahead of what a hundred creations need.
+    // They must be later than all people before them: a day is far more than those need.
     let created_at = EPOCH + 86_400;
     [known::EDGE_LAST, known::EDGE_FIRST]
         .map(|email| Person {
@@ -125,8 +124,8 @@ fn same_address() -> Vec<Person> {
 }
 
 fn spellings() -> Vec<Person> {
-    let spelt = |email, vendor, spelling: &str| Person {
-        spellings: BTreeMap::from([(vendor, spelling.to_owned())]),
+    let spelt = |email, provider, spelling: &str| Person {
+        spellings: BTreeMap::from([(provider, spelling.to_owned())]),
         ..person(email, ALL)
     };
     vec![
@@ -144,7 +143,7 @@ fn spellings() -> Vec<Person> {
     ]
 }
 
-fn at_one_vendor() -> Vec<Person> {
+fn at_one_provider() -> Vec<Person> {
     vec![
         person(known::AT_ADA, &[Provider::Ada]),
         person(known::AT_DIGITAL_CHALK, &[Provider::DigitalChalk]),

@@ -1,31 +1,30 @@
-//! The hard cases by their addresses, so that tests and the demo can name
-//! them. All are there when each vendor holds [`ENOUGH`] users or more.
+//! The hard cases by their addresses, so that tests and the demo can name them. All exist when each
+//! provider has [`ENOUGH`] users or more.
 
-/// The number of users per vendor from which every hard case is there.
+/// With this number of users per provider, or more, every hard case exists.
 pub const ENOUGH: usize = 200;
 
-/// A person in all four vendors, with all fields filled.
+/// A person at every provider, with all fields filled.
 pub const EVERYWHERE: &str = "ann@x.test";
 /// The external id of [`EVERYWHERE`].
 pub const EVERYWHERE_EXTERNAL_ID: &str = "crm-ann";
-/// Another person in all four, whose address contains [`EVERYWHERE`].
+/// Another person at every provider, whose address contains [`EVERYWHERE`].
 pub const JOANN: &str = "joann@x.test";
-/// The plus-address of a third, in all four.
+/// The plus-address of a third person, at every provider.
 pub const PLUS: &str = "ann+news@x.test";
 
-/// An address of two persons at every vendor: stored once like this, once as
-/// [`SHARED_UPPER`].
+/// An address of two people at every provider: one is stored like this, one as [`SHARED_UPPER`].
 pub const SHARED: &str = "help@trainco.test";
 /// The other spelling of [`SHARED`].
 pub const SHARED_UPPER: &str = "HELP@trainco.test";
-/// A person whose address contains [`SHARED`], at every vendor.
+/// A person whose address contains [`SHARED`], at every provider.
 pub const SHARED_DECOY: &str = "selfhelp@trainco.test";
 
-/// A person in all four, whose address Usertour stores as [`MIXED_CASE_AT_USERTOUR`].
+/// A person at every provider, whose address Usertour stores as [`MIXED_CASE_AT_USERTOUR`].
 pub const MIXED_CASE: &str = "mixed.case@usertour.test";
 /// How Usertour spells [`MIXED_CASE`].
 pub const MIXED_CASE_AT_USERTOUR: &str = "Mixed.Case@Usertour.test";
-/// A person in all four, whose address Intercom stores as [`UPPER_AT_INTERCOM`].
+/// A person at every provider, whose address Intercom stores as [`UPPER_AT_INTERCOM`].
 pub const UPPER: &str = "upper@x.test";
 /// How Intercom spells [`UPPER`].
 pub const UPPER_AT_INTERCOM: &str = "UPPER@X.TEST";
@@ -33,7 +32,7 @@ pub const UPPER_AT_INTERCOM: &str = "UPPER@X.TEST";
 /// A user and, at Intercom, an anonymous lead beside it with the same address.
 /// The user is also at Usertour.
 pub const LEAD: &str = "lead@x.test";
-/// An anonymous lead at Intercom, known nowhere else.
+/// An anonymous lead at Intercom alone.
 pub const LEAD_ALONE: &str = "only.lead@x.test";
 
 /// At Ada alone.
@@ -44,7 +43,7 @@ pub const AT_DIGITAL_CHALK: &str = "only.digitalchalk@x.test";
 pub const AT_INTERCOM: &str = "only.intercom@x.test";
 /// At Usertour alone.
 pub const AT_USERTOUR: &str = "only.usertour@x.test";
-/// Held nowhere.
+/// At no provider.
 pub const NOBODY: &str = "nobody@x.test";
 
 /// At DigitalChalk, 16 addresses that contain this one come before it.
@@ -52,47 +51,46 @@ pub const POSITION_17: &str = "seventeen@pages.test";
 /// At DigitalChalk, 100 addresses that contain this one come before it.
 pub const POSITION_101: &str = "hundred@pages.test";
 
-/// An underscore in the local part, in all four.
+/// An underscore in the local part, at every provider.
 pub const UNDERSCORE: &str = "un_der@x.test";
-/// What [`UNDERSCORE`] would match as an SQL pattern.
+/// An address that [`UNDERSCORE`] would match as an SQL pattern.
 pub const UNDERSCORE_DECOY: &str = "unxder@x.test";
-/// A percent sign in the local part, in all four.
+/// A percent sign in the local part, at every provider.
 pub const PERCENT: &str = "per%cent@x.test";
-/// What [`PERCENT`] would match as an SQL pattern.
+/// An address that [`PERCENT`] would match as an SQL pattern.
 pub const PERCENT_DECOY: &str = "per-and-cent@x.test";
-/// An apostrophe in the local part, in all four.
+/// An apostrophe in the local part, at every provider.
 pub const APOSTROPHE: &str = "o'hara@x.test";
 
-/// An address that is the beginning of [`PREFIX_LONGER`]; both in all four.
+/// An address that is the beginning of [`PREFIX_LONGER`]; both at every provider.
 pub const PREFIX: &str = "a@b.test";
 /// The longer address.
 pub const PREFIX_LONGER: &str = "a@b.test.example";
 
-/// Names outside ASCII, in all four.
+/// Names outside ASCII, at every provider.
 pub const UNICODE_NAME: &str = "unicode.name@x.test";
-/// A local part outside ASCII, in all four; DigitalChalk stores
+/// A local part outside ASCII, at every provider; DigitalChalk stores
 /// [`UNICODE_LOCAL_AT_DIGITAL_CHALK`].
 pub const UNICODE_LOCAL: &str = "jörg@x.test";
 /// How DigitalChalk spells [`UNICODE_LOCAL`].
 pub const UNICODE_LOCAL_AT_DIGITAL_CHALK: &str = "JÖRG@x.test";
-/// An international domain name, in all four.
+/// An international domain name, at every provider.
 pub const IDN: &str = "info@bücher.example";
 
-/// Custom fields with numbers beyond 2^53 and 2^31, in all four.
+/// Custom fields with numbers beyond 2^53 and 2^31, at every provider.
 pub const BIG_NUMBER: &str = "big.number@x.test";
 /// The value of [`BIG_NUMBER`]'s attribute `account`: 2^53 + 1.
 pub const BIG_NUMBER_ACCOUNT: i64 = 9_007_199_254_740_993;
-/// Custom fields of odd types (list, object, null, a number under `name`), in
-/// all four.
+/// Custom fields of odd types (list, object, null, a number under `name`), at every provider.
 pub const ODD_TYPES: &str = "odd.types@x.test";
 
-/// No name, in all four.
+/// No name, at every provider.
 pub const NO_NAME: &str = "no.name@x.test";
-/// Never seen, no tags, no locale, no time zone, no companies, in all four.
+/// Never seen, no tags, no locale, no time zone, no companies, at every provider.
 pub const NEVER_SEEN: &str = "never.seen@x.test";
-/// The external id of a person without e-mail, in all four.
+/// The external id of a person without email, at every provider.
 pub const NO_EMAIL_EXTERNAL_ID: &str = "crm-no-email";
-/// The external id of a person of whom nothing else is known, in all four.
+/// The external id of a person without any other value, at every provider.
 pub const EMPTY_EXTERNAL_ID: &str = "crm-empty";
 
 /// External ids that must be percent-encoded in a path; at Intercom and Usertour.
@@ -112,7 +110,7 @@ pub const ODD_EXTERNAL_ID_EMAILS: [&str; 5] = [
     "odd.space@x.test",
 ];
 
-/// The place of [`EDGE_LAST`] in the lists of Ada and Usertour.
+/// The position of [`EDGE_LAST`], from 1, in the lists of Ada and Usertour.
 pub const EDGE: usize = 100;
 /// Record 100 of Ada and of Usertour: the last of a full page.
 pub const EDGE_LAST: &str = "edge.last@pages.test";
@@ -127,11 +125,11 @@ pub const USERTOUR_ENVIRONMENT: &str = "cmenvironment000000000000";
 /// An environment at Usertour of another project.
 pub const USERTOUR_ENVIRONMENT_OF_OTHERS: &str = "cmenvironmentofothers0000";
 
-/// Usertour's segment of everybody, which every project has.
+/// Usertour's built-in segment of all users.
 pub const SEGMENT_OF_ALL: &str = "cmsegmentofall00000000000";
-/// A segment at Usertour whose users were put there one by one: every fifth.
+/// A manual segment at Usertour: every fifth user.
 pub const SEGMENT_BY_HAND: &str = "cmsegmentbyhand0000000000";
-/// A segment at Usertour by a rule: `plan` is `gold`.
+/// A segment at Usertour with a condition: `plan` is `gold`.
 pub const SEGMENT_BY_RULE: &str = "cmsegmentbyrule0000000000";
 /// A segment at Usertour of another customer's project.
 pub const SEGMENT_OF_OTHERS: &str = "cmsegmentofothers00000000";

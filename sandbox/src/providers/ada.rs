@@ -1,27 +1,27 @@
 //! Ada, End Users API v2, as `docs.ada.cx/reference/end-users` has it.
 //!
-//! Users are listed by id, which is the order of creation. Where the documents
-//! are silent or contradict each other, the default is the first of each line,
-//! and a behaviour switch turns to the others:
+//! Users are listed by id, which is the order of creation. Where the documents are silent or
+//! contradict each other, the first entry of each line is the default, and a switch selects
+//! another:
 //!
 //! - `cursor`: names the first row returned; `exclusive`: the row before it
 //! - `end`: `next_page_url` is null; `absent`: no `meta`; `meta_null`;
 //!   `meta_empty`; `empty_string`
 //! - `next`: the link has the cursor only; `keep_limit`; `foreign_host`;
-//!   `self_loop`: it leads to its own page, for ever
+//!   `self_loop`: it leads to its own page
 //! - `unset`: an unset profile field is null; `omit`; `empty_object`
 //! - `unknown_cursor`: 400; `empty`: an empty page
 //! - `details` of a validation error: a list; `string`; `object`; `null`
 //! - `auth_body`: the errors envelope; `message`
 //! - `dates`: `…+00:00`; `naive_micro`; `z`
-//! - `rate`: not limited; `on`: the documented windows. `rate_limit`: so many
-//!   calls in `rate_seconds`, or in a minute, for each class of endpoints instead
+//! - `rate`: not limited; `on`: the documented windows. `rate_limit=N`, `rate_seconds=N`: N calls
+//!   in N seconds (by default 60) for each class of endpoints instead
 //!
 //! Not emulated: the erasure, after a day, of users that were created through
 //! the API and never had a conversation.
 
 mod erase;
-mod failure;
+mod error;
 mod list;
 mod store;
 mod user;
@@ -37,52 +37,52 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::behaviour::{Behaviour, Variant};
+use crate::behaviour::{Behaviour, Switch};
 use crate::emulation::{Emulation, RunningProvider, Throttle};
 use crate::people::Person;
-use crate::rate::{self, Rate, Window};
-use failure::Failure;
-use store::Store;
+use crate::rate::{self, RateLimiter, RateWindow};
+use error::AdaError;
+use store::AdaStore;
 
 /// How Ada is emulated.
 pub(super) static EMULATION: Emulation = Emulation {
-    variants: VARIANTS,
+    switches: SWITCHES,
     start,
     throttled,
 };
 
-const VARIANTS: &[Variant] = &[
-    Variant::one_of("cursor", &["exclusive"]),
-    Variant::one_of(
+const SWITCHES: &[Switch] = &[
+    Switch::one_of("cursor", &["exclusive"]),
+    Switch::one_of(
         "end",
         &["absent", "meta_null", "meta_empty", "empty_string"],
     ),
-    Variant::one_of("next", &["keep_limit", "foreign_host", "self_loop"]),
-    Variant::one_of("unset", &["omit", "empty_object"]),
-    Variant::one_of("unknown_cursor", &["empty"]),
-    Variant::one_of("details", &["string", "object", "null"]),
-    Variant::one_of("auth_body", &["message"]),
-    Variant::one_of("dates", &["naive_micro", "z"]),
-    Variant::one_of("rate", &["on"]),
-    Variant::number("rate_limit"),
-    Variant::number("rate_seconds"),
+    Switch::one_of("next", &["keep_limit", "foreign_host", "self_loop"]),
+    Switch::one_of("unset", &["omit", "empty_object"]),
+    Switch::one_of("unknown_cursor", &["empty"]),
+    Switch::one_of("details", &["string", "object", "null"]),
+    Switch::one_of("auth_body", &["message"]),
+    Switch::one_of("dates", &["naive_micro", "z"]),
+    Switch::one_of("rate", &["on"]),
+    Switch::number("rate_limit"),
+    Switch::number("rate_seconds"),
 ];
 
 /// The windows of the whole platform, and those of one user's endpoint.
-const LIST_WINDOWS: [Window; 3] = windows(10, 100, 10_000);
-const ITEM_WINDOWS: [Window; 3] = windows(30, 300, 60_000);
+const LIST_WINDOWS: [RateWindow; 3] = windows(10, 100, 10_000);
+const ITEM_WINDOWS: [RateWindow; 3] = windows(30, 300, 60_000);
 
-const fn windows(second: u64, minute: u64, day: u64) -> [Window; 3] {
+const fn windows(second: u64, minute: u64, day: u64) -> [RateWindow; 3] {
     [
-        Window {
+        RateWindow {
             seconds: 1,
             limit: second,
         },
-        Window {
+        RateWindow {
             seconds: 60,
             limit: minute,
         },
-        Window {
+        RateWindow {
             seconds: 86_400,
             limit: day,
         },
@@ -91,22 +91,22 @@ const fn windows(second: u64, minute: u64, day: u64) -> [Window; 3] {
 
 /// The tenant.
 struct Ada {
-    store: Store,
+    store: AdaStore,
     token: String,
     behaviour: Behaviour,
-    list_rate: Rate,
-    item_rate: Rate,
+    list_rate: RateLimiter,
+    item_rate: RateLimiter,
 }
 
-type Shared = State<Arc<Ada>>;
+type AdaState = State<Arc<Ada>>;
 
 fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvider {
     let ada = Arc::new(Ada {
-        store: Store::seeded(people),
+        store: AdaStore::seeded(people),
         token: token.to_owned(),
         behaviour,
-        list_rate: Rate::new(&LIST_WINDOWS),
-        item_rate: Rate::new(&ITEM_WINDOWS),
+        list_rate: RateLimiter::new(&LIST_WINDOWS),
+        item_rate: RateLimiter::new(&ITEM_WINDOWS),
     });
     let router = Router::new()
         .route("/api/v2/end-users/", get(list::list).post(write::create))
@@ -127,12 +127,12 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvide
 }
 
 impl Ada {
-    /// The answer to the caller, a failure in the shape now switched on.
-    fn reply(&self, outcome: Result<Response, Failure>) -> Response {
+    /// The answer to the caller, with errors in the shape that the switches select.
+    fn reply(&self, outcome: Result<Response, AdaError>) -> Response {
         outcome.unwrap_or_else(|failure| failure.answer(&self.behaviour))
     }
 
-    fn admits(&self, headers: &HeaderMap) -> bool {
+    fn is_authorized(&self, headers: &HeaderMap) -> bool {
         let value = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
         let bearer = value.and_then(|value| value.split_once(' '));
         bearer.is_some_and(|(scheme, token)| {
@@ -140,7 +140,7 @@ impl Ada {
         })
     }
 
-    fn grants(&self, path: &str) -> bool {
+    fn is_within_rate(&self, path: &str) -> bool {
         let is_item = path.starts_with("/api/v2/end-users/") && !path.ends_with('/');
         let class = if is_item {
             &self.item_rate
@@ -151,7 +151,7 @@ impl Ada {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         match self.behaviour.number("rate_limit") {
             Some(limit) => {
-                let window = Window { seconds, limit };
+                let window = RateWindow { seconds, limit };
                 class.take_within(&[window], rate::now()).granted
             }
             None if self.behaviour.is("rate", "on") => class.take(rate::now()).granted,
@@ -160,12 +160,12 @@ impl Ada {
     }
 }
 
-/// Authentication, and then the budget: an unknown caller costs nothing.
-async fn guard(State(ada): Shared, request: Request, next: Next) -> Response {
-    if !ada.admits(request.headers()) {
-        return failure::unauthorized(&ada.behaviour);
+/// Authentication first, then the rate limit: an unknown caller is not counted.
+async fn guard(State(ada): AdaState, request: Request, next: Next) -> Response {
+    if !ada.is_authorized(request.headers()) {
+        return error::unauthorized(&ada.behaviour);
     }
-    if !ada.grants(request.uri().path()) {
+    if !ada.is_within_rate(request.uri().path()) {
         return throttled(&Throttle::default());
     }
     next.run(request).await
@@ -174,7 +174,7 @@ async fn guard(State(ada): Shared, request: Request, next: Next) -> Response {
 /// Ada's 429. It documents no `Retry-After`; the reset header is the one that
 /// its bulk erasure declares.
 fn throttled(throttle: &Throttle) -> Response {
-    let failure = Failure::new(
+    let failure = AdaError::new(
         StatusCode::TOO_MANY_REQUESTS,
         "too_many_requests",
         "Rate limit exceeded",
@@ -185,12 +185,12 @@ fn throttled(throttle: &Throttle) -> Response {
 }
 
 async fn unknown_path() -> Response {
-    Failure::not_found("The requested URL was not found").plain()
+    AdaError::not_found("The requested URL was not found").plain()
 }
 
 async fn unknown_method() -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    Failure::new(status, "method_not_allowed", "Method not allowed").plain()
+    AdaError::new(status, "method_not_allowed", "Method not allowed").plain()
 }
 
 fn json(status: StatusCode, body: serde_json::Value) -> Response {

@@ -1,9 +1,9 @@
 //! DigitalChalk, REST API v5, as `developer.digitalchalk.com/document/rest-api-v5` has it.
 //!
-//! The same paths at `/dc/api/v5` and `/api/v5`, with and without a slash at
-//! the end; users in the order of their creation. Where the documents are
-//! silent or contradict the vendor's own clients, the default is the first of
-//! each line, and a behaviour switch turns to the others:
+//! The same paths work at `/dc/api/v5` and `/api/v5`, with and without a slash at the end. Users
+//! are listed in the order of their creation. Where the documents are silent or contradict the
+//! provider's own clients, the first entry of each line is the default, and a switch selects
+//! another:
 //!
 //! - `links`: absolute, with the request's prefix and query; `relative`;
 //!   `other_prefix`; `drop_filters`; `foreign_host`
@@ -15,10 +15,10 @@
 //! - `put` answers 204; `201`
 //! - `put_null` clears a field; `ignore`
 //! - `not_found` has no body; `html`
-//! - `usernames`: on, so that users may share an e-mail; `off`
+//! - `usernames`: on, so that users may share an email; `off`
 //! - `auth`: 401 as OAuth says it; `html`; `forbidden`
 
-mod failure;
+mod error;
 mod fields;
 mod list;
 mod store;
@@ -36,34 +36,34 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::behaviour::{Behaviour, Variant};
+use crate::behaviour::{Behaviour, Switch};
 use crate::emulation::{Emulation, RunningProvider, Throttle};
 use crate::people::Person;
-use failure::{Failure, page};
-use store::Store;
+use error::{DigitalChalkError, page};
+use store::DigitalChalkStore;
 
 /// How DigitalChalk is emulated.
 pub(super) static EMULATION: Emulation = Emulation {
-    variants: VARIANTS,
+    switches: SWITCHES,
     start,
     throttled,
 };
 
-const VARIANTS: &[Variant] = &[
-    Variant::one_of(
+const SWITCHES: &[Switch] = &[
+    Switch::one_of(
         "links",
         &["relative", "other_prefix", "drop_filters", "foreign_host"],
     ),
-    Variant::one_of("back", &["previous", "none"]),
-    Variant::one_of("end", &["null"]),
-    Variant::one_of("limit", &["reject"]),
-    Variant::one_of("empty", &["null", "empty_string"]),
-    Variant::one_of("location", &["absolute", "none"]),
-    Variant::one_of("put", &["201"]),
-    Variant::one_of("put_null", &["ignore"]),
-    Variant::one_of("not_found", &["html"]),
-    Variant::one_of("usernames", &["off"]),
-    Variant::one_of("auth", &["html", "forbidden"]),
+    Switch::one_of("back", &["previous", "none"]),
+    Switch::one_of("end", &["null"]),
+    Switch::one_of("limit", &["reject"]),
+    Switch::one_of("empty", &["null", "empty_string"]),
+    Switch::one_of("location", &["absolute", "none"]),
+    Switch::one_of("put", &["201"]),
+    Switch::one_of("put_null", &["ignore"]),
+    Switch::one_of("not_found", &["html"]),
+    Switch::one_of("usernames", &["off"]),
+    Switch::one_of("auth", &["html", "forbidden"]),
 ];
 
 /// The path before 2024-12 and the one after; both are served.
@@ -71,16 +71,16 @@ const PREFIXES: [&str; 2] = ["/dc/api/v5", "/api/v5"];
 
 /// The organisation.
 struct DigitalChalk {
-    store: Store,
+    store: DigitalChalkStore,
     token: String,
     behaviour: Behaviour,
 }
 
-type Shared = State<Arc<DigitalChalk>>;
+type DigitalChalkState = State<Arc<DigitalChalk>>;
 
 fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvider {
     let chalk = Arc::new(DigitalChalk {
-        store: Store::seeded(people),
+        store: DigitalChalkStore::seeded(people),
         token: token.to_owned(),
         behaviour,
     });
@@ -113,8 +113,8 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvide
 }
 
 impl DigitalChalk {
-    /// The answer to the caller, a failure in the shape now switched on.
-    fn reply(&self, outcome: Result<Response, Failure>) -> Response {
+    /// The answer to the caller, with errors in the shape that the switches select.
+    fn reply(&self, outcome: Result<Response, DigitalChalkError>) -> Response {
         outcome.unwrap_or_else(|failure| failure.answer(&self.behaviour))
     }
 
@@ -124,14 +124,14 @@ impl DigitalChalk {
     }
 }
 
-async fn guard(State(chalk): Shared, request: Request, next: Next) -> Response {
-    match bearer(request.headers()) {
+async fn guard(State(chalk): DigitalChalkState, request: Request, next: Next) -> Response {
+    match bearer_token(request.headers()) {
         Some(token) if token == chalk.token => next.run(request).await,
         token => refuse(&chalk.behaviour, token),
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -157,7 +157,7 @@ fn refuse(behaviour: &Behaviour, token: Option<&str>) -> Response {
     ([("www-authenticate", "Bearer")], answer).into_response()
 }
 
-/// A 429 in the shape of the vendor's errors: no throttle is documented.
+/// A 429 in the shape of the provider's errors. No rate limit is documented.
 fn throttled(throttle: &Throttle) -> Response {
     let body = json!({"errors": ["Too many requests"]});
     let mut answer = (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response();

@@ -1,16 +1,17 @@
-//! Intercom, REST 1.0 to 1.4 and 2.0 to 2.17, as `developers.intercom.com/docs/references/1.1`,
-//! `…/2.17/rest-api/contacts` and their users tell.
+//! Intercom, REST 1.0 to 1.4 and 2.0 to 2.17, as documented at
+//! `developers.intercom.com/docs/references/1.1` and `.../2.17/rest-api/contacts`, and as reported
+//! by users of the API.
 //!
-//! Without `Intercom-Version` the app's version holds, 1.1 unless a switch says otherwise. Both
-//! families show one store. In 1.x users and leads are apart: leads appear under `/contacts`, in
-//! lists by tag or segment and, in 1.1, among the users of an address. From 2.0 on both are
-//! `contacts` and `/users` is refused.
+//! Without `Intercom-Version` the app's version applies, 1.1 by default. Both families of versions
+//! show one store. In 1.x users and leads are separate: leads appear under `/contacts`, in lists by
+//! tag or segment and, in 1.1, among the users of an address. From 2.0 on both are `contacts` and
+//! `/users` is refused.
 //!
 //! | switch | effect |
 //! |---|---|
 //! | `app_version=1.0` to `1.4`, `2.0` to `2.17` | the version of requests without the header |
 //! | `avatar=object`, `string`, `null` | an object (1.x without the switch), an address (2.x without it), or nothing |
-//! | `email=case_sensitive` | look-ups and searches mind the letter case |
+//! | `email=case_sensitive` | lookups and searches compare the letter case |
 //! | `errors=type_only` | entries of `error.list` carry `type`, not `code` |
 //! | `location=empty_object` | `location_data` (1.x) and `location` (2.x) are `{}` |
 //! | `owner_id=int` | a number also where it is a string: in 1.x and from 2.16 on |
@@ -22,7 +23,7 @@
 //! | switch | effect |
 //! |---|---|
 //! | `ceiling=N` | page numbers reach N rows, not 10,000 |
-//! | `email_body=error_list_200` | a look-up by e-mail answers an `error.list` under 200 |
+//! | `email_body=error_list_200` | a lookup by email answers an `error.list` under 200 |
 //! | `next=same_host`, `absent` | `pages.next` leads back to the sandbox, or is not there |
 //! | `scroll_end=404` | a scroll ends with 404 instead of an empty page |
 //!
@@ -31,16 +32,16 @@
 //! | switch | effect |
 //! |---|---|
 //! | `in_limit=N` | an `IN` or `NIN` of more than N values is 400 |
-//! | `index_lag=SECONDS` | a search shows the contacts as they were so long ago |
-//! | `merge=any` | anybody is merged into anybody, also into who is merged already |
+//! | `index_lag=SECONDS` | a search shows the contacts as they were this long ago |
+//! | `merge=any` | any contact can be merged into any other, also into a merged one |
 //! | `merged=404`, `next_hop` | a merged contact is 404; or the link of its 410 leads one merge on, not to the end |
 //! | `next=null` | `pages.next` of a last page is null instead of absent |
-//! | `timezone_offset=SECONDS` | the workspace's clock is so far ahead of UTC, not 19,800 |
+//! | `timezone_offset=SECONDS` | the workspace's clock is this far ahead of UTC, not 19,800 |
 
 mod classic;
 mod contacts;
-mod listing;
-mod refusal;
+mod error;
+mod lists;
 mod scroll;
 mod seed;
 mod shape;
@@ -62,21 +63,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use self::classic::Written;
-use self::listing::Reading;
-use self::refusal::Refusal;
+use self::classic::WriteResult;
+use self::error::IntercomError;
+use self::lists::ReadRequest;
 use self::scroll::Scrolls;
-use self::shape::Shape;
-use self::store::{Contact, Store, scramble};
+use self::shape::ClassicShape;
+use self::store::{Contact, IntercomStore, scramble};
 use self::version::Version;
-use crate::behaviour::{Behaviour, Values, Variant};
+use crate::behaviour::{Behaviour, Switch, SwitchValues};
 use crate::emulation::{Emulation, Origin, Record, RunningProvider, Throttle};
 use crate::people::Person;
-use crate::rate::{self, Rate, Verdict, Window};
+use crate::rate::{self, RateLimiter, RateStatus, RateWindow};
 
 /// How Intercom is emulated.
 pub(super) static EMULATION: Emulation = Emulation {
-    variants: &[
+    switches: &[
         word("app_version", &version::KNOWN),
         word("avatar", &["object", "string", "null"]),
         number("ceiling"),
@@ -104,20 +105,20 @@ pub(super) static EMULATION: Emulation = Emulation {
 /// Calls within ten seconds, as from 2019 on.
 const LIMIT: u64 = 167;
 const SECONDS: i64 = 10;
-/// More than any body that the vendor takes.
+/// Larger than any body that the provider accepts.
 const LARGEST_BODY: usize = 4 << 20;
 
-const fn word(name: &'static str, words: &'static [&'static str]) -> Variant {
-    Variant {
+const fn word(name: &'static str, words: &'static [&'static str]) -> Switch {
+    Switch {
         name,
-        values: Values::OneOf(words),
+        values: SwitchValues::OneOf(words),
     }
 }
 
-const fn number(name: &'static str) -> Variant {
-    Variant {
+const fn number(name: &'static str) -> Switch {
+    Switch {
         name,
-        values: Values::Number,
+        values: SwitchValues::Number,
     }
 }
 
@@ -147,7 +148,7 @@ impl Params {
 }
 
 /// The scroll of a workspace, shared by its requests.
-type Scrolling = Mutex<Scrolls>;
+type SharedScrolls = Mutex<Scrolls>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,10 +156,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// One workspace with its token.
 struct Intercom {
-    store: Mutex<Store>,
-    scrolls: Scrolling,
+    store: Mutex<IntercomStore>,
+    scrolls: SharedScrolls,
     /// The limit and the span of the rate that is on, and the calls so far.
-    rate: Mutex<((u64, i64), Rate)>,
+    rate: Mutex<((u64, i64), RateLimiter)>,
     token: String,
     behaviour: Behaviour,
     requests: AtomicU64,
@@ -175,36 +176,36 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvide
     });
     let held = Arc::clone(&intercom);
     RunningProvider {
-        router: Router::new().fallback(enter).with_state(intercom),
+        router: Router::new().fallback(handle).with_state(intercom),
         records: Arc::new(move || held.records()),
     }
 }
 
-fn window(limit: u64, seconds: i64) -> Rate {
-    Rate::new(&[Window { seconds, limit }])
+fn window(limit: u64, seconds: i64) -> RateLimiter {
+    RateLimiter::new(&[RateWindow { seconds, limit }])
 }
 
 fn throttled(throttle: &Throttle) -> Response {
-    let refusal = Refusal::throttled(LIMIT);
+    let refusal = IntercomError::throttled(LIMIT);
     let request_id = request_id(0);
     let mut response = (refusal.status, Json(refusal.body(&request_id, false))).into_response();
     let now = rate::now();
-    let verdict = Verdict {
+    let status = RateStatus {
         granted: false,
         limit: LIMIT,
         remaining: 0,
         reset: now.saturating_add(throttle.reset.unwrap_or(SECONDS - now.rem_euclid(SECONDS))),
     };
     let headers = response.headers_mut();
-    identify(headers, &request_id);
-    tell_rate(headers, &verdict);
+    insert_common_headers(headers, &request_id);
+    insert_rate_headers(headers, &status);
     if let Some(seconds) = throttle.retry_after {
         headers.insert("retry-after", HeaderValue::from(seconds));
     }
     response
 }
 
-async fn enter(
+async fn handle(
     State(intercom): State<Arc<Intercom>>,
     origin: Origin,
     request: Request,
@@ -218,14 +219,14 @@ async fn enter(
         request_id(number)
     };
     let mut headers = HeaderMap::new();
-    identify(&mut headers, &request_id);
+    insert_common_headers(&mut headers, &request_id);
     let answer = intercom.answer(&parts, body, &origin, &mut headers).await;
     let (status, body) = match answer {
         Ok(body) => (StatusCode::OK, body),
         Err(refusal) => {
             let type_only = intercom.behaviour.is("errors", "type_only");
             if let Some(link) = &refusal.link {
-                tell(&mut headers, "link", link);
+                insert_header(&mut headers, "link", link);
             }
             (refusal.status, refusal.body(&request_id, type_only))
         }
@@ -245,31 +246,28 @@ fn request_id(number: u64) -> String {
     digits.collect()
 }
 
-fn identify(headers: &mut HeaderMap, request_id: &str) {
-    tell(headers, "x-request-id", request_id);
+fn insert_common_headers(headers: &mut HeaderMap, request_id: &str) {
+    insert_header(headers, "x-request-id", request_id);
     let private = HeaderValue::from_static("max-age=0, private, must-revalidate");
     headers.insert("cache-control", private);
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     headers.insert("content-type", json);
 }
 
-fn tell(headers: &mut HeaderMap, name: &'static str, value: &str) {
+fn insert_header(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
     }
 }
 
-fn tell_rate(headers: &mut HeaderMap, verdict: &Verdict) {
-    headers.insert("x-ratelimit-limit", HeaderValue::from(verdict.limit));
-    headers.insert(
-        "x-ratelimit-remaining",
-        HeaderValue::from(verdict.remaining),
-    );
-    headers.insert("x-ratelimit-reset", HeaderValue::from(verdict.reset));
+fn insert_rate_headers(headers: &mut HeaderMap, status: &RateStatus) {
+    headers.insert("x-ratelimit-limit", HeaderValue::from(status.limit));
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(status.remaining));
+    headers.insert("x-ratelimit-reset", HeaderValue::from(status.reset));
 }
 
 impl Intercom {
-    /// The users; leads are in no list that a walk could be compared with.
+    /// The users. Leads are not in the plain list of 1.x.
     fn records(&self) -> Vec<Record> {
         let store = lock(&self.store);
         let record = |(_, user): (u64, &Contact)| Record {
@@ -280,28 +278,29 @@ impl Intercom {
         store.users.newest_first().map(record).collect()
     }
 
-    /// Token, rate, version, and then the path. Rate headers go to whoever has the token.
+    /// Checks token, rate, version and path, in this order. Answers to a good token carry rate
+    /// headers.
     async fn answer(
         &self,
         parts: &Parts,
         body: Body,
         origin: &Origin,
         headers: &mut HeaderMap,
-    ) -> Result<Value, Refusal> {
-        if !self.admits(&parts.headers) {
-            return Err(Refusal::unauthorized());
+    ) -> Result<Value, IntercomError> {
+        if !self.is_authorized(&parts.headers) {
+            return Err(IntercomError::unauthorized());
         }
         self.count(headers)?;
         let version = self.version(&parts.headers, headers)?;
         let body = axum::body::to_bytes(body, LARGEST_BODY)
             .await
-            .map_err(|_| Refusal::invalid("the body cannot be read"))?;
+            .map_err(|_| IntercomError::invalid("the body cannot be read"))?;
         let store = &mut *lock(&self.store);
         let params = Params::of(parts.uri.query().unwrap_or_default());
         let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
         let method = parts.method.as_str();
         if version >= Version::V2_0 {
-            let call = contacts::Call {
+            let call = contacts::ContactRequest {
                 version,
                 behaviour: &self.behaviour,
                 params: &params,
@@ -311,7 +310,7 @@ impl Intercom {
             return contacts::answer(&call, store, &path);
         }
         if method == "GET" {
-            let reading = Reading {
+            let reading = ReadRequest {
                 store,
                 version,
                 behaviour: &self.behaviour,
@@ -322,13 +321,13 @@ impl Intercom {
             return classic::read(&reading, &path, &self.scrolls);
         }
         match classic::write(store, method, &path, &params, &body)? {
-            Written::Contact(contact) => Ok(self.shape(store, version).contact(&contact)),
-            Written::Other(answer) => Ok(answer),
+            WriteResult::Contact(contact) => Ok(self.shape(store, version).contact(&contact)),
+            WriteResult::Other(answer) => Ok(answer),
         }
     }
 
-    fn shape<'a>(&'a self, store: &'a Store, version: Version) -> Shape<'a> {
-        Shape {
+    fn shape<'a>(&'a self, store: &'a IntercomStore, version: Version) -> ClassicShape<'a> {
+        ClassicShape {
             store,
             version,
             behaviour: &self.behaviour,
@@ -336,7 +335,7 @@ impl Intercom {
     }
 
     /// A bearer token, or the token as the user of basic authentication without password.
-    fn admits(&self, headers: &HeaderMap) -> bool {
+    fn is_authorized(&self, headers: &HeaderMap) -> bool {
         let header = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
@@ -352,8 +351,8 @@ impl Intercom {
         }
     }
 
-    /// Counts the call. Without the switch nothing is ever used up.
-    fn count(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
+    /// Counts the call. Without the switch the limit is never reached.
+    fn count(&self, headers: &mut HeaderMap) -> Result<(), IntercomError> {
         let is_on = self.behaviour.is("rate", "on");
         let limit = self.behaviour.number("rate_limit").unwrap_or(LIMIT);
         let seconds = self.behaviour.number("rate_seconds");
@@ -363,18 +362,22 @@ impl Intercom {
         if !is_on || rate.0 != (limit, seconds) {
             *rate = ((limit, seconds), window(limit, seconds));
         }
-        let verdict = rate.1.take(rate::now());
-        tell_rate(headers, &verdict);
-        if is_on && !verdict.granted {
-            return Err(Refusal::throttled(limit));
+        let status = rate.1.take(rate::now());
+        insert_rate_headers(headers, &status);
+        if is_on && !status.granted {
+            return Err(IntercomError::throttled(limit));
         }
         Ok(())
     }
 
-    fn version(&self, asked: &HeaderMap, headers: &mut HeaderMap) -> Result<Version, Refusal> {
+    fn version(
+        &self,
+        asked: &HeaderMap,
+        headers: &mut HeaderMap,
+    ) -> Result<Version, IntercomError> {
         let text = self.version_text(asked);
-        let version = Version::parse(&text).ok_or_else(Refusal::version)?;
-        tell(headers, "intercom-version", &text);
+        let version = Version::parse(&text).ok_or_else(IntercomError::version)?;
+        insert_header(headers, "intercom-version", &text);
         Ok(version)
     }
 

@@ -2,26 +2,27 @@
 //! documents. Both versions show the same users.
 //!
 //! Version 1 checks in the server's order: body parser, route, key, validation, handler. Cursors
-//! are internal identifiers and exclusive, an exhausted one is 400 E1007, `previous` drifts,
-//! e-mails compare with their case, and nothing limits the rate. [`v2`] says what version 2 does
+//! are internal identifiers and exclusive, an exhausted one is 400 E1007, `previous` starts one row
+//! late, emails are compared with their letter case, and nothing limits the rate. [`v2`] says what version 2 does
 //! differently.
 //!
 //! | switch | effect |
 //! |---|---|
-//! | `cursor=slow` | a page behind a cursor takes two seconds |
-//! | `delete_cursor=once`, `always` | the user that a cursor names vanishes before the page is read |
+//! | `cursor=slow` | a page after a cursor takes two seconds |
+//! | `delete_cursor=once`, `always` | the user that a cursor names is deleted before the page is read |
 //! | `ties=shuffled` | users created within ten minutes share their `createdAt`, and their order changes with each request |
-//! | `segments=first_by_hand`, `first_by_rule` | the first row of the table of segments, which narrows a list without `segmentId`, is one of these and not that of everybody |
+//! | `segments=first_by_hand`, `first_by_rule` | the first row of the table of segments, which filters lists without `segmentId`, is a manual one or one with a condition, not the one of all users |
 //! | `segments=strict` | an unknown segment is 404 E1025, as in version 2 |
 //! | `ids=blank` | blank ids are taken, as by releases before 2026-07-31 |
-//! | `race=500` | whoever creates a user meets a rival: 500, the user is there without attributes, and the next attempt succeeds |
+//! | `race=500` | a create races with another: 500, the user exists without attributes, and the next attempt succeeds |
 //! | `rate=on` | version 2 refuses a call beyond its limit |
 //! | `rate_limit=N`, `rate_seconds=N` | the limit of version 2: N calls in N seconds, not 1000 in 60 |
 //!
-//! `segments=strict` and `ids` act on version 1 alone. Sessions, content and events are left out: their paths are unknown.
+//! `segments=strict` and `ids` act on version 1 alone. Sessions, content and events are left out:
+//! their paths are unknown.
 
 mod body;
-mod failure;
+mod error;
 mod jsonb;
 mod lists;
 mod moment;
@@ -49,64 +50,64 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
 
-use self::failure::Failure;
+use self::error::UsertourError;
 use self::segments::{Members, Segment};
 use self::shape::MembershipIds;
-use self::store::Store;
-use self::upsert::UserDraft;
-use crate::behaviour::{Behaviour, Values, Variant};
+use self::store::UsertourStore;
+use self::upsert::UserUpsert;
+use crate::behaviour::{Behaviour, Switch, SwitchValues};
 use crate::emulation::{Emulation, Record, RunningProvider, Throttle};
 use crate::people::Person;
 
 /// How Usertour is emulated.
 pub(super) static EMULATION: Emulation = Emulation {
-    variants: &[
-        Variant {
+    switches: &[
+        Switch {
             name: "cursor",
-            values: Values::OneOf(&["slow"]),
+            values: SwitchValues::OneOf(&["slow"]),
         },
-        Variant {
+        Switch {
             name: "delete_cursor",
-            values: Values::OneOf(&["once", "always"]),
+            values: SwitchValues::OneOf(&["once", "always"]),
         },
-        Variant {
+        Switch {
             name: "ties",
-            values: Values::OneOf(&["shuffled"]),
+            values: SwitchValues::OneOf(&["shuffled"]),
         },
-        Variant {
+        Switch {
             name: "segments",
-            values: Values::OneOf(&["first_by_hand", "first_by_rule", "strict"]),
+            values: SwitchValues::OneOf(&["first_by_hand", "first_by_rule", "strict"]),
         },
-        Variant {
+        Switch {
             name: "ids",
-            values: Values::OneOf(&["blank"]),
+            values: SwitchValues::OneOf(&["blank"]),
         },
-        Variant {
+        Switch {
             name: "race",
-            values: Values::OneOf(&["500"]),
+            values: SwitchValues::OneOf(&["500"]),
         },
-        Variant::one_of("rate", &["on"]),
-        Variant::number("rate_limit"),
-        Variant::number("rate_seconds"),
+        Switch::one_of("rate", &["on"]),
+        Switch::number("rate_limit"),
+        Switch::number("rate_seconds"),
     ],
     start,
     throttled,
 };
 
-/// How long a page behind a cursor takes at a large environment.
+/// The time that a page after a cursor takes in a large environment.
 const SLOW: Duration = Duration::from_secs(2);
 
 /// The status and the body; null: no body.
-type Answer = Result<(StatusCode, Value), Failure>;
+type Answer = Result<(StatusCode, Value), UsertourError>;
 
 /// One environment with its users.
 struct Usertour {
-    store: Mutex<Store>,
+    store: Mutex<UsertourStore>,
     token: String,
     behaviour: Behaviour,
     lists: AtomicU64,
     cursor_deleted: AtomicBool,
-    limiter: v2::Limiter,
+    limiter: v2::TokenLimiter,
 }
 
 fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvider {
@@ -116,18 +117,18 @@ fn start(people: &[Person], token: &str, behaviour: Behaviour) -> RunningProvide
         behaviour,
         lists: AtomicU64::new(0),
         cursor_deleted: AtomicBool::new(false),
-        limiter: v2::Limiter::default(),
+        limiter: v2::TokenLimiter::default(),
     });
     let held = Arc::clone(&usertour);
     RunningProvider {
-        router: Router::new().fallback(enter).with_state(usertour),
+        router: Router::new().fallback(handle).with_state(usertour),
         records: Arc::new(move || held.records()),
     }
 }
 
 /// A 429, which only the cloud's edge sends in version 1.
 fn throttled(throttle: &Throttle) -> Response {
-    let mut response = Failure::Throttled.into_response(false);
+    let mut response = UsertourError::Throttled.into_response(false);
     if v2::is_path(&throttle.path) {
         v2::show_refusal(response.headers_mut(), throttle);
     } else {
@@ -136,7 +137,7 @@ fn throttled(throttle: &Throttle) -> Response {
     reply::finish(response, None)
 }
 
-async fn enter(State(usertour): State<Arc<Usertour>>, request: Request) -> Response {
+async fn handle(State(usertour): State<Arc<Usertour>>, request: Request) -> Response {
     if request.method() == Method::OPTIONS {
         return reply::preflight();
     }
@@ -176,7 +177,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Usertour {
-    fn store(&self) -> MutexGuard<'_, Store> {
+    fn store(&self) -> MutexGuard<'_, UsertourStore> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -194,24 +195,24 @@ impl Usertour {
         store.users.iter().map(record).collect()
     }
 
-    /// Before a list is read: the delay of a cursor, and the loss of the row that it names.
+    /// Applies the switches that act before a list is read: slow cursors and deleted users.
     async fn before_list(&self, query: &Map<String, Value>) {
         if let Some(cursor) = query.get("cursor").and_then(Value::as_str) {
             if !cursor.is_empty() && self.behaviour.is("cursor", "slow") {
                 tokio::time::sleep(SLOW).await;
             }
-            self.lose_cursor(cursor);
+            self.delete_user_of_cursor(cursor);
         }
     }
 
-    /// The number by which a list shuffles users of the same moment, if the switch is on.
+    /// The number by which a list shuffles users of the same moment, if the switch is set.
     fn ties(&self) -> Option<u64> {
-        let turn = self.lists.fetch_add(1, Ordering::Relaxed);
-        self.behaviour.is("ties", "shuffled").then_some(turn)
+        let order = self.lists.fetch_add(1, Ordering::Relaxed);
+        self.behaviour.is("ties", "shuffled").then_some(order)
     }
 
-    /// What the server takes for no segment.
-    fn first_segment<'a>(&self, store: &'a Store) -> Option<&'a Segment> {
+    /// The segment that the server applies where none is requested.
+    fn first_segment<'a>(&self, store: &'a UsertourStore) -> Option<&'a Segment> {
         let wanted = self.behaviour.get("segments");
         store
             .segments
@@ -223,8 +224,8 @@ impl Usertour {
             })
     }
 
-    /// Somebody deletes the user that the cursor names.
-    fn lose_cursor(&self, cursor: &str) {
+    /// Deletes the user that the cursor names, if the switch is set.
+    fn delete_user_of_cursor(&self, cursor: &str) {
         let loses = match self.behaviour.get("delete_cursor").as_deref() {
             Some("always") => true,
             Some("once") => !self.cursor_deleted.load(Ordering::Relaxed),
@@ -234,34 +235,39 @@ impl Usertour {
             }
         };
         let mut store = self.store();
-        if loses && let Some(place) = store.users.place_of_key(cursor) {
+        if loses && let Some(place) = store.users.find_by_key(cursor) {
             store.delete_user(place);
             self.cursor_deleted.store(true, Ordering::Relaxed);
         }
     }
 
-    fn show_user(&self, id: &str, expand: &[&str], ids: MembershipIds) -> Result<Value, Failure> {
+    fn show_user(
+        &self,
+        id: &str,
+        expand: &[&str],
+        ids: MembershipIds,
+    ) -> Result<Value, UsertourError> {
         rules::storable(id)?;
         let store = self.store();
-        let place = store.users.place(id).ok_or(Failure::NoUser)?;
-        let row = store.users.at(place).ok_or(Failure::NoUser)?;
+        let place = store.users.find(id).ok_or(UsertourError::NoUser)?;
+        let row = store.users.get(place).ok_or(UsertourError::NoUser)?;
         Ok(shape::user(&store, place, row, expand, ids))
     }
 
-    fn write_user(&self, draft: UserDraft) -> Result<Value, Failure> {
+    fn write_user(&self, draft: UserUpsert) -> Result<Value, UsertourError> {
         let mut store = self.store();
         draft.storable(&store)?;
-        if self.behaviour.is("race", "500") && store.users.place(&draft.id).is_none() {
+        if self.behaviour.is("race", "500") && store.users.find(&draft.id).is_none() {
             upsert::write_user(&mut store, &draft.id, Map::new(), moment::now());
-            return Err(Failure::Unexpected);
+            return Err(UsertourError::Unexpected);
         }
-        draft.write(&mut store).ok_or(Failure::NoUser)
+        draft.write(&mut store).ok_or(UsertourError::NoUser)
     }
 
-    fn delete_user(&self, id: &str) -> Result<(), Failure> {
+    fn delete_user(&self, id: &str) -> Result<(), UsertourError> {
         rules::storable(id)?;
         let mut store = self.store();
-        let place = store.users.place(id).ok_or(Failure::NoUser)?;
+        let place = store.users.find(id).ok_or(UsertourError::NoUser)?;
         store.delete_user(place);
         Ok(())
     }

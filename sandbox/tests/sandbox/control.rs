@@ -8,83 +8,83 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::house::{House, items, read, texts};
+use crate::server::{SandboxServer, items, read, texts};
 
 #[tokio::test]
 async fn calls_are_logged_as_sent_in_the_order_of_arrival() {
-    let house = House::of(3).await;
-    house
+    let server = SandboxServer::of(3).await;
+    server
         .get("/ada/api/v2/end-users/?email=a%40b.test&limit=1")
         .await;
-    house.get("/digitalchalk/dc/api/v5/users/a%2Fb").await;
-    house.get("/ada").await;
+    server.get("/digitalchalk/dc/api/v5/users/a%2Fb").await;
+    server.get("/ada").await;
 
-    let (_, calls) = house.get("/_sandbox/calls").await;
-    assert_eq!(texts(&calls, "vendor"), ["ada", "digitalchalk", "ada"]);
+    let (_, calls) = server.get("/_sandbox/calls").await;
+    assert_eq!(texts(&calls, "provider"), ["ada", "digitalchalk", "ada"]);
     assert_eq!(
-        house.calls("ada").await,
+        server.calls("ada").await,
         [
             "GET /api/v2/end-users/?email=a%40b.test&limit=1 200",
             "GET /? 404"
         ]
     );
     assert_eq!(
-        house.calls("digitalchalk").await,
+        server.calls("digitalchalk").await,
         ["GET /dc/api/v5/users/a%2Fb? 404"]
     );
 
-    let (status, _) = read(house.call(Method::DELETE, "/_sandbox/calls")).await;
+    let (status, _) = read(server.call(Method::DELETE, "/_sandbox/calls")).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
-    assert_eq!(house.get("/_sandbox/calls").await.1, json!([]));
+    assert_eq!(server.get("/_sandbox/calls").await.1, json!([]));
 }
 
 #[tokio::test]
 async fn the_version_header_is_logged() {
-    let house = House::of(3).await;
-    let request = house.call(Method::GET, "/intercom/users");
+    let server = SandboxServer::of(3).await;
+    let request = server.call(Method::GET, "/intercom/users");
     read(request.header("Intercom-Version", "1.4")).await;
-    let (_, calls) = house.get("/_sandbox/calls?vendor=intercom").await;
+    let (_, calls) = server.get("/_sandbox/calls?provider=intercom").await;
     assert_eq!(calls[0]["version"], "1.4");
 }
 
 #[tokio::test]
-async fn every_vendor_tells_all_the_records_of_its_list() {
-    let house = House::of(150).await;
+async fn every_provider_lists_all_its_records() {
+    let server = SandboxServer::of(150).await;
     // Two of Intercom's are leads, which its list of users does not show.
-    for (vendor, count) in [
+    for (provider, count) in [
         ("ada", 150),
         ("digitalchalk", 150),
         ("intercom", 148),
         ("usertour", 150),
     ] {
-        assert_eq!(house.ids(vendor).await.len(), count, "{vendor}");
+        assert_eq!(server.ids(provider).await.len(), count, "{provider}");
     }
-    let (_, records) = house.get("/_sandbox/records?vendor=ada").await;
+    let (_, records) = server.get("/_sandbox/records?provider=ada").await;
     let ann = items(&records).find(|record| record["email"] == known::EVERYWHERE);
     let ann = ann.expect("the known person");
     assert_eq!(ann["externalId"], known::EVERYWHERE_EXTERNAL_ID);
 }
 
 #[tokio::test]
-async fn a_wrong_control_is_refused_with_what_is_known() {
-    let house = House::of(1).await;
+async fn a_wrong_control_is_refused_with_the_known_values() {
+    let server = SandboxServer::of(1).await;
     for (body, says) in [
         (
-            json!({"vendor": "ada", "name": "nonsense", "value": "x"}),
+            json!({"provider": "ada", "name": "nonsense", "value": "x"}),
             "cursor=exclusive",
         ),
         (
-            json!({"vendor": "ada", "name": "cursor", "value": "x"}),
+            json!({"provider": "ada", "name": "cursor", "value": "x"}),
             "exclusive",
         ),
         (
-            json!({"vendor": "nobody", "name": "cursor", "value": "x"}),
+            json!({"provider": "nobody", "name": "cursor", "value": "x"}),
             "digitalchalk",
         ),
-        (json!({"vendor": "ada"}), "name"),
+        (json!({"provider": "ada"}), "name"),
         (json!("ada"), "struct"),
     ] {
-        let (status, answer) = house
+        let (status, answer) = server
             .send(Method::POST, "/_sandbox/behaviour", body.clone())
             .await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
@@ -93,33 +93,37 @@ async fn a_wrong_control_is_refused_with_what_is_known() {
     }
     for path in [
         "/_sandbox/records",
-        "/_sandbox/calls?vendor=x",
+        "/_sandbox/calls?provider=x",
         "/_sandbox/faults?x=1",
     ] {
-        assert_eq!(house.get(path).await.0, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(server.get(path).await.0, StatusCode::BAD_REQUEST, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_switch_turns_back() {
-    let house = House::of(1).await;
-    house.switch("ada", "dates", "z").await;
-    house.switch("ada", "cursor", "exclusive").await;
-    house.switch("digitalchalk", "put", "201").await;
-    let set = async || house.get("/_sandbox/behaviour").await.1;
+async fn a_switch_can_be_cleared() {
+    let server = SandboxServer::of(1).await;
+    server.set_switch("ada", "dates", "z").await;
+    server.set_switch("ada", "cursor", "exclusive").await;
+    server.set_switch("digitalchalk", "put", "201").await;
+    let set = async || server.get("/_sandbox/behaviour").await.1;
     assert_eq!(texts(&set().await, "name"), ["cursor", "dates", "put"]);
 
-    read(house.call(Method::DELETE, "/_sandbox/behaviour?vendor=ada&name=dates")).await;
+    read(server.call(
+        Method::DELETE,
+        "/_sandbox/behaviour?provider=ada&name=dates",
+    ))
+    .await;
     assert_eq!(texts(&set().await, "name"), ["cursor", "put"]);
-    read(house.call(Method::DELETE, "/_sandbox/behaviour?vendor=ada")).await;
+    read(server.call(Method::DELETE, "/_sandbox/behaviour?provider=ada")).await;
     assert_eq!(texts(&set().await, "name"), ["put"]);
-    read(house.call(Method::DELETE, "/_sandbox/behaviour")).await;
+    read(server.call(Method::DELETE, "/_sandbox/behaviour")).await;
     assert_eq!(set().await, json!([]));
 }
 
 #[tokio::test]
 async fn another_token_and_latency_are_options() {
-    let house = House::with(Options {
+    let server = SandboxServer::with(Options {
         users: 1,
         token: "another".to_owned(),
         latency: Duration::from_millis(120),
@@ -127,15 +131,15 @@ async fn another_token_and_latency_are_options() {
     })
     .await;
     let start = Instant::now();
-    let (status, _) = house.get("/ada/api/v2/end-users/").await;
+    let (status, _) = server.get("/ada/api/v2/end-users/").await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(start.elapsed() >= Duration::from_millis(120));
-    let right = house.bare(Method::GET, "/ada/api/v2/end-users/");
+    let right = server.bare(Method::GET, "/ada/api/v2/end-users/");
     assert_eq!(read(right.bearer_auth("another")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_hanging_call_does_not_hold_the_shutdown_up() {
+async fn a_hanging_call_does_not_delay_the_shutdown() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -148,7 +152,7 @@ async fn a_hanging_call_does_not_hold_the_shutdown_up() {
         serve(listener, &options, shutdown).await
     });
     let client = reqwest::Client::new();
-    let fault = json!({"vendor": "ada", "kind": "hang"});
+    let fault = json!({"provider": "ada", "kind": "hang"});
     let set = client.post(format!("{url}/_sandbox/faults")).json(&fault);
     assert_eq!(set.send().await.unwrap().status(), StatusCode::NO_CONTENT);
     let hanging = client
@@ -165,11 +169,11 @@ async fn a_hanging_call_does_not_hold_the_shutdown_up() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_names_the_vendors() {
-    let house = House::of(1).await;
+async fn an_unknown_path_lists_the_providers() {
+    let server = SandboxServer::of(1).await;
     for path in ["/", "/nobody/users", "/_sandbox/nothing", "//ada"] {
         assert_eq!(
-            house.get(path).await,
+            server.get(path).await,
             (StatusCode::NOT_FOUND, Value::Null),
             "{path}"
         );

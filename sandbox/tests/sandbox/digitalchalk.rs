@@ -1,31 +1,31 @@
-//! DigitalChalk as its documents say.
+//! DigitalChalk, as its documents have it.
 
 use reqwest::{Method, StatusCode};
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use crate::house::{House, items, read, texts};
+use crate::server::{SandboxServer, items, read, texts};
 
 const USERS: &str = "/digitalchalk/dc/api/v5/users";
 
-async fn emails(house: &House, query: &str) -> Vec<String> {
-    let (_, page) = house.get(&format!("{USERS}?{query}")).await;
+async fn emails(server: &SandboxServer, query: &str) -> Vec<String> {
+    let (_, page) = server.get(&format!("{USERS}?{query}")).await;
     texts(&page["results"], "email")
 }
 
 #[tokio::test]
 async fn offsets_lead_through_every_user_once() {
-    let house = House::of(47).await;
+    let server = SandboxServer::of(47).await;
     let mut found = Vec::new();
-    let mut next = Some(house.url(USERS));
+    let mut next = Some(server.url(USERS));
     while let Some(url) = next.take() {
-        let (_, page) = house.get(&url).await;
+        let (_, page) = server.get(&url).await;
         found.push(texts(&page["results"], "id"));
         next = page["next"].as_str().map(str::to_owned);
     }
     let sizes: Vec<usize> = found.iter().map(Vec::len).collect();
     assert_eq!(sizes, [15, 15, 15, 2]);
-    assert_eq!(found.concat(), house.ids("digitalchalk").await);
+    assert_eq!(found.concat(), server.ids("digitalchalk").await);
 }
 
 #[tokio::test]
@@ -37,108 +37,114 @@ async fn a_page_that_ends_with_the_list_has_no_next() {
         (101, "?limit=100", true),
         (101, "?limit=1000", true),
     ] {
-        let house = House::of(users).await;
-        let (_, page) = house.get(&format!("{USERS}{query}")).await;
+        let server = SandboxServer::of(users).await;
+        let (_, page) = server.get(&format!("{USERS}{query}")).await;
         assert_eq!(page.get("next").is_some(), has_next, "{users} {query}");
         assert_eq!(page.get("prev"), None);
     }
 }
 
 #[tokio::test]
-async fn beyond_the_end_there_is_only_the_way_back() {
-    let house = House::of(20).await;
-    let (status, page) = house.get(&format!("{USERS}?offset=40&limit=10")).await;
-    let prev = house.url(&format!("{USERS}?limit=10&offset=30"));
+async fn a_page_beyond_the_end_has_only_a_link_back() {
+    let server = SandboxServer::of(20).await;
+    let (status, page) = server.get(&format!("{USERS}?offset=40&limit=10")).await;
+    let prev = server.url(&format!("{USERS}?limit=10&offset=30"));
     assert_eq!(status, StatusCode::OK);
     assert_eq!(page, json!({"results": [], "prev": prev}));
 }
 
 #[tokio::test]
 async fn an_email_filter_is_a_substring_in_any_case() {
-    let house = House::of(200).await;
-    let found = emails(&house, "email=help%40trainco.test").await;
+    let server = SandboxServer::of(200).await;
+    let found = emails(&server, "email=help%40trainco.test").await;
     assert_eq!(
         found,
         [known::SHARED, known::SHARED_DECOY, known::SHARED_UPPER]
     );
     assert_eq!(
-        emails(&house, "email=a%40b.test").await,
+        emails(&server, "email=a%40b.test").await,
         [known::PREFIX_LONGER, known::PREFIX]
     );
-    assert_eq!(emails(&house, "email=un_der").await, [known::UNDERSCORE]);
+    assert_eq!(emails(&server, "email=un_der").await, [known::UNDERSCORE]);
     assert_eq!(
-        emails(&house, "email=ann%2Bnews%40x.test").await,
+        emails(&server, "email=ann%2Bnews%40x.test").await,
         [known::PLUS]
     );
     // Form-style: a raw plus is a space.
-    assert_eq!(emails(&house, "email=ann+news%40x.test").await, [""; 0]);
-    let upper = emails(&house, "email=j%C3%B6rg%40x.test").await;
+    assert_eq!(emails(&server, "email=ann+news%40x.test").await, [""; 0]);
+    let upper = emails(&server, "email=j%C3%B6rg%40x.test").await;
     assert_eq!(upper, [known::UNICODE_LOCAL_AT_DIGITAL_CHALK]);
 }
 
 #[tokio::test]
 async fn filters_restrict_together_and_unknown_ones_not_at_all() {
-    let house = House::of(200).await;
+    let server = SandboxServer::of(200).await;
     let query = "email=help%40trainco.test&firstName=AIK";
-    assert_eq!(emails(&house, query).await, [known::SHARED_UPPER]);
-    assert_eq!(emails(&house, "tags=vip").await.len(), 15);
+    assert_eq!(emails(&server, query).await, [known::SHARED_UPPER]);
+    assert_eq!(emails(&server, "tags=vip").await.len(), 15);
 }
 
 #[tokio::test]
 async fn an_exact_hit_lies_beyond_the_first_page() {
-    let house = House::of(500).await;
-    let first = emails(&house, "email=hundred%40pages.test&limit=100").await;
+    let server = SandboxServer::of(500).await;
+    let first = emails(&server, "email=hundred%40pages.test&limit=100").await;
     assert_eq!(first.len(), 100);
     assert!(!first.iter().any(|email| email == known::POSITION_101));
-    let second = emails(&house, "email=hundred%40pages.test&limit=100&offset=100").await;
+    let second = emails(&server, "email=hundred%40pages.test&limit=100&offset=100").await;
     assert_eq!(second, [known::POSITION_101]);
-    let hits = emails(&house, "email=seventeen%40pages.test&limit=100").await;
+    let hits = emails(&server, "email=seventeen%40pages.test&limit=100").await;
     assert_eq!((hits.len(), hits[16].as_str()), (17, known::POSITION_17));
 }
 
 #[tokio::test]
 async fn links_have_the_shape_switched_on() {
-    let house = House::of(200).await;
+    let server = SandboxServer::of(200).await;
     let path = format!("{USERS}?email=%40x.test&limit=5&offset=5");
     let links = async || {
-        let (_, page) = house.get(&path).await;
+        let (_, page) = server.get(&path).await;
         ["next", "prev", "previous"].map(|key| page[key].as_str().map(str::to_owned))
     };
     let query = |offset| format!("?email=%40x.test&limit=5&offset={offset}");
     let next = |prefix: &str| Some(format!("{prefix}{}", query(10)));
-    let base = house.url(USERS);
+    let base = server.url(USERS);
 
     let prev = Some(format!("{base}{}", query(0)));
     assert_eq!(links().await, [next(&base), prev.clone(), None]);
-    house.switch("digitalchalk", "back", "previous").await;
+    server.set_switch("digitalchalk", "back", "previous").await;
     assert_eq!(links().await, [next(&base), None, prev]);
-    house.switch("digitalchalk", "back", "none").await;
+    server.set_switch("digitalchalk", "back", "none").await;
     assert_eq!(links().await, [next(&base), None, None]);
 
-    house.switch("digitalchalk", "links", "relative").await;
+    server.set_switch("digitalchalk", "links", "relative").await;
     assert_eq!(links().await[0], next(USERS));
-    house.switch("digitalchalk", "links", "other_prefix").await;
+    server
+        .set_switch("digitalchalk", "links", "other_prefix")
+        .await;
     assert_eq!(
         links().await[0],
-        next(&house.url("/digitalchalk/api/v5/users"))
+        next(&server.url("/digitalchalk/api/v5/users"))
     );
-    house.switch("digitalchalk", "links", "foreign_host").await;
+    server
+        .set_switch("digitalchalk", "links", "foreign_host")
+        .await;
     assert_eq!(
         links().await[0],
         next("http://attacker.test/dc/api/v5/users")
     );
-    house.switch("digitalchalk", "links", "drop_filters").await;
+    server
+        .set_switch("digitalchalk", "links", "drop_filters")
+        .await;
     assert_eq!(links().await[0], Some(format!("{base}?limit=5&offset=10")));
 }
 
 #[tokio::test]
 async fn both_prefixes_and_both_endings_are_served() {
-    let house = House::of(3).await;
-    let id = house.ids("digitalchalk").await.remove(1);
+    let server = SandboxServer::of(3).await;
+    let id = server.ids("digitalchalk").await.remove(1);
     for prefix in ["/dc/api/v5", "/api/v5"] {
         for slash in ["", "/"] {
             let path = format!("/digitalchalk{prefix}/users/{id}{slash}");
-            let (status, user) = house.get(&path).await;
+            let (status, user) = server.get(&path).await;
             assert_eq!(
                 (status, &user["id"]),
                 (StatusCode::OK, &json!(id)),
@@ -150,23 +156,23 @@ async fn both_prefixes_and_both_endings_are_served() {
 
 #[tokio::test]
 async fn a_limit_is_clamped_or_rejected() {
-    let house = House::of(120).await;
-    assert_eq!(emails(&house, "limit=101").await.len(), 100);
+    let server = SandboxServer::of(120).await;
+    assert_eq!(emails(&server, "limit=101").await.len(), 100);
     for query in ["limit=x", "limit=0", "limit=-1", "offset=-1", "offset=x"] {
-        let (status, body) = house.get(&format!("{USERS}?{query}")).await;
+        let (status, body) = server.get(&format!("{USERS}?{query}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");
         assert!(body["errors"][0].is_string(), "{query}");
     }
-    house.switch("digitalchalk", "limit", "reject").await;
-    let (status, _) = house.get(&format!("{USERS}?limit=101")).await;
+    server.set_switch("digitalchalk", "limit", "reject").await;
+    let (status, _) = server.get(&format!("{USERS}?limit=101")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn empty_fields_are_left_out() {
-    let house = House::of(200).await;
+    let server = SandboxServer::of(200).await;
     let empty = async || {
-        let (_, page) = house.get(&format!("{USERS}?limit=100")).await;
+        let (_, page) = server.get(&format!("{USERS}?limit=100")).await;
         let found = items(&page["results"]).find(|user| {
             let email = user.get("email").and_then(Value::as_str);
             email.is_none_or(str::is_empty)
@@ -182,18 +188,20 @@ async fn empty_fields_are_left_out() {
     };
 
     assert_eq!(keys(&empty().await), ["id", "createdDate"]);
-    house.switch("digitalchalk", "empty", "null").await;
+    server.set_switch("digitalchalk", "empty", "null").await;
     assert_eq!(empty().await["email"], Value::Null);
     assert_eq!(keys(&empty().await).len(), 9);
-    house.switch("digitalchalk", "empty", "empty_string").await;
+    server
+        .set_switch("digitalchalk", "empty", "empty_string")
+        .await;
     assert_eq!(empty().await["email"], "");
 }
 
 #[tokio::test]
 async fn a_post_answers_with_a_location_alone() {
-    let house = House::of(3).await;
+    let server = SandboxServer::of(3).await;
     let body = json!({"firstName": "Nora", "email": "nora@x.test", "tags": ["a b", "c,a"]});
-    let request = house
+    let request = server
         .call(Method::POST, "/digitalchalk/api/v5/users")
         .json(&body);
 
@@ -206,7 +214,7 @@ async fn a_post_answers_with_a_location_alone() {
         "{location}"
     );
     assert_eq!(answer.bytes().await.unwrap().len(), 0);
-    let (_, user) = house.get(&location).await;
+    let (_, user) = server.get(&location).await;
     assert_eq!(user["email"], "nora@x.test");
     assert_eq!(user["username"], "nora@x.test");
     assert_eq!(user["tags"], json!(["a", "b", "c"]));
@@ -215,8 +223,8 @@ async fn a_post_answers_with_a_location_alone() {
 
 #[tokio::test]
 async fn usernames_or_emails_are_unique() {
-    let house = House::of(200).await;
-    let post = async |body: Value| house.send(Method::POST, USERS, body).await;
+    let server = SandboxServer::of(200).await;
+    let post = async |body: Value| server.send(Method::POST, USERS, body).await;
 
     let shared = json!({"email": known::EVERYWHERE, "username": "another"});
     assert_eq!(post(shared.clone()).await.0, StatusCode::CREATED);
@@ -224,7 +232,7 @@ async fn usernames_or_emails_are_unique() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(body, json!({"fieldErrors": {"username": "already in use"}}));
 
-    house.switch("digitalchalk", "usernames", "off").await;
+    server.set_switch("digitalchalk", "usernames", "off").await;
     let (status, body) = post(shared).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(body, json!({"fieldErrors": {"email": "already in use"}}));
@@ -232,31 +240,33 @@ async fn usernames_or_emails_are_unique() {
 
 #[tokio::test]
 async fn a_put_changes_what_it_mentions() {
-    let house = House::of(3).await;
-    let path = format!("{USERS}/{}", house.ids("digitalchalk").await[0]);
+    let server = SandboxServer::of(3).await;
+    let path = format!("{USERS}/{}", server.ids("digitalchalk").await[0]);
 
     let body = json!({"firstName": "Anna", "lastName": null, "tags": []});
-    let (status, answer) = house.send(Method::PUT, &path, body).await;
+    let (status, answer) = server.send(Method::PUT, &path, body).await;
     assert_eq!((status, answer), (StatusCode::NO_CONTENT, Value::Null));
-    let (_, user) = house.get(&path).await;
+    let (_, user) = server.get(&path).await;
     assert_eq!(user["firstName"], "Anna");
     assert_eq!(user["email"], known::EVERYWHERE);
     assert_eq!((user.get("lastName"), user.get("tags")), (None, None));
 
-    house.switch("digitalchalk", "put_null", "ignore").await;
-    house.switch("digitalchalk", "put", "201").await;
-    let (status, _) = house
+    server
+        .set_switch("digitalchalk", "put_null", "ignore")
+        .await;
+    server.set_switch("digitalchalk", "put", "201").await;
+    let (status, _) = server
         .send(Method::PUT, &path, json!({"firstName": null}))
         .await;
     assert_eq!(status, StatusCode::CREATED);
-    assert_eq!(house.get(&path).await.1["firstName"], "Anna");
+    assert_eq!(server.get(&path).await.1["firstName"], "Anna");
 }
 
 #[tokio::test]
 async fn a_refused_put_changes_nothing() {
-    let house = House::of(3).await;
-    let path = format!("{USERS}/{}", house.ids("digitalchalk").await[0]);
-    let (_, before) = house.get(&path).await;
+    let server = SandboxServer::of(3).await;
+    let path = format!("{USERS}/{}", server.ids("digitalchalk").await[0]);
+    let (_, before) = server.get(&path).await;
     for (body, field) in [
         (json!({"firstName": "X", "email": "nonsense"}), "email"),
         (json!({"firstName": "X", "email": 5}), "email"),
@@ -264,36 +274,39 @@ async fn a_refused_put_changes_nothing() {
         (json!({"firstName": "X", "tags": "a"}), "tags"),
         (json!({"firstName": 5}), "firstName"),
     ] {
-        let (status, answer) = house.send(Method::PUT, &path, body.clone()).await;
+        let (status, answer) = server.send(Method::PUT, &path, body.clone()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
         assert!(answer["fieldErrors"][field].is_string(), "{body} {answer}");
-        assert_eq!(house.get(&path).await.1, before);
+        assert_eq!(server.get(&path).await.1, before);
     }
-    let broken = house
+    let broken = server
         .call(Method::PUT, &path)
         .body("{")
         .header("content-type", "application/json");
     assert_eq!(read(broken).await.0, StatusCode::BAD_REQUEST);
-    let untyped = house.call(Method::PUT, &path).body("{}");
+    let untyped = server.call(Method::PUT, &path).body("{}");
     assert_eq!(read(untyped).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
 #[tokio::test]
 async fn a_deleted_user_is_gone() {
-    let house = House::of(3).await;
-    let id = house.ids("digitalchalk").await.remove(0);
+    let server = SandboxServer::of(3).await;
+    let id = server.ids("digitalchalk").await.remove(0);
     let path = format!("{USERS}/{id}");
-    let delete = async || read(house.call(Method::DELETE, &path)).await.0;
+    let delete = async || read(server.call(Method::DELETE, &path)).await.0;
     assert_eq!(delete().await, StatusCode::NO_CONTENT);
     assert_eq!(delete().await, StatusCode::NOT_FOUND);
-    assert_eq!(house.get(&path).await, (StatusCode::NOT_FOUND, Value::Null));
-    assert!(!house.ids("digitalchalk").await.contains(&id));
+    assert_eq!(
+        server.get(&path).await,
+        (StatusCode::NOT_FOUND, Value::Null)
+    );
+    assert!(!server.ids("digitalchalk").await.contains(&id));
 }
 
 #[tokio::test]
-async fn a_caller_without_the_token_is_refused_as_oauth_says() {
-    let house = House::of(1).await;
-    let wrong = house.bare(Method::GET, USERS).bearer_auth("wrong");
+async fn a_caller_without_the_token_gets_the_error_of_oauth() {
+    let server = SandboxServer::of(1).await;
+    let wrong = server.bare(Method::GET, USERS).bearer_auth("wrong");
     let answer = wrong.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
@@ -305,29 +318,29 @@ async fn a_caller_without_the_token_is_refused_as_oauth_says() {
 
 #[tokio::test]
 async fn user_field_values_are_kept_by_the_id_of_the_field() {
-    let house = House::of(30).await;
-    let (_, fields) = house.get("/digitalchalk/api/v5/userfields").await;
+    let server = SandboxServer::of(30).await;
+    let (_, fields) = server.get("/digitalchalk/api/v5/userfields").await;
     let names = texts(&fields["results"], "name");
     let ids = texts(&fields["results"], "id");
     let id = |name: &str| ids[names.iter().position(|n| n == name).expect("the field")].clone();
     let path = format!(
         "{USERS}/{}/userfieldvalues",
-        house.ids("digitalchalk").await[0]
+        server.ids("digitalchalk").await[0]
     );
 
-    let (_, values) = house.get(&path).await;
+    let (_, values) = server.get(&path).await;
     assert_eq!(values[&id("plan")], "gold");
     let body = json!({id("plan"): null, id("City"): "Leeds"});
-    let (status, _) = house.send(Method::PUT, &path, body).await;
+    let (status, _) = server.send(Method::PUT, &path, body).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
-    let (_, values) = house.get(&path).await;
+    let (_, values) = server.get(&path).await;
     assert_eq!(values.get(id("plan")), None);
     assert_eq!(values[&id("City")], "Leeds");
     assert_eq!(values[&id("seats")], 17);
 
-    let (status, body) = house.send(Method::PUT, &path, json!({"unknown": 1})).await;
+    let (status, body) = server.send(Method::PUT, &path, json!({"unknown": 1})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(body["message"].is_string());
     let unknown = format!("{USERS}/unknown/userfieldvalues");
-    assert_eq!(house.get(&unknown).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(server.get(&unknown).await.0, StatusCode::NOT_FOUND);
 }

@@ -1,4 +1,4 @@
-//! What a caller sees of each fault.
+//! The answer of each fault.
 
 use std::io::Read as _;
 use std::time::{Duration, Instant};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::house::{House, items, read};
+use crate::server::{SandboxServer, items, read};
 
 const USERS: &str = "/ada/api/v2/end-users/";
 
-async fn struck(house: &House, fault: Value) -> reqwest::Response {
-    house.fault(fault).await;
-    house
+async fn struck(server: &SandboxServer, fault: Value) -> reqwest::Response {
+    server.set_fault(fault).await;
+    server
         .call(Method::GET, USERS)
         .send()
         .await
@@ -20,74 +20,76 @@ async fn struck(house: &House, fault: Value) -> reqwest::Response {
 }
 
 #[tokio::test]
-async fn a_status_has_its_body_and_headers_as_often_as_counted() {
-    let house = House::of(3).await;
-    let fault = json!({"vendor": "ada", "kind": "status", "status": 503, "count": 2,
+async fn a_status_with_body_and_headers_applies_as_often_as_counted() {
+    let server = SandboxServer::of(3).await;
+    let fault = json!({"provider": "ada", "kind": "status", "status": 503, "count": 2,
         "body": {"down": true}, "headers": {"Retry-After": "7"}});
 
-    let answer = struck(&house, fault).await;
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers()["retry-after"], "7");
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"down": true}));
 
-    let (_, active) = house.get("/_sandbox/faults").await;
+    let (_, active) = server.get("/_sandbox/faults").await;
     assert_eq!(active[0]["count"], 1);
-    assert_eq!(house.get(USERS).await.0, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(house.get(USERS).await.0, StatusCode::OK);
-    let statuses: Vec<String> = house.calls("ada").await;
+    assert_eq!(server.get(USERS).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.get(USERS).await.0, StatusCode::OK);
+    let statuses: Vec<String> = server.calls("ada").await;
     assert_eq!(statuses.len(), 3);
     assert!(statuses[1].ends_with(" 503") && statuses[2].ends_with(" 200"));
 }
 
 #[tokio::test]
-async fn a_fault_strikes_only_its_vendor_path_and_method() {
-    let house = House::of(3).await;
-    house
-        .fault(json!({"vendor": "ada", "kind": "html", "path": "/api/v2/jobs", "method": "get"}))
+async fn a_fault_applies_only_to_its_provider_path_and_method() {
+    let server = SandboxServer::of(3).await;
+    server
+        .set_fault(
+            json!({"provider": "ada", "kind": "html", "path": "/api/v2/jobs", "method": "get"}),
+        )
         .await;
-    assert_eq!(house.get(USERS).await.0, StatusCode::OK);
+    assert_eq!(server.get(USERS).await.0, StatusCode::OK);
     assert_eq!(
-        house.get("/digitalchalk/api/v5/users").await.0,
+        server.get("/digitalchalk/api/v5/users").await.0,
         StatusCode::OK
     );
     assert_eq!(
-        house.get("/ada/api/v2/jobs/1").await.0,
+        server.get("/ada/api/v2/jobs/1").await.0,
         StatusCode::BAD_GATEWAY
     );
-    let post = house
+    let post = server
         .send(Method::POST, "/ada/api/v2/jobs/1", json!({}))
         .await;
     assert_eq!(post.0, StatusCode::METHOD_NOT_ALLOWED);
 
-    let clear = |vendor| house.call(Method::DELETE, vendor);
-    read(clear("/_sandbox/faults?vendor=intercom")).await;
-    assert_eq!(items(&house.get("/_sandbox/faults").await.1).count(), 1);
-    read(clear("/_sandbox/faults?vendor=ada")).await;
+    let clear = |provider| server.call(Method::DELETE, provider);
+    read(clear("/_sandbox/faults?provider=intercom")).await;
+    assert_eq!(items(&server.get("/_sandbox/faults").await.1).count(), 1);
+    read(clear("/_sandbox/faults?provider=ada")).await;
     assert_eq!(
-        house.get("/ada/api/v2/jobs/1").await.0,
+        server.get("/ada/api/v2/jobs/1").await.0,
         StatusCode::NOT_FOUND
     );
 }
 
 #[tokio::test]
-async fn a_rate_strikes_its_share_of_the_calls() {
-    let house = House::of(1).await;
-    house
-        .fault(json!({"vendor": "ada", "kind": "status", "status": 500, "rate": 0.5}))
+async fn a_rate_applies_to_its_share_of_the_calls() {
+    let server = SandboxServer::of(1).await;
+    server
+        .set_fault(json!({"provider": "ada", "kind": "status", "status": 500, "rate": 0.5}))
         .await;
     let mut struck = 0;
     for _ in 0..60 {
-        struck += u32::from(house.get(USERS).await.0 == StatusCode::INTERNAL_SERVER_ERROR);
+        struck += u32::from(server.get(USERS).await.0 == StatusCode::INTERNAL_SERVER_ERROR);
     }
     assert!((15..=45).contains(&struck), "{struck}");
 }
 
 #[tokio::test]
 async fn a_truncated_body_is_shorter_than_its_length() {
-    let house = House::of(20).await;
+    let server = SandboxServer::of(20).await;
     let answer = struck(
-        &house,
-        json!({"vendor": "ada", "kind": "truncate", "count": 1}),
+        &server,
+        json!({"provider": "ada", "kind": "truncate", "count": 1}),
     )
     .await;
     assert_eq!(answer.status(), StatusCode::OK);
@@ -97,18 +99,18 @@ async fn a_truncated_body_is_shorter_than_its_length() {
 
 #[tokio::test]
 async fn a_reset_closes_the_connection_before_or_within_the_answer() {
-    let house = House::of(20).await;
-    house
-        .fault(json!({"vendor": "ada", "kind": "reset", "count": 1}))
+    let server = SandboxServer::of(20).await;
+    server
+        .set_fault(json!({"provider": "ada", "kind": "reset", "count": 1}))
         .await;
-    let ended = house.call(Method::GET, USERS).send().await;
+    let ended = server.call(Method::GET, USERS).send().await;
     assert!(ended.is_err());
 
-    let fault = json!({"vendor": "ada", "kind": "reset", "at": "body", "count": 1});
-    let answer = struck(&house, fault).await;
+    let fault = json!({"provider": "ada", "kind": "reset", "at": "body", "count": 1});
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.content_length(), None);
     assert!(answer.bytes().await.is_err());
-    let calls = house.calls("ada").await;
+    let calls = server.calls("ada").await;
     assert!(
         calls[0].ends_with(" null") && calls[1].ends_with(" 200"),
         "{calls:?}"
@@ -117,59 +119,65 @@ async fn a_reset_closes_the_connection_before_or_within_the_answer() {
 
 #[tokio::test]
 async fn a_hanging_call_is_logged_without_a_status() {
-    let house = House::of(1).await;
-    house.fault(json!({"vendor": "ada", "kind": "hang"})).await;
-    let call = house
+    let server = SandboxServer::of(1).await;
+    server
+        .set_fault(json!({"provider": "ada", "kind": "hang"}))
+        .await;
+    let call = server
         .call(Method::GET, USERS)
         .timeout(Duration::from_millis(200));
     assert!(call.send().await.unwrap_err().is_timeout());
-    assert_eq!(house.calls("ada").await, ["GET /api/v2/end-users/? null"]);
+    assert_eq!(server.calls("ada").await, ["GET /api/v2/end-users/? null"]);
 }
 
 #[tokio::test]
-async fn latency_and_drip_delay_the_real_answer() {
-    let house = House::of(20).await;
-    let (_, real) = house.get(USERS).await;
+async fn latency_and_a_slow_body_delay_the_real_answer() {
+    let server = SandboxServer::of(20).await;
+    let (_, real) = server.get(USERS).await;
     for kind in ["latency", "drip"] {
         let start = Instant::now();
-        let fault = json!({"vendor": "ada", "kind": kind, "milliseconds": 200, "count": 1});
-        let answer = struck(&house, fault).await;
+        let fault = json!({"provider": "ada", "kind": kind, "milliseconds": 200, "count": 1});
+        let answer = struck(&server, fault).await;
         assert_eq!(answer.json::<Value>().await.unwrap(), real, "{kind}");
         assert!(start.elapsed() >= Duration::from_millis(200), "{kind}");
     }
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_answer() {
-    let house = House::of(1).await;
-    let answer = struck(&house, json!({"vendor": "ada", "kind": "html", "count": 1})).await;
+async fn empty_text_and_html_bodies_are_sent_as_they_are() {
+    let server = SandboxServer::of(1).await;
+    let answer = struck(
+        &server,
+        json!({"provider": "ada", "kind": "html", "count": 1}),
+    )
+    .await;
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
     assert_eq!(answer.headers()["content-type"], "text/html");
 
     let answer = struck(
-        &house,
-        json!({"vendor": "ada", "kind": "empty", "count": 1}),
+        &server,
+        json!({"provider": "ada", "kind": "empty", "count": 1}),
     )
     .await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.text().await.unwrap(), "");
 
     let answer = struck(
-        &house,
-        json!({"vendor": "ada", "kind": "not_json", "count": 1}),
+        &server,
+        json!({"provider": "ada", "kind": "not_json", "count": 1}),
     )
     .await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(answer.json::<Value>().await.is_err());
 
-    let fault = json!({"vendor": "ada", "kind": "redirect", "location": "http://attacker.test/", "count": 1});
-    let answer = struck(&house, fault).await;
+    let fault = json!({"provider": "ada", "kind": "redirect", "location": "http://attacker.test/", "count": 1});
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.status(), StatusCode::FOUND);
     assert_eq!(answer.headers()["location"], "http://attacker.test/");
 
     let answer = struck(
-        &house,
-        json!({"vendor": "ada", "kind": "big", "bytes": 300_000, "count": 1}),
+        &server,
+        json!({"provider": "ada", "kind": "big", "bytes": 300_000, "count": 1}),
     )
     .await;
     assert_eq!(answer.content_length(), Some(300_000));
@@ -177,11 +185,11 @@ async fn bodies_that_are_no_answer() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_speaks_as_the_vendor() {
-    let house = House::of(1).await;
+async fn a_rate_limit_has_the_body_of_the_provider() {
+    let server = SandboxServer::of(1).await;
     let fault =
-        json!({"vendor": "ada", "kind": "rate_limit", "retry_after": 3, "reset": 9, "count": 1});
-    let answer = struck(&house, fault).await;
+        json!({"provider": "ada", "kind": "rate_limit", "retry_after": 3, "reset": 9, "count": 1});
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.headers()["retry-after"], "3");
     assert!(answer.headers().contains_key("x-ratelimit-reset"));
@@ -190,13 +198,13 @@ async fn a_rate_limit_speaks_as_the_vendor() {
 }
 
 #[tokio::test]
-async fn links_are_led_away() {
-    let house = House::of(30).await;
-    let (_, real) = house.get(USERS).await;
-    house
-        .fault(json!({"vendor": "ada", "kind": "foreign_link", "count": 1}))
+async fn foreign_links_replace_all_links() {
+    let server = SandboxServer::of(30).await;
+    let (_, real) = server.get(USERS).await;
+    server
+        .set_fault(json!({"provider": "ada", "kind": "foreign_link", "count": 1}))
         .await;
-    let (_, page) = house.get(USERS).await;
+    let (_, page) = server.get(USERS).await;
     let next = page["meta"]["next_page_url"].as_str().unwrap();
     assert!(
         next.starts_with("http://attacker.test/ada/api/v2/end-users/?cursor="),
@@ -204,11 +212,11 @@ async fn links_are_led_away() {
     );
     assert_eq!(page["data"][1], real["data"][1]);
 
-    house.switch("digitalchalk", "links", "relative").await;
-    house
-        .fault(json!({"vendor": "digitalchalk", "kind": "foreign_link"}))
+    server.set_switch("digitalchalk", "links", "relative").await;
+    server
+        .set_fault(json!({"provider": "digitalchalk", "kind": "foreign_link"}))
         .await;
-    let (_, page) = house.get("/digitalchalk/api/v5/users").await;
+    let (_, page) = server.get("/digitalchalk/api/v5/users").await;
     assert_eq!(
         page["next"],
         "http://attacker.test/digitalchalk/api/v5/users?offset=15"
@@ -216,9 +224,9 @@ async fn links_are_led_away() {
 }
 
 #[tokio::test]
-async fn a_list_leads_back_to_the_page_it_is_on() {
-    let house = House::of(200).await;
-    for (vendor, place, page) in [
+async fn a_self_link_replaces_the_link_to_the_next_page() {
+    let server = SandboxServer::of(200).await;
+    for (provider, place, page) in [
         (
             "ada",
             "/meta/next_page_url",
@@ -231,12 +239,12 @@ async fn a_list_leads_back_to_the_page_it_is_on() {
         ),
         ("usertour", "/next", "/usertour/v1/users?limit=50"),
     ] {
-        house
-            .fault(json!({"vendor": vendor, "kind": "self_link"}))
+        server
+            .set_fault(json!({"provider": provider, "kind": "self_link"}))
             .await;
-        let (_, answer) = house.get(page).await;
+        let (_, answer) = server.get(page).await;
         let next = answer.pointer(place).and_then(Value::as_str);
-        let next = next.unwrap_or_else(|| panic!("{vendor}: {answer}"));
+        let next = next.unwrap_or_else(|| panic!("{provider}: {answer}"));
         assert!(
             next.starts_with("http://") && next.ends_with(page),
             "{next}"
@@ -245,16 +253,16 @@ async fn a_list_leads_back_to_the_page_it_is_on() {
 }
 
 #[tokio::test]
-async fn intercoms_contacts_go_on_from_where_they_began() {
-    let house = House::of(200).await;
+async fn a_self_link_repeats_the_token_of_intercoms_contacts() {
+    let server = SandboxServer::of(200).await;
     let get = |page: String| {
-        let call = house.call(Method::GET, &page);
+        let call = server.call(Method::GET, &page);
         read(call.header("intercom-version", "2.17"))
     };
     let (_, first) = get("/intercom/contacts?per_page=50".to_owned()).await;
     let token = first["pages"]["next"]["starting_after"].as_str().unwrap();
-    house
-        .fault(json!({"vendor": "intercom", "kind": "self_link"}))
+    server
+        .set_fault(json!({"provider": "intercom", "kind": "self_link"}))
         .await;
     let (_, second) = get(format!(
         "/intercom/contacts?per_page=50&starting_after={token}"
@@ -265,64 +273,64 @@ async fn intercoms_contacts_go_on_from_where_they_began() {
 }
 
 #[tokio::test]
-async fn errors_under_200_are_each_vendors_own() {
-    let house = House::of(1).await;
-    for (vendor, path, place) in [
+async fn errors_under_200_have_the_body_of_the_provider() {
+    let server = SandboxServer::of(1).await;
+    for (provider, path, place) in [
         ("ada", USERS, "/errors/0/type"),
         ("digitalchalk", "/digitalchalk/api/v5/users", "/errors/0"),
         ("intercom", "/intercom/contacts", "/errors/0/code"),
         ("usertour", "/usertour/v1/users", "/error/code"),
     ] {
-        house
-            .fault(json!({"vendor": vendor, "kind": "error_list"}))
+        server
+            .set_fault(json!({"provider": provider, "kind": "error_list"}))
             .await;
-        let (status, body) = house.get(path).await;
+        let (status, body) = server.get(path).await;
         assert_eq!(status, StatusCode::OK);
         assert!(body.pointer(place).is_some_and(Value::is_string), "{body}");
     }
 }
 
 #[tokio::test]
-async fn the_real_answer_comes_under_another_type() {
-    let house = House::of(3).await;
-    let (_, real) = house.get(USERS).await;
-    let fault = json!({"vendor": "ada", "kind": "content_type", "value": "text/html"});
-    let answer = struck(&house, fault).await;
+async fn the_real_answer_has_another_content_type() {
+    let server = SandboxServer::of(3).await;
+    let (_, real) = server.get(USERS).await;
+    let fault = json!({"provider": "ada", "kind": "content_type", "value": "text/html"});
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.headers()["content-type"], "text/html");
     assert_eq!(answer.json::<Value>().await.unwrap(), real);
 }
 
 #[tokio::test]
 async fn a_window_may_have_ended_in_the_past() {
-    let house = House::of(1).await;
+    let server = SandboxServer::of(1).await;
     let past = jiff::Timestamp::now().as_second() - 50;
-    for (vendor, path) in [
+    for (provider, path) in [
         ("ada", USERS),
         ("digitalchalk", "/digitalchalk/api/v5/users"),
         ("intercom", "/intercom/contacts"),
         ("usertour", "/usertour/v1/users"),
     ] {
-        house
-            .fault(json!({"vendor": vendor, "kind": "rate_limit", "reset": -60}))
+        server
+            .set_fault(json!({"provider": provider, "kind": "rate_limit", "reset": -60}))
             .await;
-        let answer = house.call(Method::GET, path).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{vendor}");
+        let answer = server.call(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{provider}");
         let reset = answer.headers()["x-ratelimit-reset"].to_str().unwrap();
-        assert!(reset.parse::<i64>().unwrap() < past, "{vendor}: {reset}");
+        assert!(reset.parse::<i64>().unwrap() < past, "{provider}: {reset}");
     }
 }
 
 #[tokio::test]
 async fn large_bodies_come_in_chunks_and_in_gzip() {
-    let house = House::of(1).await;
+    let server = SandboxServer::of(1).await;
     let fault =
-        json!({"vendor": "ada", "kind": "big", "bytes": 300_000, "chunked": true, "count": 1});
-    let answer = struck(&house, fault).await;
+        json!({"provider": "ada", "kind": "big", "bytes": 300_000, "chunked": true, "count": 1});
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.content_length(), None);
     assert_eq!(answer.bytes().await.unwrap().len(), 300_000);
 
-    let fault = json!({"vendor": "ada", "kind": "gzip_bomb", "bytes": 9_000_000});
-    let answer = struck(&house, fault).await;
+    let fault = json!({"provider": "ada", "kind": "gzip_bomb", "bytes": 9_000_000});
+    let answer = struck(&server, fault).await;
     assert_eq!(answer.headers()["content-encoding"], "gzip");
     let packed = answer.bytes().await.unwrap();
     assert!(packed.len() < 20_000, "{}", packed.len());
@@ -338,26 +346,26 @@ async fn large_bodies_come_in_chunks_and_in_gzip() {
 
 #[tokio::test]
 async fn a_wrong_fault_is_refused() {
-    let house = House::of(1).await;
+    let server = SandboxServer::of(1).await;
     for fault in [
-        json!({"vendor": "ada", "kind": "nonsense"}),
-        json!({"vendor": "ada", "kind": "hang", "status": 500}),
-        json!({"vendor": "ada", "kind": "status"}),
-        json!({"vendor": "ada", "kind": "status", "status": 99}),
-        json!({"vendor": "ada", "kind": "status", "status": 200, "headers": {"a b": "c"}}),
-        json!({"vendor": "ada", "kind": "content_type", "value": "a\nb"}),
-        json!({"vendor": "ada", "kind": "gzip_bomb", "bytes": 5_000_000_000_u64}),
-        json!({"vendor": "ada", "kind": "html", "rate": 2}),
-        json!({"vendor": "ada", "kind": "html", "count": 0}),
-        json!({"vendor": "nobody", "kind": "html"}),
+        json!({"provider": "ada", "kind": "nonsense"}),
+        json!({"provider": "ada", "kind": "hang", "status": 500}),
+        json!({"provider": "ada", "kind": "status"}),
+        json!({"provider": "ada", "kind": "status", "status": 99}),
+        json!({"provider": "ada", "kind": "status", "status": 200, "headers": {"a b": "c"}}),
+        json!({"provider": "ada", "kind": "content_type", "value": "a\nb"}),
+        json!({"provider": "ada", "kind": "gzip_bomb", "bytes": 5_000_000_000_u64}),
+        json!({"provider": "ada", "kind": "html", "rate": 2}),
+        json!({"provider": "ada", "kind": "html", "count": 0}),
+        json!({"provider": "nobody", "kind": "html"}),
         json!({"kind": "html"}),
         json!([]),
     ] {
-        let (status, body) = house
+        let (status, body) = server
             .send(Method::POST, "/_sandbox/faults", fault.clone())
             .await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{fault}");
         assert!(body["message"].is_string());
     }
-    assert_eq!(house.get("/_sandbox/faults").await.1, json!([]));
+    assert_eq!(server.get("/_sandbox/faults").await.1, json!([]));
 }

@@ -5,18 +5,18 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::house::{House, read};
+use crate::server::{SandboxServer, read};
 
 const FAULT: &str = "/_sandbox/faults";
 
 fn fault() -> serde_json::Value {
-    json!({"vendor": "ada", "kind": "hang"})
+    json!({"provider": "ada", "kind": "hang"})
 }
 
 #[tokio::test]
 async fn a_page_of_another_site_changes_nothing() {
-    let house = House::of(1).await;
-    let own = house.url("");
+    let server = SandboxServer::of(1).await;
+    let own = server.url("");
     for (name, value, expected) in [
         ("sec-fetch-site", "cross-site", 403),
         ("sec-fetch-site", "same-site", 403),
@@ -31,33 +31,33 @@ async fn a_page_of_another_site_changes_nothing() {
         ("origin", "http://[::1]:8080", 204),
         ("origin", &own, 204),
     ] {
-        let set = house.call(Method::POST, FAULT).json(&fault());
+        let set = server.call(Method::POST, FAULT).json(&fault());
         assert_eq!(
             read(set.header(name, value)).await.0,
             expected,
             "{name}: {value}"
         );
-        let is_set = house.get(FAULT).await.1 != json!([]);
+        let is_set = server.get(FAULT).await.1 != json!([]);
         assert_eq!(is_set, expected == 204, "{name}: {value}");
         for path in [FAULT, "/_sandbox/calls", "/_sandbox/behaviour"] {
-            let clear = house.call(Method::DELETE, path).header(name, value);
+            let clear = server.call(Method::DELETE, path).header(name, value);
             assert_eq!(read(clear).await.0, expected, "{name}: {value}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_may_look_for_it_is_not_shown_the_answer() {
-    let house = House::of(1).await;
-    let get = house
+async fn a_page_of_another_site_may_read_because_the_browser_hides_the_answer() {
+    let server = SandboxServer::of(1).await;
+    let get = server
         .call(Method::GET, FAULT)
         .header("sec-fetch-site", "cross-site");
     assert_eq!(read(get).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_said_to_be_json_changes_nothing() {
-    let house = House::of(1).await;
+async fn a_body_without_a_json_content_type_changes_nothing() {
+    let server = SandboxServer::of(1).await;
     for media in [
         Some("text/plain"),
         Some("text/plain; charset=application/json"),
@@ -66,7 +66,7 @@ async fn a_body_that_is_not_said_to_be_json_changes_nothing() {
         None,
     ] {
         for path in [FAULT, "/_sandbox/behaviour"] {
-            let mut set = house.call(Method::POST, path).body(fault().to_string());
+            let mut set = server.call(Method::POST, path).body(fault().to_string());
             if let Some(media) = media {
                 set = set.header("content-type", media);
             }
@@ -75,15 +75,15 @@ async fn a_body_that_is_not_said_to_be_json_changes_nothing() {
             assert!(answer["message"].to_string().contains("application/json"));
         }
     }
-    assert_eq!(house.get(FAULT).await.1, json!([]));
-    let set = house.call(Method::POST, FAULT).body(fault().to_string());
+    assert_eq!(server.get(FAULT).await.1, json!([]));
+    let set = server.call(Method::POST, FAULT).body(fault().to_string());
     let set = set.header("content-type", "Application/JSON; charset=utf-8");
     assert_eq!(read(set).await.0, StatusCode::NO_CONTENT);
 }
 
 /// The status of an answer to a request with such headers.
-async fn status(house: &House, target: &str, headers: &str) -> u16 {
-    let address = house.url("").trim_start_matches("http://").to_owned();
+async fn status(server: &SandboxServer, target: &str, headers: &str) -> u16 {
+    let address = server.url("").trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!("GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     stream
@@ -101,7 +101,7 @@ async fn status(house: &House, target: &str, headers: &str) -> u16 {
 
 #[tokio::test]
 async fn the_controls_answer_to_loopback_names() {
-    let house = House::of(1).await;
+    let server = SandboxServer::of(1).await;
     for (headers, expected) in [
         ("Host: 127.0.0.1:1\r\n", 200),
         ("Host: LOCALHOST.\r\n", 200),
@@ -113,11 +113,11 @@ async fn the_controls_answer_to_loopback_names() {
         ("", 400),
         ("Host: localhost\r\nHost: localhost\r\n", 400),
     ] {
-        let found = status(&house, "/_sandbox/records?vendor=ada", headers).await;
+        let found = status(&server, "/_sandbox/records?provider=ada", headers).await;
         assert_eq!(found, expected, "{headers}");
     }
     let target = "http://evil.test/_sandbox/calls";
-    assert_eq!(status(&house, target, "Host: localhost\r\n").await, 421);
-    // What a vendor is asked, any host may name: the sandboxes stand behind other names in containers.
-    assert_eq!(status(&house, "/ada/", "Host: ada.test\r\n").await, 401);
+    assert_eq!(status(&server, target, "Host: localhost\r\n").await, 421);
+    // The providers answer to every host: in containers the sandboxes have other names.
+    assert_eq!(status(&server, "/ada/", "Host: ada.test\r\n").await, 401);
 }

@@ -1,16 +1,17 @@
-//! Intercom 1.x, through the front door; 2.x is in [`contacts`].
+//! Intercom 1.x; 2.x is in [`contacts`].
 
 mod contact_lists;
 mod contact_search;
 mod contact_writes;
 mod contacts;
+mod lookups;
 mod merges;
 mod writes;
 
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use crate::calling::{Reply, Sandbox, column};
+use crate::in_process::{Reply, Sandbox, column};
 
 fn intercom(users: usize, version: &str) -> Sandbox {
     Sandbox::with_users(users)
@@ -22,7 +23,7 @@ fn code(reply: &Reply) -> (u16, Value) {
     reply.at("/errors/0/code")
 }
 
-/// The ids that a walk by page number finds, and the pages it took.
+/// The ids on all pages by page number, and the number of pages.
 async fn walk(sandbox: &Sandbox, query: &str) -> (Vec<String>, u64) {
     let (mut ids, mut page) = (Vec::new(), 0);
     loop {
@@ -37,7 +38,7 @@ async fn walk(sandbox: &Sandbox, query: &str) -> (Vec<String>, u64) {
 }
 
 #[tokio::test]
-async fn only_the_token_opens_and_strangers_see_no_rate() {
+async fn only_the_token_is_accepted_and_other_callers_see_no_rate() {
     let open = Sandbox::with_users(3);
     for header in ["Bearer nope", "Basic bm9wZTo=", "sandbox-token", "Basic !"] {
         let reply = open
@@ -57,7 +58,7 @@ async fn only_the_token_opens_and_strangers_see_no_rate() {
 }
 
 #[tokio::test]
-async fn every_reply_is_identified_and_tells_the_rate() {
+async fn every_answer_has_a_request_id_and_the_rate() {
     let sandbox = intercom(3, "1.4");
 
     let reply = sandbox.get("/intercom/users/nobody").await;
@@ -97,9 +98,9 @@ async fn users_are_refused_in_versions_but_those_of_1() {
         app.get("/intercom/users").await.header("intercom-version"),
         Some("1.1")
     );
-    app.behave("intercom", "app_version", "2.0").await;
+    app.set_switch("intercom", "app_version", "2.0").await;
     assert_eq!(app.get("/intercom/users").await.status, 400);
-    app.behave("intercom", "app_version", "1.0").await;
+    app.set_switch("intercom", "app_version", "1.0").await;
     assert_eq!(
         app.get("/intercom/users?email=nobody@x.test").await.status,
         404
@@ -139,17 +140,17 @@ async fn a_walk_lists_every_user_once_the_newest_first() {
 }
 
 #[tokio::test]
-async fn the_next_link_names_the_real_host_unless_told_otherwise() {
+async fn the_next_link_has_the_real_host_by_default() {
     let sandbox = intercom(130, "1.4").header("host", "127.0.0.1:8081");
     let next =
         async || sandbox.get("/intercom/users?order=asc&page=1").await.json()["pages"].clone();
 
     let expected = "https://api.intercom.io/users?order=asc&per_page=50&page=2";
     assert_eq!(next().await["next"], expected);
-    sandbox.behave("intercom", "next", "same_host").await;
+    sandbox.set_switch("intercom", "next", "same_host").await;
     let expected = "http://127.0.0.1:8081/intercom/users?order=asc&per_page=50&page=2";
     assert_eq!(next().await["next"], expected);
-    sandbox.behave("intercom", "next", "absent").await;
+    sandbox.set_switch("intercom", "next", "absent").await;
     assert_eq!(next().await.get("next"), None);
     let past = sandbox.get("/intercom/users?page=9").await.json();
     assert_eq!(
@@ -170,9 +171,9 @@ async fn sizes_are_clamped_or_rejected_and_the_depth_is_limited() {
 
     assert_eq!(size("61").await, (200, json!(60)));
     assert_eq!(size("0").await, (200, json!(50)));
-    sandbox.behave("intercom", "per_page", "reject").await;
+    sandbox.set_switch("intercom", "per_page", "reject").await;
     assert_eq!(size("61").await.0, 400);
-    sandbox.behave("intercom", "ceiling", "100").await;
+    sandbox.set_switch("intercom", "ceiling", "100").await;
     assert_eq!(sandbox.get("/intercom/users?page=2").await.status, 200);
     let beyond = sandbox.get("/intercom/users?page=3").await;
     assert_eq!(code(&beyond), (400, json!("bad_request")));
@@ -180,156 +181,6 @@ async fn sizes_are_clamped_or_rejected_and_the_depth_is_limited() {
         .get("/intercom/users?page=167&per_page=60")
         .await;
     assert_eq!(code(&beyond), (400, json!("bad_request")));
-}
-
-#[tokio::test]
-async fn no_match_by_email_is_an_error_in_1_0_and_an_empty_list_later() {
-    let sandbox = intercom(known::ENOUGH, "1.0");
-    let path = format!("/intercom/users?email={}", known::NOBODY);
-
-    assert_eq!(code(&sandbox.get(&path).await), (404, json!("not_found")));
-    for version in ["1.1", "1.2", "1.3", "1.4"] {
-        let reply = sandbox.header("intercom-version", version).get(&path).await;
-        let expected = json!({
-            "type": "user.list", "limited": false, "total_count": 0,
-            "pages": {"type": "pages", "next": null, "page": 1, "per_page": 50, "total_pages": 0},
-            "users": [],
-        });
-        assert_eq!((reply.status.as_u16(), reply.json()), (200, expected));
-    }
-}
-
-#[tokio::test]
-async fn a_match_by_email_is_a_bare_user_in_1_0_and_a_list_later() {
-    let sandbox = intercom(known::ENOUGH, "1.0");
-    let path = format!("/intercom/users?email={}", known::EVERYWHERE);
-    let shared = format!("/intercom/users?email={}", known::SHARED);
-
-    assert_eq!(
-        sandbox.get(&path).await.at("/user_id"),
-        (200, json!("crm-ann"))
-    );
-    assert_eq!(code(&sandbox.get(&shared).await), (409, json!("conflict")));
-    let later = sandbox.header("intercom-version", "1.3");
-    let emails = column(&later.get(&shared).await.json()["users"], "email");
-    assert_eq!(emails, [known::SHARED_UPPER, known::SHARED]);
-    sandbox.behave("intercom", "email", "case_sensitive").await;
-    let emails = column(&later.get(&shared).await.json()["users"], "email");
-    assert_eq!(emails, [known::SHARED]);
-}
-
-#[tokio::test]
-async fn leads_are_mixed_into_the_matches_of_1_1_alone() {
-    let sandbox = intercom(known::ENOUGH, "1.1");
-    let path = format!("/intercom/users?email={}", known::LEAD);
-    let kinds = async |version: &str| {
-        let reply = sandbox.header("intercom-version", version).get(&path).await;
-        column(&reply.json()["users"], "type")
-    };
-
-    assert_eq!(kinds("1.1").await, ["contact", "user"]);
-    assert_eq!(kinds("1.2").await, ["user"]);
-    let reply = sandbox.header("intercom-version", "1.0").get(&path).await;
-    assert_eq!(reply.at("/anonymous"), (200, json!(false)));
-    let leads = sandbox.get("/intercom/contacts").await.json();
-    assert_eq!(leads["type"], "contact.list");
-    assert_eq!(
-        column(&leads["contacts"], "email"),
-        [known::LEAD_ALONE, known::LEAD]
-    );
-    let id = leads["contacts"][0]["id"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let lead = sandbox.get(&format!("/intercom/contacts/{id}")).await;
-    assert_eq!(lead.at("/anonymous"), (200, json!(true)));
-    assert_eq!(
-        sandbox.get(&format!("/intercom/users/{id}")).await.status,
-        404
-    );
-}
-
-#[tokio::test]
-async fn users_are_found_by_their_own_ids_and_by_phone_from_1_2() {
-    let sandbox = intercom(known::ENOUGH, "1.2");
-    let by_user_id = sandbox.get("/intercom/users?user_id=odd%2Fslash").await;
-    let id = by_user_id.json()["id"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-
-    assert_eq!((by_user_id.status.as_u16(), id.len()), (200, 24));
-    assert_eq!(
-        sandbox
-            .get(&format!("/intercom/users/{id}"))
-            .await
-            .at("/user_id")
-            .1,
-        "odd/slash"
-    );
-    assert_eq!(code(&sandbox.get("/intercom/users/crm-ann").await).0, 404);
-    assert_eq!(
-        code(&sandbox.get("/intercom/users?user_id=nope").await).0,
-        404
-    );
-    let path = "/intercom/users?phone=%2B44%2020%207946%200001";
-    assert_eq!(sandbox.get(path).await.at("/total_count").1, 1);
-    let old = sandbox
-        .header("intercom-version", "1.1")
-        .get(path)
-        .await
-        .json();
-    assert!(
-        old["total_count"].as_u64() > Some(1),
-        "1.1 does not know the parameter"
-    );
-}
-
-#[tokio::test]
-async fn tags_and_segments_list_their_members_and_exclude_each_other() {
-    let sandbox = intercom(known::ENOUGH, "1.4");
-    let tags = sandbox.get("/intercom/tags").await.json();
-    let tags = tags["tags"].as_array().cloned().unwrap_or_default();
-    let known_tag = tags
-        .iter()
-        .find(|tag| tag["name"] == "known")
-        .expect("there is the tag");
-    let id = known_tag["id"].as_str().unwrap_or_default();
-
-    let tagged = sandbox
-        .get(&format!("/intercom/users?tag_id={id}"))
-        .await
-        .json();
-
-    assert!(column(&tagged["users"], "type").contains(&"contact".to_owned()));
-    let both = sandbox
-        .get(&format!("/intercom/users?tag_id={id}&segment_id=1"))
-        .await;
-    assert_eq!(code(&both), (400, json!("bad_request")));
-}
-
-#[tokio::test]
-async fn a_company_has_its_users_under_either_of_its_ids() {
-    let sandbox = intercom(known::ENOUGH, "1.4");
-    let ann = sandbox.get("/intercom/users?user_id=crm-ann").await.json();
-    let id = ann["companies"]["companies"][0]["id"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-
-    let one = sandbox
-        .get(&format!("/intercom/companies/{id}/users"))
-        .await
-        .json();
-    let other = sandbox
-        .get("/intercom/companies?company_id=c-1&type=user")
-        .await
-        .json();
-
-    assert_eq!(one["users"], other["users"]);
-    assert!(column(&one["users"], "user_id").contains(&"crm-ann".to_owned()));
-    let unknown = sandbox.get("/intercom/companies/nope/users").await;
-    assert_eq!(code(&unknown), (404, json!("company_not_found")));
 }
 
 #[tokio::test]
@@ -364,7 +215,7 @@ async fn a_scroll_keeps_its_parameter_and_is_alone() {
 }
 
 #[tokio::test]
-async fn personal_traces_are_gone_from_1_2_on() {
+async fn personal_data_of_visits_is_gone_from_1_2_on() {
     let sandbox = intercom(known::ENOUGH, "1.1");
     let path = "/intercom/users?user_id=crm-ann";
     let old = sandbox.get(path).await.json();
@@ -396,10 +247,12 @@ async fn switches_change_the_shape_of_users_and_errors() {
         json!({"type": "avatar", "image_url": picture})
     );
     assert!(ann().await["owner_id"].is_string());
-    sandbox.behave("intercom", "avatar", "string").await;
-    sandbox.behave("intercom", "owner_id", "int").await;
-    sandbox.behave("intercom", "location", "empty_object").await;
-    sandbox.behave("intercom", "errors", "type_only").await;
+    sandbox.set_switch("intercom", "avatar", "string").await;
+    sandbox.set_switch("intercom", "owner_id", "int").await;
+    sandbox
+        .set_switch("intercom", "location", "empty_object")
+        .await;
+    sandbox.set_switch("intercom", "errors", "type_only").await;
     let odd = ann().await;
     assert_eq!(
         (&odd["avatar"], &odd["location_data"]),
@@ -412,7 +265,7 @@ async fn switches_change_the_shape_of_users_and_errors() {
         json!({"type": "not_found", "message": "User Not Found"})
     );
     sandbox
-        .behave("intercom", "email_body", "error_list_200")
+        .set_switch("intercom", "email_body", "error_list_200")
         .await;
     let reply = sandbox.get("/intercom/users?email=ann@x.test").await;
     assert_eq!(reply.at("/type"), (200, json!("error.list")));
@@ -421,11 +274,11 @@ async fn switches_change_the_shape_of_users_and_errors() {
 #[tokio::test]
 async fn the_rate_is_limited_only_when_switched_on() {
     let sandbox = intercom(3, "1.4");
-    sandbox.behave("intercom", "rate_limit", "2").await;
+    sandbox.set_switch("intercom", "rate_limit", "2").await;
     for _ in 0..5 {
         assert_eq!(sandbox.get("/intercom/users").await.status, 200);
     }
-    sandbox.behave("intercom", "rate", "on").await;
+    sandbox.set_switch("intercom", "rate", "on").await;
 
     let mut replies = Vec::new();
     for _ in 0..6 {
@@ -447,7 +300,7 @@ async fn the_rate_is_limited_only_when_switched_on() {
 }
 
 #[tokio::test]
-async fn created_since_counts_days_and_is_ignored_in_look_ups() {
+async fn created_since_counts_days_and_is_ignored_in_lookups() {
     let sandbox = intercom(known::ENOUGH, "1.4");
     sandbox
         .post("/intercom/users", json!({"user_id": "fresh"}))

@@ -1,13 +1,12 @@
-//! The sandbox as a client meets it: [`house`] over a socket, [`calling`] on
-//! the router itself.
+//! The sandbox, called from outside: [`server`] over a socket, [`in_process`] on the router itself.
 
 mod ada;
-mod calling;
 mod control;
 mod digitalchalk;
 mod faults;
 mod guard;
-mod house;
+mod in_process;
 mod intercom;
+mod server;
 mod usertour;
 mod usertour_v2;

@@ -1,4 +1,4 @@
-//! Usertour v2, as a client calls it.
+//! Usertour v2.
 
 mod authorization;
 mod filters;
@@ -8,7 +8,7 @@ mod writes;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use crate::calling::{Reply, Sandbox, column};
+use crate::in_process::{Reply, Sandbox, column};
 
 /// The users of the environment that the token has.
 fn users() -> String {
@@ -81,7 +81,7 @@ async fn a_walk_lists_every_user_once_in_either_order() {
 async fn users_of_one_moment_are_neither_lost_nor_repeated() {
     let sandbox = usertour(200);
     let mut held = held(&sandbox).await;
-    sandbox.behave("usertour", "ties", "shuffled").await;
+    sandbox.set_switch("usertour", "ties", "shuffled").await;
     held.sort_unstable();
 
     for query in ["?limit=7", "?limit=20", "?limit=7&orderBy=-createdAt"] {
@@ -149,7 +149,9 @@ async fn a_cursor_that_is_unknown_or_exhausted_gives_an_empty_page() {
 #[tokio::test]
 async fn a_walk_ends_early_where_the_user_of_its_cursor_is_deleted() {
     let sandbox = usertour(10);
-    sandbox.behave("usertour", "delete_cursor", "once").await;
+    sandbox
+        .set_switch("usertour", "delete_cursor", "once")
+        .await;
 
     let pages = walk(&sandbox, &format!("{}?limit=3", users())).await;
 

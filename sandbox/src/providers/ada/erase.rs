@@ -1,5 +1,5 @@
-//! Bulk erasure: a job takes identifiers, which is the only place
-//! where an e-mail selects users. The job is done as soon as it is taken in.
+//! Bulk erasure by a job. Its identifiers are the only place where an email selects users. The job
+//! is done as soon as it is accepted.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -9,27 +9,27 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::failure::Failure;
-use super::store::Shelves;
+use super::error::AdaError;
+use super::store::AdaData;
 use super::user::EndUser;
 use super::write::read;
-use super::{Ada, Shared, json as answer};
+use super::{Ada, AdaState, json as answer};
 
 const MAX_BODY: usize = 512 << 10;
 const MAX_IDENTIFIERS: usize = 1000;
 /// An identifier that matches more users than this erases none.
 const MAX_MATCHES: usize = 1000;
 
-/// A job that was taken in.
+/// A job that was accepted.
 #[derive(Clone)]
-pub(super) struct Job {
+pub(super) struct EraseJob {
     id: String,
     client_reference: Option<String>,
     created_at: String,
     results: Vec<(Value, &'static str)>,
 }
 
-impl Job {
+impl EraseJob {
     fn json(&self, status: &str) -> Value {
         json!({
             "job_id": self.id,
@@ -56,59 +56,60 @@ impl Job {
 }
 
 /// `POST /api/v2/end-users/delete`.
-pub(super) async fn submit(State(ada): Shared, body: Body) -> Response {
+pub(super) async fn submit(State(ada): AdaState, body: Body) -> Response {
     let body = read(body, MAX_BODY).await;
-    ada.reply(body.and_then(|body| take_in(&ada, &body)))
+    ada.reply(body.and_then(|body| accept_job(&ada, &body)))
 }
 
 /// `GET /api/v2/jobs/{job_id}`.
-pub(super) async fn job(State(ada): Shared, id: Result<Path<String>, PathRejection>) -> Response {
-    let shelves = ada.store.open();
-    let job = id.ok().and_then(|Path(id)| shelves.jobs.get(&id));
+pub(super) async fn job(State(ada): AdaState, id: Result<Path<String>, PathRejection>) -> Response {
+    let data = ada.store.lock();
+    let job = id.ok().and_then(|Path(id)| data.jobs.get(&id));
     let report = job.map(|job| answer(StatusCode::OK, job.report()));
-    ada.reply(report.ok_or_else(|| Failure::not_found("Job not found")))
+    ada.reply(report.ok_or_else(|| AdaError::not_found("Job not found")))
 }
 
-fn take_in(ada: &Ada, body: &Map<String, Value>) -> Result<Response, Failure> {
+fn accept_job(ada: &Ada, body: &Map<String, Value>) -> Result<Response, AdaError> {
     let identifiers = body.get("identifiers").and_then(Value::as_array);
     let identifiers = identifiers
         .filter(|all| (1..=MAX_IDENTIFIERS).contains(&all.len()))
-        .ok_or_else(|| Failure::rejected("identifiers must have 1 to 1000 items"))?;
+        .ok_or_else(|| AdaError::rejected("identifiers must have 1 to 1000 items"))?;
     let reference = body.get("client_reference").and_then(Value::as_str);
 
-    let mut shelves = ada.store.open();
-    let known = |job: &&Job| reference.is_some() && job.client_reference.as_deref() == reference;
-    if let Some(job) = shelves.jobs.values().find(known) {
+    let mut data = ada.store.lock();
+    let known =
+        |job: &&EraseJob| reference.is_some() && job.client_reference.as_deref() == reference;
+    if let Some(job) = data.jobs.values().find(known) {
         return Ok(answer(StatusCode::ACCEPTED, job.json("queued")));
     }
-    let job = Job {
-        id: format!("job-{:06}", shelves.jobs.len() + 1),
+    let job = EraseJob {
+        id: format!("job-{:06}", data.jobs.len() + 1),
         client_reference: reference.map(str::to_owned),
         created_at: Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%S+00:00")
             .to_string(),
-        results: dispose(&mut shelves, identifiers),
+        results: erase_all(&mut data, identifiers),
     };
     let taken = job.json("queued");
-    shelves.jobs.insert(job.id.clone(), job);
+    data.jobs.insert(job.id.clone(), job);
     Ok(answer(StatusCode::ACCEPTED, taken))
 }
 
-/// Erases whom each identifier names.
-fn dispose(shelves: &mut Shelves, identifiers: &[Value]) -> Vec<(Value, &'static str)> {
+/// Erases the users that each identifier selects.
+fn erase_all(data: &mut AdaData, identifiers: &[Value]) -> Vec<(Value, &'static str)> {
     let mut results: Vec<(Value, &'static str)> = Vec::new();
     for identifier in identifiers {
         let disposition = if results.iter().any(|(done, _)| done == identifier) {
             "duplicate"
         } else {
-            erase(shelves, identifier)
+            erase(data, identifier)
         };
         results.push((identifier.clone(), disposition));
     }
     results
 }
 
-fn erase(shelves: &mut Shelves, identifier: &Value) -> &'static str {
+fn erase(data: &mut AdaData, identifier: &Value) -> &'static str {
     let text = |name| identifier.get(name).and_then(Value::as_str);
     let (Some(kind), Some(value)) = (text("type"), text("value")) else {
         return "invalid";
@@ -135,11 +136,11 @@ fn erase(shelves: &mut Shelves, identifier: &Value) -> &'static str {
     if !known.contains(&kind) {
         return "invalid";
     }
-    match shelves.users.iter().filter(|user| names(user)).count() {
+    match data.users.iter().filter(|user| names(user)).count() {
         0 => "not_found",
         count if count > MAX_MATCHES => "exceeds_limit",
         _ => {
-            shelves.users.retain(|user| !names(user));
+            data.users.retain(|user| !names(user));
             "accepted"
         }
     }

@@ -1,5 +1,4 @@
-//! Reading users: the list, the look-up by external id at the same address,
-//! and one user.
+//! Reading users: the list, the lookup by external id at the same path, and one user.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
@@ -7,9 +6,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
-use super::store::Shelves;
-use super::{Ada, Shared, json as answer};
+use super::error::AdaError;
+use super::store::AdaData;
+use super::{Ada, AdaState, json as answer};
 use crate::emulation::Origin;
 
 /// The documents state no default.
@@ -18,11 +17,11 @@ const MAX_LIMIT: usize = 100;
 
 /// `GET /api/v2/end-users/`.
 pub(super) async fn list(
-    State(ada): Shared,
+    State(ada): AdaState,
     origin: Origin,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let query = Query::parse(query.as_deref().unwrap_or_default());
+    let query = AdaListQuery::parse(query.as_deref().unwrap_or_default());
     let outcome = match &query.external_id {
         Some(external_id) => look_up(&ada, external_id, &query),
         None => page(&ada, &origin, &query),
@@ -31,28 +30,31 @@ pub(super) async fn list(
 }
 
 /// `GET /api/v2/end-users/{end_user_id}`.
-pub(super) async fn view(State(ada): Shared, id: Result<Path<String>, PathRejection>) -> Response {
-    let shelves = ada.store.open();
-    let place = id.ok().and_then(|Path(id)| shelves.place(&id));
-    ada.reply(show(&ada, &shelves, place))
+pub(super) async fn view(
+    State(ada): AdaState,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let data = ada.store.lock();
+    let place = id.ok().and_then(|Path(id)| data.position(&id));
+    ada.reply(show(&ada, &data, place))
 }
 
-fn show(ada: &Ada, shelves: &Shelves, place: Option<usize>) -> Result<Response, Failure> {
-    let user = place.and_then(|place| shelves.users.get(place));
-    let user = user.ok_or_else(|| Failure::not_found("End user not found"))?;
+fn show(ada: &Ada, data: &AdaData, place: Option<usize>) -> Result<Response, AdaError> {
+    let user = place.and_then(|place| data.users.get(place));
+    let user = user.ok_or_else(|| AdaError::not_found("End user not found"))?;
     Ok(answer(StatusCode::OK, user.json(&ada.behaviour)))
 }
 
-/// The query; of a parameter given twice the first counts, and one that is not
-/// known (such as `email`) is ignored.
+/// The query. Of a repeated parameter the first counts; an unknown one (such as `email`) is
+/// ignored.
 #[derive(Default)]
-struct Query {
+struct AdaListQuery {
     limit: Option<String>,
     cursor: Option<String>,
     external_id: Option<String>,
 }
 
-impl Query {
+impl AdaListQuery {
     fn parse(query: &str) -> Self {
         let mut parsed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -67,30 +69,30 @@ impl Query {
         parsed
     }
 
-    fn limit(&self) -> Result<usize, Failure> {
+    fn limit(&self) -> Result<usize, AdaError> {
         let Some(limit) = &self.limit else {
             return Ok(DEFAULT_LIMIT);
         };
         let limit = limit.parse().ok();
         limit
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-            .ok_or_else(|| Failure::invalid_query("limit", "must be an integer from 1 to 100"))
+            .ok_or_else(|| AdaError::invalid_query("limit", "must be an integer from 1 to 100"))
     }
 }
 
-fn look_up(ada: &Ada, external_id: &str, query: &Query) -> Result<Response, Failure> {
+fn look_up(ada: &Ada, external_id: &str, query: &AdaListQuery) -> Result<Response, AdaError> {
     if query.cursor.is_some() || query.limit.is_some() {
         let message = "cannot be combined with cursor or limit";
-        return Err(Failure::invalid_query("external_id", message));
+        return Err(AdaError::invalid_query("external_id", message));
     }
     if let Err(message) = check_external_id(external_id) {
-        return Err(Failure::invalid_query("external_id", message));
+        return Err(AdaError::invalid_query("external_id", message));
     }
-    let shelves = ada.store.open();
-    show(ada, &shelves, shelves.mapped(external_id))
+    let data = ada.store.lock();
+    show(ada, &data, data.position_of_external_id(external_id))
 }
 
-/// What an external id must be.
+/// Checks an external id.
 pub(super) fn check_external_id(external_id: &str) -> Result<(), &'static str> {
     let external_id = external_id.trim();
     match external_id.chars().count() {
@@ -101,17 +103,17 @@ pub(super) fn check_external_id(external_id: &str) -> Result<(), &'static str> {
     }
 }
 
-fn page(ada: &Ada, origin: &Origin, query: &Query) -> Result<Response, Failure> {
+fn page(ada: &Ada, origin: &Origin, query: &AdaListQuery) -> Result<Response, AdaError> {
     let limit = query.limit()?;
-    let shelves = ada.store.open();
-    let users = &shelves.users;
+    let data = ada.store.lock();
+    let users = &data.users;
     let exclusive = ada.behaviour.is("cursor", "exclusive");
     let start = match query.cursor.as_deref() {
         None => 0,
-        Some(cursor) => match shelves.place(cursor) {
+        Some(cursor) => match data.position(cursor) {
             Some(place) => place + usize::from(exclusive),
             None if ada.behaviour.is("unknown_cursor", "empty") => users.len(),
-            None => return Err(Failure::invalid_query("cursor", "unknown cursor")),
+            None => return Err(AdaError::invalid_query("cursor", "unknown cursor")),
         },
     };
     let end = users.len().min(start + limit);

@@ -3,33 +3,33 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::erase::Job;
+use super::erase::EraseJob;
 use super::user::{self, EndUser, Profile};
 use crate::emulation::Record;
 use crate::people::Person;
 use crate::providers::Provider;
 use crate::rate::now;
 
-/// What the tenant holds.
-pub(super) struct Store {
-    shelves: Mutex<Shelves>,
+/// The users and jobs of the tenant.
+pub(super) struct AdaStore {
+    data: Mutex<AdaData>,
 }
 
-/// What is guarded together.
-pub(super) struct Shelves {
+/// The data behind the lock.
+pub(super) struct AdaData {
     /// Ascending by id.
     pub(super) users: Vec<EndUser>,
-    pub(super) jobs: BTreeMap<String, Job>,
+    pub(super) jobs: BTreeMap<String, EraseJob>,
     /// Users ever created.
     created: usize,
 }
 
-impl Store {
+impl AdaStore {
     pub(super) fn seeded(people: &[Person]) -> Self {
         let held = people.iter().filter(|person| person.is_at(Provider::Ada));
         let created = held.clone().next_back().map_or(0, |last| last.index + 1);
         Self {
-            shelves: Mutex::new(Shelves {
+            data: Mutex::new(AdaData {
                 users: held.map(EndUser::of).collect(),
                 jobs: BTreeMap::new(),
                 created,
@@ -37,25 +37,25 @@ impl Store {
         }
     }
 
-    pub(super) fn open(&self) -> MutexGuard<'_, Shelves> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, AdaData> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn records(&self) -> Vec<Record> {
-        self.open().users.iter().map(EndUser::record).collect()
+        self.lock().users.iter().map(EndUser::record).collect()
     }
 }
 
-impl Shelves {
-    /// The place of the user with this id.
-    pub(super) fn place(&self, id: &str) -> Option<usize> {
+impl AdaData {
+    /// The position of the user with this id.
+    pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.users
             .binary_search_by(|user| user.id.as_str().cmp(id))
             .ok()
     }
 
-    /// The place of the user to whom the external id, in any case, is mapped.
-    pub(super) fn mapped(&self, external_id: &str) -> Option<usize> {
+    /// The position of the user with this external id, in any letter case.
+    pub(super) fn position_of_external_id(&self, external_id: &str) -> Option<usize> {
         let wanted = external_id.trim().to_lowercase();
         self.users
             .iter()

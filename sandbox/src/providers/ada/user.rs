@@ -22,14 +22,14 @@ pub(super) const FIELDS: [&str; 6] = [
 #[derive(Clone)]
 pub(super) struct EndUser {
     pub(super) id: String,
-    /// Trimmed and in lower case, as Ada takes it in.
+    /// Trimmed and in lower case, as Ada stores it.
     pub(super) external_id: Option<String>,
     pub(super) profile: Profile,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
 }
 
-/// What is written to a user: texts by field, and metadata.
+/// The writable part of a user: texts by field, and metadata.
 #[derive(Clone, Default)]
 pub(super) struct Profile {
     pub(super) texts: Map<String, Value>,
@@ -115,7 +115,7 @@ impl Profile {
     }
 }
 
-/// Whether metadata takes the value: text, truth, or a whole number.
+/// Whether metadata takes the value: text, boolean, or whole number.
 pub(super) fn is_plain(value: &Value) -> bool {
     value.is_string() || value.is_boolean() || value.is_i64() || value.is_u64()
 }

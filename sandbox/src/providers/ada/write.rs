@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value};
 
-use super::failure::{Failure, Problem};
+use super::error::{AdaError, InvalidParameter};
 use super::list::check_external_id;
 use super::user::{FIELDS, Profile, is_plain};
-use super::{Ada, Shared, json as answer};
+use super::{Ada, AdaState, json as answer};
 use crate::rate::now;
 
 /// The largest body of any call.
@@ -20,9 +20,9 @@ const MAX_METADATA: usize = 10 << 10;
 const MAX_SENSITIVE: usize = 20;
 
 /// `POST /api/v2/end-users/`.
-pub(super) async fn create(State(ada): Shared, body: Body) -> Response {
+pub(super) async fn create(State(ada): AdaState, body: Body) -> Response {
     let outcome = read(body, MAX_BODY).await.and_then(|body| {
-        let draft = Draft::parse(&body, Purpose::Create)?;
+        let draft = EndUserPatch::parse(&body, Purpose::Create)?;
         insert(&ada, draft)
     });
     ada.reply(outcome)
@@ -30,24 +30,24 @@ pub(super) async fn create(State(ada): Shared, body: Body) -> Response {
 
 /// `PATCH /api/v2/end-users/{end_user_id}`.
 pub(super) async fn patch(
-    State(ada): Shared,
+    State(ada): AdaState,
     id: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Response {
     let outcome = read(body, MAX_BODY).await.and_then(|body| {
         let id = id.map_or_else(|_| String::new(), |Path(id)| id);
-        let draft = Draft::parse(&body, Purpose::Patch)?;
+        let draft = EndUserPatch::parse(&body, Purpose::Patch)?;
         update(&ada, &id, draft)
     });
     ada.reply(outcome)
 }
 
 /// The JSON object in a body of at most `limit` bytes.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Map<String, Value>, Failure> {
+pub(super) async fn read(body: Body, limit: usize) -> Result<Map<String, Value>, AdaError> {
     let body = to_bytes(body, limit)
         .await
-        .map_err(|_| Failure::too_large())?;
-    serde_json::from_slice(&body).map_err(|_| Failure::rejected("The body is not a JSON object"))
+        .map_err(|_| AdaError::too_large())?;
+    serde_json::from_slice(&body).map_err(|_| AdaError::rejected("The body is not a JSON object"))
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -57,7 +57,7 @@ enum Purpose {
 }
 
 /// A body that has been checked.
-struct Draft {
+struct EndUserPatch {
     /// None: not mentioned; `Some(None)`: null.
     external_id: Option<Option<String>>,
     /// By field: a text, or null.
@@ -66,9 +66,9 @@ struct Draft {
     metadata: Option<Map<String, Value>>,
 }
 
-impl Draft {
-    fn parse(body: &Map<String, Value>, purpose: Purpose) -> Result<Self, Failure> {
-        let mut check = Check::default();
+impl EndUserPatch {
+    fn parse(body: &Map<String, Value>, purpose: Purpose) -> Result<Self, AdaError> {
+        let mut check = Validation::default();
         let external_id = check.external_id(body.get("external_id"));
         let nothing = Map::new();
         let profile = match body.get("profile") {
@@ -93,7 +93,7 @@ impl Draft {
     }
 
     /// Applies texts and metadata: null clears a text, removes a key.
-    fn apply(self, profile: &Profile) -> Result<Profile, Failure> {
+    fn apply(self, profile: &Profile) -> Result<Profile, AdaError> {
         let mut written = profile.clone();
         for (field, value) in self.texts {
             put(&mut written.texts, field, value);
@@ -109,7 +109,7 @@ impl Draft {
         let size = Value::from(written.metadata.clone()).to_string().len();
         if size > MAX_METADATA {
             let message = "Metadata exceeds the maximum size of 10 KB.";
-            return Err(Failure::rejected(message));
+            return Err(AdaError::rejected(message));
         }
         Ok(written)
     }
@@ -123,26 +123,26 @@ fn put(map: &mut Map<String, Value>, key: String, value: Value) {
     }
 }
 
-/// Collects what is wrong with a body.
+/// Collects the problems of a body.
 #[derive(Default)]
-struct Check {
-    problems: Vec<Problem>,
+struct Validation {
+    problems: Vec<InvalidParameter>,
 }
 
-impl Check {
+impl Validation {
     fn blame(&mut self, parameter: &str, message: &str) {
-        self.problems.push(Problem {
+        self.problems.push(InvalidParameter {
             parameter: parameter.to_owned(),
             location: "body",
             message: message.to_owned(),
         });
     }
 
-    fn verdict(self) -> Result<(), Failure> {
+    fn verdict(self) -> Result<(), AdaError> {
         if self.problems.is_empty() {
             Ok(())
         } else {
-            Err(Failure::invalid(self.problems))
+            Err(AdaError::invalid(self.problems))
         }
     }
 
@@ -195,7 +195,7 @@ impl Check {
         Some(metadata.clone())
     }
 
-    /// Sensitive metadata is taken in and never shown.
+    /// Sensitive metadata is accepted and never shown.
     fn sensitive(&mut self, profile: &Map<String, Value>, purpose: Purpose) {
         const PARAMETER: &str = "$.profile.sensitive_metadata";
         let Some(sensitive) = profile.get("sensitive_metadata").filter(|v| !v.is_null()) else {
@@ -226,37 +226,40 @@ impl Check {
     }
 }
 
-fn insert(ada: &Ada, draft: Draft) -> Result<Response, Failure> {
-    let mut shelves = ada.store.open();
+fn insert(ada: &Ada, draft: EndUserPatch) -> Result<Response, AdaError> {
+    let mut data = ada.store.lock();
     let external_id = draft.external_id.clone().flatten();
     // The record is returned as it is: the profile sent is not applied to it.
-    if let Some(place) = external_id.as_deref().and_then(|id| shelves.mapped(id)) {
-        let existing = shelves.users[place].json(&ada.behaviour);
+    if let Some(place) = external_id
+        .as_deref()
+        .and_then(|id| data.position_of_external_id(id))
+    {
+        let existing = data.users[place].json(&ada.behaviour);
         return Ok(answer(StatusCode::OK, existing));
     }
     let profile = draft.apply(&Profile::default())?;
-    let created = shelves.create(external_id, profile);
+    let created = data.create(external_id, profile);
     Ok(answer(StatusCode::CREATED, created.json(&ada.behaviour)))
 }
 
-fn update(ada: &Ada, id: &str, draft: Draft) -> Result<Response, Failure> {
-    let mut shelves = ada.store.open();
-    let place = shelves.place(id);
-    let place = place.ok_or_else(|| Failure::not_found("End user not found"))?;
+fn update(ada: &Ada, id: &str, draft: EndUserPatch) -> Result<Response, AdaError> {
+    let mut data = ada.store.lock();
+    let place = data.position(id);
+    let place = place.ok_or_else(|| AdaError::not_found("End user not found"))?;
     let external_id = draft.external_id.clone();
     let holder = external_id
         .iter()
         .flatten()
-        .find_map(|id| shelves.mapped(id));
+        .find_map(|id| data.position_of_external_id(id));
     if holder.is_some_and(|holder| holder != place) {
         let message = "external_id is already mapped to another end user";
-        return Err(Failure::new(
+        return Err(AdaError::new(
             StatusCode::CONFLICT,
             "duplicate_resource",
             message,
         ));
     }
-    let user = &mut shelves.users[place];
+    let user = &mut data.users[place];
     user.profile = draft.apply(&user.profile)?;
     if let Some(external_id) = external_id {
         user.external_id = external_id;

@@ -1,4 +1,4 @@
-//! User fields: their definitions, and a user's values.
+//! User fields: their definitions, and the values of a user.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::failure::Failure;
+use super::error::DigitalChalkError;
 use super::store::is_storable;
 use super::write::read;
-use super::{DigitalChalk, Shared};
+use super::{DigitalChalk, DigitalChalkState};
 
 /// `GET /userfields`.
-pub(super) async fn definitions(State(chalk): Shared) -> Response {
+pub(super) async fn definitions(State(chalk): DigitalChalkState) -> Response {
     let fields = chalk.store.fields.iter();
     let fields: Vec<Value> = fields
         .map(|field| json!({"id": field.id, "name": field.name}))
@@ -23,19 +23,18 @@ pub(super) async fn definitions(State(chalk): Shared) -> Response {
 
 /// `GET /users/{id}/userfieldvalues`: what is set, by the id of the field.
 pub(super) async fn values(
-    State(chalk): Shared,
+    State(chalk): DigitalChalkState,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let shelf = chalk.store.open();
-    let place = id.ok().and_then(|Path(id)| shelf.place(&id));
-    let values = place.map(|place| axum::Json(&shelf.users[place].values).into_response());
-    chalk.reply(values.ok_or(Failure::NotFound))
+    let data = chalk.store.lock();
+    let place = id.ok().and_then(|Path(id)| data.position(&id));
+    let values = place.map(|place| axum::Json(&data.users[place].values).into_response());
+    chalk.reply(values.ok_or(DigitalChalkError::NotFound))
 }
 
-/// `PUT /users/{id}/userfieldvalues`: null clears a value, and what is not
-/// mentioned stays.
+/// `PUT /users/{id}/userfieldvalues`: null clears a value, absent values stay.
 pub(super) async fn set_values(
-    State(chalk): Shared,
+    State(chalk): DigitalChalkState,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -46,18 +45,22 @@ pub(super) async fn set_values(
     chalk.reply(outcome.map(|()| StatusCode::NO_CONTENT.into_response()))
 }
 
-fn set(chalk: &DigitalChalk, id: &str, body: Map<String, Value>) -> Result<(), Failure> {
-    let mut shelf = chalk.store.open();
-    let place = shelf.place(id).ok_or(Failure::NotFound)?;
+fn set(chalk: &DigitalChalk, id: &str, body: Map<String, Value>) -> Result<(), DigitalChalkError> {
+    let mut data = chalk.store.lock();
+    let place = data.position(id).ok_or(DigitalChalkError::NotFound)?;
     for (field, value) in &body {
         if !chalk.store.fields.iter().any(|known| known.id == *field) {
-            return Err(Failure::Message(format!("unknown user field {field}")));
+            return Err(DigitalChalkError::Message(format!(
+                "unknown user field {field}"
+            )));
         }
         if !value.is_null() && !is_storable(value) {
-            return Err(Failure::Message(format!("{field} cannot hold an object")));
+            return Err(DigitalChalkError::Message(format!(
+                "{field} cannot hold an object"
+            )));
         }
     }
-    let values = &mut shelf.users[place].values;
+    let values = &mut data.users[place].values;
     for (field, value) in body {
         if value.is_null() {
             values.remove(&field);

@@ -1,4 +1,4 @@
-//! Reading users: the filtered list and one user (sections 3 and 4).
+//! Reading users: the filtered list and one user.
 
 use std::sync::Arc;
 
@@ -8,42 +8,46 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use super::error::DigitalChalkError;
 use super::user::{User, date};
-use super::{DigitalChalk, PREFIXES, Shared};
+use super::{DigitalChalk, DigitalChalkState, PREFIXES};
 use crate::emulation::Origin;
 
 const DEFAULT_LIMIT: usize = 15;
 const MAX_LIMIT: usize = 100;
 
 /// `GET /users`.
-pub(super) async fn list(State(chalk): Shared, origin: Origin, uri: Uri) -> Response {
+pub(super) async fn list(State(chalk): DigitalChalkState, origin: Origin, uri: Uri) -> Response {
     let outcome = page(&chalk, &origin, &uri);
     chalk.reply(outcome)
 }
 
 /// `GET /users/{id}`.
 pub(super) async fn view(
-    State(chalk): Shared,
+    State(chalk): DigitalChalkState,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let shelf = chalk.store.open();
-    let user = id.ok().and_then(|Path(id)| shelf.place(&id));
-    let user = user.map(|place| axum::Json(shelf.users[place].json(&chalk)).into_response());
-    chalk.reply(user.ok_or(Failure::NotFound))
+    let data = chalk.store.lock();
+    let user = id.ok().and_then(|Path(id)| data.position(&id));
+    let user = user.map(|place| axum::Json(data.users[place].json(&chalk)).into_response());
+    chalk.reply(user.ok_or(DigitalChalkError::NotFound))
 }
 
-fn page(chalk: &Arc<DigitalChalk>, origin: &Origin, uri: &Uri) -> Result<Response, Failure> {
+fn page(
+    chalk: &Arc<DigitalChalk>,
+    origin: &Origin,
+    uri: &Uri,
+) -> Result<Response, DigitalChalkError> {
     let query: Vec<(String, String)> =
         form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
     let limit = limit(chalk, &query)?;
     let offset = number(&query, "offset")?.unwrap_or(0);
-    let filters: Vec<Filter> = query.iter().filter_map(Filter::parse).collect();
+    let filters: Vec<ListFilter> = query.iter().filter_map(ListFilter::parse).collect();
 
-    let shelf = chalk.store.open();
-    let mut hits = shelf
+    let data = chalk.store.lock();
+    let mut hits = data
         .users
         .iter()
         .filter(|user| filters.iter().all(|filter| filter.holds(user, chalk)))
@@ -73,53 +77,53 @@ fn page(chalk: &Arc<DigitalChalk>, origin: &Origin, uri: &Uri) -> Result<Respons
     Ok(axum::Json(envelope).into_response())
 }
 
-fn limit(chalk: &DigitalChalk, query: &[(String, String)]) -> Result<usize, Failure> {
+fn limit(chalk: &DigitalChalk, query: &[(String, String)]) -> Result<usize, DigitalChalkError> {
     match number(query, "limit")? {
         None => Ok(DEFAULT_LIMIT),
-        Some(0) => Err(Failure::error("limit must be at least 1")),
+        Some(0) => Err(DigitalChalkError::error("limit must be at least 1")),
         Some(limit) if limit > MAX_LIMIT && chalk.behaviour.is("limit", "reject") => {
-            Err(Failure::error("limit must be at most 100"))
+            Err(DigitalChalkError::error("limit must be at most 100"))
         }
         Some(limit) => Ok(limit.min(MAX_LIMIT)),
     }
 }
 
-fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, Failure> {
+fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, DigitalChalkError> {
     let Some((_, value)) = query.iter().find(|(known, _)| known == name) else {
         return Ok(None);
     };
     let number = value.parse().map_err(|_| {
         let message = format!("{name} must be a number");
-        Failure::error(&message)
+        DigitalChalkError::error(&message)
     })?;
     Ok(Some(number))
 }
 
 /// One restriction; all of them must hold.
-enum Filter {
-    /// The field contains this, in any case.
-    Contains(Text, String),
+enum ListFilter {
+    /// The field contains this, in any letter case.
+    Contains(TextField, String),
     /// The date begins with this: an imprecise date is a range.
     CreatedIn(String),
     LoggedInIn(String),
 }
 
 #[derive(Clone, Copy)]
-enum Text {
+enum TextField {
     Email,
     FirstName,
     LastName,
     Username,
 }
 
-impl Filter {
-    /// A parameter that is not known restricts nothing.
+impl ListFilter {
+    /// An unknown parameter is no filter.
     fn parse((name, value): &(String, String)) -> Option<Self> {
         let text = match name.as_str() {
-            "email" => Text::Email,
-            "firstName" => Text::FirstName,
-            "lastName" => Text::LastName,
-            "username" => Text::Username,
+            "email" => TextField::Email,
+            "firstName" => TextField::FirstName,
+            "lastName" => TextField::LastName,
+            "username" => TextField::Username,
             "createdDate" => return Some(Self::CreatedIn(value.clone())),
             "lastLoginDate" => return Some(Self::LoggedInIn(value.clone())),
             _ => return None,
@@ -130,13 +134,13 @@ impl Filter {
     fn holds(&self, user: &User, chalk: &DigitalChalk) -> bool {
         match self {
             Self::Contains(_, part) if part.is_empty() => true,
-            Self::Contains(Text::Username, _) if !chalk.has_usernames() => true,
+            Self::Contains(TextField::Username, _) if !chalk.has_usernames() => true,
             Self::Contains(text, part) => {
                 let stored = match text {
-                    Text::Email => &user.email,
-                    Text::FirstName => &user.first_name,
-                    Text::LastName => &user.last_name,
-                    Text::Username => &user.username,
+                    TextField::Email => &user.email,
+                    TextField::FirstName => &user.first_name,
+                    TextField::LastName => &user.last_name,
+                    TextField::Username => &user.username,
                 };
                 stored
                     .as_ref()

@@ -11,27 +11,27 @@ use crate::people::Person;
 use crate::providers::Provider;
 use crate::rate::now;
 
-/// What the organisation holds.
-pub(super) struct Store {
-    pub(super) fields: Vec<Field>,
-    shelf: Mutex<Shelf>,
+/// The users and fields of the organisation.
+pub(super) struct DigitalChalkStore {
+    pub(super) fields: Vec<UserField>,
+    data: Mutex<DigitalChalkData>,
 }
 
 /// The definition of a user field.
-pub(super) struct Field {
+pub(super) struct UserField {
     pub(super) id: String,
     pub(super) name: String,
 }
 
-/// What is guarded.
-pub(super) struct Shelf {
+/// The data behind the lock.
+pub(super) struct DigitalChalkData {
     /// In the order of creation.
     pub(super) users: Vec<User>,
     /// Users ever created.
     created: usize,
 }
 
-/// The vendor's own user fields.
+/// The provider's own user fields.
 const PREDEFINED: [&str; 5] = [
     "Phone Number",
     "Street 1",
@@ -40,7 +40,7 @@ const PREDEFINED: [&str; 5] = [
     "Postal Code",
 ];
 
-impl Store {
+impl DigitalChalkStore {
     pub(super) fn seeded(people: &[Person]) -> Self {
         let held: Vec<&Person> = people
             .iter()
@@ -52,7 +52,7 @@ impl Store {
             ..User::of(person)
         };
         Self {
-            shelf: Mutex::new(Shelf {
+            data: Mutex::new(DigitalChalkData {
                 users: held.iter().map(seeded).collect(),
                 created: held.last().map_or(0, |last| last.index + 1),
             }),
@@ -60,22 +60,22 @@ impl Store {
         }
     }
 
-    pub(super) fn open(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, DigitalChalkData> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn records(&self) -> Vec<Record> {
-        self.open().users.iter().map(User::record).collect()
+        self.lock().users.iter().map(User::record).collect()
     }
 }
 
-impl Shelf {
-    /// The place of the user with this id.
-    pub(super) fn place(&self, id: &str) -> Option<usize> {
+impl DigitalChalkData {
+    /// The position of the user with this id.
+    pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.users.iter().position(|user| user.id == id)
     }
 
-    /// Creates the user, and says its id.
+    /// Creates the user and returns its id.
     pub(super) fn create(&mut self, user: User) -> String {
         self.created += 1;
         let id = user::id(self.created);
@@ -88,8 +88,8 @@ impl Shelf {
     }
 }
 
-/// A field for each predefined name and each attribute that anybody has.
-fn define(people: &[&Person]) -> Vec<Field> {
+/// A field for each predefined name and for each attribute of any user.
+fn define(people: &[&Person]) -> Vec<UserField> {
     let mut names = PREDEFINED.to_vec();
     for (name, value) in people.iter().flat_map(|person| &person.attributes) {
         if is_storable(value) && !names.contains(&name.as_str()) {
@@ -98,20 +98,20 @@ fn define(people: &[&Person]) -> Vec<Field> {
     }
     let numbered = names.into_iter().enumerate();
     numbered
-        .map(|(number, name)| Field {
+        .map(|(number, name)| UserField {
             id: format!("ff80818190bb00010190bb00{number:08x}"),
             name: name.to_owned(),
         })
         .collect()
 }
 
-/// The values that a user field takes: text, number, truth, list.
+/// Whether a user field takes the value: text, number, boolean or list.
 pub(super) fn is_storable(value: &Value) -> bool {
     !value.is_null() && !value.is_object()
 }
 
-fn values(person: &Person, fields: &[Field]) -> serde_json::Map<String, Value> {
-    let value = |field: &Field| match field.name.as_str() {
+fn values(person: &Person, fields: &[UserField]) -> serde_json::Map<String, Value> {
+    let value = |field: &UserField| match field.name.as_str() {
         "Phone Number" => person.phone.clone().map(Value::from),
         name => person.attributes.get(name).cloned(),
     };

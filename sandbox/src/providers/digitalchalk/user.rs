@@ -24,8 +24,8 @@ pub(super) struct User {
     pub(super) values: Map<String, Value>,
 }
 
-/// The id of the nth user, from 1: 32 hexadecimal digits, but for every 37th
-/// a digit less, as in the vendor's own samples.
+/// The id of the nth user, from 1: 32 hexadecimal digits. Every 37th has 31, as in the provider's
+/// own samples.
 pub(super) fn id(number: usize) -> String {
     if number.is_multiple_of(37) {
         format!("ff80818190aa00010190aa0{number:08x}")

@@ -8,17 +8,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
-use super::store::Shelf;
+use super::error::DigitalChalkError;
+use super::store::DigitalChalkData;
 use super::user::User;
-use super::{DigitalChalk, PREFIXES, Shared};
+use super::{DigitalChalk, DigitalChalkState, PREFIXES};
 use crate::emulation::Origin;
 
 const MAX_BODY: usize = 2 << 20;
 
 /// `POST /users`.
 pub(super) async fn create(
-    State(chalk): Shared,
+    State(chalk): DigitalChalkState,
     origin: Origin,
     uri: Uri,
     headers: HeaderMap,
@@ -30,9 +30,9 @@ pub(super) async fn create(
     chalk.reply(answer)
 }
 
-/// `PUT /users/{id}`: what is not mentioned stays.
+/// `PUT /users/{id}`: absent fields stay.
 pub(super) async fn update(
-    State(chalk): Shared,
+    State(chalk): DigitalChalkState,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -40,7 +40,7 @@ pub(super) async fn update(
     let body = read(&headers, body).await;
     let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     let outcome = body.and_then(|body| change(&chalk, &id, &body));
-    // The text of the e-mail and password pages says 201, their examples 204.
+    // The text of the email and password pages has 201, their examples have 204.
     let status = if chalk.behaviour.is("put", "201") {
         StatusCode::CREATED
     } else {
@@ -51,18 +51,21 @@ pub(super) async fn update(
 
 /// `DELETE /users/{id}`.
 pub(super) async fn delete(
-    State(chalk): Shared,
+    State(chalk): DigitalChalkState,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let mut shelf = chalk.store.open();
-    let place = id.ok().and_then(|Path(id)| shelf.place(&id));
-    let removed = place.map(|place| shelf.users.remove(place));
-    let outcome = removed.ok_or(Failure::NotFound);
+    let mut data = chalk.store.lock();
+    let place = id.ok().and_then(|Path(id)| data.position(&id));
+    let removed = place.map(|place| data.users.remove(place));
+    let outcome = removed.ok_or(DigitalChalkError::NotFound);
     chalk.reply(outcome.map(|_| StatusCode::NO_CONTENT.into_response()))
 }
 
 /// The JSON object in a body.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Failure> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Map<String, Value>, DigitalChalkError> {
     let media_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let is_json = |text: &str| {
         text.trim_start()
@@ -70,11 +73,11 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Map<String, 
             .starts_with("application/json")
     };
     if !media_type.is_some_and(is_json) {
-        return Err(Failure::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Err(DigitalChalkError::Page(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     let body = to_bytes(body, MAX_BODY).await;
-    let body = body.map_err(|_| Failure::Page(StatusCode::PAYLOAD_TOO_LARGE))?;
-    serde_json::from_slice(&body).map_err(|_| Failure::Page(StatusCode::BAD_REQUEST))
+    let body = body.map_err(|_| DigitalChalkError::Page(StatusCode::PAYLOAD_TOO_LARGE))?;
+    serde_json::from_slice(&body).map_err(|_| DigitalChalkError::Page(StatusCode::BAD_REQUEST))
 }
 
 /// 201 without a body; the id is in the path of `Location` alone.
@@ -95,30 +98,38 @@ fn created(chalk: &DigitalChalk, origin: &Origin, uri: &Uri, id: &str) -> Respon
     answer
 }
 
-fn insert(chalk: &DigitalChalk, body: &Map<String, Value>) -> Result<String, Failure> {
-    let mut user = Writer::new(chalk).write(User::default(), body)?;
+fn insert(chalk: &DigitalChalk, body: &Map<String, Value>) -> Result<String, DigitalChalkError> {
+    let mut user = UserWriter::new(chalk).write(User::default(), body)?;
     if chalk.has_usernames() && user.username.is_none() {
         user.username.clone_from(&user.email);
     }
     if user.email.is_none() && user.username.is_none() {
         return Err(fields([("email", "required")]));
     }
-    let mut shelf = chalk.store.open();
-    check_unique(chalk, &shelf, &user)?;
-    Ok(shelf.create(user))
+    let mut data = chalk.store.lock();
+    check_unique(chalk, &data, &user)?;
+    Ok(data.create(user))
 }
 
-fn change(chalk: &DigitalChalk, id: &str, body: &Map<String, Value>) -> Result<(), Failure> {
-    let mut shelf = chalk.store.open();
-    let place = shelf.place(id).ok_or(Failure::NotFound)?;
-    let user = Writer::new(chalk).write(shelf.users[place].clone(), body)?;
-    check_unique(chalk, &shelf, &user)?;
-    shelf.users[place] = user;
+fn change(
+    chalk: &DigitalChalk,
+    id: &str,
+    body: &Map<String, Value>,
+) -> Result<(), DigitalChalkError> {
+    let mut data = chalk.store.lock();
+    let place = data.position(id).ok_or(DigitalChalkError::NotFound)?;
+    let user = UserWriter::new(chalk).write(data.users[place].clone(), body)?;
+    check_unique(chalk, &data, &user)?;
+    data.users[place] = user;
     Ok(())
 }
 
-/// With usernames only these are unique; without, the e-mail is.
-fn check_unique(chalk: &DigitalChalk, shelf: &Shelf, user: &User) -> Result<(), Failure> {
+/// Usernames are unique. Where they are off, emails are.
+fn check_unique(
+    chalk: &DigitalChalk,
+    data: &DigitalChalkData,
+    user: &User,
+) -> Result<(), DigitalChalkError> {
     let (name, of): (&str, fn(&User) -> &Option<String>) = if chalk.has_usernames() {
         ("username", |user| &user.username)
     } else {
@@ -129,24 +140,24 @@ fn check_unique(chalk: &DigitalChalk, shelf: &Shelf, user: &User) -> Result<(), 
         return Ok(());
     };
     let taken = |other: &User| other.id != user.id && folded(other).as_ref() == Some(&mine);
-    if shelf.users.iter().any(taken) {
+    if data.users.iter().any(taken) {
         return Err(fields([(name, "already in use")]));
     }
     Ok(())
 }
 
-fn fields<const N: usize>(problems: [(&str, &str); N]) -> Failure {
+fn fields<const N: usize>(problems: [(&str, &str); N]) -> DigitalChalkError {
     let pairs = problems.map(|(field, message)| (field.to_owned(), message.into()));
-    Failure::Fields(pairs.into_iter().collect())
+    DigitalChalkError::Fields(pairs.into_iter().collect())
 }
 
-/// Writes a body onto a user and notes what is wrong with it.
-struct Writer {
+/// Applies a body to a user and collects its problems.
+struct UserWriter {
     null_clears: bool,
     problems: Map<String, Value>,
 }
 
-impl Writer {
+impl UserWriter {
     fn new(chalk: &DigitalChalk) -> Self {
         Self {
             null_clears: !chalk.behaviour.is("put_null", "ignore"),
@@ -154,7 +165,11 @@ impl Writer {
         }
     }
 
-    fn write(mut self, mut user: User, body: &Map<String, Value>) -> Result<User, Failure> {
+    fn write(
+        mut self,
+        mut user: User,
+        body: &Map<String, Value>,
+    ) -> Result<User, DigitalChalkError> {
         self.text(body, "firstName", &mut user.first_name);
         self.text(body, "lastName", &mut user.last_name);
         self.text(body, "username", &mut user.username);
@@ -165,11 +180,11 @@ impl Writer {
         if self.problems.is_empty() {
             Ok(user)
         } else {
-            Err(Failure::Fields(self.problems))
+            Err(DigitalChalkError::Fields(self.problems))
         }
     }
 
-    fn blame(&mut self, field: &str, message: &str) {
+    fn add_problem(&mut self, field: &str, message: &str) {
         self.problems.insert(field.to_owned(), message.into());
     }
 
@@ -179,7 +194,7 @@ impl Writer {
             Some(Value::Null) if !self.null_clears => {}
             Some(Value::Null) => *slot = None,
             Some(Value::String(text)) => *slot = Some(text.clone()).filter(|t| !t.is_empty()),
-            Some(_) => self.blame(field, "must be text"),
+            Some(_) => self.add_problem(field, "must be text"),
         }
     }
 
@@ -192,25 +207,25 @@ impl Writer {
         };
         match body.get("email") {
             Some(Value::String(text)) if !is_valid(text) => {
-                self.blame("email", "Invalid email address");
+                self.add_problem("email", "Invalid email address");
             }
             _ => self.text(body, "email", slot),
         }
     }
 
-    /// Replaces the whole set; a space or a comma parts two tags.
+    /// Replaces the whole set. A space or a comma separates two tags.
     fn tags(&mut self, body: &Map<String, Value>, slot: &mut Vec<String>) {
         let given = match body.get("tags") {
             None => return,
             Some(Value::Null) if !self.null_clears => return,
             Some(Value::Null) => Vec::new(),
             Some(Value::Array(given)) => given.clone(),
-            Some(_) => return self.blame("tags", "must be a list"),
+            Some(_) => return self.add_problem("tags", "must be a list"),
         };
         let mut tags: Vec<String> = Vec::new();
         for tag in &given {
             let Some(tag) = tag.as_str() else {
-                return self.blame("tags", "must be a list of texts");
+                return self.add_problem("tags", "must be a list of texts");
             };
             for part in tag.split([' ', ',']).filter(|part| !part.is_empty()) {
                 if !tags.iter().any(|known| known == part) {
@@ -231,7 +246,7 @@ impl Writer {
         match body.get("password") {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if is_fit(text) => {}
-            Some(_) => self.blame(
+            Some(_) => self.add_problem(
                 "password",
                 "must be at least 6 characters with a letter and a digit",
             ),

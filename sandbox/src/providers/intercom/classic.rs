@@ -1,15 +1,15 @@
-//! What is asked of Intercom in the versions before 2.0: users, and leads under the name of contacts.
+//! The versions before 2.0: users, and leads under the name of contacts.
 
 use serde_json::{Value, json};
 
-use super::Scrolling;
-use super::listing::Reading;
-use super::refusal::Refusal;
-use super::store::{Contact, Store, label_id};
+use super::SharedScrolls;
+use super::error::IntercomError;
+use super::lists::ReadRequest;
+use super::store::{Contact, IntercomStore, label_id};
 use super::{Params, write};
 
-/// `POST` and `DELETE`; gives the contact as written, or an answer that shows none.
-pub(super) enum Written {
+/// The result of a `POST` or `DELETE`: the contact as written, or another answer.
+pub(super) enum WriteResult {
     /// Created, updated or archived.
     Contact(Box<Contact>),
     /// Something else.
@@ -18,33 +18,33 @@ pub(super) enum Written {
 
 /// A write, if the method and path are one.
 pub(super) fn write(
-    store: &mut Store,
+    store: &mut IntercomStore,
     method: &str,
     path: &[&str],
     params: &Params,
     body: &[u8],
-) -> Result<Written, Refusal> {
+) -> Result<WriteResult, IntercomError> {
     match (method, path) {
         ("POST", ["users"]) => write::upsert(store, body, false).map(contact),
         ("POST", ["contacts"]) => write::upsert(store, body, true).map(contact),
         ("POST", ["user_delete_requests"]) => {
-            write::delete_for_good(store, body).map(Written::Other)
+            write::delete_for_good(store, body).map(WriteResult::Other)
         }
         ("DELETE", path) => archive(store, path, params).map(contact),
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
-fn contact(contact: Contact) -> Written {
-    Written::Contact(Box::new(contact))
+fn contact(contact: Contact) -> WriteResult {
+    WriteResult::Contact(Box::new(contact))
 }
 
 /// `GET`.
 pub(super) fn read(
-    reading: &Reading<'_>,
+    reading: &ReadRequest<'_>,
     path: &[&str],
-    scrolls: &Scrolling,
-) -> Result<Value, Refusal> {
+    scrolls: &SharedScrolls,
+) -> Result<Value, IntercomError> {
     match path {
         ["users"] => reading.users(),
         ["users", "scroll"] => super::lock(scrolls).page(reading, false),
@@ -54,16 +54,23 @@ pub(super) fn read(
         ["contacts", id] => reading.by_id(id, true),
         ["companies"] => company_by_query(reading),
         ["companies", id, "users"] => {
-            let company = reading.store.company(id).ok_or_else(Refusal::no_company)?;
+            let company = reading
+                .store
+                .company(id)
+                .ok_or_else(IntercomError::no_company)?;
             reading.company_users(&company.company_id)
         }
         ["tags"] => Ok(labels("tag", &reading.store.tag_names())),
         ["segments"] => Ok(labels("segment", &reading.store.segment_names())),
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
-fn archive(store: &mut Store, path: &[&str], params: &Params) -> Result<Contact, Refusal> {
+fn archive(
+    store: &mut IntercomStore,
+    path: &[&str],
+    params: &Params,
+) -> Result<Contact, IntercomError> {
     let (place, lead) = match path {
         ["users"] => {
             let place = write::named(store, params.get("user_id"), params.get("email"))?;
@@ -71,7 +78,7 @@ fn archive(store: &mut Store, path: &[&str], params: &Params) -> Result<Contact,
         }
         ["users", id] => (store.users.place(id), false),
         ["contacts", id] => (store.leads.place(id), true),
-        _ => return Err(Refusal::no_resource()),
+        _ => return Err(IntercomError::no_resource()),
     };
     let message = if lead {
         "Contact Not Found"
@@ -80,15 +87,15 @@ fn archive(store: &mut Store, path: &[&str], params: &Params) -> Result<Contact,
     };
     place
         .and_then(|place| write::archive(store, place, lead))
-        .ok_or_else(|| Refusal::not_found(message))
+        .ok_or_else(|| IntercomError::not_found(message))
 }
 
 /// `GET /companies?company_id=`, with `type=user` for the users of it.
-fn company_by_query(reading: &Reading<'_>) -> Result<Value, Refusal> {
+fn company_by_query(reading: &ReadRequest<'_>) -> Result<Value, IntercomError> {
     let company_id = reading.params.get("company_id");
-    let company_id = company_id.ok_or_else(Refusal::no_resource)?;
+    let company_id = company_id.ok_or_else(IntercomError::no_resource)?;
     let company = reading.store.companies.get(company_id);
-    let company = company.ok_or_else(Refusal::no_company)?;
+    let company = company.ok_or_else(IntercomError::no_company)?;
     if reading.params.get("type") == Some("user") {
         return reading.company_users(company_id);
     }
@@ -100,7 +107,7 @@ fn company_by_query(reading: &Reading<'_>) -> Result<Value, Refusal> {
     }))
 }
 
-/// All the tags or segments that there are.
+/// All tags or segments.
 pub(super) fn labels(kind: &str, names: &[&str]) -> Value {
     let labels: Vec<Value> = names
         .iter()

@@ -1,8 +1,8 @@
 //! Intercom from 2.0 on: users and leads as contacts of two roles, as
-//! `developers.intercom.com/docs/references/2.17/rest-api/contacts` tells.
+//! documented at `developers.intercom.com/docs/references/2.17/rest-api/contacts`.
 //!
-//! Where the public documents are silent: the list is at once what was written, only the search
-//! lags; an archived contact is 404 by its identifier; a merged one is 410 in every 2.x.
+//! Where the public documents are silent: the list shows writes at once, only the search lags; an
+//! archived contact is 404 by its identifier; a merged one is 410 in every 2.x.
 
 mod company;
 mod cursor;
@@ -18,18 +18,18 @@ mod write;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use self::shape::Shape;
-use super::refusal::Refusal;
-use super::store::{Contact, Store};
+use self::shape::ContactShape;
+use super::error::IntercomError;
+use super::store::{Contact, IntercomStore};
 use super::version::Version;
 use super::{Params, classic};
 use crate::behaviour::Behaviour;
 
-/// The merges that the link of a merged contact passes over.
+/// The largest number of merges that the link of a merged contact follows.
 const HOPS: usize = 3;
 
-/// A request, with all that its answer depends on but the store.
-pub(super) struct Call<'a> {
+/// A request, with everything but the store that its answer depends on.
+pub(super) struct ContactRequest<'a> {
     /// The version of the request.
     pub(super) version: Version,
     /// The switches.
@@ -42,10 +42,10 @@ pub(super) struct Call<'a> {
     pub(super) body: &'a [u8],
 }
 
-impl Call<'_> {
+impl ContactRequest<'_> {
     /// How contacts are shown to this request.
-    fn shape<'a>(&'a self, store: &'a Store) -> Shape<'a> {
-        Shape {
+    fn shape<'a>(&'a self, store: &'a IntercomStore) -> ContactShape<'a> {
+        ContactShape {
             store,
             version: self.version,
             behaviour: self.behaviour,
@@ -53,29 +53,37 @@ impl Call<'_> {
     }
 
     /// The body, which must be a JSON object.
-    fn fields(&self) -> Result<Map<String, Value>, Refusal> {
+    fn fields(&self) -> Result<Map<String, Value>, IntercomError> {
         serde_json::from_slice(self.body)
-            .map_err(|_| Refusal::invalid("the body is not a JSON object"))
+            .map_err(|_| IntercomError::invalid("the body is not a JSON object"))
     }
 
-    fn minds_case(&self) -> bool {
+    fn is_case_sensitive(&self) -> bool {
         self.behaviour.is("email", "case_sensitive")
     }
 }
 
-/// Whatever is asked in 2.x.
-pub(super) fn answer(call: &Call<'_>, store: &mut Store, path: &[&str]) -> Result<Value, Refusal> {
+/// Answers a request of 2.x.
+pub(super) fn answer(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    path: &[&str],
+) -> Result<Value, IntercomError> {
     match (call.method, path) {
-        (_, ["users", ..] | ["user_delete_requests"]) => Err(Refusal::version()),
+        (_, ["users", ..] | ["user_delete_requests"]) => Err(IntercomError::version()),
         (_, ["contacts", rest @ ..]) => contacts(call, store, rest),
         (_, ["companies", rest @ ..]) => company::answer(call, store, rest),
         (_, ["tags"]) => tag::answer(call, store),
         ("GET", ["segments"]) => Ok(classic::labels("segment", &store.segment_names())),
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
-fn contacts(call: &Call<'_>, store: &mut Store, path: &[&str]) -> Result<Value, Refusal> {
+fn contacts(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    path: &[&str],
+) -> Result<Value, IntercomError> {
     match (call.method, path) {
         ("GET", []) => list::everybody(call, store),
         ("POST", []) => write::create(call, store),
@@ -90,19 +98,23 @@ fn contacts(call: &Call<'_>, store: &mut Store, path: &[&str]) -> Result<Value, 
         (_, [id, "tags", rest @ ..]) => tag::of_contact(call, store, id, rest),
         (_, [id, "companies", rest @ ..]) => company::of_contact(call, store, id, rest),
         ("GET", [id, "segments"]) => Ok(sublist::segments(present(call, store, id)?)),
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
 /// The contact, if it is neither archived nor merged.
-fn present<'a>(call: &Call<'_>, store: &'a Store, id: &str) -> Result<&'a Contact, Refusal> {
+fn present<'a>(
+    call: &ContactRequest<'_>,
+    store: &'a IntercomStore,
+    id: &str,
+) -> Result<&'a Contact, IntercomError> {
     store.contact(id).ok_or_else(|| absent(call, store, id))
 }
 
-/// Why there is no contact: 410 with a link where it was merged, 404 elsewhere.
-fn absent(call: &Call<'_>, store: &Store, id: &str) -> Refusal {
+/// The error for a missing contact: 410 with a link where it was merged, else 404.
+fn absent(call: &ContactRequest<'_>, store: &IntercomStore, id: &str) -> IntercomError {
     let next = |from: &str| store.merged.get(from).map(String::as_str);
-    let unknown = Refusal::not_found("User Not Found");
+    let unknown = IntercomError::not_found("User Not Found");
     if call.behaviour.is("merged", "404") {
         return unknown;
     }
@@ -112,17 +124,24 @@ fn absent(call: &Call<'_>, store: &Store, id: &str) -> Refusal {
         HOPS
     };
     let chain = std::iter::successors(next(id), |reached| next(reached));
-    chain.take(hops).last().map_or(unknown, Refusal::merged)
+    chain
+        .take(hops)
+        .last()
+        .map_or(unknown, IntercomError::merged)
 }
 
-/// Users alone; there is no lag as in a search.
-fn by_external_id(call: &Call<'_>, store: &Store, asked: &str) -> Result<Value, Refusal> {
+/// Users alone. Unlike a search, this does not lag.
+fn by_external_id(
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
+    asked: &str,
+) -> Result<Value, IntercomError> {
     if call.version < Version::V2_13 {
-        return Err(Refusal::no_resource());
+        return Err(IntercomError::no_resource());
     }
     let external_id = percent_decode_str(asked).decode_utf8_lossy();
     let place = store.users.place_of_user_id(&external_id);
     let user = place.and_then(|place| store.users.at(place));
-    let user = user.ok_or_else(|| Refusal::not_found("User Not Found"))?;
+    let user = user.ok_or_else(|| IntercomError::not_found("User Not Found"))?;
     Ok(call.shape(store).contact(user))
 }

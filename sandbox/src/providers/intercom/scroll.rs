@@ -1,15 +1,15 @@
-//! The full walk: one for a workspace, its parameter the same on each page, dead after a minute of
-//! silence.
+//! The scroll through all users: one per workspace, with one parameter for all pages. It expires
+//! after a minute without a call.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::listing::Reading;
-use super::refusal::Refusal;
+use super::error::IntercomError;
+use super::lists::ReadRequest;
 use super::seed::generated;
-use super::store::Store;
+use super::store::IntercomStore;
 
 const PAGE: usize = 100;
 const IDLE: Duration = Duration::from_secs(60);
@@ -31,9 +31,13 @@ struct Scroll {
 }
 
 impl Scrolls {
-    /// The next page: of a new scroll without parameter, of the open one with it.
-    pub(super) fn page(&mut self, reading: &Reading<'_>, lead: bool) -> Result<Value, Refusal> {
-        if self.open.as_ref().is_some_and(Scroll::is_dead) {
+    /// The next page: of a new scroll without the parameter, of the open one with it.
+    pub(super) fn page(
+        &mut self,
+        reading: &ReadRequest<'_>,
+        lead: bool,
+    ) -> Result<Value, IntercomError> {
+        if self.open.as_ref().is_some_and(Scroll::is_expired) {
             self.open = None;
         }
         let param = reading
@@ -41,19 +45,19 @@ impl Scrolls {
             .get("scroll_param")
             .filter(|param| !param.is_empty());
         let scroll = match (param, &mut self.open) {
-            (None, Some(_)) => return Err(Refusal::scroll_exists()),
+            (None, Some(_)) => return Err(IntercomError::scroll_exists()),
             (None, none) => {
                 self.opened += 1;
-                none.insert(Scroll::begin(reading.store, lead, self.opened))
+                none.insert(Scroll::open(reading.store, lead, self.opened))
             }
             (Some(param), Some(open)) if open.param == param && open.lead == lead => open,
-            (Some(_), _) => return Err(Refusal::not_found("scroll parameter not found")),
+            (Some(_), _) => return Err(IntercomError::not_found("scroll parameter not found")),
         };
         let (page, ended) = scroll.turn(reading);
         if ended {
             self.open = None;
             if reading.behaviour.is("scroll_end", "404") {
-                return Err(Refusal::not_found("scroll parameter not found"));
+                return Err(IntercomError::not_found("scroll parameter not found"));
             }
         }
         Ok(page)
@@ -61,7 +65,7 @@ impl Scrolls {
 }
 
 impl Scroll {
-    fn begin(store: &Store, lead: bool, number: u64) -> Self {
+    fn open(store: &IntercomStore, lead: bool, number: u64) -> Self {
         let rows = store.table(lead).newest_first();
         Self {
             param: generated(number),
@@ -72,12 +76,12 @@ impl Scroll {
         }
     }
 
-    fn is_dead(&self) -> bool {
+    fn is_expired(&self) -> bool {
         self.touched.elapsed() > IDLE
     }
 
-    /// The page, and whether it is the empty one that ends the walk.
-    fn turn(&mut self, reading: &Reading<'_>) -> (Value, bool) {
+    /// The page, and whether it is the empty one at the end.
+    fn turn(&mut self, reading: &ReadRequest<'_>) -> (Value, bool) {
         self.touched = Instant::now();
         let shape = reading.shape();
         let left = &self.places[self.told.min(self.places.len())..];

@@ -1,8 +1,8 @@
-//! The people as Intercom came to know them.
+//! The people as Intercom stores them.
 
 use serde_json::{Map, Value};
 
-use super::store::{Contact, Store, scramble};
+use super::store::{Contact, IntercomStore, scramble};
 use crate::people::{Person, known};
 use crate::providers::Provider;
 
@@ -11,9 +11,9 @@ const MANY_TAGS: usize = 12;
 /// The companies of [`known::AT_INTERCOM`].
 const MANY_COMPANIES: usize = 130;
 
-/// A workspace with the people who are at Intercom.
-pub(super) fn store(people: &[Person]) -> Store {
-    let mut store = Store::default();
+/// A workspace with Intercom's people.
+pub(super) fn store(people: &[Person]) -> IntercomStore {
+    let mut store = IntercomStore::default();
     for person in people
         .iter()
         .filter(|person| person.is_at(Provider::Intercom))
@@ -23,16 +23,18 @@ pub(super) fn store(people: &[Person]) -> Store {
         }
         let (place, id) = store.next(person.created_at);
         let contact = contact(person, id);
-        store.learn(&contact.custom);
-        store.table_mut(person.lead).seat(place, contact);
+        store.register_attributes(&contact.custom);
+        store
+            .table_mut(person.lead)
+            .insert_without_history(place, contact);
     }
-    crowd_with_lists(&mut store);
+    add_many_lists(&mut store);
     store
 }
 
 /// Gives one contact more tags and companies than fit into a page or into the contact itself. The
 /// others keep the identifiers that they have without it.
-fn crowd_with_lists(store: &mut Store) {
+fn add_many_lists(store: &mut IntercomStore) {
     let found = store.users.with_email(known::AT_INTERCOM, false);
     let Some((place, mut contact)) = found.first().map(|(place, one)| (*place, (*one).clone()))
     else {
@@ -54,7 +56,7 @@ fn crowd_with_lists(store: &mut Store) {
         .map(str::to_owned)
         .into();
     store.users.remove(place);
-    store.users.seat(place, contact);
+    store.users.insert_without_history(place, contact);
 }
 
 fn contact(person: &Person, id: String) -> Contact {
@@ -100,12 +102,12 @@ fn contact(person: &Person, id: String) -> Contact {
             .map(|company| company.id.clone())
             .collect(),
         campaign: Map::new(),
-        custom: flat(&person.attributes),
+        custom: scalars(&person.attributes),
     }
 }
 
 /// Custom attributes are scalars.
-fn flat(attributes: &Map<String, Value>) -> Map<String, Value> {
+fn scalars(attributes: &Map<String, Value>) -> Map<String, Value> {
     attributes
         .iter()
         .filter(|(_, value)| !value.is_array() && !value.is_object())

@@ -1,13 +1,13 @@
-//! A user or lead as the API shows it, per version and switch.
+//! A user or lead as 1.x shows it, by version and switch.
 
 use serde_json::{Map, Value, json};
 
-use super::store::{Contact, Store, label_id};
+use super::store::{Contact, IntercomStore, label_id};
 use super::version::Version;
 use crate::behaviour::Behaviour;
 
 /// Time zone, city, region, country, its code, continent, latitude and longitude.
-pub(super) type Place = (
+pub(super) type Location = (
     &'static str,
     &'static str,
     &'static str,
@@ -17,7 +17,7 @@ pub(super) type Place = (
     f64,
 );
 
-const PLACES: [(&str, Place); 7] = [
+const PLACES: [(&str, Location); 7] = [
     (
         "Europe/London",
         (
@@ -81,16 +81,16 @@ const CAMPAIGN: [&str; 6] = [
 ];
 
 /// Shows contacts in one version.
-pub(super) struct Shape<'a> {
+pub(super) struct ClassicShape<'a> {
     /// The workspace, for the names of companies.
-    pub(super) store: &'a Store,
+    pub(super) store: &'a IntercomStore,
     /// The version of the request.
     pub(super) version: Version,
     /// The switches.
     pub(super) behaviour: &'a Behaviour,
 }
 
-impl Shape<'_> {
+impl ClassicShape<'_> {
     /// The whole object.
     pub(super) fn contact(&self, contact: &Contact) -> Value {
         let mut shown = json!({
@@ -191,8 +191,8 @@ impl Shape<'_> {
     }
 }
 
-/// The place that stands for a time zone.
-pub(super) fn place(zone: Option<&str>) -> Option<&'static Place> {
+/// The location that stands for a time zone.
+pub(super) fn place(zone: Option<&str>) -> Option<&'static Location> {
     let found = PLACES.iter().find(|(known, _)| zone == Some(known));
     found.map(|(_, place)| place)
 }

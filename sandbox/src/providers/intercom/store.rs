@@ -1,4 +1,4 @@
-//! What Intercom keeps: users, leads and companies.
+//! The data of a workspace: users, leads and companies.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -11,7 +11,7 @@ use crate::rate;
 pub(super) struct Contact {
     /// 24 hexadecimal digits.
     pub(super) id: String,
-    /// Whether it is a lead, `anonymous` in the vendor's word.
+    /// Whether it is a lead; the provider's word is `anonymous`.
     pub(super) lead: bool,
     /// The customer's identifier; a lead's is generated.
     pub(super) user_id: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Contact {
     pub(super) pseudonym: Option<String>,
     /// Address of a picture.
     pub(super) avatar: Option<String>,
-    /// IANA time zone, from which the location is told.
+    /// IANA time zone, from which the location is derived.
     pub(super) timezone: Option<String>,
     /// Seconds since the epoch.
     pub(super) created_at: i64,
@@ -61,10 +61,10 @@ pub(super) struct Contact {
 
 /// A company.
 #[derive(Debug, Clone)]
-pub(super) struct Company {
+pub(super) struct StoredCompany {
     /// 24 hexadecimal digits.
     pub(super) id: String,
-    /// The customer's identifier.
+    /// The external identifier.
     pub(super) company_id: String,
     /// Its name.
     pub(super) name: Option<String>,
@@ -74,28 +74,28 @@ pub(super) struct Company {
     pub(super) updated_at: i64,
 }
 
-/// Contacts of one kind by their place, the newest last, and by what they are looked up with.
+/// Contacts of one kind by serial number, newest last, with the indexes for lookups.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct ContactTable {
     rows: BTreeMap<u64, Contact>,
     by_id: HashMap<String, u64>,
     by_user_id: HashMap<String, u64>,
     by_email: HashMap<String, BTreeSet<u64>>,
-    past: VecDeque<Past>,
+    past: VecDeque<FormerState>,
 }
 
 /// How a contact was before a write.
 #[derive(Debug)]
-struct Past {
+struct FormerState {
     at: i64,
     id: String,
     before: Option<Contact>,
 }
 
-/// The writes that a search index can be behind.
+/// The number of writes that a search index can lag behind.
 const MOST_PAST: usize = 10_000;
 
-impl Table {
+impl ContactTable {
     /// All, the newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Contact)> {
         self.rows
@@ -104,22 +104,22 @@ impl Table {
             .map(|(place, contact)| (*place, contact))
     }
 
-    /// The contact at a place.
+    /// The contact with this serial number.
     pub(super) fn at(&self, place: u64) -> Option<&Contact> {
         self.rows.get(&place)
     }
 
-    /// The place of the contact with this identifier.
+    /// The serial number of the contact with this identifier.
     pub(super) fn place(&self, id: &str) -> Option<u64> {
         self.by_id.get(id).copied()
     }
 
-    /// The place of the contact whom the customer calls so.
+    /// The serial number of the contact with this identifier of the customer.
     pub(super) fn place_of_user_id(&self, user_id: &str) -> Option<u64> {
         self.by_user_id.get(user_id).copied()
     }
 
-    /// Those with the address, the newest first; by default without regard to letter case.
+    /// The contacts with the address, newest first; by default in any letter case.
     pub(super) fn with_email(&self, email: &str, case_sensitive: bool) -> Vec<(u64, &Contact)> {
         let places = self.by_email.get(&email.to_lowercase());
         places
@@ -131,7 +131,7 @@ impl Table {
             .collect()
     }
 
-    /// All as they were at a moment, in no order; the writes of its second count.
+    /// All contacts as they were at a moment, unordered, with the writes of the same second.
     pub(super) fn as_of(&self, moment: i64) -> Vec<&Contact> {
         let later = self.past.iter().rev().take_while(|past| past.at > moment);
         let old: HashMap<&str, Option<&Contact>> = later
@@ -144,23 +144,23 @@ impl Table {
         unchanged.chain(old.values().copied().flatten()).collect()
     }
 
-    fn remember(&mut self, id: String, before: Option<Contact>) {
+    fn record_history(&mut self, id: String, before: Option<Contact>) {
         if self.past.len() == MOST_PAST {
             self.past.pop_front();
         }
         let at = rate::now();
-        self.past.push_back(Past { at, id, before });
+        self.past.push_back(FormerState { at, id, before });
     }
 
-    /// Puts a contact at a place, instead of the one that is there.
+    /// Replaces the contact with this serial number.
     pub(super) fn put(&mut self, place: u64, contact: Contact) {
         let before = self.remove(place);
-        self.remember(contact.id.clone(), before);
-        self.seat(place, contact);
+        self.record_history(contact.id.clone(), before);
+        self.insert_without_history(place, contact);
     }
 
-    /// Puts a contact at a free place as if it had always been there.
-    pub(super) fn seat(&mut self, place: u64, contact: Contact) {
+    /// Adds a contact, without a trace in the history.
+    pub(super) fn insert_without_history(&mut self, place: u64, contact: Contact) {
         self.by_id.insert(contact.id.clone(), place);
         if let Some(user_id) = &contact.user_id {
             self.by_user_id.insert(user_id.clone(), place);
@@ -172,14 +172,14 @@ impl Table {
         self.rows.insert(place, contact);
     }
 
-    /// Takes a contact out.
+    /// Removes a contact.
     pub(super) fn take(&mut self, place: u64) -> Option<Contact> {
         let contact = self.remove(place)?;
-        self.remember(contact.id.clone(), Some(contact.clone()));
+        self.record_history(contact.id.clone(), Some(contact.clone()));
         Some(contact)
     }
 
-    /// Takes a contact out as if it had never been there.
+    /// Removes a contact, with its history.
     pub(super) fn remove(&mut self, place: u64) -> Option<Contact> {
         let contact = self.rows.remove(&place)?;
         self.by_id.remove(&contact.id);
@@ -197,26 +197,26 @@ impl Table {
 
 /// One workspace.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub(super) struct IntercomStore {
     /// The users.
-    pub(super) users: Table,
+    pub(super) users: ContactTable,
     /// The leads.
-    pub(super) leads: Table,
+    pub(super) leads: ContactTable,
     /// The companies by the customer's identifier.
-    pub(super) companies: BTreeMap<String, Company>,
-    /// What reads no longer show, by identifier.
+    pub(super) companies: BTreeMap<String, StoredCompany>,
+    /// Archived contacts, by identifier.
     pub(super) archived: HashMap<String, Contact>,
-    /// Into whom a contact was merged, by identifier.
+    /// The contact that each merged one became part of, by identifier.
     pub(super) merged: HashMap<String, String>,
-    /// The custom attributes that there are, each with a value that it had.
+    /// The custom attributes, each with its first value.
     pub(super) attributes: BTreeMap<String, Value>,
-    /// Tags that were made by name, whether anybody has them or not.
+    /// Tags that were created by name, with or without contacts.
     pub(super) tags: BTreeSet<String>,
     made: u64,
 }
 
-impl Store {
-    /// A place after all others, and an identifier for what is made there at a moment.
+impl IntercomStore {
+    /// The next serial number, and an identifier for a contact created at a moment.
     pub(super) fn next(&mut self, at: i64) -> (u64, String) {
         let place = self.made;
         self.made += 1;
@@ -224,12 +224,12 @@ impl Store {
     }
 
     /// The table of users or of leads.
-    pub(super) fn table(&self, lead: bool) -> &Table {
+    pub(super) fn table(&self, lead: bool) -> &ContactTable {
         if lead { &self.leads } else { &self.users }
     }
 
     /// The table of users or of leads, to be changed.
-    pub(super) fn table_mut(&mut self, lead: bool) -> &mut Table {
+    pub(super) fn table_mut(&mut self, lead: bool) -> &mut ContactTable {
         if lead {
             &mut self.leads
         } else {
@@ -242,7 +242,7 @@ impl Store {
         merged(self.users.newest_first(), self.leads.newest_first())
     }
 
-    /// Whether the contact is a lead, and its place.
+    /// Whether the contact is a lead, and its serial number.
     pub(super) fn find(&self, id: &str) -> Option<(bool, u64)> {
         let user = self.users.place(id).map(|place| (false, place));
         user.or_else(|| self.leads.place(id).map(|place| (true, place)))
@@ -254,8 +254,8 @@ impl Store {
         self.table(lead).at(place)
     }
 
-    /// Changes a contact and tells so in `updated_at`.
-    pub(super) fn amend(&mut self, id: &str, change: impl FnOnce(&mut Contact)) {
+    /// Changes a contact and its `updated_at`.
+    pub(super) fn update(&mut self, id: &str, change: impl FnOnce(&mut Contact)) {
         let Some((lead, place)) = self.find(id) else {
             return;
         };
@@ -266,8 +266,8 @@ impl Store {
         }
     }
 
-    /// Makes custom attributes known.
-    pub(super) fn learn(&mut self, attributes: &Map<String, Value>) {
+    /// Registers custom attributes.
+    pub(super) fn register_attributes(&mut self, attributes: &Map<String, Value>) {
         for (name, value) in attributes {
             let known = self.attributes.entry(name.clone()).or_default();
             if known.is_null() {
@@ -287,7 +287,7 @@ impl Store {
         sorted(self.everybody().into_iter().flat_map(|one| &one.segments))
     }
 
-    /// The company, found or made; a name that is given replaces the old one.
+    /// Finds or creates a company. A given name replaces the old one.
     pub(super) fn found(&mut self, company_id: &str, name: Option<&str>, at: i64) {
         if let Some(company) = self.companies.get_mut(company_id) {
             if let Some(name) = name {
@@ -297,7 +297,7 @@ impl Store {
             return;
         }
         let (_, id) = self.next(at);
-        let company = Company {
+        let company = StoredCompany {
             id,
             company_id: company_id.to_owned(),
             name: name.map(str::to_owned),
@@ -308,7 +308,7 @@ impl Store {
     }
 
     /// The company with Intercom's identifier.
-    pub(super) fn company(&self, id: &str) -> Option<&Company> {
+    pub(super) fn company(&self, id: &str) -> Option<&StoredCompany> {
         self.companies.values().find(|company| company.id == id)
     }
 }

@@ -1,6 +1,6 @@
 //! The versions of the API, compared as numbers: 2.10 comes after 2.9.
 
-/// All that there have been, the previews apart.
+/// All versions except previews.
 pub(super) const KNOWN: [&str; 23] = [
     "1.0", "1.1", "1.2", "1.3", "1.4", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7",
     "2.8", "2.9", "2.10", "2.11", "2.12", "2.13", "2.14", "2.15", "2.16", "2.17",
@@ -14,11 +14,11 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// An e-mail finds one user, bare.
+    /// An email finds one user, without an envelope.
     pub(super) const V1_0: Self = Self::new(1, 0);
-    /// An e-mail finds a list, leads among it.
+    /// An email finds a list, with leads.
     pub(super) const V1_1: Self = Self::new(1, 1);
-    /// An e-mail finds users alone.
+    /// An email finds users alone.
     pub(super) const V1_2: Self = Self::new(1, 2);
     /// Users and leads become contacts.
     pub(super) const V2_0: Self = Self::new(2, 0);

@@ -2,19 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
-use super::refusal::Refusal;
+use super::error::IntercomError;
 use super::seed::generated;
-use super::store::{Contact, Store};
+use super::store::{Contact, IntercomStore};
 use crate::rate;
 
 /// The custom attributes that a workspace may have.
 const MOST_ATTRIBUTES: usize = 250;
 
-/// `POST /users` and, for leads, `POST /contacts`: the first identifier that is there decides,
-/// and none stands in for another. Gives the contact as written.
-pub(super) fn upsert(store: &mut Store, body: &[u8], lead: bool) -> Result<Contact, Refusal> {
+/// `POST /users` and, for leads, `POST /contacts`: the first identifier that is given decides; the
+/// others are not tried. Returns the contact as written.
+pub(super) fn upsert(
+    store: &mut IntercomStore,
+    body: &[u8],
+    lead: bool,
+) -> Result<Contact, IntercomError> {
     let fields: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
+        .map_err(|_| IntercomError::invalid("the body is not a JSON object"))?;
     let now = rate::now();
     let place = locate(store, &fields, lead)?;
     let known = place.and_then(|place| store.table(lead).at(place)).cloned();
@@ -24,15 +28,15 @@ pub(super) fn upsert(store: &mut Store, body: &[u8], lead: bool) -> Result<Conta
         created_at: now,
         ..Contact::default()
     });
-    Draft(&fields).apply(&mut contact, now)?;
+    BodyFields(&fields).apply(&mut contact, now)?;
     let owner = contact
         .user_id
         .as_deref()
         .and_then(|id| store.table(lead).place_of_user_id(id));
     if owner.is_some() && owner != place {
-        return Err(Refusal::bad_request("User already exists"));
+        return Err(IntercomError::bad_request("User already exists"));
     }
-    attend(store, &mut contact, fields.get("companies"), now)?;
+    update_companies(store, &mut contact, fields.get("companies"), now)?;
     contact.updated_at = now;
     let place = match place {
         Some(place) => place,
@@ -45,13 +49,17 @@ pub(super) fn upsert(store: &mut Store, body: &[u8], lead: bool) -> Result<Conta
     if is_new && lead && contact.user_id.is_none() {
         contact.user_id = Some(generated(place));
     }
-    store.learn(&contact.custom);
+    store.register_attributes(&contact.custom);
     store.table_mut(lead).put(place, contact.clone());
     Ok(contact)
 }
 
-/// Who is meant; nobody yet where the identifier is new.
-fn locate(store: &Store, fields: &Map<String, Value>, lead: bool) -> Result<Option<u64>, Refusal> {
+/// The contact to write; none where the identifier is new.
+fn locate(
+    store: &IntercomStore,
+    fields: &Map<String, Value>,
+    lead: bool,
+) -> Result<Option<u64>, IntercomError> {
     let table = store.table(lead);
     if let Some(id) = identifier(fields, "id")? {
         let message = if lead {
@@ -61,7 +69,7 @@ fn locate(store: &Store, fields: &Map<String, Value>, lead: bool) -> Result<Opti
         };
         let place = table
             .place(&id)
-            .ok_or_else(|| Refusal::not_found(message))?;
+            .ok_or_else(|| IntercomError::not_found(message))?;
         return Ok(Some(place));
     }
     if let Some(user_id) = identifier(fields, "user_id")? {
@@ -70,19 +78,19 @@ fn locate(store: &Store, fields: &Map<String, Value>, lead: bool) -> Result<Opti
     if lead {
         return Ok(None);
     }
-    let email = identifier(fields, "email")?.ok_or_else(Refusal::nobody)?;
+    let email = identifier(fields, "email")?.ok_or_else(IntercomError::nobody)?;
     match table.with_email(&email, false)[..] {
         [] => Ok(None),
         [(place, _)] => Ok(Some(place)),
-        _ => Err(Refusal::ambiguous()),
+        _ => Err(IntercomError::ambiguous()),
     }
 }
 
-/// A text that is not empty; a number is as good as its digits.
+/// A text that is not empty; a number counts as its digits.
 pub(super) fn identifier(
     fields: &Map<String, Value>,
     name: &str,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, IntercomError> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
@@ -93,15 +101,15 @@ pub(super) fn identifier(
 }
 
 /// 400 for a field with a value of a wrong type.
-pub(super) fn invalid(name: &str) -> Refusal {
-    Refusal::invalid(format!("{name} is invalid"))
+pub(super) fn invalid(name: &str) -> IntercomError {
+    IntercomError::invalid(format!("{name} is invalid"))
 }
 
-/// The fields of a body: what is absent stays, null clears.
-pub(super) struct Draft<'a>(pub(super) &'a Map<String, Value>);
+/// The fields of a body: absent fields stay, null clears.
+pub(super) struct BodyFields<'a>(pub(super) &'a Map<String, Value>);
 
-impl Draft<'_> {
-    fn apply(&self, contact: &mut Contact, now: i64) -> Result<(), Refusal> {
+impl BodyFields<'_> {
+    fn apply(&self, contact: &mut Contact, now: i64) -> Result<(), IntercomError> {
         if let Some(user_id) = identifier(self.0, "user_id")? {
             contact.user_id = Some(user_id);
         }
@@ -128,7 +136,7 @@ impl Draft<'_> {
     }
 
     /// Sets or clears a text.
-    pub(super) fn text(&self, name: &str, field: &mut Option<String>) -> Result<(), Refusal> {
+    pub(super) fn text(&self, name: &str, field: &mut Option<String>) -> Result<(), IntercomError> {
         match self.0.get(name) {
             None => {}
             Some(Value::Null) => *field = None,
@@ -139,7 +147,7 @@ impl Draft<'_> {
     }
 
     /// Sets or clears a time.
-    pub(super) fn moment(&self, name: &str, field: &mut Option<i64>) -> Result<(), Refusal> {
+    pub(super) fn moment(&self, name: &str, field: &mut Option<i64>) -> Result<(), IntercomError> {
         match self.0.get(name) {
             None => {}
             Some(Value::Null) => *field = None,
@@ -148,8 +156,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A flag, if it is there.
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    /// A flag, if it is given.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, IntercomError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => value.as_bool().map(Some).ok_or_else(|| invalid(name)),
@@ -157,7 +165,7 @@ impl Draft<'_> {
     }
 
     /// Sets or clears the picture, given by its address or in an object.
-    pub(super) fn avatar(&self, contact: &mut Contact) -> Result<(), Refusal> {
+    pub(super) fn avatar(&self, contact: &mut Contact) -> Result<(), IntercomError> {
         let address = match self.0.get("avatar") {
             None => return Ok(()),
             Some(Value::Object(avatar)) => avatar.get("image_url").unwrap_or(&Value::Null),
@@ -171,7 +179,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn campaign(&self, contact: &mut Contact) -> Result<(), Refusal> {
+    fn campaign(&self, contact: &mut Contact) -> Result<(), IntercomError> {
         for (name, value) in self.0 {
             if name != "referrer" && !name.starts_with("utm_") {
                 continue;
@@ -185,7 +193,7 @@ impl Draft<'_> {
     }
 
     /// Sets custom attributes one by one.
-    pub(super) fn custom(&self, contact: &mut Contact) -> Result<(), Refusal> {
+    pub(super) fn custom(&self, contact: &mut Contact) -> Result<(), IntercomError> {
         let changes = match self.0.get("custom_attributes") {
             None | Some(Value::Null) => return Ok(()),
             Some(Value::Object(changes)) => changes,
@@ -193,26 +201,26 @@ impl Draft<'_> {
         };
         for (name, value) in changes {
             if value.is_array() || value.is_object() {
-                return Err(Refusal::invalid(format!(
+                return Err(IntercomError::invalid(format!(
                     "custom attribute {name} is not a single value"
                 )));
             }
             contact.custom.insert(name.clone(), value.clone());
         }
         if contact.custom.len() > MOST_ATTRIBUTES {
-            return Err(Refusal::too_many_attributes());
+            return Err(IntercomError::too_many_attributes());
         }
         Ok(())
     }
 }
 
 /// Attaches the companies named, and detaches those with `remove`.
-fn attend(
-    store: &mut Store,
+fn update_companies(
+    store: &mut IntercomStore,
     contact: &mut Contact,
     companies: Option<&Value>,
     now: i64,
-) -> Result<(), Refusal> {
+) -> Result<(), IntercomError> {
     let companies = match companies {
         None | Some(Value::Null) => return Ok(()),
         Some(Value::Array(companies)) => companies,
@@ -222,7 +230,7 @@ fn attend(
     for company in companies {
         let fields = company.as_object().ok_or_else(|| invalid("companies"))?;
         let company_id = identifier(fields, "company_id")?.ok_or_else(|| invalid("company_id"))?;
-        let remove = Draft(fields).flag("remove")? == Some(true);
+        let remove = BodyFields(fields).flag("remove")? == Some(true);
         changes.push((
             company_id,
             fields.get("name").and_then(Value::as_str),
@@ -239,41 +247,44 @@ fn attend(
     Ok(())
 }
 
-/// Archives a contact: reads no longer show it, and the answer is the whole of it.
-pub(super) fn archive(store: &mut Store, place: u64, lead: bool) -> Option<Contact> {
+/// Archives a contact: reads no longer show it. The answer is the whole contact.
+pub(super) fn archive(store: &mut IntercomStore, place: u64, lead: bool) -> Option<Contact> {
     let contact = store.table_mut(lead).take(place)?;
     store.archived.insert(contact.id.clone(), contact.clone());
     Some(contact)
 }
 
-/// `DELETE /users?user_id=` or `?email=`: who is meant.
+/// `DELETE /users?user_id=` or `?email=`: the contact to archive.
 pub(super) fn named(
-    store: &Store,
+    store: &IntercomStore,
     user_id: Option<&str>,
     email: Option<&str>,
-) -> Result<u64, Refusal> {
-    let unknown = || Refusal::not_found("User Not Found");
+) -> Result<u64, IntercomError> {
+    let unknown = || IntercomError::not_found("User Not Found");
     if let Some(user_id) = user_id {
         return store.users.place_of_user_id(user_id).ok_or_else(unknown);
     }
-    let email = email.ok_or_else(Refusal::nobody)?;
+    let email = email.ok_or_else(IntercomError::nobody)?;
     match store.users.with_email(email, false)[..] {
         [] => Err(unknown()),
         [(place, _)] => Ok(place),
-        _ => Err(Refusal::ambiguous()),
+        _ => Err(IntercomError::ambiguous()),
     }
 }
 
-/// `POST /user_delete_requests`: for good, by Intercom's identifier alone.
-pub(super) fn delete_for_good(store: &mut Store, body: &[u8]) -> Result<Value, Refusal> {
+/// `POST /user_delete_requests`: permanently, by Intercom's identifier alone.
+pub(super) fn delete_for_good(
+    store: &mut IntercomStore,
+    body: &[u8],
+) -> Result<Value, IntercomError> {
     let fields: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|_| Refusal::invalid("the body is not a JSON object"))?;
+        .map_err(|_| IntercomError::invalid("the body is not a JSON object"))?;
     let id = fields.get("intercom_user_id").and_then(Value::as_str);
     let id = id.ok_or_else(|| invalid("intercom_user_id"))?;
     let place = store.users.place(id);
     let held = place.and_then(|place| store.users.take(place)).is_some();
     if !held && store.archived.remove(id).is_none() {
-        return Err(Refusal::not_found("User Not Found"));
+        return Err(IntercomError::not_found("User Not Found"));
     }
     Ok(json!({"id": super::store::label_id(id)}))
 }

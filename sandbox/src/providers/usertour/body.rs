@@ -4,14 +4,14 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use super::error::UsertourError;
 use super::qs;
 
 /// The most bytes that a body may have.
 const LIMIT: usize = 100 * 1024;
 
-/// What the handlers see of a body: an object, or an array where one was sent.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
+/// The body as the handlers get it: an object, or an array where one was sent.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, UsertourError> {
     let nothing = Ok(Value::Object(Map::new()));
     let content_type = header_text(headers, header::CONTENT_TYPE).to_ascii_lowercase();
     let mut parts = content_type.split(';').map(str::trim);
@@ -22,7 +22,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Failu
     }
     let charset = parts.find_map(|part| part.strip_prefix("charset="));
     let Ok(bytes) = axum::body::to_bytes(body, LIMIT).await else {
-        return Err(Failure::Body(
+        return Err(UsertourError::Body(
             StatusCode::PAYLOAD_TOO_LARGE,
             "request entity too large".to_owned(),
         ));
@@ -47,23 +47,23 @@ fn header_text(headers: &HeaderMap, name: header::HeaderName) -> &str {
         .unwrap_or_default()
 }
 
-fn check_charset(charset: Option<&str>) -> Result<(), Failure> {
+fn check_charset(charset: Option<&str>) -> Result<(), UsertourError> {
     let charset = charset.map_or("utf-8", |name| name.trim_matches('"'));
     if charset == "utf-8" {
         return Ok(());
     }
-    Err(Failure::Body(
+    Err(UsertourError::Body(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         format!("unsupported charset \"{}\"", charset.to_uppercase()),
     ))
 }
 
-/// Only objects and arrays are bodies, as the vendor's parser is strict.
-fn parse_json(text: &str) -> Result<Value, Failure> {
+/// Only objects and arrays are bodies: the provider's parser is strict.
+fn parse_json(text: &str) -> Result<Value, UsertourError> {
     match serde_json::from_str(text) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
         Ok(_) => Err(unexpected(text, 0)),
-        Err(error) if error.is_eof() => Err(Failure::Unreadable(
+        Err(error) if error.is_eof() => Err(UsertourError::Unreadable(
             "Unexpected end of JSON input".to_owned(),
         )),
         Err(error) => Err(unexpected(text, offset(text, &error))),
@@ -79,7 +79,7 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
     before + error.column().saturating_sub(1)
 }
 
-fn unexpected(text: &str, offset: usize) -> Failure {
+fn unexpected(text: &str, offset: usize) -> UsertourError {
     let rest = text.get(offset..).unwrap_or_default().trim_start();
     let found = rest.chars().next().unwrap_or(' ');
     let start: String = text.chars().take(20).collect();
@@ -88,7 +88,7 @@ fn unexpected(text: &str, offset: usize) -> Failure {
     } else {
         format!("\"{start}\"")
     };
-    Failure::Unreadable(format!(
+    UsertourError::Unreadable(format!(
         "Unexpected token '{found}', {quoted} is not valid JSON"
     ))
 }

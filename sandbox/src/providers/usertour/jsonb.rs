@@ -1,10 +1,10 @@
-//! Attribute bags as PostgreSQL keeps `jsonb` and JavaScript reads numbers.
+//! Attributes as PostgreSQL stores `jsonb` and JavaScript reads numbers.
 
 use serde_json::{Map, Number, Value};
 
-/// The bag with its keys in the database's order, the shorter first and then by bytes, except that
-/// JavaScript puts whole numbers before all others; and with numbers that went through doubles.
-pub(super) fn bag(attributes: &Map<String, Value>) -> Value {
+/// The attributes with their keys in the database's order, shorter ones first and then by bytes,
+/// except that JavaScript puts whole numbers first; and with numbers rounded to doubles.
+pub(super) fn ordered(attributes: &Map<String, Value>) -> Value {
     let mut members: Vec<_> = attributes.iter().collect();
     members.sort_by_key(|(key, _)| (!is_index(key), key.len(), key.as_bytes()));
     members
@@ -39,7 +39,7 @@ fn stored(value: &Value) -> Value {
     match value {
         Value::Number(number) => Value::Number(double(number)),
         Value::Array(items) => items.iter().map(stored).collect(),
-        Value::Object(members) => bag(members),
+        Value::Object(members) => ordered(members),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }
@@ -57,11 +57,11 @@ fn double(number: &Number) -> Number {
 mod tests {
     use serde_json::{Map, Value, json};
 
-    use super::{bag, number_text};
+    use super::{number_text, ordered};
 
     fn stored(value: &Value) -> String {
         let members: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
-        bag(&members).to_string()
+        ordered(&members).to_string()
     }
 
     #[test]

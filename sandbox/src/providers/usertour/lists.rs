@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::failure::Failure;
+use super::error::UsertourError;
 use super::moment;
-use super::paging::Asked;
+use super::paging::ListRequest;
 use super::rules;
 use super::segments::{Condition, Segment};
 use super::shape::{self, MembershipIds};
-use super::store::{Definition, Row, Scope, Store, scramble};
+use super::store::{Definition, Row, Scope, UsertourStore, scramble};
 
 const COMPANY_EXPANDS: [&str; 3] = ["users", "memberships", "memberships.user"];
 const USER_EXPANDS: [&str; 3] = ["companies", "memberships", "memberships.company"];
@@ -21,24 +21,24 @@ const DEFINITION_ORDERS: [&str; 6] = [
     "displayName",
     "-displayName",
 ];
-/// Under shuffled ties, what was created within ten minutes was created at once.
+/// With `ties=shuffled`, users of the same ten minutes share their `createdAt`.
 const TIE: i64 = 600_000;
 
-/// What a user may be expanded by.
-pub(super) fn user_expand(query: &Map<String, Value>) -> Result<Vec<&str>, Failure> {
+/// The values of `expand` for a user.
+pub(super) fn user_expand(query: &Map<String, Value>) -> Result<Vec<&str>, UsertourError> {
     rules::words(query, "expand", &USER_EXPANDS)
 }
 
-/// What a company may be expanded by.
-pub(super) fn company_expand(query: &Map<String, Value>) -> Result<Vec<&str>, Failure> {
+/// The values of `expand` for a company.
+pub(super) fn company_expand(query: &Map<String, Value>) -> Result<Vec<&str>, UsertourError> {
     rules::words(query, "expand", &COMPANY_EXPANDS)
 }
 
-/// How the server lists users, beside what is asked.
-pub(super) struct Manner<'a> {
+/// Options of a list that do not come from the request.
+pub(super) struct ListOptions<'a> {
     /// The number that shuffles users created at the same time.
     pub(super) ties: Option<u64>,
-    /// The segment that the server takes for none.
+    /// The segment that the server applies where none is requested.
     pub(super) first: Option<&'a Segment>,
     /// Whether an unknown segment is refused.
     pub(super) is_strict: bool,
@@ -46,25 +46,25 @@ pub(super) struct Manner<'a> {
 
 /// `GET /v1/users`.
 pub(super) fn users(
-    store: &Store,
-    asked: &Asked<'_>,
-    manner: &Manner<'_>,
-) -> Result<Value, Failure> {
-    let ties = manner.ties;
-    let query = asked.query;
+    store: &UsertourStore,
+    request: &ListRequest<'_>,
+    options: &ListOptions<'_>,
+) -> Result<Value, UsertourError> {
+    let ties = options.ties;
+    let query = request.query;
     let limit = rules::limit(query, false)?;
     let cursor = rules::string(query, "cursor")?;
     let order = rules::words(query, "orderBy", &CREATION)?;
     let expand = user_expand(query)?;
-    let filter = Filter {
+    let filter = V1Filter {
         email: rules::email(query)?,
         company: rules::string(query, "companyId")?.filter(|id| !id.is_empty()),
         segment: rules::string(query, "segmentId")?,
     };
     filter.storable()?;
-    let condition = Condition::of(&store.segments, filter.segment, manner.first);
-    if manner.is_strict && filter.segment.is_some() && matches!(condition, Condition::Everybody) {
-        return Err(Failure::NoSegment);
+    let condition = Condition::of(&store.segments, filter.segment, options.first);
+    if options.is_strict && filter.segment.is_some() && matches!(condition, Condition::Everybody) {
+        return Err(UsertourError::NoSegment);
     }
 
     let mut found: Vec<(u64, &Row)> = filter.apply(store);
@@ -76,7 +76,7 @@ pub(super) fn users(
         found.reverse();
     }
     let keys: Vec<&str> = found.iter().map(|(_, row)| row.key.as_str()).collect();
-    let page = asked.page(&keys, limit, cursor)?;
+    let page = request.page(&keys, limit, cursor)?;
     let results = found[page.rows.clone()].iter().map(|(place, row)| {
         let mut user = shape::user(store, *place, row, &expand, MembershipIds::Internal);
         if ties.is_some() {
@@ -87,27 +87,27 @@ pub(super) fn users(
     Ok(page.envelope(&results.collect::<Vec<_>>()))
 }
 
-/// The moment that users created within ten minutes share under shuffled ties.
+/// The `createdAt` that users of the same ten minutes share with `ties=shuffled`.
 pub(super) fn tied(created_at: i64) -> i64 {
     created_at - created_at.rem_euclid(TIE)
 }
 
-struct Filter<'a> {
+struct V1Filter<'a> {
     email: Option<&'a str>,
     company: Option<&'a str>,
     segment: Option<&'a str>,
 }
 
-impl Filter<'_> {
-    fn storable(&self) -> Result<(), Failure> {
+impl V1Filter<'_> {
+    fn storable(&self) -> Result<(), UsertourError> {
         [self.email, self.company, self.segment]
             .into_iter()
             .flatten()
             .try_for_each(rules::storable)
     }
 
-    fn apply<'s>(&self, store: &'s Store) -> Vec<(u64, &'s Row)> {
-        let company = self.company.map(|id| store.companies.place(id));
+    fn apply<'s>(&self, store: &'s UsertourStore) -> Vec<(u64, &'s Row)> {
+        let company = self.company.map(|id| store.companies.find(id));
         store
             .users
             .iter()
@@ -115,7 +115,7 @@ impl Filter<'_> {
                 let belongs = match company {
                     None => true,
                     Some(None) => false,
-                    Some(Some(company)) => store.belongs(*place, company),
+                    Some(Some(company)) => store.is_member(*place, company),
                 };
                 belongs && self.email.is_none_or(|email| is_email_of(row, email))
             })
@@ -123,14 +123,17 @@ impl Filter<'_> {
     }
 }
 
-/// Letter case and all.
+/// Compares the letter case, too.
 pub(super) fn is_email_of(row: &Row, email: &str) -> bool {
     row.attributes.get("email").and_then(Value::as_str) == Some(email)
 }
 
 /// `GET /v1/companies`.
-pub(super) fn companies(store: &Store, asked: &Asked<'_>) -> Result<Value, Failure> {
-    let query = asked.query;
+pub(super) fn companies(
+    store: &UsertourStore,
+    request: &ListRequest<'_>,
+) -> Result<Value, UsertourError> {
+    let query = request.query;
     let limit = rules::limit(query, true)?;
     let cursor = rules::string(query, "cursor")?;
     let expand = company_expand(query)?;
@@ -141,7 +144,7 @@ pub(super) fn companies(store: &Store, asked: &Asked<'_>) -> Result<Value, Failu
         found.reverse();
     }
     let keys: Vec<&str> = found.iter().map(|(_, row)| row.key.as_str()).collect();
-    let page = asked.page(&keys, limit, cursor)?;
+    let page = request.page(&keys, limit, cursor)?;
     let results = found[page.rows.clone()]
         .iter()
         .map(|(place, row)| shape::company(store, *place, row, &expand));
@@ -149,8 +152,11 @@ pub(super) fn companies(store: &Store, asked: &Asked<'_>) -> Result<Value, Failu
 }
 
 /// `GET /v1/attribute-definitions`.
-pub(super) fn definitions(store: &Store, asked: &Asked<'_>) -> Result<Value, Failure> {
-    let query = asked.query;
+pub(super) fn definitions(
+    store: &UsertourStore,
+    request: &ListRequest<'_>,
+) -> Result<Value, UsertourError> {
+    let query = request.query;
     let limit = rules::limit(query, false)?;
     let cursor = rules::string(query, "cursor")?;
     let scope = scope(query)?;
@@ -166,14 +172,14 @@ pub(super) fn definitions(store: &Store, asked: &Asked<'_>) -> Result<Value, Fai
         .iter()
         .map(|definition| definition.key.as_str())
         .collect();
-    let page = asked.page(&keys, limit, cursor)?;
+    let page = request.page(&keys, limit, cursor)?;
     let results = found[page.rows.clone()]
         .iter()
         .map(|definition| shape::definition(definition));
     Ok(page.envelope(&results.collect::<Vec<_>>()))
 }
 
-fn scope(query: &Map<String, Value>) -> Result<Option<Scope>, Failure> {
+fn scope(query: &Map<String, Value>) -> Result<Option<Scope>, UsertourError> {
     let all = [Scope::User, Scope::Company, Scope::Membership];
     let Some(value) = query.get("scope") else {
         return Ok(None);
@@ -183,7 +189,7 @@ fn scope(query: &Map<String, Value>) -> Result<Option<Scope>, Failure> {
         .find(|scope| value.as_str() == Some(scope.word()));
     let words = all.map(Scope::word).join(", ");
     known.map(Some).ok_or_else(|| {
-        Failure::invalid(format!(
+        UsertourError::invalid(format!(
             "scope must be one of the following values: {words}"
         ))
     })

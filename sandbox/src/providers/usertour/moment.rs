@@ -13,7 +13,7 @@ pub(super) fn text(millis: i64) -> String {
     format!("{moment:.3}")
 }
 
-/// Whether the text is a moment as the vendor accepts them: `YYYY-MM-DDTHH:mm:ss(.SSS)Z`, and a
+/// Whether the text is a moment as the provider accepts them: `YYYY-MM-DDTHH:mm:ss(.SSS)Z`, and a
 /// second that exists.
 pub(super) fn is_utc(text: &str) -> bool {
     let shape: String = text

@@ -1,16 +1,16 @@
-//! A page of a list, and the links beside it: exclusive cursors by internal identifier, an
-//! exhausted one an error, and `previous` one row late.
+//! A page of a list of version 1, and its links: cursors are internal identifiers and exclusive, an
+//! exhausted one is an error, and `previous` starts one row late.
 
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use super::error::UsertourError;
 use super::qs;
 use super::rules::{self, Limit};
 
-/// What a list request asks for, its cursor and limit valid.
-pub(super) struct Asked<'a> {
+/// A request for a list.
+pub(super) struct ListRequest<'a> {
     /// The path as it was sent.
     pub(super) path: &'a str,
     /// The query as it was sent.
@@ -19,16 +19,16 @@ pub(super) struct Asked<'a> {
     pub(super) query: &'a Map<String, Value>,
 }
 
-/// Which rows make the page, and where the neighbours are.
+/// The rows of a page, and the links to its neighbours.
 pub(super) struct Page {
-    /// The rows, by their place in the filtered list.
+    /// The rows, by their position in the filtered list.
     pub(super) rows: Range<usize>,
     next: Option<String>,
     previous: Option<String>,
 }
 
 impl Page {
-    /// The list envelope around what was made of the rows.
+    /// The envelope around the results.
     pub(super) fn envelope(&self, results: &[Value]) -> Value {
         serde_json::json!({
             "results": results,
@@ -38,26 +38,26 @@ impl Page {
     }
 }
 
-impl Asked<'_> {
-    /// Cuts a page out of the filtered list, given by its internal identifiers.
+impl ListRequest<'_> {
+    /// The page of a filtered list, which is given by its internal identifiers.
     pub(super) fn page(
         &self,
         keys: &[&str],
         limit: Limit,
         cursor: Option<&str>,
-    ) -> Result<Page, Failure> {
+    ) -> Result<Page, UsertourError> {
         let cursor = cursor.filter(|cursor| !cursor.is_empty());
         let start = match cursor {
             None => 0,
             Some(cursor) => {
                 rules::storable(cursor)?;
                 let found = keys.iter().position(|key| *key == cursor);
-                found.ok_or(Failure::Cursor)? + 1
+                found.ok_or(UsertourError::Cursor)? + 1
             }
         };
         let end = keys.len().min(start + limit.rows());
         if cursor.is_some() && start == end {
-            return Err(Failure::Cursor);
+            return Err(UsertourError::Cursor);
         }
         let next = (end < keys.len()).then(|| self.link(Some(keys[end - 1]), limit));
         let previous = cursor.map(|_| self.previous(keys, start, limit));
@@ -68,8 +68,8 @@ impl Asked<'_> {
         })
     }
 
-    /// The window before a page starts at its own first row, which as an exclusive cursor loses
-    /// that row.
+    /// The link to the page before. Its cursor is that page's first row; cursors are exclusive, so
+    /// the row is lost.
     fn previous(&self, keys: &[&str], start: usize, limit: Limit) -> String {
         match start.checked_sub(limit.rows()) {
             None | Some(0) => self.link(None, limit),
@@ -77,8 +77,8 @@ impl Asked<'_> {
         }
     }
 
-    /// The request with another cursor: what stands in the query stays where it is, and what comes
-    /// after a second question mark is lost.
+    /// The request with another cursor. Other parameters stay where they are; the text after a
+    /// second question mark is lost.
     fn link(&self, cursor: Option<&str>, limit: Limit) -> String {
         let query = self.raw.split('?').next().unwrap_or_default();
         let mut pairs = qs::pairs(query);

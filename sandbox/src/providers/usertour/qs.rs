@@ -1,10 +1,10 @@
-//! Query strings and forms as the vendor's `qs` parser reads them, and as `URLSearchParams`
+//! Query strings and forms as the provider's `qs` parser reads them, and as `URLSearchParams`
 //! writes them.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-/// The depth to which brackets nest; what lies deeper is part of the last key.
+/// The depth to which brackets nest; deeper ones are part of the last key.
 const DEPTH: usize = 5;
 /// The highest index that makes an array rather than an object.
 const HIGHEST_INDEX: usize = 20;
@@ -38,7 +38,7 @@ pub(super) fn encode(pairs: &[(String, String)]) -> String {
         .finish()
 }
 
-/// Sets a parameter in its first place, or at the end.
+/// Sets a parameter at its first position, or at the end.
 pub(super) fn set(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
     let Some(place) = pairs.iter().position(|(known, _)| known == name) else {
         pairs.push((name.to_owned(), value));
@@ -96,7 +96,7 @@ fn insert(slot: &mut Value, path: &[String], value: String) {
     }
 }
 
-/// A value that comes again makes an array.
+/// A repeated value makes an array.
 fn put(slot: &mut Value, value: String) {
     match slot {
         Value::Null => *slot = Value::String(value),

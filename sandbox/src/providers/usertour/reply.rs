@@ -23,8 +23,7 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     (status, headers, body).into_response()
 }
 
-/// Adds the headers that do not depend on the answer, and turns an answer that the client has
-/// already into 304.
+/// Adds the headers that every answer has. An answer that the client has already becomes 304.
 pub(super) fn finish(mut response: Response, known: Option<&HeaderValue>) -> Response {
     if response.status().is_success()
         && known.is_some()
@@ -35,14 +34,14 @@ pub(super) fn finish(mut response: Response, known: Option<&HeaderValue>) -> Res
         response.headers_mut().remove(header::CONTENT_LENGTH);
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
-    common(response.headers_mut());
+    insert_common_headers(response.headers_mut());
     response
 }
 
 /// The answer to a preflight request.
 pub(super) fn preflight() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    common(response.headers_mut());
+    insert_common_headers(response.headers_mut());
     response.headers_mut().insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE"),
@@ -50,7 +49,7 @@ pub(super) fn preflight() -> Response {
     response
 }
 
-fn common(headers: &mut HeaderMap) {
+fn insert_common_headers(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
     headers.insert("keep-alive", HeaderValue::from_static("timeout=5"));
     headers.insert("x-powered-by", HeaderValue::from_static("Express"));

@@ -2,12 +2,12 @@
 
 use axum::http::{Method, Uri};
 
-use super::failure::Failure;
+use super::error::UsertourError;
 use super::qs;
 
-/// What is called.
+/// A known path with its method.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Route {
+pub(super) enum V1Route {
     /// `GET /v1/users`.
     Users,
     /// `GET /v1/users/{id}`.
@@ -30,10 +30,10 @@ pub(super) enum Route {
     Definitions,
 }
 
-impl Route {
-    /// The route, or the framework's refusal: a known path with another method is unknown too.
-    pub(super) fn find(method: &Method, uri: &Uri) -> Result<Self, Failure> {
-        let unknown = || Failure::NoRoute(format!("Cannot {method} {uri}"));
+impl V1Route {
+    /// The route. A known path with another method is unknown, too, as the framework has it.
+    pub(super) fn find(method: &Method, uri: &Uri) -> Result<Self, UsertourError> {
+        let unknown = || UsertourError::NoRoute(format!("Cannot {method} {uri}"));
         let path = uri.path();
         let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').skip(1).collect();
@@ -66,7 +66,7 @@ impl Route {
     }
 }
 
-fn decoded(segment: &str) -> Result<String, Failure> {
+fn decoded(segment: &str) -> Result<String, UsertourError> {
     qs::decode_segment(segment)
-        .ok_or_else(|| Failure::Unreadable(format!("Failed to decode param '{segment}'")))
+        .ok_or_else(|| UsertourError::Unreadable(format!("Failed to decode param '{segment}'")))
 }

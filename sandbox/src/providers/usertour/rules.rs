@@ -1,11 +1,11 @@
-//! Validation of what a request carries, with the vendor's texts; of several failures only the
+//! Validation of parameters and bodies, with the provider's texts. Of several problems only the
 //! first is reported.
 
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use super::error::UsertourError;
 
-/// A number of rows: as asked, and as it takes effect.
+/// A number of rows: as requested, and as it takes effect.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limit(pub(super) f64);
 
@@ -26,22 +26,22 @@ impl Limit {
     }
 }
 
-/// `limit`, coerced as JavaScript's `Number` does: the maximum is checked first, so that what is
-/// no number is "greater than 100".
-pub(super) fn limit(query: &Map<String, Value>, whole: bool) -> Result<Limit, Failure> {
+/// `limit`, coerced as JavaScript's `Number` does. The maximum is checked first, so a text that is
+/// not a number is "greater than 100".
+pub(super) fn limit(query: &Map<String, Value>, whole: bool) -> Result<Limit, UsertourError> {
     let number = match query.get("limit") {
         None => return Ok(Limit(20.0)),
         Some(Value::String(text)) => js_number(text),
         Some(_) => f64::NAN,
     };
     if number.is_nan() || number > 100.0 {
-        return Err(Failure::invalid("limit must not be greater than 100"));
+        return Err(UsertourError::invalid("limit must not be greater than 100"));
     }
     if number < 1.0 {
-        return Err(Failure::invalid("limit must not be less than 1"));
+        return Err(UsertourError::invalid("limit must not be less than 1"));
     }
     if whole && number.fract() != 0.0 {
-        return Err(Failure::invalid("limit must be an integer number"));
+        return Err(UsertourError::invalid("limit must be an integer number"));
     }
     Ok(Limit(number))
 }
@@ -50,11 +50,11 @@ pub(super) fn limit(query: &Map<String, Value>, whole: bool) -> Result<Limit, Fa
 pub(super) fn string<'a>(
     query: &'a Map<String, Value>,
     name: &str,
-) -> Result<Option<&'a str>, Failure> {
+) -> Result<Option<&'a str>, UsertourError> {
     match query.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Failure::invalid(format!("{name} must be a string"))),
+        Some(_) => Err(UsertourError::invalid(format!("{name} must be a string"))),
     }
 }
 
@@ -63,10 +63,10 @@ pub(super) fn words<'a>(
     query: &'a Map<String, Value>,
     name: &str,
     allowed: &[&str],
-) -> Result<Vec<&'a str>, Failure> {
+) -> Result<Vec<&'a str>, UsertourError> {
     let refuse = || {
         let list = allowed.join(", ");
-        Failure::invalid(format!(
+        UsertourError::invalid(format!(
             "each value in {name} must be one of the following values: {list}"
         ))
     };
@@ -87,17 +87,16 @@ pub(super) fn words<'a>(
 }
 
 /// `email`, checked for its syntax only.
-pub(super) fn email(query: &Map<String, Value>) -> Result<Option<&str>, Failure> {
+pub(super) fn email(query: &Map<String, Value>) -> Result<Option<&str>, UsertourError> {
     match query.get("email") {
         None => Ok(None),
         Some(Value::String(text)) if is_email(text) => Ok(Some(text)),
-        Some(_) => Err(Failure::invalid("email must be an email")),
+        Some(_) => Err(UsertourError::invalid("email must be an email")),
     }
 }
 
-/// An identifier in a body: anything that is no array is coerced to a string, which must not be
-/// blank.
-pub(super) fn identifier(value: Option<&Value>, message: &str) -> Result<String, Failure> {
+/// An identifier in a body: any value but an array is coerced to a string, which must not be blank.
+pub(super) fn identifier(value: Option<&Value>, message: &str) -> Result<String, UsertourError> {
     let text = match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => super::jsonb::number_text(number.as_f64().unwrap_or(0.0)),
@@ -106,32 +105,32 @@ pub(super) fn identifier(value: Option<&Value>, message: &str) -> Result<String,
         None | Some(Value::Null | Value::Array(_)) => String::new(),
     };
     if text.trim().is_empty() {
-        return Err(Failure::invalid(message));
+        return Err(UsertourError::invalid(message));
     }
     Ok(text)
 }
 
-/// An optional bag of attributes.
+/// Optional attributes.
 pub(super) fn attributes(
     value: Option<&Value>,
     message: &str,
-) -> Result<Map<String, Value>, Failure> {
+) -> Result<Map<String, Value>, UsertourError> {
     match value {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(members)) => Ok(members.clone()),
-        Some(_) => Err(Failure::invalid(message)),
+        Some(_) => Err(UsertourError::invalid(message)),
     }
 }
 
-/// The database behind the vendor refuses NUL with an error that nobody catches.
-pub(super) fn storable(text: &str) -> Result<(), Failure> {
+/// The provider's database refuses NUL, and the server does not catch the error.
+pub(super) fn storable(text: &str) -> Result<(), UsertourError> {
     if text.contains('\0') {
-        return Err(Failure::Unexpected);
+        return Err(UsertourError::Unexpected);
     }
     Ok(())
 }
 
-fn storable_bag(attributes: &Map<String, Value>) -> Result<(), Failure> {
+fn storable_attributes(attributes: &Map<String, Value>) -> Result<(), UsertourError> {
     for (key, value) in attributes {
         storable(key)?;
         storable_value(value)?;
@@ -139,12 +138,12 @@ fn storable_bag(attributes: &Map<String, Value>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a value holds NUL nowhere.
-pub(super) fn storable_value(value: &Value) -> Result<(), Failure> {
+/// Checks that a value contains no NUL.
+pub(super) fn storable_value(value: &Value) -> Result<(), UsertourError> {
     match value {
         Value::String(text) => storable(text),
         Value::Array(items) => items.iter().try_for_each(storable_value),
-        Value::Object(members) => storable_bag(members),
+        Value::Object(members) => storable_attributes(members),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
@@ -177,8 +176,8 @@ fn is_email(text: &str) -> bool {
     is_local_part(local) && is_domain(domain)
 }
 
-/// As the library that the server uses has it: characters of the basic plane only, so that most
-/// emoji are none, and anything but a bare quotation mark between quotation marks.
+/// The local part, as the server's library checks it: characters of the basic plane only, so most
+/// emoji are refused; between quotation marks anything but a bare quotation mark.
 fn is_local_part(local: &str) -> bool {
     let is_beyond_ascii = |c: char| matches!(c, '\u{a1}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}');
     if local.len() > 64 {
@@ -232,10 +231,10 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::{Limit, is_email, limit};
-    use crate::providers::usertour::failure::Failure;
+    use crate::providers::usertour::error::UsertourError;
     use crate::providers::usertour::qs;
 
-    fn limit_of(text: &str) -> Result<Limit, Failure> {
+    fn limit_of(text: &str) -> Result<Limit, UsertourError> {
         let query: Map<String, Value> = qs::parse(&format!("limit={text}"));
         limit(&query, false)
     }
@@ -254,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_greater_than_the_maximum() {
+    fn a_text_that_is_not_a_number_is_greater_than_the_maximum() {
         for text in ["abc", "5abc", "Infinity", "null", "101", "inf", "nan"] {
-            let refusal = Failure::invalid("limit must not be greater than 100");
+            let refusal = UsertourError::invalid("limit must not be greater than 100");
             assert_eq!(limit_of(text), Err(refusal), "{text}");
         }
         for text in ["0", "-1", ""] {
-            let refusal = Failure::invalid("limit must not be less than 1");
+            let refusal = UsertourError::invalid("limit must not be less than 1");
             assert_eq!(limit_of(text), Err(refusal), "{text}");
         }
     }

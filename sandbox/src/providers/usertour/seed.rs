@@ -1,14 +1,14 @@
-//! The people as Usertour came to know them.
+//! The people as Usertour stores them.
 
 use serde_json::{Map, Value, json};
 
 use super::moment;
 use super::segments::{Members, Segment};
-use super::store::{DataType, Scope, Store};
+use super::store::{DataType, Scope, UsertourStore};
 use crate::people::{Person, known};
 use crate::providers::Provider;
 
-/// What every project starts with.
+/// The attributes that every project has.
 const PREDEFINED: [(Scope, &str, DataType); 7] = [
     (Scope::User, "name", DataType::String),
     (Scope::User, "email", DataType::String),
@@ -20,9 +20,9 @@ const PREDEFINED: [(Scope, &str, DataType); 7] = [
 ];
 const ROLES: [&str; 3] = ["owner", "member", "guest"];
 
-/// A store with the people who are at Usertour.
-pub(super) fn store(people: &[Person]) -> Store {
-    let mut store = Store::default();
+/// A store with Usertour's people.
+pub(super) fn store(people: &[Person]) -> UsertourStore {
+    let mut store = UsertourStore::default();
     let founded = people.first().map_or(0, |first| millis(first.created_at));
     for (scope, name, data_type) in PREDEFINED {
         store.define(scope, name, data_type, founded);
@@ -39,7 +39,7 @@ pub(super) fn store(people: &[Person]) -> Store {
     store
 }
 
-fn segments(store: &Store) -> Vec<Segment> {
+fn segments(store: &UsertourStore) -> Vec<Segment> {
     let places = store.users.iter().map(|(place, _)| place);
     let by_hand = places.filter(|place| place % 5 == 0).collect();
     let segments = [
@@ -58,9 +58,9 @@ fn segments(store: &Store) -> Vec<Segment> {
         .collect()
 }
 
-fn admit(store: &mut Store, id: &str, person: &Person) {
+fn admit(store: &mut UsertourStore, id: &str, person: &Person) {
     let at = millis(person.created_at);
-    // Whoever comes in the same second comes a little later.
+    // People of the same second get different milliseconds.
     let newest = store
         .users
         .iter()
@@ -68,12 +68,12 @@ fn admit(store: &mut Store, id: &str, person: &Person) {
         .map(|(_, row)| row.created_at);
     let at = newest.map_or(at, |newest| at.max(newest + 1));
     let attributes = attributes(person);
-    // The types come from the values, but those imported stay whatever their type.
+    // Imported values define the types, but none of them is dropped for its type.
     store.typed(Scope::User, attributes.clone(), at);
     let row = store.row(id, attributes, at);
     let user = store.users.add(row);
     for (index, company) in person.companies.iter().enumerate() {
-        let place = store.companies.place(&company.id).unwrap_or_else(|| {
+        let place = store.companies.find(&company.id).unwrap_or_else(|| {
             let name = Map::from_iter([("name".to_owned(), json!(company.name))]);
             let row = store.row(&company.id, name, at);
             store.companies.add(row)

@@ -1,27 +1,27 @@
-//! Segments, and the fault of version 1: without `segmentId` the server looks one up all the same, and
-//! gets the first row of its table, whoever's that is. Usually it is a segment of everybody.
+//! Segments, and a fault of the server: without `segmentId` it looks one up all the same and gets
+//! the first row of its table, of whichever project. Usually that is a segment of all users.
 
 use std::collections::BTreeSet;
 
 use super::store::Row;
 
-/// Who is in a segment.
+/// The members of a segment.
 #[derive(Debug, Clone)]
 pub(super) enum Members {
-    /// Everybody.
+    /// All users.
     All,
-    /// Users who were put there, by their places.
+    /// A manual segment: users by their serial numbers.
     ByHand(BTreeSet<u64>),
-    /// Those with this value of an attribute.
+    /// A condition: users with this value of an attribute.
     ByRule(&'static str, &'static str),
 }
 
-/// A row of the table of segments, in which all projects have theirs.
+/// A row of the table of segments, which all projects share.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
     /// The internal identifier.
     pub(super) key: &'static str,
-    /// Who is in it.
+    /// Its members.
     pub(super) members: Members,
     /// Whether it belongs to the project that the tokens have.
     pub(super) is_own: bool,
@@ -39,26 +39,25 @@ impl Segment {
     }
 }
 
-/// The condition that a list gets.
+/// The condition that a segment adds to a list.
 pub(super) enum Condition<'a> {
     /// None.
     Everybody,
     /// Users of this segment.
     In(&'a Segment),
-    /// Users of any segment that is kept by hand.
+    /// Users of any manual segment.
     InAny(Vec<&'a Segment>),
 }
 
 impl<'a> Condition<'a> {
-    /// What `segmentId` narrows a list to. An unknown one narrows nothing; without one, `first` is
-    /// what the server takes for it.
+    /// The condition for a `segmentId`. An unknown one is no filter; without one, `first` applies.
     pub(super) fn of(
         segments: &'a [Segment],
-        asked: Option<&str>,
+        request: Option<&str>,
         first: Option<&'a Segment>,
     ) -> Self {
-        if let Some(asked) = asked {
-            let found = segments.iter().find(|segment| segment.key == asked);
+        if let Some(request) = request {
+            let found = segments.iter().find(|segment| segment.key == request);
             return found.map_or(Self::Everybody, Self::In);
         }
         match first {

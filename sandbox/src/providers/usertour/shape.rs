@@ -1,10 +1,10 @@
-//! The objects that Usertour shows.
+//! The objects in Usertour's answers.
 
 use serde_json::{Value, json};
 
 use super::jsonb;
 use super::moment;
-use super::store::{Definition, Membership, Row, Store};
+use super::store::{Definition, Membership, Row, UsertourStore};
 
 /// Which identifiers a membership shows for its user and its company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +24,9 @@ impl MembershipIds {
     }
 }
 
-/// A user; what is not expanded is null, what is expanded and empty is `[]`.
+/// A user. A list is null where it is not expanded, and `[]` where it is empty.
 pub(super) fn user(
-    store: &Store,
+    store: &UsertourStore,
     place: u64,
     row: &Row,
     expand: &[&str],
@@ -42,29 +42,29 @@ pub(super) fn user(
     let companies = wants("companies").then(|| {
         let rows = joined
             .iter()
-            .filter_map(|(company, _)| store.companies.at(*company));
-        rows.map(|company| short("company", company))
+            .filter_map(|(company, _)| store.companies.get(*company));
+        rows.map(|company| nested("company", company))
             .collect::<Vec<_>>()
     });
     let memberships = (wants("memberships") || with_company).then(|| {
         let pairs = joined.iter().filter_map(|(company, membership)| {
-            let company = store.companies.at(*company)?;
+            let company = store.companies.get(*company)?;
             let mut shown = self::membership(membership, ids.of(row), ids.of(company));
             if with_company {
-                shown["company"] = short("company", company);
+                shown["company"] = nested("company", company);
             }
             Some(shown)
         });
         pairs.collect::<Vec<_>>()
     });
-    let mut shown = short("user", row);
+    let mut shown = nested("user", row);
     shown["companies"] = json!(companies);
     shown["memberships"] = json!(memberships);
     shown
 }
 
-/// A company, the other way round.
-pub(super) fn company(store: &Store, place: u64, row: &Row, expand: &[&str]) -> Value {
+/// A company, with its users.
+pub(super) fn company(store: &UsertourStore, place: u64, row: &Row, expand: &[&str]) -> Value {
     let wants = |word: &str| expand.contains(&word);
     let with_user = wants("memberships.user");
     let joined = if expand.is_empty() {
@@ -73,21 +73,21 @@ pub(super) fn company(store: &Store, place: u64, row: &Row, expand: &[&str]) -> 
         store.users_of(place)
     };
     let users = wants("users").then(|| {
-        let rows = joined.iter().filter_map(|(user, _)| store.users.at(*user));
-        rows.map(|user| short("user", user)).collect::<Vec<_>>()
+        let rows = joined.iter().filter_map(|(user, _)| store.users.get(*user));
+        rows.map(|user| nested("user", user)).collect::<Vec<_>>()
     });
     let memberships = (wants("memberships") || with_user).then(|| {
         let pairs = joined.iter().filter_map(|(user, membership)| {
-            let user = store.users.at(*user)?;
+            let user = store.users.get(*user)?;
             let mut shown = self::membership(membership, &user.key, &row.key);
             if with_user {
-                shown["user"] = short("user", user);
+                shown["user"] = nested("user", user);
             }
             Some(shown)
         });
         pairs.collect::<Vec<_>>()
     });
-    let mut shown = short("company", row);
+    let mut shown = nested("company", row);
     shown["users"] = json!(users);
     shown["memberships"] = json!(memberships);
     shown
@@ -114,12 +114,12 @@ pub(super) fn display_name(definition: &Definition) -> String {
     first.into_iter().flatten().chain(letters).collect()
 }
 
-/// A user or company as it stands within the other.
-fn short(object: &str, row: &Row) -> Value {
+/// A user within a company, or a company within a user.
+fn nested(object: &str, row: &Row) -> Value {
     json!({
         "id": row.id,
         "object": object,
-        "attributes": jsonb::bag(&row.attributes),
+        "attributes": jsonb::ordered(&row.attributes),
         "createdAt": moment::text(row.created_at),
     })
 }
@@ -129,7 +129,7 @@ fn membership(membership: &Membership, user: &str, company: &str) -> Value {
     json!({
         "id": membership.key,
         "object": "companyMembership",
-        "attributes": jsonb::bag(&membership.attributes),
+        "attributes": jsonb::ordered(&membership.attributes),
         "createdAt": moment::text(membership.created_at),
         "companyId": company,
         "userId": user,

@@ -1,4 +1,4 @@
-//! What Usertour keeps: users, companies, who belongs where, and which type each attribute has.
+//! The data of an environment: users, companies, memberships, and the types of attributes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,11 +10,11 @@ use super::segments::Segment;
 /// A user or a company.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// The identifier that the database gave: 25 characters, shown only in cursors and memberships.
+    /// The internal identifier: 25 characters, shown only in cursors and memberships.
     pub(super) key: String,
-    /// The identifier that the customer gave.
+    /// The external identifier.
     pub(super) id: String,
-    /// The bag of attributes.
+    /// The attributes.
     pub(super) attributes: Map<String, Value>,
     /// Milliseconds since the epoch.
     pub(super) created_at: i64,
@@ -22,36 +22,36 @@ pub(super) struct Row {
 
 /// Rows in the order of their creation, found by either identifier.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct RowTable {
     rows: BTreeMap<u64, Row>,
     by_id: HashMap<String, u64>,
     by_key: HashMap<String, u64>,
     made: u64,
 }
 
-impl Table {
-    /// Every row with its place, oldest first.
+impl RowTable {
+    /// Every row with its serial number, oldest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &Row)> {
         self.rows.iter().map(|(place, row)| (*place, row))
     }
 
-    /// The place of the row that the customer calls `id`.
-    pub(super) fn place(&self, id: &str) -> Option<u64> {
+    /// The serial number of the row with this external identifier.
+    pub(super) fn find(&self, id: &str) -> Option<u64> {
         self.by_id.get(id).copied()
     }
 
-    /// The row at a place.
-    pub(super) fn at(&self, place: u64) -> Option<&Row> {
+    /// The row with this serial number.
+    pub(super) fn get(&self, place: u64) -> Option<&Row> {
         self.rows.get(&place)
     }
 
-    /// The row at a place, to be changed; its identifiers must stay.
-    pub(super) fn at_mut(&mut self, place: u64) -> Option<&mut Row> {
+    /// The row with this serial number, to be changed. Its identifiers must stay.
+    pub(super) fn get_mut(&mut self, place: u64) -> Option<&mut Row> {
         self.rows.get_mut(&place)
     }
 
-    /// The place of the row with this internal identifier.
-    pub(super) fn place_of_key(&self, key: &str) -> Option<u64> {
+    /// The serial number of the row with this internal identifier.
+    pub(super) fn find_by_key(&self, key: &str) -> Option<u64> {
         self.by_key.get(key).copied()
     }
 
@@ -65,7 +65,7 @@ impl Table {
         place
     }
 
-    /// Removes a row for good.
+    /// Removes a row.
     pub(super) fn remove(&mut self, place: u64) -> Option<Row> {
         let row = self.rows.remove(&place)?;
         self.by_id.remove(&row.id);
@@ -74,32 +74,32 @@ impl Table {
     }
 }
 
-/// That a user belongs to a company.
+/// A membership of a user in a company.
 #[derive(Debug, Clone)]
 pub(super) struct Membership {
-    /// The identifier that the database gave.
+    /// The internal identifier.
     pub(super) key: String,
-    /// The bag of attributes; unlike elsewhere, null may stand in it.
+    /// The attributes; unlike elsewhere, a value may be null.
     pub(super) attributes: Map<String, Value>,
     /// Milliseconds since the epoch.
     pub(super) created_at: i64,
-    /// How many were made before.
-    pub(super) turn: u64,
+    /// The number of memberships created before.
+    pub(super) order: u64,
 }
 
-/// What an attribute describes.
+/// The kind of object that an attribute belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
     /// A user.
     User,
     /// A company.
     Company,
-    /// A user's place in a company.
+    /// A membership.
     Membership,
 }
 
 impl Scope {
-    /// The vendor's word.
+    /// The provider's word.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -114,7 +114,7 @@ impl Scope {
 pub(super) enum DataType {
     /// Any number.
     Number,
-    /// Text that is no moment.
+    /// Text that is not a moment.
     String,
     /// True or false.
     Boolean,
@@ -122,7 +122,7 @@ pub(super) enum DataType {
     List,
     /// `YYYY-MM-DDTHH:mm:ss(.SSS)Z`.
     DateTime,
-    /// An object, for which the vendor has no type.
+    /// An object, for which the provider has no type.
     Other,
 }
 
@@ -139,7 +139,7 @@ impl DataType {
         }
     }
 
-    /// The vendor's word, if it has one.
+    /// The provider's word, if it has one.
     pub(super) fn word(self) -> Option<&'static str> {
         match self {
             Self::Number => Some("number"),
@@ -152,14 +152,14 @@ impl DataType {
     }
 }
 
-/// An attribute that the vendor knows.
+/// The definition of an attribute.
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
-    /// The identifier that the database gave.
+    /// The internal identifier.
     pub(super) key: String,
-    /// What it describes.
+    /// The kind of object that it belongs to.
     pub(super) scope: Scope,
-    /// Its name in bags.
+    /// Its name among the attributes.
     pub(super) code_name: String,
     /// Its type.
     pub(super) data_type: DataType,
@@ -167,26 +167,26 @@ pub(super) struct Definition {
     pub(super) created_at: i64,
 }
 
-/// Names that every JavaScript object has: attributes of these names are dropped without a word.
-const UNTAKEN: [&str; 4] = ["__proto__", "constructor", "toString", "hasOwnProperty"];
+/// Names that every JavaScript object has: attributes with these names are dropped silently.
+const DROPPED_NAMES: [&str; 4] = ["__proto__", "constructor", "toString", "hasOwnProperty"];
 
 /// Everything in one environment.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub(super) struct UsertourStore {
     /// The users.
-    pub(super) users: Table,
+    pub(super) users: RowTable,
     /// The companies.
-    pub(super) companies: Table,
+    pub(super) companies: RowTable,
     /// The segments of all projects, in the order of the database.
     pub(super) segments: Vec<Segment>,
     memberships: BTreeMap<(u64, u64), Membership>,
     definitions: Vec<Definition>,
     keys: u64,
-    turns: u64,
+    memberships_created: u64,
 }
 
-impl Store {
-    /// An internal identifier that was not given before.
+impl UsertourStore {
+    /// A new internal identifier.
     pub(super) fn key(&mut self) -> String {
         self.keys += 1;
         let mut state = scramble(self.keys);
@@ -205,7 +205,7 @@ impl Store {
         segments.any(|segment| segment.is_own && segment.key == key)
     }
 
-    /// Adds a user or company made at a moment.
+    /// A row for a user or company created at a moment.
     pub(super) fn row(&mut self, id: &str, attributes: Map<String, Value>, at: i64) -> Row {
         Row {
             key: self.key(),
@@ -215,18 +215,18 @@ impl Store {
         }
     }
 
-    /// The memberships of a user with the place of the company, in the order they were made.
+    /// The memberships of a user with the company's serial number, in the order of their creation.
     pub(super) fn companies_of(&self, user: u64) -> Vec<(u64, &Membership)> {
         let mut found: Vec<_> = self
             .memberships
             .range((user, 0)..=(user, u64::MAX))
             .map(|((_, company), membership)| (*company, membership))
             .collect();
-        found.sort_by_key(|(_, membership)| membership.turn);
+        found.sort_by_key(|(_, membership)| membership.order);
         found
     }
 
-    /// The memberships of a company with the place of the user, in the order they were made.
+    /// The memberships of a company with the user's serial number, in the order of their creation.
     pub(super) fn users_of(&self, company: u64) -> Vec<(u64, &Membership)> {
         let mut found: Vec<_> = self
             .memberships
@@ -234,17 +234,17 @@ impl Store {
             .filter(|((_, place), _)| *place == company)
             .map(|((user, _), membership)| (*user, membership))
             .collect();
-        found.sort_by_key(|(_, membership)| membership.turn);
+        found.sort_by_key(|(_, membership)| membership.order);
         found
     }
 
     /// Whether a user belongs to a company.
-    pub(super) fn belongs(&self, user: u64, company: u64) -> bool {
+    pub(super) fn is_member(&self, user: u64, company: u64) -> bool {
         self.memberships.contains_key(&(user, company))
     }
 
-    /// Makes a user belong to a company. Null stays in a new membership's bag and removes a
-    /// key from an old one's.
+    /// Adds a user to a company. In a new membership a null attribute stays; in an old one it
+    /// removes the key.
     pub(super) fn join(
         &mut self,
         user: u64,
@@ -257,35 +257,35 @@ impl Store {
             merge(&mut membership.attributes, attributes);
             return;
         }
-        self.turns += 1;
+        self.memberships_created += 1;
         let membership = Membership {
             key: self.key(),
             attributes,
             created_at: at,
-            turn: self.turns,
+            order: self.memberships_created,
         };
         self.memberships.insert((user, company), membership);
     }
 
-    /// Ends a membership.
-    pub(super) fn part(&mut self, user: u64, company: u64) -> Option<Membership> {
+    /// Deletes a membership.
+    pub(super) fn leave(&mut self, user: u64, company: u64) -> Option<Membership> {
         self.memberships.remove(&(user, company))
     }
 
-    /// Deletes a user and what hangs on it.
+    /// Deletes a user and its memberships.
     pub(super) fn delete_user(&mut self, place: u64) {
         self.users.remove(place);
         self.memberships.retain(|(user, _), _| *user != place);
     }
 
-    /// Deletes a company and what hangs on it.
+    /// Deletes a company and its memberships.
     pub(super) fn delete_company(&mut self, place: u64) {
         self.companies.remove(place);
         self.memberships.retain(|(_, company), _| *company != place);
     }
 
-    /// The attributes whose type fits; a new one is defined by its first value, one of another
-    /// type is dropped without a word.
+    /// The attributes whose type fits. The first value of a new one defines its type; a value of
+    /// another type is dropped silently.
     pub(super) fn typed(
         &mut self,
         scope: Scope,
@@ -294,12 +294,14 @@ impl Store {
     ) -> Map<String, Value> {
         attributes
             .into_iter()
-            .filter(|(name, _)| !UNTAKEN.contains(&name.as_str()))
-            .filter(|(name, value)| value.is_null() || self.fits(scope, name, value, at))
+            .filter(|(name, _)| !DROPPED_NAMES.contains(&name.as_str()))
+            .filter(|(name, value)| {
+                value.is_null() || self.has_defined_type(scope, name, value, at)
+            })
             .collect()
     }
 
-    fn fits(&mut self, scope: Scope, name: &str, value: &Value, at: i64) -> bool {
+    fn has_defined_type(&mut self, scope: Scope, name: &str, value: &Value, at: i64) -> bool {
         let seen = DataType::of(value);
         let known = self
             .definitions
@@ -317,10 +319,10 @@ impl Store {
         let known = self.definitions.iter();
         let mut known = known.filter(|known| known.scope == scope && known.code_name == name);
         let is_other = known.any(|known| known.data_type != DataType::of(value));
-        UNTAKEN.contains(&name) || is_other
+        DROPPED_NAMES.contains(&name) || is_other
     }
 
-    /// Fixes the type of an attribute.
+    /// Defines an attribute.
     pub(super) fn define(&mut self, scope: Scope, name: &str, data_type: DataType, at: i64) {
         let key = self.key();
         self.definitions.push(Definition {
@@ -332,13 +334,13 @@ impl Store {
         });
     }
 
-    /// The attributes known.
+    /// The defined attributes.
     pub(super) fn definitions(&self) -> &[Definition] {
         &self.definitions
     }
 }
 
-/// Merges shallowly; null removes a key.
+/// Merges one level deep; null removes a key.
 pub(super) fn merge(into: &mut Map<String, Value>, changes: Map<String, Value>) {
     for (name, value) in changes {
         if value.is_null() {

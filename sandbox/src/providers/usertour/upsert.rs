@@ -2,33 +2,33 @@
 
 use serde_json::{Map, Value, json};
 
-use super::failure::Failure;
+use super::error::UsertourError;
 use super::moment;
 use super::rules;
 use super::shape::{self, MembershipIds};
-use super::store::{Scope, Store, merge};
+use super::store::{Scope, UsertourStore, merge};
 
-type Bag = Map<String, Value>;
+type Attributes = Map<String, Value>;
 
 /// A valid body of `POST /v1/users`.
-pub(super) struct UserDraft {
-    /// The customer's identifier.
+pub(super) struct UserUpsert {
+    /// The external identifier.
     pub(super) id: String,
-    attributes: Bag,
-    joins: Vec<Join>,
+    attributes: Attributes,
+    companies: Vec<CompanyLink>,
 }
 
-/// A company to belong to, with what is said of it and of the membership.
-struct Join {
+/// A company to join, with its attributes and those of the membership.
+struct CompanyLink {
     company: String,
-    attributes: Bag,
-    membership: Bag,
+    attributes: Attributes,
+    membership: Attributes,
 }
 
-impl UserDraft {
+impl UserUpsert {
     /// Validates in the order id, attributes, companies, memberships.
-    /// Releases before 2026-07-31 took blank ids.
-    pub(super) fn of(body: &Value, takes_blank: bool) -> Result<Self, Failure> {
+    /// Releases before 2026-07-31 accepted blank ids.
+    pub(super) fn of(body: &Value, takes_blank: bool) -> Result<Self, UsertourError> {
         let blank = body.get("id").and_then(Value::as_str);
         let blank = blank.filter(|id| takes_blank && id.trim().is_empty());
         let id = match blank {
@@ -37,62 +37,70 @@ impl UserDraft {
         };
         let message = "attributes must be an object";
         let attributes = rules::attributes(body.get("attributes"), message)?;
-        let mut joins = Vec::new();
+        let mut companies = Vec::new();
         for (index, item) in items(body, "companies")?.iter().enumerate() {
-            joins.push(company(item, &format!("companies.{index}."), Bag::new())?);
+            companies.push(company(
+                item,
+                &format!("companies.{index}."),
+                Attributes::new(),
+            )?);
         }
         let mut incomplete = false;
         for (index, item) in items(body, "memberships")?.iter().enumerate() {
             match membership(item, index)? {
-                Some(join) => joins.push(join),
+                Some(link) => companies.push(link),
                 None => incomplete = true,
             }
         }
         if incomplete {
-            return Err(Failure::Unexpected);
+            return Err(UsertourError::Unexpected);
         }
         Ok(Self {
             id,
             attributes,
-            joins,
+            companies,
         })
     }
 
     /// A user with attributes and no company.
-    pub(super) fn with_attributes(id: &str, attributes: Bag) -> Self {
+    pub(super) fn with_attributes(id: &str, attributes: Attributes) -> Self {
         Self {
             id: id.to_owned(),
             attributes,
-            joins: Vec::new(),
+            companies: Vec::new(),
         }
     }
 
-    /// Whether the database takes it. What is dropped anyway never comes there.
-    pub(super) fn storable(&self, store: &Store) -> Result<(), Failure> {
+    /// Checks that the database accepts the values. Values that are dropped never reach it.
+    pub(super) fn storable(&self, store: &UsertourStore) -> Result<(), UsertourError> {
         rules::storable(&self.id)?;
         storable(store, Scope::User, &self.attributes)?;
-        for join in &self.joins {
-            rules::storable(&join.company)?;
-            storable(store, Scope::Company, &join.attributes)?;
-            storable(store, Scope::Membership, &join.membership)?;
+        for link in &self.companies {
+            rules::storable(&link.company)?;
+            storable(store, Scope::Company, &link.attributes)?;
+            storable(store, Scope::Membership, &link.membership)?;
         }
         Ok(())
     }
 
     /// Writes the user and shows it, unexpanded.
-    pub(super) fn write(self, store: &mut Store) -> Option<Value> {
+    pub(super) fn write(self, store: &mut UsertourStore) -> Option<Value> {
         let now = moment::now();
         let place = write_user(store, &self.id, self.attributes, now);
-        for join in self.joins {
-            let company = write_company(store, &join.company, join.attributes, now);
-            store.join(place, company, join.membership, now);
+        for link in self.companies {
+            let company = write_company(store, &link.company, link.attributes, now);
+            store.join(place, company, link.membership, now);
         }
-        let row = store.users.at(place)?;
+        let row = store.users.get(place)?;
         Some(shape::user(store, place, row, &[], MembershipIds::Internal))
     }
 }
 
-fn storable(store: &Store, scope: Scope, attributes: &Bag) -> Result<(), Failure> {
+fn storable(
+    store: &UsertourStore,
+    scope: Scope,
+    attributes: &Attributes,
+) -> Result<(), UsertourError> {
     let kept = attributes
         .iter()
         .filter(|(name, value)| !store.drops(scope, name, value));
@@ -102,25 +110,29 @@ fn storable(store: &Store, scope: Scope, attributes: &Bag) -> Result<(), Failure
     })
 }
 
-fn items<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], Failure> {
+fn items<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], UsertourError> {
     let items = match body.get(name) {
         None | Some(Value::Null) => return Ok(&[]),
         Some(Value::Array(items)) => items,
-        Some(_) => return Err(Failure::invalid(format!("{name} must be an array"))),
+        Some(_) => return Err(UsertourError::invalid(format!("{name} must be an array"))),
     };
     if items.iter().any(|item| !item.is_object()) {
-        return Err(Failure::invalid(format!(
+        return Err(UsertourError::invalid(format!(
             "each value in nested property {name} must be either object or array"
         )));
     }
     Ok(items)
 }
 
-fn company(item: &Value, place: &str, membership: Bag) -> Result<Join, Failure> {
+fn company(
+    item: &Value,
+    place: &str,
+    membership: Attributes,
+) -> Result<CompanyLink, UsertourError> {
     let message = format!("{place}company id must be a non-empty string");
     let company = rules::identifier(item.get("id"), &message)?;
     let message = format!("{place}attributes must be an object");
-    Ok(Join {
+    Ok(CompanyLink {
         company,
         attributes: rules::attributes(item.get("attributes"), &message)?,
         membership,
@@ -128,40 +140,47 @@ fn company(item: &Value, place: &str, membership: Bag) -> Result<Join, Failure> 
 }
 
 /// A membership without a company passes validation, and fails later.
-fn membership(item: &Value, index: usize) -> Result<Option<Join>, Failure> {
+fn membership(item: &Value, index: usize) -> Result<Option<CompanyLink>, UsertourError> {
     let place = format!("memberships.{index}.");
-    let join = match item.get("company") {
+    let link = match item.get("company") {
         None | Some(Value::Null) => None,
-        Some(found @ Value::Object(_)) => {
-            Some(company(found, &format!("{place}company."), Bag::new())?)
-        }
+        Some(found @ Value::Object(_)) => Some(company(
+            found,
+            &format!("{place}company."),
+            Attributes::new(),
+        )?),
         Some(_) => {
-            return Err(Failure::invalid(format!(
+            return Err(UsertourError::invalid(format!(
                 "{place}nested property company must be either object or array"
             )));
         }
     };
     let message = format!("{place}attributes must be an object");
     let membership = rules::attributes(item.get("attributes"), &message)?;
-    Ok(join.map(|join| Join { membership, ..join }))
+    Ok(link.map(|link| CompanyLink { membership, ..link }))
 }
 
-/// Writes a user; a new one has been seen now.
-pub(super) fn write_user(store: &mut Store, id: &str, attributes: Bag, now: i64) -> u64 {
+/// Writes a user. A new one gets `first_seen_at` and `last_seen_at`.
+pub(super) fn write_user(
+    store: &mut UsertourStore,
+    id: &str,
+    attributes: Attributes,
+    now: i64,
+) -> u64 {
     let changes = store.typed(Scope::User, attributes, now);
-    if let Some(place) = store.users.place(id) {
-        if let Some(row) = store.users.at_mut(place) {
+    if let Some(place) = store.users.find(id) {
+        if let Some(row) = store.users.get_mut(place) {
             merge(&mut row.attributes, changes);
         }
         return place;
     }
-    let row = store.row(id, seen(changes, now), now);
+    let row = store.row(id, with_seen_times(changes, now), now);
     store.users.add(row)
 }
 
-/// What is made is seen, unless it says when.
-fn seen(changes: Bag, now: i64) -> Bag {
-    let mut attributes = Bag::new();
+/// The attributes of a new row: seen now, unless they are given.
+fn with_seen_times(changes: Attributes, now: i64) -> Attributes {
+    let mut attributes = Attributes::new();
     for name in ["first_seen_at", "last_seen_at"] {
         attributes.insert(name.to_owned(), json!(moment::text(now + 6)));
     }
@@ -169,20 +188,23 @@ fn seen(changes: Bag, now: i64) -> Bag {
     attributes
 }
 
-fn write_company(store: &mut Store, id: &str, attributes: Bag, now: i64) -> u64 {
+fn write_company(store: &mut UsertourStore, id: &str, attributes: Attributes, now: i64) -> u64 {
     let changes = store.typed(Scope::Company, attributes, now);
-    if let Some(place) = store.companies.place(id) {
-        if let Some(row) = store.companies.at_mut(place) {
+    if let Some(place) = store.companies.find(id) {
+        if let Some(row) = store.companies.get_mut(place) {
             merge(&mut row.attributes, changes);
         }
         return place;
     }
-    let row = store.row(id, seen(changes, now), now);
+    let row = store.row(id, with_seen_times(changes, now), now);
     store.companies.add(row)
 }
 
-/// `POST /v1/companies`; attributes that are text are taken apart into characters.
-pub(super) fn upsert_company(store: &mut Store, body: &Value) -> Result<Value, Failure> {
+/// `POST /v1/companies`. Attributes given as text become one attribute per character.
+pub(super) fn upsert_company(
+    store: &mut UsertourStore,
+    body: &Value,
+) -> Result<Value, UsertourError> {
     let id = rules::identifier(body.get("id"), "id must be a non-empty string")?;
     let attributes = match body.get("attributes") {
         Some(Value::String(text)) => text
@@ -195,6 +217,6 @@ pub(super) fn upsert_company(store: &mut Store, body: &Value) -> Result<Value, F
     rules::storable(&id)?;
     storable(store, Scope::Company, &attributes)?;
     let place = write_company(store, &id, attributes, moment::now());
-    let row = store.companies.at(place).ok_or(Failure::NoCompany)?;
+    let row = store.companies.get(place).ok_or(UsertourError::NoCompany)?;
     Ok(shape::company(store, place, row, &[]))
 }

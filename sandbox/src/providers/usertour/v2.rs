@@ -1,6 +1,6 @@
 //! Version 2: `/v2/projects/{project}/environments/{environment}/users`.
 //!
-//! What differs from version 1:
+//! Differences from version 1:
 //!
 //! - a cursor that is unknown or exhausted gives an empty page, and `previous` is exact;
 //! - users of one moment are listed by their internal identifier, so no page loses or repeats one;
@@ -13,13 +13,13 @@
 //! - errors always have the API's own shape, and those of validation list all `issues`.
 //!
 //! Authorization, in this order: no token 401 E1010; a token that is not `utp_` and known 403
-//! E1000; a project that the token does not have 403 E1011; an environment that does not exist
-//! 403 E1000, and one of another project 403 E1019.
+//! E1000; a project that the token does not have 403 E1011; an
+//! environment that does not exist 403 E1000, and one of another project 403 E1019.
 //!
 //! Assumed, where the documents and the server's source are silent: the texts of errors (clients
-//! match the code); that `-createdAt` turns the order of identifiers around, too; that attribute
-//! names which version 1 drops are 400; and that `createdAfter` and `createdBefore` without a time
-//! zone are 400. Companies, sessions and content are left out: their paths are unknown (E1033).
+//! match the code); that `-createdAt` reverses the order of identifiers, too; that attribute names
+//! which version 1 drops are 400; and that `createdAfter` and `createdBefore` without a time zone
+//! are 400. Companies, sessions and content are left out: their paths are unknown (E1033).
 
 mod list;
 mod rate;
@@ -29,21 +29,21 @@ use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
 use self::list::ListQuery;
-use super::failure::{Failure, Issue};
+use super::error::{Issue, UsertourError};
 use super::shape::MembershipIds;
-use super::store::{Scope, Store};
-use super::upsert::UserDraft;
+use super::store::{Scope, UsertourStore};
+use super::upsert::UserUpsert;
 use super::{Answer, Usertour, bearer_token, ok, qs};
 use crate::people::known;
-use crate::rate::Verdict;
+use crate::rate::RateStatus;
 
-pub(super) use self::rate::{Limiter, show_rate, show_refusal};
+pub(super) use self::rate::{TokenLimiter, show_rate, show_refusal};
 
 /// The prefix of a token; there is no other way to write one.
 const TOKEN_PREFIX: &str = "utp_";
 
 /// A known path with a method that it takes.
-struct Route {
+struct V2Route {
     project: String,
     environment: String,
     action: Action,
@@ -62,14 +62,14 @@ pub(super) fn is_path(path: &str) -> bool {
     first.eq_ignore_ascii_case("v2")
 }
 
-impl Route {
+impl V2Route {
     /// The route; paths are taken in any letter case, with a slash at the end or without.
-    fn find(method: &str, path: &str) -> Result<Self, Failure> {
+    fn find(method: &str, path: &str) -> Result<Self, UsertourError> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').skip(2).collect();
         let [projects, project, environments, environment, users, id @ ..] = segments.as_slice()
         else {
-            return Err(Failure::UnknownRoute);
+            return Err(UsertourError::UnknownRoute);
         };
         let words = [
             (projects, "projects"),
@@ -80,14 +80,14 @@ impl Route {
             .iter()
             .all(|(found, word)| found.eq_ignore_ascii_case(word));
         if !is_known || project.is_empty() || environment.is_empty() {
-            return Err(Failure::UnknownRoute);
+            return Err(UsertourError::UnknownRoute);
         }
         let action = match (method, id) {
             ("GET" | "HEAD", []) => Action::List,
             ("GET" | "HEAD", [id]) => Action::Show(decoded(id)?),
             ("PUT", [id]) => Action::Put(decoded(id)?),
             ("DELETE", [id]) => Action::Delete(decoded(id)?),
-            _ => return Err(Failure::UnknownRoute),
+            _ => return Err(UsertourError::UnknownRoute),
         };
         Ok(Self {
             project: decoded(project)?,
@@ -97,9 +97,9 @@ impl Route {
     }
 }
 
-fn decoded(segment: &str) -> Result<String, Failure> {
+fn decoded(segment: &str) -> Result<String, UsertourError> {
     qs::decode_segment(segment)
-        .ok_or_else(|| Failure::invalid(format!("Failed to decode param '{segment}'")))
+        .ok_or_else(|| UsertourError::invalid(format!("Failed to decode param '{segment}'")))
 }
 
 impl Usertour {
@@ -108,11 +108,11 @@ impl Usertour {
     pub(super) async fn answer_v2(
         &self,
         parts: &Parts,
-        body: Result<Value, Failure>,
-    ) -> (Answer, Option<Verdict>) {
-        let read = body.map_err(Failure::in_v2);
+        body: Result<Value, UsertourError>,
+    ) -> (Answer, Option<RateStatus>) {
+        let read = body.map_err(UsertourError::in_v2);
         let found = read.and_then(|body| {
-            let route = Route::find(parts.method.as_str(), parts.uri.path())?;
+            let route = V2Route::find(parts.method.as_str(), parts.uri.path())?;
             Ok((body, route))
         });
         let (body, route) = match found {
@@ -123,7 +123,7 @@ impl Usertour {
             .limiter
             .take(&self.behaviour, self.is_known_token(parts));
         if !rate.granted {
-            return (Err(Failure::Throttled), Some(rate));
+            return (Err(UsertourError::Throttled), Some(rate));
         }
         let answer = match self.authorize(parts, &route) {
             Ok(()) => self.act(parts, route.action, &body).await,
@@ -138,20 +138,20 @@ impl Usertour {
         secret == Some(self.token.as_str())
     }
 
-    fn authorize(&self, parts: &Parts, route: &Route) -> Result<(), Failure> {
+    fn authorize(&self, parts: &Parts, route: &V2Route) -> Result<(), UsertourError> {
         if bearer_token(&parts.headers).is_none() {
-            return Err(Failure::MissingKey);
+            return Err(UsertourError::MissingKey);
         }
         if !self.is_known_token(parts) {
-            return Err(Failure::InvalidKey);
+            return Err(UsertourError::InvalidKey);
         }
         if route.project != known::USERTOUR_PROJECT {
-            return Err(Failure::ProjectOutOfScope);
+            return Err(UsertourError::ProjectOutOfScope);
         }
         match route.environment.as_str() {
             known::USERTOUR_ENVIRONMENT => Ok(()),
-            known::USERTOUR_ENVIRONMENT_OF_OTHERS => Err(Failure::EnvironmentMismatch),
-            _ => Err(Failure::InvalidKey),
+            known::USERTOUR_ENVIRONMENT_OF_OTHERS => Err(UsertourError::EnvironmentMismatch),
+            _ => Err(UsertourError::InvalidKey),
         }
     }
 
@@ -159,11 +159,11 @@ impl Usertour {
         let query = qs::parse(parts.uri.query().unwrap_or_default());
         match action {
             Action::List => {
-                let asked = ListQuery::parse(parts, &query)?;
+                let request = ListQuery::parse(parts, &query)?;
                 self.before_list(&query).await;
                 let is_tied = self.ties().is_some();
                 let store = self.store();
-                ok(asked.page(&store, self.first_segment(&store), is_tied)?)
+                ok(request.page(&store, self.first_segment(&store), is_tied)?)
             }
             Action::Show(id) => {
                 let expand = list::expand(&query)?;
@@ -179,23 +179,26 @@ impl Usertour {
 
     fn put_user(&self, id: &str, body: &Value) -> Answer {
         if id.trim().is_empty() {
-            return Err(Failure::invalid("User id must be a non-empty string"));
+            return Err(UsertourError::invalid("User id must be a non-empty string"));
         }
         let attributes = match body.get("attributes") {
             None => Map::new(),
             Some(Value::Object(attributes)) => attributes.clone(),
             Some(_) => {
                 let issue = Issue::new("attributes", "expected an object");
-                return Err(Failure::Issues(vec![issue]));
+                return Err(UsertourError::Issues(vec![issue]));
             }
         };
-        refuse_misfits(&self.store(), &attributes)?;
-        ok(self.write_user(UserDraft::with_attributes(id, attributes))?)
+        check_attribute_types(&self.store(), &attributes)?;
+        ok(self.write_user(UserUpsert::with_attributes(id, attributes))?)
     }
 }
 
 /// Version 1 drops these attributes; here the whole request is refused.
-fn refuse_misfits(store: &Store, attributes: &Map<String, Value>) -> Result<(), Failure> {
+fn check_attribute_types(
+    store: &UsertourStore,
+    attributes: &Map<String, Value>,
+) -> Result<(), UsertourError> {
     let misfits = attributes
         .iter()
         .filter(|(name, value)| !value.is_null() && store.drops(Scope::User, name, value));
@@ -204,7 +207,7 @@ fn refuse_misfits(store: &Store, attributes: &Map<String, Value>) -> Result<(), 
         return Ok(());
     }
     let names = names.join(", ");
-    Err(Failure::invalid(format!(
+    Err(UsertourError::invalid(format!(
         "Attribute writes rejected: {names}"
     )))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::contacts::{find, id_of, walk};
 use super::{code, intercom};
-use crate::calling::column;
+use crate::in_process::column;
 
 #[tokio::test]
 async fn a_contact_shows_ten_of_its_tags_and_companies() {
@@ -145,7 +145,7 @@ async fn a_contact_joins_and_leaves_a_company() {
 }
 
 #[tokio::test]
-async fn companies_are_made_renamed_and_found() {
+async fn companies_are_created_renamed_and_found() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let put = async |body: Value| sandbox.post("/intercom/companies", body).await;
 
@@ -194,7 +194,7 @@ async fn the_contacts_of_a_company_are_paged() {
 }
 
 #[tokio::test]
-async fn tags_are_made_put_on_and_taken_off() {
+async fn tags_are_created_added_and_removed() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let id = id_of(&sandbox, known::NEVER_SEEN).await;
     let made = sandbox

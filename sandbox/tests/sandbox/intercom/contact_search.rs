@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::contacts::{find, id_of};
 use super::{code, intercom};
-use crate::calling::{Reply, Sandbox, column};
+use crate::in_process::{Reply, Sandbox, column};
 
 async fn search(sandbox: &Sandbox, query: Value) -> Reply {
     let body = json!({"query": query, "pagination": {"per_page": 150}});
@@ -20,7 +20,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// How many contacts the filter describes.
+/// The number of contacts that match the filter.
 async fn count(sandbox: &Sandbox, field: &str, operator: &str, value: impl Into<Value>) -> u64 {
     let reply = search(sandbox, filter(field, operator, value)).await;
     let (status, count) = reply.at("/total_count");
@@ -29,7 +29,7 @@ async fn count(sandbox: &Sandbox, field: &str, operator: &str, value: impl Into<
 }
 
 #[tokio::test]
-async fn a_list_of_addresses_finds_everybody_who_has_one() {
+async fn a_list_of_addresses_finds_every_contact_with_one() {
     let sandbox = intercom(known::ENOUGH, "2.13");
     let emails = json!([known::EVERYWHERE, known::SHARED, known::LEAD, known::NOBODY]);
 
@@ -48,9 +48,11 @@ async fn a_list_of_addresses_finds_everybody_who_has_one() {
     ];
     assert_eq!(held, expected);
     assert_eq!(found["total_count"], 5);
-    sandbox.behave("intercom", "email", "case_sensitive").await;
+    sandbox
+        .set_switch("intercom", "email", "case_sensitive")
+        .await;
     assert_eq!(count(&sandbox, "email", "IN", emails.clone()).await, 4);
-    sandbox.behave("intercom", "in_limit", "3").await;
+    sandbox.set_switch("intercom", "in_limit", "3").await;
     let refused = search(&sandbox, filter("email", "IN", emails)).await;
     assert_eq!(code(&refused), (400, json!("parameter_invalid")));
 }
@@ -215,7 +217,7 @@ async fn sorted(sandbox: &Sandbox, sort: Value) -> Reply {
 }
 
 #[tokio::test]
-async fn times_are_sorted_descending_unless_ascending_is_said() {
+async fn times_are_sorted_descending_by_default() {
     let sandbox = intercom(100, "2.16");
     let times = async |sort: Value| -> Vec<i64> {
         let reply = sorted(&sandbox, sort).await.json();
@@ -240,7 +242,7 @@ async fn times_are_sorted_descending_unless_ascending_is_said() {
 }
 
 #[tokio::test]
-async fn the_cursor_of_a_search_counts_in_the_body_alone() {
+async fn the_cursor_of_a_search_is_read_from_the_body_alone() {
     let sandbox = intercom(130, "2.16");
     let page = async |path: &str, pagination: Value| {
         let query = filter("role", "=", "user");
@@ -291,7 +293,7 @@ async fn the_cursor_of_a_search_counts_in_the_body_alone() {
             .1,
         150
     );
-    sandbox.behave("intercom", "per_page", "reject").await;
+    sandbox.set_switch("intercom", "per_page", "reject").await;
     assert_eq!(page(path, json!({"per_page": 151})).await.status, 400);
 }
 
@@ -324,17 +326,17 @@ async fn dates_are_days_of_the_workspace_before_2_17_and_seconds_from_it_on() {
     assert!(matches("2.17", "=", at).await && !matches("2.17", "=", at + 1).await);
     assert!(matches("2.17", ">", at - 1).await && !matches("2.17", ">", at).await);
     assert!(matches("2.17", "<", at + 1).await && !matches("2.17", "<", at).await);
-    sandbox.behave("intercom", "timezone_offset", "0").await;
+    sandbox.set_switch("intercom", "timezone_offset", "0").await;
     assert!(matches("2.16", "=", at - 20 * 3_600).await);
     assert!(!matches("2.16", "=", at + 4 * 3_600).await);
 }
 
 #[tokio::test]
-async fn a_lagging_index_shows_what_was_and_lists_and_look_ups_do_not_lag() {
+async fn a_lagging_index_shows_former_states_and_lists_and_lookups_do_not_lag() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let id = id_of(&sandbox, known::EVERYWHERE).await;
     let gone = id_of(&sandbox, known::JOANN).await;
-    sandbox.behave("intercom", "index_lag", "1000000").await;
+    sandbox.set_switch("intercom", "index_lag", "1000000").await;
 
     let made = sandbox
         .post("/intercom/contacts", json!({"email": "new@x.test"}))
@@ -360,7 +362,7 @@ async fn a_lagging_index_shows_what_was_and_lists_and_look_ups_do_not_lag() {
     assert_eq!(sandbox.get(&path).await.at("/name"), (200, json!("Anna")));
     let newest = sandbox.get("/intercom/contacts").await.json()["data"][0].clone();
     assert_eq!(newest["id"], made["id"]);
-    sandbox.behave("intercom", "index_lag", "0").await;
+    sandbox.set_switch("intercom", "index_lag", "0").await;
     assert_eq!(count(&sandbox, "email", "=", "new@x.test").await, 1);
     assert_eq!(find(&sandbox, known::EVERYWHERE).await["name"], "Anna");
     assert_eq!(count(&sandbox, "id", "=", gone.as_str()).await, 0);

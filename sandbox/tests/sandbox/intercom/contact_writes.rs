@@ -1,11 +1,11 @@
-//! What is written to Intercom 2.x: contacts are created, updated, archived and deleted.
+//! Writes to Intercom 2.x: contacts are created, updated, archived and deleted.
 
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::contacts::{find, id_of};
 use super::{code, intercom};
-use crate::calling::{Reply, Sandbox};
+use crate::in_process::{Reply, Sandbox};
 
 async fn create(sandbox: &Sandbox, body: Value) -> Reply {
     sandbox.post("/intercom/contacts", body).await
@@ -54,7 +54,7 @@ async fn a_create_answers_200_and_both_families_show_it() {
 }
 
 #[tokio::test]
-async fn a_create_never_updates_and_names_who_is_there() {
+async fn a_create_never_updates_and_names_the_existing_contact() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let ann = find(&sandbox, known::EVERYWHERE).await;
     let id = ann["id"].as_str().unwrap_or_default();
@@ -72,7 +72,9 @@ async fn a_create_never_updates_and_names_who_is_there() {
     order(&sandbox, id, "archive").await;
     let reply = create(&sandbox, json!({"email": known::EVERYWHERE})).await;
     assert_eq!(reply.at("/errors/0/message"), exists("An archived", id));
-    sandbox.behave("intercom", "email", "case_sensitive").await;
+    sandbox
+        .set_switch("intercom", "email", "case_sensitive")
+        .await;
     let upper = json!({"email": known::SHARED.replace("help", "Help")});
     assert_eq!(create(&sandbox, upper).await.status, 200);
 }
@@ -177,7 +179,7 @@ async fn a_lead_becomes_a_user_by_its_role() {
 }
 
 #[tokio::test]
-async fn archived_contacts_vanish_until_they_are_unarchived() {
+async fn archived_contacts_are_404_until_they_are_unarchived() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let before = find(&sandbox, known::EVERYWHERE).await;
     let id = before["id"].as_str().unwrap_or_default();
@@ -199,7 +201,7 @@ async fn archived_contacts_vanish_until_they_are_unarchived() {
 }
 
 #[tokio::test]
-async fn a_contact_that_lost_its_place_cannot_be_unarchived() {
+async fn a_contact_whose_identifier_was_taken_cannot_be_unarchived() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let id = id_of(&sandbox, known::EVERYWHERE).await;
     order(&sandbox, &id, "archive").await;
@@ -214,7 +216,7 @@ async fn a_contact_that_lost_its_place_cannot_be_unarchived() {
 }
 
 #[tokio::test]
-async fn a_deleted_contact_is_gone_for_good() {
+async fn a_deleted_contact_is_gone_permanently() {
     let sandbox = intercom(known::ENOUGH, "2.16");
     let id = id_of(&sandbox, known::EVERYWHERE).await;
     let path = format!("/intercom/contacts/{id}");

@@ -4,7 +4,7 @@ use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::{code, intercom};
-use crate::calling::{Sandbox, column};
+use crate::in_process::{Sandbox, column};
 
 /// A field of the one contact with the address.
 pub(super) async fn find(sandbox: &Sandbox, email: &str) -> Value {
@@ -30,7 +30,7 @@ fn escaped(cursor: &Value) -> String {
         .finish()
 }
 
-/// The identifiers that a walk by cursor finds, and the pages it took.
+/// The identifiers on all pages by cursor, and the number of pages.
 pub(super) async fn walk(sandbox: &Sandbox, path: &str, size: u64) -> (Vec<String>, u64) {
     let (mut ids, mut pages) = (Vec::new(), 0);
     let mut cursor = String::new();
@@ -82,7 +82,7 @@ async fn the_version_of_the_app_decides_what_contacts_are() {
     let kind = async || app.get("/intercom/contacts").await.at("/type").1;
 
     assert_eq!(kind().await, "contact.list");
-    app.behave("intercom", "app_version", "2.10").await;
+    app.set_switch("intercom", "app_version", "2.10").await;
     assert_eq!(kind().await, "list");
     let old = app.header("intercom-version", "1.4");
     assert_eq!(
@@ -126,7 +126,7 @@ async fn pages_hold_ten_unless_asked_and_150_at_most() {
     );
     assert_eq!(pages("per_page=500").await.1["per_page"], 150);
     assert_eq!(pages("per_page=0").await.1["per_page"], 10);
-    sandbox.behave("intercom", "per_page", "reject").await;
+    sandbox.set_switch("intercom", "per_page", "reject").await;
     assert_eq!(pages("per_page=151").await.0, 400);
     for cursor in ["", "None", "null", "e30="] {
         let reply = sandbox
@@ -143,7 +143,7 @@ async fn the_last_page_has_no_next_or_a_null() {
     let expected = json!({"type": "pages", "page": 1, "per_page": 10, "total_pages": 1});
 
     assert_eq!(pages().await, expected);
-    sandbox.behave("intercom", "next", "null").await;
+    sandbox.set_switch("intercom", "next", "null").await;
     assert_eq!(pages().await.get("next"), Some(&Value::Null));
 }
 
@@ -182,14 +182,14 @@ async fn owners_are_strings_from_2_16_on_and_avatars_have_three_shapes() {
 
     assert!(ann("2.9").await["owner_id"].is_u64() && ann("2.15").await["owner_id"].is_u64());
     assert!(ann("2.16").await["owner_id"].is_string());
-    sandbox.behave("intercom", "owner_id", "int").await;
+    sandbox.set_switch("intercom", "owner_id", "int").await;
     assert!(ann("2.17").await["owner_id"].is_u64());
-    sandbox.behave("intercom", "avatar", "object").await;
+    sandbox.set_switch("intercom", "avatar", "object").await;
     assert_eq!(
         ann("2.17").await["avatar"],
         json!({"type": "avatar", "image_url": "https://pictures.example/ann.png"})
     );
-    sandbox.behave("intercom", "avatar", "null").await;
+    sandbox.set_switch("intercom", "avatar", "null").await;
     assert_eq!(ann("2.17").await["avatar"], Value::Null);
 }
 

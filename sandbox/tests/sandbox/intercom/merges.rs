@@ -1,11 +1,11 @@
-//! Merges in Intercom 2.x: a merged contact is gone and leads to what it became.
+//! Merges in Intercom 2.x: a merged contact is gone and links to the contact that it became part of.
 
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::contacts::{find, id_of};
 use super::{code, intercom};
-use crate::calling::{Reply, Sandbox};
+use crate::in_process::{Reply, Sandbox};
 
 async fn merge(sandbox: &Sandbox, from: &str, into: &str) -> Reply {
     let body = json!({"from": from, "into": into});
@@ -76,7 +76,7 @@ async fn a_lead_becomes_part_of_a_user() {
     }
     let old = sandbox.header("intercom-version", "1.4");
     assert_eq!(get(&old, &lead).await.status, 404);
-    sandbox.behave("intercom", "merged", "404").await;
+    sandbox.set_switch("intercom", "merged", "404").await;
     let gone = get(&sandbox, &lead).await;
     assert_eq!(
         (code(&gone), gone.header("link")),
@@ -113,9 +113,9 @@ async fn only_a_lead_is_merged_into_a_user_with_its_address() {
 }
 
 #[tokio::test]
-async fn a_link_passes_over_three_merges_or_leads_one_on() {
+async fn a_link_follows_three_merges_or_one() {
     let sandbox = intercom(3, "2.16");
-    sandbox.behave("intercom", "merge", "any").await;
+    sandbox.set_switch("intercom", "merge", "any").await;
     let ids: [String; 5] = made(&sandbox, "user").await;
     for pair in ids.windows(2) {
         assert_eq!(merge(&sandbox, &pair[0], &pair[1]).await.status, 200);
@@ -136,16 +136,16 @@ async fn a_link_passes_over_three_merges_or_leads_one_on() {
         (get(&sandbox, &ids[4]).await.status.as_u16(), leads(4).await),
         (200, None)
     );
-    sandbox.behave("intercom", "merged", "next_hop").await;
+    sandbox.set_switch("intercom", "merged", "next_hop").await;
     for hop in 0..4 {
         assert_eq!(leads(hop).await, Some(link(&ids[hop + 1])));
     }
 }
 
 #[tokio::test]
-async fn merges_can_be_led_in_a_circle() {
+async fn merges_can_form_a_circle() {
     let sandbox = intercom(3, "2.16");
-    sandbox.behave("intercom", "merge", "any").await;
+    sandbox.set_switch("intercom", "merge", "any").await;
     let [one, other]: [String; 2] = made(&sandbox, "user").await;
 
     assert_eq!(merge(&sandbox, &one, &other).await.status, 200);
@@ -153,7 +153,7 @@ async fn merges_can_be_led_in_a_circle() {
 
     for hop in ["next_hop", "404"] {
         let expected = (hop != "404").then(|| (link(&other), link(&one)));
-        sandbox.behave("intercom", "merged", hop).await;
+        sandbox.set_switch("intercom", "merged", hop).await;
         let first = get(&sandbox, &one).await;
         let second = get(&sandbox, &other).await;
         let links = first.header("link").zip(second.header("link"));

@@ -1,10 +1,10 @@
-//! What is written to Intercom 1.x: users, leads and archives.
+//! Writes to Intercom 1.x: users, leads and archives.
 
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::{code, intercom};
-use crate::calling::column;
+use crate::in_process::column;
 
 #[tokio::test]
 async fn an_upsert_answers_200_and_never_falls_back_to_the_email() {
@@ -77,7 +77,7 @@ async fn an_upsert_that_is_refused_changes_nothing() {
 }
 
 #[tokio::test]
-async fn null_clears_absence_keeps_and_companies_come_and_go() {
+async fn null_clears_absent_fields_stay_and_companies_are_added_and_removed() {
     let sandbox = intercom(known::ENOUGH, "1.4");
     let first = json!({"user_id": "crm-ann", "phone": null, "companies": [{"company_id": "n", "name": "New"}, {"company_id": "c-1", "remove": true}]});
 
@@ -92,7 +92,7 @@ async fn null_clears_absence_keeps_and_companies_come_and_go() {
 }
 
 #[tokio::test]
-async fn an_archived_user_vanishes_from_reads() {
+async fn an_archived_user_is_no_longer_read() {
     let sandbox = intercom(known::ENOUGH, "1.4");
     let before = sandbox.records("intercom").await.len();
 

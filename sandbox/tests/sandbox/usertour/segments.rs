@@ -1,18 +1,18 @@
-//! Segments: those that are known, those that are not, and the first of the table.
+//! Segments: known ones, unknown ones, and the first of the table.
 
 use roster_sandbox::known;
 use serde_json::json;
 
 use super::{refusal, usertour};
-use crate::calling::{Sandbox, column};
+use crate::in_process::{Sandbox, column};
 
 async fn listed(sandbox: &Sandbox, query: &str) -> Vec<String> {
     let path = format!("/usertour/v1/users?limit=100{query}");
     column(&sandbox.get(&path).await.json()["results"], "id")
 }
 
-async fn behave(sandbox: &Sandbox, value: &str) {
-    let behaviour = json!({ "vendor": "usertour", "name": "segments", "value": value });
+async fn set_switch(sandbox: &Sandbox, value: &str) {
+    let behaviour = json!({ "provider": "usertour", "name": "segments", "value": value });
     sandbox.post("/_sandbox/behaviour", behaviour).await;
 }
 
@@ -44,12 +44,12 @@ async fn the_first_segment_of_the_table_narrows_lists_without_one() {
         ("first_by_hand", known::SEGMENT_BY_HAND),
         ("first_by_rule", known::SEGMENT_BY_RULE),
     ] {
-        behave(&sandbox, value).await;
+        set_switch(&sandbox, value).await;
         let segment = format!("&segmentId={segment}");
         assert_eq!(listed(&sandbox, "").await, listed(&sandbox, &segment).await);
         assert_eq!(listed(&sandbox, "&segmentId=none").await, all, "{value}");
     }
-    behave(&sandbox, "strict").await;
+    set_switch(&sandbox, "strict").await;
     let refused = sandbox.get("/usertour/v1/users?segmentId=none").await;
     let not_found = (404, "E1025".to_owned(), "Segment not found".to_owned());
     assert_eq!(refusal(&refused), not_found);

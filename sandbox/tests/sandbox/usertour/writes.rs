@@ -1,9 +1,9 @@
-//! What is written to Usertour v1: users, companies and memberships.
+//! Writes to Usertour v1: users, companies and memberships.
 
 use serde_json::{Value, json};
 
 use super::{invalid, refusal, usertour};
-use crate::calling::column;
+use crate::in_process::column;
 
 #[tokio::test]
 async fn an_upsert_answers_201_merges_and_drops_what_has_another_type() {
@@ -158,7 +158,7 @@ async fn names_that_every_object_has_are_dropped_and_nul_fails_where_it_is_kept(
 }
 
 #[tokio::test]
-async fn a_new_company_is_seen_and_every_answer_says_how_long_it_waits() {
+async fn a_new_company_has_been_seen_and_every_answer_has_a_keep_alive_time() {
     let sandbox = usertour(3);
     let company = sandbox
         .post("/usertour/v1/companies", json!({"id": "c"}))
@@ -174,7 +174,7 @@ async fn a_new_company_is_seen_and_every_answer_says_how_long_it_waits() {
 #[tokio::test]
 async fn an_older_release_takes_a_blank_id_and_lists_it() {
     let sandbox = usertour(3);
-    sandbox.behave("usertour", "ids", "blank").await;
+    sandbox.set_switch("usertour", "ids", "blank").await;
     let made = sandbox.post("/usertour/v1/users", json!({"id": ""})).await;
     assert_eq!(made.at("/id"), (201, json!("")));
     let list = sandbox.get("/usertour/v1/users").await;

@@ -4,7 +4,7 @@ use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::{environment, get, refusal, users, usertour};
-use crate::calling::Sandbox;
+use crate::in_process::Sandbox;
 
 #[tokio::test]
 async fn a_token_is_missing_or_wrong() {

@@ -1,4 +1,4 @@
-//! The parameters of the list: what they find, and what is wrong with them.
+//! The parameters of the list: their results and their errors.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use roster_sandbox::known;
 use serde_json::{Value, json};
 
 use super::{get, ids, refusal, usertour};
-use crate::calling::{Sandbox, column};
+use crate::in_process::{Sandbox, column};
 
 async fn found(sandbox: &Sandbox, query: &str) -> Vec<String> {
     ids(&get(sandbox, &format!("?limit=100&{query}")).await.json())
@@ -100,7 +100,7 @@ async fn bounds_of_creation_are_inclusive_and_a_date_is_the_whole_day() {
 }
 
 #[tokio::test]
-async fn every_wrong_parameter_is_told() {
+async fn every_wrong_parameter_is_reported() {
     let sandbox = usertour(3);
     let wrong = async |query: &str| {
         let reply = get(&sandbox, &format!("?{query}")).await;
@@ -131,7 +131,7 @@ async fn the_first_segment_of_the_table_narrows_lists_without_one() {
     let sandbox = usertour(90);
     let all = found(&sandbox, "").await;
     sandbox
-        .behave("usertour", "segments", "first_by_hand")
+        .set_switch("usertour", "segments", "first_by_hand")
         .await;
     let by_hand = format!("segmentId={}", known::SEGMENT_BY_HAND);
 

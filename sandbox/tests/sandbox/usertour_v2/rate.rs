@@ -1,7 +1,7 @@
 //! The limit of version 2, and the headers that show it.
 
 use super::{get, refusal, usertour};
-use crate::calling::{Reply, Sandbox};
+use crate::in_process::{Reply, Sandbox};
 
 fn rate(reply: &Reply) -> [Option<u64>; 3] {
     ["limit", "remaining", "reset"].map(|name| {
@@ -35,7 +35,7 @@ async fn a_call_beyond_the_limit_is_refused_until_the_window_ends() {
         ("rate_limit", "2"),
         ("rate_seconds", "3600"),
     ] {
-        sandbox.behave("usertour", name, value).await;
+        sandbox.set_switch("usertour", name, value).await;
     }
     let first = get(&sandbox, "").await;
     get(&sandbox, "").await;
@@ -50,10 +50,10 @@ async fn a_call_beyond_the_limit_is_refused_until_the_window_ends() {
 }
 
 #[tokio::test]
-async fn the_fault_of_a_rate_limit_tells_the_seconds_left() {
+async fn the_fault_of_a_rate_limit_shows_the_seconds_left() {
     let sandbox = usertour(3);
     let fault = serde_json::json!({
-        "vendor": "usertour", "kind": "rate_limit", "retry_after": 7, "reset": 9,
+        "provider": "usertour", "kind": "rate_limit", "retry_after": 7, "reset": 9,
     });
     sandbox.post("/_sandbox/faults", fault).await;
 

@@ -1,4 +1,4 @@
-//! What is written: `PUT` and `DELETE`.
+//! Writes: `PUT` and `DELETE`.
 
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
-//! Companies in 2.x, as `developers.intercom.com/docs/references/2.17/rest-api/companies` tells.
+//! Companies in 2.x, as `developers.intercom.com/docs/references/2.17/rest-api/companies` has them.
 
 use serde_json::{Value, json};
 
-use super::{Call, present, sublist};
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Company, Store};
+use super::{ContactRequest, present, sublist};
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{IntercomStore, StoredCompany};
 use crate::providers::intercom::write::{identifier, invalid};
 use crate::rate;
 
@@ -13,33 +13,37 @@ const MOST: usize = 1000;
 const PER_PAGE: u64 = 15;
 
 /// Below `/companies`.
-pub(super) fn answer(call: &Call<'_>, store: &mut Store, path: &[&str]) -> Result<Value, Refusal> {
+pub(super) fn answer(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    path: &[&str],
+) -> Result<Value, IntercomError> {
     match (call.method, path) {
         ("GET", []) => by_query(call, store),
         ("POST", []) => put(call, store),
         ("GET", [id]) => Ok(counted(store, by_id(store, id)?)),
         ("GET", [id, "contacts"]) => sublist::members(call, store, by_id(store, id)?),
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
 /// Below `/contacts/{id}/companies`: the list, joining and leaving.
 pub(super) fn of_contact(
-    call: &Call<'_>,
-    store: &mut Store,
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
     contact: &str,
     path: &[&str],
-) -> Result<Value, Refusal> {
+) -> Result<Value, IntercomError> {
     match (call.method, path) {
         ("GET", []) => sublist::companies(call, store, present(call, store, contact)?),
         ("POST", []) => join(call, store, contact),
         ("DELETE", [company]) => leave(call, store, contact, company),
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
 /// A company as lists show it.
-pub(super) fn shown(company: &Company) -> Value {
+pub(super) fn shown(company: &StoredCompany) -> Value {
     json!({
         "type": "company",
         "company_id": company.company_id,
@@ -58,8 +62,8 @@ pub(super) fn shown(company: &Company) -> Value {
     })
 }
 
-/// A company by itself, which also tells how many users it has.
-fn counted(store: &Store, company: &Company) -> Value {
+/// A single company, with its number of users.
+fn counted(store: &IntercomStore, company: &StoredCompany) -> Value {
     let users = store.users.newest_first();
     let members = users.filter(|(_, user)| user.companies.contains(&company.company_id));
     let mut shown = shown(company);
@@ -67,30 +71,37 @@ fn counted(store: &Store, company: &Company) -> Value {
     shown
 }
 
-fn by_id<'a>(store: &'a Store, id: &str) -> Result<&'a Company, Refusal> {
-    store.company(id).ok_or_else(Refusal::no_company)
+fn by_id<'a>(store: &'a IntercomStore, id: &str) -> Result<&'a StoredCompany, IntercomError> {
+    store.company(id).ok_or_else(IntercomError::no_company)
 }
 
 /// `GET /companies`: one by the customer's identifier or the name, or all by page number.
-fn by_query(call: &Call<'_>, store: &Store) -> Result<Value, Refusal> {
+fn by_query(call: &ContactRequest<'_>, store: &IntercomStore) -> Result<Value, IntercomError> {
     if let Some(company_id) = call.params.get("company_id") {
         let company = store.companies.get(company_id);
-        return Ok(counted(store, company.ok_or_else(Refusal::no_company)?));
+        return Ok(counted(
+            store,
+            company.ok_or_else(IntercomError::no_company)?,
+        ));
     }
     if let Some(name) = call.params.get("name") {
         let mut companies = store.companies.values();
         let company = companies.find(|company| company.name.as_deref() == Some(name));
-        return Ok(counted(store, company.ok_or_else(Refusal::no_company)?));
+        return Ok(counted(
+            store,
+            company.ok_or_else(IntercomError::no_company)?,
+        ));
     }
-    let all: Vec<&Company> = store.companies.values().collect();
+    let all: Vec<&StoredCompany> = store.companies.values().collect();
     sublist::company_pages(call, &all, PER_PAGE)
 }
 
 /// `POST /companies`: creates a company, or updates the one with the customer's identifier.
-fn put(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusal> {
+fn put(call: &ContactRequest<'_>, store: &mut IntercomStore) -> Result<Value, IntercomError> {
     let fields = call.fields()?;
     let company_id = identifier(&fields, "company_id")?;
-    let company_id = company_id.ok_or_else(|| Refusal::missing("company_id is needed"))?;
+    let company_id =
+        company_id.ok_or_else(|| IntercomError::missing_parameter("company_id is needed"))?;
     let name = match fields.get("name") {
         None | Some(Value::Null) => None,
         Some(Value::String(name)) => Some(name.as_str()),
@@ -98,33 +109,45 @@ fn put(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusal> {
     };
     store.found(&company_id, name, rate::now());
     let company = store.companies.get(&company_id);
-    Ok(counted(store, company.ok_or_else(Refusal::no_company)?))
+    Ok(counted(
+        store,
+        company.ok_or_else(IntercomError::no_company)?,
+    ))
 }
 
-fn join(call: &Call<'_>, store: &mut Store, contact: &str) -> Result<Value, Refusal> {
+fn join(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    contact: &str,
+) -> Result<Value, IntercomError> {
     present(call, store, contact)?;
     let id = identifier(&call.fields()?, "id")?;
-    let id = id.ok_or_else(|| Refusal::missing("company not specified"))?;
+    let id = id.ok_or_else(|| IntercomError::missing_parameter("company not specified"))?;
     let company = by_id(store, &id)?.clone();
-    let companies = |store: &Store| store.contact(contact).map(|one| one.companies.clone());
+    let companies = |store: &IntercomStore| store.contact(contact).map(|one| one.companies.clone());
     let mut joined = companies(store).unwrap_or_default();
     if !joined.contains(&company.company_id) {
         if joined.len() >= MOST {
-            return Err(Refusal::too_many_companies());
+            return Err(IntercomError::too_many_companies());
         }
         joined.push(company.company_id.clone());
-        store.amend(contact, |one| one.companies = joined);
+        store.update(contact, |one| one.companies = joined);
     }
     Ok(counted(store, &company))
 }
 
-fn leave(call: &Call<'_>, store: &mut Store, contact: &str, id: &str) -> Result<Value, Refusal> {
+fn leave(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    contact: &str,
+    id: &str,
+) -> Result<Value, IntercomError> {
     let member = present(call, store, contact)?;
     let company = by_id(store, id)?.clone();
     if !member.companies.contains(&company.company_id) {
-        return Err(Refusal::no_company());
+        return Err(IntercomError::no_company());
     }
-    store.amend(contact, |one| {
+    store.update(contact, |one| {
         one.companies.retain(|known| *known != company.company_id);
     });
     Ok(counted(store, &company))

@@ -4,31 +4,32 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::providers::intercom::refusal::Refusal;
+use crate::providers::intercom::error::IntercomError;
 
 /// The end of a page, and the number of the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// What the list is sorted by, in milliseconds; -1 where there is nothing.
+    /// The sort value in milliseconds; -1 where there is none.
     pub(super) value: i64,
-    /// Who was last.
+    /// The last contact of the page.
     pub(super) id: String,
     /// The page that follows.
     pub(super) page: u64,
 }
 
 impl Cursor {
-    /// As `pages.next` tells it.
+    /// The value of `pages.next`.
     pub(super) fn encode(&self) -> String {
         STANDARD.encode(json!([self.value, self.id, self.page]).to_string())
     }
 
-    /// 400 for what no list gave.
-    pub(super) fn decode(text: &str) -> Result<Self, Refusal> {
-        let bytes = STANDARD.decode(text).map_err(|_| Refusal::cursor())?;
-        let (value, id, page) = serde_json::from_slice(&bytes).map_err(|_| Refusal::cursor())?;
+    /// 400 for a cursor that no list gave.
+    pub(super) fn decode(text: &str) -> Result<Self, IntercomError> {
+        let bytes = STANDARD.decode(text).map_err(|_| IntercomError::cursor())?;
+        let (value, id, page) =
+            serde_json::from_slice(&bytes).map_err(|_| IntercomError::cursor())?;
         if page < 2 {
-            return Err(Refusal::cursor());
+            return Err(IntercomError::cursor());
         }
         Ok(Self { value, id, page })
     }

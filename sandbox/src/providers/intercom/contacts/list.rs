@@ -4,26 +4,26 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::Call;
+use super::ContactRequest;
 use super::cursor::Cursor;
 use crate::behaviour::Behaviour;
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Contact, Store};
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{Contact, IntercomStore};
 
 /// The size of a page that names none.
 const PER_PAGE: u64 = 10;
 /// The largest page of contacts.
 pub(super) const MOST_PER_PAGE: u64 = 150;
 
-/// Which page is asked for.
-pub(super) struct Asked {
+/// The page that a request asks for.
+pub(super) struct PageRequest {
     /// Its size.
     pub(super) per_page: u64,
     /// Where the page before it ended.
     pub(super) after: Option<Cursor>,
 }
 
-/// What a list is sorted by; who has the same comes in the order of identifiers.
+/// The sort order of a list. Equal values are ordered by identifier.
 pub(super) struct Order {
     /// Seconds since the epoch.
     pub(super) by: fn(&Contact) -> Option<i64>,
@@ -53,9 +53,12 @@ impl Order {
 }
 
 /// `GET /contacts`: users and leads, the newest first.
-pub(super) fn everybody(call: &Call<'_>, store: &Store) -> Result<Value, Refusal> {
+pub(super) fn everybody(
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
+) -> Result<Value, IntercomError> {
     let after = call.params.get("starting_after").map(Cursor::decode);
-    let asked = Asked {
+    let asked = PageRequest {
         per_page: size_in_query(call, PER_PAGE, MOST_PER_PAGE)?,
         after: after.transpose()?,
     };
@@ -63,35 +66,39 @@ pub(super) fn everybody(call: &Call<'_>, store: &Store) -> Result<Value, Refusal
 }
 
 /// The size of a page as the query asks for it.
-pub(super) fn size_in_query(call: &Call<'_>, default: u64, most: u64) -> Result<u64, Refusal> {
+pub(super) fn size_in_query(
+    call: &ContactRequest<'_>,
+    default: u64,
+    most: u64,
+) -> Result<u64, IntercomError> {
     let asked = call.params.get("per_page");
     let asked = asked.map(|text| text.parse::<u64>().unwrap_or_default());
     fit(call.behaviour, asked, default, most)
 }
 
-/// The size of a page: clamped, or refused if the switch says so.
+/// The size of a page: clamped, or refused where the switch is set.
 pub(super) fn fit(
     behaviour: &Behaviour,
     asked: Option<u64>,
     default: u64,
     most: u64,
-) -> Result<u64, Refusal> {
+) -> Result<u64, IntercomError> {
     let fits = asked.is_none_or(|size| (1..=most).contains(&size));
     if !fits && behaviour.is("per_page", "reject") {
         let message = format!("per_page must be from 1 to {most}");
-        return Err(Refusal::invalid(message));
+        return Err(IntercomError::invalid(message));
     }
     let size = asked.filter(|size| *size > 0);
     Ok(size.map_or(default, |size| size.min(most)))
 }
 
-/// A list of contacts: those that come after the cursor, and how to go on.
+/// A page of contacts after the cursor, with the link to the next.
 pub(super) fn page(
-    call: &Call<'_>,
-    store: &Store,
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
     contacts: Vec<&Contact>,
     order: &Order,
-    asked: &Asked,
+    asked: &PageRequest,
 ) -> Value {
     let total = contacts.len();
     let mut rest: Vec<(i64, &Contact)> = contacts

@@ -1,19 +1,22 @@
 //! `POST /contacts/merge`: a lead becomes part of a user.
 
-use super::{Call, absent};
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Contact, Store};
+use super::{ContactRequest, absent};
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{Contact, IntercomStore};
 use crate::providers::intercom::version::Version;
 use crate::providers::intercom::write::identifier;
 use crate::rate;
 use serde_json::Value;
 
-/// Merges, and answers the user. Addresses that differ stand in the way; since 2.16 a flag of the
-/// request overrules that.
-pub(super) fn answer(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusal> {
+/// Merges, and returns the user. Different addresses are an error; since 2.16 a flag of the request
+/// allows them.
+pub(super) fn answer(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+) -> Result<Value, IntercomError> {
     let fields = call.fields()?;
     let named = |name| {
-        let missing = || Refusal::missing("from and into are needed");
+        let missing = || IntercomError::missing_parameter("from and into are needed");
         identifier(&fields, name)?.ok_or_else(missing)
     };
     let (from, into) = (named("from")?, named("into")?);
@@ -22,31 +25,33 @@ pub(super) fn answer(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusa
     let source = source.ok_or_else(|| absent(call, store, &from))?;
     let Some(target) = store.contact(&into).cloned() else {
         if any && store.merged.contains_key(&into) {
-            gone(store, &from, &into);
+            move_references(store, &from, &into);
             return Ok(call.shape(store).contact(&source));
         }
         return Err(absent(call, store, &into));
     };
     if from == into || !any && (!source.lead || target.lead) {
-        return Err(Refusal::merge("Only a lead can be merged into a user"));
+        return Err(IntercomError::merge(
+            "Only a lead can be merged into a user",
+        ));
     }
     let flag = fields.get("skip_duplicate_validation");
     let is_skipped = flag == Some(&Value::Bool(true)) && call.version >= Version::V2_16;
-    if !any && !is_skipped && differ(source.email.as_deref(), target.email.as_deref()) {
-        return Err(Refusal::merge("The contacts have different emails"));
+    if !any && !is_skipped && are_different(source.email.as_deref(), target.email.as_deref()) {
+        return Err(IntercomError::merge("The contacts have different emails"));
     }
-    gone(store, &from, &into);
-    store.amend(&into, |user| absorb(user, source));
+    move_references(store, &from, &into);
+    store.update(&into, |user| fill_from_lead(user, source));
     let user = store.contact(&into).cloned().unwrap_or_default();
     Ok(call.shape(store).contact(&user))
 }
 
-fn differ(one: Option<&str>, other: Option<&str>) -> bool {
+fn are_different(one: Option<&str>, other: Option<&str>) -> bool {
     let folded = |email: Option<&str>| email.map(str::to_lowercase);
     one.is_some() && other.is_some() && folded(one) != folded(other)
 }
 
-fn gone(store: &mut Store, from: &str, into: &str) {
+fn move_references(store: &mut IntercomStore, from: &str, into: &str) {
     if let Some((lead, place)) = store.find(from) {
         store.table_mut(lead).take(place);
     }
@@ -54,7 +59,7 @@ fn gone(store: &mut Store, from: &str, into: &str) {
 }
 
 /// The user keeps what it has, and takes the rest from the lead.
-fn absorb(user: &mut Contact, lead: Contact) {
+fn fill_from_lead(user: &mut Contact, lead: Contact) {
     user.email = user.email.take().or(lead.email);
     user.phone = user.phone.take().or(lead.phone);
     user.name = user.name.take().or(lead.name);

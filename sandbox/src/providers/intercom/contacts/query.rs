@@ -1,14 +1,14 @@
-//! The query of a search: a tree of filters, checked before anybody is compared.
+//! The query of a search: a tree of filters, all checked before the search.
 
 mod field;
 mod filter;
 
 use serde_json::{Map, Value};
 
-use self::filter::Filter;
-use super::Call;
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Contact, Store};
+use self::filter::SearchFilter;
+use super::ContactRequest;
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{Contact, IntercomStore};
 use crate::providers::intercom::version::Version;
 
 /// Groups within groups.
@@ -18,75 +18,80 @@ const WIDEST: usize = 15;
 /// How far ahead of UTC the workspace's clock is, in seconds.
 const TIMEZONE_OFFSET: u64 = 19_800;
 
-/// What all the filters of a query are read with.
-struct Rules<'a> {
-    store: &'a Store,
+/// The context in which all filters of a query are read.
+struct SearchRules<'a> {
+    store: &'a IntercomStore,
     /// Whether an address must have the same letter case.
     minds_case: bool,
     /// The most values of an `IN`.
     in_limit: Option<u64>,
-    /// The clock whose days dates are searched by; from 2.17 on it is by seconds.
+    /// The time zone of the days by which dates are searched; from 2.17 on none, by seconds.
     days: Option<i64>,
 }
 
-/// A query that is understood.
-pub(super) enum Query {
+/// A valid query.
+pub(super) enum SearchQuery {
     /// `AND`.
     All(Vec<Self>),
     /// `OR`.
     Any(Vec<Self>),
     /// One field.
-    One(Filter),
+    One(SearchFilter),
 }
 
-impl Query {
-    /// Reads a query, or refuses it.
-    pub(super) fn parse(call: &Call<'_>, store: &Store, query: &Value) -> Result<Self, Refusal> {
+impl SearchQuery {
+    /// Parses a query.
+    pub(super) fn parse(
+        call: &ContactRequest<'_>,
+        store: &IntercomStore,
+        query: &Value,
+    ) -> Result<Self, IntercomError> {
         let offset = call.behaviour.number("timezone_offset");
         let offset = i64::try_from(offset.unwrap_or(TIMEZONE_OFFSET)).unwrap_or_default();
-        let rules = Rules {
+        let rules = SearchRules {
             store,
-            minds_case: call.minds_case(),
+            minds_case: call.is_case_sensitive(),
             in_limit: call.behaviour.number("in_limit"),
             days: (call.version < Version::V2_17).then_some(offset),
         };
         Self::read(&rules, query, 1)
     }
 
-    fn read(rules: &Rules<'_>, query: &Value, depth: usize) -> Result<Self, Refusal> {
+    fn read(rules: &SearchRules<'_>, query: &Value, depth: usize) -> Result<Self, IntercomError> {
         let node = query.as_object();
-        let node = node.ok_or_else(|| Refusal::invalid("a filter must be an object"))?;
+        let node = node.ok_or_else(|| IntercomError::invalid("a filter must be an object"))?;
         let operator = node.get("operator").and_then(Value::as_str);
-        let operator = operator.ok_or_else(|| Refusal::invalid("operator is needed"))?;
+        let operator = operator.ok_or_else(|| IntercomError::invalid("operator is needed"))?;
         if node.contains_key("field") {
-            return Filter::parse(rules, node, operator).map(Self::One);
+            return SearchFilter::parse(rules, node, operator).map(Self::One);
         }
         match operator {
             "AND" => Self::group(rules, node, depth).map(Self::All),
             "OR" => Self::group(rules, node, depth).map(Self::Any),
-            _ => Err(Refusal::invalid("field is needed")),
+            _ => Err(IntercomError::invalid("field is needed")),
         }
     }
 
     fn group(
-        rules: &Rules<'_>,
+        rules: &SearchRules<'_>,
         node: &Map<String, Value>,
         depth: usize,
-    ) -> Result<Vec<Self>, Refusal> {
+    ) -> Result<Vec<Self>, IntercomError> {
         let parts = node.get("value").and_then(Value::as_array);
-        let parts = parts.ok_or_else(|| Refusal::invalid("a group needs a list of filters"))?;
+        let parts =
+            parts.ok_or_else(|| IntercomError::invalid("a group needs a list of filters"))?;
         if depth > DEEPEST {
-            return Err(Refusal::invalid("filters are nested too deep"));
+            return Err(IntercomError::invalid("filters are nested too deep"));
         }
         if parts.is_empty() || parts.len() > WIDEST {
             let message = format!("a group has from 1 to {WIDEST} filters");
-            return Err(Refusal::invalid(message));
+            return Err(IntercomError::invalid(message));
         }
         let read = |part| Self::read(rules, part, depth + 1);
         parts.iter().map(read).collect()
     }
 
-    /// Whether the query describes the contact.
+    /// Whether the contact matches the query.
     pub(super) fn matches(&self, contact: &Contact) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.matches(contact)),

@@ -1,25 +1,28 @@
-//! `POST /contacts/search`, whose index may be behind what was written, as
-//! `developers.intercom.com/docs/references/2.17/rest-api/contacts/searchcontacts` tells.
+//! `POST /contacts/search`, whose index may lag behind writes, as documented at
+//! `developers.intercom.com/docs/references/2.17/rest-api/contacts/searchcontacts`.
 //!
 //! Size and cursor are read from the body alone; a page number has no effect.
 
 use serde_json::{Map, Value};
 
 use super::cursor::Cursor;
-use super::list::{self, Asked, MOST_PER_PAGE, NEWEST_FIRST, Order};
-use super::{Call, query};
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Contact, Store};
+use super::list::{self, MOST_PER_PAGE, NEWEST_FIRST, Order, PageRequest};
+use super::{ContactRequest, query};
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{Contact, IntercomStore};
 use crate::rate;
 
 const PER_PAGE: u64 = 50;
 
-/// A page of those whom the query describes.
-pub(super) fn answer(call: &Call<'_>, store: &Store) -> Result<Value, Refusal> {
+/// A page of the contacts that match the query.
+pub(super) fn answer(
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
+) -> Result<Value, IntercomError> {
     let fields = call.fields()?;
     let query = fields.get("query");
-    let query = query.ok_or_else(|| Refusal::missing("query is needed"))?;
-    let query = query::Query::parse(call, store, query)?;
+    let query = query.ok_or_else(|| IntercomError::missing_parameter("query is needed"))?;
+    let query = query::SearchQuery::parse(call, store, query)?;
     let order = order(fields.get("sort"))?;
     let asked = asked(call, fields.get("pagination"))?;
     let mut found = indexed(call, store);
@@ -27,8 +30,8 @@ pub(super) fn answer(call: &Call<'_>, store: &Store) -> Result<Value, Refusal> {
     Ok(list::page(call, store, found, &order, &asked))
 }
 
-/// Whom the index holds: with a lag, as they were then.
-fn indexed<'a>(call: &Call<'_>, store: &'a Store) -> Vec<&'a Contact> {
+/// The contacts in the index: with a lag, as they were then.
+fn indexed<'a>(call: &ContactRequest<'_>, store: &'a IntercomStore) -> Vec<&'a Contact> {
     let Some(lag) = call.behaviour.number("index_lag").filter(|lag| *lag > 0) else {
         return store.everybody();
     };
@@ -42,35 +45,38 @@ fn indexed<'a>(call: &Call<'_>, store: &'a Store) -> Vec<&'a Contact> {
 fn object<'a>(
     value: Option<&'a Value>,
     name: &str,
-) -> Result<Option<&'a Map<String, Value>>, Refusal> {
+) -> Result<Option<&'a Map<String, Value>>, IntercomError> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(fields)) => Ok(Some(fields)),
-        Some(_) => Err(Refusal::invalid(format!("{name} must be an object"))),
+        Some(_) => Err(IntercomError::invalid(format!("{name} must be an object"))),
     }
 }
 
-fn asked(call: &Call<'_>, pagination: Option<&Value>) -> Result<Asked, Refusal> {
+fn asked(
+    call: &ContactRequest<'_>,
+    pagination: Option<&Value>,
+) -> Result<PageRequest, IntercomError> {
     let none = Map::new();
     let pagination = object(pagination, "pagination")?.unwrap_or(&none);
     let size = pagination.get("per_page").map(|size| {
         let message = "per_page must be an integer";
-        size.as_i64().ok_or_else(|| Refusal::invalid(message))
+        size.as_i64().ok_or_else(|| IntercomError::invalid(message))
     });
     let size = size.transpose()?;
     let size = size.map(|size| u64::try_from(size).unwrap_or_default());
     let after = pagination.get("starting_after").map(|cursor| {
-        let cursor = cursor.as_str().ok_or_else(Refusal::cursor)?;
+        let cursor = cursor.as_str().ok_or_else(IntercomError::cursor)?;
         Cursor::decode(cursor)
     });
-    Ok(Asked {
+    Ok(PageRequest {
         per_page: list::fit(call.behaviour, size, PER_PAGE, MOST_PER_PAGE)?,
         after: after.transpose()?,
     })
 }
 
-/// By a time; the newest first unless it says otherwise.
-fn order(sort: Option<&Value>) -> Result<Order, Refusal> {
+/// By a time; newest first by default.
+fn order(sort: Option<&Value>) -> Result<Order, IntercomError> {
     let Some(sort) = object(sort, "sort")? else {
         return Ok(NEWEST_FIRST);
     };
@@ -78,14 +84,14 @@ fn order(sort: Option<&Value>) -> Result<Order, Refusal> {
         Value::Null => false,
         Value::String(order) if order == "ascending" => true,
         Value::String(order) if order == "descending" => false,
-        _ => return Err(Refusal::sort_order()),
+        _ => return Err(IntercomError::sort_order()),
     };
     let by: fn(&Contact) -> Option<i64> = match sort.get("field").map(Value::as_str) {
         None | Some(Some("created_at")) => |contact| Some(contact.created_at),
         Some(Some("updated_at")) => |contact| Some(contact.updated_at),
         Some(Some("signed_up_at")) => |contact| contact.signed_up_at,
         Some(Some("last_seen_at")) => |contact| contact.last_request_at,
-        Some(_) => return Err(Refusal::invalid("sort field is invalid")),
+        Some(_) => return Err(IntercomError::invalid("sort field is invalid")),
     };
     Ok(Order { by, ascending })
 }

@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 use crate::providers::intercom::shape::place;
-use crate::providers::intercom::store::{Contact, Store, label_id};
+use crate::providers::intercom::store::{Contact, IntercomStore, label_id};
 use crate::providers::intercom::version::Version;
 
 /// The entries that a list within a contact has at most.
 const WITHIN: usize = 10;
-/// What the sandbox never learns of a contact.
+/// Fields that are null for every contact of the sandbox.
 pub(super) const NEVER_KNOWN: [&str; 23] = [
     "last_replied_at",
     "last_contacted_at",
@@ -45,16 +45,16 @@ const CAMPAIGN: [&str; 6] = [
 ];
 
 /// Shows contacts in one version.
-pub(super) struct Shape<'a> {
+pub(super) struct ContactShape<'a> {
     /// The workspace, for the identifiers of companies.
-    pub(super) store: &'a Store,
+    pub(super) store: &'a IntercomStore,
     /// The version of the request.
     pub(super) version: Version,
     /// The switches.
     pub(super) behaviour: &'a Behaviour,
 }
 
-impl Shape<'_> {
+impl ContactShape<'_> {
     /// The whole object.
     pub(super) fn contact(&self, contact: &Contact) -> Value {
         let tags: Vec<String> = contact.tags.iter().map(|name| label_id(name)).collect();
@@ -81,11 +81,11 @@ impl Shape<'_> {
             "language_override": contact.language,
             "location": self.location(contact),
             "custom_attributes": contact.custom,
-            "tags": within(contact, "tag", &tags),
-            "notes": within(contact, "note", &[]),
-            "companies": within(contact, "company", &self.companies(contact)),
-            "opted_out_subscription_types": within(contact, "subscription", &[]),
-            "opted_in_subscription_types": within(contact, "subscription", &[]),
+            "tags": sublist(contact, "tag", &tags),
+            "notes": sublist(contact, "note", &[]),
+            "companies": sublist(contact, "company", &self.companies(contact)),
+            "opted_out_subscription_types": sublist(contact, "subscription", &[]),
+            "opted_in_subscription_types": sublist(contact, "subscription", &[]),
         });
         if self.version >= Version::V2_11 {
             shown["formatted_phone"] = json!(contact.phone);
@@ -143,14 +143,14 @@ pub(super) fn role(contact: &Contact) -> &'static str {
     if contact.lead { "lead" } else { "user" }
 }
 
-/// What comes after the last at sign of the address.
+/// The part after the last at sign of the address.
 pub(super) fn domain(contact: &Contact) -> Option<&str> {
     let (_, domain) = contact.email.as_deref()?.rsplit_once('@')?;
     Some(domain)
 }
 
-/// The beginning of a list that has an address of its own, relative to the API.
-fn within(contact: &Contact, kind: &str, ids: &[String]) -> Value {
+/// The start of a list within a contact, with the path of the whole list.
+fn sublist(contact: &Contact, kind: &str, ids: &[String]) -> Value {
     let plural = match kind {
         "company" => "companies".to_owned(),
         other => format!("{other}s"),

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::cursor::Cursor;
-use super::{Call, company, list};
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Company, Contact, Store, label_id};
+use super::{ContactRequest, company, list};
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{Contact, IntercomStore, StoredCompany, label_id};
 
 const PER_PAGE: u64 = 50;
 /// The largest page of a list below a contact or company.
@@ -34,16 +34,16 @@ pub(super) fn segments(contact: &Contact) -> Value {
     json!({"type": "list", "data": segments})
 }
 
-/// `GET /contacts/{id}/companies`: by page number; `pages.next` is a link to the vendor's own host.
+/// `GET /contacts/{id}/companies`: by page number; `pages.next` links to the provider's own host.
 pub(super) fn companies(
-    call: &Call<'_>,
-    store: &Store,
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
     contact: &Contact,
-) -> Result<Value, Refusal> {
+) -> Result<Value, IntercomError> {
     let keys = contact.companies.iter();
-    let all: Vec<&Company> = keys.filter_map(|key| store.companies.get(key)).collect();
-    let window = Window::numbered(call, PER_PAGE)?;
-    let rest = all.get(window.skipped()..).unwrap_or_default();
+    let all: Vec<&StoredCompany> = keys.filter_map(|key| store.companies.get(key)).collect();
+    let window = PageBounds::numbered(call, PER_PAGE)?;
+    let rest = all.get(window.rows_before()..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
     let place = (window.page, window.per_page);
     let next = (rest.len() > shown.len()).then(|| {
@@ -57,17 +57,17 @@ pub(super) fn companies(
     Ok(json!({"type": "list", "data": data, "pages": pages, "total_count": all.len()}))
 }
 
-/// A page of companies, with as many as the request or the list says: by page number, or by the cursor
-/// of `pages.next`, whose page number counts where its company is gone.
+/// A page of companies, with as many as the request or the list says: by page number, or by the
+/// cursor of `pages.next`, whose page number counts where its company is gone.
 pub(super) fn company_pages(
-    call: &Call<'_>,
-    all: &[&Company],
+    call: &ContactRequest<'_>,
+    all: &[&StoredCompany],
     per_page: u64,
-) -> Result<Value, Refusal> {
-    let window = Window::of(call, per_page)?;
+) -> Result<Value, IntercomError> {
+    let window = PageBounds::of(call, per_page)?;
     let known = |cursor: &Cursor| all.iter().position(|company| company.id == cursor.id);
     let after = window.after.as_ref().and_then(known);
-    let begin = after.map_or_else(|| window.skipped(), |place| place + 1);
+    let begin = after.map_or_else(|| window.rows_before(), |place| place + 1);
     let rest = all.get(begin..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
     let last = shown.last().filter(|_| rest.len() > window.size());
@@ -87,14 +87,18 @@ pub(super) fn company_pages(
 }
 
 /// `GET /companies/{id}/contacts`: by page number, or by the cursor of `pages.next`.
-pub(super) fn members(call: &Call<'_>, store: &Store, company: &Company) -> Result<Value, Refusal> {
+pub(super) fn members(
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
+    company: &StoredCompany,
+) -> Result<Value, IntercomError> {
     let mut members = store.everybody();
     members.retain(|contact| contact.companies.contains(&company.company_id));
-    let window = Window::of(call, PER_PAGE)?;
+    let window = PageBounds::of(call, PER_PAGE)?;
     if window.after.is_none() && window.page > 1 {
         return Ok(numbered(call, store, &members, &window));
     }
-    let asked = list::Asked {
+    let asked = list::PageRequest {
         per_page: window.per_page,
         after: window.after,
     };
@@ -108,9 +112,14 @@ pub(super) fn members(call: &Call<'_>, store: &Store, company: &Company) -> Resu
 }
 
 /// A page that is named by its number alone.
-fn numbered(call: &Call<'_>, store: &Store, members: &[&Contact], window: &Window) -> Value {
+fn numbered(
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
+    members: &[&Contact],
+    window: &PageBounds,
+) -> Value {
     let shape = call.shape(store);
-    let rest = members.get(window.skipped()..).unwrap_or_default();
+    let rest = members.get(window.rows_before()..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
     let last = shown.last().filter(|_| rest.len() > window.size());
     let next = last.map(|contact| Cursor {
@@ -129,14 +138,14 @@ fn numbered(call: &Call<'_>, store: &Store, members: &[&Contact], window: &Windo
 }
 
 /// A page by its number or by a cursor.
-struct Window {
+struct PageBounds {
     page: u64,
     per_page: u64,
     after: Option<Cursor>,
 }
 
-impl Window {
-    fn of(call: &Call<'_>, per_page: u64) -> Result<Self, Refusal> {
+impl PageBounds {
+    fn of(call: &ContactRequest<'_>, per_page: u64) -> Result<Self, IntercomError> {
         let after = call.params.get("starting_after").map(Cursor::decode);
         let after = after.transpose()?;
         let numbered = Self::numbered(call, per_page)?;
@@ -147,7 +156,7 @@ impl Window {
         })
     }
 
-    fn numbered(call: &Call<'_>, per_page: u64) -> Result<Self, Refusal> {
+    fn numbered(call: &ContactRequest<'_>, per_page: u64) -> Result<Self, IntercomError> {
         let page = call.params.get("page").map(str::parse::<u64>);
         Ok(Self {
             page: page.and_then(Result::ok).unwrap_or(1).max(1),
@@ -160,7 +169,7 @@ impl Window {
         usize::try_from(self.per_page).unwrap_or(usize::MAX)
     }
 
-    fn skipped(&self) -> usize {
+    fn rows_before(&self) -> usize {
         let skipped = (self.page - 1).saturating_mul(self.per_page);
         usize::try_from(skipped).unwrap_or(usize::MAX)
     }

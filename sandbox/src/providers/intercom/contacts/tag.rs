@@ -1,14 +1,17 @@
-//! Tags in 2.x, as `developers.intercom.com/docs/references/2.17/rest-api/tags` tells.
+//! Tags in 2.x, as `developers.intercom.com/docs/references/2.17/rest-api/tags` has them.
 
 use serde_json::{Value, json};
 
-use super::{Call, present, sublist};
-use crate::providers::intercom::refusal::Refusal;
-use crate::providers::intercom::store::{Store, label_id};
+use super::{ContactRequest, present, sublist};
+use crate::providers::intercom::error::IntercomError;
+use crate::providers::intercom::store::{IntercomStore, label_id};
 use crate::providers::intercom::write::identifier;
 
 /// `GET /tags` and `POST /tags`, which finds a tag by its name or makes it.
-pub(super) fn answer(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusal> {
+pub(super) fn answer(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+) -> Result<Value, IntercomError> {
     match call.method {
         "GET" => {
             let names = store.tag_names();
@@ -17,30 +20,30 @@ pub(super) fn answer(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusa
         }
         "POST" => {
             let name = identifier(&call.fields()?, "name")?;
-            let name = name.ok_or_else(|| Refusal::missing("name is needed"))?;
+            let name = name.ok_or_else(|| IntercomError::missing_parameter("name is needed"))?;
             store.tags.insert(name.clone());
             Ok(shown(&name))
         }
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
-/// Below `/contacts/{id}/tags`: the list, putting on and taking off.
+/// Below `/contacts/{id}/tags`: listing, adding and removing.
 pub(super) fn of_contact(
-    call: &Call<'_>,
-    store: &mut Store,
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
     contact: &str,
     path: &[&str],
-) -> Result<Value, Refusal> {
+) -> Result<Value, IntercomError> {
     let worn = &present(call, store, contact)?.tags;
     match (call.method, path) {
         ("GET", []) => Ok(sublist::tags(present(call, store, contact)?)),
         ("POST", []) => {
             let id = identifier(&call.fields()?, "id")?;
-            let id = id.ok_or_else(|| Refusal::missing("tag not specified"))?;
+            let id = id.ok_or_else(|| IntercomError::missing_parameter("tag not specified"))?;
             let name = named(&store.tag_names(), &id)?;
             if !worn.contains(&name) {
-                store.amend(contact, |one| one.tags.push(name.clone()));
+                store.update(contact, |one| one.tags.push(name.clone()));
             }
             Ok(shown(&name))
         }
@@ -48,17 +51,17 @@ pub(super) fn of_contact(
             let worn: Vec<&str> = worn.iter().map(String::as_str).collect();
             let name = named(&worn, id)?;
             store.tags.insert(name.clone());
-            store.amend(contact, |one| one.tags.retain(|known| *known != name));
+            store.update(contact, |one| one.tags.retain(|known| *known != name));
             Ok(shown(&name))
         }
-        _ => Err(Refusal::no_resource()),
+        _ => Err(IntercomError::no_resource()),
     }
 }
 
-fn named(names: &[&str], id: &str) -> Result<String, Refusal> {
+fn named(names: &[&str], id: &str) -> Result<String, IntercomError> {
     let name = names.iter().find(|name| label_id(name) == id);
     name.map(|name| (*name).to_owned())
-        .ok_or_else(Refusal::no_resource)
+        .ok_or_else(IntercomError::no_resource)
 }
 
 fn shown(name: &str) -> Value {

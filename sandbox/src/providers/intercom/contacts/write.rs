@@ -1,24 +1,29 @@
 //! Creating, updating, archiving and deleting contacts.
 //!
-//! Of users neither the external identifier nor the address may be given twice by a create; leads
-//! may share an address, as visitors who leave the same one do.
+//! A create may not repeat the external identifier or the address of a user. Leads may share an
+//! address.
 
 use serde_json::{Map, Value, json};
 
-use super::{Call, absent, present};
-use crate::providers::intercom::refusal::Refusal;
+use super::{ContactRequest, absent, present};
+use crate::providers::intercom::error::IntercomError;
 use crate::providers::intercom::seed::generated;
-use crate::providers::intercom::store::{Contact, Store};
-use crate::providers::intercom::write::{Draft, identifier, invalid};
+use crate::providers::intercom::store::{Contact, IntercomStore};
+use crate::providers::intercom::write::{BodyFields, identifier, invalid};
 use crate::rate;
 
 /// `POST /contacts`: creates, and never updates.
-pub(super) fn create(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusal> {
+pub(super) fn create(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+) -> Result<Value, IntercomError> {
     let fields = call.fields()?;
     let names = ["email", "external_id", "role"];
     let is_given = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
     if !names.iter().any(is_given) {
-        return Err(Refusal::missing("email, external_id or role is needed"));
+        return Err(IntercomError::missing_parameter(
+            "email, external_id or role is needed",
+        ));
     }
     let now = rate::now();
     let mut contact = Contact {
@@ -38,8 +43,12 @@ pub(super) fn create(call: &Call<'_>, store: &mut Store) -> Result<Value, Refusa
     Ok(answer)
 }
 
-/// `PUT /contacts/{id}`: what is absent stays, null clears.
-pub(super) fn update(call: &Call<'_>, store: &mut Store, id: &str) -> Result<Value, Refusal> {
+/// `PUT /contacts/{id}`: absent fields stay, null clears.
+pub(super) fn update(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    id: &str,
+) -> Result<Value, IntercomError> {
     let before = present(call, store, id)?;
     let mut contact = before.clone();
     let fields = call.fields()?;
@@ -61,44 +70,56 @@ pub(super) fn update(call: &Call<'_>, store: &mut Store, id: &str) -> Result<Val
     Ok(answer)
 }
 
-/// `DELETE /contacts/{id}`: for good.
-pub(super) fn delete(call: &Call<'_>, store: &mut Store, id: &str) -> Result<Value, Refusal> {
+/// `DELETE /contacts/{id}`: permanently.
+pub(super) fn delete(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    id: &str,
+) -> Result<Value, IntercomError> {
     let held = store.find(id);
     let held = held.and_then(|(lead, place)| store.table_mut(lead).take(place));
     let contact = held.or_else(|| store.archived.remove(id));
     let contact = contact.ok_or_else(|| absent(call, store, id))?;
-    Ok(told(&contact, "deleted", true))
+    Ok(match_message(&contact, "deleted", true))
 }
 
 /// `POST /contacts/{id}/archive`.
-pub(super) fn archive(call: &Call<'_>, store: &mut Store, id: &str) -> Result<Value, Refusal> {
+pub(super) fn archive(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    id: &str,
+) -> Result<Value, IntercomError> {
     if let Some(contact) = store.archived.get(id) {
-        return Ok(told(contact, "archived", true));
+        return Ok(match_message(contact, "archived", true));
     }
     let held = store.find(id);
     let gone = held
         .and_then(|(lead, place)| crate::providers::intercom::write::archive(store, place, lead));
     let contact = gone.ok_or_else(|| absent(call, store, id))?;
-    Ok(told(&contact, "archived", true))
+    Ok(match_message(&contact, "archived", true))
 }
 
 /// `POST /contacts/{id}/unarchive`; 409 where another took its identifier or address.
-pub(super) fn unarchive(call: &Call<'_>, store: &mut Store, id: &str) -> Result<Value, Refusal> {
+pub(super) fn unarchive(
+    call: &ContactRequest<'_>,
+    store: &mut IntercomStore,
+    id: &str,
+) -> Result<Value, IntercomError> {
     let Some(contact) = store.archived.remove(id) else {
         let contact = present(call, store, id)?;
-        return Ok(told(contact, "archived", false));
+        return Ok(match_message(contact, "archived", false));
     };
     if let Err(taken) = check_unique(call, store, &contact) {
         store.archived.insert(contact.id.clone(), contact);
         return Err(taken);
     }
-    let answer = told(&contact, "archived", false);
+    let answer = match_message(&contact, "archived", false);
     let (place, _) = store.next(contact.created_at);
     store.table_mut(contact.lead).put(place, contact);
     Ok(answer)
 }
 
-fn told(contact: &Contact, what: &str, is_so: bool) -> Value {
+fn match_message(contact: &Contact, what: &str, is_so: bool) -> Value {
     let mut told = json!({
         "type": "contact",
         "id": contact.id,
@@ -109,16 +130,20 @@ fn told(contact: &Contact, what: &str, is_so: bool) -> Value {
 }
 
 /// Whether another, active or archived, has the same identifier or, among users, address.
-fn check_unique(call: &Call<'_>, store: &Store, contact: &Contact) -> Result<(), Refusal> {
+fn check_unique(
+    call: &ContactRequest<'_>,
+    store: &IntercomStore,
+    contact: &Contact,
+) -> Result<(), IntercomError> {
     let table = store.table(contact.lead);
     let external_id = contact.user_id.as_deref();
     let by_external_id = external_id.and_then(|id| table.at(table.place_of_user_id(id)?));
     let email = contact.email.as_deref().filter(|_| !contact.lead);
-    let by_email = email.map(|email| table.with_email(email, call.minds_case()));
+    let by_email = email.map(|email| table.with_email(email, call.is_case_sensitive()));
     let by_email = by_email.into_iter().flatten().map(|(_, other)| other);
     let mut others = by_external_id.into_iter().chain(by_email);
     if let Some(other) = others.find(|other| other.id != contact.id) {
-        return Err(Refusal::exists(&other.id, false));
+        return Err(IntercomError::exists(&other.id, false));
     }
     let folded = email.map(str::to_lowercase);
     let is_same = |other: &&Contact| {
@@ -129,14 +154,18 @@ fn check_unique(call: &Call<'_>, store: &Store, contact: &Contact) -> Result<(),
                 || folded.is_some() && address == folded)
     };
     match store.archived.values().find(is_same) {
-        Some(other) => Err(Refusal::exists(&other.id, true)),
+        Some(other) => Err(IntercomError::exists(&other.id, true)),
         None => Ok(()),
     }
 }
 
-/// Sets the fields of a body, or refuses all of them.
-fn apply(store: &Store, fields: &Map<String, Value>, contact: &mut Contact) -> Result<(), Refusal> {
-    let draft = Draft(fields);
+/// Sets the fields of a body: all of them or none.
+fn apply(
+    store: &IntercomStore,
+    fields: &Map<String, Value>,
+    contact: &mut Contact,
+) -> Result<(), IntercomError> {
+    let draft = BodyFields(fields);
     role(fields, contact)?;
     draft.text("email", &mut contact.email)?;
     if fields.contains_key("external_id") {
@@ -156,13 +185,13 @@ fn apply(store: &Store, fields: &Map<String, Value>, contact: &mut Contact) -> R
         let is_unknown = |name: &&String| !store.attributes.contains_key(*name);
         if let Some(name) = changes.keys().find(is_unknown) {
             let message = format!("Custom attribute '{name}' does not exist");
-            return Err(Refusal::invalid(message));
+            return Err(IntercomError::invalid(message));
         }
     }
     draft.custom(contact)
 }
 
-fn role(fields: &Map<String, Value>, contact: &mut Contact) -> Result<(), Refusal> {
+fn role(fields: &Map<String, Value>, contact: &mut Contact) -> Result<(), IntercomError> {
     match fields.get("role") {
         None | Some(Value::Null) => {}
         Some(role) if role == "user" => contact.lead = false,
@@ -172,7 +201,7 @@ fn role(fields: &Map<String, Value>, contact: &mut Contact) -> Result<(), Refusa
     Ok(())
 }
 
-fn owner(fields: &Map<String, Value>, contact: &mut Contact) -> Result<(), Refusal> {
+fn owner(fields: &Map<String, Value>, contact: &mut Contact) -> Result<(), IntercomError> {
     if fields.contains_key("owner_id") {
         let text = identifier(fields, "owner_id")?;
         let number = text.map(|text| text.parse().map_err(|_| invalid("owner_id")));

@@ -6,13 +6,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use crate::providers::usertour::failure::{Failure, Issue};
+use crate::providers::usertour::error::{Issue, UsertourError};
 use crate::providers::usertour::segments::{Condition, Segment};
 use crate::providers::usertour::shape::{self, MembershipIds};
-use crate::providers::usertour::store::{Row, Store};
+use crate::providers::usertour::store::{Row, UsertourStore};
 use crate::providers::usertour::{lists, moment, qs, rules};
 
-/// What a user may be expanded by.
+/// The values of `expand` for a user.
 const EXPANDS: [&str; 3] = ["companies", "memberships", "memberships.company"];
 const ORDERS: [&str; 2] = ["createdAt", "-createdAt"];
 const DEFAULT_LIMIT: usize = 20;
@@ -25,10 +25,10 @@ pub(super) struct ListQuery<'a> {
     cursor: Option<&'a str>,
     is_descending: bool,
     expand: Vec<&'a str>,
-    filter: Filter<'a>,
+    filter: V2Filter<'a>,
 }
 
-struct Filter<'a> {
+struct V2Filter<'a> {
     email: Option<&'a str>,
     company: Option<&'a str>,
     segment: Option<&'a str>,
@@ -51,14 +51,17 @@ impl Issues {
 }
 
 /// `expand` of a request for one user.
-pub(super) fn expand(query: &Map<String, Value>) -> Result<Vec<&str>, Failure> {
+pub(super) fn expand(query: &Map<String, Value>) -> Result<Vec<&str>, UsertourError> {
     words(query, "expand", &EXPANDS)
-        .map_err(|message| Failure::Issues(vec![Issue::new("expand", message)]))
+        .map_err(|message| UsertourError::Issues(vec![Issue::new("expand", message)]))
 }
 
 impl<'a> ListQuery<'a> {
     /// Reads the parameters, or says everything that is wrong with them.
-    pub(super) fn parse(parts: &'a Parts, query: &'a Map<String, Value>) -> Result<Self, Failure> {
+    pub(super) fn parse(
+        parts: &'a Parts,
+        query: &'a Map<String, Value>,
+    ) -> Result<Self, UsertourError> {
         let mut issues = Issues::default();
         let order = issues.collect("orderBy", words(query, "orderBy", &ORDERS));
         let parsed = Self {
@@ -68,7 +71,7 @@ impl<'a> ListQuery<'a> {
             cursor: issues.collect("cursor", text(query, "cursor")),
             is_descending: order.first() == Some(&"-createdAt"),
             expand: issues.collect("expand", words(query, "expand", &EXPANDS)),
-            filter: Filter {
+            filter: V2Filter {
                 email: issues.collect("email", email(query)),
                 company: issues.collect("companyId", text(query, "companyId")),
                 segment: issues.collect("segmentId", text(query, "segmentId")),
@@ -80,17 +83,17 @@ impl<'a> ListQuery<'a> {
         if issues.0.is_empty() {
             Ok(parsed)
         } else {
-            Err(Failure::Issues(issues.0))
+            Err(UsertourError::Issues(issues.0))
         }
     }
 
     /// The page. Where users are tied, they share their `createdAt` with those of ten minutes.
     pub(super) fn page(
         &self,
-        store: &Store,
+        store: &UsertourStore,
         first: Option<&Segment>,
         is_tied: bool,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, UsertourError> {
         let moment_of = |row: &Row| {
             if is_tied {
                 lists::tied(row.created_at)
@@ -130,7 +133,7 @@ impl<'a> ListQuery<'a> {
     }
 
     /// The first row of the page; none where the cursor is unknown or exhausted.
-    fn start(&self, found: &[(u64, &Row)]) -> Result<Option<usize>, Failure> {
+    fn start(&self, found: &[(u64, &Row)]) -> Result<Option<usize>, UsertourError> {
         let Some(cursor) = self.after() else {
             return Ok(Some(0));
         };
@@ -152,22 +155,22 @@ impl<'a> ListQuery<'a> {
     }
 }
 
-impl Filter<'_> {
+impl V2Filter<'_> {
     fn apply<'s>(
         &self,
-        store: &'s Store,
+        store: &'s UsertourStore,
         first: Option<&Segment>,
-    ) -> Result<Vec<(u64, &'s Row)>, Failure> {
+    ) -> Result<Vec<(u64, &'s Row)>, UsertourError> {
         let texts = [self.email, self.company, self.segment];
         texts.into_iter().flatten().try_for_each(rules::storable)?;
         let company = self.company.filter(|id| !id.is_empty());
         let company = match company {
-            Some(id) => Some(store.companies.place(id).ok_or(Failure::NoCompany)?),
+            Some(id) => Some(store.companies.find(id).ok_or(UsertourError::NoCompany)?),
             None => None,
         };
         let condition = self.condition(store, first)?;
         let found = store.users.iter().filter(|(place, row)| {
-            company.is_none_or(|company| store.belongs(*place, company))
+            company.is_none_or(|company| store.is_member(*place, company))
                 && condition.holds(*place, row)
                 && self
                     .email
@@ -185,12 +188,12 @@ impl Filter<'_> {
     /// The segment: one of another project is as unknown as none at all; an empty one is no filter.
     fn condition<'s>(
         &self,
-        store: &'s Store,
+        store: &'s UsertourStore,
         first: Option<&'s Segment>,
-    ) -> Result<Condition<'s>, Failure> {
+    ) -> Result<Condition<'s>, UsertourError> {
         let condition = Condition::of(&store.segments, self.segment, first);
         match self.segment.filter(|segment| !segment.is_empty()) {
-            Some(id) if !store.has_own_segment(id) => Err(Failure::NoSegment),
+            Some(id) if !store.has_own_segment(id) => Err(UsertourError::NoSegment),
             _ => Ok(condition),
         }
     }

@@ -6,47 +6,47 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use crate::behaviour::Behaviour;
 use crate::emulation::Throttle;
-use crate::rate::{self, Rate, Verdict, Window};
+use crate::rate::{self, RateLimiter, RateStatus, RateWindow};
 
 const LIMIT: u64 = 1000;
-const LIMIT_OF_STRANGERS: u64 = 100;
+const LIMIT_OF_UNKNOWN_CALLERS: u64 = 100;
 const SECONDS: i64 = 60;
 
 /// The calls counted: those with the token, and those without.
 #[derive(Debug, Default)]
-pub(in crate::providers::usertour) struct Limiter {
-    of_token: Rate,
-    of_strangers: Rate,
+pub(in crate::providers::usertour) struct TokenLimiter {
+    of_token: RateLimiter,
+    of_unknown_callers: RateLimiter,
 }
 
-impl Limiter {
+impl TokenLimiter {
     /// Counts a call. Unless the `rate` switch is on, nothing is ever used up.
-    pub(super) fn take(&self, behaviour: &Behaviour, is_known: bool) -> Verdict {
+    pub(super) fn take(&self, behaviour: &Behaviour, is_known: bool) -> RateStatus {
         let seconds = behaviour.number("rate_seconds");
         let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
         let limit = if is_known {
             behaviour.number("rate_limit").unwrap_or(LIMIT)
         } else {
-            LIMIT_OF_STRANGERS
+            LIMIT_OF_UNKNOWN_CALLERS
         };
-        let window = Window {
+        let window = RateWindow {
             seconds: seconds.unwrap_or(SECONDS),
             limit,
         };
         if !behaviour.is("rate", "on") {
-            return Rate::default().take_within(&[window], rate::now());
+            return RateLimiter::default().take_within(&[window], rate::now());
         }
         let counted = if is_known {
             &self.of_token
         } else {
-            &self.of_strangers
+            &self.of_unknown_callers
         };
         counted.take_within(&[window], rate::now())
     }
 }
 
 /// Writes the rate into an answer; a refusal says when to come back.
-pub(in crate::providers::usertour) fn show_rate(headers: &mut HeaderMap, rate: &Verdict) {
+pub(in crate::providers::usertour) fn show_rate(headers: &mut HeaderMap, rate: &RateStatus) {
     let left = rate.reset.saturating_sub(rate::now()).max(1);
     write(headers, rate.limit, rate.remaining, left);
     if !rate.granted {

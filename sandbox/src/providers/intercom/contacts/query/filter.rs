@@ -4,22 +4,22 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value};
 
-use super::Rules;
-use super::field::{Field, Kind};
-use crate::providers::intercom::refusal::Refusal;
+use super::SearchRules;
+use super::field::{FieldKind, SearchField};
+use crate::providers::intercom::error::IntercomError;
 use crate::providers::intercom::store::Contact;
 
 const DAY: i64 = 86_400;
 
-/// A filter that is understood.
-pub(in crate::providers::intercom::contacts) struct Filter {
-    field: Field,
+/// A valid filter.
+pub(in crate::providers::intercom::contacts) struct SearchFilter {
+    field: SearchField,
     folds: bool,
-    test: Test,
+    test: Predicate,
 }
 
-enum Test {
-    /// One of these; nothing is a value too.
+enum Predicate {
+    /// One of these; none is a value, too.
     In(HashSet<Option<String>>),
     /// None of these.
     NotIn(HashSet<Option<String>>),
@@ -27,7 +27,7 @@ enum Test {
     Compare(Operator, f64),
     /// A time from the first second on, before the second.
     Within(i64, i64),
-    /// A part of a text, without regard to letter case.
+    /// A part of a text, in any letter case.
     Part(Operator, String),
 }
 
@@ -48,7 +48,7 @@ enum Operator {
 }
 
 impl Operator {
-    fn parse(text: &str) -> Result<Self, Refusal> {
+    fn parse(text: &str) -> Result<Self, IntercomError> {
         Ok(match text {
             "=" => Self::Is,
             "!=" => Self::IsNot,
@@ -63,55 +63,59 @@ impl Operator {
             "^" => Self::Starts,
             "$" => Self::Ends,
             // The operators of groups are not expected at a field.
-            "AND" | "OR" => return Err(Refusal::broken()),
-            _ => return Err(Refusal::invalid(format!("operator '{text}' is invalid"))),
+            "AND" | "OR" => return Err(IntercomError::broken()),
+            _ => {
+                return Err(IntercomError::invalid(format!(
+                    "operator '{text}' is invalid"
+                )));
+            }
         })
     }
 
-    /// The vendor's table of operators by type.
-    fn fits(self, kind: Kind) -> bool {
+    /// The provider's table of operators by type.
+    fn fits(self, kind: FieldKind) -> bool {
         let equal = matches!(self, Self::Is | Self::IsNot);
         let listed = equal || matches!(self, Self::In | Self::NotIn);
         let sided = matches!(self, Self::Less | Self::More);
         match kind {
-            Kind::Text | Kind::Address => {
+            FieldKind::Text | FieldKind::Address => {
                 listed
                     || matches!(
                         self,
                         Self::Contains | Self::Lacks | Self::Starts | Self::Ends
                     )
             }
-            Kind::Flag | Kind::Segment => listed,
-            Kind::Number | Kind::Owner => {
+            FieldKind::Flag | FieldKind::Segment => listed,
+            FieldKind::Number | FieldKind::Owner => {
                 listed || sided || matches!(self, Self::AtMost | Self::AtLeast)
             }
-            Kind::Date | Kind::CustomDate => self == Self::Is || sided,
-            Kind::Tag => equal,
+            FieldKind::Date | FieldKind::CustomDate => self == Self::Is || sided,
+            FieldKind::Tag => equal,
         }
     }
 }
 
-impl Filter {
-    /// Reads a filter, or refuses it.
+impl SearchFilter {
+    /// Parses a filter.
     pub(super) fn parse(
-        rules: &Rules<'_>,
+        rules: &SearchRules<'_>,
         node: &Map<String, Value>,
         operator: &str,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, IntercomError> {
         let name = node.get("field").and_then(Value::as_str);
-        let name = name.ok_or_else(|| Refusal::invalid("field must be a string"))?;
+        let name = name.ok_or_else(|| IntercomError::invalid("field must be a string"))?;
         let operator = Operator::parse(operator)?;
-        let field = Field::named(rules, name)?;
+        let field = SearchField::named(rules, name)?;
         if !operator.fits(field.kind) {
             let message = format!("operator is not supported for field '{name}'");
-            return Err(Refusal::invalid(message));
+            return Err(IntercomError::invalid(message));
         }
         let value = node.get("value").unwrap_or(&Value::Null);
-        let folds = field.kind == Kind::Address && !rules.minds_case;
-        let mistyped = || Refusal::invalid(format!("value is invalid for field '{name}'"));
+        let folds = field.kind == FieldKind::Address && !rules.minds_case;
+        let mistyped = || IntercomError::invalid(format!("value is invalid for field '{name}'"));
         let test = match operator {
             Operator::Is | Operator::IsNot | Operator::In | Operator::NotIn
-                if !matches!(field.kind, Kind::Date | Kind::CustomDate) =>
+                if !matches!(field.kind, FieldKind::Date | FieldKind::CustomDate) =>
             {
                 membership(rules, &field, operator, value)?
             }
@@ -121,22 +125,24 @@ impl Filter {
         Ok(Self { field, folds, test })
     }
 
-    /// Whether it describes the contact.
+    /// Whether the contact matches.
     pub(super) fn matches(&self, contact: &Contact) -> bool {
         let held = self.field.of(contact);
         match &self.test {
-            Test::In(wanted) => self.is_in(wanted, &held),
-            Test::NotIn(unwanted) => !self.is_in(unwanted, &held),
-            Test::Compare(operator, bound) => held.as_f64().is_some_and(|held| match operator {
-                Operator::Less => held < *bound,
-                Operator::More => held > *bound,
-                Operator::AtMost => held <= *bound,
-                _ => held >= *bound,
-            }),
-            Test::Within(from, until) => held
+            Predicate::In(wanted) => self.is_in(wanted, &held),
+            Predicate::NotIn(unwanted) => !self.is_in(unwanted, &held),
+            Predicate::Compare(operator, bound) => {
+                held.as_f64().is_some_and(|held| match operator {
+                    Operator::Less => held < *bound,
+                    Operator::More => held > *bound,
+                    Operator::AtMost => held <= *bound,
+                    _ => held >= *bound,
+                })
+            }
+            Predicate::Within(from, until) => held
                 .as_i64()
                 .is_some_and(|held| (*from..*until).contains(&held)),
-            Test::Part(operator, part) => {
+            Predicate::Part(operator, part) => {
                 let held = held.as_str().map(str::to_lowercase);
                 let has = |test: fn(&str, &str) -> bool| {
                     held.as_deref().is_some_and(|held| test(held, part))
@@ -160,7 +166,7 @@ impl Filter {
     }
 }
 
-/// A value as sets hold it.
+/// A value as the sets store it.
 fn key(value: &Value, folds: bool) -> Option<String> {
     match value {
         Value::Null => None,
@@ -170,13 +176,13 @@ fn key(value: &Value, folds: bool) -> Option<String> {
     }
 }
 
-/// Equality with one value, or with one of a list; nothing where a value has a wrong type.
+/// Equality with one value, or with one of a list; none where a value has a wrong type.
 fn membership(
-    rules: &Rules<'_>,
-    field: &Field,
+    rules: &SearchRules<'_>,
+    field: &SearchField,
     operator: Operator,
     value: &Value,
-) -> Result<Option<Test>, Refusal> {
+) -> Result<Option<Predicate>, IntercomError> {
     let values = match (operator, value) {
         (Operator::Is | Operator::IsNot, one) => std::slice::from_ref(one),
         (_, Value::Array(many)) => many.as_slice(),
@@ -184,9 +190,9 @@ fn membership(
     };
     let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
     if rules.in_limit.is_some_and(|limit| count > limit) && operator != Operator::Is {
-        return Err(Refusal::invalid("value has too many entries"));
+        return Err(IntercomError::invalid("value has too many entries"));
     }
-    let folds = field.kind == Kind::Address && !rules.minds_case;
+    let folds = field.kind == FieldKind::Address && !rules.minds_case;
     let is_single = matches!(operator, Operator::Is | Operator::IsNot);
     let mut set = HashSet::new();
     for value in values {
@@ -196,39 +202,46 @@ fn membership(
         set.insert(key(value, folds));
     }
     Ok(Some(match operator {
-        Operator::Is | Operator::In => Test::In(set),
-        _ => Test::NotIn(set),
+        Operator::Is | Operator::In => Predicate::In(set),
+        _ => Predicate::NotIn(set),
     }))
 }
 
-fn has_type(kind: Kind, value: &Value) -> bool {
+fn has_type(kind: FieldKind, value: &Value) -> bool {
     match kind {
-        Kind::Flag => value.is_boolean(),
-        Kind::Number | Kind::Owner => number(kind, value).is_some(),
+        FieldKind::Flag => value.is_boolean(),
+        FieldKind::Number | FieldKind::Owner => number(kind, value).is_some(),
         _ => value.is_string(),
     }
 }
 
-fn number(kind: Kind, value: &Value) -> Option<f64> {
+fn number(kind: FieldKind, value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
-        Value::String(digits) if kind == Kind::Owner => {
+        Value::String(digits) if kind == FieldKind::Owner => {
             digits.parse::<i64>().map(Number::from).ok()?.as_f64()
         }
         _ => None,
     }
 }
 
-fn test(rules: &Rules<'_>, kind: Kind, operator: Operator, value: &Value) -> Option<Test> {
+fn test(
+    rules: &SearchRules<'_>,
+    kind: FieldKind,
+    operator: Operator,
+    value: &Value,
+) -> Option<Predicate> {
     match kind {
-        Kind::Date => within(operator, seconds(value)?, rules.days),
-        Kind::CustomDate => within(operator, seconds(value)?, rules.days.or(Some(0))),
-        Kind::Number | Kind::Owner => Some(Test::Compare(operator, number(kind, value)?)),
-        _ => Some(Test::Part(operator, value.as_str()?.to_lowercase())),
+        FieldKind::Date => time_range(operator, seconds(value)?, rules.days),
+        FieldKind::CustomDate => time_range(operator, seconds(value)?, rules.days.or(Some(0))),
+        FieldKind::Number | FieldKind::Owner => {
+            Some(Predicate::Compare(operator, number(kind, value)?))
+        }
+        _ => Some(Predicate::Part(operator, value.as_str()?.to_lowercase())),
     }
 }
 
-/// The vendor's own sample has the digits in a string.
+/// The provider's own sample has the digits in a string.
 fn seconds(value: &Value) -> Option<i64> {
     match value {
         Value::String(digits) => digits.parse().ok(),
@@ -236,8 +249,8 @@ fn seconds(value: &Value) -> Option<i64> {
     }
 }
 
-/// The time that an operator leaves: by the days of a clock, or by seconds.
-fn within(operator: Operator, at: i64, clock: Option<i64>) -> Option<Test> {
+/// The range of time that an operator selects: by the days of a time zone, or by seconds.
+fn time_range(operator: Operator, at: i64, clock: Option<i64>) -> Option<Predicate> {
     let (start, end) = match clock {
         Some(offset) => {
             let into_the_day = at.checked_add(offset)?.rem_euclid(DAY);
@@ -247,8 +260,8 @@ fn within(operator: Operator, at: i64, clock: Option<i64>) -> Option<Test> {
         None => (at, at.checked_add(1)?),
     };
     Some(match operator {
-        Operator::Less => Test::Within(i64::MIN, start),
-        Operator::More => Test::Within(end, i64::MAX),
-        _ => Test::Within(start, end),
+        Operator::Less => Predicate::Within(i64::MIN, start),
+        Operator::More => Predicate::Within(end, i64::MAX),
+        _ => Predicate::Within(start, end),
     })
 }

@@ -1,4 +1,4 @@
-//! A sandbox of its own for each test, and a client that asks it.
+//! A sandbox for each test, and a client that calls it over a socket.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 /// A running sandbox; it ends with the test's runtime.
-pub(crate) struct House {
+pub(crate) struct SandboxServer {
     address: SocketAddr,
     client: Client,
 }
 
-impl House {
-    /// A sandbox with so many users for each vendor.
+impl SandboxServer {
+    /// A sandbox with this many users at each provider.
     pub(crate) async fn of(users: usize) -> Self {
         Self::with(Options {
             users,
@@ -29,7 +29,7 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         tokio::spawn(async move { serve(listener, &options, std::future::pending()).await });
-        // Bodies as they are, whatever the client could unpack.
+        // Bodies stay as they are sent.
         let client = Client::builder()
             .no_gzip()
             .no_brotli()
@@ -74,21 +74,23 @@ impl House {
     }
 
     /// Sets a switch.
-    pub(crate) async fn switch(&self, vendor: &str, name: &str, value: &str) {
-        let body = serde_json::json!({"vendor": vendor, "name": name, "value": value});
+    pub(crate) async fn set_switch(&self, provider: &str, name: &str, value: &str) {
+        let body = serde_json::json!({"provider": provider, "name": name, "value": value});
         let (status, _) = self.send(Method::POST, "/_sandbox/behaviour", body).await;
         assert_eq!(status, StatusCode::NO_CONTENT, "{name}={value}");
     }
 
     /// Sets a fault.
-    pub(crate) async fn fault(&self, fault: Value) {
+    pub(crate) async fn set_fault(&self, fault: Value) {
         let (status, answer) = self.send(Method::POST, "/_sandbox/faults", fault).await;
         assert_eq!((status, answer), (StatusCode::NO_CONTENT, Value::Null));
     }
 
-    /// The calls of a vendor as `METHOD path?query status`.
-    pub(crate) async fn calls(&self, vendor: &str) -> Vec<String> {
-        let (_, calls) = self.get(&format!("/_sandbox/calls?vendor={vendor}")).await;
+    /// The calls of a provider as `METHOD path?query status`.
+    pub(crate) async fn calls(&self, provider: &str) -> Vec<String> {
+        let (_, calls) = self
+            .get(&format!("/_sandbox/calls?provider={provider}"))
+            .await;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         items(&calls)
             .map(|call| {
@@ -102,10 +104,10 @@ impl House {
             .collect()
     }
 
-    /// The ids that a vendor holds, in list order.
-    pub(crate) async fn ids(&self, vendor: &str) -> Vec<String> {
+    /// The ids that a provider holds, in list order.
+    pub(crate) async fn ids(&self, provider: &str) -> Vec<String> {
         let (_, records) = self
-            .get(&format!("/_sandbox/records?vendor={vendor}"))
+            .get(&format!("/_sandbox/records?provider={provider}"))
             .await;
         texts(&records, "id")
     }

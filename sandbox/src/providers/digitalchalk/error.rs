@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::behaviour::Behaviour;
 
-/// Why a call is refused.
-pub(super) enum Failure {
+/// The reason why a call is refused.
+pub(super) enum DigitalChalkError {
     /// The page of the servlet container.
     Page(StatusCode),
     /// There is no such record.
@@ -18,11 +18,11 @@ pub(super) enum Failure {
     Errors(Vec<String>),
     /// Messages by field.
     Fields(Map<String, Value>),
-    /// The one message of a user field.
+    /// The single message about a user field.
     Message(String),
 }
 
-impl Failure {
+impl DigitalChalkError {
     pub(super) fn error(message: &str) -> Self {
         Self::Errors(vec![message.to_owned()])
     }

@@ -1,11 +1,11 @@
-//! How Intercom refuses: an `error.list` with one entry.
+//! Intercom's errors: an `error.list` with one entry.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 /// A status, a code and a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct IntercomError {
     /// The HTTP status.
     pub(super) status: StatusCode,
     /// The `Link` header, if there is one.
@@ -14,7 +14,7 @@ pub(super) struct Refusal {
     message: String,
 }
 
-impl Refusal {
+impl IntercomError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -33,7 +33,7 @@ impl Refusal {
         )
     }
 
-    /// 400: a version that this path, or nobody, knows.
+    /// 400: a version that does not exist, or not for this path.
     pub(super) fn version() -> Self {
         let message = "The requested resource is not available in the current API version";
         Self::new(StatusCode::BAD_REQUEST, "intercom_version_invalid", message)
@@ -58,7 +58,7 @@ impl Refusal {
         )
     }
 
-    /// 400 that the vendor does not explain further by its code.
+    /// 400 with the provider's general code.
     pub(super) fn bad_request(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
@@ -68,7 +68,7 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", message)
     }
 
-    /// 400 for a write that names nobody.
+    /// 400 for a write without an identifier.
     pub(super) fn nobody() -> Self {
         let message = "At least one of id, user_id and email is needed";
         Self::new(StatusCode::BAD_REQUEST, "parameter_not_found", message)
@@ -108,13 +108,13 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "invalid_sort_order", message)
     }
 
-    /// 500 for a search that the vendor does not survive.
+    /// 500 for a search that makes the provider fail.
     pub(super) fn broken() -> Self {
         let message = "Something went wrong on our end";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message)
     }
 
-    /// 409: the contact is there, active or archived; only the message tells its identifier.
+    /// 409: the contact exists, active or archived. Only the message has its identifier.
     pub(super) fn exists(id: &str, archived: bool) -> Self {
         let who = if archived {
             "An archived contact"
@@ -134,13 +134,13 @@ impl Refusal {
         }
     }
 
-    /// 400: these two are not merged.
+    /// 400: these two cannot be merged.
     pub(super) fn merge(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_merge", message)
     }
 
     /// 400 for a parameter that is not there.
-    pub(super) fn missing(message: &str) -> Self {
+    pub(super) fn missing_parameter(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "parameter_not_found", message)
     }
 
@@ -164,7 +164,7 @@ impl Refusal {
         )
     }
 
-    /// An error that the vendor sends under status 200.
+    /// An error that the provider sends under status 200.
     pub(super) fn under_200() -> Self {
         Self::new(
             StatusCode::OK,

@@ -7,7 +7,7 @@ use roster_sandbox::{Options, router};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-/// A sandbox and the headers that each call to one of its vendors carries.
+/// A sandbox and the headers that each call to one of its providers carries.
 pub(crate) struct Sandbox {
     router: Router,
     headers: Vec<(&'static str, String)>,
@@ -81,16 +81,16 @@ impl Sandbox {
         self.send("DELETE", path, Body::empty()).await
     }
 
-    pub(crate) async fn behave(&self, vendor: &str, name: &str, value: &str) {
-        let switch = json!({"vendor": vendor, "name": name, "value": value});
+    pub(crate) async fn set_switch(&self, provider: &str, name: &str, value: &str) {
+        let switch = json!({"provider": provider, "name": name, "value": value});
         let reply = self.post("/_sandbox/behaviour", switch).await;
         assert_eq!(reply.status, StatusCode::NO_CONTENT, "{}", reply.text);
     }
 
-    /// What the vendor holds now, in its default order.
-    pub(crate) async fn records(&self, vendor: &str) -> Vec<Value> {
+    /// The records of the provider now, in its default order.
+    pub(crate) async fn records(&self, provider: &str) -> Vec<Value> {
         let reply = self
-            .get(&format!("/_sandbox/records?vendor={vendor}"))
+            .get(&format!("/_sandbox/records?provider={provider}"))
             .await;
         serde_json::from_str(&reply.text).expect("records are an array")
     }

@@ -1,5 +1,4 @@
-//! What goes wrong at Usertour, and how it says so: the API's own shape and the two of the
-//! framework below it.
+//! Usertour's errors: the API's own shape, and the two shapes of its framework.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -34,9 +33,9 @@ impl Issue {
     }
 }
 
-/// A refusal, in one of the vendor's three shapes.
+/// An error, in one of the provider's three shapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum UsertourError {
     /// 401 E1010.
     MissingKey,
     /// 403 E1000.
@@ -47,7 +46,7 @@ pub(super) enum Failure {
     NoCompany,
     /// 404 E1003.
     NoMembership,
-    /// 404 E1025; version 1 says so only where a switch makes it.
+    /// 404 E1025; in version 1 only with a switch.
     NoSegment,
     /// 403 E1011, in version 2.
     ProjectOutOfScope,
@@ -73,7 +72,7 @@ pub(super) enum Failure {
     Body(StatusCode, String),
 }
 
-impl Failure {
+impl UsertourError {
     /// A validation failure.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())
@@ -87,7 +86,7 @@ impl Failure {
         }
     }
 
-    /// The answer; Chinese where that language alone was asked for.
+    /// The answer; in Chinese where `Accept-Language` is exactly `zh-CN`.
     pub(super) fn into_response(self, chinese: bool) -> Response {
         match self {
             Self::NoRoute(message) => framework(StatusCode::NOT_FOUND, "Not Found", &message),

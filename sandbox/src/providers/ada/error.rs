@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use super::json as answer;
 use crate::behaviour::Behaviour;
 
-/// Why a call is refused.
-pub(super) struct Failure {
+/// The reason why a call is refused.
+pub(super) struct AdaError {
     status: StatusCode,
     slug: &'static str,
     message: String,
-    problems: Vec<Problem>,
+    problems: Vec<InvalidParameter>,
 }
 
-/// What is wrong with one parameter.
-pub(super) struct Problem {
+/// A parameter with a wrong value.
+pub(super) struct InvalidParameter {
     /// Such as `$.profile`.
     pub(super) parameter: String,
     /// `body` or `query`.
@@ -24,7 +24,7 @@ pub(super) struct Problem {
     pub(super) message: String,
 }
 
-impl Failure {
+impl AdaError {
     pub(super) fn new(status: StatusCode, slug: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -43,7 +43,7 @@ impl Failure {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "content_too_large", message)
     }
 
-    pub(super) fn invalid(problems: Vec<Problem>) -> Self {
+    pub(super) fn invalid(problems: Vec<InvalidParameter>) -> Self {
         Self {
             problems,
             ..Self::rejected("invalid end user data")
@@ -56,14 +56,14 @@ impl Failure {
     }
 
     pub(super) fn invalid_query(parameter: &str, message: &str) -> Self {
-        Self::invalid(vec![Problem {
+        Self::invalid(vec![InvalidParameter {
             parameter: format!("$.{parameter}"),
             location: "query",
             message: message.to_owned(),
         }])
     }
 
-    /// The answer, with `details` in the shape now switched on.
+    /// The answer, with `details` in the shape that the switches select.
     pub(super) fn answer(&self, behaviour: &Behaviour) -> Response {
         let shape = behaviour.get("details");
         let details = match shape.as_deref() {
@@ -71,7 +71,7 @@ impl Failure {
             Some("string") => self.sentences().into(),
             Some("object") => self.indexed(),
             Some("null") => Value::Null,
-            _ => self.problems.iter().map(Problem::json).collect(),
+            _ => self.problems.iter().map(InvalidParameter::json).collect(),
         };
         self.with(&details)
     }
@@ -82,7 +82,11 @@ impl Failure {
     }
 
     fn sentences(&self) -> String {
-        let sentences: Vec<_> = self.problems.iter().map(Problem::sentence).collect();
+        let sentences: Vec<_> = self
+            .problems
+            .iter()
+            .map(InvalidParameter::sentence)
+            .collect();
         sentences.join("; ")
     }
 
@@ -98,7 +102,7 @@ impl Failure {
     }
 }
 
-impl Problem {
+impl InvalidParameter {
     fn json(&self) -> Value {
         json!({"parameter": self.parameter, "location": self.location, "message": self.message})
     }
@@ -108,11 +112,11 @@ impl Problem {
     }
 }
 
-/// The 401, of which the documents show two bodies.
+/// The 401. The documents show two bodies for it.
 pub(super) fn unauthorized(behaviour: &Behaviour) -> Response {
     let status = StatusCode::UNAUTHORIZED;
     if behaviour.is("auth_body", "message") {
         return answer(status, json!({"message": "Unauthorized"}));
     }
-    Failure::new(status, "unauthorized", "Unauthorized").plain()
+    AdaError::new(status, "unauthorized", "Unauthorized").plain()
 }
