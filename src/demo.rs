@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::{
     account::Provider,
     config::{AccountSettings, ServerSettings, Settings},
-    connectors::{QuotaWindow, door},
+    connectors::QuotaWindow,
 };
 
 /// What each sandbox grants, unless its `rate` is switched on. The providers' own windows would make a scan
@@ -20,12 +20,12 @@ const BUDGET: QuotaWindow = QuotaWindow {
 pub fn settings(sandbox: SocketAddr) -> Settings {
     let accounts = Provider::ALL.into_iter().filter_map(|provider| {
         let emulated: roster_sandbox::Provider = provider.name().parse().ok()?;
-        // A provider without windows tells in its headers what it grants.
-        let has_windows = !door(provider).budget.is_empty();
+        // Intercom tells in its headers what it grants.
+        let budget = (provider != Provider::Intercom).then_some(BUDGET);
         let account = AccountSettings {
             base_url: Some(emulated.base_url(sandbox)),
             token: Some(emulated.token(roster_sandbox::TOKEN).into()),
-            budget: has_windows.then(|| vec![BUDGET]),
+            budget: Some(budget.into_iter().collect()),
             ..AccountSettings::default()
         };
         Some((provider.name().to_owned(), account))

@@ -90,7 +90,7 @@ impl Burst {
 
 /// The addresses of users at Ada.
 async fn emails(client: &reqwest::Client, sandbox: &Process) -> Vec<String> {
-    let url = format!("http://{}/_sandbox/records?vendor=ada", sandbox.address);
+    let url = format!("http://{}/_sandbox/records?provider=ada", sandbox.address);
     let records: Vec<Value> = client.get(url).send().await.unwrap().json().await.unwrap();
     let mut emails: Vec<_> = records
         .iter()

@@ -172,7 +172,7 @@ async fn slowest(
     let of = |provider: &str| {
         calls
             .iter()
-            .filter(|call| call["vendor"] == provider)
+            .filter(|call| call["provider"] == provider)
             .count()
             / requests
     };

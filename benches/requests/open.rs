@@ -13,7 +13,7 @@ pub(crate) async fn compare(sandbox: &Process) {
     let gateway = Process::gateway(&sandbox.address, "2.17", 0);
     let client = reqwest::Client::new();
     let faults = format!("http://{}/_sandbox/faults", sandbox.address);
-    let ill = json!({ "vendor": "intercom", "kind": "status", "status": 503 });
+    let ill = json!({ "provider": "intercom", "kind": "status", "status": 503 });
     client.post(&faults).json(&ill).send().await.unwrap();
     let ask = async |query: &Value| -> (Value, Duration) {
         let url = format!("http://{}/graphql", gateway.address);

@@ -26,7 +26,7 @@ pub(crate) struct Known {
 pub(crate) async fn known(sandbox: &Sandbox) -> Known {
     let (mut emails, mut ids) = (Vec::new(), Vec::new());
     for (provider, name) in PROVIDERS {
-        let records: Vec<Value> = sandbox.get(&format!("records?vendor={name}")).await;
+        let records: Vec<Value> = sandbox.get(&format!("records?provider={name}")).await;
         for record in records {
             // What is odd about some people is not the matter here.
             let plain = |text: &&str| {

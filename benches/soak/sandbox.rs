@@ -17,7 +17,7 @@ pub(crate) struct Sandbox {
 /// A call that a provider got.
 #[derive(serde::Deserialize)]
 pub(crate) struct Call {
-    pub(crate) vendor: String,
+    pub(crate) provider: String,
     /// When it arrived, in unix milliseconds.
     pub(crate) at: i64,
     pub(crate) status: Option<u16>,
@@ -42,7 +42,7 @@ impl Sandbox {
                     ("rate", "on"),
                 ];
                 for (name, value) in switches {
-                    let switch = json!({ "vendor": provider, "name": name, "value": value });
+                    let switch = json!({ "provider": provider, "name": name, "value": value });
                     self.post("behaviour", &switch).await;
                 }
             }
@@ -55,7 +55,7 @@ impl Sandbox {
 
     /// Lifts the faults of a provider.
     pub(crate) async fn heal(&self, provider: &str) {
-        let url = format!("{}/faults?vendor={provider}", self.controls);
+        let url = format!("{}/faults?provider={provider}", self.controls);
         self.client.delete(url).send().await.unwrap();
     }
 

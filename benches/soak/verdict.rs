@@ -107,7 +107,7 @@ impl Verdict {
 
     fn budgets(&self) -> Result<String, String> {
         let of = BUDGETS.map(|(provider, limit)| {
-            let calls = self.calls.iter().filter(|call| call.vendor == provider);
+            let calls = self.calls.iter().filter(|call| call.provider == provider);
             let calls: Vec<&Call> = calls.collect();
             let refused = calls.iter().filter(|call| call.status == Some(429)).count();
             let most = most_within(&calls);

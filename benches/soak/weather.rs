@@ -57,7 +57,7 @@ pub(crate) async fn change(sandbox: Sandbox, seed: u64, until: Instant) -> BTree
         let mut fault = fault.unwrap_or_else(usual);
         *set.entry(fault["kind"].as_str().unwrap_or_default().to_owned())
             .or_default() += 1;
-        fault["vendor"] = provider.into();
+        fault["provider"] = provider.into();
         fault["rate"] = (*dice.choice(&[0.2, 0.5, 1.0]).unwrap()).into();
         sandbox.strike(&fault).await;
         ill.insert(provider);

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 /// A call that a provider got.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(crate) struct Call {
-    pub(crate) vendor: String,
+    pub(crate) provider: String,
     /// When it arrived, in unix milliseconds.
     pub(crate) at: i64,
     pub(crate) method: String,
@@ -161,7 +161,7 @@ impl World {
 
     /// The calls that a provider has got since they were last forgotten, in order.
     pub(crate) async fn calls(&self, provider: Provider) -> Vec<Call> {
-        let path = format!("calls?vendor={}", provider.name());
+        let path = format!("calls?provider={}", provider.name());
         serde_json::from_value(self.sandbox_get(&path).await).expect("calls")
     }
 
@@ -170,7 +170,7 @@ impl World {
         let calls: Vec<Call> =
             serde_json::from_value(self.sandbox_get("calls").await).expect("calls");
         Provider::ALL.map(|provider| {
-            let of = calls.iter().filter(|call| call.vendor == provider.name());
+            let of = calls.iter().filter(|call| call.provider == provider.name());
             of.count()
         })
     }
@@ -206,7 +206,7 @@ impl World {
     /// The users that a provider holds, Intercom's leads apart, in the order of its list: `id`,
     /// `externalId`, `email`.
     pub(crate) async fn records(&self, provider: Provider) -> Vec<Value> {
-        let path = format!("records?vendor={}", provider.name());
+        let path = format!("records?provider={}", provider.name());
         serde_json::from_value(self.sandbox_get(&path).await).expect("records")
     }
 
@@ -243,7 +243,7 @@ impl World {
 
     /// Sets a fault at a provider: `{"kind": …}` and what it takes.
     pub(crate) async fn fault(&self, provider: Provider, mut fault: Value) {
-        fault["vendor"] = provider.name().into();
+        fault["provider"] = provider.name().into();
         self.sandbox_post("faults", &fault).await;
     }
 
@@ -258,7 +258,7 @@ impl World {
 
     /// Makes a provider behave in one of the ways that its documents leave open.
     pub(crate) async fn behave(&self, provider: Provider, name: &str, value: &str) {
-        let behaviour = json!({ "vendor": provider.name(), "name": name, "value": value });
+        let behaviour = json!({ "provider": provider.name(), "name": name, "value": value });
         self.sandbox_post("behaviour", &behaviour).await;
     }
 
