@@ -15,6 +15,7 @@
 //! | `segments=strict` | an unknown segment is 404 E1025, as in version 2 |
 //! | `ids=blank` | blank ids are taken, as by releases before 2026-07-31 |
 //! | `race=500` | a create races with another: 500, the user exists without attributes, and the next attempt succeeds |
+//! | `token=expired` | the token has expired: 401 E1020 in version 2; version 1 does not check |
 //! | `rate=on` | version 2 refuses a call beyond its limit |
 //! | `rate_limit=N`, `rate_seconds=N` | the limit of version 2: N calls in N seconds, not 1000 in 60 |
 //!
@@ -46,6 +47,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, IF_NONE_MATCH};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
@@ -86,6 +88,7 @@ pub(super) static EMULATION: Emulation = Emulation {
             name: "race",
             values: SwitchValues::OneOf(&["500"]),
         },
+        Switch::one_of("token", &["expired"]),
         Switch::one_of("rate", &["on"]),
         Switch::number("rate_limit"),
         Switch::number("rate_seconds"),
@@ -96,6 +99,9 @@ pub(super) static EMULATION: Emulation = Emulation {
 
 /// The time that a page after a cursor takes in a large environment.
 const SLOW: Duration = Duration::from_secs(2);
+
+/// The largest request line and headers that the server reads.
+const LARGEST_HEAD: usize = 16 << 10;
 
 /// The status and the body; null: no body.
 type Answer = Result<(StatusCode, Value), UsertourError>;
@@ -142,6 +148,9 @@ async fn handle(State(usertour): State<Arc<Usertour>>, request: Request) -> Resp
         return reply::preflight();
     }
     let (parts, body) = request.into_parts();
+    if head_size(&parts) > LARGEST_HEAD {
+        return reply::head_too_large();
+    }
     let body = body::read(&parts.headers, body).await;
     let (answer, rate) = if v2::is_path(parts.uri.path()) {
         usertour.answer_v2(&parts, body).await
@@ -165,6 +174,18 @@ async fn handle(State(usertour): State<Arc<Usertour>>, request: Request) -> Resp
     let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
     let known = parts.headers.get(IF_NONE_MATCH).filter(|_| is_read);
     reply::finish(response, known)
+}
+
+/// The bytes of the request line and the headers, as they were sent without the base path.
+fn head_size(parts: &Parts) -> usize {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(1, |target| target.as_str().len());
+    let line = parts.method.as_str().len() + target + " HTTP/1.1\r\n ".len();
+    let headers = parts.headers.iter();
+    let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + headers.sum::<usize>()
 }
 
 /// The token of a request: one space, and the scheme in this spelling. Later words do not count.

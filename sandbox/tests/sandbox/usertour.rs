@@ -145,6 +145,20 @@ async fn bodies_are_limited_in_size_and_charset() {
 }
 
 #[tokio::test]
+async fn a_request_with_a_line_and_headers_beyond_16_kb_is_431() {
+    let sandbox = usertour(3);
+    let listed = async |padding: usize| {
+        let path = format!("/usertour/v1/users?x={}", "x".repeat(padding));
+        sandbox.get(&path).await
+    };
+
+    assert_eq!(listed(16_000).await.status, 200);
+    let refused = listed(16_400).await;
+    assert_eq!((refused.status.as_u16(), refused.text.as_str()), (431, ""));
+    assert_eq!(refused.header("connection"), Some("close"));
+}
+
+#[tokio::test]
 async fn only_the_first_wrong_parameter_is_reported() {
     let sandbox = usertour(3);
     let limit = "limit must not be greater than 100";

@@ -48,6 +48,8 @@ pub(super) enum UsertourError {
     NoMembership,
     /// 404 E1025; in version 1 only with a switch.
     NoSegment,
+    /// 401 E1020, in version 2.
+    ExpiredToken,
     /// 403 E1011, in version 2.
     ProjectOutOfScope,
     /// 403 E1019, in version 2.
@@ -122,6 +124,7 @@ impl UsertourError {
             ),
             Self::NoSegment => (404, "E1025", "Segment not found", "分段未找到"),
             Self::Cursor => (400, "E1007", "Invalid cursor parameter", "无效的游标参数"),
+            Self::ExpiredToken => (401, "E1020", "API key has expired", "API 密钥已过期"),
             Self::ProjectOutOfScope => (
                 403,
                 "E1011",

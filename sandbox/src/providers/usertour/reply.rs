@@ -38,6 +38,12 @@ pub(super) fn finish(mut response: Response, known: Option<&HeaderValue>) -> Res
     response
 }
 
+/// The answer to a request whose line and headers are too large: the server closes the connection.
+pub(super) fn head_too_large() -> Response {
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    (status, [(header::CONNECTION, "close")]).into_response()
+}
+
 /// The answer to a preflight request.
 pub(super) fn preflight() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();

@@ -13,7 +13,7 @@
 //! - errors always have the API's own shape, and those of validation list all `issues`.
 //!
 //! Authorization, in this order: no token 401 E1010; a token that is not `utp_` and known 403
-//! E1000; a project that the token does not have 403 E1011; an
+//! E1000; an expired one 401 E1020; a project that the token does not have 403 E1011; an
 //! environment that does not exist 403 E1000, and one of another project 403 E1019.
 //!
 //! Assumed, where the documents and the server's source are silent: the texts of errors (clients
@@ -144,6 +144,9 @@ impl Usertour {
         }
         if !self.is_known_token(parts) {
             return Err(UsertourError::InvalidKey);
+        }
+        if self.behaviour.is("token", "expired") {
+            return Err(UsertourError::ExpiredToken);
         }
         if route.project != known::USERTOUR_PROJECT {
             return Err(UsertourError::ProjectOutOfScope);

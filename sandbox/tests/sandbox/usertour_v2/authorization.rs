@@ -43,6 +43,17 @@ async fn a_token_of_version_2_is_wrong_in_version_1() {
 }
 
 #[tokio::test]
+async fn an_expired_token_is_refused_by_version_2_alone() {
+    let sandbox = usertour(3);
+    sandbox.set_switch("usertour", "token", "expired").await;
+    let v1 = sandbox.header("authorization", "Bearer ak_sandbox-token");
+
+    let expired = (401, "E1020".to_owned());
+    assert_eq!(refusal(&get(&sandbox, "").await), expired);
+    assert_eq!(v1.get("/usertour/v1/users").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_token_has_one_project_and_the_project_one_environment() {
     let sandbox = usertour(3);
     let project = known::USERTOUR_PROJECT;
