@@ -63,8 +63,8 @@ impl CallLog {
     /// Adds the status of the answer, unless the log was cleared meanwhile.
     pub(crate) fn answered(&self, CallId(number): CallId, status: StatusCode) {
         let mut log = self.log();
-        let place = number.checked_sub(log.first);
-        if let Some(call) = place.and_then(|place| log.calls.get_mut(place)) {
+        let index = number.checked_sub(log.first);
+        if let Some(call) = index.and_then(|index| log.calls.get_mut(index)) {
             call.status = Some(status.as_u16());
         }
     }

@@ -197,16 +197,16 @@ impl FaultList {
     ) -> Option<FaultKind> {
         let mut guard = self.state();
         let FaultState { active, rng } = &mut *guard;
-        let place = active.iter().position(|fault| {
+        let index = active.iter().position(|fault| {
             fault.provider == provider
                 && fault.matcher.matches(method, path)
                 && fault.matcher.rate.is_none_or(|rate| rng.f64() < rate)
         })?;
-        let kind = active[place].kind.clone();
-        if let Some(count) = &mut active[place].matcher.count {
+        let kind = active[index].kind.clone();
+        if let Some(count) = &mut active[index].matcher.count {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                active.remove(place);
+                active.remove(index);
             }
         }
         Some(kind)

@@ -77,8 +77,8 @@ fn path_and_query(uri: &Uri) -> &str {
 /// tokens has no token and keeps its link to the second.
 pub(super) fn link_to_itself(own: &RequestLink, (parts, body): (Parts, Bytes)) -> Response {
     rewritten(parts, body, |json| {
-        for place in ["/next", "/meta/next_page_url", "/pages/next"] {
-            match json.pointer_mut(place) {
+        for pointer in ["/next", "/meta/next_page_url", "/pages/next"] {
+            match json.pointer_mut(pointer) {
                 Some(Value::String(link)) => link.clone_from(&own.link),
                 Some(Value::Object(next)) => {
                     if let Some(token) = &own.starting_after {

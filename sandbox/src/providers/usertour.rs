@@ -256,8 +256,8 @@ impl Usertour {
             }
         };
         let mut store = self.store();
-        if loses && let Some(place) = store.users.find_by_key(cursor) {
-            store.delete_user(place);
+        if loses && let Some(serial) = store.users.find_by_key(cursor) {
+            store.delete_user(serial);
             self.cursor_deleted.store(true, Ordering::Relaxed);
         }
     }
@@ -270,9 +270,9 @@ impl Usertour {
     ) -> Result<Value, UsertourError> {
         rules::storable(id)?;
         let store = self.store();
-        let place = store.users.find(id).ok_or(UsertourError::NoUser)?;
-        let row = store.users.get(place).ok_or(UsertourError::NoUser)?;
-        Ok(shape::user(&store, place, row, expand, ids))
+        let serial = store.users.find(id).ok_or(UsertourError::NoUser)?;
+        let row = store.users.get(serial).ok_or(UsertourError::NoUser)?;
+        Ok(shape::user(&store, serial, row, expand, ids))
     }
 
     fn write_user(&self, draft: UserUpsert) -> Result<Value, UsertourError> {
@@ -288,8 +288,8 @@ impl Usertour {
     fn delete_user(&self, id: &str) -> Result<(), UsertourError> {
         rules::storable(id)?;
         let mut store = self.store();
-        let place = store.users.find(id).ok_or(UsertourError::NoUser)?;
-        store.delete_user(place);
+        let serial = store.users.find(id).ok_or(UsertourError::NoUser)?;
+        store.delete_user(serial);
         Ok(())
     }
 }

@@ -35,12 +35,12 @@ pub(super) async fn view(
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let data = ada.store.lock();
-    let place = id.ok().and_then(|Path(id)| data.position(&id));
-    ada.reply(show(&ada, &data, place))
+    let index = id.ok().and_then(|Path(id)| data.position(&id));
+    ada.reply(show(&ada, &data, index))
 }
 
-fn show(ada: &Ada, data: &AdaData, place: Option<usize>) -> Result<Response, AdaError> {
-    let user = place.and_then(|place| data.users.get(place));
+fn show(ada: &Ada, data: &AdaData, index: Option<usize>) -> Result<Response, AdaError> {
+    let user = index.and_then(|index| data.users.get(index));
     let user = user.ok_or_else(|| AdaError::not_found("End user not found"))?;
     Ok(answer(StatusCode::OK, user.json(&ada.behaviour)))
 }
@@ -111,7 +111,7 @@ fn page(ada: &Ada, origin: &Origin, query: &AdaListQuery) -> Result<Response, Ad
     let start = match query.cursor.as_deref() {
         None => 0,
         Some(cursor) => match data.position(cursor) {
-            Some(place) => place + usize::from(exclusive),
+            Some(index) => index + usize::from(exclusive),
             None if ada.behaviour.is("unknown_cursor", "empty") => users.len(),
             None => return Err(AdaError::invalid_query("cursor", "unknown cursor")),
         },

@@ -65,7 +65,7 @@ impl AdaData {
     /// Creates a user.
     pub(super) fn create(&mut self, external_id: Option<String>, profile: Profile) -> &EndUser {
         self.created += 1;
-        let place = self.users.len();
+        let index = self.users.len();
         self.users.push(EndUser {
             id: user::id(self.created),
             external_id,
@@ -73,6 +73,6 @@ impl AdaData {
             created_at: now(),
             updated_at: now(),
         });
-        &self.users[place]
+        &self.users[index]
     }
 }

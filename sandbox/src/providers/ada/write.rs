@@ -230,11 +230,11 @@ fn insert(ada: &Ada, draft: EndUserPatch) -> Result<Response, AdaError> {
     let mut data = ada.store.lock();
     let external_id = draft.external_id.clone().flatten();
     // The record is returned as it is: the profile sent is not applied to it.
-    if let Some(place) = external_id
+    if let Some(index) = external_id
         .as_deref()
         .and_then(|id| data.position_of_external_id(id))
     {
-        let existing = data.users[place].json(&ada.behaviour);
+        let existing = data.users[index].json(&ada.behaviour);
         return Ok(answer(StatusCode::OK, existing));
     }
     let profile = draft.apply(&Profile::default())?;
@@ -244,14 +244,14 @@ fn insert(ada: &Ada, draft: EndUserPatch) -> Result<Response, AdaError> {
 
 fn update(ada: &Ada, id: &str, draft: EndUserPatch) -> Result<Response, AdaError> {
     let mut data = ada.store.lock();
-    let place = data.position(id);
-    let place = place.ok_or_else(|| AdaError::not_found("End user not found"))?;
+    let index = data.position(id);
+    let index = index.ok_or_else(|| AdaError::not_found("End user not found"))?;
     let external_id = draft.external_id.clone();
     let holder = external_id
         .iter()
         .flatten()
         .find_map(|id| data.position_of_external_id(id));
-    if holder.is_some_and(|holder| holder != place) {
+    if holder.is_some_and(|holder| holder != index) {
         let message = "external_id is already mapped to another end user";
         return Err(AdaError::new(
             StatusCode::CONFLICT,
@@ -259,7 +259,7 @@ fn update(ada: &Ada, id: &str, draft: EndUserPatch) -> Result<Response, AdaError
             message,
         ));
     }
-    let user = &mut data.users[place];
+    let user = &mut data.users[index];
     user.profile = draft.apply(&user.profile)?;
     if let Some(external_id) = external_id {
         user.external_id = external_id;

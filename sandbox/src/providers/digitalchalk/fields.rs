@@ -27,8 +27,8 @@ pub(super) async fn values(
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let data = chalk.store.lock();
-    let place = id.ok().and_then(|Path(id)| data.position(&id));
-    let values = place.map(|place| axum::Json(&data.users[place].values).into_response());
+    let index = id.ok().and_then(|Path(id)| data.position(&id));
+    let values = index.map(|index| axum::Json(&data.users[index].values).into_response());
     chalk.reply(values.ok_or(DigitalChalkError::NotFound))
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn set_values(
 
 fn set(chalk: &DigitalChalk, id: &str, body: Map<String, Value>) -> Result<(), DigitalChalkError> {
     let mut data = chalk.store.lock();
-    let place = data.position(id).ok_or(DigitalChalkError::NotFound)?;
+    let index = data.position(id).ok_or(DigitalChalkError::NotFound)?;
     for (field, value) in &body {
         if !chalk.store.fields.iter().any(|known| known.id == *field) {
             return Err(DigitalChalkError::Message(format!(
@@ -60,7 +60,7 @@ fn set(chalk: &DigitalChalk, id: &str, body: Map<String, Value>) -> Result<(), D
             )));
         }
     }
-    let values = &mut data.users[place].values;
+    let values = &mut data.users[index].values;
     for (field, value) in body {
         if value.is_null() {
             values.remove(&field);

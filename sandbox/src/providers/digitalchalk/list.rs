@@ -29,7 +29,7 @@ pub(super) async fn view(
 ) -> Response {
     let data = chalk.store.lock();
     let user = id.ok().and_then(|Path(id)| data.position(&id));
-    let user = user.map(|place| axum::Json(data.users[place].json(&chalk)).into_response());
+    let user = user.map(|index| axum::Json(data.users[index].json(&chalk)).into_response());
     chalk.reply(user.ok_or(DigitalChalkError::NotFound))
 }
 

@@ -55,8 +55,8 @@ pub(super) async fn delete(
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let mut data = chalk.store.lock();
-    let place = id.ok().and_then(|Path(id)| data.position(&id));
-    let removed = place.map(|place| data.users.remove(place));
+    let index = id.ok().and_then(|Path(id)| data.position(&id));
+    let removed = index.map(|index| data.users.remove(index));
     let outcome = removed.ok_or(DigitalChalkError::NotFound);
     chalk.reply(outcome.map(|_| StatusCode::NO_CONTENT.into_response()))
 }
@@ -117,10 +117,10 @@ fn change(
     body: &Map<String, Value>,
 ) -> Result<(), DigitalChalkError> {
     let mut data = chalk.store.lock();
-    let place = data.position(id).ok_or(DigitalChalkError::NotFound)?;
-    let user = UserWriter::new(chalk).write(data.users[place].clone(), body)?;
+    let index = data.position(id).ok_or(DigitalChalkError::NotFound)?;
+    let user = UserWriter::new(chalk).write(data.users[index].clone(), body)?;
     check_unique(chalk, &data, &user)?;
-    data.users[place] = user;
+    data.users[index] = user;
     Ok(())
 }
 

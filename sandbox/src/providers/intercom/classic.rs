@@ -71,13 +71,13 @@ fn archive(
     path: &[&str],
     params: &Params,
 ) -> Result<Contact, IntercomError> {
-    let (place, lead) = match path {
+    let (serial, lead) = match path {
         ["users"] => {
-            let place = write::named(store, params.get("user_id"), params.get("email"))?;
-            (Some(place), false)
+            let serial = write::named(store, params.get("user_id"), params.get("email"))?;
+            (Some(serial), false)
         }
-        ["users", id] => (store.users.place(id), false),
-        ["contacts", id] => (store.leads.place(id), true),
+        ["users", id] => (store.users.serial_of(id), false),
+        ["contacts", id] => (store.leads.serial_of(id), true),
         _ => return Err(IntercomError::no_resource()),
     };
     let message = if lead {
@@ -85,8 +85,8 @@ fn archive(
     } else {
         "User Not Found"
     };
-    place
-        .and_then(|place| write::archive(store, place, lead))
+    serial
+        .and_then(|serial| write::archive(store, serial, lead))
         .ok_or_else(|| IntercomError::not_found(message))
 }
 

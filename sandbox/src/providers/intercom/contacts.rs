@@ -65,60 +65,62 @@ impl ContactRequest<'_> {
 
 /// Answers a request of 2.x.
 pub(super) fn answer(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     path: &[&str],
 ) -> Result<Value, IntercomError> {
-    match (call.method, path) {
+    match (request.method, path) {
         (_, ["users", ..] | ["user_delete_requests"]) => Err(IntercomError::version()),
-        (_, ["contacts", rest @ ..]) => contacts(call, store, rest),
-        (_, ["companies", rest @ ..]) => company::answer(call, store, rest),
-        (_, ["tags"]) => tag::answer(call, store),
+        (_, ["contacts", rest @ ..]) => contacts(request, store, rest),
+        (_, ["companies", rest @ ..]) => company::answer(request, store, rest),
+        (_, ["tags"]) => tag::answer(request, store),
         ("GET", ["segments"]) => Ok(classic::labels("segment", &store.segment_names())),
         _ => Err(IntercomError::no_resource()),
     }
 }
 
 fn contacts(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     path: &[&str],
 ) -> Result<Value, IntercomError> {
-    match (call.method, path) {
-        ("GET", []) => list::everybody(call, store),
-        ("POST", []) => write::create(call, store),
-        ("POST", ["search"]) => search::answer(call, store),
-        ("POST", ["merge"]) => merge::answer(call, store),
-        ("GET", ["find_by_external_id", external_id]) => by_external_id(call, store, external_id),
-        ("GET", [id]) => Ok(call.shape(store).contact(present(call, store, id)?)),
-        ("PUT", [id]) => write::update(call, store, id),
-        ("DELETE", [id]) => write::delete(call, store, id),
-        ("POST", [id, "archive"]) => write::archive(call, store, id),
-        ("POST", [id, "unarchive"]) => write::unarchive(call, store, id),
-        (_, [id, "tags", rest @ ..]) => tag::of_contact(call, store, id, rest),
-        (_, [id, "companies", rest @ ..]) => company::of_contact(call, store, id, rest),
-        ("GET", [id, "segments"]) => Ok(sublist::segments(present(call, store, id)?)),
+    match (request.method, path) {
+        ("GET", []) => list::everybody(request, store),
+        ("POST", []) => write::create(request, store),
+        ("POST", ["search"]) => search::answer(request, store),
+        ("POST", ["merge"]) => merge::answer(request, store),
+        ("GET", ["find_by_external_id", external_id]) => {
+            by_external_id(request, store, external_id)
+        }
+        ("GET", [id]) => Ok(request.shape(store).contact(present(request, store, id)?)),
+        ("PUT", [id]) => write::update(request, store, id),
+        ("DELETE", [id]) => write::delete(request, store, id),
+        ("POST", [id, "archive"]) => write::archive(request, store, id),
+        ("POST", [id, "unarchive"]) => write::unarchive(request, store, id),
+        (_, [id, "tags", rest @ ..]) => tag::of_contact(request, store, id, rest),
+        (_, [id, "companies", rest @ ..]) => company::of_contact(request, store, id, rest),
+        ("GET", [id, "segments"]) => Ok(sublist::segments(present(request, store, id)?)),
         _ => Err(IntercomError::no_resource()),
     }
 }
 
 /// The contact, if it is neither archived nor merged.
 fn present<'a>(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &'a IntercomStore,
     id: &str,
 ) -> Result<&'a Contact, IntercomError> {
-    store.contact(id).ok_or_else(|| absent(call, store, id))
+    store.contact(id).ok_or_else(|| absent(request, store, id))
 }
 
 /// The error for a missing contact: 410 with a link where it was merged, else 404.
-fn absent(call: &ContactRequest<'_>, store: &IntercomStore, id: &str) -> IntercomError {
+fn absent(request: &ContactRequest<'_>, store: &IntercomStore, id: &str) -> IntercomError {
     let next = |from: &str| store.merged.get(from).map(String::as_str);
     let unknown = IntercomError::not_found("User Not Found");
-    if call.behaviour.is("merged", "404") {
+    if request.behaviour.is("merged", "404") {
         return unknown;
     }
-    let hops = if call.behaviour.is("merged", "next_hop") {
+    let hops = if request.behaviour.is("merged", "next_hop") {
         1
     } else {
         HOPS
@@ -132,16 +134,16 @@ fn absent(call: &ContactRequest<'_>, store: &IntercomStore, id: &str) -> Interco
 
 /// Users alone. Unlike a search, this does not lag.
 fn by_external_id(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
     asked: &str,
 ) -> Result<Value, IntercomError> {
-    if call.version < Version::V2_13 {
+    if request.version < Version::V2_13 {
         return Err(IntercomError::no_resource());
     }
     let external_id = percent_decode_str(asked).decode_utf8_lossy();
-    let place = store.users.place_of_user_id(&external_id);
-    let user = place.and_then(|place| store.users.at(place));
+    let serial = store.users.serial_of_user_id(&external_id);
+    let user = serial.and_then(|serial| store.users.get(serial));
     let user = user.ok_or_else(|| IntercomError::not_found("User Not Found"))?;
-    Ok(call.shape(store).contact(user))
+    Ok(request.shape(store).contact(user))
 }

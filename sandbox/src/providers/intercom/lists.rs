@@ -101,14 +101,14 @@ impl ReadRequest<'_> {
     /// `GET /users/{id}` and `GET /contacts/{id}`.
     pub(super) fn by_id(&self, id: &str, lead: bool) -> Result<Value, IntercomError> {
         let table = self.store.table(lead);
-        let contact = table.place(id).and_then(|place| table.at(place));
+        let contact = table.serial_of(id).and_then(|serial| table.get(serial));
         self.one(contact, lead)
     }
 
     fn by_user_id(&self, user_id: &str, lead: bool) -> Result<Value, IntercomError> {
         let table = self.store.table(lead);
-        let place = table.place_of_user_id(user_id);
-        self.one(place.and_then(|place| table.at(place)), lead)
+        let serial = table.serial_of_user_id(user_id);
+        self.one(serial.and_then(|serial| table.get(serial)), lead)
     }
 
     fn one(&self, contact: Option<&Contact>, lead: bool) -> Result<Value, IntercomError> {

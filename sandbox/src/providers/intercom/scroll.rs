@@ -25,7 +25,7 @@ pub(super) struct Scrolls {
 struct Scroll {
     param: String,
     lead: bool,
-    places: Vec<u64>,
+    serials: Vec<u64>,
     told: usize,
     touched: Instant,
 }
@@ -70,7 +70,7 @@ impl Scroll {
         Self {
             param: generated(number),
             lead,
-            places: rows.map(|(place, _)| place).collect(),
+            serials: rows.map(|(serial, _)| serial).collect(),
             told: 0,
             touched: Instant::now(),
         }
@@ -84,12 +84,12 @@ impl Scroll {
     fn turn(&mut self, reading: &ReadRequest<'_>) -> (Value, bool) {
         self.touched = Instant::now();
         let shape = reading.shape();
-        let left = &self.places[self.told.min(self.places.len())..];
+        let left = &self.serials[self.told.min(self.serials.len())..];
         let page = &left[..left.len().min(PAGE)];
         let table = reading.store.table(self.lead);
         let contacts: Vec<Value> = page
             .iter()
-            .filter_map(|place| table.at(*place))
+            .filter_map(|serial| table.get(*serial))
             .map(|contact| shape.contact(contact))
             .collect();
         self.told += page.len();

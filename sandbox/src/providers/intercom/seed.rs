@@ -21,12 +21,12 @@ pub(super) fn store(people: &[Person]) -> IntercomStore {
         for company in &person.companies {
             store.found(&company.id, Some(&company.name), person.created_at);
         }
-        let (place, id) = store.next(person.created_at);
+        let (serial, id) = store.next(person.created_at);
         let contact = contact(person, id);
         store.register_attributes(&contact.custom);
         store
             .table_mut(person.lead)
-            .insert_without_history(place, contact);
+            .insert_without_history(serial, contact);
     }
     add_many_lists(&mut store);
     store
@@ -36,7 +36,7 @@ pub(super) fn store(people: &[Person]) -> IntercomStore {
 /// others keep the identifiers that they have without it.
 fn add_many_lists(store: &mut IntercomStore) {
     let found = store.users.with_email(known::AT_INTERCOM, false);
-    let Some((place, mut contact)) = found.first().map(|(place, one)| (*place, (*one).clone()))
+    let Some((serial, mut contact)) = found.first().map(|(serial, one)| (*serial, (*one).clone()))
     else {
         return;
     };
@@ -55,8 +55,8 @@ fn add_many_lists(store: &mut IntercomStore) {
     contact.segments = ["Early birds", "Enterprise", "Spring campaign"]
         .map(str::to_owned)
         .into();
-    store.users.remove(place);
-    store.users.insert_without_history(place, contact);
+    store.users.remove(serial);
+    store.users.insert_without_history(serial, contact);
 }
 
 fn contact(person: &Person, id: String) -> Contact {

@@ -81,7 +81,7 @@ pub(super) struct ContactTable {
     by_id: HashMap<String, u64>,
     by_user_id: HashMap<String, u64>,
     by_email: HashMap<String, BTreeSet<u64>>,
-    past: VecDeque<FormerState>,
+    history: VecDeque<FormerState>,
 }
 
 /// How a contact was before a write.
@@ -93,7 +93,7 @@ struct FormerState {
 }
 
 /// The number of writes that a search index can lag behind.
-const MOST_PAST: usize = 10_000;
+const HISTORY_CAPACITY: usize = 10_000;
 
 impl ContactTable {
     /// All, the newest first.
@@ -101,41 +101,45 @@ impl ContactTable {
         self.rows
             .iter()
             .rev()
-            .map(|(place, contact)| (*place, contact))
+            .map(|(serial, contact)| (*serial, contact))
     }
 
     /// The contact with this serial number.
-    pub(super) fn at(&self, place: u64) -> Option<&Contact> {
-        self.rows.get(&place)
+    pub(super) fn get(&self, serial: u64) -> Option<&Contact> {
+        self.rows.get(&serial)
     }
 
     /// The serial number of the contact with this identifier.
-    pub(super) fn place(&self, id: &str) -> Option<u64> {
+    pub(super) fn serial_of(&self, id: &str) -> Option<u64> {
         self.by_id.get(id).copied()
     }
 
     /// The serial number of the contact with this identifier of the customer.
-    pub(super) fn place_of_user_id(&self, user_id: &str) -> Option<u64> {
+    pub(super) fn serial_of_user_id(&self, user_id: &str) -> Option<u64> {
         self.by_user_id.get(user_id).copied()
     }
 
     /// The contacts with the address, newest first; by default in any letter case.
     pub(super) fn with_email(&self, email: &str, case_sensitive: bool) -> Vec<(u64, &Contact)> {
-        let places = self.by_email.get(&email.to_lowercase());
-        places
+        let serials = self.by_email.get(&email.to_lowercase());
+        serials
             .into_iter()
             .flatten()
             .rev()
-            .filter_map(|place| Some((*place, self.rows.get(place)?)))
+            .filter_map(|serial| Some((*serial, self.rows.get(serial)?)))
             .filter(|(_, contact)| !case_sensitive || contact.email.as_deref() == Some(email))
             .collect()
     }
 
     /// All contacts as they were at a moment, unordered, with the writes of the same second.
     pub(super) fn as_of(&self, moment: i64) -> Vec<&Contact> {
-        let later = self.past.iter().rev().take_while(|past| past.at > moment);
+        let later = self
+            .history
+            .iter()
+            .rev()
+            .take_while(|history| history.at > moment);
         let old: HashMap<&str, Option<&Contact>> = later
-            .map(|past| (past.id.as_str(), past.before.as_ref()))
+            .map(|history| (history.id.as_str(), history.before.as_ref()))
             .collect();
         let unchanged = self
             .rows
@@ -145,51 +149,51 @@ impl ContactTable {
     }
 
     fn record_history(&mut self, id: String, before: Option<Contact>) {
-        if self.past.len() == MOST_PAST {
-            self.past.pop_front();
+        if self.history.len() == HISTORY_CAPACITY {
+            self.history.pop_front();
         }
         let at = rate::now();
-        self.past.push_back(FormerState { at, id, before });
+        self.history.push_back(FormerState { at, id, before });
     }
 
     /// Replaces the contact with this serial number.
-    pub(super) fn put(&mut self, place: u64, contact: Contact) {
-        let before = self.remove(place);
+    pub(super) fn put(&mut self, serial: u64, contact: Contact) {
+        let before = self.remove(serial);
         self.record_history(contact.id.clone(), before);
-        self.insert_without_history(place, contact);
+        self.insert_without_history(serial, contact);
     }
 
     /// Adds a contact, without a trace in the history.
-    pub(super) fn insert_without_history(&mut self, place: u64, contact: Contact) {
-        self.by_id.insert(contact.id.clone(), place);
+    pub(super) fn insert_without_history(&mut self, serial: u64, contact: Contact) {
+        self.by_id.insert(contact.id.clone(), serial);
         if let Some(user_id) = &contact.user_id {
-            self.by_user_id.insert(user_id.clone(), place);
+            self.by_user_id.insert(user_id.clone(), serial);
         }
         if let Some(email) = &contact.email {
-            let places = self.by_email.entry(email.to_lowercase()).or_default();
-            places.insert(place);
+            let serials = self.by_email.entry(email.to_lowercase()).or_default();
+            serials.insert(serial);
         }
-        self.rows.insert(place, contact);
+        self.rows.insert(serial, contact);
     }
 
     /// Removes a contact.
-    pub(super) fn take(&mut self, place: u64) -> Option<Contact> {
-        let contact = self.remove(place)?;
+    pub(super) fn take(&mut self, serial: u64) -> Option<Contact> {
+        let contact = self.remove(serial)?;
         self.record_history(contact.id.clone(), Some(contact.clone()));
         Some(contact)
     }
 
     /// Removes a contact, with its history.
-    pub(super) fn remove(&mut self, place: u64) -> Option<Contact> {
-        let contact = self.rows.remove(&place)?;
+    pub(super) fn remove(&mut self, serial: u64) -> Option<Contact> {
+        let contact = self.rows.remove(&serial)?;
         self.by_id.remove(&contact.id);
         if let Some(user_id) = &contact.user_id {
             self.by_user_id.remove(user_id);
         }
         if let Some(email) = &contact.email
-            && let Some(places) = self.by_email.get_mut(&email.to_lowercase())
+            && let Some(serials) = self.by_email.get_mut(&email.to_lowercase())
         {
-            places.remove(&place);
+            serials.remove(&serial);
         }
         Some(contact)
     }
@@ -212,15 +216,15 @@ pub(super) struct IntercomStore {
     pub(super) attributes: BTreeMap<String, Value>,
     /// Tags that were created by name, with or without contacts.
     pub(super) tags: BTreeSet<String>,
-    made: u64,
+    contacts_created: u64,
 }
 
 impl IntercomStore {
     /// The next serial number, and an identifier for a contact created at a moment.
     pub(super) fn next(&mut self, at: i64) -> (u64, String) {
-        let place = self.made;
-        self.made += 1;
-        (place, object_id(at, place))
+        let serial = self.contacts_created;
+        self.contacts_created += 1;
+        (serial, object_id(at, serial))
     }
 
     /// The table of users or of leads.
@@ -244,25 +248,25 @@ impl IntercomStore {
 
     /// Whether the contact is a lead, and its serial number.
     pub(super) fn find(&self, id: &str) -> Option<(bool, u64)> {
-        let user = self.users.place(id).map(|place| (false, place));
-        user.or_else(|| self.leads.place(id).map(|place| (true, place)))
+        let user = self.users.serial_of(id).map(|serial| (false, serial));
+        user.or_else(|| self.leads.serial_of(id).map(|serial| (true, serial)))
     }
 
     /// The user or lead with the identifier.
     pub(super) fn contact(&self, id: &str) -> Option<&Contact> {
-        let (lead, place) = self.find(id)?;
-        self.table(lead).at(place)
+        let (lead, serial) = self.find(id)?;
+        self.table(lead).get(serial)
     }
 
     /// Changes a contact and its `updated_at`.
     pub(super) fn update(&mut self, id: &str, change: impl FnOnce(&mut Contact)) {
-        let Some((lead, place)) = self.find(id) else {
+        let Some((lead, serial)) = self.find(id) else {
             return;
         };
-        if let Some(mut contact) = self.table(lead).at(place).cloned() {
+        if let Some(mut contact) = self.table(lead).get(serial).cloned() {
             change(&mut contact);
             contact.updated_at = rate::now();
-            self.table_mut(lead).put(place, contact);
+            self.table_mut(lead).put(serial, contact);
         }
     }
 
@@ -324,7 +328,7 @@ pub(super) fn merged<'a>(
     leads: impl IntoIterator<Item = (u64, &'a Contact)>,
 ) -> Vec<&'a Contact> {
     let mut all: Vec<_> = users.into_iter().chain(leads).collect();
-    all.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    all.sort_by_key(|(serial, _)| std::cmp::Reverse(*serial));
     all.into_iter().map(|(_, contact)| contact).collect()
 }
 

@@ -20,8 +20,10 @@ pub(super) fn upsert(
     let fields: Map<String, Value> = serde_json::from_slice(body)
         .map_err(|_| IntercomError::invalid("the body is not a JSON object"))?;
     let now = rate::now();
-    let place = locate(store, &fields, lead)?;
-    let known = place.and_then(|place| store.table(lead).at(place)).cloned();
+    let serial = locate(store, &fields, lead)?;
+    let known = serial
+        .and_then(|serial| store.table(lead).get(serial))
+        .cloned();
     let is_new = known.is_none();
     let mut contact = known.unwrap_or_else(|| Contact {
         lead,
@@ -32,25 +34,25 @@ pub(super) fn upsert(
     let owner = contact
         .user_id
         .as_deref()
-        .and_then(|id| store.table(lead).place_of_user_id(id));
-    if owner.is_some() && owner != place {
+        .and_then(|id| store.table(lead).serial_of_user_id(id));
+    if owner.is_some() && owner != serial {
         return Err(IntercomError::bad_request("User already exists"));
     }
     update_companies(store, &mut contact, fields.get("companies"), now)?;
     contact.updated_at = now;
-    let place = match place {
-        Some(place) => place,
+    let serial = match serial {
+        Some(serial) => serial,
         None => {
-            let (place, id) = store.next(now);
+            let (serial, id) = store.next(now);
             contact.id = id;
-            place
+            serial
         }
     };
     if is_new && lead && contact.user_id.is_none() {
-        contact.user_id = Some(generated(place));
+        contact.user_id = Some(generated(serial));
     }
     store.register_attributes(&contact.custom);
-    store.table_mut(lead).put(place, contact.clone());
+    store.table_mut(lead).put(serial, contact.clone());
     Ok(contact)
 }
 
@@ -67,13 +69,13 @@ fn locate(
         } else {
             "User Not Found"
         };
-        let place = table
-            .place(&id)
+        let serial = table
+            .serial_of(&id)
             .ok_or_else(|| IntercomError::not_found(message))?;
-        return Ok(Some(place));
+        return Ok(Some(serial));
     }
     if let Some(user_id) = identifier(fields, "user_id")? {
-        return Ok(table.place_of_user_id(&user_id));
+        return Ok(table.serial_of_user_id(&user_id));
     }
     if lead {
         return Ok(None);
@@ -81,7 +83,7 @@ fn locate(
     let email = identifier(fields, "email")?.ok_or_else(IntercomError::nobody)?;
     match table.with_email(&email, false)[..] {
         [] => Ok(None),
-        [(place, _)] => Ok(Some(place)),
+        [(serial, _)] => Ok(Some(serial)),
         _ => Err(IntercomError::ambiguous()),
     }
 }
@@ -248,8 +250,8 @@ fn update_companies(
 }
 
 /// Archives a contact: reads no longer show it. The answer is the whole contact.
-pub(super) fn archive(store: &mut IntercomStore, place: u64, lead: bool) -> Option<Contact> {
-    let contact = store.table_mut(lead).take(place)?;
+pub(super) fn archive(store: &mut IntercomStore, serial: u64, lead: bool) -> Option<Contact> {
+    let contact = store.table_mut(lead).take(serial)?;
     store.archived.insert(contact.id.clone(), contact.clone());
     Some(contact)
 }
@@ -262,12 +264,12 @@ pub(super) fn named(
 ) -> Result<u64, IntercomError> {
     let unknown = || IntercomError::not_found("User Not Found");
     if let Some(user_id) = user_id {
-        return store.users.place_of_user_id(user_id).ok_or_else(unknown);
+        return store.users.serial_of_user_id(user_id).ok_or_else(unknown);
     }
     let email = email.ok_or_else(IntercomError::nobody)?;
     match store.users.with_email(email, false)[..] {
         [] => Err(unknown()),
-        [(place, _)] => Ok(place),
+        [(serial, _)] => Ok(serial),
         _ => Err(IntercomError::ambiguous()),
     }
 }
@@ -281,8 +283,8 @@ pub(super) fn delete_for_good(
         .map_err(|_| IntercomError::invalid("the body is not a JSON object"))?;
     let id = fields.get("intercom_user_id").and_then(Value::as_str);
     let id = id.ok_or_else(|| invalid("intercom_user_id"))?;
-    let place = store.users.place(id);
-    let held = place.and_then(|place| store.users.take(place)).is_some();
+    let serial = store.users.serial_of(id);
+    let held = serial.and_then(|serial| store.users.take(serial)).is_some();
     if !held && store.archived.remove(id).is_none() {
         return Err(IntercomError::not_found("User Not Found"));
     }

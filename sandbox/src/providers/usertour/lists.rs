@@ -68,17 +68,18 @@ pub(super) fn users(
     }
 
     let mut found: Vec<(u64, &Row)> = filter.apply(store);
-    found.retain(|(place, row)| condition.holds(*place, row));
+    found.retain(|(serial, row)| condition.holds(*serial, row));
     if let Some(salt) = ties {
-        found.sort_by_key(|(place, row)| (tied(row.created_at), scramble(place ^ scramble(salt))));
+        found
+            .sort_by_key(|(serial, row)| (tied(row.created_at), scramble(serial ^ scramble(salt))));
     }
     if order.first() == Some(&"-createdAt") {
         found.reverse();
     }
     let keys: Vec<&str> = found.iter().map(|(_, row)| row.key.as_str()).collect();
     let page = request.page(&keys, limit, cursor)?;
-    let results = found[page.rows.clone()].iter().map(|(place, row)| {
-        let mut user = shape::user(store, *place, row, &expand, MembershipIds::Internal);
+    let results = found[page.rows.clone()].iter().map(|(serial, row)| {
+        let mut user = shape::user(store, *serial, row, &expand, MembershipIds::Internal);
         if ties.is_some() {
             user["createdAt"] = json!(moment::text(tied(row.created_at)));
         }
@@ -111,11 +112,11 @@ impl V1Filter<'_> {
         store
             .users
             .iter()
-            .filter(|(place, row)| {
+            .filter(|(serial, row)| {
                 let belongs = match company {
                     None => true,
                     Some(None) => false,
-                    Some(Some(company)) => store.is_member(*place, company),
+                    Some(Some(company)) => store.is_member(*serial, company),
                 };
                 belongs && self.email.is_none_or(|email| is_email_of(row, email))
             })
@@ -147,7 +148,7 @@ pub(super) fn companies(
     let page = request.page(&keys, limit, cursor)?;
     let results = found[page.rows.clone()]
         .iter()
-        .map(|(place, row)| shape::company(store, *place, row, &expand));
+        .map(|(serial, row)| shape::company(store, *serial, row, &expand));
     Ok(page.envelope(&results.collect::<Vec<_>>()))
 }
 

@@ -40,16 +40,16 @@ pub(super) fn encode(pairs: &[(String, String)]) -> String {
 
 /// Sets a parameter at its first position, or at the end.
 pub(super) fn set(pairs: &mut Vec<(String, String)>, name: &str, value: String) {
-    let Some(place) = pairs.iter().position(|(known, _)| known == name) else {
+    let Some(index) = pairs.iter().position(|(known, _)| known == name) else {
         pairs.push((name.to_owned(), value));
         return;
     };
     let mut at = 0;
     pairs.retain(|(known, _)| {
         at += 1;
-        known != name || at == place + 1
+        known != name || at == index + 1
     });
-    pairs[place].1 = value;
+    pairs[index].1 = value;
 }
 
 /// Percent-decodes once; `None` where an escape is broken or the bytes are no UTF-8.

@@ -40,8 +40,8 @@ pub(super) fn store(people: &[Person]) -> UsertourStore {
 }
 
 fn segments(store: &UsertourStore) -> Vec<Segment> {
-    let places = store.users.iter().map(|(place, _)| place);
-    let by_hand = places.filter(|place| place % 5 == 0).collect();
+    let serials = store.users.iter().map(|(serial, _)| serial);
+    let by_hand = serials.filter(|serial| serial % 5 == 0).collect();
     let segments = [
         (known::SEGMENT_OF_ALL, Members::All),
         (known::SEGMENT_BY_HAND, Members::ByHand(by_hand)),
@@ -73,14 +73,14 @@ fn admit(store: &mut UsertourStore, id: &str, person: &Person) {
     let row = store.row(id, attributes, at);
     let user = store.users.add(row);
     for (index, company) in person.companies.iter().enumerate() {
-        let place = store.companies.find(&company.id).unwrap_or_else(|| {
+        let serial = store.companies.find(&company.id).unwrap_or_else(|| {
             let name = Map::from_iter([("name".to_owned(), json!(company.name))]);
             let row = store.row(&company.id, name, at);
             store.companies.add(row)
         });
         let role = ROLES[(person.index + index) % ROLES.len()];
         let about = Map::from_iter([("role".to_owned(), json!(role))]);
-        store.join(user, place, about, at);
+        store.join(user, serial, about, at);
     }
 }
 

@@ -28,10 +28,10 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    fn holds(&self, place: u64, row: &Row) -> bool {
+    fn holds(&self, serial: u64, row: &Row) -> bool {
         match &self.members {
             Members::All => true,
-            Members::ByHand(places) => places.contains(&place),
+            Members::ByHand(serials) => serials.contains(&serial),
             Members::ByRule(name, value) => {
                 row.attributes.get(*name).and_then(|found| found.as_str()) == Some(value)
             }
@@ -71,11 +71,11 @@ impl<'a> Condition<'a> {
     }
 
     /// Whether a user fits it.
-    pub(super) fn holds(&self, place: u64, row: &Row) -> bool {
+    pub(super) fn holds(&self, serial: u64, row: &Row) -> bool {
         match self {
             Self::Everybody => true,
-            Self::In(segment) => segment.holds(place, row),
-            Self::InAny(segments) => segments.iter().any(|segment| segment.holds(place, row)),
+            Self::In(segment) => segment.holds(serial, row),
+            Self::InAny(segments) => segments.iter().any(|segment| segment.holds(serial, row)),
         }
     }
 }

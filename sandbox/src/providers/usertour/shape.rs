@@ -27,7 +27,7 @@ impl MembershipIds {
 /// A user. A list is null where it is not expanded, and `[]` where it is empty.
 pub(super) fn user(
     store: &UsertourStore,
-    place: u64,
+    serial: u64,
     row: &Row,
     expand: &[&str],
     ids: MembershipIds,
@@ -37,7 +37,7 @@ pub(super) fn user(
     let joined = if expand.is_empty() {
         Vec::new()
     } else {
-        store.companies_of(place)
+        store.companies_of(serial)
     };
     let companies = wants("companies").then(|| {
         let rows = joined
@@ -64,13 +64,13 @@ pub(super) fn user(
 }
 
 /// A company, with its users.
-pub(super) fn company(store: &UsertourStore, place: u64, row: &Row, expand: &[&str]) -> Value {
+pub(super) fn company(store: &UsertourStore, serial: u64, row: &Row, expand: &[&str]) -> Value {
     let wants = |word: &str| expand.contains(&word);
     let with_user = wants("memberships.user");
     let joined = if expand.is_empty() {
         Vec::new()
     } else {
-        store.users_of(place)
+        store.users_of(serial)
     };
     let users = wants("users").then(|| {
         let rows = joined.iter().filter_map(|(user, _)| store.users.get(*user));

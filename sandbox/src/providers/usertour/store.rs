@@ -26,13 +26,13 @@ pub(super) struct RowTable {
     rows: BTreeMap<u64, Row>,
     by_id: HashMap<String, u64>,
     by_key: HashMap<String, u64>,
-    made: u64,
+    rows_created: u64,
 }
 
 impl RowTable {
     /// Every row with its serial number, oldest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &Row)> {
-        self.rows.iter().map(|(place, row)| (*place, row))
+        self.rows.iter().map(|(serial, row)| (*serial, row))
     }
 
     /// The serial number of the row with this external identifier.
@@ -41,13 +41,13 @@ impl RowTable {
     }
 
     /// The row with this serial number.
-    pub(super) fn get(&self, place: u64) -> Option<&Row> {
-        self.rows.get(&place)
+    pub(super) fn get(&self, serial: u64) -> Option<&Row> {
+        self.rows.get(&serial)
     }
 
     /// The row with this serial number, to be changed. Its identifiers must stay.
-    pub(super) fn get_mut(&mut self, place: u64) -> Option<&mut Row> {
-        self.rows.get_mut(&place)
+    pub(super) fn get_mut(&mut self, serial: u64) -> Option<&mut Row> {
+        self.rows.get_mut(&serial)
     }
 
     /// The serial number of the row with this internal identifier.
@@ -57,17 +57,17 @@ impl RowTable {
 
     /// Adds a row after all others.
     pub(super) fn add(&mut self, row: Row) -> u64 {
-        let place = self.made;
-        self.made += 1;
-        self.by_id.insert(row.id.clone(), place);
-        self.by_key.insert(row.key.clone(), place);
-        self.rows.insert(place, row);
-        place
+        let serial = self.rows_created;
+        self.rows_created += 1;
+        self.by_id.insert(row.id.clone(), serial);
+        self.by_key.insert(row.key.clone(), serial);
+        self.rows.insert(serial, row);
+        serial
     }
 
     /// Removes a row.
-    pub(super) fn remove(&mut self, place: u64) -> Option<Row> {
-        let row = self.rows.remove(&place)?;
+    pub(super) fn remove(&mut self, serial: u64) -> Option<Row> {
+        let row = self.rows.remove(&serial)?;
         self.by_id.remove(&row.id);
         self.by_key.remove(&row.key);
         Some(row)
@@ -231,7 +231,7 @@ impl UsertourStore {
         let mut found: Vec<_> = self
             .memberships
             .iter()
-            .filter(|((_, place), _)| *place == company)
+            .filter(|((_, serial), _)| *serial == company)
             .map(|((user, _), membership)| (*user, membership))
             .collect();
         found.sort_by_key(|(_, membership)| membership.order);
@@ -273,15 +273,16 @@ impl UsertourStore {
     }
 
     /// Deletes a user and its memberships.
-    pub(super) fn delete_user(&mut self, place: u64) {
-        self.users.remove(place);
-        self.memberships.retain(|(user, _), _| *user != place);
+    pub(super) fn delete_user(&mut self, serial: u64) {
+        self.users.remove(serial);
+        self.memberships.retain(|(user, _), _| *user != serial);
     }
 
     /// Deletes a company and its memberships.
-    pub(super) fn delete_company(&mut self, place: u64) {
-        self.companies.remove(place);
-        self.memberships.retain(|(_, company), _| *company != place);
+    pub(super) fn delete_company(&mut self, serial: u64) {
+        self.companies.remove(serial);
+        self.memberships
+            .retain(|(_, company), _| *company != serial);
     }
 
     /// The attributes whose type fits. The first value of a new one defines its type; a value of

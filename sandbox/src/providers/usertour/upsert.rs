@@ -86,13 +86,19 @@ impl UserUpsert {
     /// Writes the user and shows it, unexpanded.
     pub(super) fn write(self, store: &mut UsertourStore) -> Option<Value> {
         let now = moment::now();
-        let place = write_user(store, &self.id, self.attributes, now);
+        let serial = write_user(store, &self.id, self.attributes, now);
         for link in self.companies {
             let company = write_company(store, &link.company, link.attributes, now);
-            store.join(place, company, link.membership, now);
+            store.join(serial, company, link.membership, now);
         }
-        let row = store.users.get(place)?;
-        Some(shape::user(store, place, row, &[], MembershipIds::Internal))
+        let row = store.users.get(serial)?;
+        Some(shape::user(
+            store,
+            serial,
+            row,
+            &[],
+            MembershipIds::Internal,
+        ))
     }
 }
 
@@ -126,12 +132,12 @@ fn items<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], UsertourError> 
 
 fn company(
     item: &Value,
-    place: &str,
+    prefix: &str,
     membership: Attributes,
 ) -> Result<CompanyLink, UsertourError> {
-    let message = format!("{place}company id must be a non-empty string");
+    let message = format!("{prefix}company id must be a non-empty string");
     let company = rules::identifier(item.get("id"), &message)?;
-    let message = format!("{place}attributes must be an object");
+    let message = format!("{prefix}attributes must be an object");
     Ok(CompanyLink {
         company,
         attributes: rules::attributes(item.get("attributes"), &message)?,
@@ -141,21 +147,21 @@ fn company(
 
 /// A membership without a company passes validation, and fails later.
 fn membership(item: &Value, index: usize) -> Result<Option<CompanyLink>, UsertourError> {
-    let place = format!("memberships.{index}.");
+    let prefix = format!("memberships.{index}.");
     let link = match item.get("company") {
         None | Some(Value::Null) => None,
         Some(found @ Value::Object(_)) => Some(company(
             found,
-            &format!("{place}company."),
+            &format!("{prefix}company."),
             Attributes::new(),
         )?),
         Some(_) => {
             return Err(UsertourError::invalid(format!(
-                "{place}nested property company must be either object or array"
+                "{prefix}nested property company must be either object or array"
             )));
         }
     };
-    let message = format!("{place}attributes must be an object");
+    let message = format!("{prefix}attributes must be an object");
     let membership = rules::attributes(item.get("attributes"), &message)?;
     Ok(link.map(|link| CompanyLink { membership, ..link }))
 }
@@ -168,11 +174,11 @@ pub(super) fn write_user(
     now: i64,
 ) -> u64 {
     let changes = store.typed(Scope::User, attributes, now);
-    if let Some(place) = store.users.find(id) {
-        if let Some(row) = store.users.get_mut(place) {
+    if let Some(serial) = store.users.find(id) {
+        if let Some(row) = store.users.get_mut(serial) {
             merge(&mut row.attributes, changes);
         }
-        return place;
+        return serial;
     }
     let row = store.row(id, with_seen_times(changes, now), now);
     store.users.add(row)
@@ -190,11 +196,11 @@ fn with_seen_times(changes: Attributes, now: i64) -> Attributes {
 
 fn write_company(store: &mut UsertourStore, id: &str, attributes: Attributes, now: i64) -> u64 {
     let changes = store.typed(Scope::Company, attributes, now);
-    if let Some(place) = store.companies.find(id) {
-        if let Some(row) = store.companies.get_mut(place) {
+    if let Some(serial) = store.companies.find(id) {
+        if let Some(row) = store.companies.get_mut(serial) {
             merge(&mut row.attributes, changes);
         }
-        return place;
+        return serial;
     }
     let row = store.row(id, with_seen_times(changes, now), now);
     store.companies.add(row)
@@ -216,7 +222,10 @@ pub(super) fn upsert_company(
     };
     rules::storable(&id)?;
     storable(store, Scope::Company, &attributes)?;
-    let place = write_company(store, &id, attributes, moment::now());
-    let row = store.companies.get(place).ok_or(UsertourError::NoCompany)?;
-    Ok(shape::company(store, place, row, &[]))
+    let serial = write_company(store, &id, attributes, moment::now());
+    let row = store
+        .companies
+        .get(serial)
+        .ok_or(UsertourError::NoCompany)?;
+    Ok(shape::company(store, serial, row, &[]))
 }

@@ -65,9 +65,12 @@ impl Usertour {
         let expand = lists::company_expand(query)?;
         rules::storable(id)?;
         let store = self.store();
-        let place = store.companies.find(id).ok_or(UsertourError::NoCompany)?;
-        let row = store.companies.get(place).ok_or(UsertourError::NoCompany)?;
-        ok(shape::company(&store, place, row, &expand))
+        let serial = store.companies.find(id).ok_or(UsertourError::NoCompany)?;
+        let row = store
+            .companies
+            .get(serial)
+            .ok_or(UsertourError::NoCompany)?;
+        ok(shape::company(&store, serial, row, &expand))
     }
 
     fn post_user(&self, body: &Value) -> Answer {
@@ -78,8 +81,8 @@ impl Usertour {
     fn delete_company(&self, id: &str) -> Answer {
         rules::storable(id)?;
         let mut store = self.store();
-        let place = store.companies.find(id).ok_or(UsertourError::NoCompany)?;
-        store.delete_company(place);
+        let serial = store.companies.find(id).ok_or(UsertourError::NoCompany)?;
+        store.delete_company(serial);
         ok(deleted(id, "company"))
     }
 

@@ -14,30 +14,30 @@ const PER_PAGE: u64 = 15;
 
 /// Below `/companies`.
 pub(super) fn answer(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     path: &[&str],
 ) -> Result<Value, IntercomError> {
-    match (call.method, path) {
-        ("GET", []) => by_query(call, store),
-        ("POST", []) => put(call, store),
+    match (request.method, path) {
+        ("GET", []) => by_query(request, store),
+        ("POST", []) => put(request, store),
         ("GET", [id]) => Ok(counted(store, by_id(store, id)?)),
-        ("GET", [id, "contacts"]) => sublist::members(call, store, by_id(store, id)?),
+        ("GET", [id, "contacts"]) => sublist::members(request, store, by_id(store, id)?),
         _ => Err(IntercomError::no_resource()),
     }
 }
 
 /// Below `/contacts/{id}/companies`: the list, joining and leaving.
 pub(super) fn of_contact(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     contact: &str,
     path: &[&str],
 ) -> Result<Value, IntercomError> {
-    match (call.method, path) {
-        ("GET", []) => sublist::companies(call, store, present(call, store, contact)?),
-        ("POST", []) => join(call, store, contact),
-        ("DELETE", [company]) => leave(call, store, contact, company),
+    match (request.method, path) {
+        ("GET", []) => sublist::companies(request, store, present(request, store, contact)?),
+        ("POST", []) => join(request, store, contact),
+        ("DELETE", [company]) => leave(request, store, contact, company),
         _ => Err(IntercomError::no_resource()),
     }
 }
@@ -76,15 +76,15 @@ fn by_id<'a>(store: &'a IntercomStore, id: &str) -> Result<&'a StoredCompany, In
 }
 
 /// `GET /companies`: one by the customer's identifier or the name, or all by page number.
-fn by_query(call: &ContactRequest<'_>, store: &IntercomStore) -> Result<Value, IntercomError> {
-    if let Some(company_id) = call.params.get("company_id") {
+fn by_query(request: &ContactRequest<'_>, store: &IntercomStore) -> Result<Value, IntercomError> {
+    if let Some(company_id) = request.params.get("company_id") {
         let company = store.companies.get(company_id);
         return Ok(counted(
             store,
             company.ok_or_else(IntercomError::no_company)?,
         ));
     }
-    if let Some(name) = call.params.get("name") {
+    if let Some(name) = request.params.get("name") {
         let mut companies = store.companies.values();
         let company = companies.find(|company| company.name.as_deref() == Some(name));
         return Ok(counted(
@@ -93,12 +93,12 @@ fn by_query(call: &ContactRequest<'_>, store: &IntercomStore) -> Result<Value, I
         ));
     }
     let all: Vec<&StoredCompany> = store.companies.values().collect();
-    sublist::company_pages(call, &all, PER_PAGE)
+    sublist::company_pages(request, &all, PER_PAGE)
 }
 
 /// `POST /companies`: creates a company, or updates the one with the customer's identifier.
-fn put(call: &ContactRequest<'_>, store: &mut IntercomStore) -> Result<Value, IntercomError> {
-    let fields = call.fields()?;
+fn put(request: &ContactRequest<'_>, store: &mut IntercomStore) -> Result<Value, IntercomError> {
+    let fields = request.fields()?;
     let company_id = identifier(&fields, "company_id")?;
     let company_id =
         company_id.ok_or_else(|| IntercomError::missing_parameter("company_id is needed"))?;
@@ -116,12 +116,12 @@ fn put(call: &ContactRequest<'_>, store: &mut IntercomStore) -> Result<Value, In
 }
 
 fn join(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     contact: &str,
 ) -> Result<Value, IntercomError> {
-    present(call, store, contact)?;
-    let id = identifier(&call.fields()?, "id")?;
+    present(request, store, contact)?;
+    let id = identifier(&request.fields()?, "id")?;
     let id = id.ok_or_else(|| IntercomError::missing_parameter("company not specified"))?;
     let company = by_id(store, &id)?.clone();
     let companies = |store: &IntercomStore| store.contact(contact).map(|one| one.companies.clone());
@@ -137,12 +137,12 @@ fn join(
 }
 
 fn leave(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     contact: &str,
     id: &str,
 ) -> Result<Value, IntercomError> {
-    let member = present(call, store, contact)?;
+    let member = present(request, store, contact)?;
     let company = by_id(store, id)?.clone();
     if !member.companies.contains(&company.company_id) {
         return Err(IntercomError::no_company());

@@ -54,26 +54,32 @@ impl Order {
 
 /// `GET /contacts`: users and leads, the newest first.
 pub(super) fn everybody(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
 ) -> Result<Value, IntercomError> {
-    let after = call.params.get("starting_after").map(Cursor::decode);
+    let after = request.params.get("starting_after").map(Cursor::decode);
     let asked = PageRequest {
-        per_page: size_in_query(call, PER_PAGE, MOST_PER_PAGE)?,
+        per_page: size_in_query(request, PER_PAGE, MOST_PER_PAGE)?,
         after: after.transpose()?,
     };
-    Ok(page(call, store, store.everybody(), &NEWEST_FIRST, &asked))
+    Ok(page(
+        request,
+        store,
+        store.everybody(),
+        &NEWEST_FIRST,
+        &asked,
+    ))
 }
 
 /// The size of a page as the query asks for it.
 pub(super) fn size_in_query(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     default: u64,
     most: u64,
 ) -> Result<u64, IntercomError> {
-    let asked = call.params.get("per_page");
+    let asked = request.params.get("per_page");
     let asked = asked.map(|text| text.parse::<u64>().unwrap_or_default());
-    fit(call.behaviour, asked, default, most)
+    fit(request.behaviour, asked, default, most)
 }
 
 /// The size of a page: clamped, or refused where the switch is set.
@@ -94,7 +100,7 @@ pub(super) fn fit(
 
 /// A page of contacts after the cursor, with the link to the next.
 pub(super) fn page(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
     contacts: Vec<&Contact>,
     order: &Order,
@@ -105,8 +111,9 @@ pub(super) fn page(
         .into_iter()
         .map(|contact| (order.value(contact), contact))
         .filter(|(value, contact)| {
-            let place = (*value, contact.id.as_str());
-            let is_later = |after: &Cursor| order.compare(place, (after.value, &after.id)).is_gt();
+            let position = (*value, contact.id.as_str());
+            let is_later =
+                |after: &Cursor| order.compare(position, (after.value, &after.id)).is_gt();
             asked.after.as_ref().is_none_or(is_later)
         })
         .collect();
@@ -120,17 +127,17 @@ pub(super) fn page(
         id: contact.id.clone(),
         page: number + 1,
     });
-    let shape = call.shape(store);
+    let shape = request.shape(store);
     let data: Vec<Value> = shown
         .iter()
         .map(|(_, contact)| shape.contact(contact))
         .collect();
-    let place = (number, asked.per_page);
+    let position = (number, asked.per_page);
     json!({
         "type": "list",
         "data": data,
         "total_count": total,
-        "pages": pages(call.behaviour, place, total, next.as_ref()),
+        "pages": pages(request.behaviour, position, total, next.as_ref()),
     })
 }
 

@@ -11,24 +11,24 @@ use serde_json::Value;
 /// Merges, and returns the user. Different addresses are an error; since 2.16 a flag of the request
 /// allows them.
 pub(super) fn answer(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
 ) -> Result<Value, IntercomError> {
-    let fields = call.fields()?;
+    let fields = request.fields()?;
     let named = |name| {
         let missing = || IntercomError::missing_parameter("from and into are needed");
         identifier(&fields, name)?.ok_or_else(missing)
     };
     let (from, into) = (named("from")?, named("into")?);
-    let any = call.behaviour.is("merge", "any");
+    let any = request.behaviour.is("merge", "any");
     let source = store.contact(&from).cloned();
-    let source = source.ok_or_else(|| absent(call, store, &from))?;
+    let source = source.ok_or_else(|| absent(request, store, &from))?;
     let Some(target) = store.contact(&into).cloned() else {
         if any && store.merged.contains_key(&into) {
             move_references(store, &from, &into);
-            return Ok(call.shape(store).contact(&source));
+            return Ok(request.shape(store).contact(&source));
         }
-        return Err(absent(call, store, &into));
+        return Err(absent(request, store, &into));
     };
     if from == into || !any && (!source.lead || target.lead) {
         return Err(IntercomError::merge(
@@ -36,14 +36,14 @@ pub(super) fn answer(
         ));
     }
     let flag = fields.get("skip_duplicate_validation");
-    let is_skipped = flag == Some(&Value::Bool(true)) && call.version >= Version::V2_16;
+    let is_skipped = flag == Some(&Value::Bool(true)) && request.version >= Version::V2_16;
     if !any && !is_skipped && are_different(source.email.as_deref(), target.email.as_deref()) {
         return Err(IntercomError::merge("The contacts have different emails"));
     }
     move_references(store, &from, &into);
     store.update(&into, |user| fill_from_lead(user, source));
     let user = store.contact(&into).cloned().unwrap_or_default();
-    Ok(call.shape(store).contact(&user))
+    Ok(request.shape(store).contact(&user))
 }
 
 fn are_different(one: Option<&str>, other: Option<&str>) -> bool {
@@ -52,8 +52,8 @@ fn are_different(one: Option<&str>, other: Option<&str>) -> bool {
 }
 
 fn move_references(store: &mut IntercomStore, from: &str, into: &str) {
-    if let Some((lead, place)) = store.find(from) {
-        store.table_mut(lead).take(place);
+    if let Some((lead, serial)) = store.find(from) {
+        store.table_mut(lead).take(serial);
     }
     store.merged.insert(from.to_owned(), into.to_owned());
 }

@@ -42,17 +42,17 @@ pub(super) enum SearchQuery {
 impl SearchQuery {
     /// Parses a query.
     pub(super) fn parse(
-        call: &ContactRequest<'_>,
+        request: &ContactRequest<'_>,
         store: &IntercomStore,
         query: &Value,
     ) -> Result<Self, IntercomError> {
-        let offset = call.behaviour.number("timezone_offset");
+        let offset = request.behaviour.number("timezone_offset");
         let offset = i64::try_from(offset.unwrap_or(TIMEZONE_OFFSET)).unwrap_or_default();
         let rules = SearchRules {
             store,
-            minds_case: call.is_case_sensitive(),
-            in_limit: call.behaviour.number("in_limit"),
-            days: (call.version < Version::V2_17).then_some(offset),
+            minds_case: request.is_case_sensitive(),
+            in_limit: request.behaviour.number("in_limit"),
+            days: (request.version < Version::V2_17).then_some(offset),
         };
         Self::read(&rules, query, 1)
     }

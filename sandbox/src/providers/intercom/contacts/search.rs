@@ -16,23 +16,23 @@ const PER_PAGE: u64 = 50;
 
 /// A page of the contacts that match the query.
 pub(super) fn answer(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
 ) -> Result<Value, IntercomError> {
-    let fields = call.fields()?;
+    let fields = request.fields()?;
     let query = fields.get("query");
     let query = query.ok_or_else(|| IntercomError::missing_parameter("query is needed"))?;
-    let query = query::SearchQuery::parse(call, store, query)?;
+    let query = query::SearchQuery::parse(request, store, query)?;
     let order = order(fields.get("sort"))?;
-    let asked = asked(call, fields.get("pagination"))?;
-    let mut found = indexed(call, store);
+    let asked = asked(request, fields.get("pagination"))?;
+    let mut found = indexed(request, store);
     found.retain(|contact| query.matches(contact));
-    Ok(list::page(call, store, found, &order, &asked))
+    Ok(list::page(request, store, found, &order, &asked))
 }
 
 /// The contacts in the index: with a lag, as they were then.
-fn indexed<'a>(call: &ContactRequest<'_>, store: &'a IntercomStore) -> Vec<&'a Contact> {
-    let Some(lag) = call.behaviour.number("index_lag").filter(|lag| *lag > 0) else {
+fn indexed<'a>(request: &ContactRequest<'_>, store: &'a IntercomStore) -> Vec<&'a Contact> {
+    let Some(lag) = request.behaviour.number("index_lag").filter(|lag| *lag > 0) else {
         return store.everybody();
     };
     let lag = i64::try_from(lag).unwrap_or(i64::MAX);
@@ -54,7 +54,7 @@ fn object<'a>(
 }
 
 fn asked(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     pagination: Option<&Value>,
 ) -> Result<PageRequest, IntercomError> {
     let none = Map::new();
@@ -70,7 +70,7 @@ fn asked(
         Cursor::decode(cursor)
     });
     Ok(PageRequest {
-        per_page: list::fit(call.behaviour, size, PER_PAGE, MOST_PER_PAGE)?,
+        per_page: list::fit(request.behaviour, size, PER_PAGE, MOST_PER_PAGE)?,
         after: after.transpose()?,
     })
 }

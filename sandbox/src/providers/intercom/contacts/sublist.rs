@@ -36,22 +36,22 @@ pub(super) fn segments(contact: &Contact) -> Value {
 
 /// `GET /contacts/{id}/companies`: by page number; `pages.next` links to the provider's own host.
 pub(super) fn companies(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
     contact: &Contact,
 ) -> Result<Value, IntercomError> {
     let keys = contact.companies.iter();
     let all: Vec<&StoredCompany> = keys.filter_map(|key| store.companies.get(key)).collect();
-    let window = PageBounds::numbered(call, PER_PAGE)?;
+    let window = PageBounds::numbered(request, PER_PAGE)?;
     let rest = all.get(window.rows_before()..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
-    let place = (window.page, window.per_page);
+    let position = (window.page, window.per_page);
     let next = (rest.len() > shown.len()).then(|| {
         let (page, per_page) = (window.page + 1, window.per_page);
         let path = format!("/contacts/{}/companies", contact.id);
         format!("https://api.intercom.io{path}?per_page={per_page}&page={page}")
     });
-    let mut pages = list::pages(call.behaviour, place, all.len(), None);
+    let mut pages = list::pages(request.behaviour, position, all.len(), None);
     pages["next"] = json!(next);
     let data: Vec<Value> = shown.iter().map(|one| company::shown(one)).collect();
     Ok(json!({"type": "list", "data": data, "pages": pages, "total_count": all.len()}))
@@ -60,14 +60,14 @@ pub(super) fn companies(
 /// A page of companies, with as many as the request or the list says: by page number, or by the
 /// cursor of `pages.next`, whose page number counts where its company is gone.
 pub(super) fn company_pages(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     all: &[&StoredCompany],
     per_page: u64,
 ) -> Result<Value, IntercomError> {
-    let window = PageBounds::of(call, per_page)?;
+    let window = PageBounds::of(request, per_page)?;
     let known = |cursor: &Cursor| all.iter().position(|company| company.id == cursor.id);
     let after = window.after.as_ref().and_then(known);
-    let begin = after.map_or_else(|| window.rows_before(), |place| place + 1);
+    let begin = after.map_or_else(|| window.rows_before(), |position| position + 1);
     let rest = all.get(begin..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
     let last = shown.last().filter(|_| rest.len() > window.size());
@@ -76,34 +76,34 @@ pub(super) fn company_pages(
         id: company.id.clone(),
         page: window.page + 1,
     });
-    let place = (window.page, window.per_page);
+    let position = (window.page, window.per_page);
     let data: Vec<Value> = shown.iter().map(|one| company::shown(one)).collect();
     Ok(json!({
         "type": "list",
         "data": data,
-        "pages": list::pages(call.behaviour, place, all.len(), next.as_ref()),
+        "pages": list::pages(request.behaviour, position, all.len(), next.as_ref()),
         "total_count": all.len(),
     }))
 }
 
 /// `GET /companies/{id}/contacts`: by page number, or by the cursor of `pages.next`.
 pub(super) fn members(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
     company: &StoredCompany,
 ) -> Result<Value, IntercomError> {
     let mut members = store.everybody();
     members.retain(|contact| contact.companies.contains(&company.company_id));
-    let window = PageBounds::of(call, PER_PAGE)?;
+    let window = PageBounds::of(request, PER_PAGE)?;
     if window.after.is_none() && window.page > 1 {
-        return Ok(numbered(call, store, &members, &window));
+        return Ok(numbered(request, store, &members, &window));
     }
     let asked = list::PageRequest {
         per_page: window.per_page,
         after: window.after,
     };
     Ok(list::page(
-        call,
+        request,
         store,
         members,
         &list::NEWEST_FIRST,
@@ -113,12 +113,12 @@ pub(super) fn members(
 
 /// A page that is named by its number alone.
 fn numbered(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
     members: &[&Contact],
     window: &PageBounds,
 ) -> Value {
-    let shape = call.shape(store);
+    let shape = request.shape(store);
     let rest = members.get(window.rows_before()..).unwrap_or_default();
     let shown = &rest[..rest.len().min(window.size())];
     let last = shown.last().filter(|_| rest.len() > window.size());
@@ -128,12 +128,12 @@ fn numbered(
         page: window.page + 1,
     });
     let data: Vec<Value> = shown.iter().map(|contact| shape.contact(contact)).collect();
-    let place = (window.page, window.per_page);
+    let position = (window.page, window.per_page);
     json!({
         "type": "list",
         "data": data,
         "total_count": members.len(),
-        "pages": list::pages(call.behaviour, place, members.len(), next.as_ref()),
+        "pages": list::pages(request.behaviour, position, members.len(), next.as_ref()),
     })
 }
 
@@ -145,10 +145,10 @@ struct PageBounds {
 }
 
 impl PageBounds {
-    fn of(call: &ContactRequest<'_>, per_page: u64) -> Result<Self, IntercomError> {
-        let after = call.params.get("starting_after").map(Cursor::decode);
+    fn of(request: &ContactRequest<'_>, per_page: u64) -> Result<Self, IntercomError> {
+        let after = request.params.get("starting_after").map(Cursor::decode);
         let after = after.transpose()?;
-        let numbered = Self::numbered(call, per_page)?;
+        let numbered = Self::numbered(request, per_page)?;
         Ok(Self {
             page: after.as_ref().map_or(numbered.page, |cursor| cursor.page),
             after,
@@ -156,11 +156,11 @@ impl PageBounds {
         })
     }
 
-    fn numbered(call: &ContactRequest<'_>, per_page: u64) -> Result<Self, IntercomError> {
-        let page = call.params.get("page").map(str::parse::<u64>);
+    fn numbered(request: &ContactRequest<'_>, per_page: u64) -> Result<Self, IntercomError> {
+        let page = request.params.get("page").map(str::parse::<u64>);
         Ok(Self {
             page: page.and_then(Result::ok).unwrap_or(1).max(1),
-            per_page: list::size_in_query(call, per_page, MOST_PER_PAGE)?,
+            per_page: list::size_in_query(request, per_page, MOST_PER_PAGE)?,
             after: None,
         })
     }

@@ -9,17 +9,17 @@ use crate::providers::intercom::write::identifier;
 
 /// `GET /tags` and `POST /tags`, which finds a tag by its name or makes it.
 pub(super) fn answer(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
 ) -> Result<Value, IntercomError> {
-    match call.method {
+    match request.method {
         "GET" => {
             let names = store.tag_names();
             let tags: Vec<Value> = names.into_iter().map(shown).collect();
             Ok(json!({"type": "list", "data": tags}))
         }
         "POST" => {
-            let name = identifier(&call.fields()?, "name")?;
+            let name = identifier(&request.fields()?, "name")?;
             let name = name.ok_or_else(|| IntercomError::missing_parameter("name is needed"))?;
             store.tags.insert(name.clone());
             Ok(shown(&name))
@@ -30,16 +30,16 @@ pub(super) fn answer(
 
 /// Below `/contacts/{id}/tags`: listing, adding and removing.
 pub(super) fn of_contact(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     contact: &str,
     path: &[&str],
 ) -> Result<Value, IntercomError> {
-    let worn = &present(call, store, contact)?.tags;
-    match (call.method, path) {
-        ("GET", []) => Ok(sublist::tags(present(call, store, contact)?)),
+    let worn = &present(request, store, contact)?.tags;
+    match (request.method, path) {
+        ("GET", []) => Ok(sublist::tags(present(request, store, contact)?)),
         ("POST", []) => {
-            let id = identifier(&call.fields()?, "id")?;
+            let id = identifier(&request.fields()?, "id")?;
             let id = id.ok_or_else(|| IntercomError::missing_parameter("tag not specified"))?;
             let name = named(&store.tag_names(), &id)?;
             if !worn.contains(&name) {

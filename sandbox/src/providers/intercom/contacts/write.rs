@@ -14,10 +14,10 @@ use crate::rate;
 
 /// `POST /contacts`: creates, and never updates.
 pub(super) fn create(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
 ) -> Result<Value, IntercomError> {
-    let fields = call.fields()?;
+    let fields = request.fields()?;
     let names = ["email", "external_id", "role"];
     let is_given = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
     if !names.iter().any(is_given) {
@@ -32,114 +32,114 @@ pub(super) fn create(
         ..Contact::default()
     };
     apply(store, &fields, &mut contact)?;
-    check_unique(call, store, &contact)?;
-    let (place, id) = store.next(now);
+    check_unique(request, store, &contact)?;
+    let (serial, id) = store.next(now);
     contact.id = id;
     if contact.lead && contact.user_id.is_none() {
-        contact.user_id = Some(generated(place));
+        contact.user_id = Some(generated(serial));
     }
-    let answer = call.shape(store).contact(&contact);
-    store.table_mut(contact.lead).put(place, contact);
+    let answer = request.shape(store).contact(&contact);
+    store.table_mut(contact.lead).put(serial, contact);
     Ok(answer)
 }
 
 /// `PUT /contacts/{id}`: absent fields stay, null clears.
 pub(super) fn update(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     id: &str,
 ) -> Result<Value, IntercomError> {
-    let before = present(call, store, id)?;
+    let before = present(request, store, id)?;
     let mut contact = before.clone();
-    let fields = call.fields()?;
+    let fields = request.fields()?;
     apply(store, &fields, &mut contact)?;
     let is_same = before.lead == contact.lead
         && before.email == contact.email
         && before.user_id == contact.user_id;
     if !is_same {
-        check_unique(call, store, &contact)?;
+        check_unique(request, store, &contact)?;
     }
     contact.updated_at = rate::now();
-    let answer = call.shape(store).contact(&contact);
-    if let Some((lead, place)) = store.find(id) {
+    let answer = request.shape(store).contact(&contact);
+    if let Some((lead, serial)) = store.find(id) {
         if lead != contact.lead {
-            store.table_mut(lead).take(place);
+            store.table_mut(lead).take(serial);
         }
-        store.table_mut(contact.lead).put(place, contact);
+        store.table_mut(contact.lead).put(serial, contact);
     }
     Ok(answer)
 }
 
 /// `DELETE /contacts/{id}`: permanently.
 pub(super) fn delete(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     id: &str,
 ) -> Result<Value, IntercomError> {
     let held = store.find(id);
-    let held = held.and_then(|(lead, place)| store.table_mut(lead).take(place));
+    let held = held.and_then(|(lead, serial)| store.table_mut(lead).take(serial));
     let contact = held.or_else(|| store.archived.remove(id));
-    let contact = contact.ok_or_else(|| absent(call, store, id))?;
-    Ok(match_message(&contact, "deleted", true))
+    let contact = contact.ok_or_else(|| absent(request, store, id))?;
+    Ok(state_answer(&contact, "deleted", true))
 }
 
 /// `POST /contacts/{id}/archive`.
 pub(super) fn archive(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     id: &str,
 ) -> Result<Value, IntercomError> {
     if let Some(contact) = store.archived.get(id) {
-        return Ok(match_message(contact, "archived", true));
+        return Ok(state_answer(contact, "archived", true));
     }
     let held = store.find(id);
     let gone = held
-        .and_then(|(lead, place)| crate::providers::intercom::write::archive(store, place, lead));
-    let contact = gone.ok_or_else(|| absent(call, store, id))?;
-    Ok(match_message(&contact, "archived", true))
+        .and_then(|(lead, serial)| crate::providers::intercom::write::archive(store, serial, lead));
+    let contact = gone.ok_or_else(|| absent(request, store, id))?;
+    Ok(state_answer(&contact, "archived", true))
 }
 
 /// `POST /contacts/{id}/unarchive`; 409 where another took its identifier or address.
 pub(super) fn unarchive(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &mut IntercomStore,
     id: &str,
 ) -> Result<Value, IntercomError> {
     let Some(contact) = store.archived.remove(id) else {
-        let contact = present(call, store, id)?;
-        return Ok(match_message(contact, "archived", false));
+        let contact = present(request, store, id)?;
+        return Ok(state_answer(contact, "archived", false));
     };
-    if let Err(taken) = check_unique(call, store, &contact) {
+    if let Err(taken) = check_unique(request, store, &contact) {
         store.archived.insert(contact.id.clone(), contact);
         return Err(taken);
     }
-    let answer = match_message(&contact, "archived", false);
-    let (place, _) = store.next(contact.created_at);
-    store.table_mut(contact.lead).put(place, contact);
+    let answer = state_answer(&contact, "archived", false);
+    let (serial, _) = store.next(contact.created_at);
+    store.table_mut(contact.lead).put(serial, contact);
     Ok(answer)
 }
 
-fn match_message(contact: &Contact, what: &str, is_so: bool) -> Value {
-    let mut told = json!({
+fn state_answer(contact: &Contact, what: &str, is_so: bool) -> Value {
+    let mut answer = json!({
         "type": "contact",
         "id": contact.id,
         "external_id": contact.user_id,
     });
-    told[what] = json!(is_so);
-    told
+    answer[what] = json!(is_so);
+    answer
 }
 
 /// Whether another, active or archived, has the same identifier or, among users, address.
 fn check_unique(
-    call: &ContactRequest<'_>,
+    request: &ContactRequest<'_>,
     store: &IntercomStore,
     contact: &Contact,
 ) -> Result<(), IntercomError> {
     let table = store.table(contact.lead);
     let external_id = contact.user_id.as_deref();
-    let by_external_id = external_id.and_then(|id| table.at(table.place_of_user_id(id)?));
+    let by_external_id = external_id.and_then(|id| table.get(table.serial_of_user_id(id)?));
     let email = contact.email.as_deref().filter(|_| !contact.lead);
-    let by_email = email.map(|email| table.with_email(email, call.is_case_sensitive()));
+    let by_email = email.map(|email| table.with_email(email, request.is_case_sensitive()));
     let by_email = by_email.into_iter().flatten().map(|(_, other)| other);
     let mut others = by_external_id.into_iter().chain(by_email);
     if let Some(other) = others.find(|other| other.id != contact.id) {

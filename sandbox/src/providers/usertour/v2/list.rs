@@ -112,9 +112,9 @@ impl<'a> ListQuery<'a> {
             return Ok(json!({"results": [], "next": null, "previous": null}));
         };
         let end = found.len().min(start + self.limit);
-        let results = found[start..end].iter().map(|(place, row)| {
+        let results = found[start..end].iter().map(|(serial, row)| {
             let ids = MembershipIds::External;
-            let mut user = shape::user(store, *place, row, &self.expand, ids);
+            let mut user = shape::user(store, *serial, row, &self.expand, ids);
             user["createdAt"] = json!(moment::text(moment_of(row)));
             user
         });
@@ -123,7 +123,7 @@ impl<'a> ListQuery<'a> {
         let previous = self.after().map(|_| {
             // The last row before the previous page; without one, that is the first page.
             let before = start.checked_sub(self.limit + 1);
-            self.link(before.map(|place| found[place].1.key.as_str()))
+            self.link(before.map(|index| found[index].1.key.as_str()))
         });
         Ok(json!({"results": results, "next": next, "previous": previous}))
     }
@@ -138,8 +138,8 @@ impl<'a> ListQuery<'a> {
             return Ok(Some(0));
         };
         rules::storable(cursor)?;
-        let place = found.iter().position(|(_, row)| row.key == cursor);
-        let start = place.map(|place| place + 1);
+        let index = found.iter().position(|(_, row)| row.key == cursor);
+        let start = index.map(|index| index + 1);
         Ok(start.filter(|start| *start < found.len()))
     }
 
@@ -169,9 +169,9 @@ impl V2Filter<'_> {
             None => None,
         };
         let condition = self.condition(store, first)?;
-        let found = store.users.iter().filter(|(place, row)| {
-            company.is_none_or(|company| store.is_member(*place, company))
-                && condition.holds(*place, row)
+        let found = store.users.iter().filter(|(serial, row)| {
+            company.is_none_or(|company| store.is_member(*serial, company))
+                && condition.holds(*serial, row)
                 && self
                     .email
                     .is_none_or(|email| lists::is_email_of(row, email))
