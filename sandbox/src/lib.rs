@@ -63,7 +63,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// The number of records that each provider holds.
     pub users: usize,
-    /// The seed of the people, and of faults that strike a share of the calls.
+    /// The seed of the people, and of faults that apply to a share of the calls.
     pub seed: u64,
     /// The time added to each answer of a provider.
     pub latency: Duration,

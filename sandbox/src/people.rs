@@ -24,7 +24,7 @@ pub(crate) const EPOCH: i64 = 1_700_000_000;
 /// One person, as the providers know them.
 ///
 /// `attributes` are the custom fields; one named like a standard field (such
-/// as `name`) stands for the value that a customer stored under that name.
+/// as `name`) is the value that a customer stored under that name.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
     /// The number among all people, from 0; ids are made from it. There are gaps where a person is

@@ -191,7 +191,7 @@ impl ClassicShape<'_> {
     }
 }
 
-/// The location that stands for a time zone.
+/// The location of a time zone.
 pub(super) fn place(zone: Option<&str>) -> Option<&'static Location> {
     let found = PLACES.iter().find(|(known, _)| zone == Some(known));
     found.map(|(_, place)| place)

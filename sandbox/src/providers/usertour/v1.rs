@@ -12,7 +12,7 @@ use super::shape::MembershipIds;
 use super::upsert::UserUpsert;
 use super::{Answer, Usertour, bearer_token, lists, ok, qs, rules, shape, upsert};
 
-/// The prefix of a key; one is taken off, and a key without it is good, too.
+/// The prefix of a key. One is removed; a key without it is valid, too.
 const KEY_PREFIX: &str = "ak_";
 
 impl Usertour {

@@ -63,7 +63,7 @@ pub(super) fn is_path(path: &str) -> bool {
 }
 
 impl V2Route {
-    /// The route; paths are taken in any letter case, with a slash at the end or without.
+    /// The route; paths match in any letter case, with or without a slash at the end.
     fn find(method: &str, path: &str) -> Result<Self, UsertourError> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').skip(2).collect();

@@ -43,7 +43,7 @@ pub(super) fn of_contact(
 }
 
 /// A company as lists show it.
-pub(super) fn shown(company: &StoredCompany) -> Value {
+pub(super) fn company_json(company: &StoredCompany) -> Value {
     json!({
         "type": "company",
         "company_id": company.company_id,
@@ -66,7 +66,7 @@ pub(super) fn shown(company: &StoredCompany) -> Value {
 fn counted(store: &IntercomStore, company: &StoredCompany) -> Value {
     let users = store.users.newest_first();
     let members = users.filter(|(_, user)| user.companies.contains(&company.company_id));
-    let mut shown = shown(company);
+    let mut shown = company_json(company);
     shown["user_count"] = json!(members.count());
     shown
 }

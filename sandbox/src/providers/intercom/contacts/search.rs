@@ -24,7 +24,7 @@ pub(super) fn answer(
     let query = query.ok_or_else(|| IntercomError::missing_parameter("query is needed"))?;
     let query = query::SearchQuery::parse(request, store, query)?;
     let order = order(fields.get("sort"))?;
-    let asked = asked(request, fields.get("pagination"))?;
+    let asked = parse_request(request, fields.get("pagination"))?;
     let mut found = indexed(request, store);
     found.retain(|contact| query.matches(contact));
     Ok(list::page(request, store, found, &order, &asked))
@@ -53,7 +53,7 @@ fn object<'a>(
     }
 }
 
-fn asked(
+fn parse_request(
     request: &ContactRequest<'_>,
     pagination: Option<&Value>,
 ) -> Result<PageRequest, IntercomError> {

@@ -53,7 +53,7 @@ pub(super) fn companies(
     });
     let mut pages = list::pages(request.behaviour, position, all.len(), None);
     pages["next"] = json!(next);
-    let data: Vec<Value> = shown.iter().map(|one| company::shown(one)).collect();
+    let data: Vec<Value> = shown.iter().map(|one| company::company_json(one)).collect();
     Ok(json!({"type": "list", "data": data, "pages": pages, "total_count": all.len()}))
 }
 
@@ -77,7 +77,7 @@ pub(super) fn company_pages(
         page: window.page + 1,
     });
     let position = (window.page, window.per_page);
-    let data: Vec<Value> = shown.iter().map(|one| company::shown(one)).collect();
+    let data: Vec<Value> = shown.iter().map(|one| company::company_json(one)).collect();
     Ok(json!({
         "type": "list",
         "data": data,

@@ -15,14 +15,14 @@ pub(super) fn answer(
     match request.method {
         "GET" => {
             let names = store.tag_names();
-            let tags: Vec<Value> = names.into_iter().map(shown).collect();
+            let tags: Vec<Value> = names.into_iter().map(tag_json).collect();
             Ok(json!({"type": "list", "data": tags}))
         }
         "POST" => {
             let name = identifier(&request.fields()?, "name")?;
             let name = name.ok_or_else(|| IntercomError::missing_parameter("name is needed"))?;
             store.tags.insert(name.clone());
-            Ok(shown(&name))
+            Ok(tag_json(&name))
         }
         _ => Err(IntercomError::no_resource()),
     }
@@ -45,14 +45,14 @@ pub(super) fn of_contact(
             if !worn.contains(&name) {
                 store.update(contact, |one| one.tags.push(name.clone()));
             }
-            Ok(shown(&name))
+            Ok(tag_json(&name))
         }
         ("DELETE", [id]) => {
             let worn: Vec<&str> = worn.iter().map(String::as_str).collect();
             let name = named(&worn, id)?;
             store.tags.insert(name.clone());
             store.update(contact, |one| one.tags.retain(|known| *known != name));
-            Ok(shown(&name))
+            Ok(tag_json(&name))
         }
         _ => Err(IntercomError::no_resource()),
     }
@@ -64,6 +64,6 @@ fn named(names: &[&str], id: &str) -> Result<String, IntercomError> {
         .ok_or_else(IntercomError::no_resource)
 }
 
-fn shown(name: &str) -> Value {
+fn tag_json(name: &str) -> Value {
     json!({"type": "tag", "id": label_id(name), "name": name})
 }
