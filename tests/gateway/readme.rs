@@ -32,12 +32,16 @@ async fn every_query_of_the_readme_has_the_answer_that_the_readme_shows() {
 }
 
 #[test]
-fn the_configuration_of_the_readme_is_understood() {
-    let [(_, toml)] = blocks("toml").try_into().expect("one configuration");
+fn the_configurations_of_the_readme_are_understood() {
+    let [(_, whole), (_, two)] = blocks("toml").try_into().expect("two configurations");
 
-    let settings = Settings::parse(toml).expect("a configuration");
+    let settings = Settings::parse(whole).expect("a configuration");
 
     assert_eq!(settings.accounts.len(), 4);
     settings.bounds().expect("bounds");
     settings.listen(None).expect("an address");
+    let settings = Settings::parse(two).expect("a configuration");
+    let accounts = settings.accounts().expect("accounts");
+    let names: Vec<_> = accounts.iter().map(|(account, _)| account.name()).collect();
+    assert_eq!(names, ["intercom", "intercom-eu"]);
 }

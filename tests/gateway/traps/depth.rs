@@ -116,7 +116,8 @@ fn of_set(set: &SelectionSet) -> usize {
         Selection::InlineFragment(fragment) => of_set(&fragment.node.selection_set.node),
         Selection::FragmentSpread(_) => 0,
     });
-    1 + below.max().unwrap_or(0)
+    // A field without a set has an empty one.
+    below.max().map_or(0, |below| 1 + below)
 }
 
 fn of_value(value: &Value) -> usize {
