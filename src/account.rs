@@ -9,63 +9,86 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The providers that Roster knows.
-#[derive(
-    async_graphql::Enum,
-    Clone,
-    Copy,
-    Debug,
-    Deserialize,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Serialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Ada, the customer service agent: its end users.
-    Ada,
-    /// DigitalChalk, the learning platform: its users.
-    DigitalChalk,
-    /// Intercom, the messenger: its users and leads.
-    Intercom,
-    /// Usertour, the product tours: its users.
-    Usertour,
+/// Hands the table of the providers to a macro that makes something of each row. A new provider is a row
+/// here and the folder in `connectors` that its module is: everything else follows.
+///
+/// The rows are in the order in which answers are joined: the provider with what it is, its name (in the
+/// configuration, in cursors, logs and metrics), its title (in texts for people, as the provider writes
+/// it), its module in `connectors`, and there the type of its own record with what that is.
+macro_rules! for_each_provider {
+    ($make:ident) => {
+        $make! {
+            "Ada, the customer service agent: its end users."
+            Ada, "ada", "Ada", ada, AdaEndUser, "The record at Ada.";
+
+            "DigitalChalk, the learning platform: its users."
+            DigitalChalk, "digitalchalk", "DigitalChalk", digital_chalk, DigitalChalkUser,
+            "The record at DigitalChalk.";
+
+            "Intercom, the messenger: its users and leads."
+            Intercom, "intercom", "Intercom", intercom, IntercomUser, "The record at Intercom.";
+
+            "Usertour, the product tours: its users."
+            Usertour, "usertour", "Usertour", usertour, UsertourUser, "The record at Usertour.";
+        }
+    };
+}
+pub(crate) use for_each_provider;
+
+/// Makes the enum of the providers.
+macro_rules! provider_enum {
+    ($(
+        $what:literal $provider:ident, $name:literal, $title:literal, $module:ident, $record:ident,
+        $which:literal;
+    )+) => {
+        /// The providers that Roster knows.
+        #[derive(
+            async_graphql::Enum,
+            Clone,
+            Copy,
+            Debug,
+            Deserialize,
+            Eq,
+            Hash,
+            Ord,
+            PartialEq,
+            PartialOrd,
+            Serialize,
+        )]
+        pub enum Provider {
+            $(
+                #[doc = $what]
+                #[serde(rename = $name)]
+                $provider,
+            )+
+        }
+
+        impl Provider {
+            /// All of them, in the order in which answers are joined.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$provider,)+];
+
+            /// The name in the configuration, in cursors, logs and metrics.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$provider => $name,)+
+                }
+            }
+
+            /// The name in texts for people, as the provider writes it.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$provider => $title,)+
+                }
+            }
+        }
+    };
 }
 
+for_each_provider!(provider_enum);
+
 impl Provider {
-    /// All of them, in the order in which answers are joined.
-    pub const ALL: [Self; 4] = [
-        Self::Ada,
-        Self::DigitalChalk,
-        Self::Intercom,
-        Self::Usertour,
-    ];
-
-    /// The name in the configuration, in cursors, logs and metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ada => "ada",
-            Self::DigitalChalk => "digitalchalk",
-            Self::Intercom => "intercom",
-            Self::Usertour => "usertour",
-        }
-    }
-
-    /// The name in texts for people, as the provider writes it.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Ada => "Ada",
-            Self::DigitalChalk => "DigitalChalk",
-            Self::Intercom => "Intercom",
-            Self::Usertour => "Usertour",
-        }
-    }
-
     /// The provider of a name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! What a provider supplies: what it can do and within which limits, how one page, one batch and one
 //! write are spoken, and how its JSON becomes a [`User`]. Nothing on retries, limits, caches, cursors
-//! or GraphQL. The list of providers is at the end.
+//! or GraphQL. The table of the providers is in [`crate::account`].
 
 pub mod ada;
 pub mod decode;
@@ -17,13 +17,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_graphql::Context;
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 pub use crate::client::budget::QuotaWindow;
 pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
 
 use crate::{
-    account::{Account, Provider},
+    account::{Account, Provider, for_each_provider},
     client::{Client, RequestContext, transport::ReadErrorFn},
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, Page, PageRequest, Scan, Truncation},
@@ -541,7 +542,7 @@ impl ConnectContext {
     ///
     /// # Errors
     /// `Invalid` with the option at fault.
-    pub fn options<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+    pub fn options<T: DeserializeOwned>(&self) -> Result<T> {
         let table = toml::Value::Table(self.options.clone());
         table
             .try_into()
@@ -581,44 +582,56 @@ pub struct ConnectorSpec {
     pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
 }
 
-/// A provider's door. A new provider is a line here, and one in each of the two lists below.
-#[must_use]
-pub fn door(provider: Provider) -> ConnectorSpec {
-    match provider {
-        Provider::Ada => ada::DOOR,
-        Provider::DigitalChalk => digital_chalk::DOOR,
-        Provider::Intercom => intercom::DOOR,
-        Provider::Usertour => usertour::DOOR,
-    }
-}
-
-/// Every documented field of a provider's own record, typed.
-#[derive(async_graphql::Union)]
-#[graphql(name = "UserDetails")]
-pub enum Details {
-    /// The record at Ada.
-    Ada(Box<ada::AdaEndUser>),
-    /// The record at DigitalChalk.
-    DigitalChalk(Box<digital_chalk::DigitalChalkUser>),
-    /// The record at Intercom.
-    Intercom(Box<intercom::IntercomUser>),
-    /// The record at Usertour.
-    Usertour(Box<usertour::UsertourUser>),
-}
-
-impl Details {
-    /// Reads a record as its provider sent it.
+/// A provider's own record, typed: every field that the provider documents.
+pub trait ProviderRecord: DeserializeOwned {
+    /// Reads a record of an account as the provider sent it.
     ///
     /// # Errors
     /// `Malformed` when the record is not what the provider documents.
-    pub fn read(account: Account, raw: &RawValue) -> Result<Self> {
-        Ok(match account.provider() {
-            Provider::Ada => Self::Ada(decode::read(raw)?),
-            Provider::DigitalChalk => Self::DigitalChalk(decode::read(raw)?),
-            Provider::Intercom => {
-                Self::Intercom(Box::new(intercom::IntercomUser::read(account, raw)?))
-            }
-            Provider::Usertour => Self::Usertour(decode::read(raw)?),
-        })
+    fn read(_: Account, raw: &RawValue) -> Result<Self> {
+        decode::read(raw)
     }
 }
+
+/// Makes what follows from the table of the providers.
+macro_rules! provider_modules {
+    ($(
+        $what:literal $provider:ident, $name:literal, $title:literal, $module:ident, $record:ident,
+        $which:literal;
+    )+) => {
+        /// How a provider is reached.
+        #[must_use]
+        pub fn door(provider: Provider) -> ConnectorSpec {
+            match provider {
+                $(Provider::$provider => $module::DOOR,)+
+            }
+        }
+
+        /// Every documented field of a provider's own record, typed.
+        #[derive(async_graphql::Union)]
+        #[graphql(name = "UserDetails")]
+        pub enum Details {
+            $(
+                #[doc = $which]
+                $provider(Box<$module::$record>),
+            )+
+        }
+
+        impl Details {
+            /// Reads a record as its provider sent it.
+            ///
+            /// # Errors
+            /// `Malformed` when the record is not what the provider documents.
+            pub fn read(account: Account, raw: &RawValue) -> Result<Self> {
+                Ok(match account.provider() {
+                    $(Provider::$provider => {
+                        let record = <$module::$record as ProviderRecord>::read(account, raw)?;
+                        Self::$provider(Box::new(record))
+                    })+
+                })
+            }
+        }
+    };
+}
+
+for_each_provider!(provider_modules);

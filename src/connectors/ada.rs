@@ -36,8 +36,8 @@ use tokio::time::Instant;
 
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Lookups, Profile, QuotaWindow, SINGLE, SearchResult, Selection, asked_for, bounded, decode,
-    each, json::RawJson, rows,
+    Lookups, Profile, ProviderRecord, QuotaWindow, SINGLE, SearchResult, Selection, asked_for,
+    bounded, decode, each, json::RawJson, rows,
 };
 use crate::{
     account::Account,
@@ -211,6 +211,8 @@ struct AdaMeta {
     #[serde(default, deserialize_with = "decode::link")]
     next_page_url: Option<String>,
 }
+
+impl ProviderRecord for AdaEndUser {}
 
 fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     let record: AdaEndUser = decode::read(&raw)?;

@@ -39,9 +39,9 @@ use serde_json::{Map, Value, value::RawValue};
 use self::domains::DomainSizes;
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Filter, FilterField, Lookups, Profile, QuotaWindow, SINGLE, SearchBatch, SearchResult,
-    Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows, unsupported,
-    without_invalid_spellings,
+    Filter, FilterField, Lookups, Profile, ProviderRecord, QuotaWindow, SINGLE, SearchBatch,
+    SearchResult, Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows,
+    unsupported, without_invalid_spellings,
 };
 use crate::{
     account::Account,
@@ -164,6 +164,8 @@ struct DigitalChalkList {
     #[serde(default, deserialize_with = "decode::link")]
     next: Option<String>,
 }
+
+impl ProviderRecord for DigitalChalkUser {}
 
 fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     let record: DigitalChalkUser = decode::read(&raw)?;

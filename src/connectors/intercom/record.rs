@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use crate::{
     account::Account,
     connectors::{
-        Subresource, SubresourceData, SubresourceLoader, decode, int::Int, json::RawJson,
+        ProviderRecord, Subresource, SubresourceData, SubresourceLoader, decode, int::Int,
+        json::RawJson,
     },
     error::Result,
     user::{Company, Label, RecordPart, User, UserKind},
@@ -384,19 +385,18 @@ fn read<T: DeserializeOwned>(items: Vec<&RawValue>) -> Vec<T> {
     items.into_iter().filter_map(decode::record_of).collect()
 }
 
-impl IntercomUser {
-    /// Reads a record of an account.
-    ///
-    /// # Errors
-    /// `Malformed` when it is not what Intercom documents.
-    pub fn read(account: Account, raw: &RawValue) -> Result<Self> {
+impl ProviderRecord for IntercomUser {
+    /// The parts that are kept apart from the record are asked for at its account.
+    fn read(account: Account, raw: &RawValue) -> Result<Self> {
         let record: Self = decode::read(raw)?;
         Ok(Self {
             account: Some(account),
             ..record
         })
     }
+}
 
+impl IntercomUser {
     /// Whether the record is a contact of 2.x, whose lists are kept apart from it.
     fn is_contact(&self) -> bool {
         self.role.is_some()

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     account::Account,
-    connectors::{decode, json::RawJson},
+    connectors::{ProviderRecord, decode, json::RawJson},
     error::Result,
     user::{Company, User},
 };
@@ -86,6 +86,8 @@ struct AttributeNames {
     #[serde(default, deserialize_with = "decode::moment")]
     last_seen_at: Option<Timestamp>,
 }
+
+impl ProviderRecord for UsertourUser {}
 
 fn conventions(attributes: Option<&RawValue>) -> AttributeNames {
     attributes.and_then(decode::record_of).unwrap_or_default()
