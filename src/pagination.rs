@@ -4,7 +4,7 @@
 //! | word | request | a mark after a row is |
 //! |---|---|---|
 //! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row, and the keys of two rows |
-//! | [`Paging::Offset`] | `offset=N&limit=S` | the ordinal of the next row, and the keys of two rows |
+//! | [`Paging::Offset`] | `offset=N&limit=S`, from 0 or 1 | the ordinal of the next row, and the keys of two rows |
 //! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row, and of the one before |
 //! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
@@ -54,8 +54,11 @@ pub enum Paging {
         /// The number of the first page.
         first: u64,
     },
-    /// The ordinal of the first row.
-    Offset,
+    /// The number of the row that the page starts with; the first row has the number `first`.
+    Offset {
+        /// The number of the first row: 0 in most APIs, 1 in SCIM.
+        first: u64,
+    },
     /// The key of a row: the page starts with it or after it, both readings work.
     Key,
     /// A token that the provider mints at the end of a page; the page starts after it.
@@ -210,7 +213,7 @@ impl Page {
 pub enum PageAddress {
     /// A page number.
     Page(u64),
-    /// An offset.
+    /// The number of the first row, as the provider counts.
     Offset(u64),
     /// A row's key; `None` is the start.
     Key(Option<String>),
@@ -256,7 +259,7 @@ impl Listing {
     #[must_use]
     pub fn is_ordinal(&self) -> bool {
         match self.paging {
-            Paging::Page { .. } | Paging::Offset => true,
+            Paging::Page { .. } | Paging::Offset { .. } => true,
             Paging::Key | Paging::Token => false,
         }
     }
@@ -268,7 +271,7 @@ impl Listing {
     pub fn ask(&self, mark: &Position, want: u32) -> Result<PageRequest> {
         match (self.paging, mark) {
             (
-                Paging::Page { .. } | Paging::Offset,
+                Paging::Page { .. } | Paging::Offset { .. },
                 Position::Start | Position::Nth(_) | Position::Row(..),
             ) => {
                 let from = mark.ordinal();
@@ -291,7 +294,7 @@ impl Listing {
             (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
             (Paging::Token, Position::Token { .. }) => Ok(self.behind_token(mark, want)),
             (
-                Paging::Page { .. } | Paging::Offset,
+                Paging::Page { .. } | Paging::Offset { .. },
                 Position::Key(_) | Position::At(_) | Position::Token { .. },
             )
             | (Paging::Key, Position::Nth(_) | Position::Row(..) | Position::Token { .. })
@@ -344,16 +347,19 @@ impl Listing {
     fn counted(&self, from: u64, want: u32) -> PageRequest {
         match self.paging {
             Paging::Page { first } => self.numbered(first, from, want),
-            Paging::Offset | Paging::Key | Paging::Token => {
+            Paging::Offset { first } => {
                 let left = self.reach.map(|reach| reach.saturating_sub(from));
                 let left = left.and_then(|left| u32::try_from(left).ok());
                 let want = want.min(left.unwrap_or(want));
-                let ask = self.at(PageAddress::Offset(from), want);
+                let ask = self.at(PageAddress::Offset(first.saturating_add(from)), want);
                 PageRequest {
                     ordinal: from,
                     ..ask
                 }
             }
+            // No row has a number: the list is read from its start.
+            Paging::Key => self.at(PageAddress::Key(None), want),
+            Paging::Token => self.at(PageAddress::Token(None), want),
         }
     }
 
@@ -404,7 +410,7 @@ impl Listing {
         let from = mark.ordinal();
         self.reach.is_some_and(|reach| match self.paging {
             Paging::Page { .. } => self.covering(from, 1).is_none(),
-            Paging::Offset => from.saturating_add(u64::from(self.min)) > reach,
+            Paging::Offset { .. } => from.saturating_add(u64::from(self.min)) > reach,
             Paging::Key | Paging::Token => false,
         })
     }
@@ -606,7 +612,7 @@ impl Listing {
     fn can_overlap(&self) -> bool {
         match self.paging {
             Paging::Page { .. } => self.min < self.max,
-            Paging::Offset | Paging::Key | Paging::Token => self.max > 1,
+            Paging::Offset { .. } | Paging::Key | Paging::Token => self.max > 1,
         }
     }
 }

@@ -67,7 +67,7 @@ pub const DOOR: ConnectorSpec = ConnectorSpec {
 };
 
 const LISTING: Listing = Listing {
-    paging: Paging::Offset,
+    paging: Paging::Offset { first: 0 },
     at: "offset",
     size: "limit",
     min: 1,

@@ -213,7 +213,7 @@ const SPELLED_PAGES: u32 = 10;
 
 /// A list that is held in memory, as a provider would page it.
 const JOINED: Listing = Listing {
-    paging: Paging::Offset,
+    paging: Paging::Offset { first: 0 },
     at: "",
     size: "",
     min: 1,

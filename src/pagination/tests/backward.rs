@@ -79,7 +79,12 @@ fn check(
 
 #[test]
 fn a_list_that_is_counted_is_read_from_both_ends() {
-    for word in [MoreFlag::Page(0), MoreFlag::Page(1), MoreFlag::Offset] {
+    for word in [
+        MoreFlag::Page(0),
+        MoreFlag::Page(1),
+        MoreFlag::Offset(0),
+        MoreFlag::Offset(1),
+    ] {
         for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             for (min, max) in [(1, 1), (1, 3), (1, 7), (2, 5), (4, 4)] {
                 for length in [0, 1, 2, 5, 8, 13] {
@@ -107,7 +112,7 @@ fn check_every_span(provider: &FakeProvider, length: usize) {
 
 #[test]
 fn the_end_of_a_list_that_nobody_counts_is_not_known() {
-    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 9, (1, 7));
+    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 9, (1, 7));
     let last = ListRange {
         from_end: true,
         ..span(None, 2)
@@ -134,11 +139,11 @@ fn keys_and_tokens_and_filtered_lists_go_forward_only() {
         for (word, says) in [
             (MoreFlag::KeyInclusive, FakeEnd::More),
             (MoreFlag::Token, FakeEnd::Token),
-            (MoreFlag::Offset, FakeEnd::Total),
+            (MoreFlag::Offset(0), FakeEnd::Total),
         ] {
             let provider = FakeProvider::new(word, says, 9, (1, 7));
             let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = match word {
-                MoreFlag::Offset => Some(&everybody),
+                MoreFlag::Offset(_) => Some(&everybody),
                 _ => None,
             };
 

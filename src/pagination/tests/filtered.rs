@@ -39,7 +39,7 @@ fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
             "the provider counts rows that are not wanted"
         );
         let calls = provider.calls().len();
-        if provider.word == MoreFlag::Offset && provider.says == FakeEnd::More {
+        if matches!(provider.word, MoreFlag::Offset(_)) && provider.says == FakeEnd::More {
             let list = provider.ids();
             let place = |id: &String| list.iter().position(|known| known == id);
             let from = found
@@ -70,8 +70,8 @@ fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
 fn a_filtered_list_is_whole_and_its_end_is_known() {
     for (word, says) in [
         (MoreFlag::Page(1), FakeEnd::Total),
-        (MoreFlag::Offset, FakeEnd::More),
-        (MoreFlag::Offset, FakeEnd::Silent),
+        (MoreFlag::Offset(0), FakeEnd::More),
+        (MoreFlag::Offset(0), FakeEnd::Silent),
         (MoreFlag::KeyInclusive, FakeEnd::More),
         (MoreFlag::KeyExclusive, FakeEnd::Silent),
         (MoreFlag::Token, FakeEnd::Token),

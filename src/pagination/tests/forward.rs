@@ -59,7 +59,9 @@ fn check_calls(provider: &FakeProvider, from: usize, after: Option<&Position>, f
         MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => {
             matches!(provider.says, FakeEnd::Silent | FakeEnd::Total)
         }
-        MoreFlag::Page(_) | MoreFlag::Offset | MoreFlag::Token => provider.says == FakeEnd::Silent,
+        MoreFlag::Page(_) | MoreFlag::Offset(_) | MoreFlag::Token => {
+            provider.says == FakeEnd::Silent
+        }
     };
     let last = calls[fewest - 1];
     let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
@@ -87,7 +89,7 @@ pub(super) fn fewest_calls(
     let max = provider.max as usize;
     let calls = match (provider.word, after) {
         (MoreFlag::Page(_), _) => fewest_pages(provider, from, from + rows, after.is_some()),
-        (MoreFlag::Offset, _) if max > 1 => {
+        (MoreFlag::Offset(_), _) if max > 1 => {
             let first = max - usize::from(after.is_some());
             usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(max - 1)
         }
@@ -99,7 +101,7 @@ pub(super) fn fewest_calls(
             let first_page = max - usize::from(*skip);
             1 + rows.saturating_sub(first_page).div_ceil(max)
         }
-        (MoreFlag::Offset | MoreFlag::KeyExclusive | MoreFlag::Token, _) => rows.div_ceil(max),
+        (MoreFlag::Offset(_) | MoreFlag::KeyExclusive | MoreFlag::Token, _) => rows.div_ceil(max),
     };
     calls.max(1)
 }
@@ -168,10 +170,12 @@ fn any_edge_resumes_a_list_of_numbered_pages() {
 
 #[test]
 fn any_edge_resumes_a_list_of_offsets() {
-    check_lists(
-        MoreFlag::Offset,
-        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
-    );
+    for first in 0..=1 {
+        check_lists(
+            MoreFlag::Offset(first),
+            &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+        );
+    }
 }
 
 #[test]
@@ -200,7 +204,8 @@ fn dialects() -> impl Strategy<Value = (MoreFlag, FakeEnd)> {
     let words = [
         MoreFlag::Page(0),
         MoreFlag::Page(1),
-        MoreFlag::Offset,
+        MoreFlag::Offset(0),
+        MoreFlag::Offset(1),
         MoreFlag::KeyInclusive,
         MoreFlag::KeyExclusive,
     ];
@@ -236,7 +241,7 @@ proptest! {
 
 #[test]
 fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
-    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 3, (1, 7));
+    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 3, (1, 7));
 
     for (place, has_next) in [(1, true), (3, false)] {
         let window = window_of(&provider, &span(Some(&Position::Nth(place)), 0));
@@ -254,7 +259,7 @@ fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
 fn an_ordinary_walk_makes_one_call_a_window() {
     for (word, says, max) in [
         (MoreFlag::Page(1), FakeEnd::Total, 60),
-        (MoreFlag::Offset, FakeEnd::More, 100),
+        (MoreFlag::Offset(0), FakeEnd::More, 100),
         (MoreFlag::KeyInclusive, FakeEnd::More, 100),
         (MoreFlag::KeyExclusive, FakeEnd::More, 100),
         (MoreFlag::Token, FakeEnd::Token, 100),
@@ -315,7 +320,7 @@ async fn pages_are_read_side_by_side_once_their_number_is_known() {
 
 #[test]
 fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
-    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::Total, 20, (1, 4));
+    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::Total, 20, (1, 4));
     let answer = |ask: &PageRequest| {
         let mut page = provider.answer(ask)?;
         if ask.place == PageAddress::Offset(8) {

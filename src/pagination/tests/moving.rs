@@ -234,7 +234,7 @@ fn a_token_of_a_page_that_is_gone_has_expired() {
 /// A row that is added in front while the list is read moves the last row of a page to the next.
 #[test]
 fn a_row_repeated_at_a_page_boundary_is_given_once() {
-    for word in [MoreFlag::Page(1), MoreFlag::Offset] {
+    for word in [MoreFlag::Page(1), MoreFlag::Offset(0), MoreFlag::Offset(1)] {
         for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
                 let provider = FakeProvider::new(word, says, 12, bounds);
@@ -308,7 +308,7 @@ fn a_list_in_a_circle_is_an_error() {
     for accept in [None, Some(&nobody as &(dyn Fn(&User) -> bool + Sync))] {
         let tokens = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 0, (1, 3));
         let keys = FakeProvider::new(MoreFlag::KeyExclusive, FakeEnd::More, 0, (1, 3));
-        let offsets = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 0, (1, 3));
+        let offsets = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 0, (1, 3));
         let pages = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Silent, 0, (3, 3));
         let circles = [
             read_circle(&tokens, |_, _| page(0..3, token("same")), accept),
@@ -359,7 +359,7 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
     let first = |next: NextPage| page(0..0, next);
     let cases = [
         (
-            MoreFlag::Offset,
+            MoreFlag::Offset(0),
             first(NextPage::More(true)),
             NextPage::More(false),
         ),
@@ -402,7 +402,7 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
 
 #[test]
 fn empty_pages_without_end_are_given_up_and_that_is_said() {
-    let offsets = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 0, (1, 3));
+    let offsets = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 0, (1, 3));
 
     let (window, calls) = read_circle(&offsets, |_, _| page(0..0, NextPage::More(true)), None);
 

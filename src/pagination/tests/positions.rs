@@ -14,7 +14,7 @@ use crate::{
 fn providers() -> [FakeProvider; 5] {
     [
         (MoreFlag::Page(1), FakeEnd::Total),
-        (MoreFlag::Offset, FakeEnd::More),
+        (MoreFlag::Offset(0), FakeEnd::More),
         (MoreFlag::KeyInclusive, FakeEnd::More),
         (MoreFlag::KeyExclusive, FakeEnd::Silent),
         (MoreFlag::Token, FakeEnd::Token),
@@ -35,7 +35,7 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
     };
     for provider in providers() {
         let foreign = match provider.word {
-            MoreFlag::Page(_) | MoreFlag::Offset => [&key, &token],
+            MoreFlag::Page(_) | MoreFlag::Offset(_) => [&key, &token],
             MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => [&nth, &token],
             MoreFlag::Token => [&nth, &key],
         };

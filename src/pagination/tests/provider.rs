@@ -21,8 +21,8 @@ use crate::{
 pub(super) enum MoreFlag {
     /// Pages with numbers, from this one on.
     Page(u64),
-    /// So many rows are left out.
-    Offset,
+    /// The number of the row that the page starts with; the first row has this one.
+    Offset(u64),
     /// The page starts with the row of this key.
     KeyInclusive,
     /// The page starts after the row of this key.
@@ -111,7 +111,7 @@ impl FakeProvider {
         Listing {
             paging: match self.word {
                 MoreFlag::Page(first) => Paging::Page { first },
-                MoreFlag::Offset => Paging::Offset,
+                MoreFlag::Offset(first) => Paging::Offset { first },
                 MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => Paging::Key,
                 MoreFlag::Token => Paging::Token,
             },
@@ -206,7 +206,7 @@ impl FakeProvider {
             (MoreFlag::Page(first), Some(number)) => {
                 (number.parse::<u64>().unwrap() - first).saturating_mul(size)
             }
-            (MoreFlag::Offset, Some(offset)) => offset.parse().unwrap(),
+            (MoreFlag::Offset(first), Some(offset)) => offset.parse::<u64>().unwrap() - first,
             (MoreFlag::KeyInclusive, Some(key)) => self.before(key, false)? as u64,
             (MoreFlag::KeyExclusive, Some(key)) => self.before(key, true)? as u64,
             (MoreFlag::Token, Some(token)) => {
@@ -220,7 +220,7 @@ impl FakeProvider {
             }
             (_, None) => 0,
         };
-        if let (MoreFlag::Page(_) | MoreFlag::Offset, Some(reach)) = (self.word, self.reach) {
+        if let (MoreFlag::Page(_) | MoreFlag::Offset(_), Some(reach)) = (self.word, self.reach) {
             assert!(start + size <= reach, "{start} + {size} is past the reach");
         }
         Ok(usize::try_from(start).unwrap_or(usize::MAX))

@@ -155,7 +155,7 @@ fn listing(word: ListEvent, max: u32) -> Listing {
     Listing {
         paging: match word {
             ListEvent::Counted => Paging::Page { first: 1 },
-            ListEvent::Offset => Paging::Offset,
+            ListEvent::Offset => Paging::Offset { first: 0 },
             ListEvent::KeyInclusive | ListEvent::KeyExclusive => Paging::Key,
             ListEvent::Token { .. } => Paging::Token,
         },

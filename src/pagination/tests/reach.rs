@@ -52,10 +52,16 @@ fn check(provider: &FakeProvider, from: usize, first: usize) {
 
 #[test]
 fn a_window_ends_where_the_provider_refuses_to_go_on() {
-    for word in [MoreFlag::Page(0), MoreFlag::Page(1), MoreFlag::Offset] {
+    for word in [
+        MoreFlag::Page(0),
+        MoreFlag::Page(1),
+        MoreFlag::Offset(0),
+        MoreFlag::Offset(1),
+    ] {
         for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
             // A page of an offset that must be longer than what is left cannot be asked for at all.
-            let bounds = bounds().filter(|(min, _)| word != MoreFlag::Offset || *min == 1);
+            let bounds =
+                bounds().filter(|(min, _)| !matches!(word, MoreFlag::Offset(_)) || *min == 1);
             for bounds in bounds {
                 for length in 0..=14 {
                     let provider =

@@ -14,11 +14,12 @@ use crate::{
     user::User,
 };
 
-const WORDS: [(MoreFlag, FakeEnd); 8] = [
+const WORDS: [(MoreFlag, FakeEnd); 9] = [
     (MoreFlag::Page(0), FakeEnd::Silent),
     (MoreFlag::Page(1), FakeEnd::Total),
-    (MoreFlag::Offset, FakeEnd::More),
-    (MoreFlag::Offset, FakeEnd::Silent),
+    (MoreFlag::Offset(0), FakeEnd::More),
+    (MoreFlag::Offset(0), FakeEnd::Silent),
+    (MoreFlag::Offset(1), FakeEnd::Total),
     (MoreFlag::KeyInclusive, FakeEnd::More),
     (MoreFlag::KeyExclusive, FakeEnd::Silent),
     (MoreFlag::KeyExclusive, FakeEnd::Total),
@@ -63,7 +64,7 @@ async fn a_walk_finds_everybody_in_the_fewest_pages() {
                 let calls = provider.calls();
                 let pages = match word {
                     MoreFlag::KeyInclusive => length.saturating_sub(1).div_ceil(max - 1),
-                    MoreFlag::Page(_) | MoreFlag::Offset if max > 1 => {
+                    MoreFlag::Page(_) | MoreFlag::Offset(_) if max > 1 => {
                         let fewest = fewest_calls(&provider, 0, None, length);
                         let last = calls[fewest - 1];
                         let is_open = is_silent && last.rows == last.size;
@@ -111,7 +112,7 @@ async fn a_walk_stops_at_its_limit_of_pages_and_says_so() {
 
 #[tokio::test]
 async fn a_walk_stops_when_its_time_is_over() {
-    let provider = FakeProvider::new(MoreFlag::Offset, FakeEnd::More, 24, (1, 4));
+    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 24, (1, 4));
     let limits = ScanLimits {
         pages: 9,
         until: Instant::now(),
@@ -169,7 +170,7 @@ async fn a_walk_keeps_what_it_found_before_a_failure() {
 
 #[tokio::test]
 async fn a_walk_stops_where_the_provider_refuses_to_go_on() {
-    for word in [MoreFlag::Page(1), MoreFlag::Offset] {
+    for word in [MoreFlag::Page(1), MoreFlag::Offset(0), MoreFlag::Offset(1)] {
         for bounds in [(1, 7), (1, 4), (3, 4), (4, 4)] {
             for length in [4, 10, 11, 24] {
                 let provider = FakeProvider::new(word, FakeEnd::Total, length, bounds).reaching(10);
