@@ -64,6 +64,8 @@ pub(super) struct PageReader<F> {
     strays: HashSet<String>,
     /// Whether nothing but a short page tells the size of the provider's pages.
     is_size_guessed: bool,
+    /// How many rows the last page had, where it was shorter than asked for and not the last of the list.
+    short: Option<u32>,
     /// The last row read, of those that can be.
     last: Option<String>,
     /// How many rows that cannot be read come behind it, up to where the list was read.
@@ -117,6 +119,7 @@ where
             seen: HashSet::new(),
             strays: HashSet::new(),
             is_size_guessed: false,
+            short: None,
             last: None,
             trailing: 0,
             end: 0,
@@ -195,6 +198,7 @@ where
         }
         let (ask, page) = self.joined(ask, page, want).await?;
         self.take_total(&page);
+        self.learn_size(&ask, &page);
         self.doubt = self.doubt.or(page.doubt);
         let from = self.first_new(&ask, &page);
         let unread = self.first_unread(&ask, &page, from);

@@ -2,6 +2,7 @@
 //! with it: every window, from every edge, row for row and call for call.
 
 mod backward;
+mod capped;
 mod filtered;
 mod forward;
 mod moving;

@@ -101,6 +101,20 @@ where
         ask.ordinal == 0
     }
 
+    /// Learns the true size of pages that are counted in rows: two pages one after another are equally short,
+    /// and the provider says that there is more. One alone may lack rows.
+    pub(super) fn learn_size(&mut self, ask: &PageRequest, page: &Page) {
+        let sent = u32::try_from(page.sent).unwrap_or(u32::MAX);
+        let is_by_row = matches!(ask.place, PageAddress::Offset(_));
+        let is_short = (self.listing.min.max(2)..ask.size).contains(&sent);
+        let is_promised = ask.more(page) == Some(true);
+        let short = Some(sent).filter(|_| is_by_row && is_short && is_promised);
+        if short.is_some() && short == self.short {
+            self.listing.max = sent;
+        }
+        self.short = short;
+    }
+
     pub(super) async fn fetch(&mut self, ask: &PageRequest) -> Result<Page> {
         self.pages += 1;
         let since = self.since;
@@ -148,6 +162,8 @@ where
         let Some(total) = self
             .total
             .filter(|_| ahead > 1 && !self.shifts && self.listing.is_ordinal())
+            // Where the next page begins hangs on the size of this one.
+            .filter(|_| self.short.is_none())
         else {
             return Ok(asks);
         };

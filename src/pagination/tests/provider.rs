@@ -65,6 +65,8 @@ pub(super) struct FakeProvider {
     pub(super) min: u32,
     pub(super) max: u32,
     pub(super) reach: Option<u64>,
+    /// How many rows a page has at most, whatever its request says.
+    pub(super) cap: Option<u32>,
     rows: RefCell<Vec<FakeRow>>,
     calls: RefCell<Vec<FakeCall>>,
     refusals: Cell<usize>,
@@ -94,6 +96,7 @@ impl FakeProvider {
             min,
             max,
             reach: None,
+            cap: None,
             rows: RefCell::default(),
             calls: RefCell::default(),
             refusals: Cell::new(0),
@@ -105,6 +108,12 @@ impl FakeProvider {
     pub(super) fn reaching(self, reach: u64) -> Self {
         let reach = Some(reach);
         Self { reach, ..self }
+    }
+
+    /// The same, with pages of so many rows at most.
+    pub(super) fn capped(self, cap: u32) -> Self {
+        let cap = Some(cap);
+        Self { cap, ..self }
     }
 
     pub(super) fn listing(&self) -> Listing {
@@ -172,7 +181,7 @@ impl FakeProvider {
             self.refusals.set(self.refusals.get() + 1);
         })?;
         let ids = self.ids();
-        let size = size as usize;
+        let size = self.cap.map_or(size, |cap| size.min(cap)) as usize;
         let page: Vec<_> = ids.iter().skip(start).take(size).collect();
         assert!(self.calls.borrow().len() < 1_000, "it goes on and on");
         let is_more = start.saturating_add(size) < ids.len();
