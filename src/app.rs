@@ -36,32 +36,32 @@ use crate::{
 /// # Errors
 /// Everything that is wrong with the configuration.
 pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     let bounds = settings
         .bounds()
-        .map_err(|wrong| mistakes.extend(wrong.0))
+        .map_err(|wrong| errors.extend(wrong.0))
         .unwrap_or_default();
     let audience = settings
         .server
         .audience()
-        .map_err(|wrong| mistakes.extend(wrong.0))
+        .map_err(|wrong| errors.extend(wrong.0))
         .unwrap_or_default();
     settings
         .cache
         .check()
-        .unwrap_or_else(|wrong| mistakes.extend(wrong.0));
+        .unwrap_or_else(|wrong| errors.extend(wrong.0));
     settings
         .log
         .check()
-        .unwrap_or_else(|wrong| mistakes.extend(wrong.0));
+        .unwrap_or_else(|wrong| errors.extend(wrong.0));
     let store = settings.shared.store();
     let store = store.unwrap_or_else(|wrong| {
-        mistakes.extend(wrong.0);
+        errors.extend(wrong.0);
         None
     });
     let accounts = settings.accounts();
     let accounts = accounts.unwrap_or_else(|wrong| {
-        mistakes.extend(wrong.0);
+        errors.extend(wrong.0);
         Vec::new()
     });
     let shared = SharedParts {
@@ -72,11 +72,11 @@ pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
     };
     let directories = accounts.iter().filter_map(|(account, of_account)| {
         directory(*account, (settings, of_account), &shared)
-            .map_err(|wrong| mistakes.extend(wrong.0))
+            .map_err(|wrong| errors.extend(wrong.0))
             .ok()
     });
     let directories: Vec<_> = directories.map(Arc::new).collect();
-    if mistakes.is_empty() {
+    if errors.is_empty() {
         Ok(schema(Graph {
             accounts: Accounts::new(directories, |provider| {
                 Directory::unconfigured(provider, shared.writing(None))
@@ -85,11 +85,11 @@ pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
             bounds,
             audience,
             memory: MemoryPool::new(settings.limits.total_bytes),
-            kept: shared.cache.clone(),
+            cache: shared.cache.clone(),
             audit: shared.audit.clone(),
         }))
     } else {
-        Err(ConfigErrors(mistakes))
+        Err(ConfigErrors(errors))
     }
 }
 
@@ -161,7 +161,7 @@ fn directory(
     let status = AccountStatus {
         credentials: Some(credentials),
         log: Some(Arc::new(ProviderLog::new(account, &*setup.token_origin))),
-        switch: setup
+        circuit_breaker: setup
             .breaker
             .map(|rules| CircuitBreaker::of(account, rules)),
         budget: Some(Budget::of(account, &limits)),
@@ -204,8 +204,8 @@ fn http(
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     if let Some(log) = &status.log {
         // One observation for each call, however often it is repeated.
-        let pulse = Arc::clone(&status.pulse);
-        layers.push(Box::new(MetricsLayer::of(account, pulse, Arc::clone(log))));
+        let health = Arc::clone(&status.health);
+        layers.push(Box::new(MetricsLayer::of(account, health, Arc::clone(log))));
     }
     layers.push(Box::new(RetryLayer {
         attempts: settings.attempts,
@@ -218,7 +218,7 @@ fn http(
     // What became of each attempt.
     layers.push(Box::new(AttemptLog::of(account)));
     // What is not sent spends neither budget nor a permit.
-    if let Some(breaker) = &status.switch {
+    if let Some(breaker) = &status.circuit_breaker {
         layers.push(Box::new(BreakerLayer::of(breaker.clone())));
     }
     if let Some(budget) = &status.budget {

@@ -186,16 +186,16 @@ fn opened(
     settings: &Settings,
     listen: Option<SocketAddr>,
 ) -> Result<(SocketAddr, Schema), ConfigErrors> {
-    let mut mistakes = server::cors::wrong_origins(&settings.server.cors_origins);
+    let mut errors = server::cors::wrong_origins(&settings.server.cors_origins);
     let hosts = AllowedHosts::of(&settings.server.hosts, settings.server.listen);
-    mistakes.extend(hosts.err().unwrap_or_default());
+    errors.extend(hosts.err().unwrap_or_default());
     let listen = settings.listen(listen);
-    let listen = listen.map_err(|wrong| mistakes.extend(wrong.0)).ok();
+    let listen = listen.map_err(|wrong| errors.extend(wrong.0)).ok();
     let schema = app::open(settings);
-    let schema = schema.map_err(|wrong| mistakes.extend(wrong.0)).ok();
+    let schema = schema.map_err(|wrong| errors.extend(wrong.0)).ok();
     match (listen, schema) {
-        (Some(listen), Some(schema)) if mistakes.is_empty() => Ok((listen, schema)),
-        _ => Err(ConfigErrors(mistakes)),
+        (Some(listen), Some(schema)) if errors.is_empty() => Ok((listen, schema)),
+        _ => Err(ConfigErrors(errors)),
     }
 }
 
@@ -203,11 +203,11 @@ fn opened(
 fn checked(config: &Path) -> Result<Settings, ConfigErrors> {
     let draft = ConfigDraft::read(config)?;
     let opened = opened(&draft.settings, None);
-    let mut mistakes = opened.err().map(|wrong| wrong.0).unwrap_or_default();
-    mistakes.extend(draft.settings.cannot_work());
-    match draft.all_mistakes(mistakes) {
-        mistakes if mistakes.is_empty() => Ok(draft.settings),
-        mistakes => Err(ConfigErrors(mistakes)),
+    let mut errors = opened.err().map(|wrong| wrong.0).unwrap_or_default();
+    errors.extend(draft.settings.cannot_work());
+    match draft.all_mistakes(errors) {
+        errors if errors.is_empty() => Ok(draft.settings),
+        errors => Err(ConfigErrors(errors)),
     }
 }
 
@@ -220,8 +220,8 @@ fn started(
     match opened(&draft.settings, listen) {
         Ok((listen, schema)) => {
             let settings = draft.finish()?;
-            for mistake in settings.cannot_work() {
-                tracing::warn!("the configuration cannot work: {mistake}");
+            for error in settings.cannot_work() {
+                tracing::warn!("the configuration cannot work: {error}");
             }
             Ok((settings, listen, schema))
         }
@@ -363,9 +363,10 @@ async fn serve(
     beside: usize,
 ) -> CommandResult {
     let address = front.local_addr()?;
-    let readiness = Readiness::with_notice(Duration::from_secs(settings.server.notice_seconds))
-        .sharing(settings.shared.store()?)
-        .finishing(graphql::writes(&schema));
+    let readiness =
+        Readiness::with_shutdown_delay(Duration::from_secs(settings.server.shutdown_delay_seconds))
+            .sharing(settings.shared.store()?)
+            .finishing(graphql::writes(&schema));
     let hosts = |of: SocketAddr| {
         let hosts = AllowedHosts::of(&settings.server.hosts, of);
         hosts.map_err(ConfigErrors)
@@ -470,7 +471,7 @@ impl DemoArgs {
         let (address, providers) = (listeners.front.local_addr()?, sandbox.local_addr()?);
         let mut settings = demo::settings(providers);
         // Nobody balances load over it.
-        settings.server.notice_seconds = 0;
+        settings.server.shutdown_delay_seconds = 0;
         settings.server.cors_origins = self.cors_origins;
         let (_, schema) = opened(&settings, Some(address))?;
         let options = self.sandbox.options();

@@ -1,5 +1,7 @@
-//! The way to a provider: a [`Request`] travels through the layers to the wire, a [`Response`] comes back.
-//! What only needs a request and its answer is a layer here; what needs to know users is not here.
+//! The outbound HTTP client: a [`Request`] passes through the layers to the transport, and a
+//! [`Response`] comes back.
+//!
+//! Everything here needs only a request and its response; nothing here knows about users.
 
 pub mod attempt;
 pub mod auth;
@@ -7,6 +9,7 @@ pub mod breaker;
 pub mod budget;
 pub mod cache;
 pub mod concurrency;
+pub mod context;
 pub mod hedge;
 pub mod json;
 pub mod meter;
@@ -14,7 +17,6 @@ pub mod metrics_layer;
 pub mod request;
 pub mod retry;
 mod sanitize;
-pub mod scope;
 pub mod timeout;
 pub mod transport;
 
@@ -24,9 +26,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 
 pub use cache::{ResponseCache, Snapshots};
+pub use context::{Freshness, Priority, RequestContext, WriteProgress};
 pub use meter::{MemoryPool, Meter};
 pub use request::{Operation, Request, Response};
-pub use scope::{Freshness, Priority, RequestContext, WriteProgress};
 pub use transport::{ErrorDetails, Transport};
 
 use crate::{
@@ -34,54 +36,54 @@ use crate::{
     error::{ErrorKind, Result},
 };
 
-/// What shows how a provider fares.
+/// The parts of an account's client that report its status.
 #[derive(Clone, Default)]
 pub struct AccountStatus {
-    /// How its calls went.
-    pub pulse: metrics_layer::HealthRecorder,
-    /// What the log says of it; `None` where it is disabled.
+    /// The results of its calls.
+    pub health: metrics_layer::HealthRecorder,
+    /// Logs its failures; `None` where the account is disabled.
     pub log: Option<Arc<metrics_layer::ProviderLog>>,
     /// Its token; `None` where it is disabled.
     pub credentials: Option<auth::Credentials>,
-    /// Whether it is asked; `None` when it always is.
-    pub switch: Option<breaker::CircuitBreaker>,
-    /// What the provider may be asked, and what of it is spent; `None` where nothing is bounded.
+    /// Its circuit breaker; `None` when calls always go through.
+    pub circuit_breaker: Option<breaker::CircuitBreaker>,
+    /// Its rate budget; `None` when no limit is known.
     pub budget: Option<budget::Budget>,
 }
 
-/// One thing done to every call of a provider.
+/// One step that every call passes through.
 #[async_trait]
 pub trait Layer: Send + Sync {
-    /// Handles a call, by `next.run` or without it.
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response>;
+    /// Handles a call, with or without `next.run`.
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response>;
 }
 
-/// The rest of the way to the provider. It is `Copy`: a layer may go it several times.
+/// The remaining layers and the transport. It is `Copy`, so that a layer may run it several times.
 #[derive(Clone, Copy)]
 pub struct NextLayer<'a> {
     layers: &'a [Box<dyn Layer>],
-    wire: &'a Transport,
+    transport: &'a Transport,
 }
 
 impl NextLayer<'_> {
-    /// Sends the call on its way.
+    /// Sends the request through the remaining layers.
     ///
     /// # Errors
-    /// What the layers and the wire answer.
-    pub async fn run(self, call: Request) -> Result<Response> {
+    /// The error of a layer or of the transport.
+    pub async fn run(self, request: Request) -> Result<Response> {
         match self.layers.split_first() {
             Some((layer, layers)) => {
                 layer
                     .call(
-                        call,
+                        request,
                         NextLayer {
                             layers,
-                            wire: self.wire,
+                            transport: self.transport,
                         },
                     )
                     .await
             }
-            None => self.wire.send(call).await,
+            None => self.transport.send(request).await,
         }
     }
 }
@@ -89,9 +91,9 @@ impl NextLayer<'_> {
 /// A provider's API behind its layers.
 #[derive(Clone)]
 pub struct Client {
-    wire: Arc<Transport>,
+    transport: Arc<Transport>,
     cache: Arc<ResponseCache>,
-    /// Through the layers to the provider.
+    /// Runs the layers and the transport.
     onward: cache::FetchFn,
 }
 
@@ -99,68 +101,72 @@ impl Client {
     /// The account that is called.
     #[must_use]
     pub fn account(&self) -> Account {
-        self.wire.account()
+        self.transport.account()
     }
 
-    /// A provider's API, reached over `wire` through `layers`, the outermost first, where no answer is
-    /// kept.
+    /// Builds a client over `transport` and `layers`, the outermost layer first, with `cache`
+    /// before them.
     #[must_use]
-    pub fn new(wire: Transport, layers: Vec<Box<dyn Layer>>, cache: ResponseCache) -> Self {
-        let wire = Arc::new(wire);
-        let (layers, last): (Arc<[_]>, _) = (layers.into(), Arc::clone(&wire));
-        let onward = move |call: Request| {
-            let (layers, wire) = (Arc::clone(&layers), Arc::clone(&last));
+    pub fn new(transport: Transport, layers: Vec<Box<dyn Layer>>, cache: ResponseCache) -> Self {
+        let transport = Arc::new(transport);
+        let (layers, last): (Arc<[_]>, _) = (layers.into(), Arc::clone(&transport));
+        let onward = move |request: Request| {
+            let (layers, transport) = (Arc::clone(&layers), Arc::clone(&last));
             let answer = async move {
                 let next = NextLayer {
                     layers: &layers,
-                    wire: &wire,
+                    transport: &transport,
                 };
-                next.run(call).await
+                next.run(request).await
             };
             answer.boxed()
         };
         Self {
-            wire,
+            transport,
             cache: Arc::new(cache),
             onward: Arc::new(onward),
         }
     }
 
-    /// Sends a call.
+    /// Sends a request.
     ///
     /// # Errors
-    /// Whatever went wrong, named by provider and operation; 404 is [`ErrorKind::Missing`].
-    pub async fn send(&self, scope: &RequestContext, call: Request) -> Result<Response> {
-        let operation = call.operation;
-        let scope = match call.since {
-            Some(since) => scope.no_older_than(since),
-            None => scope.clone(),
+    /// Any failure, with the account and the operation; a 404 is [`ErrorKind::Missing`].
+    pub async fn send(&self, context: &RequestContext, request: Request) -> Result<Response> {
+        let operation = request.operation;
+        let context = match request.since {
+            Some(since) => context.no_older_than(since),
+            None => context.clone(),
         };
-        let call = call.within(scope);
-        let answer = self.cache.serve(call, Arc::clone(&self.onward)).await;
-        answer.map_err(|error| error.at(self.wire.account(), operation.name()))
+        let request = request.within(context);
+        let answer = self.cache.serve(request, Arc::clone(&self.onward)).await;
+        answer.map_err(|error| error.at(self.transport.account(), operation.name()))
     }
 
-    /// The path of a link that the provider sent, when it leads to the provider's own host: whatever
-    /// follows a link follows such a path.
+    /// Returns the path of a link that the provider sent if it leads to the provider's own host.
+    /// Follow a link only by this path.
     #[must_use]
     pub fn own_path(&self, link: &str) -> Option<String> {
-        self.wire.own_path(link)
+        self.transport.own_path(link)
     }
 
-    /// Sends a call whose answer 404 means that there is no such thing.
+    /// Sends a request for which a 404 means that the record does not exist.
     ///
     /// # Errors
     /// As [`Client::send`], but for 404.
-    pub async fn find(&self, scope: &RequestContext, call: Request) -> Result<Option<Response>> {
-        let call = Request {
+    pub async fn find(
+        &self,
+        context: &RequestContext,
+        request: Request,
+    ) -> Result<Option<Response>> {
+        let request = Request {
             may_be_missing: true,
-            ..call
+            ..request
         };
-        let is_read = call.is_read;
-        match self.send(scope, call).await {
-            Ok(reply) => Ok(Some(reply)),
-            // A write that may have been carried out before says nothing by a 404.
+        let is_read = request.is_read;
+        match self.send(context, request).await {
+            Ok(response) => Ok(Some(response)),
+            // An earlier attempt may have carried out this write, so a 404 proves nothing.
             Err(error)
                 if error.kind() == ErrorKind::Missing && (is_read || !error.is_unsettled()) =>
             {

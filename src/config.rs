@@ -80,20 +80,20 @@ impl Default for LimitSettings {
 
 impl LimitSettings {
     /// Checks the limits on memory.
-    fn check_bytes(&self, mistakes: &mut Vec<String>) {
+    fn check_bytes(&self, errors: &mut Vec<String>) {
         let (least, most) = (BYTES.start(), BYTES.end());
         for (name, value) in [
             ("request_bytes", self.request_bytes),
             ("total_bytes", self.total_bytes),
         ] {
             if !BYTES.contains(&value) {
-                mistakes.push(format!(
+                errors.push(format!(
                     "limits.{name} is {value}: expected {least} to {most}"
                 ));
             }
         }
         if self.total_bytes < self.request_bytes {
-            mistakes.push(format!(
+            errors.push(format!(
                 "limits.total_bytes is {}: expected at least limits.request_bytes, which is {}",
                 self.total_bytes, self.request_bytes
             ));
@@ -135,9 +135,9 @@ impl Settings {
     /// # Errors
     /// Numbers that cannot be meant.
     pub fn bounds(&self) -> Result<RequestLimits, ConfigErrors> {
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         if !(1..=10_000).contains(&self.limits.page) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "limits.page is {}: expected 1 to 10000",
                 self.limits.page
             ));
@@ -145,16 +145,16 @@ impl Settings {
         let deadline = seconds(
             "limits.deadline_seconds",
             self.limits.deadline_seconds,
-            &mut mistakes,
+            &mut errors,
         );
         if !(1..=10_000).contains(&self.limits.calls) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "limits.calls is {}: expected 1 to 10000",
                 self.limits.calls
             ));
         }
-        self.limits.check_bytes(&mut mistakes);
-        if mistakes.is_empty() {
+        self.limits.check_bytes(&mut errors);
+        if errors.is_empty() {
             Ok(RequestLimits {
                 page: self.limits.page,
                 deadline,
@@ -163,7 +163,7 @@ impl Settings {
                 ..RequestLimits::default()
             })
         } else {
-            Err(ConfigErrors(mistakes))
+            Err(ConfigErrors(errors))
         }
     }
 }
@@ -176,11 +176,11 @@ fn variable_named(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
-fn seconds(at: &str, value: f64, mistakes: &mut Vec<String>) -> Duration {
+fn seconds(at: &str, value: f64, errors: &mut Vec<String>) -> Duration {
     match Duration::try_from_secs_f64(value) {
         Ok(duration) if (0.01..=600.0).contains(&value) => duration,
         _ => {
-            mistakes.push(format!("{at} is {value}: expected 0.01 to 600"));
+            errors.push(format!("{at} is {value}: expected 0.01 to 600"));
             Duration::from_secs(1)
         }
     }

@@ -60,7 +60,7 @@ pub struct Directory {
     account: Account,
     connector: Option<Box<dyn Connector>>,
     is_configured: bool,
-    signs: AccountStatus,
+    status: AccountStatus,
     writing: Writing,
 }
 
@@ -70,7 +70,7 @@ impl Directory {
     pub fn new(
         account: Account,
         connector: Option<Box<dyn Connector>>,
-        signs: AccountStatus,
+        status: AccountStatus,
         writing: Writing,
     ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);
@@ -79,7 +79,7 @@ impl Directory {
             account,
             connector,
             is_configured: true,
-            signs,
+            status,
             writing,
         }
     }
@@ -97,16 +97,16 @@ impl Directory {
     /// How the windows of the provider's budget stand; none when it is disabled, or has none.
     #[must_use]
     pub fn budget(&self) -> Vec<WindowStatus> {
-        self.signs
+        self.status
             .budget
             .as_ref()
-            .map(Budget::stands)
+            .map(Budget::windows)
             .unwrap_or_default()
     }
 
     /// Reads the token of the account again, where it comes from a file.
     pub async fn reload_token(&self) {
-        if let Some(credentials) = &self.signs.credentials {
+        if let Some(credentials) = &self.status.credentials {
             credentials.reload().await;
         }
     }
@@ -126,20 +126,23 @@ impl Directory {
     /// How the provider fares.
     #[must_use]
     pub fn health(&self) -> Health {
-        health(&self.signs.pulse)
+        health(&self.status.health)
     }
 
     /// Whether the provider is asked; `None` when it always is, or never.
     #[must_use]
-    pub fn standing(&self) -> Option<CircuitState> {
-        self.signs.switch.as_ref().map(CircuitBreaker::standing)
+    pub fn circuit_state(&self) -> Option<CircuitState> {
+        self.status
+            .circuit_breaker
+            .as_ref()
+            .map(CircuitBreaker::state)
     }
 
     /// Names the provider and the operation in an error, and tells the log of answers that nobody can
     /// read: the HTTP client takes those for good.
     fn noted<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
         let result = result.map_err(|error| error.at(self.account, operation));
-        match (&self.signs.log, &result) {
+        match (&self.status.log, &result) {
             (Some(log), Err(error)) if error.kind() == ErrorKind::Malformed => {
                 log.failed(error.operation().unwrap_or(operation), error);
             }

@@ -90,7 +90,7 @@ pub struct Graph {
     /// The bytes that all requests may hold together.
     pub memory: MemoryPool,
     /// The answers that are kept.
-    pub kept: MemoryCache,
+    pub cache: MemoryCache,
     /// Where writes are noted.
     pub audit: AuditLog,
 }
@@ -159,10 +159,10 @@ pub fn with_loaders(
         .with_freshness(trace::freshness(max_age))
         .with_meter(Arc::clone(&meter))
         .with_call_limit(graph.bounds.calls);
-    let journal = Arc::clone(scope.journal());
+    let call_log = Arc::clone(scope.call_log());
     let fates = Arc::<RequestOutcomes>::default();
     let trace = Trace {
-        journal,
+        call_log,
         meter,
         fates: Arc::clone(&fates),
     };

@@ -108,7 +108,7 @@ struct AccountLoaders {
 /// All loaders of one GraphQL request.
 pub struct Loaders {
     loaders: HashMap<Account, AccountLoaders>,
-    scope: RequestContext,
+    context: RequestContext,
 }
 
 /// How many bytes a field takes while it waits for a key, about: there may be one for each row and alias.
@@ -145,7 +145,7 @@ where
 /// A loader whose batches ask one provider's directory.
 fn over<K, V, R>(
     directory: &Arc<Directory>,
-    scope: &RequestContext,
+    context: &RequestContext,
     run: impl Fn(Arc<Directory>, RequestContext, Vec<K>) -> R + Send + Sync + 'static,
 ) -> Loader<K, V>
 where
@@ -153,8 +153,8 @@ where
     V: Clone + Send + Sync + 'static,
     R: Future<Output = HashMap<K, V>> + Send + 'static,
 {
-    let (directory, scope) = (Arc::clone(directory), scope.clone());
-    Loader::new(move |keys| run(Arc::clone(&directory), scope.clone(), keys))
+    let (directory, context) = (Arc::clone(directory), context.clone());
+    Loader::new(move |keys| run(Arc::clone(&directory), context.clone(), keys))
 }
 
 impl Loaders {
@@ -162,40 +162,52 @@ impl Loaders {
     #[must_use]
     pub fn new<'a>(
         directories: impl IntoIterator<Item = &'a Arc<Directory>>,
-        scope: &RequestContext,
+        context: &RequestContext,
     ) -> Self {
         let loaders = directories.into_iter().map(|directory| {
             let loaders = AccountLoaders {
-                by_id: over(directory, scope, |directory, scope, wanted| async move {
-                    together(wanted, |ids, expand| directory.by_id(&scope, ids, expand)).await
-                }),
-                by_external_id: over(directory, scope, |directory, scope, wanted| async move {
-                    together(wanted, |ids, expand| {
-                        directory.by_external_id(&scope, ids, expand)
-                    })
-                    .await
-                }),
-                by_email: over(directory, scope, |directory, scope, wanted| async move {
-                    together(wanted, |emails, expand| {
-                        directory.by_email(&scope, emails, expand)
-                    })
-                    .await
-                }),
-                parts: over(directory, scope, |directory, scope, keys| async move {
-                    directory.parts(&scope, keys).await
+                by_id: over(
+                    directory,
+                    context,
+                    |directory, context, wanted| async move {
+                        together(wanted, |ids, expand| directory.by_id(&context, ids, expand)).await
+                    },
+                ),
+                by_external_id: over(
+                    directory,
+                    context,
+                    |directory, context, wanted| async move {
+                        together(wanted, |ids, expand| {
+                            directory.by_external_id(&context, ids, expand)
+                        })
+                        .await
+                    },
+                ),
+                by_email: over(
+                    directory,
+                    context,
+                    |directory, context, wanted| async move {
+                        together(wanted, |emails, expand| {
+                            directory.by_email(&context, emails, expand)
+                        })
+                        .await
+                    },
+                ),
+                parts: over(directory, context, |directory, context, keys| async move {
+                    directory.parts(&context, keys).await
                 }),
             };
             (directory.account(), loaders)
         });
         Self {
             loaders: loaders.collect(),
-            scope: scope.clone(),
+            context: context.clone(),
         }
     }
 
     /// The loaders of a provider, for a field that will wait for a key.
     fn of(&self, account: Account) -> Result<&AccountLoaders> {
-        self.scope.meter().charge(WAITING)?;
+        self.context.meter().charge(WAITING)?;
         self.loaders
             .get(&account)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this account"))

@@ -99,7 +99,7 @@ fn describe_providers() {
     );
     describe_counter!(
         ANSWERS,
-        "Answers to reads of providers by provider, operation and origin (provider, kept, stale, shared)"
+        "Answers to reads of providers by provider, operation and origin (provider, cache_hit, stale, coalesced)"
     );
     describe_counter!(
         PROVIDER_UNSENT,

@@ -56,24 +56,24 @@ const MAX_REQUEST_ID: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Readiness {
     is_ready: Arc<AtomicBool>,
-    notice: Duration,
+    shutdown_delay: Duration,
     store: Option<Store>,
     writes: TaskTracker,
 }
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self::with_notice(Duration::ZERO)
+        Self::with_shutdown_delay(Duration::ZERO)
     }
 }
 
 impl Readiness {
     /// Ready, and one that load balancers take so long to notice the loss of.
     #[must_use]
-    pub fn with_notice(notice: Duration) -> Self {
+    pub fn with_shutdown_delay(shutdown_delay: Duration) -> Self {
         Self {
             is_ready: Arc::new(AtomicBool::new(true)),
-            notice,
+            shutdown_delay,
             store: None,
             writes: TaskTracker::new(),
         }
@@ -104,8 +104,8 @@ impl Readiness {
 
     /// How long connections are still accepted after [`Self::withdraw`].
     #[must_use]
-    pub fn notice(&self) -> Duration {
-        self.notice
+    pub fn shutdown_delay(&self) -> Duration {
+        self.shutdown_delay
     }
 
     fn is_ready(&self) -> bool {

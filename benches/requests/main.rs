@@ -15,7 +15,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
 mod burst;
-mod kept;
+mod cached;
 mod open;
 mod process;
 mod proxy;
@@ -104,7 +104,7 @@ async fn main() {
         report(&case, ("proxy", &proxy), &sandbox, requests, plain).await;
     }
     versions::compare(&sandbox, &gateway).await;
-    kept::compare(&sandbox).await;
+    cached::compare(&sandbox).await;
     open::compare(&sandbox).await;
     burst::compare(latency).await;
 }

@@ -28,11 +28,11 @@ impl Process {
     }
 
     /// A gateway that asks Intercom for a version, and keeps answers for so many seconds.
-    pub(crate) fn gateway(sandbox: &str, version: &str, kept: u32) -> Self {
+    pub(crate) fn gateway(sandbox: &str, version: &str, cached: u32) -> Self {
         let config = format!(
             r#"
             [cache]
-            seconds = {kept}.0
+            seconds = {cached}.0
             [accounts.ada]
             base_url = "http://{sandbox}/ada/api"
             budget = []

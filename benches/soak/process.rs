@@ -35,7 +35,7 @@ impl Process {
                 attempts = 2
                 budget = [{{ calls = {calls}, seconds = {WINDOW_SECONDS} }}]
                 max_answer_bytes = 4194304
-                breaker = {{ cooldown_seconds = 2.0, longest_seconds = 10.0 }}
+                breaker = {{ cooldown_seconds = 2.0, max_cooldown_seconds = 10.0 }}
                 "#
             )
         });

@@ -42,8 +42,9 @@ impl Sandbox {
                     ("rate", "on"),
                 ];
                 for (name, value) in switches {
-                    let switch = json!({ "provider": provider, "name": name, "value": value });
-                    self.post("behaviour", &switch).await;
+                    let circuit_breaker =
+                        json!({ "provider": provider, "name": name, "value": value });
+                    self.post("behaviour", &circuit_breaker).await;
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! Notes each attempt of a call, with what it waited for: inside the retry, outside everything that an
-//! attempt may wait for.
+//! Records each attempt of a call and how long it waited. It sits inside the retry, and outside
+//! everything that an attempt may wait for.
 
 use std::{
     sync::{
@@ -15,29 +15,30 @@ use tracing::{Instrument, Span};
 
 use super::{
     Layer, NextLayer, Request, RequestContext, Response,
-    scope::{AnswerOrigin, CallRecord},
+    context::{AnswerOrigin, CallRecord},
 };
 use crate::{account::Account, error::Result};
 
-/// The code of an attempt that was given up since nobody waited for it any more.
+/// The code of an attempt that was cancelled because nobody waits for it any more.
 const CANCELLED: &str = "CANCELLED";
 
-/// One entry in the journal of the request for each attempt.
+/// Writes one record per attempt to the request's call log.
 pub struct AttemptLog {
     account: Account,
 }
 
 impl AttemptLog {
-    /// Notes the attempts of a provider's calls.
+    /// Records the attempts of an account's calls.
     #[must_use]
     pub fn of(account: Account) -> Self {
         Self { account }
     }
 }
 
-/// An attempt that is under way. It is noted when this is dropped, wherever that is.
+/// An attempt in flight. Dropping it writes the record, so that a cancelled attempt is recorded
+/// too.
 struct OngoingAttempt {
-    scope: RequestContext,
+    context: RequestContext,
     started: Instant,
     waited: Arc<AtomicU64>,
     entry: CallRecord,
@@ -48,35 +49,35 @@ impl Drop for OngoingAttempt {
     fn drop(&mut self) {
         self.entry.took = self.started.elapsed();
         self.entry.waited = Duration::from_micros(self.waited.load(Ordering::Relaxed));
-        self.entry.tell(&self.span);
-        self.scope.journal().add(self.entry.clone());
+        self.entry.record_in(&self.span);
+        self.context.call_log().add(self.entry.clone());
     }
 }
 
 #[async_trait]
 impl Layer for AttemptLog {
-    async fn call(&self, mut call: Request, next: NextLayer<'_>) -> Result<Response> {
-        (call.waited, call.told) = (Arc::default(), Arc::default());
+    async fn call(&self, mut request: Request, next: NextLayer<'_>) -> Result<Response> {
+        (request.waited, request.progress) = (Arc::default(), Arc::default());
         let entry = CallRecord {
             account: self.account,
-            operation: call.operation.name(),
-            page: call.page.clone(),
-            attempt: call.attempt,
+            operation: request.operation.name(),
+            page: request.page.clone(),
+            attempt: request.attempt,
             status: None,
             code: Some(CANCELLED),
-            may_be_missing: call.may_be_missing,
+            may_be_missing: request.may_be_missing,
             took: Duration::ZERO,
             waited: Duration::ZERO,
             origin: AnswerOrigin::Provider,
         };
         let mut attempt = OngoingAttempt {
-            scope: call.scope.clone(),
+            context: request.context.clone(),
             started: Instant::now(),
-            waited: Arc::clone(&call.waited),
+            waited: Arc::clone(&request.waited),
             span: entry.span(),
             entry,
         };
-        let answer = next.run(call).instrument(attempt.span.clone()).await;
+        let answer = next.run(request).instrument(attempt.span.clone()).await;
         attempt.entry.end(answer.as_ref());
         answer
     }

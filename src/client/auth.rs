@@ -1,5 +1,5 @@
-//! Puts the credentials on a call. Inside the retry, so that a credential that is renewed serves the
-//! next attempt: where the provider refuses a token that comes from a file, the file is read again.
+//! Adds the credentials to a request. It sits inside the retry, so that the next attempt uses a
+//! renewed token: when the provider refuses a token that comes from a file, the file is read again.
 
 use std::{
     fmt,
@@ -21,21 +21,21 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 
-/// How long a token that was read again is not looked for once more.
+/// The shortest time between two reads of a token file because of refusals.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a file may take to be read while calls wait for it.
+/// The longest time that calls wait for a token file to be read.
 const READ: Duration = Duration::from_secs(1);
 
-/// Reads a token where it comes from; the error says why it cannot be, and does not show it.
+/// Reads a token from its source. The error says why that fails and never contains the token.
 pub type ReadToken = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
-/// Where a token comes from.
+/// The source of a token.
 #[derive(Clone)]
 pub enum TokenSource {
     /// The program that embeds the gateway.
     Program,
-    /// An environment variable, which is read at start only.
+    /// An environment variable, read only at start.
     Environment,
     /// A file.
     File(ReadToken),
@@ -51,7 +51,7 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-/// An account's token. Clones are the same token.
+/// An account's token. Clones share it.
 #[derive(Clone)]
 pub struct Credentials(Arc<CredentialsInner>);
 
@@ -59,11 +59,11 @@ struct CredentialsInner {
     account: Account,
     source: TokenSource,
     header: Mutex<HeaderValue>,
-    /// When the source was last read again; held while it is.
+    /// When the source was last read again; locked during the read.
     read: tokio::sync::Mutex<Option<Instant>>,
 }
 
-/// The header of a token; it is never printed.
+/// The token as a header value, marked as sensitive so that it is never printed.
 fn header(token: &SecretString) -> Result<HeaderValue> {
     let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
     let mut value = value.map_err(|_| {
@@ -75,10 +75,10 @@ fn header(token: &SecretString) -> Result<HeaderValue> {
 }
 
 impl Credentials {
-    /// A provider's token, as it was read at start.
+    /// Credentials with the token that was read at start.
     ///
     /// # Errors
-    /// `Internal` when the token holds characters that a header cannot carry.
+    /// `Internal` when a header cannot carry the token's characters.
     pub fn new(account: Account, token: &SecretString, source: TokenSource) -> Result<Self> {
         Ok(Self(Arc::new(CredentialsInner {
             account,
@@ -93,7 +93,8 @@ impl Credentials {
         header.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the token again because the provider refused it. True when there is another one now.
+    /// Reads the token again after the provider refused it. True when a different token is now in
+    /// use.
     async fn renew(&self, refused: &HeaderValue) -> bool {
         let TokenSource::File(read) = &self.0.source else {
             return false;
@@ -108,12 +109,12 @@ impl Credentials {
         *last = Some(Instant::now());
         let is_new = self.read(read).await == Some(true);
         if is_new {
-            self.tell(is_new);
+            self.log_read(is_new);
         }
         is_new
     }
 
-    /// Reads the token again, whatever the provider says of it.
+    /// Reads the token again, even if the provider accepts the current one.
     pub async fn reload(&self) {
         match &self.0.source {
             TokenSource::Program => {}
@@ -126,13 +127,13 @@ impl Credentials {
                 let mut last = self.0.read.lock().await;
                 *last = Some(Instant::now());
                 if let Some(is_new) = self.read(read).await {
-                    self.tell(is_new);
+                    self.log_read(is_new);
                 }
             }
         }
     }
 
-    /// Whether the file holds another token than before; `None` where it cannot be read.
+    /// Whether the file holds a new token; `None` when it cannot be read.
     async fn read(&self, read: &ReadToken) -> Option<bool> {
         let read = Arc::clone(read);
         let token = match timeout(READ, spawn_blocking(move || read())).await {
@@ -161,7 +162,7 @@ impl Credentials {
         is_new
     }
 
-    fn tell(&self, is_new: bool) {
+    fn log_read(&self, is_new: bool) {
         tracing::info!(
             provider.name = self.0.account.provider().name(),
             account.name = self.0.account.name(),
@@ -171,11 +172,11 @@ impl Credentials {
     }
 }
 
-/// `Authorization: Bearer …` on every call.
+/// Sends `Authorization: Bearer …` with every call.
 pub struct BearerAuth(Credentials);
 
 impl BearerAuth {
-    /// Puts an account's token on its calls.
+    /// Adds an account's token to its calls.
     #[must_use]
     pub fn of(credentials: Credentials) -> Self {
         Self(credentials)
@@ -184,9 +185,9 @@ impl BearerAuth {
 
 #[async_trait]
 impl Layer for BearerAuth {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
         let token = self.0.header();
-        let answer = next.run(call.header(AUTHORIZATION, token.clone())).await;
+        let answer = next.run(request.header(AUTHORIZATION, token.clone())).await;
         match answer {
             Err(error) if error.kind() == ErrorKind::Denied && self.0.renew(&token).await => {
                 Err(error.renewed())

@@ -1,8 +1,8 @@
-//! Leaves a provider alone that keeps failing: a call is refused at once rather than sent to fail, and
-//! from time to time one is let through to see whether the provider is well again.
+//! Stops calling a provider that keeps failing: a call is refused at once instead of being sent to
+//! fail, and from time to time one call goes through as a trial.
 //!
-//! Inside the retry, so that each attempt counts; outside everything that an attempt may wait for, so
-//! that what is refused spends neither budget nor a turn.
+//! It sits inside the retry, so that each attempt counts, and outside everything that an attempt
+//! may wait for, so that a refused attempt takes neither budget nor a permit.
 
 pub mod circuit;
 mod inputs;
@@ -27,7 +27,7 @@ use crate::{
     metrics,
 };
 
-/// A provider's circuit, shared between its calls and those who ask.
+/// An account's circuit, shared between its calls and its readers.
 #[derive(Clone)]
 pub struct CircuitBreaker {
     account: Account,
@@ -36,7 +36,7 @@ pub struct CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// A provider's circuit, closed.
+    /// A closed circuit.
     #[must_use]
     pub fn of(account: Account, rules: CircuitRules) -> Self {
         metrics::init_circuit(account, CircuitState::ALL.map(CircuitState::name));
@@ -47,19 +47,19 @@ impl CircuitBreaker {
         }
     }
 
-    /// Whether the provider is asked now.
+    /// The state of the circuit now.
     #[must_use]
-    pub fn standing(&self) -> CircuitState {
-        self.circuit().standing(Instant::now())
+    pub fn state(&self) -> CircuitState {
+        self.circuit().state(Instant::now())
     }
 
-    fn input(&self, call: &Request) -> CallInput {
-        self.failed().input(call)
+    fn input(&self, request: &Request) -> CallInput {
+        self.failed().input(request)
     }
 
-    /// What a failure says that may come of its input: one that fails again and again may be at fault
-    /// itself. While the circuit tries the provider, every call counts.
-    fn judge(&self, input: CallInput) -> CallOutcome {
+    /// Rates a failure that its input may have caused: an input that fails repeatedly may itself be
+    /// at fault. During a trial every call counts.
+    fn judge_input(&self, input: CallInput) -> CallOutcome {
         let is_closed = self.circuit().phase() == CircuitState::Closed;
         let mut failed = self.failed();
         let is_new = failed.add(input, Instant::now());
@@ -78,7 +78,7 @@ impl CircuitBreaker {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something to the circuit, and tells when that changed its phase.
+    /// Changes the circuit, and logs a change of its phase.
     fn change<T>(&self, change: impl FnOnce(&mut Circuit, Instant) -> T) -> T {
         let mut circuit = self.circuit();
         let before = circuit.phase();
@@ -87,25 +87,25 @@ impl CircuitBreaker {
         drop(circuit);
         metrics::circuit(self.account, after.level());
         if before != after {
-            self.tell(after);
+            self.log_change(after);
         }
         done
     }
 
-    fn tell(&self, phase: CircuitState) {
+    fn log_change(&self, phase: CircuitState) {
         metrics::circuit_change(self.account, phase.name());
         match phase {
             CircuitState::Open => tracing::warn!(
                 provider.name = self.account.provider().name(),
                 account.name = self.account.name(),
                 circuit = phase.name(),
-                "the provider keeps failing and is left alone for a while"
+                "the provider keeps failing: its circuit is open"
             ),
             CircuitState::HalfOpen | CircuitState::Closed => tracing::info!(
                 provider.name = self.account.provider().name(),
                 account.name = self.account.name(),
                 circuit = phase.name(),
-                "the provider is asked again"
+                "the provider is called again"
             ),
         }
     }
@@ -122,7 +122,7 @@ impl CircuitState {
         }
     }
 
-    /// How a gauge shows it.
+    /// The value that a gauge shows.
     #[must_use]
     pub fn level(self) -> u8 {
         match self {
@@ -133,64 +133,64 @@ impl CircuitState {
     }
 }
 
-/// Lets calls through while the provider's circuit allows, and counts what becomes of them.
+/// Lets calls through while the circuit allows, and records how they end.
 pub struct BreakerLayer(CircuitBreaker);
 
 impl BreakerLayer {
-    /// A breaker in a provider's circuit.
+    /// A breaker on an account's circuit.
     #[must_use]
-    pub fn of(switch: CircuitBreaker) -> Self {
-        Self(switch)
+    pub fn of(circuit_breaker: CircuitBreaker) -> Self {
+        Self(circuit_breaker)
     }
 }
 
-/// A call that was let through. Dropped before it is settled, it says nothing and its trial is over: a
-/// caller that leaves may only have been impatient.
+/// A call that was let through. Dropped without an outcome, it counts as nothing and its trial
+/// ends: a caller that leaves may only have been impatient.
 struct GuardedCall<'a> {
-    switch: &'a CircuitBreaker,
-    pass: CircuitPermit,
-    verdict: CallOutcome,
+    circuit_breaker: &'a CircuitBreaker,
+    permit: CircuitPermit,
+    outcome: CallOutcome,
 }
 
 impl Drop for GuardedCall<'_> {
     fn drop(&mut self) {
-        let (pass, verdict) = (&self.pass, self.verdict);
-        self.switch
-            .change(|circuit, now| circuit.settle(pass, verdict, now, fastrand::f64()));
+        let (permit, outcome) = (&self.permit, self.outcome);
+        self.circuit_breaker
+            .change(|circuit, now| circuit.settle(permit, outcome, now, fastrand::f64()));
     }
 }
 
 #[async_trait]
 impl Layer for BreakerLayer {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
-        let pass = self.0.change(Circuit::ask).map_err(refusal)?;
-        let mut passage = GuardedCall {
-            switch: &self.0,
-            pass,
-            verdict: CallOutcome::Nothing,
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
+        let permit = self.0.change(Circuit::ask).map_err(refusal)?;
+        let mut guarded = GuardedCall {
+            circuit_breaker: &self.0,
+            permit,
+            outcome: CallOutcome::Nothing,
         };
-        let input = self.0.input(&call);
-        let answer = next.run(call).await;
+        let input = self.0.input(&request);
+        let answer = next.run(request).await;
         let error = answer.as_ref().err();
-        passage.verdict = match verdict(error) {
-            CallOutcome::Fails if may_be_its_input(error) => self.0.judge(input),
-            verdict => verdict,
+        guarded.outcome = match outcome(error) {
+            CallOutcome::Fails if may_be_caused_by_input(error) => self.0.judge_input(input),
+            outcome => outcome,
         };
-        if passage.verdict == CallOutcome::Answers {
+        if guarded.outcome == CallOutcome::Answers {
             self.0.failed().answered();
         }
         answer
     }
 }
 
-/// Whether a failure may come of what was asked: the provider was there, and answered.
-fn may_be_its_input(error: Option<&Error>) -> bool {
+/// Whether the input may have caused the failure: the provider was reachable and responded.
+fn may_be_caused_by_input(error: Option<&Error>) -> bool {
     error.is_some_and(|error| error.status().is_some() || error.reach() == FailureStage::CutShort)
 }
 
 fn refusal(wait: Duration) -> Error {
     let message = format!(
-        "the provider kept failing and is not asked for now; it is tried again in {} s",
+        "the provider kept failing and is not called now; the next attempt is in {} s",
         wait.as_secs_f64().ceil()
     );
     Error::new(ErrorKind::Unavailable, message)
@@ -198,9 +198,9 @@ fn refusal(wait: Duration) -> Error {
         .reaching(FailureStage::Nowhere)
 }
 
-/// What a call says of its provider. A provider that refuses a call, or throttles it, is well; a call that
-/// was not sent, or had hardly any time, says nothing.
-fn verdict(error: Option<&Error>) -> CallOutcome {
+/// The outcome of a call. A provider that refuses or throttles a call is healthy; a call that was
+/// not sent, or had hardly any time, proves nothing.
+fn outcome(error: Option<&Error>) -> CallOutcome {
     let Some(error) = error else {
         return CallOutcome::Answers;
     };

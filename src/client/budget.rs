@@ -1,6 +1,6 @@
-//! Spends no more calls at a provider than it grants. Each attempt takes a permit from all of the provider's
-//! windows at once, and waits for it until its deadline; when it cannot be had by then the attempt fails
-//! at once, and no call is made.
+//! Keeps the calls to a provider within its rate limits. Each attempt takes a permit from all
+//! windows at once, and waits for it until its deadline. If it cannot get one by then, it fails at
+//! once and no call is made.
 
 mod limiter;
 mod redis;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Layer, NextLayer, Request, Response, request::AttemptProgress, scope::CallLimit};
+use super::{Layer, NextLayer, Request, Response, context::CallLimit, request::AttemptProgress};
 use crate::{
     account::Account,
     error::{ErrorKind, Result},
@@ -28,96 +28,99 @@ pub use sliding_window::QuotaWindow;
 use state::LimiterState;
 pub use state::WindowStatus;
 
-/// What a provider may be asked, and how its answers change that.
+/// The rate limits of an account, and how responses change them.
 #[derive(Clone, Debug)]
 pub struct RateLimits {
-    /// The windows; none where nothing is known.
+    /// The windows; empty when none are known.
     pub windows: Vec<QuotaWindow>,
-    /// Whether somebody chose them: then the provider's headers may narrow them, but not widen them.
+    /// Whether an operator configured them: then the provider's headers may narrow them but not
+    /// widen them.
     pub is_chosen: bool,
-    /// How many calls may be under way: a permit that cannot be used at once is not given.
+    /// The number of calls that may be in flight: a permit that cannot be used at once is not
+    /// issued.
     pub concurrency: usize,
-    /// The store that keeps the account of all replicas, and the account's name there.
+    /// The store that holds the account's budget for all replicas, and the account's name there.
     pub shared: Option<(Store, String)>,
 }
 
-/// A provider's budget, shared between its calls and those who ask how it stands.
+/// An account's budget, shared between its calls and its readers.
 #[derive(Clone)]
 pub struct Budget {
     account: Account,
-    desk: Arc<RateLimiter>,
+    limiter: Arc<RateLimiter>,
 }
 
 impl Budget {
-    /// A budget of which nothing is spent.
+    /// A budget with nothing spent.
     #[must_use]
-    pub fn of(account: Account, terms: &RateLimits) -> Self {
+    pub fn of(account: Account, limits: &RateLimits) -> Self {
         metrics::init_budget(account);
-        let slots = u32::try_from(terms.concurrency).unwrap_or(u32::MAX);
-        let book = LimiterState::new(&terms.windows, terms.is_chosen, slots, Instant::now());
-        let common = terms.shared.clone().map(|(store, account)| {
-            RedisRateLimiter::new(store, &account, &terms.windows, terms.is_chosen)
+        let slots = u32::try_from(limits.concurrency).unwrap_or(u32::MAX);
+        let state = LimiterState::new(&limits.windows, limits.is_chosen, slots, Instant::now());
+        let redis = limits.shared.clone().map(|(store, account)| {
+            RedisRateLimiter::new(store, &account, &limits.windows, limits.is_chosen)
         });
         Self {
             account,
-            desk: Arc::new(RateLimiter::new(book, common)),
+            limiter: Arc::new(RateLimiter::new(state, redis)),
         }
     }
 
-    /// Every window as it stands.
+    /// The status of every window.
     #[must_use]
-    pub fn stands(&self) -> Vec<WindowStatus> {
-        self.desk.stands()
+    pub fn windows(&self) -> Vec<WindowStatus> {
+        self.limiter.windows()
     }
 }
 
-/// A call that a request has counted as one of its own. It is taken back when it was not sent.
+/// A call counted against its request's limit. Dropping it takes the count back if the call was not
+/// sent.
 struct CountedCall {
     account: Account,
     limit: Arc<CallLimit>,
-    told: Arc<AttemptProgress>,
+    progress: Arc<AttemptProgress>,
 }
 
 impl Drop for CountedCall {
     fn drop(&mut self) {
-        if !self.told.is_sent() {
+        if !self.progress.is_sent() {
             self.limit.give_back(self.account);
         }
     }
 }
 
 impl Budget {
-    /// Counts the call as one of its request's.
-    fn count(&self, call: &Request) -> Result<CountedCall> {
-        let share = || share::of(&self.stands(), Instant::now(), call.scope.deadline());
-        let limit = call.scope.call_limit();
+    /// Counts the call against its request's limit.
+    fn count(&self, request: &Request) -> Result<CountedCall> {
+        let share = || share::of(&self.windows(), Instant::now(), request.context.deadline());
+        let limit = request.context.call_limit();
         limit.take(self.account, share).map_err(share::refusal)?;
         Ok(CountedCall {
             account: self.account,
             limit: Arc::clone(limit),
-            told: Arc::clone(&call.told),
+            progress: Arc::clone(&request.progress),
         })
     }
 }
 
 #[async_trait]
 impl Layer for Budget {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
-        let _counted = self.count(&call)?;
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
+        let _counted = self.count(&request)?;
         let asked = Instant::now();
         let permit = self
-            .desk
-            .admit(call.scope.priority(), call.scope.deadline())
+            .limiter
+            .admit(request.context.priority(), request.context.deadline())
             .await;
-        call.wait(asked.elapsed());
+        request.wait(asked.elapsed());
         let mut permit = permit.inspect_err(|error| {
             if error.kind() == ErrorKind::Throttled {
                 metrics::budget_refused(self.account);
             }
         })?;
         metrics::budget_waited(self.account, asked.elapsed());
-        permit.follow(Arc::clone(&call.told));
-        let answer = next.run(call).await;
+        permit.follow(Arc::clone(&request.progress));
+        let answer = next.run(request).await;
         let throttled = answer.as_ref().err();
         let throttled = throttled.filter(|error| error.kind() == ErrorKind::Throttled);
         permit.end(throttled.map(crate::error::Error::wait));

@@ -1,22 +1,24 @@
-//! Answers to reads: equal ones that are under way are shared, over requests, and answers are kept for a
-//! short time. A write forgets all that was kept of its provider, for which lists and searches a record
-//! is part of cannot be told.
+//! The response cache: equal reads in flight are coalesced across requests, and responses are
+//! cached for a short time. A write clears the whole account: we cannot tell which lists and
+//! searches contain the record.
 //!
-//! | an answer is | then |
+//! | a cached response is | then |
 //! |---|---|
-//! | fresh | it is the answer |
-//! | stale | it is the answer, and the provider is asked again behind it |
-//! | old | the provider is asked, and where it fails the old answer is better than none |
+//! | fresh | it is returned |
+//! | stale | it is returned, and read again in the background |
+//! | old | the provider is called; if that fails, the old response is returned |
 //!
-//! It stands before all layers: what is kept costs no call, no budget and no turn.
+//! It comes before all layers: a cache hit takes no call, no budget and no permit.
 
+mod entry;
 mod in_flight;
+mod invalidation;
 mod memory;
+mod outcome;
 mod redis;
 mod snapshot;
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -25,197 +27,88 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
+pub use entry::CachePolicy;
 pub use memory::MemoryCache;
 pub use snapshot::{BuildEnd, GrowingSnapshot, SnapshotContent, SnapshotUse, Snapshots};
 
 use self::{
+    entry::{CachedResponse, Validity},
     in_flight::{InFlight, JoinPolicy, Joined},
+    invalidation::InvalidationGuard,
+    outcome::{
+        is_empty, is_for_its_callers_limits, is_of_its_caller, is_unsent, is_worse_than_old,
+    },
     redis::{RedisCache, StoredResponse},
 };
 use super::{
     Freshness, Operation, Priority, Request, RequestContext, Response,
-    scope::{AnswerOrigin, CallRecord},
+    context::{AnswerOrigin, CallRecord},
     transport::ReadErrorFn,
 };
 use crate::{
     account::Account,
-    error::{Error, ErrorKind, FailureStage, Result},
+    error::{Error, ErrorKind, Result},
     metrics,
     shared::Store,
 };
 
-/// For how long answers are kept.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CachePolicy {
-    /// How long an answer is fresh; nought keeps nothing.
-    pub fresh: Duration,
-    /// The same for single operations, by their names.
-    pub operations: BTreeMap<String, Duration>,
-    /// How long "there is nobody" is fresh.
-    pub negative: Duration,
-    /// How long after that an answer is given while the provider is asked again.
-    pub stale: Duration,
-    /// How long after that an answer is given when the provider fails.
-    pub error: Duration,
-}
-
-impl CachePolicy {
-    fn fresh(&self, operation: &str, is_negative: bool) -> Duration {
-        let fresh = self.operations.get(operation).copied();
-        let fresh = fresh.unwrap_or(self.fresh);
-        if is_negative {
-            fresh.min(self.negative)
-        } else {
-            fresh
-        }
-    }
-}
-
-/// An answer, and until when it is good for what.
-#[derive(Debug)]
-pub(super) struct CachedResponse<T = Result<Response>> {
-    answer: T,
-    at: Timestamp,
-    read: Instant,
-    fresh_until: Instant,
-    stale_until: Instant,
-    gone: Instant,
-}
-
-/// What an answer that is kept is good for.
-#[derive(Debug, Eq, PartialEq)]
-enum Validity {
-    Fresh,
-    Stale,
-    Old,
-}
-
-impl<T> CachedResponse<T> {
-    fn good(&self, now: Instant, freshness: Freshness) -> Validity {
-        let within = match freshness {
-            Freshness::Kept => self.fresh_until,
-            Freshness::Within(age) => {
-                let until = self.read.checked_add(age);
-                until.map_or(self.fresh_until, |until| until.min(self.fresh_until))
-            }
-            Freshness::Now => return Validity::Old,
-        };
-        if now < within {
-            Validity::Fresh
-        } else if now < self.stale_until && freshness == Freshness::Kept {
-            Validity::Stale
-        } else {
-            Validity::Old
-        }
-    }
-
-    fn is_kept(&self) -> bool {
-        self.fresh_until > self.read
-    }
-}
-
-impl CachedResponse {
-    /// How many bytes it holds.
-    fn weight(&self) -> u32 {
-        /// What an answer without a body takes, about.
-        const BARE: usize = 1024;
-        let body = self.answer.as_ref().map_or(0, |reply| reply.body.len());
-        u32::try_from(body.saturating_add(BARE)).unwrap_or(u32::MAX)
-    }
-}
-
-/// What identifies a read: a hash, so that what is asked for is not kept in the clear.
+/// Identifies a read by a hash, so that search terms are not stored in the clear.
 type CacheKey = [u8; 16];
 
-/// A read among the writes: what was read before one is forgotten.
+/// A read and the number of writes before it: a write invalidates earlier reads.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 struct WriteEpoch {
     key: CacheKey,
-    /// How many writes there were here.
+    /// The number of writes through this process.
     here: u64,
-    /// How many there were at all replicas, where a store that they share says so.
+    /// The number of writes through all replicas, if a shared store counts them.
     everywhere: Option<u64>,
 }
 
-/// The way to the provider, for a call and a second one.
+/// Sends a request through the layers to the provider. It can be called several times.
 pub(super) type FetchFn =
     Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
 
-/// A provider's answers.
+/// An account's response cache.
 pub struct ResponseCache(Arc<ResponseCacheInner>);
 
 struct ResponseCacheInner {
     account: Account,
-    terms: CachePolicy,
+    policy: CachePolicy,
     explain: ReadErrorFn,
-    shelf: MemoryCache,
-    common: Option<RedisCache>,
-    flights: InFlight,
-    /// How many writes there were: what was read before one is forgotten.
+    memory: MemoryCache,
+    redis: Option<RedisCache>,
+    in_flight: InFlight,
+    /// The number of writes: a write invalidates earlier reads.
     writes: AtomicU64,
-    /// Whether the provider refused our credentials last: what is kept would hide that.
+    /// Whether the provider last refused our credentials: cached responses would hide that.
     is_denied: AtomicBool,
 }
 
-/// Forgets what was read, when a write ends, however it ends.
-struct InvalidationGuard(Option<Arc<ResponseCacheInner>>);
-
-impl InvalidationGuard {
-    /// Forgets here and at the other replicas, before the write is answered.
-    async fn now(mut self) {
-        if let Some(inner) = self.0.take() {
-            inner.forget().await;
-        }
-    }
-
-    /// The provider never heard of the write.
-    fn nothing(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for InvalidationGuard {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.take() {
-            tokio::spawn(async move { inner.forget().await });
-        }
-    }
-}
-
-impl ResponseCacheInner {
-    async fn forget(&self) {
-        self.writes.fetch_add(1, Ordering::SeqCst);
-        if let Some(common) = &self.common {
-            common.forget().await;
-        }
-    }
-}
-
-/// How long before its deadline a call gives up for an old answer to be in time.
+/// How long before its deadline a call gives up, so that an old response can still be returned.
 const MARGIN: Duration = Duration::from_millis(50);
 
-/// How often who waited for another's read in vain boards again.
-const REBOARD: usize = 4;
+/// How many reads of others a caller joins in vain before it gives up.
+const JOIN_ATTEMPTS: usize = 4;
 
-/// No longer is an answer that says that there is nothing, or an error under a good status, in bytes.
-const SHORT: usize = 4096;
+/// The largest body, in bytes, of an empty result or of an error under a success status.
+const MAX_NEGATIVE_BODY: usize = 4096;
 
-/// How long a read behind an answer may take.
-const BEHIND: Duration = Duration::from_secs(30);
+/// The longest time of a read in the background.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ResponseCache {
-    /// Keeps a provider's answers on a shelf that providers may share, or with the other replicas in a store,
-    /// under a name of the account, as long as that is there.
+    /// Caches an account's responses in memory that accounts may share, or in a store that replicas
+    /// share, under a name of the account, while that store is available.
     #[must_use]
     pub fn new(
         account: Account,
-        terms: CachePolicy,
+        policy: CachePolicy,
         explain: ReadErrorFn,
-        shelf: MemoryCache,
+        memory: MemoryCache,
         shared: Option<(Store, String)>,
     ) -> Self {
         for operation in Operation::READS {
@@ -224,217 +117,242 @@ impl ResponseCache {
         }
         Self(Arc::new(ResponseCacheInner {
             account,
-            terms,
+            policy,
             explain,
-            shelf,
-            common: shared.map(|(store, name)| RedisCache::new(account, store, name)),
-            flights: InFlight::default(),
+            memory,
+            redis: shared.map(|(store, name)| RedisCache::new(account, store, name)),
+            in_flight: InFlight::default(),
             writes: AtomicU64::default(),
             is_denied: AtomicBool::default(),
         }))
     }
 
-    /// Answers a call: from what is kept, from a call under way, or by `fetch`.
+    /// Answers a request: from the cache, from a read in flight, or by `fetch`.
     ///
     /// # Errors
-    /// What the provider answers.
-    pub(super) async fn serve(&self, call: Request, fetch: FetchFn) -> Result<Response> {
-        if !call.is_read {
+    /// The provider's error.
+    pub(super) async fn serve(&self, request: Request, fetch: FetchFn) -> Result<Response> {
+        if !request.is_read {
             let forget = InvalidationGuard(Some(Arc::clone(&self.0)));
-            let answer = fetch(call).await;
+            let answer = fetch(request).await;
             if answer.as_ref().is_err_and(is_unsent) {
-                forget.nothing();
+                forget.cancel();
             } else {
-                forget.now().await;
+                forget.invalidate().await;
             }
             return answer;
         }
-        let (started, scope) = (Instant::now(), call.scope.clone());
-        let (place, kept) = self.look(self.key(&call), call.operation.name()).await;
-        let kept = kept.filter(|_| !self.0.is_denied.load(Ordering::SeqCst));
-        let good = kept
+        let (started, context) = (Instant::now(), request.context.clone());
+        let (epoch, cached) = self
+            .look_up(self.key(&request), request.operation.name())
+            .await;
+        let cached = cached.filter(|_| !self.0.is_denied.load(Ordering::SeqCst));
+        let validity = cached
             .as_ref()
-            .map(|kept| kept.good(started, scope.freshness()));
-        let entry = entry(self.0.account, &call);
-        match (kept, good) {
-            (Some(kept), Some(Validity::Fresh)) => {
-                self.hand(&scope, &kept, entry, AnswerOrigin::Kept)
+            .map(|cached| cached.validity(started, context.freshness()));
+        let entry = entry(self.0.account, &request);
+        match (cached, validity) {
+            (Some(cached), Some(Validity::Fresh)) => {
+                self.respond_from_cache(&context, &cached, entry, AnswerOrigin::CacheHit)
             }
-            (Some(kept), Some(Validity::Stale)) => {
-                self.refresh(place, call, fetch);
-                self.hand(&scope, &kept, entry, AnswerOrigin::Stale)
+            (Some(cached), Some(Validity::Stale)) => {
+                self.refresh(epoch, request, fetch);
+                self.respond_from_cache(&context, &cached, entry, AnswerOrigin::Stale)
             }
-            (Some(old), _) if scope.freshness() != Freshness::Now => {
-                let sooner = scope.deadline().checked_sub(MARGIN);
-                let sooner = scope.no_later_than(sooner.unwrap_or(started));
-                match self.ask(place, call.within(sooner), &fetch).await {
+            (Some(old), _) if context.freshness() != Freshness::Now => {
+                let sooner = context.deadline().checked_sub(MARGIN);
+                let sooner = context.no_later_than(sooner.unwrap_or(started));
+                match self
+                    .join_or_fetch(epoch, request.within(sooner), &fetch)
+                    .await
+                {
                     Err(error) if is_worse_than_old(&error) => {
-                        scope.fell_back(error);
-                        self.hand(&scope, &old, entry, AnswerOrigin::Stale)
+                        context.fell_back(error);
+                        self.respond_from_cache(&context, &old, entry, AnswerOrigin::Stale)
                     }
                     answer => answer,
                 }
             }
-            _ => self.ask(place, call, &fetch).await,
+            _ => self.join_or_fetch(epoch, request, &fetch).await,
         }
     }
 
-    /// The place of a read among the writes, and the answer that is kept for it.
-    async fn look(
+    /// Returns a read's epoch and its cached response.
+    async fn look_up(
         &self,
         key: CacheKey,
         operation: &str,
     ) -> (WriteEpoch, Option<Arc<CachedResponse>>) {
-        let mut place = WriteEpoch {
+        let mut epoch = WriteEpoch {
             key,
             here: self.0.writes.load(Ordering::SeqCst),
             everywhere: None,
         };
-        if let Some(common) = &self.0.common
-            && let Some((writes, found)) = common.look(&key).await
+        if let Some(redis) = &self.0.redis
+            && let Some((writes, found)) = redis.look_up(&key).await
         {
-            place.everywhere = Some(writes);
-            let kept = found.and_then(|found| self.of_reader(operation, found));
-            return (place, kept.map(Arc::new));
+            epoch.everywhere = Some(writes);
+            let cached = found.and_then(|found| self.under_own_policy(operation, found));
+            return (epoch, cached.map(Arc::new));
         }
-        (place, self.0.shelf.get(&place))
+        (epoch, self.0.memory.get(&epoch))
     }
 
-    /// An answer that a replica keeps, for as long as the settings here say and not there; `None` when
-    /// it is none here.
-    fn of_reader(&self, operation: &str, found: StoredResponse) -> Option<CachedResponse> {
-        let terms = &self.0.terms;
-        let fresh_until = found.read + terms.fresh(operation, found.is_negative);
-        let stale_until = fresh_until + terms.stale;
-        let kept = CachedResponse {
+    /// Applies this replica's policy to a response that another replica stored. `None` when the
+    /// policy does not cache it.
+    fn under_own_policy(&self, operation: &str, found: StoredResponse) -> Option<CachedResponse> {
+        let policy = &self.0.policy;
+        let fresh_until = found.read + policy.fresh(operation, found.is_negative);
+        let stale_until = fresh_until + policy.stale;
+        let cached = CachedResponse {
             answer: found.answer,
             at: found.at,
             read: found.read,
             fresh_until,
             stale_until,
-            gone: stale_until + terms.error,
+            gone: stale_until + policy.error,
         };
-        (kept.is_kept() && kept.gone > Instant::now()).then_some(kept)
+        (cached.is_cacheable() && cached.gone > Instant::now()).then_some(cached)
     }
 
-    /// Forgets the answer of a place, for there is a newer one that is not kept. Nobody waits for it.
-    fn drop_older(&self, place: WriteEpoch) {
-        self.0.shelf.remove(&place);
-        if place.everywhere.is_none() {
+    /// Removes the response of an epoch because a newer one exists that is not cached. Nobody waits
+    /// for this.
+    fn remove_older(&self, epoch: WriteEpoch) {
+        self.0.memory.remove(&epoch);
+        if epoch.everywhere.is_none() {
             return;
         }
         let this = Arc::clone(&self.0);
         tokio::spawn(async move {
-            if let Some(common) = &this.common {
-                common.remove(&place.key).await;
+            if let Some(redis) = &this.redis {
+                redis.remove(&epoch.key).await;
             }
         });
     }
 
-    /// Keeps an answer: with the other replicas, or here. Nobody waits for it.
-    fn put(&self, place: WriteEpoch, kept: &Arc<CachedResponse>) {
-        let Some(writes) = place.everywhere else {
-            self.0.shelf.put(place, Arc::clone(kept));
+    /// Caches a response in the shared store or here. Nobody waits for this.
+    fn put(&self, epoch: WriteEpoch, cached: &Arc<CachedResponse>) {
+        let Some(writes) = epoch.everywhere else {
+            self.0.memory.put(epoch, Arc::clone(cached));
             return;
         };
-        let (this, kept) = (Arc::clone(&self.0), Arc::clone(kept));
+        let (this, cached) = (Arc::clone(&self.0), Arc::clone(cached));
         tokio::spawn(async move {
-            if let Some(common) = &this.common {
-                common.put(&place.key, writes, &kept).await;
+            if let Some(redis) = &this.redis {
+                redis.put(&epoch.key, writes, &cached).await;
             }
         });
     }
 
-    /// Gives an answer that is there, if the request has room for it.
-    fn hand(
+    /// Returns a cached response if the request's meter has room for it.
+    fn respond_from_cache(
         &self,
-        scope: &RequestContext,
-        kept: &CachedResponse,
+        context: &RequestContext,
+        cached: &CachedResponse,
         entry: CallRecord,
         origin: AnswerOrigin,
     ) -> Result<Response> {
-        if let Ok(reply) = &kept.answer {
-            scope.meter().charge(reply.body.len())?;
+        if let Ok(response) = &cached.answer {
+            context.meter().charge(response.body.len())?;
         }
         metrics::answer(self.0.account, entry.operation, origin.name());
-        scope.read(kept.at, origin == AnswerOrigin::Stale);
-        scope.journal().is_fresh_until(kept.fresh_until);
+        context.read(cached.at, origin == AnswerOrigin::Stale);
+        context.call_log().is_fresh_until(cached.fresh_until);
         let mut entry = CallRecord { origin, ..entry };
-        entry.end(kept.answer.as_ref());
-        entry.tell(&entry.span());
-        scope.journal().add(entry);
-        let since = matches!(origin, AnswerOrigin::Kept | AnswerOrigin::Stale).then_some(kept.read);
-        kept.answer.clone().map(|reply| Response {
-            kept: since,
-            ..reply
+        entry.end(cached.answer.as_ref());
+        entry.record_in(&entry.span());
+        context.call_log().add(entry);
+        let since =
+            matches!(origin, AnswerOrigin::CacheHit | AnswerOrigin::Stale).then_some(cached.read);
+        cached.answer.clone().map(|response| Response {
+            cached_at: since,
+            ..response
         })
     }
 
-    /// Asks the provider, or waits for who does. It ends when nobody waits.
-    async fn ask(&self, place: WriteEpoch, call: Request, fetch: &FetchFn) -> Result<Response> {
-        let (scope, started) = (call.scope.clone(), Instant::now());
-        let wish = JoinPolicy {
-            until: scope.deadline(),
-            priority: scope.priority(),
-            freshness: scope.freshness(),
+    /// Joins an equal read in flight, or starts one. The read ends when nobody waits for it.
+    async fn join_or_fetch(
+        &self,
+        epoch: WriteEpoch,
+        request: Request,
+        fetch: &FetchFn,
+    ) -> Result<Response> {
+        let (context, started) = (request.context.clone(), Instant::now());
+        let join_policy = JoinPolicy {
+            until: context.deadline(),
+            priority: context.priority(),
+            freshness: context.freshness(),
         };
-        for _ in 0..REBOARD {
-            let read = || Self(Arc::clone(&self.0)).read(place, call.clone(), Arc::clone(fetch));
-            // The layers keep the deadline themselves; a little later this does.
+        for _ in 0..JOIN_ATTEMPTS {
+            let read = || {
+                Self(Arc::clone(&self.0)).fetch_and_store(epoch, request.clone(), Arc::clone(fetch))
+            };
+            // The layers enforce the deadline; this is a backstop a little later.
             let late = |_| Err(Error::late());
-            match self.0.flights.join_or_start(place, &wish, read) {
-                Joined::Joined(flight, until) => {
-                    let shared = timeout_at(scope.deadline(), flight).await;
-                    let kept = shared.unwrap_or_else(late)?;
-                    // Who asked had less time than there is here, or reached a limit.
-                    if is_of_its_caller(&kept, until) && until < scope.deadline()
-                        || is_for_its_callers_limits(&kept)
+            match self.0.in_flight.join_or_start(epoch, &join_policy, read) {
+                Joined::Joined(shared_read, until) => {
+                    let shared = timeout_at(context.deadline(), shared_read).await;
+                    let cached = shared.unwrap_or_else(late)?;
+                    // The read's starter had less time than this caller, or reached one of its
+                    // limits.
+                    if is_of_its_caller(&cached, until) && until < context.deadline()
+                        || is_for_its_callers_limits(&cached)
                     {
                         continue;
                     }
                     let entry = CallRecord {
                         took: started.elapsed(),
-                        ..entry(self.0.account, &call)
+                        ..entry(self.0.account, &request)
                     };
-                    return self.hand(&scope, &kept, entry, AnswerOrigin::Shared);
+                    return self.respond_from_cache(
+                        &context,
+                        &cached,
+                        entry,
+                        AnswerOrigin::Coalesced,
+                    );
                 }
-                Joined::Started(flight) => {
+                Joined::Started(shared_read) => {
                     metrics::answer(
                         self.0.account,
-                        call.operation.name(),
+                        request.operation.name(),
                         AnswerOrigin::Provider.name(),
                     );
-                    let own = timeout_at(scope.deadline() + MARGIN, flight).await;
-                    let kept = own.unwrap_or_else(late)?;
-                    scope.journal().is_fresh_until(kept.fresh_until);
-                    if !matches!(&kept.answer, Err(error) if error.kind() != ErrorKind::Missing) {
-                        scope.read(kept.at, false);
+                    let own = timeout_at(context.deadline() + MARGIN, shared_read).await;
+                    let cached = own.unwrap_or_else(late)?;
+                    context.call_log().is_fresh_until(cached.fresh_until);
+                    if !matches!(&cached.answer, Err(error) if error.kind() != ErrorKind::Missing) {
+                        context.read(cached.at, false);
                     }
-                    return kept.answer.clone();
+                    return cached.answer.clone();
                 }
             }
         }
         Err(Error::late())
     }
 
-    async fn read(self, place: WriteEpoch, call: Request, fetch: FetchFn) -> Arc<CachedResponse> {
-        let operation = call.operation.name();
-        let answer = fetch(call).await;
+    async fn fetch_and_store(
+        self,
+        epoch: WriteEpoch,
+        request: Request,
+        fetch: FetchFn,
+    ) -> Arc<CachedResponse> {
+        let operation = request.operation.name();
+        let answer = fetch(request).await;
         self.note_denial(&answer);
         let is_answer = match &answer {
-            Ok(reply) => self.worth(reply).is_some(),
+            Ok(response) => self.negativity(response).is_some(),
             Err(error) => matches!(error.kind(), ErrorKind::Missing | ErrorKind::Denied),
         };
-        let kept = Arc::new(self.kept(operation, answer));
-        if kept.is_kept() {
-            self.put(place, &kept);
-        } else if is_answer && !self.0.terms.fresh(operation, false).is_zero() {
-            self.drop_older(place);
+        let cached = Arc::new(self.with_expiry(operation, answer));
+        if cached.is_cacheable() {
+            self.put(epoch, &cached);
+        } else if is_answer && !self.0.policy.fresh(operation, false).is_zero() {
+            self.remove_older(epoch);
         }
-        kept
+        cached
     }
 
-    /// Remembers whether the provider takes our credentials.
+    /// Notes whether the provider accepts our credentials.
     fn note_denial(&self, answer: &Result<Response>) {
         let is_denied = match answer {
             Ok(_) => false,
@@ -444,80 +362,40 @@ impl ResponseCache {
         self.0.is_denied.store(is_denied, Ordering::SeqCst);
     }
 
-    /// Reads again what was given though it was stale, unless somebody does.
-    fn refresh(&self, place: WriteEpoch, call: Request, fetch: FetchFn) {
-        if self.0.flights.is_under_way(&place) {
+    /// Reads a stale response again, unless such a read is in flight.
+    fn refresh(&self, epoch: WriteEpoch, request: Request, fetch: FetchFn) {
+        if self.0.in_flight.is_under_way(&epoch) {
             return;
         }
-        let scope =
-            RequestContext::until(Instant::now() + BEHIND).with_priority(Priority::Background);
+        let context = RequestContext::until(Instant::now() + REFRESH_TIMEOUT)
+            .with_priority(Priority::Background);
         let this = Self(Arc::clone(&self.0));
-        tokio::spawn(async move { this.ask(place, call.within(scope), &fetch).await });
+        tokio::spawn(async move {
+            this.join_or_fetch(epoch, request.within(context), &fetch)
+                .await
+        });
     }
 
-    /// An answer with its terms. What is no good answer is not kept, nor one that was asked for before
-    /// the last write.
-    fn kept(&self, operation: &str, answer: Result<Response>) -> CachedResponse {
-        // As old as what was asked for was when it was asked.
-        let now = Instant::now();
-        let read = answer.as_ref().map_or(now, |reply| reply.sent);
-        let ago = now.saturating_duration_since(read);
-        let terms = &self.0.terms;
-        let fresh = match &answer {
-            Ok(reply) => match self.worth(reply) {
-                Some(is_negative) => terms.fresh(operation, is_negative),
-                None => Duration::ZERO,
-            },
-            Err(error) if error.kind() == ErrorKind::Missing => terms.fresh(operation, true),
-            Err(_) => Duration::ZERO,
-        };
-        let fresh_until = read + fresh;
-        let stale_until = fresh_until + terms.stale;
-        CachedResponse {
-            answer,
-            at: Timestamp::now()
-                .checked_sub(ago)
-                .unwrap_or(Timestamp::UNIX_EPOCH),
-            read,
-            fresh_until,
-            stale_until,
-            gone: stale_until + terms.error,
-        }
-    }
-
-    /// Whether an answer is worth keeping, and if so whether it says that there is nothing.
-    fn worth(&self, reply: &Response) -> Option<bool> {
-        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_ok();
-        if !is_json || !reply.body.starts_with(b"{") {
-            return None;
-        }
-        if reply.body.len() > SHORT {
-            return Some(false);
-        }
-        let refusal = (self.0.explain)(reply.status, &reply.headers, &reply.body);
-        refusal.reasons.is_empty().then(|| is_empty(&reply.body))
-    }
-
-    fn key(&self, call: &Request) -> CacheKey {
+    fn key(&self, request: &Request) -> CacheKey {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         };
         add(self.0.account.name().as_bytes());
-        add(call.method.as_str().as_bytes());
-        call.path.iter().for_each(|part| add(part.as_bytes()));
+        add(request.method.as_str().as_bytes());
+        request.path.iter().for_each(|part| add(part.as_bytes()));
         add(b"?");
-        for (name, value) in &call.query {
+        for (name, value) in &request.query {
             add(name.as_bytes());
             add(value.as_bytes());
         }
         add(b"#");
-        for (name, value) in &call.headers {
+        for (name, value) in &request.headers {
             add(name.as_str().as_bytes());
             add(value.as_bytes());
         }
-        if let Some(body) = &call.body {
+        if let Some(body) = &request.body {
             add(body.to_string().as_bytes());
         }
         let hash = hash.finalize();
@@ -527,59 +405,17 @@ impl ResponseCache {
     }
 }
 
-/// Whether a short answer is a list, and one of nobody.
-fn is_empty(body: &[u8]) -> bool {
-    let members: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(body).unwrap_or_default();
-    let mut lists = members.values().filter_map(serde_json::Value::as_array);
-    let is_record = members.contains_key("id") || members.contains_key("end_user_id");
-    !is_record && lists.next().is_some_and(Vec::is_empty) && lists.all(Vec::is_empty)
-}
-
-/// Whether an answer came of how little time its caller had rather than of the provider: what was given up
-/// when that was over, and what would have waited longer.
-fn is_of_its_caller(kept: &CachedResponse, until: Instant) -> bool {
-    match kept.answer.as_ref().err().map(Error::kind) {
-        Some(ErrorKind::TimedOut) => kept.read + MARGIN >= until,
-        Some(ErrorKind::Throttled | ErrorKind::Late) => true,
-        _ => false,
-    }
-}
-
-/// Whether an answer was refused for a limit on its caller: another may have it.
-fn is_for_its_callers_limits(kept: &CachedResponse) -> bool {
-    let kind = kept.answer.as_ref().err().map(Error::kind);
-    matches!(
-        kind,
-        Some(ErrorKind::TooLarge | ErrorKind::Overloaded | ErrorKind::CallLimit)
-    )
-}
-
-/// Whether a write that failed was never sent, in any of its attempts.
-fn is_unsent(error: &Error) -> bool {
-    error.reach() == FailureStage::Nowhere && !error.is_unsettled()
-}
-
-/// Whether an old answer is better than this error.
-fn is_worse_than_old(error: &Error) -> bool {
-    error.kind().is_transient()
-        || matches!(
-            error.kind(),
-            ErrorKind::Malformed | ErrorKind::Late | ErrorKind::Overloaded | ErrorKind::CallLimit
-        )
-}
-
-fn entry(account: Account, call: &Request) -> CallRecord {
+fn entry(account: Account, request: &Request) -> CallRecord {
     CallRecord {
         account,
-        operation: call.operation.name(),
-        page: call.page.clone(),
+        operation: request.operation.name(),
+        page: request.page.clone(),
         attempt: 0,
         status: None,
         code: None,
-        may_be_missing: call.may_be_missing,
+        may_be_missing: request.may_be_missing,
         took: Duration::ZERO,
         waited: Duration::ZERO,
-        origin: AnswerOrigin::Kept,
+        origin: AnswerOrigin::CacheHit,
     }
 }

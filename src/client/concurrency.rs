@@ -1,5 +1,5 @@
-//! Bounds how many calls a provider gets at the same time: as many as configured, and fewer while that is
-//! more than it bears. A call waits its turn until its deadline.
+//! Limits how many calls an account has in flight: at most the configured number, and fewer while
+//! the provider is overloaded. A call waits for a permit until its deadline.
 
 mod limit;
 mod queue;
@@ -16,11 +16,11 @@ use crate::{
 };
 use queue::{ConcurrencyQueue, LoadSignal};
 
-/// The turns that a provider's calls take.
+/// Issues the permits for an account's calls.
 pub struct ConcurrencyLayer(Arc<ConcurrencyQueue>);
 
 impl ConcurrencyLayer {
-    /// At most this many calls of a provider at the same time.
+    /// Allows at most this many calls of an account at the same time.
     #[must_use]
     pub fn of(account: Account, calls: usize) -> Self {
         Self(ConcurrencyQueue::new(account, calls))
@@ -29,21 +29,24 @@ impl ConcurrencyLayer {
 
 #[async_trait]
 impl Layer for ConcurrencyLayer {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
         let asked = Instant::now();
-        let turn = timeout_at(call.scope.deadline(), self.0.turn(call.scope.priority()));
-        let turn = turn.await;
-        call.wait(asked.elapsed());
-        let mut turn = turn.map_err(|_| Error::late().reaching(FailureStage::Nowhere))?;
-        let answer = next.run(call).await;
-        turn.end = end(answer.as_ref().err());
+        let permit = timeout_at(
+            request.context.deadline(),
+            self.0.acquire(request.context.priority()),
+        );
+        let permit = permit.await;
+        request.wait(asked.elapsed());
+        let mut permit = permit.map_err(|_| Error::late().reaching(FailureStage::Nowhere))?;
+        let answer = next.run(request).await;
+        permit.end = end(answer.as_ref().err());
         answer
     }
 }
 
-/// What an answer says of how much the provider bears. It is too much when the provider says so, or a
-/// gateway before it, or nobody. "Too many requests" may mean too many at a time as well as too many in
-/// a while; fewer at a time is right for both.
+/// Reads the provider's load from the end of a call. The provider is overloaded when it says so,
+/// when a proxy in front of it says so, or when nobody answers. "Too many requests" may mean too
+/// many at once as well as too many per interval; fewer at once is right for both.
 fn end(error: Option<&Error>) -> LoadSignal {
     let Some(error) = error else {
         return LoadSignal::Answered;
@@ -63,7 +66,7 @@ mod tests {
     use super::{Error, ErrorKind, FailureStage, LoadSignal, end};
 
     #[test]
-    fn it_is_too_much_when_the_provider_says_so_or_nobody_answers() {
+    fn a_provider_is_overloaded_when_it_says_so_or_nobody_answers() {
         let said = |kind, status| end(Some(&Error::new(kind, "").answered(status)));
 
         assert_eq!(said(ErrorKind::Throttled, 429), LoadSignal::Overloaded);

@@ -1,9 +1,9 @@
-//! Asks a second time when the answer to a read takes longer than is usual, and takes the answer that
+//! Sends a read a second time when its response takes unusually long, and uses the response that
 //! comes first ("The Tail at Scale", Dean and Barroso 2013). The other attempt is cancelled.
 //!
-//! Inside the retry and around the attempt: both are attempts like any other, and spend budget and a
-//! turn of their own. The second waits behind all that somebody waits for, so that a provider that is slow
-//! since it is busy does not get busier.
+//! It sits inside the retry and around the attempt: both attempts count as attempts, and each takes
+//! budget and a permit. The second has background priority, so that it does not add to the load of
+//! a provider that is slow because it is busy.
 
 mod latency;
 
@@ -24,47 +24,47 @@ use crate::{
 };
 use latency::LatencyHistory;
 
-/// What share of a provider's reads may be asked twice.
+/// The share of an account's reads that may be sent twice.
 const SHARE: f64 = 0.05;
-/// How many such permissions are saved at most.
-const SAVED: f64 = 10.0;
+/// The largest number of unused second attempts that are saved up.
+const MAX_TOKENS: f64 = 10.0;
 
-/// Second attempts at a provider's slow reads.
+/// Sends slow reads of an account a second time.
 pub struct HedgeLayer {
     account: Account,
-    book: Mutex<HedgeState>,
+    state: Mutex<HedgeState>,
 }
 
 #[derive(Default)]
 struct HedgeState {
     usual: HashMap<Operation, LatencyHistory>,
-    saved: f64,
+    tokens: f64,
 }
 
 impl HedgeState {
-    /// A read begins: after how long it is slow, where that is known.
+    /// Notes the start of a read and returns the time after which it counts as slow, if known.
     fn begin(&mut self, operation: Operation) -> Option<Duration> {
-        self.saved = (self.saved + SHARE).min(SAVED);
+        self.tokens = (self.tokens + SHARE).min(MAX_TOKENS);
         self.usual.entry(operation).or_default().most()
     }
 
-    /// A read took so long, or longer.
+    /// Notes that a read took this long, or longer.
     fn end(&mut self, operation: Operation, took: Duration) {
         self.usual.entry(operation).or_default().add(took);
     }
 
-    /// Whether one more read may be asked twice.
-    fn spend(&mut self) -> bool {
-        let may = self.saved >= 1.0;
+    /// Takes the right to a second attempt, if one is left.
+    fn take_token(&mut self) -> bool {
+        let may = self.tokens >= 1.0;
         if may {
-            self.saved -= 1.0;
+            self.tokens -= 1.0;
         }
         may
     }
 }
 
 impl HedgeLayer {
-    /// Second attempts at the reads of a provider.
+    /// Hedges the reads of an account.
     #[must_use]
     pub fn of(account: Account) -> Self {
         for operation in Operation::READS {
@@ -72,16 +72,16 @@ impl HedgeLayer {
         }
         Self {
             account,
-            book: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, HedgeState> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, HedgeState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first answer of two attempts, and whether the second gave it. When both fail it is the
-    /// failure of the first.
+    /// Returns the first response of two attempts, and whether the second attempt gave it. When
+    /// both fail, it returns the failure of the first.
     async fn race(
         first: impl Future<Output = Result<Response>>,
         second: impl Future<Output = Result<Response>>,
@@ -106,7 +106,7 @@ impl HedgeLayer {
     }
 }
 
-/// Whether the provider answered, be it with a refusal: asked again it would say the same.
+/// Whether the provider responded. A refusal counts: a second attempt would be refused as well.
 fn is_answer(answer: &Result<Response>) -> bool {
     match answer {
         Ok(_) => true,
@@ -116,33 +116,33 @@ fn is_answer(answer: &Result<Response>) -> bool {
 
 #[async_trait]
 impl Layer for HedgeLayer {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
-        if !call.is_read || call.scope.priority() == Priority::Background {
-            return next.run(call).await;
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
+        if !request.is_read || request.context.priority() == Priority::Background {
+            return next.run(request).await;
         }
-        let (operation, started) = (call.operation, Instant::now());
-        let slow = self.book().begin(operation);
+        let (operation, started) = (request.operation, Instant::now());
+        let slow = self.state().begin(operation);
         let again = Request {
-            scope: call.scope.with_priority(Priority::Background),
-            ..call.clone()
+            context: request.context.with_priority(Priority::Background),
+            ..request.clone()
         };
-        let mut first = pin!(next.run(call));
+        let mut first = pin!(next.run(request));
         let in_time = match slow {
             Some(slow) => timeout(slow, &mut first).await.ok(),
             None => Some((&mut first).await),
         };
         let answer = match in_time {
             Some(answer) => answer,
-            None if !self.book().spend() => first.await,
+            None if !self.state().take_token() => first.await,
             None => {
                 let (answer, is_second) = Self::race(first, next.run(again)).await;
                 metrics::hedge(self.account, operation.name(), is_second);
                 answer
             }
         };
-        // Where the second attempt was faster, the first would have taken longer than this.
+        // When the second attempt was faster, the first would have taken longer than this.
         if is_answer(&answer) {
-            self.book().end(operation, started.elapsed());
+            self.state().end(operation, started.elapsed());
         }
         answer
     }
@@ -171,17 +171,17 @@ mod tests {
             headers: HeaderMap::new(),
             body: Vec::new().into(),
             sent: tokio::time::Instant::now(),
-            kept: None,
+            cached_at: None,
             is_repeated: false,
         })
     }
 
-    /// The status or the message of the answer, and whether the second attempt gave it.
+    /// Returns the status or the error message, and whether it came from the second attempt.
     async fn race(first: (u64, Option<u16>), second: (u64, Option<u16>)) -> (String, bool) {
         let (answer, is_second) =
             HedgeLayer::race(after(first.0, first.1), after(second.0, second.1)).await;
         let said = match answer {
-            Ok(reply) => reply.status.as_str().to_owned(),
+            Ok(response) => response.status.as_str().to_owned(),
             Err(error) => error.message().to_owned(),
         };
         (said, is_second)
@@ -208,19 +208,19 @@ mod tests {
 
     #[test]
     fn one_read_in_twenty_may_be_asked_twice_and_few_in_a_row() {
-        let mut book = HedgeState::default();
+        let mut state = HedgeState::default();
 
-        let hedges = |book: &mut HedgeState, reads: u32| {
+        let hedges = |state: &mut HedgeState, reads: u32| {
             let each = (0..reads).filter(|_| {
-                book.begin(Operation::ById);
-                book.spend()
+                state.begin(Operation::ById);
+                state.take_token()
             });
             each.count()
         };
-        assert!((49..=50).contains(&hedges(&mut book, 1_000)));
+        assert!((49..=50).contains(&hedges(&mut state, 1_000)));
         for _ in 0..1_000 {
-            book.begin(Operation::ById);
+            state.begin(Operation::ById);
         }
-        assert_eq!((0..100).filter(|_| book.spend()).count(), 10);
+        assert_eq!((0..100).filter(|_| state.take_token()).count(), 10);
     }
 }

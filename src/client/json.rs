@@ -1,19 +1,19 @@
-//! JSON as providers send it, made fit for strict readers. Python writes `NaN`, Ruby half an emoji,
-//! and a strict reader refuses the whole text for one such value.
+//! Makes providers' JSON fit for strict readers. Python writes `NaN`, Ruby writes half an emoji,
+//! and a strict reader refuses a whole text because of one such value.
 //!
-//! This looks at words, not at grammar: a text that is no JSON stays no JSON.
+//! This scans words and ignores grammar: a text that is not JSON stays not JSON.
 
 use std::borrow::Cow;
 
-/// How deep a provider's value may be nested; most readers refuse more than some hundred levels.
+/// The deepest nesting that is passed on; most readers refuse more than a few hundred levels.
 pub const LEVELS: usize = 100;
 
-/// What stands for a character that cannot be read.
+/// Replaces a character that cannot be read.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// The same JSON without what strict readers refuse: half of a surrogate pair becomes U+FFFD; a number
-/// beyond a double, `NaN` and `Infinity` become null, as does what is nested deeper than `levels`.
-/// Digits, white space and the order of keys stay.
+/// Returns the same JSON without what strict readers refuse: half of a surrogate pair becomes
+/// U+FFFD; a number outside the range of a double, `NaN`, `Infinity` and any value nested deeper
+/// than `levels` become null. Digits, white space and the order of keys stay.
 #[must_use]
 pub fn strict(text: &str, levels: usize) -> Cow<'_, str> {
     let mut scanner = Scanner {
@@ -30,11 +30,11 @@ pub fn strict(text: &str, levels: usize) -> Cow<'_, str> {
     Cow::Owned(scanner.strict)
 }
 
-/// Goes through a text once. All that it looks at is ASCII, so it always cuts between characters.
+/// Scans a text once. It looks only at ASCII, so it always cuts between characters.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// Up to where the text has been copied; nothing has while it needs no change.
+    /// The end of the part that was copied; nothing is copied while nothing needs a change.
     copied: usize,
     strict: String,
 }
@@ -68,14 +68,14 @@ impl Scanner<'_> {
         self.text.as_bytes().get(self.at + ahead).copied()
     }
 
-    /// Puts something else for what stands from `start` to here.
+    /// Replaces the text from `start` to the current position.
     fn replace(&mut self, start: usize, other: &str) {
         self.strict.push_str(&self.text[self.copied..start]);
         self.strict.push_str(other);
         self.copied = self.at;
     }
 
-    /// A string, from its quote to the one that ends it.
+    /// Scans a string, from its opening to its closing quote.
     fn string(&mut self) {
         self.at += 1;
         while let Some(byte) = self.byte(0) {
@@ -94,7 +94,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// An escape in a string. A surrogate counts only with the other half of its pair.
+    /// Scans an escape in a string. A surrogate is valid only with the other half of its pair.
     fn escape(&mut self) {
         let start = self.at;
         match self.unit(0) {
@@ -106,13 +106,13 @@ impl Scanner<'_> {
                 self.replace(start, REPLACEMENT);
             }
             Some(_) => self.at += 6,
-            // The escaped character, if it is one: it may be of several bytes.
+            // Skips the escaped character, which may take several bytes.
             None if self.byte(1).is_some_and(|byte| byte.is_ascii()) => self.at += 2,
             None => self.at += 1,
         }
     }
 
-    /// The number of the escape `\uXXXX` that stands some bytes ahead.
+    /// Reads the number of a `\uXXXX` escape that starts `ahead` bytes from here.
     fn unit(&self, ahead: usize) -> Option<u32> {
         let start = self.at + ahead;
         let digits = self.text.get(start..start + 6)?.strip_prefix("\\u")?;
@@ -120,7 +120,7 @@ impl Scanner<'_> {
         u32::from_str_radix(digits, 16).ok().filter(|_| is_hex)
     }
 
-    /// A number, or one of the words that some writers have for numbers that there are not.
+    /// Scans a number, or a word that some writers use for a value that is not a number.
     fn number(&mut self) {
         let start = self.at;
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -130,7 +130,7 @@ impl Scanner<'_> {
         }
         let word = &self.text[start..self.at];
         let is_word = matches!(word, "NaN" | "Infinity" | "-Infinity");
-        // Rust reads some words as numbers, too; those are left for the reader to refuse.
+        // Rust reads some more words as numbers; the strict reader refuses those.
         let is_number = word.bytes().any(|byte| byte.is_ascii_digit());
         let is_beyond = || word.parse::<f64>().is_ok_and(f64::is_infinite);
         if is_word || (is_number && may_be_beyond(word) && is_beyond()) {
@@ -138,7 +138,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Goes to the end of a list or an object, or of the text.
+    /// Skips to the end of a list or an object, or of the text.
     fn skip(&mut self) {
         let mut depth = 0_usize;
         while let Some(byte) = self.byte(0) {
@@ -155,13 +155,13 @@ impl Scanner<'_> {
         }
     }
 
-    /// Goes behind the quote that ends a string, from within it.
+    /// Skips past the quote that closes the current string.
     fn skip_string(&mut self) {
         while let Some(byte) = self.byte(0) {
             self.at += 1;
             match byte {
                 b'"' => return,
-                // A character of several bytes has no quote in it.
+                // A multi-byte character contains no quote byte.
                 b'\\' => self.at += usize::from(self.byte(0).is_some_and(|byte| byte.is_ascii())),
                 _ => {}
             }
@@ -169,7 +169,8 @@ impl Scanner<'_> {
     }
 }
 
-/// Whether a number may be beyond a double: only exponents and hundreds of digits can be.
+/// Whether a number may be outside the range of a double: that takes an exponent or hundreds of
+/// digits.
 fn may_be_beyond(word: &str) -> bool {
     word.len() > 300 || word.contains(['e', 'E'])
 }
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_strict_readers_take_stays_as_it_is() {
+    fn valid_json_stays_as_it_is() {
         for text in [
             r#"{ "b": 12345678901234567890123, "a": 1.10, "a": -0.0e-999 }"#,
             r#"["\ud83d\ude00", "\\ud83d", "\"", "é😀", "\u00e9", 1e308, null, true]"#,
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_too_deeply_becomes_null() {
+    fn values_nested_too_deeply_become_null() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
 
         assert_eq!(made(&nested(LEVELS)), nested(LEVELS));
@@ -239,7 +240,7 @@ mod tests {
         assert_eq!(strict(r#"[{"a":"]}\"é"},[1],2]"#, 1), "[null,null,2]");
     }
 
-    /// Words of JSON, and of what some take for it.
+    /// Fragments of JSON, and of invalid JSON.
     fn word() -> impl Strategy<Value = String> {
         let fixed = [
             "\"", "\\", "\\u", "\\ud83d", "\\ude00", "\\\"", "[", "]", "{", "}", ":", ",", "1",
@@ -285,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_gone_through_and_only_once(words in proptest::collection::vec(word(), 0..30)) {
+        fn any_text_is_scanned_exactly_once(words in proptest::collection::vec(word(), 0..30)) {
             let text = words.concat();
             for levels in [0, 2, LEVELS] {
                 let once = strict(&text, levels).into_owned();
@@ -294,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn every_reader_takes_what_comes_out(text in json()) {
+        fn a_strict_reader_accepts_every_result(text in json()) {
             let out = made(&text);
             prop_assert!(serde_json::from_str::<Value>(&out).is_ok(), "{}", out);
             prop_assert!(serde_json::from_str::<&RawValue>(&out).is_ok());

@@ -1,7 +1,7 @@
-//! Counts the bytes that requests hold: what providers sent and what is built for the answer.
+//! Counts the bytes that requests hold: providers' responses and the answer being built.
 //!
-//! A request has a maximum of its own, and all requests together have one. Bytes are charged before
-//! they are kept, and given back when the request's last part ends.
+//! Each request has its own maximum, and all requests together have one. Bytes are charged before
+//! they are stored, and released when the last part of the request ends.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,7 @@ use std::sync::{
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The bytes that all requests may hold together. Cheap to clone.
+/// The bytes that all requests may hold together. Clones share it.
 #[derive(Clone, Debug)]
 pub struct MemoryPool(Arc<BoundedCounter>);
 
@@ -53,20 +53,20 @@ impl Default for MemoryPool {
 }
 
 impl MemoryPool {
-    /// A pool of so many bytes, all of them free.
+    /// A pool of this many bytes, all of them free.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         Self(Arc::new(BoundedCounter::new(max_bytes)))
     }
 
-    /// How many bytes are held.
+    /// The number of bytes in use.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.0.used()
     }
 }
 
-/// The bytes that one request holds. Dropping it gives them back to the pool.
+/// The bytes that one request holds. Dropping the meter releases them to the pool.
 #[derive(Debug)]
 pub struct Meter {
     pool: MemoryPool,
@@ -83,7 +83,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// A meter of a request that may hold so many bytes of a pool.
+    /// A meter for a request that may hold `max_bytes` of a pool.
     #[must_use]
     pub fn new(pool: MemoryPool, max_bytes: u64) -> Self {
         Self {
@@ -94,8 +94,8 @@ impl Meter {
         }
     }
 
-    /// Charges bytes that are about to be kept. After a refusal every charge is refused: an answer that
-    /// lacks some of its parts is of no use.
+    /// Charges bytes before they are stored. After one refusal every charge is refused, because an
+    /// incomplete answer is useless.
     ///
     /// # Errors
     /// `TooLarge` when the request would exceed its own maximum, `Overloaded` when all requests
@@ -117,14 +117,14 @@ impl Meter {
         Err(Error::overloaded())
     }
 
-    /// A meter on the same pool without a maximum of its own: for an answer that is written and waits to
-    /// be sent.
+    /// Returns a meter on the same pool without its own maximum: for an answer that is complete and
+    /// waits to be sent.
     #[must_use]
     pub fn of_same_pool(&self) -> Self {
         Self::new(self.pool.clone(), u64::MAX)
     }
 
-    /// How many bytes the request holds.
+    /// The number of bytes that the request holds.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.own.used()
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_refused_what_exceeds_its_own_maximum_and_keeps_what_it_has() {
+    fn a_charge_over_the_requests_maximum_is_refused_and_earlier_ones_stay() {
         let pool = MemoryPool::new(1_000);
         let meter = Meter::new(pool.clone(), 100);
 

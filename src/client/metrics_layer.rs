@@ -1,4 +1,4 @@
-//! Counts and times every call, remembers how the provider fares, and tells when it is ill.
+//! Counts and times every call, records the account's health, and logs when it fails.
 
 mod log;
 
@@ -19,7 +19,7 @@ pub use log::ProviderLog;
 const OK: &str = "ok";
 const NOT_FOUND: &str = "not_found";
 
-/// How a call can fail.
+/// The codes with which a call can fail.
 const ENDS: [ErrorKind; 10] = [
     ErrorKind::Rejected,
     ErrorKind::Denied,
@@ -33,7 +33,7 @@ const ENDS: [ErrorKind; 10] = [
     ErrorKind::Internal,
 ];
 
-/// How a call can fail before it is sent.
+/// The codes of calls that were never sent.
 const UNSENT: [ErrorKind; 4] = [
     ErrorKind::Throttled,
     ErrorKind::Unavailable,
@@ -41,37 +41,40 @@ const UNSENT: [ErrorKind; 4] = [
     ErrorKind::Overloaded,
 ];
 
-/// How a provider fares, by the calls made so far.
+/// The health of an account, from its calls so far.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     /// When a call last succeeded.
     pub last_success_at: Option<Timestamp>,
-    /// When a call last failed by the provider's fault, and how.
+    /// When a call last failed because of the provider, and with which code.
     pub last_failure: Option<(Timestamp, ErrorCode)>,
-    /// How many calls were made, retries not counted.
+    /// The number of calls, without retries.
     pub calls: u64,
 }
 
-/// A provider's health, shared between its calls and those who ask.
+/// An account's health, shared between its calls and its readers.
 pub type HealthRecorder = Arc<Mutex<Health>>;
 
-/// Reads a provider's health.
+/// Reads an account's health.
 #[must_use]
-pub fn health(pulse: &HealthRecorder) -> Health {
-    pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
+pub fn health(health: &HealthRecorder) -> Health {
+    health
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }
 
-/// One observation for each logical call; outside the retry.
+/// Records one observation per logical call; it sits outside the retry.
 pub struct MetricsLayer {
     account: Account,
-    pulse: HealthRecorder,
+    health: HealthRecorder,
     log: Arc<ProviderLog>,
 }
 
 impl MetricsLayer {
-    /// Observes the calls of a provider.
+    /// Observes the calls of an account.
     #[must_use]
-    pub fn of(account: Account, pulse: HealthRecorder, log: Arc<ProviderLog>) -> Self {
+    pub fn of(account: Account, health: HealthRecorder, log: Arc<ProviderLog>) -> Self {
         for operation in Operation::ALL {
             let ends = ENDS.map(|kind| kind.code().as_str());
             let outcomes = [OK, NOT_FOUND].into_iter().chain(ends);
@@ -80,13 +83,13 @@ impl MetricsLayer {
         }
         Self {
             account,
-            pulse,
+            health,
             log,
         }
     }
 
-    /// Tells the log how a call ended. A call that has nothing to find is no failure.
-    fn tell(&self, operation: &'static str, may_be_missing: bool, error: Option<&Error>) {
+    /// Passes the end of a call to the log. A 404 for a record that may be missing is no failure.
+    fn log_end(&self, operation: &'static str, may_be_missing: bool, error: Option<&Error>) {
         match error {
             None => self.log.answered(),
             Some(error) if error.kind() == ErrorKind::Missing && !may_be_missing => {
@@ -102,11 +105,11 @@ impl MetricsLayer {
 
 #[async_trait]
 impl Layer for MetricsLayer {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
-        let (operation, may_be_missing) = (call.operation.name(), call.may_be_missing);
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
+        let (operation, may_be_missing) = (request.operation.name(), request.may_be_missing);
         let started = Instant::now();
-        let answer = next.run(call).await;
-        // What was never sent says nothing of the provider.
+        let answer = next.run(request).await;
+        // A call that was never sent proves nothing about the provider.
         if let Err(error) = &answer {
             if error.kind() == ErrorKind::Invalid {
                 return answer;
@@ -122,7 +125,7 @@ impl Layer for MetricsLayer {
         }
         let outcome = match &answer {
             Ok(_) => OK,
-            // Often the answer that was asked for.
+            // This is often the expected answer.
             Err(error) if error.kind() == ErrorKind::Missing => NOT_FOUND,
             Err(error) => error.kind().code().as_str(),
         };
@@ -138,8 +141,8 @@ impl Layer for MetricsLayer {
         if !is_about_the_provider(answer.as_ref().err()) {
             return answer;
         }
-        self.tell(operation, may_be_missing, answer.as_ref().err());
-        let mut health = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log_end(operation, may_be_missing, answer.as_ref().err());
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         health.calls += 1;
         match &answer {
             Err(error) if is_the_providers_fault(error.kind()) => {
@@ -151,7 +154,7 @@ impl Layer for MetricsLayer {
     }
 }
 
-/// A refusal or a 404 is an answer of a provider in good health.
+/// A healthy provider may refuse a call or respond 404.
 fn is_the_providers_fault(kind: ErrorKind) -> bool {
     kind.is_transient()
         || matches!(
@@ -160,8 +163,8 @@ fn is_the_providers_fault(kind: ErrorKind) -> bool {
         )
 }
 
-/// Whether the end of a call says how the provider fares. A failure of our own does not; but our
-/// deadline does where the provider had a fair time to answer.
+/// Whether the end of a call shows the provider's health. A failure of our own does not; but our
+/// deadline does when the provider had a fair amount of time to respond.
 fn is_about_the_provider(error: Option<&Error>) -> bool {
     let Some(error) = error else {
         return true;

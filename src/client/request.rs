@@ -1,4 +1,4 @@
-//! A request to a provider and its answer.
+//! A request to a provider and its response.
 
 use std::{
     fmt::Display,
@@ -25,30 +25,30 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What a call is for: the name in metrics, logs and errors.
+/// The purpose of a call: its name in metrics, logs and errors.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
-    /// A page of the list.
+    /// Reads a page of the list.
     List,
-    /// One user by the provider's id.
+    /// Reads one user by the provider's id.
     ById,
-    /// One user by the id that your systems gave.
+    /// Reads one user by your systems' id.
     ByExternalId,
-    /// Users by address.
+    /// Finds users by email address.
     ByEmail,
-    /// A native find-or-create.
+    /// Finds or creates a user in one call.
     Upsert,
-    /// A new user.
+    /// Creates a user.
     Create,
-    /// A change to a user.
+    /// Changes a user.
     Update,
-    /// A user's custom fields, where they are a call of their own.
+    /// Reads a user's custom fields, where they need their own call.
     Attributes,
-    /// A user's companies, where they are a call of their own.
+    /// Reads a user's companies, where they need their own call.
     Companies,
-    /// A user's segments, where they are a call of their own.
+    /// Reads a user's segments, where they need their own call.
     Segments,
-    /// A user's labels, where they are a call of their own.
+    /// Reads a user's labels, where they need their own call.
     Tags,
 }
 
@@ -99,7 +99,8 @@ impl Operation {
     }
 }
 
-/// What the wire tells the layers before it of one attempt, even where nobody waits for its end.
+/// The progress of one attempt, which the transport reports to the layers even if nobody waits for
+/// its end.
 #[derive(Debug, Default)]
 pub struct AttemptProgress {
     sent: OnceLock<Instant>,
@@ -108,16 +109,16 @@ pub struct AttemptProgress {
 }
 
 impl AttemptProgress {
-    /// Says that the request is being sent.
+    /// Reports that the request is being sent.
     pub(super) fn send(&self) {
-        // One attempt is sent once.
+        // An attempt is sent only once.
         let _ = self.sent.set(Instant::now());
     }
 
-    /// Says that the head of an answer is there, with the provider's word on its rate limit.
+    /// Reports that the response's head has arrived, with its rate limit headers.
     pub(super) fn answer(&self, quota: Option<Quota>) {
         if let Some(quota) = quota {
-            // One attempt has one answer.
+            // An attempt has only one response.
             let _ = self.quota.set(quota);
         }
         self.is_answered.store(true, Ordering::Release);
@@ -129,40 +130,40 @@ impl AttemptProgress {
         self.sent.get().is_some()
     }
 
-    /// Whether the provider answered.
+    /// Whether the provider responded.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.is_answered.load(Ordering::Acquire)
     }
 
-    /// The provider's word on its rate limit.
+    /// The rate limit that the provider reported.
     #[must_use]
     pub fn quota(&self) -> Option<Quota> {
         self.quota.get().copied()
     }
 }
 
-/// A provider's word on its rate limit, as an answer's headers give it.
+/// A rate limit, as a response's headers report it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Quota {
     /// The calls of one window.
     pub limit: u32,
-    /// The calls that are left in the window, this one not.
+    /// The calls left in the window after this one.
     pub remaining: u32,
-    /// When the window ends, in unix seconds: the name of the window.
+    /// When the window ends, in unix seconds; this identifies the window.
     pub resets_at: u64,
-    /// How long that is from now.
+    /// The time from now until the window ends.
     pub resets_in: Duration,
 }
 
-/// A request to a provider: everything but the host and the credentials.
+/// A request to a provider: everything except the host and the credentials.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What it is for.
+    /// The purpose of the call.
     pub operation: Operation,
     /// The HTTP method.
     pub method: Method,
-    /// The path below the base URL, segment by segment, not encoded; an empty last segment is a
+    /// The path below the base URL, segment by segment, not encoded; an empty last segment means a
     /// trailing slash.
     pub path: Vec<String>,
     /// The query, not encoded.
@@ -171,24 +172,25 @@ pub struct Request {
     pub body: Option<Value>,
     /// Further headers.
     pub headers: HeaderMap,
-    /// Whether sending it twice does what sending it once does.
+    /// Whether sending it twice has the same effect as sending it once.
     pub is_repeatable: bool,
-    /// Whether it changes nothing: its answer may be kept, and shared by who asks for the same.
+    /// Whether it changes nothing: its response may be cached, and shared with equal requests in
+    /// flight.
     pub is_read: bool,
-    /// Whether 404 is an answer to it: there is no such thing.
+    /// Whether a 404 is a valid response: the record does not exist.
     pub may_be_missing: bool,
-    /// Which page of a list it is for, in words fit for a client.
+    /// The page of the list that it reads, in words fit for a client.
     pub page: Option<String>,
-    /// An answer that was read before this moment will not do.
+    /// The oldest acceptable moment at which the response was read.
     pub since: Option<Instant>,
     /// The number of the attempt, counted from one.
     pub attempt: u32,
-    /// How many microseconds the attempt has waited for its turn and for budget.
+    /// How many microseconds the attempt has waited for a permit and for budget.
     pub waited: Arc<AtomicU64>,
-    /// What the wire tells of the attempt, however it ends.
-    pub told: Arc<AttemptProgress>,
-    /// The deadline and the tally of the work that it belongs to.
-    pub scope: RequestContext,
+    /// The progress of the attempt, however it ends.
+    pub progress: Arc<AttemptProgress>,
+    /// The context of the request that it belongs to: deadline, usage and call log.
+    pub context: RequestContext,
 }
 
 impl Request {
@@ -208,8 +210,8 @@ impl Request {
             since: None,
             attempt: 1,
             waited: Arc::default(),
-            told: Arc::default(),
-            scope: RequestContext::until(tokio::time::Instant::now()),
+            progress: Arc::default(),
+            context: RequestContext::until(tokio::time::Instant::now()),
         }
     }
 
@@ -219,7 +221,7 @@ impl Request {
         Self::new(operation, Method::GET, path)
     }
 
-    /// A read whose question is a body.
+    /// A read whose query is a body.
     #[must_use]
     pub fn search(operation: Operation, path: &[&str], body: Value) -> Self {
         Self {
@@ -230,7 +232,7 @@ impl Request {
         }
     }
 
-    /// A write that may be sent once only, unless [`Request::repeatable`] says otherwise.
+    /// A write that may be sent only once, unless [`Request::repeatable`] says otherwise.
     #[must_use]
     pub fn post(operation: Operation, path: &[&str], body: Value) -> Self {
         Self {
@@ -239,7 +241,7 @@ impl Request {
         }
     }
 
-    /// A write that sets what it names: it may be repeated.
+    /// A write that sets the fields it names: it may be repeated.
     #[must_use]
     pub fn put(operation: Operation, path: &[&str], body: Value) -> Self {
         Self {
@@ -248,7 +250,7 @@ impl Request {
         }
     }
 
-    /// A write that sets what it names: it may be repeated.
+    /// A write that sets the fields it names: it may be repeated.
     #[must_use]
     pub fn patch(operation: Operation, path: &[&str], body: Value) -> Self {
         Self {
@@ -258,7 +260,7 @@ impl Request {
         }
     }
 
-    /// Takes something away: it may be repeated.
+    /// A deletion: it may be repeated.
     #[must_use]
     pub fn delete(operation: Operation, path: &[&str]) -> Self {
         Self::new(operation, Method::DELETE, path)
@@ -271,14 +273,14 @@ impl Request {
         self
     }
 
-    /// Says which page of a list the call is for.
+    /// Sets the page of the list that the call reads.
     #[must_use]
     pub fn page(mut self, page: impl Display) -> Self {
         self.page = Some(page.to_string());
         self
     }
 
-    /// Says that an answer that was read before a moment will not do: pages of different ages are not
+    /// Requires that the response was read at this moment or later: pages of different ages are not
     /// joined.
     #[must_use]
     pub fn no_older_than(mut self, since: Option<Instant>) -> Self {
@@ -293,29 +295,29 @@ impl Request {
         self
     }
 
-    /// Says whether sending the call twice does what sending it once does.
+    /// Sets whether sending the call twice has the same effect as sending it once.
     #[must_use]
     pub fn repeatable(mut self, is_repeatable: bool) -> Self {
         self.is_repeatable = is_repeatable;
         self
     }
 
-    /// Counts time that the attempt has waited.
+    /// Adds time that the attempt has waited.
     pub(super) fn wait(&self, waited: Duration) {
         let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         self.waited.fetch_add(waited, Ordering::Relaxed);
     }
 
-    pub(super) fn within(mut self, scope: RequestContext) -> Self {
-        self.scope = scope;
+    pub(super) fn within(mut self, context: RequestContext) -> Self {
+        self.context = context;
         self
     }
 }
 
-/// A provider's answer of a status below 400, read to its end.
+/// A provider's response with a status below 400, read to its end.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// The account that answered.
+    /// The account that was called.
     pub account: Account,
     /// The status.
     pub status: StatusCode,
@@ -325,14 +327,15 @@ pub struct Response {
     pub body: Bytes,
     /// When the request was sent.
     pub sent: Instant,
-    /// When that was, if the answer has been kept since then.
-    pub kept: Option<Instant>,
+    /// When the request was sent, if the response comes from the cache.
+    pub cached_at: Option<Instant>,
     /// Whether an earlier attempt of the same call may have been carried out.
     pub is_repeated: bool,
 }
 
 impl Response {
-    /// The body, as a JSON object of a type. A list is none, though serde would read one as such.
+    /// Reads the body as a JSON object. A list is an error, though serde would accept one for a
+    /// struct.
     ///
     /// # Errors
     /// As [`Response::json`].
@@ -345,10 +348,10 @@ impl Response {
         }
     }
 
-    /// The body, as JSON of a type.
+    /// Reads the body as JSON.
     ///
     /// # Errors
-    /// `Malformed` when it is not; the body's text is kept out of the error.
+    /// `Malformed` when it is not; the error does not contain the body's text.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).or_else(|error| {
             self.tolerantly().ok_or_else(|| {
@@ -365,7 +368,7 @@ impl Response {
         })
     }
 
-    /// The body, once what strict readers refuse is taken out: one odd value costs itself only.
+    /// Reads the body after removing what strict readers refuse: one odd value loses only itself.
     fn tolerantly<T: DeserializeOwned>(&self) -> Option<T> {
         let text = String::from_utf8_lossy(&self.body);
         serde_json::from_str(&json::strict(&text, usize::MAX)).ok()

@@ -1,4 +1,4 @@
-//! Repeats a call that may be repeated, while its deadline allows.
+//! Repeats a repeatable call while its deadline allows.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep};
 use super::{Layer, NextLayer, Request, Response};
 use crate::error::{Error, ErrorKind, FailureStage, Result};
 
-/// Full jitter over a doubling backoff; where the provider says how long to wait, that long.
+/// Full jitter over a doubling backoff. A wait that the provider asks for replaces it.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryLayer {
-    /// How often a call is sent at most.
+    /// The largest number of attempts.
     pub attempts: u32,
     /// The longest wait before the second attempt; it doubles.
     pub base: Duration,
-    /// The longest wait before any attempt that we choose ourselves.
+    /// The longest wait that we choose ourselves.
     pub cap: Duration,
 }
 
@@ -30,9 +30,10 @@ impl Default for RetryLayer {
 }
 
 impl RetryLayer {
-    /// How long to wait after a failed attempt, counted from one; `None` when there is no use.
+    /// The wait after a failed attempt (counted from one); `None` when another attempt is
+    /// pointless.
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
-        // A provider that is not asked will not be asked a moment later.
+        // A circuit that is open now will still be open a moment later.
         let is_left_alone =
             error.kind() == ErrorKind::Unavailable && error.reach() == FailureStage::Nowhere;
         if attempt >= self.attempts || !error.kind().is_transient() || is_left_alone {
@@ -52,35 +53,36 @@ impl RetryLayer {
 
 #[async_trait]
 impl Layer for RetryLayer {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
         let (mut is_unsettled, mut was_renewed) = (false, false);
         for attempt in 1.. {
             let this = Request {
                 attempt,
-                ..call.clone()
+                ..request.clone()
             };
             let error = match next.run(this).await {
-                Ok(reply) => {
+                Ok(response) => {
                     return Ok(Response {
                         is_repeated: is_unsettled,
-                        ..reply
+                        ..response
                     });
                 }
                 Err(error) => error.unsettled(is_unsettled),
             };
             is_unsettled = error.is_unsettled();
-            // A call whose token was refused has done nothing: it is sent once more with the new one.
+            // A call with a refused token had no effect, so it is sent once more with the new
+            // token.
             if error.is_renewed() && !was_renewed {
                 was_renewed = true;
                 continue;
             }
-            let left = call
-                .scope
+            let left = request
+                .context
                 .deadline()
                 .saturating_duration_since(Instant::now());
             match self
                 .wait(&error, attempt, left)
-                .filter(|_| call.is_repeatable)
+                .filter(|_| request.is_repeatable)
             {
                 Some(wait) => sleep(wait).await,
                 None => return Err(error),
@@ -88,7 +90,7 @@ impl Layer for RetryLayer {
         }
         Err(Error::new(
             ErrorKind::Internal,
-            "the retry ran out of numbers",
+            "the retry ran out of attempts",
         ))
     }
 }
@@ -102,7 +104,7 @@ mod tests {
     const LEFT: Duration = Duration::from_secs(10);
 
     #[test]
-    fn the_providers_word_is_kept_and_never_past_the_deadline() {
+    fn the_providers_wait_is_respected_but_never_past_the_deadline() {
         let throttled = |seconds| {
             Error::new(ErrorKind::Throttled, "").retry_after(Some(Duration::from_secs(seconds)))
         };
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_will_not_change_is_not_repeated() {
+    fn permanent_failures_are_not_repeated() {
         for kind in [
             ErrorKind::Denied,
             ErrorKind::Rejected,
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_is_left_alone_is_not_waited_for() {
+    fn an_open_circuit_is_not_waited_for() {
         let refusal = Error::new(ErrorKind::Unavailable, "")
             .retry_after(Some(Duration::from_millis(1)))
             .reaching(FailureStage::Nowhere);

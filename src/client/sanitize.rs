@@ -1,29 +1,30 @@
-//! What a provider says in an error, made fit for a client: bounded in number and length, and without
-//! what must not get out. Whatever a connector reads from an error passes here.
+//! Makes a provider's error text fit for a client: bounded in number and length, and without
+//! secrets and addresses. Every error text that a connector reads passes through here.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::Reason;
 
-/// How many reasons of one refusal are told.
+/// The largest number of reasons shown for one refusal.
 const REASONS: usize = 20;
-/// How many characters a reason has at most.
+/// The largest number of characters of a reason.
 const MESSAGE: usize = 300;
-/// How many characters of a reason are looked at: more than are told, for some are taken out.
+/// The number of characters of a reason that are read: more than are shown, because some are
+/// removed.
 const LOOKED_AT: usize = 2_000;
-/// How many characters a field's name has at most.
+/// The largest number of characters of a field's name.
 const FIELD: usize = 64;
-/// How many characters a provider's id of a request has at most.
+/// The largest number of characters of a provider's request id.
 const REQUEST_ID: usize = 128;
-/// From which length on letters and digits in a row look like a secret. Ids of records are shorter.
+/// The length from which a run of letters and digits looks like a secret. Record ids are shorter.
 const SECRET: usize = 32;
-/// How secrets of some providers begin.
+/// The prefixes of some providers' secrets.
 const SECRETS: [&str; 4] = ["ak_", "sk_", "eyJ", "dG9rO"];
 
-/// Stands for what was taken out.
+/// Replaces a removed part.
 const REMOVED: &str = "[removed]";
 
-/// A provider's reasons, as a client may see them. `token` is our own at the provider.
+/// Makes a provider's reasons fit for a client. `token` is our own token at the provider.
 pub(super) fn reasons(reasons: Vec<Reason>, token: Option<&str>) -> Vec<Reason> {
     let reasons = reasons.into_iter().take(REASONS);
     let cleaned = reasons.filter_map(|reason| {
@@ -34,7 +35,7 @@ pub(super) fn reasons(reasons: Vec<Reason>, token: Option<&str>) -> Vec<Reason> 
     cleaned.collect()
 }
 
-/// A provider's id of a request, if it is one that a client may see.
+/// Returns a provider's request id if a client may see it.
 pub(super) fn request_id(id: String, token: Option<&str>) -> Option<String> {
     let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"._:-/+=".contains(&c);
     let is_id = !id.is_empty() && id.len() <= REQUEST_ID && id.bytes().all(is_plain);
@@ -48,24 +49,24 @@ fn is_field(name: &str, token: Option<&str>) -> bool {
     is_name && !holds(name, token) && !is_secret(name)
 }
 
-/// A text on one line, without links, addresses and secrets.
+/// Puts a text on one line, without links, addresses and secrets.
 fn text(words: &str, token: Option<&str>) -> String {
     let end = words.char_indices().nth(LOOKED_AT).map(|(end, _)| end);
     let looked_at = end.and_then(|end| words.get(..end)).unwrap_or(words);
     let is_shown = |c: &char| c.is_whitespace() || !(c.is_control() || is_invisible(*c));
     let plain: String = looked_at.chars().filter(is_shown).collect();
-    let mut kept: Vec<&str> = plain.split_whitespace().collect();
+    let mut cached: Vec<&str> = plain.split_whitespace().collect();
     if end.is_some() {
-        // The last word may be cut.
-        kept.pop();
+        // The last word may be cut off.
+        cached.pop();
     }
-    let cleaned = kept.into_iter().map(|word| cleaned(word, token));
+    let cleaned = cached.into_iter().map(|word| cleaned(word, token));
     let text = cleaned.collect::<Vec<_>>().join(" ");
     let text: String = text.chars().take(MESSAGE).collect();
     text.trim_end().to_owned()
 }
 
-/// Whether a character only changes how others look: it could hide an address, or turn a text round.
+/// Whether a character only changes how others look: it could hide an address or reverse a text.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -73,7 +74,7 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// A word, or what stands for it. Punctuation around it stays.
+/// Returns a word or its replacement. Punctuation around it stays.
 fn cleaned(word: &str, token: Option<&str>) -> String {
     let is_around = |c: char| !c.is_alphanumeric();
     let inner = word.trim_matches(is_around);
@@ -98,12 +99,12 @@ fn is_fit(word: &str, token: Option<&str>) -> bool {
         || holds(word, token))
 }
 
-/// Whether a word holds our own token, or most of it.
+/// Whether a word contains our own token, or most of it.
 fn holds(word: &str, token: Option<&str>) -> bool {
     token.is_some_and(|token| !token.is_empty() && word.contains(token))
 }
 
-/// Whether something stands on both sides of an `@`.
+/// Whether there is text on both sides of an `@`.
 fn is_email(word: &str) -> bool {
     word.char_indices().any(|(at, c)| {
         let before = word[..at].chars().next_back();
@@ -114,7 +115,7 @@ fn is_email(word: &str) -> bool {
     })
 }
 
-/// Whether a word holds an IP address.
+/// Whether a word contains an IP address.
 fn has_address(word: &str) -> bool {
     let is_v4 = |part: &str| part.trim_matches('.').parse::<Ipv4Addr>().is_ok();
     let is_v6 = |part: &str| {
@@ -130,7 +131,7 @@ fn has_address(word: &str) -> bool {
             .any(is_v6)
 }
 
-/// Whether a word holds something that looks like a secret.
+/// Whether a word contains something that looks like a secret.
 fn is_secret(word: &str) -> bool {
     let parts = word.split(|c: char| !c.is_ascii_alphanumeric() && !"+/_-".contains(c));
     parts.into_iter().any(|part| {
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_get_out_is_taken_out() {
+    fn secrets_and_addresses_are_removed() {
         for (words, fit) in [
             (
                 "see https://x.test/a?token=1 or (www.x.test).",

@@ -1,4 +1,4 @@
-//! Ends an attempt that takes too long, and whatever is left when the request's deadline comes.
+//! Ends an attempt that takes too long, and any attempt at the request's deadline.
 
 use std::time::Duration;
 
@@ -8,25 +8,26 @@ use tokio::time::{Instant, timeout_at};
 use super::{Layer, NextLayer, Request, Response};
 use crate::error::{Error, FailureStage, Result};
 
-/// The part of a whole attempt that a provider must have had before it counts as failing: our own
-/// deadline is no fault of a provider that is slow and well.
+/// The fraction of an attempt's time that a provider must have had before a late answer counts as
+/// its failure: our own deadline is no fault of a provider that is slow and healthy.
 const WHOLE: f64 = 0.9;
 
-/// A bound on each attempt. Inside the retry, so that an attempt dies and not the loop.
+/// Limits the duration of each attempt. It sits inside the retry, so that it ends an attempt and
+/// not the loop.
 pub struct TimeoutLayer {
     attempt: Duration,
     request: Duration,
 }
 
 impl TimeoutLayer {
-    /// Each attempt takes at most this long; a request takes at most `request`.
+    /// Limits each attempt to `attempt`; a whole request takes at most `request`.
     #[must_use]
     pub fn each(attempt: Duration, request: Duration) -> Self {
         Self { attempt, request }
     }
 
-    /// The error of an attempt that got no answer until its end. A provider that had all the time of
-    /// an attempt is at fault; where our deadline came first it is ours.
+    /// The error of an attempt without a response. A provider that had the full time of an attempt
+    /// is at fault; if our deadline came first, it is not.
     fn ended(&self, had: Duration) -> Error {
         let whole = self.attempt.min(self.request).mul_f64(WHOLE);
         let reach = if had < whole {
@@ -44,16 +45,16 @@ impl TimeoutLayer {
 
 #[async_trait]
 impl Layer for TimeoutLayer {
-    async fn call(&self, call: Request, next: NextLayer<'_>) -> Result<Response> {
+    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
         let began = Instant::now();
-        if !call.is_read && !call.scope.begin_write() {
+        if !request.is_read && !request.context.begin_write() {
             return Err(Error::late().reaching(FailureStage::Nowhere));
         }
-        let until = call.scope.deadline().min(began + self.attempt);
+        let until = request.context.deadline().min(began + self.attempt);
         if until <= began {
             return Err(Error::late().reaching(FailureStage::Nowhere));
         }
-        let answer = timeout_at(until, next.run(call)).await;
+        let answer = timeout_at(until, next.run(request)).await;
         answer.unwrap_or_else(|_| Err(self.ended(until - began)))
     }
 }

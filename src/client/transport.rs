@@ -1,5 +1,5 @@
-//! The end of the way: a request over TCP, its answer read within a bound on size, and what the
-//! status means. Layers above reason in kinds of errors, not in numbers.
+//! Sends a request over TCP, reads the response within a size limit, and maps its status to a kind
+//! of error. The layers above work with kinds of errors, not with statuses.
 
 use std::{
     io,
@@ -20,23 +20,24 @@ use crate::{
     error::{Error, ErrorKind, FailureStage, Reason, Result},
 };
 
-/// What a provider's error body says, where it says more than its status.
+/// The details that a provider's error body adds to its status.
 #[derive(Debug, Default)]
 pub struct ErrorDetails {
-    /// The kind, where the status alone would mislead.
+    /// The kind of error, where the status alone would be misleading.
     pub kind: Option<ErrorKind>,
-    /// Reasons in words fit for a client.
+    /// Reasons, in words fit for a client.
     pub reasons: Vec<Reason>,
     /// The provider's id of the request.
     pub request_id: Option<String>,
-    /// Where what was asked for has gone, as the provider puts it; never to be followed as it is.
+    /// The record that replaces the requested one, as the provider names it; never follow it as it
+    /// is.
     pub moved_to: Option<String>,
 }
 
-/// Reads a provider's error, its headers and its body.
+/// Reads the details of a provider's error from its status, headers and body.
 pub type ReadErrorFn = fn(StatusCode, &HeaderMap, &[u8]) -> ErrorDetails;
 
-/// A provider's host.
+/// The connection to a provider's host.
 pub struct Transport {
     account: Account,
     client: Client,
@@ -45,31 +46,32 @@ pub struct Transport {
     explain: ReadErrorFn,
 }
 
-/// The longest wait that a provider's word is taken for: after that it is asked again.
+/// The longest wait that we accept from a provider; after it the provider is called again.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-/// The header in which Intercom, and Ada in part, say when the rate limit's window ends.
+/// The header in which Intercom, and Ada in part, send the end of the rate limit's window.
 static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-/// The headers in which Intercom says how many calls its rate limit's window has, and has left.
+/// The headers in which Intercom sends the size of its rate limit's window, and the calls left in
+/// it.
 static RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 static RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-/// By how much the provider's clock and ours may differ before its own is taken.
+/// The largest difference between the provider's clock and ours at which we use our own.
 const SKEW: Duration = Duration::from_secs(2);
-/// The header in which Intercom says which request this was.
+/// The header in which Intercom sends its id of the request.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Transport {
-    /// A connection pool for one provider.
+    /// Builds a connection pool for one provider.
     ///
-    /// Redirects are not followed, so that credentials go to the configured host only. Idle
-    /// connections are dropped before Usertour's server closes them (five seconds,
-    /// providers' documents do not say so; measured).
+    /// Redirects are not followed, so that credentials reach only the configured host. Idle
+    /// connections are dropped before Usertour's server closes them (after five seconds; measured,
+    /// because the provider's documentation does not say).
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
     pub fn new(account: Account, base: Url, max_body: usize, explain: ReadErrorFn) -> Result<Self> {
         let builder = Client::builder();
-        // A proxy of the environment does not reach what runs on this machine.
+        // A proxy from the environment cannot reach a service on this machine.
         let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let builder = if is_local {
             builder.no_proxy()
@@ -95,22 +97,22 @@ impl Transport {
         })
     }
 
-    /// The provider's name.
+    /// The account that is called.
     #[must_use]
     pub fn account(&self) -> Account {
         self.account
     }
 
-    fn url(&self, call: &Request) -> Result<Url> {
-        // The URL's own rules would drop tabs and line ends from a path, and walk up at dots.
+    fn url(&self, request: &Request) -> Result<Url> {
+        // The URL's own rules would drop tabs and line ends from a path, and resolve dots.
         let is_control = |segment: &String| segment.chars().any(char::is_control);
-        if call.path.iter().any(is_control) {
+        if request.path.iter().any(is_control) {
             return Err(Error::invalid(
                 "an id with control characters cannot be asked for",
             ));
         }
         let mut url = self.base.clone();
-        if call
+        if request
             .path
             .iter()
             .any(|segment| matches!(segment.as_str(), "." | ".."))
@@ -118,7 +120,7 @@ impl Transport {
             return Err(Error::invalid("an id of dots only cannot be asked for"));
         }
         match url.path_segments_mut() {
-            Ok(mut segments) => segments.pop_if_empty().extend(&call.path),
+            Ok(mut segments) => segments.pop_if_empty().extend(&request.path),
             Err(()) => {
                 return Err(Error::new(
                     ErrorKind::Internal,
@@ -126,41 +128,45 @@ impl Transport {
                 ));
             }
         };
-        if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&call.query);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
         }
         Ok(url)
     }
 
-    /// The path of a link that the provider sent, when it leads to the provider's own host.
+    /// Returns the path of a link that the provider sent if it leads to the provider's own host.
     #[must_use]
     pub fn own_path(&self, link: &str) -> Option<String> {
         let url = self.base.join(link).ok()?;
         (url.origin() == self.base.origin()).then(|| url.path().to_owned())
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the response.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place where requests are sent"
     )]
-    pub(super) async fn send(&self, call: Request) -> Result<Response> {
-        let authorization = call.headers.get(AUTHORIZATION).cloned();
-        let mut request = self.client.request(call.method.clone(), self.url(&call)?);
-        request = request
+    pub(super) async fn send(&self, request: Request) -> Result<Response> {
+        let authorization = request.headers.get(AUTHORIZATION).cloned();
+        let url = self.url(&request)?;
+        let mut outgoing = self
+            .client
+            .request(request.method.clone(), url)
             .header(ACCEPT, "application/json")
-            .headers(call.headers);
-        if let Some(body) = &call.body {
-            request = request.json(body);
+            .headers(request.headers);
+        if let Some(body) = &request.body {
+            outgoing = outgoing.json(body);
         }
-        call.scope.count();
+        request.context.count();
         let sent = Instant::now();
-        call.told.send();
-        let response = request.send().await.map_err(|error| unsent(&error))?;
+        request.progress.send();
+        let response = outgoing.send().await.map_err(|error| unsent(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
-        call.told.answer(quota_of(&headers, SystemTime::now()));
-        let body = self.read(response, call.scope.meter()).await;
+        request
+            .progress
+            .answer(quota_of(&headers, SystemTime::now()));
+        let body = self.read(response, request.context.meter()).await;
         let body = body.and_then(|body| whole_body(status, body));
         match body {
             Ok(body) if status.is_success() => Ok(Response {
@@ -169,10 +175,10 @@ impl Transport {
                 headers,
                 body: body.into(),
                 sent,
-                kept: None,
+                cached_at: None,
                 is_repeated: false,
             }),
-            // The status says enough, whatever became of the body.
+            // The status alone decides, even if the body is unreadable.
             body => {
                 let token = authorization.as_ref().and_then(token_of);
                 let said = body.as_deref().unwrap_or_default();
@@ -213,8 +219,8 @@ impl Transport {
         Ok(body)
     }
 
-    /// What a bad status and its body mean. What a client may see of it is cleaned here, whichever
-    /// connector has read it.
+    /// Reads a bad status and its body. The result is sanitized here, whichever connector has read
+    /// it.
     fn refuse(
         &self,
         status: StatusCode,
@@ -245,7 +251,7 @@ impl Transport {
     }
 }
 
-/// The body, unless it is a part of one: nobody asked for a part.
+/// Returns the body unless it is only a part of one: we never ask for a part.
 fn whole_body(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>> {
     if status == StatusCode::PARTIAL_CONTENT {
         let message = "the provider answered a part of what was asked for (206)";
@@ -260,7 +266,7 @@ fn token_of(authorization: &HeaderValue) -> Option<&str> {
     text.split_once(' ').map(|(_, token)| token)
 }
 
-/// What a status means, unless the provider's body says otherwise.
+/// The kind of error for a status, unless the provider's body says otherwise.
 fn kind_of(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         401 | 403 => ErrorKind::Denied,
@@ -269,7 +275,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
         429 => ErrorKind::Throttled,
         400..=499 => ErrorKind::Rejected,
         500.. => ErrorKind::Unavailable,
-        // 1xx never gets here; a redirect is not followed.
+        // A 1xx never gets here, and redirects are not followed.
         _ => ErrorKind::Malformed,
     }
 }
@@ -304,8 +310,8 @@ fn said(kind: ErrorKind, status: StatusCode) -> String {
     }
 }
 
-/// How long the provider asks us to wait: `Retry-After` in seconds or as a date, else the end of the
-/// rate limit's window. A moment in the past is no wait at all.
+/// The wait that the provider asks for: `Retry-After` in seconds or as a date, else the end of the
+/// rate limit's window. A moment in the past means no wait.
 fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
     let until = |seconds: u64| {
@@ -319,11 +325,11 @@ fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         };
         whole(after).map(Duration::from_secs).or_else(date)
     });
-    // What cannot be read does not hide what can.
+    // An unreadable header does not hide a readable one.
     after.or_else(|| until(end_of(text(&RATE_RESET)?, now)?))
 }
 
-/// A number of a header, rounded up: some servers write seconds with a fraction.
+/// Reads a number from a header, rounded up: some servers send seconds with a fraction.
 fn whole(text: &str) -> Option<u64> {
     let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -334,15 +340,15 @@ fn whole(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_add(u64::from(is_more))
 }
 
-/// Below this a window's end is in how many seconds, and not a moment: three years.
+/// A smaller value is a number of seconds left and not a moment: three years.
 const SECONDS_LEFT: u64 = 100_000_000;
-/// From this on it is a moment in milliseconds: as seconds, three thousand years from now.
+/// A larger value is a moment in milliseconds: as seconds it would be three thousand years away.
 const MILLISECONDS: u64 = 100_000_000_000;
-/// From this on it is nothing that is known.
+/// A larger value has no known meaning.
 const NONSENSE: u64 = 1_000 * MILLISECONDS;
 
-/// The end of a rate limit's window in unix seconds. It is sent as such, in milliseconds, or as how many
-/// seconds are left (Usertour v2).
+/// The end of a rate limit's window in unix seconds. Providers send it in seconds, in milliseconds,
+/// or as the number of seconds left (Usertour v2).
 fn end_of(text: &str, now: SystemTime) -> Option<u64> {
     match whole(text)? {
         left @ ..SECONDS_LEFT => {
@@ -356,7 +362,7 @@ fn end_of(text: &str, now: SystemTime) -> Option<u64> {
     }
 }
 
-/// What the provider says of its rate limit, if it says all of it.
+/// Reads the provider's rate limit, if its headers give all of it.
 fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     let number = |name: &HeaderName| -> Option<u64> {
         let text = headers.get(name)?.to_str().ok()?;
@@ -365,8 +371,8 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     let small = |number: u64| u32::try_from(number).ok();
     let limit = small(number(&RATE_LIMIT)?).filter(|limit| *limit > 0)?;
     let remaining = small(number(&RATE_REMAINING)?)?.min(limit);
-    // The provider's clock may be wrong, and ours: what counts is how long the window lasts. The date of
-    // an answer has whole seconds, so ours is better as long as they agree.
+    // The provider's clock or ours may be wrong, so only the time left in the window counts. The
+    // `Date` header has whole seconds, so our clock is more exact while both agree.
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let date = date.map(|date| SystemTime::from(date.timestamp()));
@@ -386,7 +392,7 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
     })
 }
 
-/// What it means that there is no answer.
+/// The error of a request without a response.
 fn unsent(error: &reqwest::Error) -> Error {
     if is_for_lack_of_resources(error) {
         tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
@@ -395,7 +401,8 @@ fn unsent(error: &reqwest::Error) -> Error {
     unreachable(error)
 }
 
-/// Whether this machine could not open a connection: it has no descriptors, ports or memory left.
+/// Whether this machine could not open a connection because it has no descriptors, ports or memory
+/// left.
 fn is_for_lack_of_resources(error: &(dyn std::error::Error + 'static)) -> bool {
     /// `ENFILE` and `EMFILE`, on every Unix.
     const DESCRIPTORS: [i32; 2] = [23, 24];

@@ -122,19 +122,19 @@ impl Settings {
     /// # Errors
     /// Names that cannot be, names without a provider, and two accounts that read one token.
     pub fn accounts(&self) -> Result<Vec<(Account, &AccountSettings)>, ConfigErrors> {
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         let mut accounts = Vec::new();
         for (name, settings) in &self.accounts {
             match account(name, settings.provider) {
                 Ok(account) => accounts.push((account, settings)),
-                Err(mistake) => mistakes.push(mistake),
+                Err(error) => errors.push(error),
             }
         }
         accounts.sort_by_key(|(account, _)| *account);
-        mistakes.extend(shared_tokens(&accounts));
-        match mistakes.is_empty() {
+        errors.extend(shared_tokens(&accounts));
+        match errors.is_empty() {
             true => Ok(accounts),
-            false => Err(ConfigErrors(mistakes)),
+            false => Err(ConfigErrors(errors)),
         }
     }
 }
@@ -191,42 +191,37 @@ impl AccountSettings {
     pub fn setup(&self, account: Account) -> Result<AccountSetup, ConfigErrors> {
         let name = account.name();
         let door = door(account.provider());
-        let mut mistakes = Vec::new();
-        let base = self
-            .base(name, &door)
-            .map_err(|mistake| mistakes.push(mistake));
+        let mut errors = Vec::new();
+        let base = self.base(name, &door).map_err(|error| errors.push(error));
         let base = base.ok().flatten().and_then(|base| {
             let at = format!("accounts.{name}.base_url");
             address(base, &at, self.allow_http)
-                .map_err(|mistake| mistakes.push(mistake))
+                .map_err(|error| errors.push(error))
                 .ok()
         });
-        if base.is_none() && mistakes.is_empty() {
-            mistakes.push(format!(
+        if base.is_none() && errors.is_empty() {
+            errors.push(format!(
                 "accounts.{name}.base_url is missing: every account has an address of its own"
             ));
         }
-        let token = self
-            .token(name)
-            .map_err(|mistake| mistakes.push(mistake))
-            .ok();
+        let token = self.token(name).map_err(|error| errors.push(error)).ok();
         let given = self.timeout_seconds.unwrap_or(door.timeout.as_secs_f64());
         let timeout = seconds(
             &format!("accounts.{name}.timeout_seconds"),
             given,
-            &mut mistakes,
+            &mut errors,
         );
         let concurrency = self.concurrency.unwrap_or(door.concurrency);
         if !(1..=1000).contains(&concurrency) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "accounts.{name}.concurrency is {concurrency}: expected 1 to 1000"
             ));
         }
-        let budget = self.windows(name, &door, &mut mistakes);
-        self.check_calls(name, &mut mistakes);
-        let breaker = (self.breaker).rules(&format!("accounts.{name}.breaker"), &mut mistakes);
+        let budget = self.windows(name, &door, &mut errors);
+        self.check_calls(name, &mut errors);
+        let breaker = (self.breaker).rules(&format!("accounts.{name}.breaker"), &mut errors);
         match (base, token) {
-            (Some(base), Some(token)) if mistakes.is_empty() => Ok(AccountSetup {
+            (Some(base), Some(token)) if errors.is_empty() => Ok(AccountSetup {
                 base,
                 token,
                 token_source: self.token_source(name),
@@ -236,20 +231,20 @@ impl AccountSettings {
                 breaker,
                 budget,
             }),
-            _ => Err(ConfigErrors(mistakes)),
+            _ => Err(ConfigErrors(errors)),
         }
     }
 
     /// Checks how often a call is sent, and how much of its answer is read.
-    fn check_calls(&self, name: &str, mistakes: &mut Vec<String>) {
+    fn check_calls(&self, name: &str, errors: &mut Vec<String>) {
         if !(1..=10).contains(&self.attempts) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "accounts.{name}.attempts is {}: expected 1 to 10",
                 self.attempts
             ));
         }
         if !ANSWER_BYTES.contains(&self.max_answer_bytes) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "accounts.{name}.max_answer_bytes is {}: expected {} to {}",
                 self.max_answer_bytes,
                 ANSWER_BYTES.start(),
@@ -408,7 +403,7 @@ fn address(text: &str, at: &str, allow_http: bool) -> Result<Url, String> {
     }
     let url = Url::parse(text).map_err(|error| format!("{at} is not an address: {error}"))?;
     let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let mistake = if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+    let error = if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
         "must begin with https://"
     } else if url.scheme() == "http" && !is_local && !allow_http {
         "must begin with https://: a token would travel in the clear; for a sandbox on another host, \
@@ -420,5 +415,5 @@ fn address(text: &str, at: &str, allow_http: bool) -> Result<Url, String> {
     } else {
         return Ok(url);
     };
-    Err(format!("{at} {mistake}"))
+    Err(format!("{at} {error}"))
 }

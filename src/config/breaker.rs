@@ -14,13 +14,13 @@ pub struct BreakerSettings {
     /// How many attempts must have failed within the window, or one after another over any time.
     pub failures: u32,
     /// What share of the window's attempts must have failed.
-    pub share: f64,
+    pub failure_rate: f64,
     /// How many seconds back attempts are counted.
     pub window_seconds: f64,
     /// For how many seconds the provider is left alone at first; they double with each trial that fails.
     pub cooldown_seconds: f64,
     /// For how many seconds the provider is left alone at most.
-    pub longest_seconds: f64,
+    pub max_cooldown_seconds: f64,
 }
 
 impl Default for BreakerSettings {
@@ -28,39 +28,42 @@ impl Default for BreakerSettings {
         Self {
             enabled: true,
             failures: 5,
-            share: 0.5,
+            failure_rate: 0.5,
             window_seconds: 10.0,
             cooldown_seconds: 5.0,
-            longest_seconds: 60.0,
+            max_cooldown_seconds: 60.0,
         }
     }
 }
 
 impl BreakerSettings {
     /// The rules of the circuit; `None` when there is none.
-    pub(super) fn rules(&self, at: &str, mistakes: &mut Vec<String>) -> Option<CircuitRules> {
+    pub(super) fn rules(&self, at: &str, errors: &mut Vec<String>) -> Option<CircuitRules> {
         if !(1..=10_000).contains(&self.failures) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "{at}.failures is {}: expected 1 to 10000",
                 self.failures
             ));
         }
-        if !(0.01..=1.0).contains(&self.share) {
-            mistakes.push(format!("{at}.share is {}: expected 0.01 to 1", self.share));
-        }
-        if self.longest_seconds < self.cooldown_seconds {
-            mistakes.push(format!(
-                "{at}.longest_seconds is {}: expected no less than `cooldown_seconds`, {}",
-                self.longest_seconds, self.cooldown_seconds
+        if !(0.01..=1.0).contains(&self.failure_rate) {
+            errors.push(format!(
+                "{at}.failure_rate is {}: expected 0.01 to 1",
+                self.failure_rate
             ));
         }
-        let mut duration = |name: &str, value| seconds(&format!("{at}.{name}"), value, mistakes);
+        if self.max_cooldown_seconds < self.cooldown_seconds {
+            errors.push(format!(
+                "{at}.max_cooldown_seconds is {}: expected no less than `cooldown_seconds`, {}",
+                self.max_cooldown_seconds, self.cooldown_seconds
+            ));
+        }
+        let mut duration = |name: &str, value| seconds(&format!("{at}.{name}"), value, errors);
         let rules = CircuitRules {
             failures: self.failures,
-            share: self.share,
+            failure_rate: self.failure_rate,
             window: duration("window_seconds", self.window_seconds),
             cooldown: duration("cooldown_seconds", self.cooldown_seconds),
-            longest: duration("longest_seconds", self.longest_seconds),
+            max_cooldown: duration("max_cooldown_seconds", self.max_cooldown_seconds),
         };
         self.enabled.then_some(rules)
     }

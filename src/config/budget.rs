@@ -9,38 +9,38 @@ impl AccountSettings {
         &self,
         name: &str,
         door: &ConnectorSpec,
-        mistakes: &mut Vec<String>,
+        errors: &mut Vec<String>,
     ) -> Vec<QuotaWindow> {
         let windows = self.budget.as_deref().unwrap_or(door.budget);
-        mistakes.extend(wrong(&format!("accounts.{name}.budget"), windows));
+        errors.extend(wrong(&format!("accounts.{name}.budget"), windows));
         windows.to_vec()
     }
 }
 
 /// What is wrong with the windows of a budget, a line each.
 fn wrong(at: &str, windows: &[QuotaWindow]) -> Vec<String> {
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     if windows.len() > 8 {
         let count = windows.len();
-        mistakes.push(format!("{at} has {count} windows: expected 8 at most"));
+        errors.push(format!("{at} has {count} windows: expected 8 at most"));
     }
     for (place, QuotaWindow { calls, seconds }) in windows.iter().enumerate() {
         if !(1..=1_000_000).contains(calls) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "{at}[{place}].calls is {calls}: expected 1 to 1000000; for no calls at all, say `enabled = false`"
             ));
         }
         if !(1..=2_678_400).contains(seconds) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "{at}[{place}].seconds is {seconds}: expected 1 to 2678400 (31 days)"
             ));
         }
         let earlier = &windows[..place];
         if earlier.iter().any(|window| window.seconds == *seconds) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "{at}[{place}] is a second window of {seconds} seconds: keep the one with fewer calls"
             ));
         }
     }
-    mistakes
+    errors
 }

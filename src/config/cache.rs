@@ -71,13 +71,13 @@ impl CacheSettings {
     /// # Errors
     /// Numbers that cannot be meant, and operations that there are not.
     pub fn terms(&self, at: &str, keep: &CacheOverrides) -> Result<CachePolicy, ConfigErrors> {
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         let mut duration = |name: &str, seconds: f64| {
             let is_meant = (0.0..=LONGEST).contains(&seconds);
             match Duration::try_from_secs_f64(seconds) {
                 Ok(duration) if is_meant => duration,
                 _ => {
-                    mistakes.push(format!("{at}.{name} is {seconds}: expected 0 to {LONGEST}"));
+                    errors.push(format!("{at}.{name} is {seconds}: expected 0 to {LONGEST}"));
                     Duration::ZERO
                 }
             }
@@ -99,8 +99,8 @@ impl CacheSettings {
             either("error_seconds", keep.error_seconds, self.error_seconds),
         );
         let operations = keep.operations.iter().map(|(name, seconds)| {
-            let kept = duration(&format!("operations.{name}"), *seconds);
-            (name.clone(), kept)
+            let cached = duration(&format!("operations.{name}"), *seconds);
+            (name.clone(), cached)
         });
         let terms = CachePolicy {
             fresh,
@@ -114,14 +114,14 @@ impl CacheSettings {
             .operations
             .keys()
             .filter(|name| !known.contains(&name.as_str()));
-        mistakes.extend(unknown.map(|name| {
+        errors.extend(unknown.map(|name| {
             let known = known.join(", ");
             format!("{at}.operations.{name} is no operation whose answers are kept: expected one of {known}")
         }));
-        if mistakes.is_empty() {
+        if errors.is_empty() {
             Ok(terms)
         } else {
-            Err(ConfigErrors(mistakes))
+            Err(ConfigErrors(errors))
         }
     }
 }

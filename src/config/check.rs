@@ -6,9 +6,9 @@ impl Settings {
     /// What cannot work though the gateway starts: `check` refuses it, and `serve` warns of it.
     #[must_use]
     pub fn cannot_work(&self) -> Vec<String> {
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         if !self.accounts.values().any(|account| account.enabled) {
-            mistakes.push(
+            errors.push(
                 "no account is enabled: add a table such as [accounts.intercom], or drop its `enabled = false`"
                     .to_owned(),
             );
@@ -19,12 +19,12 @@ impl Settings {
                 .timeout_seconds
                 .filter(|timeout| *timeout > deadline)
             {
-                mistakes.push(format!(
+                errors.push(format!(
                     "accounts.{name}.timeout_seconds is {timeout}, and no request takes longer than \
                      limits.deadline_seconds, {deadline}: lower the timeout, or raise the deadline"
                 ));
             }
         }
-        mistakes
+        errors
     }
 }

@@ -27,7 +27,7 @@ impl Log {
         let folder = file
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let mistake = if file.as_os_str().is_empty() {
+        let error = if file.as_os_str().is_empty() {
             "is empty: name a file, or drop it".to_owned()
         } else if file.is_dir() {
             format!("is {}, which is a folder: name a file", file.display())
@@ -41,6 +41,6 @@ impl Log {
         } else {
             return Ok(());
         };
-        Err(ConfigErrors(vec![format!("log.audit_file {mistake}")]))
+        Err(ConfigErrors(vec![format!("log.audit_file {error}")]))
     }
 }

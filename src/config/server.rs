@@ -37,7 +37,7 @@ pub struct ServerSettings {
     pub loopback_origins: bool,
     /// For how many seconds after the signal to stop connections are still accepted while
     /// `/health/ready` says 503: as long as a load balancer takes to notice.
-    pub notice_seconds: u64,
+    pub shutdown_delay_seconds: u64,
     /// For how many seconds requests under way may go on after that.
     pub drain_seconds: u64,
 }
@@ -53,7 +53,7 @@ impl Default for ServerSettings {
             show_calls_token_env: None,
             cors_origins: Vec::new(),
             loopback_origins: false,
-            notice_seconds: 2,
+            shutdown_delay_seconds: 2,
             drain_seconds: 20,
         }
     }

@@ -55,28 +55,28 @@ impl SharedSettings {
         let Some(url) = &self.url else {
             return Ok(None);
         };
-        let mut mistakes = Vec::new();
-        mistakes.extend(wrong_address(url));
+        let mut errors = Vec::new();
+        errors.extend(wrong_address(url));
         if !(1..=1000).contains(&self.replicas) {
             let replicas = self.replicas;
-            mistakes.push(format!("shared.replicas is {replicas}: expected 1 to 1000"));
+            errors.push(format!("shared.replicas is {replicas}: expected 1 to 1000"));
         }
         let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '{' | '}');
         if !(1..=64).contains(&self.prefix.len()) || !self.prefix.chars().all(is_plain) {
-            mistakes.push(format!(
+            errors.push(format!(
                 "shared.prefix is {:?}: expected 1 to 64 ASCII characters, no spaces and no braces",
                 self.prefix
             ));
         }
         if !(0.001..=5.0).contains(&self.timeout_seconds) {
             let seconds = self.timeout_seconds;
-            mistakes.push(format!(
+            errors.push(format!(
                 "shared.timeout_seconds is {seconds}: expected 0.001 to 5"
             ));
         }
-        let password = self.password().map_err(|wrong| mistakes.push(wrong));
-        if !mistakes.is_empty() {
-            return Err(ConfigErrors(mistakes));
+        let password = self.password().map_err(|wrong| errors.push(wrong));
+        if !errors.is_empty() {
+            return Err(ConfigErrors(errors));
         }
         let password = password.ok().flatten();
         let terms = StoreOptions {
@@ -115,7 +115,7 @@ fn wrong_address(url: &str) -> Option<String> {
         Ok(url) => url,
         Err(error) => return Some(format!("shared.url is not an address: {error}")),
     };
-    let mistake = if url.scheme() == "rediss" {
+    let error = if url.scheme() == "rediss" {
         "must begin with redis://: TLS is not supported yet; put a tunnel before the store"
     } else if url.scheme() != "redis" || url.host_str().is_none_or(str::is_empty) {
         "must be of the form redis://host:6379"
@@ -124,5 +124,5 @@ fn wrong_address(url: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("shared.url {mistake}"))
+    Some(format!("shared.url {error}"))
 }

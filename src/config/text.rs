@@ -21,7 +21,7 @@ const MOST: usize = 100;
 pub struct ConfigDraft {
     /// The settings that can be read.
     pub settings: Settings,
-    mistakes: Vec<ConfigMistake>,
+    errors: Vec<ConfigMistake>,
     /// What each mistake of form begins with: the file.
     begins: String,
 }
@@ -55,9 +55,9 @@ impl ConfigDraft {
     /// # Errors
     /// The mistakes of form.
     pub fn finish(self) -> Result<Settings, ConfigErrors> {
-        match self.mistakes() {
-            mistakes if mistakes.is_empty() => Ok(self.settings),
-            mistakes => Err(ConfigErrors(mistakes)),
+        match self.errors() {
+            errors if errors.is_empty() => Ok(self.settings),
+            errors => Err(ConfigErrors(errors)),
         }
     }
 
@@ -77,7 +77,7 @@ impl ConfigDraft {
             text = blanked(&text, statement.range.clone());
             draft.add(original, &statement, says);
         }
-        draft.mistakes.sort_by_key(|mistake| mistake.line);
+        draft.errors.sort_by_key(|error| error.line);
         draft
     }
 
@@ -87,8 +87,8 @@ impl ConfigDraft {
             let rest = statement.path.strip_prefix(&known.path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        if statement.path.is_empty() || !self.mistakes.iter().any(is_known) {
-            self.mistakes.push(ConfigMistake {
+        if statement.path.is_empty() || !self.errors.iter().any(is_known) {
+            self.errors.push(ConfigMistake {
                 line: original[..statement.range.start].matches('\n').count() + 1,
                 path: statement.path.clone(),
                 says,
@@ -97,9 +97,9 @@ impl ConfigDraft {
     }
 
     /// The mistakes of form, a line each.
-    fn mistakes(&self) -> Vec<String> {
-        let said = self.mistakes.iter().map(|mistake| {
-            let ConfigMistake { line, path, says } = mistake;
+    fn errors(&self) -> Vec<String> {
+        let said = self.errors.iter().map(|error| {
+            let ConfigMistake { line, path, says } = error;
             let colon = if path.is_empty() { "" } else { ": " };
             format!("{}line {line}: {path}{colon}{says}", self.begins)
         });
@@ -110,11 +110,11 @@ impl ConfigDraft {
     #[must_use]
     pub fn all_mistakes(&self, of_meaning: Vec<String>) -> Vec<String> {
         let follows = |said: &String| {
-            let mut paths = self.mistakes.iter().map(|mistake| &mistake.path);
+            let mut paths = self.errors.iter().map(|error| &error.path);
             paths.any(|path| !path.is_empty() && said.starts_with(path.as_str()))
         };
         let of_meaning = of_meaning.into_iter().filter(|said| !follows(said));
-        self.mistakes().into_iter().chain(of_meaning).collect()
+        self.errors().into_iter().chain(of_meaning).collect()
     }
 }
 

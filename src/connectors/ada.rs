@@ -326,7 +326,7 @@ fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
     };
     let sent = list.data.len();
     let users = rows::users(scope, reply.account, list.data, user);
-    Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
+    Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
 }
 
 #[async_trait]

@@ -243,7 +243,7 @@ impl DigitalChalk {
             rows::note_unreadable_emails(scope, &users);
         }
         let next = NextPage::More(list.next.is_some());
-        Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
+        Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
     }
 
     async fn get(

@@ -295,7 +295,7 @@ impl Usertour {
             scope.add_shortfall(NAMELESS);
         }
         let users = rows::users(scope, self.http.account(), rows, record::user);
-        Ok(Page::new(users, next).of(sent).kept_since(reply.kept))
+        Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
     }
 }
 

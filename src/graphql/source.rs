@@ -143,7 +143,7 @@ impl ProviderAccount<'_> {
 
     /// Whether it is asked at the moment; null when it is disabled, or asked however it fares.
     async fn circuit(&self) -> Option<ProviderCircuit> {
-        Some(match self.0.standing()? {
+        Some(match self.0.circuit_state()? {
             CircuitState::Closed => ProviderCircuit::Closed,
             CircuitState::Open => ProviderCircuit::Open,
             CircuitState::HalfOpen => ProviderCircuit::HalfOpen,

@@ -12,7 +12,7 @@ use super::outcomes::RequestOutcomes;
 use crate::{
     client::{
         Freshness, Meter,
-        scope::{CallLog, CallRecord},
+        context::{CallLog, CallRecord},
     },
     error::Result,
 };
@@ -58,7 +58,7 @@ fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
 /// What became of a request's calls, and how many bytes it holds.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    pub(super) journal: Arc<CallLog>,
+    pub(super) call_log: Arc<CallLog>,
     pub(super) meter: Arc<Meter>,
     pub(super) fates: Arc<RequestOutcomes>,
 }
@@ -66,7 +66,7 @@ pub struct Trace {
 /// How old an answer may be, as a client asks for it.
 pub(super) fn freshness(max_age: Option<Duration>) -> Freshness {
     match max_age {
-        None => Freshness::Kept,
+        None => Freshness::Cached,
         Some(Duration::ZERO) => Freshness::Now,
         Some(age) => Freshness::Within(age),
     }
@@ -83,7 +83,7 @@ impl Trace {
     /// when no provider has a part in it.
     #[must_use]
     pub fn fresh_for(&self) -> Duration {
-        let until = self.journal.fresh_until();
+        let until = self.call_log.fresh_until();
         until.map_or(Duration::ZERO, |until| {
             until.saturating_duration_since(Instant::now())
         })
@@ -123,7 +123,7 @@ impl Trace {
     /// The calls, in the order in which they ended.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let calls: Vec<_> = self.journal.entries().iter().map(shown).collect();
+        let calls: Vec<_> = self.call_log.entries().iter().map(shown).collect();
         Value::from_json(json!({ "calls": calls })).unwrap_or_default()
     }
 }

@@ -118,7 +118,7 @@ impl ConnectionLimits {
         let mut stop = pin!(async {
             stop.await;
             readiness.withdraw();
-            tokio::time::sleep(readiness.notice()).await;
+            tokio::time::sleep(readiness.shutdown_delay()).await;
         });
         loop {
             let (stream, slot) = tokio::select! {

@@ -58,7 +58,7 @@ pub async fn prepare() {
     fetch::fill(&SHELF).await;
 }
 
-fn routes(shelf: Arc<EmbeddedFiles>) -> Router {
+fn routes(memory: Arc<EmbeddedFiles>) -> Router {
     Router::new()
         .route("/graphiql", get(page))
         .route(
@@ -67,11 +67,11 @@ fn routes(shelf: Arc<EmbeddedFiles>) -> Router {
         )
         .route("/graphiql/credits", get(credits))
         .route("/graphiql/assets/{digest}/{name}", get(asset))
-        .with_state(shelf)
+        .with_state(memory)
 }
 
-async fn page(State(shelf): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
-    let is_here = shelf.is_full();
+async fn page(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
+    let is_here = memory.is_full();
     let own = own_digest();
     let text = PAGE
         .replace("{own}", &format!("graphiql/assets/{own}"))
@@ -122,7 +122,7 @@ fn loaded() -> impl Iterator<Item = &'static PackageFile> {
 }
 
 async fn asset(
-    State(shelf): State<Arc<EmbeddedFiles>>,
+    State(memory): State<Arc<EmbeddedFiles>>,
     Path((digest, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
@@ -131,7 +131,7 @@ async fn asset(
         .find(|(own, _)| *own == name && digest == own_digest())
         .map(|(_, bytes)| Bytes::from_static(bytes));
     let locked = || {
-        let mut files = shelf.files()?;
+        let mut files = memory.files()?;
         files
             .find(|(file, _)| file.name() == name && file.digest() == digest)
             .map(|(_, bytes)| bytes.clone())
@@ -143,7 +143,7 @@ async fn asset(
 }
 
 /// Whose work the page is built on, with the licences of the copies that are served from here.
-async fn credits(State(shelf): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
+async fn credits(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
     let mut text = "The page at /graphiql is built on these works.\n".to_owned();
     for file in FILES.iter().filter(|file| file.name() == "LICENSE") {
         text += &format!("\n{} {}, MIT License\n", file.package, file.version);
@@ -151,7 +151,7 @@ async fn credits(State(shelf): State<Arc<EmbeddedFiles>>, headers: HeaderMap) ->
     }
     text += "\nGraphiQL's files contain, among others, CodeMirror, GraphQL.js, markdown-it and Radix UI (MIT\n\
              License) and the fonts Roboto (Apache License 2.0) and Fira Code (SIL Open Font License 1.1).\n";
-    for (file, bytes) in shelf.files().into_iter().flatten() {
+    for (file, bytes) in memory.files().into_iter().flatten() {
         if file.name() == "LICENSE" {
             text += &format!("\n---- {} {} ----\n\n", file.package, file.version);
             text += &String::from_utf8_lossy(bytes);

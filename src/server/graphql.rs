@@ -134,11 +134,11 @@ struct ExecutedOperation {
 
 impl ExecutedOperation {
     /// A request that cannot run.
-    fn refused(mistakes: Vec<ServerError>) -> Self {
+    fn refused(errors: Vec<ServerError>) -> Self {
         Self {
             operation: "unknown",
             name: None,
-            answer: Answer::from_errors(mistakes),
+            answer: Answer::from_errors(errors),
             fresh_for: 0,
             trace: Trace::default(),
         }
@@ -338,7 +338,7 @@ async fn run(
         schemas,
     } = match prepare(schema, request) {
         Ok(prepared) => prepared,
-        Err(mistakes) => return Ok(ExecutedOperation::refused(mistakes)),
+        Err(errors) => return Ok(ExecutedOperation::refused(errors)),
     };
     let operation = match operation {
         OperationType::Query => "query",
@@ -428,9 +428,10 @@ async fn shown(ran: ExecutedOperation, media: Media) -> Result<HttpReply, Reques
     let mut response = with_media(status, media, body);
     response.extensions_mut().insert(bytes);
     if fresh_for > 0 {
-        let kept = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
+        let cached = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
         let headers = response.headers_mut();
-        kept.map(|kept| headers.insert(header::CACHE_CONTROL, kept))
+        cached
+            .map(|cached| headers.insert(header::CACHE_CONTROL, cached))
             .ok();
     }
     Ok(HttpReply {

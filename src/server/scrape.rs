@@ -62,9 +62,9 @@ fn look_up(graph: &Graph) {
         for window in directory.budget() {
             metrics::budget(account, window.seconds, window.limit, window.remaining);
         }
-        if let Some(standing) = directory.standing() {
-            metrics::circuit(account, standing.level());
+        if let Some(state) = directory.circuit_state() {
+            metrics::circuit(account, state.level());
         }
     }
-    graph.kept.observe();
+    graph.cache.observe();
 }

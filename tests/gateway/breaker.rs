@@ -27,7 +27,7 @@ async fn world(cooldown_seconds: f64) -> World {
             (provider.attempts, provider.timeout_seconds) = (1, Some(1.0));
             provider.breaker = BreakerSettings {
                 cooldown_seconds,
-                longest_seconds: LONG,
+                max_cooldown_seconds: LONG,
                 ..BreakerSettings::default()
             };
         }

@@ -44,7 +44,7 @@ impl Setup {
         Self {
             sandbox,
             name,
-            server: "notice_seconds = 0\n".to_owned(),
+            server: "shutdown_delay_seconds = 0\n".to_owned(),
             tables: String::new(),
             account: "attempts = 1\nbudget = []\n".to_owned(),
             tokens: BTreeMap::new(),

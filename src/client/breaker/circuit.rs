@@ -1,69 +1,71 @@
-//! When a provider is asked and when it is left alone. Pure: whoever uses it says what time it is.
+//! The states of a circuit. Pure: callers pass the current time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// In how many parts the window is counted: what leaves it leaves it a part at a time.
+/// The number of parts of the window; calls leave it one part at a time.
 const PARTS: u64 = 10;
 
-/// How soon to ask again while the provider is tried: nobody knows when the trial ends.
-const SOON: Duration = Duration::from_secs(1);
+/// The wait that is suggested during a trial, because nobody knows when it ends.
+const TRIAL_RETRY: Duration = Duration::from_secs(1);
 
-/// The least part of a cool-down that chance leaves of it, so that replicas do not try in step.
-const LEAST: f64 = 0.75;
+/// The smallest random fraction of a cool-down, which keeps replicas from trying at the same
+/// moment.
+const MIN_COOLDOWN_FRACTION: f64 = 0.75;
 
 /// When a circuit opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CircuitRules {
-    /// How many calls must have failed within the window, or one after another over any time.
+    /// How many calls must have failed within the window, or in a row over any time.
     pub failures: u32,
-    /// What share of the window's calls must have failed.
-    pub share: f64,
-    /// How far back calls are counted.
+    /// The share of the window's calls that must have failed.
+    pub failure_rate: f64,
+    /// The length of the window.
     pub window: Duration,
-    /// How long the provider is left alone at first; it doubles with each trial that fails.
+    /// The first cool-down; it doubles with each trial that fails.
     pub cooldown: Duration,
-    /// How long the provider is left alone at most.
-    pub longest: Duration,
+    /// The longest cool-down.
+    pub max_cooldown: Duration,
 }
 
-/// Whether a provider is asked.
+/// Whether a circuit lets calls through.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CircuitState {
-    /// It is.
+    /// It does.
     Closed,
-    /// It is not.
+    /// It does not.
     Open,
-    /// One call at a time tries whether it is well again.
+    /// It lets one call at a time through as a trial.
     HalfOpen,
 }
 
-/// What a call says of its provider.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CallOutcome {
-    /// It answers, whatever it answers.
+    /// The provider responded, even if with a refusal.
     Answers,
-    /// It fails.
+    /// The provider failed.
     Fails,
-    /// It fails for an input that has failed before, and has answered nobody since.
+    /// The provider failed for an input that failed before, and has answered nothing since.
     FailsAgain,
-    /// Nothing.
+    /// The call proves nothing.
     Nothing,
 }
 
-/// The permission to ask, to be given back with what came of it.
+/// The permit for one call, to be returned with the call's outcome.
 #[derive(Debug)]
 pub struct CircuitPermit(u64);
 
-/// Whether one provider is asked, by how its calls went.
+/// The circuit of one account.
 #[derive(Debug)]
 pub struct Circuit {
     rules: CircuitRules,
     state: Phase,
-    /// Changes with every change of state and every trial: a pass of another turn says nothing.
-    turn: u64,
-    /// How many cool-downs went before, without a while of health between them.
+    /// Grows with every change of state and every trial: a permit of an older generation is
+    /// ignored.
+    generation: u64,
+    /// The number of cool-downs in a row without a healthy period between them.
     streak: u32,
     closed: Option<Instant>,
 }
@@ -76,21 +78,21 @@ enum Phase {
 }
 
 impl Circuit {
-    /// A circuit that is closed.
+    /// A closed circuit.
     #[must_use]
     pub fn new(rules: CircuitRules) -> Self {
         Self {
             rules,
             state: Phase::Closed(FailureWindow::default()),
-            turn: 0,
+            generation: 0,
             streak: 0,
             closed: None,
         }
     }
 
-    /// Whether the provider is asked at a moment.
+    /// The state of the circuit at a moment.
     #[must_use]
-    pub fn standing(&self, now: Instant) -> CircuitState {
+    pub fn state(&self, now: Instant) -> CircuitState {
         match self.state {
             Phase::Closed(_) => CircuitState::Closed,
             Phase::Open { until } if now < until => CircuitState::Open,
@@ -98,7 +100,8 @@ impl Circuit {
         }
     }
 
-    /// The last change that was made: unlike [`Circuit::standing`] it does not move with the clock.
+    /// The phase after the last change: unlike [`Circuit::state`] it does not change with the
+    /// clock.
     #[must_use]
     pub fn phase(&self) -> CircuitState {
         match self.state {
@@ -108,42 +111,42 @@ impl Circuit {
         }
     }
 
-    /// Permission to ask the provider now.
+    /// Asks for a permit to call the provider now.
     ///
     /// # Errors
-    /// How long to leave it alone.
+    /// The time until the next call may go through.
     pub fn ask(&mut self, now: Instant) -> Result<CircuitPermit, Duration> {
         match &mut self.state {
-            Phase::Closed(_) => return Ok(CircuitPermit(self.turn)),
+            Phase::Closed(_) => return Ok(CircuitPermit(self.generation)),
             Phase::Open { until } if now < *until => return Err(*until - now),
-            Phase::Trying { is_under_way: true } => return Err(SOON),
+            Phase::Trying { is_under_way: true } => return Err(TRIAL_RETRY),
             Phase::Open { .. } | Phase::Trying { .. } => {}
         }
         self.enter(Phase::Trying { is_under_way: true });
-        Ok(CircuitPermit(self.turn))
+        Ok(CircuitPermit(self.generation))
     }
 
-    /// Takes back a pass with what the call says. `chance`, from 0 to 1, spreads cool-downs.
+    /// Takes back a permit with the outcome of its call. `chance`, from 0 to 1, spreads cool-downs.
     pub fn settle(
         &mut self,
-        pass: &CircuitPermit,
-        verdict: CallOutcome,
+        permit: &CircuitPermit,
+        outcome: CallOutcome,
         now: Instant,
         chance: f64,
     ) {
-        if pass.0 != self.turn {
+        if permit.0 != self.generation {
             return;
         }
-        match (&mut self.state, verdict) {
-            // No pass is of the turn of an open circuit.
+        match (&mut self.state, outcome) {
+            // No permit has the generation of an open circuit.
             (Phase::Closed(_), CallOutcome::Nothing) | (Phase::Open { .. }, _) => {}
             (
                 Phase::Closed(window),
                 CallOutcome::Answers | CallOutcome::Fails | CallOutcome::FailsAgain,
             ) => {
-                window.add(verdict, now, self.rules.window);
-                if verdict != CallOutcome::Answers && window.is_ill(&self.rules) {
-                    // A provider that fails again so soon was not well.
+                window.add(outcome, now, self.rules.window);
+                if outcome != CallOutcome::Answers && window.is_ill(&self.rules) {
+                    // A provider that fails again so soon had not recovered.
                     let is_soon = self.closed.is_some_and(|closed| {
                         now.saturating_duration_since(closed) <= self.rules.window
                     });
@@ -172,8 +175,8 @@ impl Circuit {
             .rules
             .cooldown
             .saturating_mul(1 << self.streak.min(16))
-            .min(self.rules.longest);
-        let spread = LEAST + (1.0 - LEAST) * chance.clamp(0.0, 1.0);
+            .min(self.rules.max_cooldown);
+        let spread = MIN_COOLDOWN_FRACTION + (1.0 - MIN_COOLDOWN_FRACTION) * chance.clamp(0.0, 1.0);
         self.enter(Phase::Open {
             until: now + doubled.mul_f64(spread),
         });
@@ -181,12 +184,12 @@ impl Circuit {
 
     fn enter(&mut self, state: Phase) {
         self.state = state;
-        self.turn += 1;
+        self.generation += 1;
     }
 }
 
-/// The calls of the last while, counted by parts of it, and the failures since the last answer: where
-/// only one client asks now and then, no two of its calls are within the window.
+/// The calls of the window, counted by its parts, and the failures since the last response: when a
+/// single client calls rarely, no two of its calls are within the window.
 #[derive(Debug, Default)]
 struct FailureWindow {
     began: Option<Instant>,
@@ -202,8 +205,8 @@ struct WindowSlice {
 }
 
 impl FailureWindow {
-    fn add(&mut self, verdict: CallOutcome, now: Instant, window: Duration) {
-        self.consecutive_failures = match verdict {
+    fn add(&mut self, outcome: CallOutcome, now: Instant, window: Duration) {
+        self.consecutive_failures = match outcome {
             CallOutcome::Answers => 0,
             CallOutcome::Fails => self.consecutive_failures.saturating_add(1),
             CallOutcome::FailsAgain | CallOutcome::Nothing => self.consecutive_failures,
@@ -220,14 +223,15 @@ impl FailureWindow {
         let part = &mut self.parts[(number % PARTS) as usize];
         part.number = number;
         part.calls += 1;
-        part.failures += u32::from(verdict != CallOutcome::Answers);
+        part.failures += u32::from(outcome != CallOutcome::Answers);
     }
 
     fn is_ill(&self, rules: &CircuitRules) -> bool {
         let sum = |of: fn(&WindowSlice) -> u32| self.parts.iter().map(of).sum::<u32>();
         let (calls, failures) = (sum(|part| part.calls), sum(|part| part.failures));
         let most = failures.max(self.consecutive_failures);
-        most >= rules.failures.max(1) && f64::from(failures) >= rules.share * f64::from(calls)
+        most >= rules.failures.max(1)
+            && f64::from(failures) >= rules.failure_rate * f64::from(calls)
     }
 }
 

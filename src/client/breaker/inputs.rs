@@ -1,6 +1,6 @@
-//! The inputs whose calls failed lately, and the requests that they belong to. A provider that fails for
-//! one input may be well, and one request can ask for many bad ones: the circuit counts each input and
-//! each request once within its window, and once between two answers.
+//! The inputs whose calls failed recently, and the requests that sent them. A provider that fails
+//! for one input may be healthy, and one request can send many bad inputs: the circuit counts each
+//! input and each request once within its window, and once between two responses.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use crate::client::Request;
 
-/// How many inputs are remembered at most. One that does not fit counts as new.
+/// The largest number of inputs that are remembered. One more counts as new.
 const MOST: usize = 1024;
 
-/// Identifies a call's method, path, query and body, without credentials, and its request.
+/// Identifies a call by its method, path, query and body, without credentials, and its request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct CallInput {
     call: u64,
@@ -29,12 +29,12 @@ pub(super) struct FailedInputs {
     window: Duration,
     failed: HashMap<u64, Instant>,
     since_answer: HashSet<u64>,
-    /// Keyed by chance, so that nobody can make two inputs look like one.
+    /// Seeded at random, so that nobody can craft two inputs with the same hash.
     hasher: RandomState,
 }
 
 impl FailedInputs {
-    /// None yet.
+    /// No failed inputs yet.
     pub(super) fn within(window: Duration) -> Self {
         Self {
             window,
@@ -44,7 +44,7 @@ impl FailedInputs {
         }
     }
 
-    /// What a call asks.
+    /// Identifies a call.
     pub(super) fn input(&self, call: &Request) -> CallInput {
         let mut hash = self.hasher.build_hasher();
         call.method.hash(&mut hash);
@@ -52,8 +52,8 @@ impl FailedInputs {
         call.query.hash(&mut hash);
         call.body.hash(&mut hash);
         let request = (
-            Arc::as_ptr(call.scope.journal()).addr(),
-            call.scope.deadline(),
+            Arc::as_ptr(call.context.call_log()).addr(),
+            call.context.deadline(),
         );
         CallInput {
             call: hash.finish(),
@@ -61,15 +61,15 @@ impl FailedInputs {
         }
     }
 
-    /// Notes that an input failed. True unless it, or another of its request, did so before within the
-    /// window.
+    /// Notes that an input failed. False if it, or another input of its request, already failed
+    /// within the window.
     pub(super) fn add(&mut self, input: CallInput, now: Instant) -> bool {
         let is_new_call = self.remember(input.call, now);
         self.remember(input.request, now) && is_new_call
     }
 
-    /// Notes that an input failed. True unless it, or another of its request, did so since the provider
-    /// last answered.
+    /// Notes that an input failed. False if it, or another input of its request, already failed
+    /// since the provider last responded.
     pub(super) fn add_since_answer(&mut self, input: CallInput) -> bool {
         if self.since_answer.len() >= MOST {
             return true;
@@ -78,7 +78,7 @@ impl FailedInputs {
         self.since_answer.insert(input.request) && is_new_call
     }
 
-    /// Notes that the provider answered.
+    /// Notes that the provider responded.
     pub(super) fn answered(&mut self) {
         self.since_answer.clear();
     }
@@ -111,7 +111,7 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_secs(10);
 
-    /// An input of a request that asks for nothing else.
+    /// An input of a request that sends nothing else.
     fn alone(number: u64) -> CallInput {
         CallInput {
             call: number,

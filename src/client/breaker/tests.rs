@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use super::{CallOutcome, Error, ErrorKind, FailureStage, refusal, verdict};
+use super::{CallOutcome, Error, ErrorKind, FailureStage, outcome, refusal};
 
 #[test]
-fn only_what_is_the_providers_fault_counts_against_it() {
-    let of = |kind, reach| verdict(Some(&Error::new(kind, "").reaching(reach)));
+fn only_the_providers_own_failures_count_against_it() {
+    let of = |kind, reach| outcome(Some(&Error::new(kind, "").reaching(reach)));
 
     for kind in [ErrorKind::TimedOut, ErrorKind::Late, ErrorKind::Unavailable] {
         assert_eq!(
@@ -52,7 +52,7 @@ fn only_what_is_the_providers_fault_counts_against_it() {
             "{kind:?}"
         );
     }
-    assert_eq!(verdict(None), CallOutcome::Answers);
+    assert_eq!(outcome(None), CallOutcome::Answers);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Where calls wait for a provider's budget: in the order in which they came, work for which somebody
-//! waits before work for which nobody does.
+//! The queue for a provider's budget: first come, first served within a class, and interactive work
+//! before background work.
 
 use std::{
     collections::VecDeque,
@@ -22,98 +22,97 @@ use crate::{
     error::{Error, ErrorKind, FailureStage, Result},
 };
 
-/// For how long the store's word on when there is budget again is believed.
+/// How long the store's answer on when there is budget again is used.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// A provider's budget and those who wait for it.
+/// An account's budget and the calls that wait for it.
 pub(super) struct RateLimiter {
     state: Mutex<Waiters>,
-    /// The account that all replicas spend from; `None` where this gateway is alone.
-    common: Option<RedisRateLimiter>,
+    /// The budget that all replicas share; `None` when this gateway runs alone.
+    redis: Option<RedisRateLimiter>,
 }
 
-/// How long all replicas have to tell a store that is back what they spent without it.
+/// How long all replicas have to report their calls to a store that is available again.
 const SETTLE: Duration = Duration::from_secs(1);
 
 struct Waiters {
-    book: LimiterState,
-    /// Who waits, by class.
-    lines: [VecDeque<Waiter>; 2],
+    budget: LimiterState,
+    /// The waiting calls, by class.
+    queues: [VecDeque<Waiter>; 2],
     next: u64,
-    /// Whether the store is away, and only a share of the budget is ours.
-    is_alone: bool,
-    /// The calls that ended, and the store does not know of.
+    /// Whether the store is unavailable, and only a share of the budget is ours.
+    is_store_away: bool,
+    /// The number of ended calls that the store does not know.
     owed: u32,
-    /// Before which moment the store has nothing left, by class.
-    /// The store's word on when there is budget again, and when it was given.
+    /// For each class, when the store has budget again, and when it said so.
     not_before: [Option<(Instant, Instant)>; 2],
-    /// What the store said was left of each window, and when.
+    /// What the store reported as left of each window, and when.
     left: Option<(Instant, Vec<u32>)>,
 }
 
 struct Waiter {
     number: u64,
-    bell: Arc<Notify>,
+    wakeup: Arc<Notify>,
 }
 
-/// What a call that waits does next.
+/// The next step of a waiting call.
 enum Admission {
     Go(AdmittedCall),
     /// Look again at this moment at the latest.
     Wait(Instant),
-    /// There is no use in waiting.
+    /// Waiting is pointless.
     Fail(Error),
 }
 
 impl Waiters {
-    fn line(&mut self, class: Priority) -> &mut VecDeque<Waiter> {
-        &mut self.lines[class as usize]
+    fn queue(&mut self, class: Priority) -> &mut VecDeque<Waiter> {
+        &mut self.queues[class as usize]
     }
 
-    /// How many calls go before one.
+    /// The number of calls ahead of one.
     fn ahead(&self, class: Priority, number: u64) -> u32 {
-        let line = &self.lines[class as usize];
-        let place = line.partition_point(|waiter| waiter.number < number);
+        let queue = &self.queues[class as usize];
+        let place = queue.partition_point(|waiter| waiter.number < number);
         let before = match class {
             Priority::Interactive => 0,
-            Priority::Background => self.lines[Priority::Interactive as usize].len(),
+            Priority::Background => self.queues[Priority::Interactive as usize].len(),
         };
         u32::try_from(before + place).unwrap_or(u32::MAX - 1)
     }
 
-    /// Wakes who is next.
-    fn ring(&self) {
-        if let Some(first) = self.lines.iter().find_map(VecDeque::front) {
-            first.bell.notify_one();
+    /// Wakes the next call.
+    fn wake_next(&self) {
+        if let Some(first) = self.queues.iter().find_map(VecDeque::front) {
+            first.wakeup.notify_one();
         }
     }
 
-    fn ring_all(&self) {
-        let all = self.lines.iter().flatten();
-        all.for_each(|waiter| waiter.bell.notify_one());
+    fn wake_all(&self) {
+        let all = self.queues.iter().flatten();
+        all.for_each(|waiter| waiter.wakeup.notify_one());
     }
 
-    fn step(&mut self, class: Priority, number: u64, deadline: Instant) -> Admission {
+    fn next_admission(&mut self, class: Priority, number: u64, deadline: Instant) -> Admission {
         let (now, ahead) = (Instant::now(), self.ahead(class, number));
-        // It is asked again before long: leases are given back, and stores are emptied.
+        // The store is asked again soon: replicas return leases, and stores are cleared.
         let not_before = self.not_before[class as usize]
             .filter(|(moment, said)| *moment > now && now - *said < BELIEVED)
             .map(|(moment, _)| moment);
         let moment = match ahead {
             0 if not_before.is_some() => not_before,
-            0 => match self.book.take(now, class) {
-                Ok(pass) => return Admission::Go(pass),
+            0 => match self.budget.take(now, class) {
+                Ok(call) => return Admission::Go(call),
                 Err(WaitReason::Turn) => Some(now),
                 Err(WaitReason::Until(moment)) => moment,
             },
-            _ => self.book.earliest(now, ahead + 1, class),
+            _ => self.budget.earliest(now, ahead + 1, class),
         };
         match moment {
             Some(moment) if moment <= deadline && now < deadline => {
                 let is_next = ahead == 0 && moment > now;
                 Admission::Wait(if is_next { moment } else { deadline })
             }
-            // It was others' calls that took the time.
+            // Other calls took the time.
             Some(moment) if moment <= now => {
                 Admission::Fail(Error::late().reaching(FailureStage::Nowhere))
             }
@@ -122,7 +121,7 @@ impl Waiters {
     }
 }
 
-/// The gateway spends no more of a provider's budget before a moment.
+/// The error of a call that would have to wait for budget until `moment`.
 fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let Some(moment) = moment else {
         let message =
@@ -138,39 +137,39 @@ fn used_up(moment: Option<Instant>, now: Instant) -> Error {
         .reaching(FailureStage::Nowhere)
 }
 
-/// A place in the line. Who leaves it, however, wakes who is next.
+/// A place in the queue. Dropping it wakes the next call.
 struct WaiterGuard<'a> {
-    desk: &'a RateLimiter,
+    limiter: &'a RateLimiter,
     class: Priority,
     number: u64,
-    bell: Arc<Notify>,
+    wakeup: Arc<Notify>,
 }
 
 impl Drop for WaiterGuard<'_> {
     fn drop(&mut self) {
-        let mut state = self.desk.state();
+        let mut state = self.limiter.state();
         let number = self.number;
-        let line = state.line(self.class);
-        let place = line.partition_point(|waiter| waiter.number < number);
-        line.remove(place);
-        state.ring();
+        let queue = state.queue(self.class);
+        let place = queue.partition_point(|waiter| waiter.number < number);
+        queue.remove(place);
+        state.wake_next();
     }
 }
 
 impl RateLimiter {
-    pub(super) fn new(book: LimiterState, common: Option<RedisRateLimiter>) -> Self {
+    pub(super) fn new(budget: LimiterState, redis: Option<RedisRateLimiter>) -> Self {
         let state = Waiters {
-            book,
-            lines: Default::default(),
+            budget,
+            queues: Default::default(),
             next: 0,
-            is_alone: false,
+            is_store_away: false,
             owed: 0,
             not_before: [None; 2],
             left: None,
         };
         Self {
             state: Mutex::new(state),
-            common,
+            redis,
         }
     }
 
@@ -179,25 +178,25 @@ impl RateLimiter {
     }
 
     fn join(&self, class: Priority) -> WaiterGuard<'_> {
-        let bell = Arc::new(Notify::new());
+        let wakeup = Arc::new(Notify::new());
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
         let waiter = Waiter {
             number,
-            bell: Arc::clone(&bell),
+            wakeup: Arc::clone(&wakeup),
         };
-        state.line(class).push_back(waiter);
+        state.queue(class).push_back(waiter);
         drop(state);
         WaiterGuard {
-            desk: self,
+            limiter: self,
             class,
             number,
-            bell,
+            wakeup,
         }
     }
 
-    /// Waits for a permit, until the deadline at most; not at all when it cannot be had by then.
+    /// Waits for a permit until the deadline; fails at once when it cannot get one by then.
     pub(super) async fn admit(
         self: &Arc<Self>,
         class: Priority,
@@ -205,46 +204,46 @@ impl RateLimiter {
     ) -> Result<RatePermit> {
         let place = self.join(class);
         loop {
-            let step = self.state().step(class, place.number, deadline);
-            match step {
-                Admission::Go(pass) => {
+            let admission = self.state().next_admission(class, place.number, deadline);
+            match admission {
+                Admission::Go(call) => {
                     let mut permit = RatePermit {
-                        desk: Arc::clone(self),
-                        pass: Some(pass),
-                        told: Arc::default(),
+                        limiter: Arc::clone(self),
+                        call: Some(call),
+                        progress: Arc::default(),
                         lease: None,
                     };
-                    if self.afford(&mut permit, class, deadline).await {
+                    if self.reserve(&mut permit, class, deadline).await {
                         return Ok(permit);
                     }
                 }
                 Admission::Fail(error) => return Err(error),
                 Admission::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
-                    () = place.bell.notified() => {}
+                    () = place.wakeup.notified() => {}
                 },
             }
         }
     }
 
-    /// Asks the store, where there is one, whether the replicas together may make the call.
-    async fn afford(
+    /// Asks the shared store, if there is one, whether the replicas together may make the call.
+    async fn reserve(
         self: &Arc<Self>,
         permit: &mut RatePermit,
         class: Priority,
         deadline: Instant,
     ) -> bool {
-        let Some(common) = &self.common else {
+        let Some(redis) = &self.redis else {
             return true;
         };
-        if self.state().is_alone {
+        if self.state().is_store_away {
             return true;
         }
         let lease = fastrand::u64(..);
-        // From now on the lease may exist: whoever drops the permit gives it back.
+        // From now on the lease may exist: dropping the permit returns it.
         permit.lease = Some(lease);
         let lives = deadline.saturating_duration_since(Instant::now());
-        match common.take(lease, class, lives).await {
+        match redis.take(lease, class, lives).await {
             StoreAnswer::Granted(left) => {
                 self.state().left = Some((Instant::now(), left));
                 true
@@ -256,146 +255,146 @@ impl RateLimiter {
                 false
             }
             StoreAnswer::Away => {
-                // It may have been granted all the same: then it ends by itself.
+                // The lease may exist nevertheless; then it expires.
                 permit.lease = None;
-                self.go_alone(common);
+                self.use_own_share(redis);
                 false
             }
         }
     }
 
-    /// The store is away: a share of the budget is ours, until the store is back and knows what was
-    /// spent without it.
-    fn go_alone(self: &Arc<Self>, common: &RedisRateLimiter) {
+    /// Uses only this replica's share while the store is unavailable, until it is back and knows
+    /// what was spent without it.
+    fn use_own_share(self: &Arc<Self>, redis: &RedisRateLimiter) {
         let mut state = self.state();
-        if std::mem::replace(&mut state.is_alone, true) {
+        if std::mem::replace(&mut state.is_store_away, true) {
             return;
         }
-        state.book.share(common.store().replicas());
+        state.budget.share(redis.store().replicas());
         state.not_before = [None; 2];
         state.left = None;
         drop(state);
-        let (desk, common) = (Arc::clone(self), common.clone());
+        let (limiter, redis) = (Arc::clone(self), redis.clone());
         tokio::spawn(async move {
-            while !desk.come_back(&common).await {
+            while !limiter.try_rejoin(&redis).await {
                 sleep(SETTLE / 4).await;
             }
         });
     }
 
-    async fn come_back(&self, common: &RedisRateLimiter) -> bool {
-        if !self.settle(common).await {
+    async fn try_rejoin(&self, redis: &RedisRateLimiter) -> bool {
+        if !self.settle(redis).await {
             return false;
         }
-        // The others tell it too, before anybody relies on it.
+        // The other replicas report too, before anybody relies on the count.
         sleep(SETTLE).await;
-        if !self.settle(common).await {
+        if !self.settle(redis).await {
             return false;
         }
         let mut state = self.state();
-        state.is_alone = false;
-        state.book.share(1);
-        state.ring_all();
+        state.is_store_away = false;
+        state.budget.share(1);
+        state.wake_all();
         true
     }
 
-    /// Tells the store what was spent without it.
-    async fn settle(&self, common: &RedisRateLimiter) -> bool {
-        if !common.store().is_up() {
+    /// Reports to the store what was spent without it.
+    async fn settle(&self, redis: &RedisRateLimiter) -> bool {
+        if !redis.store().is_up() {
             return false;
         }
         let now = Instant::now();
-        let (owed, (remembered, flying), closed) = {
+        let (owed, (remembered, in_flight), closed) = {
             let mut state = self.state();
             let owed = std::mem::take(&mut state.owed);
-            let closed = state.book.closed(now);
-            (owed, state.book.remembered(now), closed)
+            let closed = state.budget.closed(now);
+            (owed, state.budget.remembered(now), closed)
         };
         let closes = closed.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        let is_told = common.merge(owed + flying, &remembered, closes).await;
+        let is_told = redis.merge(owed + in_flight, &remembered, closes).await;
         if !is_told {
             self.state().owed += owed;
         }
         is_told
     }
 
-    fn end(&self, pass: AdmittedCall, end: CallEnd, lease: Option<u64>) {
+    fn end(&self, call: AdmittedCall, end: CallEnd, lease: Option<u64>) {
         let now = Instant::now();
         let mut state = self.state();
-        let is_closed = state.book.end(pass, end, now);
-        if let Some(common) = &self.common {
-            let closed = state.book.closed(now).filter(|_| is_closed);
+        let is_closed = state.budget.end(call, end, now);
+        if let Some(redis) = &self.redis {
+            let closed = state.budget.closed(now).filter(|_| is_closed);
             let closes = closed.map_or(Duration::ZERO, |until| until.duration_since(now));
             match lease {
-                Some(lease) if !state.is_alone => common.give(lease, end, closes),
-                // The lease, if there is one, ends by itself.
+                Some(lease) if !state.is_store_away => redis.give(lease, end, closes),
+                // The lease, if it exists, expires.
                 _ if end != CallEnd::Unsent => state.owed += 1,
                 _ => {}
             }
         }
         if is_closed {
-            // Some of them need not wait any longer: it would be in vain.
-            state.ring_all();
+            // Some waiting calls can now fail at once.
+            state.wake_all();
         } else {
-            state.ring();
+            state.wake_next();
         }
     }
 
-    /// Every window as it stands.
-    pub(super) fn stands(&self) -> Vec<WindowStatus> {
+    /// The status of every window.
+    pub(super) fn windows(&self) -> Vec<WindowStatus> {
         let now = Instant::now();
         let mut state = self.state();
-        let mut stands = state.book.stands(now);
-        // The others spend as well; what was left a span ago tells nothing any more.
+        let mut windows = state.budget.windows(now);
+        // The other replicas spend too; an answer older than the window's span proves nothing.
         if let Some((at, left)) = &state.left {
-            for (stand, left) in stands.iter_mut().zip(left) {
-                let span = Duration::from_secs(u64::from(stand.seconds.unwrap_or(0)));
+            for (window, left) in windows.iter_mut().zip(left) {
+                let span = Duration::from_secs(u64::from(window.seconds.unwrap_or(0)));
                 if *at + span > now {
-                    stand.remaining = stand.remaining.min(*left);
-                    stand.resets_at = stand.resets_at.or(Some(*at + span));
+                    window.remaining = window.remaining.min(*left);
+                    window.resets_at = window.resets_at.or(Some(*at + span));
                 }
             }
         }
-        stands
+        windows
     }
 }
 
-/// The right to make one call. Given back when the call has ended, or is given up.
+/// The right to make one call. Returned when the call ends or is cancelled.
 pub(super) struct RatePermit {
-    desk: Arc<RateLimiter>,
-    pass: Option<AdmittedCall>,
-    told: Arc<AttemptProgress>,
+    limiter: Arc<RateLimiter>,
+    call: Option<AdmittedCall>,
+    progress: Arc<AttemptProgress>,
     lease: Option<u64>,
 }
 
 impl RatePermit {
-    /// What becomes of the call.
+    /// The progress of the call.
     #[cfg(test)]
-    pub(super) fn told(&self) -> Arc<AttemptProgress> {
-        Arc::clone(&self.told)
+    pub(super) fn progress(&self) -> Arc<AttemptProgress> {
+        Arc::clone(&self.progress)
     }
 
-    /// Follows what becomes of a call.
-    pub(super) fn follow(&mut self, told: Arc<AttemptProgress>) {
-        self.told = told;
+    /// Follows the progress of a call.
+    pub(super) fn follow(&mut self, progress: Arc<AttemptProgress>) {
+        self.progress = progress;
     }
 
-    /// The call ended. A provider that refused it for its rate limit says for how long.
+    /// Notes the end of the call. `throttled` holds the wait that a 429 asked for.
     pub(super) fn end(mut self, throttled: Option<Option<Duration>>) {
-        let quota = self.told.quota();
+        let quota = self.progress.quota();
         let end = match throttled {
-            Some(wait) if self.told.is_answered() => CallEnd::Throttled(quota, wait),
-            _ => self.fate(),
+            Some(wait) if self.progress.is_answered() => CallEnd::Throttled(quota, wait),
+            _ => self.call_end(),
         };
-        if let Some(pass) = self.pass.take() {
-            self.desk.end(pass, end, self.lease);
+        if let Some(call) = self.call.take() {
+            self.limiter.end(call, end, self.lease);
         }
     }
 
-    fn fate(&self) -> CallEnd {
-        if self.told.is_answered() {
-            CallEnd::Answered(self.told.quota())
-        } else if self.told.is_sent() {
+    fn call_end(&self) -> CallEnd {
+        if self.progress.is_answered() {
+            CallEnd::Answered(self.progress.quota())
+        } else if self.progress.is_sent() {
             CallEnd::Lost
         } else {
             CallEnd::Unsent
@@ -405,8 +404,8 @@ impl RatePermit {
 
 impl Drop for RatePermit {
     fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            self.desk.end(pass, self.fate(), self.lease);
+        if let Some(call) = self.call.take() {
+            self.limiter.end(call, self.call_end(), self.lease);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! A budget that all replicas spend together: its account is kept by the shared store, by one script and
-//! one clock.
+//! A budget that all replicas share: one script in the shared store keeps it, by one clock.
 
 use std::{
     sync::{
@@ -23,26 +22,26 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spe
 /// How much longer than its call a lease lives.
 const SPARE: Duration = Duration::from_secs(2);
 
-/// One provider's account, kept by the store.
+/// One account's budget in the store.
 #[derive(Clone)]
 pub(super) struct RedisRateLimiter(Arc<RedisRateLimiterInner>);
 
 struct RedisRateLimiterInner {
     store: Store,
     keys: [String; 3],
-    /// Whether somebody chose the windows, and the windows: calls and milliseconds.
-    terms: Vec<u64>,
+    /// Whether an operator configured the windows, and then the windows: calls and milliseconds.
+    limits: Vec<u64>,
     replica: String,
     is_known: AtomicBool,
 }
 
-/// What the store says to a call.
+/// The store's response to a call.
 pub(super) enum StoreAnswer {
-    /// It may be made; so many are left in each window.
+    /// The call may be made; this many are left in each window.
     Granted(Vec<u32>),
-    /// Not before so long.
+    /// The call must wait this long.
     Refused(Duration),
-    /// The store is away.
+    /// The store is unavailable.
     Away,
 }
 
@@ -57,10 +56,10 @@ impl RedisRateLimiter {
         let pairs = windows
             .iter()
             .flat_map(|window| [u64::from(window.calls), u64::from(window.seconds) * 1_000]);
-        let terms = std::iter::once(u64::from(is_chosen)).chain(pairs);
+        let limits = std::iter::once(u64::from(is_chosen)).chain(pairs);
         Self(Arc::new(RedisRateLimiterInner {
             keys: [key("leases"), key("ended"), key("state")],
-            terms: terms.collect(),
+            limits: limits.collect(),
             replica: format!("known:{:016x}", fastrand::u64(..)),
             is_known: AtomicBool::new(false),
             store,
@@ -71,7 +70,7 @@ impl RedisRateLimiter {
         &self.0.store
     }
 
-    /// Runs the script: what to do and its arguments, six at most.
+    /// Runs the script with a command and up to six arguments.
     async fn run(&self, what: &'static str, arguments: &[String]) -> Option<Vec<i64>> {
         let mut invocation = SCRIPT.prepare_invoke();
         for key in &self.0.keys {
@@ -81,7 +80,7 @@ impl RedisRateLimiter {
         for place in 0..6 {
             invocation.arg(arguments.get(place).map_or("", String::as_str));
         }
-        for number in &self.0.terms {
+        for number in &self.0.limits {
             invocation.arg(number);
         }
         let work = async |mut manager: ConnectionManager| -> RedisResult<Vec<i64>> {
@@ -90,7 +89,7 @@ impl RedisRateLimiter {
         self.0.store.ask(work).await
     }
 
-    /// Asks for a lease that lives at most so long.
+    /// Takes a lease that lives for `lives` at most.
     pub(super) async fn take(&self, lease: u64, class: Priority, lives: Duration) -> StoreAnswer {
         if !self.0.is_known.load(Ordering::Relaxed) && !self.merge(0, "", Duration::ZERO).await {
             return StoreAnswer::Away;
@@ -118,8 +117,8 @@ impl RedisRateLimiter {
         format!("{}:{lease}", self.0.replica)
     }
 
-    /// Gives a lease back, and tells what the provider said; nobody waits for it. A lease that is not given
-    /// back ends by itself.
+    /// Returns a lease, and reports the provider's rate limit; nobody waits for it. A lease that is
+    /// not returned expires.
     pub(super) fn give(&self, lease: u64, end: CallEnd, closes: Duration) {
         let (lingers, said) = match end {
             CallEnd::Unsent => ("-1".to_owned(), None),
@@ -137,15 +136,15 @@ impl RedisRateLimiter {
             milliseconds(closes),
             said.unwrap_or_default(),
         ];
-        let common = self.clone();
-        // Where there is no runtime any more, there is nobody to tell.
+        let redis = self.clone();
+        // Without a runtime the process is ending, and the lease expires.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { common.run("give", &arguments).await });
+            runtime.spawn(async move { redis.run("give", &arguments).await });
         }
     }
 
-    /// Tells the store what was spent without it: so many calls since it went away, and, if it has
-    /// forgotten us, all that we remember. False when it is away.
+    /// Reports to the store the calls since it went away and, if it lost our history, everything we
+    /// remember. False when it is unavailable.
     pub(super) async fn merge(&self, owed: u32, remembered: &str, closes: Duration) -> bool {
         let arguments = [
             self.0.replica.clone(),

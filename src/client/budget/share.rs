@@ -1,4 +1,4 @@
-//! The part of an account's budget that one request may use.
+//! The share of an account's budget that one request may use.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use tokio::time::Instant;
 
 use super::WindowStatus;
 use crate::{
-    client::scope::{CallRefused, CallShare},
+    client::context::{CallRefused, CallShare},
     error::{Error, ErrorKind, FailureStage},
 };
 
-/// From which span on a window does not fill while a request waits.
+/// A window of at least this span does not refill during a request.
 const LONG: Duration = Duration::from_secs(60);
 
-/// How many calls a request may make however little is left: a search or a write is less than that.
+/// The calls that a request may always make: a search or a write needs fewer.
 const LEAST: u32 = 10;
 
-/// Half of what is left of the smallest long window. Windows that fill while a request waits are no
+/// Half of what is left of the smallest long window. Windows that refill during a request are no
 /// reason to refuse it: their calls wait.
-pub(super) fn of(stands: &[WindowStatus], now: Instant, deadline: Instant) -> Option<CallShare> {
-    let is_long = |stand: &&WindowStatus| match stand.seconds {
+pub(super) fn of(windows: &[WindowStatus], now: Instant, deadline: Instant) -> Option<CallShare> {
+    let is_long = |status: &&WindowStatus| match status.seconds {
         Some(seconds) => Duration::from_secs(u64::from(seconds)) >= LONG,
-        None => stand.resets_at.is_some_and(|moment| moment > deadline),
+        None => status.resets_at.is_some_and(|moment| moment > deadline),
     };
-    let smallest = stands.iter().filter(is_long).min_by_key(|s| s.remaining)?;
+    let smallest = windows.iter().filter(is_long).min_by_key(|s| s.remaining)?;
     let refills_in = smallest.resets_at.map_or_else(
         || smallest.seconds.map(u64::from),
         |moment| Some(whole_seconds(moment.saturating_duration_since(now))),
@@ -38,7 +38,7 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// The error of a call that a request may not make any more.
+/// The error of a call beyond its request's limit.
 pub(super) fn refusal(refused: CallRefused) -> Error {
     let (message, wait) = match refused {
         CallRefused::Limit(calls) => {
@@ -72,7 +72,7 @@ mod tests {
 
     use super::{CallShare, WindowStatus, of};
 
-    fn stand(seconds: Option<u32>, remaining: u32, resets_at: Option<Instant>) -> WindowStatus {
+    fn status(seconds: Option<u32>, remaining: u32, resets_at: Option<Instant>) -> WindowStatus {
         WindowStatus {
             seconds,
             limit: 100,
@@ -88,7 +88,7 @@ mod tests {
             now + Duration::from_secs(15),
             now + Duration::from_millis(30_500),
         );
-        let share = |stands: &[WindowStatus]| of(stands, now, deadline);
+        let share = |windows: &[WindowStatus]| of(windows, now, deadline);
         let some = |calls, refills_in| {
             Some(CallShare {
                 calls,
@@ -96,12 +96,15 @@ mod tests {
             })
         };
 
-        let day = stand(Some(86_400), 9_000, Some(later));
-        assert_eq!(share(&[stand(Some(1), 3, None), day]), some(4_500, 31));
-        let minute = stand(Some(60), 71, Some(later));
-        assert_eq!(share(&[stand(Some(1), 3, None), minute, day]), some(36, 31));
-        assert_eq!(share(&[stand(Some(60), 100, None)]), some(50, 60));
-        assert_eq!(share(&[stand(Some(60), 4, Some(later))]), some(10, 31));
+        let day = status(Some(86_400), 9_000, Some(later));
+        assert_eq!(share(&[status(Some(1), 3, None), day]), some(4_500, 31));
+        let minute = status(Some(60), 71, Some(later));
+        assert_eq!(
+            share(&[status(Some(1), 3, None), minute, day]),
+            some(36, 31)
+        );
+        assert_eq!(share(&[status(Some(60), 100, None)]), some(50, 60));
+        assert_eq!(share(&[status(Some(60), 4, Some(later))]), some(10, 31));
     }
 
     #[test]
@@ -110,17 +113,17 @@ mod tests {
         let deadline = now + Duration::from_secs(15);
 
         assert_eq!(of(&[], now, deadline), None);
-        assert_eq!(of(&[stand(Some(10), 3, None)], now, deadline), None);
+        assert_eq!(of(&[status(Some(10), 3, None)], now, deadline), None);
         assert_eq!(
             of(
-                &[stand(None, 3, Some(now + Duration::from_secs(9)))],
+                &[status(None, 3, Some(now + Duration::from_secs(9)))],
                 now,
                 deadline
             ),
             None
         );
         let later = Some(now + Duration::from_secs(90));
-        let share = of(&[stand(None, 40, later)], now, deadline);
+        let share = of(&[status(None, 40, later)], now, deadline);
         assert_eq!(share.map(|share| share.calls), Some(20));
     }
 }

@@ -1,11 +1,12 @@
-//! The calls of one window: how many ended when, rounded so that the window is never left too early.
+//! The calls of one window: how many ended when, rounded so that no call leaves the window too
+//! early.
 
 use std::{collections::VecDeque, time::Duration};
 
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// How many calls a provider may get within any span of so many seconds.
+/// The number of calls that a provider accepts within any span of this length.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaWindow {
@@ -15,20 +16,21 @@ pub struct QuotaWindow {
     pub seconds: u32,
 }
 
-/// Into how many parts a window's span is divided: what ends within one of them is one number.
+/// The number of parts of a window's span; calls that end within one part are counted together.
 pub(super) const PARTS: u64 = 64;
 
-/// The calls of one window that have ended. Those under way are in every window and are counted once,
+/// The ended calls of one window. Calls in flight count in every window and are counted once,
 /// elsewhere.
 #[derive(Debug)]
 pub(super) struct SlidingWindow {
-    /// How many calls the window holds now.
+    /// The number of calls that the window allows now.
     pub(super) calls: u32,
-    /// The window as it was configured.
+    /// The window as configured.
     pub(super) window: QuotaWindow,
     origin: Instant,
     grain: u64,
-    /// The ends of parts, counted from the origin, and how many calls ended in each; in order.
+    /// The ends of parts, counted from the origin, and the number of calls that ended in each; in
+    /// order.
     ended: VecDeque<(u64, u32)>,
     total: u32,
 }
@@ -49,7 +51,7 @@ impl SlidingWindow {
         Duration::from_secs(u64::from(self.window.seconds))
     }
 
-    /// How many calls have ended and are still in the window.
+    /// The number of ended calls that are still in the window.
     pub(super) fn total(&self) -> u32 {
         self.total
     }
@@ -58,7 +60,7 @@ impl SlidingWindow {
         self.origin + Duration::from_nanos(part.saturating_mul(self.grain)) + self.span()
     }
 
-    /// Notes calls that ended at a moment.
+    /// Adds calls that ended at a moment.
     pub(super) fn add(&mut self, calls: u32, at: Instant) {
         let since = at.saturating_duration_since(self.origin).as_nanos();
         let part = u64::try_from(since)
@@ -74,7 +76,7 @@ impl SlidingWindow {
         self.total += calls;
     }
 
-    /// Lets go of what the window holds no longer.
+    /// Removes calls that have left the window.
     pub(super) fn forget(&mut self, now: Instant) {
         while let Some(&(part, calls)) = self.ended.front()
             && self.leaves(part) <= now
@@ -84,7 +86,7 @@ impl SlidingWindow {
         }
     }
 
-    /// What the window holds, in words for the shared store: span, milliseconds left in it, calls.
+    /// Writes the window's content for the shared store: span, milliseconds left in it, calls.
     pub(super) fn remembered(&self, now: Instant, text: &mut String) {
         let span = self.span().as_millis();
         for (part, calls) in &self.ended {
@@ -93,9 +95,8 @@ impl SlidingWindow {
         }
     }
 
-    /// When the first so many of the calls that have ended have left the window; `None` when fewer
-    /// are in it.
-    fn left(&self, calls: u64) -> Option<Instant> {
+    /// When the first `calls` of the ended calls have left the window; `None` when fewer are in it.
+    fn left_by(&self, calls: u64) -> Option<Instant> {
         let mut left = 0;
         let mut ends = self.ended.iter();
         let enough = ends.find(|(_, count)| {
@@ -105,20 +106,21 @@ impl SlidingWindow {
         enough.map(|(part, _)| self.leaves(*part))
     }
 
-    /// The earliest moment at which the window can have room for the `turn`-th of the calls that
-    /// wait, while it holds `limit` calls, and `flying` are under way. `None`: it never has.
+    /// The earliest moment at which the window can have room for the `turn`-th of the waiting
+    /// calls, while it allows `limit` calls and `in_flight` are in flight. `None` when it never
+    /// has.
     pub(super) fn earliest(
         &self,
         now: Instant,
-        (turn, flying, limit): (u32, u32, u32),
+        (turn, in_flight, limit): (u32, u32, u32),
     ) -> Option<Instant> {
         let rounds = turn.checked_sub(1)?.checked_div(limit)?;
         let (turn, limit) = (u64::from(turn - rounds * limit), u64::from(limit));
-        let used = u64::from(self.total) + u64::from(flying);
+        let used = u64::from(self.total) + u64::from(in_flight);
         let first = match (used + turn).checked_sub(limit) {
             None | Some(0) => now,
-            // What is under way stays for a whole span at least.
-            Some(excess) => self.left(excess).unwrap_or(now + self.span()),
+            // A call in flight stays for at least one whole span.
+            Some(excess) => self.left_by(excess).unwrap_or(now + self.span()),
         };
         Some(first + self.span().saturating_mul(rounds))
     }

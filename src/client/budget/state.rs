@@ -1,8 +1,8 @@
-//! What a provider's budget allows at a moment: pure, over moments that are handed in.
+//! The rate limits of an account at a moment. Pure: callers pass the current time.
 //!
-//! A call may reach the provider at any moment between its start and its answer, and the provider may count
-//! in windows that begin whenever it likes. So a call is in a window from its start until a whole span
-//! after its end: then no span whatever sees more arrivals than the window has calls.
+//! A call may reach the provider at any moment between its start and its response, and the
+//! provider's windows may begin at any moment. So a call stays in a window from its start until one
+//! whole span after its end: then no span contains more arrivals than the window allows.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use tokio::time::Instant;
 use super::sliding_window::{QuotaWindow, SlidingWindow};
 use crate::client::{Priority, request::Quota};
 
-/// How long a call may still arrive after we gave it up: it may be in some buffer.
+/// How long a cancelled call may still arrive, because some buffer may hold it.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a provider is left alone after a 429 that does not say for how long; it doubles.
-const SILENCE: Duration = Duration::from_millis(250);
-/// The longest of these.
-const LONG_SILENCE: Duration = Duration::from_secs(30);
-/// The longest time for which a provider is left alone: after it the provider is asked again, for what it
-/// said may be nonsense.
+/// The first pause after a 429 without a wait; it doubles.
+const BASE_BACKOFF: Duration = Duration::from_millis(250);
+/// The longest such pause.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// The longest pause that a provider can ask for: after it we call again, because the header may be
+/// wrong.
 pub(super) const LONGEST: Duration = Duration::from_secs(900);
-/// Our clock and the provider's are not the same: so much later than it says a window ends.
+/// Added to the provider's end of a window, because its clock and ours differ.
 const MARGIN: Duration = Duration::from_millis(50);
 
 /// A call that was let through.
@@ -30,88 +30,88 @@ pub(super) struct AdmittedCall {
     at: Instant,
 }
 
-/// What became of a call.
+/// How a call ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum CallEnd {
     /// It was never sent.
     Unsent,
-    /// It was sent, and given up before there was an answer.
+    /// It was sent, and cancelled before a response.
     Lost,
-    /// The provider answered, with its word on the budget.
+    /// The provider responded, perhaps with its rate limit.
     Answered(Option<Quota>),
-    /// The provider refused it for its rate limit and asked us to wait so long.
+    /// The provider refused it for its rate limit, perhaps with its rate limit and a wait.
     Throttled(Option<Quota>, Option<Duration>),
 }
 
-/// Why a call is not let through.
+/// Why a call has to wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum WaitReason {
-    /// As many calls are under way as there may be.
+    /// The maximum number of calls is in flight.
     Turn,
-    /// The budget is used up; not before this moment, and never without one.
+    /// The budget is used up until this moment; `None` means forever.
     Until(Option<Instant>),
 }
 
-/// What the provider itself said of its window.
+/// The provider's own report of its window.
 #[derive(Clone, Copy, Debug)]
 struct ReportedQuota {
     quota: Quota,
     /// When the window ends.
     reset: Instant,
-    /// Calls that ended without a word, of which nobody knows whether they are counted.
+    /// Calls that ended without a report: nobody knows whether the provider counts them.
     lost: u32,
 }
 
-/// A provider's budget.
+/// The state of an account's budget.
 #[derive(Debug)]
 pub(super) struct LimiterState {
-    ledgers: Vec<SlidingWindow>,
-    /// Whether somebody chose the windows: what the provider says may only narrow them.
+    windows: Vec<SlidingWindow>,
+    /// Whether an operator configured the windows: then the provider's report may only narrow them.
     is_chosen: bool,
-    /// How many calls may be under way.
+    /// The number of calls that may be in flight.
     slots: u32,
-    flying: u32,
-    word: Option<ReportedQuota>,
+    in_flight: u32,
+    reported: Option<ReportedQuota>,
     closed: Option<Instant>,
-    strikes: u32,
-    struck: Option<Instant>,
-    /// The part of each window that is ours: all of it, unless the budget is shared and nobody knows
-    /// what the others spend.
+    throttles: u32,
+    throttled_at: Option<Instant>,
+    /// The number of replicas that share each window; 1 unless the shared store is unavailable and
+    /// nobody knows what the other replicas spend.
     share: u32,
 }
 
-/// A window as it stands.
+/// The status of a window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WindowStatus {
-    /// The window's span in seconds; `None` where only the provider knows it.
+    /// The window's span in seconds; `None` when only the provider knows it.
     pub seconds: Option<u32>,
-    /// The calls within one span.
+    /// The calls allowed within one span.
     pub limit: u32,
-    /// How many of them are left now.
+    /// The calls left now.
     pub remaining: u32,
-    /// When all of them will be there again, if none is made; `None` when they are.
+    /// When the window is full again, if no call is made; `None` when it is full now.
     pub resets_at: Option<Instant>,
 }
 
 impl LimiterState {
     pub(super) fn new(windows: &[QuotaWindow], is_chosen: bool, slots: u32, now: Instant) -> Self {
-        let ledgers = windows
+        let windows = windows
             .iter()
             .map(|window| SlidingWindow::new(*window, now));
         Self {
-            ledgers: ledgers.collect(),
+            windows: windows.collect(),
             is_chosen,
             slots: slots.max(1),
-            flying: 0,
-            word: None,
+            in_flight: 0,
+            reported: None,
             closed: None,
-            strikes: 0,
-            struck: None,
+            throttles: 0,
+            throttled_at: None,
             share: 1,
         }
     }
 
-    /// Lets one call through, or says what it must wait for.
+    /// Lets one call through, or returns why it has to wait.
     pub(super) fn take(
         &mut self,
         now: Instant,
@@ -119,74 +119,77 @@ impl LimiterState {
     ) -> Result<AdmittedCall, WaitReason> {
         match self.earliest(now, 1, class) {
             Some(moment) if moment <= now => {
-                if self.flying >= kept(self.slots, class) {
+                if self.in_flight >= usable(self.slots, class) {
                     return Err(WaitReason::Turn);
                 }
-                self.flying += 1;
+                self.in_flight += 1;
                 Ok(AdmittedCall { at: now })
             }
             moment => Err(WaitReason::Until(moment)),
         }
     }
 
-    /// The earliest moment at which the `turn`-th of the calls that wait can be let through; `None`
-    /// when it never can.
+    /// The earliest moment at which the `turn`-th of the waiting calls can go through; `None` when
+    /// it never can.
     pub(super) fn earliest(&mut self, now: Instant, turn: u32, class: Priority) -> Option<Instant> {
         self.forget(now);
         let mut earliest = self.closed.unwrap_or(now);
-        for ledger in &self.ledgers {
-            let limit = kept((ledger.calls / self.share).max(1), class);
-            earliest = earliest.max(ledger.earliest(now, (turn, self.flying, limit))?);
+        for window in &self.windows {
+            let limit = usable((window.calls / self.share).max(1), class);
+            earliest = earliest.max(window.earliest(now, (turn, self.in_flight, limit))?);
         }
-        if let Some(word) = self.word {
-            let spare = word.quota.limit - kept(word.quota.limit, class);
-            let taken = u64::from(self.flying) + u64::from(word.lost) + u64::from(turn);
-            if u64::from(word.quota.remaining / self.share) < taken + u64::from(spare) {
-                earliest = earliest.max(word.reset);
+        if let Some(reported) = self.reported {
+            let spare = reported.quota.limit - usable(reported.quota.limit, class);
+            let taken = u64::from(self.in_flight) + u64::from(reported.lost) + u64::from(turn);
+            if u64::from(reported.quota.remaining / self.share) < taken + u64::from(spare) {
+                earliest = earliest.max(reported.reset);
             }
         }
         Some(earliest)
     }
 
     fn forget(&mut self, now: Instant) {
-        for ledger in &mut self.ledgers {
-            ledger.forget(now);
+        for window in &mut self.windows {
+            window.forget(now);
         }
-        self.word = self.word.filter(|word| word.reset > now);
+        self.reported = self.reported.filter(|reported| reported.reset > now);
         self.closed = self.closed.filter(|until| *until > now);
     }
 
-    /// Notes the end of a call. True when the provider is to be left alone from now on.
-    pub(super) fn end(&mut self, pass: AdmittedCall, end: CallEnd, now: Instant) -> bool {
-        self.flying = self.flying.saturating_sub(1);
+    /// Notes the end of a call. True when calls must pause from now on.
+    pub(super) fn end(&mut self, call: AdmittedCall, end: CallEnd, now: Instant) -> bool {
+        self.in_flight = self.in_flight.saturating_sub(1);
         let at = match end {
             CallEnd::Unsent => return false,
             CallEnd::Lost => now + LINGER,
             CallEnd::Answered(_) | CallEnd::Throttled(..) => now,
         };
-        for ledger in &mut self.ledgers {
-            ledger.add(1, at);
+        for window in &mut self.windows {
+            window.add(1, at);
         }
         let said = match end {
             CallEnd::Answered(said) | CallEnd::Throttled(said, _) => said,
             CallEnd::Unsent | CallEnd::Lost => None,
         };
         match said {
-            Some(quota) => self.hear(quota, now),
+            Some(quota) => self.note_reported(quota, now),
             None => {
-                if let Some(word) = &mut self.word {
-                    word.lost += 1;
+                if let Some(reported) = &mut self.reported {
+                    reported.lost += 1;
                 }
             }
         }
         match end {
             CallEnd::Throttled(_, wait) => {
-                self.strike(pass, wait, now);
+                self.note_throttled(call, wait, now);
                 true
             }
             CallEnd::Answered(_) => {
-                if self.struck.is_none_or(|struck| pass.at > struck) {
-                    self.strikes = 0;
+                if self
+                    .throttled_at
+                    .is_none_or(|throttled_at| call.at > throttled_at)
+                {
+                    self.throttles = 0;
                 }
                 false
             }
@@ -194,52 +197,55 @@ impl LimiterState {
         }
     }
 
-    /// Leaves the provider alone after a 429.
-    fn strike(&mut self, pass: AdmittedCall, wait: Option<Duration>, now: Instant) {
-        // Calls that were under way together are refused together: that is one strike.
-        if self.struck.is_none_or(|struck| pass.at > struck) {
-            self.strikes += 1;
-            self.struck = Some(now);
+    /// Pauses all calls after a 429.
+    fn note_throttled(&mut self, call: AdmittedCall, wait: Option<Duration>, now: Instant) {
+        // Calls that were in flight together are refused together: that counts as one 429.
+        if self
+            .throttled_at
+            .is_none_or(|throttled_at| call.at > throttled_at)
+        {
+            self.throttles += 1;
+            self.throttled_at = Some(now);
         }
-        let silence = SILENCE.saturating_mul(1 << self.strikes.saturating_sub(1).min(16));
-        let wait = wait.unwrap_or_default().max(silence.min(LONG_SILENCE));
+        let backoff = BASE_BACKOFF.saturating_mul(1 << self.throttles.saturating_sub(1).min(16));
+        let wait = wait.unwrap_or_default().max(backoff.min(MAX_BACKOFF));
         self.close(now + wait.min(LONGEST));
     }
 
-    /// Leaves the provider alone until a moment.
+    /// Pauses all calls until a moment.
     pub(super) fn close(&mut self, until: Instant) {
         self.closed = Some(self.closed.map_or(until, |closed| closed.max(until)));
     }
 
-    /// Until when the provider is left alone.
+    /// When the current pause ends.
     pub(super) fn closed(&mut self, now: Instant) -> Option<Instant> {
         self.forget(now);
         self.closed
     }
 
-    /// Believes what the provider says of its window. Answers overtake each other: of one window the
-    /// least that was left counts.
-    pub(super) fn hear(&mut self, quota: Quota, now: Instant) {
+    /// Notes the provider's report of its window. Responses overtake each other: within one window
+    /// the smallest remaining count is used.
+    pub(super) fn note_reported(&mut self, quota: Quota, now: Instant) {
         self.forget(now);
-        if let [ledger] = self.ledgers.as_mut_slice() {
-            let chosen = self.is_chosen.then_some(ledger.window.calls);
-            ledger.calls = quota.limit.min(chosen.unwrap_or(u32::MAX));
+        if let [window] = self.windows.as_mut_slice() {
+            let chosen = self.is_chosen.then_some(window.window.calls);
+            window.calls = quota.limit.min(chosen.unwrap_or(u32::MAX));
         }
         if quota.resets_in.is_zero() {
             return;
         }
-        let longest = match self.ledgers.as_slice() {
-            [ledger] => ledger.span(),
+        let longest = match self.windows.as_slice() {
+            [window] => window.span(),
             _ => LONGEST,
         };
         let reset = now + quota.resets_in.min(longest) + MARGIN;
-        match &mut self.word {
-            Some(word) if quota.resets_at < word.quota.resets_at.saturating_sub(1) => {}
-            Some(word) if quota.resets_at <= word.quota.resets_at.saturating_add(1) => {
-                word.quota.remaining = word.quota.remaining.min(quota.remaining);
+        match &mut self.reported {
+            Some(reported) if quota.resets_at < reported.quota.resets_at.saturating_sub(1) => {}
+            Some(reported) if quota.resets_at <= reported.quota.resets_at.saturating_add(1) => {
+                reported.quota.remaining = reported.quota.remaining.min(quota.remaining);
             }
-            word => {
-                *word = Some(ReportedQuota {
+            reported => {
+                *reported = Some(ReportedQuota {
                     quota,
                     reset,
                     lost: 0,
@@ -248,62 +254,69 @@ impl LimiterState {
         }
     }
 
-    /// Takes a part of each window only: one of so many.
+    /// Uses only one of `among` parts of each window.
     pub(super) fn share(&mut self, among: u32) {
         self.share = among.max(1);
     }
 
-    /// All calls of all windows, in words for the shared store; those under way as if they ended now.
+    /// Writes all calls of all windows for the shared store; calls in flight as if they ended now.
     pub(super) fn remembered(&mut self, now: Instant) -> (String, u32) {
         self.forget(now);
         let mut text = String::new();
-        for ledger in &self.ledgers {
-            ledger.remembered(now, &mut text);
+        for window in &self.windows {
+            window.remembered(now, &mut text);
         }
-        (text, self.flying)
+        (text, self.in_flight)
     }
 
-    /// Every window as it stands; the provider's own word where there is no window to put it to.
-    pub(super) fn stands(&mut self, now: Instant) -> Vec<WindowStatus> {
+    /// The status of every window, or the provider's own report when no window is configured.
+    pub(super) fn windows(&mut self, now: Instant) -> Vec<WindowStatus> {
         self.forget(now);
-        let (flying, closed) = (self.flying, self.closed);
-        let word = self.word.map(|word| {
-            let left = word.quota.remaining.saturating_sub(flying + word.lost);
-            (word, left)
+        let (in_flight, closed) = (self.in_flight, self.closed);
+        let reported = self.reported.map(|reported| {
+            let left = reported
+                .quota
+                .remaining
+                .saturating_sub(in_flight + reported.lost);
+            (reported, left)
         });
-        let alone = self.ledgers.len() == 1;
-        let mut stands: Vec<_> = (self.ledgers.iter())
-            .map(|ledger| {
-                let limit = (ledger.calls / self.share).max(1);
-                let used = ledger.total() + flying;
+        let alone = self.windows.len() == 1;
+        let mut windows: Vec<_> = (self.windows.iter())
+            .map(|window| {
+                let limit = (window.calls / self.share).max(1);
+                let used = window.total() + in_flight;
                 let left = limit.saturating_sub(used);
-                let said = word.filter(|_| alone).map_or(u32::MAX, |(_, left)| left);
-                let full = ledger.earliest(now, (limit, flying, limit));
-                let said_full = word.filter(|_| alone).map(|(word, _)| word.reset);
+                let said = reported
+                    .filter(|_| alone)
+                    .map_or(u32::MAX, |(_, left)| left);
+                let full = window.earliest(now, (limit, in_flight, limit));
+                let said_full = reported
+                    .filter(|_| alone)
+                    .map(|(reported, _)| reported.reset);
                 let full = full.filter(|full| *full > now).max(said_full).max(closed);
                 WindowStatus {
-                    seconds: Some(ledger.window.seconds),
+                    seconds: Some(window.window.seconds),
                     limit,
                     remaining: if closed.is_some() { 0 } else { left.min(said) },
                     resets_at: full,
                 }
             })
             .collect();
-        if let Some((word, left)) = word.filter(|_| self.ledgers.is_empty()) {
-            stands.push(WindowStatus {
+        if let Some((reported, left)) = reported.filter(|_| self.windows.is_empty()) {
+            windows.push(WindowStatus {
                 seconds: None,
-                limit: word.quota.limit,
+                limit: reported.quota.limit,
                 remaining: if closed.is_some() { 0 } else { left },
-                resets_at: Some(word.reset).max(closed),
+                resets_at: Some(reported.reset).max(closed),
             });
         }
-        stands
+        windows
     }
 }
 
-/// How much of a number a class of work may use: work for which nobody waits leaves a tenth of it, one
-/// at least, unless there is but one.
-pub(super) fn kept(all: u32, class: Priority) -> u32 {
+/// How much of a limit a class may use: background work leaves a tenth free, at least one, unless
+/// the limit is one.
+pub(super) fn usable(all: u32, class: Priority) -> u32 {
     match class {
         Priority::Background if all > 1 => all - all.div_ceil(10),
         Priority::Background | Priority::Interactive => all,

@@ -1,4 +1,4 @@
-//! What a budget promises, over made-up moments.
+//! The budget's state over made-up moments.
 
 mod promises;
 mod store;
@@ -33,65 +33,65 @@ fn quota(limit: u32, remaining: u32, resets_at: u64, resets_in: Duration) -> Quo
 }
 
 /// Takes a call that is answered at once.
-fn spend(book: &mut LimiterState, at: Instant, said: Option<Quota>) {
-    let pass = book.take(at, NOW).expect("room");
-    book.end(pass, CallEnd::Answered(said), at);
+fn spend(state: &mut LimiterState, at: Instant, said: Option<Quota>) {
+    let call = state.take(at, NOW).expect("room");
+    state.end(call, CallEnd::Answered(said), at);
 }
 
 #[test]
-fn a_permit_is_of_all_windows_or_of_none() {
+fn a_permit_counts_in_all_windows_or_in_none() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[window(2, 1), window(3, 60)], true, 9, start);
+    let mut state = LimiterState::new(&[window(2, 1), window(3, 60)], true, 9, start);
     for _ in 0..2 {
-        spend(&mut book, start, None);
+        spend(&mut state, start, None);
     }
     assert_eq!(
-        book.take(start, NOW).expect_err("no room"),
+        state.take(start, NOW).expect_err("no room"),
         WaitReason::Until(Some(start + ms(1_000)))
     );
 
-    spend(&mut book, start + ms(1_000), None);
-    let refused = book.take(start + ms(1_001), NOW).expect_err("no room");
+    spend(&mut state, start + ms(1_000), None);
+    let refused = state.take(start + ms(1_001), NOW).expect_err("no room");
 
     assert_eq!(refused, WaitReason::Until(Some(start + ms(60_000))));
-    let left: Vec<_> = book
-        .stands(start + ms(1_001))
+    let left: Vec<_> = state
+        .windows(start + ms(1_001))
         .iter()
-        .map(|stand| stand.remaining)
+        .map(|status| status.remaining)
         .collect();
     assert_eq!(left, [1, 0], "the short window lost nothing by it");
 }
 
 #[test]
-fn what_was_never_sent_costs_nothing() {
+fn a_call_that_was_never_sent_costs_nothing() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[window(1, 60)], true, 9, start);
-    let pass = book.take(start, NOW).expect("room");
-    assert!(book.take(start, NOW).is_err());
+    let mut state = LimiterState::new(&[window(1, 60)], true, 9, start);
+    let call = state.take(start, NOW).expect("room");
+    assert!(state.take(start, NOW).is_err());
 
-    book.end(pass, CallEnd::Unsent, start);
+    state.end(call, CallEnd::Unsent, start);
 
-    assert!(book.take(start, NOW).is_ok());
+    assert!(state.take(start, NOW).is_ok());
 }
 
 #[test]
-fn a_429_closes_for_everybody_and_repeated_ones_for_longer() {
+fn a_429_pauses_everybody_and_repeated_ones_pause_longer() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[], false, 9, start);
-    let passes: Vec<_> = (0..3)
-        .map(|_| book.take(start, NOW).expect("room"))
+    let mut state = LimiterState::new(&[], false, 9, start);
+    let calls: Vec<_> = (0..3)
+        .map(|_| state.take(start, NOW).expect("room"))
         .collect();
-    // Three that were under way together are one strike, with or without a moment in the past.
-    for pass in passes {
-        book.end(pass, CallEnd::Throttled(None, Some(Duration::ZERO)), start);
+    // Three calls in flight together count as one 429, with or without a moment in the past.
+    for call in calls {
+        state.end(call, CallEnd::Throttled(None, Some(Duration::ZERO)), start);
     }
-    assert_eq!(book.closed(start), Some(start + ms(250)));
+    assert_eq!(state.closed(start), Some(start + ms(250)));
 
     let (mut at, mut waits) = (start + ms(250), Vec::new());
     for _ in 0..9 {
-        let pass = book.take(at, NOW).expect("open again");
-        book.end(pass, CallEnd::Throttled(None, None), at);
-        let until = book.closed(at).expect("closed");
+        let call = state.take(at, NOW).expect("open again");
+        state.end(call, CallEnd::Throttled(None, None), at);
+        let until = state.closed(at).expect("closed");
         waits.push((until - at).as_millis());
         at = until;
     }
@@ -100,113 +100,114 @@ fn a_429_closes_for_everybody_and_repeated_ones_for_longer() {
         [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]
     );
 
-    spend(&mut book, at, None);
-    let pass = book.take(at + ms(1), NOW).expect("open");
-    book.end(pass, CallEnd::Throttled(None, Some(ms(7_000))), at + ms(1));
-    assert_eq!(book.closed(at + ms(1)), Some(at + ms(7_001)));
+    spend(&mut state, at, None);
+    let call = state.take(at + ms(1), NOW).expect("open");
+    state.end(call, CallEnd::Throttled(None, Some(ms(7_000))), at + ms(1));
+    assert_eq!(state.closed(at + ms(1)), Some(at + ms(7_001)));
     let pass_in_a_thousand_years = Some(Duration::from_secs(1 << 34));
-    let pass = book.take(at + ms(8_000), NOW).expect("open");
-    book.end(
-        pass,
+    let call = state.take(at + ms(8_000), NOW).expect("open");
+    state.end(
+        call,
         CallEnd::Throttled(None, pass_in_a_thousand_years),
         at + ms(8_000),
     );
-    assert_eq!(book.closed(at + ms(8_000)), Some(at + ms(908_000)));
+    assert_eq!(state.closed(at + ms(8_000)), Some(at + ms(908_000)));
 }
 
 #[test]
-fn the_providers_word_is_believed_until_its_window_ends() {
+fn the_providers_report_applies_until_its_window_ends() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[window(100, 10)], false, 9, start);
+    let mut state = LimiterState::new(&[window(100, 10)], false, 9, start);
 
-    // Somebody else has spent most of it.
-    spend(&mut book, start, Some(quota(50, 2, 1_000, ms(6_000))));
-    let stand = book.stands(start)[0];
-    assert_eq!((stand.limit, stand.remaining), (50, 2));
-    // An answer that was overtaken.
-    spend(&mut book, start, Some(quota(50, 30, 1_000, ms(6_000))));
-    // One of the window before.
-    spend(&mut book, start, Some(quota(50, 50, 990, ms(0))));
+    // Another client has spent most of it.
+    spend(&mut state, start, Some(quota(50, 2, 1_000, ms(6_000))));
+    let status = state.windows(start)[0];
+    assert_eq!((status.limit, status.remaining), (50, 2));
+    // A response that was overtaken.
+    spend(&mut state, start, Some(quota(50, 30, 1_000, ms(6_000))));
+    // A response about the window before.
+    spend(&mut state, start, Some(quota(50, 50, 990, ms(0))));
 
-    assert_eq!(book.stands(start)[0].remaining, 2);
-    let first = book.take(start, NOW).expect("one");
-    let _second = book.take(start, NOW).expect("two");
+    assert_eq!(state.windows(start)[0].remaining, 2);
+    let first = state.take(start, NOW).expect("one");
+    let _second = state.take(start, NOW).expect("two");
     assert_eq!(
-        book.take(start, NOW).expect_err("used up"),
+        state.take(start, NOW).expect_err("used up"),
         WaitReason::Until(Some(start + ms(6_050)))
     );
-    // Nobody knows whether a lost call is counted.
-    book.end(first, CallEnd::Lost, start);
-    assert!(book.take(start + ms(1), NOW).is_err());
-    assert!(book.take(start + ms(6_050), NOW).is_ok());
+    // Nobody knows whether the provider counts a lost call.
+    state.end(first, CallEnd::Lost, start);
+    assert!(state.take(start + ms(1), NOW).is_err());
+    assert!(state.take(start + ms(6_050), NOW).is_ok());
 }
 
 #[test]
-fn what_somebody_chose_is_narrowed_but_not_widened() {
+fn configured_windows_are_narrowed_but_not_widened() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[window(100, 10)], true, 9, start);
+    let mut state = LimiterState::new(&[window(100, 10)], true, 9, start);
     spend(
-        &mut book,
+        &mut state,
         start,
         Some(quota(5_000, 4_000, 1_000, ms(6_000))),
     );
-    assert_eq!(book.stands(start)[0].limit, 100);
-    spend(&mut book, start, Some(quota(50, 40, 1_010, ms(9_000))));
-    assert_eq!(book.stands(start)[0].limit, 50);
+    assert_eq!(state.windows(start)[0].limit, 100);
+    spend(&mut state, start, Some(quota(50, 40, 1_010, ms(9_000))));
+    assert_eq!(state.windows(start)[0].limit, 50);
 
-    let mut book = LimiterState::new(&[window(100, 10)], false, 9, start);
+    let mut state = LimiterState::new(&[window(100, 10)], false, 9, start);
     spend(
-        &mut book,
+        &mut state,
         start,
         Some(quota(5_000, 4_000, 1_000, ms(6_000))),
     );
-    assert_eq!(book.stands(start)[0].limit, 5_000);
+    assert_eq!(state.windows(start)[0].limit, 5_000);
 }
 
 #[test]
-fn a_provider_without_windows_is_known_by_its_headers() {
+fn headers_define_the_limit_of_a_provider_without_windows() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[], false, 9, start);
-    assert_eq!(book.stands(start), []);
+    let mut state = LimiterState::new(&[], false, 9, start);
+    assert_eq!(state.windows(start), []);
 
-    spend(&mut book, start, Some(quota(30, 12, 1_000, ms(20_000))));
+    spend(&mut state, start, Some(quota(30, 12, 1_000, ms(20_000))));
 
-    let stand = book.stands(start)[0];
+    let status = state.windows(start)[0];
     assert_eq!(
-        (stand.seconds, stand.limit, stand.remaining),
+        (status.seconds, status.limit, status.remaining),
         (None, 30, 12)
     );
-    assert_eq!(book.stands(start + ms(20_050)), []);
+    assert_eq!(state.windows(start + ms(20_050)), []);
 }
 
 #[test]
-fn work_in_the_background_leaves_the_last_share() {
+fn background_work_leaves_the_last_tenth() {
     let start = Instant::now();
     for (calls, taken) in [(1, 1), (2, 1), (10, 9), (11, 9), (100, 90)] {
-        let mut book = LimiterState::new(&[window(calls, 10)], true, 1_000, start);
+        let mut state = LimiterState::new(&[window(calls, 10)], true, 1_000, start);
         let mut got = 0;
-        while book.take(start, Priority::Background).is_ok() {
+        while state.take(start, Priority::Background).is_ok() {
             got += 1;
         }
         assert_eq!(got, taken, "of {calls}");
-        assert_eq!(book.take(start, NOW).is_ok(), calls > taken);
+        assert_eq!(state.take(start, NOW).is_ok(), calls > taken);
     }
 }
 
 #[test]
-fn a_share_is_a_part_of_every_window() {
+fn a_share_divides_every_window() {
     let start = Instant::now();
-    let mut book = LimiterState::new(&[window(10, 10), window(2, 1)], true, 9, start);
-    book.share(4);
+    let mut state = LimiterState::new(&[window(10, 10), window(2, 1)], true, 9, start);
+    state.share(4);
     assert_eq!(
-        book.stands(start)
+        state
+            .windows(start)
             .iter()
-            .map(|stand| stand.limit)
+            .map(|status| status.limit)
             .collect::<Vec<_>>(),
         [2, 1]
     );
-    assert!(book.take(start, NOW).is_ok());
-    assert!(book.take(start, NOW).is_err());
-    book.share(1);
-    assert!(book.take(start, NOW).is_ok());
+    assert!(state.take(start, NOW).is_ok());
+    assert!(state.take(start, NOW).is_err());
+    state.share(1);
+    assert!(state.take(start, NOW).is_ok());
 }

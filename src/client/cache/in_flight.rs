@@ -1,4 +1,4 @@
-//! Reads that are under way, for who asks for the same meanwhile. One ends when nobody waits for it.
+//! The reads in flight, so that equal reads are coalesced. A read ends when nobody waits for it.
 
 use std::{
     collections::HashMap,
@@ -24,10 +24,10 @@ use crate::{
 
 type ReadResult = BoxFuture<'static, Result<Arc<CachedResponse>>>;
 
-/// Reads by what they are of, as long as somebody waits for them.
+/// The reads in flight, by what they read, while somebody waits for them.
 type InFlightReads = HashMap<WriteEpoch, InFlightRead>;
 
-/// A read that is under way.
+/// A read in flight.
 struct InFlightRead {
     number: u64,
     read: WeakShared<ReadResult>,
@@ -36,21 +36,22 @@ struct InFlightRead {
     priority: Priority,
 }
 
-/// What a caller wants of a read.
+/// Which reads a caller may join.
 pub(super) struct JoinPolicy {
-    /// Until when there is time for it.
+    /// The caller's deadline.
     pub(super) until: Instant,
-    /// Whose work goes first.
+    /// The caller's priority.
     pub(super) priority: Priority,
-    /// How old its answer may be.
+    /// The largest acceptable age of the response.
     pub(super) freshness: Freshness,
 }
 
 impl JoinPolicy {
-    /// Whether a read under way will do: one that was begun late enough, and stands in no longer line.
-    pub(super) fn is_met_by(&self, since: Instant, priority: Priority) -> bool {
+    /// Whether the caller may join a read: it started recently enough, and its priority is not
+    /// lower.
+    pub(super) fn accepts(&self, since: Instant, priority: Priority) -> bool {
         let is_late_enough = match self.freshness {
-            Freshness::Kept => true,
+            Freshness::Cached => true,
             Freshness::Within(age) => since.elapsed() <= age,
             Freshness::Now => false,
         };
@@ -59,39 +60,39 @@ impl JoinPolicy {
     }
 }
 
-/// How a caller came to a read.
+/// How a caller got its read.
 pub(super) enum Joined {
-    /// It was under way, with time until then.
+    /// It joined a read in flight, which has time until this moment.
     Joined(SharedRead, Instant),
-    /// It is the caller's own.
+    /// It started the read.
     Started(SharedRead),
 }
 
-/// Waits for a read.
+/// A read that several callers can wait for.
 pub(super) type SharedRead = Shared<ReadResult>;
 
-/// The reads of a provider that are under way.
+/// An account's reads in flight.
 #[derive(Clone, Default)]
 pub(super) struct InFlight {
     under_way: Arc<Mutex<InFlightReads>>,
     started: Arc<AtomicU64>,
 }
 
-/// Takes a read out of the list when it ends, however it ends.
+/// Removes a read from the list when it ends, however it ends.
 struct InFlightGuard {
-    flights: InFlight,
-    place: WriteEpoch,
+    in_flight: InFlight,
+    epoch: WriteEpoch,
     number: u64,
 }
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        let mut under_way = self.flights.lock();
+        let mut under_way = self.in_flight.lock();
         if under_way
-            .get(&self.place)
-            .is_some_and(|flown| flown.number == self.number)
+            .get(&self.epoch)
+            .is_some_and(|ongoing| ongoing.number == self.number)
         {
-            under_way.remove(&self.place);
+            under_way.remove(&self.epoch);
         }
     }
 }
@@ -102,49 +103,50 @@ impl InFlight {
         lock.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The read of a place that is under way, if one is.
-    pub(super) fn is_under_way(&self, place: &WriteEpoch) -> bool {
+    /// Whether a read of an epoch is in flight.
+    pub(super) fn is_under_way(&self, epoch: &WriteEpoch) -> bool {
         let under_way = self.lock();
-        let read = under_way.get(place).and_then(|flown| flown.read.upgrade());
+        let read = under_way
+            .get(epoch)
+            .and_then(|ongoing| ongoing.read.upgrade());
         read.is_some()
     }
 
-    /// Waits for the read of a place that is under way and fits the wish, or starts one that others may
-    /// join from now on.
+    /// Joins a read of an epoch that the policy accepts, or starts one that others may join.
     pub(super) fn join_or_start<R>(
         &self,
-        place: WriteEpoch,
-        wish: &JoinPolicy,
+        epoch: WriteEpoch,
+        join_policy: &JoinPolicy,
         read: impl FnOnce() -> R,
     ) -> Joined
     where
         R: Future<Output = Arc<CachedResponse>> + Send + 'static,
     {
         let mut under_way = self.lock();
-        if let Some(flown) = under_way.get(&place)
-            && wish.is_met_by(flown.since, flown.priority)
-            && let Some(flight) = flown.read.upgrade()
+        if let Some(ongoing) = under_way.get(&epoch)
+            && join_policy.accepts(ongoing.since, ongoing.priority)
+            && let Some(shared_read) = ongoing.read.upgrade()
         {
-            return Joined::Joined(flight, flown.until);
+            return Joined::Joined(shared_read, ongoing.until);
         }
-        Joined::Started(self.start(&mut under_way, place, wish, read()))
+        Joined::Started(self.start(&mut under_way, epoch, join_policy, read()))
     }
 
     fn start(
         &self,
         under_way: &mut InFlightReads,
-        place: WriteEpoch,
-        wish: &JoinPolicy,
+        epoch: WriteEpoch,
+        join_policy: &JoinPolicy,
         read: impl Future<Output = Arc<CachedResponse>> + Send + 'static,
     ) -> SharedRead {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let flights = self.clone();
+        let in_flight = self.clone();
         let task = async move {
-            // Made here and not by the caller, who holds the list: a runtime that shuts down drops a
-            // task at once.
-            let _landing = InFlightGuard {
-                flights,
-                place,
+            // Created here, because the caller holds the list's lock: a runtime that shuts down
+            // drops a task at once.
+            let _guard = InFlightGuard {
+                in_flight,
+                epoch,
                 number,
             };
             read.await
@@ -156,17 +158,17 @@ impl InFlight {
                 Error::new(ErrorKind::Internal, "a read failed inside the gateway")
             })
         });
-        let flight = read.boxed().shared();
-        if let Some(read) = flight.downgrade() {
-            let flown = InFlightRead {
+        let shared_read = read.boxed().shared();
+        if let Some(read) = shared_read.downgrade() {
+            let ongoing = InFlightRead {
                 number,
                 read,
                 since: Instant::now(),
-                until: wish.until,
-                priority: wish.priority,
+                until: join_policy.until,
+                priority: join_policy.priority,
             };
-            under_way.insert(place, flown);
+            under_way.insert(epoch, ongoing);
         }
-        flight
+        shared_read
     }
 }

@@ -1,4 +1,4 @@
-//! Where answers are kept: in the process, bounded in bytes, each for its own time.
+//! The in-memory cache: bounded in bytes, with an expiry per entry.
 
 use std::{
     any::Any,
@@ -12,19 +12,19 @@ use tokio::time::Instant;
 use super::{CachedResponse, WriteEpoch};
 use crate::metrics;
 
-/// A bounded store of answers. Cheap to clone; clones are the same store.
+/// A bounded in-memory cache. Clones share it.
 #[derive(Clone)]
 pub struct MemoryCache {
     store: Cache<WriteEpoch, CacheEntry>,
     bytes: u64,
 }
 
-/// What is kept under a key.
+/// The value under a key.
 #[derive(Clone)]
 enum CacheEntry {
-    /// An answer.
+    /// A response.
     Answer(Arc<CachedResponse>),
-    /// What was built from several answers.
+    /// A value built from several responses.
     Snapshot {
         value: Arc<dyn Any + Send + Sync>,
         bytes: u32,
@@ -33,24 +33,24 @@ enum CacheEntry {
 }
 
 impl CacheEntry {
-    /// How many bytes it holds.
+    /// The approximate number of bytes it takes.
     fn weight(&self) -> u32 {
         match self {
-            Self::Answer(kept) => kept.weight(),
+            Self::Answer(cached) => cached.weight(),
             Self::Snapshot { bytes, .. } => *bytes,
         }
     }
 
-    /// Until when it may be kept.
+    /// When it expires.
     fn gone(&self) -> Instant {
         match self {
-            Self::Answer(kept) => kept.gone,
+            Self::Answer(cached) => cached.gone,
             Self::Snapshot { gone, .. } => *gone,
         }
     }
 }
 
-/// Personal data leaves when its time is over.
+/// Removes personal data when it expires.
 struct EntryExpiry;
 
 impl Expiry<WriteEpoch, CacheEntry> for EntryExpiry {
@@ -65,17 +65,17 @@ impl Expiry<WriteEpoch, CacheEntry> for EntryExpiry {
 
     fn expire_after_update(
         &self,
-        place: &WriteEpoch,
+        epoch: &WriteEpoch,
         stored: &CacheEntry,
         now: StdInstant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        self.expire_after_create(place, stored, now)
+        self.expire_after_create(epoch, stored, now)
     }
 }
 
 impl MemoryCache {
-    /// A store of at most so many bytes; those least asked for leave first.
+    /// A cache of at most this many bytes; the least used entries leave first.
     #[must_use]
     pub fn of(bytes: u64) -> Self {
         metrics::init_cache(bytes);
@@ -94,62 +94,63 @@ impl MemoryCache {
         }
     }
 
-    /// Shows in the metrics how much is kept.
+    /// Reports the cache's size in the metrics.
     pub fn observe(&self) {
         self.store.run_pending_tasks();
         metrics::cache(self.store.entry_count(), self.store.weighted_size());
     }
 
-    /// An answer that is kept.
-    pub(super) fn get(&self, place: &WriteEpoch) -> Option<Arc<CachedResponse>> {
-        match self.store.get(place)? {
-            CacheEntry::Answer(kept) => Some(kept),
+    /// Returns a cached response.
+    pub(super) fn get(&self, epoch: &WriteEpoch) -> Option<Arc<CachedResponse>> {
+        match self.store.get(epoch)? {
+            CacheEntry::Answer(cached) => Some(cached),
             CacheEntry::Snapshot { .. } => None,
         }
     }
 
-    /// Keeps an answer, unless it alone is more than there may be.
-    pub(super) fn put(&self, place: WriteEpoch, kept: Arc<CachedResponse>) {
-        self.insert(place, CacheEntry::Answer(kept));
+    /// Caches a response, unless it alone exceeds the cache's size.
+    pub(super) fn put(&self, epoch: WriteEpoch, cached: Arc<CachedResponse>) {
+        self.insert(epoch, CacheEntry::Answer(cached));
     }
 
-    /// A snapshot that is kept.
+    /// Returns a cached snapshot.
     pub(super) fn get_snapshot<T: Send + Sync + 'static>(
         &self,
-        place: &WriteEpoch,
+        epoch: &WriteEpoch,
     ) -> Option<Arc<CachedResponse<T>>> {
-        match self.store.get(place)? {
+        match self.store.get(epoch)? {
             CacheEntry::Snapshot { value, .. } => value.downcast().ok(),
             CacheEntry::Answer(_) => None,
         }
     }
 
-    /// Keeps a snapshot of so many bytes, unless it alone is more than there may be; whether it did.
+    /// Caches a snapshot of `bytes` bytes, unless it alone exceeds the cache's size. Returns
+    /// whether it did.
     pub(super) fn put_snapshot<T: Send + Sync + 'static>(
         &self,
-        place: WriteEpoch,
-        kept: Arc<CachedResponse<T>>,
+        epoch: WriteEpoch,
+        cached: Arc<CachedResponse<T>>,
         bytes: usize,
     ) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let gone = kept.gone;
+        let gone = cached.gone;
         let snapshot = CacheEntry::Snapshot {
-            value: kept,
+            value: cached,
             bytes,
             gone,
         };
-        self.insert(place, snapshot)
+        self.insert(epoch, snapshot)
     }
 
-    /// Forgets what is kept under a key.
-    pub(super) fn remove(&self, place: &WriteEpoch) {
-        self.store.invalidate(place);
+    /// Removes an entry.
+    pub(super) fn remove(&self, epoch: &WriteEpoch) {
+        self.store.invalidate(epoch);
     }
 
-    fn insert(&self, place: WriteEpoch, stored: CacheEntry) -> bool {
+    fn insert(&self, epoch: WriteEpoch, stored: CacheEntry) -> bool {
         let fits = u64::from(stored.weight()) <= self.bytes;
         if fits {
-            self.store.insert(place, stored);
+            self.store.insert(epoch, stored);
         }
         fits
     }

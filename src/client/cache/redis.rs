@@ -1,8 +1,8 @@
-//! Answers that all replicas keep together, in the store that they share. An answer is there with the
-//! number of writes that there had been before it was read; one more, and it is forgotten.
+//! The cache that all replicas share, in Redis. A response is stored with the number of writes
+//! before its read; one more write invalidates it.
 //!
-//! Its age is told by the store's clock, so that replicas need not agree on the time; for how long it is
-//! good, the reader's settings say.
+//! Its age follows the store's clock, so that replicas need not agree on the time. The reader's
+//! policy decides how long it is valid.
 
 use std::{
     sync::{
@@ -28,56 +28,56 @@ use crate::{
     shared::Store,
 };
 
-/// For how long writes are counted after the last: longer than any answer is kept.
-const COUNTED: Duration = Duration::from_secs(7 * 86_400);
+/// How long the write counter is kept after the last write: longer than any response.
+const COUNTER_TTL: Duration = Duration::from_secs(7 * 86_400);
 
-/// How long until a store that is away is told again.
-const AGAIN: Duration = Duration::from_millis(250);
+/// The wait between two attempts to reach a store that is unavailable.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The largest answer that is shared, in bytes: a larger one holds up the store for all.
-const LARGEST: usize = 4 * 1024 * 1024;
+/// The largest response that is shared, in bytes: a larger one would block the store for everybody.
+const MAX_SHARED_BYTES: usize = 4 * 1024 * 1024;
 
-/// The answers of one provider account in the shared store.
+/// The cache of one account in the shared store.
 #[derive(Clone)]
 pub(super) struct RedisCache(Arc<RedisCacheInner>);
 
 struct RedisCacheInner {
     account: Account,
     store: Store,
-    /// A name of the account that tells nothing of its address or token.
+    /// A name of the account that reveals neither its address nor its token.
     name: String,
-    /// Whether a write is not yet counted, since the store was away: until it is, the store keeps what
-    /// should be forgotten.
-    owes: AtomicBool,
-    /// A moment of this process, and the store's clock then, in milliseconds since 1970.
+    /// Whether a write is not counted yet because the store was unavailable: until it is, the store
+    /// still holds outdated responses.
+    invalidation_pending: AtomicBool,
+    /// A moment of this process, and the store's clock at that moment, in milliseconds since 1970.
     origin: Instant,
-    origin_there: AtomicI64,
+    store_origin: AtomicI64,
 }
 
-/// A value there, of whatever is under a key.
+/// A value in the store.
 type StoredBytes = Option<Vec<u8>>;
 
-/// An answer as it is kept there.
+/// A response as stored.
 pub(super) struct StoredResponse {
     pub(super) answer: Result<Response>,
-    /// When it was read: by the clock of who read it, unless that is wrong.
+    /// When it was read, by the clock of its reader unless that clock is wrong.
     pub(super) at: Timestamp,
     /// When it was read, by the store's clock.
     pub(super) read: Instant,
-    /// Whether it says that there is nobody.
+    /// Whether its result is empty.
     pub(super) is_negative: bool,
 }
 
-/// What is kept beside a body.
+/// The metadata stored with a body.
 #[derive(Deserialize, Serialize)]
 struct StoredMetadata {
-    /// The form of what is kept: another is not read.
+    /// The version of the format; other versions are not read.
     form: u8,
-    /// How many writes there had been.
+    /// The number of writes before the read.
     writes: u64,
-    /// The status; 404 is "there is nobody".
+    /// The status; 404 means that the record does not exist.
     status: u16,
-    /// When it was read, in milliseconds since 1970: by the store's clock, and by that of who read it.
+    /// When it was read, in milliseconds since 1970: by the store's clock, and by the reader's.
     read: i64,
     at: i64,
     /// The checksum of the body.
@@ -86,42 +86,42 @@ struct StoredMetadata {
 
 const FORM: u8 = 3;
 
-/// How far a clock may be off the store's and still be believed.
-const OFF: i64 = 2_000;
+/// The largest difference between a reader's clock and the store's at which the reader's is used.
+const MAX_CLOCK_SKEW: i64 = 2_000;
 
 impl RedisCache {
     pub(super) fn new(account: Account, store: Store, name: String) -> Self {
-        let owes = AtomicBool::new(false);
+        let invalidation_pending = AtomicBool::new(false);
         Self(Arc::new(RedisCacheInner {
             account,
             store,
             name,
-            owes,
+            invalidation_pending,
             origin: Instant::now(),
-            origin_there: AtomicI64::new(Timestamp::now().as_millisecond()),
+            store_origin: AtomicI64::new(Timestamp::now().as_millisecond()),
         }))
     }
 
-    /// Sets our notion of the store's clock.
+    /// Sets the offset to the store's clock.
     fn set_clock(&self, (seconds, micros): (i64, i64)) {
         let now = seconds.saturating_mul(1000).saturating_add(micros / 1000);
         let since = milliseconds(self.0.origin.elapsed());
         self.0
-            .origin_there
+            .store_origin
             .store(now.saturating_sub(since), Ordering::Relaxed);
     }
 
-    /// A moment of this process by the store's clock.
-    fn there(&self, moment: Instant) -> i64 {
-        let origin = self.0.origin_there.load(Ordering::Relaxed);
+    /// Converts a moment of this process to the store's time.
+    fn store_time(&self, moment: Instant) -> i64 {
+        let origin = self.0.store_origin.load(Ordering::Relaxed);
         let after = milliseconds(moment.saturating_duration_since(self.0.origin));
         let before = milliseconds(self.0.origin.saturating_duration_since(moment));
         origin.saturating_add(after).saturating_sub(before)
     }
 
-    /// How long ago a moment of the store's clock was.
+    /// The time since a moment of the store's clock.
     fn since(&self, there: i64) -> Duration {
-        let ago = self.there(Instant::now()).saturating_sub(there);
+        let ago = self.store_time(Instant::now()).saturating_sub(there);
         Duration::from_millis(u64::try_from(ago).unwrap_or_default())
     }
 
@@ -136,10 +136,10 @@ impl RedisCache {
         self.0.store.key(&name)
     }
 
-    /// How many writes there were, and the answer that is kept; `None` when the store is away.
-    pub(super) async fn look(&self, key: &CacheKey) -> Option<(u64, Option<StoredResponse>)> {
+    /// Returns the number of writes and the stored response; `None` when the store is unavailable.
+    pub(super) async fn look_up(&self, key: &CacheKey) -> Option<(u64, Option<StoredResponse>)> {
         let keys = [self.writes_key(), self.answer_key(key)];
-        if self.0.owes.load(Ordering::Acquire) {
+        if self.0.invalidation_pending.load(Ordering::Acquire) {
             return None;
         }
         let (clock, (writes, answer)): ((i64, i64), (StoredBytes, StoredBytes)) = self
@@ -154,14 +154,18 @@ impl RedisCache {
         self.set_clock(clock);
         let writes = writes.and_then(|writes| std::str::from_utf8(&writes).ok()?.parse().ok());
         let Some(writes) = writes else {
-            // The count was lost, and with it what was kept: it starts anew where no old one was.
-            let started = self.count().await?;
+            // The counter was lost, and with it the responses: start at a number that was not used
+            // before.
+            let started = self.count_write().await?;
             return Some((started, None));
         };
-        Some((writes, answer.and_then(|answer| self.read(answer, writes))))
+        Some((
+            writes,
+            answer.and_then(|answer| self.decode(answer, writes)),
+        ))
     }
 
-    /// Forgets an answer.
+    /// Removes a response.
     pub(super) async fn remove(&self, key: &CacheKey) {
         self.delete(self.answer_key(key)).await;
     }
@@ -175,14 +179,14 @@ impl RedisCache {
         deleted.await
     }
 
-    /// Keeps an answer that was asked for when there had been so many writes.
-    pub(super) async fn put(&self, key: &CacheKey, writes: u64, kept: &CachedResponse) {
-        let Some(answer) = self.written(kept, writes) else {
-            // What is there is older.
+    /// Stores a response whose request was sent after `writes` writes.
+    pub(super) async fn put(&self, key: &CacheKey, writes: u64, cached: &CachedResponse) {
+        let Some(answer) = self.encode(cached, writes) else {
+            // The stored response is older.
             self.remove(key).await;
             return;
         };
-        let left = kept.gone.saturating_duration_since(Instant::now());
+        let left = cached.gone.saturating_duration_since(Instant::now());
         let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         let key = self.answer_key(key);
         let _: Option<()> = self
@@ -196,43 +200,43 @@ impl RedisCache {
             .await;
     }
 
-    /// Counts a write: whatever was kept before is forgotten by all replicas. While the store is away it
-    /// is not used here, and told as soon as it is back.
+    /// Counts a write, which invalidates the account's responses for all replicas. While the store
+    /// is unavailable it is not used here, and the write is counted as soon as it is back.
     pub(super) async fn forget(&self) {
-        self.0.owes.store(true, Ordering::Release);
+        self.0.invalidation_pending.store(true, Ordering::Release);
         if self.is_forgotten().await {
-            self.0.owes.store(false, Ordering::Release);
+            self.0.invalidation_pending.store(false, Ordering::Release);
             return;
         }
         let this = self.clone();
         tokio::spawn(async move {
             while !this.is_forgotten().await {
-                sleep(AGAIN).await;
+                sleep(RETRY_INTERVAL).await;
             }
-            this.0.owes.store(false, Ordering::Release);
+            this.0.invalidation_pending.store(false, Ordering::Release);
         });
     }
 
-    /// Makes the replicas forget. A store without room cannot count, and can still lose the count, which
-    /// is as good.
+    /// Invalidates the responses for all replicas. A full store cannot count, but it can still
+    /// delete the counter, which has the same effect.
     async fn is_forgotten(&self) -> bool {
-        self.count().await.is_some() || self.delete(self.writes_key()).await.is_some()
+        self.count_write().await.is_some() || self.delete(self.writes_key()).await.is_some()
     }
 
-    /// Counts one more write. A count that is none is lost first, and starts anew.
-    async fn count(&self) -> Option<u64> {
-        if let Some(writes) = self.counted().await {
+    /// Counts a write. An unreadable counter is deleted first and starts again.
+    async fn count_write(&self) -> Option<u64> {
+        if let Some(writes) = self.increment().await {
             return Some(writes);
         }
         if !self.0.store.is_up() {
             return None;
         }
         self.delete(self.writes_key()).await?;
-        self.counted().await
+        self.increment().await
     }
 
-    /// Counts one more write, from a number at random on where none was counted.
-    async fn counted(&self) -> Option<u64> {
+    /// Increments the counter, which starts at a random number.
+    async fn increment(&self) -> Option<u64> {
         let key = self.writes_key();
         let first = fastrand::u64(..1 << 48);
         let (writes,): (u64,) = self
@@ -243,7 +247,8 @@ impl RedisCache {
                 all.atomic();
                 all.cmd("SET").arg(&key).arg(first).arg("NX").ignore();
                 all.incr(&key, 1);
-                all.expire(&key, COUNTED.as_secs().cast_signed()).ignore();
+                all.expire(&key, COUNTER_TTL.as_secs().cast_signed())
+                    .ignore();
                 all.query_async(&mut manager).await
             })
             .await?;
@@ -252,38 +257,40 @@ impl RedisCache {
 }
 
 impl RedisCache {
-    fn written(&self, kept: &CachedResponse, writes: u64) -> Option<Vec<u8>> {
-        let (status, body) = match &kept.answer {
-            Ok(reply) => (reply.status.as_u16(), reply.body.clone()),
+    fn encode(&self, cached: &CachedResponse, writes: u64) -> Option<Vec<u8>> {
+        let (status, body) = match &cached.answer {
+            Ok(response) => (response.status.as_u16(), response.body.clone()),
             Err(error) if error.kind() == ErrorKind::Missing => (404, Bytes::new()),
             Err(_) => return None,
         };
-        let label = StoredMetadata {
+        let metadata = StoredMetadata {
             form: FORM,
             writes,
             status,
-            read: self.there(kept.read),
-            at: kept.at.as_millisecond(),
+            read: self.store_time(cached.read),
+            at: cached.at.as_millisecond(),
             sum: checksum(&body),
         };
-        let mut answer = serde_json::to_vec(&label).ok()?;
+        let mut answer = serde_json::to_vec(&metadata).ok()?;
         answer.push(b'\n');
         answer.extend_from_slice(&body);
-        (answer.len() <= LARGEST).then_some(answer)
+        (answer.len() <= MAX_SHARED_BYTES).then_some(answer)
     }
 
-    /// Reads what is kept; `None` when it is of another form, damaged, or from before a write.
-    fn read(&self, answer: Vec<u8>, writes: u64) -> Option<StoredResponse> {
+    /// Decodes a stored response; `None` when its format is different, it is damaged, or a write
+    /// came after it.
+    fn decode(&self, answer: Vec<u8>, writes: u64) -> Option<StoredResponse> {
         let end = answer.iter().position(|byte| *byte == b'\n')?;
-        let label: StoredMetadata = serde_json::from_slice(&answer[..end]).ok()?;
+        let metadata: StoredMetadata = serde_json::from_slice(&answer[..end]).ok()?;
         let body = Bytes::from(answer).slice(end + 1..);
-        if label.form != FORM || label.writes != writes || label.sum != checksum(&body) {
+        if metadata.form != FORM || metadata.writes != writes || metadata.sum != checksum(&body) {
             return None;
         }
         let now = Instant::now();
-        let read = now.checked_sub(self.since(label.read)).unwrap_or(now);
-        let is_negative = label.status == 404 || body.len() <= super::SHORT && is_empty(&body);
-        let reply = match label.status {
+        let read = now.checked_sub(self.since(metadata.read)).unwrap_or(now);
+        let is_negative =
+            metadata.status == 404 || body.len() <= super::MAX_NEGATIVE_BODY && is_empty(&body);
+        let response = match metadata.status {
             404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").answered(404)),
             status => Ok(Response {
                 account: self.0.account,
@@ -291,14 +298,14 @@ impl RedisCache {
                 headers: HeaderMap::new(),
                 body,
                 sent: read,
-                kept: None,
+                cached_at: None,
                 is_repeated: false,
             }),
         };
-        let is_right = label.at.abs_diff(label.read) <= OFF.unsigned_abs();
-        let at = if is_right { label.at } else { label.read };
+        let is_right = metadata.at.abs_diff(metadata.read) <= MAX_CLOCK_SKEW.unsigned_abs();
+        let at = if is_right { metadata.at } else { metadata.read };
         Some(StoredResponse {
-            answer: reply,
+            answer: response,
             at: Timestamp::from_millisecond(at).ok()?,
             read,
             is_negative,
@@ -306,7 +313,7 @@ impl RedisCache {
     }
 }
 
-/// A checksum by which a damaged body is found.
+/// A checksum that detects a damaged body.
 fn checksum(body: &[u8]) -> u64 {
     let digest = Sha256::digest(body);
     digest
@@ -328,18 +335,18 @@ mod tests {
     use crate::shared::{Store, StoreOptions};
     use std::time::Duration;
 
-    /// The answers of an account at a store that is never asked.
-    fn common() -> RedisCache {
-        let terms = StoreOptions {
+    /// A cache whose store is never called.
+    fn account_cache() -> RedisCache {
+        let options = StoreOptions {
             prefix: "test".to_owned(),
             replicas: 2,
             timeout: Duration::from_secs(1),
         };
-        let store = Store::at("redis://127.0.0.1:1", None, terms).expect("an address");
+        let store = Store::at("redis://127.0.0.1:1", None, options).expect("an address");
         RedisCache::new(Account::of(Provider::Ada), store, "account".to_owned())
     }
 
-    fn kept(now: Instant, body: &'static [u8]) -> CachedResponse {
+    fn cached(now: Instant, body: &'static [u8]) -> CachedResponse {
         let minute = Duration::from_secs(60);
         CachedResponse {
             answer: Ok(Response {
@@ -348,7 +355,7 @@ mod tests {
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(body),
                 sent: now,
-                kept: None,
+                cached_at: None,
                 is_repeated: false,
             }),
             at: Timestamp::now(),
@@ -360,31 +367,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_read_as_it_was_until_there_is_a_write() {
-        let common = common();
-        let kept = kept(Instant::now(), b"{\n \"data\": []\n}");
-        let answer = common.written(&kept, 7).expect("short enough");
+    fn a_stored_response_is_read_unchanged_until_a_write() {
+        let account_cache = account_cache();
+        let cached = cached(Instant::now(), b"{\n \"data\": []\n}");
+        let answer = account_cache.encode(&cached, 7).expect("short enough");
 
-        let again = common.read(answer.clone(), 7).expect("the same");
+        let again = account_cache.decode(answer.clone(), 7).expect("the same");
 
         assert!(again.is_negative);
         let body = |answer: crate::error::Result<Response>| answer.expect("an answer").body;
-        assert_eq!(body(again.answer), body(kept.answer));
-        assert!(common.read(answer, 8).is_none());
+        assert_eq!(body(again.answer), body(cached.answer));
+        assert!(account_cache.decode(answer, 8).is_none());
     }
 
     #[test]
-    fn age_is_told_by_the_clock_of_the_store_whatever_ours_says() {
-        let [writer, reader] = [common(), common()];
+    fn age_follows_the_clock_of_the_store_whatever_ours_shows() {
+        let [writer, reader] = [account_cache(), account_cache()];
         let now = Timestamp::now().as_second();
-        // The store's clock is an hour behind for both, and the writer's own is not asked.
+        // The store's clock is an hour behind for both, and the writer's own clock is not used.
         writer.set_clock((now - 3600, 0));
         let answer = writer
-            .written(&kept(Instant::now(), b"{}"), 1)
+            .encode(&cached(Instant::now(), b"{}"), 1)
             .expect("short");
         reader.set_clock((now - 3600 + 240, 0));
 
-        let found = reader.read(answer, 1).expect("the same");
+        let found = reader.decode(answer, 1).expect("the same");
 
         let age = found.read.elapsed().as_secs();
         assert!((239..=241).contains(&age), "{age}");

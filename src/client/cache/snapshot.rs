@@ -1,9 +1,10 @@
-//! Snapshots: values that are built from several reads, such as a whole list by some key of its rows.
-//! Requests that want the same snapshot share it while it is built, page by page. A finished one is kept
-//! for as long as the reads that it was built from, and forgotten by a write as they are.
+//! Snapshots: values built from several reads, such as a whole list indexed by a key of its rows.
+//! Requests that need the same snapshot share it while it is built, page by page. A finished
+//! snapshot is cached as long as its reads, and a write invalidates it as it does them.
 //!
-//! A build belongs to all who wait for it: each of them gives it the time of a whole build, and it ends
-//! when nobody waits. A caller whose own time is over takes what has been read so far.
+//! A build belongs to all callers that wait for it: each of them extends it by the time of a whole
+//! build, and it ends when nobody waits. A caller that reaches its deadline takes what has been
+//! read so far.
 
 mod growing;
 
@@ -26,18 +27,18 @@ pub use growing::{BuildEnd, GrowingSnapshot, SnapshotContent};
 
 use self::growing::{SLACK, SharedSnapshot, SnapshotRead, lock};
 use super::{
-    BEHIND, CacheKey, CachedResponse, REBOARD, Validity, WriteEpoch, in_flight::JoinPolicy,
-    is_worse_than_old,
+    CacheKey, CachedResponse, JOIN_ATTEMPTS, REFRESH_TIMEOUT, Validity, WriteEpoch,
+    in_flight::JoinPolicy, is_worse_than_old,
 };
 use crate::{
-    client::{Client, Freshness, Priority, RequestContext, scope::AnswerOrigin},
+    client::{Client, Freshness, Priority, RequestContext, context::AnswerOrigin},
     error::{Error, ErrorKind},
 };
 
 /// Builds a snapshot.
 type BuildFn<T> = Arc<dyn Fn(GrowingSnapshot<T>) -> BoxFuture<'static, BuildEnd> + Send + Sync>;
 
-/// The snapshots of one kind of a provider.
+/// The snapshots of one kind of an account.
 pub struct Snapshots<T: SnapshotContent>(Arc<SnapshotsInner<T>>);
 
 struct SnapshotsInner<T: SnapshotContent> {
@@ -46,18 +47,18 @@ struct SnapshotsInner<T: SnapshotContent> {
     longest: Duration,
     build: BuildFn<T>,
     running: Mutex<HashMap<WriteEpoch, OngoingBuild<T>>>,
-    /// Where the last one is kept.
+    /// The epoch of the last cached snapshot.
     last: Mutex<Option<WriteEpoch>>,
     started: AtomicU64,
 }
 
-/// A build in flight, for as long as somebody waits for it.
+/// A build in flight, as long as somebody waits for it.
 struct OngoingBuild<T> {
     number: u64,
     run: Weak<BuildHandle<T>>,
 }
 
-/// What everybody who waits for a build holds; the last to leave ends it.
+/// Held by every caller that waits for a build; dropping the last one ends the build.
 struct BuildHandle<T> {
     shared: Arc<SharedSnapshot<T>>,
     since: Instant,
@@ -65,17 +66,17 @@ struct BuildHandle<T> {
     _task: AbortOnDropHandle<()>,
 }
 
-type KeptSnapshot<T> = Arc<CachedResponse<Arc<SharedSnapshot<T>>>>;
+type CachedSnapshot<T> = Arc<CachedResponse<Arc<SharedSnapshot<T>>>>;
 
 /// A snapshot as one caller takes it.
 pub struct SnapshotUse<T> {
     shared: Arc<SharedSnapshot<T>>,
-    /// How its build ended; `None` when the caller's time was over before that.
+    /// How its build ended; `None` when the caller's deadline came first.
     pub ending: Option<BuildEnd>,
 }
 
 impl<T> SnapshotUse<T> {
-    /// Looks at what it holds.
+    /// Reads the content.
     pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&lock(&self.shared.content))
     }
@@ -89,10 +90,10 @@ impl<T> SnapshotUse<T> {
     }
 }
 
-/// Takes a build out of the list when it ends, however it ends.
+/// Removes a build from the list when it ends, however it ends.
 struct BuildGuard<T: SnapshotContent> {
     snapshots: Arc<SnapshotsInner<T>>,
-    place: WriteEpoch,
+    epoch: WriteEpoch,
     number: u64,
 }
 
@@ -100,23 +101,24 @@ impl<T: SnapshotContent> Drop for BuildGuard<T> {
     fn drop(&mut self) {
         let mut running = lock(&self.snapshots.running);
         if running
-            .get(&self.place)
+            .get(&self.epoch)
             .is_some_and(|running| running.number == self.number)
         {
-            running.remove(&self.place);
+            running.remove(&self.epoch);
         }
     }
 }
 
-/// How a caller came to a snapshot.
+/// How a caller got its snapshot.
 enum SnapshotSource<T> {
-    Kept(KeptSnapshot<T>),
+    Cached(CachedSnapshot<T>),
     Joined(Arc<BuildHandle<T>>),
     Started(Arc<BuildHandle<T>>),
 }
 
 impl<T: SnapshotContent> Snapshots<T> {
-    /// Snapshots of a name, built from reads over `http`. Nobody waits for one longer than `longest`.
+    /// Snapshots named `name`, built from reads over `http`. No caller waits for one longer than
+    /// `longest`.
     pub fn new(
         http: Client,
         name: &str,
@@ -142,62 +144,66 @@ impl<T: SnapshotContent> Snapshots<T> {
         }))
     }
 
-    /// A snapshot that is as fresh as the caller wishes: one that is kept, one that is being built, or
-    /// a new one. The caller waits no longer than until a moment, and takes what there is then.
-    pub async fn take(&self, scope: &RequestContext, until: Instant) -> SnapshotUse<T> {
+    /// Returns a snapshot as fresh as the caller wants: a cached one, one in flight, or a new one.
+    /// The caller waits until `until` at most, and takes what has been read by then.
+    pub async fn take(&self, context: &RequestContext, until: Instant) -> SnapshotUse<T> {
         let came = Instant::now();
         let until = until.min(came + self.0.longest);
-        let (place, _) = self.0.http.cache.look(self.0.key, "").await;
-        // What is kept would hide that the provider refuses our credentials.
+        let (epoch, _) = self.0.http.cache.look_up(self.0.key, "").await;
+        // Cached data would hide that the provider refuses our credentials.
         let is_denied = self.0.http.cache.0.is_denied.load(Ordering::SeqCst);
-        let kept = self.0.kept(&place).filter(|_| !is_denied);
-        let good = kept.as_ref().map(|kept| kept.good(came, scope.freshness()));
-        match (kept, good) {
-            (Some(kept), Some(Validity::Fresh)) => hand(scope, &kept, AnswerOrigin::Kept),
-            (Some(kept), Some(Validity::Stale)) => {
-                self.0.refresh(place);
-                hand(scope, &kept, AnswerOrigin::Stale)
+        let cached = self.0.cached(&epoch).filter(|_| !is_denied);
+        let validity = cached
+            .as_ref()
+            .map(|cached| cached.validity(came, context.freshness()));
+        match (cached, validity) {
+            (Some(cached), Some(Validity::Fresh)) => {
+                respond_from_cache(context, &cached, AnswerOrigin::CacheHit)
             }
-            (Some(old), _) if scope.freshness() != Freshness::Now => {
-                let taken = self.0.ask(place, scope, came, until).await;
+            (Some(cached), Some(Validity::Stale)) => {
+                self.0.refresh(epoch);
+                respond_from_cache(context, &cached, AnswerOrigin::Stale)
+            }
+            (Some(old), _) if context.freshness() != Freshness::Now => {
+                let taken = self.0.join_or_build(epoch, context, came, until).await;
                 match taken.failure().filter(is_worse_than_old) {
                     Some(error) => {
-                        scope.fell_back(error);
-                        hand(scope, &old, AnswerOrigin::Stale)
+                        context.fell_back(error);
+                        respond_from_cache(context, &old, AnswerOrigin::Stale)
                     }
                     None => taken,
                 }
             }
-            _ => self.0.ask(place, scope, came, until).await,
+            _ => self.0.join_or_build(epoch, context, came, until).await,
         }
     }
 }
 
-/// Gives a snapshot that is kept.
-fn hand<T>(
-    scope: &RequestContext,
-    kept: &CachedResponse<Arc<SharedSnapshot<T>>>,
+/// Returns a cached snapshot.
+fn respond_from_cache<T>(
+    context: &RequestContext,
+    cached: &CachedResponse<Arc<SharedSnapshot<T>>>,
     origin: AnswerOrigin,
 ) -> SnapshotUse<T> {
-    let shared = Arc::clone(&kept.answer);
-    scope.add_reads(&shared.scope);
-    scope.read(kept.at, origin == AnswerOrigin::Stale);
-    shared.log(scope, origin, Instant::now());
+    let shared = Arc::clone(&cached.answer);
+    context.add_reads(&shared.context);
+    context.read(cached.at, origin == AnswerOrigin::Stale);
+    shared.log_reads(context, origin, Instant::now());
     SnapshotUse {
         shared,
         ending: Some(BuildEnd::Whole),
     }
 }
 
-/// Takes what a build has read. Nobody may keep what is not whole.
-fn take_from<T>(
+/// Takes the content of a build. An incomplete one must not be cached by the caller's clients.
+fn use_build<T>(
     run: &BuildHandle<T>,
-    scope: &RequestContext,
+    context: &RequestContext,
     ending: Option<BuildEnd>,
 ) -> SnapshotUse<T> {
-    scope.add_reads(&run.shared.scope);
+    context.add_reads(&run.shared.context);
     if !matches!(ending, Some(BuildEnd::Whole)) {
-        scope.journal().is_fresh_until(Instant::now());
+        context.call_log().is_fresh_until(Instant::now());
     }
     SnapshotUse {
         shared: Arc::clone(&run.shared),
@@ -205,10 +211,10 @@ fn take_from<T>(
     }
 }
 
-/// What a caller takes whose time is over and for whom nothing has been read.
-fn nothing<T: SnapshotContent>(scope: &RequestContext, until: Instant) -> SnapshotUse<T> {
-    scope.journal().is_fresh_until(Instant::now());
-    let (shared, _) = SharedSnapshot::new(scope, until);
+/// Returns an empty snapshot, for a caller that reached its deadline before anything was read.
+fn empty_snapshot<T: SnapshotContent>(context: &RequestContext, until: Instant) -> SnapshotUse<T> {
+    context.call_log().is_fresh_until(Instant::now());
+    let (shared, _) = SharedSnapshot::new(context, until);
     SnapshotUse {
         shared,
         ending: None,
@@ -216,215 +222,223 @@ fn nothing<T: SnapshotContent>(scope: &RequestContext, until: Instant) -> Snapsh
 }
 
 impl<T: SnapshotContent> SnapshotsInner<T> {
-    fn kept(&self, place: &WriteEpoch) -> Option<KeptSnapshot<T>> {
-        self.http.cache.0.shelf.get_snapshot(place)
+    fn cached(&self, epoch: &WriteEpoch) -> Option<CachedSnapshot<T>> {
+        self.http.cache.0.memory.get_snapshot(epoch)
     }
 
     /// Joins the build in flight, or starts one.
-    async fn ask(
+    async fn join_or_build(
         self: &Arc<Self>,
-        place: WriteEpoch,
-        scope: &RequestContext,
+        epoch: WriteEpoch,
+        context: &RequestContext,
         came: Instant,
         until: Instant,
     ) -> SnapshotUse<T> {
-        for _ in 0..REBOARD {
-            if let Some(taken) = self.share(place, scope, came, until).await {
+        for _ in 0..JOIN_ATTEMPTS {
+            if let Some(taken) = self.take_shared(epoch, context, came, until).await {
                 return taken;
             }
             if Instant::now() >= until {
-                return nothing(scope, until);
+                return empty_snapshot(context, until);
             }
         }
-        let run = self.start(&mut lock(&self.running), place, scope);
-        self.own(&run, scope, until).await
+        let run = self.start(&mut lock(&self.running), epoch, context);
+        self.wait_for_own_build(&run, context, until).await
     }
 
-    /// A snapshot by way of one that is there or in flight, or of a new build; `None` when it was older
-    /// than the caller takes, or ended too early for one who has time.
-    async fn share(
+    /// Takes a cached snapshot, joins a build or starts one. `None` when the snapshot was older
+    /// than the caller accepts, or ended too early for a caller with time left.
+    async fn take_shared(
         self: &Arc<Self>,
-        place: WriteEpoch,
-        scope: &RequestContext,
+        epoch: WriteEpoch,
+        context: &RequestContext,
         came: Instant,
         until: Instant,
     ) -> Option<SnapshotUse<T>> {
-        match self.join_or_start(place, scope) {
-            SnapshotSource::Kept(kept) => Some(hand(scope, &kept, AnswerOrigin::Kept)),
-            SnapshotSource::Started(run) => Some(self.own(&run, scope, until).await),
+        match self.join_or_start(epoch, context) {
+            SnapshotSource::Cached(cached) => {
+                Some(respond_from_cache(context, &cached, AnswerOrigin::CacheHit))
+            }
+            SnapshotSource::Started(run) => {
+                Some(self.wait_for_own_build(&run, context, until).await)
+            }
             SnapshotSource::Joined(run) => {
                 let ending = run.shared.wait(until).await;
-                // Others ran out of time, or of the calls that their request may make.
+                // Other callers reached their deadlines, or their limits on calls.
                 let is_of_others = match &ending {
                     Some(BuildEnd::CutShort) => Instant::now() + SLACK < until,
                     Some(BuildEnd::Failed(error)) => error.kind() == ErrorKind::CallLimit,
                     Some(BuildEnd::Whole) | None => false,
                 };
-                if is_of_others || !run.shared.is_within(scope.freshness(), came) {
+                if is_of_others || !run.shared.is_within(context.freshness(), came) {
                     return None;
                 }
-                run.shared.log(scope, AnswerOrigin::Shared, came);
-                Some(take_from(&run, scope, ending))
+                run.shared.log_reads(context, AnswerOrigin::Coalesced, came);
+                Some(use_build(&run, context, ending))
             }
         }
     }
 
-    /// Waits for a build that was started for this caller, whose calls are the caller's.
-    async fn own(
+    /// Waits for a build that this caller started; its calls count for this caller.
+    async fn wait_for_own_build(
         &self,
         run: &BuildHandle<T>,
-        scope: &RequestContext,
+        context: &RequestContext,
         until: Instant,
     ) -> SnapshotUse<T> {
         let ending = run.shared.wait(until).await;
-        scope.add_calls(&run.shared.scope);
-        take_from(run, scope, ending)
+        context.add_calls(&run.shared.context);
+        use_build(run, context, ending)
     }
 
     fn join_or_start(
         self: &Arc<Self>,
-        place: WriteEpoch,
-        scope: &RequestContext,
+        epoch: WriteEpoch,
+        context: &RequestContext,
     ) -> SnapshotSource<T> {
-        let wish = JoinPolicy {
-            until: scope.deadline(),
-            priority: scope.priority(),
-            freshness: scope.freshness(),
+        let join_policy = JoinPolicy {
+            until: context.deadline(),
+            priority: context.priority(),
+            freshness: context.freshness(),
         };
         let mut running = lock(&self.running);
-        let run = running.get(&place).and_then(|known| known.run.upgrade());
-        // However often it is joined, it ends, and is not much older than what one caller may read.
+        let run = running.get(&epoch).and_then(|known| known.run.upgrade());
+        // A build ends however often it is joined, and is not much older than what one caller could
+        // read.
         let is_open = |run: &Arc<BuildHandle<T>>| run.since.elapsed() <= self.longest;
         let run = run.filter(is_open);
-        if let Some(run) = run.filter(|run| wish.is_met_by(run.since, run.priority)) {
+        if let Some(run) = run.filter(|run| join_policy.accepts(run.since, run.priority)) {
             run.shared.extend(Instant::now() + self.longest);
             return SnapshotSource::Joined(run);
         }
-        // One that ended since the caller looked is kept before it leaves the list.
-        let fresh = |kept: &KeptSnapshot<T>| {
-            kept.good(Instant::now(), scope.freshness()) == Validity::Fresh
+        // A build that ended since the caller looked is cached before it leaves the list.
+        let fresh = |cached: &CachedSnapshot<T>| {
+            cached.validity(Instant::now(), context.freshness()) == Validity::Fresh
         };
-        match self.kept(&place).filter(fresh) {
-            Some(kept) => SnapshotSource::Kept(kept),
-            None => SnapshotSource::Started(self.start(&mut running, place, scope)),
+        match self.cached(&epoch).filter(fresh) {
+            Some(cached) => SnapshotSource::Cached(cached),
+            None => SnapshotSource::Started(self.start(&mut running, epoch, context)),
         }
     }
 
     fn start(
         self: &Arc<Self>,
         running: &mut HashMap<WriteEpoch, OngoingBuild<T>>,
-        place: WriteEpoch,
-        scope: &RequestContext,
+        epoch: WriteEpoch,
+        context: &RequestContext,
     ) -> Arc<BuildHandle<T>> {
         let since = Instant::now();
-        let (shared, sender) = SharedSnapshot::new(scope, since + self.longest);
+        let (shared, sender) = SharedSnapshot::new(context, since + self.longest);
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let building = GrowingSnapshot {
             http: self.http.clone(),
             shared: Arc::clone(&shared),
         };
-        let task = Arc::clone(self).run(building, (place, number), sender);
+        let task = Arc::clone(self).run(building, (epoch, number), sender);
         let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));
         let run = Arc::new(BuildHandle {
             shared,
             since,
-            priority: scope.priority(),
+            priority: context.priority(),
             _task: task,
         });
         let known = OngoingBuild {
             number,
             run: Arc::downgrade(&run),
         };
-        running.insert(place, known);
+        running.insert(epoch, known);
         run
     }
 
-    /// Builds a snapshot. It is kept before it leaves the list, and leaves before anybody hears of its
-    /// end: who comes next finds it kept, or asks again.
+    /// Builds a snapshot. It is cached before it leaves the list, and leaves the list before
+    /// anybody is notified: the next caller finds it in the cache or starts again.
     async fn run(
         self: Arc<Self>,
         building: GrowingSnapshot<T>,
-        (place, number): (WriteEpoch, u64),
+        (epoch, number): (WriteEpoch, u64),
         sender: watch::Sender<Option<BuildEnd>>,
     ) {
-        // Made here and not by the caller, who holds the list: a runtime that shuts down drops a task
-        // at once.
+        // Created here, because the caller holds the list's lock: a runtime that shuts down drops a
+        // task at once.
         let registered = BuildGuard {
             snapshots: Arc::clone(&self),
-            place,
+            epoch,
             number,
         };
         let shared = Arc::clone(&building.shared);
         let ending = (self.build)(building).await;
         if matches!(ending, BuildEnd::Whole) {
-            self.keep(place, &shared);
+            self.store(epoch, &shared);
         }
         drop(registered);
         sender.send_replace(Some(ending));
     }
 
-    /// Keeps a snapshot as long as its reads, in their stead, unless there was a write meanwhile.
-    fn keep(&self, place: WriteEpoch, shared: &Arc<SharedSnapshot<T>>) {
+    /// Caches a snapshot as long as its reads and in their place, unless a write came in between.
+    fn store(&self, epoch: WriteEpoch, shared: &Arc<SharedSnapshot<T>>) {
         let cache = &self.http.cache.0;
-        let is_forgotten = cache.writes.load(Ordering::SeqCst) != place.here;
-        let Some(kept) = self.with_terms(shared).filter(|_| !is_forgotten) else {
+        let is_forgotten = cache.writes.load(Ordering::SeqCst) != epoch.here;
+        let Some(cached) = self.with_policy(shared).filter(|_| !is_forgotten) else {
             return;
         };
-        let is_newer = |known: KeptSnapshot<T>| known.read >= kept.read;
-        if self.kept(&place).is_some_and(is_newer) {
+        let is_newer = |known: CachedSnapshot<T>| known.read >= cached.read;
+        if self.cached(&epoch).is_some_and(is_newer) {
             return;
         }
         let reads = lock(&shared.reads).clone();
         let bytes = lock(&shared.content).bytes() + reads.len() * size_of::<SnapshotRead>();
-        if cache.shelf.put_snapshot(place, kept, bytes) {
-            // One from before a write is of no use to anybody.
-            let last = lock(&self.last).replace(place);
-            if let Some(last) = last.filter(|last| *last != place) {
-                cache.shelf.remove(&last);
+        if cache.memory.put_snapshot(epoch, cached, bytes) {
+            // A snapshot from before a write can never be used again.
+            let last = lock(&self.last).replace(epoch);
+            if let Some(last) = last.filter(|last| *last != epoch) {
+                cache.memory.remove(&last);
             }
             for read in reads {
-                cache.shelf.remove(&WriteEpoch {
+                cache.memory.remove(&WriteEpoch {
                     key: read.key,
-                    ..place
+                    ..epoch
                 });
             }
         }
     }
 
-    /// A snapshot with the terms of its reads; `None` when it is not to be kept, for one of them is not
-    /// either.
-    fn with_terms(&self, shared: &Arc<SharedSnapshot<T>>) -> Option<KeptSnapshot<T>> {
-        let (read, at) = (shared.oldest()?, shared.scope.as_of()?);
-        let fresh_until = shared.scope.journal().fresh_until()?;
-        if shared.scope.failure().is_some() || fresh_until <= Instant::now() {
+    /// Adds the expiry times of the reads to a snapshot. `None` when one of its reads may not be
+    /// cached.
+    fn with_policy(&self, shared: &Arc<SharedSnapshot<T>>) -> Option<CachedSnapshot<T>> {
+        let (read, at) = (shared.oldest()?, shared.context.as_of()?);
+        let fresh_until = shared.context.call_log().fresh_until()?;
+        if shared.context.failure().is_some() || fresh_until <= Instant::now() {
             return None;
         }
-        let terms = &self.http.cache.0.terms;
-        let stale_until = fresh_until + terms.stale;
+        let policy = &self.http.cache.0.policy;
+        let stale_until = fresh_until + policy.stale;
         Some(Arc::new(CachedResponse {
             answer: Arc::clone(shared),
             at,
             read,
             fresh_until,
             stale_until,
-            gone: stale_until + terms.error,
+            gone: stale_until + policy.error,
         }))
     }
 
-    /// Builds anew what was given though it was stale, unless somebody does.
-    fn refresh(self: &Arc<Self>, place: WriteEpoch) {
+    /// Builds a stale snapshot again, unless such a build is in flight.
+    fn refresh(self: &Arc<Self>, epoch: WriteEpoch) {
         let running = lock(&self.running)
-            .get(&place)
+            .get(&epoch)
             .map(|known| known.run.clone());
         if running.is_some_and(|run| run.strong_count() > 0) {
             return;
         }
-        let until = Instant::now() + BEHIND;
-        // What is stale itself does not do.
-        let scope = RequestContext::until(until)
+        let until = Instant::now() + REFRESH_TIMEOUT;
+        // A stale response is not good enough here.
+        let context = RequestContext::until(until)
             .with_priority(Priority::Background)
             .with_freshness(Freshness::Within(Duration::MAX));
         let this = Arc::clone(self);
-        tokio::spawn(async move { this.ask(place, &scope, Instant::now(), until).await });
+        tokio::spawn(async move {
+            this.join_or_build(epoch, &context, Instant::now(), until)
+                .await
+        });
     }
 }

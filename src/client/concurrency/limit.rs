@@ -1,18 +1,18 @@
-//! How many calls a provider bears at the same time, learnt from how they end. Pure: whoever uses it says
-//! what time it is.
+//! The number of calls that a provider can handle at the same time, learned from how they end.
+//! Pure: callers pass the current time.
 //!
-//! Additive increase, multiplicative decrease, as TCP has it (Jacobson and Karels, "Congestion Avoidance
-//! and Control", 1988) and as Netflix's concurrency-limits offers it for requests. Limits that follow
-//! latency (TCP Vegas, the gradient of the same library) take every slow answer for a queue; here a page
-//! of a hundred users and a lookup of one share a limit, and providers differ twentyfold between the two.
-//! What these providers do when it is too much is to say so, or not to answer: that is what this follows.
+//! Additive increase, multiplicative decrease, as in TCP (Jacobson and Karels, "Congestion
+//! Avoidance and Control", 1988) and in Netflix's concurrency-limits. Limits that follow latency
+//! (TCP Vegas, that library's gradient) treat every slow response as a queue; here a page of a
+//! hundred users and a lookup of one share a limit, and providers differ twentyfold between the
+//! two. An overloaded provider says so or does not respond: this limit follows that.
 
 use tokio::time::Instant;
 
-/// What is left of the limit when it was too much (as CUBIC has it).
+/// The fraction of the limit that remains after an overload (as in CUBIC).
 const LEFT: f64 = 0.7;
 
-/// How many calls may be under way.
+/// The number of calls that may be in flight.
 #[derive(Debug)]
 pub(super) struct ConcurrencyLimit {
     most: f64,
@@ -21,7 +21,7 @@ pub(super) struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// At most so many; that many to begin with, since somebody configured it.
+    /// Starts at `most` calls, the configured number, and never exceeds it.
     pub(super) fn of(most: usize) -> Self {
         let most = most.max(1) as f64;
         Self {
@@ -31,21 +31,22 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// How many calls may be under way, at least one.
+    /// The number of calls that may be in flight, at least one.
     pub(super) fn calls(&self) -> usize {
         self.now as usize
     }
 
-    /// A call got its answer while so many were under way, itself included. A limit that was not used
-    /// up was not put to the test. It grows by one in the time in which all it allows are answered.
-    pub(super) fn answered(&mut self, under_way: usize) {
-        if under_way >= self.calls() {
+    /// Notes a response that came while `in_flight` calls were in flight, itself included. A limit
+    /// that was not reached was not tested. It grows by one in the time in which all calls that it
+    /// allows are answered.
+    pub(super) fn answered(&mut self, in_flight: usize) {
+        if in_flight >= self.calls() {
             self.now = (self.now + 1.0 / self.now).min(self.most);
         }
     }
 
-    /// A call that began at a moment was too much. What began before the limit shrank the last time
-    /// says no more than what shrank it.
+    /// Notes that a call met an overload. A call that began before the last reduction adds nothing
+    /// to it.
     pub(super) fn overloaded(&mut self, began: Instant, now: Instant) {
         if self.shrunk.is_none_or(|shrunk| began > shrunk) {
             self.now = (self.now * LEFT).max(1.0);
@@ -66,17 +67,17 @@ mod tests {
     const MOMENT: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_provider_that_answers_keeps_all_that_is_configured() {
+    fn a_provider_that_responds_keeps_the_configured_limit() {
         let mut limit = ConcurrencyLimit::of(8);
 
-        for under_way in (1..=8).cycle().take(10_000) {
-            limit.answered(under_way);
+        for in_flight in (1..=8).cycle().take(10_000) {
+            limit.answered(in_flight);
             assert_eq!(limit.calls(), 8);
         }
     }
 
     #[test]
-    fn calls_that_were_under_way_together_shrink_it_once() {
+    fn calls_that_were_in_flight_together_shrink_it_once() {
         let (mut limit, began) = (ConcurrencyLimit::of(8), Instant::now());
 
         for n in 1..=8 {
@@ -105,21 +106,21 @@ mod tests {
             answers += 1;
         }
 
-        // About one for each call in each of the rounds from one to seven.
+        // About one response per call, in each round from one to seven.
         assert!((28..=40).contains(&answers), "{answers}");
     }
 
     proptest! {
         #[test]
-        fn whatever_happens_it_is_between_one_and_what_is_configured(
+        fn it_stays_between_one_and_the_configured_limit(
             most in 0_usize..100,
             ends in proptest::collection::vec((any::<bool>(), 0_usize..100), 0..200),
         ) {
             let (mut limit, mut now) = (ConcurrencyLimit::of(most), Instant::now());
-            for (is_answer, under_way) in ends {
+            for (is_answer, in_flight) in ends {
                 now += MOMENT;
                 if is_answer {
-                    limit.answered(under_way);
+                    limit.answered(in_flight);
                 } else {
                     limit.overloaded(now, now);
                 }

@@ -1,4 +1,4 @@
-//! Who is next: first come, first served, and whoever is waited for before whoever is not.
+//! The queue for permits: first come, first served, and interactive calls before background calls.
 
 use std::{
     collections::VecDeque,
@@ -13,18 +13,18 @@ use crate::{
     {client::Priority, metrics},
 };
 
-/// What the end of a call says of how much the provider bears.
+/// The provider's load, as the end of a call shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LoadSignal {
-    /// It answered.
+    /// The provider responded.
     Answered,
-    /// It was too much.
+    /// The provider was overloaded.
     Overloaded,
-    /// Nothing.
+    /// The call proves nothing.
     Unknown,
 }
 
-/// The calls of one provider that are under way, and those that wait for their turn.
+/// The calls of one account that are in flight, and those that wait for a permit.
 pub(super) struct ConcurrencyQueue {
     account: Account,
     state: Mutex<QueueState>,
@@ -32,12 +32,12 @@ pub(super) struct ConcurrencyQueue {
 
 struct QueueState {
     limit: ConcurrencyLimit,
-    under_way: usize,
+    in_flight: usize,
     interactive: VecDeque<oneshot::Sender<ConcurrencyPermit>>,
     background: VecDeque<oneshot::Sender<ConcurrencyPermit>>,
 }
 
-/// A call's turn. It ends when this is dropped, wherever that is.
+/// The right to have one call in flight. Dropping it ends the call's share.
 pub(super) struct ConcurrencyPermit {
     queue: Arc<ConcurrencyQueue>,
     began: Instant,
@@ -58,7 +58,7 @@ impl ConcurrencyQueue {
             account,
             state: Mutex::new(QueueState {
                 limit: ConcurrencyLimit::of(most),
-                under_way: 0,
+                in_flight: 0,
                 interactive: VecDeque::new(),
                 background: VecDeque::new(),
             }),
@@ -69,25 +69,23 @@ impl ConcurrencyQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn. Whoever drops this has not waited.
-    pub(super) async fn turn(self: &Arc<Self>, priority: Priority) -> ConcurrencyPermit {
+    /// Waits for a permit. Dropping the future leaves the queue.
+    pub(super) async fn acquire(self: &Arc<Self>, priority: Priority) -> ConcurrencyPermit {
         let waiting = {
             let mut state = self.state();
             if state.is_next(priority) {
-                state.under_way += 1;
+                state.in_flight += 1;
                 self.show(&state);
                 None
             } else {
                 let (sender, receiver) = oneshot::channel();
-                state.line(priority).push_back(sender);
+                state.waiters(priority).push_back(sender);
                 Some(receiver)
             }
         };
         match waiting {
             None => self.begin(),
-            Some(waiting) => waiting
-                .await
-                .expect("a queue outlives those who wait in it"),
+            Some(waiting) => waiting.await.expect("the queue outlives its waiters"),
         }
     }
 
@@ -102,30 +100,30 @@ impl ConcurrencyQueue {
     fn leave(self: &Arc<Self>, began: Instant, end: LoadSignal) {
         let next = {
             let mut state = self.state();
-            let under_way = state.under_way;
+            let in_flight = state.in_flight;
             match end {
-                LoadSignal::Answered => state.limit.answered(under_way),
+                LoadSignal::Answered => state.limit.answered(in_flight),
                 LoadSignal::Overloaded => state.limit.overloaded(began, Instant::now()),
                 LoadSignal::Unknown => {}
             }
-            state.under_way -= 1;
+            state.in_flight -= 1;
             let next = state.admit();
             self.show(&state);
             next
         };
-        // Outside the lock: a turn that nobody takes any more ends here.
+        // Outside the lock: dropping a permit that nobody takes any more locks the queue again.
         for waiting in next {
             drop(waiting.send(self.begin()));
         }
     }
 
     fn show(&self, state: &QueueState) {
-        metrics::concurrency(self.account, state.limit.calls(), state.under_way);
+        metrics::concurrency(self.account, state.limit.calls(), state.in_flight);
     }
 }
 
 impl QueueState {
-    fn line(&mut self, priority: Priority) -> &mut VecDeque<oneshot::Sender<ConcurrencyPermit>> {
+    fn waiters(&mut self, priority: Priority) -> &mut VecDeque<oneshot::Sender<ConcurrencyPermit>> {
         match priority {
             Priority::Interactive => &mut self.interactive,
             Priority::Background => &mut self.background,
@@ -141,26 +139,26 @@ impl QueueState {
         }
     }
 
-    /// Background work leaves one place free, where there is more than one.
+    /// Background work leaves one slot free, if there is more than one.
     fn has_room(&self, priority: Priority) -> bool {
         let calls = self.limit.calls();
-        let places = match priority {
+        let slots = match priority {
             Priority::Interactive => calls,
             Priority::Background => (calls - 1).max(1),
         };
-        self.under_way < places
+        self.in_flight < slots
     }
 
-    /// Lets in those who are next, as far as there is room. Those who went away are forgotten.
+    /// Lets the next calls in, as far as there is room. Callers that left are skipped.
     fn admit(&mut self) -> Vec<oneshot::Sender<ConcurrencyPermit>> {
         let mut next = Vec::new();
         for priority in [Priority::Interactive, Priority::Background] {
             while self.has_room(priority) {
-                let Some(waiting) = self.line(priority).pop_front() else {
+                let Some(waiting) = self.waiters(priority).pop_front() else {
                     break;
                 };
                 if !waiting.is_closed() {
-                    self.under_way += 1;
+                    self.in_flight += 1;
                     next.push(waiting);
                 }
             }
@@ -181,36 +179,36 @@ mod tests {
 
     use super::{ConcurrencyPermit, ConcurrencyQueue, LoadSignal, Priority};
 
-    /// Somebody who asks for a turn, and has one or not.
+    /// Asks for a permit: returns it, or the future that waits for it.
     fn ask(
         queue: &Arc<ConcurrencyQueue>,
         priority: Priority,
     ) -> Result<ConcurrencyPermit, Pin<Box<BoxFuture<'static, ConcurrencyPermit>>>> {
         let queue = Arc::clone(queue);
-        let mut asking = Box::pin(async move { queue.turn(priority).await }.boxed());
+        let mut asking = Box::pin(async move { queue.acquire(priority).await }.boxed());
         (&mut asking).now_or_never().ok_or(asking)
     }
 
     #[tokio::test]
-    async fn first_come_first_served_and_who_is_waited_for_before_who_is_not() {
+    async fn first_come_first_served_and_interactive_before_background() {
         let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), 2);
-        let first = ask(&queue, Priority::Interactive).ok().expect("a turn");
+        let first = ask(&queue, Priority::Interactive).ok().expect("a permit");
         let mut behind = ask(&queue, Priority::Background)
             .err()
-            .expect("one place stays free");
-        let second = ask(&queue, Priority::Interactive).ok().expect("a turn");
+            .expect("one slot stays free");
+        let second = ask(&queue, Priority::Interactive).ok().expect("a permit");
         let mut third = ask(&queue, Priority::Interactive).err().expect("no room");
         let mut fourth = ask(&queue, Priority::Interactive).err().expect("no room");
 
         drop(first);
-        let third = (&mut third).now_or_never().expect("its turn");
+        let third = (&mut third).now_or_never().expect("its permit");
         assert!((&mut fourth).now_or_never().is_none());
         drop(second);
-        let fourth = (&mut fourth).now_or_never().expect("its turn");
+        let fourth = (&mut fourth).now_or_never().expect("its permit");
         drop(third);
         assert!(
             (&mut behind).now_or_never().is_none(),
-            "one place stays free"
+            "one slot stays free"
         );
         drop(fourth);
 
@@ -218,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn background_work_is_done_where_there_is_one_place_only() {
+    async fn background_work_may_use_a_single_slot() {
         let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), 1);
 
         assert!(ask(&queue, Priority::Background).is_ok());
@@ -251,19 +249,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_turn_is_lost_and_none_is_given_twice(most in 1_usize..6, events in events()) {
+        fn no_permit_is_lost_and_none_is_issued_twice(most in 1_usize..6, events in events()) {
             let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), most);
-            let (mut turns, mut waiting) = (Vec::new(), Vec::new());
+            let (mut permits, mut waiting) = (Vec::new(), Vec::new());
             for event in events {
                 match event {
                     QueueEvent::Asks(priority) => match ask(&queue, priority) {
-                        Ok(turn) => turns.push(turn),
+                        Ok(permit) => permits.push(permit),
                         Err(asking) => waiting.push(asking),
                     },
                     QueueEvent::Polls => {
                         for mut asking in std::mem::take(&mut waiting) {
                             match (&mut asking).now_or_never() {
-                                Some(turn) => turns.push(turn),
+                                Some(permit) => permits.push(permit),
                                 None => waiting.push(asking),
                             }
                         }
@@ -271,30 +269,30 @@ mod tests {
                     QueueEvent::GoesAway(which) if !waiting.is_empty() => {
                         drop(waiting.swap_remove(which % waiting.len()));
                     }
-                    QueueEvent::Ends(which, end) if !turns.is_empty() => {
-                        let mut turn: ConcurrencyPermit = turns.swap_remove(which % turns.len());
-                        turn.end = end;
+                    QueueEvent::Ends(which, end) if !permits.is_empty() => {
+                        let mut permit: ConcurrencyPermit = permits.swap_remove(which % permits.len());
+                        permit.end = end;
                     }
                     QueueEvent::GoesAway(_) | QueueEvent::Ends(..) => {}
                 }
                 let state = queue.state();
-                prop_assert!(state.under_way >= turns.len() && state.under_way <= most);
-                prop_assert!(state.under_way > 0 || waiting.is_empty(), "nobody has a turn");
+                prop_assert!(state.in_flight >= permits.len() && state.in_flight <= most);
+                prop_assert!(state.in_flight > 0 || waiting.is_empty(), "nobody has a permit");
             }
-            // As long as turns end, everybody has one.
+            // As long as permits are returned, every caller gets one.
             while !waiting.is_empty() {
-                turns.clear();
+                permits.clear();
                 let before = waiting.len();
                 for mut asking in std::mem::take(&mut waiting) {
                     match (&mut asking).now_or_never() {
-                        Some(turn) => turns.push(turn),
+                        Some(permit) => permits.push(permit),
                         None => waiting.push(asking),
                     }
                 }
                 prop_assert!(waiting.len() < before);
             }
-            turns.clear();
-            prop_assert_eq!(queue.state().under_way, 0);
+            permits.clear();
+            prop_assert_eq!(queue.state().in_flight, 0);
         }
     }
 }

@@ -1,17 +1,17 @@
-//! How long calls usually take: a histogram that forgets, in buckets that grow by a fifth.
+//! The usual latency of calls: a histogram that forgets, with buckets that each grow by a fifth.
 
 use std::time::Duration;
 
-/// By how much each bucket is wider than the one before it: the error of what is read from it.
+/// The growth from one bucket to the next, and so the relative error of a reading.
 const GROWTH: f64 = 1.2;
-/// From a microsecond to more than a minute.
+/// The buckets cover a microsecond to more than a minute.
 const BUCKETS: usize = 100;
-/// How many calls it takes to know what is usual.
+/// The number of calls before a latency counts as usual.
 const ENOUGH: u32 = 50;
-/// At how many calls the older ones begin to be forgotten.
+/// The number of calls at which old ones begin to be forgotten.
 const MANY: u32 = 1_000;
 
-/// How long calls of one kind took.
+/// The latencies of one kind of call.
 #[derive(Debug)]
 pub(super) struct LatencyHistory {
     counts: [u32; BUCKETS],
@@ -42,7 +42,7 @@ impl LatencyHistory {
         self.calls += 1;
     }
 
-    /// In which time 19 of 20 calls end; `None` until there were enough of them.
+    /// The 95th percentile of the latency; `None` until enough calls are known.
     pub(super) fn most(&self) -> Option<Duration> {
         if self.calls < ENOUGH {
             return None;
@@ -67,7 +67,7 @@ mod tests {
     use super::{ENOUGH, LatencyHistory};
 
     #[test]
-    fn nothing_is_usual_before_there_were_enough_calls() {
+    fn no_latency_is_usual_before_enough_calls() {
         let mut usual = LatencyHistory::default();
 
         for _ in 1..ENOUGH {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_usual_once_is_forgotten() {
+    fn old_latencies_are_forgotten() {
         let mut usual = LatencyHistory::default();
         for _ in 0..5_000 {
             usual.add(Duration::from_secs(1));

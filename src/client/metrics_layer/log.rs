@@ -1,5 +1,5 @@
-//! Says in the log that a provider is ill, and why: at most once a minute for each kind of failure, and
-//! once when it is well again.
+//! Logs that a provider fails, and why: at most once a minute for each kind of failure, and once
+//! when it recovers.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,14 +14,14 @@ use crate::{
     error::{Error, ErrorCode, ErrorKind},
 };
 
-/// For how long the same kind of failure is not told again.
+/// The shortest time between two log lines about the same kind of failure.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What the log says of one account.
+/// Logs one account's failures and recoveries.
 #[derive(Debug)]
 pub struct ProviderLog {
     account: Account,
-    /// Where the token comes from and what to do when it is refused.
+    /// The source of the token, and what to do when the provider refuses it.
     token: String,
     state: Mutex<ProviderLogState>,
 }
@@ -29,12 +29,12 @@ pub struct ProviderLog {
 #[derive(Debug, Default)]
 struct ProviderLogState {
     told: HashMap<&'static str, Instant>,
-    /// The codes that were told and have not ended.
+    /// The codes that were logged and have not recovered.
     failing: BTreeSet<&'static str>,
 }
 
 impl ProviderLog {
-    /// The log of a provider whose token comes from somewhere.
+    /// A log for an account whose token comes from `token`.
     #[must_use]
     pub fn new(account: Account, token: impl Into<String>) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl ProviderLog {
         }
     }
 
-    /// Tells of a failure that an operator must know of.
+    /// Logs a failure that an operator must know.
     pub fn failed(&self, operation: &'static str, error: &Error) {
         let code = error.kind().code().as_str();
         if !self.is_news(code) {
@@ -66,12 +66,12 @@ impl ProviderLog {
         );
     }
 
-    /// Notes that the provider answered.
+    /// Notes that the provider responded.
     pub(super) fn answered(&self) {
         self.recovered(|code| code != ErrorCode::ProviderBadResponse.as_str());
     }
 
-    /// Notes that an answer could be read.
+    /// Notes that a response was readable.
     pub fn readable(&self) {
         self.recovered(|code| code == ErrorCode::ProviderBadResponse.as_str());
     }

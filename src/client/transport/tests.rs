@@ -74,7 +74,7 @@ fn a_wait_with_a_fraction_is_rounded_up_and_an_unreadable_one_hides_nothing() {
 }
 
 #[test]
-fn the_end_of_a_window_is_seen_to_be_seconds_milliseconds_or_seconds_left() {
+fn the_end_of_a_window_is_read_as_seconds_milliseconds_or_seconds_left() {
     for end in ["1700000003", "1700000002500", "3", "2.5", "1700000002.1"] {
         let expected = Some(Duration::from_secs(3));
         assert_eq!(wait("x-ratelimit-reset", end), expected, "{end}");
@@ -115,7 +115,7 @@ fn resets_in(date: Option<&'static str>) -> Option<Duration> {
 }
 
 #[test]
-fn a_window_ends_by_the_clock_of_who_says_so() {
+fn a_window_ends_by_the_providers_clock() {
     let seven = Some(Duration::from_secs(7));
     assert_eq!(resets_in(None), seven);
     assert_eq!(resets_in(Some("Tue, 14 Nov 2023 22:13:22 GMT")), seven);
@@ -148,7 +148,7 @@ async fn ends_with(error: fn() -> io::Error) -> (ErrorKind, FailureStage) {
 }
 
 #[tokio::test]
-async fn a_machine_that_has_nothing_left_for_a_call_is_no_providers_fault() {
+async fn a_lack_of_resources_here_is_no_providers_fault() {
     let ours = (ErrorKind::Overloaded, FailureStage::Nowhere);
     assert_eq!(ends_with(|| io::Error::from_raw_os_error(24)).await, ours);
     assert_eq!(ends_with(|| io::Error::from_raw_os_error(23)).await, ours);

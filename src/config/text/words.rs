@@ -29,6 +29,12 @@ pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
     if message.starts_with("unknown field `vendor`") {
         return VENDOR.to_owned();
     }
+    if let Some((old, new)) = RENAMED
+        .iter()
+        .find(|(old, new)| is_renamed(message, old, new))
+    {
+        return format!("`{old}` is now called `{new}`: rename it");
+    }
     if message == "invalid socket address syntax" {
         let value = statement.value.clone().map(|value| text[value].trim());
         return format!(
@@ -37,6 +43,18 @@ pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
         );
     }
     in_words(message)
+}
+
+/// Settings that have a new name: the old one, and the new one.
+const RENAMED: [(&str, &str); 3] = [
+    ("notice_seconds", "shutdown_delay_seconds"),
+    ("share", "failure_rate"),
+    ("longest_seconds", "max_cooldown_seconds"),
+];
+
+/// Whether the parser found an old name in a table that has the new one.
+fn is_renamed(message: &str, old: &str, new: &str) -> bool {
+    message.starts_with(&format!("unknown field `{old}`")) && message.contains(&format!("`{new}`"))
 }
 
 const ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:8080\"";

@@ -112,7 +112,7 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
         doubt,
         ..
     } = rows::scan(
-        building.scope(),
+        building.context(),
         &LISTING,
         limits,
         nobody,
@@ -123,8 +123,8 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
             // Pages that were kept do not go together with others: the list is read from its start again.
             let is_read_again = ask.since.is_some() && ask.place == PageAddress::Key(None);
             let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
-            let page = page_in(building.scope(), &reply)?;
-            rows::note_unreadable_emails(building.scope(), &page.users);
+            let page = page_in(building.context(), &reply)?;
+            rows::note_unreadable_emails(building.context(), &page.users);
             building.change(|rows| {
                 if is_read_again {
                     *rows = AdaRows::default();

@@ -208,7 +208,7 @@ fn page_in(
     let first = matches!(place, PageAddress::Token(None)).then_some(1);
     Ok(Page {
         doubt: numbers.unwrap_or_default().doubt(&next, first),
-        ..Page::new(users, next).of(sent).kept_since(reply.kept)
+        ..Page::new(users, next).of(sent).kept_since(reply.cached_at)
     })
 }
 

@@ -156,7 +156,7 @@ fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Res
     match list.kind.as_deref() {
         Some("user" | "contact") => {
             let users = vec![user_in(reply)?];
-            Ok(Page::new(users, NextPage::Total(1)).kept_since(reply.kept))
+            Ok(Page::new(users, NextPage::Total(1)).kept_since(reply.cached_at))
         }
         Some("error.list") => Err(refused_under_200(reply).unwrap_or_else(|| {
             Error::malformed("the provider answered an error under status 200")
@@ -189,7 +189,7 @@ fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Res
             Ok(Page {
                 size: short.or(numbers.size()),
                 doubt: numbers.doubt(&next, number),
-                ..Page::new(users, next).of(sent).kept_since(reply.kept)
+                ..Page::new(users, next).of(sent).kept_since(reply.cached_at)
             })
         }
     }

@@ -78,7 +78,7 @@ impl SegmentCache {
 
     fn is_known(&self, segment: &str, freshness: Freshness) -> bool {
         self.known.get(segment).is_some_and(|at| match freshness {
-            Freshness::Kept => true,
+            Freshness::Cached => true,
             Freshness::Within(age) => at.elapsed() <= age,
             Freshness::Now => false,
         })

@@ -34,7 +34,7 @@ fn refused(query: &str) -> Option<String> {
         },
         audience: TraceAccess::Nobody,
         memory: MemoryPool::default(),
-        kept: MemoryCache::of(0),
+        cache: MemoryCache::of(0),
         audit: AuditLog::default(),
     });
     let errors = prepare(&schema, async_graphql::Request::new(query)).err()?;

@@ -23,19 +23,19 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Fills the shelf from the cache folder, or fetches the files into it first.
 ///
 /// What is cached is on the shelf when this is polled once; nothing is started before it is polled again.
-pub(super) async fn fill(shelf: &EmbeddedFiles) {
-    if shelf.is_full() {
+pub(super) async fn fill(memory: &EmbeddedFiles) {
+    if memory.is_full() {
         return;
     }
     let Some(cache) = cache() else { return };
-    if shelf.fill_from(&cache) {
+    if memory.fill_from(&cache) {
         return;
     }
     yield_now().await;
     tracing::info!(folder = %cache.display(), "fetching GraphiQL with npm, once");
     if let Err(why) = fetch(&cache).await {
         tracing::info!(%why, "GraphiQL was not fetched: /graphiql loads it from a CDN");
-    } else if !shelf.fill_from(&cache) {
+    } else if !memory.fill_from(&cache) {
         tracing::warn!("npm got another GraphiQL than the locked one: it is not used");
     }
 }

@@ -80,9 +80,9 @@ pub(super) struct EmbeddedFiles(OnceLock<Vec<Bytes>>);
 impl EmbeddedFiles {
     /// A shelf with the files that were compiled in, or an empty one.
     pub(super) fn embedded() -> Self {
-        let shelf = Self::default();
-        shelf.fill(|file| file.embedded.map(Bytes::from_static));
-        shelf
+        let memory = Self::default();
+        memory.fill(|file| file.embedded.map(Bytes::from_static));
+        memory
     }
 
     /// A shelf that holds these, right or wrong.
@@ -162,10 +162,10 @@ mod tests {
             fs::write(path, "alert('not what was locked')").unwrap();
         }
 
-        let shelf = EmbeddedFiles::default();
-        let is_full = shelf.fill_from(&folder);
+        let memory = EmbeddedFiles::default();
+        let is_full = memory.fill_from(&folder);
 
-        assert!(!is_full && shelf.files().is_none());
+        assert!(!is_full && memory.files().is_none());
         fs::remove_dir_all(folder).unwrap();
     }
 }

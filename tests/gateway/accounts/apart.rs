@@ -92,7 +92,7 @@ async fn an_account_that_fails_fails_alone() {
             account.attempts = 1;
             account.breaker.enabled = true;
             account.breaker.failures = 1;
-            account.breaker.share = 0.01;
+            account.breaker.failure_rate = 0.01;
         }
     })
     .await;

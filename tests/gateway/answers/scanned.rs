@@ -440,8 +440,8 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
     let first = first.await.expect("an answer");
     for (answer, origin, attempt) in [
         (first, "PROVIDER", 1),
-        (shared, "SHARED", 0),
-        (kept, "KEPT", 0),
+        (shared, "COALESCED", 0),
+        (kept, "CACHE_HIT", 0),
     ] {
         let calls = answer["extensions"]["roster"]["calls"].as_array();
         let calls = calls.expect("calls");

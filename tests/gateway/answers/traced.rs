@@ -44,7 +44,7 @@ async fn every_attempt_and_every_kept_answer_is_told() {
     assert_eq!(calls(&answer), expected);
 
     let answer = world.answer(ANN).await;
-    assert_eq!(calls(&answer), [call("KEPT", 0, Some(200), None)]);
+    assert_eq!(calls(&answer), [call("CACHE_HIT", 0, Some(200), None)]);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn looking_back_shortly() -> World {
         usertour.breaker = BreakerSettings {
             window_seconds: 0.05,
             cooldown_seconds: LONG,
-            longest_seconds: LONG,
+            max_cooldown_seconds: LONG,
             ..BreakerSettings::default()
         };
     })
@@ -210,7 +210,7 @@ async fn retries_end_when_the_circuit_opens_under_them() {
         intercom.attempts = 10;
         intercom.breaker = BreakerSettings {
             cooldown_seconds: LONG,
-            longest_seconds: LONG,
+            max_cooldown_seconds: LONG,
             ..BreakerSettings::default()
         };
     })

@@ -224,7 +224,7 @@ async fn a_client_that_leaves_is_one_line_too() {
 async fn start_and_stop_are_told_and_the_probe_that_sees_the_stop_is_no_error() {
     let world = World::with(5, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "start-stop");
-    setup.server = "notice_seconds = 2\n".to_owned();
+    setup.server = "shutdown_delay_seconds = 2\n".to_owned();
     let mut gateway = setup.start().await;
     let address = gateway.address.trim_start_matches("http://").to_owned();
     gateway.signal("TERM").await;

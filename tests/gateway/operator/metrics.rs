@@ -22,7 +22,7 @@ roster_provider_circuit_changes_total provider=ada to=open
 roster_provider_budget_refused_total provider=ada
 roster_provider_budget_wait_seconds_count provider=ada
 roster_provider_calls_in_flight provider=ada
-roster_answers_total provider=ada operation=list origin=kept
+roster_answers_total provider=ada operation=list origin=cache_hit
 roster_cache_bytes
 roster_cache_entries
 roster_cache_evictions_total cause=size

@@ -25,7 +25,7 @@ async fn free() -> String {
 async fn health_and_metrics_are_at_the_admin_address_alone() {
     let admin = free().await;
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"{admin}\"\nnotice_seconds = 3600\n"
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"{admin}\"\nshutdown_delay_seconds = 3600\n"
     );
     let file = File::holding("admin", &text);
     let both = Gateway::after(":", &file).await;

@@ -49,6 +49,28 @@ async fn a_good_configuration_is_fine() {
     assert!(says.contains("nothing is wrong"), "{says}");
 }
 
+#[tokio::test]
+async fn an_old_name_of_a_setting_is_refused_with_the_new_name() {
+    let breaker = "[accounts.intercom.breaker]\n";
+    for (table, old, new) in [
+        ("[server]\n", "notice_seconds", "shutdown_delay_seconds"),
+        (breaker, "share", "failure_rate"),
+        (breaker, "longest_seconds", "max_cooldown_seconds"),
+    ] {
+        let text = format!(
+            "{table}{old} = 1\n{}",
+            GOOD.replace("[server]\nlisten = \"127.0.0.1:0\"\n", "")
+        );
+
+        let (code, says) = check(old, &text).await;
+
+        assert_eq!(code, Some(1), "{says}");
+        assert!(says.contains("line 2: "), "{says}");
+        let expected = format!("`{old}` is now called `{new}`: rename it");
+        assert!(says.contains(&expected), "{says}");
+    }
+}
+
 /// A configuration's name here, its text, and what must be said of it.
 type Mistake = (&'static str, &'static str, &'static [&'static str]);
 
@@ -158,11 +180,11 @@ const MISTAKES: &[Mistake] = &[
     ("bad-listen", "[server]\nlisten = \"here\"\n", &["line 2"]),
     (
         "bad-breaker",
-        "[accounts.intercom.breaker]\nfailures = 0\nshare = 2\nlongest_seconds = 1\nwindow_seconds = 0\n",
+        "[accounts.intercom.breaker]\nfailures = 0\nfailure_rate = 2\nmax_cooldown_seconds = 1\nwindow_seconds = 0\n",
         &[
             "accounts.intercom.breaker.failures is 0: expected 1 to 10000",
-            "accounts.intercom.breaker.share is 2: expected 0.01 to 1",
-            "accounts.intercom.breaker.longest_seconds is 1: expected no less than `cooldown_seconds`, 5",
+            "accounts.intercom.breaker.failure_rate is 2: expected 0.01 to 1",
+            "accounts.intercom.breaker.max_cooldown_seconds is 1: expected no less than `cooldown_seconds`, 5",
             "accounts.intercom.breaker.window_seconds is 0: expected 0.01 to 600",
         ],
     ),
@@ -308,7 +330,7 @@ async fn a_mistake_is_named_with_its_place_and_what_is_expected() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_in_the_words_of_toml() {
-    let text = "[server]\nlisten = 7\nadmin_listen = true\nhosts = \"a\"\ncors_origins = [1]\nnotice_seconds = -1\n\
+    let text = "[server]\nlisten = 7\nadmin_listen = true\nhosts = \"a\"\ncors_origins = [1]\nshutdown_delay_seconds = -1\n\
                 [limits]\npage = \"many\"\ndeadline_seconds = \"long\"\ncalls = 1.5\n\
                 [cache]\nseconds = true\n[shared]\nurl = 7\n[log]\naudit_file = 7\n\
                 [accounts.intercom]\nenabled = \"yes\"\ntoken_file = 7\nbudget = 7\nbreaker = 7\noptions = 7\n\
@@ -322,7 +344,7 @@ async fn what_is_wrong_is_said_in_the_words_of_toml() {
         "line 3: server.admin_listen",
         "line 4: server.hosts",
         "line 5: server.cors_origins",
-        "line 6: server.notice_seconds",
+        "line 6: server.shutdown_delay_seconds",
         "line 8: limits.page",
         "line 9: limits.deadline_seconds",
         "line 10: limits.calls",
@@ -390,7 +412,7 @@ async fn a_secret_in_the_wrong_place_is_not_shown() {
 async fn serve_says_what_cannot_work_and_starts() {
     let world = crate::world::World::with(1, |_| {}).await;
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n[accounts.ada]\nbase_url = \"http://{}/ada/api\"\ntimeout_seconds = 99.0\n",
+        "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 0\n[accounts.ada]\nbase_url = \"http://{}/ada/api\"\ntimeout_seconds = 99.0\n",
         world.sandbox
     );
     let file = File::holding("serve-warns", &text);

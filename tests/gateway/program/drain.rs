@@ -19,7 +19,7 @@ async fn a_write_whose_client_has_left_is_finished_before_the_program_ends() {
     world.fault(DigitalChalk, slow).await;
     let token = File::holding("drain-token", roster_sandbox::TOKEN);
     let config = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n[accounts.digitalchalk]\nenabled = true\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 0\n[accounts.digitalchalk]\nenabled = true\n\
          base_url = \"http://{}/digitalchalk/dc/api/v5\"\ntoken_file = \"{}\"\n",
         world.sandbox,
         token.path()

@@ -74,7 +74,7 @@ impl Gateway {
 async fn load_balancers_get_notice_and_a_second_signal_ends_it() {
     let file = File::holding(
         "notice",
-        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 3600\n",
+        "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 3600\n",
     );
     let gateway = Gateway::start(&file, Path::new("/nonexistent")).await;
     assert_eq!(gateway.readiness().await, 200);
@@ -100,7 +100,7 @@ async fn a_service_starts_no_npm() {
     std::fs::set_permissions(&npm, PermissionsExt::from_mode(0o755)).expect("a program");
     let file = File::holding(
         "npm",
-        "[server]\nlisten = \"127.0.0.1:0\"\nnotice_seconds = 0\n",
+        "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 0\n",
     );
 
     let gateway = Gateway::start(&file, &folder).await;

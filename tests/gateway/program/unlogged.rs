@@ -21,7 +21,7 @@ impl Unheard {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = free.local_addr().expect("an address").to_string();
         drop(free);
-        let config = format!("[server]\nlisten = \"{address}\"\nnotice_seconds = 0\n");
+        let config = format!("[server]\nlisten = \"{address}\"\nshutdown_delay_seconds = 0\n");
         let file = File::holding(name, &config);
         let mut shell = std::process::Command::new("/bin/sh");
         let script = format!("exec \"$0\" serve --config \"$1\" {redirect}");

@@ -1,4 +1,5 @@
-//! No schedule of calls makes the provider count more than its window holds, wherever its windows begin.
+//! No schedule of calls makes a provider count more calls than its window allows, wherever its
+//! windows begin.
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
@@ -12,15 +13,15 @@ use super::super::{
 use super::ms;
 use crate::client::Priority;
 
-/// A call as it will go, if it is let through.
+/// A planned call.
 #[derive(Clone, Debug)]
 struct PlannedAttempt {
-    /// After the one before.
+    /// The time since the one before.
     gap: u64,
     latency: u64,
-    /// Where between start and end it reaches the provider, in hundredths.
+    /// When it reaches the provider, in hundredths of its duration.
     reaches: u64,
-    fate: AttemptEnd,
+    call_end: AttemptEnd,
     class: Priority,
 }
 
@@ -33,19 +34,19 @@ enum AttemptEnd {
 }
 
 fn attempts() -> impl Strategy<Value = Vec<PlannedAttempt>> {
-    let fate = prop_oneof![
+    let call_end = prop_oneof![
         8 => Just(AttemptEnd::Answered),
         2 => Just(AttemptEnd::Lost),
         1 => Just(AttemptEnd::Unsent),
         1 => (0_u64..3_000).prop_map(AttemptEnd::Throttled),
     ];
     let class = prop_oneof![Just(Priority::Interactive), Just(Priority::Background)];
-    let attempt = (0_u64..400, 0_u64..3_000, 0_u64..=100, fate, class).prop_map(
-        |(gap, latency, reaches, fate, class)| PlannedAttempt {
+    let attempt = (0_u64..400, 0_u64..3_000, 0_u64..=100, call_end, class).prop_map(
+        |(gap, latency, reaches, call_end, class)| PlannedAttempt {
             gap,
             latency,
             reaches,
-            fate,
+            call_end,
             class,
         },
     );
@@ -57,35 +58,35 @@ fn windows() -> impl Strategy<Value = Vec<QuotaWindow>> {
     proptest::collection::vec(window, 1..4)
 }
 
-/// A provider's view of a schedule: when calls reached it, by our clock.
+/// A schedule as the provider sees it: when calls reached it, by our clock.
 struct PromiseRun {
     arrivals: Vec<Duration>,
-    /// The spans in which the provider had asked to be left alone, and no call was begun.
+    /// The spans in which the provider had asked for a pause and no call may start.
     begun: Vec<Duration>,
     closed: Vec<(Duration, Duration)>,
-    /// Whether everything is given back in the end.
+    /// Whether everything is returned in the end.
     is_free: bool,
 }
 
-/// The calls under way, by when they end.
+/// The calls in flight, by their end.
 type AttemptsInFlight = BinaryHeap<Reverse<(Duration, usize)>>;
 
 struct PromiseWorld<'a> {
-    book: LimiterState,
+    state: LimiterState,
     start: Instant,
     attempts: &'a [PlannedAttempt],
-    passes: Vec<Option<AdmittedCall>>,
+    calls_in_flight: Vec<Option<AdmittedCall>>,
     run: PromiseRun,
 }
 
 impl PromiseWorld<'_> {
-    /// Ends what ends by a moment.
-    fn land(&mut self, flying: &mut AttemptsInFlight, by: Duration) {
-        while let Some(Reverse((end, of))) = flying.peek().copied()
+    /// Ends the calls that end by a moment.
+    fn land(&mut self, in_flight: &mut AttemptsInFlight, by: Duration) {
+        while let Some(Reverse((end, of))) = in_flight.peek().copied()
             && end <= by
         {
-            flying.pop();
-            let fate = match self.attempts[of].fate {
+            in_flight.pop();
+            let call_end = match self.attempts[of].call_end {
                 AttemptEnd::Answered => CallEnd::Answered(None),
                 AttemptEnd::Lost => CallEnd::Lost,
                 AttemptEnd::Unsent => CallEnd::Unsent,
@@ -94,22 +95,22 @@ impl PromiseWorld<'_> {
                     CallEnd::Throttled(None, Some(ms(wait)))
                 }
             };
-            let pass = self.passes[of].take().expect("a pass");
-            self.book.end(pass, fate, self.start + end);
+            let call = self.calls_in_flight[of].take().expect("a call in flight");
+            self.state.end(call, call_end, self.start + end);
         }
     }
 
-    fn launch(&mut self, flying: &mut AttemptsInFlight, of: usize, at: Duration) {
+    fn launch(&mut self, in_flight: &mut AttemptsInFlight, of: usize, at: Duration) {
         let attempt = &self.attempts[of];
-        let Ok(pass) = self.book.take(self.start + at, attempt.class) else {
+        let Ok(call) = self.state.take(self.start + at, attempt.class) else {
             return;
         };
-        self.passes[of] = Some(pass);
-        flying.push(Reverse((at + ms(attempt.latency), of)));
+        self.calls_in_flight[of] = Some(call);
+        in_flight.push(Reverse((at + ms(attempt.latency), of)));
         self.run.begun.push(at);
-        let longest = match attempt.fate {
+        let longest = match attempt.call_end {
             AttemptEnd::Unsent => return,
-            // It may still be in some buffer.
+            // Some buffer may still hold it.
             AttemptEnd::Lost => ms(attempt.latency) + LINGER,
             AttemptEnd::Answered | AttemptEnd::Throttled(_) => ms(attempt.latency),
         };
@@ -122,10 +123,10 @@ impl PromiseWorld<'_> {
 fn run(windows: &[QuotaWindow], attempts: &[PlannedAttempt]) -> PromiseRun {
     let start = Instant::now();
     let mut world = PromiseWorld {
-        book: LimiterState::new(windows, true, 1_000, start),
+        state: LimiterState::new(windows, true, 1_000, start),
         start,
         attempts,
-        passes: vec![None; attempts.len()],
+        calls_in_flight: vec![None; attempts.len()],
         run: PromiseRun {
             arrivals: Vec::new(),
             begun: Vec::new(),
@@ -133,16 +134,18 @@ fn run(windows: &[QuotaWindow], attempts: &[PlannedAttempt]) -> PromiseRun {
             is_free: false,
         },
     };
-    let (mut flying, mut at) = (AttemptsInFlight::new(), Duration::ZERO);
+    let (mut in_flight, mut at) = (AttemptsInFlight::new(), Duration::ZERO);
     for (of, attempt) in attempts.iter().enumerate() {
         at += ms(attempt.gap);
-        world.land(&mut flying, at);
-        world.launch(&mut flying, of, at);
+        world.land(&mut in_flight, at);
+        world.launch(&mut in_flight, of, at);
     }
-    world.land(&mut flying, Duration::MAX);
+    world.land(&mut in_flight, Duration::MAX);
     let long_after = start + at + Duration::from_secs(3_600);
-    let stands = world.book.stands(long_after);
-    world.run.is_free = stands.iter().all(|stand| stand.remaining == stand.limit);
+    let windows = world.state.windows(long_after);
+    world.run.is_free = windows
+        .iter()
+        .all(|status| status.remaining == status.limit);
     world.run.arrivals.sort_unstable();
     world.run
 }
@@ -164,22 +167,23 @@ proptest! {
         prop_assert!(run.is_free);
         for (from, until) in run.closed {
             let early = run.begun.iter().any(|at| (from..until).contains(at) && *at > from);
-            prop_assert!(!early, "a call was begun between {from:?} and {until:?}");
+            prop_assert!(!early, "a call started between {from:?} and {until:?}");
         }
     }
 
     #[test]
-    fn calls_that_go_at_the_first_moment_they_may_are_not_too_many(windows in windows(), calls in proptest::collection::vec((0_u64..1_000_000, any::<bool>()), 1..60)) {
-        // One after another, each at the very moment at which it may: some arrive at their end, some at once.
+    fn calls_that_go_as_early_as_possible_stay_within_the_limit(windows in windows(), calls in proptest::collection::vec((0_u64..1_000_000, any::<bool>()), 1..60)) {
+        // Calls go one after another, each at the first moment at which it may: some arrive at
+        // their end, some at once.
         let start = Instant::now();
-        let mut book = LimiterState::new(&windows, true, 1_000, start);
+        let mut state = LimiterState::new(&windows, true, 1_000, start);
         let (mut now, mut arrivals) = (start, Vec::new());
         for (latency, is_late) in calls {
-            now = now.max(book.earliest(now, 1, Priority::Interactive).expect("a moment"));
-            let pass = book.take(now, Priority::Interactive).expect("room");
+            now = now.max(state.earliest(now, 1, Priority::Interactive).expect("a moment"));
+            let call = state.take(now, Priority::Interactive).expect("room");
             let end = now + Duration::from_micros(latency);
             arrivals.push(if is_late { end } else { now });
-            book.end(pass, CallEnd::Answered(None), end);
+            state.end(call, CallEnd::Answered(None), end);
             now = end;
         }
         for QuotaWindow { calls, seconds } in windows {
@@ -193,22 +197,23 @@ proptest! {
 
     #[test]
     fn the_earliest_moment_is_never_too_late(windows in windows(), gaps in proptest::collection::vec((0_u64..1_500, 0_u64..800), 1..30), turn in 1_u32..20) {
-        // Calls are taken as soon as they can be, one after another: the last cannot be earlier than it was said to be.
+        // Calls are taken as soon as possible, one after another: the last one cannot go earlier
+        // than predicted.
         let start = Instant::now();
-        let mut book = LimiterState::new(&windows, true, 1_000, start);
+        let mut state = LimiterState::new(&windows, true, 1_000, start);
         let mut now = start;
         for (gap, latency) in gaps {
             now += ms(gap);
-            if let Ok(pass) = book.take(now, Priority::Interactive) {
+            if let Ok(call) = state.take(now, Priority::Interactive) {
                 now += ms(latency);
-                book.end(pass, CallEnd::Answered(None), now);
+                state.end(call, CallEnd::Answered(None), now);
             }
         }
-        let said = book.earliest(now, turn, Priority::Interactive).expect("a moment");
+        let said = state.earliest(now, turn, Priority::Interactive).expect("a moment");
         for _ in 0..turn {
-            now = now.max(book.earliest(now, 1, Priority::Interactive).expect("a moment"));
-            let pass = book.take(now, Priority::Interactive).expect("room");
-            book.end(pass, CallEnd::Answered(None), now);
+            now = now.max(state.earliest(now, 1, Priority::Interactive).expect("a moment"));
+            let call = state.take(now, Priority::Interactive).expect("room");
+            state.end(call, CallEnd::Answered(None), now);
         }
         prop_assert!(said <= now, "{:?} too late", said - now);
     }

@@ -1,4 +1,4 @@
-//! What the shared store keeps, where there is a `redis-server` on the PATH.
+//! The shared store's budget, if `redis-server` is on the PATH.
 
 use std::{
     net::TcpListener,
@@ -24,13 +24,13 @@ struct Redis(Child);
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A Redis of this test's own, and its address.
+/// A Redis for this test only, and its address.
 async fn redis() -> Option<(Redis, String)> {
     let port = TcpListener::bind("127.0.0.1:0")
         .ok()?
@@ -53,33 +53,33 @@ async fn redis() -> Option<(Redis, String)> {
     Some((redis, format!("redis://127.0.0.1:{port}")))
 }
 
-/// A replica that spends from an account of so many calls in so many seconds.
+/// A replica that shares a budget of `calls` calls in `seconds` seconds.
 fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> RedisRateLimiter {
-    let terms = StoreOptions {
+    let limits = StoreOptions {
         prefix: "test".to_owned(),
         replicas: 2,
         timeout: Duration::from_secs(2),
     };
-    let store = Store::at(url, None, terms).expect("a store");
+    let store = Store::at(url, None, limits).expect("a store");
     RedisRateLimiter::new(store, account, &[window(calls, seconds)], true)
 }
 
-/// How long a call must wait; none when it is granted.
-fn wait(word: &StoreAnswer) -> Duration {
-    match word {
+/// How long a call must wait; zero when it is granted.
+fn wait(reported: &StoreAnswer) -> Duration {
+    match reported {
         StoreAnswer::Granted(_) => Duration::ZERO,
         StoreAnswer::Refused(wait) => *wait,
-        StoreAnswer::Away => panic!("the store is there"),
+        StoreAnswer::Away => panic!("the store is available"),
     }
 }
 
 #[tokio::test]
-async fn what_a_replica_held_when_it_died_is_given_back_a_span_after_its_lease() {
+async fn a_lease_of_a_dead_replica_is_returned_a_span_after_it_expires() {
     let Some((_redis, url)) = redis().await else {
         return;
     };
     let (dies, lives) = (replica(&url, "a", 1, 2), replica(&url, "a", 1, 2));
-    // It never says what became of it; the lease has two seconds to spare.
+    // It never reports an end; the lease lives two more seconds.
     assert_eq!(wait(&dies.take(1, NOW, ms(0)).await), ms(0));
 
     assert!(wait(&lives.take(2, NOW, ms(9_000)).await) > ms(1_900));
@@ -92,7 +92,7 @@ async fn what_a_replica_held_when_it_died_is_given_back_a_span_after_its_lease()
 }
 
 #[tokio::test]
-async fn accounts_are_kept_apart_and_what_was_not_sent_is_given_back() {
+async fn accounts_are_separate_and_an_unsent_call_is_returned() {
     let Some((_redis, url)) = redis().await else {
         return;
     };
@@ -111,13 +111,13 @@ async fn accounts_are_kept_apart_and_what_was_not_sent_is_given_back() {
     let mut tries = 0;
     while wait(&a.take(6, NOW, ms(1_000)).await) > ms(0) {
         tries += 1;
-        assert!(tries < 100, "it is never given back");
+        assert!(tries < 100, "it is never returned");
         sleep(ms(20)).await;
     }
 }
 
 #[tokio::test]
-async fn what_the_provider_says_to_one_replica_all_believe() {
+async fn a_report_to_one_replica_applies_to_all() {
     let Some((_redis, url)) = redis().await else {
         return;
     };
@@ -140,9 +140,10 @@ async fn what_the_provider_says_to_one_replica_all_believe() {
     assert!(closed > ms(40_000), "{closed:?}");
 }
 
-/// Many of two replicas at once: never more than the window holds, whatever the store counts.
+/// Many calls of two replicas at once: never more than the window allows, whatever the store
+/// counts.
 #[tokio::test]
-async fn two_replicas_at_once_get_no_more_than_there_is() {
+async fn two_replicas_at_once_stay_within_the_limit() {
     let Some((_redis, url)) = redis().await else {
         return;
     };

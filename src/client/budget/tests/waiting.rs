@@ -1,4 +1,4 @@
-//! Who waits for how long, and what becomes of the rest when somebody gives up.
+//! How long calls wait, and what happens to the others when one gives up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,15 +15,15 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-fn desk(calls: u32, seconds: u32, slots: u32) -> Arc<RateLimiter> {
-    let book = LimiterState::new(&[window(calls, seconds)], true, slots, Instant::now());
-    Arc::new(RateLimiter::new(book, None))
+fn limiter(calls: u32, seconds: u32, slots: u32) -> Arc<RateLimiter> {
+    let state = LimiterState::new(&[window(calls, seconds)], true, slots, Instant::now());
+    Arc::new(RateLimiter::new(state, None))
 }
 
-/// As the wire does: the call was sent and answered.
+/// Sends the call and answers it, as the transport does.
 fn answered(permit: RatePermit) {
-    permit.told().send();
-    permit.told().answer(None);
+    permit.progress().send();
+    permit.progress().answer(None);
     permit.end(None);
 }
 
@@ -32,12 +32,12 @@ fn soon() -> Instant {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_are_let_through_in_the_order_in_which_they_came() {
-    let (desk, started) = (desk(2, 1, 9), Instant::now());
+async fn calls_go_through_in_the_order_in_which_they_came() {
+    let (limiter, started) = (limiter(2, 1, 9), Instant::now());
     let calls = (0..6).map(|number| {
-        let desk = Arc::clone(&desk);
+        let limiter = Arc::clone(&limiter);
         async move {
-            answered(desk.admit(Interactive, soon()).await.expect("a permit"));
+            answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
             (number, started.elapsed().as_secs())
         }
     });
@@ -48,17 +48,17 @@ async fn calls_are_let_through_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_be_let_through_in_time_is_told_at_once_when_to_come_back() {
-    let (desk, started) = (desk(2, 10, 9), Instant::now());
+async fn a_call_that_would_miss_its_deadline_fails_at_once_with_a_wait() {
+    let (limiter, started) = (limiter(2, 10, 9), Instant::now());
     for _ in 0..2 {
-        answered(desk.admit(Interactive, soon()).await.expect("a permit"));
+        answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
     }
-    let line: Vec<_> = (0..2).map(|_| desk.admit(Interactive, soon())).collect();
-    let mut line = join_all(line);
+    let queue: Vec<_> = (0..2).map(|_| limiter.admit(Interactive, soon())).collect();
+    let mut line = join_all(queue);
     assert!((&mut line).now_or_never().is_none());
 
-    // Two go before it: its turn is in twenty seconds.
-    let refused = desk.admit(Interactive, started + ms(19_000)).await;
+    // Two are ahead of it: its moment is in twenty seconds.
+    let refused = limiter.admit(Interactive, started + ms(19_000)).await;
     let error = refused.err().expect("a refusal");
 
     assert_eq!(error.kind(), ErrorKind::Throttled);
@@ -68,43 +68,43 @@ async fn who_cannot_be_let_through_in_time_is_told_at_once_when_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gives_up_takes_nothing_along() {
-    let (desk, started) = (desk(1, 10, 9), Instant::now());
-    answered(desk.admit(Interactive, soon()).await.expect("a permit"));
-    let impatient = timeout(ms(3_000), desk.admit(Interactive, soon()));
-    let patient = desk.admit(Interactive, soon());
+async fn a_cancelled_call_takes_no_budget() {
+    let (limiter, started) = (limiter(1, 10, 9), Instant::now());
+    answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
+    let impatient = timeout(ms(3_000), limiter.admit(Interactive, soon()));
+    let patient = limiter.admit(Interactive, soon());
 
     let (impatient, patient) = tokio::join!(impatient, patient);
 
     assert!(impatient.is_err());
     assert_eq!(started.elapsed(), ms(10_000));
-    // Given up before it was sent: it cost nothing.
+    // Cancelled before it was sent, it cost nothing.
     drop(patient.expect("a permit"));
-    let next = desk
+    let next = limiter
         .admit(Interactive, Instant::now())
         .await
         .expect("a permit");
-    // Given up while under way: it may have arrived, or be about to.
-    next.told().send();
+    // Cancelled in flight, it may have arrived, or may still arrive.
+    next.progress().send();
     drop(next);
-    let next = desk.admit(Interactive, soon()).await.expect("a permit");
+    let next = limiter.admit(Interactive, soon()).await.expect("a permit");
     let since = started.elapsed();
     assert!((ms(21_000)..ms(21_200)).contains(&since), "{since:?}");
     drop(next);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_sends_away_who_cannot_wait_for_its_end_and_keeps_the_others() {
-    let desk = desk(1, 10, 9);
-    let flying = desk.admit(Interactive, soon()).await.expect("a permit");
+async fn a_429_fails_the_calls_that_cannot_wait_for_its_end_and_only_those() {
+    let limiter = limiter(1, 10, 9);
+    let in_flight = limiter.admit(Interactive, soon()).await.expect("a permit");
     let started = Instant::now();
-    let short = desk.admit(Interactive, started + ms(20_000));
-    let long = desk.admit(Interactive, started + ms(40_000));
+    let short = limiter.admit(Interactive, started + ms(20_000));
+    let long = limiter.admit(Interactive, started + ms(40_000));
     let throttled = async {
         sleep(ms(1_000)).await;
-        flying.told().send();
-        flying.told().answer(None);
-        flying.end(Some(Some(ms(30_000))));
+        in_flight.progress().send();
+        in_flight.progress().answer(None);
+        in_flight.end(Some(Some(ms(30_000))));
         started.elapsed()
     };
     let short = async { (short.await.err(), started.elapsed()) };
@@ -123,15 +123,15 @@ async fn a_429_sends_away_who_cannot_wait_for_its_end_and_keeps_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_in_the_background_goes_after_everybody_who_waits() {
-    let (desk, started) = (desk(2, 1, 9), Instant::now());
+async fn background_work_goes_after_all_interactive_calls() {
+    let (limiter, started) = (limiter(2, 1, 9), Instant::now());
     for _ in 0..2 {
-        answered(desk.admit(Interactive, soon()).await.expect("a permit"));
+        answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
     }
     let call = |class| {
-        let desk = Arc::clone(&desk);
+        let limiter = Arc::clone(&limiter);
         async move {
-            answered(desk.admit(class, soon()).await.expect("a permit"));
+            answered(limiter.admit(class, soon()).await.expect("a permit"));
             started.elapsed().as_secs()
         }
     };
@@ -142,22 +142,22 @@ async fn work_in_the_background_goes_after_everybody_who_waits() {
     let (background, interactive) = tokio::join!(background, interactive);
 
     assert_eq!(interactive, [1, 1, 2]);
-    // The last of the window is not for it.
+    // The last call of the window is not for background work.
     assert_eq!(background, 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_are_under_way_than_may_be_and_that_is_no_used_up_budget() {
-    let desk = desk(100, 1, 1);
-    let flying = desk.admit(Interactive, soon()).await.expect("a permit");
+async fn a_full_set_of_calls_in_flight_is_no_used_up_budget() {
+    let limiter = limiter(100, 1, 1);
+    let in_flight = limiter.admit(Interactive, soon()).await.expect("a permit");
 
-    let late = desk.admit(Interactive, Instant::now() + ms(500)).await;
+    let late = limiter.admit(Interactive, Instant::now() + ms(500)).await;
 
     assert_eq!(late.err().map(|error| error.kind()), Some(ErrorKind::Late));
-    let next = desk.admit(Interactive, soon());
+    let next = limiter.admit(Interactive, soon());
     let (next, ()) = tokio::join!(next, async {
         advance(ms(10)).await;
-        answered(flying);
+        answered(in_flight);
     });
     assert!(next.is_ok());
 }

@@ -1,4 +1,4 @@
-//! The building of a snapshot: its reads, and what is known of it while it grows.
+//! The building of a snapshot: its reads, and its content while it grows.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,76 +14,79 @@ use super::super::{CacheKey, entry};
 use crate::{
     client::{
         Client, Freshness, Request, RequestContext, Response,
-        scope::{AnswerOrigin, CallRecord},
+        context::{AnswerOrigin, CallRecord},
     },
     error::{Error, ErrorKind, Result},
     metrics,
 };
 
-/// What a snapshot holds. It grows while it is built.
+/// The content of a snapshot. It grows during the build.
 pub trait SnapshotContent: Default + Send + 'static {
-    /// How many bytes it holds, about.
+    /// The approximate number of bytes it takes.
     fn bytes(&self) -> usize;
 }
 
 /// How a build ended.
 #[derive(Clone, Debug)]
 pub enum BuildEnd {
-    /// It read all that a build may read: another one would read the same.
+    /// It read everything it may read: another build would read the same.
     Whole,
-    /// The time of all who waited was over: another one may read more.
+    /// All waiting callers reached their deadlines: another build may read more.
     CutShort,
     /// A read failed.
     Failed(Error),
 }
 
-/// A snapshot that is being built.
+/// A snapshot during its build.
 pub struct GrowingSnapshot<T> {
     pub(super) http: Client,
     pub(super) shared: Arc<SharedSnapshot<T>>,
 }
 
-/// How much earlier than its build the last read gives up: it ends by itself, and so is measured.
-const LAST: Duration = Duration::from_millis(20);
+/// How long before the build's deadline its last read gives up, so that the read itself is
+/// recorded.
+const LAST_READ_MARGIN: Duration = Duration::from_millis(20);
 
-/// A build that has no more time than this has none.
+/// A build with less time than this left has no time left.
 pub(super) const SLACK: Duration = Duration::from_millis(50);
 
-/// No build takes so long, whoever joins it.
-const FOREVER: Duration = Duration::from_secs(86_400);
+/// Longer than any build can take.
+const NO_DEADLINE: Duration = Duration::from_secs(86_400);
 
 impl<T: SnapshotContent> GrowingSnapshot<T> {
-    /// Whether the time of all who wait for it is over.
+    /// Whether all waiting callers have reached their deadlines.
     #[must_use]
     pub fn is_over(&self) -> bool {
         Instant::now() + SLACK >= self.shared.until()
     }
 
-    /// Sends a read whose answer goes into the snapshot.
+    /// Sends a read whose response goes into the snapshot.
     ///
     /// # Errors
     /// As [`Client::send`].
-    pub async fn send(&self, call: Request) -> Result<Response> {
+    pub async fn send(&self, request: Request) -> Result<Response> {
         let cache = &self.http.cache;
-        let (key, mut entry) = (cache.key(&call), entry(cache.0.account, &call));
-        let answer = self.ask(call).await;
+        let (key, mut entry) = (cache.key(&request), entry(cache.0.account, &request));
+        let answer = self.ask(request).await;
         entry.end(answer.as_ref());
         lock(&self.shared.reads).push(SnapshotRead {
             entry,
             key,
-            sent: answer.as_ref().ok().map(|reply| reply.sent),
+            sent: answer.as_ref().ok().map(|response| response.sent),
             landed: Instant::now(),
         });
         answer
     }
 
-    /// Asks within the time of all who wait, and once more where somebody joined who has more.
-    async fn ask(&self, call: Request) -> Result<Response> {
+    /// Sends a read within the time of all waiting callers, and once more if a caller with more
+    /// time joined.
+    async fn ask(&self, request: Request) -> Result<Response> {
         loop {
             let until = self.shared.until();
-            let scope = &self.shared.scope;
-            let scope = scope.no_later_than(until.checked_sub(LAST).unwrap_or(until));
-            let answer = self.http.send(&scope, call.clone()).await;
+            let context = &self.shared.context;
+            let context =
+                context.no_later_than(until.checked_sub(LAST_READ_MARGIN).unwrap_or(until));
+            let answer = self.http.send(&context, request.clone()).await;
             let is_late = matches!(&answer, Err(error) if matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut))
                 && Instant::now() + SLACK >= until;
             if !is_late || self.is_over() {
@@ -92,25 +95,25 @@ impl<T: SnapshotContent> GrowingSnapshot<T> {
         }
     }
 
-    /// What is noted here is noted for everybody who takes the snapshot.
+    /// The context of the build: a note in it reaches every caller that takes the snapshot.
     #[must_use]
-    pub fn scope(&self) -> &RequestContext {
-        &self.shared.scope
+    pub fn context(&self) -> &RequestContext {
+        &self.shared.context
     }
 
-    /// Changes what the snapshot holds.
+    /// Changes the content.
     pub fn change(&self, change: impl FnOnce(&mut T)) {
         change(&mut lock(&self.shared.content));
     }
 }
 
-/// A snapshot while it is built and afterwards.
+/// A snapshot, during its build and afterwards.
 pub(super) struct SharedSnapshot<T> {
     pub(super) content: Mutex<T>,
     pub(super) reads: Mutex<Vec<SnapshotRead>>,
-    /// Counts what the reads cost and how old their answers are.
-    pub(super) scope: RequestContext,
-    /// When the time of all who wait is over.
+    /// Counts the calls and the age of the reads.
+    pub(super) context: RequestContext,
+    /// The latest deadline of the waiting callers.
     until: Mutex<Instant>,
     ending: watch::Receiver<Option<BuildEnd>>,
 }
@@ -126,9 +129,9 @@ pub(super) struct SnapshotRead {
 }
 
 impl<T> SharedSnapshot<T> {
-    /// An empty one with time until a moment, and where its end is to be told.
+    /// An empty snapshot with a deadline, and the sender that reports its end.
     pub(super) fn new(
-        scope: &RequestContext,
+        context: &RequestContext,
         until: Instant,
     ) -> (Arc<Self>, watch::Sender<Option<BuildEnd>>)
     where
@@ -138,7 +141,7 @@ impl<T> SharedSnapshot<T> {
         let shared = Self {
             content: Mutex::default(),
             reads: Mutex::default(),
-            scope: scope.detached(Instant::now() + FOREVER),
+            context: context.detached(Instant::now() + NO_DEADLINE),
             until: Mutex::new(until),
             ending,
         };
@@ -149,29 +152,29 @@ impl<T> SharedSnapshot<T> {
         *lock(&self.until)
     }
 
-    /// Gives it time until a moment, for somebody who joins.
+    /// Extends the deadline for a caller that joins.
     pub(super) fn extend(&self, until: Instant) {
         let mut known = lock(&self.until);
         *known = until.max(*known);
     }
 
-    /// When the oldest of what it holds was asked for.
+    /// When the oldest part of the content was requested.
     pub(super) fn oldest(&self) -> Option<Instant> {
         lock(&self.reads).iter().filter_map(|read| read.sent).min()
     }
 
-    /// Whether all of it was read late enough for a caller who came at a moment.
+    /// Whether all of it was read recently enough for a caller that came at `came`.
     pub(super) fn is_within(&self, freshness: Freshness, came: Instant) -> bool {
         let age = self
             .oldest()
             .map(|oldest| came.saturating_duration_since(oldest));
         match (freshness, age) {
             (Freshness::Within(most), Some(age)) => age <= most,
-            (Freshness::Within(_), None) | (Freshness::Kept | Freshness::Now, _) => true,
+            (Freshness::Within(_), None) | (Freshness::Cached | Freshness::Now, _) => true,
         }
     }
 
-    /// How the build ended; `None` when it did not by then.
+    /// Waits for the end of the build; `None` when `until` comes first.
     pub(super) async fn wait(&self, until: Instant) -> Option<BuildEnd> {
         let mut ending = self.ending.clone();
         match timeout_at(until, ending.wait_for(Option::is_some)).await {
@@ -184,8 +187,8 @@ impl<T> SharedSnapshot<T> {
         }
     }
 
-    /// Notes in a caller's log that it got these reads without a call, since a moment.
-    pub(super) fn log(&self, scope: &RequestContext, origin: AnswerOrigin, since: Instant) {
+    /// Records these reads in the log of a caller that got them without a call since `since`.
+    pub(super) fn log_reads(&self, context: &RequestContext, origin: AnswerOrigin, since: Instant) {
         let mut waited_until = since;
         for read in lock(&self.reads).iter() {
             let took = read.landed.saturating_duration_since(waited_until);
@@ -196,8 +199,8 @@ impl<T> SharedSnapshot<T> {
                 ..read.entry.clone()
             };
             metrics::answer(entry.account, entry.operation, origin.name());
-            entry.tell(&entry.span());
-            scope.journal().add(entry);
+            entry.record_in(&entry.span());
+            context.call_log().add(entry);
         }
     }
 }

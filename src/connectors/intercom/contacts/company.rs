@@ -38,7 +38,7 @@ impl KnownCompany {
     fn will_do(&self, freshness: Freshness, place: &PageAddress) -> bool {
         let is_first = matches!(place, PageAddress::Token(None));
         match freshness {
-            Freshness::Kept => true,
+            Freshness::Cached => true,
             Freshness::Within(age) => !is_first || self.at.elapsed() <= age,
             Freshness::Now => !is_first,
         }

@@ -1,5 +1,5 @@
-//! How far a write has come. Until its first request is sent it ends with the request that it belongs
-//! to; from then on it is finished, though nobody waits for it any more.
+//! The progress of a write. Until its first request is sent, it ends with the request that it
+//! belongs to; after that it is finished even if nobody waits for it any more.
 
 use std::{
     sync::atomic::{AtomicU8, Ordering},
@@ -12,16 +12,16 @@ const ABANDONED: u8 = 2;
 /// Sent, and nobody waits for its end any more.
 const LEFT: u8 = 3;
 
-/// How far a write has come.
+/// The progress of a write.
 #[derive(Debug)]
 pub struct WriteProgress {
     state: AtomicU8,
-    /// For how long after the deadline a write goes on that was sent.
+    /// How long after the deadline a sent write may continue.
     grace: Duration,
 }
 
 impl WriteProgress {
-    /// A write of which nothing is sent yet.
+    /// A write that has sent nothing yet.
     #[must_use]
     pub fn new(grace: Duration) -> Self {
         Self {
@@ -30,18 +30,18 @@ impl WriteProgress {
         }
     }
 
-    /// Notes that a request is about to be sent. False when the write was given up before.
+    /// Notes that a request is about to be sent. False when the write was cancelled before.
     pub(super) fn begin(&self) -> bool {
-        self.turn(PREPARING, SENT) || self.is_sent()
+        self.transition(PREPARING, SENT) || self.is_sent()
     }
 
-    /// Gives the write up, unless something of it was sent. False when it was: then nobody waits for it any
-    /// more.
+    /// Cancels the write, unless part of it was sent. False when it was sent: then nobody waits for
+    /// it any more.
     pub fn abandon(&self) -> bool {
-        self.turn(PREPARING, ABANDONED) || (!self.turn(SENT, LEFT) && !self.is_sent())
+        self.transition(PREPARING, ABANDONED) || (!self.transition(SENT, LEFT) && !self.is_sent())
     }
 
-    /// Whether something of it was sent, and nobody waits for its end any more.
+    /// Whether part of it was sent and nobody waits for its end any more.
     pub(super) fn is_left(&self) -> bool {
         self.state.load(Ordering::SeqCst) == LEFT
     }
@@ -50,14 +50,14 @@ impl WriteProgress {
         matches!(self.state.load(Ordering::SeqCst), SENT | LEFT)
     }
 
-    fn turn(&self, from: u8, to: u8) -> bool {
+    fn transition(&self, from: u8, to: u8) -> bool {
         let turned = self
             .state
             .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
         turned.is_ok()
     }
 
-    /// The time that is added to the deadline.
+    /// The time added to the deadline.
     pub(super) fn extra(&self) -> Duration {
         if self.is_sent() {
             self.grace

@@ -1,4 +1,4 @@
-//! How many calls one request may make at each account.
+//! The limit on the calls of one request to each account.
 
 use std::{
     collections::HashMap,
@@ -7,21 +7,21 @@ use std::{
 
 use crate::account::Account;
 
-/// What the state of an account's budget leaves for one request.
+/// The share of an account's budget that one request may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::client) struct CallShare {
-    /// How many calls the request may make.
+    /// The number of calls that the request may make.
     pub(in crate::client) calls: u32,
-    /// After how many whole seconds the account's window is full again.
+    /// The number of whole seconds until the account's window is full again.
     pub(in crate::client) refills_in: Option<u64>,
 }
 
-/// Why a request may not make one more call at an account.
+/// Why a request may not make another call to an account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::client) enum CallRefused {
-    /// It has made as many as any request may.
+    /// It has made as many calls as any request may.
     Limit(u32),
-    /// It has used its share of what was left of the account's budget.
+    /// It has used its share of the account's budget.
     Share(CallShare),
 }
 
@@ -35,7 +35,7 @@ pub struct CallLimit {
 #[derive(Debug)]
 struct AccountCalls {
     made: u32,
-    /// What the budget left when the request made its first call here.
+    /// The share when the request made its first call here.
     share: Option<CallShare>,
 }
 
@@ -47,7 +47,7 @@ impl Default for CallLimit {
 }
 
 impl CallLimit {
-    /// At most so many calls at each account.
+    /// At most `calls` calls to each account.
     #[must_use]
     pub fn of(calls: u32) -> Self {
         Self {
@@ -60,8 +60,8 @@ impl CallLimit {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call at an account. `share` tells what the account's budget leaves for the request;
-    /// it is asked at the first call.
+    /// Counts a call to an account. `share` returns the account's share for the request; it is
+    /// called at the first call.
     pub(in crate::client) fn take(
         &self,
         account: Account,
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_budget_left_at_the_first_call_is_what_counts() {
+    fn the_share_at_the_first_call_applies_to_the_whole_request() {
         let share = |calls| CallShare {
             calls,
             refills_in: Some(7),
@@ -141,7 +141,7 @@ mod tests {
 
         for _ in 0..1_000 {
             assert_eq!(
-                limit.take(account("a"), || panic!("it is not asked")),
+                limit.take(account("a"), || panic!("the share is not needed")),
                 Ok(())
             );
         }

@@ -1,0 +1,94 @@
+//! A cached response, and the policy that gives it its expiry times.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::{
+    client::{Freshness, Response},
+    error::Result,
+};
+
+/// How long responses are cached.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CachePolicy {
+    /// How long a response is fresh; zero disables the cache.
+    pub fresh: Duration,
+    /// The same for single operations, by name.
+    pub operations: BTreeMap<String, Duration>,
+    /// How long an empty result is fresh.
+    pub negative: Duration,
+    /// How long after that a response is returned while it is read again.
+    pub stale: Duration,
+    /// How long after that a response is returned if the provider fails.
+    pub error: Duration,
+}
+
+impl CachePolicy {
+    pub(super) fn fresh(&self, operation: &str, is_negative: bool) -> Duration {
+        let fresh = self.operations.get(operation).copied();
+        let fresh = fresh.unwrap_or(self.fresh);
+        if is_negative {
+            fresh.min(self.negative)
+        } else {
+            fresh
+        }
+    }
+}
+
+/// A response with its expiry times.
+#[derive(Debug)]
+pub(in crate::client) struct CachedResponse<T = Result<Response>> {
+    pub(super) answer: T,
+    pub(super) at: Timestamp,
+    pub(super) read: Instant,
+    pub(super) fresh_until: Instant,
+    pub(super) stale_until: Instant,
+    pub(super) gone: Instant,
+}
+
+/// Whether a cached response may be used.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Validity {
+    Fresh,
+    Stale,
+    Old,
+}
+
+impl<T> CachedResponse<T> {
+    pub(super) fn validity(&self, now: Instant, freshness: Freshness) -> Validity {
+        let within = match freshness {
+            Freshness::Cached => self.fresh_until,
+            Freshness::Within(age) => {
+                let until = self.read.checked_add(age);
+                until.map_or(self.fresh_until, |until| until.min(self.fresh_until))
+            }
+            Freshness::Now => return Validity::Old,
+        };
+        if now < within {
+            Validity::Fresh
+        } else if now < self.stale_until && freshness == Freshness::Cached {
+            Validity::Stale
+        } else {
+            Validity::Old
+        }
+    }
+
+    pub(super) fn is_cacheable(&self) -> bool {
+        self.fresh_until > self.read
+    }
+}
+
+impl CachedResponse {
+    /// The approximate number of bytes it takes.
+    pub(super) fn weight(&self) -> u32 {
+        /// The approximate size of a response without a body.
+        const BARE: usize = 1024;
+        let body = self
+            .answer
+            .as_ref()
+            .map_or(0, |response| response.body.len());
+        u32::try_from(body.saturating_add(BARE)).unwrap_or(u32::MAX)
+    }
+}

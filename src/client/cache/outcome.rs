@@ -1,0 +1,99 @@
+//! What a response or an error means for the cache.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{CachedResponse, MARGIN, MAX_NEGATIVE_BODY, ResponseCache};
+use crate::{
+    client::Response,
+    error::{Error, ErrorKind, FailureStage, Result},
+};
+
+impl ResponseCache {
+    /// Adds the expiry times to a response. Only a successful response is cached, and only one
+    /// whose request was sent after the last write.
+    pub(super) fn with_expiry(&self, operation: &str, answer: Result<Response>) -> CachedResponse {
+        // The data may be as old as the request for it.
+        let now = Instant::now();
+        let read = answer.as_ref().map_or(now, |response| response.sent);
+        let ago = now.saturating_duration_since(read);
+        let policy = &self.0.policy;
+        let fresh = match &answer {
+            Ok(response) => match self.negativity(response) {
+                Some(is_negative) => policy.fresh(operation, is_negative),
+                None => Duration::ZERO,
+            },
+            Err(error) if error.kind() == ErrorKind::Missing => policy.fresh(operation, true),
+            Err(_) => Duration::ZERO,
+        };
+        let fresh_until = read + fresh;
+        let stale_until = fresh_until + policy.stale;
+        CachedResponse {
+            answer,
+            at: Timestamp::now()
+                .checked_sub(ago)
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+            read,
+            fresh_until,
+            stale_until,
+            gone: stale_until + policy.error,
+        }
+    }
+
+    /// Whether a response may be cached, and if so whether its result is empty.
+    pub(super) fn negativity(&self, response: &Response) -> Option<bool> {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&response.body).is_ok();
+        if !is_json || !response.body.starts_with(b"{") {
+            return None;
+        }
+        if response.body.len() > MAX_NEGATIVE_BODY {
+            return Some(false);
+        }
+        let refusal = (self.0.explain)(response.status, &response.headers, &response.body);
+        refusal.reasons.is_empty().then(|| is_empty(&response.body))
+    }
+}
+
+/// Whether a short body holds only empty lists.
+pub(super) fn is_empty(body: &[u8]) -> bool {
+    let members: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(body).unwrap_or_default();
+    let mut lists = members.values().filter_map(serde_json::Value::as_array);
+    let is_record = members.contains_key("id") || members.contains_key("end_user_id");
+    !is_record && lists.next().is_some_and(Vec::is_empty) && lists.all(Vec::is_empty)
+}
+
+/// Whether an error came from the caller's lack of time rather than from the provider: the caller's
+/// deadline ended the call, or the call would have had to wait longer.
+pub(super) fn is_of_its_caller(cached: &CachedResponse, until: Instant) -> bool {
+    match cached.answer.as_ref().err().map(Error::kind) {
+        Some(ErrorKind::TimedOut) => cached.read + MARGIN >= until,
+        Some(ErrorKind::Throttled | ErrorKind::Late) => true,
+        _ => false,
+    }
+}
+
+/// Whether an error came from a limit on its caller: another caller may succeed.
+pub(super) fn is_for_its_callers_limits(cached: &CachedResponse) -> bool {
+    let kind = cached.answer.as_ref().err().map(Error::kind);
+    matches!(
+        kind,
+        Some(ErrorKind::TooLarge | ErrorKind::Overloaded | ErrorKind::CallLimit)
+    )
+}
+
+/// Whether a failed write was never sent, in any of its attempts.
+pub(super) fn is_unsent(error: &Error) -> bool {
+    error.reach() == FailureStage::Nowhere && !error.is_unsettled()
+}
+
+/// Whether an old response is better than this error.
+pub(super) fn is_worse_than_old(error: &Error) -> bool {
+    error.kind().is_transient()
+        || matches!(
+            error.kind(),
+            ErrorKind::Malformed | ErrorKind::Late | ErrorKind::Overloaded | ErrorKind::CallLimit
+        )
+}

@@ -1,0 +1,382 @@
+//! The context of a request: its deadline, its priority, how old responses may be, what it has
+//! used, and a record of each of its calls.
+
+mod call_limit;
+mod call_log;
+mod progress;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::Meter;
+use crate::error::Error;
+
+pub use call_limit::CallLimit;
+pub(super) use call_limit::{CallRefused, CallShare};
+pub use call_log::{AnswerOrigin, CallLog, CallRecord};
+pub use progress::WriteProgress;
+
+/// Whose work goes first when there is not enough for all.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Priority {
+    /// Somebody waits for the response.
+    #[default]
+    Interactive,
+    /// Nobody waits: it never takes the last slot or the last call.
+    Background,
+}
+
+/// How old a response may be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Freshness {
+    /// As old as the cache policy allows.
+    #[default]
+    Cached,
+    /// At most this old.
+    Within(Duration),
+    /// Read from the provider now.
+    Now,
+}
+
+/// The limits of a request, and its usage so far.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    deadline: Instant,
+    priority: Priority,
+    freshness: Freshness,
+    usage: Arc<UsageStats>,
+    call_log: Arc<CallLog>,
+    meter: Arc<Meter>,
+    call_limit: Arc<CallLimit>,
+    write: Option<Arc<WriteProgress>>,
+}
+
+/// The usage of a part of a request that is reported by itself.
+#[derive(Debug, Default)]
+struct UsageStats {
+    calls: AtomicU32,
+    is_stale: AtomicBool,
+    as_of: Mutex<Option<Timestamp>>,
+    failure: Mutex<Option<Error>>,
+    unreadable: Mutex<HashSet<u64>>,
+    /// For each id that may be a number or a string: whether it was a string.
+    kinds_of_ids: Mutex<HashMap<String, bool>>,
+    shortfalls: Mutex<BTreeSet<String>>,
+    caveats: Mutex<BTreeSet<String>>,
+}
+
+impl RequestContext {
+    /// A context that ends at a deadline.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            priority: Priority::default(),
+            freshness: Freshness::default(),
+            usage: Arc::default(),
+            call_log: Arc::default(),
+            meter: Arc::default(),
+            call_limit: Arc::default(),
+            write: None,
+        }
+    }
+
+    /// The same request, with new usage.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self {
+            usage: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The same request, with usage that continues that of an earlier part.
+    #[must_use]
+    pub fn following(&self, earlier: &Self) -> Self {
+        let next = self.instead_of(earlier);
+        next.note_all_unreadable(&earlier.usage);
+        next
+    }
+
+    /// The same request, for a part that replaces an earlier one: only the earlier part's calls
+    /// count.
+    #[must_use]
+    pub fn instead_of(&self, earlier: &Self) -> Self {
+        let next = self.fresh();
+        next.usage
+            .calls
+            .fetch_add(earlier.calls(), Ordering::Relaxed);
+        next
+    }
+
+    /// The same context with a deadline no later than `instant`.
+    #[must_use]
+    pub fn no_later_than(&self, instant: Instant) -> Self {
+        Self {
+            deadline: self.deadline.min(instant),
+            ..self.clone()
+        }
+    }
+
+    /// The same context with another priority.
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self {
+            priority,
+            ..self.clone()
+        }
+    }
+
+    /// The same context with another freshness.
+    #[must_use]
+    pub fn with_freshness(&self, freshness: Freshness) -> Self {
+        Self {
+            freshness,
+            ..self.clone()
+        }
+    }
+
+    /// The same context, which accepts only responses read at `since` or later.
+    #[must_use]
+    pub fn no_older_than(&self, since: Instant) -> Self {
+        let age = since.elapsed();
+        self.with_freshness(match self.freshness {
+            Freshness::Cached => Freshness::Within(age),
+            Freshness::Within(other) => Freshness::Within(other.min(age)),
+            Freshness::Now => Freshness::Now,
+        })
+    }
+
+    /// The same context with a meter that counts its bytes.
+    #[must_use]
+    pub fn with_meter(&self, meter: Arc<Meter>) -> Self {
+        Self {
+            meter,
+            ..self.clone()
+        }
+    }
+
+    /// The same context with a limit on the calls of the whole request.
+    #[must_use]
+    pub fn with_call_limit(&self, calls: u32) -> Self {
+        Self {
+            call_limit: Arc::new(CallLimit::of(calls)),
+            ..self.clone()
+        }
+    }
+
+    /// The limit on the calls of the whole request.
+    pub(super) fn call_limit(&self) -> &Arc<CallLimit> {
+        &self.call_limit
+    }
+
+    /// The meter of the whole request.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Whether this is a write that was sent and for whose end nobody waits any more.
+    #[must_use]
+    pub fn has_left_write(&self) -> bool {
+        self.write.as_ref().is_some_and(|write| write.is_left())
+    }
+
+    /// The same context for a write, which reports its progress.
+    #[must_use]
+    pub fn writing(&self, progress: Arc<WriteProgress>) -> Self {
+        Self {
+            write: Some(progress),
+            ..self.clone()
+        }
+    }
+
+    /// Notes that a request that changes something is about to be sent. False when its write was
+    /// cancelled before.
+    pub(super) fn begin_write(&self) -> bool {
+        self.write.as_ref().is_none_or(|write| write.begin())
+    }
+
+    /// The deadline. A write that was sent has a grace period after it.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let extra = self.write.as_ref().map(|write| write.extra());
+        self.deadline + extra.unwrap_or_default()
+    }
+
+    /// The time until the deadline.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline().saturating_duration_since(Instant::now())
+    }
+
+    /// The priority.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// How old responses may be.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// The number of requests sent to providers.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.usage.calls.load(Ordering::Relaxed)
+    }
+
+    /// When the oldest of the data was read from its provider; `None` when nothing was read.
+    #[must_use]
+    pub fn as_of(&self) -> Option<Timestamp> {
+        *lock(&self.usage.as_of)
+    }
+
+    /// Whether a response was older than it should be, because the provider gave no newer one.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.usage.is_stale.load(Ordering::Relaxed)
+    }
+
+    /// The failure because of which an old response was used.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        lock(&self.usage.failure).clone()
+    }
+
+    /// Notes a row that cannot be read. `mark` identifies the row, because a page may be read
+    /// twice.
+    pub fn note_unreadable(&self, mark: u64) {
+        lock(&self.usage.unreadable).insert(mark);
+    }
+
+    fn note_all_unreadable(&self, usage: &UsageStats) {
+        let marks = lock(&usage.unreadable).clone();
+        lock(&self.usage.unreadable).extend(marks);
+    }
+
+    /// The number of rows that could not be read.
+    #[must_use]
+    pub fn unreadable(&self) -> usize {
+        lock(&self.usage.unreadable).len()
+    }
+
+    /// Whether an id was always a string, or always a number, in the data so far.
+    #[must_use]
+    pub fn is_same_kind(&self, id: &str, is_text: bool) -> bool {
+        let mut kinds = lock(&self.usage.kinds_of_ids);
+        *kinds.entry(id.to_owned()).or_insert(is_text) == is_text
+    }
+
+    /// Notes why a result may be incomplete, in words for the client.
+    pub fn add_shortfall(&self, why: impl Into<String>) {
+        lock(&self.usage.shortfalls).insert(why.into());
+    }
+
+    /// Notes which users a search may miss even though it was read to its end.
+    pub fn add_caveat(&self, users: impl Into<String>) {
+        lock(&self.usage.caveats).insert(users.into());
+    }
+
+    /// Why the result may be incomplete; `None` when there is no known reason.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<String> {
+        joined_text(&self.usage.shortfalls)
+    }
+
+    /// Which users a search may miss even though it was read to its end; `None` when there is no
+    /// known reason.
+    #[must_use]
+    pub fn caveat(&self) -> Option<String> {
+        joined_text(&self.usage.caveats)
+    }
+
+    /// The record of the whole request's calls.
+    #[must_use]
+    pub fn call_log(&self) -> &Arc<CallLog> {
+        &self.call_log
+    }
+
+    /// A context for work that several callers share: it starts with this freshness and priority,
+    /// ends at its own deadline, and has its own usage. Its calls count for the request that
+    /// started it. Its bytes count for nobody, because they belong to all callers.
+    pub(super) fn detached(&self, deadline: Instant) -> Self {
+        Self {
+            deadline,
+            usage: Arc::default(),
+            call_log: Arc::default(),
+            meter: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Adds the calls of detached work, and their records, to the caller that started it.
+    pub(super) fn add_calls(&self, detached: &Self) {
+        self.usage
+            .calls
+            .fetch_add(detached.calls(), Ordering::Relaxed);
+        self.call_log.extend(detached.call_log.entries());
+    }
+
+    /// Adds what detached work has read: its age, and whether old responses were used.
+    pub(super) fn add_reads(&self, detached: &Self) {
+        if let Some(at) = detached.as_of() {
+            self.read(at, detached.is_stale());
+        }
+        if let Some(failure) = detached.failure() {
+            self.fell_back(failure);
+        }
+        self.note_all_unreadable(&detached.usage);
+        lock(&self.usage.shortfalls).extend(lock(&detached.usage.shortfalls).iter().cloned());
+        lock(&self.usage.caveats).extend(lock(&detached.usage.caveats).iter().cloned());
+        if let Some(fresh_until) = detached.call_log.fresh_until() {
+            self.call_log.is_fresh_until(fresh_until);
+        }
+    }
+
+    /// Adds the calls of another part of the same request, and what it has read.
+    pub fn add_work(&self, part: &Self) {
+        self.usage.calls.fetch_add(part.calls(), Ordering::Relaxed);
+        self.add_reads(part);
+    }
+
+    /// Counts a request to a provider.
+    pub(super) fn count(&self) {
+        self.usage.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the provider failed and a cached response was used.
+    pub(super) fn fell_back(&self, error: Error) {
+        *lock(&self.usage.failure) = Some(error);
+    }
+
+    /// Notes a response that was read from its provider at a moment.
+    pub(super) fn read(&self, at: Timestamp, is_stale: bool) {
+        let mut as_of = lock(&self.usage.as_of);
+        *as_of = Some(as_of.map_or(at, |oldest| oldest.min(at)));
+        if is_stale {
+            self.usage.is_stale.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn joined_text(notices: &Mutex<BTreeSet<String>>) -> Option<String> {
+    let notices = lock(notices);
+    let all: Vec<&str> = notices.iter().map(String::as_str).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
