@@ -27,6 +27,7 @@ use crate::{
     account::{Account, Provider, for_each_provider},
     client::{Client, RequestContext, transport::ReadErrorFn},
     error::{Error, ErrorKind, Reason, Result},
+    notice::{Notice, NoticeCode},
     pagination::{Listing, Page, PageRequest, Scan, Truncation},
     recent_writes::RecentWrites,
     user::{Company, Email, Identity, Label, PatchField, User, UserPatch, WriteOutcome},
@@ -366,7 +367,7 @@ impl SearchResult {
         for walk in walks {
             if let Some(doubt) = walk.doubt {
                 found.shortfall = Some(Incomplete {
-                    notice: doubt.notice().to_owned(),
+                    notice: doubt.notice(),
                     error: None,
                 });
             }
@@ -386,7 +387,7 @@ impl SearchResult {
                         "{list} was not read to its end: the time was over; pages read: {pages}"
                     );
                     found.shortfall = Some(Incomplete {
-                        notice,
+                        notice: Notice::new(NoticeCode::DeadlineExceeded, notice),
                         error: Some(Error::late()),
                     });
                 }
@@ -395,7 +396,7 @@ impl SearchResult {
                         "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"
                     );
                     found.shortfall = Some(Incomplete {
-                        notice,
+                        notice: Notice::new(NoticeCode::LimitReached, notice),
                         error: None,
                     });
                 }
@@ -407,7 +408,7 @@ impl SearchResult {
             Some(error) => {
                 let notice = format!("{list} could not be read to its end");
                 found.shortfall = Some(Incomplete {
-                    notice,
+                    notice: Notice::new(NoticeCode::PartialFailure, notice),
                     error: Some(error),
                 });
             }
@@ -443,7 +444,10 @@ impl SearchResult {
             (all, None) => Ok(all.unwrap_or_default()),
             (Some(all), Some(error)) => Ok(Self {
                 shortfall: Some(Incomplete {
-                    notice: "one of several searches failed".to_owned(),
+                    notice: Notice::new(
+                        NoticeCode::PartialFailure,
+                        "one of several searches failed",
+                    ),
                     error: Some(error),
                 }),
                 ..all
@@ -499,7 +503,7 @@ pub struct SearchBatch {
 #[derive(Clone, Debug)]
 pub struct Incomplete {
     /// What may be missing, for the client.
-    pub notice: String,
+    pub notice: Notice,
     /// What went wrong, if anything did.
     pub error: Option<Error>,
 }

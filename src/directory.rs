@@ -30,7 +30,8 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     metrics,
-    pagination::{Accept, ListRange, Window},
+    notice::{Notice, NoticeCode},
+    pagination::{Accept, IncompleteReason, ListRange, Window},
     user::User,
 };
 
@@ -225,15 +226,18 @@ impl Directory {
             .await;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
-        let doubt = window.doubt.map(|doubt| doubt.notice().to_owned());
+        let caveats = email_caveat.into_iter().chain(segment_caveat);
+        let doubt = window.doubt.map(IncompleteReason::notice);
         let cut = window.is_cut.then(|| {
             let reach = profile.listing.reach.unwrap_or_default();
-            format!("this provider refuses to page past {reach} users: there are more, narrow the list with a filter")
+            let message = format!("this provider refuses to page past {reach} users: there are more, narrow the list with a filter");
+            Notice::new(NoticeCode::LimitReached, message)
         });
         let failure = window.failure.clone();
         let failure = failure.map(|error| error.at(self.account, "list"));
-        let report = Report::answered(self.account, cut.or(doubt), failure, scope.calls())
-            .with_caveat(email_caveat.or(segment_caveat));
+        let report = Report::answered(self.account, failure, scope.calls())
+            .with_shortfall(cut.into_iter().chain(doubt))
+            .with_caveat(caveats.map(missed));
         Ok(ListedUsers {
             window,
             report: report.of_work(scope),
@@ -359,6 +363,11 @@ impl Directory {
             work,
         }
     }
+}
+
+/// What is said of whom a provider's search passes over.
+fn missed(whom: &str) -> Notice {
+    Notice::new(NoticeCode::SearchIncomplete, whom)
 }
 
 /// The same answer for every key.

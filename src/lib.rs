@@ -12,6 +12,7 @@ pub mod error;
 pub mod graphql;
 pub mod loaders;
 pub mod metrics;
+pub mod notice;
 pub mod pagination;
 pub mod recent_writes;
 pub mod server;

@@ -113,7 +113,7 @@ async fn calls(client: &reqwest::Client, sandbox: &Process) -> usize {
 
 async fn ask(client: &reqwest::Client, gateway: &Process, email: &str) -> Outcome {
     let query = "query ($email: String!) { usersByEmail(email: $email) {
-        nodes { id provider email name } totalCount sources { provider status notice error { code } } } }";
+        nodes { id provider email name } totalCount sources { provider status notices { code } error { code } } } }";
     let body = json!({ "query": query, "variables": { "email": email } });
     let url = format!("http://{}/graphql", gateway.address);
     let started = Instant::now();
@@ -154,9 +154,12 @@ fn shortfall(source: &Value) -> Option<String> {
     let provider = source["provider"].as_str()?;
     let status = source["status"].as_str()?;
     let code = source["error"]["code"].as_str();
-    let is_cut = source["notice"]
-        .as_str()
-        .is_some_and(|notice| notice.contains("to its end"));
+    let cuts = ["LIMIT_REACHED", "DEADLINE_EXCEEDED", "PARTIAL_FAILURE"];
+    let is_cut = source["notices"].as_array().is_some_and(|notices| {
+        notices
+            .iter()
+            .any(|notice| cuts.iter().any(|cut| notice["code"] == *cut))
+    });
     let is_short = status == "FAILED" || code.is_some() || is_cut;
     is_short.then(|| format!("{provider} {status} {}", code.unwrap_or("bounded")))
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Meter;
-use crate::error::Error;
+use crate::{error::Error, notice::Notice};
 
 pub use call_limit::CallLimit;
 pub(super) use call_limit::{CallRefused, CallShare};
@@ -70,8 +70,8 @@ struct UsageStats {
     unreadable: Mutex<HashSet<u64>>,
     /// For each id that may be a number or a string: whether it was a string.
     kinds_of_ids: Mutex<HashMap<String, bool>>,
-    shortfalls: Mutex<BTreeSet<String>>,
-    caveats: Mutex<BTreeSet<String>>,
+    shortfalls: Mutex<BTreeSet<Notice>>,
+    caveats: Mutex<BTreeSet<Notice>>,
 }
 
 impl RequestContext {
@@ -279,27 +279,27 @@ impl RequestContext {
         *kinds.entry(id.to_owned()).or_insert(is_text) == is_text
     }
 
-    /// Notes why a result may be incomplete, in words for the client.
-    pub fn add_shortfall(&self, why: impl Into<String>) {
-        lock(&self.usage.shortfalls).insert(why.into());
+    /// Notes why a result may be incomplete.
+    pub fn add_shortfall(&self, why: Notice) {
+        lock(&self.usage.shortfalls).insert(why);
     }
 
     /// Notes which users a search may miss even though it was read to its end.
-    pub fn add_caveat(&self, users: impl Into<String>) {
-        lock(&self.usage.caveats).insert(users.into());
+    pub fn add_caveat(&self, users: Notice) {
+        lock(&self.usage.caveats).insert(users);
     }
 
-    /// Why the result may be incomplete; `None` when there is no known reason.
+    /// Why the result may be incomplete; empty when there is no known reason.
     #[must_use]
-    pub fn shortfall(&self) -> Option<String> {
-        joined_text(&self.usage.shortfalls)
+    pub fn shortfalls(&self) -> Vec<Notice> {
+        lock(&self.usage.shortfalls).iter().cloned().collect()
     }
 
-    /// Which users a search may miss even though it was read to its end; `None` when there is no
+    /// Which users a search may miss even though it was read to its end; empty when there is no
     /// known reason.
     #[must_use]
-    pub fn caveat(&self) -> Option<String> {
-        joined_text(&self.usage.caveats)
+    pub fn caveats(&self) -> Vec<Notice> {
+        lock(&self.usage.caveats).iter().cloned().collect()
     }
 
     /// The record of the whole request's calls.
@@ -369,12 +369,6 @@ impl RequestContext {
             self.usage.is_stale.store(true, Ordering::Relaxed);
         }
     }
-}
-
-fn joined_text(notices: &Mutex<BTreeSet<String>>) -> Option<String> {
-    let notices = lock(notices);
-    let all: Vec<&str> = notices.iter().map(String::as_str).collect();
-    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

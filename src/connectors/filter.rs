@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     account::Account,
     error::Result,
+    notice::{Notice, NoticeCode},
     user::{Email, User, UserKind, email},
 };
 
@@ -42,13 +43,14 @@ pub enum FilterField {
 
 /// Said of a list that is empty because the provider does not have what it is narrowed by.
 #[must_use]
-pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> String {
-    format!(
+pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> Notice {
+    let message = format!(
         "`{}`: {} has no {} with the id `{id:.60}`, so nobody is in the list",
         field.name(),
         account.title(),
         field.what()
-    )
+    );
+    Notice::new(NoticeCode::UnknownFilterValue, message)
 }
 
 impl FilterField {

@@ -53,6 +53,7 @@ use super::{
 use crate::{
     client::{Client, ErrorDetails, Operation, Request, RequestContext, Response},
     error::{Error, ErrorKind, Reason, Result},
+    notice::{Notice, NoticeCode},
     pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
     user::{Email, Identity, PatchField, RecordPart, User, UserPatch, WriteOutcome},
 };
@@ -233,12 +234,12 @@ impl Usertour {
             .as_ref()
             .is_some_and(Email::has_forms)
         {
-            scope.add_caveat(FORMS);
+            scope.add_caveat(Notice::new(NoticeCode::SearchIncomplete, FORMS));
         }
         let TiedPage { page, shortfall } = reader.read(start).await?;
         let resumed = ties::is_place_unsure(ask.before_mark(&page)).then_some(ties::TIMELESS);
         if let Some(why) = shortfall.or(resumed) {
-            scope.add_shortfall(why);
+            scope.add_shortfall(Notice::new(NoticeCode::UnstableOrder, why));
         }
         if selection.filter.email.is_some() {
             rows::note_unreadable_emails(scope, &page.users);
@@ -292,7 +293,7 @@ impl Usertour {
         let (nameless, rows): (Vec<_>, Vec<_>) =
             list.results.into_iter().partition(|raw| is_nameless(raw));
         if !nameless.is_empty() {
-            scope.add_shortfall(NAMELESS);
+            scope.add_shortfall(Notice::new(NoticeCode::RowsUnreadable, NAMELESS));
         }
         let users = rows::users(scope, self.http.account(), rows, record::user);
         Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))

@@ -2,7 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::{account::Account, client::RequestContext, error::Error, metrics};
+use crate::{
+    account::Account,
+    client::RequestContext,
+    error::Error,
+    metrics,
+    notice::{Notice, NoticeCode},
+};
 
 /// What is said of an answer that was kept because the provider fails.
 const OUTDATED: &str =
@@ -13,13 +19,13 @@ const OUTDATED: &str =
 pub enum SourceStatus {
     /// The whole answer: who is not in it does not exist there.
     Complete,
-    /// An answer that may lack somebody, or hold too many: `notice` says whom and why.
+    /// An answer that may lack somebody, or hold too many: `notices` say whom and why.
     Partial,
     /// No answer; `error` says why.
     Failed,
     /// The provider is switched off in this gateway's configuration.
     Disabled,
-    /// The provider was not asked, because it cannot answer this; `notice` says why.
+    /// The provider was not asked, because it cannot answer this; `notices` say why.
     Skipped,
 }
 
@@ -54,8 +60,8 @@ pub struct Report {
     pub status: SourceStatus,
     /// What went wrong.
     pub error: Option<Error>,
-    /// What may be missing and why.
-    pub notice: Option<String>,
+    /// What may be wrong with the answer, and why.
+    pub notices: Vec<Notice>,
     /// When the data was read; `None` when none was.
     pub as_of: Option<Timestamp>,
     /// How many requests were sent to the provider for it.
@@ -83,7 +89,7 @@ impl Report {
             account,
             status,
             error: None,
-            notice: None,
+            notices: Vec::new(),
             as_of,
             calls,
             is_stale: false,
@@ -97,11 +103,11 @@ impl Report {
         Self::of(account, SourceStatus::Disabled, 0)
     }
 
-    /// A source that was not asked.
+    /// A source that was not asked, for it cannot answer this.
     #[must_use]
-    pub fn skipped(account: Account, notice: &str) -> Self {
+    pub fn skipped(account: Account, why: &str) -> Self {
         Self {
-            notice: Some(notice.to_owned()),
+            notices: vec![Notice::new(NoticeCode::Unsupported, why)],
             ..Self::of(account, SourceStatus::Skipped, 0)
         }
     }
@@ -115,21 +121,10 @@ impl Report {
         }
     }
 
-    pub(super) fn answered(
-        account: Account,
-        notice: Option<String>,
-        error: Option<Error>,
-        calls: u32,
-    ) -> Self {
-        let status = if notice.is_some() {
-            SourceStatus::Partial
-        } else {
-            SourceStatus::Complete
-        };
+    pub(super) fn answered(account: Account, error: Option<Error>, calls: u32) -> Self {
         Self {
             error,
-            notice,
-            ..Self::of(account, status, calls)
+            ..Self::of(account, SourceStatus::Complete, calls)
         }
     }
 
@@ -143,17 +138,17 @@ impl Report {
         }
     }
 
-    /// The same report with a caveat on what the provider's search passes over, where there is one and
-    /// nothing worse is said.
-    pub(super) fn with_caveat(self, caveat: Option<&str>) -> Self {
-        match (self.status, caveat) {
-            (SourceStatus::Complete, Some(caveat)) => Self {
-                status: SourceStatus::Partial,
-                notice: Some(caveat.to_owned()),
-                ..self
-            },
-            _ => self,
-        }
+    /// The same report of an answer that was not read to its end, or may lack somebody.
+    #[must_use]
+    pub(super) fn with_shortfall(self, why: impl IntoIterator<Item = Notice>) -> Self {
+        self.with_notices(why, false)
+    }
+
+    /// The same report of an answer that was read to its end, though the provider's search passes
+    /// somebody over.
+    #[must_use]
+    pub(super) fn with_caveat(self, whom: impl IntoIterator<Item = Notice>) -> Self {
+        self.with_notices(whom, true)
     }
 
     /// The same report with what its work says of how old the data is.
@@ -173,7 +168,7 @@ impl Report {
     pub fn with_subresources(
         self,
         work: &RequestContext,
-        notice: Option<String>,
+        notices: Vec<Notice>,
         error: Option<Error>,
     ) -> Self {
         let read = [self.as_of, work.as_of()].into_iter().flatten();
@@ -184,62 +179,56 @@ impl Report {
             error: self.error.clone().or(error),
             ..self
         };
-        report.with_doubts(work).lacking(notice, true)
+        report.with_doubts(work).with_notices(notices, true)
     }
 
     /// The same report with what its work says of why it may not be whole.
     fn with_doubts(self, scope: &RequestContext) -> Self {
+        let failure = scope.failure();
+        let outdated = failure
+            .as_ref()
+            .map(|_| Notice::new(NoticeCode::Stale, OUTDATED));
         let report = self
-            .with_unreadable(scope.unreadable())
-            .lacking(scope.shortfall(), false)
-            .lacking(scope.caveat(), true);
-        match (report.status, scope.failure()) {
-            (SourceStatus::Complete | SourceStatus::Partial, Some(error)) => Self {
-                status: SourceStatus::Partial,
-                notice: Some(report.notice.unwrap_or_else(|| OUTDATED.to_owned())),
-                error: Some(report.error.unwrap_or(error)),
-                ..report
-            },
-            _ => report,
+            .with_shortfall(unreadable(scope.unreadable()))
+            .with_shortfall(scope.shortfalls())
+            .with_caveat(scope.caveats())
+            .with_caveat(outdated);
+        if report.is_answered() {
+            let error = report.error.clone().or(failure);
+            return Self { error, ..report };
         }
+        report
     }
 
-    /// The same report with what is said of rows that could not be read.
-    fn with_unreadable(self, rows: usize) -> Self {
-        let is_answered = matches!(self.status, SourceStatus::Complete | SourceStatus::Partial);
-        if rows == 0 || !is_answered {
+    /// The same report of an answer with notices, each once.
+    fn with_notices(mut self, notices: impl IntoIterator<Item = Notice>, is_whole: bool) -> Self {
+        let mut notices = notices.into_iter().peekable();
+        if !self.is_answered() || notices.peek().is_none() {
             return self;
         }
-        let unread = match rows {
-            1 => "1 record that the provider sent cannot be read, and is left out".to_owned(),
-            rows => {
-                format!("{rows} records that the provider sent cannot be read, and are left out")
+        for notice in notices {
+            if !self.notices.contains(&notice) {
+                self.notices.push(notice);
             }
-        };
+        }
         Self {
             status: SourceStatus::Partial,
-            notice: Some(match &self.notice {
-                Some(notice) => format!("{notice}; {unread}"),
-                None => unread,
-            }),
-            is_whole: false,
+            is_whole: self.is_whole && is_whole,
             ..self
         }
     }
 
-    /// The same report of an answer that may lack somebody, though it may have been read to its end.
-    fn lacking(self, why: Option<String>, is_whole: bool) -> Self {
-        match (self.status, why) {
-            (SourceStatus::Complete | SourceStatus::Partial, Some(why)) => Self {
-                status: SourceStatus::Partial,
-                notice: Some(match self.notice {
-                    Some(notice) => format!("{notice}; {why}"),
-                    None => why,
-                }),
-                is_whole: self.is_whole && is_whole,
-                ..self
-            },
-            _ => self,
-        }
+    fn is_answered(&self) -> bool {
+        matches!(self.status, SourceStatus::Complete | SourceStatus::Partial)
     }
+}
+
+/// What is said of rows that could not be read.
+fn unreadable(rows: usize) -> Option<Notice> {
+    let message = match rows {
+        0 => return None,
+        1 => "1 record that the provider sent cannot be read, and is left out".to_owned(),
+        rows => format!("{rows} records that the provider sent cannot be read, and are left out"),
+    };
+    Some(Notice::new(NoticeCode::RowsUnreadable, message))
 }

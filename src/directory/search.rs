@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{Directory, ListedUsers, Report, in_batches};
+use super::{Directory, ListedUsers, Report, in_batches, missed};
 use crate::{
     client::RequestContext,
     connectors::{
@@ -116,10 +116,12 @@ impl Directory {
         let error = error.map(|error| error.at(self.account, "by_email"));
         let report = match error {
             Some(error) if users.is_empty() && error.kind() != ErrorKind::Late => Report {
-                notice,
+                notices: notice.into_iter().collect(),
                 ..Report::failed(self.account, error, calls)
             },
-            error => Report::answered(self.account, notice, error, calls).with_caveat(caveat),
+            error => Report::answered(self.account, error, calls)
+                .with_shortfall(notice)
+                .with_caveat(caveat.map(missed)),
         };
         let report = report.of_work(work);
         EmailSearchResult { users, report }
@@ -161,8 +163,9 @@ impl Directory {
         };
         self.note_unknown(connector, scope, &selection.filter, (span, &window))
             .await;
-        let report = Report::answered(self.account, notice, error, scope.calls());
-        let report = report.with_caveat(connector.profile().email_caveat);
+        let report = Report::answered(self.account, error, scope.calls())
+            .with_shortfall(notice)
+            .with_caveat(connector.profile().email_caveat.map(missed));
         Ok(ListedUsers {
             window,
             report: report.of_work(scope),

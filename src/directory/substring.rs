@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Directory, EmailSearchResult, Report, search::in_order};
+use super::{Directory, EmailSearchResult, Report, missed, search::in_order};
 use crate::{
     client::RequestContext,
     connectors::{Connector, Expand, Filter, Selection, rows},
     error::{Error, Result},
-    pagination::{ListRange, Window},
+    notice::{Notice, NoticeCode},
+    pagination::{IncompleteReason, ListRange, Window},
     user::{Email, User, email::part::EmailPart},
 };
 
@@ -50,7 +51,7 @@ impl Directory {
         };
         let is_open = part.may_be_within_a_label();
         let report = report
-            .with_caveat(is_open.then_some(WITHIN_A_LABEL))
+            .with_caveat(is_open.then(|| missed(WITHIN_A_LABEL)))
             .of_work(scope);
         let rows = found.into_iter().flat_map(|window| window.rows);
         let users = rows.map(|row| row.user).filter(|user| holds(user, part));
@@ -71,14 +72,18 @@ impl Directory {
         let late = windows.iter().find_map(|window| window.failure.clone());
         let late = late.map(|error| error.at(self.account, "list"));
         let doubt = windows.iter().find_map(|window| window.doubt);
-        let doubt = doubt.map(|doubt| doubt.notice().to_owned());
-        let one =
-            || "a form of this part could not be searched for: users may be missing".to_owned();
-        let more = || format!("there are more than {count} such users: search for a longer text");
-        let has_more = windows.iter().any(|window| window.has_next);
-        let notice = failure.as_ref().map(|_| one());
-        let notice = notice.or(doubt).or_else(|| has_more.then(more));
-        Report::answered(self.account, notice, failure.or(late), scope.calls())
+        let doubt = doubt.map(IncompleteReason::notice);
+        let failed = "a form of this part could not be searched for: users may be missing";
+        let failed = failure
+            .as_ref()
+            .map(|_| Notice::new(NoticeCode::PartialFailure, failed));
+        let has_more = late.is_none() && windows.iter().any(|window| window.has_next);
+        let more = format!(
+            "more than {count} users have this text in their email: search for a longer one"
+        );
+        let more = has_more.then(|| Notice::new(NoticeCode::LimitReached, more));
+        Report::answered(self.account, failure.or(late), scope.calls())
+            .with_shortfall(failed.into_iter().chain(doubt).chain(more))
     }
 }
 

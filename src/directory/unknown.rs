@@ -5,6 +5,7 @@ use super::Directory;
 use crate::{
     client::RequestContext,
     connectors::{Connector, Filter, FilterField, filter::unknown_notice},
+    notice::{Notice, NoticeCode},
     pagination::{ListRange, Window},
 };
 
@@ -42,10 +43,11 @@ impl Directory {
         ] {
             if let Some(id) = filter.id(field) {
                 let title = self.account.title();
-                scope.add_shortfall(format!(
+                let message = format!(
                     "whether {title} has a {} with the id `{id:.60}` could not be told",
                     field.what()
-                ));
+                );
+                scope.add_shortfall(Notice::new(NoticeCode::FilterValueUnverified, message));
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     connectors::{EmailSearch, FilterField, SortField},
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
+    notice::Notice,
     user::Identity,
 };
 
@@ -57,10 +58,10 @@ impl SourceReport {
         })
     }
 
-    /// What may be wrong with the answer and why; null when nothing is. A field of rows that could not be
-    /// read is null in them, and `SUBRESOURCE_FAILED` stands here with the rows.
-    async fn notice(&self) -> Option<&str> {
-        self.0.notice.as_deref()
+    /// What may be wrong with the answer and why; empty when nothing is. A field of rows that could not
+    /// be read is null in them, and `SUBRESOURCE_FAILED` stands here with the rows.
+    async fn notices(&self) -> &[Notice] {
+        &self.0.notices
     }
 
     /// When the oldest of the data was read from the provider; null when there is none.

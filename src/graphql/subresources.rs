@@ -18,6 +18,7 @@ use crate::{
     directory::Report,
     error::{Error, ErrorKind},
     loaders::Loaders,
+    notice::{Notice, NoticeCode},
 };
 
 /// How many bytes an error with its path takes, about.
@@ -120,7 +121,7 @@ impl SubresourceLog {
         let failures = failures.filter(|(key, _)| key.account == report.account);
         let failures: Vec<_> = failures.map(|(_, failed)| failed).collect();
         let error = failures.first().map(|failed| failed.first.1.clone());
-        report.with_subresources(work, notice(&failures), error)
+        report.with_subresources(work, notices(&failures), error)
     }
 }
 
@@ -136,7 +137,7 @@ impl FailedField {
 }
 
 /// What is said of fields that failed: for each its rows, each once.
-fn notice(failures: &[&FailedField]) -> Option<String> {
+fn notices(failures: &[&FailedField]) -> Vec<Notice> {
     let mut fields: BTreeMap<&str, BTreeMap<&Vec<usize>, &str>> = BTreeMap::new();
     for failed in failures {
         let rows = failed.rows.iter().map(|(place, id)| (place, id.as_str()));
@@ -147,18 +148,17 @@ fn notice(failures: &[&FailedField]) -> Option<String> {
         let ids: Vec<&str> = rows.into_values().filter(|id| seen.insert(*id)).collect();
         let (named, more) = ids.split_at(ids.len().min(NAMED));
         let users = if ids.len() == 1 { "user" } else { "users" };
-        let mut notice = format!(
-            "`{name}` of {} {users} could not be read (SUBRESOURCE_FAILED), null there does not mean none: {}",
+        let mut message = format!(
+            "`{name}` of {} {users} could not be read, null there does not mean none: {}",
             ids.len(),
             named.join(", ")
         );
         if !more.is_empty() {
-            notice.push_str(&format!(" and {} more", more.len()));
+            message.push_str(&format!(" and {} more", more.len()));
         }
-        notice
+        Notice::new(NoticeCode::SubresourceFailed, message)
     });
-    let notices: Vec<String> = notices.collect();
-    (!notices.is_empty()).then(|| notices.join("; "))
+    notices.collect()
 }
 
 /// The reports of sources, with what the fields of their rows cost and how they failed.

@@ -1,5 +1,7 @@
 //! Doubts whether an answer holds everybody.
 
+use crate::notice::{Notice, NoticeCode};
+
 /// Why somebody may be missing from what was read, or may come again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IncompleteReason {
@@ -20,7 +22,20 @@ pub enum IncompleteReason {
 impl IncompleteReason {
     /// What to tell a client.
     #[must_use]
-    pub fn notice(self) -> &'static str {
+    pub fn notice(self) -> Notice {
+        Notice::new(self.code(), self.message())
+    }
+
+    fn code(self) -> NoticeCode {
+        match self {
+            Self::Shifted | Self::Repeats => NoticeCode::ListChanged,
+            Self::Miscounted => NoticeCode::CountMismatch,
+            Self::Doubled | Self::Empty => NoticeCode::PagesInconsistent,
+            Self::Late => NoticeCode::DeadlineExceeded,
+        }
+    }
+
+    fn message(self) -> &'static str {
         match self {
             Self::Shifted => {
                 "users came or went while the list was read, and its place was not found again: some may be missing, or come twice"

@@ -60,7 +60,7 @@ async fn rename(world: &World, of: Provider, name: &str) {
 const FIND: &str =
     "query ($of: [Provider!]) { usersByEmail(email: \"ann@x.test\", providers: $of) {
     nodes { provider name firstName }
-    sources { provider status stale asOf calls notice error { code } } } }";
+    sources { provider status stale asOf calls notices { code message } error { code } } } }";
 
 /// Finds Ann at a provider: her record and its source.
 async fn ann(world: &World, of: Provider) -> (Value, Value) {

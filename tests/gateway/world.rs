@@ -299,6 +299,16 @@ pub(crate) fn word(provider: Provider) -> &'static str {
     }
 }
 
+/// The notices of a source, as one text: a code and a message each.
+pub(crate) fn notices(source: &Value) -> String {
+    let notices = source["notices"].as_array().expect("notices");
+    let texts = notices.iter().map(|notice| {
+        let text = |name: &str| notice[name].as_str().expect("a text").to_owned();
+        format!("{}: {}", text("code"), text("message"))
+    });
+    texts.collect::<Vec<_>>().join("; ")
+}
+
 /// Asks Intercom for a version: 1.x has users, 2.x contacts.
 pub(crate) fn intercom(settings: &mut Settings, version: &str) {
     let options = &mut account(settings, Provider::Intercom).options;

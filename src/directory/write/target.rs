@@ -104,7 +104,7 @@ async fn seen(
             Some(error) => Err(error),
             None => Ok(Seen::NotAll(format!(
                 "whether a user with this email exists cannot be told: {}; give `remoteId` or `externalId`",
-                shortfall.notice
+                shortfall.notice.message
             ))),
         };
     }

@@ -26,7 +26,10 @@ query FindByEmail {
       provider
       status
       calls
-      notice
+      notices {
+        code
+        message
+      }
       error {
         code
         message
@@ -119,7 +122,10 @@ query Filtered($filter: UserFilter) {
     }
     sources {
       status
-      notice
+      notices {
+        code
+        message
+      }
     }
   }
 }
@@ -182,7 +188,10 @@ query ExportPerson($email: String!) {
       status
       asOf
       calls
-      notice
+      notices {
+        code
+        message
+      }
       error {
         code
         message

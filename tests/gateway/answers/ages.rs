@@ -38,7 +38,7 @@ async fn a_stale_answer_is_given_at_once_and_read_again_behind_it() {
     assert_eq!(user["name"], "Ann Archer");
     let expected = json!({
         "provider": "INTERCOM", "status": "COMPLETE", "stale": true, "asOf": fresh["asOf"],
-        "calls": 0, "notice": null, "error": null,
+        "calls": 0, "notices": [], "error": null,
     });
     assert_eq!(source, expected);
     until_named(&world, "Renamed").await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{ann, keeping, rename};
-use crate::world::{World, account};
+use crate::world::{World, account, notices};
 
 /// Enough for four pages of a hundred.
 const USERS: usize = 340;
@@ -45,7 +45,7 @@ async fn search(
     header: Option<(&str, &str)>,
 ) -> (usize, Value, String) {
     let query = "query ($email: String!) { usersByEmail(email: $email, providers: [ADA]) {
-        nodes { id } sources { status asOf calls stale notice error { code } } } }";
+        nodes { id } sources { status asOf calls stale notices { code message } error { code } } } }";
     let body = json!({ "query": query, "variables": { "email": email } });
     let url = format!("http://{}/graphql", world.gateway);
     let mut request = world.client.post(url).json(&body);
@@ -328,7 +328,7 @@ async fn who_waits_less_long_takes_what_is_there_and_others_the_whole() {
         assert_eq!((count, &source["status"]), (1, &json!("COMPLETE")));
         let (count, source, kept) = hasty.await.expect("not aborted");
         assert_eq!((count, &source["status"]), (0, &json!("PARTIAL")));
-        let notice = source["notice"].as_str().expect("a notice");
+        let notice = notices(&source);
         assert!(notice.contains("was not read to its end"), "{notice}");
         assert_eq!(kept, "no-store");
         assert_eq!(world.calls(Ada).await.len(), pages);

@@ -215,7 +215,7 @@ async fn an_attribute_may_have_several_lines() {
 #[tokio::test]
 async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read() {
     let world = World::with(3, |_| {}).await;
-    let list = "{ users(provider: USERTOUR) { nodes { id } sources { status notice } } }";
+    let list = "{ users(provider: USERTOUR) { nodes { id } sources { status notices { code message } } } }";
     let says = async |body: Value, query: &str| {
         world.heal().await;
         let fault = json!({ "kind": "status", "status": 200, "body": body });

@@ -24,7 +24,7 @@ async fn requests(world: &World, version: &str) -> Vec<String> {
 }
 
 const FIND: &str = "query ($email: String!) { usersByEmail(email: $email, providers: [INTERCOM]) {
-    nodes { email name kind } sources { status notice error { code } calls } } }";
+    nodes { email name kind } sources { status notices { code message } error { code } calls } } }";
 
 async fn find(world: &World, email: &str) -> Value {
     let mut data = world.data_with(FIND, json!({ "email": email })).await;
@@ -32,7 +32,7 @@ async fn find(world: &World, email: &str) -> Value {
 }
 
 fn whole(nodes: &Value) -> Value {
-    let source = json!({ "status": "COMPLETE", "notice": null, "error": null, "calls": 1 });
+    let source = json!({ "status": "COMPLETE", "notices": [], "error": null, "calls": 1 });
     json!({ "nodes": nodes, "sources": [source] })
 }
 
@@ -124,14 +124,14 @@ async fn contacts_say_the_same_in_every_version() {
             id externalId email name kind avatarUrl createdAt lastSeenAt
             details { ... on IntercomUser { role ownerId emailDomain location { city } } } } }
         usersByEmail(email: \"lead@x.test\", providers: [INTERCOM]) {
-            nodes { name kind } sources { status notice } } }";
+            nodes { name kind } sources { status notices { code message } } } }";
     let newest = speaking("2.17").await.data(read).await;
     let found = &newest["usersByEmail"];
     let kinds = [&found["nodes"][0]["kind"], &found["nodes"][1]["kind"]];
     assert_eq!(kinds, ["USER", "LEAD"]);
     assert_eq!(
         found["sources"],
-        json!([{ "status": "COMPLETE", "notice": null }])
+        json!([{ "status": "COMPLETE", "notices": [] }])
     );
 
     for version in CONTACTS {
@@ -168,14 +168,15 @@ async fn leads_are_among_the_users_of_an_address_in_1_1_only_and_marked() {
     // Version 1.0 knows no leads here, and later ones do not say whether there are any.
     let notice =
         "Intercom answers users only since version 1.2: leads with this address may be missing";
-    for (version, status, notice) in [
-        ("1.0", "COMPLETE", Value::Null),
-        ("1.2", "PARTIAL", json!(notice)),
-        ("1.3", "PARTIAL", json!(notice)),
-        ("1.4", "PARTIAL", json!(notice)),
+    let missed = json!([{ "code": "SEARCH_INCOMPLETE", "message": notice }]);
+    for (version, status, notices) in [
+        ("1.0", "COMPLETE", json!([])),
+        ("1.2", "PARTIAL", missed.clone()),
+        ("1.3", "PARTIAL", missed.clone()),
+        ("1.4", "PARTIAL", missed),
     ] {
         let world = speaking(version).await;
-        let source = json!({ "status": status, "notice": notice, "error": null, "calls": 1 });
+        let source = json!({ "status": status, "notices": notices, "error": null, "calls": 1 });
         for (email, nodes) in [(known::LEAD, json!([user])), (known::LEAD_ALONE, json!([]))] {
             let expected = json!({ "nodes": nodes, "sources": [source] });
             assert_eq!(find(&world, email).await, expected, "{version}");

@@ -22,7 +22,7 @@ use crate::{
 
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $after: String) {
     users(provider: $of, filter: $filter, first: $first, after: $after) {
-        nodes { email } pageInfo { hasNextPage endCursor } totalCount sources { status notice } } }";
+        nodes { email } pageInfo { hasNextPage endCursor } totalCount sources { status notices { code message } } } }";
 
 const SORTS: [&str; 4] = ["CREATED_AT", "UPDATED_AT", "LAST_SEEN_AT", "SIGNED_UP_AT"];
 

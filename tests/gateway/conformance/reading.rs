@@ -14,7 +14,7 @@ pub(super) async fn the_list_is_in_the_providers_order(subject: Subject) {
     let records = world.listed(subject.provider()).await;
     world.forget_calls().await;
     let list = "query ($of: Provider!) { users(provider: $of, first: 50) {
-        nodes { provider remoteId externalId email } totalCount sources { status calls notice error { code } } } }";
+        nodes { provider remoteId externalId email } totalCount sources { status calls notices { code message } error { code } } } }";
 
     let data = world.data_with(list, json!({ "of": subject.word() })).await;
 
@@ -27,7 +27,7 @@ pub(super) async fn the_list_is_in_the_providers_order(subject: Subject) {
         })
     });
     assert_eq!(data["users"]["nodes"], Value::from_iter(expected));
-    let source = json!({ "status": "COMPLETE", "calls": 1, "notice": null, "error": null });
+    let source = json!({ "status": "COMPLETE", "calls": 1, "notices": [], "error": null });
     assert_eq!(data["users"]["sources"], json!([source]));
     let is_counted = subject.of([false, false, true, true, false]);
     let total = is_counted.then_some(records.len());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{DEADLINE, GRACE, LONG, code, in_time, search, world};
-use crate::world::{World, account, intercom, word};
+use crate::world::{World, account, intercom, notices, word};
 
 #[tokio::test]
 async fn a_provider_that_never_answers_leaves_the_others_their_time() {
@@ -132,7 +132,7 @@ async fn a_window_of_many_pages_ends_in_time_with_the_users_that_were_read() {
     let answer = in_time(
         &world,
         "{ users(provider: USERTOUR, first: 500) { nodes { id } pageInfo { hasNextPage endCursor }
-             sources { status notice error { code } } } }",
+             sources { status notices { code message } error { code } } } }",
     )
     .await;
 
@@ -143,7 +143,7 @@ async fn a_window_of_many_pages_ends_in_time_with_the_users_that_were_read() {
     assert!(users["pageInfo"]["endCursor"].is_string());
     let source = &users["sources"][0];
     assert_eq!(source["status"], "PARTIAL");
-    let notice = source["notice"].as_str().expect("a notice");
+    let notice = notices(source);
     assert!(notice.contains("the time was over"), "{notice}");
     assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED");
 }
@@ -162,7 +162,7 @@ async fn a_search_that_the_deadline_ends_says_that_it_was_the_deadline() {
         world.fault(of, slow).await;
         let query = format!(
             "{{ usersByEmail(email: \"{email}\", providers: [{}]) {{
-                sources {{ status notice error {{ code }} }} }} }}",
+                sources {{ status notices {{ code message }} error {{ code }} }} }} }}",
             word(of)
         );
 
@@ -171,7 +171,7 @@ async fn a_search_that_the_deadline_ends_says_that_it_was_the_deadline() {
         let source = &answer["data"]["usersByEmail"]["sources"][0];
         assert_eq!(source["status"], "PARTIAL", "{answer}");
         assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED", "{answer}");
-        let notice = source["notice"].as_str().unwrap_or_default();
+        let notice = notices(source);
         assert!(notice.contains("the time was over"), "{notice}");
         assert!(!notice.contains("bounded by"), "{notice}");
     }

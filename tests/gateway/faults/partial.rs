@@ -5,12 +5,12 @@ use roster_sandbox::known::{EDGE_FIRST, EVERYWHERE, NOBODY, POSITION_101};
 use serde_json::{Value, json};
 
 use super::{USERS, gives_nothing_away, world};
-use crate::world::{World, account};
+use crate::world::{World, account, notices};
 
 const SEARCH: &str = "query($email: String!, $of: [Provider!]) {
     usersByEmail(email: $email, providers: $of) {
         nodes { email }
-        sources { status calls notice error { code } }
+        sources { status calls notices { code message } error { code } }
     }
 }";
 
@@ -73,9 +73,8 @@ async fn a_failed_page_in_the_middle_of_a_search_leaves_the_users_found() {
     assert_eq!(source["error"]["code"], "PROVIDER_UNAVAILABLE");
     assert_eq!(source["calls"], 3);
     assert!(
-        source["notice"]
-            .as_str()
-            .is_some_and(|notice| notice.contains("could not be read to its end"))
+        notices(&source).contains("could not be read to its end"),
+        "{source}"
     );
     assert_eq!(world.calls(Provider::DigitalChalk).await.len(), 3);
 }
@@ -107,7 +106,7 @@ async fn a_search_that_stops_at_its_page_limit_is_partial() {
     assert_eq!(source["status"], "PARTIAL");
     assert_eq!(source["error"], Value::Null);
     assert_eq!(source["calls"], 1);
-    let notice = source["notice"].as_str().expect("a notice");
+    let notice = notices(&source);
     assert!(
         notice.contains("pages read: 1 (bounded by search_pages)"),
         "{notice}"
@@ -135,7 +134,7 @@ async fn a_scan_that_is_cut_short_is_partial_and_never_nobody() {
         assert_eq!(source["status"], "PARTIAL", "{email}");
         assert_eq!(source["error"], Value::Null);
         assert_eq!(source["calls"], 1);
-        let notice = source["notice"].as_str().expect("a notice");
+        let notice = notices(&source);
         assert!(
             notice.contains("pages read: 1 (bounded by scan_pages"),
             "{notice}"

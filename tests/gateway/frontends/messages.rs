@@ -122,7 +122,7 @@ async fn what_cannot_be_written_says_what_can() {
 async fn source(world: &World, provider: Provider, filter: &Value) -> (Value, usize) {
     world.forget_calls().await;
     let query = "query ($of: Provider!, $filter: UserFilter) {
-        users(provider: $of, filter: $filter) { nodes { id } sources { status notice calls } } }";
+        users(provider: $of, filter: $filter) { nodes { id } sources { status notices { code message } calls } } }";
     let variables = json!({ "of": word(provider), "filter": filter });
     let mut data = world.data_with(query, variables).await;
     let users = &mut data["users"];
@@ -152,8 +152,11 @@ async fn an_unknown_tag_segment_or_company_is_told_from_one_that_has_nobody() {
                 title(provider)
             );
             assert_eq!(
-                (&source["status"], &source["notice"]),
-                (&json!("PARTIAL"), &json!(notice)),
+                (&source["status"], &source["notices"]),
+                (
+                    &json!("PARTIAL"),
+                    &json!([{ "code": "UNKNOWN_FILTER_VALUE", "message": notice }])
+                ),
                 "{version}"
             );
             assert!(calls <= 3, "{version} {field}: {calls}");
@@ -170,10 +173,13 @@ async fn a_tag_that_cannot_be_looked_up_leaves_an_empty_list_as_it_is() {
     let (source, calls) = source(&world, Intercom, &json!({ "tagId": "nosuch" })).await;
 
     assert_eq!(
-        (&source["status"], &source["notice"], calls),
+        (&source["status"], &source["notices"], calls),
         (
             &json!("PARTIAL"),
-            &json!("whether Intercom has a tag with the id `nosuch` could not be told"),
+            &json!([{
+                "code": "FILTER_VALUE_UNVERIFIED",
+                "message": "whether Intercom has a tag with the id `nosuch` could not be told"
+            }]),
             2
         )
     );
@@ -188,13 +194,13 @@ async fn a_list_that_has_somebody_or_goes_on_costs_no_lookup() {
     let query = format!(
         "{{ some: users(provider: INTERCOM, first: 1, filter: {{ tagId: \"{tag}\" }}) {{ ...Told }}
             none: {nosuch} {{ ...Told }} }}
-        fragment Told on UserConnection {{ nodes {{ id }} sources {{ status notice }} }}"
+        fragment Told on UserConnection {{ nodes {{ id }} sources {{ status notices {{ code message }} }} }}"
     );
     world.forget_calls().await;
 
     let data = world.data(&query).await;
 
-    let complete = json!([{ "status": "COMPLETE", "notice": null }]);
+    let complete = json!([{ "status": "COMPLETE", "notices": [] }]);
     assert_eq!(data["some"]["sources"], complete);
     assert_eq!(data["some"]["nodes"].as_array().map(Vec::len), Some(1));
     assert_eq!(data["none"]["sources"], complete);
@@ -216,7 +222,7 @@ async fn a_tag_that_exists_and_has_nobody_of_a_kind_is_complete() {
     let (source, calls) = source(&world, Intercom, &filter).await;
 
     assert_eq!(
-        (&source["status"], &source["notice"], calls),
-        (&json!("COMPLETE"), &Value::Null, 2)
+        (&source["status"], &source["notices"], calls),
+        (&json!("COMPLETE"), &json!([]), 2)
     );
 }

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use roster::account::Provider::{self, DigitalChalk, Intercom};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, notices};
 
 const USERS: &str = "users(provider: INTERCOM, first: 60)";
-const SOURCES: &str = "sources { status notice error { code } }";
+const SOURCES: &str = "sources { status notices { code message } error { code } }";
 
 async fn world() -> World {
     World::with(100, |settings| settings.limits.calls = 1000).await
@@ -83,13 +83,14 @@ async fn the_source_is_partial_and_names_the_rows_whose_field_failed() {
 
     let (named, more) = tagged.split_at(20);
     let notice = format!(
-        "`tags` of {} users could not be read (SUBRESOURCE_FAILED), null there does not mean none: {} and {} more",
+        "`tags` of {} users could not be read, null there does not mean none: {} and {} more",
         tagged.len(),
         named.join(", "),
         more.len()
     );
+    let notices = json!([{ "code": "SUBRESOURCE_FAILED", "message": notice }]);
     let source =
-        json!({ "status": "PARTIAL", "notice": notice, "error": { "code": "PROVIDER_AUTH" } });
+        json!({ "status": "PARTIAL", "notices": notices, "error": { "code": "PROVIDER_AUTH" } });
     assert_eq!(answer["data"]["users"]["sources"], json!([source]));
 }
 
@@ -123,10 +124,13 @@ async fn only_the_rows_that_failed_are_null_and_named() {
     assert_eq!((errors.len(), told.len()), (2, 2), "{answer}");
     assert!(errors.iter().all(|error| error["extensions"]["count"] == 2));
     let notice = format!(
-        "`tags` of 2 users could not be read (SUBRESOURCE_FAILED), null there does not mean none: {}, {}",
+        "`tags` of 2 users could not be read, null there does not mean none: {}, {}",
         tagged[3], tagged[7]
     );
-    assert_eq!(answer["data"]["users"]["sources"][0]["notice"], notice);
+    assert_eq!(
+        answer["data"]["users"]["sources"][0]["notices"],
+        json!([{ "code": "SUBRESOURCE_FAILED", "message": notice }])
+    );
 }
 
 #[tokio::test]
@@ -146,18 +150,20 @@ async fn every_field_that_fails_is_told_and_a_list_without_failures_is_complete(
         .collect();
     fields.sort_by_key(ToString::to_string);
     assert_eq!(fields, ["companies", "segments", "tags"]);
-    let notice = answer["data"]["bad"]["sources"][0]["notice"]
-        .as_str()
-        .expect("a notice");
-    let words: Vec<_> = notice
-        .split("; ")
-        .map(|one| one.split(' ').next())
-        .collect();
+    let notices = list(&answer, "/data/bad/sources/0/notices");
+    assert!(
+        notices
+            .iter()
+            .all(|notice| notice["code"] == "SUBRESOURCE_FAILED")
+    );
+    let words = notices
+        .iter()
+        .map(|notice| notice["message"].as_str()?.split(' ').next());
     assert_eq!(
-        words,
+        words.collect::<Vec<_>>(),
         [Some("`companies`"), Some("`segments`"), Some("`tags`")]
     );
-    let good = json!([{ "status": "COMPLETE", "notice": null, "error": null }]);
+    let good = json!([{ "status": "COMPLETE", "notices": [], "error": null }]);
     assert_eq!(answer["data"]["good"]["sources"], good);
 }
 
@@ -168,7 +174,7 @@ async fn a_search_and_a_person_tell_of_the_provider_that_failed() {
     let email = roster_sandbox::known::EVERYWHERE;
     for (field, rows) in [("usersByEmail", "nodes"), ("person", "users")] {
         let query = format!(
-            "{{ {field}(email: \"{email}\") {{ {rows} {{ provider attributes }} sources {{ provider status notice }} }} }}"
+            "{{ {field}(email: \"{email}\") {{ {rows} {{ provider attributes }} sources {{ provider status notices {{ code message }} }} }} }}"
         );
 
         let answer = world.answer(&query).await;
@@ -176,8 +182,7 @@ async fn a_search_and_a_person_tell_of_the_provider_that_failed() {
         assert_eq!(list(&answer, "/errors").len(), 1, "{answer}");
         let sources = list(&answer, &format!("/data/{field}/sources"));
         for source in sources {
-            let notice = source["notice"].as_str().unwrap_or_default();
-            let is_told = notice.starts_with("`attributes` of 1 user could not be read");
+            let is_told = notices(source).contains("`attributes` of 1 user could not be read");
             assert_eq!(is_told, source["provider"] == "DIGITAL_CHALK", "{source}");
             if is_told {
                 assert_eq!(source["status"], "PARTIAL");

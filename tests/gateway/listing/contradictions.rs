@@ -9,7 +9,7 @@ use crate::{
 
 const LIST: &str = "query ($p: Provider!, $n: Int = 500, $after: String, $filter: UserFilter) {
     users(provider: $p, first: $n, after: $after, filter: $filter) { nodes { remoteId }
-    pageInfo { hasNextPage endCursor } sources { status notice error { message } } } }";
+    pageInfo { hasNextPage endCursor } sources { status notices { code message } error { message } } } }";
 
 fn number(asked: &Asked, name: &str) -> Option<usize> {
     asked.query.get(name).and_then(|n| n.parse().ok())

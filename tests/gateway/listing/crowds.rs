@@ -12,7 +12,7 @@ use crate::stand_in::{Asked, Said, StandIn};
 
 const LIST: &str = "query ($n: Int, $after: String, $filter: UserFilter) {
     users(provider: USERTOUR, first: $n, after: $after, filter: $filter) { nodes { remoteId }
-    pageInfo { hasNextPage endCursor } sources { status notice } } }";
+    pageInfo { hasNextPage endCursor } sources { status notices { code message } } } }";
 
 /// Usertour's list of groups of users, each of one moment, which come in another order with each request.
 struct Groups {

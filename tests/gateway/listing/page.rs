@@ -14,7 +14,7 @@ const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $af
     users(provider: $of, filter: $filter, first: $first, after: $after, last: $last, before: $before) {
         edges { cursor node { remoteId } } nodes { remoteId }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-        totalCount sources { status notice calls } } }";
+        totalCount sources { status notices { code message } calls } } }";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,8 +51,23 @@ pub(super) struct PageInfo {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Source {
     pub(super) status: String,
-    pub(super) notice: Option<String>,
+    pub(super) notices: Vec<Notice>,
     pub(super) calls: usize,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+pub(super) struct Notice {
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+impl Notice {
+    pub(super) fn new(code: &str, message: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
 }
 
 impl Page {
@@ -136,10 +151,7 @@ pub(super) async fn assert_whole(
         let total = (provider == Provider::Intercom).then_some(records.len());
         assert_eq!(page.total_count, total);
         let source = page.source();
-        assert_eq!(
-            (source.status.as_str(), &source.notice),
-            ("COMPLETE", &None)
-        );
+        assert_eq!((&*source.status, &*source.notices), ("COMPLETE", &[][..]));
         assert_eq!(
             source.calls,
             least(subject, from, to - from),

@@ -20,10 +20,13 @@ async fn what_lies_behind_the_providers_reach_is_told_and_never_asked_for() {
         assert!(!page.page_info.has_next_page);
         let source = page.source();
         assert_eq!((source.status.as_str(), source.calls), ("PARTIAL", calls));
-        let notice = source.notice.as_deref().unwrap_or_default();
+        let [notice] = &*source.notices else {
+            panic!("one notice: {source:?}");
+        };
+        assert_eq!(notice.code, "LIMIT_REACHED");
         assert!(
-            notice.contains("refuses to page past 10000 users"),
-            "{notice}"
+            notice.message.contains("refuses to page past 10000 users"),
+            "{notice:?}"
         );
     };
 

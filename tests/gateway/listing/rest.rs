@@ -69,7 +69,7 @@ async fn list(world: &World, of: Provider, arguments: &str) -> Value {
     let of = word(of);
     let query = format!(
         "{{ users(provider: {of}, {arguments}) {{ nodes {{ remoteId createdAt }}
-             pageInfo {{ hasNextPage endCursor }} sources {{ status notice }} }} }}"
+             pageInfo {{ hasNextPage endCursor }} sources {{ status notices {{ code message }} }} }} }}"
     );
     world.answer(&query).await
 }
@@ -183,7 +183,7 @@ async fn a_count_that_cannot_be_read_or_contradicts_the_rows_is_no_whole_list() 
 
         let source = &answer["data"]["users"]["sources"][0];
         assert_eq!(source["status"].as_str(), status, "{total}: {answer}");
-        let is_said = source["notice"].is_string();
+        let is_said = source["notices"][0]["code"].is_string();
         assert_eq!(is_said, status == Some("PARTIAL"), "{total}");
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 const LIST: &str = "query ($filter: UserFilter, $first: Int!, $after: String) {
     users(provider: INTERCOM, first: $first, after: $after, filter: $filter) {
         nodes { remoteId } pageInfo { hasNextPage endCursor } totalCount
-        sources { status notice calls } } }";
+        sources { status notices { code message } calls } } }";
 
 /// A provider that gives these rows whatever it is asked for, in pages.
 async fn deaf(rows: impl Fn(&str) -> Vec<String> + Send + Sync + 'static) -> StandIn {

@@ -14,7 +14,7 @@ use crate::{
 async fn list(world: &World, of: Provider, first: usize, after: &Value) -> Value {
     let query = "query ($of: Provider!, $first: Int, $after: String) {
         users(provider: $of, first: $first, after: $after) { nodes { remoteId }
-            pageInfo { hasNextPage endCursor } sources { status notice } } }";
+            pageInfo { hasNextPage endCursor } sources { status notices { code message } } } }";
     let variables = json!({ "of": word(of), "first": first, "after": after });
     world.answer_with(query, variables).await
 }

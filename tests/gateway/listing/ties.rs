@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use roster::account::Provider;
 use serde_json::{Value, json};
 
-use super::page::{ids, page};
+use super::page::{Notice, ids, page};
 use crate::world::World;
 
 const USERTOUR: Provider = Provider::Usertour;
@@ -24,7 +24,7 @@ async fn walked(world: &World, first: usize, filter: &Value) -> Vec<String> {
         let slice = json!({ "first": first, "after": after, "filter": filter });
         let page = page(world, USERTOUR, slice).await;
         let source = page.source();
-        assert_eq!((&*source.status, &source.notice), ("COMPLETE", &None));
+        assert_eq!((&*source.status, &*source.notices), ("COMPLETE", &[][..]));
         all.extend(page.ids());
         if !page.page_info.has_next_page {
             return all;
@@ -107,10 +107,15 @@ async fn more_users_of_one_moment_than_a_page_holds_are_said_to_be_missing_perha
     let all = page(&world, USERTOUR, json!({ "first": 500 })).await;
 
     assert_eq!(all.source().status, "PARTIAL");
-    let notice = all.source().notice.as_deref().unwrap_or_default();
+    let [notice] = &*all.source().notices else {
+        panic!("one notice: {:?}", all.source());
+    };
+    assert_eq!(notice.code, "UNSTABLE_ORDER");
     assert!(
-        notice.starts_with("more users were made at one moment"),
-        "{notice}"
+        notice
+            .message
+            .starts_with("more users were made at one moment"),
+        "{notice:?}"
     );
     let seen: BTreeSet<String> = all.ids().into_iter().collect();
     assert_eq!(seen.len(), all.ids().len(), "nobody twice");
@@ -130,17 +135,19 @@ async fn a_user_whose_id_is_blank_costs_itself_only() {
 
     let all = page(&world, USERTOUR, json!({ "first": 50 })).await;
     let by_email = world
-        .data("{ usersByEmail(email: \"blank@x.test\", providers: [USERTOUR]) { nodes { remoteId } sources { status notice } } }")
+        .data("{ usersByEmail(email: \"blank@x.test\", providers: [USERTOUR]) { nodes { remoteId } sources { status notices { code message } } } }")
         .await;
 
     assert_eq!(all.ids().len(), 6);
     assert_eq!(all.source().status, "PARTIAL");
     let notice =
         "a user whose id at Usertour is blank is left out: it cannot be asked for by its id";
-    assert_eq!(all.source().notice.as_deref(), Some(notice));
+    let blank = Notice::new("ROWS_UNREADABLE", notice);
+    assert_eq!(all.source().notices, [blank]);
     let found = &by_email["usersByEmail"];
     assert_eq!(found["nodes"], json!([{ "remoteId": "last" }]));
     assert_eq!(found["sources"][0]["status"], "PARTIAL");
-    let said = found["sources"][0]["notice"].as_str().unwrap_or_default();
-    assert!(said.contains(notice), "{said}");
+    let said = found["sources"][0]["notices"].as_array().expect("notices");
+    let blank = json!({ "code": "ROWS_UNREADABLE", "message": notice });
+    assert!(said.contains(&blank), "{said:?}");
 }

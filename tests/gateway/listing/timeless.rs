@@ -9,7 +9,7 @@ use crate::stand_in::{Asked, StandIn};
 
 const LIST: &str = "query ($first: Int, $after: String) {
     users(provider: USERTOUR, first: $first, after: $after) { edges { cursor node { remoteId } }
-        pageInfo { hasNextPage } sources { status notice } } }";
+        pageInfo { hasNextPage } sources { status notices { code message } } } }";
 
 /// A row: a name of one letter, and the second of its moment, `!` being none.
 type Row = (char, char);

@@ -4,11 +4,11 @@
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, notices};
 
 const FIND: &str = "query ($email: String!) { usersByEmail(email: $email) {
     nodes { provider email kind } totalCount pageInfo { hasNextPage hasPreviousPage }
-    sources { provider status notice fromMirror error { code } calls } } }";
+    sources { provider status notices { code message } fromMirror error { code } calls } } }";
 
 /// Calls of Ada, DigitalChalk, Intercom and Usertour for one address that is given in lower case: the
 /// scan of 200 users, and one question to each of the others.
@@ -166,7 +166,10 @@ async fn usertour_finds_the_spelling_that_is_asked_for_and_says_that_it_may_miss
     ];
     let connection = assert_found(&world, known::MIXED_CASE, &others, USUAL).await;
     let notice = "Usertour compares letter case: records that spell the address in other letter case may be missing";
-    assert_eq!(connection["sources"][3]["notice"], notice);
+    assert_eq!(
+        connection["sources"][3]["notices"],
+        json!([{ "code": "SEARCH_INCOMPLETE", "message": notice }])
+    );
 
     let spelt = "USERTOUR Mixed.Case@Usertour.test";
     let all = [&others[..], &[spelt]].concat();
@@ -247,7 +250,7 @@ async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
     })
     .await;
     let find = "query ($email: String!) { usersByEmail(email: $email, providers: [ADA]) {
-        nodes { email } sources { status notice calls } } }";
+        nodes { email } sources { status notices { code message } calls } } }";
     for (email, nodes) in [
         // The last of the first hundred, and the first behind them.
         (known::EDGE_LAST, json!([{ "email": known::EDGE_LAST }])),
@@ -261,7 +264,7 @@ async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
             (&source["status"], &source["calls"]),
             (&json!("PARTIAL"), &json!(1))
         );
-        let notice = source["notice"].as_str().unwrap_or_default();
+        let notice = notices(source);
         assert!(notice.contains("not read to its end"), "{notice}");
     }
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::{
     stand_in::{Asked, StandIn, list, row},
-    world::{World, intercom},
+    world::{World, intercom, notices},
 };
 
 const FIND: &str =
     "query ($email: String!, $of: [Provider!]) { usersByEmail(email: $email, providers: $of) {
-    nodes { remoteId email } sources { status notice } } }";
+    nodes { remoteId email } sources { status notices { code message } } } }";
 
 /// The spellings of one address, of which a provider that compares texts knows one each.
 const IDN: [&str; 3] = [
@@ -86,14 +86,14 @@ async fn the_notice_says_which_spellings_may_still_be_missed() {
     hold(&world, &IDN).await;
     let (emails, source) = found(&world, IDN[1], "USERTOUR").await;
     assert_eq!(emails.len(), 3);
-    let notice = source["notice"].as_str().unwrap_or_default();
+    let notice = notices(&source);
     assert!(notice.contains("other letter case"), "{notice}");
     assert!(
         notice.contains("NFC, NFD") && notice.contains("IDNA"),
         "{notice}"
     );
     let (_, source) = found(&world, "ann@x.test", "USERTOUR").await;
-    let notice = source["notice"].as_str().unwrap_or_default();
+    let notice = notices(&source);
     assert!(!notice.contains("IDNA"), "{notice}");
 }
 
@@ -162,7 +162,7 @@ async fn two_spellings_of_one_address_in_a_request_are_asked_for_once() {
 
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter!) {
     users(provider: $of, first: 9, filter: $filter) {
-        nodes { remoteId } totalCount sources { status notice error { code } } } }";
+        nodes { remoteId } totalCount sources { status notices { code message } error { code } } } }";
 
 async fn listed(world: &World, of: &str, filter: Value) -> (Vec<String>, Value) {
     let data = world

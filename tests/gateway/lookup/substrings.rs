@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::{
     stand_in::{Asked, StandIn, list, row},
-    world::World,
+    world::{World, notices},
 };
 
 const FIND: &str = "query ($part: String!, $first: Int, $of: [Provider!]) {
     usersByEmail(email: $part, match: SUBSTRING, first: $first, providers: $of) {
         nodes { provider email } totalCount pageInfo { hasNextPage }
-        sources { provider status notice calls } } }";
+        sources { provider status notices { code message } calls } } }";
 
 #[tokio::test]
 async fn every_address_that_holds_the_part_is_found_whatever_its_letter_case() {
@@ -34,9 +34,11 @@ async fn every_address_that_holds_the_part_is_found_whatever_its_letter_case() {
         }
         let skipped = |provider| {
             let notice = "this provider finds whole addresses only";
-            json!({ "provider": provider, "status": "SKIPPED", "notice": notice, "calls": 0 })
+            let notices = json!([{ "code": "UNSUPPORTED", "message": notice }]);
+            json!({ "provider": provider, "status": "SKIPPED", "notices": notices, "calls": 0 })
         };
-        let asked = json!({ "provider": "DIGITAL_CHALK", "status": "COMPLETE", "notice": null, "calls": 1 });
+        let asked =
+            json!({ "provider": "DIGITAL_CHALK", "status": "COMPLETE", "notices": [], "calls": 1 });
         let sources = json!([
             skipped("ADA"),
             asked,
@@ -133,7 +135,7 @@ fn holding(asked: &Asked) -> String {
 
 async fn found(world: &World, part: &str) -> (Vec<String>, Value) {
     let variables = json!({ "part": part, "of": ["DIGITAL_CHALK"] });
-    let data = world.data_with(FIND, variables).await;
+    let data = world.data_with(find, variables).await;
     let nodes = data["usersByEmail"]["nodes"].as_array().cloned();
     let nodes = nodes.unwrap_or_default().into_iter();
     let emails = nodes.filter_map(|user| user["email"].as_str().map(str::to_owned));
@@ -171,9 +173,7 @@ async fn a_part_is_found_in_every_form_in_which_texts_spell_it() {
         let (emails, source) = found(&world, part).await;
         assert_eq!(emails, expected, "{part}");
         assert_eq!(source["status"], status, "{part}: {source}");
-        let is_told = source["notice"]
-            .as_str()
-            .is_some_and(|notice| notice.contains("xn--"));
+        let is_told = notices(&source).contains("xn--");
         assert_eq!(is_told, status == "PARTIAL", "{part}: {source}");
         if part.is_ascii() && !part.contains("xn--") {
             assert_eq!(providers.take().len(), 1, "{part}");

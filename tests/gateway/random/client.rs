@@ -16,7 +16,7 @@ use super::{
 const LIST: &str = "query ($of: Provider!, $first: Int, $after: String, $filter: UserFilter) {
     users(provider: $of, first: $first, after: $after, filter: $filter) {
         edges { cursor node { remoteId email } }
-        pageInfo { hasNextPage } sources { status notice } } }";
+        pageInfo { hasNextPage } sources { status notices { code message } } } }";
 
 /// How long one case may take: every call is answered at once.
 const LONGEST: Duration = Duration::from_secs(60);

@@ -16,7 +16,7 @@ use super::{
 
 const SEARCH: &str = "query ($of: [Provider!], $email: String!, $match: EmailMatch!) {
     usersByEmail(email: $email, providers: $of, match: $match, first: 500) {
-        nodes { remoteId email } sources { status notice } } }";
+        nodes { remoteId email } sources { status notices { code message } } } }";
 
 /// Said of every search at Usertour: there are no such spellings here.
 const USUAL: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
@@ -54,7 +54,8 @@ impl Lane<'_> {
             self.outcome.faults.push(fault);
         }
         let source = &searched["sources"][0];
-        let is_complete = source["status"] == "COMPLETE" || source["notice"] == USUAL;
+        let usual = json!([{ "code": "SEARCH_INCOMPLETE", "message": USUAL }]);
+        let is_complete = source["status"] == "COMPLETE" || source["notices"] == usual;
         let log = vec![format!("searched for {address}: {users:?} {source}")];
         let found = Found {
             users,

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::{
     stand_in::{Asked, Said, StandIn, list, row},
-    world::intercom,
+    world::{intercom, notices},
 };
 
 const SEARCH: &str = "query ($p: Provider!) { usersByEmail(email: \"a@x.test\", providers: [$p]) {
-    totalCount nodes { remoteId } sources { status notice error { code } } } }";
+    totalCount nodes { remoteId } sources { status notices { code message } error { code } } } }";
 const LIST: &str = "query ($p: Provider!) { users(provider: $p, first: 5) {
-    nodes { remoteId email } sources { status notice error { code } } } }";
+    nodes { remoteId email } sources { status notices { code message } error { code } } } }";
 const PERSON: &str = "{ person(email: \"a@x.test\") { email } }";
 
 /// Values that are no text which could be an address.
@@ -64,8 +64,7 @@ const PROVIDERS: [(&str, &str); 5] = [
 
 fn is_told(users: &Value) -> bool {
     let source = &users["sources"][0];
-    let notice = source["notice"].as_str().unwrap_or_default();
-    source["status"] == "PARTIAL" && notice.contains("cannot be read")
+    source["status"] == "PARTIAL" && notices(source).contains("cannot be read")
 }
 
 #[tokio::test]
@@ -229,7 +228,7 @@ async fn a_user_with_an_external_id_that_cannot_be_read_may_be_the_one_that_is_m
 #[tokio::test]
 async fn a_record_that_may_have_the_domain_that_is_asked_for_is_reported() {
     let query = "{ users(provider: INTERCOM, first: 5, filter: { emailDomain: \"x.test\" }) {
-        totalCount nodes { remoteId } sources { status notice } } }";
+        totalCount nodes { remoteId } sources { status notices { code message } } } }";
     for odd in ODD {
         let providers = StandIn::of(holding(odd)).await;
         let world = providers.world(|_| {}).await;

@@ -10,7 +10,7 @@ use crate::{
 const LIST: &str = "query ($p: Provider!, $n: Int, $after: String, $last: Int, $before: String) {
     users(provider: $p, first: $n, after: $after, last: $last, before: $before) {
     nodes { remoteId } edges { cursor } totalCount pageInfo { hasNextPage endCursor }
-    sources { status notice } } }";
+    sources { status notices { code message } } } }";
 
 /// A provider's list in its own words; in place of some users there is something else.
 struct Rows {
@@ -121,11 +121,12 @@ async fn as_many_records_are_said_to_be_left_out_as_there_are_and_nothing_else_i
                 };
                 let world = rows.world(version).await;
                 let data = world.data_with(LIST, json!({ "p": p, "n": 300 })).await;
-                let notice = data["users"]["sources"][0]["notice"].as_str();
+                let notices = &data["users"]["sources"][0]["notices"];
                 let wanted = format!(
                     "{said} records that the provider sent cannot be read, and are left out"
                 );
-                assert_eq!(notice, Some(&*wanted), "{context}");
+                let wanted = json!([{ "code": "ROWS_UNREADABLE", "message": wanted }]);
+                assert_eq!(*notices, wanted, "{context}");
             }
         }
     }

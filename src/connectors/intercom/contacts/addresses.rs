@@ -13,6 +13,7 @@ use crate::{
     client::{Operation, RequestContext},
     connectors::{Incomplete, SearchBatch, SearchResult},
     error::{ErrorKind, Result},
+    notice::{Notice, NoticeCode},
     recent_writes::KnownWrites,
     user::{Email, User, email::fold},
 };
@@ -178,7 +179,10 @@ impl Contacts {
                 Ok(user) => found.users.extend(user),
                 Err(error) => {
                     found.shortfall = Some(Incomplete {
-                        notice: "a contact that was just written could not be read".to_owned(),
+                        notice: Notice::new(
+                            NoticeCode::PartialFailure,
+                            "a contact that was just written could not be read",
+                        ),
                         error: Some(error),
                     });
                 }
