@@ -15,7 +15,7 @@ use roster::{
     app,
     config::{ConfigDraft, ConfigErrors, Settings},
     demo,
-    graphql::{self, Graph, Schema, sdl},
+    graphql::{self, Graph, Schema, client_sdl, sdl},
     server::{self, AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
 };
 use roster_sandbox::{Options, known};
@@ -45,7 +45,11 @@ pub(crate) enum Command {
         config: PathBuf,
     },
     /// Print the schema in the GraphQL schema language, as a federated subgraph.
-    Schema,
+    Schema {
+        /// Leave federation's parts out: for relay-compiler and other tools of clients.
+        #[arg(long)]
+        api: bool,
+    },
     /// Serve the sandboxes of the four providers alone.
     Sandbox {
         /// The address to listen on; port 0 picks one.
@@ -151,9 +155,14 @@ impl Command {
                     accounts(&settings)
                 ));
             }
-            Self::Schema => {
+            Self::Schema { api } => {
                 let schema = app::open(&Settings::default())?;
-                std::io::stdout().write_all(sdl(&schema).as_bytes())?;
+                let text = if api {
+                    client_sdl(&schema)
+                } else {
+                    sdl(&schema)
+                };
+                std::io::stdout().write_all(text.as_bytes())?;
             }
             Self::Sandbox { listen, sandbox } => {
                 log(LogFormat::Auto, "warn");

@@ -2,6 +2,7 @@
 //! by more than its name.
 
 mod accounts;
+mod client_schema;
 pub mod connection;
 pub mod cost;
 pub mod cursor;
@@ -39,6 +40,7 @@ use crate::{
     loaders::Loaders,
 };
 pub use accounts::Accounts;
+pub use client_schema::client_sdl;
 use document::SchemaRules;
 use entities::{EntityIndexes, QueryRoot};
 use mutation::Mutation;
@@ -132,6 +134,7 @@ pub fn writes(schema: &Schema) -> TaskTracker {
 pub fn sdl(schema: &Schema) -> String {
     let options = SDLExportOptions::new()
         .federation()
+        .include_specified_by()
         .prefer_single_line_descriptions()
         .use_space_ident();
     let text = schema.sdl_with_options(options);

@@ -12,7 +12,9 @@ use std::{
 
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Pos, Positioned,
-    ServerError, ServerResult, Value, parser::types::Field, registry::Registry,
+    ServerError, ServerResult, Value,
+    parser::types::Field,
+    registry::{MetaType, Registry},
     resolver_utils::resolve_container,
 };
 
@@ -66,6 +68,9 @@ impl EntityIndexes {
     }
 }
 
+/// Where the format of the scalar `JSON` is specified: the engine does not say.
+const JSON: &str = "https://datatracker.ietf.org/doc/html/rfc8259";
+
 /// The type is unknown, or its keys are absent or of another type.
 const NO_ENTITY: &str = "there is no such entity: a `User` is named by `id`, or by `account` and `remoteId` or `externalId`, a `Person` by `email`";
 
@@ -86,7 +91,14 @@ impl OutputType for QueryRoot {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        Query::create_type_info(registry)
+        let name = Query::create_type_info(registry);
+        if let Some(MetaType::Scalar {
+            specified_by_url, ..
+        }) = registry.types.get_mut("JSON")
+        {
+            *specified_by_url = Some(JSON.to_owned());
+        }
+        name
     }
 
     async fn resolve(

@@ -96,6 +96,27 @@ async fn the_schema_is_printed_as_it_is_committed() {
 }
 
 #[tokio::test]
+async fn the_schema_for_clients_is_printed_without_what_only_routers_need() {
+    let output = ran(roster(&["schema", "--api"])).await;
+
+    assert!(output.status.success());
+    assert_eq!(stderr(&output), "");
+    let text = stdout(&output);
+    for federated in [
+        "_Any",
+        "_entities",
+        "_service",
+        "_Entity",
+        "@key",
+        "@link",
+        "@shareable",
+    ] {
+        assert!(!text.contains(federated), "{federated}");
+    }
+    assert!(text.starts_with("\"\"\"\nThe people in a company's SaaS tools"));
+}
+
+#[tokio::test]
 async fn every_command_explains_itself() {
     for (arguments, words) in [
         (
@@ -119,7 +140,10 @@ async fn every_command_explains_itself() {
             &["--config", "--listen", "--log", "roster.toml"],
         ),
         (&["check", "--help"], &["--config", "roster.toml"]),
-        (&["schema", "--help"], &["subgraph"]),
+        (
+            &["schema", "--help"],
+            &["subgraph", "--api", "relay-compiler"],
+        ),
         (
             &["sandbox", "--help"],
             &[

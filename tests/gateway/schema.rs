@@ -1,6 +1,13 @@
 //! The schema is the contract with other programs.
 
-use roster::{app, config::Settings, graphql::sdl};
+use std::collections::BTreeMap;
+
+use apollo_compiler::{Schema, schema::ExtendedType};
+use roster::{
+    app,
+    config::Settings,
+    graphql::{client_sdl, sdl},
+};
 use serde_json::Value;
 
 use crate::world::World;
@@ -12,6 +19,62 @@ fn the_committed_schema_is_the_one_that_is_served() {
     assert!(
         sdl(&schema) == include_str!("../../schema.graphql"),
         "schema.graphql is not what the code exports: run `cargo run -- schema > schema.graphql`"
+    );
+}
+
+/// The types of a schema with their fields, as texts.
+fn types(text: &str) -> BTreeMap<String, String> {
+    let schema = Schema::parse_and_validate(text, "schema.graphql").expect("a valid schema");
+    let types = schema.types.iter().filter(|(_, of)| !of.is_built_in());
+    let types = types.map(|(name, of)| {
+        let mut of = of.clone();
+        if let ExtendedType::Object(of) = &mut of {
+            of.make_mut().directives.clear();
+        }
+        (name.to_string(), of.to_string())
+    });
+    types.collect()
+}
+
+#[test]
+fn the_schema_for_clients_is_valid_by_itself_and_has_every_type_and_field() {
+    let schema = app::open(&Settings::default()).expect("settings without mistakes");
+
+    let of_clients = client_sdl(&schema);
+
+    let (committed, extension) = include_str!("../../schema.graphql")
+        .split_once("extend schema @link")
+        .expect("a link");
+    assert!(extension.contains("federation"));
+    let directives =
+        "\ndirective @key(fields: String!) repeatable on OBJECT\ndirective @shareable on OBJECT";
+    assert_eq!(
+        types(&of_clients),
+        types(&format!("{committed}{directives}"))
+    );
+    assert!(!of_clients.contains("directive @"));
+}
+
+#[tokio::test]
+async fn scalars_say_where_their_format_is_specified() {
+    let world = World::with(0, |_| {}).await;
+    let query = "{ moment: __type(name: \"DateTime\") { specifiedByURL } json: __type(name: \"JSON\") { specifiedByURL } }";
+
+    let data = world.data(query).await;
+
+    let rfc = |number| format!("https://datatracker.ietf.org/doc/html/rfc{number}");
+    assert_eq!(data["moment"]["specifiedByURL"], rfc(3339));
+    assert_eq!(data["json"]["specifiedByURL"], rfc(8259));
+    let text = include_str!("../../schema.graphql");
+    let scalars: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("scalar "))
+        .collect();
+    assert_eq!(scalars.len(), 2);
+    assert!(
+        scalars
+            .iter()
+            .all(|line| line.contains("@specifiedBy(url:"))
     );
 }
 
