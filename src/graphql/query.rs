@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{
     Graph,
@@ -27,18 +28,24 @@ use crate::{
     loaders::Loaders,
     user::{
         Email, User, UserKind,
-        email::{MAX_BYTES, fold_domain, part::EmailPart},
+        email::{
+            MAX_BYTES, fold_domain,
+            part::{EmailPart, PartPosition},
+        },
         text,
     },
 };
 
 /// How an email is compared.
-#[derive(Clone, Copy, Enum, Eq, PartialEq)]
+#[derive(Clone, Copy, Enum, Eq, PartialEq, Serialize)]
 pub enum EmailMatch {
     /// The whole address, without regard to letter case.
     Exact,
-    /// Any part of the address, of at least three characters. Only DigitalChalk has such a search;
-    /// the other providers are skipped.
+    /// The beginning of the address, of at least three characters. Providers without such a search are
+    /// skipped: only DigitalChalk has one.
+    Prefix,
+    /// Any part of the address, of at least three characters. Providers without such a search are
+    /// skipped: only DigitalChalk has one.
     Substring,
 }
 
@@ -190,13 +197,16 @@ impl Query {
                 .several(providers.as_deref(), accounts.as_deref())?;
             let wanted = match matching {
                 EmailMatch::Exact => Wanted::Exact(Email::parse(&email)?),
-                EmailMatch::Substring => Wanted::Part(EmailPart::parse(&email)?),
+                EmailMatch::Prefix => Wanted::Part(EmailPart::parse(&email, PartPosition::Start)?),
+                EmailMatch::Substring => {
+                    Wanted::Part(EmailPart::parse(&email, PartPosition::Anywhere)?)
+                }
             };
             let text = match &wanted {
                 Wanted::Exact(email) => email.folded().to_owned(),
                 Wanted::Part(part) => part.folded(),
             };
-            let key = (&text, matching == EmailMatch::Substring, &accounts);
+            let key = (&text, matching, &accounts);
             let after = after
                 .filter(|after| !after.is_empty())
                 .map(|after| {
@@ -207,7 +217,7 @@ impl Query {
             let searches = match &wanted {
                 _ if first == 0 => Vec::new(),
                 Wanted::Exact(email) => search(ctx, email, &accounts, expand).await,
-                Wanted::Part(part) => substring(ctx, part, &accounts, expand).await?,
+                Wanted::Part(part) => with_part(ctx, part, &accounts, expand).await?,
             };
             Ok(UserConnection::of_searches(
                 &key,
@@ -425,7 +435,7 @@ fn account_named(ctx: &Context<'_>, name: &str) -> Result<Account> {
     })
 }
 
-async fn substring(
+async fn with_part(
     ctx: &Context<'_>,
     part: &EmailPart,
     accounts: &[Account],

@@ -14,9 +14,19 @@ const SHORTEST: usize = 3;
 /// What separates the labels of a domain (IDNA).
 const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
+/// Where in an address a part of it stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PartPosition {
+    /// At its beginning.
+    Start,
+    /// Anywhere.
+    Anywhere,
+}
+
 /// A part of an address that has been checked once.
 #[derive(Clone, Debug)]
 pub struct EmailPart {
+    position: PartPosition,
     /// As it was given, without surrounding space.
     given: String,
     /// The name with its `@`, in the form that is compared; empty where the part holds no `@`.
@@ -30,10 +40,11 @@ impl EmailPart {
     ///
     /// # Errors
     /// `Invalid` when it is too short or too long, or holds white space, control or invisible characters.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str, position: PartPosition) -> Result<Self> {
         let given = text.trim().to_owned();
         let (local, domain) = split(&given);
         let part = Self {
+            position,
             local: lower(local),
             domain: each_label(domain, fold_domain),
             given,
@@ -73,7 +84,9 @@ impl EmailPart {
         let (local, domain) = split(&self.given);
         let locals = normal_forms(&[local, &self.local]);
         let mut domains = normal_forms(&[domain, &self.domain]);
-        domains.push(each_label(&self.domain, to_ascii));
+        if !self.is_start_of_name() {
+            domains.push(each_label(&self.domain, to_ascii));
+        }
         let mut known = HashSet::new();
         let forms = domains.iter().flat_map(|domain| {
             let locals = locals.iter();
@@ -84,9 +97,35 @@ impl EmailPart {
             .collect()
     }
 
-    /// Whether an address holds the part, in whichever form either is spelt.
+    /// Whether the part is the beginning of what stands before the `@`, and no more.
+    fn is_start_of_name(&self) -> bool {
+        self.position == PartPosition::Start && self.local.is_empty()
+    }
+
+    /// Whether an address has the part in its place, in whichever form either is spelt.
     #[must_use]
     pub fn is_in(&self, address: &str) -> bool {
+        match self.position {
+            PartPosition::Start => self.begins(address),
+            PartPosition::Anywhere => self.is_within(address),
+        }
+    }
+
+    fn begins(&self, address: &str) -> bool {
+        let text = lower(address.trim());
+        let (local, domain) = split(&text);
+        let folded = each_label(domain, fold_domain);
+        let in_domain =
+            !self.local.is_empty() && format!("{local}{folded}").starts_with(&self.folded());
+        let ascii = each_label(&folded, to_ascii);
+        let part = lower(&self.given);
+        let mut forms = [domain, &folded, &ascii]
+            .map(|domain| format!("{local}{domain}"))
+            .into_iter();
+        in_domain || forms.any(|form| form.starts_with(&part))
+    }
+
+    fn is_within(&self, address: &str) -> bool {
         let part = lower(&self.given);
         let text = lower(address.trim());
         let (local, domain) = split(&text);
@@ -105,6 +144,9 @@ impl EmailPart {
     /// another form in ASCII as a whole only, and the part may be less than a whole one.
     #[must_use]
     pub fn may_be_within_a_label(&self) -> bool {
+        if self.is_start_of_name() {
+            return false;
+        }
         let mut labels = self.domain.split('.');
         let is_open = |label: &str| !label.is_ascii() || label.starts_with("xn--");
         let first = labels.next().unwrap_or_default();
@@ -151,10 +193,39 @@ fn normal_forms(texts: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::EmailPart;
+    use super::{EmailPart, PartPosition};
 
     fn part(text: &str) -> EmailPart {
-        EmailPart::parse(text).expect("a part")
+        EmailPart::parse(text, PartPosition::Anywhere).expect("a part")
+    }
+
+    fn start(text: &str) -> EmailPart {
+        EmailPart::parse(text, PartPosition::Start).expect("a part")
+    }
+
+    #[test]
+    fn an_address_begins_with_a_part_in_whichever_form_either_is_spelt() {
+        for (part, address) in [
+            ("ANN", "ann@x.test"),
+            ("ann@x", " Ann@X.test"),
+            ("ann@x\u{3002}te", "ann@x.test"),
+            ("zo\u{eb}", "zoe\u{308}@x.test"),
+            ("jo@m\u{fc}ller.", "jo@xn--mller-kva.test"),
+            ("jo@xn--mller", "jo@m\u{fc}ller.test"),
+        ] {
+            assert!(start(part).is_in(address), "{part} {address}");
+        }
+        for (part, address) in [
+            ("ann", "joann@x.test"),
+            ("x.t", "ann@x.test"),
+            ("ann@x", "joann@x.test"),
+            ("@x.", "ann@x.test"),
+        ] {
+            assert!(!start(part).is_in(address), "{part} {address}");
+        }
+        assert_eq!(start("m\u{fc}l").forms(), ["m\u{fc}l", "mu\u{308}l"]);
+        assert!(!start("m\u{fc}l").may_be_within_a_label());
+        assert!(start("jo@m\u{fc}l").may_be_within_a_label());
     }
 
     #[test]

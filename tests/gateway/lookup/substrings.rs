@@ -51,6 +51,55 @@ async fn every_address_that_holds_the_part_is_found_whatever_its_letter_case() {
 }
 
 #[tokio::test]
+async fn providers_that_cannot_find_prefixes_are_skipped_and_say_so() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+    let find = FIND.replace("SUBSTRING", "PREFIX");
+
+    let data = world
+        .data_with(&find, json!({ "part": "SEVENTEEN@Pages" }))
+        .await;
+
+    let found = &data["usersByEmail"];
+    let seventeen = json!([{ "provider": "DIGITAL_CHALK", "email": "seventeen@pages.test" }]);
+    assert_eq!(
+        found["nodes"], seventeen,
+        "16 others hold it and begin otherwise"
+    );
+    assert_eq!(found["totalCount"], 1);
+    let sources = found["sources"].as_array().expect("sources");
+    let status: Vec<_> = sources
+        .iter()
+        .map(|source| source["status"].as_str().unwrap_or_default())
+        .collect();
+    assert_eq!(status, ["SKIPPED", "COMPLETE", "SKIPPED", "SKIPPED"]);
+    assert!(notices(&sources[0]).starts_with("UNSUPPORTED: "));
+    assert_eq!(world.tally().await, [0, 1, 0, 0]);
+    let answer = world.answer_with(&find, json!({ "part": "se" })).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn a_cursor_of_a_prefix_is_none_of_a_part() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+    let query = |kind: &str, after: &str| {
+        format!(
+            "{{ usersByEmail(email: \"seventeen\", match: {kind}, first: 2, after: \"{after}\") {{ pageInfo {{ endCursor }} }} }}"
+        )
+    };
+    let data = world.data(&query("PREFIX", "")).await;
+    let cursor = data["usersByEmail"]["pageInfo"]["endCursor"]
+        .as_str()
+        .expect("a cursor");
+
+    assert_eq!(
+        world.answer(&query("PREFIX", cursor)).await["errors"],
+        Value::Null
+    );
+    let other = world.answer(&query("SUBSTRING", cursor)).await;
+    assert_eq!(other["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
 async fn a_part_with_more_hits_than_a_page_is_read_to_the_end() {
     let world = World::with(known::ENOUGH, |_| {}).await;
 
@@ -134,6 +183,10 @@ fn holding(asked: &Asked) -> String {
 }
 
 async fn found(world: &World, part: &str) -> (Vec<String>, Value) {
+    found_by(world, FIND, part).await
+}
+
+async fn found_by(world: &World, find: &str, part: &str) -> (Vec<String>, Value) {
     let variables = json!({ "part": part, "of": ["DIGITAL_CHALK"] });
     let data = world.data_with(find, variables).await;
     let nodes = data["usersByEmail"]["nodes"].as_array().cloned();
@@ -192,4 +245,29 @@ async fn a_form_of_a_part_that_is_refused_is_told() {
     let (emails, source) = found(&world, "zo\u{eb}@").await;
     assert_eq!(emails, KNOWN[4..5]);
     assert_eq!(source["status"], "PARTIAL", "{source}");
+}
+
+#[tokio::test]
+async fn a_prefix_finds_the_addresses_that_begin_with_it_in_every_form_and_no_other() {
+    let providers = StandIn::of(holding).await;
+    let world = providers.world(|_| {}).await;
+    let find = FIND.replace("SUBSTRING", "PREFIX");
+    let (idn, zoe) = (&KNOWN[..3], &KNOWN[3..5]);
+    for (part, expected, status) in [
+        ("JO@", idn, "COMPLETE"),
+        ("jo@m\u{fc}ller.te", idn, "COMPLETE"),
+        ("jo@xn--mller-kva.", idn, "COMPLETE"),
+        ("ZO\u{cb}", zoe, "COMPLETE"),
+        ("Ann", &KNOWN[5..], "COMPLETE"),
+        // What may go on within a label has another form there, which nobody can ask for.
+        ("jo@m\u{fc}l", &[KNOWN[0], KNOWN[2]], "PARTIAL"),
+        // What is found elsewhere in an address is left out.
+        ("nn@x", &[], "COMPLETE"),
+        ("@x.test", &[], "COMPLETE"),
+        ("m\u{fc}ller", &[], "COMPLETE"),
+    ] {
+        let (emails, source) = found_by(&world, &find, part).await;
+        assert_eq!(emails, expected, "{part}");
+        assert_eq!(source["status"], status, "{part}: {source}");
+    }
 }
