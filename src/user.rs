@@ -89,6 +89,8 @@ pub struct User {
     pub email: Option<String>,
     /// Whether the record has an address that cannot be read: it may be anybody's.
     pub is_email_unreadable: bool,
+    /// The telephone number, as the provider writes it.
+    pub phone: Option<String>,
     /// The whole name.
     pub name: Option<String>,
     /// The given name.
@@ -113,8 +115,12 @@ pub struct User {
     pub created_at: Option<Timestamp>,
     /// When the record last changed.
     pub updated_at: Option<Timestamp>,
+    /// When the person signed up with you.
+    pub signed_up_at: Option<Timestamp>,
     /// When the person was last seen.
     pub last_seen_at: Option<Timestamp>,
+    /// The address of the record in the provider's own web app.
+    pub profile_url: Option<String>,
     /// The provider's custom fields: a JSON object.
     pub attributes: RecordPart<Arc<RawValue>>,
     /// The record as the provider sent it.
@@ -134,6 +140,7 @@ impl User {
             external_id: None,
             email: None,
             is_email_unreadable: false,
+            phone: None,
             name: None,
             first_name: None,
             last_name: None,
@@ -146,7 +153,9 @@ impl User {
             companies: RecordPart::None,
             created_at: None,
             updated_at: None,
+            signed_up_at: None,
             last_seen_at: None,
+            profile_url: None,
             attributes: RecordPart::None,
             raw,
             is_unreadable: false,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, SimpleObject};
-use serde_json::value::RawValue;
 
 use super::{
     RequestLimits, cursor,
@@ -59,8 +58,8 @@ pub struct PageInfo {
 }
 
 impl HasRecord for UserEdge {
-    fn raw(&self) -> &RawValue {
-        &self.node.raw
+    fn record_bytes(&self) -> usize {
+        self.node.record_bytes()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     connectors::Filter,
     error::{Error, Result},
     pagination::Position,
-    user::text,
+    user::{Email, text},
 };
 
 /// The version of cursors and ids. Since the third they name an account, where earlier ones named a
@@ -140,29 +140,92 @@ pub fn of_user(account: Account, remote_id: &str) -> String {
     encode(&(VERSION, "user", account, remote_id))
 }
 
+/// The global id of a person.
+pub fn of_person(email: &Email) -> String {
+    encode(&(VERSION, "person", email.folded()))
+}
+
+/// What a global id names.
+pub enum GlobalId {
+    /// A user, by the name of the account and the provider's own id.
+    User(String, String),
+    /// A person, by the email.
+    Person(Email),
+}
+
+impl GlobalId {
+    /// Reads a global id.
+    ///
+    /// # Errors
+    /// `Invalid` when the id is damaged, of another version or not ours.
+    pub fn parse(id: &str) -> Result<Self> {
+        let refused = |why: String| Error::invalid(format!("{why}: take one from `Node.id`"));
+        let (kind, rest) = kind_and_fields(id).map_err(refused)?;
+        match (kind.as_str(), rest.as_slice()) {
+            ("user", [account, remote_id]) => {
+                let remote_id = text::id("id", remote_id.as_str())?;
+                Ok(Self::User(account.clone(), remote_id))
+            }
+            ("person", [email]) => Ok(Self::Person(Email::parse(email)?)),
+            _ => Err(refused("this is not an id of this graph".to_owned())),
+        }
+    }
+}
+
 /// The account's name and the user that a global id names.
 ///
 /// # Errors
-/// `Invalid` when the id is damaged, of another version or not ours.
+/// `Invalid` when the id is damaged, of another version, not ours or of something else.
 pub fn to_user(id: &str) -> Result<(String, String)> {
-    let refused = |why: String| Error::invalid(format!("{why}: take one from `User.id`"));
-    let (_, kind, account, remote_id): (u8, String, String, String) =
-        fields(id, "id").map_err(refused)?;
-    if kind != "user" {
-        return Err(refused("this is not an id of a user".to_owned()));
+    match GlobalId::parse(id)? {
+        GlobalId::User(account, remote_id) => Ok((account, remote_id)),
+        GlobalId::Person(_) => Err(not_of("a user", "User")),
     }
-    Ok((account, text::id("id", remote_id)?))
+}
+
+/// The email of the person that a global id names.
+///
+/// # Errors
+/// As [`to_user()`].
+pub fn to_person(id: &str) -> Result<Email> {
+    match GlobalId::parse(id)? {
+        GlobalId::Person(email) => Ok(email),
+        GlobalId::User(..) => Err(not_of("a person", "Person")),
+    }
+}
+
+fn not_of(what: &str, of: &str) -> Error {
+    Error::invalid(format!(
+        "this is not an id of {what}: take one from `{of}.id`"
+    ))
+}
+
+/// The kind of a global id, and what follows it.
+fn kind_and_fields(id: &str) -> std::result::Result<(String, Vec<String>), String> {
+    let mut texts: Vec<serde_json::Value> = fields(id, "id")?;
+    let rest = texts.split_off(texts.len().min(2));
+    let no_id = || "this is not an id of this kind".to_owned();
+    let rest = rest.into_iter().map(|text| match text {
+        serde_json::Value::String(text) => Ok(text),
+        _ => Err(no_id()),
+    });
+    let rest = rest.collect::<std::result::Result<_, _>>()?;
+    match &texts[..] {
+        [_, serde_json::Value::String(kind)] => Ok((kind.clone(), rest)),
+        _ => Err(no_id()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-    use super::{of_mark, of_user, to_mark, to_user};
+    use super::{GlobalId, of_mark, of_person, of_user, to_mark, to_person, to_user};
     use crate::{
         account::{Account, Provider},
         connectors::Filter,
         pagination::{Anchor, Position, RowCount},
+        user::Email,
     };
 
     fn mark() -> impl Strategy<Value = Position> {
@@ -212,6 +275,29 @@ mod tests {
         assert!(error.message().contains("version 1"), "{}", error.message());
     }
 
+    #[test]
+    fn an_id_of_a_person_is_no_id_of_a_user_and_holds_the_folded_email() {
+        let person = of_person(&Email::parse(" Ann@X.test ").expect("an email"));
+        assert_eq!(
+            person,
+            of_person(&Email::parse("ann@x.test").expect("an email"))
+        );
+        let email = to_person(&person).expect("the email");
+        assert_eq!(email.folded(), "ann@x.test");
+        assert!(to_user(&person).is_err());
+        assert!(to_person(&of_user(Account::of(ADA), "7")).is_err());
+        for odd in [
+            super::encode(&(3, "person")),
+            super::encode(&(3, "person", "no address")),
+            super::encode(&(3, "person", "a@x.test", "b@x.test")),
+            super::encode(&(3, "person", 7)),
+            super::encode(&(3, "other", "a@x.test")),
+            super::encode(&(3, 7, "a@x.test")),
+        ] {
+            assert!(GlobalId::parse(&odd).is_err(), "{odd}");
+        }
+    }
+
     fn filter(segment: &str) -> Filter {
         Filter {
             segment_id: Some(segment.to_owned()),
@@ -236,6 +322,11 @@ mod tests {
         #[test]
         fn a_damaged_cursor_is_an_error_and_never_a_panic(text in ".{0,80}") {
             assert!(to_mark(Account::of(ADA), &Filter::default(), "after", &text).is_err());
+        }
+
+        #[test]
+        fn a_damaged_id_is_an_error_and_never_a_panic(text in ".{0,80}") {
+            assert!(GlobalId::parse(&text).is_err());
         }
 
         #[test]

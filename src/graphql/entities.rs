@@ -72,7 +72,7 @@ impl EntityIndexes {
 const JSON: &str = "https://datatracker.ietf.org/doc/html/rfc8259";
 
 /// The type is unknown, or its keys are absent or of another type.
-const NO_ENTITY: &str = "there is no such entity: a `User` is named by `id`, or by `account` and `remoteId` or `externalId`, a `Person` by `email`";
+const NO_ENTITY: &str = "there is no such entity: a `User` is named by `id`, or by `account` and `remoteId` or `externalId`, a `Person` by `email` or `id`";
 
 /// What a representation is of, for the error that names it.
 fn named(representation: &Value) -> String {

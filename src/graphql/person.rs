@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::{
-    Graph,
+    Graph, cursor,
     error::{Resolved, answer},
     outcomes::RequestOutcomes,
     row::RowObject,
@@ -99,6 +99,11 @@ fn charged(ctx: &Context<'_>, text: String) -> Resolved<String> {
 /// A person: everybody that the providers know by one email address.
 #[Object]
 impl Person {
+    /// The global id: opaque, stable, accepted by `node` and `nodes`.
+    pub async fn id(&self) -> ID {
+        cursor::of_person(&self.email).into()
+    }
+
     /// The email address, trimmed and in lower case.
     async fn email(&self) -> &str {
         self.email.folded()

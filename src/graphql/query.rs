@@ -10,14 +10,14 @@ use serde::Serialize;
 use super::{
     Graph,
     connection::{ConnectionArguments, UserConnection, count},
-    cursor,
+    cursor::{self, GlobalId},
     error::{Resolved, answer, answer_option, shown},
     outcomes::RequestOutcomes,
     person::{Person, search},
     row::RowObject,
     source::{ProviderAccount, accounts},
     sources_last::SourcesLast,
-    user::{Node, expand, expand_at},
+    user::{Node, NodeObject, expand, expand_at},
 };
 use crate::{
     account::{Account, Provider},
@@ -321,7 +321,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "A global id.")] id: ID,
-    ) -> Resolved<RowObject<Node>> {
+    ) -> Resolved<NodeObject> {
         answer_option(node(ctx, &id, expand_at(ctx, &[&[]])).await)
     }
 
@@ -330,7 +330,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global ids: at most 500.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Resolved<RowObject<Node>>>> {
+    ) -> async_graphql::Result<Vec<Resolved<NodeObject>>> {
         let most = Graph::of(ctx).bounds.keys;
         if ids.len() > most {
             let message = format!(
@@ -415,14 +415,30 @@ impl Query {
         let person = Person::new(email, expand_at(ctx, &[&["users"]]));
         Ok(SourcesLast(person))
     }
+
+    #[graphql(entity)]
+    async fn person_entity_by_id(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> async_graphql::Result<SourcesLast<Person>> {
+        let email = cursor::to_person(&id).map_err(|error| shown(&error))?;
+        let person = Person::new(email, expand_at(ctx, &[&["users"]]));
+        Ok(SourcesLast(person))
+    }
 }
 
-async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<RowObject<Node>>> {
-    let (account, remote_id) = cursor::to_user(id)?;
-    let account = account_named(ctx, &account)?;
-    let loaders = ctx.data_unchecked::<Arc<Loaders>>();
-    let user = loaders.by_id(account, remote_id, expand).await?;
-    Ok(user.map(|user| RowObject(Node::User(user))))
+async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<NodeObject>> {
+    let node = match GlobalId::parse(id)? {
+        GlobalId::User(account, remote_id) => {
+            let account = account_named(ctx, &account)?;
+            let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+            let user = loaders.by_id(account, remote_id, expand).await?;
+            user.map(Node::User)
+        }
+        GlobalId::Person(email) => Person::known(ctx, email).await.map(Node::Person),
+    };
+    Ok(node.map(NodeObject))
 }
 
 /// The account of a name in an id, a cursor or a representation.

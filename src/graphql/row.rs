@@ -19,7 +19,6 @@ use async_graphql::{
     registry::Registry,
 };
 use async_graphql_value::RAW_VALUE_TOKEN;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::error::shown;
@@ -34,19 +33,19 @@ const VALUE: usize = 128;
 
 /// What holds a provider's record.
 pub trait HasRecord {
-    /// The record as the provider sent it.
-    fn raw(&self) -> &RawValue;
+    /// How many bytes it has, as the provider sent it.
+    fn record_bytes(&self) -> usize;
 }
 
 impl HasRecord for Arc<User> {
-    fn raw(&self) -> &RawValue {
-        &self.raw
+    fn record_bytes(&self) -> usize {
+        self.raw.get().len()
     }
 }
 
 impl<T: HasRecord> HasRecord for &T {
-    fn raw(&self) -> &RawValue {
-        (*self).raw()
+    fn record_bytes(&self) -> usize {
+        (*self).record_bytes()
     }
 }
 
@@ -108,7 +107,7 @@ impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
         // Where another row was refused, this one is not begun.
         let is_refused = scope.meter().charge(0);
         is_refused.map_err(|error| refused(&error))?;
-        let raw = self.0.raw().get().len();
+        let raw = self.0.record_bytes();
         if raw > LARGE {
             let copies = copies(&field.node.selection_set.node, &ctx.query_env.fragments);
             let charged = scope.meter().charge(raw.saturating_mul(copies));

@@ -1,15 +1,19 @@
 //! `User`: the domain type itself answers, no twin of it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use async_graphql::{Context, ID, Interface, Lookahead, Object, SelectionField};
+use async_graphql::{
+    Context, ContextSelectionSet, ID, Interface, Lookahead, Object, OutputType, Positioned,
+    SelectionField, ServerResult, Value, parser::types::Field, registry::Registry,
+};
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 
 use super::{
     cursor,
     error::{Resolved, shown},
-    row::HasRecord,
+    person::Person,
+    row::RowObject,
+    sources_last::SourcesLast,
     subresources::failed,
 };
 use crate::{
@@ -17,7 +21,7 @@ use crate::{
     client::RequestContext,
     connectors::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
     error::Result,
-    user::{Company, RecordPart, User, UserKind},
+    user::{Company, Email, RecordPart, User, UserKind},
 };
 
 /// Anything that has a global id.
@@ -30,12 +34,34 @@ use crate::{
 pub enum Node {
     /// A user.
     User(Arc<User>),
+    /// A person.
+    Person(Person),
 }
 
-impl HasRecord for Node {
-    fn raw(&self) -> &RawValue {
-        match self {
-            Self::User(user) => &user.raw,
+/// A node that answers as its own type does where that type is asked for by itself.
+pub struct NodeObject(pub Node);
+
+impl OutputType for NodeObject {
+    fn type_name() -> Cow<'static, str> {
+        Node::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Node::create_type_info(registry)
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.0.introspection_type_name()
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        match &self.0 {
+            Node::User(user) => RowObject(user).resolve(ctx, field).await,
+            Node::Person(person) => SourcesLast(person).resolve(ctx, field).await,
         }
     }
 }
@@ -71,6 +97,16 @@ impl User {
     /// The email address, as the provider spells it.
     async fn email(&self) -> Option<&str> {
         self.email.as_deref()
+    }
+
+    /// Every email address that the provider knows, as it spells them; empty where it knows none.
+    async fn emails(&self) -> Vec<&str> {
+        self.email.as_deref().into_iter().collect()
+    }
+
+    /// The telephone number, as the provider writes it.
+    async fn phone(&self) -> Option<&str> {
+        self.phone.as_deref()
     }
 
     /// The whole name.
@@ -163,9 +199,27 @@ impl User {
         self.updated_at
     }
 
+    /// When the person signed up with you, where your systems told the provider.
+    async fn signed_up_at(&self) -> Option<Timestamp> {
+        self.signed_up_at
+    }
+
     /// When the person was last seen.
     async fn last_seen_at(&self) -> Option<Timestamp> {
         self.last_seen_at
+    }
+
+    /// The address of the record in the provider's own web app; null where it is not known.
+    async fn profile_url(&self) -> Option<&str> {
+        self.profile_url.as_deref()
+    }
+
+    /// Everybody that the providers know by the email of this record, as one person; null where it has no
+    /// email, or one that cannot be searched for. Records of one email share a search at each account.
+    async fn person(&self, ctx: &Context<'_>) -> Option<SourcesLast<Person>> {
+        let email = Email::parse(self.email.as_deref()?).ok()?;
+        let person = Person::new(email, expand_at(ctx, &[&["users"]]));
+        Some(SourcesLast(person))
     }
 
     /// The provider's custom fields, an object; null where the record has none. DigitalChalk is asked

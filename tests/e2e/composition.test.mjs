@@ -14,12 +14,17 @@ test("the schema composes with another team's", () => {
   assert.equal(errors, undefined);
 });
 
-test("both teams hold the person, by email", () => {
-  assert.deepEqual(joins("Person"), ["ORDERS by email", "ROSTER by email"]);
+test("both teams hold the person, by email, and roster by id too", () => {
+  assert.deepEqual(joins("Person"), ["ORDERS by email", "ROSTER by email", "ROSTER by id"]);
 });
 
-test("a user is found by either of its keys, and carries the other team's fields by id", () => {
-  assert.deepEqual(joins("User"), ["ORDERS by id", "ROSTER by id", "ROSTER by provider remoteId"]);
+test("a user is found by each of its keys, and carries the other team's fields by id", () => {
+  assert.deepEqual(joins("User"), [
+    "ORDERS by id",
+    "ROSTER by account externalId",
+    "ROSTER by account remoteId",
+    "ROSTER by id",
+  ]);
 });
 
 test("every field comes from the team that has it", () => {

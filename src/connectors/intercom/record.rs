@@ -502,6 +502,7 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
         external_id: external_id.filter(|_| !is_lead),
         is_email_unreadable: email.is_err(),
         email: email.unwrap_or_default(),
+        phone: record.phone,
         name: record.name,
         avatar_url: record.avatar_url,
         locale: record.language_override.or(record.browser_language),
@@ -515,6 +516,7 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
         companies: known(record.companies.map_items(company), is_contact),
         created_at: record.created_at,
         updated_at: record.updated_at,
+        signed_up_at: record.signed_up_at.or(record.remote_created_at),
         last_seen_at: record.last_seen_at.or(record.last_request_at),
         attributes: attributes.custom_attributes.into(),
         ..User::new(account, record.id, raw)

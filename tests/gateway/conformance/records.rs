@@ -12,8 +12,8 @@ use crate::{subject::Subject, world::World};
 
 /// Everything of a user but `raw` and what names it.
 pub(super) const FIELDS: &str = "
-    email name firstName lastName username avatarUrl locale timezone kind tags
-    companies { remoteId externalId name } createdAt updatedAt lastSeenAt attributes
+    email emails phone name firstName lastName username avatarUrl locale timezone kind tags
+    companies { remoteId externalId name } createdAt updatedAt signedUpAt lastSeenAt profileUrl attributes
     details { __typename
         ... on AdaEndUser { endUserId externalId createdAt updatedAt profile {
             firstName lastName displayName avatar email language metadata systemProperties } }
@@ -132,8 +132,12 @@ pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_text
     };
     let empty: Vec<_> = users.iter().filter(is_empty).collect();
     assert_eq!(empty.len(), 1);
+    assert_eq!(empty[0]["emails"], json!([]));
     for field in [
         "email",
+        "phone",
+        "signedUpAt",
+        "profileUrl",
         "name",
         "firstName",
         "lastName",
@@ -183,7 +187,8 @@ pub(super) async fn a_known_record_is_complete_in_every_field(subject: Subject) 
 fn ada() -> Value {
     let metadata = json!({ "plan": "gold", "seats": 17, "beta": true, "job title": "pilot" });
     json!({
-        "email": "ann@x.test", "name": "Ann Archer", "firstName": "Ann", "lastName": "Archer",
+        "email": "ann@x.test", "emails": ["ann@x.test"], "phone": null, "signedUpAt": null,
+        "profileUrl": null, "name": "Ann Archer", "firstName": "Ann", "lastName": "Archer",
         "username": null, "avatarUrl": "https://pictures.example/ann.png", "locale": "en-GB",
         "timezone": null, "kind": "USER", "tags": null, "companies": null,
         "createdAt": "2023-11-14T22:13:20Z", "updatedAt": "2023-11-14T22:13:20Z", "lastSeenAt": null,
@@ -202,7 +207,8 @@ fn ada() -> Value {
 
 fn digital_chalk() -> Value {
     json!({
-        "email": "ann@x.test", "name": "Ann Archer", "firstName": "Ann", "lastName": "Archer",
+        "email": "ann@x.test", "emails": ["ann@x.test"], "phone": null, "signedUpAt": null,
+        "profileUrl": null, "name": "Ann Archer", "firstName": "Ann", "lastName": "Archer",
         "username": "ann", "avatarUrl": null, "locale": "en", "timezone": null, "kind": "USER",
         "tags": ["known", "vip"], "companies": null,
         "createdAt": "2023-11-14T22:13:20Z", "updatedAt": null, "lastSeenAt": "2025-02-19T21:20:00Z",
@@ -230,7 +236,8 @@ fn usertour() -> Value {
     let company =
         json!({ "id": "c-1", "attributes": { "name": "Harbour Goods" }, "createdAt": made });
     json!({
-        "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
+        "email": "ann@x.test", "emails": ["ann@x.test"], "phone": null, "signedUpAt": null,
+        "profileUrl": null, "name": "Ann Archer", "firstName": null, "lastName": null,
         "username": null, "avatarUrl": null, "locale": null, "timezone": null, "kind": "USER",
         "tags": null, "companies": [{ "remoteId": null, "externalId": "c-1", "name": "Harbour Goods" }],
         "createdAt": made, "updatedAt": null, "lastSeenAt": "2025-02-19T21:20:00.006Z",

@@ -2,7 +2,7 @@
 
 use roster::account::Provider;
 use roster_sandbox::known;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, account};
 
@@ -100,4 +100,104 @@ async fn a_person_with_records_is_there_though_a_provider_failed() {
     assert_eq!(data["person"]["users"].as_array().map(Vec::len), Some(3));
     let failed = json!({ "provider": "DIGITAL_CHALK", "status": "FAILED" });
     assert_eq!(data["person"]["sources"][1], failed);
+}
+
+const NODE: &str = "query ($id: ID!) { node(id: $id) { __typename id
+    ... on Person { email users { provider } sources { status } } ... on User { remoteId } } }";
+
+#[tokio::test]
+async fn a_persons_global_id_finds_the_person_again() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+    let id = |email: &str| {
+        let email = email.to_owned();
+        let world = &world;
+        async move {
+            let find = "query ($email: String!) { person(email: $email) { id } }";
+            let data = world.data_with(find, json!({ "email": email })).await;
+            data["person"]["id"].clone()
+        }
+    };
+    let ann = id("ann@x.test").await;
+    assert_eq!(id(" Ann@X.Test").await, ann, "one person, one id");
+
+    let data = world.data_with(NODE, json!({ "id": ann })).await;
+
+    let users =
+        ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"].map(|of| json!({ "provider": of }));
+    let sources = ["COMPLETE", "COMPLETE", "COMPLETE", "PARTIAL"].map(|of| json!({ "status": of }));
+    let person = json!({
+        "__typename": "Person", "id": ann, "email": "ann@x.test", "users": users, "sources": sources,
+    });
+    assert_eq!(data["node"], person);
+
+    let any = json!([
+        { "__typename": "Person", "id": ann },
+        { "__typename": "Person", "email": "ann@x.test" },
+        { "__typename": "User", "id": ann },
+    ]);
+    let entities = "query ($any: [_Any!]!) { _entities(representations: $any) {
+        ... on Person { id email } ... on User { id } } }";
+    let answer = world.answer_with(entities, json!({ "any": any })).await;
+    let same = json!({ "id": ann, "email": "ann@x.test" });
+    assert_eq!(answer["data"]["_entities"], json!([same, same, null]));
+    assert_eq!(answer["errors"][0]["path"], json!(["_entities", 2]));
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn nodes_takes_users_and_persons_side_by_side_and_nobody_is_null() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+    let find = "{ user(provider: ADA, by: { externalId: \"crm-ann\" }) { id person { id } } }";
+    let data = world.data(find).await;
+    let (user, person) = (&data["user"]["id"], &data["user"]["person"]["id"]);
+    // Version 3 of the id of a person whom nobody knows.
+    let nobody = "WzMsInBlcnNvbiIsIm5vYm9keUBub3doZXJlLnRlc3QiXQ";
+    let nodes = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
+
+    let data = world
+        .data_with(nodes, json!({ "ids": [person, user, nobody, person] }))
+        .await;
+
+    let of = |name: &str, id: &Value| json!({ "__typename": name, "id": id });
+    let ann = of("Person", person);
+    assert_eq!(data["nodes"], json!([ann, of("User", user), null, ann]));
+}
+
+#[tokio::test]
+async fn users_of_one_email_share_the_search_for_their_person() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+    let query = "query ($email: String!) { usersByEmail(email: $email) {
+        nodes { provider person { email users { provider } sources { status } } } } }";
+
+    let data = world
+        .data_with(query, json!({ "email": known::EVERYWHERE }))
+        .await;
+
+    let nodes = data["usersByEmail"]["nodes"].as_array().expect("users");
+    assert_eq!(nodes.len(), 4);
+    for user in nodes {
+        assert_eq!(user["person"], nodes[0]["person"]);
+        assert_eq!(user["person"]["users"].as_array().map(Vec::len), Some(4));
+    }
+    assert_eq!(
+        world.tally().await,
+        [2, 1, 1, 1],
+        "as many calls as for one person"
+    );
+}
+
+#[tokio::test]
+async fn a_user_without_an_email_is_no_person() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+    let query = format!(
+        "{{ user(provider: ADA, by: {{ externalId: \"{}\" }}) {{ email emails person {{ email }} }} }}",
+        known::EMPTY_EXTERNAL_ID
+    );
+
+    let data = world.data(&query).await;
+
+    assert_eq!(
+        data["user"],
+        json!({ "email": null, "emails": [], "person": null })
+    );
 }

@@ -121,7 +121,8 @@ fn whole(timezone: Option<&str>, given: &Value, nulls: &[&str]) -> Value {
         details[field] = value.clone();
     }
     json!({
-        "email": "ann@x.test", "name": "Ann Archer", "firstName": null, "lastName": null,
+        "email": "ann@x.test", "emails": ["ann@x.test"], "phone": PHONE, "signedUpAt": MADE,
+        "profileUrl": null, "name": "Ann Archer", "firstName": null, "lastName": null,
         "username": null, "avatarUrl": PICTURE, "locale": null, "timezone": timezone, "kind": "USER",
         "tags": ["known", "vip"],
         "companies": [{ "remoteId": COMPANY, "externalId": "c-1", "name": "Harbour Goods" }],
