@@ -169,11 +169,13 @@ fn directory(
     };
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
     let timeout = TimeoutLayer::each(setup.timeout, deadline.unwrap_or(setup.timeout));
+    let token = setup.token.clone();
     let http =
         http(account, (settings, setup, timeout), &status, cache).map_err(at(place.clone()))?;
     let context = ConnectContext {
         http,
         options: settings.options.clone(),
+        token_starts_with: Box::new(move |prefix| token.expose_secret().starts_with(prefix)),
         recent: writing.recent.clone(),
     };
     let connect = door(account.provider()).connect;

@@ -537,6 +537,8 @@ pub struct ConnectContext {
     pub http: Client,
     /// The adapter's own options: the table `[accounts.NAME.options]`.
     pub options: toml::Table,
+    /// Whether the account's token begins with a text. The token itself stays where it is.
+    pub token_starts_with: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// The users that were written lately, for an adapter whose provider's search lags.
     pub recent: RecentWrites,
 }

@@ -4,6 +4,7 @@
 mod apart;
 mod choice;
 mod shared;
+mod usertour_versions;
 mod written;
 
 use std::collections::BTreeMap;

@@ -61,6 +61,7 @@ provider!(
     Subject::IntercomContacts { version: "2.17" }
 );
 provider!(usertour, Subject::Usertour);
+provider!(usertour_v2, Subject::UsertourV2);
 
 mod intercom_users_alone {
     behaviours! { Subject::IntercomUsers { version: "1.1" } =>

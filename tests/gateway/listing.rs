@@ -16,4 +16,5 @@ mod strays;
 mod ties;
 mod timeless;
 mod usertour;
+mod usertour_v2;
 mod walks;

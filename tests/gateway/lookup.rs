@@ -13,3 +13,4 @@ mod refused;
 mod side_by_side;
 mod spellings;
 mod substrings;
+mod usertour_v2;

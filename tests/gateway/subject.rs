@@ -2,7 +2,7 @@
 
 use roster::{account::Provider, config::Settings};
 
-use crate::world::{World, intercom, word};
+use crate::world::{World, intercom, usertour_v2, word};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Subject {
@@ -16,7 +16,10 @@ pub(crate) enum Subject {
     IntercomContacts {
         version: &'static str,
     },
+    /// Usertour, version 1.
     Usertour,
+    /// Usertour, version 2.
+    UsertourV2,
 }
 
 impl Subject {
@@ -25,7 +28,7 @@ impl Subject {
             Self::Ada => Provider::Ada,
             Self::DigitalChalk => Provider::DigitalChalk,
             Self::IntercomUsers { .. } | Self::IntercomContacts { .. } => Provider::Intercom,
-            Self::Usertour => Provider::Usertour,
+            Self::Usertour | Self::UsertourV2 => Provider::Usertour,
         }
     }
 
@@ -37,7 +40,7 @@ impl Subject {
     /// How many users the provider's largest page holds.
     pub(crate) fn page(self) -> usize {
         match self {
-            Self::Ada | Self::DigitalChalk | Self::Usertour => 100,
+            Self::Ada | Self::DigitalChalk | Self::Usertour | Self::UsertourV2 => 100,
             Self::IntercomUsers { .. } => 60,
             Self::IntercomContacts { .. } => 150,
         }
@@ -57,7 +60,7 @@ impl Subject {
             Self::DigitalChalk => digital_chalk,
             Self::IntercomUsers { .. } => users,
             Self::IntercomContacts { .. } => contacts,
-            Self::Usertour => usertour,
+            Self::Usertour | Self::UsertourV2 => usertour,
         }
     }
 
@@ -77,6 +80,7 @@ impl Subject {
                 Self::IntercomUsers { version } | Self::IntercomContacts { version } => {
                     intercom(settings, version);
                 }
+                Self::UsertourV2 => usertour_v2(settings),
                 Self::Ada | Self::DigitalChalk | Self::Usertour => {}
             }
             change(settings);

@@ -15,6 +15,7 @@ mod unclear;
 mod unconfirmed;
 mod unsettled;
 mod usertour;
+mod usertour_v2;
 
 use roster::account::Provider;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use roster::{
     graphql::Schema,
     server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
 };
-use roster_sandbox::Options;
+use roster_sandbox::{Options, known};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) client: reqwest::Client,
     /// The version that Intercom is asked for.
     intercom: String,
+    /// The path of Usertour's users in the version that is asked for, and what its token begins with.
+    usertour: (String, &'static str),
 }
 
 impl World {
@@ -83,6 +85,7 @@ impl World {
             sandbox,
             client: reqwest::Client::new(),
             intercom: version,
+            usertour: usertour(&settings),
         }
     }
 
@@ -93,6 +96,7 @@ impl World {
             sandbox: self.sandbox,
             client: reqwest::Client::new(),
             intercom: self.intercom.clone(),
+            usertour: self.usertour.clone(),
         }
     }
 
@@ -175,14 +179,14 @@ impl World {
         })
     }
 
-    /// What a provider itself answers to a read, past the gateway: Intercom in the version that the
-    /// gateway asks for. Its log keeps this call too.
+    /// What a provider itself answers to a read, past the gateway: Intercom and Usertour in the version
+    /// that the gateway asks for. Its log keeps this call too.
     pub(crate) async fn at_provider(&self, provider: Provider, path: &str) -> Value {
         let (prefix, token) = match provider {
             Provider::Ada => ("/api/v2/end-users", ""),
             Provider::DigitalChalk => ("/dc/api/v5/users", ""),
             Provider::Intercom => ("", ""),
-            Provider::Usertour => ("/v1/users", "ak_"),
+            Provider::Usertour => (self.usertour.0.as_str(), self.usertour.1),
         };
         let url = format!("http://{}/{}{prefix}{path}", self.sandbox, provider.name());
         let token = format!("{token}{}", roster_sandbox::TOKEN);
@@ -313,6 +317,29 @@ pub(crate) fn notices(source: &Value) -> String {
 pub(crate) fn intercom(settings: &mut Settings, version: &str) {
     let options = &mut account(settings, Provider::Intercom).options;
     options.insert("version".to_owned(), version.into());
+}
+
+/// Asks Usertour in version 2, for the users of the sandbox's environment.
+pub(crate) fn usertour_v2(settings: &mut Settings) {
+    let account = account(settings, Provider::Usertour);
+    account.token = Some(format!("utp_{}", roster_sandbox::TOKEN).into());
+    let (project, environment) = (known::USERTOUR_PROJECT, known::USERTOUR_ENVIRONMENT);
+    for (option, id) in [("project", project), ("environment", environment)] {
+        account.options.insert(option.to_owned(), id.into());
+    }
+}
+
+/// The path of Usertour's users in the version of the settings, and what its token begins with.
+fn usertour(settings: &Settings) -> (String, &'static str) {
+    let account = settings.accounts.get(Provider::Usertour.name());
+    let option = |name| account.and_then(|account| account.options.get(name)?.as_str());
+    match (option("project"), option("environment")) {
+        (Some(project), Some(environment)) => {
+            let path = format!("/v2/projects/{project}/environments/{environment}/users");
+            (path, "utp_")
+        }
+        _ => ("/v1/users".to_owned(), "ak_"),
+    }
 }
 
 /// A provider's settings, to be changed.

@@ -1,4 +1,4 @@
-//! The user object of version 1, field by field, and the [`User`] that it becomes.
+//! The user object of both versions, field by field, and the [`User`] that it becomes.
 
 use std::sync::Arc;
 
@@ -60,10 +60,10 @@ pub struct UsertourMembership {
     /// When the membership was made.
     #[serde(default, deserialize_with = "decode::moment")]
     created_at: Option<Timestamp>,
-    /// Usertour's internal id of the company: of no use elsewhere in its API.
+    /// The company's id: on version 2 that of your systems, on version 1 an internal one of no use elsewhere.
     #[serde(default, deserialize_with = "decode::text")]
     company_id: Option<String>,
-    /// Usertour's internal id of the user: of no use elsewhere in its API.
+    /// The user's id: on version 2 that of your systems, on version 1 an internal one of no use elsewhere.
     #[serde(default, deserialize_with = "decode::text")]
     user_id: Option<String>,
     /// The company.

@@ -51,6 +51,13 @@ pub(super) async fn what_it_declares_is_what_its_documents_allow(subject: Subjec
             "emailCaveat": CAVEAT, "nativeUpsert": true,
             "writes": ["externalId", "email", "name", "companies", "attributes"],
         }),
+        Subject::UsertourV2 => json!({
+            "filters": ["EMAIL", "SEGMENT_ID", "COMPANY_ID", "CREATED_SINCE", "CREATED_BEFORE"],
+            "sorts": ["CREATED_AT"], "pageSize": 100, "pagesBackwards": false, "reach": null,
+            "externalId": true, "emailSearch": "BY_CASE",
+            "emailCaveat": CAVEAT, "nativeUpsert": true,
+            "writes": ["externalId", "email", "name", "attributes"],
+        }),
     };
     let expected = json!({
         "provider": subject.word(), "enabled": true, "health": "UNKNOWN", "calls": 0,

@@ -36,7 +36,7 @@ fn shapes(subject: Subject) -> &'static [(&'static str, &'static str)] {
             ("next", "null"),
             ("per_page", "reject"),
         ],
-        Subject::Usertour => &[("cursor", "slow")],
+        Subject::Usertour | Subject::UsertourV2 => &[("cursor", "slow")],
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn name(subject: Subject) -> Provider {
         Subject::Ada => Provider::Ada,
         Subject::DigitalChalk => Provider::DigitalChalk,
         Subject::IntercomUsers { .. } | Subject::IntercomContacts { .. } => Provider::Intercom,
-        Subject::Usertour => Provider::Usertour,
+        Subject::Usertour | Subject::UsertourV2 => Provider::Usertour,
     }
 }
 
@@ -25,7 +25,7 @@ pub(super) fn everybody(subject: Subject) -> Vec<Person> {
     let mut held = people(USERS, Options::default().seed);
     held.retain(|person| person.is_at(name(subject)));
     match subject {
-        Subject::Ada | Subject::DigitalChalk | Subject::Usertour => {}
+        Subject::Ada | Subject::DigitalChalk | Subject::Usertour | Subject::UsertourV2 => {}
         Subject::IntercomUsers { .. } => held.reverse(),
         // Who was made in the same second comes in the order of ids.
         Subject::IntercomContacts { .. } => held.sort_by_key(|person| Reverse(person.created_at)),

@@ -68,7 +68,9 @@ pub(super) async fn raw_is_the_record_as_the_provider_holds_it(subject: Subject)
         let path = match subject {
             Subject::IntercomUsers { .. } => format!("/users/{id}"),
             Subject::IntercomContacts { .. } => format!("/contacts/{id}"),
-            Subject::Ada | Subject::DigitalChalk | Subject::Usertour => format!("/{id}"),
+            Subject::Ada | Subject::DigitalChalk | Subject::Usertour | Subject::UsertourV2 => {
+                format!("/{id}")
+            }
         };
         assert_eq!(
             user["raw"],
@@ -101,7 +103,7 @@ pub(super) async fn attributes_keep_numbers_beyond_doubles(subject: Subject) {
             assert_eq!(values, expected);
         }
         // The provider itself rounds to a double.
-        Subject::Usertour => {
+        Subject::Usertour | Subject::UsertourV2 => {
             assert_eq!(attributes["account"], json!(9_007_199_254_740_992_i64));
             assert_eq!(*attributes, user["raw"]["attributes"]);
         }
@@ -179,7 +181,10 @@ pub(super) async fn a_known_record_is_complete_in_every_field(subject: Subject) 
         Subject::DigitalChalk => digital_chalk(),
         Subject::IntercomUsers { .. } => intercom::user(),
         Subject::IntercomContacts { .. } => intercom::contact(),
-        Subject::Usertour => usertour(),
+        Subject::Usertour => usertour(&json!({
+            "companyId": "cm00000148mmkv4fkhbb6s0ls", "userId": "cm0000013wncjikqnc1i70exv",
+        })),
+        Subject::UsertourV2 => usertour(&json!({ "companyId": "c-1", "userId": "crm-ann" })),
     };
     assert_eq!(user, expected);
 }
@@ -226,7 +231,8 @@ fn digital_chalk() -> Value {
     })
 }
 
-fn usertour() -> Value {
+/// The record at Usertour, with the ids that a membership shows.
+fn usertour(ids: &Value) -> Value {
     let attributes = json!({
         "name": "Ann Archer", "email": "ann@x.test", "locale": "en-GB", "plan": "gold", "seats": 17,
         "beta": true, "job title": "pilot", "first_seen_at": "2023-11-14T22:13:20.006Z",
@@ -247,8 +253,7 @@ fn usertour() -> Value {
             "groups": [company],
             "memberships": [{
                 "id": "cm0000015r9ivp661b1c2mf5u", "attributes": { "role": "owner" }, "createdAt": made,
-                "companyId": "cm00000148mmkv4fkhbb6s0ls", "userId": "cm0000013wncjikqnc1i70exv",
-                "company": company,
+                "companyId": ids["companyId"], "userId": ids["userId"], "company": company,
             }],
         },
     })

@@ -48,7 +48,11 @@ async fn an_edge_of_a_full_page_resumes(subject: Subject) {
             resumed.assert_is(&records, from, to);
             // A token opens the page that it opened before: its rows are read again up to the edge.
             let calls = match subject {
-                Subject::Usertour | Subject::IntercomContacts { .. } if from + first > full => 2,
+                Subject::Usertour | Subject::UsertourV2 | Subject::IntercomContacts { .. }
+                    if from + first > full =>
+                {
+                    2
+                }
                 // No numbered page of at most 60 holds both ends of the window.
                 Subject::IntercomUsers { .. }
                     if !(1..=60).any(|size| from / size == (to - 1) / size) =>
@@ -90,6 +94,7 @@ edges!(
     Subject::IntercomContacts { version: "2.17" }
 );
 edges!(usertour, Subject::Usertour);
+edges!(usertour_v2, Subject::UsertourV2);
 
 #[tokio::test]
 async fn a_search_that_finds_parts_is_read_in_full_pages_whatever_the_window() {

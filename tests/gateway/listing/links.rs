@@ -80,7 +80,12 @@ async fn the_end_of_intercoms_contacts_may_be_told_by_null() {
 
 #[tokio::test]
 async fn a_link_to_another_host_is_not_followed_and_changes_nothing() {
-    let others = [Subject::Ada, Subject::DigitalChalk, Subject::Usertour];
+    let others = [
+        Subject::Ada,
+        Subject::DigitalChalk,
+        Subject::Usertour,
+        Subject::UsertourV2,
+    ];
     for subject in others.into_iter().chain([USERS, CONTACTS]) {
         let world = subject.world(170).await;
         let fault = json!({ "kind": "foreign_link" });

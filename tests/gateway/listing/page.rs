@@ -178,7 +178,9 @@ pub(super) fn least(subject: Subject, from: usize, rows: usize) -> usize {
             usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(99)
         }
         Subject::IntercomUsers { .. } => numbered(from, from + rows),
-        Subject::IntercomContacts { .. } | Subject::Usertour => rows.div_ceil(subject.page()),
+        Subject::IntercomContacts { .. } | Subject::Usertour | Subject::UsertourV2 => {
+            rows.div_ceil(subject.page())
+        }
     }
 }
 

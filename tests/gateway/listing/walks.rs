@@ -52,6 +52,7 @@ walks!(
     Subject::IntercomContacts { version: "2.17" }
 );
 walks!(usertour, Subject::Usertour);
+walks!(usertour_v2, Subject::UsertourV2);
 
 async fn empty(subject: Subject) {
     let (world, provider) = (subject.world(0).await, subject.provider());

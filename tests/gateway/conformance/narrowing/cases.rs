@@ -41,7 +41,7 @@ pub(super) async fn cases(world: &World, subject: Subject, field: &str) -> Vec<C
                 let spelling = person.email_at(name(subject)).unwrap_or_default();
                 // Usertour tells the other spelling apart, and says so.
                 match subject {
-                    Subject::Usertour => spelling == known::SHARED,
+                    Subject::Usertour | Subject::UsertourV2 => spelling == known::SHARED,
                     _ => spelling.to_lowercase() == known::SHARED,
                 }
             };

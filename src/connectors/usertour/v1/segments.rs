@@ -11,18 +11,12 @@ use std::{
 use moka::sync::Cache;
 use tokio::time::Instant;
 
-use super::{Usertour, ties};
+use super::{super::explain::SEGMENT, UsertourV1, ties};
 use crate::{
     client::{Freshness, Operation, RequestContext},
     error::{Error, ErrorKind, Result},
     pagination::Page,
 };
-
-/// The parameter that names a segment.
-pub(super) const PARAMETER: &str = "segmentId";
-
-/// The code of an unknown segment, where a server says so.
-pub(super) const UNKNOWN: &str = "E1025";
 
 /// A segment that no server has: ids are 25 letters and digits.
 const NOBODYS: &str = "none";
@@ -60,16 +54,16 @@ impl SegmentCache {
         &self,
         query: &[(&'static str, String)],
     ) -> Option<(&'static str, String)> {
-        let has_one = query.iter().any(|(name, _)| *name == PARAMETER);
+        let has_one = query.iter().any(|(name, _)| *name == SEGMENT);
         let is_needed = !has_one && !self.is_strict.load(Ordering::Relaxed);
-        is_needed.then(|| (PARAMETER, NOBODYS.to_owned()))
+        is_needed.then(|| (SEGMENT, NOBODYS.to_owned()))
     }
 
     /// Whether the server refuses that parameter. Then it is not sent again.
     pub(super) fn is_refused(&self, error: &Error) -> bool {
         let is_refusal = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Missing);
         let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
-        let is_refused = is_refusal && fields.any(|field| field == PARAMETER);
+        let is_refused = is_refusal && fields.any(|field| field == SEGMENT);
         if is_refused {
             self.is_strict.store(true, Ordering::Relaxed);
         }
@@ -85,7 +79,7 @@ impl SegmentCache {
     }
 }
 
-impl Usertour {
+impl UsertourV1 {
     /// Makes sure that a segment leaves somebody out, by the oldest and the newest users.
     ///
     /// # Errors
@@ -127,7 +121,7 @@ impl Usertour {
         } else {
             "createdAt"
         };
-        let segment = segment.map(|segment| (PARAMETER, segment.to_owned()));
+        let segment = segment.map(|segment| (SEGMENT, segment.to_owned()));
         let query: Vec<_> = segment
             .into_iter()
             .chain([("orderBy", order.to_owned())])

@@ -1,0 +1,119 @@
+//! What both versions' lists have in common: their parameters, and how a page is read.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::record;
+use crate::{
+    client::{RequestContext, Response},
+    connectors::{Expand, Filter, SortDirection, decode, rows},
+    error::{Error, Result},
+    notice::{Notice, NoticeCode},
+    pagination::{Listing, NextPage, Page, Paging},
+    user::Email,
+};
+
+/// How both versions are paged.
+pub(super) const LISTING: Listing = Listing {
+    paging: Paging::Token,
+    at: "cursor",
+    size: "limit",
+    min: 1,
+    max: 100,
+    reach: None,
+    is_counted: false,
+};
+
+/// Parameters of a list.
+pub(super) type ListParameters = Vec<(&'static str, String)>;
+
+#[derive(Deserialize)]
+struct UsertourList {
+    #[serde(deserialize_with = "decode::rows")]
+    results: Vec<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "decode::link")]
+    next: Option<String>,
+}
+
+/// Said of a list with users whom nothing tells apart.
+const NAMELESS: &str =
+    "a user whose id at Usertour is blank is left out: it cannot be asked for by its id";
+
+/// Whether a user's id is there, and blank.
+fn is_nameless(raw: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct UserId {
+        id: String,
+    }
+    serde_json::from_str(raw.get()).is_ok_and(|user: UserId| user.id.trim().is_empty())
+}
+
+/// The page of an answer.
+///
+/// # Errors
+/// `Malformed` when it is not what the provider documents.
+pub(super) fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
+    let list: UsertourList = reply.object()?;
+    // Taken for the last page, a list would end too soon, and nobody would know.
+    let nowhere = || Error::malformed("the provider says that there is more, and not where");
+    let next = list.next.as_deref();
+    let next = next.map(|next| cursor(next).ok_or_else(nowhere));
+    let next = NextPage::Token {
+        next: next.transpose()?,
+        total: None,
+    };
+    let sent = list.results.len();
+    let (nameless, rows): (Vec<_>, Vec<_>) =
+        list.results.into_iter().partition(|raw| is_nameless(raw));
+    if !nameless.is_empty() {
+        scope.add_shortfall(Notice::new(NoticeCode::RowsUnreadable, NAMELESS));
+    }
+    let users = rows::users(scope, reply.account, rows, record::user);
+    Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
+}
+
+/// Of the link to the next page only its cursor is read.
+fn cursor(next: &str) -> Option<String> {
+    let (_, query) = next.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs
+        .find(|(name, _)| name == "cursor")
+        .map(|(_, cursor)| cursor.into_owned())
+        .filter(|cursor| !cursor.is_empty())
+}
+
+/// `expand` is repeated: a list with commas is refused by the server, whatever its own text says.
+pub(super) fn expansions(expand: Expand) -> impl Iterator<Item = (&'static str, String)> {
+    let companies = expand.companies.then_some("companies");
+    let memberships = expand.memberships.then_some("memberships.company");
+    companies
+        .into_iter()
+        .chain(memberships)
+        .map(|part| ("expand[]", part.to_owned()))
+}
+
+/// What a list is narrowed and sorted by.
+pub(super) fn narrowing(filter: &Filter, expand: Expand) -> ListParameters {
+    let order = match filter.sort {
+        Some((_, SortDirection::Descending)) => Some("-createdAt"),
+        Some((_, SortDirection::Ascending)) => Some("createdAt"),
+        None => None,
+    };
+    let email = filter.email.as_ref().map(Email::given);
+    let narrowing = [
+        ("email", email.map(str::to_owned)),
+        ("segmentId", filter.segment_id.clone()),
+        ("companyId", filter.company_id.clone()),
+        ("orderBy", order.map(str::to_owned)),
+    ];
+    let narrowing = narrowing
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    narrowing.chain(expansions(expand)).collect()
+}
+
+pub(super) fn is_descending(filter: &Filter) -> bool {
+    matches!(filter.sort, Some((_, SortDirection::Descending)))
+}

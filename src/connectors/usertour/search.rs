@@ -1,0 +1,101 @@
+//! Searches by address: one list for each spelling that is asked for.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+use super::list::LISTING;
+use crate::{
+    client::{Operation, RequestContext},
+    connectors::{Expand, Filter, SearchResult, Selection, rows},
+    error::Result,
+    notice::{Notice, NoticeCode},
+    pagination::{Page, PageRequest, Scan, ScanLimits},
+    user::Email,
+};
+
+/// The notice on a search for an address beyond ASCII.
+const FORMS: &str = "of letters beyond ASCII the composed and the decomposed form (NFC, NFD) were asked for, of the \
+     domain both forms of IDNA: records that mix them may be missing";
+
+/// How many pages of 100 one spelling of an address is searched through.
+const SEARCH_PAGES: u32 = 10;
+
+/// A version's list of users.
+#[async_trait]
+pub(super) trait UserList: Sync {
+    /// One page of it.
+    async fn page(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        selection: &Selection,
+        ask: &PageRequest,
+    ) -> Result<Page>;
+}
+
+/// Scans the list of every spelling of the addresses.
+pub(super) async fn scans(
+    list: &impl UserList,
+    scope: &RequestContext,
+    emails: &[Email],
+    expand: Expand,
+) -> Vec<(Email, Scan)> {
+    let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
+    // The last that is asked is what the client gave: the provider's log ends with it.
+    let (composed, decomposed): (Vec<_>, Vec<_>) =
+        spellings.into_iter().partition(Email::is_composed);
+    let scan = |spelling| scan(list, scope, spelling, expand);
+    let mut scans = join_all(decomposed.into_iter().map(scan)).await;
+    scans.extend(join_all(composed.into_iter().map(scan)).await);
+    scans
+}
+
+async fn scan(
+    list: &impl UserList,
+    scope: &RequestContext,
+    spelling: Email,
+    expand: Expand,
+) -> (Email, Scan) {
+    let limits = ScanLimits {
+        pages: SEARCH_PAGES,
+        until: scope.deadline(),
+    };
+    let selection = &Selection {
+        filter: Filter::email(&spelling),
+        expand,
+    };
+    let scan = rows::scan(
+        scope,
+        &LISTING,
+        limits,
+        |_| true,
+        |ask| async move { list.page(scope, Operation::ByEmail, selection, &ask).await },
+    )
+    .await;
+    (spelling, scan)
+}
+
+/// What the scans found together.
+///
+/// # Errors
+/// The failure of a scan, when nobody was found.
+pub(super) fn result(scans: Vec<Scan>) -> Result<SearchResult> {
+    SearchResult::of(scans, "Usertour's answer", "at most 1,000 users are read")
+}
+
+/// Notes that an address has more forms than those that are asked for.
+pub(super) fn note_forms(scope: &RequestContext, selection: &Selection) {
+    let email = selection.filter.email.as_ref();
+    if email.is_some_and(Email::has_forms) {
+        scope.add_caveat(Notice::new(NoticeCode::SearchIncomplete, FORMS));
+    }
+}
+
+/// Notes the users of an address whose own address cannot be read.
+pub(super) fn note_unreadable(scope: &RequestContext, selection: &Selection, page: &Page) {
+    if selection.filter.email.is_some() {
+        rows::note_unreadable_emails(scope, &page.users);
+    }
+}

@@ -1,0 +1,274 @@
+//! Version 1: `/v1/users`, frozen by the provider. A key `ak_…` selects the environment.
+//!
+//! # Paging
+//! A cursor that is exhausted or unknown is an error, `E1007`. `previous` drifts and is never read. Users of
+//! one moment come in no fixed order (`ties.rs`).
+//!
+//! # Limits
+//! None. A page behind a cursor takes seconds on large environments.
+//!
+//! # Quirks
+//! Values of an unexpected type are dropped without an error. An unknown segment filters nothing, and no
+//! segment at all may filter by somebody else's (`segments.rs`).
+
+mod segments;
+mod ties;
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use self::{
+    segments::SegmentCache,
+    ties::{Start, TieReader, TiedPage},
+};
+use super::{
+    EMAIL_CAVEAT, find,
+    list::{self, LISTING, is_descending, narrowing},
+    search::{self, UserList},
+    user_in, write,
+};
+use crate::{
+    client::{Client, Operation, Request, RequestContext},
+    connectors::{
+        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
+        SINGLE, SearchResult, Selection, SortField, each, without_invalid_spellings,
+    },
+    error::Result,
+    notice::{Notice, NoticeCode},
+    pagination::{Page, PageAddress, PageRequest},
+    user::{Email, Identity, PatchField, UserPatch, WriteOutcome},
+};
+
+const PROFILE: Profile = Profile {
+    listing: LISTING,
+    filters: &[
+        FilterField::Email,
+        FilterField::SegmentId,
+        FilterField::CompanyId,
+    ],
+    rechecks: &[FilterField::Email],
+    sorts: &[SortField::CreatedAt],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    by_email: SINGLE,
+    finds_substrings: false,
+    email_search: EmailSearch::ByCase,
+    email_caveat: Some(EMAIL_CAVEAT),
+    segment_caveat: None,
+    upserts: &[Identity::ExternalId],
+    upsert_tells_outcome: false,
+    writes: &[
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Companies,
+        PatchField::Attributes,
+    ],
+    writes_leads: false,
+    lags: &[],
+};
+
+/// The adapter of version 1.
+pub(super) struct UsertourV1 {
+    http: Client,
+    segments: SegmentCache,
+}
+
+impl UsertourV1 {
+    /// The adapter over a client.
+    pub(super) fn new(http: Client) -> Self {
+        Self {
+            http,
+            segments: SegmentCache::default(),
+        }
+    }
+
+    /// One page as the provider sends it.
+    async fn sent(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        query: &[(&'static str, String)],
+        (cursor, size, since): (Option<String>, u32, Option<Instant>),
+    ) -> Result<Page> {
+        let nobody = self.segments.nobody(query);
+        let is_ours = nobody.is_some();
+        let call = |nobody| {
+            let place = PageAddress::Token(cursor.clone());
+            let at = cursor.clone().map(|cursor| (LISTING.at, cursor));
+            Request::get(operation, &["v1", "users"])
+                .query(query.iter().cloned())
+                .query(nobody)
+                .query(at)
+                .query([(LISTING.size, size.to_string())])
+                .page(&place)
+                .no_older_than(since)
+        };
+        match self.sent_once(scope, call(nobody)).await {
+            Err(error) if is_ours && self.segments.is_refused(&error) => {
+                self.sent_once(scope, call(None)).await
+            }
+            page => page,
+        }
+    }
+
+    /// `docs.usertour.io/api-reference/users/list`
+    async fn sent_once(&self, scope: &RequestContext, call: Request) -> Result<Page> {
+        let reply = self.http.send(scope, call).await?;
+        list::page_in(scope, &reply)
+    }
+
+    /// `docs.usertour.io/api-reference/users/upsert`: always 201, whether it made or changed the user. It
+    /// may be repeated; racing creates of one id answer 500 and succeed when repeated.
+    async fn write(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        body: Value,
+        outcome: WriteOutcome,
+    ) -> Result<ConnectorWrite> {
+        let call = Request::post(operation, &["v1", "users"], body.clone()).repeatable(true);
+        let user = user_in(&self.http.send(scope, call).await?)?;
+        let id = body["id"].as_str().unwrap_or_default();
+        write::written(user, (id, &body["attributes"]), outcome)
+    }
+}
+
+#[async_trait]
+impl UserList for UsertourV1 {
+    /// One page as callers see it: it ends between two moments.
+    async fn page(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        selection: &Selection,
+        ask: &PageRequest,
+    ) -> Result<Page> {
+        let query = narrowing(&selection.filter, selection.expand);
+        // A page that is made of several is as old as the oldest of them.
+        let kept = Mutex::new(None);
+        let (query, kept_since) = (&query, &kept);
+        let reader = TieReader {
+            is_descending: is_descending(&selection.filter),
+            want: ask.size,
+            fetch: |cursor, size| async move {
+                let sent = self.sent(scope, operation, query, (cursor, size, ask.since));
+                let page = sent.await?;
+                let mut kept = kept_since.lock().unwrap_or_else(PoisonError::into_inner);
+                *kept = kept.into_iter().chain(page.kept).min();
+                Ok(page)
+            },
+        };
+        let start = match &ask.place {
+            PageAddress::Token(token) => Start::from_token(token.as_deref())?,
+            PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => Start::default(),
+        };
+        search::note_forms(scope, selection);
+        let TiedPage { page, shortfall } = reader.read(start).await?;
+        let resumed = ties::is_place_unsure(ask.before_mark(&page)).then_some(ties::TIMELESS);
+        if let Some(why) = shortfall.or(resumed) {
+            scope.add_shortfall(Notice::new(NoticeCode::UnstableOrder, why));
+        }
+        search::note_unreadable(scope, selection, &page);
+        let kept = *kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(page.kept_since(kept))
+    }
+}
+
+/// The body of an upsert.
+fn body(id: &str, patch: &UserPatch) -> Result<Value> {
+    write::check_id(id, patch)?;
+    let attributes = write::attributes(patch);
+    let mut body = json!({ "id": id });
+    if !attributes.is_empty() {
+        body["attributes"] = Value::Object(attributes);
+    }
+    if let Some(companies) = write::companies(patch)? {
+        body["companies"] = companies;
+    }
+    Ok(body)
+}
+
+#[async_trait]
+impl Connector for UsertourV1 {
+    /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its list.
+    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+        let Some(id) = &filter.company_id else {
+            return Ok(Vec::new());
+        };
+        let call = Request::get(Operation::Companies, &["v1", "companies", id]);
+        let company = self.http.find(scope, call).await?;
+        Ok(match company {
+            Some(_) => Vec::new(),
+            None => vec![FilterField::CompanyId],
+        })
+    }
+
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
+        if let Some(segment) = &selection.filter.segment_id {
+            self.know_segment(scope, segment).await?;
+        }
+        self.page(scope, Operation::List, selection, ask).await
+    }
+
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
+        each(ids, |id| async move {
+            find(&self.http, scope, &["v1", "users", id], (id, expand)).await
+        })
+        .await
+    }
+
+    async fn by_external_id(
+        &self,
+        scope: &RequestContext,
+        ids: &[String],
+        expand: Expand,
+    ) -> Lookups {
+        self.by_id(scope, ids, expand).await
+    }
+
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        expand: Expand,
+    ) -> Result<SearchResult> {
+        let scans = search::scans(self, scope, emails, expand).await;
+        search::result(without_invalid_spellings(emails, scans))
+    }
+
+    /// What the API would leave undone without a word.
+    fn check(&self, patch: &UserPatch) -> Result<()> {
+        body(write::named_id(patch), patch).map(|_| ())
+    }
+
+    async fn create(&self, scope: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+        let body = body(write::new_id(patch)?, patch)?;
+        self.write(scope, Operation::Upsert, body, WriteOutcome::Created)
+            .await
+    }
+
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        patch: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let body = body(id, patch)?;
+        self.write(scope, Operation::Update, body, WriteOutcome::Updated)
+            .await
+            .map(Some)
+    }
+}

@@ -1,0 +1,347 @@
+//! Version 2: `/v2/projects/{project}/environments/{environment}/users`, with a token `utp_…`.
+//!
+//! # Paging
+//! Users of one moment are sorted by the provider's internal id, so no page loses or repeats anybody. A
+//! cursor whose user was deleted, or left the list, gives an empty page that looks like the end: it is
+//! taken for an unknown place instead, and the list is read on from an earlier one.
+//!
+//! # Limits
+//! 100 to 3,000 calls a minute, by plan, told by `X-RateLimit-*`: `-Reset` is the seconds left.
+//!
+//! # Quirks
+//! An unknown segment or company is 404. Some addresses that users have are refused as a filter:
+//! those with letters beyond ASCII, for example. `createdAfter` and `createdBefore` are inclusive, and `PUT` takes
+//! attributes and no companies.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    EMAIL_CAVEAT,
+    explain::{COMPANY, SEGMENT},
+    find,
+    list::{self, LISTING, ListParameters, narrowing},
+    search::{self, UserList},
+    user_in, write,
+};
+use crate::{
+    client::{Client, Operation, Request, RequestContext},
+    connectors::{
+        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Incomplete, Lookups,
+        Profile, SINGLE, SearchResult, Selection, SortField, TimeRange, each,
+        filter::unknown_notice,
+    },
+    error::{Error, ErrorKind, Result},
+    notice::{Notice, NoticeCode},
+    pagination::{NextPage, Page, PageAddress, PageRequest, Scan, Truncation},
+    user::{Email, Identity, PatchField, UserPatch, WriteOutcome},
+};
+
+const PROFILE: Profile = Profile {
+    listing: LISTING,
+    filters: &[
+        FilterField::Email,
+        FilterField::SegmentId,
+        FilterField::CompanyId,
+        FilterField::CreatedSince,
+        FilterField::CreatedBefore,
+    ],
+    // The provider's upper bound is inclusive.
+    rechecks: &[FilterField::Email, FilterField::CreatedBefore],
+    sorts: &[SortField::CreatedAt],
+    by_id: SINGLE,
+    by_external_id: Some(SINGLE),
+    by_email: SINGLE,
+    finds_substrings: false,
+    email_search: EmailSearch::ByCase,
+    email_caveat: Some(EMAIL_CAVEAT),
+    segment_caveat: None,
+    upserts: &[Identity::ExternalId],
+    upsert_tells_outcome: false,
+    writes: &[
+        PatchField::ExternalId,
+        PatchField::Email,
+        PatchField::Name,
+        PatchField::Attributes,
+    ],
+    writes_leads: false,
+    lags: &[],
+};
+
+/// The notice on a search for an address that the provider does not search for.
+const REFUSED_EMAIL: &str = "Usertour does not search for every address, and refuses one spelling of this one: users with that \
+     spelling may be missing";
+
+/// The notice on a list by creation with users whose moment is not known.
+const UNKNOWN_CREATION: &str = "the time at which a user was made cannot be read, so whether the user belongs to the list cannot be \
+     told: some may be missing";
+
+/// The adapter of version 2.
+pub(super) struct UsertourV2 {
+    http: Client,
+    project: String,
+    environment: String,
+}
+
+impl UsertourV2 {
+    /// The adapter over a client, for the users of an environment.
+    pub(super) fn new(http: Client, project: String, environment: String) -> Self {
+        Self {
+            http,
+            project,
+            environment,
+        }
+    }
+
+    /// The path of the users.
+    fn users(&self) -> [&str; 6] {
+        [
+            "v2",
+            "projects",
+            &self.project,
+            "environments",
+            &self.environment,
+            "users",
+        ]
+    }
+
+    /// The path of one user.
+    fn user<'a>(&'a self, id: &'a str) -> [&'a str; 7] {
+        let [v2, projects, project, environments, environment, users] = self.users();
+        [v2, projects, project, environments, environment, users, id]
+    }
+
+    /// `docs.usertour.io/api-reference-v2`: `PUT` makes or changes the user, and answers 200 for both. A
+    /// value of a wrong type is refused, and then nothing is changed.
+    async fn write(
+        &self,
+        scope: &RequestContext,
+        (operation, outcome): (Operation, WriteOutcome),
+        id: &str,
+        patch: &UserPatch,
+    ) -> Result<ConnectorWrite> {
+        write::check_id(id, patch)?;
+        let attributes = Value::Object(write::attributes(patch));
+        let body = json!({ "attributes": attributes });
+        let call = Request::put(operation, &self.user(id), body).repeatable(true);
+        let user = user_in(&self.http.send(scope, call).await?)?;
+        write::written(user, (id, &attributes), outcome)
+    }
+}
+
+#[async_trait]
+impl UserList for UsertourV2 {
+    async fn page(
+        &self,
+        scope: &RequestContext,
+        operation: Operation,
+        selection: &Selection,
+        ask: &PageRequest,
+    ) -> Result<Page> {
+        let cursor = match &ask.place {
+            PageAddress::Token(cursor) => cursor.clone(),
+            PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => None,
+        };
+        let is_behind_cursor = cursor.is_some();
+        let call = Request::get(operation, &self.users())
+            .query(narrowing(&selection.filter, selection.expand))
+            .query(bounds(&selection.filter.created))
+            .query(cursor.map(|cursor| (LISTING.at, cursor)))
+            .query([(LISTING.size, ask.size.to_string())])
+            .page(&ask.place)
+            .no_older_than(ask.since);
+        search::note_forms(scope, selection);
+        let page = list::page_in(scope, &self.http.send(scope, call).await?)?;
+        if is_behind_cursor && is_empty_end(&page) {
+            return Err(lost_place());
+        }
+        search::note_unreadable(scope, selection, &page);
+        note_unknown_creation(scope, &selection.filter, &page);
+        Ok(page)
+    }
+}
+
+/// Whether a page has nobody and says that nobody follows.
+fn is_empty_end(page: &Page) -> bool {
+    page.sent == 0 && matches!(page.next, NextPage::Token { next: None, .. })
+}
+
+/// The provider named the cursor because somebody followed. If nobody does, the user that the cursor
+/// names was deleted or left the list, or everybody behind: only an earlier page tells.
+fn lost_place() -> Error {
+    Error::new(
+        ErrorKind::Expired,
+        "the provider no longer knows the place that this cursor names: read the list from its start",
+    )
+}
+
+/// The bounds of a list by creation. The provider compares milliseconds and includes both bounds, so
+/// the later one may bring users of that very millisecond, whom the caller leaves out.
+fn bounds(created: &TimeRange) -> ListParameters {
+    let bounds = [
+        ("createdAfter", created.since),
+        ("createdBefore", created.before),
+    ];
+    let bounds = bounds
+        .into_iter()
+        .filter_map(|(name, moment)| Some((name, written(moment?))));
+    bounds.collect()
+}
+
+/// A moment in milliseconds, rounded up: users are shown with milliseconds, rounded down.
+fn written(moment: Timestamp) -> String {
+    let milliseconds = moment.as_nanosecond().div_euclid(1_000_000);
+    let is_exact = moment.as_nanosecond().rem_euclid(1_000_000) == 0;
+    let rounded_up = i64::try_from(milliseconds + i128::from(!is_exact)).ok();
+    let rounded_up = rounded_up.and_then(|rounded_up| Timestamp::from_millisecond(rounded_up).ok());
+    format!("{:.3}", rounded_up.unwrap_or(moment))
+}
+
+fn note_unknown_creation(scope: &RequestContext, filter: &Filter, page: &Page) {
+    let is_unknown = page
+        .users
+        .iter()
+        .any(|user| user.created_at.is_none() && !user.is_unreadable);
+    if !filter.created.is_unbounded() && is_unknown {
+        scope.add_shortfall(Notice::new(NoticeCode::RowsUnreadable, UNKNOWN_CREATION));
+    }
+}
+
+/// The field of a filter whose segment or company the provider does not have, by its error.
+fn unknown_field(error: &Error) -> Option<FilterField> {
+    let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
+    let field = fields.find_map(|field| match field {
+        SEGMENT => Some(FilterField::SegmentId),
+        COMPANY => Some(FilterField::CompanyId),
+        _ => None,
+    });
+    field.filter(|_| error.status() == Some(404))
+}
+
+/// Whether the provider refuses to search for an address. Users may have it all the same.
+fn is_refused_email(error: &Error) -> bool {
+    let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
+    let is_refused = error.kind() == ErrorKind::Rejected && error.status() == Some(400);
+    is_refused && fields.any(|field| field == "email")
+}
+
+fn nobody() -> Page {
+    let next = NextPage::Token {
+        next: None,
+        total: None,
+    };
+    Page::new(Vec::new(), next)
+}
+
+#[async_trait]
+impl Connector for UsertourV2 {
+    fn profile(&self) -> &Profile {
+        &PROFILE
+    }
+
+    async fn list(
+        &self,
+        scope: &RequestContext,
+        ask: &PageRequest,
+        selection: &Selection,
+    ) -> Result<Page> {
+        let error = match self.page(scope, Operation::List, selection, ask).await {
+            Err(error) => error,
+            page => return page,
+        };
+        let filter = &selection.filter;
+        let unknown = unknown_field(&error).and_then(|field| Some((field, filter.id(field)?)));
+        if let Some((field, id)) = unknown {
+            scope.add_shortfall(unknown_notice(self.http.account(), field, id));
+            return Ok(nobody());
+        }
+        if filter.email.is_some() && is_refused_email(&error) {
+            scope.add_shortfall(Notice::new(NoticeCode::SearchIncomplete, REFUSED_EMAIL));
+            return Ok(nobody());
+        }
+        Err(error)
+    }
+
+    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
+        each(ids, |id| async move {
+            find(&self.http, scope, &self.user(id), (id, expand)).await
+        })
+        .await
+    }
+
+    async fn by_external_id(
+        &self,
+        scope: &RequestContext,
+        ids: &[String],
+        expand: Expand,
+    ) -> Lookups {
+        self.by_id(scope, ids, expand).await
+    }
+
+    async fn by_email(
+        &self,
+        scope: &RequestContext,
+        emails: &[Email],
+        expand: Expand,
+    ) -> Result<SearchResult> {
+        let scans = search::scans(self, scope, emails, expand).await;
+        let scans = scans.into_iter().map(|(_, scan)| scan);
+        let (refused, scans): (Vec<_>, Vec<_>) = scans.partition(is_refused);
+        let mut result = search::result(scans)?;
+        if !refused.is_empty() && result.shortfall.is_none() {
+            result.shortfall = Some(Incomplete {
+                notice: Notice::new(NoticeCode::SearchIncomplete, REFUSED_EMAIL),
+                error: None,
+            });
+        }
+        Ok(result)
+    }
+
+    /// What the API would refuse in few words.
+    fn check(&self, patch: &UserPatch) -> Result<()> {
+        write::check_id(write::named_id(patch), patch)
+    }
+
+    async fn create(&self, scope: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+        let id = write::new_id(patch)?;
+        let what = (Operation::Upsert, WriteOutcome::Created);
+        self.write(scope, what, id, patch).await
+    }
+
+    async fn update(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        patch: &UserPatch,
+    ) -> Result<Option<ConnectorWrite>> {
+        let what = (Operation::Update, WriteOutcome::Updated);
+        self.write(scope, what, id, patch).await.map(Some)
+    }
+}
+
+/// Whether the provider refused to search for the address of a scan.
+fn is_refused(scan: &Scan) -> bool {
+    match &scan.cut {
+        Some(Truncation::Failed(error)) => is_refused_email(error),
+        Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written;
+
+    #[test]
+    fn a_bound_is_sent_in_milliseconds_rounded_up() {
+        for (moment, expected) in [
+            ("2026-02-03T04:05:06Z", "2026-02-03T04:05:06.000Z"),
+            ("2026-02-03T04:05:06.007Z", "2026-02-03T04:05:06.007Z"),
+            ("2026-02-03T04:05:06.0070001Z", "2026-02-03T04:05:06.008Z"),
+            ("1969-12-31T23:59:59.9995Z", "1970-01-01T00:00:00.000Z"),
+        ] {
+            let moment = moment.parse().expect("a moment");
+            assert_eq!(written(moment), expected);
+        }
+    }
+}
