@@ -123,11 +123,11 @@ pub trait Connector: Send + Sync {
         Err(unsupported("create users"))
     }
 
-    /// Changes the user of a provider's id; `None` when there is none.
+    /// Changes a user, who is given as he was read just now; `None` when there is none of his remote id.
     async fn update(
         &self,
         _: &RequestContext,
-        _: &str,
+        _: &User,
         _: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         Err(unsupported("change users"))
@@ -282,6 +282,9 @@ pub struct Profile {
     pub email_search: EmailSearch,
     /// Whom a search by address may miss, for the client; `None` when nobody.
     pub email_caveat: Option<&'static str>,
+    /// Whether a search by address may miss users, and not only leads: then nobody is created because it
+    /// found nobody.
+    pub email_misses_users: bool,
     /// Whom a list of a segment may hold or lack, for the client; `None` when it is exact.
     pub segment_caveat: Option<&'static str>,
     /// By what the provider itself finds or creates a record in one repeatable call.

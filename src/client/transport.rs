@@ -272,6 +272,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::Missing,
         408 => ErrorKind::TimedOut,
+        409 => ErrorKind::Conflict,
         429 => ErrorKind::Throttled,
         400..=499 => ErrorKind::Rejected,
         500.. => ErrorKind::Unavailable,

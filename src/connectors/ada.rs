@@ -94,6 +94,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::Scan,
     email_caveat: None,
+    email_misses_users: false,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
     upsert_tells_outcome: true,
@@ -405,7 +406,7 @@ impl Connector for Ada {
         let mut written = if draft.fields().is_empty() || age == Age::New {
             ConnectorWrite::whole(user, WriteOutcome::Matched)
         } else {
-            let updated = self.update(scope, &user.remote_id, &draft).await?;
+            let updated = self.update(scope, &user, &draft).await?;
             let gone = || Error::malformed("the user vanished between two calls; try again");
             updated.ok_or_else(gone)?
         };
@@ -428,9 +429,10 @@ impl Connector for Ada {
     async fn update(
         &self,
         scope: &RequestContext,
-        id: &str,
+        user: &User,
         draft: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
+        let id = user.remote_id.as_str();
         let call = Request::patch(Operation::Update, &["v2", "end-users", id], body(draft));
         let user = self.find(scope, call, |user| user.remote_id == id).await?;
         Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))

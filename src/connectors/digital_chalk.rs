@@ -87,6 +87,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: true,
     email_search: EmailSearch::Exact,
     email_caveat: None,
+    email_misses_users: false,
     segment_caveat: None,
     upserts: &[],
     upsert_tells_outcome: false,
@@ -359,9 +360,10 @@ impl Connector for DigitalChalk {
     async fn update(
         &self,
         scope: &RequestContext,
-        id: &str,
+        user: &User,
         draft: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
+        let id = user.remote_id.as_str();
         let call = Request::put(Operation::Update, &["users", id], body(draft));
         match self.http.find(scope, call).await? {
             Some(_) => Ok(Some(self.finish_updated(scope, id, draft).await)),
@@ -614,7 +616,7 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
             })
         });
     let reasons: Vec<_> = whole.chain(fields).collect();
-    let is_refused = matches!(status.as_u16(), 400 | 409 | 422) && reasons.iter().any(is_taken);
+    let is_refused = matches!(status.as_u16(), 400 | 422) && reasons.iter().any(is_taken);
     ErrorDetails {
         kind: is_foreign
             .then_some(ErrorKind::Malformed)

@@ -315,7 +315,6 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails
     let kind = match status.as_u16() {
         400 if reasons.iter().any(is_of_cursor) => Some(ErrorKind::Expired),
         404 if !is_missing => Some(ErrorKind::Malformed),
-        409 => Some(ErrorKind::Conflict),
         400 | 422 if is_conflict => Some(ErrorKind::Conflict),
         410 => Some(ErrorKind::Moved),
         _ => None,

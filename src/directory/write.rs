@@ -274,9 +274,7 @@ impl Directory {
             let matched = ConnectorWrite::whole(user.clone(), WriteOutcome::Matched);
             return Ok(WriteResult::done(matched));
         }
-        let updated = connector
-            .update(write.scope, &user.remote_id, &draft)
-            .await?;
+        let updated = connector.update(write.scope, user, &draft).await?;
         Ok(updated.map_or_else(missing, WriteResult::done))
     }
 

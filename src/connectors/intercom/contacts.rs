@@ -106,6 +106,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::Exact,
     email_caveat: None,
+    email_misses_users: false,
     segment_caveat: None,
     upserts: &[],
     upsert_tells_outcome: false,
@@ -566,9 +567,10 @@ impl Connector for Contacts {
     async fn update(
         &self,
         scope: &RequestContext,
-        id: &str,
+        user: &User,
         draft: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
+        let id = user.remote_id.as_str();
         let call = Request::put(Operation::Update, &["contacts", id], write::updated(draft)?);
         match self.api.user_of(scope, call, id).await {
             Ok(Some(user)) => {

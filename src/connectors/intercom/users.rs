@@ -70,6 +70,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::Exact,
     email_caveat: None,
+    email_misses_users: false,
     segment_caveat: None,
     upserts: &[Identity::ExternalId, Identity::Email],
     upsert_tells_outcome: false,
@@ -357,9 +358,10 @@ impl Connector for Users {
     async fn update(
         &self,
         scope: &RequestContext,
-        id: &str,
+        user: &User,
         draft: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
+        let id = user.remote_id.as_str();
         let call = Request::post(Operation::Update, &["users"], written(Some(id), draft)?)
             .repeatable(true);
         let user = self.api.user_of(scope, call, id).await?;

@@ -39,7 +39,7 @@ use crate::{
     error::Result,
     notice::{Notice, NoticeCode},
     pagination::{Page, PageAddress, PageRequest},
-    user::{Email, Identity, PatchField, UserPatch, WriteOutcome},
+    user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
 const PROFILE: Profile = Profile {
@@ -57,6 +57,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::ByCase,
     email_caveat: Some(EMAIL_CAVEAT),
+    email_misses_users: true,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
     upsert_tells_outcome: false,
@@ -263,9 +264,10 @@ impl Connector for UsertourV1 {
     async fn update(
         &self,
         scope: &RequestContext,
-        id: &str,
+        user: &User,
         patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
+        let id = user.remote_id.as_str();
         let body = body(id, patch)?;
         self.write(scope, Operation::Update, body, WriteOutcome::Updated)
             .await

@@ -35,7 +35,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     notice::{Notice, NoticeCode},
     pagination::{NextPage, Page, PageAddress, PageRequest, Scan, Truncation},
-    user::{Email, Identity, PatchField, UserPatch, WriteOutcome},
+    user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
 const PROFILE: Profile = Profile {
@@ -56,6 +56,7 @@ const PROFILE: Profile = Profile {
     finds_substrings: false,
     email_search: EmailSearch::ByCase,
     email_caveat: Some(EMAIL_CAVEAT),
+    email_misses_users: true,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
     upsert_tells_outcome: false,
@@ -312,9 +313,10 @@ impl Connector for UsertourV2 {
     async fn update(
         &self,
         scope: &RequestContext,
-        id: &str,
+        user: &User,
         patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
+        let id = user.remote_id.as_str();
         let what = (Operation::Update, WriteOutcome::Updated);
         self.write(scope, what, id, patch).await.map(Some)
     }

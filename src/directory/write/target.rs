@@ -3,7 +3,7 @@
 use super::Directory;
 use crate::{
     client::RequestContext,
-    connectors::{Connector, Expand, Lookups},
+    connectors::{Connector, EmailSearch, Expand, Lookups, Profile},
     error::Result,
     recent_writes::KnownWrites,
     user::{Identity, User, UserKind, UserPatch},
@@ -22,6 +22,8 @@ const UNREADABLE: &str = "whether a user with this email exists cannot be told: 
 /// The users that a search found, or why it cannot be told whether there are more.
 enum Seen {
     All(Vec<User>),
+    /// All that were found; why there may be one all the same, where there is none.
+    Some(Vec<User>, String),
     NotAll(String),
 }
 
@@ -35,8 +37,9 @@ impl Directory {
         known: &KnownWrites,
     ) -> Result<Target> {
         let profile = connector.profile();
-        let mut users = match seen(connector, scope, (draft, identity)).await? {
-            Seen::All(users) => users,
+        let (mut users, doubt) = match seen(connector, scope, (draft, identity)).await? {
+            Seen::All(users) => (users, None),
+            Seen::Some(users, why) => (users, Some(why)),
             Seen::NotAll(why) => return Ok(Target::Unclear(why)),
         };
         if profile.lags.contains(&identity) {
@@ -65,7 +68,7 @@ impl Directory {
         }
         Ok(match <[User; 1]>::try_from(users) {
             Ok([user]) => Target::One(Box::new(user)),
-            Err(users) if users.is_empty() => Target::Nobody,
+            Err(users) if users.is_empty() => doubt.map_or(Target::Nobody, Target::Unclear),
             Err(users) => Target::Unclear(format!(
                 "{} users have this email: say with `remoteId` which one is meant",
                 users.len()
@@ -102,17 +105,40 @@ async fn seen(
     if let Some(shortfall) = found.shortfall {
         return match shortfall.error {
             Some(error) => Err(error),
-            None => Ok(Seen::NotAll(format!(
-                "whether a user with this email exists cannot be told: {}; give `remoteId` or `externalId`",
-                shortfall.notice.message
-            ))),
+            None => Ok(Seen::NotAll(untold(&shortfall.notice.message))),
         };
+    }
+    if let Some(why) = scope.shortfalls().first() {
+        return Ok(Seen::NotAll(untold(&why.message)));
     }
     if scope.unreadable() > 0 {
         return Ok(Seen::NotAll(UNREADABLE.to_owned()));
     }
+    let answered = found.users.len();
     found.users.retain(|user| draft.has_email_of(user));
-    Ok(Seen::All(found.users))
+    let strangers = answered - found.users.len();
+    Ok(match hidden_by(connector.profile(), strangers) {
+        Some(why) => Seen::Some(found.users, untold(why)),
+        None => Seen::All(found.users),
+    })
+}
+
+/// Why a user may have the address though a whole search found nobody: then nobody is created.
+fn hidden_by(profile: &Profile, strangers: usize) -> Option<&'static str> {
+    let is_exact = profile.email_search == EmailSearch::Exact && !profile.finds_substrings;
+    // A search that lags finds users by addresses that they had.
+    let is_current = !profile.lags.contains(&Identity::Email);
+    if strangers > 0 && is_exact && is_current {
+        return Some("the provider answers users who show another address");
+    }
+    let caveat = profile.email_caveat.unwrap_or("its search may miss users");
+    profile.email_misses_users.then_some(caveat)
+}
+
+fn untold(why: &str) -> String {
+    format!(
+        "whether a user with this email exists cannot be told: {why}; give `remoteId` or `externalId`"
+    )
 }
 
 /// The ids of users that were written lately and may be meant: the provider's search may not find them

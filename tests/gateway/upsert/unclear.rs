@@ -1,9 +1,11 @@
 //! Whom a write means cannot always be told: then nothing is written, and the answer says why.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
 use crate::{
-    stand_in::{Asked, StandIn},
+    stand_in::{Asked, Said, StandIn, list, row},
     world::intercom,
 };
 
@@ -55,4 +57,83 @@ async fn intercom_1_x_makes_nobody_whom_its_answer_may_hold() {
         }
         assert_eq!(writes(&providers.take()), [""; 0], "{number}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_made_where_an_exact_search_answers_users_who_show_another_address() {
+    let providers = StandIn::of(|asked: &Asked| match asked.method.as_str() {
+        "POST" => r#"{"type":"user","id":"made","email":"a@x.test"}"#,
+        _ => {
+            r#"{"type":"user.list","users":[{"id":"one","email":"first@x.test"}],"total_count":1}"#
+        }
+    })
+    .await;
+    let world = providers.world(|settings| intercom(settings, "1.1")).await;
+    let write =
+        "mutation { upsertUser(input: { provider: INTERCOM, email: \"a@x.test\", name: \"N\" }) {
+        outcome userErrors { field message code } } }";
+
+    let data = world.data(write).await;
+
+    let written = &data["upsertUser"];
+    assert_eq!(written["outcome"], "SKIPPED", "{written}");
+    let error = &written["userErrors"][0];
+    assert_eq!(error["field"], json!(["input", "email"]));
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.contains("cannot be told"), "{message}");
+    assert!(message.contains("another address"), "{message}");
+    assert_eq!(writes(&providers.take()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_search_that_may_miss_users_does_not_say_that_nobody_has_the_address() {
+    let providers = StandIn::of(|asked: &Asked| list(&asked.path, &[])).await;
+    let world = providers.world(|_| {}).await;
+    let write =
+        "mutation { upsertUser(input: { provider: USERTOUR, email: \"a@x.test\", name: \"N\" }) {
+        outcome userErrors { field message code } } }";
+
+    let data = world.data(write).await;
+
+    let written = &data["upsertUser"];
+    assert_eq!(written["outcome"], "SKIPPED", "{written}");
+    let message = written["userErrors"][0]["message"]
+        .as_str()
+        .unwrap_or_default();
+    assert!(message.contains("cannot be told"), "{message}");
+    assert!(message.contains("letter case"), "{message}");
+    assert_eq!(writes(&providers.take()), [""; 0]);
+}
+
+/// No provider has to be read for its words: 409 says that the record is there.
+#[tokio::test]
+async fn a_create_that_is_answered_409_finds_the_record_that_is_there_now() {
+    let posted = AtomicBool::new(false);
+    let providers = StandIn::of(move |asked: &Asked| {
+        let row = row(&asked.path, "there", "a@x.test", "");
+        match (asked.method.as_str(), asked.path.ends_with("/users")) {
+            ("POST", _) => {
+                posted.store(true, Ordering::Relaxed);
+                Said::from((409, json!({})))
+            }
+            ("GET", true) if posted.load(Ordering::Relaxed) => list(&asked.path, &[row]).into(),
+            ("GET", true) => list(&asked.path, &[]).into(),
+            _ => row.into(),
+        }
+    })
+    .await;
+    let world = providers.world(|_| {}).await;
+    let write = "mutation { upsertUser(input: { provider: DIGITAL_CHALK, email: \"a@x.test\" }) {
+        outcome user { remoteId } userErrors { message } } }";
+
+    let data = world.data(write).await;
+
+    assert_eq!(
+        data["upsertUser"],
+        json!({ "outcome": "MATCHED", "user": { "remoteId": "there" }, "userErrors": [] })
+    );
+    assert_eq!(
+        writes(&providers.take()),
+        ["POST /digitalchalk/dc/api/v5/users"]
+    );
 }

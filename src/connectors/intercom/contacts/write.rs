@@ -125,7 +125,7 @@ impl Contacts {
             self.recent.remember(&user).await;
             return Ok(ConnectorWrite::whole(user, WriteOutcome::Matched));
         }
-        let updated = super::Connector::update(self, scope, &user.remote_id, draft).await?;
+        let updated = super::Connector::update(self, scope, &user, draft).await?;
         updated.ok_or_else(|| Error::malformed("the contact vanished between two calls; try again"))
     }
 
