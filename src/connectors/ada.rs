@@ -19,28 +19,30 @@
 //! path answers a bare user when `external_id` is asked for. A user made over the API is erased after
 //! a day unless a conversation starts.
 
+mod record;
 mod scan;
+mod write;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::SimpleObject;
 use async_trait::async_trait;
-use jiff::Timestamp;
-use reqwest::{
-    StatusCode,
-    header::{DATE, HeaderMap},
-};
+use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::value::RawValue;
 use tokio::time::Instant;
+
+use self::{
+    record::{has_external_id, user, user_in},
+    write::{Age, age, body},
+};
+pub use record::{AdaEndUser, AdaProfile};
 
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Lookups, Profile, ProviderRecord, QuotaWindow, SINGLE, SearchResult, Selection, asked_for,
-    bounded, decode, each, json::RawJson, rows,
+    Lookups, Profile, QuotaWindow, SINGLE, SearchResult, Selection, asked_for, bounded, decode,
+    each, rows,
 };
 use crate::{
-    account::Account,
     client::{Client, ErrorDetails, Operation, Request, RequestContext, Response, Snapshots},
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging},
@@ -138,66 +140,6 @@ pub struct Ada {
     scans: Snapshots<scan::AdaRows>,
 }
 
-/// An end user at Ada, field by field.
-#[derive(Deserialize, SimpleObject)]
-#[serde(rename_all(deserialize = "snake_case"))]
-pub struct AdaEndUser {
-    /// Ada's id of the end user.
-    #[serde(deserialize_with = "decode::id")]
-    end_user_id: String,
-    /// The id that your systems gave, trimmed and lower-cased by Ada; at most 36 characters.
-    #[serde(default, deserialize_with = "decode::text")]
-    external_id: Option<String>,
-    /// What is known of the person.
-    #[serde(default, deserialize_with = "decode::record")]
-    profile: Option<AdaProfile>,
-    /// When the end user was made.
-    #[serde(default, deserialize_with = "decode::moment")]
-    created_at: Option<Timestamp>,
-    /// When the end user last changed.
-    #[serde(default, deserialize_with = "decode::moment")]
-    updated_at: Option<Timestamp>,
-}
-
-/// The profile of an end user at Ada.
-#[derive(Default, Deserialize, SimpleObject)]
-pub struct AdaProfile {
-    /// The given name.
-    #[serde(default, deserialize_with = "decode::text")]
-    first_name: Option<String>,
-    /// The family name.
-    #[serde(default, deserialize_with = "decode::text")]
-    last_name: Option<String>,
-    /// The name that is shown.
-    #[serde(default, deserialize_with = "decode::text")]
-    display_name: Option<String>,
-    /// The address of a picture.
-    #[serde(default, deserialize_with = "decode::text")]
-    avatar: Option<String>,
-    /// The email address.
-    #[serde(default, deserialize_with = "decode::text")]
-    email: Option<String>,
-    /// The language with its region, as BCP 47 has it.
-    #[serde(default, deserialize_with = "decode::text")]
-    language: Option<String>,
-    /// Custom fields: texts, whole numbers and truth values.
-    metadata: Option<RawJson>,
-    /// What Ada itself keeps of the end user; its keys depend on the configuration there.
-    system_properties: Option<RawJson>,
-}
-
-#[derive(Deserialize)]
-struct AdaAttributes {
-    #[serde(default, deserialize_with = "decode::record")]
-    profile: Option<AdaMetadata>,
-}
-
-#[derive(Deserialize)]
-struct AdaMetadata {
-    #[serde(default, deserialize_with = "decode::object")]
-    metadata: Option<Arc<RawValue>>,
-}
-
 #[derive(Deserialize)]
 struct AdaList {
     // Older documents say "list or null".
@@ -211,46 +153,6 @@ struct AdaList {
 struct AdaMeta {
     #[serde(default, deserialize_with = "decode::link")]
     next_page_url: Option<String>,
-}
-
-impl ProviderRecord for AdaEndUser {}
-
-fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
-    let record: AdaEndUser = decode::read(&raw)?;
-    let attributes: AdaAttributes = decode::read(&raw)?;
-    let profile = record.profile.unwrap_or_default();
-    let whole = || match (&profile.first_name, &profile.last_name) {
-        (Some(first), Some(last)) => Some(format!("{first} {last}")),
-        (name, None) | (None, name) => name.clone(),
-    };
-    let email = decode::address(profile.email, &raw, &["profile", "email"]);
-    Ok(User {
-        external_id: decode::askable(record.external_id),
-        name: profile.display_name.clone().or_else(whole),
-        is_email_unreadable: email.is_err(),
-        email: email.unwrap_or_default(),
-        first_name: profile.first_name,
-        last_name: profile.last_name,
-        avatar_url: profile.avatar,
-        locale: profile.language,
-        created_at: record.created_at,
-        updated_at: record.updated_at,
-        attributes: attributes
-            .profile
-            .and_then(|profile| profile.metadata)
-            .into(),
-        ..User::new(account, record.end_user_id, raw)
-    })
-}
-
-fn user_in(reply: &Response) -> Result<User> {
-    user(reply.account, reply.json::<Box<RawValue>>()?.into())
-}
-
-/// Whether a user has an external id, as Ada compares them: it trims them and drops letter case.
-fn has_external_id(user: &User, id: &str) -> bool {
-    let form = |id: &str| id.trim().to_lowercase();
-    user.external_id.as_deref().map(form) == Some(form(id))
 }
 
 /// Of the link to the next page only its cursor is read.
@@ -437,66 +339,6 @@ impl Connector for Ada {
         let user = self.find(scope, call, |user| user.remote_id == id).await?;
         Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
     }
-}
-
-/// How old a record is, seen from a call that was sent more than once.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Age {
-    /// Made while the call was under way.
-    New,
-    /// Made before it.
-    Old,
-    /// Too close to tell, or not said.
-    Unknown,
-}
-
-/// How far moments of Ada's may be off within one answer: its date has whole seconds.
-const ROUNDING: Duration = Duration::from_secs(2);
-/// A record that is older by so much was not made by the call.
-const CERTAIN: Duration = Duration::from_secs(60);
-
-/// How old a record is, by Ada's own clock as far as it tells it.
-fn age(user: &User, reply: &Response, took: Duration) -> Age {
-    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
-    let Some(created) = user.created_at else {
-        return Age::Unknown;
-    };
-    let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
-    if age <= took + ROUNDING {
-        Age::New
-    } else if age > took + CERTAIN {
-        Age::Old
-    } else {
-        Age::Unknown
-    }
-}
-
-fn body(draft: &UserPatch) -> Value {
-    let fields = [
-        ("email", draft.email.json()),
-        ("display_name", draft.name.json()),
-        ("first_name", draft.first_name.json()),
-        ("last_name", draft.last_name.json()),
-        ("avatar", draft.avatar_url.json()),
-        ("language", draft.locale.json()),
-    ];
-    let mut profile: Map<String, Value> = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect();
-    if !draft.attributes.is_empty() {
-        profile.insert(
-            "metadata".to_owned(),
-            Value::Object(draft.attributes.clone()),
-        );
-    }
-    let mut body = json!({ "profile": profile });
-    if let Some(id) = draft.external_id.json() {
-        body["external_id"] = id;
-    }
-    body
 }
 
 /// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.

@@ -21,35 +21,37 @@
 //! Custom fields are a resource of their own, `userfieldvalues`, read and written apart.
 
 mod domains;
+mod errors;
+mod record;
+mod write;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use async_graphql::SimpleObject;
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
-use reqwest::{
-    StatusCode,
-    header::{HeaderMap, LOCATION},
-};
+use reqwest::{StatusCode, header::LOCATION};
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
 
-use self::domains::DomainSizes;
+use self::{
+    domains::DomainSizes,
+    errors::{explain, taken_as_username},
+    record::{user, user_in},
+    write::{body, id_in},
+};
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Filter, FilterField, Lookups, Profile, ProviderRecord, QuotaWindow, SINGLE, SearchBatch,
-    SearchResult, Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows,
-    unsupported, without_invalid_spellings,
+    Filter, FilterField, Lookups, Profile, QuotaWindow, SINGLE, SearchBatch, SearchResult,
+    Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows, unsupported,
+    without_invalid_spellings,
 };
 use crate::{
-    account::Account,
-    client::{Client, ErrorDetails, Operation, Request, RequestContext, Response},
-    error::{Error, ErrorKind, Reason, Result},
+    client::{Client, Operation, Request, RequestContext},
+    error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits, Truncation},
-    user::{Email, PatchField, RecordPart, User, UserPatch, WriteOutcome, email::fold, text},
+    user::{Email, PatchField, User, UserPatch, WriteOutcome, email::fold},
 };
+pub use record::DigitalChalkUser;
 
 /// How DigitalChalk is reached.
 pub const DOOR: ConnectorSpec = ConnectorSpec {
@@ -125,74 +127,12 @@ pub struct DigitalChalk {
     domains: DomainSizes,
 }
 
-/// A user at DigitalChalk, field by field.
-#[derive(Deserialize, SimpleObject)]
-#[serde(rename_all(deserialize = "camelCase"))]
-pub struct DigitalChalkUser {
-    /// DigitalChalk's id of the user.
-    #[serde(deserialize_with = "decode::id")]
-    id: String,
-    /// The given name.
-    #[serde(default, deserialize_with = "decode::text")]
-    first_name: Option<String>,
-    /// The family name.
-    #[serde(default, deserialize_with = "decode::text")]
-    last_name: Option<String>,
-    /// The login name, where the organisation uses them; then addresses need not be unique.
-    #[serde(default, deserialize_with = "decode::text")]
-    username: Option<String>,
-    /// The email address.
-    #[serde(default, deserialize_with = "decode::text")]
-    email: Option<String>,
-    /// The language, as ISO 639-1 has it.
-    #[serde(default, deserialize_with = "decode::text")]
-    locale: Option<String>,
-    /// Labels; seen with an administrator's token only.
-    #[serde(default, deserialize_with = "decode::texts")]
-    tags: Option<Vec<String>>,
-    /// When the user was made.
-    #[serde(default, deserialize_with = "decode::moment")]
-    created_date: Option<Timestamp>,
-    /// When the user last logged in; null when never.
-    #[serde(default, deserialize_with = "decode::moment")]
-    last_login_date: Option<Timestamp>,
-}
-
 #[derive(Deserialize)]
 struct DigitalChalkList {
     #[serde(deserialize_with = "decode::rows")]
     results: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "decode::link")]
     next: Option<String>,
-}
-
-impl ProviderRecord for DigitalChalkUser {}
-
-fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
-    let record: DigitalChalkUser = decode::read(&raw)?;
-    let name = match (&record.first_name, &record.last_name) {
-        (Some(first), Some(last)) => Some(format!("{first} {last}")),
-        (name, None) | (None, name) => name.clone(),
-    };
-    let email = decode::address(record.email, &raw, &["email"]);
-    Ok(User {
-        is_email_unreadable: email.is_err(),
-        email: email.unwrap_or_default(),
-        name,
-        first_name: record.first_name,
-        last_name: record.last_name,
-        username: record.username,
-        locale: record.locale,
-        tags: RecordPart::Here(record.tags.unwrap_or_default()),
-        created_at: record.created_date,
-        last_seen_at: record.last_login_date,
-        attributes: RecordPart::Apart,
-        ..User::new(account, record.id, raw)
-    })
-}
-
-fn user_in(reply: &Response) -> Result<User> {
-    user(reply.account, reply.json::<Box<RawValue>>()?.into())
 }
 
 impl DigitalChalk {
@@ -450,206 +390,9 @@ impl DigitalChalk {
         });
         join_all(alone).await
     }
-
-    /// What follows a create, once the record that the provider named is seen to be the new one.
-    async fn finish_created(
-        &self,
-        scope: &RequestContext,
-        id: &str,
-        draft: &UserPatch,
-    ) -> ConnectorWrite {
-        let user = self.get(scope, Operation::ById, id).await;
-        let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !draft.means(user));
-        if user.as_ref().is_ok_and(is_other) {
-            let message =
-                "the user was created, but the provider named another one: look it up by email";
-            return ConnectorWrite {
-                user: None,
-                outcome: Some(WriteOutcome::Created),
-                remarks: vec![Error::malformed(message)],
-            };
-        }
-        let refused = self.write_attributes(scope, id, draft).await;
-        done(user, refused, WriteOutcome::Created)
-    }
-
-    /// What follows an update: its custom fields, then the record as it is.
-    async fn finish_updated(
-        &self,
-        scope: &RequestContext,
-        id: &str,
-        draft: &UserPatch,
-    ) -> ConnectorWrite {
-        let refused = self.write_attributes(scope, id, draft).await;
-        let user = self.get(scope, Operation::ById, id).await;
-        done(user, refused, WriteOutcome::Updated)
-    }
-
-    async fn write_attributes(
-        &self,
-        scope: &RequestContext,
-        id: &str,
-        draft: &UserPatch,
-    ) -> Result<()> {
-        if draft.attributes.is_empty() {
-            return Ok(());
-        }
-        let values = Value::Object(draft.attributes.clone());
-        let call = Request::put(
-            Operation::Attributes,
-            &["users", id, "userfieldvalues"],
-            values,
-        );
-        self.http.send(scope, call).await.map(|_| ())
-    }
-}
-
-/// A write that is done: what failed after it is a remark on it.
-fn done(
-    user: Result<Option<User>>,
-    attributes: Result<()>,
-    outcome: WriteOutcome,
-) -> ConnectorWrite {
-    let refused = attributes.err();
-    let refused =
-        refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
-    let (user, unread) = match user {
-        Ok(user) => (user, None),
-        Err(error) => (
-            None,
-            Some(remark(&error, None, "it could not be read afterwards")),
-        ),
-    };
-    ConnectorWrite {
-        user,
-        outcome: Some(outcome),
-        remarks: refused.into_iter().chain(unread).collect(),
-    }
-}
-
-/// Where no login name is given it is the address: that it is taken says that the user exists.
-fn taken_as_username(error: Error, draft: &UserPatch) -> Error {
-    let is_username = |reason: &Reason| reason.field.as_deref() == Some("username");
-    let is_taken = |reason: &Reason| is_username(reason) && says_taken(&reason.message);
-    let is_given = draft.username.is_change();
-    if is_given || error.kind() != ErrorKind::Rejected || !error.why().iter().any(is_taken) {
-        return error;
-    }
-    Error::new(ErrorKind::Conflict, error.message()).reasons(error.why().to_vec())
-}
-
-/// The id of a user in the link to it: the segment after `users`, and nothing else of the link.
-fn id_in(location: &str) -> Option<String> {
-    let path = location.split(['?', '#']).next().unwrap_or_default();
-    let (before, id) = path.trim_end_matches('/').rsplit_once('/')?;
-    let id = percent_decode_str(id).decode_utf8().ok()?;
-    let is_segment = !matches!(&*id, "" | "." | "..") && !id.contains(['/', '\\']);
-    let is_user = before.rsplit('/').next() == Some("users");
-    (is_user && is_segment && text::is_id(&id)).then(|| id.into_owned())
 }
 
 fn has_one_of(user: &User, emails: &[Email]) -> bool {
     let spelling = user.email.as_deref().map(fold);
     spelling.is_some_and(|spelling| emails.iter().any(|email| email.folded() == spelling))
-}
-
-fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
-    let why = match (error.kind(), error.why()) {
-        (ErrorKind::Rejected | ErrorKind::Conflict, [reason, ..]) => &reason.message,
-        _ => error.message(),
-    };
-    let message = format!("the user was written, but {what}: {why}");
-    let reason = Reason {
-        field: field.map(str::to_owned),
-        message: message.clone(),
-    };
-    Error::new(error.kind(), message)
-        .retry_after(error.wait())
-        .reasons(vec![reason])
-}
-
-/// Only what changes: whether a `null` clears a field or is refused is not documented.
-fn body(draft: &UserPatch) -> Value {
-    let fields = [
-        ("email", draft.email.json()),
-        ("firstName", draft.first_name.json()),
-        ("lastName", draft.last_name.json()),
-        ("username", draft.username.json()),
-        ("locale", draft.locale.json()),
-        ("tags", draft.tags.json()),
-    ];
-    let fields: Map<String, Value> = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect();
-    Value::Object(fields)
-}
-
-/// DigitalChalk's errors: `errors` and `fieldErrors` when a value is refused, `error_description` when
-/// the token is, `message` elsewhere; there is no code.
-fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct DigitalChalkErrorBody {
-        #[serde(default, deserialize_with = "decode::texts")]
-        errors: Option<Vec<String>>,
-        #[serde(default)]
-        field_errors: Option<Map<String, Value>>,
-        #[serde(default, deserialize_with = "decode::text")]
-        message: Option<String>,
-    }
-    let is_foreign = status == StatusCode::NOT_FOUND && !is_own_404(body);
-    let body: DigitalChalkErrorBody = serde_json::from_slice(body).unwrap_or_default();
-    let whole = body.errors.into_iter().flatten().chain(body.message);
-    let whole = whole.map(|message| Reason {
-        field: None,
-        message,
-    });
-    let fields = body
-        .field_errors
-        .into_iter()
-        .flatten()
-        .filter_map(|(field, message)| {
-            Some(Reason {
-                field: Some(field),
-                message: message.as_str()?.to_owned(),
-            })
-        });
-    let reasons: Vec<_> = whole.chain(fields).collect();
-    let is_refused = matches!(status.as_u16(), 400 | 422) && reasons.iter().any(is_taken);
-    ErrorDetails {
-        kind: is_foreign
-            .then_some(ErrorKind::Malformed)
-            .or(is_refused.then_some(ErrorKind::Conflict)),
-        reasons,
-        ..ErrorDetails::default()
-    }
-}
-
-/// Whether a 404 says that there is no such user: it has no body, or errors. A page is what the server
-/// answers where `base_url` is wrong, too.
-fn is_own_404(body: &[u8]) -> bool {
-    let keys = ["errors", "fieldErrors", "error", "message"];
-    let members = serde_json::from_slice::<&RawValue>(body)
-        .ok()
-        .and_then(decode::members);
-    let has_error =
-        members.is_some_and(|members| keys.iter().any(|key| members.contains_key(*key)));
-    has_error || body.iter().all(u8::is_ascii_whitespace)
-}
-
-/// Whether a reason says that another user has the address. There is no code: its words alone tell.
-fn is_taken(reason: &Reason) -> bool {
-    let is_of_email = match &reason.field {
-        Some(field) => field == "email",
-        None => reason.message.to_lowercase().contains("email"),
-    };
-    is_of_email && says_taken(&reason.message)
-}
-
-/// Whether a message says that another user has a value.
-fn says_taken(message: &str) -> bool {
-    const WORDS: [&str; 5] = ["already", "in use", "exist", "taken", "duplicate"];
-    let message = message.to_lowercase();
-    WORDS.iter().any(|word| message.contains(word))
 }

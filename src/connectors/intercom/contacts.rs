@@ -19,6 +19,7 @@
 
 mod addresses;
 mod company;
+mod lookups;
 mod query;
 mod subresources;
 mod write;
@@ -26,12 +27,8 @@ mod write;
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, join, join_all},
-};
+use futures_util::future::join_all;
 use moka::sync::Cache;
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
@@ -49,8 +46,8 @@ use crate::{
         asked_for, decode, each, refused, rows,
     },
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging, ScanLimits},
-    recent_writes::{KnownWrites, RecentWrites, WriteKey},
+    pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging},
+    recent_writes::RecentWrites,
     user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
@@ -293,161 +290,6 @@ impl Contacts {
         let reply = self.api.send(scope, call).await?;
         page_in(scope, &reply, &ask.place, SubresourceNext::token)
     }
-
-    /// `…/contacts/show-contact`; one that was merged is the contact that it became.
-    async fn get(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
-        let mut id = id.to_owned();
-        for _ in 0..=HOPS {
-            let call = Request::get(Operation::ById, &["contacts", &id]);
-            match self.api.user_of(scope, call, &id).await {
-                Err(error) if error.kind() == ErrorKind::Moved => match self.became(&error)? {
-                    Some(other) => id = other,
-                    None => return Ok(None),
-                },
-                answer => return answer,
-            }
-        }
-        Err(Error::malformed(format!(
-            "the provider says that the contact became another one, more than {HOPS} times in a row"
-        )))
-    }
-
-    /// The id of the contact that a merged one became; `None` when the provider does not say.
-    fn became(&self, error: &Error) -> Result<Option<String>> {
-        let Some(link) = error.moved() else {
-            return Ok(None);
-        };
-        let elsewhere =
-            "the provider leads from a merged contact to something that is no contact of its own";
-        let path = self.api.http.own_path(link);
-        let id = path.as_deref().and_then(|path| {
-            let (before, id) = path.rsplit_once('/')?;
-            let is_contact = before.rsplit('/').next() == Some("contacts") && !id.is_empty();
-            let id = percent_decode_str(id).decode_utf8().ok()?;
-            is_contact.then(|| id.into_owned())
-        });
-        id.map(Some).ok_or_else(|| Error::malformed(elsewhere))
-    }
-
-    /// Every page of a search for one of many values.
-    async fn all(
-        &self,
-        scope: &RequestContext,
-        operation: Operation,
-        field: &'static str,
-        values: &[String],
-    ) -> Result<SearchResult> {
-        let query = &query::any_of(field, values.iter().cloned());
-        let limits = ScanLimits {
-            pages: SEARCH_PAGES,
-            until: scope.deadline(),
-        };
-        let found = rows::scan(
-            scope,
-            &LISTING,
-            limits,
-            |_| true,
-            |ask| async move {
-                let call = search(operation, query, &Filter::default(), &ask);
-                let page = self.page(scope, &ask, call).await?;
-                if field == "email" {
-                    rows::note_unreadable_emails(scope, &page.users);
-                }
-                Ok(page)
-            },
-        );
-        SearchResult::of(
-            [found.await],
-            "Intercom's answer",
-            "1,500 contacts a search",
-        )
-    }
-
-    /// Every page of a search for one of many values. What the provider refuses whole it may take in
-    /// halves: how many values it takes is not documented, nor what it thinks of each.
-    fn all_in_halves<'a>(
-        &'a self,
-        scope: &'a RequestContext,
-        operation: Operation,
-        field: &'static str,
-        values: &'a [String],
-    ) -> BoxFuture<'a, Result<SearchResult>> {
-        async move {
-            match self.all(scope, operation, field, values).await {
-                Err(error) if error.kind() == ErrorKind::Rejected && values.len() > 1 => {
-                    let (some, others) = values.split_at(values.len() / 2);
-                    let some = self.all_in_halves(scope, operation, field, some);
-                    let others = self.all_in_halves(scope, operation, field, others);
-                    let (some, others) = join(some, others).await;
-                    SearchResult::joined([some, others])
-                }
-                answer => answer,
-            }
-        }
-        .boxed()
-    }
-
-    /// The contacts that a search by keys finds, but for those of whom it does not know the last.
-    async fn named(
-        &self,
-        scope: &RequestContext,
-        operation: Operation,
-        field: &'static str,
-        keys: &[String],
-    ) -> Result<Vec<User>> {
-        let found = self.all_in_halves(scope, operation, field, keys).await?;
-        let written = self.written_among(&found, &[]).await;
-        let mut users = found.users;
-        users.retain(|user| !written.is_outdated(user));
-        Ok(users)
-    }
-
-    /// What was written lately of the contacts that a search found, and with some addresses.
-    async fn written_among(&self, found: &SearchResult, emails: &[Email]) -> KnownWrites {
-        let ids = found.users.iter().map(|user| WriteKey::id(&user.remote_id));
-        let emails = emails.iter().map(|email| WriteKey::email(email.folded()));
-        self.recent.look_up(ids.chain(emails)).await
-    }
-
-    /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
-    async fn with_external_id(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
-        if self.api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
-            let path = ["contacts", "find_by_external_id", id];
-            let call = Request::get(Operation::ByExternalId, &path);
-            let is_it = |user: &User| super::has_external_id(user, id);
-            return self.api.user(scope, call, is_it).await;
-        }
-        let has_it = |user: &User| user.external_id.as_deref() == Some(id);
-        let written = self.recent.look_up([WriteKey::external_id(id)]).await;
-        for written in written.with_external_id(id) {
-            let user = self.get(scope, &written).await?;
-            if let Some(user) = user.filter(has_it) {
-                return Ok(Some(user));
-            }
-        }
-        let ids = vec![id.to_owned()];
-        let work = scope.fresh();
-        let found = self
-            .all(&work, Operation::ByExternalId, "external_id", &ids)
-            .await?;
-        let is_unclear = found.shortfall.is_some()
-            || work.unreadable() > 0
-            || found.users.iter().any(has_unreadable_external_id);
-        let written = self.written_among(&found, &[]).await;
-        let outdated = found.users.iter().filter(|user| written.is_outdated(user));
-        let outdated = outdated.map(|user| user.remote_id.clone()).collect();
-        let found = self.settled(scope, found, &outdated).await;
-        match found.users.into_iter().find(has_it) {
-            None if is_unclear => Err(Error::malformed(
-                "the provider's answer does not tell whether there is a contact with this external id",
-            )),
-            user => Ok(user),
-        }
-    }
-}
-
-fn has_unreadable_external_id(user: &User) -> bool {
-    decode::external_id(&user.raw, "external_id").is_err()
 }
 
 #[async_trait]

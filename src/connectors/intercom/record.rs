@@ -1,6 +1,8 @@
 //! The user object of versions 1.x and the contact object of versions 2.x, field by field, and the
 //! [`User`] that they become.
 
+mod parts;
+
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, SimpleObject};
@@ -10,6 +12,11 @@ use serde::{
     de::{self, DeserializeOwned},
 };
 use serde_json::value::RawValue;
+
+pub use parts::{
+    IntercomCompany, IntercomContactLocation, IntercomLocation, IntercomSegment,
+    IntercomSocialProfile, IntercomTag,
+};
 
 use crate::{
     account::Account,
@@ -222,111 +229,6 @@ pub struct IntercomUser {
     segments: RecordPart<Vec<IntercomSegment>>,
     /// Custom fields: flat.
     custom_attributes: Option<RawJson>,
-}
-
-/// A company as a user's record names it.
-#[derive(Clone, Deserialize, SimpleObject)]
-pub struct IntercomCompany {
-    /// Intercom's id.
-    #[serde(default, deserialize_with = "decode::text")]
-    id: Option<String>,
-    /// The id that your systems gave.
-    #[serde(default, deserialize_with = "decode::text")]
-    company_id: Option<String>,
-    /// The name.
-    #[serde(default, deserialize_with = "decode::text")]
-    name: Option<String>,
-}
-
-/// A place, as Intercom tells it from the IP address: of a contact (2.x).
-#[derive(Deserialize, SimpleObject)]
-pub struct IntercomContactLocation {
-    /// The city.
-    #[serde(default, deserialize_with = "decode::text")]
-    city: Option<String>,
-    /// The continent's code.
-    #[serde(default, deserialize_with = "decode::text")]
-    continent_code: Option<String>,
-    /// The country.
-    #[serde(default, deserialize_with = "decode::text")]
-    country: Option<String>,
-    /// The country's code.
-    #[serde(default, deserialize_with = "decode::text")]
-    country_code: Option<String>,
-    /// The region.
-    #[serde(default, deserialize_with = "decode::text")]
-    region: Option<String>,
-}
-
-/// A place, as Intercom tells it from the IP address: of a user (1.x).
-#[derive(Deserialize, SimpleObject)]
-pub struct IntercomLocation {
-    /// The city.
-    #[serde(default, deserialize_with = "decode::text")]
-    city_name: Option<String>,
-    /// The continent's code.
-    #[serde(default, deserialize_with = "decode::text")]
-    continent_code: Option<String>,
-    /// The country's code, of three letters.
-    #[serde(default, deserialize_with = "decode::text")]
-    country_code: Option<String>,
-    /// The country.
-    #[serde(default, deserialize_with = "decode::text")]
-    country_name: Option<String>,
-    /// The postal code.
-    #[serde(default, deserialize_with = "decode::text")]
-    postal_code: Option<String>,
-    /// The region.
-    #[serde(default, deserialize_with = "decode::text")]
-    region_name: Option<String>,
-    /// The time zone.
-    #[serde(default, deserialize_with = "decode::text")]
-    timezone: Option<String>,
-    /// Degrees north; not answered since version 1.2.
-    #[serde(default, deserialize_with = "decode::number")]
-    latitude: Option<f64>,
-    /// Degrees east; not answered since version 1.2.
-    #[serde(default, deserialize_with = "decode::number")]
-    longitude: Option<f64>,
-}
-
-/// A profile in a social network.
-#[derive(Deserialize, SimpleObject)]
-pub struct IntercomSocialProfile {
-    /// The network.
-    #[serde(default, deserialize_with = "decode::text")]
-    name: Option<String>,
-    /// 1.x: the person's id there.
-    #[serde(default, deserialize_with = "decode::text")]
-    id: Option<String>,
-    /// 1.x: the person's name there.
-    #[serde(default, deserialize_with = "decode::text")]
-    username: Option<String>,
-    /// The profile's address.
-    #[serde(default, deserialize_with = "decode::text")]
-    url: Option<String>,
-}
-
-/// A label on a user.
-#[derive(Clone, Deserialize, SimpleObject)]
-pub struct IntercomTag {
-    /// Intercom's id.
-    #[serde(default, deserialize_with = "decode::text")]
-    id: Option<String>,
-    /// The label, where the answer tells it.
-    #[serde(default, deserialize_with = "decode::text")]
-    name: Option<String>,
-}
-
-/// A segment that a user is in.
-#[derive(Clone, Deserialize, SimpleObject)]
-pub struct IntercomSegment {
-    /// Intercom's id.
-    #[serde(default, deserialize_with = "decode::text")]
-    id: Option<String>,
-    /// The segment's name, where the answer tells it.
-    #[serde(default, deserialize_with = "decode::text")]
-    name: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,131 @@
+//! Writing users: what a write says, and the calls that follow it.
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::DigitalChalk;
+use crate::{
+    client::{Operation, Request, RequestContext},
+    connectors::ConnectorWrite,
+    error::{Error, ErrorKind, Reason, Result},
+    user::{User, UserPatch, WriteOutcome, text},
+};
+
+impl DigitalChalk {
+    /// What follows a create, once the record that the provider named is seen to be the new one.
+    pub(super) async fn finish_created(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> ConnectorWrite {
+        let user = self.get(scope, Operation::ById, id).await;
+        let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !draft.means(user));
+        if user.as_ref().is_ok_and(is_other) {
+            let message =
+                "the user was created, but the provider named another one: look it up by email";
+            return ConnectorWrite {
+                user: None,
+                outcome: Some(WriteOutcome::Created),
+                remarks: vec![Error::malformed(message)],
+            };
+        }
+        let refused = self.write_attributes(scope, id, draft).await;
+        done(user, refused, WriteOutcome::Created)
+    }
+
+    /// What follows an update: its custom fields, then the record as it is.
+    pub(super) async fn finish_updated(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> ConnectorWrite {
+        let refused = self.write_attributes(scope, id, draft).await;
+        let user = self.get(scope, Operation::ById, id).await;
+        done(user, refused, WriteOutcome::Updated)
+    }
+
+    async fn write_attributes(
+        &self,
+        scope: &RequestContext,
+        id: &str,
+        draft: &UserPatch,
+    ) -> Result<()> {
+        if draft.attributes.is_empty() {
+            return Ok(());
+        }
+        let values = Value::Object(draft.attributes.clone());
+        let call = Request::put(
+            Operation::Attributes,
+            &["users", id, "userfieldvalues"],
+            values,
+        );
+        self.http.send(scope, call).await.map(|_| ())
+    }
+}
+
+/// A write that is done: what failed after it is a remark on it.
+fn done(
+    user: Result<Option<User>>,
+    attributes: Result<()>,
+    outcome: WriteOutcome,
+) -> ConnectorWrite {
+    let refused = attributes.err();
+    let refused =
+        refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
+    let (user, unread) = match user {
+        Ok(user) => (user, None),
+        Err(error) => (
+            None,
+            Some(remark(&error, None, "it could not be read afterwards")),
+        ),
+    };
+    ConnectorWrite {
+        user,
+        outcome: Some(outcome),
+        remarks: refused.into_iter().chain(unread).collect(),
+    }
+}
+
+/// The id of a user in the link to it: the segment after `users`, and nothing else of the link.
+pub(super) fn id_in(location: &str) -> Option<String> {
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    let (before, id) = path.trim_end_matches('/').rsplit_once('/')?;
+    let id = percent_decode_str(id).decode_utf8().ok()?;
+    let is_segment = !matches!(&*id, "" | "." | "..") && !id.contains(['/', '\\']);
+    let is_user = before.rsplit('/').next() == Some("users");
+    (is_user && is_segment && text::is_id(&id)).then(|| id.into_owned())
+}
+
+fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
+    let why = match (error.kind(), error.why()) {
+        (ErrorKind::Rejected | ErrorKind::Conflict, [reason, ..]) => &reason.message,
+        _ => error.message(),
+    };
+    let message = format!("the user was written, but {what}: {why}");
+    let reason = Reason {
+        field: field.map(str::to_owned),
+        message: message.clone(),
+    };
+    Error::new(error.kind(), message)
+        .retry_after(error.wait())
+        .reasons(vec![reason])
+}
+
+/// Only what changes: whether a `null` clears a field or is refused is not documented.
+pub(super) fn body(draft: &UserPatch) -> Value {
+    let fields = [
+        ("email", draft.email.json()),
+        ("firstName", draft.first_name.json()),
+        ("lastName", draft.last_name.json()),
+        ("username", draft.username.json()),
+        ("locale", draft.locale.json()),
+        ("tags", draft.tags.json()),
+    ];
+    let fields: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    Value::Object(fields)
+}

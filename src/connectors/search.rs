@@ -1,0 +1,171 @@
+//! What searches by address found, and what they may have missed.
+
+use crate::{
+    client::RequestContext,
+    error::{Error, ErrorKind, Reason, Result},
+    notice::{Notice, NoticeCode},
+    pagination::{Scan, Truncation},
+    user::{Email, User},
+};
+
+/// The answer of a search by address.
+#[derive(Clone, Debug, Default)]
+pub struct SearchResult {
+    /// The users that may match.
+    pub users: Vec<User>,
+    /// What may be missing and why; `None` when nobody is.
+    pub shortfall: Option<Incomplete>,
+}
+
+impl SearchResult {
+    /// What walks through `list` found. One that failed is an error while nobody was found, and a
+    /// shortfall otherwise; `bounds` names the options that limit a walk.
+    ///
+    /// # Errors
+    /// The failure of a walk.
+    pub fn of(walks: impl IntoIterator<Item = Scan>, list: &str, bounds: &str) -> Result<Self> {
+        let mut found = Self::default();
+        let mut failure = None;
+        for walk in walks {
+            if let Some(doubt) = walk.doubt {
+                found.shortfall = Some(Incomplete {
+                    notice: doubt.notice(),
+                    error: None,
+                });
+            }
+            for user in walk.users {
+                if !found
+                    .users
+                    .iter()
+                    .any(|known| known.remote_id == user.remote_id)
+                {
+                    found.users.push(user);
+                }
+            }
+            match walk.cut {
+                Some(Truncation::Failed(error)) => failure = Some(error),
+                Some(Truncation::Late { pages }) => {
+                    let notice = format!(
+                        "{list} was not read to its end: the time was over; pages read: {pages}"
+                    );
+                    found.shortfall = Some(Incomplete {
+                        notice: Notice::new(NoticeCode::DeadlineExceeded, notice),
+                        error: Some(Error::late()),
+                    });
+                }
+                Some(Truncation::Limit { pages }) => {
+                    let notice = format!(
+                        "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"
+                    );
+                    found.shortfall = Some(Incomplete {
+                        notice: Notice::new(NoticeCode::LimitReached, notice),
+                        error: None,
+                    });
+                }
+                None => {}
+            }
+        }
+        match failure {
+            Some(error) if found.users.is_empty() => return Err(error),
+            Some(error) => {
+                let notice = format!("{list} could not be read to its end");
+                found.shortfall = Some(Incomplete {
+                    notice: Notice::new(NoticeCode::PartialFailure, notice),
+                    error: Some(error),
+                });
+            }
+            None => {}
+        }
+        Ok(found)
+    }
+}
+
+impl SearchResult {
+    /// What several searches found together. It does not matter which of them failed: who was found is
+    /// there, and whoever was not may have been missed.
+    ///
+    /// # Errors
+    /// The first failure, when every search failed.
+    pub fn joined(answers: impl IntoIterator<Item = Result<Self>>) -> Result<Self> {
+        let mut all = None::<Self>;
+        let mut failure = None;
+        for answer in answers {
+            match answer {
+                Ok(other) => {
+                    let all = all.get_or_insert_default();
+                    all.users.extend(other.users);
+                    all.shortfall = all.shortfall.take().or(other.shortfall);
+                }
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        match (all, failure) {
+            (None, Some(error)) => Err(error),
+            (all, None) => Ok(all.unwrap_or_default()),
+            (Some(all), Some(error)) => Ok(Self {
+                shortfall: Some(Incomplete {
+                    notice: Notice::new(
+                        NoticeCode::PartialFailure,
+                        "one of several searches failed",
+                    ),
+                    error: Some(error),
+                }),
+                ..all
+            }),
+        }
+    }
+}
+
+/// Drops the searches for spellings that nobody can have: the provider's first answer calls the spelling
+/// an invalid address. A spelling that a client gave is never dropped, and every other refusal is a
+/// failure: somebody may have the address all the same.
+#[must_use]
+pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Scan)>) -> Vec<Scan> {
+    let is_given = |spelling: &Email| emails.iter().any(|email| email.is_given_as(spelling));
+    let kept = walks
+        .into_iter()
+        .filter(|(spelling, walk)| is_given(spelling) || !is_of_invalid_spelling(walk));
+    kept.map(|(_, walk)| walk).collect()
+}
+
+/// Whether the provider refused the first call of a walk because the address is not valid.
+fn is_of_invalid_spelling(walk: &Scan) -> bool {
+    match &walk.cut {
+        Some(Truncation::Failed(error)) => walk.pages == 0 && is_about_invalid_email(error),
+        Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
+    }
+}
+
+/// Whether a provider refused a call because of the email in it. No provider has a code for that.
+fn is_about_invalid_email(error: &Error) -> bool {
+    let is_validation =
+        error.kind() == ErrorKind::Rejected && matches!(error.status(), Some(400 | 422));
+    let is_about_email = |reason: &Reason| {
+        let message = reason.message.to_lowercase();
+        let names_email = reason.field.as_deref() == Some("email") || message.contains("email");
+        names_email && (message.contains("valid") || message.contains("must be an email"))
+    };
+    is_validation && error.why().iter().any(is_about_email)
+}
+
+/// The answer to the addresses that one search was for.
+#[derive(Clone, Debug)]
+pub struct SearchBatch {
+    /// The addresses.
+    pub emails: Vec<Email>,
+    /// What was found.
+    pub found: Result<SearchResult>,
+    /// The work that it took.
+    pub work: RequestContext,
+}
+
+/// Why an answer may lack somebody.
+#[derive(Clone, Debug)]
+pub struct Incomplete {
+    /// What may be missing, for the client.
+    pub notice: Notice,
+    /// What went wrong, if anything did.
+    pub error: Option<Error>,
+}

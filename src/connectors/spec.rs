@@ -1,0 +1,69 @@
+//! How a provider is reached, and what its connector is made from.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::{Connector, QuotaWindow};
+use crate::{
+    client::{Client, transport::ReadErrorFn},
+    error::{Error, Result},
+    recent_writes::RecentWrites,
+};
+
+/// What an adapter is made from.
+pub struct ConnectContext {
+    /// The provider's API behind its layers.
+    pub http: Client,
+    /// The adapter's own options: the table `[accounts.NAME.options]`.
+    pub options: toml::Table,
+    /// Whether the account's token begins with a text. The token itself stays where it is.
+    pub token_starts_with: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    /// The users that were written lately, for an adapter whose provider's search lags.
+    pub recent: RecentWrites,
+}
+
+impl ConnectContext {
+    /// The adapter's options, as its own type.
+    ///
+    /// # Errors
+    /// `Invalid` with the option at fault.
+    pub fn options<T: DeserializeOwned>(&self) -> Result<T> {
+        let table = toml::Value::Table(self.options.clone());
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| Error::invalid(error.message().to_owned()))
+    }
+}
+
+/// Refuses a number in an adapter's options that cannot be meant.
+///
+/// # Errors
+/// `Invalid` when it is nought or more than `most`.
+pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "`{name}` is {value}: expected 1 to {most}"
+    )))
+}
+
+/// How a provider is reached: what is needed before there is an adapter, and the way to one.
+#[derive(Clone, Copy)]
+pub struct ConnectorSpec {
+    /// The provider's production address; `None` where every customer has another.
+    pub base_url: Option<&'static str>,
+    /// The addresses of the provider's regions, by their names; none where it has no regions.
+    pub regions: &'static [(&'static str, &'static str)],
+    /// How the provider's error bodies are read.
+    pub explain: ReadErrorFn,
+    /// How many calls the provider gets at the same time, unless configured.
+    pub concurrency: usize,
+    /// How long one attempt may take, unless configured.
+    pub timeout: Duration,
+    /// How many calls the provider grants within which spans, unless configured.
+    pub budget: &'static [QuotaWindow],
+    /// Makes the adapter; `Invalid` when its options are wrong.
+    pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
+}

@@ -1,0 +1,93 @@
+//! The parts of a user that some providers answer by calls of their own.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+
+use crate::{
+    account::Account,
+    user::{Company, Label},
+};
+
+/// A part of a user that some providers answer by calls of its own.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Subresource {
+    /// Custom fields.
+    Attributes,
+    /// Companies.
+    Companies,
+    /// Segments.
+    Segments,
+    /// Labels.
+    Tags,
+}
+
+impl Subresource {
+    /// The field that it is.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attributes => "attributes",
+            Self::Companies => "companies",
+            Self::Segments => "segments",
+            Self::Tags => "tags",
+        }
+    }
+}
+
+/// What such a part holds.
+#[derive(Clone, Debug)]
+pub enum SubresourceData {
+    /// Custom fields: a JSON object.
+    Attributes(Arc<RawValue>),
+    /// Companies.
+    Companies(Vec<Company>),
+    /// Labels or segments.
+    Labels(Vec<Label>),
+}
+
+impl SubresourceData {
+    /// Custom fields.
+    #[must_use]
+    pub fn attributes(&self) -> Option<&Arc<RawValue>> {
+        match self {
+            Self::Attributes(object) => Some(object),
+            Self::Companies(_) | Self::Labels(_) => None,
+        }
+    }
+
+    /// Companies.
+    #[must_use]
+    pub fn companies(&self) -> Option<&[Company]> {
+        match self {
+            Self::Companies(companies) => Some(companies),
+            Self::Attributes(_) | Self::Labels(_) => None,
+        }
+    }
+
+    /// Labels or segments.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[Label]> {
+        match self {
+            Self::Labels(labels) => Some(labels),
+            Self::Attributes(_) | Self::Companies(_) => None,
+        }
+    }
+}
+
+/// Where the typed records of this module get the parts that are kept apart from them: in the data of
+/// a GraphQL request.
+#[async_trait]
+pub trait SubresourceLoader: Send + Sync {
+    /// A part of the user of a remote id, for the field that is resolved; the error is fit for the
+    /// client. A part that fails may be `None` here, and told of elsewhere in the answer.
+    async fn part(
+        &self,
+        ctx: &Context<'_>,
+        account: Account,
+        id: &str,
+        part: Subresource,
+    ) -> async_graphql::Result<Option<Arc<SubresourceData>>>;
+}
