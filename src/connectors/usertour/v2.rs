@@ -9,14 +9,18 @@
 //! 100 to 3,000 calls a minute, by plan, told by `X-RateLimit-*`: `-Reset` is the seconds left.
 //!
 //! # Quirks
-//! An unknown segment or company is 404. Some addresses that users have are refused as a filter:
+//! An unknown segment or company is 404, and no segment at all may filter by somebody else's
+//! (`everybody.rs`). Some addresses that users have are refused as a filter:
 //! those with letters beyond ASCII, for example. `createdAfter` and `createdBefore` are inclusive, and `PUT` takes
 //! attributes and no companies.
+
+mod everybody;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::everybody::EmptySegment;
 use super::{
     EMAIL_CAVEAT,
     explain::{COMPANY, SEGMENT},
@@ -32,7 +36,7 @@ use crate::{
         Profile, SINGLE, SearchResult, Selection, SortField, TimeRange, each,
         filter::unknown_notice,
     },
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Reason, Result},
     notice::{Notice, NoticeCode},
     pagination::{NextPage, Page, PageAddress, PageRequest, Scan, Truncation},
     user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
@@ -83,6 +87,7 @@ pub(super) struct UsertourV2 {
     http: Client,
     project: String,
     environment: String,
+    empty_segment: EmptySegment,
 }
 
 impl UsertourV2 {
@@ -92,6 +97,7 @@ impl UsertourV2 {
             http,
             project,
             environment,
+            empty_segment: EmptySegment::default(),
         }
     }
 
@@ -111,6 +117,21 @@ impl UsertourV2 {
     fn user<'a>(&'a self, id: &'a str) -> [&'a str; 7] {
         let [v2, projects, project, environments, environment, users] = self.users();
         [v2, projects, project, environments, environment, users, id]
+    }
+
+    /// The call for a page.
+    fn call(&self, operation: Operation, selection: &Selection, ask: &PageRequest) -> Request {
+        let cursor = match &ask.place {
+            PageAddress::Token(cursor) => cursor.clone(),
+            PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => None,
+        };
+        Request::get(operation, &self.users())
+            .query(narrowing(&selection.filter, selection.expand))
+            .query(bounds(&selection.filter.created))
+            .query(cursor.map(|cursor| (LISTING.at, cursor)))
+            .query([(LISTING.size, ask.size.to_string())])
+            .page(&ask.place)
+            .no_older_than(ask.since)
     }
 
     /// `docs.usertour.io/api-reference-v2`: `PUT` makes or changes the user, and answers 200 for both. A
@@ -140,20 +161,18 @@ impl UserList for UsertourV2 {
         selection: &Selection,
         ask: &PageRequest,
     ) -> Result<Page> {
-        let cursor = match &ask.place {
-            PageAddress::Token(cursor) => cursor.clone(),
-            PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => None,
-        };
-        let is_behind_cursor = cursor.is_some();
-        let call = Request::get(operation, &self.users())
-            .query(narrowing(&selection.filter, selection.expand))
-            .query(bounds(&selection.filter.created))
-            .query(cursor.map(|cursor| (LISTING.at, cursor)))
-            .query([(LISTING.size, ask.size.to_string())])
-            .page(&ask.place)
-            .no_older_than(ask.since);
         search::note_forms(scope, selection);
-        let page = list::page_in(scope, &self.http.send(scope, call).await?)?;
+        let empty = self.empty_segment.parameter(&selection.filter);
+        let is_ours = empty.is_some();
+        let call = |empty| self.call(operation, selection, ask).query(empty);
+        let reply = match self.http.send(scope, call(empty)).await {
+            Err(error) if is_ours && self.empty_segment.is_refused(&error) => {
+                self.http.send(scope, call(None)).await
+            }
+            reply => reply,
+        };
+        let page = list::page_in(scope, &reply?)?;
+        let is_behind_cursor = matches!(ask.place, PageAddress::Token(Some(_)));
         if is_behind_cursor && is_empty_end(&page) {
             return Err(lost_place());
         }
@@ -222,9 +241,10 @@ fn unknown_field(error: &Error) -> Option<FilterField> {
 
 /// Whether the provider refuses to search for an address. Users may have it all the same.
 fn is_refused_email(error: &Error) -> bool {
-    let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
     let is_refused = error.kind() == ErrorKind::Rejected && error.status() == Some(400);
-    is_refused && fields.any(|field| field == "email")
+    let is_of_email =
+        |why: &Reason| why.field.as_deref() == Some("email") || why.message.starts_with("email");
+    is_refused && error.why().iter().any(is_of_email)
 }
 
 fn nobody() -> Page {

@@ -150,6 +150,52 @@ async fn an_unknown_segment_or_company_is_a_list_of_nobody_that_says_so_in_one_c
 }
 
 #[tokio::test]
+async fn a_list_without_a_segment_is_whole_whatever_segment_the_server_has_first() {
+    let world = world(90).await;
+    let everybody = ids(&world, USERTOUR).await;
+    for first in ["first_by_hand", "first_by_rule"] {
+        world.behave(USERTOUR, "segments", first).await;
+        let narrowed = world.at_provider(USERTOUR, "?limit=100").await;
+        let narrowed = narrowed["results"].as_array().map(Vec::len);
+        assert_ne!(narrowed, Some(everybody.len()), "the fault is there");
+
+        let list = page(&world, USERTOUR, json!({ "first": 100 })).await;
+
+        list.assert_is(&everybody, 0, everybody.len());
+        assert_complete(&list);
+        let query =
+            "{ usersByEmail(email: \"joann@x.test\", providers: [USERTOUR]) { nodes { email } } }";
+        let found = world.data(query).await;
+        assert_eq!(found["usersByEmail"]["nodes"][0]["email"], "joann@x.test");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_an_empty_segment_is_asked_without() {
+    let stand_in = StandIn::of(|asked: &Asked| {
+        if asked.query.get("segmentId").is_some_and(String::is_empty) {
+            let issue = json!({ "rule": "schema", "message": "too short", "path": "segmentId" });
+            let error =
+                json!({ "code": "E1017", "message": "segmentId: too short", "issues": [issue] });
+            return (400, json!({ "error": error }));
+        }
+        let user = json!({ "id": "one", "attributes": {} });
+        (
+            200,
+            json!({ "results": [user], "next": null, "previous": null }),
+        )
+    })
+    .await;
+    let world = stand_in.world(usertour_v2).await;
+    for calls in [2, 1] {
+        let list = page(&world, USERTOUR, json!({ "first": 5 })).await;
+        assert_eq!(list.ids(), ["one"]);
+        assert_complete(&list);
+        assert_eq!(stand_in.take().len(), calls);
+    }
+}
+
+#[tokio::test]
 async fn a_segment_of_everybody_is_everybody() {
     let world = world(90).await;
     let filter = json!({ "segmentId": known::SEGMENT_OF_ALL });
