@@ -201,8 +201,9 @@ fn http(
     status: &AccountStatus,
     cache: ResponseCache,
 ) -> Result<Client> {
-    let explain = door(account.provider()).explain;
-    let transport = Transport::new(account, setup.base, settings.max_answer_bytes, explain)?;
+    let spec = door(account.provider());
+    let wire = (spec.explain, spec.idle);
+    let transport = Transport::new(account, setup.base, settings.max_answer_bytes, wire)?;
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     if let Some(log) = &status.log {
         // One observation for each call, however often it is repeated.

@@ -64,12 +64,16 @@ impl Transport {
     /// Builds a connection pool for one provider.
     ///
     /// Redirects are not followed, so that credentials reach only the configured host. Idle
-    /// connections are dropped before Usertour's server closes them (after five seconds; measured,
-    /// because the provider's documentation does not say).
+    /// connections are dropped after `idle`, before the provider closes them.
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
-    pub fn new(account: Account, base: Url, max_body: usize, explain: ReadErrorFn) -> Result<Self> {
+    pub fn new(
+        account: Account,
+        base: Url,
+        max_body: usize,
+        (explain, idle): (ReadErrorFn, Duration),
+    ) -> Result<Self> {
         let builder = Client::builder();
         // A proxy from the environment cannot reach a service on this machine.
         let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -82,7 +86,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(Duration::from_secs(4))
+            .pool_idle_timeout(idle)
             .user_agent(concat!("roster/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| {

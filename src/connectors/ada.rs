@@ -71,6 +71,8 @@ pub const DOOR: ConnectorSpec = ConnectorSpec {
             seconds: 86_400,
         },
     ],
+    tells_quota: false,
+    idle: Duration::from_secs(4),
     connect: |connection| Ok(Box::new(Ada::connect(&connection)?)),
 };
 

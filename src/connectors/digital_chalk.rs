@@ -65,6 +65,8 @@ pub const DOOR: ConnectorSpec = ConnectorSpec {
         calls: 20,
         seconds: 1,
     }],
+    tells_quota: false,
+    idle: Duration::from_secs(4),
     connect: |connection| Ok(Box::new(DigitalChalk::connect(&connection)?)),
 };
 

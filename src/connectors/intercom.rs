@@ -62,6 +62,8 @@ pub const DOOR: ConnectorSpec = ConnectorSpec {
         calls: 1667,
         seconds: 10,
     }],
+    tells_quota: true,
+    idle: Duration::from_secs(4),
     connect: |connection| {
         let api = IntercomApi::connect(&connection)?;
         Ok(match api.version.major {

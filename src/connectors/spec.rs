@@ -64,6 +64,10 @@ pub struct ConnectorSpec {
     pub timeout: Duration,
     /// How many calls the provider grants within which spans, unless configured.
     pub budget: &'static [QuotaWindow],
+    /// Whether each answer's headers tell what is left of that.
+    pub tells_quota: bool,
+    /// For how long a connection that is not in use is kept: shorter than the provider keeps it.
+    pub idle: Duration,
     /// Makes the adapter; `Invalid` when its options are wrong.
     pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
 }

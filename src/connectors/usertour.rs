@@ -49,6 +49,9 @@ pub const DOOR: ConnectorSpec = ConnectorSpec {
     timeout: Duration::from_secs(10),
     // Version 1 documents none, and version 2 tells in its headers what the plan grants.
     budget: &[],
+    tells_quota: false,
+    // Its server closes a connection after five seconds; measured, its documents do not say so.
+    idle: Duration::from_secs(4),
     connect: |connection| connect(&connection),
 };
 
