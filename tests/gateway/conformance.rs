@@ -10,6 +10,10 @@ mod people_held;
 mod reading;
 mod records;
 
+pub(crate) use people_held::USERS;
+
+use crate::subject::for_each_subject;
+
 macro_rules! behaviours {
     ($subject:expr => $($file:ident::$behaviour:ident)+) => {
         use crate::subject::Subject;
@@ -53,15 +57,7 @@ macro_rules! provider {
     };
 }
 
-provider!(ada, Subject::Ada);
-provider!(digital_chalk, Subject::DigitalChalk);
-provider!(intercom_users, Subject::IntercomUsers { version: "1.1" });
-provider!(
-    intercom_contacts,
-    Subject::IntercomContacts { version: "2.17" }
-);
-provider!(usertour, Subject::Usertour);
-provider!(usertour_v2, Subject::UsertourV2);
+for_each_subject!(provider);
 
 mod intercom_users_alone {
     behaviours! { Subject::IntercomUsers { version: "1.1" } =>

@@ -169,14 +169,24 @@ impl World {
         serde_json::from_value(self.sandbox_get(&path).await).expect("calls")
     }
 
-    /// How many calls each provider has got, in the order of [`Provider::ALL`].
+    /// How many calls each of [`FOUR`] has got, in that order.
     pub(crate) async fn tally(&self) -> [usize; 4] {
         let calls: Vec<Call> =
             serde_json::from_value(self.sandbox_get("calls").await).expect("calls");
-        Provider::ALL.map(|provider| {
+        FOUR.map(|provider| {
             let of = calls.iter().filter(|call| call.provider == provider.name());
             of.count()
         })
+    }
+
+    /// Which providers have got calls, and how many.
+    pub(crate) async fn called(&self) -> Vec<(Provider, usize)> {
+        let mut called = Vec::new();
+        for of in Provider::ALL {
+            called.push((of, self.calls(of).await.len()));
+        }
+        called.retain(|(_, calls)| *calls > 0);
+        called
     }
 
     /// What a provider itself answers to a read, past the gateway: Intercom and Usertour in the version
@@ -312,6 +322,14 @@ pub(crate) fn notices(source: &Value) -> String {
     });
     texts.collect::<Vec<_>>().join("; ")
 }
+
+/// The providers that tests over several of them name; a further one has the conformance suite.
+pub(crate) const FOUR: [Provider; 4] = [
+    Provider::Ada,
+    Provider::DigitalChalk,
+    Provider::Intercom,
+    Provider::Usertour,
+];
 
 /// Asks Intercom for a version: 1.x has users, 2.x contacts.
 pub(crate) fn intercom(settings: &mut Settings, version: &str) {

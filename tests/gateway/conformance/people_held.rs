@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::subject::Subject;
 
 /// With so many users every hard case is there.
-pub(super) const USERS: usize = roster_sandbox::known::ENOUGH;
+pub(crate) const USERS: usize = roster_sandbox::known::ENOUGH;
 
 pub(super) fn name(subject: Subject) -> Provider {
     match subject {

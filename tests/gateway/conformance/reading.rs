@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 use super::people_held::{USERS, emails, listed};
 use crate::subject::Subject;
 
-/// A scan of Ada's list of [`USERS`], a hundred at a time, by the cursors that Ada itself names.
-const ADA_SCAN: usize = USERS.div_ceil(100);
-
 pub(super) async fn the_list_is_in_the_providers_order(subject: Subject) {
     let world = subject.world(50).await;
     let records = world.listed(subject.provider()).await;
@@ -29,7 +26,7 @@ pub(super) async fn the_list_is_in_the_providers_order(subject: Subject) {
     assert_eq!(data["users"]["nodes"], Value::from_iter(expected));
     let source = json!({ "status": "COMPLETE", "calls": 1, "notices": [], "error": null });
     assert_eq!(data["users"]["sources"], json!([source]));
-    let is_counted = subject.of([false, false, true, true, false]);
+    let is_counted = subject.expected().is_counted;
     let total = is_counted.then_some(records.len());
     assert_eq!(data["users"]["totalCount"], json!(total));
     assert_eq!(world.calls(subject.provider()).await.len(), 1);
@@ -52,7 +49,7 @@ pub(super) async fn leads_are_listed_where_the_provider_lists_them(subject: Subj
         .collect();
     assert_eq!(data["users"]["nodes"], expected);
     let leads = people.iter().filter(|person| person.lead).count();
-    assert_eq!(leads, subject.of([0, 0, 0, 2, 0]));
+    assert_eq!(leads, subject.expected().leads);
 }
 
 pub(super) async fn a_provider_id_is_one_call(subject: Subject) {
@@ -101,7 +98,7 @@ pub(super) async fn an_external_id_is_one_call_or_refused_without_one(subject: S
             error["message"],
             "DigitalChalk keeps no ids of yours: look users up by `remoteId` or by email"
         );
-        assert_eq!(world.tally().await, [0; 4]);
+        assert_eq!(world.called().await, []);
     } else {
         let user = json!({ "remoteId": record["id"], "externalId": id });
         assert_eq!(answer, json!({ "data": { "user": user } }));
@@ -119,14 +116,12 @@ pub(super) async fn an_email_costs_as_few_calls_as_its_search_allows(subject: Su
     let world = subject.world(USERS).await;
     let find = "query ($of: Provider!, $email: String!) {
         usersByEmail(email: $email, providers: [$of]) { nodes { email } sources { calls } } }";
-    // Who has not got the address has no row.
-    for (email, calls) in [
-        (known::EVERYWHERE, [ADA_SCAN, 1, 1, 1, 1]),
-        // Another spelling than the lower-cased one is a second question to those who take one at a time.
-        ("ANN@x.test", [ADA_SCAN, 1, 2, 1, 2]),
-        // The address is the 101st of those that hold it: the second page has it.
-        (known::POSITION_101, [ADA_SCAN, 2, 1, 1, 1]),
-        (known::NOBODY, [ADA_SCAN, 1, 1, 1, 1]),
+    let cost = &subject.expected().calls;
+    for (email, expected) in [
+        (known::EVERYWHERE, cost.email),
+        ("ANN@x.test", cost.other_case),
+        (known::POSITION_101, cost.position_101),
+        (known::NOBODY, cost.email),
     ] {
         world.forget_calls().await;
         let variables = json!({ "of": subject.word(), "email": email });
@@ -142,7 +137,6 @@ pub(super) async fn an_email_costs_as_few_calls_as_its_search_allows(subject: Su
         } else {
             json!([])
         };
-        let expected = subject.of(calls);
         assert_eq!(data["usersByEmail"]["nodes"], nodes, "{email}");
         assert_eq!(
             world.calls(subject.provider()).await.len(),
@@ -176,9 +170,8 @@ pub(super) async fn emails_asked_together_share_what_can_be_shared(subject: Subj
         "a": { "nodes": ann }, "b": { "nodes": joann }, "c": { "nodes": ann }, "d": { "nodes": [] },
     });
     assert_eq!(data, expected);
-    let mut calls = [0; 4];
-    calls[subject.provider() as usize] = subject.of([ADA_SCAN, 1, 3, 1, 3]);
-    assert_eq!(world.tally().await, calls);
+    let calls = subject.expected().calls.three_emails;
+    assert_eq!(world.called().await, [(subject.provider(), calls)]);
 }
 
 pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
@@ -213,9 +206,7 @@ pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
         "user": null, "other": null, "node": null, "nodes": [null, null], "_entities": [null, null],
     });
     assert_eq!(data, expected);
-    // Two ids. Who is no user at Intercom 1.x may be a lead, which is another question; whom the search
-    // of 2.x does not know, though it asks for both at once, is asked for by id.
-    let calls = subject.of([2, 2, 4, 3, 2]);
+    let calls = subject.expected().calls.two_unknown_ids;
     assert_eq!(world.calls(subject.provider()).await.len(), calls);
 
     if subject != Subject::DigitalChalk {
@@ -251,6 +242,6 @@ pub(super) async fn an_id_from_the_list_finds_the_same_user_everywhere(subject: 
     });
     assert_eq!(data, expected);
     // One for each user, or one search for all.
-    let calls = subject.of([3, 3, 3, 1, 3]);
+    let calls = subject.expected().calls.three_ids;
     assert_eq!(world.calls(subject.provider()).await.len(), calls);
 }

@@ -152,8 +152,8 @@ pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_text
     }
     assert_eq!(empty[0]["kind"], "USER");
     let none_or_no_such_thing = |can: bool| if can { json!([]) } else { Value::Null };
-    let has_tags = subject.of([false, true, true, true, false]);
-    let has_companies = subject.of([false, false, true, true, true]);
+    let has_tags = subject.expected().has_tags;
+    let has_companies = subject.expected().has_companies;
     assert_eq!(empty[0]["tags"], none_or_no_such_thing(has_tags));
     assert_eq!(empty[0]["companies"], none_or_no_such_thing(has_companies));
 }

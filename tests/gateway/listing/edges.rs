@@ -4,7 +4,10 @@ use roster::account::Provider;
 use serde_json::json;
 
 use super::page::{ids, page};
-use crate::{subject::Subject, world::World};
+use crate::{
+    subject::{Subject, for_each_subject},
+    world::World,
+};
 
 /// From each edge of windows at the start, in the middle and at the end: the next 20, in one call.
 async fn any_edge_resumes(subject: Subject) {
@@ -86,15 +89,7 @@ macro_rules! edges {
     };
 }
 
-edges!(ada, Subject::Ada);
-edges!(digital_chalk, Subject::DigitalChalk);
-edges!(intercom_users, Subject::IntercomUsers { version: "1.1" });
-edges!(
-    intercom_contacts,
-    Subject::IntercomContacts { version: "2.17" }
-);
-edges!(usertour, Subject::Usertour);
-edges!(usertour_v2, Subject::UsertourV2);
+for_each_subject!(edges);
 
 #[tokio::test]
 async fn a_search_that_finds_parts_is_read_in_full_pages_whatever_the_window() {

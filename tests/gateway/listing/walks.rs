@@ -2,7 +2,7 @@
 //! the smallest and the largest of the providers' pages, and far larger.
 
 use super::page::{assert_whole, least};
-use crate::subject::Subject;
+use crate::subject::{Subject, for_each_subject};
 
 /// Walks one list by each of the sizes.
 async fn walk(subject: Subject, users: usize, sizes: &[usize]) {
@@ -44,15 +44,7 @@ macro_rules! walks {
     };
 }
 
-walks!(ada, Subject::Ada);
-walks!(digital_chalk, Subject::DigitalChalk);
-walks!(intercom_users, Subject::IntercomUsers { version: "1.1" });
-walks!(
-    intercom_contacts,
-    Subject::IntercomContacts { version: "2.17" }
-);
-walks!(usertour, Subject::Usertour);
-walks!(usertour_v2, Subject::UsertourV2);
+for_each_subject!(walks);
 
 async fn empty(subject: Subject) {
     let (world, provider) = (subject.world(0).await, subject.provider());

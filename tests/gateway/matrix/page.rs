@@ -1,5 +1,7 @@
 //! The table as a page of the documents.
 
+use roster::account::Provider;
+
 use super::{Found, Outcome, When};
 
 const HEAD: &str = "# Faults
@@ -16,8 +18,6 @@ request's time is over.
 | fault | provider | source | code | calls | answered |
 |---|---|---|---|---|---|
 ";
-
-const PROVIDERS: [&str; 4] = ["Ada", "DigitalChalk", "Intercom", "Usertour"];
 
 /// What became of one question, in words.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ pub(super) fn expected(outcome: Outcome) -> Words {
 }
 
 /// What was found. Of the time it is known only whether it fits.
-pub(super) fn seen((expected, found): (&Outcome, &Found)) -> Words {
+pub(super) fn seen(expected: Outcome, found: &Found) -> Words {
     let (least, most) = expected.when.bounds();
     let when = if (least..=most).contains(&found.took) {
         word(expected.when).to_owned()
@@ -63,20 +63,19 @@ fn word(when: When) -> &'static str {
 }
 
 /// The page, with one line for all providers that do the same.
-pub(super) fn render(rows: &[(&str, Vec<Words>)]) -> String {
+pub(super) fn render(rows: &[(&str, Vec<(Provider, Words)>)]) -> String {
     let mut page = HEAD.to_owned();
     for (name, outcomes) in rows {
         let mut name = *name;
-        for (place, words) in outcomes.iter().enumerate() {
-            if outcomes[..place].contains(words) {
+        for (place, (_, words)) in outcomes.iter().enumerate() {
+            if outcomes[..place].iter().any(|(_, other)| other == words) {
                 continue;
             }
-            let same = PROVIDERS.iter().zip(outcomes);
-            let same = same.filter(|(_, other)| *other == words);
-            let same: Vec<_> = same.map(|(provider, _)| *provider).collect();
-            let providers = match same.len() {
-                4 => "all".to_owned(),
-                _ => same.join(", "),
+            let same = outcomes.iter().filter(|(_, other)| other == words);
+            let same: Vec<_> = same.map(|(provider, _)| provider.title()).collect();
+            let providers = match same.len() == outcomes.len() {
+                true => "all".to_owned(),
+                false => same.join(", "),
             };
             let Words {
                 status,

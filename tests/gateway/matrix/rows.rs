@@ -1,9 +1,10 @@
 //! What is expected.
 
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{
-    Ask, Outcome, Patience, Row,
+    Ask, Outcome, Outcomes, Patience, Row,
     When::{AfterRetries, AtOnce, ByAttempts, ByDeadline},
 };
 
@@ -16,21 +17,27 @@ const DENIED: &str = "PROVIDER_AUTH";
 
 const MB: u64 = 1 << 20;
 
+/// The same at each provider.
+fn everywhere(outcome: Outcome) -> Outcomes {
+    Provider::ALL.map(|of| (of, outcome)).into()
+}
+
 /// It is as if nothing had happened.
-const WELL: [Outcome; 4] = [
-    found("COMPLETE", 2),
-    found("COMPLETE", 1),
-    found("COMPLETE", 1),
-    found("PARTIAL", 1),
-];
+fn well() -> Outcomes {
+    Outcomes::from([
+        (Provider::Ada, found("COMPLETE", 2)),
+        (Provider::DigitalChalk, found("COMPLETE", 1)),
+        (Provider::Intercom, found("COMPLETE", 1)),
+        (Provider::Usertour, found("PARTIAL", 1)),
+    ])
+}
 
 /// One call more.
-const SECOND_TIME: [Outcome; 4] = [
-    again("COMPLETE", 3),
-    again("COMPLETE", 2),
-    again("COMPLETE", 2),
-    again("PARTIAL", 2),
-];
+fn second_time() -> Outcomes {
+    let usual = well().into_iter();
+    let again = usual.map(|(of, outcome)| (of, again(outcome.status, outcome.calls + 1)));
+    again.collect()
+}
 
 const fn found(status: &'static str, calls: u64) -> Outcome {
     Outcome {
@@ -58,7 +65,7 @@ const fn failed(code: &'static str, calls: u64) -> Outcome {
     }
 }
 
-fn by_email(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
+fn by_email(name: &'static str, fault: Value, expected: Outcomes) -> Row {
     Row {
         name,
         fault,
@@ -68,7 +75,7 @@ fn by_email(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
     }
 }
 
-fn list(name: &'static str, fault: Value, expected: [Outcome; 4]) -> Row {
+fn list(name: &'static str, fault: Value, expected: Outcomes) -> Row {
     Row {
         ask: Ask::List,
         ..by_email(name, fault, expected)
@@ -87,7 +94,7 @@ fn slow(name: &'static str, fault: Value, patience: Patience) -> Row {
     };
     Row {
         patience,
-        ..by_email(name, fault, [late; 4])
+        ..by_email(name, fault, everywhere(late))
     }
 }
 
@@ -115,12 +122,12 @@ fn silent() -> Vec<Row> {
         by_email(
             "answers 100 ms later",
             json!({ "kind": "latency", "milliseconds": 100 }),
-            WELL,
+            well(),
         ),
         by_email(
             "a body in small pieces, within a second",
             json!({ "kind": "drip", "milliseconds": 500 }),
-            WELL,
+            well(),
         ),
         slow(
             "a body in small pieces, over 20 s",
@@ -136,27 +143,27 @@ fn silent() -> Vec<Row> {
         by_email(
             "connection refused",
             json!({ "kind": "nobody" }),
-            [failed(UNAVAILABLE, 2); 4],
+            everywhere(failed(UNAVAILABLE, 2)),
         ),
         by_email(
             "connection closed before the answer",
             json!({ "kind": "reset" }),
-            [failed(UNAVAILABLE, 2); 4],
+            everywhere(failed(UNAVAILABLE, 2)),
         ),
         by_email(
             "connection closed before the answer, once",
             json!({ "kind": "reset", "count": 1 }),
-            SECOND_TIME,
+            second_time(),
         ),
         by_email(
             "connection closed within the body",
             json!({ "kind": "reset", "at": "body" }),
-            [failed(UNREADABLE, 1); 4],
+            everywhere(failed(UNREADABLE, 1)),
         ),
         by_email(
             "a body shorter than its length",
             json!({ "kind": "truncate" }),
-            [failed(UNREADABLE, 1); 4],
+            everywhere(failed(UNREADABLE, 1)),
         ),
     ]
 }
@@ -166,15 +173,19 @@ fn refused() -> Vec<Row> {
     let mut once = status(500);
     once["count"] = 1.into();
     vec![
-        by_email("500 once", once, SECOND_TIME),
-        by_email("500 for good", status(500), [failed(UNAVAILABLE, 2); 4]),
+        by_email("500 once", once, second_time()),
+        by_email(
+            "500 for good",
+            status(500),
+            everywhere(failed(UNAVAILABLE, 2)),
+        ),
         by_email(
             "a gateway's page, 502 in HTML",
             json!({ "kind": "html" }),
-            [failed(UNAVAILABLE, 2); 4],
+            everywhere(failed(UNAVAILABLE, 2)),
         ),
-        by_email("401", status(401), [failed(DENIED, 1); 4]),
-        by_email("403", status(403), [failed(DENIED, 1); 4]),
+        by_email("401", status(401), everywhere(failed(DENIED, 1))),
+        by_email("403", status(403), everywhere(failed(DENIED, 1))),
     ]
 }
 
@@ -189,63 +200,67 @@ fn throttled() -> Vec<Row> {
     mute_once["count"] = 1.into();
     let past = json!({ "kind": "rate_limit", "reset": -60 });
     vec![
-        by_email("429 once, Retry-After of 1 s", once, SECOND_TIME),
+        by_email("429 once, Retry-After of 1 s", once, second_time()),
         by_email(
             "429 for good, Retry-After of 1 s",
             wait(1),
-            [failed(THROTTLED, 2); 4],
+            everywhere(failed(THROTTLED, 2)),
         ),
         by_email(
             "429, Retry-After past the deadline",
             wait(600),
-            [failed(THROTTLED, 1); 4],
+            everywhere(failed(THROTTLED, 1)),
         ),
-        by_email("429 once, without a word on when", mute_once, SECOND_TIME),
+        by_email("429 once, without a word on when", mute_once, second_time()),
         by_email(
             "429 for good, without a word on when",
             mute,
-            [failed(THROTTLED, 2); 4],
+            everywhere(failed(THROTTLED, 2)),
         ),
         by_email(
             "429 for good, a reset in the past",
             past,
-            [failed(THROTTLED, 2); 4],
+            everywhere(failed(THROTTLED, 2)),
         ),
     ]
 }
 
 /// Providers that answer 200 and something else than their API promises.
 fn unreadable() -> Vec<Row> {
-    let unreadable = [failed(UNREADABLE, 1); 4];
+    let unreadable = || everywhere(failed(UNREADABLE, 1));
     let html = json!({ "kind": "status", "status": 200, "body": "<html>Hello</html>", "headers": { "content-type": "text/html" } });
     let typed = json!({ "kind": "content_type", "value": "text/html" });
     vec![
-        by_email("an empty 200", json!({ "kind": "empty" }), unreadable),
+        by_email("an empty 200", json!({ "kind": "empty" }), unreadable()),
         by_email(
             "200 and text that is no JSON",
             json!({ "kind": "not_json" }),
-            unreadable,
+            unreadable(),
         ),
-        by_email("200 and a page of HTML", html, unreadable),
+        by_email("200 and a page of HTML", html, unreadable()),
         by_email(
             "the provider's own errors under 200",
             json!({ "kind": "error_list" }),
-            unreadable,
+            unreadable(),
         ),
-        by_email("the right JSON as text/html", typed, WELL),
+        by_email("the right JSON as text/html", typed, well()),
     ]
 }
 
 /// Providers that answer too much.
 fn large() -> Vec<Row> {
-    let unreadable = [failed(UNREADABLE, 1); 4];
+    let unreadable = || everywhere(failed(UNREADABLE, 1));
     let big = json!({ "kind": "big", "bytes": 100 * MB });
     let chunked = json!({ "kind": "big", "bytes": 100 * MB, "chunked": true });
     let bomb = json!({ "kind": "gzip_bomb", "bytes": 100 * MB });
     vec![
-        by_email("100 MB", big, unreadable),
-        by_email("100 MB in chunks, without their size", chunked, unreadable),
-        by_email("100 MB packed in gzip", bomb, unreadable),
+        by_email("100 MB", big, unreadable()),
+        by_email(
+            "100 MB in chunks, without their size",
+            chunked,
+            unreadable(),
+        ),
+        by_email("100 MB packed in gzip", bomb, unreadable()),
     ]
 }
 
@@ -258,16 +273,20 @@ fn led() -> Vec<Row> {
         ..failed(UNREADABLE, 2)
     };
     vec![
-        by_email("302 to another host", redirect, [failed(UNREADABLE, 1); 4]),
+        by_email(
+            "302 to another host",
+            redirect,
+            everywhere(failed(UNREADABLE, 1)),
+        ),
         list(
             "a list's next page is the page itself",
             itself,
-            [
-                found("COMPLETE", 5),
-                found("COMPLETE", 5),
-                in_a_circle,
-                failed(UNREADABLE, 1),
-            ],
+            Outcomes::from([
+                (Provider::Ada, found("COMPLETE", 5)),
+                (Provider::DigitalChalk, found("COMPLETE", 5)),
+                (Provider::Intercom, in_a_circle),
+                (Provider::Usertour, failed(UNREADABLE, 1)),
+            ]),
         ),
     ]
 }
