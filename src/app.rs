@@ -1,4 +1,5 @@
-//! The composition root: from settings to providers, to directories, to the schema. The only wiring.
+//! The composition root: settings to clients, connectors, directories and the schema. The only
+//! wiring.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,8 +23,8 @@ use crate::{
         retry::RetryLayer,
         timeout::TimeoutLayer,
     },
-    config::{AccountSettings, AccountSetup, ConfigErrors, Settings, in_words},
-    connectors::{ConnectContext, door},
+    config::{AccountSettings, AccountSetup, ConfigErrors, Settings, explain_toml_error},
+    connectors::{ConnectContext, connector_spec},
     directory::{Directory, Writing, lease::Leases},
     error::{Error, Result},
     graphql::{Accounts, Graph, Schema, schema},
@@ -31,10 +32,10 @@ use crate::{
     shared::Store,
 };
 
-/// Builds the schema over the providers of a configuration.
+/// Builds the schema over the accounts of a configuration.
 ///
 /// # Errors
-/// Everything that is wrong with the configuration.
+/// All errors of the configuration.
 pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
     let mut errors = Vec::new();
     let bounds = settings
@@ -93,7 +94,7 @@ pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
     }
 }
 
-/// What all accounts share.
+/// The parts that all accounts share.
 struct SharedParts {
     cache: MemoryCache,
     store: Option<Store>,
@@ -102,9 +103,9 @@ struct SharedParts {
 }
 
 impl SharedParts {
-    /// What the writes to an account share, also with other gateways where there is a store.
+    /// The parts that the writes of an account share, also with other gateways if there is a store.
     fn writing(&self, account: Option<Account>) -> Writing {
-        // Gateways whose tokens differ for a while must not write side by side.
+        // Gateways whose tokens differ for a while must still coordinate their writes.
         let by_name = self.store.clone().zip(account);
         let by_name = by_name.map(|(store, account)| (store, account.name().to_owned()));
         Writing {
@@ -116,7 +117,7 @@ impl SharedParts {
     }
 }
 
-/// The users of an account.
+/// The directory of an account's users.
 fn directory(
     account: Account,
     (all, settings): (&Settings, &AccountSettings),
@@ -133,15 +134,12 @@ fn directory(
     }
     let setup = settings.setup(account)?;
     let place = format!("accounts.{}", account.name());
-    let at = |place: String| {
-        move |error: Error| ConfigErrors(vec![format!("{place}: {}", in_words(error.message()))])
-    };
     let shared = parts.store.clone();
     let shared = shared.map(|store| (store, pseudonym(account, &setup)));
     let policy = all
         .cache
-        .terms(&format!("{place}.cache"), &settings.cache)?;
-    let explain = door(account.provider()).explain;
+        .policy(&format!("{place}.cache"), &settings.cache)?;
+    let explain = connector_spec(account.provider()).explain;
     let cache = ResponseCache::new(
         account,
         policy,
@@ -151,7 +149,7 @@ fn directory(
     );
     let writing = parts.writing(Some(account));
     let credentials = Credentials::new(account, &setup.token, setup.token_source.clone());
-    let credentials = credentials.map_err(at(place.clone()))?;
+    let credentials = credentials.map_err(errors_at(place.clone()))?;
     let limits = RateLimits {
         shared,
         windows: setup.budget.clone(),
@@ -170,20 +168,28 @@ fn directory(
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
     let timeout = TimeoutLayer::each(setup.timeout, deadline.unwrap_or(setup.timeout));
     let token = setup.token.clone();
-    let http =
-        http(account, (settings, setup, timeout), &status, cache).map_err(at(place.clone()))?;
+    let http = build_client(account, (settings, setup, timeout), &status, cache)
+        .map_err(errors_at(place.clone()))?;
     let context = ConnectContext {
         http,
         options: settings.options.clone(),
         token_starts_with: Box::new(move |prefix| token.expose_secret().starts_with(prefix)),
         recent: writing.recent.clone(),
     };
-    let connect = door(account.provider()).connect;
-    let connector = connect(context).map_err(at(format!("{place}.options")))?;
+    let connect = connector_spec(account.provider()).connect;
+    let connector = connect(context).map_err(errors_at(format!("{place}.options")))?;
     Ok(Directory::new(account, Some(connector), status, writing))
 }
 
-/// A name of a provider's account that tells nothing of its address or token.
+/// Turns an error into that of a setting.
+fn errors_at(place: String) -> impl FnOnce(Error) -> ConfigErrors {
+    move |error| {
+        let why = explain_toml_error(error.message());
+        ConfigErrors(vec![format!("{place}: {why}")])
+    }
+}
+
+/// A name of an account that reveals neither its address nor its token.
 fn pseudonym(account: Account, setup: &AccountSetup) -> String {
     let digest = Sha256::new()
         .chain_update(setup.base.as_str())
@@ -194,19 +200,19 @@ fn pseudonym(account: Account, setup: &AccountSetup) -> String {
     format!("{}:{}", account.name(), digest.collect::<String>())
 }
 
-/// The way to an account: its layers, in the order in which a call travels through them.
-fn http(
+/// The client of an account, with its layers in the order in which a call passes through them.
+fn build_client(
     account: Account,
     (settings, setup, timeout): (&AccountSettings, AccountSetup, TimeoutLayer),
     status: &AccountStatus,
     cache: ResponseCache,
 ) -> Result<Client> {
-    let spec = door(account.provider());
+    let spec = connector_spec(account.provider());
     let wire = (spec.explain, spec.idle);
     let transport = Transport::new(account, setup.base, settings.max_answer_bytes, wire)?;
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     if let Some(log) = &status.log {
-        // One observation for each call, however often it is repeated.
+        // Records one observation per call, however often it is repeated.
         let health = Arc::clone(&status.health);
         layers.push(Box::new(MetricsLayer::of(account, health, Arc::clone(log))));
     }
@@ -214,13 +220,13 @@ fn http(
         attempts: settings.attempts,
         ..RetryLayer::default()
     }));
-    // Both attempts are noted, and each spends what an attempt spends.
+    // Both attempts are recorded, and each takes budget and a permit.
     if settings.hedge {
         layers.push(Box::new(HedgeLayer::of(account)));
     }
-    // What became of each attempt.
+    // Records each attempt.
     layers.push(Box::new(AttemptLog::of(account)));
-    // What is not sent spends neither budget nor a permit.
+    // A refused attempt takes neither budget nor a permit.
     if let Some(breaker) = &status.circuit_breaker {
         layers.push(Box::new(BreakerLayer::of(breaker.clone())));
     }
@@ -229,11 +235,11 @@ fn http(
     }
     // Every attempt takes a permit; none is held while waiting for the next attempt.
     layers.push(Box::new(ConcurrencyLayer::of(account, setup.concurrency)));
-    // A token that is renewed serves the next attempt.
+    // The next attempt uses a renewed token.
     if let Some(credentials) = &status.credentials {
         layers.push(Box::new(BearerAuth::of(credentials.clone())));
     }
-    // An attempt dies, and not the loop around it.
+    // Ends an attempt, and not the retry loop.
     layers.push(Box::new(timeout));
     Ok(Client::new(transport, layers, cache))
 }

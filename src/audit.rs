@@ -1,5 +1,5 @@
-//! The audit log: one line for each write, in the log under the target `roster.audit`, or in a file of
-//! its own. A disk that is full stops no write: the line is in the log then, and the log says so.
+//! The audit log: one line for each write, in the log under the target `roster.audit`, or in a
+//! separate file. A full disk stops no write: the line goes to the log then, which says so.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -17,28 +17,28 @@ use tracing::Span;
 
 use crate::metrics;
 
-/// For how long it is not said again that the file cannot be written.
+/// The shortest time between two log lines about a file that cannot be written.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The id of the request that a write belongs to, in the request's data.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// What is noted of a write: never an address, a name or another value.
+/// The record of a write: never an address, a name or another value.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditEntry {
-    /// The provider that was written to.
+    /// The provider.
     pub provider: &'static str,
-    /// The account of it.
+    /// The account.
     pub account: &'static str,
-    /// What was asked for.
+    /// The operation.
     pub operation: &'static str,
-    /// What became of it; `unknown` where nobody knows.
+    /// The outcome; `unknown` when nobody knows.
     pub outcome: String,
     /// The provider's id of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_id: Option<String>,
-    /// The code of what stood in the way.
+    /// The code of the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// The id of the request.
@@ -46,7 +46,7 @@ pub struct AuditEntry {
     pub request_id: Option<String>,
 }
 
-/// Where writes are noted. Clones are the same log.
+/// Records writes. Clones share the log.
 #[derive(Clone, Debug, Default)]
 pub struct AuditLog(Option<Arc<AuditFile>>);
 
@@ -59,9 +59,9 @@ struct AuditFile {
 #[derive(Debug, Default)]
 struct AuditState {
     file: Option<File>,
-    /// True after a line that may have been written in part.
+    /// True after a line that may have been written only in part.
     is_torn: bool,
-    /// When it was last said that the file cannot be written.
+    /// When the last failure to write was logged.
     told: Option<Instant>,
 }
 
@@ -73,7 +73,7 @@ struct AuditLine<'a> {
 }
 
 impl AuditLog {
-    /// A log in a file, which is opened by the first line; without one, a part of the program's log.
+    /// A log in a file, which the first line opens; without a path, a part of the program's log.
     #[must_use]
     pub fn new(path: Option<&Path>) -> Self {
         let file = path.map(|path| AuditFile {
@@ -94,7 +94,7 @@ impl AuditLog {
         }
     }
 
-    /// Opens the file again, since another program may have moved it, and says so.
+    /// Opens the file again, because another program may have moved it, and logs that.
     pub fn reopen(&self) {
         let Some(file) = &self.0 else {
             return;
@@ -109,7 +109,7 @@ impl AuditLog {
         }
     }
 
-    /// Notes a write.
+    /// Records a write.
     pub async fn record(&self, entry: AuditEntry) {
         let (log, span) = (self.clone(), Span::current());
         // A disk may be slow.
@@ -120,7 +120,8 @@ impl AuditLog {
         }
     }
 
-    /// Notes a write even if its end is never recorded: it panics, or the program ends before it.
+    /// Records a write even if its end is never recorded, because it panics or the program ends
+    /// first.
     #[must_use]
     pub fn expect(&self, cut_off: impl FnOnce() -> AuditEntry + Send + 'static) -> ExpectedEnd {
         ExpectedEnd {
@@ -131,24 +132,24 @@ impl AuditLog {
 
     fn write(&self, entry: &AuditEntry) {
         let Some(file) = &self.0 else {
-            return tell(entry);
+            return write_to_log(entry);
         };
         if let Err(error) = file.append(entry) {
             metrics::audit_failure();
-            file.tell(&error);
-            tell(entry);
+            file.log_failure(&error);
+            write_to_log(entry);
         }
     }
 }
 
-/// A write under way. If this is dropped before the write is recorded, it leaves an entry of its own.
+/// A write in flight. Dropping this before the end of the write is recorded writes a record itself.
 pub struct ExpectedEnd {
     log: AuditLog,
     cut_off: Option<Box<dyn FnOnce() -> AuditEntry + Send>>,
 }
 
 impl ExpectedEnd {
-    /// The end of the write is recorded.
+    /// Notes that the end of the write is recorded.
     pub fn is_recorded(mut self) {
         self.cut_off = None;
     }
@@ -163,7 +164,7 @@ impl Drop for ExpectedEnd {
 }
 
 /// Writes an entry to the program's log.
-fn tell(entry: &AuditEntry) {
+fn write_to_log(entry: &AuditEntry) {
     tracing::info!(
         target: "roster.audit",
         provider = entry.provider,
@@ -179,7 +180,7 @@ fn tell(entry: &AuditEntry) {
 
 impl AuditFile {
     fn open(&self) -> io::Result<()> {
-        let file = opened(&self.path)?;
+        let file = open_file(&self.path)?;
         self.state().file = Some(file);
         Ok(())
     }
@@ -190,7 +191,7 @@ impl AuditFile {
         let mut state = self.state();
         let begin = if state.is_torn { "\n" } else { "" };
         if state.file.is_none() {
-            state.file = Some(opened(&self.path)?);
+            state.file = Some(open_file(&self.path)?);
         }
         let written = match &mut state.file {
             Some(file) => file.write_all(format!("{begin}{line}\n").as_bytes()),
@@ -200,7 +201,7 @@ impl AuditFile {
         written
     }
 
-    fn tell(&self, error: &io::Error) {
+    fn log_failure(&self, error: &io::Error) {
         let mut state = self.state();
         if state.told.is_none_or(|at| at.elapsed() > SILENCE) {
             state.told = Some(Instant::now());
@@ -214,8 +215,8 @@ impl AuditFile {
     }
 }
 
-/// Whether lines can be added to what is at a path: a file, one that is to be made, or a device. To open a
-/// pipe would wait for its reader; those under /dev are the program's own streams, which are open.
+/// Whether lines can be appended at a path: to a file, a new file, or a device. Opening a pipe
+/// would wait for its reader; those under /dev are the program's own streams, which are open.
 #[must_use]
 pub fn is_appendable(path: &Path) -> bool {
     let is_fit = |metadata: Metadata| {
@@ -225,7 +226,7 @@ pub fn is_appendable(path: &Path) -> bool {
     fs::metadata(path).map_or(true, is_fit)
 }
 
-fn opened(path: &Path) -> io::Result<File> {
+fn open_file(path: &Path) -> io::Result<File> {
     if !is_appendable(path) {
         return Err(io::Error::other("this is no regular file"));
     }

@@ -1,10 +1,13 @@
-//! What the program can be told to do.
+//! The commands of the program.
+
+mod settings;
+mod signals;
 
 use std::{
     error::Error,
     io::{IsTerminal, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -13,18 +16,19 @@ use clap::{Args, Parser, ValueEnum};
 use futures_util::FutureExt;
 use roster::{
     app,
-    config::{ConfigDraft, ConfigErrors, Settings},
+    config::{ConfigErrors, Settings},
     demo,
     graphql::{self, Graph, Schema, client_sdl, sdl},
     server::{self, AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
 };
 use roster_sandbox::{Options, known};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
 use tracing_subscriber::EnvFilter;
+
+use self::{
+    settings::{accounts, health, load, load_and_check, open_settings},
+    signals::{log_stop, reload_at_hangup, signals, wait_for_signals},
+};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -148,8 +152,8 @@ impl Command {
                 runtime()?.block_on(serve.run())?;
             }
             Self::Check { config } => {
-                let settings = checked(&config)?;
-                say(format_args!(
+                let settings = load_and_check(&config)?;
+                print_line(format_args!(
                     "{}: nothing is wrong; {}",
                     config.display(),
                     accounts(&settings)
@@ -181,93 +185,20 @@ impl Command {
     }
 }
 
-/// Where a gateway with this configuration says whether it is ready.
-fn health(config: &Path) -> Result<SocketAddr, ConfigErrors> {
-    if config.exists() {
-        Settings::read(config).map(|settings| settings.health())
-    } else {
-        Ok(Settings::default().health())
-    }
-}
-
-/// The address to listen on and the schema of a configuration, or all that is wrong with it at once.
-fn opened(
-    settings: &Settings,
-    listen: Option<SocketAddr>,
-) -> Result<(SocketAddr, Schema), ConfigErrors> {
-    let mut errors = server::cors::wrong_origins(&settings.server.cors_origins);
-    let hosts = AllowedHosts::of(&settings.server.hosts, settings.server.listen);
-    errors.extend(hosts.err().unwrap_or_default());
-    let listen = settings.listen(listen);
-    let listen = listen.map_err(|wrong| errors.extend(wrong.0)).ok();
-    let schema = app::open(settings);
-    let schema = schema.map_err(|wrong| errors.extend(wrong.0)).ok();
-    match (listen, schema) {
-        (Some(listen), Some(schema)) if errors.is_empty() => Ok((listen, schema)),
-        _ => Err(ConfigErrors(errors)),
-    }
-}
-
-/// The settings of a configuration that can work, or all that is wrong with it.
-fn checked(config: &Path) -> Result<Settings, ConfigErrors> {
-    let draft = ConfigDraft::read(config)?;
-    let opened = opened(&draft.settings, None);
-    let mut errors = opened.err().map(|wrong| wrong.0).unwrap_or_default();
-    errors.extend(draft.settings.cannot_work());
-    match draft.all_mistakes(errors) {
-        errors if errors.is_empty() => Ok(draft.settings),
-        errors => Err(ConfigErrors(errors)),
-    }
-}
-
-/// What a configuration starts, or all that is wrong with it. What cannot work is said in the log.
-fn started(
-    config: &Path,
-    listen: Option<SocketAddr>,
-) -> Result<(Settings, SocketAddr, Schema), ConfigErrors> {
-    let draft = ConfigDraft::read(config)?;
-    match opened(&draft.settings, listen) {
-        Ok((listen, schema)) => {
-            let settings = draft.finish()?;
-            for error in settings.cannot_work() {
-                tracing::warn!("the configuration cannot work: {error}");
-            }
-            Ok((settings, listen, schema))
-        }
-        Err(wrong) => Err(ConfigErrors(draft.all_mistakes(wrong.0))),
-    }
-}
-
-/// Which accounts a configuration asks, in a few words.
-fn accounts(settings: &Settings) -> String {
-    let accounts = settings.accounts().unwrap_or_default();
-    let names = |is_enabled: bool| {
-        let some = accounts
-            .iter()
-            .filter(|(_, settings)| settings.enabled == is_enabled);
-        let names: Vec<_> = some.map(|(account, _)| account.name()).collect();
-        match names.is_empty() {
-            true => "none".to_owned(),
-            false => names.join(", "),
-        }
-    };
-    format!("enabled: {}; disabled: {}", names(true), names(false))
-}
-
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
 }
 
-/// Says something on standard output. That nobody can be told stops nothing.
-fn say(what: std::fmt::Arguments<'_>) {
+/// Prints a line to standard output. A failure to print is ignored.
+fn print_line(what: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{what}");
     let _ = out.flush();
 }
 
-/// Logs go to standard error; `RUST_LOG` narrows or widens them.
+/// Logs to standard error; `RUST_LOG` sets how much.
 fn log(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let is_json = match format {
@@ -275,60 +206,23 @@ fn log(format: LogFormat, level: &str) {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    // A line that cannot be written is dropped: to say so would need the same stream.
+    // A line that cannot be written is dropped: reporting it would need the same stream.
     let subscriber = tracing_subscriber::fmt()
         .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     if is_json {
-        // The list of spans has the innermost, too.
+        // The list of spans contains the innermost one too.
         subscriber.json().with_current_span(false).init();
     } else {
         subscriber.init();
     }
 }
 
-/// Counts the signals to stop, from now on.
-fn signals() -> std::io::Result<watch::Receiver<usize>> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    let (count, signals) = watch::channel(0);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupted.recv() => {}
-                _ = terminated.recv() => {}
-            }
-            count.send_modify(|count| *count += 1);
-        }
-    });
-    Ok(signals)
-}
-
 fn open_audit_file(schema: &Schema) -> CommandResult {
     let graph = schema.data::<Graph>();
     let opened = graph.map_or(Ok(()), |graph| graph.audit.open());
     opened.map_err(|error| format!("log.audit_file: {error}").into())
-}
-
-/// Reads again at each hangup what may have changed. Without this a hangup would end the program.
-fn reload_at_hangup(schema: Schema) -> std::io::Result<()> {
-    let mut hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            if let Some(graph) = schema.data::<Graph>() {
-                graph.reload().await;
-            }
-        }
-    });
-    Ok(())
-}
-
-/// Ends when there were so many signals to stop.
-async fn told(mut signals: watch::Receiver<usize>, times: usize) {
-    if signals.wait_for(|count| *count >= times).await.is_err() {
-        std::future::pending().await
-    }
 }
 
 async fn bind(address: SocketAddr) -> CommandResult<TcpListener> {
@@ -362,8 +256,8 @@ fn origins(settings: &Settings) -> Origins {
     }
 }
 
-/// Serves until a signal to stop; `beside` is how many connections the process has to others than its
-/// clients.
+/// Serves until a signal to stop; `beside` is the number of the process's connections to others
+/// than its clients.
 async fn serve(
     Listeners { front, admin }: Listeners,
     schema: Schema,
@@ -407,7 +301,7 @@ async fn serve(
     };
     let admin = async {
         match admin {
-            // It answers for as long as there is a gateway to ask about.
+            // The admin listener answers as long as the gateway runs.
             Some((listener, app)) => {
                 let stop = std::future::pending();
                 admin_limits
@@ -417,13 +311,13 @@ async fn serve(
             None => std::future::pending().await,
         }
     };
-    let stop = told(signals.clone(), 1);
+    let stop = wait_for_signals(signals.clone(), 1);
     let served = tokio::select! {
         served = limits.serve(front, app, readiness, stop) => Ok(served?),
         served = admin => Ok(served?),
-        () = tell_of_stop(signals.clone(), address) => Ok(()),
-        () = told(signals, 2) => {
-            tracing::warn!("told to stop again: requests under way are cut off");
+        () = log_stop(signals.clone(), address) => Ok(()),
+        () = wait_for_signals(signals, 2) => {
+            tracing::warn!("second signal to stop: requests in flight are cut off");
             Ok(())
         }
         () = server::keep_metrics() => Ok(()),
@@ -432,40 +326,34 @@ async fn serve(
     served
 }
 
-/// Says that the gateway stops, and never ends.
-async fn tell_of_stop(signals: watch::Receiver<usize>, address: SocketAddr) {
-    told(signals, 1).await;
-    tracing::info!(version = VERSION, address = %address, "stopping");
-    std::future::pending().await
-}
-
 async fn sandboxes(listen: SocketAddr, options: &Options) -> CommandResult {
-    let stop = told(signals()?, 1);
+    let stop = wait_for_signals(signals()?, 1);
     let listener = bind(listen).await?;
-    say(format_args!("Sandboxes  http://{}", listener.local_addr()?));
+    print_line(format_args!("Sandboxes  http://{}", listener.local_addr()?));
     Ok(roster_sandbox::serve(listener, options, stop).await?)
 }
 
 impl ServeArgs {
     async fn run(self) -> CommandResult {
-        let (settings, listen, schema) = started(&self.config, self.listen)?;
+        let (settings, listen, schema) = load(&self.config, self.listen)?;
         let signals = signals()?;
         open_audit_file(&schema)?;
         reload_at_hangup(schema.clone())?;
         let listeners = Listeners::bind(listen, settings.server.admin_listen).await?;
         let address = listeners.front.local_addr()?;
-        say(format_args!("GraphiQL   http://{address}/graphiql"));
+        print_line(format_args!("GraphiQL   http://{address}/graphiql"));
         let admin = listeners
             .admin
             .as_ref()
             .map(TcpListener::local_addr)
             .transpose()?;
         if let Some(admin) = admin {
-            say(format_args!("Metrics    http://{admin}/metrics"));
+            print_line(format_args!("Metrics    http://{admin}/metrics"));
         }
         let admin = admin.map(tracing::field::display);
         tracing::info!(version = VERSION, address = %address, admin, providers = accounts(&settings), "serving");
-        // Only its first step, what is cached: a service starts no npm, and downloads nothing.
+        // Polls only the first step, which loads cached files: a service runs no npm and downloads
+        // nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
         let beside = settings.provider_connections();
         serve(listeners, schema, &settings, signals, beside).await
@@ -479,20 +367,20 @@ impl DemoArgs {
         let listeners = Listeners::bind(self.listen, None).await?;
         let (address, providers) = (listeners.front.local_addr()?, sandbox.local_addr()?);
         let mut settings = demo::settings(providers);
-        // Nobody balances load over it.
+        // No load balancer stands in front of the demo.
         settings.server.shutdown_delay_seconds = 0;
         settings.server.cors_origins = self.cors_origins;
-        let (_, schema) = opened(&settings, Some(address))?;
+        let (_, schema) = open_settings(&settings, Some(address))?;
         let options = self.sandbox.options();
-        // The providers outlive the gateway: requests under way still need them.
+        // The sandboxes outlive the gateway: requests in flight still need them.
         tokio::spawn(async move {
             roster_sandbox::serve(sandbox, &options, std::future::pending()).await
         });
-        say(format_args!("GraphiQL   http://{address}/graphiql"));
-        say(format_args!("GraphQL    http://{address}/graphql"));
-        say(format_args!("Sandboxes  http://{providers}"));
+        print_line(format_args!("GraphiQL   http://{address}/graphiql"));
+        print_line(format_args!("GraphQL    http://{address}/graphql"));
+        print_line(format_args!("Sandboxes  http://{providers}"));
         for (email, why) in [
-            (known::EVERYWHERE, "a person whom all four providers know"),
+            (known::EVERYWHERE, "a person at all four providers"),
             (
                 known::SHARED,
                 "several records at one provider, and a near miss",
@@ -502,18 +390,18 @@ impl DemoArgs {
                 "spelled in another letter case at Usertour",
             ),
         ] {
-            say(format_args!(
+            print_line(format_args!(
                 "Try        usersByEmail(email: \"{email}\")    # {why}"
             ));
         }
         tokio::spawn(server::graphiql::prepare());
-        // The sandboxes hold the other ends in the same process.
+        // The other ends of these connections are in the same process.
         let beside = 2 * settings.provider_connections();
         serve(listeners, schema, &settings, signals, beside).await
     }
 }
 
-/// A request without a client library: this runs every few seconds in every container.
+/// Sends a request without a client library: this runs every few seconds in every container.
 fn is_ready(address: SocketAddr) -> CommandResult<bool> {
     let wait = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&address, wait)?;

@@ -1,8 +1,8 @@
 //! The configuration: a TOML file, and secrets from the environment or from files.
 //!
-//! No other setting is read from anywhere else. Beside it the environment has a say in three things that
-//! no answer depends on: `RUST_LOG` in how much is logged, `XDG_CACHE_HOME` and `HOME` in where GraphiQL
-//! is cached, and the system's proxy variables in how providers are reached.
+//! All settings come from there. The environment affects three more things, none of which changes
+//! an answer: `RUST_LOG` sets how much is logged, `XDG_CACHE_HOME` and `HOME` where GraphiQL is
+//! cached, and the system's proxy variables how providers are reached.
 
 mod accounts;
 mod breaker;
@@ -24,42 +24,43 @@ pub use cache::{CacheOverrides, CacheSettings};
 pub use log::Log;
 pub use server::ServerSettings;
 pub use shared::SharedSettings;
-pub use text::{ConfigDraft, in_words};
+pub use text::{ConfigDraft, explain_toml_error};
 
 use crate::graphql::RequestLimits;
 
-/// How many bytes requests may hold: less is not an answer, and more is not a limit.
+/// The allowed limits on the bytes of requests: fewer are too few for a response, and more are no
+/// limit.
 const BYTES: RangeInclusive<u64> = 1024..=1 << 50;
 
-/// Everything that can be configured.
+/// All settings.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The gateway's own door.
+    /// The HTTP server.
     pub server: ServerSettings,
-    /// What one request may ask for.
+    /// The limits on one request.
     pub limits: LimitSettings,
-    /// What is logged, and where.
+    /// Logging.
     pub log: Log,
-    /// For how long answers are kept.
+    /// How long responses are cached.
     pub cache: CacheSettings,
-    /// The store that the gateway's replicas share.
+    /// The store that replicas share.
     pub shared: SharedSettings,
     /// The accounts, by name.
     pub accounts: BTreeMap<String, AccountSettings>,
 }
 
-/// What one request may ask for.
+/// The limits on one request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
     /// The largest `first` and `last`.
     pub page: u32,
-    /// How many seconds a request may take, all its calls to providers included.
+    /// How many seconds a request may take, including all its calls to providers.
     pub deadline_seconds: f64,
-    /// How many calls a request may make at each account, retries included.
+    /// How many calls a request may make to each account, including retries.
     pub calls: u32,
-    /// How many bytes a request may hold: of providers' answers, and of its own.
+    /// How many bytes a request may hold: of providers' responses and of its own.
     pub request_bytes: u64,
     /// How many bytes all requests may hold together.
     pub total_bytes: u64,
@@ -101,7 +102,7 @@ impl LimitSettings {
     }
 }
 
-/// Everything that is wrong with a configuration, a line each.
+/// All errors of a configuration, one per line.
 #[derive(Debug)]
 pub struct ConfigErrors(pub Vec<String>);
 
@@ -117,7 +118,7 @@ impl Settings {
     /// Reads a configuration file.
     ///
     /// # Errors
-    /// The mistakes in it, with the line and what was expected.
+    /// The errors in it, each with its line and what was expected.
     pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
         ConfigDraft::read(path)?.finish()
     }
@@ -125,15 +126,15 @@ impl Settings {
     /// Reads a configuration.
     ///
     /// # Errors
-    /// The mistakes in it, with the line and what was expected.
+    /// The errors in it, each with its line and what was expected.
     pub fn parse(text: &str) -> Result<Self, ConfigErrors> {
         ConfigDraft::parse(text).finish()
     }
 
-    /// What one request may ask for.
+    /// Checks the limits on one request.
     ///
     /// # Errors
-    /// Numbers that cannot be meant.
+    /// Numbers out of range.
     pub fn bounds(&self) -> Result<RequestLimits, ConfigErrors> {
         let mut errors = Vec::new();
         if !(1..=10_000).contains(&self.limits.page) {

@@ -225,7 +225,7 @@ macro_rules! provider_modules {
     )+) => {
         /// How a provider is reached.
         #[must_use]
-        pub fn door(provider: Provider) -> ConnectorSpec {
+        pub fn connector_spec(provider: Provider) -> ConnectorSpec {
             match provider {
                 $(Provider::$provider => $module::DOOR,)+
             }

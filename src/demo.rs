@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::{
     account::Provider,
     config::{AccountSettings, ServerSettings, Settings},
-    connectors::{QuotaWindow, door},
+    connectors::{QuotaWindow, connector_spec},
 };
 
 /// What each sandbox grants, unless its `rate` is switched on. The providers' own windows would make a scan
@@ -20,7 +20,7 @@ const BUDGET: QuotaWindow = QuotaWindow {
 pub fn settings(sandbox: SocketAddr) -> Settings {
     let accounts = Provider::ALL.into_iter().filter_map(|provider| {
         let emulated: roster_sandbox::Provider = provider.name().parse().ok()?;
-        let budget = (!door(provider).tells_quota).then_some(BUDGET);
+        let budget = (!connector_spec(provider).tells_quota).then_some(BUDGET);
         let account = AccountSettings {
             base_url: Some(emulated.base_url(sandbox)),
             token: Some(emulated.token(roster_sandbox::TOKEN).into()),

@@ -1,5 +1,5 @@
-//! What can go wrong, in one closed set: [`ErrorKind`] decides whether a call is repeated, which code a
-//! client sees, and whose words the message is made of. "Not found" is not here: absence is `None`.
+//! The closed set of failures: [`ErrorKind`] decides whether a call is repeated, which code a
+//! client sees, and where the message comes from. "Not found" is not an error: absence is `None`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use async_graphql::resolver_utils::EnumType;
 
 use crate::account::Account;
 
-/// A result whose error is ours.
+/// A result with our error type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error that every waiter of one batch can hold: cloning it is cheap.
+/// An error that all waiters of a batch can share: cloning it is cheap.
 #[derive(Clone)]
 pub struct Error(Arc<ErrorInner>);
 
@@ -33,41 +33,41 @@ struct ErrorInner {
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorKind {
-    /// An argument or a cursor that cannot be meant.
+    /// An argument or a cursor is invalid.
     Invalid,
-    /// The provider cannot do what was asked.
+    /// The provider cannot do what was requested.
     Unsupported,
-    /// The provider no longer knows the place that a cursor names.
+    /// The provider no longer knows the position that a cursor names.
     Expired,
-    /// The provider is switched off in the configuration.
+    /// The account is disabled in the configuration.
     Disabled,
-    /// The provider answers 404 where something must be.
+    /// The provider answered 404 where a record must exist.
     Missing,
     /// The provider understood the request and refused it, with reasons.
     Rejected,
-    /// What was to be made is there already, or two records stand in each other's way.
+    /// The record already exists, or two records conflict.
     Conflict,
-    /// The record became another one.
+    /// The record was merged into another one.
     Moved,
-    /// The provider refused our credentials, or what they may do.
+    /// The provider refused our credentials, or what they permit.
     Denied,
     /// The provider's rate limit is used up.
     Throttled,
-    /// The request has made as many calls at the provider as one request may.
+    /// The request has made as many calls to the account as one request may.
     CallLimit,
-    /// The provider did not answer in time.
+    /// The provider did not respond in time.
     TimedOut,
-    /// The provider cannot be reached, or says that it is ill.
+    /// The provider cannot be reached, or reports that it is unavailable.
     Unavailable,
-    /// The provider answered something that cannot be read.
+    /// The provider's response cannot be read.
     Malformed,
-    /// Our own deadline came before the answer.
+    /// Our own deadline came before the response.
     Late,
     /// The request needs more memory than one request may use.
     TooLarge,
-    /// All requests together need more than the gateway has.
+    /// All requests together need more memory than the gateway has.
     Overloaded,
-    /// A fault of our own.
+    /// A fault of the gateway.
     Internal,
 }
 
@@ -125,7 +125,7 @@ impl ErrorCode {
         Self::items().iter().map(|item| item.value)
     }
 
-    /// The code that is written like this.
+    /// Parses a code.
     #[must_use]
     pub fn named(text: &str) -> Option<Self> {
         Self::all().find(|code| code.as_str() == text)
@@ -158,26 +158,26 @@ impl ErrorCode {
     }
 }
 
-/// One reason that a provider gives for a refusal, in words fit for a client.
+/// One reason for a provider's refusal, in words fit for a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reason {
-    /// The provider's name of the field at fault, where it names one.
+    /// The provider's name of the invalid field, if it names one.
     pub field: Option<String>,
-    /// What the provider says of it.
+    /// The provider's message.
     pub message: String,
 }
 
-/// How far a failed call came, where its kind does not tell.
+/// How far a failed call got, where its kind does not say.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum FailureStage {
-    /// To the provider, or as near as could be.
+    /// To the provider, or as close as possible.
     #[default]
     Provider,
-    /// Nowhere: it was not sent.
+    /// It was never sent.
     Nowhere,
-    /// It was given up before the provider had a fair chance to answer.
+    /// It was cancelled before the provider had a fair chance to respond.
     Hurried,
-    /// The provider's answer broke off.
+    /// The provider's response broke off.
     CutShort,
 }
 
@@ -201,7 +201,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the failure is the gateway's own or the request's: no provider is at fault.
+    /// Whether the gateway or the request is at fault, and no provider is.
     #[must_use]
     pub fn is_ours(self) -> bool {
         matches!(
@@ -236,23 +236,23 @@ impl Error {
         }))
     }
 
-    /// A wrong argument; the message says what to change.
+    /// An invalid argument; the message says what to change.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
 
-    /// A fault of the gateway's own.
+    /// A fault of the gateway.
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// A provider's answer that cannot be read.
+    /// A provider's response that cannot be read.
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Malformed, message)
     }
 
-    /// A provider that used up the time that one attempt may take.
+    /// A provider that used up the time of one attempt.
     #[must_use]
     pub fn timed_out() -> Self {
         let message = "the provider did not answer in time; try again, or raise its timeout in the configuration";
@@ -267,7 +267,7 @@ impl Error {
         Self::new(ErrorKind::Late, message)
     }
 
-    /// The gateway has no room for the work now.
+    /// The gateway has no capacity for the work now.
     #[must_use]
     pub fn overloaded() -> Self {
         let message = "the gateway has too much to do; try again in a moment";
@@ -279,7 +279,7 @@ impl Error {
         self
     }
 
-    /// Names the account and the operation that failed, unless they are named.
+    /// Adds the account and the operation that failed, unless they are set.
     #[must_use]
     pub fn at(self, account: Account, operation: &'static str) -> Self {
         self.with(|inner| {
@@ -288,7 +288,7 @@ impl Error {
         })
     }
 
-    /// Says how long to wait before the next attempt.
+    /// Adds the wait before the next attempt.
     #[must_use]
     pub fn retry_after(self, wait: Option<Duration>) -> Self {
         self.with(|inner| inner.retry_after = wait)
@@ -306,37 +306,37 @@ impl Error {
         self.with(|inner| inner.reasons = reasons)
     }
 
-    /// Adds the HTTP status that the provider answered.
+    /// Adds the HTTP status of the provider's response.
     #[must_use]
     pub fn answered(self, status: u16) -> Self {
         self.with(|inner| inner.status = Some(status))
     }
 
-    /// Says that the credentials that were refused are others now.
+    /// Notes that the refused credentials have been replaced.
     #[must_use]
     pub fn renewed(self) -> Self {
         self.with(|inner| inner.is_renewed = true)
     }
 
-    /// Says how far the call came.
+    /// Sets how far the call got.
     #[must_use]
     pub fn reaching(self, reach: FailureStage) -> Self {
         self.with(|inner| inner.reach = reach)
     }
 
-    /// Adds where the record has gone, as the provider puts it.
+    /// Adds the record that replaces this one, as the provider names it.
     #[must_use]
     pub fn moved_to(self, link: Option<String>) -> Self {
         self.with(|inner| inner.moved_to = link)
     }
 
-    /// Says that an earlier attempt of the same call may have been carried out.
+    /// Sets whether an earlier attempt of the same call may have been carried out.
     #[must_use]
     pub fn unsettled(self, is_unsettled: bool) -> Self {
         self.with(|inner| inner.is_unsettled |= is_unsettled)
     }
 
-    /// Whether the provider may have done what was asked, though this is how it ended.
+    /// Whether the provider may have carried out the call despite this error.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         let may_be_done = matches!(
@@ -352,13 +352,13 @@ impl Error {
         self.0.is_unsettled || (may_be_done && self.0.reach != FailureStage::Nowhere)
     }
 
-    /// Whether the credentials that were refused are others now.
+    /// Whether the refused credentials have been replaced.
     #[must_use]
     pub fn is_renewed(&self) -> bool {
         self.0.is_renewed
     }
 
-    /// How far the call came.
+    /// How far the call got.
     #[must_use]
     pub fn reach(&self) -> FailureStage {
         self.0.reach
@@ -370,7 +370,7 @@ impl Error {
         self.0.kind
     }
 
-    /// What happened, in words fit for a client.
+    /// The message, in words fit for a client.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
@@ -388,7 +388,7 @@ impl Error {
         self.0.operation
     }
 
-    /// How long to wait before the next attempt, where the provider said so.
+    /// The wait before the next attempt, if the provider asked for one.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         self.0.retry_after
@@ -400,13 +400,13 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// The HTTP status, where the provider answered one.
+    /// The HTTP status, if the provider responded.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Where the record has gone, as the provider puts it: never to be followed as it is.
+    /// The record that replaces this one, as the provider names it: never follow it as it is.
     #[must_use]
     pub fn moved(&self) -> Option<&str> {
         self.0.moved_to.as_deref()

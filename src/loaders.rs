@@ -1,10 +1,10 @@
-//! Batched, deduplicated lookups for one GraphQL request: one loader per provider and kind of key, on
-//! the `dataloader` crate.
+//! Batched, deduplicated lookups for one GraphQL request: one loader per account and kind of key,
+//! on the `dataloader` crate.
 //!
-//! The crate runs a batch while it holds its lock, chunk after chunk, and forgets the waiters of a
-//! batch whose leader was cancelled. So a batch here does no work: it starts a task and answers with
-//! `LoadHandle`s at once. Waiters await their handle; batches run side by side; a panic is an error
-//! value; the task ends when nobody waits any more.
+//! The crate runs a batch while it holds its lock, chunk after chunk, and loses the waiters of a
+//! batch whose leader was cancelled. So a batch here does no work: it starts a task and returns
+//! `LoadHandle`s at once. Waiters await their handles, batches run in parallel, a panic becomes an
+//! error value, and the task ends when nobody waits any more.
 
 use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
 
@@ -28,7 +28,7 @@ use crate::{
 type LoadedValues<K, V> = Arc<Result<HashMap<K, V>>>;
 type LoadFn<K, V> = Arc<dyn Fn(Vec<K>) -> BoxFuture<'static, HashMap<K, V>> + Send + Sync>;
 
-/// A claim on one key's value of a batch that is under way.
+/// A handle to one key's value in a batch in flight.
 struct LoadHandle<K: 'static, V: 'static>(Shared<BoxFuture<'static, LoadedValues<K, V>>>);
 
 impl<K, V> Clone for LoadHandle<K, V> {
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// Loads values by key: equal keys once, keys that are asked for together in one batch.
+/// Loads values by key: equal keys once, and keys that are requested together in one batch.
 struct Loader<K, V>(cached::Loader<K, LoadHandle<K, V>, LoadBatch<K, V>>)
 where
     K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
@@ -82,7 +82,8 @@ where
         let lost = || Error::new(ErrorKind::Internal, "a lookup was lost inside the gateway");
         let handle = match self.0.try_load(key.clone()).await {
             Ok(handle) => handle,
-            // The leader of the batch was cancelled in the one moment in which that loses its keys.
+            // The leader of the batch was cancelled at the only moment at which that loses its
+            // keys.
             Err(_) => self.0.try_load(key.clone()).await.map_err(|_| lost())?,
         };
         let answers = handle.0.await;
@@ -93,7 +94,7 @@ where
     }
 }
 
-/// A key and how much of its user is wanted.
+/// A key, and the fields of its user that are needed.
 type LoadKey<K> = (K, Expand);
 type ById = Loader<LoadKey<String>, Result<Option<Arc<User>>>>;
 type ByEmail = Loader<LoadKey<Email>, EmailSearchResult>;
@@ -111,11 +112,11 @@ pub struct Loaders {
     context: RequestContext,
 }
 
-/// How many bytes a field takes while it waits for a key, about: there may be one for each row and alias.
+/// The approximate number of bytes that a waiting field takes: there may be one per row and alias.
 const WAITING: usize = 2048;
 
-/// Runs a batch with what any of its keys wants of a user, and gives every key its answer.
-async fn together<K, V, R>(
+/// Runs a batch with all fields that any of its keys needs, and returns the value of every key.
+async fn run_batch<K, V, R>(
     wanted: Vec<LoadKey<K>>,
     run: impl FnOnce(Vec<K>, Expand) -> R,
 ) -> HashMap<LoadKey<K>, V>
@@ -142,8 +143,8 @@ where
         .collect()
 }
 
-/// A loader whose batches ask one provider's directory.
-fn over<K, V, R>(
+/// A loader whose batches call one account's directory.
+fn directory_loader<K, V, R>(
     directory: &Arc<Directory>,
     context: &RequestContext,
     run: impl Fn(Arc<Directory>, RequestContext, Vec<K>) -> R + Send + Sync + 'static,
@@ -158,7 +159,7 @@ where
 }
 
 impl Loaders {
-    /// Loaders for one request, whose work ends at the scope's deadline.
+    /// Loaders for one request, whose work ends at the context's deadline.
     #[must_use]
     pub fn new<'a>(
         directories: impl IntoIterator<Item = &'a Arc<Directory>>,
@@ -166,36 +167,39 @@ impl Loaders {
     ) -> Self {
         let loaders = directories.into_iter().map(|directory| {
             let loaders = AccountLoaders {
-                by_id: over(
+                by_id: directory_loader(
                     directory,
                     context,
                     |directory, context, wanted| async move {
-                        together(wanted, |ids, expand| directory.by_id(&context, ids, expand)).await
+                        run_batch(wanted, |ids, expand| directory.by_id(&context, ids, expand))
+                            .await
                     },
                 ),
-                by_external_id: over(
+                by_external_id: directory_loader(
                     directory,
                     context,
                     |directory, context, wanted| async move {
-                        together(wanted, |ids, expand| {
+                        run_batch(wanted, |ids, expand| {
                             directory.by_external_id(&context, ids, expand)
                         })
                         .await
                     },
                 ),
-                by_email: over(
+                by_email: directory_loader(
                     directory,
                     context,
                     |directory, context, wanted| async move {
-                        together(wanted, |emails, expand| {
+                        run_batch(wanted, |emails, expand| {
                             directory.by_email(&context, emails, expand)
                         })
                         .await
                     },
                 ),
-                parts: over(directory, context, |directory, context, keys| async move {
-                    directory.parts(&context, keys).await
-                }),
+                parts: directory_loader(
+                    directory,
+                    context,
+                    |directory, context, keys| async move { directory.parts(&context, keys).await },
+                ),
             };
             (directory.account(), loaders)
         });
@@ -205,18 +209,18 @@ impl Loaders {
         }
     }
 
-    /// The loaders of a provider, for a field that will wait for a key.
-    fn of(&self, account: Account) -> Result<&AccountLoaders> {
+    /// The loaders of an account, for a field that will wait for a key.
+    fn account_loaders(&self, account: Account) -> Result<&AccountLoaders> {
         self.context.meter().charge(WAITING)?;
         self.loaders
             .get(&account)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this account"))
     }
 
-    /// A user by the provider's own id.
+    /// Loads a user by the provider's id.
     ///
     /// # Errors
-    /// What the provider answers; `None` is "no such user".
+    /// The provider's error; `None` means that there is no such user.
     pub async fn by_id(
         &self,
         account: Account,
@@ -226,13 +230,16 @@ impl Loaders {
         if id.is_empty() {
             return Ok(None);
         }
-        self.of(account)?.by_id.load((id, expand)).await?
+        self.account_loaders(account)?
+            .by_id
+            .load((id, expand))
+            .await?
     }
 
-    /// A user by the id that your systems gave.
+    /// Loads a user by your systems' id.
     ///
     /// # Errors
-    /// What the provider answers; `None` is "no such user".
+    /// The provider's error; `None` means that there is no such user.
     pub async fn by_external_id(
         &self,
         account: Account,
@@ -242,33 +249,39 @@ impl Loaders {
         if id.is_empty() {
             return Ok(None);
         }
-        self.of(account)?.by_external_id.load((id, expand)).await?
+        self.account_loaders(account)?
+            .by_external_id
+            .load((id, expand))
+            .await?
     }
 
-    /// The users of one address at one provider.
+    /// Loads the users with one address at one account.
     ///
     /// # Errors
-    /// A fault of the gateway's own; a provider's is in the search's report.
+    /// A fault of the gateway; a provider's failure is in the search's report.
     pub async fn by_email(
         &self,
         account: Account,
         email: Email,
         expand: Expand,
     ) -> Result<EmailSearchResult> {
-        self.of(account)?.by_email.load((email, expand)).await
+        self.account_loaders(account)?
+            .by_email
+            .load((email, expand))
+            .await
     }
 
-    /// A part of a user of a provider that answers it apart, with the work that it took.
+    /// Loads a subresource of a user that needs its own call, with the usage of that call.
     ///
     /// # Errors
-    /// A fault of the gateway's own, or the request's; a provider's is in the answer.
+    /// A fault of the gateway or of the request; a provider's failure is in the result.
     pub async fn part(
         &self,
         account: Account,
         id: String,
         part: Subresource,
     ) -> Result<SubresourceAnswer> {
-        self.of(account)?.parts.load((id, part)).await
+        self.account_loaders(account)?.parts.load((id, part)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The names of what is counted, in one place; `/metrics` shows them.
+//! The names of all metrics; `/metrics` shows them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const PROVIDER_UNSENT: &str = "roster_provider_calls_unsent_total";
 const CIRCUIT: &str = "roster_provider_circuit_state";
 const CIRCUIT_CHANGES: &str = "roster_provider_circuit_changes_total";
 const CONCURRENCY: &str = "roster_provider_concurrency_limit";
-const UNDER_WAY: &str = "roster_provider_calls_in_flight";
+const IN_FLIGHT: &str = "roster_provider_calls_in_flight";
 const BUDGET_REMAINING: &str = "roster_provider_budget_remaining_calls";
 const BUDGET_SECONDS: &str = "roster_provider_budget_wait_seconds";
 const BUDGET_REFUSED: &str = "roster_provider_budget_refused_total";
@@ -31,35 +31,36 @@ const REQUESTS: &str = "roster_graphql_requests_total";
 const GRAPHQL_ERRORS: &str = "roster_graphql_errors_total";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
-/// The upper ends of the histograms' buckets, in seconds: from a cached answer to the longest deadline
-/// that is usual. The same everywhere, so that the histograms of many replicas can be added.
+/// The upper bounds of the histograms' buckets, in seconds: from a cached response to the longest
+/// usual deadline. They are the same everywhere, so that the histograms of many replicas can be
+/// added.
 pub const BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0,
 ];
 
-/// Says what each metric means; once, at start.
+/// Describes every metric; called once, at start.
 pub fn describe() {
     describe_providers();
-    describe_gauge!(BUILD_INFO, "The version that runs; always 1");
+    describe_gauge!(BUILD_INFO, "The running version; always 1");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
     describe_counter!(
         SOURCES,
         "Sources of answers by provider and status (complete, partial, failed, disabled, skipped)"
     );
-    describe_gauge!(CACHE_BYTES, "Bytes of the answers that are kept");
-    describe_gauge!(CACHE_MAX_BYTES, "Bytes of answers that are kept at most");
-    describe_gauge!(CACHE_ENTRIES, "How many answers are kept");
+    describe_gauge!(CACHE_BYTES, "Bytes of the cached responses");
+    describe_gauge!(CACHE_MAX_BYTES, "The largest size of the cache in bytes");
+    describe_gauge!(CACHE_ENTRIES, "Number of cached responses");
     describe_counter!(
         CACHE_EVICTIONS,
         "Answers that left the cache, by cause (expired, size)"
     );
     describe_counter!(
         AUDIT_FAILURES,
-        "Lines of the audit log that its file did not take"
+        "Lines of the audit log that its file did not accept"
     );
     describe_gauge!(
         SHARED_STORE,
-        "Whether the shared store is there (1), or this gateway goes on alone (0)"
+        "Whether the shared store is available (1), or this gateway works alone (0)"
     );
     describe_counter!(
         REQUESTS,
@@ -75,7 +76,7 @@ pub fn describe() {
 fn describe_providers() {
     describe_gauge!(
         BUDGET_LIMIT,
-        "Calls that a window of a provider's budget grants (window as in the calls that remain)"
+        "Calls that a window of a provider's budget allows (window as in the remaining calls)"
     );
     describe_counter!(
         PROVIDER_CALLS,
@@ -91,11 +92,11 @@ fn describe_providers() {
     );
     describe_histogram!(
         BUDGET_SECONDS,
-        "Seconds that an attempt waited for budget or its turn"
+        "Seconds that an attempt waited for budget or a permit"
     );
     describe_counter!(
         BUDGET_REFUSED,
-        "Attempts not made since the provider's budget was used up until after their deadline"
+        "Attempts not made because the provider's budget is used up until after their deadline"
     );
     describe_counter!(
         ANSWERS,
@@ -115,21 +116,21 @@ fn describe_providers() {
     );
     describe_gauge!(
         CONCURRENCY,
-        "How many calls a provider gets at the same time at the moment; at most as configured"
+        "The current limit on calls in flight to a provider; at most the configured one"
     );
-    describe_gauge!(UNDER_WAY, "Calls to a provider that are under way");
+    describe_gauge!(IN_FLIGHT, "Calls to a provider in flight");
     describe_counter!(
         HEDGES,
-        "Reads that were asked twice since the first answer took long, by provider, operation and which attempt answered"
+        "Reads that were sent twice because the first answer took long, by provider, operation and which attempt answered"
     );
 }
 
-/// Values of labels are in lower case, however clients see them.
+/// Label values are in lower case, however clients see them.
 fn lower(value: &str) -> String {
     value.to_ascii_lowercase()
 }
 
-/// A call to a provider.
+/// Counts a call to a provider.
 pub fn provider_call(
     account: Account,
     operation: &'static str,
@@ -141,100 +142,100 @@ pub fn provider_call(
     histogram!(PROVIDER_SECONDS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation).record(took);
 }
 
-/// An answer to a read of a provider, by where it came from.
+/// Counts a response to a read, by its origin.
 pub fn answer(account: Account, operation: &'static str, origin: &'static str) {
     counter!(ANSWERS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "origin" => lower(origin))
         .increment(1);
 }
 
-/// A call that ended before it was sent to its provider.
+/// Counts a call that ended before it was sent.
 pub fn provider_call_unsent(account: Account, operation: &'static str, code: &'static str) {
     counter!(PROVIDER_UNSENT, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "code" => lower(code))
         .increment(1);
 }
 
-/// The state of a provider's circuit.
+/// Sets the state of an account's circuit.
 pub fn circuit(account: Account, level: u8) {
     gauge!(CIRCUIT, "provider" => account.provider().name(), "account" => account.name())
         .set(f64::from(level));
 }
 
-/// A change of a provider's circuit.
+/// Counts a change of an account's circuit.
 pub fn circuit_change(account: Account, to: &'static str) {
     counter!(CIRCUIT_CHANGES, "provider" => account.provider().name(), "account" => account.name(), "to" => to).increment(1);
 }
 
-/// How many calls a provider gets at the same time, and how many are under way.
-pub fn concurrency(account: Account, limit: usize, under_way: usize) {
+/// Sets the limit on an account's calls in flight, and their number.
+pub fn concurrency(account: Account, limit: usize, in_flight: usize) {
     gauge!(CONCURRENCY, "provider" => account.provider().name(), "account" => account.name())
         .set(limit as f64);
-    gauge!(UNDER_WAY, "provider" => account.provider().name(), "account" => account.name())
-        .set(under_way as f64);
+    gauge!(IN_FLIGHT, "provider" => account.provider().name(), "account" => account.name())
+        .set(in_flight as f64);
 }
 
-/// A window of a provider's budget: what it grants, and what is left of it.
+/// Sets the limit of a window of an account's budget, and the calls left in it.
 pub fn budget(account: Account, seconds: Option<u32>, limit: u32, remaining: u32) {
     let window = seconds.map_or_else(|| "provider".to_owned(), |seconds| seconds.to_string());
     gauge!(BUDGET_LIMIT, "provider" => account.provider().name(), "account" => account.name(), "window" => window.clone()).set(limit);
     gauge!(BUDGET_REMAINING, "provider" => account.provider().name(), "account" => account.name(), "window" => window).set(remaining);
 }
 
-/// An attempt that got its part of a provider's budget.
+/// Records how long an attempt waited for budget.
 pub fn budget_waited(account: Account, took: Duration) {
     histogram!(BUDGET_SECONDS, "provider" => account.provider().name(), "account" => account.name()).record(took);
 }
 
-/// An attempt for which a provider's budget has nothing left in time.
+/// Counts an attempt that could not get budget before its deadline.
 pub fn budget_refused(account: Account) {
     counter!(BUDGET_REFUSED, "provider" => account.provider().name(), "account" => account.name())
         .increment(1);
 }
 
-/// Whether the shared store is there.
+/// Sets whether the shared store is available.
 pub fn shared_store(is_up: bool) {
     gauge!(SHARED_STORE).set(u8::from(is_up));
 }
 
-/// A read that was asked twice since the first answer took long.
+/// Counts a read that was sent twice because the first response took long.
 pub fn hedge(account: Account, operation: &'static str, is_second: bool) {
     let answered = if is_second { "second" } else { "first" };
     counter!(HEDGES, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "answered" => answered)
         .increment(1);
 }
 
-/// A GraphQL request.
+/// Counts a GraphQL request.
 pub fn request(operation: &'static str, outcome: &'static str, took: Duration) {
     counter!(REQUESTS, "operation" => operation, "outcome" => outcome).increment(1);
     histogram!(REQUEST_SECONDS, "operation" => operation).record(took);
 }
 
-/// An error in an answer, or the code of a source or a write that failed.
+/// Counts an error in a response, or the code of a failed source or write.
 pub fn graphql_error(code: &'static str) {
     counter!(GRAPHQL_ERRORS, "code" => lower(code)).increment(1);
 }
 
-/// A source of an answer.
+/// Counts a source of a response.
 pub fn source(account: Account, status: &'static str) {
     counter!(SOURCES, "provider" => account.provider().name(), "account" => account.name(), "status" => status).increment(1);
 }
 
-/// How much is kept.
+/// Sets the size of the cache.
 pub fn cache(entries: u64, bytes: u64) {
     gauge!(CACHE_ENTRIES).set(entries as f64);
     gauge!(CACHE_BYTES).set(bytes as f64);
 }
 
-/// An answer that left the cache.
+/// Counts a response that left the cache.
 pub fn cache_eviction(cause: &'static str) {
     counter!(CACHE_EVICTIONS, "cause" => cause).increment(1);
 }
 
-/// A line that the file of the audit log did not take.
+/// Counts a line that the audit log's file did not accept.
 pub fn audit_failure() {
     counter!(AUDIT_FAILURES).increment(1);
 }
 
-/// Starts the series of a provider's calls.
+/// Starts the series of an account's calls.
 pub fn init_calls(
     account: Account,
     operation: &'static str,
@@ -252,7 +253,7 @@ pub fn init_calls(
     let _ = histogram!(PROVIDER_SECONDS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation);
 }
 
-/// Starts the series of answers to a provider's reads.
+/// Starts the series of responses to an account's reads.
 pub fn init_answers(
     account: Account,
     operation: &'static str,
@@ -264,7 +265,7 @@ pub fn init_answers(
     }
 }
 
-/// Starts the series of reads that are asked twice.
+/// Starts the series of reads that are sent twice.
 pub fn init_hedges(account: Account, operation: &'static str) {
     for answered in ["first", "second"] {
         counter!(HEDGES, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "answered" => answered)
@@ -272,7 +273,7 @@ pub fn init_hedges(account: Account, operation: &'static str) {
     }
 }
 
-/// Starts the series of a provider's circuit.
+/// Starts the series of an account's circuit.
 pub fn init_circuit(account: Account, states: impl IntoIterator<Item = &'static str>) {
     circuit(account, 0);
     for to in states {
@@ -280,14 +281,14 @@ pub fn init_circuit(account: Account, states: impl IntoIterator<Item = &'static 
     }
 }
 
-/// Starts the series of a provider's budget.
+/// Starts the series of an account's budget.
 pub fn init_budget(account: Account) {
     counter!(BUDGET_REFUSED, "provider" => account.provider().name(), "account" => account.name())
         .increment(0);
     let _ = histogram!(BUDGET_SECONDS, "provider" => account.provider().name(), "account" => account.name());
 }
 
-/// Starts the series of a provider's answers.
+/// Starts the series of an account's sources.
 pub fn init_sources(account: Account, statuses: impl IntoIterator<Item = &'static str>) {
     for status in statuses {
         counter!(SOURCES, "provider" => account.provider().name(), "account" => account.name(), "status" => status).increment(0);

@@ -1,9 +1,10 @@
-//! The users that were written a short while ago. A provider's search may not find them yet, or still
-//! show them as they were: they are read by id instead.
+//! Users that were written recently. A provider's search may not find them yet, or may still show
+//! their old state, so they are read by id instead.
 //!
-//! Each gateway remembers its own writes. With a shared store each remembers those of all, as long as
-//! the store is there. A request waits for it no longer than one operation may take. Neither the names of its keys
-//! nor its values hold personal data: addresses, external ids and records are there as hashes only.
+//! Each gateway remembers its own writes. With a shared store it also knows the writes of the
+//! others, while the store is available. A request waits for the store no longer than one operation
+//! may take. Neither keys nor values contain personal data: addresses, external ids and records are
+//! stored only as hashes.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,17 +22,17 @@ use crate::{
     user::{User, email::fold, text},
 };
 
-/// The most entries that a gateway keeps; those asked for least are forgotten first.
+/// The largest number of entries; the least used ones leave first.
 const ENTRIES: u64 = 30_000;
 
-/// The most users that are remembered for one address or external id; the newest stay.
+/// The largest number of users per address or external id; the newest stay.
 const USERS: usize = 8;
 
-/// The time for which a write is remembered, unless a connector says how long its provider's search
-/// lags.
+/// How long a write is remembered, unless a connector knows how long its provider's search lags.
 const LAG: Duration = Duration::from_secs(60);
 
-/// Keeps a record's version under the first key, and adds the user's id to the lists under the others.
+/// Stores a record's version under the first key, and adds the user's id to the lists under the
+/// others.
 static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
@@ -47,7 +48,7 @@ static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What a write is looked up by: a kind, and a hash of the value.
+/// The key of a write: a kind, and a hash of the value.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WriteKey(String);
 
@@ -58,25 +59,25 @@ impl WriteKey {
         Self::new("id", id)
     }
 
-    /// An address, in the form that is compared.
+    /// An address, folded for comparison.
     #[must_use]
     pub fn email(folded: &str) -> Self {
         Self::new("email", folded)
     }
 
-    /// The id that your systems gave.
+    /// Your systems' id.
     #[must_use]
     pub fn external_id(id: &str) -> Self {
         Self::new("external-id", id)
     }
 
-    /// What names a person in a write, of whatever kind.
+    /// A value that identifies a person in a write, of any kind.
     #[must_use]
     pub fn person(kind: &str, value: &str) -> Self {
         Self::new(kind, value)
     }
 
-    /// The key under which it is noted that a create by this one is not settled.
+    /// The key that marks an unsettled create by this key.
     #[must_use]
     pub fn pending(&self) -> Self {
         Self(format!("pending-{}", self.0))
@@ -105,12 +106,12 @@ fn version(user: &User) -> String {
     format!("{changed} {}", hash(user.raw.get()))
 }
 
-/// The recent writes at one account. Cheap to clone.
+/// The recent writes of one account. Clones share them.
 #[derive(Clone)]
 pub struct RecentWrites(Arc<RecentWritesInner>);
 
 struct RecentWritesInner {
-    /// The store, and a name of the account that tells nothing of it.
+    /// The store, and a name of the account that reveals nothing about it.
     shared: Option<(Store, String)>,
     memory: OnceLock<Memory>,
 }
@@ -121,15 +122,16 @@ struct Memory {
 }
 
 impl RecentWrites {
-    /// Remembers in this process, and with the other gateways in a store, under a name of the account.
+    /// Remembers in this process and, with a store, together with the other gateways, under a name
+    /// of the account.
     #[must_use]
     pub fn new(shared: Option<(Store, String)>) -> Self {
         let memory = OnceLock::new();
         Self(Arc::new(RecentWritesInner { shared, memory }))
     }
 
-    /// Remembers each write for as long as the provider's search lags. Only the first call counts, made
-    /// before any write.
+    /// Remembers each write for as long as the provider's search lags. Only the first call counts,
+    /// and it must come before any write.
     #[must_use]
     pub fn lasting(self, lag: Duration) -> Self {
         self.0.memory.get_or_init(|| Memory::new(lag));
@@ -140,7 +142,7 @@ impl RecentWrites {
         self.0.memory.get_or_init(|| Memory::new(LAG))
     }
 
-    /// Remembers a user as the provider answered it to a write.
+    /// Remembers a user as the provider returned it to a write.
     pub async fn remember(&self, user: &User) {
         let memory = self.memory();
         if memory.lag.is_zero() || !text::is_id(&user.remote_id) {
@@ -161,7 +163,7 @@ impl RecentWrites {
         self.share(&id, &version, &lists, &user.remote_id).await;
     }
 
-    /// Tells the other gateways of a write.
+    /// Reports a write to the other gateways.
     async fn share(&self, id: &WriteKey, version: &str, lists: &[WriteKey], user: &str) {
         let Some((store, account)) = &self.0.shared else {
             return;
@@ -178,7 +180,7 @@ impl RecentWrites {
         let _: Option<()> = store.ask(work).await;
     }
 
-    /// Notes that a create by some keys is not settled: the record may be there soon.
+    /// Notes that a create by some keys is unsettled: the record may appear soon.
     pub async fn note_pending(&self, keys: &BTreeSet<WriteKey>, pending: Pending) {
         let memory = self.memory();
         if memory.lag.is_zero() {
@@ -203,7 +205,7 @@ impl RecentWrites {
         let _: Option<()> = store.ask(work).await;
     }
 
-    /// Notes that it is known what became of the creates by some keys.
+    /// Notes that the outcome of the creates by some keys is known.
     pub async fn settle(&self, keys: &BTreeSet<WriteKey>) {
         for key in keys {
             self.memory().entries.invalidate(&key.pending());
@@ -220,7 +222,7 @@ impl RecentWrites {
         let _: Option<()> = store.ask(work).await;
     }
 
-    /// Looks up what was written lately under some keys, at once: it costs the store one question.
+    /// Looks up the recent writes under some keys, with one call to the store.
     pub async fn look_up(&self, keys: impl IntoIterator<Item = WriteKey>) -> KnownWrites {
         let memory = self.memory();
         let mut keys: Vec<WriteKey> = keys.into_iter().collect();
@@ -241,7 +243,7 @@ impl RecentWrites {
         KnownWrites(known.collect())
     }
 
-    /// The texts under some keys in the store; nothing when it is away.
+    /// The values of some keys in the store; none when it is unavailable.
     async fn shared(&self, keys: &[WriteKey]) -> Vec<Option<String>> {
         let Some((store, account)) = &self.0.shared else {
             return Vec::new();
@@ -285,10 +287,10 @@ impl Memory {
     }
 }
 
-/// What was known before a create that is not settled.
+/// The knowledge from before an unsettled create.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pending {
-    /// There was no such record.
+    /// The record did not exist.
     Absent,
     /// Nobody had looked.
     Unknown,
@@ -322,7 +324,7 @@ impl KnownWrites {
         ids
     }
 
-    /// The ids of the users that were written with an address, in the form that is compared.
+    /// The ids of the users that were written with a folded address.
     #[must_use]
     pub fn with_email(&self, folded: &str) -> Vec<String> {
         self.ids(&WriteKey::email(folded))
@@ -334,7 +336,7 @@ impl KnownWrites {
         self.ids(&WriteKey::external_id(id))
     }
 
-    /// What was known before a create by one of these keys that is not settled; `None` when there is no
+    /// The knowledge from before an unsettled create by one of these keys; `None` when there is no
     /// such create.
     #[must_use]
     pub fn pending(&self, keys: &BTreeSet<WriteKey>) -> Option<Pending> {
@@ -346,7 +348,7 @@ impl KnownWrites {
             .find(|pending| is(*pending))
     }
 
-    /// Whether a record is older than one that was written: then it is not as it is now.
+    /// Whether a record is older than a recent write of it, and so outdated.
     #[must_use]
     pub fn is_outdated(&self, found: &User) -> bool {
         let key = WriteKey::id(&found.remote_id);
@@ -356,8 +358,8 @@ impl KnownWrites {
     }
 }
 
-/// Whether a version that was written is newer than a record. Moments may be whole seconds: two writes
-/// may share one, and then the text tells.
+/// Whether a written version is newer than a record. Times may be whole seconds: two writes may
+/// share one, and then the text decides.
 fn is_newer(written: &str, found: &User) -> bool {
     let Some((changed, text)) = written.split_once(' ') else {
         return true;

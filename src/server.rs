@@ -1,9 +1,10 @@
-//! The gateway's own server: routes, limits on clients, request ids, logs, and a stop that lets requests
+//! The HTTP server: routes, limits on clients, request ids, logs, and a shutdown that lets requests
 //! in flight end.
 
 pub mod accept;
 mod answer;
 pub mod body;
+mod connection_pool;
 pub mod cors;
 pub mod descriptors;
 pub mod graphiql;
@@ -11,7 +12,6 @@ pub mod graphql;
 pub mod hosts;
 mod log;
 pub mod pace;
-mod room;
 mod scrape;
 pub mod stream;
 mod traffic;
@@ -48,11 +48,11 @@ pub use scrape::keep_metrics;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id of a client's request that is taken over: it comes back and stands in every line of
-/// the log.
+/// The longest request id that is accepted from a client: it is sent back, and appears in every
+/// line of the log.
 const MAX_REQUEST_ID: usize = 128;
 
-/// Whether the gateway takes new requests: it stops doing so a little before it stops.
+/// Whether the gateway takes new requests: it stops doing so shortly before it shuts down.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     is_ready: Arc<AtomicBool>,
@@ -68,7 +68,7 @@ impl Default for Readiness {
 }
 
 impl Readiness {
-    /// Ready, and one that load balancers take so long to notice the loss of.
+    /// A ready gateway whose shutdown waits this long for load balancers to notice.
     #[must_use]
     pub fn with_shutdown_delay(shutdown_delay: Duration) -> Self {
         Self {
@@ -79,25 +79,25 @@ impl Readiness {
         }
     }
 
-    /// The same, which also tells of the store that the replicas share.
+    /// The same gateway, which also reports on the store that replicas share.
     #[must_use]
     pub fn sharing(self, store: Option<Store>) -> Self {
         Self { store, ..self }
     }
 
-    /// The same, for a gateway with such writes under way.
+    /// The same gateway, with these writes in flight.
     #[must_use]
     pub fn finishing(self, writes: TaskTracker) -> Self {
         Self { writes, ..self }
     }
 
-    /// Ends when no write is under way, also of those whose clients have left.
+    /// Waits for all writes in flight, including those whose clients have left.
     pub(crate) async fn writes_end(&self) {
         self.writes.close();
         self.writes.wait().await;
     }
 
-    /// From now on `/health/ready` answers 503, so that load balancers go elsewhere.
+    /// Makes `/health/ready` answer 503 from now on, so that load balancers go elsewhere.
     pub fn withdraw(&self) {
         self.is_ready.store(false, Ordering::Relaxed);
     }
@@ -113,7 +113,7 @@ impl Readiness {
     }
 }
 
-/// What answers at the gateway's own address.
+/// The settings of the main listener.
 #[derive(Clone, Debug)]
 pub struct FrontSettings {
     /// Whether the gateway takes new requests.
@@ -122,7 +122,7 @@ pub struct FrontSettings {
     pub origins: Origins,
     /// The hosts that requests may name.
     pub hosts: AllowedHosts,
-    /// Whether health and metrics are answered at another address alone.
+    /// Whether only the admin listener serves health and metrics.
     pub has_admin: bool,
 }
 
@@ -130,7 +130,7 @@ impl FrontSettings {
     /// The routes.
     ///
     /// # Errors
-    /// An origin in the list that is none.
+    /// An invalid origin in the list.
     pub fn router(self, schema: Schema) -> Result<Router, String> {
         let cors = self.origins.layer()?;
         let mut routes = Router::new()
@@ -144,12 +144,12 @@ impl FrontSettings {
     }
 }
 
-/// The routes of the address that answers health and metrics alone.
+/// The routes of the admin listener: health and metrics only.
 pub fn admin(readiness: Readiness, schema: Schema, hosts: AllowedHosts) -> Router {
     layered(operations(readiness, schema), hosts)
 }
 
-/// Records metrics from now on: a schema that is opened later has all its series from the start.
+/// Records metrics from now on, so that a schema opened later has all its series from the start.
 pub fn record_metrics() {
     scrape::recorder();
 }
@@ -165,7 +165,7 @@ fn operations(readiness: Readiness, schema: Schema) -> Router {
         .route("/metrics", get(scrape::scrape).with_state(schema))
 }
 
-/// What every route goes through.
+/// Adds the layers that every route passes through.
 fn layered(routes: Router, hosts: AllowedHosts) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -186,7 +186,7 @@ fn layered(routes: Router, hosts: AllowedHosts) -> Router {
         .layer(nosniff)
 }
 
-/// Tells a client of HTTP/1 whose body was not read whole that its connection closes.
+/// Announces to an HTTP/1 client whose body was not fully read that its connection closes.
 async fn closing(request: Request, next: Next) -> Response {
     let is_one = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
@@ -198,7 +198,8 @@ async fn closing(request: Request, next: Next) -> Response {
     response
 }
 
-/// Without the shared store the gateway is as ready as with it: it says so, and goes on alone.
+/// The gateway is ready without the shared store too: it reports the store's absence and works
+/// alone.
 async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
     let (code, status) = if readiness.is_ready() {
         (StatusCode::OK, "ready")
@@ -223,7 +224,7 @@ impl MakeRequestId for GeneratedRequestId {
     }
 }
 
-/// Takes an id off a request that is too long to be kept, before it gets one of ours.
+/// Removes a client's request id that is too long, so that the request gets a generated one.
 async fn without_long_id(mut request: Request) -> Request {
     let mut ids = request.headers().get_all(&REQUEST_ID).iter();
     if ids.any(|id| id.len() > MAX_REQUEST_ID) {
@@ -242,7 +243,7 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     )
 }
 
-/// A refusal that no handler makes, in the form that clients of GraphQL read.
+/// A refusal that no handler makes, in the form that GraphQL clients read.
 fn refused(status: StatusCode, code: ErrorCode, message: &str) -> Response {
     let error = serde_json::json!({ "errors": [{
         "message": message,

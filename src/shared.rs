@@ -1,5 +1,5 @@
-//! The store that the gateway's replicas share: a Redis, or what speaks as one. It is a help and no
-//! need: every operation has a short deadline, and when the store is away nobody waits for it.
+//! The store that replicas share: Redis, or a server with its protocol. The gateway works without
+//! it: every operation has a short deadline, and nobody waits for a store that is unavailable.
 //!
 //! | the store answers | then |
 //! |---|---|
@@ -27,39 +27,39 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::metrics;
 
-/// How long the store may take to be reached again; nobody waits for it.
+/// How long reconnecting to the store may take; nobody waits for it.
 const REACH: Duration = Duration::from_millis(500);
-/// How often a store that is away is asked whether it is back.
+/// The interval at which an unavailable store is checked.
 const PROBE: Duration = Duration::from_millis(250);
-/// For how long an answer tells that the store is there.
+/// How long a response proves that the store is available.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// For how long it is not said again that the store refuses something.
+/// The shortest time between two log lines about refusals of the store.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// How the store is used.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// What every key begins with.
+    /// The prefix of every key.
     pub prefix: String,
-    /// How many gateways share the store.
+    /// The number of gateways that share the store.
     pub replicas: u32,
     /// How long one operation may take.
     pub timeout: Duration,
 }
 
-/// A connection to the shared store. Cheap to clone.
+/// A connection to the shared store. Clones share it.
 #[derive(Clone)]
 pub struct Store(Arc<StoreInner>);
 
 struct StoreInner {
     client: Client,
-    terms: StoreOptions,
-    /// Made by the first operation, for it needs a runtime.
+    options: StoreOptions,
+    /// Created by the first operation, because it needs a runtime.
     manager: OnceLock<ConnectionManager>,
     is_up: AtomicBool,
     answered: Mutex<Option<Instant>>,
-    /// When it was last said that it refuses something.
+    /// When the last refusal was logged.
     said: Mutex<Option<Instant>>,
 }
 
@@ -70,14 +70,14 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// A store at an address. It is not asked yet.
+    /// A store at an address. It is not called yet.
     ///
     /// # Errors
-    /// What is wrong with the address.
-    pub fn at(
+    /// An invalid address.
+    pub fn new(
         url: &str,
         password: Option<&SecretString>,
-        terms: StoreOptions,
+        options: StoreOptions,
     ) -> Result<Self, String> {
         let info = url
             .into_connection_info()
@@ -91,7 +91,7 @@ impl Store {
         metrics::shared_store(true);
         Ok(Self(Arc::new(StoreInner {
             client,
-            terms,
+            options,
             manager: OnceLock::new(),
             is_up: AtomicBool::new(true),
             answered: Mutex::default(),
@@ -99,26 +99,26 @@ impl Store {
         })))
     }
 
-    /// A key of ours.
+    /// Adds the prefix to a key.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
-        format!("{}:{name}", self.0.terms.prefix)
+        format!("{}:{name}", self.0.options.prefix)
     }
 
-    /// How many gateways share the store.
+    /// The number of gateways that share the store.
     #[must_use]
     pub fn replicas(&self) -> u32 {
-        self.0.terms.replicas
+        self.0.options.replicas
     }
 
-    /// Whether the store was there when it was last asked.
+    /// Whether the store was available at the last call.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.0.is_up.load(Ordering::Acquire)
     }
 
-    /// Does something with the store. `None` when it refuses that, is away, or takes too long; when it is
-    /// away it is not asked until it is back.
+    /// Runs an operation. `None` when the store refuses it, is unavailable, or takes too long; an
+    /// unavailable store is not called until it is back.
     pub async fn ask<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
     where
         T: FromRedisValue,
@@ -127,7 +127,7 @@ impl Store {
         if !self.is_up() {
             return None;
         }
-        match self.within(self.0.terms.timeout, work).await {
+        match self.within(self.0.options.timeout, work).await {
             Ok(answer) => Some(answer),
             Err(StoreFailure::Away(why)) => {
                 self.lose(why);
@@ -140,7 +140,7 @@ impl Store {
         }
     }
 
-    /// Says that the store refused something, now and then: it is there, and good for all else.
+    /// Logs a refusal, at most once per interval: the store is available for everything else.
     fn refused(&self, why: &str) {
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|at| at.elapsed() > SILENCE) {
@@ -149,7 +149,7 @@ impl Store {
         }
     }
 
-    /// Whether the store is there now.
+    /// Checks whether the store is available now.
     pub async fn check(&self) -> bool {
         let answered = self.answered();
         if self.is_up() && answered.is_none_or(|at| at.elapsed() > FRESH) {
@@ -185,7 +185,7 @@ impl Store {
                     .set_response_timeout(Some(REACH.max(limit)));
                 let client = self.0.client.clone();
                 let made = ConnectionManager::new_lazy_with_config(client, config);
-                let made = made.map_err(|error| StoreFailure::Away(Absence::of(&error)))?;
+                let made = made.map_err(|error| StoreFailure::Away(Absence::from_error(&error)))?;
                 self.0.manager.get_or_init(|| made).clone()
             }
         };
@@ -193,7 +193,7 @@ impl Store {
         let late = |_| StoreFailure::Away(Absence::late());
         let answer = answer.map_err(late)?;
         if answer.as_ref().is_err_and(is_away) {
-            return answer.map_err(|error| StoreFailure::Away(Absence::of(&error)));
+            return answer.map_err(|error| StoreFailure::Away(Absence::from_error(&error)));
         }
         let mut answered = self
             .0
@@ -204,7 +204,7 @@ impl Store {
         answer.map_err(|error| StoreFailure::Refused(error.to_string()))
     }
 
-    /// The store is away: from now on somebody looks whether it is back, and nobody else.
+    /// Marks the store as unavailable, and starts the only task that checks whether it is back.
     fn lose(&self, why: Absence) {
         if !self.0.is_up.swap(false, Ordering::AcqRel) {
             return;
@@ -223,7 +223,7 @@ impl Store {
                     Err(StoreFailure::Away(still)) => still,
                     Ok(_) | Err(StoreFailure::Refused(_)) => break,
                 };
-                // Only an operator can set a password right.
+                // Only an operator can correct a password.
                 let is_news = still.is_password && !why.is_password;
                 if is_news || still.is_password && logged.elapsed() > SILENCE {
                     still.log();
@@ -238,23 +238,23 @@ impl Store {
     }
 }
 
-/// Why the store did not do something.
+/// Why an operation failed.
 enum StoreFailure {
-    /// It is not there, or cannot do anything for us.
+    /// The store is unavailable or cannot do anything for us.
     Away(Absence),
-    /// It is there and refuses this: a key of another type, or no memory left for what is new.
+    /// The store refuses this operation: a key of another type, or no memory for new data.
     Refused(String),
 }
 
-/// Why the store is away.
+/// Why the store is unavailable.
 struct Absence {
     why: String,
-    /// Whether it refuses our password, or wants one.
+    /// Whether it refuses our password, or requires one.
     is_password: bool,
 }
 
 impl Absence {
-    fn of(error: &RedisError) -> Self {
+    fn from_error(error: &RedisError) -> Self {
         let is_code = codes(error).is_some_and(|codes| {
             let mut codes = codes.iter();
             codes.any(|code| code == "NOAUTH" || code == "WRONGPASS")
@@ -278,15 +278,18 @@ impl Absence {
             tracing::error!(
                 why,
                 "the shared store refuses the gateway's password: set `password_env` or `password_file` \
-                 in [shared]; until then this gateway goes on alone"
+                 in [shared]; until then this gateway works alone"
             );
         } else {
-            tracing::warn!(why, "the shared store is away: this gateway goes on alone");
+            tracing::warn!(
+                why,
+                "the shared store is unavailable: this gateway works alone"
+            );
         }
     }
 }
 
-/// The answers of a store that does nothing for us now, or takes no writes.
+/// The errors of a store that does nothing for us now, or accepts no writes.
 const USELESS: [&str; 9] = [
     "LOADING",
     "MASTERDOWN",
@@ -299,7 +302,8 @@ const USELESS: [&str; 9] = [
     "MISCONF",
 ];
 
-/// Whether an error says that the store is of no use, and not that it refuses one operation.
+/// Whether an error means that the store is unavailable, and not only that it refuses one
+/// operation.
 fn is_away(error: &RedisError) -> bool {
     match codes(error) {
         Some(codes) => codes.iter().any(|code| USELESS.contains(&code.as_str())),
@@ -307,7 +311,8 @@ fn is_away(error: &RedisError) -> bool {
     }
 }
 
-/// The codes of the store's own errors, one for each command that failed; `None` when it did not answer.
+/// The codes of the store's own errors, one for each failed command; `None` when it did not
+/// respond.
 fn codes(error: &RedisError) -> Option<Vec<String>> {
     let errors = error.clone().into_server_errors()?;
     Some(
@@ -322,7 +327,7 @@ async fn ping(mut manager: ConnectionManager) -> RedisResult<String> {
     redis::cmd("PING").query_async(&mut manager).await
 }
 
-/// Asks whether the store takes writes.
+/// Checks whether the store accepts writes.
 async fn probe(mut manager: ConnectionManager, key: String) -> RedisResult<()> {
     let mut command = redis::cmd("SET");
     command.arg(key).arg(1).arg("PX").arg(1000);

@@ -1,4 +1,4 @@
-//! The accounts of a configuration: how each is reached, and within which limits it is asked.
+//! The accounts of a configuration: how to reach each of them, and the limits on its calls.
 
 use std::{
     fs,
@@ -18,54 +18,55 @@ use super::{
 use crate::{
     account::{Account, Provider},
     client::{auth::TokenSource, breaker::CircuitRules},
-    connectors::{ConnectorSpec, QuotaWindow, door},
+    connectors::{ConnectorSpec, QuotaWindow, connector_spec},
 };
 
-/// How much of an answer may be read: nothing that is less is a record, and more is read into memory.
+/// The allowed limits on the size of a response: fewer bytes hold no record, and all of them are
+/// read into memory.
 const ANSWER_BYTES: RangeInclusive<usize> = 1024..=1024 * 1024 * 1024;
 
-/// What stands for an account's name in the examples of addresses.
+/// The placeholder for an account's name in example addresses.
 const PLACEHOLDER: &str = "HANDLE";
 
 /// An account of a provider.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountSettings {
-    /// The provider; unless given, the one that the account is named after.
+    /// The provider; by default, the one whose name the account has.
     pub provider: Option<Provider>,
-    /// Whether it is asked at all.
+    /// Whether it is called at all.
     pub enabled: bool,
-    /// The API's address, path prefix included; each provider but Ada has a default.
+    /// The API's address, including a path prefix; every provider except Ada has a default.
     pub base_url: Option<String>,
-    /// The region that the account lives in, instead of an address, for providers that have regions.
+    /// The region of the account, instead of an address, for providers that have regions.
     pub region: Option<String>,
-    /// Whether the address may begin with `http://` though it is another machine's: for a sandbox in
-    /// another container, never for a real token.
+    /// Allows an `http://` address of another machine: for a sandbox in another container, never
+    /// for a real token.
     pub allow_http: bool,
-    /// The environment variable that holds the token; unless given, `ROSTER_NAME_TOKEN`, where NAME is the
-    /// account's in capitals, with `_` for each `-`.
+    /// The environment variable that holds the token; by default `ROSTER_NAME_TOKEN`, where NAME is
+    /// the account's name in upper case, with `_` for each `-`.
     pub token_env: Option<String>,
     /// The file that holds the token, instead of an environment variable.
     pub token_file: Option<PathBuf>,
-    /// The token itself, for programs that make their settings themselves: no file can hold it.
+    /// The token itself, for programs that build their settings in code: no file can contain it.
     #[serde(skip)]
     pub token: Option<SecretString>,
     /// How many seconds one attempt may take.
     pub timeout_seconds: Option<f64>,
-    /// How many times a call that may be repeated is sent at most.
+    /// The largest number of attempts of a repeatable call.
     pub attempts: u32,
-    /// How many calls the provider gets at the same time.
+    /// The largest number of calls in flight.
     pub concurrency: Option<usize>,
-    /// How many calls the provider may get within which spans; none when the list is empty. Unless given,
-    /// what the provider documents.
+    /// The rate limits, as calls per span; an empty list means none. By default, those that the
+    /// provider documents.
     pub budget: Option<Vec<QuotaWindow>>,
-    /// Whether a read that takes longer than is usual is asked a second time.
+    /// Whether an unusually slow read is sent a second time.
     pub hedge: bool,
-    /// The largest answer that is read, in bytes.
+    /// The largest response that is read, in bytes.
     pub max_answer_bytes: usize,
-    /// For how long the provider's answers are kept, where not as long as those of others.
+    /// How long the account's responses are cached, where that differs from `[cache]`.
     pub cache: CacheOverrides,
-    /// When the provider is left alone for it keeps failing.
+    /// When the circuit breaker stops calls to a failing provider.
     pub breaker: BreakerSettings,
     /// The provider's own options.
     pub options: toml::Table,
@@ -95,24 +96,24 @@ impl Default for AccountSettings {
     }
 }
 
-/// What it takes to reach a provider.
+/// The checked settings of an account.
 #[derive(Debug)]
 pub struct AccountSetup {
     /// The API's address.
     pub base: Url,
     /// The token.
     pub token: SecretString,
-    /// Where the token comes from.
+    /// The source of the token.
     pub token_source: TokenSource,
-    /// Where that is, in words, and what to do when the token is refused.
+    /// The source of the token in words, and what to do when the provider refuses it.
     pub token_origin: String,
     /// How long one attempt may take.
     pub timeout: Duration,
-    /// How many calls the provider gets at the same time.
+    /// The largest number of calls in flight.
     pub concurrency: usize,
-    /// When the provider is left alone; `None` when it never is.
+    /// The rules of the circuit breaker; `None` when it is disabled.
     pub breaker: Option<CircuitRules>,
-    /// How many calls it gets within which spans.
+    /// The rate limits.
     pub budget: Vec<QuotaWindow>,
 }
 
@@ -120,7 +121,7 @@ impl Settings {
     /// The accounts, in the order in which answers are joined.
     ///
     /// # Errors
-    /// Names that cannot be, names without a provider, and two accounts that read one token.
+    /// Invalid names, names without a provider, and two accounts that read the same token.
     pub fn accounts(&self) -> Result<Vec<(Account, &AccountSettings)>, ConfigErrors> {
         let mut errors = Vec::new();
         let mut accounts = Vec::new();
@@ -142,7 +143,7 @@ impl Settings {
 /// The account of a table in the configuration.
 fn account(name: &str, given: Option<Provider>) -> Result<Account, String> {
     if !Account::is_name(name) {
-        // It may be anything, a secret in the wrong place too.
+        // The name is not shown: it may be anything, even a misplaced secret.
         return Err(
             "accounts: an account has a name that cannot be: expected up to 31 lower-case letters, digits and \
              hyphens, the first a letter, such as `intercom-eu`"
@@ -163,7 +164,7 @@ fn account(name: &str, given: Option<Provider>) -> Result<Account, String> {
     }
 }
 
-/// The environment variables that more than one account reads.
+/// Finds environment variables that more than one account reads.
 fn shared_tokens(accounts: &[(Account, &AccountSettings)]) -> Vec<String> {
     let variables = accounts.iter().filter(|(_, settings)| {
         settings.enabled && settings.token.is_none() && settings.token_file.is_none()
@@ -184,15 +185,17 @@ fn shared_tokens(accounts: &[(Account, &AccountSettings)]) -> Vec<String> {
 }
 
 impl AccountSettings {
-    /// What it takes to reach an account that is enabled.
+    /// Checks the settings of an enabled account.
     ///
     /// # Errors
-    /// Everything that is missing or wrong.
+    /// All missing or invalid settings.
     pub fn setup(&self, account: Account) -> Result<AccountSetup, ConfigErrors> {
         let name = account.name();
-        let door = door(account.provider());
+        let spec = connector_spec(account.provider());
         let mut errors = Vec::new();
-        let base = self.base(name, &door).map_err(|error| errors.push(error));
+        let base = self
+            .base_url(name, &spec)
+            .map_err(|error| errors.push(error));
         let base = base.ok().flatten().and_then(|base| {
             let at = format!("accounts.{name}.base_url");
             address(base, &at, self.allow_http)
@@ -201,23 +204,23 @@ impl AccountSettings {
         });
         if base.is_none() && errors.is_empty() {
             errors.push(format!(
-                "accounts.{name}.base_url is missing: every account has an address of its own"
+                "accounts.{name}.base_url is missing: this provider has no default address"
             ));
         }
         let token = self.token(name).map_err(|error| errors.push(error)).ok();
-        let given = self.timeout_seconds.unwrap_or(door.timeout.as_secs_f64());
+        let given = self.timeout_seconds.unwrap_or(spec.timeout.as_secs_f64());
         let timeout = seconds(
             &format!("accounts.{name}.timeout_seconds"),
             given,
             &mut errors,
         );
-        let concurrency = self.concurrency.unwrap_or(door.concurrency);
+        let concurrency = self.concurrency.unwrap_or(spec.concurrency);
         if !(1..=1000).contains(&concurrency) {
             errors.push(format!(
                 "accounts.{name}.concurrency is {concurrency}: expected 1 to 1000"
             ));
         }
-        let budget = self.windows(name, &door, &mut errors);
+        let budget = self.windows(name, &spec, &mut errors);
         self.check_calls(name, &mut errors);
         let breaker = (self.breaker).rules(&format!("accounts.{name}.breaker"), &mut errors);
         match (base, token) {
@@ -235,7 +238,7 @@ impl AccountSettings {
         }
     }
 
-    /// Checks how often a call is sent, and how much of its answer is read.
+    /// Checks the number of attempts and the size of a response.
     fn check_calls(&self, name: &str, errors: &mut Vec<String>) {
         if !(1..=10).contains(&self.attempts) {
             errors.push(format!(
@@ -253,24 +256,24 @@ impl AccountSettings {
         }
     }
 
-    /// The address: as it is configured, or of the region that is, or the provider's usual one.
-    fn base(&self, name: &str, door: &ConnectorSpec) -> Result<Option<&str>, String> {
+    /// The address: the configured one, the region's, or the provider's default.
+    fn base_url(&self, name: &str, spec: &ConnectorSpec) -> Result<Option<&str>, String> {
         let Some(region) = &self.region else {
-            return Ok(self.base_url.as_deref().or(door.base_url));
+            return Ok(self.base_url.as_deref().or(spec.base_url));
         };
         let at = format!("accounts.{name}.region");
         if self.base_url.is_some() {
             return Err(format!("{at} and `base_url` exclude each other: drop one"));
         }
-        let known = door.regions.iter().map(|(name, _)| *name);
-        match door.regions.iter().find(|(name, _)| name == region) {
+        let regions = spec.regions.iter().map(|(name, _)| *name);
+        match spec.regions.iter().find(|(name, _)| name == region) {
             Some((_, address)) => Ok(Some(address)),
-            None if door.regions.is_empty() => {
+            None if spec.regions.is_empty() => {
                 Err(format!("{at}: this provider has no regions: drop it"))
             }
             None => Err(format!(
                 "{at} is {region:?}: expected one of {}",
-                known.collect::<Vec<_>>().join(", ")
+                regions.collect::<Vec<_>>().join(", ")
             )),
         }
     }
@@ -278,7 +281,7 @@ impl AccountSettings {
     fn token(&self, name: &str) -> Result<SecretString, String> {
         let at = format!("accounts.{name}");
         if let Some(token) = &self.token {
-            return sendable(&at, token.expose_secret());
+            return check_token(&at, token.expose_secret());
         }
         let token = match (&self.token_file, &self.token_env) {
             (Some(_), Some(_)) => {
@@ -289,7 +292,7 @@ impl AccountSettings {
             (Some(file), None) if file.as_os_str().is_empty() => {
                 return Err(format!("{at}.token_file is empty: name a file, or drop it"));
             }
-            (Some(file), None) => return token_of_file(&at, file),
+            (Some(file), None) => return read_token_file(&at, file),
             (None, _) => {
                 let variable = self.token_variable(name);
                 variable_named(&variable).ok_or_else(|| match is_variable(&variable) {
@@ -301,7 +304,7 @@ impl AccountSettings {
                 })?
             }
         };
-        sendable(&at, token.trim())
+        check_token(&at, token.trim())
     }
 }
 
@@ -318,7 +321,7 @@ impl AccountSettings {
             (None, None) => TokenSource::Environment,
             (None, Some(file)) => {
                 let (at, file) = (format!("accounts.{name}"), file.clone());
-                TokenSource::File(Arc::new(move || token_of_file(&at, &file)))
+                TokenSource::File(Arc::new(move || read_token_file(&at, &file)))
             }
         }
     }
@@ -339,19 +342,19 @@ impl AccountSettings {
     }
 }
 
-fn token_of_file(at: &str, file: &Path) -> Result<SecretString, String> {
+fn read_token_file(at: &str, file: &Path) -> Result<SecretString, String> {
     let of_file = |why: String| format!("{at}.token_file: {}: {why}", file.display());
-    // A pipe would be waited at, and could not be read again.
+    // Opening a pipe would block, and it could not be read again.
     if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(of_file("this is no regular file".to_owned()));
     }
     let token = fs::read_to_string(file);
-    let token = token.map_err(|error| of_file(text::unread(&error)))?;
-    sendable(at, token.trim())
+    let token = token.map_err(|error| of_file(text::read_error(&error)))?;
+    check_token(at, token.trim())
 }
 
-/// A token that can be sent as one. What is wrong with another is said without showing it.
-fn sendable(at: &str, token: &str) -> Result<SecretString, String> {
+/// Checks that a token can be sent. The error does not show the token.
+fn check_token(at: &str, token: &str) -> Result<SecretString, String> {
     let (scheme, rest) = token.split_once(' ').unwrap_or_default();
     if token.is_empty() {
         Err(format!("{at}: the token is empty"))
@@ -368,7 +371,7 @@ fn sendable(at: &str, token: &str) -> Result<SecretString, String> {
     }
 }
 
-/// Whether a text is a name of an environment variable as they usually are: what is none may be the token
+/// Whether a text looks like the name of an environment variable. Otherwise it may be the token
 /// itself, and is not shown.
 fn is_variable(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -376,7 +379,7 @@ fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && starts_well && name.chars().all(is_plain)
 }
 
-/// An address that lacks its scheme, such as `localhost:8080`, with the scheme that is meant.
+/// Adds the missing scheme to an address such as `localhost:8080`.
 fn with_scheme(text: &str) -> Option<String> {
     let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
     if text.is_empty() || text.contains("://") || !text.chars().all(is_host) {

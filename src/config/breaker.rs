@@ -1,25 +1,25 @@
-//! When a provider that keeps failing is left alone, and for how long.
+//! The settings of an account's circuit breaker.
 
 use serde::Deserialize;
 
 use super::seconds;
 use crate::client::breaker::CircuitRules;
 
-/// When a provider that keeps failing is left alone, and for how long.
+/// When calls to a failing provider stop, and for how long.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerSettings {
-    /// Whether it ever is.
+    /// Whether the breaker is used.
     pub enabled: bool,
-    /// How many attempts must have failed within the window, or one after another over any time.
+    /// How many attempts must have failed within the window, or in a row over any time.
     pub failures: u32,
-    /// What share of the window's attempts must have failed.
+    /// The share of the window's attempts that must have failed.
     pub failure_rate: f64,
-    /// How many seconds back attempts are counted.
+    /// The length of the window in seconds.
     pub window_seconds: f64,
-    /// For how many seconds the provider is left alone at first; they double with each trial that fails.
+    /// The first cool-down in seconds; it doubles with each trial that fails.
     pub cooldown_seconds: f64,
-    /// For how many seconds the provider is left alone at most.
+    /// The longest cool-down in seconds.
     pub max_cooldown_seconds: f64,
 }
 
@@ -37,7 +37,7 @@ impl Default for BreakerSettings {
 }
 
 impl BreakerSettings {
-    /// The rules of the circuit; `None` when there is none.
+    /// The rules of the circuit; `None` when the breaker is disabled.
     pub(super) fn rules(&self, at: &str, errors: &mut Vec<String>) -> Option<CircuitRules> {
         if !(1..=10_000).contains(&self.failures) {
             errors.push(format!(

@@ -1,24 +1,24 @@
-//! How many calls a provider may get within which spans.
+//! The rate limits of an account.
 
 use super::AccountSettings;
 use crate::connectors::{ConnectorSpec, QuotaWindow};
 
 impl AccountSettings {
-    /// The windows that are configured, or those that the provider documents.
+    /// The configured windows, or those that the provider documents.
     pub(super) fn windows(
         &self,
         name: &str,
-        door: &ConnectorSpec,
+        spec: &ConnectorSpec,
         errors: &mut Vec<String>,
     ) -> Vec<QuotaWindow> {
-        let windows = self.budget.as_deref().unwrap_or(door.budget);
-        errors.extend(wrong(&format!("accounts.{name}.budget"), windows));
+        let windows = self.budget.as_deref().unwrap_or(spec.budget);
+        errors.extend(window_errors(&format!("accounts.{name}.budget"), windows));
         windows.to_vec()
     }
 }
 
-/// What is wrong with the windows of a budget, a line each.
-fn wrong(at: &str, windows: &[QuotaWindow]) -> Vec<String> {
+/// The errors of a list of windows.
+fn window_errors(at: &str, windows: &[QuotaWindow]) -> Vec<String> {
     let mut errors = Vec::new();
     if windows.len() > 8 {
         let count = windows.len();

@@ -1,4 +1,4 @@
-//! For how long answers are kept.
+//! How long responses are cached.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,19 +7,19 @@ use serde::Deserialize;
 use super::ConfigErrors;
 use crate::client::{Operation, cache::CachePolicy};
 
-/// For how long answers are kept, of all providers that do not say otherwise.
+/// How long responses are cached, for accounts without settings of their own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// How many bytes of answers are kept at most.
+    /// The largest size of the cache in bytes.
     pub max_bytes: u64,
-    /// For how many seconds an answer is fresh; nought keeps nothing.
+    /// How many seconds a response is fresh; zero disables the cache.
     pub seconds: f64,
-    /// For how many seconds "there is nobody" is fresh.
+    /// How many seconds an empty result is fresh.
     pub negative_seconds: f64,
-    /// For how many seconds after that an answer is given while the provider is asked again.
+    /// How many seconds after that a response is returned while it is read again.
     pub stale_seconds: f64,
-    /// For how many seconds after that an answer is given when the provider fails.
+    /// How many seconds after that a response is returned if the provider fails.
     pub error_seconds: f64,
 }
 
@@ -35,42 +35,47 @@ impl Default for CacheSettings {
     }
 }
 
-/// For how long a provider's answers are kept, where it is not as long as those of the others.
+/// How long an account's responses are cached, where that differs from `[cache]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheOverrides {
-    /// For how many seconds an answer is fresh; nought keeps nothing.
+    /// How many seconds a response is fresh; zero disables the cache.
     pub seconds: Option<f64>,
-    /// The same for single operations, by the names that metrics have for them.
+    /// The same for single operations, by their names in metrics.
     pub operations: BTreeMap<String, f64>,
-    /// For how many seconds "there is nobody" is fresh.
+    /// How many seconds an empty result is fresh.
     pub negative_seconds: Option<f64>,
-    /// For how many seconds after that an answer is given while the provider is asked again.
+    /// How many seconds after that a response is returned while it is read again.
     pub stale_seconds: Option<f64>,
-    /// For how many seconds after that an answer is given when the provider fails.
+    /// How many seconds after that a response is returned if the provider fails.
     pub error_seconds: Option<f64>,
 }
 
-/// The table of the terms of all providers.
-const COMMON: &str = "cache";
+/// The table with the settings for all accounts.
+const DEFAULTS: &str = "cache";
 
-/// No answer is kept longer than a day: these are people's data.
+/// No response is cached for longer than a day, because it is personal data.
 const LONGEST: f64 = 86_400.0;
 
 impl CacheSettings {
-    /// What is wrong with the terms of all providers.
+    /// Checks the settings for all accounts.
     ///
     /// # Errors
-    /// Numbers that cannot be meant.
+    /// Numbers out of range.
     pub fn check(&self) -> Result<(), ConfigErrors> {
-        self.terms(COMMON, &CacheOverrides::default()).map(|_| ())
+        self.policy(DEFAULTS, &CacheOverrides::default())
+            .map(|_| ())
     }
 
-    /// For how long a provider's answers are kept.
+    /// The cache policy of an account.
     ///
     /// # Errors
-    /// Numbers that cannot be meant, and operations that there are not.
-    pub fn terms(&self, at: &str, keep: &CacheOverrides) -> Result<CachePolicy, ConfigErrors> {
+    /// Numbers out of range, and unknown operations.
+    pub fn policy(
+        &self,
+        at: &str,
+        overrides: &CacheOverrides,
+    ) -> Result<CachePolicy, ConfigErrors> {
         let mut errors = Vec::new();
         let mut duration = |name: &str, seconds: f64| {
             let is_meant = (0.0..=LONGEST).contains(&seconds);
@@ -82,27 +87,27 @@ impl CacheSettings {
                 }
             }
         };
-        // What is wrong with the terms of all is not said again of each.
+        // An error in the settings for all accounts is not repeated for each account.
         let usual = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let mut either = |name: &str, own: Option<f64>, common: f64| match own {
-            None if at != COMMON => usual(common),
+            None if at != DEFAULTS => usual(common),
             own => duration(name, own.unwrap_or(common)),
         };
         let (fresh, negative, stale, error) = (
-            either("seconds", keep.seconds, self.seconds),
+            either("seconds", overrides.seconds, self.seconds),
             either(
                 "negative_seconds",
-                keep.negative_seconds,
+                overrides.negative_seconds,
                 self.negative_seconds,
             ),
-            either("stale_seconds", keep.stale_seconds, self.stale_seconds),
-            either("error_seconds", keep.error_seconds, self.error_seconds),
+            either("stale_seconds", overrides.stale_seconds, self.stale_seconds),
+            either("error_seconds", overrides.error_seconds, self.error_seconds),
         );
-        let operations = keep.operations.iter().map(|(name, seconds)| {
+        let operations = overrides.operations.iter().map(|(name, seconds)| {
             let cached = duration(&format!("operations.{name}"), *seconds);
             (name.clone(), cached)
         });
-        let terms = CachePolicy {
+        let policy = CachePolicy {
             fresh,
             negative,
             stale,
@@ -110,16 +115,16 @@ impl CacheSettings {
             operations: operations.collect(),
         };
         let known = Operation::READS.map(Operation::name);
-        let unknown = keep
+        let unknown = overrides
             .operations
             .keys()
             .filter(|name| !known.contains(&name.as_str()));
         errors.extend(unknown.map(|name| {
             let known = known.join(", ");
-            format!("{at}.operations.{name} is no operation whose answers are kept: expected one of {known}")
+            format!("{at}.operations.{name} is no operation with cached responses: expected one of {known}")
         }));
         if errors.is_empty() {
-            Ok(terms)
+            Ok(policy)
         } else {
             Err(ConfigErrors(errors))
         }

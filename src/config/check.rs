@@ -1,9 +1,10 @@
-//! What can be read and started, and still cannot work.
+//! Settings that are valid and can be started, and still cannot work.
 
 use super::Settings;
 
 impl Settings {
-    /// What cannot work though the gateway starts: `check` refuses it, and `serve` warns of it.
+    /// Settings that cannot work though the gateway starts: `check` refuses them, and `serve` warns
+    /// about them.
     #[must_use]
     pub fn cannot_work(&self) -> Vec<String> {
         let mut errors = Vec::new();

@@ -1,4 +1,4 @@
-//! What is logged, and where.
+//! The settings of the log.
 
 use std::path::PathBuf;
 
@@ -7,19 +7,19 @@ use serde::Deserialize;
 use super::ConfigErrors;
 use crate::audit;
 
-/// What is logged, and where.
+/// The settings of the log.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// The file that gets a line of JSON for each write, instead of the log: `SIGHUP` opens it again.
+    /// The file that gets a JSON line for each write, instead of the log: `SIGHUP` opens it again.
     pub audit_file: Option<PathBuf>,
 }
 
 impl Log {
-    /// Checks where the files are to be. They are not opened.
+    /// Checks the paths of the files without opening them.
     ///
     /// # Errors
-    /// A file that cannot be there.
+    /// A path at which no file can be.
     pub fn check(&self) -> Result<(), ConfigErrors> {
         let Some(file) = &self.audit_file else {
             return Ok(());

@@ -1,44 +1,46 @@
-//! The gateway's own door.
+//! The settings of the HTTP server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::Deserialize;
 
 use super::{ConfigErrors, Settings, variable_named};
-use crate::{connectors::door, graphql::trace::TraceAccess};
+use crate::{connectors::connector_spec, graphql::trace::TraceAccess};
 
-/// The gateway's own door.
+/// The settings of the HTTP server.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
     /// The address to listen on.
     pub listen: SocketAddr,
-    /// The address that answers `/metrics`, `/health/live` and `/health/ready`, which are then not found
-    /// at `listen`. It has connections of its own, so it answers when those of `listen` are all taken.
-    /// None of the three holds personal data: any address will do, and it needs no proxy before it.
+    /// The address that serves `/metrics`, `/health/live` and `/health/ready`, which are then not
+    /// found at `listen`. It has its own connections, so it answers even when all those of `listen`
+    /// are taken. None of the three holds personal data: any address is fine, and it needs no proxy
+    /// in front of it.
     pub admin_listen: Option<SocketAddr>,
-    /// The hosts that clients may name in `Host` or `:authority`: names or addresses alone, without a
-    /// port. Any other is answered 421, so that no page can make its own name point here and read the
-    /// answers. The names of loopback are always allowed when `listen` is a loopback address, and when
-    /// the list is empty; an address is, when the connection came in on it. `/health/*` is exempt.
+    /// The hosts that clients may name in `Host` or `:authority`: names or addresses without a
+    /// port. Any other host is answered 421, so that no page can point its own name here and read
+    /// the responses. The names of loopback are always allowed when `listen` is a loopback address
+    /// and when the list is empty; an IP address is allowed when the connection came in on it.
+    /// `/health/*` is exempt.
     pub hosts: Vec<String>,
-    /// Whether something before the gateway lets in only who may come in. Without it the gateway
-    /// listens on loopback addresses only, since it does not authenticate clients itself.
+    /// Whether an authenticating proxy stands in front of the gateway. Without one, the gateway
+    /// listens only on loopback addresses, because it does not authenticate clients itself.
     pub behind_authenticating_proxy: bool,
-    /// Whether every answer tells in `extensions.roster` which calls were made for it: for development.
+    /// Whether every answer lists its calls in `extensions.roster`: for development.
     pub show_calls: bool,
-    /// The environment variable that holds a secret: who sends it in the header `x-roster-trace` is told
-    /// the calls.
+    /// The environment variable that holds a secret: a client that sends it in the header
+    /// `x-roster-trace` sees the calls.
     pub show_calls_token_env: Option<String>,
     /// The origins whose pages may call the gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
-    /// Whether the pages of all loopback origins may, too: for the demo, no setting of a file.
+    /// Whether pages of all loopback origins may call it too: for the demo; no file can set it.
     #[serde(skip)]
     pub loopback_origins: bool,
-    /// For how many seconds after the signal to stop connections are still accepted while
-    /// `/health/ready` says 503: as long as a load balancer takes to notice.
+    /// How many seconds after the signal to stop connections are still accepted while
+    /// `/health/ready` answers 503: choose the time that a load balancer takes to notice.
     pub shutdown_delay_seconds: u64,
-    /// For how many seconds requests under way may go on after that.
+    /// How many seconds requests in flight may continue after that.
     pub drain_seconds: u64,
 }
 
@@ -60,20 +62,20 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
-    /// Who is shown the calls that a request made.
+    /// Which clients see the calls of a request.
     ///
     /// # Errors
-    /// A secret that is not there.
+    /// A missing secret.
     pub fn audience(&self) -> Result<TraceAccess, ConfigErrors> {
         match &self.show_calls_token_env {
             Some(_) if self.show_calls => Err(ConfigErrors(vec![
-                "server.show_calls tells everybody, and show_calls_token_env only who holds the secret: drop one"
+                "server.show_calls shows the calls to everybody, and show_calls_token_env only to clients with the secret: drop one"
                     .to_owned(),
             ])),
             None if self.show_calls => Ok(TraceAccess::Everybody),
             None => Ok(TraceAccess::Nobody),
             Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
-                Some(secret) => Ok(TraceAccess::Holders(secret.into())),
+                Some(secret) => Ok(TraceAccess::WithToken(secret.into())),
                 None => Err(ConfigErrors(vec![format!(
                     "server.show_calls_token_env: the environment variable {variable} is not set"
                 )])),
@@ -86,7 +88,7 @@ impl Settings {
     /// The address to listen on: the command line's, if it names one.
     ///
     /// # Errors
-    /// An address that others can reach, when nothing keeps them out.
+    /// An address that others can reach when no proxy protects it.
     pub fn listen(&self, asked: Option<SocketAddr>) -> Result<SocketAddr, ConfigErrors> {
         let listen = asked.unwrap_or(self.server.listen);
         if self.server.admin_listen == Some(listen) && listen.port() != 0 {
@@ -104,7 +106,7 @@ impl Settings {
         )]))
     }
 
-    /// The address at which this machine asks for health and metrics.
+    /// The address at which this machine checks health and metrics.
     #[must_use]
     pub fn health(&self) -> SocketAddr {
         let address = self.server.admin_listen.unwrap_or(self.server.listen);
@@ -116,13 +118,13 @@ impl Settings {
         SocketAddr::new(ip, address.port())
     }
 
-    /// How many connections to providers there may be at the same time.
+    /// The largest number of connections to providers.
     #[must_use]
     pub fn provider_connections(&self) -> usize {
         let accounts = self.accounts().unwrap_or_default().into_iter();
         let enabled = accounts.filter(|(_, settings)| settings.enabled);
         let calls = enabled.map(|(account, settings)| {
-            let usual = door(account.provider()).concurrency;
+            let usual = connector_spec(account.provider()).concurrency;
             settings.concurrency.unwrap_or(usual)
         });
         calls.sum()

@@ -1,4 +1,4 @@
-//! The store that the gateway's replicas share.
+//! The settings of the store that replicas share.
 
 use std::{fs, path::PathBuf, sync::OnceLock, time::Duration};
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{ConfigErrors, variable_named};
 use crate::shared::{Store, StoreOptions};
 
-/// The store that the gateway's replicas share; without an address each replica is alone.
+/// The store that replicas share; without an address each replica works alone.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SharedSettings {
@@ -19,11 +19,12 @@ pub struct SharedSettings {
     pub password_env: Option<String>,
     /// The file that holds its password.
     pub password_file: Option<PathBuf>,
-    /// What every key begins with.
+    /// The prefix of every key.
     pub prefix: String,
-    /// How many replicas there are: while the store is away each spends such a part of every budget.
+    /// The number of replicas: while the store is unavailable, each spends that share of every
+    /// budget.
     pub replicas: u32,
-    /// How many seconds one operation may take before the store counts as away.
+    /// How many seconds one operation may take before the store counts as unavailable.
     pub timeout_seconds: f64,
     #[serde(skip)]
     store: OnceLock<Store>,
@@ -44,10 +45,10 @@ impl Default for SharedSettings {
 }
 
 impl SharedSettings {
-    /// The store, one and the same however often it is asked for; `None` where none is configured.
+    /// The store; every call returns the same one. `None` when none is configured.
     ///
     /// # Errors
-    /// Everything that is wrong with its settings. The store itself is not asked.
+    /// All errors of its settings. The store itself is not called.
     pub fn store(&self) -> Result<Option<Store>, ConfigErrors> {
         if let Some(store) = self.store.get() {
             return Ok(Some(store.clone()));
@@ -84,7 +85,7 @@ impl SharedSettings {
             replicas: self.replicas,
             timeout: Duration::from_secs_f64(self.timeout_seconds),
         };
-        let store = Store::at(url, password.as_ref(), terms);
+        let store = Store::new(url, password.as_ref(), terms);
         let store = store.map_err(|wrong| ConfigErrors(vec![format!("shared.url: {wrong}")]))?;
         Ok(Some(self.store.get_or_init(|| store).clone()))
     }

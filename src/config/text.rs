@@ -1,6 +1,6 @@
-//! A configuration's text: all mistakes of its form at once, each with its line and its setting, in the
-//! words of TOML. A mistake shows no text of the file, which may be a secret in the wrong place; only an
-//! address to listen on is shown.
+//! Reads a configuration's text and reports all errors of form at once, each with its line and its
+//! setting, in TOML's words. An error shows no text of the file, which may be a misplaced secret;
+//! the only exception is an address to listen on.
 
 mod statement;
 mod words;
@@ -11,41 +11,41 @@ use toml::de::DeTable;
 
 use super::{ConfigErrors, Settings};
 use statement::Statement;
-pub use words::in_words;
+pub use words::explain_toml_error;
 
-/// How many mistakes of form are looked for.
+/// The largest number of errors of form that are collected.
 const MOST: usize = 100;
 
-/// A configuration as far as it can be read, and what is wrong with its form.
+/// The readable part of a configuration, and its errors of form.
 #[derive(Debug, Default)]
 pub struct ConfigDraft {
-    /// The settings that can be read.
+    /// The settings that could be read.
     pub settings: Settings,
-    errors: Vec<ConfigMistake>,
-    /// What each mistake of form begins with: the file.
-    begins: String,
+    errors: Vec<StatementError>,
+    /// The prefix of each error of form: the file.
+    prefix: String,
 }
 
 #[derive(Debug)]
-struct ConfigMistake {
+struct StatementError {
     line: usize,
     path: String,
-    says: String,
+    message: String,
 }
 
 impl ConfigDraft {
     /// Reads a configuration file.
     ///
     /// # Errors
-    /// When there is no text to read.
+    /// A file that cannot be read as text.
     pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
         let text = fs::read_to_string(path);
         let text = text.map_err(|error| {
-            let why = unread(&error);
+            let why = read_error(&error);
             ConfigErrors(vec![format!("{}: {why}", path.display())])
         })?;
         Ok(Self {
-            begins: format!("{}: ", path.display()),
+            prefix: format!("{}: ", path.display()),
             ..Self::parse(&text)
         })
     }
@@ -53,7 +53,7 @@ impl ConfigDraft {
     /// The settings, if all of them could be read.
     ///
     /// # Errors
-    /// The mistakes of form.
+    /// The errors of form.
     pub fn finish(self) -> Result<Settings, ConfigErrors> {
         match self.errors() {
             errors if errors.is_empty() => Ok(self.settings),
@@ -67,48 +67,52 @@ impl ConfigDraft {
         let mut draft = Self::default();
         let mut text = original.to_owned();
         for _ in 0..MOST {
-            let (statement, says) = match fault(&text) {
+            let (statement, message) = match first_error(&text) {
                 Ok(settings) => {
                     draft.settings = settings;
                     break;
                 }
                 Err(fault) => fault,
             };
-            text = blanked(&text, statement.range.clone());
-            draft.add(original, &statement, says);
+            text = blank_out(&text, statement.range.clone());
+            draft.add(original, &statement, message);
         }
         draft.errors.sort_by_key(|error| error.line);
         draft
     }
 
-    fn add(&mut self, original: &str, statement: &Statement, says: String) {
-        // What is wrong with a table is not said again of the tables in it.
-        let is_known = |known: &ConfigMistake| {
+    fn add(&mut self, original: &str, statement: &Statement, message: String) {
+        // An error in a table is not repeated for the tables in it.
+        let is_known = |known: &StatementError| {
             let rest = statement.path.strip_prefix(&known.path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if statement.path.is_empty() || !self.errors.iter().any(is_known) {
-            self.errors.push(ConfigMistake {
+            self.errors.push(StatementError {
                 line: original[..statement.range.start].matches('\n').count() + 1,
                 path: statement.path.clone(),
-                says,
+                message,
             });
         }
     }
 
-    /// The mistakes of form, a line each.
+    /// The errors of form, one per line.
     fn errors(&self) -> Vec<String> {
         let said = self.errors.iter().map(|error| {
-            let ConfigMistake { line, path, says } = error;
+            let StatementError {
+                line,
+                path,
+                message,
+            } = error;
             let colon = if path.is_empty() { "" } else { ": " };
-            format!("{}line {line}: {path}{colon}{says}", self.begins)
+            format!("{}line {line}: {path}{colon}{message}", self.prefix)
         });
         said.collect()
     }
 
-    /// All mistakes, a line each: those of form, and those of meaning that do not follow from them.
+    /// All errors, one per line: those of form, and those of meaning that do not follow from them.
     #[must_use]
-    pub fn all_mistakes(&self, of_meaning: Vec<String>) -> Vec<String> {
+    pub fn all_errors(&self, of_meaning: Vec<String>) -> Vec<String> {
         let follows = |said: &String| {
             let mut paths = self.errors.iter().map(|error| &error.path);
             paths.any(|path| !path.is_empty() && said.starts_with(path.as_str()))
@@ -118,8 +122,8 @@ impl ConfigDraft {
     }
 }
 
-/// Why a text file cannot be read.
-pub(super) fn unread(error: &io::Error) -> String {
+/// Explains why a text file cannot be read.
+pub(super) fn read_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::InvalidData => "its text is not UTF-8".to_owned(),
         _ => error.to_string(),
@@ -127,24 +131,24 @@ pub(super) fn unread(error: &io::Error) -> String {
 }
 
 /// The first statement that cannot be read, and why.
-fn fault(text: &str) -> Result<Settings, (Statement, String)> {
+fn first_error(text: &str) -> Result<Settings, (Statement, String)> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.into_iter().next() {
         let at = error.span().unwrap_or(0..0).start;
         let statement = Statement::on_line(text, at);
-        let says = words::syntax(&statement, text, error.message());
-        return Err((statement, says));
+        let message = words::syntax(&statement, text, error.message());
+        return Err((statement, message));
     }
     toml::from_str(text).map_err(|error| {
         let at = error.span().unwrap_or(0..0).start;
-        let statement = Statement::at(text, table.get_ref(), at);
-        let says = words::form(&statement, text, error.message());
-        (statement, says)
+        let statement = Statement::containing(text, table.get_ref(), at);
+        let message = words::form(&statement, text, error.message());
+        (statement, message)
     })
 }
 
-/// The text with spaces in the place of a range: all lines stay where they are.
-fn blanked(text: &str, range: Range<usize>) -> String {
+/// Replaces a range with spaces, so that all lines keep their numbers.
+fn blank_out(text: &str, range: Range<usize>) -> String {
     let part = &text[range.clone()];
     let spaces: String = part
         .chars()

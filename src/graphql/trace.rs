@@ -26,7 +26,7 @@ pub enum TraceAccess {
     /// Everybody: for demos and tests.
     Everybody,
     /// Who sends this in the header `x-roster-trace`.
-    Holders(SecretString),
+    WithToken(SecretString),
 }
 
 impl TraceAccess {
@@ -36,7 +36,7 @@ impl TraceAccess {
         match self {
             Self::Nobody => false,
             Self::Everybody => true,
-            Self::Holders(secret) => {
+            Self::WithToken(secret) => {
                 let sent = sent.unwrap_or_default();
                 is_equal(secret.expose_secret().as_bytes(), sent)
             }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn only_who_holds_the_secret_is_admitted() {
-        let holders = TraceAccess::Holders("secret".to_owned().into());
+        let holders = TraceAccess::WithToken("secret".to_owned().into());
 
         assert!(holders.admits(Some(b"secret")));
         assert!(

@@ -1,5 +1,5 @@
-//! The accept loop: limits on slow, idle and many clients, which `axum::serve` does not set, and a stop
-//! that lets requests in flight end.
+//! The accept loop: limits on slow, idle and many clients, which `axum::serve` does not set, and a
+//! shutdown that lets requests in flight end.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Readiness, answer,
     body::{BodyLimits, BodyReader, ReceivingBody},
+    connection_pool::ConnectionPool,
     hosts::LocalAddress,
     pace::LeastRate,
-    room::ConnectionPool,
     stream::{ClientStream, Linger},
     traffic::ConnectionActivity,
 };
@@ -37,34 +37,36 @@ use super::{
 pub struct ConnectionLimits {
     /// The time within which a new connection must have sent its first whole request head.
     pub head: Duration,
-    /// The time for which a connection may have no request in flight, counted from its last answer.
+    /// The time for which a connection may have no request in flight, counted from its last
+    /// response.
     pub idle: Duration,
-    /// The least rate at which a client must read its answers.
+    /// The lowest rate at which a client must read its responses.
     pub rate: LeastRate,
-    /// The time within which every answer must be read: one that is larger than `rate` allows in this
-    /// time must be read faster.
+    /// The time within which every response must be read: a response larger than `rate` allows in
+    /// this time must be read faster.
     pub answer_time: Duration,
     /// Limits on the bodies of requests.
     pub body: BodyLimits,
-    /// The most streams of one connection of HTTP/2 at a time.
+    /// The largest number of streams of one HTTP/2 connection at a time.
     pub streams: u32,
-    /// The most connections. For one more, another is closed: one that never sent a request, or else
-    /// the longest idle one, one whose answer is not read, or one whose request takes long to arrive.
-    /// Where there is none of these, the new one waits.
+    /// The largest number of connections. A new one beyond it closes another: one that never sent a
+    /// request, or else the longest idle one, one whose response is not read, or one whose request
+    /// arrives slowly. If there is none of these, the new one waits.
     pub connections: usize,
-    /// Limits on reading on when a request was answered before it was read whole.
+    /// Limits on reading the rest of a request that was answered before it arrived whole.
     pub linger: Linger,
-    /// The time for which requests in flight may go on after the stop.
+    /// The time for which requests in flight may continue after the shutdown begins.
     pub drain: Duration,
 }
 
-/// Far more than the providers could serve, and still less than 1 GiB of buffers.
+/// Far more than the providers can serve, and still less than 1 GiB of buffers.
 const MOST_CONNECTIONS: usize = 4096;
 
 /// Enough for a few scrapers and health checks.
 const ADMIN_CONNECTIONS: usize = 32;
 
-/// The bytes that a connection of HTTP/2 may send before a handler reads them: half of the largest body.
+/// The bytes that an HTTP/2 connection may send before a handler reads them: half of the largest
+/// body.
 const RECEIVE_WINDOW: u32 = 128 * 1024;
 
 /// The same for one of its streams: the default of HTTP/2.
@@ -74,7 +76,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
-            // Longer than the 60 s of most load balancers, so that it is they who close.
+            // Longer than the 60 s of most load balancers, so that the load balancer closes first.
             idle: Duration::from_secs(75),
             rate: LeastRate::default(),
             answer_time: Duration::from_secs(300),
@@ -91,7 +93,7 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Those of the listener for health and metrics.
+    /// The limits of the listener for health and metrics.
     #[must_use]
     pub fn admin() -> Self {
         Self {
@@ -103,7 +105,7 @@ impl ConnectionLimits {
     /// Serves connections within these limits until `stop`.
     ///
     /// # Errors
-    /// When the listener fails for good.
+    /// A permanent failure of the listener.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -125,7 +127,7 @@ impl ConnectionLimits {
                 accepted = pool.accept(&listener) => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
-                        // Out of file descriptors, for one: it passes.
+                        // A lack of file descriptors, for example, passes.
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
@@ -160,14 +162,15 @@ impl ConnectionLimits {
 
     fn builder(self) -> Builder<TokioExecutor> {
         let mut builder = Builder::new(TokioExecutor::new());
-        // Hyper's own timer starts only when the protocol is known, and between requests too: it could
-        // not tell a slow client from one that keeps its connection. `ConnectionActivity` does.
+        // Hyper's own timer starts only when the protocol is known, and also runs between requests:
+        // it cannot tell a slow client from one that keeps its connection. `ConnectionActivity`
+        // can.
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(None);
-        // A ping waits behind what the client has not read yet, so its answer may come as late as an
-        // answer may be read.
+        // A ping queues behind data that the client has not read yet, so its answer may come as
+        // late as a response may be read.
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -226,7 +229,7 @@ async fn serve_connection(
         () = activity.wait_for_eviction() => {
             connection.as_mut().graceful_shutdown();
             let ended = connection.as_mut().now_or_never();
-            // A request came in the meantime: it is answered.
+            // A request came in the meantime, so answer it.
             if ended.is_none() && !activity.is_evictable() {
                 tokio::select! {
                     _ = connection => {}
@@ -247,16 +250,16 @@ async fn serve_connection(
     ConnectionEnd::Forced
 }
 
-/// The way a connection ended.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ConnectionEnd {
-    /// After its last answer, or when the client closed it.
+    /// It ended after its last response, or the client closed it.
     Complete,
     /// The gateway closed it.
     Forced,
 }
 
-/// The parts of a connection that its requests need.
+/// The parts of a connection that its requests use.
 #[derive(Clone)]
 struct ConnectionHandle {
     activity: Arc<ConnectionActivity>,
@@ -264,7 +267,7 @@ struct ConnectionHandle {
     arrived: LocalAddress,
 }
 
-/// Counts a request as in flight until the socket has taken its answer.
+/// Counts a request as in flight until the socket has taken its response.
 async fn track_request(
     State(connection): State<ConnectionHandle>,
     request: Request,

@@ -1,4 +1,4 @@
-//! An answer's body in small pieces. Each piece tells when the socket has taken it.
+//! Response bodies in small pieces. Each piece notes when the socket has taken it.
 
 use std::{
     pin::Pin,
@@ -14,19 +14,19 @@ use http_body::{Frame, SizeHint};
 
 use super::traffic::InFlightRequest;
 
-/// The largest piece that is handed over at once. At the least rate the client reads it before it is
-/// too far behind.
+/// The largest piece that is sent at once. At the lowest rate, the client reads it before it is too
+/// late.
 const PIECE_BYTES: usize = 8 * 1024;
 
-/// JSON is about this many times smaller when it is compressed.
+/// The usual factor by which compression shrinks JSON.
 const COMPRESSION_RATIO: u64 = 8;
 
-/// The size of an answer before it is compressed. A handler adds it to the answer's extensions, since
-/// the size of the compressed answer is not known before its end.
+/// The size of a response before compression. A handler adds it to the response's extensions,
+/// because the compressed size is unknown until the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UncompressedBytes(pub(super) usize);
 
-/// The body of an answer. Its request is in flight until the socket has taken the last piece.
+/// The body of a response. Its request is in flight until the socket has taken the last piece.
 pub(super) struct AnswerBody {
     body: Body,
     /// The rest of a frame of the body.
@@ -34,13 +34,13 @@ pub(super) struct AnswerBody {
     request: Arc<InFlightRequest>,
 }
 
-/// A piece of an answer; it is dropped when the socket has taken it.
+/// A piece of a response; it is dropped when the socket has taken it.
 struct AnswerChunk {
     bytes: Bytes,
     request: Arc<InFlightRequest>,
 }
 
-/// Gives an answer a body that notes whether the client reads it.
+/// Replaces a response's body with one that notes whether the client reads it.
 pub(super) fn track(answer: Response, request: InFlightRequest) -> Response {
     request.begin_answer(expected_bytes(&answer));
     answer.map(|body| {
@@ -52,7 +52,7 @@ pub(super) fn track(answer: Response, request: InFlightRequest) -> Response {
     })
 }
 
-/// The expected size of an answer on the wire; 0 when nothing is known.
+/// The expected size of a response on the wire; 0 when it is unknown.
 fn expected_bytes(answer: &Response) -> u64 {
     let uncompressed = answer.extensions().get::<UncompressedBytes>();
     let compressed = || uncompressed.map(|bytes| bytes.0 as u64 / COMPRESSION_RATIO);

@@ -1,4 +1,4 @@
-//! A request's body, read whole: neither too large nor too slow.
+//! Reads a request's body whole, unless it is too large or too slow.
 
 use std::{
     convert::Infallible,
@@ -31,9 +31,9 @@ use super::{
 pub struct BodyLimits {
     /// The largest body, in bytes.
     pub bytes: usize,
-    /// The bytes of all bodies that are received at the same time.
+    /// The bytes of all bodies being received at the same time.
     pub total_bytes: usize,
-    /// The least rate at which a client must send.
+    /// The lowest rate at which a client must send.
     pub rate: LeastRate,
     /// The longest time for a whole body.
     pub time: Duration,
@@ -50,16 +50,16 @@ impl Default for BodyLimits {
     }
 }
 
-/// The reason why a body was not read whole.
+/// Why a body was not read whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum BodyError {
-    /// It is larger than it may be.
+    /// It exceeds the limit.
     TooLarge { bytes: usize },
     /// It came too slowly.
     TooSlow { per_second: usize, time: Duration },
-    /// The client gave up, or sent something that is no body.
+    /// The client gave up, or sent an invalid body.
     CutShort,
-    /// All bodies together hold too much.
+    /// All bodies together exceed their limit.
     Overloaded,
 }
 
@@ -95,7 +95,7 @@ impl fmt::Display for BodyError {
     }
 }
 
-/// A number of bytes as people write it.
+/// Formats a number of bytes for people.
 fn size(bytes: usize) -> String {
     if bytes.is_multiple_of(1024) {
         format!("{} KiB", bytes / 1024)
@@ -104,7 +104,7 @@ fn size(bytes: usize) -> String {
     }
 }
 
-/// The body of a request, or the reason why it is not there.
+/// The body of a request, or why it is missing.
 pub(super) struct RequestBody(pub(super) Result<Bytes, BodyError>);
 
 impl<S: Sync> FromRequest<S> for RequestBody {
@@ -117,10 +117,10 @@ impl<S: Sync> FromRequest<S> for RequestBody {
     }
 }
 
-/// The body of a request while it arrives.
+/// A request's body while it arrives.
 pub(super) struct ReceivingBody {
     body: Body,
-    /// Taken when all of the body has arrived.
+    /// Taken when the whole body has arrived.
     activity: Option<Arc<ConnectionActivity>>,
 }
 
@@ -172,7 +172,7 @@ impl HttpBody for ReceivingBody {
 #[derive(Clone, Debug)]
 pub(super) struct BodyReader {
     limits: BodyLimits,
-    /// A permit for each byte that may still be received.
+    /// One permit for each byte that may still be received.
     memory: Arc<Semaphore>,
 }
 
@@ -189,7 +189,7 @@ impl BodyReader {
         let BodyLimits {
             bytes, rate, time, ..
         } = self.limits;
-        // A client that asks first whether to send so much is told before it does.
+        // A client that sends `Expect: 100-continue` gets its refusal before it sends the body.
         if body.size_hint().lower() > bytes as u64 {
             return Err(BodyError::TooLarge { bytes });
         }
@@ -198,7 +198,7 @@ impl BodyReader {
         let end = Instant::now() + time;
         loop {
             let asked = Instant::now();
-            let frame = timeout_at(end.min(asked + timer.left()), body.frame()).await;
+            let frame = timeout_at(end.min(asked + timer.remaining()), body.frame()).await;
             let data = match frame.map_err(|_| self.too_slow())? {
                 None => return Ok(Bytes::from_owner(received)),
                 Some(Err(_)) => return Err(BodyError::CutShort),
@@ -222,7 +222,7 @@ impl BodyReader {
     }
 }
 
-/// Bytes of a body, with their part of the memory for bodies.
+/// The bytes of a body, with the permits for them.
 struct ReceivedBytes {
     bytes: Vec<u8>,
     memory: OwnedSemaphorePermit,
@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of so many pieces, one every so often.
+    /// Reads a body of `pieces` pieces, one per interval.
     async fn read(pieces: usize, bytes: usize, every: Duration) -> Result<usize, BodyError> {
         let pieces = stream::iter(0..pieces).then(move |_| async move {
             sleep(every).await;

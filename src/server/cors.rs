@@ -1,5 +1,5 @@
-//! Cross-origin requests: which pages may call the gateway from a browser, what they may send, and what
-//! they may read of the answer.
+//! Cross-origin requests: which pages may call the gateway from a browser, what they may send, and
+//! what they may read of the response.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use url::{Host, Url};
 
 use super::REQUEST_ID;
 
-/// How long a browser keeps the answer to a preflight: as long as Chromium keeps one at most.
+/// How long a browser caches the answer to a preflight: the longest that Chromium allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// The origins whose pages may call the gateway.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
-    /// Those that are named.
+    /// The listed origins.
     pub listed: Vec<String>,
-    /// Whether every page of this machine may, whatever its port.
+    /// Whether every page on this machine may call the gateway, whatever its port.
     pub allows_loopback: bool,
 }
 
 impl Origins {
-    /// Answers preflights and marks answers. The origin decides: a page that may call the gateway may send
-    /// whatever headers its tools add, such as `traceparent` or `x-apollo-operation-name`.
+    /// Answers preflights and marks responses. Only the origin decides: an allowed page may send
+    /// any headers that its tools add, such as `traceparent` or `x-apollo-operation-name`.
     ///
     /// # Errors
-    /// A text in the list that is no origin.
+    /// An invalid origin in the list.
     pub(super) fn layer(self) -> Result<CorsLayer, String> {
         let listed = self.listed.iter().map(|origin| parse(origin));
         let listed: Vec<_> = listed.collect::<Result<_, _>>()?;
@@ -46,7 +46,7 @@ impl Origins {
     }
 }
 
-/// What is wrong with origins that pages come from, a line each.
+/// The invalid origins of a list, one message each.
 #[must_use]
 pub fn wrong_origins(origins: &[String]) -> Vec<String> {
     let read = origins.iter().map(|origin| parse(origin));
@@ -61,7 +61,7 @@ fn parse(text: &str) -> Result<HeaderValue, String> {
     })
 }
 
-/// The address of an origin in the form in which browsers write it.
+/// Parses an origin in the form that browsers send.
 fn origin(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     (url.origin().ascii_serialization() == text).then_some(url)

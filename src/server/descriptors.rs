@@ -1,22 +1,23 @@
-//! The number of files that the process may have open, and of connections of clients that fit into it.
+//! The limit on open files, and the number of client connections that fits into it.
 
 use std::io;
 
 use rlimit::Resource;
 
-/// Open files of the rest of the process: logs, listeners, the event loop, name lookups, the shared store.
+/// Open files of the rest of the process: logs, listeners, the event loop, DNS lookups, the shared
+/// store.
 const RESERVE: usize = 48;
 
-/// Fewer connections of clients than that serve nobody.
+/// With fewer client connections the gateway is useless.
 const LEAST: usize = 8;
 
-/// The usual limit on open files, for where it cannot be read.
+/// The usual limit on open files, used when it cannot be read.
 const USUAL: u64 = 1024;
 
-/// Raises the limit of this process on open files as far as the system lets it. Returns the number of
-/// connections of clients that fit into it beside so many others; at most `wanted`.
+/// Raises the process's limit on open files as far as the system allows. Returns the number of
+/// client connections that fit into it beside `others`; at most `wanted`.
 ///
-/// When that is less than `wanted`, a warning says what to do.
+/// If that is less than `wanted`, a warning says what to do.
 #[must_use]
 pub fn fit(wanted: usize, others: usize) -> usize {
     let raised = rlimit::increase_nofile_limit(u64::MAX);
@@ -36,7 +37,7 @@ pub fn fit(wanted: usize, others: usize) -> usize {
     fitting
 }
 
-/// The limit on open files: as it was raised, or else as it is.
+/// The limit on open files: the raised one, or else the present one.
 fn open_files(raised: io::Result<u64>, present: impl FnOnce() -> io::Result<u64>) -> usize {
     let limit = raised.unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit on open files could not be raised");

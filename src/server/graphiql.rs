@@ -1,9 +1,9 @@
 //! The page at `/graphiql`: GraphiQL over `/graphql`, complete without internet.
 //!
-//! Ours are the page, its start script and a plain query box; GraphiQL and React are files that are named
-//! in a lock file and served from this program when it holds them. Where it does not, the page loads them
-//! from a public CDN, and where that fails too, the query box is there.
-//! All addresses in the page are relative, so that a proxy may put a path before them.
+//! Ours are the page, its start script and a plain query box; GraphiQL and React are files that a
+//! lock file names, and this program serves them if it contains them. Otherwise the page loads them
+//! from a public CDN, and if that fails too, it shows the query box. All addresses in the page are
+//! relative, so that a proxy may add a path before them.
 
 mod fetch;
 mod files;
@@ -25,10 +25,11 @@ use sha2::{Digest as _, Sha256};
 
 use files::{EmbeddedFiles, FILES, PackageFile};
 
-/// The page, with one place for what differs from program to program.
+/// The page, with placeholders for what differs between programs.
 const PAGE: &str = include_str!("graphiql/index.html");
 
-/// Our own files. They import each other by name, so one digest of all is in the address of each.
+/// Our own files. They import each other by name, so all of them share one digest in their
+/// addresses.
 const OWN: &[(&str, &[u8])] = &[
     ("bootstrap.js", include_bytes!("graphiql/bootstrap.js")),
     ("examples.js", include_bytes!("graphiql/examples.js")),
@@ -37,28 +38,28 @@ const OWN: &[(&str, &[u8])] = &[
     ("style.css", include_bytes!("graphiql/style.css")),
 ];
 
-/// The page always asks whether it changed; what has a digest in its address never does.
+/// Browsers always revalidate the page, and never the files with a digest in their address.
 const ASK: &str = "no-cache";
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// The one `style` element that GraphiQL writes, by its hash: it stops scrolling behind a dialog.
+/// The hash of the one `style` element that GraphiQL writes: it stops scrolling behind a dialog.
 const DIALOG: &str = "'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='";
 
 static SHELF: LazyLock<Arc<EmbeddedFiles>> = LazyLock::new(|| Arc::new(EmbeddedFiles::embedded()));
 
-/// Serves the page and all it needs.
+/// Serves the page and its files.
 pub fn router() -> Router {
     routes(Arc::clone(&SHELF))
 }
 
-/// Gets GraphiQL on this machine, for a program that was built without it.
+/// Downloads GraphiQL to this machine, for a program that was built without it.
 ///
-/// Takes as long as a download may, and cannot fail: spawn it and do not wait for it.
+/// It takes as long as a download may, and cannot fail: spawn it and do not wait for it.
 pub async fn prepare() {
     fetch::fill(&SHELF).await;
 }
 
-fn routes(memory: Arc<EmbeddedFiles>) -> Router {
+fn routes(files: Arc<EmbeddedFiles>) -> Router {
     Router::new()
         .route("/graphiql", get(page))
         .route(
@@ -67,11 +68,11 @@ fn routes(memory: Arc<EmbeddedFiles>) -> Router {
         )
         .route("/graphiql/credits", get(credits))
         .route("/graphiql/assets/{digest}/{name}", get(asset))
-        .with_state(memory)
+        .with_state(files)
 }
 
-async fn page(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
-    let is_here = memory.is_full();
+async fn page(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
+    let is_here = files.is_full();
     let own = own_digest();
     let text = PAGE
         .replace("{own}", &format!("graphiql/assets/{own}"))
@@ -85,7 +86,7 @@ async fn page(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> R
     response
 }
 
-/// What the start script loads, in order, and where from.
+/// The files that the start script loads, in order, with their addresses.
 fn manifest(is_here: bool) -> String {
     let address = |file: &PackageFile| match is_here {
         true => file.address(),
@@ -97,9 +98,9 @@ fn manifest(is_here: bool) -> String {
     json!({ "isHere": is_here, "files": files }).to_string()
 }
 
-/// Nothing but this server, and of the CDN, if it is needed, these very files.
+/// Allows only this server and, if needed, exactly these files of the CDN.
 ///
-/// GraphiQL's style sheet holds its fonts and images as `data:` addresses.
+/// GraphiQL's style sheet contains its fonts and images as `data:` addresses.
 fn policy(is_here: bool) -> String {
     let of = |end: &str| match is_here {
         true => String::new(),
@@ -116,13 +117,13 @@ fn policy(is_here: bool) -> String {
     )
 }
 
-/// The files that run on the page: all but the licences.
+/// The files that run on the page: all except the licences.
 fn loaded() -> impl Iterator<Item = &'static PackageFile> {
     FILES.iter().filter(|file| file.name() != "LICENSE")
 }
 
 async fn asset(
-    State(memory): State<Arc<EmbeddedFiles>>,
+    State(files): State<Arc<EmbeddedFiles>>,
     Path((digest, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
@@ -131,7 +132,7 @@ async fn asset(
         .find(|(own, _)| *own == name && digest == own_digest())
         .map(|(_, bytes)| Bytes::from_static(bytes));
     let locked = || {
-        let mut files = memory.files()?;
+        let mut files = files.files()?;
         files
             .find(|(file, _)| file.name() == name && file.digest() == digest)
             .map(|(_, bytes)| bytes.clone())
@@ -142,8 +143,8 @@ async fn asset(
     }
 }
 
-/// Whose work the page is built on, with the licences of the copies that are served from here.
-async fn credits(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
+/// The credits, with the licences of the files that this program serves.
+async fn credits(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
     let mut text = "The page at /graphiql is built on these works.\n".to_owned();
     for file in FILES.iter().filter(|file| file.name() == "LICENSE") {
         text += &format!("\n{} {}, MIT License\n", file.package, file.version);
@@ -151,7 +152,7 @@ async fn credits(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -
     }
     text += "\nGraphiQL's files contain, among others, CodeMirror, GraphQL.js, markdown-it and Radix UI (MIT\n\
              License) and the fonts Roboto (Apache License 2.0) and Fira Code (SIL Open Font License 1.1).\n";
-    for (file, bytes) in memory.files().into_iter().flatten() {
+    for (file, bytes) in files.files().into_iter().flatten() {
         if file.name() == "LICENSE" {
             text += &format!("\n---- {} {} ----\n\n", file.package, file.version);
             text += &String::from_utf8_lossy(bytes);
@@ -165,7 +166,7 @@ async fn credits(State(memory): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -
     )
 }
 
-/// An answer that a browser may keep, or the word that what it kept is still right.
+/// A response that a browser may cache, or 304 if its copy is current.
 fn fresh(asked: &HeaderMap, kind: &'static str, keep: &'static str, body: Bytes) -> Response {
     let tag = format!("\"{}\"", files::short(&Sha256::digest(&body).into()));
     let is_known = asked

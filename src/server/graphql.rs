@@ -1,18 +1,18 @@
 //! GraphQL over HTTP (the specification of the GraphQL working group, 2025).
 //!
 //! The engine's own handler runs mutations over GET and over any content type, which lets a foreign
-//! page write with a visitor's rights, and answers one content type whatever was asked for. This one
-//! takes JSON over POST and queries over GET, and answers what the client accepts.
+//! page write with a visitor's rights, and always answers one content type. This handler takes JSON
+//! over POST and queries over GET, and answers what the client accepts.
 
 mod accept;
 mod ending;
 mod integers;
+mod read;
 
 use std::time::Duration;
 
 use async_graphql::{
-    Name, Request, Response as Answer, ServerError, Value, Variables, indexmap::IndexMap,
-    parser::types::OperationType,
+    Request, Response as Answer, ServerError, Value, parser::types::OperationType,
 };
 use axum::{
     Router,
@@ -38,7 +38,7 @@ use crate::{
     graphql::{
         Graph, Schema,
         description::describe,
-        error::{INTEGERS, coded, seconds, without_what_is_too_large},
+        error::{coded, seconds, without_what_is_too_large},
         prepare::{Prepared, prepare},
         trace::Trace,
         with_loaders,
@@ -47,8 +47,9 @@ use crate::{
 };
 use accept::Media;
 use ending::Ending;
+use read::read;
 
-/// The header that says that its sender may see the calls that a request made.
+/// The header with the secret that lets its sender see the calls of a request.
 static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
 
 /// The route `/graphql`.
@@ -64,7 +65,7 @@ struct RequestRefusal {
     status: StatusCode,
     code: ErrorCode,
     message: String,
-    /// After how many seconds to try again.
+    /// The number of seconds until a retry makes sense.
     retry_after: Option<i32>,
 }
 
@@ -78,8 +79,8 @@ impl RequestRefusal {
         }
     }
 
-    /// The hash of a document without the document. Clients look for this very message or code, and then
-    /// send the document.
+    /// A request with the hash of a document and no document. Clients look for exactly this message
+    /// or code, and then send the document.
     fn no_persisted_queries() -> Self {
         Self {
             code: ErrorCode::PersistedQueryNotSupported,
@@ -87,7 +88,7 @@ impl RequestRefusal {
         }
     }
 
-    /// The status under a media type. Some older clients read errors under 200 alone.
+    /// The status under a media type. Some older clients read errors only under 200.
     fn status(&self, media: Media) -> StatusCode {
         match (self.code, media) {
             (ErrorCode::PersistedQueryNotSupported, Media::Json) => StatusCode::OK,
@@ -95,18 +96,18 @@ impl RequestRefusal {
         }
     }
 
-    fn of_body(error: BodyError) -> Self {
+    fn from_body_error(error: BodyError) -> Self {
         match error {
             BodyError::Overloaded => Self {
                 message: error.to_string(),
-                ..Self::of(&Error::overloaded())
+                ..Self::from_error(&Error::overloaded())
             },
             _ => Self::new(error.status(), error.to_string()),
         }
     }
 
-    /// A request that costs more than there is.
-    fn of(error: &Error) -> Self {
+    /// A request that exceeds the available memory.
+    fn from_error(error: &Error) -> Self {
         let status = match error.kind() {
             ErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -126,9 +127,9 @@ struct ExecutedOperation {
     operation: &'static str,
     name: Option<String>,
     answer: Answer,
-    /// For how many seconds who asked may keep the answer.
+    /// The number of seconds for which the client may cache the response.
     fresh_for: u64,
-    /// What it holds of the gateway's memory.
+    /// The trace, which also holds the response's share of the gateway's memory.
     trace: Trace,
 }
 
@@ -145,7 +146,7 @@ impl ExecutedOperation {
     }
 }
 
-/// What goes back, and what is noted of it.
+/// The HTTP response, and what is recorded about it.
 struct HttpReply {
     operation: &'static str,
     name: Option<String>,
@@ -154,8 +155,8 @@ struct HttpReply {
 }
 
 impl HttpReply {
-    /// Counts the request, and leaves what the log says of it.
-    fn noted(self, took: Duration) -> Response {
+    /// Counts the request, and attaches the log's fields to the response.
+    fn record(self, took: Duration) -> Response {
         let ending = self.ending;
         metrics::request(self.operation, ending.outcome, took);
         for code in &ending.codes {
@@ -197,131 +198,21 @@ async fn handle(
         })?;
         let request = read(&method, query.as_deref(), &headers, body)?;
         let ran = run(&schema, request, &method, &headers).await?;
-        shown(ran, media).await
+        render(ran, media).await
     };
     let reply = reply
         .await
         .unwrap_or_else(|refusal| refused(&refusal, media.unwrap_or(Media::Json)));
-    let mut response = reply.noted(started.elapsed());
+    let mut response = reply.record(started.elapsed());
     if let Some(error) = body_error {
         response.extensions_mut().insert(error);
     }
     let wait = accept::wait(&headers).zip(schema.data::<Graph>());
     let wait = wait.map(|(wait, graph)| wait.min(graph.bounds.deadline));
-    if let Some(applied) = wait.and_then(accept::applied) {
+    if let Some(applied) = wait.and_then(accept::preference_applied) {
         response.headers_mut().insert("preference-applied", applied);
     }
     response
-}
-
-fn read(
-    method: &Method,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    body: Result<Bytes, BodyError>,
-) -> Result<Request, RequestRefusal> {
-    match *method {
-        // What any page may send without asking first is not taken, though it only reads.
-        Method::GET | Method::HEAD if accept::is_of_a_form(headers) => Err(not_json()),
-        Method::GET | Method::HEAD => read_query(query.unwrap_or_default()),
-        Method::POST => {
-            let body = body.map_err(RequestRefusal::of_body)?;
-            read_body(headers, &body)
-        }
-        _ => Err(RequestRefusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "use POST, or GET for queries",
-        )),
-    }
-}
-
-fn read_query(query: &str) -> Result<Request, RequestRefusal> {
-    let bad = |message: &str| RequestRefusal::new(StatusCode::BAD_REQUEST, message);
-    let mut params = IndexMap::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let value = match name.as_ref() {
-            "query" | "operationName" => Value::String(value.into_owned()),
-            "variables" | "extensions" if value.is_empty() => Value::Null,
-            "variables" if integers::has_too_large(value.as_bytes()) => return Err(bad(INTEGERS)),
-            "variables" | "extensions" => serde_json::from_str(&value)
-                .map_err(|_| bad(&format!("the parameter `{name}` must be a JSON object")))?,
-            _ => continue,
-        };
-        params.insert(Name::new(name), value);
-    }
-    checked(Value::Object(params))
-}
-
-fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, RequestRefusal> {
-    let media = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !accept::is_json(media) {
-        return Err(not_json());
-    }
-    let bad = |message: &str| RequestRefusal::new(StatusCode::BAD_REQUEST, message);
-    let read = serde_json::from_slice(body);
-    let read = read.map_err(|error| bad(&format!("the body is not JSON: {error}")))?;
-    if integers::has_too_large(body) {
-        return Err(bad(INTEGERS));
-    }
-    checked(read)
-}
-
-fn not_json() -> RequestRefusal {
-    let message = "send the request as `Content-Type: application/json`, in UTF-8";
-    RequestRefusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-}
-
-/// The request in a body, as the specification names its members. The body was read into the engine's
-/// own values: serde's would read some texts as JSON inside JSON, with a new bound on their depth.
-fn checked(body: Value) -> Result<Request, RequestRefusal> {
-    let bad = |message: &str| Err(RequestRefusal::new(StatusCode::BAD_REQUEST, message));
-    let Value::Object(mut fields) = body else {
-        return bad("the body must be an object with `query`; batches are not taken");
-    };
-    let query = fields.swap_remove("query");
-    let is_given = matches!(&query, Some(query) if *query != Value::Null && *query != "".into());
-    if !is_given && has_hash(&fields) {
-        return Err(RequestRefusal::no_persisted_queries());
-    }
-    let mut request = match query {
-        Some(Value::String(query)) => Request::new(query),
-        Some(_) => return bad("`query` must be a string"),
-        None => return bad("`query` is missing"),
-    };
-    let mut take = |name: &str| fields.swap_remove(name).unwrap_or_default();
-    let (name, variables, extensions) =
-        (take("operationName"), take("variables"), take("extensions"));
-    match (name, variables, extensions) {
-        (
-            name @ (Value::Null | Value::String(_)),
-            variables @ (Value::Null | Value::Object(_)),
-            // There is no extension to the protocol that is understood.
-            Value::Null | Value::Object(_),
-        ) => {
-            request.operation_name = match name {
-                Value::String(name) if !name.is_empty() => Some(name),
-                _ => None,
-            };
-            request.variables = Variables::from_value(variables);
-            Ok(request)
-        }
-        _ => bad("`operationName` must be a string, `variables` and `extensions` must be objects"),
-    }
-}
-
-/// Whether a request names its document by a hash, as clients with automatic persisted queries do.
-fn has_hash(fields: &IndexMap<Name, Value>) -> bool {
-    let member = |value: &Value, name: &str| match value {
-        Value::Object(members) => members.get(name).cloned(),
-        _ => None,
-    };
-    let extensions = fields.get("extensions");
-    let persisted = extensions.and_then(|extensions| member(extensions, "persistedQuery"));
-    let hash = persisted.and_then(|persisted| member(&persisted, "sha256Hash"));
-    matches!(hash, Some(Value::String(_)))
 }
 
 async fn run(
@@ -361,11 +252,11 @@ async fn run(
     let request = request.data(RequestId(id.unwrap_or_default().to_owned()));
     trace
         .charge(uncounted)
-        .map_err(|error| RequestRefusal::of(&error))?;
+        .map_err(|error| RequestRefusal::from_error(&error))?;
     let mut answer = schema.execute(request).await;
-    // What a mutation has done must be told, or the client does it again.
+    // A mutation's result must be returned, or the client repeats it.
     if trace.is_overloaded() && operation == "query" {
-        return Err(RequestRefusal::of(&Error::overloaded()));
+        return Err(RequestRefusal::from_error(&Error::overloaded()));
     }
     describe(&mut answer, &schemas);
     coded(&mut answer.errors);
@@ -388,9 +279,10 @@ async fn run(
     })
 }
 
-/// The answer as the client accepts it. A request that could not be run at all has errors without a
-/// path and no data: then there is no `data` key, and under the newer media type a status that says so.
-async fn shown(ran: ExecutedOperation, media: Media) -> Result<HttpReply, RequestRefusal> {
+/// Renders the response as the client accepts it. A request that could not run at all has errors
+/// without a path and no data: then there is no `data` key, and under the newer media type the
+/// status is an error.
+async fn render(ran: ExecutedOperation, media: Media) -> Result<HttpReply, RequestRefusal> {
     let ExecutedOperation {
         operation,
         name,
@@ -408,17 +300,17 @@ async fn shown(ran: ExecutedOperation, media: Media) -> Result<HttpReply, Reques
     };
     let ending = Ending::of(&answer, is_request_error, trace.fates());
     let is_large = trace.bytes() > LARGE;
-    let Ok(body) = written(answer, is_request_error, is_large).await else {
+    let Ok(body) = encode(answer, is_request_error, is_large).await else {
         tracing::error!("an answer cannot be written as JSON");
-        return Err(RequestRefusal::of(&Error::new(
+        return Err(RequestRefusal::from_error(&Error::new(
             ErrorKind::Internal,
             "the gateway failed; its log says why",
         )));
     };
     let meter = match trace.written(body.len()) {
-        // What a mutation has done must be told.
+        // A mutation's result must be returned.
         Err(_) if operation == "mutation" => Meter::default(),
-        charged => charged.map_err(|error| RequestRefusal::of(&error))?,
+        charged => charged.map_err(|error| RequestRefusal::from_error(&error))?,
     };
     let body = Bytes::from_owner(EncodedAnswer {
         body,
@@ -442,11 +334,11 @@ async fn shown(ran: ExecutedOperation, media: Media) -> Result<HttpReply, Reques
     })
 }
 
-/// An answer that holds more bytes than this is written apart from the threads that serve everybody.
+/// A response that holds more bytes than this is encoded off the threads that serve requests.
 const LARGE: u64 = 256 * 1024;
 
-/// Writes an answer as JSON.
-async fn written(
+/// Encodes a response as JSON.
+async fn encode(
     answer: Answer,
     is_request_error: bool,
     is_large: bool,
@@ -465,7 +357,7 @@ async fn written(
     written.unwrap_or_else(|failure| Err(serde::ser::Error::custom(failure)))
 }
 
-/// An answer that waits to be sent, with what it holds of the gateway's memory.
+/// A response that waits to be sent, with its share of the gateway's memory.
 struct EncodedAnswer {
     body: Vec<u8>,
     _meter: Meter,
@@ -505,7 +397,7 @@ fn with_media(status: StatusCode, media: Media, body: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media.content_type()),
         (header::VARY, "accept, authorization, cookie"),
-        // Personal data: nobody on the way may keep it, and who asked for as long as it is fresh.
+        // Personal data: no cache on the way may store it; the client may, while it is fresh.
         (header::CACHE_CONTROL, "no-store"),
     ];
     (status, headers, body).into_response()

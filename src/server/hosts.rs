@@ -1,5 +1,6 @@
-//! Which hosts a request may name. A page can point its own name at the gateway's address and then read
-//! what the gateway answers to that name: so it answers to names that it knows.
+//! The hosts that a request may name. A page can point its own DNS name at the gateway's address
+//! and then read the gateway's responses under that name, so the gateway answers only to known
+//! names.
 
 use std::{
     collections::BTreeSet,
@@ -24,9 +25,9 @@ pub(super) struct LocalAddress(pub(super) Option<IpAddr>);
 /// A host without its port.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum HostName {
-    /// An address.
+    /// An IP address.
     Address(IpAddr),
-    /// A name in small letters, without a dot at its end.
+    /// A name in lower case, without a final dot.
     Name(String),
 }
 
@@ -38,15 +39,15 @@ pub struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The hosts of a list, and those of loopback when that is where the gateway listens, or the list is
-    /// empty.
+    /// Allows the listed hosts, and those of loopback if the gateway listens on loopback or the
+    /// list is empty.
     ///
     /// # Errors
-    /// Entries that are no hosts, a line each.
+    /// The invalid entries, one message each.
     pub fn of(listed: &[String], listen: SocketAddr) -> Result<Self, Vec<String>> {
         let (mut hosts, mut wrong) = (BTreeSet::new(), Vec::new());
         for entry in listed {
-            match HostName::alone(entry) {
+            match HostName::parse(entry) {
                 Some(host) => drop(hosts.insert(host)),
                 None => wrong.push(format!(
                     "server.hosts: {entry:?} is no host: expected a name or an address alone, such as \
@@ -65,7 +66,7 @@ impl AllowedHosts {
 
     fn allows(&self, host: &HostName, arrived: Option<IpAddr>) -> bool {
         let is_known = match host {
-            // Nobody can point an address elsewhere.
+            // Nobody can point an IP address elsewhere.
             HostName::Address(address) => {
                 Some(address.to_canonical()) == arrived.map(|arrived| arrived.to_canonical())
                     || self.has_loopback && address.to_canonical().is_loopback()
@@ -78,7 +79,9 @@ impl AllowedHosts {
     fn check(&self, request: &Request) -> Result<(), (StatusCode, String)> {
         let arrived = request.extensions().get::<LocalAddress>();
         let arrived = arrived.and_then(|arrived| arrived.0);
-        for host in named(request).map_err(|wrong| (StatusCode::BAD_REQUEST, wrong.to_owned()))? {
+        for host in
+            requested_hosts(request).map_err(|wrong| (StatusCode::BAD_REQUEST, wrong.to_owned()))?
+        {
             if !self.allows(&host, arrived) {
                 let wrong = "this gateway does not answer to the host that the request names: its operator lists \
                              the names that clients may use in the setting `hosts` under [server]";
@@ -89,7 +92,7 @@ impl AllowedHosts {
     }
 }
 
-/// Refuses requests that name a host that they may not; whoever asks for health may name any.
+/// Refuses requests that name an unknown host; health checks may name any host.
 pub(super) async fn check(
     State(hosts): State<AllowedHosts>,
     request: Request,
@@ -105,7 +108,7 @@ pub(super) async fn check(
 }
 
 /// Every host that a request names: in its target, which is `:authority` in HTTP/2, and in `Host`.
-fn named(request: &Request) -> Result<Vec<HostName>, &'static str> {
+fn requested_hosts(request: &Request) -> Result<Vec<HostName>, &'static str> {
     let target = request.uri().authority().map(|target| target.as_str());
     let mut headers = request.headers().get_all(header::HOST).iter();
     let header = headers.next().map(|host| host.to_str().unwrap_or_default());
@@ -114,7 +117,7 @@ fn named(request: &Request) -> Result<Vec<HostName>, &'static str> {
     }
     let hosts = [target, header].into_iter().flatten();
     let hosts =
-        hosts.map(|host| HostName::with_port(host).ok_or("the request's `Host` is no host"));
+        hosts.map(|host| HostName::parse_with_port(host).ok_or("the request's `Host` is no host"));
     let hosts: Vec<_> = hosts.collect::<Result<_, _>>()?;
     match hosts.is_empty() {
         true => Err("the request has no `Host` header: send one"),
@@ -123,19 +126,19 @@ fn named(request: &Request) -> Result<Vec<HostName>, &'static str> {
 }
 
 impl HostName {
-    /// Of a text that may end with a port.
-    fn with_port(text: &str) -> Option<Self> {
+    /// Parses a host that may have a port.
+    fn parse_with_port(text: &str) -> Option<Self> {
         let at = match text.rfind(']') {
             Some(end) => text[end..].find(':').map(|at| end + at),
             None => text.find(':'),
         };
         let (host, port) = at.map_or((text, ""), |at| (&text[..at], &text[at + 1..]));
         let is_port = port.is_empty() || port.parse::<u16>().is_ok();
-        is_port.then(|| Self::alone(host)).flatten()
+        is_port.then(|| Self::parse(host)).flatten()
     }
 
-    /// Of a text that is a host and nothing else.
-    fn alone(text: &str) -> Option<Self> {
+    /// Parses a host without a port.
+    fn parse(text: &str) -> Option<Self> {
         if let Some(address) = text.strip_prefix('[') {
             let address = address.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?;
             return Some(Self::Address(address.into()));
@@ -163,7 +166,7 @@ mod tests {
 
     fn allows(hosts: &AllowedHosts, host: &str) -> bool {
         let arrived = Some(IpAddr::from([10, 0, 0, 5]));
-        hosts.allows(&HostName::with_port(host).expect("a host"), arrived)
+        hosts.allows(&HostName::parse_with_port(host).expect("a host"), arrived)
     }
 
     #[test]
@@ -224,7 +227,7 @@ mod tests {
             "", ":80", "a:b", "a:1:2", "a b", "a..b", ".", "user@a", "a/b", "[::1", "[a]",
             "[::1]a:1", "ä.test",
         ] {
-            assert_eq!(HostName::with_port(text), None, "{text}");
+            assert_eq!(HostName::parse_with_port(text), None, "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! One span and one line of the log for each request.
+//! One span and one log line for each request.
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use tokio::time::Instant;
@@ -6,10 +6,10 @@ use tracing::{Instrument, Span};
 
 use super::REQUEST_ID;
 
-/// The longest name of an operation in the log.
+/// The longest operation name in the log.
 const MAX_NAME: usize = 100;
 
-/// What the log says of a GraphQL request, beside its status.
+/// The fields of a GraphQL request in the log, beside its status.
 #[derive(Clone, Debug)]
 pub(super) struct OperationLog {
     pub(super) kind: &'static str,
@@ -17,21 +17,21 @@ pub(super) struct OperationLog {
     pub(super) name: Option<String>,
     pub(super) outcome: &'static str,
     pub(super) errors: usize,
-    /// How many providers gave nothing.
+    /// The number of sources that returned nothing.
     pub(super) failed_sources: usize,
-    /// How many writes were not done, or perhaps not.
+    /// The number of writes that failed or may have failed.
     pub(super) failed_writes: usize,
-    /// The code of the first error, or of the first such failure.
+    /// The code of the first error, or of the first failed source or write.
     pub(super) code: Option<&'static str>,
 }
 
-/// The name of an operation as it stands in the log: names in documents are letters, digits and `_`.
+/// Shortens the name of an operation for the log: names in documents are letters, digits and `_`.
 pub(super) fn operation_name(name: &str) -> String {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
     name.chars().filter(is_plain).take(MAX_NAME).collect()
 }
 
-/// Runs a request in its span, and writes its line when it has ended, however it ends.
+/// Runs a request in its span, and writes its log line when it ends, however it ends.
 pub(super) async fn log(request: Request, next: Next) -> Response {
     let span = span(&request);
     let mut line = RequestLine {
@@ -50,18 +50,18 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     response
 }
 
-/// The query string is left out of the span, since a query may hold addresses.
+/// The span omits the query string, which may contain addresses.
 fn span(request: &Request) -> Span {
     let id = request.headers().get(&REQUEST_ID);
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
     tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
-/// The line of a request. It is written when this is dropped: a client that leaves ends its request.
+/// The log line of a request. Dropping it writes the line: a client that leaves ends its request.
 struct RequestLine {
     span: Span,
     started: Instant,
-    /// Probes and scrapes come every few seconds: their lines are for debugging.
+    /// Probes and scrapes come every few seconds, so their lines are at debug level.
     is_probe: bool,
     status: Option<u16>,
     operation: Option<OperationLog>,

@@ -1,11 +1,11 @@
-//! The least rate at which a client must send or read.
+//! The lowest rate at which a client must send or read.
 
 use std::time::Duration;
 
-/// A least rate, and how far a client may fall behind it.
+/// A lowest rate, and how far a client may fall behind it.
 #[derive(Clone, Copy, Debug)]
 pub struct LeastRate {
-    /// The bytes that a client must send or read in a second.
+    /// The bytes that a client must send or read per second.
     pub bytes_per_second: u32,
     /// The time that a client may fall behind this rate.
     pub behind: Duration,
@@ -20,10 +20,10 @@ impl Default for LeastRate {
     }
 }
 
-/// Counts down the time that a client still has. Every byte that it moves gives it time: first what it
+/// Counts down the time that a client has left. Every byte that it moves adds time: first what it
 /// is behind, then credit for later, up to a maximum.
 ///
-/// Only the time counts in which the gateway waits for the client: while an answer is computed,
+/// Only the time in which the gateway waits for the client counts: while a response is computed,
 /// neither side sends anything.
 #[derive(Debug)]
 pub(super) struct SlowClientTimer {
@@ -31,13 +31,13 @@ pub(super) struct SlowClientTimer {
     behind: Duration,
     /// The rest of `behind`.
     grace: Duration,
-    /// Bytes that were moved ahead of the least rate.
+    /// The bytes moved ahead of the lowest rate.
     credit: f64,
     max_credit: Duration,
 }
 
 impl SlowClientTimer {
-    /// A timer that keeps credit for at most `max_credit` at the least rate.
+    /// A timer with credit for at most `max_credit` at the lowest rate.
     pub(super) fn new(rate: LeastRate, max_credit: Duration) -> Self {
         Self {
             bytes_per_second: f64::from(rate.bytes_per_second.max(1)),
@@ -48,14 +48,14 @@ impl SlowClientTimer {
         }
     }
 
-    /// Changes the least rate. The client keeps its credit in bytes, so that a higher rate uses it up
+    /// Changes the lowest rate. The client keeps its credit in bytes, so a higher rate uses it up
     /// sooner.
     pub(super) fn require(&mut self, bytes_per_second: f64) {
         self.bytes_per_second = bytes_per_second.max(1.0);
         self.cap_credit();
     }
 
-    /// The gateway waited so long for the client.
+    /// Notes that the gateway waited for the client.
     pub(super) fn waited(&mut self, time: Duration) {
         let credit = self.credit_time();
         if time <= credit {
@@ -66,7 +66,7 @@ impl SlowClientTimer {
         }
     }
 
-    /// The client sent or read so many bytes.
+    /// Notes that the client sent or read bytes.
     pub(super) fn moved(&mut self, bytes: usize) {
         let bytes = bytes as f64;
         let behind = self.behind.saturating_sub(self.grace);
@@ -80,8 +80,8 @@ impl SlowClientTimer {
         }
     }
 
-    /// The time for which the client may still move nothing. It is too slow when nothing is left.
-    pub(super) fn left(&self) -> Duration {
+    /// The time for which the client may move nothing. At zero it is too slow.
+    pub(super) fn remaining(&self) -> Duration {
         self.grace + self.credit_time()
     }
 
@@ -106,23 +106,23 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A timer as bodies have it.
+    /// A timer as request bodies use it.
     fn strict() -> SlowClientTimer {
         SlowClientTimer::new(LeastRate::default(), Duration::ZERO)
     }
 
-    /// A timer as answers have it.
+    /// A timer as responses use it.
     fn with_credit() -> SlowClientTimer {
         SlowClientTimer::new(LeastRate::default(), 300 * SECOND)
     }
 
-    /// The time after which a client is too slow that moves so many bytes every so often; an hour at
+    /// The time after which a client that moves `bytes` bytes per interval is too slow; an hour at
     /// most.
     fn cut(mut timer: SlowClientTimer, bytes: usize, every: Duration) -> Option<Duration> {
         let mut passed = Duration::ZERO;
         while passed < 3600 * SECOND {
-            if timer.left() <= every {
-                return Some(passed + timer.left());
+            if timer.remaining() <= every {
+                return Some(passed + timer.remaining());
             }
             timer.waited(every);
             passed += every;
@@ -165,7 +165,7 @@ mod tests {
 
         timer.moved(100 * 1024 * 1024);
 
-        assert_eq!(timer.left(), 10 * SECOND);
+        assert_eq!(timer.remaining(), 10 * SECOND);
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
 
         timer.moved(100 * 1024 * 1024);
 
-        assert_eq!(timer.left(), 310 * SECOND);
+        assert_eq!(timer.remaining(), 310 * SECOND);
     }
 
     #[test]
@@ -195,6 +195,6 @@ mod tests {
 
         timer.require(100.0 * 1024.0);
 
-        assert_eq!(timer.left(), 12 * SECOND);
+        assert_eq!(timer.remaining(), 12 * SECOND);
     }
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: what is counted as it happens, and what is looked up when it is asked for.
+//! `/metrics`: counters that are updated as events happen, and gauges that are read at each scrape.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -18,10 +18,10 @@ use crate::{
 /// The version of the text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How often what the histograms gathered is put into their buckets, scraped or not.
+/// The interval at which histograms are folded into their buckets, scraped or not.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// The process's one recorder of metrics.
+/// The process's only metrics recorder.
 pub(super) fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
@@ -55,7 +55,7 @@ pub(super) async fn scrape(State(schema): State<Schema>) -> Response {
     (content_type, recorder().render()).into_response()
 }
 
-/// Sets what moves with the clock, and not with a call.
+/// Sets the gauges that change with the clock and not only with calls.
 fn look_up(graph: &Graph) {
     for directory in graph.accounts.configured() {
         let account = directory.account();

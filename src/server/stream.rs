@@ -1,5 +1,5 @@
-//! A connection's socket. It notes the bytes that are written, and gives a client that still sends when
-//! its answer is ready the time to read it.
+//! A connection's socket. It counts the bytes that are written, and gives a client that is still
+//! sending when its response is ready the time to read it.
 
 use std::{
     io::{self, IoSlice},
@@ -17,8 +17,8 @@ use tokio::{
 
 use super::traffic::ConnectionActivity;
 
-/// The unsent bytes that the system keeps for a connection. With more it would take minutes to see that
-/// a slow client reads on.
+/// The unsent bytes that the system buffers for a connection. With a larger buffer it would take
+/// minutes to see that a slow client reads on.
 const UNSENT: u32 = 16 * 1024;
 
 /// The place where a connection puts its socket when it ends.
@@ -36,7 +36,7 @@ impl ClientStream {
         socket: TcpStream,
         activity: Arc<ConnectionActivity>,
     ) -> (Self, ReturnedSocket) {
-        // Answers are written whole: there is nothing to gain from waiting for more of one.
+        // Responses are written whole, so waiting for more data gains nothing.
         let _ = socket.set_nodelay(true);
         #[cfg(target_os = "linux")]
         let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT);
@@ -118,18 +118,18 @@ impl AsyncWrite for ClientStream {
     }
 }
 
-/// Limits on what a client may still send after its last answer. It is read and dropped.
+/// Limits on what a client may still send after its last response. It is read and dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Linger {
-    /// At most so many bytes,
+    /// The largest number of bytes.
     pub bytes: u64,
-    /// and for so long.
+    /// The longest time.
     pub time: Duration,
 }
 
 impl Linger {
-    /// Closes a socket. One that is closed while bytes in it are unread is reset, and its client may
-    /// never see the answer: so they are read first.
+    /// Closes a socket. Closing one with unread bytes resets it, and its client may never see the
+    /// response, so those bytes are read first.
     pub(super) async fn close(self, returned: &ReturnedSocket) {
         let socket = returned
             .lock()
@@ -140,7 +140,7 @@ impl Linger {
             socket.shutdown().await?;
             tokio::io::copy(&mut socket.take(self.bytes), &mut tokio::io::sink()).await
         };
-        // Either way it is closed now.
+        // The socket closes in either case.
         let _ = timeout(self.time, drain).await;
     }
 }

@@ -1,10 +1,11 @@
-//! The activity of one connection: whether it is idle, and whether its client reads what it is sent.
+//! The activity of one connection: whether it is idle, and whether its client reads its responses.
 //!
-//! The gateway cannot see what a client has read, only what the socket takes. The systems of both sides
-//! hold tens to hundreds of kilobytes, and take more in large steps: a client that reads slowly but
-//! steadily looks as if it had stopped for a minute or two. So every byte that the socket takes gives
-//! the client time at the least rate. The socket has always taken at least what the client has read,
-//! so a client that keeps the rate from the start of its answer is never too slow.
+//! The gateway cannot see what a client has read, only what the socket takes. The systems of both
+//! sides buffer tens to hundreds of kilobytes and take more in large steps: a client that reads
+//! slowly but steadily seems to have stopped for a minute or two. So every byte that the socket
+//! takes gives the client time at the lowest rate. The socket has always taken at least what the
+//! client has read, so a client that keeps the rate from the start of its response is never too
+//! slow.
 
 use std::{
     collections::BTreeMap,
@@ -19,8 +20,8 @@ use tokio::{
 
 use super::{
     accept::ConnectionLimits,
+    connection_pool::{ConnectionPool, ConnectionState, EvictionKey},
     pace::SlowClientTimer,
-    room::{ConnectionPool, ConnectionState, EvictionKey},
 };
 
 /// The activity of one connection.
@@ -34,20 +35,20 @@ pub(super) struct ConnectionActivity {
 
 #[derive(Debug)]
 struct ActivityRecord {
-    /// True once a request came.
+    /// True after the first request.
     was_used: bool,
-    /// Requests whose answers the socket has not taken whole.
+    /// Requests whose responses the socket has not fully taken.
     requests: usize,
-    /// Those of them whose bodies have not arrived whole.
+    /// Those of them whose bodies have not fully arrived.
     receiving: usize,
-    /// The answers that the socket has not taken whole.
+    /// The responses that the socket has not fully taken.
     answers: BTreeMap<u64, OutgoingAnswer>,
     next_id: u64,
-    /// True while the socket takes no more until the client has read some of it.
+    /// True while the socket takes no more until the client has read some of its buffer.
     is_blocked: bool,
     timer: SlowClientTimer,
     idle_since: Instant,
-    /// The last time the client let a part of an answer go out, or the gateway began to wait for it.
+    /// When the client last let a part of a response go out, or the gateway began to wait for it.
     progress_at: Instant,
     /// Its key among the connections that can be closed.
     eviction_key: Option<EvictionKey>,
@@ -88,7 +89,7 @@ impl ConnectionActivity {
         Arc::new(activity)
     }
 
-    /// Notes a request that came.
+    /// Notes the start of a request.
     pub(super) fn begin_request(self: &Arc<Self>) -> InFlightRequest {
         let id = self.change(|record| {
             record.was_used = true;
@@ -102,7 +103,7 @@ impl ConnectionActivity {
         }
     }
 
-    /// Notes that the socket took so many bytes.
+    /// Notes that the socket took bytes.
     pub(super) fn wrote(&self, bytes: usize) {
         self.change(|record| {
             // Otherwise it may be an answer to a ping.
@@ -114,12 +115,12 @@ impl ConnectionActivity {
         });
     }
 
-    /// Notes that the socket takes nothing more for now.
+    /// Notes that the socket takes no more for now.
     pub(super) fn blocked(&self) {
         self.change(|record| record.is_blocked = true);
     }
 
-    /// Notes that a request's body begins to arrive.
+    /// Notes that a request's body starts to arrive.
     pub(super) fn begin_body(&self) {
         self.change(|record| record.receiving += 1);
     }
@@ -136,7 +137,7 @@ impl ConnectionActivity {
         }
     }
 
-    /// Returns true if no request is in flight and nothing is left to be sent.
+    /// Returns true if no request is in flight and nothing is left to send.
     pub(super) fn is_idle(&self) -> bool {
         self.lock().is_idle()
     }
@@ -146,18 +147,18 @@ impl ConnectionActivity {
         self.change(|record| record.state(&self.limits)).is_some()
     }
 
-    /// Ends when a new connection needs the slot of this one.
+    /// Waits until a new connection needs this one's slot.
     pub(super) async fn wait_for_eviction(&self) {
         self.eviction.notified().await;
     }
 
-    /// Ends when the connection was idle for too long, or its client reads too slowly.
+    /// Waits until the connection was idle for too long, or its client reads too slowly.
     pub(super) async fn wait_for_timeout(&self) {
         let ConnectionLimits {
             head, idle, rate, ..
         } = self.limits;
-        // Nothing wakes this task when the activity changes, so it looks often enough to be no later
-        // than half of the shortest limit.
+        // Nothing wakes this task when the activity changes, so it looks often enough to be at most
+        // half of the shortest limit late.
         let interval = head.min(idle).min(rate.behind) / 2;
         loop {
             let left = self.change(|record| record.time_left(&self.limits));
@@ -221,7 +222,7 @@ impl ActivityRecord {
         }
     }
 
-    /// The time for which the connection may go on like this.
+    /// How long the connection may continue like this.
     fn time_left(&self, limits: &ConnectionLimits) -> Duration {
         if self.is_idle() {
             let limit = match self.was_used {
@@ -230,7 +231,7 @@ impl ActivityRecord {
             };
             limit.saturating_sub(self.idle_since.elapsed())
         } else if self.is_waiting() {
-            self.timer.left()
+            self.timer.remaining()
         } else {
             Duration::MAX
         }
@@ -245,7 +246,8 @@ impl ActivityRecord {
         self.counted_until = now;
     }
 
-    /// Fits the timer to the answers in flight: those that hold much memory must be read faster.
+    /// Adapts the timer to the responses in flight: those that hold much memory must be read
+    /// faster.
     fn update(&mut self, was_waiting: bool, limits: &ConnectionLimits) {
         if self.is_waiting() && !was_waiting {
             self.progress_at = self.counted_until;
@@ -261,7 +263,7 @@ impl ActivityRecord {
     }
 }
 
-/// A request in flight, until the socket has taken its answer or it is given up.
+/// A request in flight, until the socket has taken its response or it is cancelled.
 #[derive(Debug)]
 pub(super) struct InFlightRequest {
     activity: Arc<ConnectionActivity>,
@@ -269,8 +271,8 @@ pub(super) struct InFlightRequest {
 }
 
 impl InFlightRequest {
-    /// Notes that an answer of so many bytes is ready. The client may take none of it at first: one of
-    /// HTTP/2 decides how much may be sent.
+    /// Notes that a response of this many bytes is ready. The client may take none of it at first:
+    /// an HTTP/2 client decides how much may be sent.
     pub(super) fn begin_answer(&self, bytes: u64) {
         let answer = OutgoingAnswer {
             bytes,
@@ -280,8 +282,8 @@ impl InFlightRequest {
             .change(|record| record.answers.insert(self.id, answer));
     }
 
-    /// Notes whether the next part of the answer is ready, so that the gateway waits for the client and
-    /// not the client for the gateway.
+    /// Notes whether the next part of the response is ready: only then does the gateway wait for
+    /// the client, and not the client for the gateway.
     pub(super) fn waits_for_client(&self, is_ready: bool) {
         self.activity.change(|record| {
             if let Some(answer) = record.answers.get_mut(&self.id) {
@@ -290,7 +292,7 @@ impl InFlightRequest {
         });
     }
 
-    /// Notes that the socket took a piece of the answer.
+    /// Notes that the socket took a piece of the response.
     pub(super) fn piece_taken(&self) {
         self.activity
             .change(|record| record.progress_at = record.counted_until);

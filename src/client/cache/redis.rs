@@ -342,7 +342,7 @@ mod tests {
             replicas: 2,
             timeout: Duration::from_secs(1),
         };
-        let store = Store::at("redis://127.0.0.1:1", None, options).expect("an address");
+        let store = Store::new("redis://127.0.0.1:1", None, options).expect("an address");
         RedisCache::new(Account::of(Provider::Ada), store, "account".to_owned())
     }
 

@@ -1,4 +1,5 @@
-//! Where a mistake stands: the key and its value, or the table, that holds a place in the text.
+//! The position of an error: the key with its value, or the table, that contains a byte of the
+//! text.
 
 use std::ops::Range;
 
@@ -13,13 +14,13 @@ pub(super) struct Statement {
     /// The whole name of the setting or table: `server.listen`.
     pub(super) path: String,
     pub(super) range: Range<usize>,
-    /// Where the value stands; `None` for a table.
+    /// The range of the value; `None` for a table.
     pub(super) value: Option<Range<usize>>,
 }
 
 impl Statement {
-    /// The statement that holds a place of a text that can be parsed.
-    pub(super) fn at(text: &str, table: &DeTable<'_>, at: usize) -> Self {
+    /// The statement that contains a byte of a valid text.
+    pub(super) fn containing(text: &str, table: &DeTable<'_>, at: usize) -> Self {
         let mut path = Vec::new();
         match value_at(text, table, at, &mut path) {
             Some(value) => Self {
@@ -31,7 +32,7 @@ impl Statement {
         }
     }
 
-    /// The statement of a line of a text that cannot be parsed: its key, or its header and what follows.
+    /// The statement on a line of an invalid text: its key, or its header and what follows.
     pub(super) fn on_line(text: &str, at: usize) -> Self {
         let start = line_start(text, at);
         let line = text[start..].lines().next().unwrap_or_default();
@@ -60,7 +61,7 @@ impl Statement {
     }
 }
 
-/// The value that holds a place, or whose key does. Tables with headers are gone into.
+/// The value that contains a byte, or whose key does. Searches tables with headers too.
 fn value_at(
     text: &str,
     table: &DeTable<'_>,
@@ -99,7 +100,7 @@ fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |end| end + 1)
 }
 
-/// The lines from a place on, with where they start.
+/// The lines from a byte on, with their positions.
 fn lines_from(text: &str, at: usize) -> impl Iterator<Item = (usize, &str)> {
     let mut start = at;
     text[at..].split_inclusive('\n').map(move |line| {
@@ -109,7 +110,7 @@ fn lines_from(text: &str, at: usize) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The name of the table whose header a line is.
+/// The name of the table, if a line is its header.
 fn header(line: &str) -> Option<String> {
     let name = line.trim_start().strip_prefix('[')?;
     let name = name.trim_start_matches('[');
@@ -117,7 +118,7 @@ fn header(line: &str) -> Option<String> {
     Some(plain(name))
 }
 
-/// A key as people say it.
+/// A key without quotes.
 fn plain(key: &str) -> String {
     let parts = key.trim().split('.');
     let parts = parts.map(|part| part.trim().trim_matches(['"', '\'']));
@@ -136,7 +137,7 @@ mod tests {
     fn at(words: &str) -> (String, &'static str) {
         let table = DeTable::parse(TEXT).expect("TOML");
         let at = TEXT.find(words).expect("a place");
-        let statement = Statement::at(TEXT, table.get_ref(), at);
+        let statement = Statement::containing(TEXT, table.get_ref(), at);
         (statement.path, &TEXT[statement.range])
     }
 

@@ -1,15 +1,15 @@
-//! What is wrong with a statement, in the words of TOML.
+//! Explains errors of a statement in TOML's words.
 
 use super::Statement;
 
-/// What a token is told that stands in the file.
+/// The error of a token in the file.
 const TOKEN: &str = "a token is never in this file: name an environment variable by `token_env`, or a file by `token_file`";
 
-/// What is said of a table of the time before accounts.
-const VENDOR: &str = "a table is named after an account now: write [accounts.NAME] in place of [vendor.NAME]; an account \
+/// The error of a table from before accounts.
+const OLD_TABLE: &str = "a table is named after an account now: write [accounts.NAME] in place of [vendor.NAME]; an account \
      with another name than its provider's says `provider = \"intercom\"`, for one";
 
-/// What to say of a statement that is no TOML.
+/// Explains a statement that is not TOML.
 pub(super) fn syntax(statement: &Statement, text: &str, message: &str) -> String {
     let value = statement.value.clone().map(|value| text[value].trim());
     let has_no_value = value.is_some_and(|value| value.is_empty() || value.starts_with('#'));
@@ -21,13 +21,13 @@ pub(super) fn syntax(statement: &Statement, text: &str, message: &str) -> String
     }
 }
 
-/// What to say of a statement that is TOML, and does not fit.
+/// Explains a statement that is TOML and does not fit.
 pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
     if is_token(&statement.path) {
         return TOKEN.to_owned();
     }
     if message.starts_with("unknown field `vendor`") {
-        return VENDOR.to_owned();
+        return OLD_TABLE.to_owned();
     }
     if let Some((old, new)) = RENAMED
         .iter()
@@ -42,7 +42,7 @@ pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
             value.unwrap_or("it")
         );
     }
-    in_words(message)
+    explain_toml_error(message)
 }
 
 /// Settings that have a new name: the old one, and the new one.
@@ -63,24 +63,28 @@ fn is_token(path: &str) -> bool {
     path.starts_with("accounts.") && path.ends_with(".token")
 }
 
-/// What a reader of TOML is told by its library, in words that need no knowledge of its types. A message
-/// of another form stays as it is.
+/// Explains an error of the TOML library in words that need no knowledge of its types. A message of
+/// another form stays as it is.
 #[must_use]
-pub fn in_words(message: &str) -> String {
+pub fn explain_toml_error(message: &str) -> String {
     let kinds = ["invalid type: ", "invalid value: "];
     let rest = kinds.iter().find_map(|kind| message.strip_prefix(kind));
     if let Some((found, wanted)) = rest.and_then(|rest| rest.rsplit_once(", expected ")) {
-        // One that does not fit in 64 bits comes with the name of a type of the library's.
+        // A number beyond 64 bits comes with the name of one of the library's types.
         let wide = found
             .strip_prefix("integer `")
             .and_then(|rest| rest.split_once("` as "));
         if let Some((number, _)) = wide {
             return format!(
                 "the number {number} is out of range: expected {}",
-                expected(wanted)
+                describe_expected(wanted)
             );
         }
-        return format!("expected {}, not {}", expected(wanted), given(found));
+        return format!(
+            "expected {}, not {}",
+            describe_expected(wanted),
+            describe_found(found)
+        );
     }
     let kinds = ["unknown field ", "unknown variant "];
     if let Some(rest) = kinds.iter().find_map(|kind| message.strip_prefix(kind)) {
@@ -99,8 +103,8 @@ pub fn in_words(message: &str) -> String {
     message.to_owned()
 }
 
-/// What was expected.
-fn expected(wanted: &str) -> String {
+/// Describes the expected value.
+fn describe_expected(wanted: &str) -> String {
     let words = match wanted {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
         "i32" | "i64" => "a whole number",
@@ -118,8 +122,8 @@ fn expected(wanted: &str) -> String {
     words.to_owned()
 }
 
-/// What was given. Texts are not shown: one may be a secret.
-fn given(found: &str) -> String {
+/// Describes the value that was found. Strings are not shown: one may be a secret.
+fn describe_found(found: &str) -> String {
     let (kind, value) = found.split_once('`').unwrap_or((found, ""));
     let value = value.trim_end_matches('`');
     match kind.trim() {

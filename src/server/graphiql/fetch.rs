@@ -1,8 +1,9 @@
-//! Gets the files of the page on the user's machine, once, for a program that does not hold them.
+//! Downloads the page's files to the user's machine, once, for a program that does not contain
+//! them.
 //!
-//! A clone that was built without `scripts/graphiql` shall still open a real GraphiQL, also on a train:
-//! the cache folder is looked at first, then, by the demo alone, `npm` is asked if there is one. Whatever
-//! fails here is no fault of the gateway; the page then loads the same files from a public CDN.
+//! A clone that was built without `scripts/graphiql` must still open a real GraphiQL, even offline:
+//! the cache folder is read first, and then, only in the demo, `npm` is run if it is there. A
+//! failure here is no fault of the gateway; the page then loads the same files from a public CDN.
 
 use std::env;
 use std::fs;
@@ -17,25 +18,25 @@ use tokio::time::timeout;
 
 use super::files::{EmbeddedFiles, FILES, PackageFile};
 
-/// What one run of npm or tar may take.
+/// The longest time for one run of npm or tar.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Fills the shelf from the cache folder, or fetches the files into it first.
+/// Loads the files from the cache folder, or downloads them into it first.
 ///
-/// What is cached is on the shelf when this is polled once; nothing is started before it is polled again.
-pub(super) async fn fill(memory: &EmbeddedFiles) {
-    if memory.is_full() {
+/// Cached files are loaded when this is polled once; nothing is started before the next poll.
+pub(super) async fn fill(files: &EmbeddedFiles) {
+    if files.is_full() {
         return;
     }
     let Some(cache) = cache() else { return };
-    if memory.fill_from(&cache) {
+    if files.fill_from(&cache) {
         return;
     }
     yield_now().await;
     tracing::info!(folder = %cache.display(), "fetching GraphiQL with npm, once");
     if let Err(why) = fetch(&cache).await {
         tracing::info!(%why, "GraphiQL was not fetched: /graphiql loads it from a CDN");
-    } else if !memory.fill_from(&cache) {
+    } else if !files.fill_from(&cache) {
         tracing::warn!("npm got another GraphiQL than the locked one: it is not used");
     }
 }
@@ -51,12 +52,14 @@ fn cache() -> Option<PathBuf> {
         .map(|cache| cache.join("roster").join("graphiql"))
 }
 
-/// Fetches into a folder beside the final ones and moves whole packages, so that two programs that
-/// start together, or one that is killed, leave nothing half done.
+/// Downloads into a temporary folder and moves whole packages, so that two programs that start
+/// together, or a killed one, leave nothing incomplete.
 async fn fetch(cache: &Path) -> io::Result<()> {
     let work = cache.join(format!(".fetching-{}", std::process::id()));
     fs::create_dir_all(&work)?;
-    let fetched = unpack(&work).await.and_then(|()| shelve(&work, cache));
+    let fetched = unpack(&work)
+        .await
+        .and_then(|()| move_packages(&work, cache));
     fs::remove_dir_all(&work)?;
     fetched
 }
@@ -81,7 +84,7 @@ async fn unpack(work: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn shelve(work: &Path, cache: &Path) -> io::Result<()> {
+fn move_packages(work: &Path, cache: &Path) -> io::Result<()> {
     for package in packages() {
         let place = cache.join(package.folder());
         if place.exists() {

@@ -1,7 +1,7 @@
-//! The files of the page that are not ours: which they are, whether bytes are theirs, and where they are.
+//! The third-party files of the page: their names, the check of their bytes, and their addresses.
 //!
-//! The lock file names them. Their bytes may be in the program, in the user's cache folder, or only on a
-//! public CDN; wherever they come from, none is served or run whose SHA-256 is another.
+//! The lock file names them. Their bytes may be in the program, in the user's cache folder, or only
+//! on a public CDN; a file with another SHA-256 is never served or run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// What is asked for a file that is not held here.
+/// The source of files that this program does not contain.
 const CDN: &str = "https://cdn.jsdelivr.net/npm";
 
-/// All of them, in the order of the lock file, which is the order in which the page loads them.
+/// All files, in the order of the lock file, which is the order in which the page loads them.
 pub(super) const FILES: &[PackageFile] = &include!(concat!(env!("OUT_DIR"), "/graphiql_files.rs"));
 
 /// One member of one package, as locked.
@@ -33,17 +33,17 @@ impl PackageFile {
         self.member.rsplit('/').next().unwrap_or(self.member)
     }
 
-    /// Where the page finds it on this server, relative to the page.
+    /// Its address on this server, relative to the page.
     pub(super) fn address(&self) -> String {
         format!("graphiql/assets/{}/{}", self.digest(), self.name())
     }
 
-    /// Where the page finds it on the CDN.
+    /// Its address on the CDN.
     pub(super) fn cdn_address(&self) -> String {
         format!("{CDN}/{}@{}/{}", self.package, self.version, self.member)
     }
 
-    /// What a browser checks before it runs the file (Subresource Integrity).
+    /// The hash that a browser checks before it runs the file (Subresource Integrity).
     pub(super) fn integrity(&self) -> String {
         format!("sha256-{}", BASE64_STANDARD.encode(self.sha256))
     }
@@ -53,7 +53,7 @@ impl PackageFile {
         short(&self.sha256)
     }
 
-    /// Its path under a folder of such files, the same for `assets/graphiql` and the cache.
+    /// Its path below a folder of such files, the same for `assets/graphiql` and the cache.
     pub(super) fn path(&self) -> PathBuf {
         Path::new(&self.folder()).join(self.member)
     }
@@ -73,36 +73,37 @@ pub(super) fn short(sha256: &[u8; 32]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&sha256[..9])
 }
 
-/// The bytes of all [`FILES`] in their order, from the moment on at which they are at hand.
+/// The bytes of all [`FILES`] in their order, once they are available.
 #[derive(Default)]
 pub(super) struct EmbeddedFiles(OnceLock<Vec<Bytes>>);
 
 impl EmbeddedFiles {
-    /// A shelf with the files that were compiled in, or an empty one.
+    /// The files that were compiled in, or none.
     pub(super) fn embedded() -> Self {
         let memory = Self::default();
         memory.fill(|file| file.embedded.map(Bytes::from_static));
         memory
     }
 
-    /// A shelf that holds these, right or wrong.
+    /// The given bytes, right or wrong.
     #[cfg(test)]
     pub(super) fn holding(bytes: Vec<Bytes>) -> Self {
         Self(OnceLock::from(bytes))
     }
 
-    /// Takes the files from a folder, if all are there and right; says whether the shelf is full now.
+    /// Loads the files from a folder if all are there and correct. Returns whether all files are
+    /// available now.
     pub(super) fn fill_from(&self, folder: &Path) -> bool {
         self.fill(|file| fs::read(folder.join(file.path())).ok().map(Bytes::from));
         self.is_full()
     }
 
-    /// Whether all files are at hand.
+    /// Whether all files are available.
     pub(super) fn is_full(&self) -> bool {
         self.0.get().is_some()
     }
 
-    /// The files with their bytes, if they are at hand.
+    /// The files with their bytes, if they are available.
     pub(super) fn files(&self) -> Option<impl Iterator<Item = (&'static PackageFile, &Bytes)>> {
         self.0.get().map(|all| FILES.iter().zip(all))
     }
@@ -110,7 +111,7 @@ impl EmbeddedFiles {
     fn fill(&self, read: impl Fn(&PackageFile) -> Option<Bytes>) {
         let right = |file: &PackageFile| read(file).filter(|bytes| file.is(bytes));
         if let Some(all) = FILES.iter().map(right).collect() {
-            // Whoever was first put the same bytes there.
+            // Another task set the same bytes first.
             let _ = self.0.set(all);
         }
     }

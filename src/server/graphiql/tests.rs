@@ -2,10 +2,10 @@
 
 use super::*;
 
-async fn start(memory: EmbeddedFiles) -> String {
+async fn start(files: EmbeddedFiles) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(listener, routes(Arc::new(memory))).into_future());
+    tokio::spawn(axum::serve(listener, routes(Arc::new(files))).into_future());
     format!("http://{address}")
 }
 

@@ -1,15 +1,15 @@
-//! Which media type a client accepts, and whether it sends JSON.
+//! The media type that a client accepts, and the headers that ask for freshness and waiting.
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// The media types of an answer.
+/// The media types of a response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Media {
-    /// `application/graphql-response+json`: the status tells whether the request could be run.
+    /// `application/graphql-response+json`: the status says whether the request could run.
     GraphqlResponse,
-    /// `application/json`, of older clients: 200 for every well-formed request.
+    /// `application/json`, for older clients: 200 for every well-formed request.
     Json,
 }
 
@@ -22,11 +22,11 @@ impl Media {
     }
 }
 
-/// No answer is kept longer than a day, so that an older one is none that could be asked for.
+/// No response is cached for longer than a day, so a larger age has no meaning.
 const LONGEST: u64 = 86_400;
 
-/// How old an answer may be, as the request's `Cache-Control` asks for it (RFC 9111): `no-cache` and
-/// `max-age=0` want it read now; `None` is whatever there is.
+/// The accepted age of a response, from the request's `Cache-Control` (RFC 9111): `no-cache` and
+/// `max-age=0` read it now; `None` accepts any age.
 pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let directives = values
@@ -44,15 +44,15 @@ pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
         .map(|age: u64| Duration::from_secs(age.min(LONGEST)))
 }
 
-/// How long the client waits at most, as it says with `Prefer: wait=SECONDS` (RFC 7240, section 4.3);
-/// `None` when it does not say so. Fractions of a second are taken, too.
+/// The longest time that the client waits, from `Prefer: wait=SECONDS` (RFC 7240, section 4.3);
+/// `None` when it does not say. Fractions of a second are accepted too.
 pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all("prefer").iter();
     let mut preferences = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|preference| preference.split(';').next()?.split_once('='));
-    // Of a preference that is there twice the first counts.
+    // The first of two equal preferences counts.
     let (_, seconds) = preferences.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?;
     let seconds = seconds.trim().trim_matches('"');
     let is_number = |c: char| c.is_ascii_digit() || c == '.';
@@ -63,15 +63,15 @@ pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-/// What is told of a preference that was applied.
-pub(super) fn applied(wait: Duration) -> Option<HeaderValue> {
-    // Whole seconds have no fraction.
+/// The value of `Preference-Applied`.
+pub(super) fn preference_applied(wait: Duration) -> Option<HeaderValue> {
+    // Whole seconds are written without a fraction.
     let milliseconds = wait.as_millis() as f64;
     HeaderValue::from_str(&format!("wait={}", milliseconds / 1_000.0)).ok()
 }
 
-/// Whether the content type is one that a page may send to another origin without asking first.
-pub(super) fn is_of_a_form(headers: &HeaderMap) -> bool {
+/// Whether a page may send this content type to another origin without a preflight.
+pub(super) fn is_simple_content_type(headers: &HeaderMap) -> bool {
     let media = headers.get_all(header::CONTENT_TYPE).iter();
     let mut names = media.map(|media| media.to_str().unwrap_or_default().split(';').next());
     names.any(|name| {
@@ -83,7 +83,7 @@ pub(super) fn is_of_a_form(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The media type that the client likes best; `None` when it accepts neither.
+/// The media type that the client prefers; `None` when it accepts neither.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();
     if accepted.peek().is_none() {
@@ -98,7 +98,7 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
         let weight = parts
             .find_map(|part| part.strip_prefix("q="))
             .map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
-        // Where two are liked the same, what is named exactly goes first, and the newer before the older.
+        // Between equal preferences, an exact name comes first, and then the newer media type.
         let (media, rank) = match name.as_str() {
             "application/graphql-response+json" => (Media::GraphqlResponse, 2),
             "application/json" => (Media::Json, 1),
@@ -112,7 +112,7 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
         .map(|(_, _, media)| media)
 }
 
-/// Whether a browser shows the answer to a person, who wants the explorer and not an error.
+/// Whether a browser shows the response to a person, who wants the explorer and not an error.
 pub(super) fn is_a_browser(headers: &HeaderMap) -> bool {
     let accepted = headers
         .get(header::ACCEPT)

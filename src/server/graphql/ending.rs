@@ -1,4 +1,4 @@
-//! How a request ended, for its line and its metrics.
+//! How a request ended, for its log line and its metrics.
 
 use async_graphql::{Response as Answer, ServerError, Value};
 
@@ -7,7 +7,7 @@ use crate::{error::ErrorCode, graphql::outcomes::RequestOutcomes};
 /// How a request ended.
 pub(super) struct Ending {
     pub(super) outcome: &'static str,
-    /// The codes of the answer's errors, and then of what failed beside them.
+    /// The codes of the response's errors, and then of the failed sources and writes.
     pub(super) codes: Vec<ErrorCode>,
     pub(super) errors: usize,
     pub(super) failed_sources: usize,
@@ -15,7 +15,7 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// The end of a request that ran, or could not run at all.
+    /// The end of a request that ran, or that could not run at all.
     pub(super) fn of(answer: &Answer, is_request_error: bool, fates: &RequestOutcomes) -> Self {
         let outcome = match answer.errors.as_slice() {
             [] => fates.outcome(),
@@ -34,7 +34,7 @@ impl Ending {
         }
     }
 
-    /// The end of a request that the engine never saw.
+    /// The end of a request that never reached the engine.
     pub(super) fn refused(code: ErrorCode) -> Self {
         Self {
             outcome: "refused",

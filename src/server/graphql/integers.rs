@@ -1,7 +1,7 @@
-//! Whole numbers in JSON that the reader of JSON would make into others.
+//! Integers that the JSON parser would change.
 
-/// Whether a JSON text has a whole number beyond 64 bits. The reader makes a float of it, without a word:
-/// another number, with other digits.
+/// Whether a JSON text has an integer beyond 64 bits. The parser silently turns it into a float,
+/// which is another number.
 pub(super) fn has_too_large(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some((&first, after)) = rest.split_first() {
@@ -23,7 +23,7 @@ pub(super) fn has_too_large(json: &[u8]) -> bool {
     false
 }
 
-/// What follows a text, whose begin is read.
+/// Returns the text after a string whose opening quote has been read.
 fn after_text(mut rest: &[u8]) -> &[u8] {
     while let Some((&first, after)) = rest.split_first() {
         rest = match first {
@@ -38,7 +38,7 @@ fn after_text(mut rest: &[u8]) -> &[u8] {
 fn is_too_large(number: &[u8]) -> bool {
     let number = std::str::from_utf8(number).unwrap_or_default();
     let is_whole = !number.contains(['.', 'e', 'E']);
-    // So few digits always fit.
+    // A number with this few digits always fits.
     is_whole
         && number.len() > 18
         && number.parse::<i64>().is_err()

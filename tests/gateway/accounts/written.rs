@@ -12,7 +12,7 @@ async fn check(name: &str, text: &str) -> (Option<i32>, String) {
 async fn mistakes_in_accounts_say_what_to_write() {
     for (name, text, says) in [
         (
-            "accounts-vendor",
+            "accounts-old-table",
             "[vendor.intercom]\nenabled = false\n",
             "[accounts.NAME]",
         ),

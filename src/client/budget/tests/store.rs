@@ -60,7 +60,7 @@ fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> RedisRateLimit
         replicas: 2,
         timeout: Duration::from_secs(2),
     };
-    let store = Store::at(url, None, limits).expect("a store");
+    let store = Store::new(url, None, limits).expect("a store");
     RedisRateLimiter::new(store, account, &[window(calls, seconds)], true)
 }
 

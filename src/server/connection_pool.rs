@@ -16,18 +16,18 @@ use tokio::{
 /// The interval at which a new connection without a slot looks for one that can be closed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The time for which a connection that sends a request, or is about to, is left alone. A request that is sent as
-/// fast as usual is here by then.
+/// How long a connection that sends a request, or is about to, is spared. At a usual speed the
+/// request has arrived by then.
 const RECEIVE_GRACE: Duration = Duration::from_secs(1);
 
-/// The reason why a connection can be closed for a new one. The first kind closes first.
+/// Why a connection may be closed for a new one. The first kind closes first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum ConnectionState {
     /// It never sent a request.
     New,
-    /// It did, and no request is in flight.
+    /// It has sent requests, and none is in flight.
     Idle,
-    /// Its client has not read any of an answer for some time.
+    /// Its client has read nothing of a response for some time.
     Stalled,
     /// All its requests are still being received.
     Receiving,
@@ -56,7 +56,7 @@ pub(super) struct ConnectionPool {
     evictable: Mutex<Evictable>,
 }
 
-/// The connections that can be closed, since when, and the signal that tells them so.
+/// The connections that can be closed, by state and time, each with the signal that closes it.
 #[derive(Debug, Default)]
 struct Evictable {
     next: u64,
@@ -71,9 +71,9 @@ impl ConnectionPool {
         }
     }
 
-    /// Accepts the next connection and takes a slot for it. Where all slots are taken, one connection
-    /// closes: the oldest that never sent a request, else the one that is idle for longest, else the
-    /// one whose client has not read for longest, else the one that sends its request for longest.
+    /// Accepts the next connection and takes a slot for it. If all slots are taken, one connection
+    /// closes: the oldest that never sent a request, else the longest idle one, else the one whose
+    /// client has not read for longest, else the one that has been sending its request for longest.
     pub(super) async fn accept(
         &self,
         listener: &TcpListener,

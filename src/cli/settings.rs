@@ -1,0 +1,91 @@
+//! The settings that a command works with, or all their errors.
+
+use std::{net::SocketAddr, path::Path};
+
+use roster::{
+    app,
+    config::{ConfigDraft, ConfigErrors, Settings},
+    graphql::Schema,
+    server::{self, AllowedHosts},
+};
+
+/// The address at which a gateway with this configuration reports its readiness.
+pub(super) fn health(config: &Path) -> Result<SocketAddr, ConfigErrors> {
+    if config.exists() {
+        Settings::read(config).map(|settings| settings.health())
+    } else {
+        Ok(Settings::default().health())
+    }
+}
+
+/// The listen address and the schema of a configuration, or all its errors at once.
+pub(super) fn open_settings(
+    settings: &Settings,
+    listen: Option<SocketAddr>,
+) -> Result<(SocketAddr, Schema), ConfigErrors> {
+    let mut errors = server::cors::wrong_origins(&settings.server.cors_origins);
+    let hosts = AllowedHosts::of(&settings.server.hosts, settings.server.listen);
+    errors.extend(hosts.err().unwrap_or_default());
+    let listen = settings.listen(listen);
+    let listen = listen
+        .map_err(|errors_found| errors.extend(errors_found.0))
+        .ok();
+    let schema = app::open(settings);
+    let schema = schema
+        .map_err(|errors_found| errors.extend(errors_found.0))
+        .ok();
+    match (listen, schema) {
+        (Some(listen), Some(schema)) if errors.is_empty() => Ok((listen, schema)),
+        _ => Err(ConfigErrors(errors)),
+    }
+}
+
+/// The settings of a configuration that can work, or all its errors.
+pub(super) fn load_and_check(config: &Path) -> Result<Settings, ConfigErrors> {
+    let draft = ConfigDraft::read(config)?;
+    let opened = open_settings(&draft.settings, None);
+    let mut errors = opened
+        .err()
+        .map(|errors_found| errors_found.0)
+        .unwrap_or_default();
+    errors.extend(draft.settings.cannot_work());
+    match draft.all_errors(errors) {
+        errors if errors.is_empty() => Ok(draft.settings),
+        errors => Err(ConfigErrors(errors)),
+    }
+}
+
+/// The settings, the listen address and the schema of a configuration, or all its errors. Settings
+/// that cannot work are logged as warnings.
+pub(super) fn load(
+    config: &Path,
+    listen: Option<SocketAddr>,
+) -> Result<(Settings, SocketAddr, Schema), ConfigErrors> {
+    let draft = ConfigDraft::read(config)?;
+    match open_settings(&draft.settings, listen) {
+        Ok((listen, schema)) => {
+            let settings = draft.finish()?;
+            for error in settings.cannot_work() {
+                tracing::warn!("the configuration cannot work: {error}");
+            }
+            Ok((settings, listen, schema))
+        }
+        Err(errors_found) => Err(ConfigErrors(draft.all_errors(errors_found.0))),
+    }
+}
+
+/// A summary of the enabled and disabled accounts.
+pub(super) fn accounts(settings: &Settings) -> String {
+    let accounts = settings.accounts().unwrap_or_default();
+    let names = |is_enabled: bool| {
+        let some = accounts
+            .iter()
+            .filter(|(_, settings)| settings.enabled == is_enabled);
+        let names: Vec<_> = some.map(|(account, _)| account.name()).collect();
+        match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        }
+    };
+    format!("enabled: {}; disabled: {}", names(true), names(false))
+}
