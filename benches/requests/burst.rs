@@ -1,5 +1,5 @@
-//! A burst: 1,500 searches by email at once over four providers, each for an address of its own. How
-//! many are answered whole, how long it takes, and what it costs the gateway.
+//! A burst: 1,500 searches by email at once over four providers, each for a different address.
+//! Measures how many answers are complete, how long they take, and what they cost the gateway.
 
 use std::{
     collections::BTreeMap,
@@ -14,9 +14,9 @@ use crate::process::Process;
 const REQUESTS: usize = 1500;
 const USERS: usize = 2000;
 
-/// What became of one request.
+/// The result of one request.
 struct Outcome {
-    /// Whether each of its sources answered all that it can answer.
+    /// Whether each of its sources answered completely.
     is_whole: bool,
     /// The sources that did not, with their codes.
     shortfalls: Vec<String>,
@@ -53,7 +53,7 @@ pub(crate) async fn compare(latency: u64) {
     }
 }
 
-/// All requests together.
+/// Sends all requests together.
 struct Burst {
     outcomes: Vec<Outcome>,
     took: Duration,
@@ -124,7 +124,7 @@ async fn ask(client: &reqwest::Client, gateway: &Process, email: &str) -> Outcom
         Err(_) => &Value::Null,
     };
     let sources = found["sources"].as_array().map_or(&[][..], Vec::as_slice);
-    // A caveat of the provider's search is no shortfall: the users are counted all the same.
+    // A caveat of the provider's search does not count: the users are complete nevertheless.
     let is_whole = sources.len() == 4 && found["totalCount"].is_number();
     let mut shortfalls: Vec<_> = sources.iter().filter_map(shortfall).collect();
     if sources.is_empty() {
@@ -149,7 +149,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Value, String> {
         .map_err(|_| format!("no JSON under status {status}"))
 }
 
-/// Why a source is not whole, if it is not.
+/// Why a source is incomplete, if it is.
 fn shortfall(source: &Value) -> Option<String> {
     let provider = source["provider"].as_str()?;
     let status = source["status"].as_str()?;

@@ -1,5 +1,5 @@
-//! Answers that are kept: a thousand requests over fifty addresses with and without them, and what an
-//! answer that is kept costs.
+//! The cache: a thousand requests over fifty addresses with and without it, and the cost of a cache
+//! hit.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ pub(crate) async fn compare(sandbox: &Process) {
         "seconds in all",
         "CPU ms/req"
     );
-    for (name, seconds) in [("kept for a minute", 60), ("not kept", 0)] {
+    for (name, seconds) in [("cached for a minute", 60), ("not cached", 0)] {
         let gateway = Process::gateway(&sandbox.address, "2.17", seconds);
         let client = reqwest::Client::new();
         let calls_url = format!("http://{}/_sandbox/calls", sandbox.address);
@@ -56,7 +56,7 @@ async fn ask(client: &reqwest::Client, gateway: &Process, person: usize, provide
     assert_eq!(answer.get("errors"), None);
 }
 
-/// The time of one request whose provider's answer is kept.
+/// The time of one request whose responses are cached.
 async fn hit(client: &reqwest::Client, gateway: &Process, provider: &str) {
     let mut times = Vec::new();
     for _ in 0..200 {
@@ -68,7 +68,7 @@ async fn hit(client: &reqwest::Client, gateway: &Process, provider: &str) {
     let (median, slow) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     println!(
         "{:<28} median {:.2} ms, 99 % below {:.2} ms",
-        format!("  one that is kept ({provider})"),
+        format!("  a cache hit ({provider})"),
         milliseconds(median),
         milliseconds(slow)
     );

@@ -1,11 +1,10 @@
-//! What a request costs: provider calls, latency over the slowest provider, CPU and memory, beside a
-//! hand-written proxy that makes the same provider calls and joins the answers.
+//! The cost of a request: provider calls, latency beyond the slowest provider, CPU and memory,
+//! compared with a hand-written proxy that makes the same provider calls and joins the answers.
 //!
-//! `cargo bench --bench requests [-- --requests N --latency MS]` prints a table; `-- --only burst` is
-//! the last part alone. Machines are noisy: the
-//! figures of one run are comparable with each other, and no further.
+//! `cargo bench --bench requests [-- --requests N --latency MS]` prints a table; `-- --only burst`
+//! runs only the last part. Machines are noisy: compare only the figures of one run.
 //!
-//! Sandboxes, gateway and proxy are processes of their own on loopback; CPU and memory are read from
+//! Sandboxes, gateway and proxy are separate processes on loopback; CPU and memory are read from
 //! `/proc`, so it runs on Linux only.
 
 #![expect(
@@ -28,7 +27,7 @@ use serde_json::{Value, json};
 
 use process::Process;
 
-/// How many requests are under way at the same time while CPU is measured.
+/// The number of requests in flight while CPU is measured.
 const CLIENTS: usize = 8;
 
 struct Case {
@@ -80,7 +79,7 @@ async fn main() {
         return burst::compare(latency).await;
     }
     let sandbox = Process::sandbox(500, latency);
-    // Of Intercom's two APIs the one where both make the same calls.
+    // The version of Intercom's API for which both make the same calls.
     let gateway = Process::gateway(&sandbox.address, "1.1", 0);
     let proxy = Process::proxy(&sandbox.address);
     println!(
@@ -161,8 +160,8 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// How long the provider that takes longest takes for one request's calls, one after another as they must
-/// be: only Ada's scan is a chain, the others' calls are made side by side.
+/// The time that the slowest provider takes for one request's calls, in sequence where they depend
+/// on each other: only Ada's scan is a chain, the other calls run in parallel.
 async fn slowest(
     client: &reqwest::Client,
     calls: &[Value],

@@ -1,4 +1,4 @@
-//! A provider whose circuit is open: how long a request takes that asks it, and is not answered.
+//! A provider whose circuit is open: the latency of a request that is refused at once.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::process::Process;
 
-/// How often each case is asked: all of it within the first cool-down.
+/// The number of requests of each case: all within the first cool-down.
 const TIMES: usize = 500;
 
 pub(crate) async fn compare(sandbox: &Process) {

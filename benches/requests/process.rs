@@ -1,4 +1,4 @@
-//! A process of the benchmark: started on a port of its own, ended with the value.
+//! A process of the benchmark: it gets its own port, and dropping the value ends it.
 
 use std::{
     fs,
@@ -27,7 +27,7 @@ impl Process {
         ]))
     }
 
-    /// A gateway that asks Intercom for a version, and keeps answers for so many seconds.
+    /// A gateway that uses a version of Intercom's API, and caches responses for some seconds.
     pub(crate) fn gateway(sandbox: &str, version: &str, cached: u32) -> Self {
         let config = format!(
             r#"
@@ -51,7 +51,7 @@ impl Process {
         Self::serve(&config)
     }
 
-    /// A gateway with the demo's settings: budgets that the sandboxes grant, answers kept as usual.
+    /// A gateway with the demo's settings: budgets that the sandboxes grant, and the usual cache.
     pub(crate) fn demo(sandbox: &str) -> Self {
         Self::serve(&format!(
             r#"

@@ -1,5 +1,5 @@
-//! What a team would write by hand for one page: the same provider calls, the answers joined, nothing
-//! else. No retries, no limits, no cursors, no typed fields.
+//! A proxy as a team would write it by hand for one page: the same provider calls, with joined
+//! answers and nothing else. No retries, no limits, no cursors, no typed fields.
 
 use std::sync::Arc;
 

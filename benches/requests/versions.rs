@@ -1,5 +1,5 @@
-//! Many addresses in one request at Intercom: a call for each in versions 1.x, which know no other way,
-//! and a search for fifty in versions 2.x.
+//! Many addresses in one request at Intercom: versions 1.x need a call for each, versions 2.x a
+//! search for fifty.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{milliseconds, process::Process};
 
-/// How often each case is asked.
+/// The number of requests of each case.
 const TIMES: usize = 10;
 
 pub(crate) async fn compare(sandbox: &Process, users: &Process) {
@@ -27,7 +27,8 @@ pub(crate) async fn compare(sandbox: &Process, users: &Process) {
     }
 }
 
-/// Asks for addresses in one request; its provider calls and its median time in milliseconds.
+/// Asks for addresses in one request; returns its provider calls and its median time in
+/// milliseconds.
 async fn ask(sandbox: &Process, gateway: &Process, emails: usize) -> (usize, f64) {
     let fields = (0..emails).map(|n| {
         format!(

@@ -1,4 +1,4 @@
-//! The clients: what each asks, and whether the answers are as promised.
+//! The clients: their queries, and the checks of the answers.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ use super::{
     questions::{Known, Question, nodes, page},
 };
 
-/// The codes that a client may meet here: the documented ones without those that say that its question
-/// or the gateway is wrong.
+/// The codes that a client may get here: all documented ones except those that blame its query or
+/// the gateway.
 const CODES: &[&str] = &[
     "DEADLINE_EXCEEDED",
     "OUTCOME_UNKNOWN",
@@ -27,12 +27,12 @@ const CODES: &[&str] = &[
     "PROVIDER_UNAVAILABLE",
 ];
 
-/// What clients met.
+/// The results of all clients.
 #[derive(Default)]
 pub(crate) struct Account {
-    /// How many of each question were asked.
+    /// The number of queries of each kind.
     pub(crate) asked: BTreeMap<&'static str, u64>,
-    /// How many errors of each code there were.
+    /// The number of errors of each code.
     pub(crate) codes: BTreeMap<String, u64>,
     pub(crate) times: Vec<Duration>,
     pub(crate) wrong: Vec<String>,
@@ -50,7 +50,7 @@ impl Account {
         self.wrong.extend(other.wrong);
     }
 
-    /// Looks at every error in an answer.
+    /// Checks every error in an answer.
     fn look(&mut self, name: &str, answer: &Value) {
         for error in answer["errors"].as_array().into_iter().flatten() {
             self.code(name, &error["extensions"]["code"], error);
@@ -93,7 +93,7 @@ struct Client {
     account: Account,
 }
 
-/// Starts so many clients with a seed; each ends after a moment.
+/// Starts this many clients with a seed; each ends at a moment.
 pub(crate) fn start(
     (clients, seed): (u64, u64),
     gateway: &str,
@@ -120,7 +120,7 @@ pub(crate) fn start(
 }
 
 impl Client {
-    /// One question, and what follows from its answer.
+    /// Sends one query, and then those that follow from its answer.
     async fn visit(&mut self, known: &Known) {
         let question = known.ask(&mut self.dice);
         let answer = self.ask(&question).await;

@@ -1,8 +1,9 @@
-//! Many clients, ill providers and tight budgets for a while, and then a verdict.
+//! Many clients, failing providers and tight budgets for a while, and then a verdict.
 //!
-//! `scripts/soak [--minutes 5] [--seed 1] [--clients 20]` starts the sandboxes and a gateway as processes,
-//! asks it what clients ask while providers fall ill and recover at random, lifts the last fault and watches
-//! the recovery. It ends with 1 when a promise is broken; which, and by how much, is printed.
+//! `scripts/soak [--minutes 5] [--seed 1] [--clients 20]` starts the sandboxes and a gateway as
+//! processes, sends clients' queries while providers fail and recover at random, lifts the last
+//! fault and watches the recovery. It exits with 1 when a promise is broken, and prints which one
+//! and by how much.
 //!
 //! The same seed means the same faults and questions, not the same run: machines are noisy. Memory is read
 //! from `/proc`, so it runs on Linux only.
@@ -26,16 +27,16 @@ use process::Process;
 use sandbox::Sandbox;
 use verdict::Verdict;
 
-/// How long a request may take, as the gateway is told.
+/// The deadline of a request, as configured.
 const DEADLINE: Duration = Duration::from_secs(4);
-/// What a busy machine may add to it.
+/// How much later an answer may come on a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
-/// Within which time after the last fault every provider must answer whole.
+/// The time after the last fault within which every provider must answer completely.
 const RECOVERY: Duration = Duration::from_secs(30);
-/// How often the gateway's memory is read.
+/// The interval between two readings of the gateway's memory.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// What each provider grants in ten seconds.
+/// The rate limit of each provider in ten seconds.
 const BUDGETS: [(&str, u32); 4] = [
     ("ada", 150),
     ("digitalchalk", 200),
@@ -90,7 +91,7 @@ async fn main() -> ExitCode {
     verdict.print()
 }
 
-/// The gateway's memory, in MiB, from second to second.
+/// The gateway's memory in MiB, by second.
 async fn watch(gateway: &mut Process, until: Instant) -> Vec<f64> {
     let mut memory = Vec::new();
     while Instant::now() < until && gateway.is_alive() {

@@ -1,4 +1,4 @@
-//! A process of the soak: on a port of its own, ended with the value.
+//! A process of the soak test: it gets its own port, and dropping the value ends it.
 
 use std::{
     fs::{self, File},
@@ -23,7 +23,7 @@ impl Process {
         Self::start("sandbox", command.args(listen).args(kind))
     }
 
-    /// A gateway with budgets that bind and attempts that are soon given up.
+    /// A gateway with tight budgets and short timeouts.
     pub(crate) fn gateway(sandbox: &str) -> Self {
         let bases = ["ada/api", "digitalchalk/dc/api/v5", "intercom", "usertour"];
         let providers = BUDGETS.iter().zip(bases).map(|((name, calls), base)| {
@@ -84,7 +84,7 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// What it wrote to standard error.
+    /// Its output on standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
@@ -94,7 +94,7 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        // One that has just ended holds nothing.
+        // A process that has just ended holds nothing.
         kib.unwrap_or_default() / 1024.0
     }
 }

@@ -1,4 +1,4 @@
-//! What clients ask.
+//! The queries of clients.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const PROVIDERS: [(&str, &str); 4] = [
 const FIELDS: &str = "nodes { id provider remoteId email name createdAt } \
                       sources { provider status stale error { code retryAfter } }";
 
-/// Who there is to ask for.
+/// The people to ask for.
 pub(crate) struct Known {
     emails: Vec<String>,
     /// Providers with their own ids.
@@ -28,7 +28,7 @@ pub(crate) async fn known(sandbox: &Sandbox) -> Known {
     for (provider, name) in PROVIDERS {
         let records: Vec<Value> = sandbox.get(&format!("records?provider={name}")).await;
         for record in records {
-            // What is odd about some people is not the matter here.
+            // The odd properties of some people do not matter here.
             let plain = |text: &&str| {
                 text.bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"@.-".contains(&b))
@@ -44,7 +44,7 @@ pub(crate) async fn known(sandbox: &Sandbox) -> Known {
     Known { emails, ids }
 }
 
-/// A question: its name, its text, its variables.
+/// A query: its name, its text, its variables.
 pub(crate) type Question = (&'static str, String, Value);
 
 impl Known {
@@ -59,7 +59,7 @@ impl Known {
         dice.choice(&self.ids).cloned().unwrap()
     }
 
-    /// One of what clients ask.
+    /// A random query.
     pub(crate) fn ask(&self, dice: &mut Rng) -> Question {
         match dice.u8(0..20) {
             0..6 => by_email(&self.email(dice)),
@@ -113,7 +113,7 @@ fn person(email: &str) -> Question {
     ("person", query.to_owned(), json!({ "email": email }))
 }
 
-/// A page of a list, behind a cursor or the first.
+/// A page of a list: the first, or the one after a cursor.
 pub(crate) fn page(provider: &str, first: u32, after: Option<&str>) -> Question {
     let query = "query($of: Provider!, $first: Int, $after: String) {
         users(provider: $of, first: $first, after: $after) {
@@ -122,7 +122,7 @@ pub(crate) fn page(provider: &str, first: u32, after: Option<&str>) -> Question 
     ("users", query.to_owned(), variables)
 }
 
-/// Things by their global ids.
+/// Objects by their global ids.
 pub(crate) fn nodes(ids: &[Value]) -> Question {
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on User { email } } }";
     ("nodes", query.to_owned(), json!({ "ids": ids }))
@@ -138,7 +138,7 @@ fn filtered(dice: &mut Rng) -> Question {
     ("users, filtered", query, json!({}))
 }
 
-/// Fields that cost calls of their own.
+/// Fields that need their own calls.
 fn parts(dice: &mut Rng) -> Question {
     let (provider, fields) = match dice.u8(0..3) {
         0 => ("INTERCOM", "tags companies { remoteId name }"),

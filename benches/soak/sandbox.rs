@@ -1,4 +1,4 @@
-//! The sandboxes' own controls, and when the gateway finds every provider well again.
+//! The sandboxes' controls, and the check that the gateway finds every provider healthy again.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) struct Sandbox {
     controls: String,
 }
 
-/// A call that a provider got.
+/// A call that a provider received.
 #[derive(serde::Deserialize)]
 pub(crate) struct Call {
     pub(crate) provider: String,
@@ -31,7 +31,7 @@ impl Sandbox {
         }
     }
 
-    /// Lets the providers that count calls refuse what is past the budgets.
+    /// Makes the providers with rate limits refuse calls beyond the budgets.
     pub(crate) async fn limit(&self) {
         for (provider, calls) in BUDGETS {
             if matches!(provider, "ada" | "intercom") {
@@ -60,7 +60,7 @@ impl Sandbox {
         self.client.delete(url).send().await.unwrap();
     }
 
-    /// The calls that providers got, the last 100,000 of them.
+    /// The calls that providers received, the last 100,000 of them.
     pub(crate) async fn calls(&self) -> Vec<Call> {
         self.get("calls").await
     }
@@ -84,7 +84,7 @@ impl Sandbox {
     }
 }
 
-/// After which time every provider has answered whole; or what was answered last.
+/// The time after which every provider has answered completely, or else the last answer.
 pub(crate) async fn recovered(gateway: &str, limit: Duration) -> Result<Duration, Value> {
     let client = reqwest::Client::new();
     let query = format!(
@@ -94,12 +94,12 @@ pub(crate) async fn recovered(gateway: &str, limit: Duration) -> Result<Duration
     let started = Instant::now();
     loop {
         let request = client.post(format!("http://{gateway}/graphql")).json(&body);
-        // Answers that are kept would hide who is still ill.
+        // Cached responses would hide providers that still fail.
         let request = request.header("cache-control", "no-cache");
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         let sources = &answer["data"]["usersByEmail"]["sources"];
         let is_well = |source: &Value| {
-            // Usertour's searches are never said to be whole.
+            // Usertour's searches never claim to be complete.
             let whole = match source["provider"].as_str() {
                 Some("USERTOUR") => "PARTIAL",
                 _ => "COMPLETE",

@@ -1,4 +1,4 @@
-//! Whether every promise was kept, with the numbers.
+//! The verdict on every promise, with its numbers.
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{BUDGETS, DEADLINE, RECOVERY, SLACK, WINDOW_SECONDS, clients::Account, sandbox::Call};
 
-/// By what share memory may have grown from the second quarter of the run to the last, and by how many
-/// MiB beside it: the allocator keeps what an answer that was too large took for a while.
+/// The share by which memory may grow from the second quarter of the run to the last, and the MiB
+/// that may come on top: the allocator holds the memory of a very large answer for a while.
 const GROWTH: (f64, f64) = (1.15, 16.0);
-/// So many of the things that are wrong are printed.
+/// The number of errors that are printed.
 const SHOWN: usize = 10;
 
 pub(crate) struct Verdict {
@@ -23,7 +23,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Prints the numbers and what is wrong.
+    /// Prints the numbers and the errors.
     pub(crate) fn print(mut self) -> ExitCode {
         println!("faults   {:?}", self.faults);
         println!("asked    {:?}", self.account.asked);
@@ -111,7 +111,7 @@ impl Verdict {
             let calls: Vec<&Call> = calls.collect();
             let refused = calls.iter().filter(|call| call.status == Some(429)).count();
             let most = most_within(&calls);
-            // Those that count nothing have 429 for a fault.
+            // Providers without rate limits have 429 as a fault.
             let is_counted = matches!(provider, "ada" | "intercom");
             let is_kept = most <= limit as usize && (refused == 0 || !is_counted);
             let kind = if is_counted {
@@ -140,7 +140,7 @@ impl Verdict {
     }
 }
 
-/// The most calls that arrived within any window.
+/// The largest number of calls that arrived within any window.
 fn most_within(calls: &[&Call]) -> usize {
     let span = i64::from(WINDOW_SECONDS) * 1_000;
     let mut arrivals: Vec<_> = calls.iter().map(|call| call.at).collect();

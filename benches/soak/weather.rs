@@ -1,4 +1,4 @@
-//! Providers that fall ill and recover.
+//! Providers that fail and recover.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,13 +29,14 @@ const KINDS: [fn() -> Value; 16] = [
     || json!({ "kind": "self_link" }),
 ];
 
-/// 429 is for providers that count nothing: where they count, each is a broken promise.
+/// 429 is only for providers without rate limits: for the others each one is a broken promise.
 fn throttle(provider: &str) -> Option<Value> {
     let fault = json!({ "kind": "rate_limit", "retry_after": 1 });
     matches!(provider, "digitalchalk" | "usertour").then_some(fault)
 }
 
-/// Lets providers fall ill and recover until a moment, when all are well. How often each kind was set.
+/// Makes providers fail and recover until a moment, and then heals all of them. Returns how often
+/// each kind was set.
 pub(crate) async fn change(sandbox: Sandbox, seed: u64, until: Instant) -> BTreeMap<String, u64> {
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut set = BTreeMap::new();
