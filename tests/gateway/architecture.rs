@@ -1,11 +1,47 @@
-//! Who may know whom. A request goes down this table and its answer comes back up; an arrow that
-//! points up is a mistake of design, and shows here before it is a habit.
+//! The rules of the code's structure: which module may name which, sizes of files, and names. A request
+//! goes down the table of modules and its answer comes back up; an arrow that points up is an error of
+//! design.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
+
+/// The largest number of lines of a file. Clippy's `too-many-lines-threshold` limits functions.
+const MAX_LINES: usize = 450;
+
+/// The files that are still longer, with the length that they may not exceed. Shorten them, and never
+/// add one.
+const LONG_FILES: &[(&str, usize)] = &[
+    ("src/connectors.rs", 624),
+    ("src/connectors/ada.rs", 543),
+    ("src/connectors/decode.rs", 590),
+    ("src/connectors/digital_chalk.rs", 651),
+    ("src/connectors/intercom/contacts.rs", 585),
+    ("src/connectors/intercom/record.rs", 531),
+    ("src/connectors/usertour.rs", 603),
+    ("src/connectors/usertour/ties.rs", 479),
+    ("src/graphql/cost.rs", 524),
+    ("src/graphql/query.rs", 457),
+    ("src/pagination.rs", 612),
+    ("tests/gateway/answers/scanned.rs", 518),
+    ("tests/gateway/program/check.rs", 605),
+    ("tests/gateway/traps/bombs.rs", 502),
+];
+
+/// The word that no name and no text may use, and the quotations that may: a file, and what a line of it
+/// quotes. An empty quotation allows the whole file.
+const FORBIDDEN: &str = concat!("ven", "dor");
+const QUOTATIONS: &[(&str, &str)] = &[
+    ("src/config/text/words.rs", concat!("[ven", "dor.NAME]")),
+    (
+        "src/config/text/words.rs",
+        concat!("unknown field `ven", "dor`"),
+    ),
+    ("tests/gateway/accounts/written.rs", concat!("[ven", "dor.")),
+    ("tests/e2e/schema-baseline.graphql", ""),
+];
 
 /// Every module with the modules that it may name; the lowest first.
 const MAY_NAME: &[(&str, &[&str])] = &[
@@ -128,19 +164,54 @@ fn source(path: &Path) -> String {
         .to_owned()
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// All files of a folder and below it, without build output.
+fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path());
     entries
+        .filter(|path| {
+            !["target", "node_modules"]
+                .iter()
+                .any(|name| path.ends_with(name))
+        })
         .flat_map(|path| {
             if path.is_dir() {
-                sources(&path)
+                files(&path)
             } else {
                 vec![path]
             }
         })
-        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .collect()
+}
+
+/// All files of some folders or files of the repository, with their paths from its root.
+fn files_of(roots: &[&str]) -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let paths = roots.iter().map(|name| root.join(name));
+    let paths = paths.flat_map(|path| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    });
+    let named = paths.map(|path| {
+        let name = path.strip_prefix(root).expect("below the root");
+        (name.display().to_string(), path.clone())
+    });
+    named.collect()
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "rs")
+}
+
+/// The Rust files of a folder, without tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    files(folder)
+        .into_iter()
+        .filter(|path| is_rust(path))
         .filter(|path| {
             !path.components().any(|part| part.as_os_str() == "tests")
                 && !path.ends_with("tests.rs")
@@ -268,4 +339,104 @@ fn a_provider_names_no_other_provider_and_a_layer_no_other_layer() {
             }
         }
     }
+}
+
+/// The name of the type that a line defines, if it defines one.
+fn defined_type(line: &str) -> Option<&str> {
+    let item = match line.trim_start().strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.trim_start(),
+        None => line.trim_start(),
+    };
+    // An indented `type` is an associated type.
+    let kinds: &[&str] = match line.starts_with(' ') {
+        true => &["struct ", "enum ", "trait "],
+        false => &["struct ", "enum ", "trait ", "type "],
+    };
+    let name = kinds.iter().find_map(|kind| item.strip_prefix(kind))?;
+    name.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+}
+
+#[test]
+fn every_type_name_in_src_is_defined_once() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, path) in files_of(&["src"]).iter().filter(|(_, path)| is_rust(path)) {
+        let text = fs::read_to_string(path).expect("a source file");
+        for defined in text.lines().filter_map(defined_type) {
+            places
+                .entry(defined.to_owned())
+                .or_default()
+                .push(name.clone());
+        }
+    }
+
+    assert!(places.len() > 100, "{} types were found", places.len());
+    places.retain(|_, places| places.len() > 1);
+    assert_eq!(places, BTreeMap::new());
+}
+
+#[test]
+fn files_are_short_and_long_ones_only_shrink() {
+    let mut wrong = Vec::new();
+    let mut listed: BTreeMap<_, _> = LONG_FILES.iter().copied().collect();
+    for (name, path) in files_of(&["src", "sandbox", "tests", "benches"]) {
+        if !is_rust(&path) {
+            continue;
+        }
+        let lines = fs::read_to_string(path)
+            .expect("a source file")
+            .lines()
+            .count();
+        match listed.remove(name.as_str()) {
+            Some(_) if lines <= MAX_LINES => wrong.push(format!("{name}: drop it from the list")),
+            Some(most) if lines > most => wrong.push(format!("{name}: {lines} lines, not {most}")),
+            None if lines > MAX_LINES => wrong.push(format!("{name}: {lines} lines")),
+            _ => {}
+        }
+    }
+    wrong.extend(
+        listed
+            .keys()
+            .map(|name| format!("{name}: not there, drop it from the list")),
+    );
+
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn a_company_is_called_provider_everywhere() {
+    let roots = [
+        "src",
+        "sandbox",
+        "tests",
+        "benches",
+        "schema.graphql",
+        "README.md",
+        "docs",
+    ];
+    let mut wrong = Vec::new();
+    let mut unused: BTreeSet<_> = QUOTATIONS.iter().copied().collect();
+    for (name, path) in files_of(&roots) {
+        if name.to_lowercase().contains(FORBIDDEN) {
+            wrong.push(name.clone());
+        }
+        let text = fs::read(path).expect("a file");
+        let text = String::from_utf8_lossy(&text);
+        for (at, line) in text.lines().enumerate() {
+            if !line.to_lowercase().contains(FORBIDDEN) {
+                continue;
+            }
+            let allowed = QUOTATIONS
+                .iter()
+                .find(|(file, quoted)| *file == name && line.contains(quoted));
+            match allowed {
+                Some(allowed) => drop(unused.remove(allowed)),
+                None => wrong.push(format!("{name}:{}", at + 1)),
+            }
+        }
+    }
+
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(unused, BTreeSet::new(), "quotations that are not there");
 }
