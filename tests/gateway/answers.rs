@@ -1,4 +1,4 @@
-//! Answers that are kept and shared: never asked twice, never older than said, forgotten by a write.
+//! The response cache: no second call, never older than stated, invalidated by a write.
 
 mod ages;
 mod common;
@@ -17,7 +17,7 @@ use crate::world::World;
 
 const ANN: &str = "ann@x.test";
 
-/// A world whose gateway keeps answers for a minute, or as else is said.
+/// A world whose gateway caches responses for a minute, unless `change` differs.
 async fn keeping(change: impl FnOnce(&mut Settings)) -> World {
     World::with(60, |settings| {
         settings.cache.seconds = 60.0;
@@ -26,7 +26,7 @@ async fn keeping(change: impl FnOnce(&mut Settings)) -> World {
     .await
 }
 
-/// A second gateway on the same providers, which keeps nothing: a change through it is one made elsewhere.
+/// A second gateway on the same providers, without a cache: its writes are changes made elsewhere.
 async fn elsewhere(world: &World) -> World {
     let mut settings = demo::settings(world.sandbox);
     settings.cache.seconds = 0.0;
@@ -51,7 +51,7 @@ async fn rename(world: &World, of: Provider, name: &str) {
     let data = world.data_with(query, json!({ "input": input })).await;
     let payload = &data["upsertUser"];
     assert_eq!(payload["outcome"], "UPDATED", "{payload}");
-    // That the store was away is a warning.
+    // An unavailable store is a warning.
     let errors = payload["userErrors"].as_array().expect("errors");
     let is_warning = |error: &Value| error["code"] == "UNGUARDED";
     assert!(errors.iter().all(is_warning), "{payload}");

@@ -1,4 +1,5 @@
-//! A provider that keeps failing is left alone, at once and alone; one call at a time tries it again.
+//! A provider that keeps failing is not called, and only that one; one trial at a time tests
+//! whether it recovered.
 
 mod judging;
 mod opening;
@@ -16,10 +17,10 @@ use crate::{
     world::{World, account},
 };
 
-/// How long a provider is left alone where no test waits for its end.
+/// The cool-down in tests that do not wait for its end.
 const LONG: f64 = 300.0;
 
-/// A world in which providers are left alone after five failures, for so long, and no call is repeated.
+/// A world whose circuits open after five failures, with this cool-down and without retries.
 async fn world(cooldown_seconds: f64) -> World {
     World::with(200, |settings| {
         for provider in Provider::ALL {
@@ -40,7 +41,7 @@ const SEARCH: &str = "query($email: String!) { usersByEmail(email: $email) {
     sources { provider status calls error { code message retryAfter } }
 } }";
 
-/// Searches all providers, and gives one's part of the report; the others must be in good health.
+/// Searches all providers and returns one source; the others must be healthy.
 async fn search(world: &World, of: Provider) -> Value {
     let variables = json!({ "email": EVERYWHERE });
     let mut data = world.data_with(SEARCH, variables).await;
@@ -56,12 +57,12 @@ async fn search(world: &World, of: Provider) -> Value {
     sources[of as usize].take()
 }
 
-/// Reads a provider's list, and gives the code of its error, if it has one.
+/// Reads a provider's list and returns the code of its error, if any.
 async fn list(world: &World, of: Provider) -> Option<String> {
     list_first(world, of, 1).await
 }
 
-/// Reads a provider's list so many times at once, each time another part of it.
+/// Reads a provider's list `times` times at once, each time another part of it.
 async fn lists(world: &World, of: Provider, times: u32) -> Vec<Option<String>> {
     join_all((1..=times).map(|first| list_first(world, of, first))).await
 }
@@ -83,7 +84,7 @@ async fn circuits(world: &World) -> Vec<Value> {
     providers.iter().map(|of| of["circuit"].clone()).collect()
 }
 
-/// One provider's circuit in a state, all others closed.
+/// One provider's circuit in a state, and all others closed.
 fn only(of: Provider, state: &str) -> Vec<Value> {
     let states = Provider::ALL.map(|other| if other == of { state } else { "CLOSED" });
     states.map(Value::from).to_vec()
@@ -101,11 +102,11 @@ async fn until_it_is_tried(world: &World, of: Provider) {
         .expect("the cool-down did not end");
 }
 
-/// Makes a provider fail until it is left alone, and forgets the calls.
+/// Makes a provider fail until its circuit opens, and clears the calls.
 async fn fails(world: &World, of: Provider) {
     let fault = json!({ "kind": "status", "status": 500 });
     world.fault(of, fault).await;
-    // What counts are failures of different calls.
+    // Failures of different calls count.
     for first in 1..=5 {
         list_first(world, of, first).await;
     }

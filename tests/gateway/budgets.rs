@@ -1,5 +1,5 @@
-//! Budgets: however many ask at once, a provider gets no more calls than it grants, in whatever window it
-//! counts them; and who cannot be served in time is told so without a call.
+//! Budgets: however many clients ask at once, a provider gets no more calls than it allows, in any
+//! window; and a request that cannot be served in time is refused without a call.
 
 mod closing;
 mod learning;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::world::{Call, World, account, word};
 
-/// A world where one provider's budget is this, and the others' as in the demo.
+/// A world in which one provider has this budget, and the others the demo's.
 async fn world(of: Provider, budget: &[(u32, u32)], change: impl FnOnce(&mut Settings)) -> World {
     World::with(200, |settings| {
         let windows = budget.iter();
@@ -44,14 +44,14 @@ async fn ask(world: &World, of: Provider, id: &str) -> Value {
         .await
 }
 
-/// Asks for so many users, each in a request of its own, all at once.
+/// Asks for `count` users, each in its own request, all at once.
 async fn ask_all(world: &World, of: Provider, count: usize) -> Vec<Value> {
     let ids = ids(world, of).await;
     assert!(ids.len() >= count);
     join_all(ids.iter().take(count).map(|id| ask(world, of, id))).await
 }
 
-/// The most calls that arrived within any span.
+/// The largest number of calls that arrived within any span.
 fn most_within(calls: &[Call], span: Duration) -> usize {
     let span = i64::try_from(span.as_millis()).expect("a span");
     let mut arrivals: Vec<_> = calls.iter().map(|call| call.at).collect();
@@ -65,7 +65,7 @@ fn most_within(calls: &[Call], span: Duration) -> usize {
     (0..arrivals.len()).map(from).max().unwrap_or_default()
 }
 
-/// How a query was refused: its code, and after how many seconds it may be asked again.
+/// The code of a refused query, and the number of seconds until a retry.
 fn refusal(answer: &Value) -> Option<(&str, Option<u64>)> {
     let extensions = &answer["errors"][0]["extensions"];
     let code = extensions["code"].as_str()?;

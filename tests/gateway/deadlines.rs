@@ -1,5 +1,5 @@
-//! One request has one deadline. Whatever a provider does, everything that asks it ends by then, and what
-//! the other providers have is in the answer.
+//! A request has one deadline. Whatever a provider does, all its calls end by then, and the answer
+//! contains what the other providers returned.
 
 mod fields;
 mod waits;
@@ -16,17 +16,17 @@ use crate::{
     world::World,
 };
 
-/// How long a request may take here, in seconds.
+/// The deadline of a request here, in seconds.
 const DEADLINE: f64 = 1.2;
 
-/// How much later an answer may be: what it takes to write it down, on a busy machine. It is less than
+/// How much later an answer may come: the time to write it on a busy machine. It is less than
 /// another attempt or another wait would take.
 const GRACE: f64 = 0.8;
 
 /// Longer than any request.
 const LONG: f64 = 60.0;
 
-/// A world whose attempts would take longer than a request may.
+/// A world in which one attempt may take longer than a request.
 async fn world(change: impl FnOnce(&mut Settings)) -> World {
     World::with(200, |settings| {
         settings.limits.deadline_seconds = DEADLINE;
@@ -38,7 +38,7 @@ async fn world(change: impl FnOnce(&mut Settings)) -> World {
     .await
 }
 
-/// The answer to a request, which must not be late.
+/// The answer to a request, which must come in time.
 async fn in_time(world: &World, query: &str) -> Value {
     let started = Instant::now();
     let answer = world.answer(query).await;
@@ -52,7 +52,7 @@ fn code(answer: &Value) -> &Value {
     &answer["errors"][0]["extensions"]["code"]
 }
 
-/// A search of all providers, in time: one of them fails, the others' records are there.
+/// Searches all providers, in time: one of them fails, and the records of the others are there.
 async fn search(world: &World, sick: Provider) {
     let query = format!(
         "{{ usersByEmail(email: \"{EVERYWHERE}\") {{

@@ -1,4 +1,4 @@
-//! What one client may use of what all clients share.
+//! The share of common resources that one client may use.
 
 mod answers;
 mod bytes;

@@ -1,4 +1,4 @@
-//! What an operator sees of the program itself: its log, its metrics and its answers.
+//! The gateway as an operator sees it: its log, its metrics and its answers.
 
 mod audit;
 mod day;
@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::program::{File, PATIENCE, roster, signal};
 
-/// The configuration of a gateway over sandboxes, or over providers that a test plays itself.
+/// The configuration of a gateway over sandboxes, or over providers that a test implements.
 struct Setup {
     sandbox: SocketAddr,
     name: &'static str,
@@ -33,9 +33,9 @@ struct Setup {
     server: String,
     /// Further tables.
     tables: String,
-    /// Lines of every provider's table.
+    /// Lines of every account's table.
     account: String,
-    /// Tokens that are not the sandboxes'.
+    /// Tokens that replace those of the sandboxes.
     tokens: BTreeMap<Provider, String>,
 }
 
@@ -89,7 +89,7 @@ impl Setup {
     }
 }
 
-/// A gateway as a process of its own, with its log.
+/// A gateway in its own process, with its log.
 pub(crate) struct Gateway {
     child: Child,
     address: String,
@@ -139,13 +139,13 @@ impl Gateway {
         }
     }
 
-    /// The lines of the log so far that fit.
+    /// The lines of the log so far that match.
     fn lines(&self, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
         let log = self.log.lock().expect("no panic");
         log.iter().filter(|line| fits(line)).cloned().collect()
     }
 
-    /// The first line that fits; waits for it.
+    /// Waits for the first line that matches.
     pub(crate) async fn line(&self, fits: impl Fn(&Value) -> bool) -> Value {
         let found = async {
             loop {
@@ -165,7 +165,7 @@ impl Gateway {
         answer.expect("an answer").json().await.expect("JSON")
     }
 
-    /// Reads a list, and gives the code of its error, if it has one.
+    /// Reads a list and returns the code of its error, if any.
     async fn list(&self, of: &str, first: u32) -> Option<String> {
         let query = format!("{{ users(provider: {of}, first: {first}) {{ nodes {{ id }} }} }}");
         let answer = self.answer(&query).await;
@@ -178,7 +178,7 @@ impl Gateway {
         answer.expect("an answer").text().await.expect("text")
     }
 
-    /// The sum of all series of a metric that have these labels; `None` when there is none.
+    /// The sum of all series of a metric with these labels; `None` when there is none.
     async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         series(&self.metrics().await, name, labels)
     }
@@ -199,7 +199,7 @@ impl Gateway {
     }
 }
 
-/// The sum of all series of a metric that have these labels.
+/// The sum of all series of a metric with these labels.
 fn series(metrics: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let lines = metrics.lines().filter(|line| {
         let rest = line.strip_prefix(name);

@@ -1,4 +1,4 @@
-//! The program itself: what it prints, how it ends, and what it never says.
+//! The program: its output, its exit codes, and what it never prints.
 
 mod admin;
 mod check;
@@ -17,10 +17,10 @@ use std::{
 
 use tokio::{net::TcpListener, time::timeout};
 
-/// No answer of the program takes longer, on the slowest machine.
+/// Longer than any answer of the program takes on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The program, with an environment that holds nothing of this machine's.
+/// The program with an empty environment.
 pub(crate) fn roster(arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_roster"));
     program.args(arguments).env_clear().stdin(Stdio::null());
@@ -38,7 +38,7 @@ pub(crate) async fn ran(mut program: Command) -> Output {
     output.expect("the program ends").expect("its output")
 }
 
-/// Tells a program to stop.
+/// Sends a program the signal to stop.
 pub(crate) async fn terminate(child: &tokio::process::Child) {
     signal(child, "TERM").await;
 }
@@ -61,7 +61,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-/// A file that is gone with the test.
+/// A file that is deleted with the value.
 pub(crate) struct File(PathBuf);
 
 impl File {

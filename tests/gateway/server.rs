@@ -1,4 +1,4 @@
-//! The gateway's own door: connections, request ids, metrics, and the page that nobody named a size of.
+//! The HTTP server: connections, request ids, metrics, and pages without a requested size.
 
 mod answers;
 mod hosts;
@@ -20,15 +20,15 @@ use tokio::{
 
 use crate::world::World;
 
-/// No answer takes longer, on the slowest machine.
+/// Longer than any answer takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a test waits out.
+/// A time that a test waits.
 const SHORT: Duration = Duration::from_millis(50);
 
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: roster\r\n\r\n";
 
-/// A server within limits whose answers take a time.
+/// A server with limits, whose answers take `takes`.
 async fn serve(limits: ConnectionLimits, takes: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -45,13 +45,13 @@ async fn serve(limits: ConnectionLimits, takes: Duration) -> SocketAddr {
     address
 }
 
-/// More than the system keeps of what a client does not read.
+/// More bytes than the system buffers for a client that does not read.
 const LARGE: usize = 16 << 20;
 
-/// A few times what the system keeps of an answer.
+/// A few times the bytes that the system buffers of an answer.
 const MEDIUM: usize = 1 << 20;
 
-/// The gateway's own routes within limits, over no provider at all.
+/// The gateway's routes with limits, without providers.
 async fn gateway(limits: ConnectionLimits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -67,7 +67,7 @@ async fn gateway(limits: ConnectionLimits) -> SocketAddr {
     address
 }
 
-/// All that a server says until it closes, whether it resets the connection or not.
+/// Everything that a server sends until it closes, whether or not it resets the connection.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
     let end = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
@@ -83,7 +83,7 @@ fn limits(head: Duration, idle: Duration) -> ConnectionLimits {
     }
 }
 
-/// Sends a request and reads its answer; the connection is kept.
+/// Sends a request and reads its answer; the connection stays open.
 async fn ask(stream: &mut TcpStream) {
     stream.write_all(ASK).await.expect("an open connection");
     let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
@@ -99,7 +99,7 @@ async fn ask(stream: &mut TcpStream) {
     }
 }
 
-/// Waits until the server has closed a connection, whatever it says before.
+/// Waits until the server has closed a connection, whatever it sends before.
 async fn closed(mut stream: TcpStream) {
     rest(&mut stream).await;
 }
@@ -133,7 +133,7 @@ async fn a_connection_that_sends_no_request_is_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_between_requests_for_longer_than_a_head_may_take() {
+async fn a_connection_may_idle_longer_than_a_head_may_take() {
     let address = serve(limits(SHORT, PATIENCE * 10), Duration::ZERO).await;
     let mut stream = connect(address).await;
 
@@ -154,7 +154,7 @@ async fn a_connection_that_is_not_used_again_is_closed() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_no_idle_connection() {
+async fn a_request_in_flight_is_no_idle_connection() {
     let address = serve(limits(PATIENCE * 10, SHORT), SHORT * 4).await;
 
     ask(&mut connect(address).await).await;

@@ -1,5 +1,5 @@
-//! What GraphQL engines get wrong by themselves: partial failure, documents that cost more than they
-//! look, clients that leave.
+//! Known weaknesses of GraphQL engines: partial failure, documents that cost more than they seem
+//! to, clients that leave.
 
 mod bombs;
 mod depth;
@@ -22,7 +22,7 @@ async fn ill(world: &World, of: Provider) {
 }
 
 #[tokio::test]
-async fn keys_come_in_the_order_of_the_document_whatever_finishes_first() {
+async fn keys_follow_the_order_of_the_document_whatever_finishes_first() {
     let world = World::with(3, |_| {}).await;
     for (of, milliseconds) in [(Provider::Intercom, 200), (Provider::Ada, 100)] {
         let late = json!({ "kind": "latency", "milliseconds": milliseconds });

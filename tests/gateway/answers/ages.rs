@@ -1,5 +1,5 @@
-//! Answers that are older than they should be: given while the provider is asked again, or because it
-//! fails, and never without saying so.
+//! Old responses: they are returned while the provider is read again, or because it fails, and
+//! always say so.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn until_named(world: &World, name: &str) {
 }
 
 #[tokio::test]
-async fn a_stale_answer_is_given_at_once_and_read_again_behind_it() {
+async fn a_stale_response_is_returned_at_once_and_read_again_in_the_background() {
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
         settings.cache.stale_seconds = 60.0;
@@ -45,7 +45,7 @@ async fn a_stale_answer_is_given_at_once_and_read_again_behind_it() {
 }
 
 #[tokio::test]
-async fn when_the_provider_fails_an_old_answer_is_given_and_says_so() {
+async fn an_old_response_is_returned_when_the_provider_fails_and_says_so() {
     for of in Provider::ALL {
         let world = keeping(|settings| {
             settings.cache.seconds = AN_INSTANT;
@@ -95,7 +95,7 @@ async fn an_old_answer_of_a_provider_that_hangs_comes_within_the_deadline() {
 }
 
 #[tokio::test]
-async fn no_old_answer_is_given_when_none_is_kept_for_it_or_a_new_one_is_asked_for() {
+async fn no_old_response_is_returned_without_a_policy_for_it_or_when_a_new_one_is_requested() {
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
         (settings.cache.stale_seconds, settings.cache.error_seconds) = (0.0, 0.0);
@@ -113,7 +113,7 @@ async fn no_old_answer_is_given_when_none_is_kept_for_it_or_a_new_one_is_asked_f
 }
 
 #[tokio::test]
-async fn refused_credentials_are_never_papered_over() {
+async fn refused_credentials_are_never_hidden_by_old_responses() {
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
         settings.cache.stale_seconds = 0.0;

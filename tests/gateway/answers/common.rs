@@ -1,4 +1,4 @@
-//! Answers that replicas keep together in the store that they share.
+//! The response cache that replicas share in a store.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn two(redis: &Redis) -> [World; 2] {
     let change = |settings: &mut Settings| {
         settings.cache.seconds = 60.0;
         settings.shared.url = Some(redis.url());
-        // A busy machine is no store that is away.
+        // A busy machine must not count as an unavailable store.
         settings.shared.timeout_seconds = 2.0;
     };
     let one = World::with(60, change).await;
@@ -27,7 +27,8 @@ async fn two(redis: &Redis) -> [World; 2] {
     [one, other]
 }
 
-/// Waits until a gateway answers without a call: what another has read is kept when it is written.
+/// Waits until a gateway answers without a call: another gateway stores its response
+/// asynchronously.
 async fn until_kept(world: &World, of: Provider) {
     let kept = async {
         while ann(world, of).await.1["calls"] != 0 {
@@ -40,7 +41,7 @@ async fn until_kept(world: &World, of: Provider) {
 }
 
 #[tokio::test]
-async fn what_one_has_read_the_other_need_not_ask() {
+async fn a_response_of_one_replica_saves_the_other_its_call() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -68,7 +69,7 @@ async fn what_one_has_read_the_other_need_not_ask() {
 }
 
 #[tokio::test]
-async fn what_one_has_written_the_other_reads_anew() {
+async fn a_write_of_one_replica_makes_the_other_read_again() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -84,13 +85,13 @@ async fn what_one_has_written_the_other_reads_anew() {
 }
 
 #[tokio::test]
-async fn without_the_store_each_keeps_its_own() {
+async fn without_the_store_each_replica_uses_its_own_cache() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };
     let [one, other] = two(&redis).await;
     redis.kill();
-    // The first to ask finds that it is away.
+    // The first request finds the store unavailable.
     ann(&one, Usertour).await;
     ann(&one, Usertour).await;
     one.forget_calls().await;
@@ -134,7 +135,7 @@ async fn a_write_while_the_store_is_away_is_not_undone_when_it_is_back() {
     assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
 }
 
-/// Says something to the store itself.
+/// Sends a command to the store itself.
 async fn tell<T: redis::FromRedisValue>(redis: &Redis, words: &[&str]) -> T {
     let client = redis::Client::open(redis.url()).expect("an address");
     let mut link = client
@@ -160,7 +161,7 @@ async fn until_renamed(world: &World, of: Provider) {
 }
 
 #[tokio::test]
-async fn a_replica_that_keeps_nothing_is_not_given_what_another_keeps() {
+async fn a_replica_without_a_cache_gets_nothing_from_the_shared_one() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -178,7 +179,7 @@ async fn a_replica_that_keeps_nothing_is_not_given_what_another_keeps() {
 }
 
 #[tokio::test]
-async fn a_store_without_room_forgets_what_was_read_before_a_write() {
+async fn a_full_store_still_forgets_responses_from_before_a_write() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -194,7 +195,7 @@ async fn a_store_without_room_forgets_what_was_read_before_a_write() {
 }
 
 #[tokio::test]
-async fn a_count_of_writes_that_is_none_starts_anew_and_all_else_goes_on() {
+async fn an_invalid_write_counter_restarts_and_nothing_else_stops() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -221,7 +222,7 @@ async fn a_count_of_writes_that_is_none_starts_anew_and_all_else_goes_on() {
     assert_eq!(ann(&one, Intercom).await.0["name"], "Renamed");
 }
 
-/// Makes a key hold a list, which no command of the gateway reads.
+/// Makes a key a list, which no command of the gateway reads.
 async fn poison(redis: &Redis, key: &str) {
     let _: redis::Value = tell(redis, &["DEL", key]).await;
     let _: redis::Value = tell(redis, &["LPUSH", key, "x"]).await;
@@ -232,7 +233,7 @@ async fn keys(redis: &Redis, pattern: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_write_is_told_though_the_count_of_writes_was_no_number() {
+async fn a_write_invalidates_even_with_an_invalid_counter() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -255,7 +256,7 @@ async fn a_write_is_told_though_the_count_of_writes_was_no_number() {
 }
 
 #[tokio::test]
-async fn a_damaged_answer_is_read_anew_and_never_blamed_on_the_provider() {
+async fn a_damaged_response_is_read_again_and_not_blamed_on_the_provider() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -279,7 +280,7 @@ async fn a_damaged_answer_is_read_anew_and_never_blamed_on_the_provider() {
 }
 
 #[tokio::test]
-async fn a_store_that_takes_no_writes_is_away_until_it_does() {
+async fn a_store_that_accepts_no_writes_is_unavailable_until_it_does() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -290,7 +291,7 @@ async fn a_store_that_takes_no_writes_is_away_until_it_does() {
     let _: String = tell(&redis, &[&needs[..], &["3"]].concat()).await;
 
     rename(&one, Intercom, "Renamed").await;
-    // The budget is the first to find out, by a call that is not kept.
+    // The budget notices first, by a call that is not cached.
     ann(&other, Ada).await;
     assert_eq!(ann(&other, Intercom).await.0["name"], "Renamed");
 

@@ -1,4 +1,4 @@
-//! A write forgets what was kept of its provider, and of no other.
+//! A write invalidates the cache of its account, and no other.
 
 use roster::account::Provider;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{ann, keeping, rename};
 
 #[tokio::test]
-async fn what_was_written_is_read_at_once() {
+async fn a_write_is_visible_at_once() {
     for of in Provider::ALL {
         let world = keeping(|_| {}).await;
         for other in Provider::ALL {
@@ -35,7 +35,7 @@ async fn what_was_written_is_read_at_once() {
 }
 
 #[tokio::test]
-async fn a_write_that_may_have_been_done_forgets_too() {
+async fn a_write_with_an_unknown_outcome_invalidates_too() {
     let world = keeping(|_| {}).await;
     ann(&world, Provider::Usertour).await;
     let fault = json!({ "kind": "reset", "at": "body", "method": "POST" });
@@ -51,7 +51,7 @@ async fn a_write_that_may_have_been_done_forgets_too() {
 }
 
 #[tokio::test]
-async fn what_a_write_looks_at_first_is_what_is_there() {
+async fn a_write_reads_the_current_record_first() {
     let world = keeping(|_| {}).await;
     let elsewhere = super::elsewhere(&world).await;
     let find = "{ user(provider: USERTOUR, by: { externalId: \"new\" }) { name } }";

@@ -1,4 +1,4 @@
-//! `Cache-Control`, from who asks and for who asked.
+//! `Cache-Control` of requests and of answers.
 
 use roster::{account::Provider::Intercom, config::Settings};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::world::{World, account};
 
 const ANN: &str = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { id } sources { status } } }";
 
-/// The answer's `Cache-Control`, when a request has one or none.
+/// The answer's `Cache-Control`, for a request with or without one.
 async fn cache_control(world: &World, query: &str, sent: Option<&str>) -> String {
     let url = format!("http://{}/graphql", world.gateway);
     let mut request = world.client.post(url).json(&json!({ "query": query }));
@@ -23,7 +23,7 @@ async fn cache_control(world: &World, query: &str, sent: Option<&str>) -> String
 }
 
 #[tokio::test]
-async fn who_asks_for_no_cache_is_answered_by_the_provider_and_others_by_that_answer() {
+async fn no_cache_reads_from_the_provider_and_others_get_that_response() {
     let world = keeping(|_| {}).await;
     let mut calls = 0;
     for (sent, is_call) in [
@@ -44,7 +44,7 @@ async fn who_asks_for_no_cache_is_answered_by_the_provider_and_others_by_that_an
 }
 
 #[tokio::test]
-async fn an_answer_may_be_kept_for_as_long_as_its_oldest_part_is_fresh_by_who_asked_alone() {
+async fn the_client_may_cache_an_answer_while_its_oldest_part_is_fresh() {
     let world = keeping(|settings: &mut Settings| {
         account(settings, Intercom).cache.seconds = Some(30.0);
     })
@@ -59,7 +59,7 @@ async fn an_answer_may_be_kept_for_as_long_as_its_oldest_part_is_fresh_by_who_as
 }
 
 #[tokio::test]
-async fn what_failed_was_written_or_is_not_kept_may_not_be_kept() {
+async fn failures_writes_and_uncached_responses_may_not_be_cached() {
     let world = keeping(|settings| account(settings, Intercom).attempts = 1).await;
     let write = "mutation { upsertUser(input: { provider: INTERCOM, email: \"joann@x.test\" }) { outcome } }";
     for query in [

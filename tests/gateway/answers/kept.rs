@@ -1,4 +1,4 @@
-//! What was read a moment ago is not asked for again.
+//! Recent reads cost no call.
 
 use roster::account::Provider::{self, DigitalChalk, Intercom, Usertour};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::{ann, keeping};
 use crate::world::{World, account};
 
 #[tokio::test]
-async fn an_answer_that_is_fresh_costs_no_call_and_says_of_when_it_is() {
+async fn a_fresh_response_costs_no_call_and_states_its_age() {
     for of in Provider::ALL {
         let world = keeping(|_| {}).await;
         let (user, source) = ann(&world, of).await;
@@ -24,7 +24,7 @@ async fn an_answer_that_is_fresh_costs_no_call_and_says_of_when_it_is() {
 }
 
 #[tokio::test]
-async fn lists_single_users_and_parts_of_them_are_kept_too() {
+async fn lists_single_users_and_subresources_are_cached_too() {
     let world = keeping(|_| {}).await;
     let query = "{ users(provider: INTERCOM, first: 5) { nodes { id tags } totalCount }
         user(provider: USERTOUR, by: { externalId: \"crm-ann\" }) { name }
@@ -38,7 +38,7 @@ async fn lists_single_users_and_parts_of_them_are_kept_too() {
 }
 
 #[tokio::test]
-async fn what_differs_in_anything_is_another_answer() {
+async fn any_difference_in_a_read_is_another_entry() {
     let world = keeping(|_| {}).await;
     for first in [3, 4] {
         world
@@ -68,7 +68,7 @@ async fn asked_twice(world: &World, email: &str) -> usize {
 }
 
 #[tokio::test]
-async fn that_there_is_nobody_is_kept_for_a_time_of_its_own() {
+async fn an_empty_result_has_its_own_lifetime() {
     let world = keeping(|settings| settings.cache.negative_seconds = 0.0).await;
     assert_eq!(asked_twice(&world, "nobody@x.test").await, 2);
     world.forget_calls().await;
@@ -92,7 +92,7 @@ async fn that_there_is_nobody_is_kept_for_a_time_of_its_own() {
 }
 
 #[tokio::test]
-async fn nought_keeps_nothing_for_all_for_a_provider_or_for_an_operation() {
+async fn zero_disables_the_cache_for_all_for_a_provider_or_for_an_operation() {
     let world = keeping(|settings| settings.cache.seconds = 0.0).await;
     assert_eq!(asked_twice(&world, "ann@x.test").await, 2);
 
@@ -115,13 +115,13 @@ async fn nought_keeps_nothing_for_all_for_a_provider_or_for_an_operation() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_bound_is_not_kept() {
+async fn a_response_larger_than_the_cache_is_not_cached() {
     let world = keeping(|settings| settings.cache.max_bytes = 1).await;
     assert_eq!(asked_twice(&world, "ann@x.test").await, 2);
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_not_kept() {
+async fn an_unreadable_response_is_not_cached() {
     for fault in [
         json!({ "kind": "not_json", "count": 1 }),
         json!({ "kind": "empty", "count": 1 }),

@@ -1,4 +1,4 @@
-//! Ada has no search by email: its list is scanned. One scan serves all searches that may share it.
+//! Ada has no search by email, so its list is scanned. All searches that may share a scan do.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::world::{World, account, notices};
 /// Enough for four pages of a hundred.
 const USERS: usize = 340;
 
-/// A world with several pages at Ada, each of which takes a while, and how many.
+/// A world with several slow pages at Ada, and their number.
 async fn slow(change: impl FnOnce(&mut Settings)) -> (Arc<World>, usize) {
     let world = World::with(USERS, change).await;
     let pages = world.records(Ada).await.len().div_ceil(100);
@@ -28,7 +28,7 @@ async fn delay(world: &World) {
     world.fault(Ada, fault).await;
 }
 
-/// The addresses of some users at Ada, each of one user.
+/// Addresses of users at Ada, each of a single user.
 async fn emails(world: &World, count: usize) -> Vec<String> {
     let records = world.records(Ada).await;
     let emails = records
@@ -38,7 +38,8 @@ async fn emails(world: &World, count: usize) -> Vec<String> {
     emails.take(count).map(str::to_owned).collect()
 }
 
-/// A search at Ada with a header: how many were found, its source, and the answer's `Cache-Control`.
+/// A search at Ada with a header: the number of results, its source, and the answer's
+/// `Cache-Control`.
 async fn search(
     world: &World,
     email: &str,
@@ -77,7 +78,7 @@ fn searching(
     tokio::spawn(async move { search(&world, &email, header).await })
 }
 
-/// Waits until Ada has got so many calls.
+/// Waits until Ada has received this many calls.
 async fn until_called(world: &World, calls: usize) {
     let called = async {
         while world.calls(Ada).await.len() < calls {
@@ -90,7 +91,7 @@ async fn until_called(world: &World, calls: usize) {
 }
 
 #[tokio::test]
-async fn searches_for_different_addresses_share_the_scan_in_flight_though_nothing_is_kept() {
+async fn searches_for_different_addresses_share_the_scan_in_flight_even_without_a_cache() {
     let (world, pages) = slow(|_| {}).await;
     let emails = emails(&world, 31).await;
     let first = searching(&world, &emails[0], None);
@@ -112,7 +113,7 @@ async fn searches_for_different_addresses_share_the_scan_in_flight_though_nothin
 }
 
 #[tokio::test]
-async fn a_scan_that_is_kept_answers_for_every_address() {
+async fn a_cached_scan_answers_for_every_address() {
     let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
     let emails = emails(&world, 40).await;
     let answers = join_all(emails[..30].iter().map(|email| search(&world, email, None))).await;
@@ -137,7 +138,7 @@ async fn a_scan_that_is_kept_answers_for_every_address() {
 }
 
 #[tokio::test]
-async fn pages_that_a_kept_scan_stands_for_are_not_kept_twice() {
+async fn the_pages_of_a_cached_scan_are_not_cached_twice() {
     let world = World::with(USERS, |settings| settings.cache.seconds = 60.0).await;
     search(&world, super::ANN, None).await;
     world.forget_calls().await;
@@ -154,7 +155,7 @@ async fn pages_that_a_kept_scan_stands_for_are_not_kept_twice() {
 }
 
 #[tokio::test]
-async fn who_asks_for_no_cache_scans_anew_whatever_is_kept_or_in_flight() {
+async fn no_cache_starts_a_new_scan_whatever_is_cached_or_in_flight() {
     let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
     let first = searching(&world, super::ANN, None);
     until_called(&world, 2).await;
@@ -184,7 +185,7 @@ async fn a_scan_in_flight_that_began_too_long_ago_is_not_joined() {
 }
 
 #[tokio::test]
-async fn a_scan_does_not_join_a_page_that_was_kept_with_new_ones() {
+async fn a_scan_does_not_mix_a_cached_page_with_new_ones() {
     let world = World::with(USERS, |settings| {
         settings.cache.seconds = 60.0;
         (
@@ -233,7 +234,7 @@ async fn a_scan_does_not_join_a_page_that_was_kept_with_new_ones() {
 }
 
 #[tokio::test]
-async fn a_scan_from_before_a_write_is_neither_joined_nor_kept_after_it() {
+async fn a_scan_from_before_a_write_is_neither_joined_nor_cached_after_it() {
     let (world, pages) = slow(|settings| settings.cache.seconds = 60.0).await;
     let early = searching(&world, super::ANN, None);
     until_called(&world, 2).await;
@@ -251,7 +252,7 @@ async fn a_scan_from_before_a_write_is_neither_joined_nor_kept_after_it() {
         (&json!("Renamed"), &json!(0))
     );
 
-    // The early one ends last.
+    // The earlier one ends last.
     let early = searching(&world, super::ANN, Some(("cache-control", "no-cache")));
     until_called(&world, pages).await;
     rename(&world, Ada, "Again").await;
@@ -260,7 +261,7 @@ async fn a_scan_from_before_a_write_is_neither_joined_nor_kept_after_it() {
 }
 
 #[tokio::test]
-async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again() {
+async fn a_failed_scan_fails_for_all_who_share_it_and_the_next_request_scans_again() {
     for seconds in [0.0, 60.0] {
         let world = World::with(USERS, |settings| {
             settings.cache.seconds = seconds;
@@ -290,7 +291,7 @@ async fn who_shares_a_scan_that_fails_fails_with_it_and_the_next_one_asks_again(
 }
 
 #[tokio::test]
-async fn a_scan_that_fails_on_its_way_keeps_whom_it_found_for_each_who_shares_it() {
+async fn a_scan_that_fails_midway_gives_its_results_to_all_who_share_it() {
     let world = World::with(USERS, |settings| {
         let ada = account(settings, Ada);
         (ada.attempts, ada.timeout_seconds) = (1, Some(2.0));
@@ -316,7 +317,7 @@ async fn a_scan_that_fails_on_its_way_keeps_whom_it_found_for_each_who_shares_it
 }
 
 #[tokio::test]
-async fn who_waits_less_long_takes_what_is_there_and_others_the_whole() {
+async fn a_caller_with_less_time_takes_a_part_and_others_the_whole_scan() {
     for seconds in [0.0, 60.0] {
         let (world, pages) = slow(|settings| settings.cache.seconds = seconds).await;
         let late = emails(&world, 1).await.remove(0);
@@ -336,7 +337,7 @@ async fn who_waits_less_long_takes_what_is_there_and_others_the_whole() {
 }
 
 #[tokio::test]
-async fn a_scan_goes_on_when_who_began_it_has_left_and_ends_with_the_last() {
+async fn a_scan_continues_when_its_starter_leaves_and_ends_with_the_last_caller() {
     let (world, pages) = slow(|_| {}).await;
     let first = searching(&world, super::ANN, None);
     until_called(&world, 1).await;
@@ -352,14 +353,14 @@ async fn a_scan_goes_on_when_who_began_it_has_left_and_ends_with_the_last() {
     let third = searching(&world, super::ANN, None);
     until_called(&world, 1).await;
     third.abort();
-    // A whole scan takes longer than what is left of that page.
+    // A whole scan takes longer than the rest of that page.
     search(&world, super::ANN, None).await;
     let calls = world.calls(Ada).await.len();
     assert!(calls < 2 * pages, "{calls}: nobody waited for it");
 }
 
 #[tokio::test]
-async fn a_scan_that_its_bound_cuts_short_is_kept_as_such() {
+async fn a_scan_that_reaches_its_limit_is_cached_as_incomplete() {
     let world = keeping(|settings| {
         let options = &mut account(settings, Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
@@ -381,8 +382,8 @@ async fn a_scan_that_its_bound_cuts_short_is_kept_as_such() {
 }
 
 #[tokio::test]
-async fn a_scan_larger_than_the_bound_is_not_kept() {
-    // A page is smaller, and so is kept; four pages are not.
+async fn a_scan_larger_than_the_cache_is_not_cached() {
+    // A page is smaller, and so is cached; four pages are not.
     let world = World::with(USERS, |settings| {
         settings.cache.seconds = 60.0;
         settings.cache.max_bytes = 100;
@@ -395,7 +396,7 @@ async fn a_scan_larger_than_the_bound_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_stale_scan_is_given_at_once_and_read_again_behind_it() {
+async fn a_stale_scan_is_returned_at_once_and_read_again_in_the_background() {
     let world = keeping(|settings| {
         settings.cache.seconds = 0.000_001;
         settings.cache.stale_seconds = 60.0;
@@ -422,7 +423,7 @@ async fn a_stale_scan_is_given_at_once_and_read_again_behind_it() {
 }
 
 #[tokio::test]
-async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
+async fn the_call_log_lists_every_page_that_was_coalesced_or_cached() {
     let (world, pages) = slow(|settings| {
         settings.cache.seconds = 60.0;
         settings.server.show_calls = true;
@@ -462,7 +463,7 @@ async fn the_log_tells_of_every_page_that_was_shared_or_kept() {
     }
 }
 
-/// A world with ten pages at Ada, of half a second each, and a bound on how long a search scans.
+/// A world with ten pages at Ada of half a second each, and a limit on the time of a scan.
 async fn very_slow(scan_seconds: u64) -> Arc<World> {
     let world = World::with(940, |settings| {
         let options = &mut account(settings, Ada).options;
@@ -476,7 +477,7 @@ async fn very_slow(scan_seconds: u64) -> Arc<World> {
 }
 
 #[tokio::test]
-async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
+async fn a_caller_that_joins_a_scan_late_has_as_much_time_as_its_starter() {
     let world = very_slow(4).await;
     let late = emails(&world, 1).await.remove(0);
     let first = searching(&world, &late, None);
@@ -495,13 +496,13 @@ async fn who_joins_a_scan_late_has_as_much_time_as_who_began_it() {
         (&source["error"], kept.as_str()),
         (&Value::Null, "no-store")
     );
-    // The page that was under way when the first one's time was over is asked for again.
+    // The page that was in flight at the first caller's deadline is requested again.
     let calls = world.calls(Ada).await.len();
     assert!((10..=11).contains(&calls), "{calls}");
 }
 
 #[tokio::test]
-async fn a_scan_that_others_keep_going_is_not_joined_for_ever() {
+async fn a_scan_that_others_extend_is_not_joined_forever() {
     let world = very_slow(2).await;
     let first = searching(&world, super::ANN, None);
     until_called(&world, 3).await;

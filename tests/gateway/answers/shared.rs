@@ -1,4 +1,4 @@
-//! Equal reads under way at the same time are one call, over requests.
+//! Equal reads in flight at the same time are one call, across requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{ann, rename};
 use crate::world::World;
 
-/// A world where a provider takes long enough that everybody asks meanwhile.
+/// A world where a provider is slow enough for everybody to ask meanwhile.
 async fn slow() -> World {
     let world = World::with(60, |_| {}).await;
     for of in Provider::ALL {
@@ -20,7 +20,7 @@ async fn slow() -> World {
     world
 }
 
-/// Waits until a provider has got so many calls.
+/// Waits until a provider has received this many calls.
 async fn until_called(world: &World, calls: usize) {
     let called = async {
         while world.calls(Intercom).await.len() < calls {
@@ -56,7 +56,7 @@ async fn equal_windows_under_two_names_are_one_call() {
 }
 
 #[tokio::test]
-async fn who_joined_is_answered_though_who_asked_first_has_left() {
+async fn a_joined_caller_is_answered_even_if_the_first_one_left() {
     let world = Arc::new(slow().await);
     let asking = |world: &Arc<World>| {
         let world = Arc::clone(world);
@@ -65,7 +65,7 @@ async fn who_joined_is_answered_though_who_asked_first_has_left() {
     let first = asking(&world);
     until_called(&world, 1).await;
     let second = asking(&world);
-    // The second has joined when it has been polled, which a whole other request makes sure of.
+    // The second has joined once it has been polled, which another whole request ensures.
     world.data("{ accounts { calls } }").await;
 
     first.abort();
@@ -97,7 +97,7 @@ async fn a_read_from_before_a_write_is_not_joined_after_it() {
 }
 
 #[tokio::test]
-async fn a_provider_that_hangs_fails_all_who_wait_with_one_call() {
+async fn a_provider_that_hangs_fails_all_callers_with_one_call() {
     let world = World::with(20, |settings| {
         let intercom = crate::world::account(settings, Intercom);
         (intercom.timeout_seconds, intercom.attempts) = (Some(0.6), 1);

@@ -1,4 +1,4 @@
-//! `extensions.roster`: which calls were made for an answer, for who may know.
+//! `extensions.roster`: the calls of an answer, for clients that may see them.
 
 use roster::account::Provider::Intercom;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::world::World;
 
 const ANN: &str = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { nodes { id } } }";
 
-/// The calls that an answer tells of, without their times.
+/// The calls in an answer, without their times.
 fn calls(answer: &Value) -> Vec<Value> {
     let calls = answer["extensions"]["roster"]["calls"].as_array();
     let calls = calls.cloned().unwrap_or_default().into_iter();
@@ -31,7 +31,7 @@ fn call(origin: &str, attempt: u32, status: Option<u16>, code: Option<&str>) -> 
 }
 
 #[tokio::test]
-async fn every_attempt_and_every_kept_answer_is_told() {
+async fn every_attempt_and_every_cache_hit_is_listed() {
     let world = keeping(|settings| settings.server.show_calls = true).await;
     let fault = json!({ "kind": "status", "status": 503, "count": 1 });
     world.fault(Intercom, fault).await;
@@ -48,7 +48,7 @@ async fn every_attempt_and_every_kept_answer_is_told() {
 }
 
 #[tokio::test]
-async fn a_call_that_never_got_a_status_is_told_with_its_error() {
+async fn a_call_without_a_status_is_listed_with_its_error() {
     let world = World::with(5, |settings| settings.server.show_calls = true).await;
     world
         .fault(Intercom, json!({ "kind": "reset", "count": 1 }))
@@ -61,7 +61,7 @@ async fn a_call_that_never_got_a_status_is_told_with_its_error() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_unless_the_operator_says_so() {
+async fn calls_are_hidden_unless_the_operator_shows_them() {
     let world = World::with(5, |_| {}).await;
     let answer = world.answer(ANN).await;
     assert_eq!(answer.get("extensions"), None);

@@ -1,5 +1,5 @@
-//! What is kept never hides what is known by now: that somebody is gone, that credentials are refused; and
-//! a write that was never sent takes nothing away.
+//! The cache never hides newer knowledge: a deleted user, refused credentials. A write that was
+//! never sent invalidates nothing.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::world::account;
 const AN_INSTANT: f64 = 0.000_001;
 
 #[tokio::test]
-async fn a_write_that_is_never_sent_leaves_what_is_kept() {
+async fn a_write_that_is_never_sent_invalidates_nothing() {
     let world = keeping(|settings| {
         let ada = account(settings, Ada);
         ada.attempts = 1;
@@ -47,7 +47,7 @@ async fn a_write_that_is_never_sent_leaves_what_is_kept() {
 }
 
 #[tokio::test]
-async fn who_is_gone_does_not_come_back_where_nobody_is_not_kept() {
+async fn a_deleted_user_does_not_come_back_when_empty_results_are_not_cached() {
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
         settings.cache.negative_seconds = 0.0;
@@ -70,7 +70,7 @@ async fn who_is_gone_does_not_come_back_where_nobody_is_not_kept() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_told_though_a_stale_answer_is_kept() {
+async fn refused_credentials_are_reported_despite_a_stale_response() {
     for of in Provider::ALL {
         let world = keeping(|settings| {
             settings.cache.seconds = AN_INSTANT;
@@ -99,7 +99,7 @@ async fn refused_credentials_are_told_though_a_stale_answer_is_kept() {
 }
 
 #[tokio::test]
-async fn a_company_is_looked_up_anew_for_who_wants_what_is_now() {
+async fn no_cache_looks_up_a_company_again() {
     let world = keeping(|settings| settings.cache.seconds = 0.0).await;
     let query =
         "{ users(provider: INTERCOM, first: 2, filter: { companyId: \"c-2\" }) { nodes { id } } }";

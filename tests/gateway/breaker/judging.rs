@@ -1,4 +1,4 @@
-//! A circuit judges the provider: not one input that it fails for, and no caller who does not wait.
+//! A circuit rates the provider: neither one failing input nor an impatient caller opens it.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn one_write_that_fails_again_and_again_opens_no_circuit() {
     assert_eq!(circuits(&world).await, only(Provider::Ada, "CLOSED"));
 }
 
-/// A world whose providers answer after four seconds, in good health.
+/// A world whose healthy providers answer after four seconds.
 async fn slow() -> World {
     let world = World::with(50, |settings| {
         let usertour = account(settings, Provider::Usertour);
@@ -90,7 +90,7 @@ async fn callers_that_leave_open_no_circuit() {
     });
     assert!(join_all(left).await.iter().all(Result::is_err));
 
-    // The last of them may still be noticed.
+    // The last of them may still be recorded.
     world.data(&query(9)).await;
     assert_eq!(
         circuits(&world).await[Provider::Usertour as usize],
@@ -99,7 +99,7 @@ async fn callers_that_leave_open_no_circuit() {
 }
 
 #[tokio::test]
-async fn callers_that_say_that_they_do_not_wait_open_no_circuit() {
+async fn callers_with_a_short_wait_open_no_circuit() {
     let world = slow().await;
 
     let hurried = (1..=8).map(|first| {

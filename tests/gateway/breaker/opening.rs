@@ -1,4 +1,4 @@
-//! What opens a circuit and what does not, and how an open one looks to a client.
+//! The failures that open a circuit, and how an open one looks to a client.
 
 use futures_util::future::join_all;
 use roster::{account::Provider, config::BreakerSettings};
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_provider_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
+async fn a_provider_that_keeps_failing_is_not_called_and_no_other_is_affected() {
     for sick in Provider::ALL {
         let world = world(LONG).await;
         assert_eq!(circuits(&world).await, only(sick, "CLOSED"));
@@ -33,7 +33,7 @@ async fn a_provider_that_keeps_failing_is_not_asked_and_nobody_else_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_way_of_being_ill_opens_a_circuit() {
+async fn every_kind_of_failure_opens_a_circuit() {
     let ways = [
         json!({ "kind": "status", "status": 503 }),
         json!({ "kind": "html" }),
@@ -59,7 +59,7 @@ async fn every_way_of_being_ill_opens_a_circuit() {
     join_all(worlds).await;
 }
 
-/// A world whose circuits look back for less time than one call takes that is not answered.
+/// A world whose circuits have a window shorter than one call without a response.
 async fn looking_back_shortly() -> World {
     World::with(200, |settings| {
         let usertour = account(settings, Provider::Usertour);
@@ -75,7 +75,7 @@ async fn looking_back_shortly() -> World {
 }
 
 #[tokio::test]
-async fn a_provider_that_hangs_is_left_alone_though_one_client_asks_now_and_then() {
+async fn a_provider_that_hangs_gets_an_open_circuit_even_with_rare_calls() {
     let world = looking_back_shortly().await;
     let hang = json!({ "kind": "hang" });
     world.fault(Provider::Usertour, hang).await;
@@ -89,7 +89,7 @@ async fn a_provider_that_hangs_is_left_alone_though_one_client_asks_now_and_then
 }
 
 #[tokio::test]
-async fn an_answer_between_them_begins_the_count_of_failures_anew() {
+async fn a_response_between_failures_restarts_their_count() {
     let world = looking_back_shortly().await;
     for first in 1..=8 {
         if first % 4 == 0 {
@@ -108,7 +108,7 @@ async fn an_answer_between_them_begins_the_count_of_failures_anew() {
 }
 
 #[tokio::test]
-async fn failures_that_may_be_their_inputs_count_one_after_another_once_each() {
+async fn failures_that_inputs_may_cause_count_once_per_input() {
     let slow = json!({ "kind": "status", "status": 500 });
     let look_back_is_over = || tokio::time::sleep(std::time::Duration::from_millis(60));
     let one = looking_back_shortly().await;
@@ -130,7 +130,7 @@ async fn failures_that_may_be_their_inputs_count_one_after_another_once_each() {
 }
 
 #[tokio::test]
-async fn a_provider_that_refuses_or_throttles_is_not_ill() {
+async fn a_provider_that_refuses_or_throttles_is_not_failing() {
     for (status, code) in [
         (429, "PROVIDER_RATE_LIMITED"),
         (403, "PROVIDER_AUTH"),
@@ -149,7 +149,7 @@ async fn a_provider_that_refuses_or_throttles_is_not_ill() {
         }
 
         let calls = world.calls(Provider::DigitalChalk).await.len();
-        // A provider that says that it is asked too much is left alone for a while, but not for being ill.
+        // A rate-limited provider gets no calls for a while, but does not count as failing.
         assert!(
             calls == 12 || status == 429 && calls > 1,
             "{status}: {calls}"
@@ -159,7 +159,7 @@ async fn a_provider_that_refuses_or_throttles_is_not_ill() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_in_a_hurry_says_nothing_of_a_provider() {
+async fn a_call_cancelled_early_proves_nothing_about_a_provider() {
     let world = World::with(200, |settings| {
         settings.limits.deadline_seconds = 0.6;
         let usertour = account(settings, Provider::Usertour);
@@ -171,7 +171,7 @@ async fn what_is_given_up_in_a_hurry_says_nothing_of_a_provider() {
     let two_pages =
         "{ users(provider: USERTOUR, first: 150) { nodes { id } sources { error { code } } } }";
 
-    // The first page comes; for the second there is less time left than the first has taken.
+    // The first page comes; the second has less time left than the first has taken.
     for _ in 0..6 {
         let answer = world.answer(two_pages).await;
         let source = &answer["data"]["users"]["sources"][0];
@@ -185,7 +185,7 @@ async fn what_is_given_up_in_a_hurry_says_nothing_of_a_provider() {
 }
 
 #[tokio::test]
-async fn a_provider_that_never_keeps_the_deadline_is_ill_though_its_timeout_is_longer() {
+async fn a_provider_that_always_misses_the_deadline_is_failing_even_below_its_timeout() {
     let world = World::with(10, |settings| {
         settings.limits.deadline_seconds = 0.3;
         let usertour = account(settings, Provider::Usertour);
@@ -223,13 +223,13 @@ async fn retries_end_when_the_circuit_opens_under_them() {
     for code in codes {
         assert_eq!(code.as_deref(), Some("PROVIDER_UNAVAILABLE"));
     }
-    // Without the circuit it would be fifty.
+    // Without the circuit there would be fifty.
     let calls = world.calls(Provider::Intercom).await.len();
     assert!((5..15).contains(&calls), "{calls}");
 }
 
 #[tokio::test]
-async fn a_write_to_a_provider_that_is_left_alone_is_known_not_to_be_done() {
+async fn a_write_against_an_open_circuit_is_known_to_be_undone() {
     for sick in Provider::ALL {
         let world = world(LONG).await;
         fails(&world, sick).await;
@@ -276,7 +276,7 @@ async fn a_breaker_that_is_switched_off_never_opens() {
 }
 
 #[tokio::test]
-async fn metrics_tell_of_circuits() {
+async fn metrics_show_circuits() {
     let world = world(LONG).await;
     fails(&world, Provider::Ada).await;
     list(&world, Provider::Ada).await;
@@ -285,7 +285,7 @@ async fn metrics_tell_of_circuits() {
     let answer = world.client.get(url).send().await.expect("an answer");
     let text = answer.text().await.expect("text");
 
-    // Other tests of this process count in the same place.
+    // Other tests of this process use the same counters.
     for line in [
         "# TYPE roster_provider_circuit_state gauge",
         "roster_provider_circuit_changes_total{provider=\"ada\",account=\"ada\",to=\"open\"}",

@@ -1,4 +1,4 @@
-//! What becomes of a provider that was left alone.
+//! Trials of an open circuit.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{circuits, fails, list, lists, only, search, until_it_is_tried, world};
 use crate::faults::{calls_of_a_search, status_of_a_search};
 
-/// Long enough to be seen, short enough to be waited for.
+/// Long enough to be seen, short enough to wait for.
 const SHORT: f64 = 0.4;
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn one_answer_closes_the_circuit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_ask_at_once_one_tries_and_a_failure_opens_for_longer() {
+async fn of_many_requests_one_is_the_trial_and_its_failure_opens_for_longer() {
     let world = world(SHORT).await;
     fails(&world, Provider::Intercom).await;
     world
@@ -45,7 +45,7 @@ async fn of_many_that_ask_at_once_one_tries_and_a_failure_opens_for_longer() {
 }
 
 #[tokio::test]
-async fn a_trial_that_nobody_waits_for_any_more_leaves_its_place() {
+async fn a_cancelled_trial_makes_room_for_the_next() {
     let world = world(SHORT).await;
     fails(&world, Provider::Intercom).await;
     world
@@ -69,7 +69,7 @@ async fn a_trial_that_nobody_waits_for_any_more_leaves_its_place() {
 }
 
 #[tokio::test]
-async fn a_provider_that_answers_anything_is_well_again() {
+async fn a_provider_that_responds_at_all_has_recovered() {
     let world = world(SHORT).await;
     fails(&world, Provider::Usertour).await;
     let throttled = json!({ "kind": "rate_limit", "retry_after": 60 });

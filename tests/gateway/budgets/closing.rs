@@ -1,4 +1,4 @@
-//! A provider that has had enough says so once, to all.
+//! A provider's 429 pauses the calls of all requests.
 
 use roster::account::Provider;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{ask, ask_all, ids, refusal, world};
 
 #[tokio::test]
-async fn one_429_closes_a_provider_for_all_requests() {
+async fn one_429_pauses_a_provider_for_all_requests() {
     for of in Provider::ALL {
         let world = world(of, &[], |settings| {
             settings.limits.deadline_seconds = 5.0;
@@ -33,7 +33,7 @@ async fn one_429_closes_a_provider_for_all_requests() {
 }
 
 #[tokio::test]
-async fn requests_wait_for_the_end_of_a_short_closing() {
+async fn requests_wait_for_the_end_of_a_short_pause() {
     let of = Provider::DigitalChalk;
     let world = world(of, &[], |_| {}).await;
     let enough = json!({ "kind": "rate_limit", "retry_after": 1, "count": 1 });
@@ -47,7 +47,7 @@ async fn requests_wait_for_the_end_of_a_short_closing() {
     let calls = world.calls(of).await;
     let refused = calls.iter().position(|call| call.status == Some(429));
     let refused = refused.expect("one refusal");
-    // Those that were under way with it, and after a second all others.
+    // Those that were in flight with it, and all others after a second.
     let early = calls
         .iter()
         .filter(|call| call.at < calls[refused].at + 950);

@@ -1,4 +1,4 @@
-//! Intercom says in every answer what it grants and what is left; others spend there too.
+//! Intercom reports its limit and what is left of it in every response; other clients spend it too.
 
 use futures_util::future::join_all;
 use roster::account::Provider;
@@ -8,7 +8,8 @@ use crate::world::{World, account};
 
 const OF: Provider = Provider::Intercom;
 
-/// A world whose Intercom grants so many calls in so many seconds, and whose gateway was not told.
+/// A world in which Intercom allows `limit` calls in `seconds` seconds, and the gateway is not
+/// configured for it.
 async fn untold(limit: u32, seconds: u32) -> World {
     let world = world(OF, &[], |settings| {
         account(settings, OF).budget = None;
@@ -32,7 +33,7 @@ async fn budget(world: &World) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn what_the_provider_grants_is_learnt_from_its_answers() {
+async fn the_limit_is_learned_from_responses() {
     let world = untold(300, 3_600).await;
     assert_eq!(budget(&world).await[0]["limit"], 1667);
     let ids = ids(&world, OF).await;
@@ -46,14 +47,14 @@ async fn what_the_provider_grants_is_learnt_from_its_answers() {
 }
 
 #[tokio::test]
-async fn what_others_spend_is_respected_and_costs_no_429() {
-    // The window is an hour: it does not end while the test runs, but once in an hour.
+async fn calls_of_other_clients_are_respected_and_cost_no_429() {
+    // The window is an hour, so it almost never ends while the test runs.
     let world = untold(30, 3_600).await;
     let ids = ids(&world, OF).await;
     for id in &ids[..2] {
         ask(&world, OF, id).await;
     }
-    // Another integration takes all but six; the gateway hears of it with its next answer.
+    // Another integration takes all but six; the gateway learns it from its next response.
     let others = (0..21).map(|_| world.at_provider(OF, "/users?per_page=1"));
     join_all(others).await;
 
@@ -64,7 +65,7 @@ async fn what_others_spend_is_respected_and_costs_no_429() {
     assert!((1..=7).contains(&served), "{served}");
     let calls = world.calls(OF).await;
     let refused = calls.iter().filter(|call| call.status == Some(429)).count();
-    // Eight are under way before the first answer tells.
+    // Eight are in flight before the first response tells.
     assert!(refused <= 1, "{refused} calls were refused");
     for answer in answers.iter().filter(|answer| answer["errors"].is_array()) {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! More queries at once than a provider's windows hold.
+//! More queries at once than a provider's windows allow.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn all_are_served(world: &World, of: Provider, answers: &[Value]) {
 
 #[tokio::test]
 async fn ada_never_refuses_a_call_for_its_rate() {
-    // By id it grants 30 a second and 300 a minute.
+    // By id it allows 30 a second and 300 a minute.
     let of = Provider::Ada;
     let world = world(of, &[(30, 1), (300, 60)], |_| {}).await;
     world.behave(of, "rate", "on").await;
@@ -47,7 +47,7 @@ async fn intercom_never_refuses_a_call_for_its_rate() {
 }
 
 #[tokio::test]
-async fn providers_that_count_nothing_get_no_more_than_we_grant() {
+async fn providers_without_limits_get_no_more_than_the_configured_calls() {
     for of in [Provider::DigitalChalk, Provider::Usertour] {
         let world = world(of, &[(40, 1), (90, 2)], |_| {}).await;
 
@@ -71,12 +71,12 @@ async fn slow_answers_stay_in_the_window_until_a_span_after_them() {
 
     all_are_served(&world, of, &answers).await;
     let calls = world.calls(of).await;
-    // Where between sending and answer a call counts, nobody says.
+    // A provider may count a call at any moment between request and response.
     assert!(most_within(&calls, Duration::from_millis(1_300)) <= 4);
 }
 
 #[tokio::test]
-async fn who_cannot_be_served_in_time_is_told_at_once_and_no_call_is_made() {
+async fn a_request_that_cannot_be_served_in_time_fails_at_once_without_a_call() {
     for of in Provider::ALL {
         let world = world(of, &[(2, 60)], |settings| {
             settings.limits.deadline_seconds = 10.0;

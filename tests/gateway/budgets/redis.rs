@@ -1,4 +1,4 @@
-//! A Redis of a test's own.
+//! A Redis for a single test.
 
 use std::{
     net::TcpListener,
@@ -12,14 +12,14 @@ use tokio::{
     time::sleep,
 };
 
-/// A Redis on a port of its own; it is gone with the value.
+/// A Redis on a free port; it ends with the value.
 pub(crate) struct Redis {
     port: u16,
     process: Option<Child>,
 }
 
 impl Redis {
-    /// Starts one. `None` where there is no `redis-server`, unless the tests must not do without.
+    /// Starts one. `None` when `redis-server` is missing, unless the tests require it.
     pub(crate) async fn start() -> Option<Self> {
         let is_there = Command::new("redis-server")
             .arg("--version")
@@ -33,7 +33,7 @@ impl Redis {
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        // Nobody else may answer there when we wait for it.
+        // Nothing else may answer there while we wait for it.
         drop(listener);
         let mut redis = Self {
             port,
@@ -43,7 +43,7 @@ impl Redis {
         Some(redis)
     }
 
-    /// Starts it, again perhaps, and with nothing in it.
+    /// Starts it, perhaps again, and empty.
     pub(crate) async fn run(&mut self) {
         let port = self.port.to_string();
         let mut command = Command::new("redis-server");
@@ -65,12 +65,12 @@ impl Redis {
         }
     }
 
-    /// Stops it without ending it: who asks it waits.
+    /// Suspends it: its clients wait.
     pub(crate) fn pause(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub(crate) fn resume(&self) {
         self.signal("-CONT");
     }
@@ -83,7 +83,7 @@ impl Redis {
         assert!(sent.expect("kill").success());
     }
 
-    /// Says something to it, and gives what it answers.
+    /// Sends a command and returns the reply.
     pub(crate) async fn tell(&self, words: &[&str]) -> String {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
         let mut stream = stream.expect("a connection");

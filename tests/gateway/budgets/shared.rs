@@ -1,4 +1,4 @@
-//! Two gateways over one sandbox and one Redis: together they spend one budget.
+//! Two gateways over one sandbox and one Redis share one budget.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Two {
             let windows = windows.map(|&(calls, seconds)| QuotaWindow { calls, seconds });
             account(settings, OF).budget = Some(windows.collect());
             settings.shared.url = Some(redis.url());
-            // A busy machine is no store that is away.
+            // A busy machine must not count as an unavailable store.
             settings.shared.timeout_seconds = 2.0;
             settings.limits.deadline_seconds = 10.0;
         };
@@ -56,12 +56,12 @@ impl Two {
         self.post(gateway, &query).await
     }
 
-    /// Asks for these users at once, at either gateway in turn.
+    /// Asks for these users at once, at both gateways in turn.
     async fn ask_all(&self, users: std::ops::Range<usize>) -> Vec<Value> {
         join_all(users.map(|user| self.ask(user % 2, user))).await
     }
 
-    /// Waits until a gateway says this of the store.
+    /// Waits until a gateway reports this status of the store.
     async fn says(&self, gateway: usize, status: &str) {
         let url = format!("http://{}/health/ready", self.gateways[gateway]);
         for _ in 0..600 {
@@ -100,7 +100,7 @@ async fn two_gateways_never_spend_more_than_one_budget() {
 }
 
 #[tokio::test]
-async fn what_one_gateway_spends_the_other_cannot() {
+async fn calls_of_one_gateway_count_for_the_other() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -118,7 +118,7 @@ async fn what_one_gateway_spends_the_other_cannot() {
 }
 
 #[tokio::test]
-async fn a_429_at_one_gateway_closes_the_other() {
+async fn a_429_at_one_gateway_pauses_the_other() {
     let Some(redis) = Redis::start().await else {
         return;
     };
@@ -126,7 +126,7 @@ async fn a_429_at_one_gateway_closes_the_other() {
     let enough = json!({ "kind": "rate_limit", "retry_after": 60, "count": 1 });
     two.world.fault(OF, enough).await;
     assert!(refusal(&two.ask(0, 0).await).is_some());
-    // Nobody waits for the store to hear of it.
+    // The store's update is asynchronous.
     let mut user = 1;
     while refusal(&two.ask(1, user).await).is_none() {
         user += 1;
@@ -139,7 +139,7 @@ async fn a_429_at_one_gateway_closes_the_other() {
 }
 
 #[tokio::test]
-async fn without_the_store_each_goes_on_with_its_share_and_returns_to_it() {
+async fn without_the_store_each_uses_its_share_until_the_store_is_back() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };
@@ -151,7 +151,7 @@ async fn without_the_store_each_goes_on_with_its_share_and_returns_to_it() {
     for gateway in 0..2 {
         two.says(gateway, "away").await;
     }
-    // Ten are for each: two were spent by each before.
+    // Each may make ten calls: each made two before.
     let alone = two.ask_all(4..20).await;
     assert_eq!(served(&alone), 16);
     assert_eq!(served(&two.ask_all(20..30).await), 0);
@@ -160,14 +160,14 @@ async fn without_the_store_each_goes_on_with_its_share_and_returns_to_it() {
     for gateway in 0..2 {
         two.says(gateway, "up").await;
     }
-    // Both told it what they had spent, though it had forgotten everything: nothing is left.
+    // Both reported what they had spent, though the store had lost everything: nothing is left.
     sleep(Duration::from_millis(2_500)).await;
     assert_eq!(served(&two.ask_all(30..40).await), 0);
     assert_eq!(two.world.calls(OF).await.len(), 20);
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_from_the_start_holds_nobody_up() {
+async fn a_store_that_is_unavailable_from_the_start_delays_nobody() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };
@@ -192,7 +192,7 @@ async fn a_store_that_is_away_from_the_start_holds_nobody_up() {
 }
 
 #[test]
-fn a_store_that_cannot_be_meant_is_refused_with_its_place() {
+fn an_invalid_store_is_refused_with_its_place() {
     for (shared, says) in [
         (
             "url = \"redis://:s3cret@redis:6379\"",

@@ -1,4 +1,4 @@
-//! What is shown of budgets, and what a configuration may say of them.
+//! Budgets in the graph and in the configuration.
 
 use roster::{
     account::{Account, Provider},
@@ -10,7 +10,7 @@ use super::{ask, ids, world};
 use crate::world::account;
 
 #[tokio::test]
-async fn providers_show_every_window_and_what_is_left_of_it() {
+async fn providers_show_every_window_and_its_remaining_calls() {
     let world = world(Provider::Ada, &[(5, 30), (50, 3_600)], |settings| {
         account(settings, Provider::Usertour).budget = Some(Vec::new());
         account(settings, Provider::DigitalChalk).enabled = false;
@@ -58,7 +58,7 @@ async fn providers_show_every_window_and_what_is_left_of_it() {
 }
 
 #[test]
-fn a_budget_that_cannot_be_meant_is_refused_with_its_place() {
+fn an_invalid_budget_is_refused_with_its_place() {
     for (budget, says) in [
         (
             "[{ calls = 0, seconds = 60 }]",

@@ -1,4 +1,4 @@
-//! Every field that asks a provider, while that provider does not answer.
+//! Every field that calls a provider, while that provider does not respond.
 
 use futures_util::future::join_all;
 use roster::account::Provider;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{code, in_time, search, world};
 use crate::{faults::spelt, world::World};
 
-/// The ways in which a provider never ends its answer.
+/// Faults with which a response never ends.
 fn ways() -> [Value; 2] {
     [
         json!({ "kind": "hang" }),
@@ -28,7 +28,7 @@ async fn first(world: &World, of: Provider) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_search_of_all_providers_has_the_records_of_those_that_answer() {
+async fn a_search_of_all_providers_has_the_records_of_those_that_respond() {
     for way in ways() {
         let providers = Provider::ALL.map(|sick| {
             let way = way.clone();
@@ -82,7 +82,7 @@ async fn lists_and_lookups_end_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_user_that_is_a_call_of_its_own_ends_at_the_deadline() {
+async fn a_subresource_with_its_own_call_ends_at_the_deadline() {
     let world = world(|_| {}).await;
     let (_, id) = first(&world, Provider::Intercom).await;
     let hang = json!({ "kind": "hang", "path": format!("/contacts/{id}/") });
@@ -100,7 +100,7 @@ async fn a_part_of_a_user_that_is_a_call_of_its_own_ends_at_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
+async fn writes_end_at_the_deadline_and_so_do_the_next_ones() {
     let providers = Provider::ALL.map(|sick| async move {
         let world = world(|_| {}).await;
         world.fault(sick, json!({ "kind": "hang" })).await;
@@ -117,7 +117,7 @@ async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
             )
         };
         let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
-        // The fields of a mutation run one after another, within one deadline.
+        // The fields of a mutation run in sequence, within one deadline.
         let query = format!(
             "mutation {{ {} {} {} }}",
             write("before", other),
@@ -136,7 +136,7 @@ async fn writes_end_at_the_deadline_and_the_next_ones_with_them() {
             let errors = &answer["data"][alias]["userErrors"];
             assert_eq!(errors[0]["code"], "DEADLINE_EXCEEDED", "{alias}: {answer}");
         }
-        // What was never sent is known not to be done.
+        // A write that was never sent is known to be undone.
         assert_eq!(answer["data"]["after"]["outcome"], "SKIPPED", "{answer}");
         assert_eq!(world.calls(sick).await.len(), 1);
     });

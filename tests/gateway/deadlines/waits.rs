@@ -1,4 +1,4 @@
-//! Whatever a call waits for, it does not wait past the deadline.
+//! No wait of a call exceeds the deadline.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn a_provider_that_never_answers_leaves_the_others_their_time() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_less_long_has_its_answer_when_it_says() {
+async fn a_client_with_a_shorter_wait_gets_its_answer_in_that_time() {
     let world = world(|settings| settings.limits.deadline_seconds = LONG).await;
     world
         .fault(Provider::Intercom, json!({ "kind": "hang" }))
@@ -73,9 +73,9 @@ async fn retries_and_the_waits_between_them_end_in_time() {
 }
 
 #[tokio::test]
-async fn a_turn_that_does_not_come_is_not_waited_for() {
+async fn a_permit_that_does_not_come_is_not_waited_for() {
     let world = world(|settings| {
-        // A lookup is a call in this version.
+        // A lookup is one call in this version.
         intercom(settings, "1.1");
         account(settings, Provider::Intercom).concurrency = Some(2);
     })
@@ -97,7 +97,7 @@ async fn a_turn_that_does_not_come_is_not_waited_for() {
     assert_eq!(world.calls(Provider::Intercom).await.len(), 2);
 }
 
-/// How one provider fared in a search by address whose pages take so long each.
+/// The source of one provider in a search by address whose pages take `milliseconds` each.
 async fn paged(world: &World, of: Provider, milliseconds: u64) -> Value {
     let slow = json!({ "kind": "latency", "milliseconds": milliseconds });
     world.fault(of, slow).await;
@@ -107,7 +107,7 @@ async fn paged(world: &World, of: Provider, milliseconds: u64) -> Value {
 }
 
 #[tokio::test]
-async fn a_scan_ends_in_time_and_says_that_it_is_not_whole() {
+async fn a_scan_ends_in_time_and_says_that_it_is_incomplete() {
     let world = World::with(1_000, |settings| {
         settings.limits.deadline_seconds = DEADLINE;
     })

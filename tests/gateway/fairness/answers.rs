@@ -1,4 +1,4 @@
-//! The bytes that an answer takes are counted while it is built, whatever it is built of.
+//! The bytes of an answer are counted while it is built, from all its parts.
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -9,7 +9,7 @@ use crate::world::World;
 /// More than one of the large records below, and less than forty.
 const SOME: u64 = 1_000_000;
 
-/// A gateway with bounds on bytes, over a Usertour that holds a record of some 64 KB.
+/// A gateway with limits on bytes, over a Usertour with a record of some 64 KB.
 async fn with_large_record(request_bytes: u64, total_bytes: u64) -> World {
     let world = World::with(5, |settings| {
         settings.limits.request_bytes = request_bytes;
@@ -107,7 +107,7 @@ async fn edges_nodes_and_entities_are_counted_too() {
 }
 
 #[tokio::test]
-async fn what_all_requests_hold_together_is_bounded_and_given_back() {
+async fn the_memory_of_all_requests_is_limited_and_released() {
     let world = with_large_record(SOME, SOME).await;
     let one = format!("{{ {LARGE} {{ {} }} }}", aliases(6, "raw"));
     let requests = (0..40).map(|_| {
@@ -138,7 +138,7 @@ async fn what_all_requests_hold_together_is_bounded_and_given_back() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_done_is_told_though_memory_is_short() {
+async fn a_successful_write_is_reported_even_without_memory() {
     let world = with_large_record(SOME, SOME).await;
     let fields = aliases(40, "raw");
     let write = format!(

@@ -23,7 +23,7 @@ fn error(answer: &Value) -> &Value {
     &answer["errors"][0]
 }
 
-/// How Usertour fares.
+/// Usertour's health.
 async fn fares(world: &World) -> Value {
     let data = world.data("{ accounts { health circuit } }").await;
     data["accounts"][Provider::Usertour as usize].clone()
@@ -50,7 +50,7 @@ async fn a_request_that_reads_more_bytes_than_it_may_is_refused_and_no_provider_
         );
     }
 
-    // Each was asked once: the refusal is not repeated, and opens no circuit.
+    // Each was called once: the refusal is not repeated and opens no circuit.
     assert_eq!(world.calls(Provider::Usertour).await.len(), 6);
     let untouched = json!({ "health": "UNKNOWN", "circuit": "CLOSED" });
     assert_eq!(fares(&world).await, untouched);
@@ -90,7 +90,7 @@ async fn a_source_that_needs_more_bytes_than_the_request_may_hold_fails_alone() 
 }
 
 #[tokio::test]
-async fn kept_answers_are_charged_to_each_request_that_gets_them() {
+async fn cached_responses_are_charged_to_each_request_that_gets_them() {
     let world = World::with(200, |settings| {
         settings.cache.seconds = 60.0;
         settings.limits.request_bytes = LITTLE;
@@ -125,7 +125,7 @@ fn memory(schema: &Schema) -> &MemoryPool {
     &schema.data::<Graph>().expect("a graph").memory
 }
 
-/// Waits until all requests have given back what they held.
+/// Waits until all requests have released their bytes.
 async fn until_all_is_given_back(memory: &MemoryPool) {
     let all = async {
         while memory.used() > 0 {
@@ -137,7 +137,7 @@ async fn until_all_is_given_back(memory: &MemoryPool) {
 }
 
 #[tokio::test]
-async fn a_request_that_finds_no_memory_is_told_to_try_again() {
+async fn a_request_without_memory_is_asked_to_retry() {
     let (world, schema) = gateway_of(&World::with(200, |_| {}).await, |settings| {
         (settings.limits.request_bytes, settings.limits.total_bytes) = (1 << 20, 1 << 20);
     })
@@ -159,7 +159,7 @@ async fn a_request_that_finds_no_memory_is_told_to_try_again() {
 }
 
 #[tokio::test]
-async fn requests_give_back_what_they_held_however_they_end() {
+async fn requests_release_their_memory_however_they_end() {
     let (world, schema) = gateway_of(&World::with(200, |_| {}).await, |settings| {
         settings.limits.request_bytes = 50_000;
     })
@@ -176,7 +176,7 @@ async fn requests_give_back_what_they_held_however_they_end() {
 }
 
 #[test]
-fn limits_on_bytes_that_cannot_be_meant_are_refused() {
+fn invalid_limits_on_bytes_are_refused() {
     for (table, says) in [
         (
             "request_bytes = 10",

@@ -1,4 +1,4 @@
-//! The calls that one request may make at an account.
+//! The calls that one request may make to an account.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use roster::{account::Provider, connectors::QuotaWindow};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, account};
 
-/// Global ids of users that nobody has.
+/// Global ids of users that do not exist.
 fn invented(of: Provider, number: usize) -> Vec<String> {
     let id = |n| {
         URL_SAFE_NO_PAD.encode(json!([3, "user", of.name(), format!("nobody-{n}")]).to_string())
@@ -14,14 +14,14 @@ fn invented(of: Provider, number: usize) -> Vec<String> {
     (0..number).map(id).collect()
 }
 
-/// Looks up invented users.
+/// Looks up users that do not exist.
 async fn look_up(world: &World, of: Provider, number: usize) -> Value {
     let variables = json!({ "ids": invented(of, number) });
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     world.answer_with(query, variables).await
 }
 
-/// The errors of an answer, each of which must be of the limit.
+/// The errors of an answer, all of which must be about the limit.
 fn refusals(answer: &Value, provider: &str) -> Vec<Value> {
     let none = Vec::new();
     let errors = answer["errors"].as_array().unwrap_or(&none);
@@ -35,7 +35,7 @@ fn refusals(answer: &Value, provider: &str) -> Vec<Value> {
     errors.clone()
 }
 
-/// Ada grants a hundred calls a minute, at once.
+/// Ada allows a hundred calls a minute, all at once if need be.
 async fn ada(users: usize) -> World {
     World::with(users, |settings| {
         let ada = account(settings, Provider::Ada);
@@ -49,7 +49,7 @@ async fn ada(users: usize) -> World {
 }
 
 #[tokio::test]
-async fn a_request_takes_half_of_what_is_left_of_an_accounts_minute() {
+async fn a_request_takes_half_of_the_rest_of_an_accounts_minute() {
     let world = ada(50).await;
 
     let answer = look_up(&world, Provider::Ada, 500).await;
@@ -66,7 +66,7 @@ async fn a_request_takes_half_of_what_is_left_of_an_accounts_minute() {
     let wait = error["extensions"]["retryAfter"].as_u64().expect("a wait");
     assert!((1..=61).contains(&wait), "{wait}");
 
-    // Others go on, and nobody takes the last of it.
+    // Other requests continue, and nobody takes the last call.
     let data = world
         .data("{ users(provider: ADA, first: 1) { nodes { id } } }")
         .await;
@@ -130,7 +130,7 @@ async fn a_scan_of_twenty_pages_is_within_a_requests_share() {
 }
 
 #[tokio::test]
-async fn retries_count_and_kept_answers_do_not() {
+async fn retries_count_and_cache_hits_do_not() {
     let world = World::with(50, |settings| {
         settings.cache.seconds = 60.0;
         settings.limits.calls = 4;
@@ -138,7 +138,7 @@ async fn retries_count_and_kept_answers_do_not() {
     })
     .await;
     for _ in 0..2 {
-        // The first request is answered by calls, the second by what is kept.
+        // The first request makes calls, the second hits the cache.
         let answer = look_up(&world, Provider::Usertour, 4).await;
         assert_eq!(refusals(&answer, "USERTOUR").len(), 0);
     }
@@ -155,7 +155,7 @@ async fn retries_count_and_kept_answers_do_not() {
 }
 
 #[test]
-fn a_number_of_calls_that_cannot_be_meant_is_refused() {
+fn an_invalid_number_of_calls_is_refused() {
     for calls in [0, 10_001] {
         let text = format!("[limits]\ncalls = {calls}");
         let settings = roster::config::Settings::parse(&text).expect("a configuration");

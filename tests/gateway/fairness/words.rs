@@ -1,11 +1,11 @@
-//! What a provider says in an error, as a client sees it.
+//! A provider's error text, as a client sees it.
 
 use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// Refuses a write with a body and headers, and gives what the client is told.
+/// Refuses a write with a body and headers, and returns what the client sees.
 async fn refused(of: Provider, body: Value, headers: Value) -> Value {
     let world = World::with(3, |_| {}).await;
     let fault = json!({ "kind": "status", "status": 422, "body": body, "headers": headers });
@@ -22,7 +22,7 @@ async fn refused(of: Provider, body: Value, headers: Value) -> Value {
 }
 
 #[tokio::test]
-async fn reasons_of_a_refusal_are_few_and_without_what_must_not_get_out() {
+async fn reasons_of_a_refusal_are_few_and_without_secrets() {
     let message =
         "ann@x.test of 10.1.2.3 at https://internal.test/a holds 0123456789abcdef0123456789abcdef";
     let details = vec![json!({ "parameter": "a".repeat(100), "message": message }); 2_000];
@@ -43,7 +43,7 @@ async fn reasons_of_a_refusal_are_few_and_without_what_must_not_get_out() {
 }
 
 #[tokio::test]
-async fn an_id_of_a_request_is_told_if_it_is_short_and_plain() {
+async fn a_request_id_is_shown_if_it_is_short_and_plain() {
     let plain = "b1946ac9-4d5e/1:2";
     for (id, told) in [
         (plain.to_owned(), json!(plain)),

@@ -1,4 +1,4 @@
-//! Writes leave a line each: in the log, or in a file of their own.
+//! Every write leaves one line: in the log, or in a separate file.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,7 +13,7 @@ const WRITE: &str = "mutation Hire { upsertUser(input: { provider: INTERCOM, ext
     user { remoteId } outcome userErrors { code }
 } }";
 
-/// Writes a user, and gives the id of the record.
+/// Writes a user and returns the id of the record.
 async fn write(gateway: &Gateway) -> String {
     let answer = gateway.answer(WRITE).await;
     let payload = &answer["data"]["upsertUser"];
@@ -28,7 +28,7 @@ fn is_audit(line: &Value) -> bool {
     line["target"] == "roster.audit"
 }
 
-/// A file that is gone with the test.
+/// A file that is deleted with the value.
 struct Audit(PathBuf);
 
 impl Audit {
@@ -116,7 +116,7 @@ async fn a_file_takes_the_lines_and_is_opened_again_at_sighup() {
     assert!(line["timestamp"].is_string() && line["request_id"].is_string());
     assert_eq!(gateway.lines(is_audit), Vec::<Value>::new());
 
-    // As a log rotation does it.
+    // As log rotation does it.
     let old = Audit::at("audit-file-old");
     std::fs::rename(&audit.0, &old.0).expect("renamed");
     gateway.signal("HUP").await;
@@ -128,7 +128,7 @@ async fn a_file_takes_the_lines_and_is_opened_again_at_sighup() {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_no_write_and_is_told() {
+async fn a_full_disk_stops_no_write_and_is_logged() {
     let world = World::with(5, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "audit-full");
     setup.tables = "[log]\naudit_file = \"/dev/full\"\n".to_owned();
@@ -152,7 +152,7 @@ async fn a_full_disk_stops_no_write_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_cut_off_leaves_a_line_that_its_end_is_unknown() {
+async fn a_write_that_is_cut_off_leaves_a_line_with_outcome_unknown() {
     let world = World::with(5, |_| {}).await;
     let audit = Audit::at("audit-cut");
     let mut setup = Setup::over(world.sandbox, "audit-cut");

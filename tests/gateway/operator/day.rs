@@ -1,4 +1,4 @@
-//! A day of an operator: what happens, and what docs/operations.md says is seen of it.
+//! The day of an operator: every row of docs/operations.md happens, and looks as the page says.
 
 use futures_util::future::join_all;
 use roster::account::Provider;
@@ -16,14 +16,14 @@ const WRITE: &str = "mutation { upsertUser(input: { provider: INTERCOM, external
 /// A row of the table.
 struct Row {
     happens: &'static str,
-    /// The code that a client is told; `None` where it gets its answer.
+    /// The code that a client gets; `None` when it gets its answer.
     code: Option<&'static str>,
     level: &'static str,
     message: &'static str,
     fields: Vec<(&'static str, &'static str)>,
     metric: &'static str,
     labels: Vec<(&'static str, &'static str)>,
-    /// What the metric is; `None` where it rises.
+    /// The value of the metric; `None` when it grows.
     value: Option<f64>,
 }
 
@@ -59,7 +59,7 @@ impl Row {
         }
     }
 
-    /// Asks, and looks at the answer, the log and the metric.
+    /// Sends a query, and checks the answer, the log and the metric.
     async fn is_seen(&self, gateway: &Gateway, query: &str) {
         let happens = self.happens;
         let before = gateway.metric(self.metric, &self.labels).await;
@@ -90,7 +90,7 @@ fn rows() -> Vec<Row> {
     lines.map(Row::parse).collect()
 }
 
-/// What happens at a provider, as the sandbox does it.
+/// The sandbox's fault for an event.
 fn fault(happens: &str) -> Option<Value> {
     Some(match happens {
         "a provider revokes the token" => json!({ "kind": "status", "status": 401 }),
@@ -102,7 +102,7 @@ fn fault(happens: &str) -> Option<Value> {
     })
 }
 
-/// The configuration in which something happens.
+/// The configuration for an event.
 fn setup(row: &Row, world: &World, redis: Option<&Redis>) -> Setup {
     let name: String = row.happens.replace([' ', '\''], "-");
     let mut setup = Setup::over(world.sandbox, format!("day-{name}").leak());
@@ -131,7 +131,7 @@ fn setup(row: &Row, world: &World, redis: Option<&Redis>) -> Setup {
     setup
 }
 
-/// Lets something happen, and sees what the page says.
+/// Makes an event happen, and checks what the page says.
 async fn lives_through(row: &Row) {
     let list =
         |first| format!("{{ users(provider: INTERCOM, first: {first}) {{ nodes {{ id }} }} }}");
@@ -151,7 +151,7 @@ async fn lives_through(row: &Row) {
         "the disk of the audit log is full" => WRITE.to_owned(),
         _ => list(9),
     };
-    // What went before.
+    // The values from before.
     let before = match row.happens {
         "a provider hangs on" => 5,
         "the budget is used up" | "a provider is well again" | "Redis is away" => 1,
@@ -172,7 +172,7 @@ async fn lives_through(row: &Row) {
 }
 
 #[tokio::test]
-async fn what_the_page_says_of_a_day_is_what_is_seen() {
+async fn every_row_of_the_operations_page_is_true() {
     let rows = rows();
     let others = [
         "the token's file is renewed",

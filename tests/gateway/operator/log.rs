@@ -1,4 +1,5 @@
-//! The log at its default level: who is ill and why, a line for each request, start and stop.
+//! The log at its default level: which provider fails and why, a line for each request, start and
+//! stop.
 
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use tokio::time::{sleep, timeout};
 use super::{Gateway, Setup, field, message};
 use crate::{program::PATIENCE, world::World};
 
-/// The lines that warn of Intercom.
+/// The warnings about Intercom.
 fn warnings(gateway: &Gateway) -> Vec<Value> {
     gateway.lines(|line| line["level"] == "WARN" && field(line, "provider.name") == "intercom")
 }
 
-/// Ways to be ill: a name, what the sandbox does, the code, and words that say why.
+/// Kinds of failure: a name, the sandbox's fault, the code, and words that say why.
 fn ways() -> [(&'static str, Value, &'static str, &'static str); 5] {
     [
         (
@@ -52,7 +53,7 @@ fn ways() -> [(&'static str, Value, &'static str, &'static str); 5] {
 }
 
 #[tokio::test]
-async fn an_ill_provider_is_told_once_with_what_it_was_asked_and_why() {
+async fn a_failing_provider_is_logged_once_with_its_operation_and_why() {
     join_all(ways().map(|(name, fault, code, why)| async move {
         let world = World::with(20, |_| {}).await;
         let mut setup = Setup::over(world.sandbox, name);
@@ -88,7 +89,7 @@ async fn an_ill_provider_is_told_once_with_what_it_was_asked_and_why() {
 }
 
 #[tokio::test]
-async fn the_providers_request_id_is_told_and_bounded() {
+async fn the_providers_request_id_is_logged_and_bounded() {
     let world = World::with(5, |_| {}).await;
     let gateway = Setup::over(world.sandbox, "request-id").start().await;
     let long = "x".repeat(5_000);
@@ -113,7 +114,7 @@ async fn the_providers_request_id_is_told_and_bounded() {
 }
 
 #[tokio::test]
-async fn what_is_an_answer_is_no_warning() {
+async fn an_answer_is_no_warning() {
     let world = World::with(5, |_| {}).await;
     let gateway = Setup::over(world.sandbox, "no-warning").start().await;
 
@@ -135,7 +136,7 @@ fn request(line: &Value) -> Option<&str> {
     spans.find_map(|span| span["id"].as_str())
 }
 
-/// A request: its id, what it is answered, what is sent, and the name of its operation.
+/// A request: its id, its status, the request itself, and the name of its operation.
 type Sent = (&'static str, u16, reqwest::RequestBuilder, &'static str);
 
 fn operations(gateway: &Gateway) -> Vec<Sent> {
@@ -221,7 +222,7 @@ async fn a_client_that_leaves_is_one_line_too() {
 }
 
 #[tokio::test]
-async fn start_and_stop_are_told_and_the_probe_that_sees_the_stop_is_no_error() {
+async fn start_and_stop_are_logged_and_the_probe_that_sees_the_stop_is_no_error() {
     let world = World::with(5, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "start-stop");
     setup.server = "shutdown_delay_seconds = 2\n".to_owned();

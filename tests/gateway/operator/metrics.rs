@@ -1,4 +1,4 @@
-//! `/metrics` of a gateway that nobody has asked yet, and of one that was.
+//! `/metrics` of a gateway before and after its first request.
 
 use roster::account::Provider;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Setup, series};
 use crate::world::World;
 
-/// Series that are nought while nobody has asked: a name and labels a line.
+/// Series that are zero before the first request: a name and labels per line.
 const ZERO: &str = "\
 roster_sources_total provider=intercom status=failed
 roster_sources_total provider=ada status=complete
@@ -30,7 +30,7 @@ roster_audit_failures_total
 ";
 
 #[tokio::test]
-async fn every_series_is_there_before_anybody_asks() {
+async fn every_series_exists_before_the_first_request() {
     let world = World::with(5, |_| {}).await;
     let gateway = Setup::over(world.sandbox, "metrics-start").start().await;
     let metrics = gateway.metrics().await;
@@ -68,7 +68,7 @@ async fn every_series_is_there_before_anybody_asks() {
     assert!(series(&metrics, "roster_cache_max_bytes", &[]).is_some_and(|bytes| bytes > 0.0));
 }
 
-/// All values of labels are in lower case.
+/// All label values are in lower case.
 fn assert_plain_values(metrics: &str) {
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
         let labels = line.split_once('{').map_or("", |(_, rest)| rest);
@@ -128,7 +128,7 @@ async fn the_content_type_has_a_version_and_values_have_one_style() {
             "roster_graphql_errors_total",
             &[("code", "provider_timeout")]
         ),
-        // One in `errors`, and one that would stand in `sources`.
+        // One in `errors`, and one in `sources`.
         Some(2.0)
     );
     assert_eq!(
@@ -142,7 +142,7 @@ async fn the_content_type_has_a_version_and_values_have_one_style() {
 }
 
 #[tokio::test]
-async fn a_budget_that_fills_again_is_seen_without_a_call() {
+async fn a_refilled_budget_is_seen_without_a_call() {
     let world = World::with(5, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "metrics-budget");
     setup.account =
@@ -167,7 +167,7 @@ async fn a_budget_that_fills_again_is_seen_without_a_call() {
 }
 
 #[tokio::test]
-async fn the_cache_tells_its_size_and_what_left_it() {
+async fn the_cache_reports_its_size_and_its_evictions() {
     let world = World::with(200, |_| {}).await;
     let mut setup = Setup::over(world.sandbox, "metrics-cache");
     setup.account += "[accounts.NAME.cache]\nseconds = 60.0\n";

@@ -1,4 +1,4 @@
-//! What the line and the metric of a request say of providers that fail.
+//! The log line and the metric of a request when providers fail.
 
 use roster::account::Provider::{self, Ada};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn errors(gateway: &Gateway, code: &str) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn an_answer_whose_sources_all_fail_is_not_ok() {
+async fn an_answer_with_only_failed_sources_is_not_ok() {
     let world = World::with(5, |_| {}).await;
     for of in Provider::ALL {
         world
@@ -73,7 +73,7 @@ async fn an_answer_that_lacks_a_source_is_partial() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_not_done_is_not_ok() {
+async fn a_failed_write_is_not_ok() {
     let world = World::with(5, |_| {}).await;
     world
         .fault(Ada, json!({ "kind": "status", "status": 403 }))

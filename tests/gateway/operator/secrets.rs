@@ -12,14 +12,14 @@ use crate::{
 
 const WRONG: &str = "revoked-token-marker";
 
-/// A gateway whose token at Ada is refused.
+/// A gateway whose token Ada refuses.
 async fn refused(world: &World, name: &'static str) -> Gateway {
     let mut setup = Setup::over(world.sandbox, name);
     setup.tokens.insert(Provider::Ada, WRONG.to_owned());
     setup.start().await
 }
 
-/// Puts the right token into the file.
+/// Puts the correct token into the file.
 fn renew(gateway: &Gateway) {
     let file = gateway.tokens[&Provider::Ada].path();
     std::fs::write(file, format!("{}\n", roster_sandbox::TOKEN)).expect("a file");
@@ -67,7 +67,7 @@ async fn a_write_that_was_refused_for_its_token_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_token_that_stays_wrong_costs_one_call_a_request_and_is_looked_for_again() {
+async fn a_token_that_stays_wrong_costs_one_call_per_request_and_is_read_again() {
     let world = World::with(5, |_| {}).await;
     let gateway = refused(&world, "token-wrong").await;
 
@@ -103,7 +103,7 @@ async fn a_hangup_reads_the_tokens_again_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_file_that_is_gone_keeps_the_token_that_is_there() {
+async fn a_deleted_token_file_leaves_the_current_token_in_use() {
     let world = World::with(5, |_| {}).await;
     let gateway = Setup::over(world.sandbox, "token-gone").start().await;
     std::fs::remove_file(gateway.tokens[&Provider::Ada].path()).expect("removed");
@@ -118,7 +118,7 @@ async fn a_token_file_that_is_gone_keeps_the_token_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_environment_is_said_to_stay() {
+async fn a_token_of_the_environment_stays_and_the_log_says_so() {
     let world = World::with(5, |_| {}).await;
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[accounts.ada]\nbase_url = \"http://{}/ada/api\"\n",

@@ -1,4 +1,5 @@
-//! `serve` where health and metrics have an address of their own, and where clients take all there is.
+//! `serve` with a separate address for health and metrics, and with clients that take every
+//! connection.
 
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::Value;
@@ -54,7 +55,7 @@ async fn health_and_metrics_are_at_the_admin_address_alone() {
 }
 
 #[tokio::test]
-async fn metrics_at_the_admin_address_are_for_known_hosts() {
+async fn metrics_at_the_admin_address_are_only_for_known_hosts() {
     let file = File::holding(
         "admin-host",
         "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n",
@@ -70,7 +71,7 @@ async fn metrics_at_the_admin_address_are_for_known_hosts() {
 }
 
 #[tokio::test]
-async fn health_asks_where_the_configuration_says() {
+async fn health_calls_the_configured_address() {
     let closed = free().await;
     for (name, text) in [
         (
@@ -91,7 +92,7 @@ async fn health_asks_where_the_configuration_says() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_be_both() {
+async fn one_address_cannot_serve_both() {
     let file = File::holding(
         "admin-same",
         "[server]\nlisten = \"127.0.0.1:8080\"\nadmin_listen = \"127.0.0.1:8080\"\n",
@@ -104,7 +105,7 @@ async fn one_address_cannot_be_both() {
 }
 
 #[tokio::test]
-async fn a_host_with_a_scheme_is_a_mistake_in_the_configuration() {
+async fn a_host_with_a_scheme_is_an_error_in_the_configuration() {
     let file = File::holding(
         "hosts",
         "[server]\nhosts = [\"roster.example\", \"https://a.test\", \"a.test:80\"]\n",
@@ -122,7 +123,7 @@ async fn a_host_with_a_scheme_is_a_mistake_in_the_configuration() {
 }
 
 #[tokio::test]
-async fn idle_clients_leave_the_providers_their_open_files() {
+async fn idle_clients_leave_open_files_for_the_providers() {
     let world = World::with(20, |_| {}).await;
     let (file, _tokens) = memory::settings(&world, "files", "admin_listen = \"127.0.0.1:0\"\n");
     let gateway = Gateway::after("ulimit -Sn 64; ulimit -Hn 256", &file).await;
@@ -133,13 +134,13 @@ async fn idle_clients_leave_the_providers_their_open_files() {
         "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ sources {{ status error {{ code }} }} }} }}"
     );
     let mut idle = Vec::new();
-    // First so many that the next connection would be the last open file, then more than there can be.
+    // First enough that the next connection is the last open file, then more than are possible.
     for clients in [255 - open, 300] {
         while idle.len() < clients {
             idle.push(TcpStream::connect(front).await.expect("a connection"));
         }
         world.forget_calls().await;
-        // A connection that was kept from the first query may close just as the second is sent.
+        // A connection from the first query may close just as the second is sent.
         let client = world.beside(front.parse().expect("an address"));
 
         let data = timeout(PATIENCE, client.data(&query)).await;

@@ -1,8 +1,8 @@
-//! `check` and `serve` on configurations: what is wrong is said, with its place, and no token is.
+//! `check` and `serve` on configurations: errors name their place, and never show a token.
 
 use super::{File, ran, roster, stderr, stdout};
 
-/// What stands in every token; it must never be printed.
+/// A part of every token; it must never be printed.
 const SECRET: &str = "s3cr3t-marker";
 
 const GOOD: &str = "
@@ -23,7 +23,7 @@ token_env = \"ANOTHER_VARIABLE\"
 enabled = false
 ";
 
-/// Runs `check`, and gives its exit code and all that it prints.
+/// Runs `check`, and returns its exit code and its output.
 async fn check(name: &str, text: &str) -> (Option<i32>, String) {
     let file = File::holding(name, text);
     let mut program = roster(&["check", "--config", file.path()]);
@@ -71,7 +71,7 @@ async fn an_old_name_of_a_setting_is_refused_with_the_new_name() {
     }
 }
 
-/// A configuration's name here, its text, and what must be said of it.
+/// A configuration's name here, its text, and what the error must contain.
 type Mistake = (&'static str, &'static str, &'static [&'static str]);
 
 const MISTAKES: &[Mistake] = &[
@@ -317,7 +317,7 @@ const MISTAKES: &[Mistake] = &[
 ];
 
 #[tokio::test]
-async fn a_mistake_is_named_with_its_place_and_what_is_expected() {
+async fn an_error_names_its_place_and_what_is_expected() {
     for (name, text, words) in MISTAKES {
         let (code, says) = check(name, text).await;
         assert_eq!(code, Some(1), "{name}: {says}");
@@ -329,7 +329,7 @@ async fn a_mistake_is_named_with_its_place_and_what_is_expected() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_in_the_words_of_toml() {
+async fn errors_are_explained_in_the_words_of_toml() {
     let text = "[server]\nlisten = 7\nadmin_listen = true\nhosts = \"a\"\ncors_origins = [1]\nshutdown_delay_seconds = -1\n\
                 [limits]\npage = \"many\"\ndeadline_seconds = \"long\"\ncalls = 1.5\n\
                 [cache]\nseconds = true\n[shared]\nurl = 7\n[log]\naudit_file = 7\n\
@@ -409,7 +409,7 @@ async fn a_secret_in_the_wrong_place_is_not_shown() {
 }
 
 #[tokio::test]
-async fn serve_says_what_cannot_work_and_starts() {
+async fn serve_warns_of_settings_that_cannot_work_and_starts() {
     let world = crate::world::World::with(1, |_| {}).await;
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 0\n[accounts.ada]\nbase_url = \"http://{}/ada/api\"\ntimeout_seconds = 99.0\n",
@@ -431,7 +431,7 @@ async fn serve_says_what_cannot_work_and_starts() {
 }
 
 #[tokio::test]
-async fn mistakes_of_form_and_of_meaning_are_named_at_once() {
+async fn errors_of_form_and_of_meaning_are_named_at_once() {
     let text = "[server]\nlisten = \"localhost:8080\"\nlissten = 1\n[limits]\npage = 0\ncalls = \"all\"\n\
                 [provider.salesforce]\nenabled = true\n[accounts.ada]\nattempts = 0\n[accounts.intercom]\ntokn_env = \"X\"\n\
                 [sever]\nlisten = 1\n[cache]\nseconds = -1.0\n";
@@ -458,7 +458,7 @@ async fn mistakes_of_form_and_of_meaning_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn all_mistakes_are_named_at_once() {
+async fn all_errors_are_named_at_once() {
     let text = "[server]\nlisten = \"0.0.0.0:0\"\ncors_origins = [\"app.example\", \"b.example\"]\n\
                 [limits]\npage = 0\n[accounts.ada]\nattempts = 0\n[accounts.intercom]\nconcurrency = 0\n";
 
@@ -501,7 +501,7 @@ async fn a_token_that_cannot_be_sent_is_named_and_not_shown() {
 }
 
 #[tokio::test]
-async fn plain_http_to_another_host_must_be_asked_for() {
+async fn plain_http_to_another_host_must_be_allowed() {
     let address = "[accounts.intercom]\nbase_url = \"http://sandbox:8081/intercom\"\n";
 
     let (refused, says) = check("http-unasked", address).await;
@@ -512,7 +512,7 @@ async fn plain_http_to_another_host_must_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_named() {
+async fn a_missing_file_is_named() {
     for command in ["check", "serve"] {
         let output = ran(roster(&[command, "--config", "/nowhere/roster.toml"])).await;
         assert_eq!(output.status.code(), Some(1));
@@ -545,7 +545,7 @@ async fn serve_refuses_an_address_that_others_can_reach() {
     );
 }
 
-/// A named pipe, which a reader and a writer wait at; gone with the test.
+/// A named pipe, at which a reader and a writer block; deleted with the value.
 struct Pipe(String);
 
 impl Pipe {
@@ -586,7 +586,7 @@ async fn a_pipe_is_no_file_for_a_token_or_for_the_audit_log() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_is_told_in_plain_words() {
+async fn a_file_that_is_no_text_is_explained_in_plain_words() {
     let file = File::holding("not-utf-8", "");
     std::fs::write(file.path(), b"[limits]\npage = \xff\n").expect("a file");
     let token = File::holding("token-not-utf-8", "");

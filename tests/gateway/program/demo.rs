@@ -1,4 +1,4 @@
-//! `demo`: the whole product in one process, until it is told to stop.
+//! `demo`: the whole product in one process, until a signal stops it.
 
 use std::process::Stdio;
 
@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{PATIENCE, ran, roster, terminate};
 
-/// A demo that runs.
+/// A running demo.
 struct Demo {
     child: Child,
     lines: tokio::io::Lines<BufReader<ChildStdout>>,
@@ -22,7 +22,7 @@ struct Demo {
 }
 
 impl Demo {
-    /// On ports of its own; ready when all its lines are printed.
+    /// Starts it on free ports; it is ready when all its lines are printed.
     async fn start(more: &[&str]) -> Self {
         let ports = [
             "demo",
@@ -32,7 +32,7 @@ impl Demo {
             "127.0.0.1:0",
         ];
         let mut program = roster(&[&ports, more].concat());
-        // Nowhere to get GraphiQL from, and nowhere to keep it: no test asks for it.
+        // GraphiQL can be neither downloaded nor cached: no test needs it.
         program.env("RUST_LOG", "debug").env("HOME", "/nonexistent");
         program.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = tokio::process::Command::from(program)
@@ -82,7 +82,7 @@ impl Demo {
         calls.len()
     }
 
-    /// Waits for the end, and gives the exit code and the log.
+    /// Waits for the end, and returns the exit code and the log.
     async fn end(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
         let mut errors = self.child.stderr.take().expect("piped");
@@ -96,7 +96,7 @@ impl Demo {
 }
 
 #[tokio::test]
-async fn the_demo_says_where_it_is_answers_and_stops_when_told_to() {
+async fn the_demo_prints_its_addresses_answers_and_stops_on_a_signal() {
     let demo = Demo::start(&["--users", "200"]).await;
     let tries: Vec<_> = demo
         .said
@@ -162,7 +162,7 @@ async fn pages_of_this_machine_and_of_the_origins_that_are_named_may_call_the_de
 }
 
 #[tokio::test]
-async fn an_origin_that_is_none_is_named_before_the_demo_starts() {
+async fn an_invalid_origin_is_named_before_the_demo_starts() {
     let listen = ["--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"];
     let output = ran(roster(
         &[&["demo", "--cors-origin", "app.example"], &listen[..]].concat(),
@@ -175,7 +175,7 @@ async fn an_origin_that_is_none_is_named_before_the_demo_starts() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_ends_whole_after_the_signal() {
+async fn a_request_in_flight_is_answered_after_the_signal() {
     let demo = Demo::start(&["--users", "200", "--latency", "400"]).await;
     let query = format!(
         "{{ usersByEmail(email: \"{EVERYWHERE}\") {{ nodes {{ provider }} sources {{ status }} }} }}"
@@ -230,7 +230,7 @@ async fn the_log_holds_no_address_of_a_person_and_no_token() {
     }
 }
 
-/// The line of a text that holds a word.
+/// The line of a text that contains a word.
 fn around<'a>(log: &'a str, word: &str) -> &'a str {
     log.lines()
         .find(|line| line.contains(word))

@@ -1,4 +1,4 @@
-//! What the program does with a write under way when it is told to stop.
+//! A write in flight when the program is stopped.
 
 use std::{path::Path, time::Duration};
 

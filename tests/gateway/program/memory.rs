@@ -1,4 +1,4 @@
-//! What is too large is not held, of a provider's answer that is large on the wire or once unpacked.
+//! Responses that are too large, on the wire or once unpacked, are not held in memory.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{File, serve::Gateway};
 use crate::world::World;
 
-/// What a provider's answer may hold.
+/// The largest response of a provider.
 const MAX_ANSWER: u64 = 4 << 20;
 /// What a provider sends.
 const SENT: u64 = 1 << 30;
@@ -45,7 +45,7 @@ async fn gateway(world: &World, name: &str) -> Gateway {
     Gateway::start(&file, Path::new("/nonexistent")).await
 }
 
-/// The most memory that a process ever held.
+/// The largest memory that a process ever held.
 fn peak(gateway: &Gateway) -> u64 {
     let id = gateway.child.id().expect("it runs");
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
@@ -60,7 +60,7 @@ async fn a_long_text_under_many_aliases_is_not_copied_before_it_is_counted() {
     let gateway = gateway(&world, "long-text").await;
     let at = gateway.address.trim_start_matches("http://");
     let client = world.beside(at.parse().expect("an address"));
-    // The gateway writes no text that long: the contact is made at the provider.
+    // The gateway cannot write so long a text, so the contact is created at the provider.
     let contact = json!({ "role": "user", "external_id": "long", "email": "long@x.test", "name": "n".repeat(200_000) });
     let made = world
         .client
@@ -101,7 +101,7 @@ async fn a_long_text_under_many_aliases_is_not_copied_before_it_is_counted() {
 }
 
 #[tokio::test]
-async fn answers_that_are_too_large_are_not_held() {
+async fn responses_that_are_too_large_are_not_held() {
     let world = World::with(200, |_| {}).await;
     let gateway = gateway(&world, "large-answers").await;
     let at = gateway.address.trim_start_matches("http://");
@@ -130,8 +130,8 @@ async fn answers_that_are_too_large_are_not_held() {
         world.heal().await;
     }
 
-    // A buffer that grows is there twice for a moment, and freed memory is not given back at once: a small
-    // multiple of what four answers may hold, and nothing like the eight gigabytes that were sent.
+    // A growing buffer exists twice for a moment, and freed memory is not returned at once: a small
+    // multiple of four largest responses, and far less than the eight gigabytes that were sent.
     let most = 4 * 4 * MAX_ANSWER + (16 << 20);
     let grown = peak(&gateway) - before;
     assert!(grown < most, "{} MiB", grown >> 20);

@@ -10,23 +10,23 @@ use tokio::{
 
 use super::{File, PATIENCE, roster, terminate};
 
-/// A gateway as a process of its own.
+/// A gateway in its own process.
 pub(super) struct Gateway {
     pub(super) child: Child,
     pub(super) address: String,
-    /// Where its health and metrics are, if that is another address.
+    /// The address of health and metrics, if it is a separate one.
     pub(super) admin: Option<String>,
 }
 
 impl Gateway {
-    /// Ready when it has said where it is.
+    /// Ready when it has printed its address.
     pub(super) async fn start(file: &File, folder: &Path) -> Self {
         let mut program = roster(&["serve", "--config", file.path()]);
         program.env("HOME", folder).env("PATH", folder);
         Self::of(program, false).await
     }
 
-    /// One with an address for health and metrics, in a shell that has done something before.
+    /// A gateway with an admin address, in a shell that ran some commands before.
     pub(super) async fn after(script: &str, file: &File) -> Self {
         let mut shell = std::process::Command::new("/bin/sh");
         let script = format!("{script}; exec \"$0\" \"$@\"");
@@ -71,7 +71,7 @@ impl Gateway {
 }
 
 #[tokio::test]
-async fn load_balancers_get_notice_and_a_second_signal_ends_it() {
+async fn load_balancers_see_the_stop_and_a_second_signal_ends_it() {
     let file = File::holding(
         "notice",
         "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 3600\n",
@@ -81,7 +81,7 @@ async fn load_balancers_get_notice_and_a_second_signal_ends_it() {
 
     terminate(&gateway.child).await;
 
-    // Every question is a connection of its own: the gateway still accepts, and says that it stops.
+    // Every query uses a new connection: the gateway still accepts, and reports that it stops.
     let noticed = timeout(PATIENCE, async {
         while gateway.readiness().await != 503 {}
     });

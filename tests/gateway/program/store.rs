@@ -1,4 +1,4 @@
-//! What the program says of a shared store that it cannot use.
+//! The log about a shared store that cannot be used.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{File, PATIENCE, serve::Gateway};
 use crate::budgets::redis::Redis;
 
 #[tokio::test]
-async fn a_store_that_wants_a_password_is_away_and_the_log_says_what_to_set() {
+async fn a_store_that_requires_a_password_is_unavailable_and_the_log_says_what_to_set() {
     let Some(redis) = Redis::start().await else {
         return;
     };

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{File, PATIENCE, terminate};
 
-/// A gateway at a port that was free a moment ago: its streams say nothing of where it is.
+/// A gateway at a port that was free a moment ago: its streams do not show its address.
 struct Unheard {
     child: Child,
     address: String,
@@ -32,7 +32,7 @@ impl Unheard {
             .kill_on_drop(true)
             .spawn();
         let mut child = child.expect("the program starts");
-        // Whoever read the log is gone.
+        // The reader of the log is gone.
         drop((child.stdout.take(), child.stderr.take()));
         Self {
             child,
@@ -86,7 +86,7 @@ async fn a_gateway_whose_log_cannot_be_written_serves_on_and_ends_well() {
 }
 
 #[tokio::test]
-async fn a_mistake_that_nobody_can_be_told_ends_the_program_as_one_that_is_told() {
+async fn an_error_that_cannot_be_printed_ends_the_program_like_any_other() {
     for (command, code) in [("serve", 1), ("check", 1), ("schema", 1)] {
         let mut shell = std::process::Command::new("/bin/sh");
         let script = "exec \"$0\" \"$@\" >/dev/full 2>&1";

@@ -25,14 +25,14 @@ fn one_place() -> ConnectionLimits {
     }
 }
 
-/// A client whose system keeps little of what it does not read.
+/// A client whose system buffers little of what it does not read.
 async fn small(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(16 * 1024).expect("a size");
     socket.connect(address).await.expect("a connection")
 }
 
-/// Reads at a rate until the connection ends, or at most so many bytes. Returns how many it read.
+/// Reads at a rate until the connection ends, or up to `bytes` bytes. Returns how many it read.
 async fn read_at(stream: &mut TcpStream, bytes: usize, per_second: usize) -> usize {
     let mut piece = vec![0; per_second / 20];
     let mut ticks = interval(Duration::from_millis(50));
@@ -49,7 +49,7 @@ async fn read_at(stream: &mut TcpStream, bytes: usize, per_second: usize) -> usi
     read
 }
 
-/// A connection of HTTP/2 that asks for a path and gives the server the first window alone.
+/// An HTTP/2 connection that requests a path and gives the server only the first window.
 async fn http_2(address: SocketAddr, settings: &[u8], path: &str) -> TcpStream {
     let mut stream = connect(address).await;
     let path_len = u8::try_from(path.len()).expect("a short path");
@@ -86,7 +86,7 @@ async fn an_answer_that_is_read_slowly_is_not_cut() {
         ..ConnectionLimits::default()
     };
     let address = serve(limits, Duration::ZERO).await;
-    // The systems of both sides keep what they usually do.
+    // The systems of both sides buffer as usual.
     let mut stream = connect(address).await;
     send(&mut stream, "/medium").await;
 
@@ -96,7 +96,7 @@ async fn an_answer_that_is_read_slowly_is_not_cut() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answer_loses_its_place() {
+async fn a_client_that_does_not_read_its_answer_loses_its_slot() {
     let address = serve(one_place(), Duration::ZERO).await;
     let mut idle = small(address).await;
     send(&mut idle, "/large").await;
@@ -109,10 +109,10 @@ async fn a_client_that_does_not_read_its_answer_loses_its_place() {
 }
 
 #[tokio::test]
-async fn an_answer_of_http_2_that_is_not_read_makes_room() {
+async fn an_unread_http_2_answer_makes_room() {
     let address = serve(one_place(), Duration::ZERO).await;
     let mut stalled = http_2(address, b"", "/large").await;
-    // The server sends what the first window lets it send.
+    // The server sends what the first window allows.
     let mut first = vec![0; 60_000];
     stalled.read_exact(&mut first).await.expect("an answer");
 
@@ -146,7 +146,7 @@ async fn a_large_answer_must_be_read_within_its_time() {
     let mut stream = small(address).await;
     send(&mut stream, "/large").await;
 
-    // A thousand times the least rate of small answers, an eighth of what this one needs.
+    // A thousand times the lowest rate for small answers, and an eighth of what this one needs.
     let read = read_at(&mut stream, LARGE, 1 << 20).await;
 
     assert!(read < LARGE / 2, "{read} bytes");

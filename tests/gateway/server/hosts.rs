@@ -1,8 +1,8 @@
-//! Which hosts the gateway answers to.
+//! The hosts that the gateway answers to.
 
 use super::{AsyncWriteExt, ConnectionLimits, SocketAddr, World, connect, gateway, rest};
 
-/// The status and the whole of an answer to a request as it stands, which must close the connection.
+/// The status and the whole answer to a raw request, which must close the connection.
 async fn said(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = connect(address).await;
     let sent = stream.write_all(request.as_bytes()).await;
@@ -60,7 +60,7 @@ async fn names_of_loopback_are_served() {
 }
 
 #[tokio::test]
-async fn health_is_told_to_any_host() {
+async fn health_is_answered_to_any_host() {
     let address = gateway(ConnectionLimits::default()).await;
     for headers in ["Host: evil.test\r\n", "", "Host: a b\r\n"] {
         for path in ["/health/live", "/health/ready"] {

@@ -1,4 +1,4 @@
-//! Requests that are too large: their clients read why.
+//! Requests that are too large: their clients read the reason.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ const MOST: usize = 256 * 1024;
 const HEAD: &str =
     "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 
-/// What a client reads that reads nothing before it has sent everything.
+/// The answer that a client reads after it has sent everything.
 async fn said(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = connect(address).await;
     let sent = timeout(PATIENCE, stream.write_all(request)).await;
@@ -68,7 +68,7 @@ async fn a_body_that_is_too_large_is_answered_413_over_http_2() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_it_sends_too_much_is_told_not_to() {
+async fn a_client_that_announces_too_large_a_body_is_refused_before_it_sends() {
     let address = gateway(ConnectionLimits::default()).await;
     let mut stream = connect(address).await;
     let head = format!(
@@ -161,7 +161,7 @@ async fn a_get_with_the_content_type_of_a_form_is_refused() {
 }
 
 #[tokio::test]
-async fn no_answer_is_to_be_sniffed() {
+async fn every_answer_forbids_sniffing() {
     let address = gateway(ConnectionLimits::default()).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let client = client.build().expect("a client");

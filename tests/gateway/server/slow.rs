@@ -1,4 +1,4 @@
-//! Clients that send or read too slowly, and connections that are not used.
+//! Clients that send or read too slowly, and unused connections.
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -38,7 +38,7 @@ fn slow_bodies() -> ConnectionLimits {
 
 const POST: &[u8] = b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
 
-/// Sends a body byte by byte, for as long as it is taken.
+/// Sends a body byte by byte, as long as the server reads it.
 async fn trickle(mut stream: tokio::net::tcp::OwnedWriteHalf) {
     while stream.write_all(b" ").await.is_ok() {
         sleep(SHORT).await;
@@ -107,7 +107,7 @@ async fn bodies_that_together_hold_too_much_are_refused() {
     let refused = async {
         loop {
             let answer = post().await;
-            // The first may still be on its way.
+            // The first may still be in transit.
             if answer.status() != 200 {
                 break answer;
             }
@@ -139,8 +139,8 @@ async fn slow_bodies_do_not_shut_others_out() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_received_for_long_makes_room_where_nothing_is_idle() {
-    // Slow enough to be refused by nothing else.
+async fn a_slowly_received_request_makes_room_when_nothing_is_idle() {
+    // Slow, but not slow enough for any other limit.
     let address = gateway(one_place()).await;
     let mut slow = connect(address).await;
     slow.write_all(POST).await.expect("an open connection");
@@ -150,7 +150,7 @@ async fn a_request_that_is_received_for_long_makes_room_where_nothing_is_idle() 
     let answer = reqwest::get(format!("http://{address}/health/live")).await;
 
     assert_eq!(answer.expect("an answer").status(), 200);
-    // The body has ten seconds more.
+    // The body has ten more seconds.
     assert!(start.elapsed() < Duration::from_secs(8));
     closed(slow).await;
 }
@@ -197,20 +197,20 @@ async fn connections_that_send_nothing_make_room() {
 }
 
 #[tokio::test]
-async fn a_connection_that_has_just_come_makes_no_room() {
+async fn a_new_connection_makes_no_room() {
     let address = serve(one_place(), Duration::ZERO).await;
     let mut first = connect(address).await;
     let mut second = connect(address).await;
     sleep(SHORT).await;
 
-    // Both get an answer, though there is room for one.
+    // Both get an answer, though only one slot exists.
     ask(&mut first).await;
 
     ask(&mut second).await;
 }
 
 #[tokio::test]
-async fn a_new_connection_waits_while_requests_are_under_way_in_all_others() {
+async fn a_new_connection_waits_while_all_others_have_requests_in_flight() {
     let address = serve(one_place(), Duration::ZERO).await;
     let mut first = connect(address).await;
     send(&mut first, "/hang").await;

@@ -1,5 +1,5 @@
-//! Documents that are small to send and dear to look at. Each gateway runs in this process, on the
-//! stack of a test's thread: an overflow would end the tests.
+//! Small documents that are expensive to check. Each gateway runs in this process, on the stack of
+//! a test's thread: an overflow would end the tests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     world::World,
 };
 
-/// Asks, and checks that the refusal does not take long; then, that the gateway still lives.
+/// Sends a query, and checks that the refusal is fast and that the gateway still works.
 async fn refused(world: &World, query: &str, variables: Value, code: &str) -> Value {
     let what = query.get(..80).unwrap_or(query);
     let answer = timeout(Duration::from_secs(10), world.answer_with(query, variables))
@@ -34,7 +34,7 @@ async fn too_complex(query: &str) {
     refused(&world, query, json!({}), "QUERY_TOO_COMPLEX").await;
 }
 
-/// Fragments of which each spreads the next ten times; the last holds `end`.
+/// Fragments that each spread the next one ten times; the last contains `end`.
 fn fragments(end: &str) -> String {
     let spread = |to: usize| format!("...f{to} ").repeat(10);
     let chain: String = (0..8)
@@ -167,7 +167,7 @@ async fn ten_thousand_directives_are_refused() {
 }
 
 #[tokio::test]
-async fn a_document_with_a_mistake_in_every_word_is_answered_briefly() {
+async fn a_document_with_an_error_in_every_word_is_answered_briefly() {
     let world = World::with(0, |_| {}).await;
     for query in [
         format!("{{ users({}) {{ totalCount }} }}", "a:1 ".repeat(3_500)),
@@ -454,7 +454,7 @@ async fn a_large_type_is_counted_by_its_fields() {
 }
 
 #[tokio::test]
-async fn json_inside_json_is_not_read_with_a_bound_of_its_own() {
+async fn json_inside_json_has_no_separate_depth_limit() {
     let world = World::with(0, |_| {}).await;
     let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome } }";
     let entities = "query($of: [_Any!]!) { _entities(representations: $of) { __typename } }";

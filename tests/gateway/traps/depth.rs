@@ -1,4 +1,4 @@
-//! Documents that are nested deep, behind everything that can hide a bracket. An overflow of the stack
+//! Deeply nested documents, behind everything that can hide a bracket. An overflow of the stack
 //! would end the tests.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::{bad_input::codes, world::World};
 
-/// Everything that opens a level, with what closes it.
+/// Everything that opens a level, with its closing part.
 const BRACKETS: [(&str, &str); 11] = [
     ("{a", "}"),
     ("{...{a", "}}"),
@@ -27,7 +27,7 @@ const BRACKETS: [(&str, &str); 11] = [
     ("query($a:A={b:", "})"),
 ];
 
-/// What may stand before the levels: each looks to some lexer as if it began or ended a string.
+/// Text before the levels: each piece looks to some lexers like the start or the end of a string.
 const BEFORE: [&str; 8] = [
     "",
     "{a(b:\"\"\"\\\"\"\" \"\"\" c:",
@@ -91,7 +91,7 @@ async fn twenty_thousand_levels_of_every_bracket_are_refused_wherever_they_begin
     world.data("{ accounts { provider } }").await;
 }
 
-/// How deep sets of fields, values and types are nested in the engine's form of a document.
+/// The depth of selection sets, values and types in the engine's form of a document.
 fn depth(document: &ParsedDocument) -> usize {
     let document = &document.executable;
     let operations = document.operations.iter().map(|(_, operation)| {
@@ -179,9 +179,9 @@ fn piece() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// The stack of a test's thread is that of the gateway's own threads: 2 MiB.
+    /// A test's thread has the same stack as the gateway's own threads: 2 MiB.
     #[test]
-    fn nothing_that_is_parsed_is_deeper_than_the_bound(
+    fn no_parsed_document_is_deeper_than_the_limit(
         pieces in prop::collection::vec(piece(), 1..12),
     ) {
         let text = pieces.concat();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// The query that GraphiQL sends, all its options on.
+/// The query that GraphiQL sends, with all its options.
 const GRAPHIQL: &str = "query IntrospectionQuery { __schema { description
     queryType { name kind } mutationType { name kind } subscriptionType { name kind }
     types { ...FullType }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::world::{World, account};
 
 #[tokio::test]
-async fn clients_that_leave_free_what_they_held() {
+async fn clients_that_leave_release_their_resources() {
     let world = World::with(200, |settings| {
         settings.limits.deadline_seconds = 600.0;
         for of in Provider::ALL {
@@ -34,7 +34,7 @@ async fn clients_that_leave_free_what_they_held() {
     }
     world.heal().await;
 
-    // Every provider takes one call at a time: a permit that was kept would hold this up.
+    // Every provider has one permit: an unreleased one would block this.
     let answer = timeout(Duration::from_secs(20), world.data(&query)).await;
 
     let data = answer.expect("no permit is held by who has left");
