@@ -39,7 +39,7 @@ use self::{
     in_flight::{InFlight, JoinPolicy, Joined},
     invalidation::InvalidationGuard,
     outcome::{
-        is_empty, is_for_its_callers_limits, is_of_its_caller, is_unsent, is_worse_than_old,
+        is_empty, is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old,
     },
     redis::{RedisCache, StoredResponse},
 };
@@ -295,8 +295,8 @@ impl ResponseCache {
                     let cached = shared.unwrap_or_else(late)?;
                     // The read's starter had less time than this caller, or reached one of its
                     // limits.
-                    if is_of_its_caller(&cached, until) && until < context.deadline()
-                        || is_for_its_callers_limits(&cached)
+                    if is_from_callers_deadline(&cached, until) && until < context.deadline()
+                        || is_from_callers_limit(&cached)
                     {
                         continue;
                     }

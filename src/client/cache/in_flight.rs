@@ -74,7 +74,7 @@ pub(super) type SharedRead = Shared<ReadResult>;
 /// An account's reads in flight.
 #[derive(Clone, Default)]
 pub(super) struct InFlight {
-    under_way: Arc<Mutex<InFlightReads>>,
+    reads: Arc<Mutex<InFlightReads>>,
     started: Arc<AtomicU64>,
 }
 
@@ -87,28 +87,26 @@ struct InFlightGuard {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        let mut under_way = self.in_flight.lock();
-        if under_way
+        let mut reads = self.in_flight.lock();
+        if reads
             .get(&self.epoch)
             .is_some_and(|ongoing| ongoing.number == self.number)
         {
-            under_way.remove(&self.epoch);
+            reads.remove(&self.epoch);
         }
     }
 }
 
 impl InFlight {
     fn lock(&self) -> MutexGuard<'_, InFlightReads> {
-        let lock = self.under_way.lock();
+        let lock = self.reads.lock();
         lock.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a read of an epoch is in flight.
     pub(super) fn is_under_way(&self, epoch: &WriteEpoch) -> bool {
-        let under_way = self.lock();
-        let read = under_way
-            .get(epoch)
-            .and_then(|ongoing| ongoing.read.upgrade());
+        let reads = self.lock();
+        let read = reads.get(epoch).and_then(|ongoing| ongoing.read.upgrade());
         read.is_some()
     }
 
@@ -122,19 +120,19 @@ impl InFlight {
     where
         R: Future<Output = Arc<CachedResponse>> + Send + 'static,
     {
-        let mut under_way = self.lock();
-        if let Some(ongoing) = under_way.get(&epoch)
+        let mut reads = self.lock();
+        if let Some(ongoing) = reads.get(&epoch)
             && join_policy.accepts(ongoing.since, ongoing.priority)
             && let Some(shared_read) = ongoing.read.upgrade()
         {
             return Joined::Joined(shared_read, ongoing.until);
         }
-        Joined::Started(self.start(&mut under_way, epoch, join_policy, read()))
+        Joined::Started(self.start(&mut reads, epoch, join_policy, read()))
     }
 
     fn start(
         &self,
-        under_way: &mut InFlightReads,
+        reads: &mut InFlightReads,
         epoch: WriteEpoch,
         join_policy: &JoinPolicy,
         read: impl Future<Output = Arc<CachedResponse>> + Send + 'static,
@@ -167,7 +165,7 @@ impl InFlight {
                 until: join_policy.until,
                 priority: join_policy.priority,
             };
-            under_way.insert(epoch, ongoing);
+            reads.insert(epoch, ongoing);
         }
         shared_read
     }

@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl ResponseCache {
-    /// Adds the expiry times to a response. Only a successful response is cached, and only one
-    /// whose request was sent after the last write.
+    /// Adds the expiry times to a response. Only a successful response or a missing record is
+    /// cached, and only if its request was sent after the last write.
     pub(super) fn with_expiry(&self, operation: &str, answer: Result<Response>) -> CachedResponse {
         // The data may be as old as the request for it.
         let now = Instant::now();
@@ -67,7 +67,7 @@ pub(super) fn is_empty(body: &[u8]) -> bool {
 
 /// Whether an error came from the caller's lack of time rather than from the provider: the caller's
 /// deadline ended the call, or the call would have had to wait longer.
-pub(super) fn is_of_its_caller(cached: &CachedResponse, until: Instant) -> bool {
+pub(super) fn is_from_callers_deadline(cached: &CachedResponse, until: Instant) -> bool {
     match cached.answer.as_ref().err().map(Error::kind) {
         Some(ErrorKind::TimedOut) => cached.read + MARGIN >= until,
         Some(ErrorKind::Throttled | ErrorKind::Late) => true,
@@ -76,7 +76,7 @@ pub(super) fn is_of_its_caller(cached: &CachedResponse, until: Instant) -> bool 
 }
 
 /// Whether an error came from a limit on its caller: another caller may succeed.
-pub(super) fn is_for_its_callers_limits(cached: &CachedResponse) -> bool {
+pub(super) fn is_from_callers_limit(cached: &CachedResponse) -> bool {
     let kind = cached.answer.as_ref().err().map(Error::kind);
     matches!(
         kind,

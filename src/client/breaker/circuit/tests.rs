@@ -202,18 +202,18 @@ proptest! {
     fn any_events_lead_to_one_trial_at_a_time_and_a_way_back(events in events()) {
         let mut now = Instant::now();
         let mut circuit = Circuit::new(RULES);
-        let mut under_way: Vec<(CircuitPermit, bool)> = Vec::new();
+        let mut in_flight: Vec<(CircuitPermit, bool)> = Vec::new();
         let mut failures = 0;
         for event in events {
             let before = circuit.phase();
             match event {
                 Event::Passes(millis) => now += Duration::from_millis(millis),
                 Event::Asks => match circuit.ask(now) {
-                    Ok(permit) => under_way.push((permit, before != CircuitState::Closed)),
+                    Ok(permit) => in_flight.push((permit, before != CircuitState::Closed)),
                     Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= RULES.max_cooldown),
                 },
-                Event::Ends(which, outcome, chance) if !under_way.is_empty() => {
-                    let (permit, is_trial) = under_way.swap_remove(which % under_way.len());
+                Event::Ends(which, outcome, chance) if !in_flight.is_empty() => {
+                    let (permit, is_trial) = in_flight.swap_remove(which % in_flight.len());
                     circuit.settle(&permit, outcome, now, chance);
                     if matches!(outcome, CallOutcome::Fails | CallOutcome::FailsAgain) && !is_trial {
                         failures += 1;
@@ -232,17 +232,17 @@ proptest! {
                         }
                         if let Ok(permit) = left {
                             let is_trial = circuit.phase() != CircuitState::Closed;
-                            under_way.push((permit, is_trial));
+                            in_flight.push((permit, is_trial));
                         }
                     }
                 }
                 Event::Ends(..) => {}
             }
-            let trials = under_way.iter().filter(|(_, is_trial)| *is_trial).count();
+            let trials = in_flight.iter().filter(|(_, is_trial)| *is_trial).count();
             prop_assert!(trials <= 1, "{trials} trials at a time");
         }
         // Every caller leaves; after the longest cool-down one response is enough.
-        for (permit, _) in under_way {
+        for (permit, _) in in_flight {
             circuit.settle(&permit, CallOutcome::Nothing, now, 0.0);
         }
         now += RULES.max_cooldown;
