@@ -270,7 +270,7 @@ async fn a_damaged_global_id_is_refused_and_its_neighbours_live() {
             &world,
             query,
             json!({ "id": id }),
-            "take one from `User.id`",
+            "take one from `Node.id`",
         )
         .await;
     }

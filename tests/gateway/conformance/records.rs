@@ -138,7 +138,6 @@ pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_text
     for field in [
         "email",
         "phone",
-        "signedUpAt",
         "profileUrl",
         "name",
         "firstName",
