@@ -227,7 +227,7 @@ macro_rules! provider_modules {
         #[must_use]
         pub fn connector_spec(provider: Provider) -> ConnectorSpec {
             match provider {
-                $(Provider::$provider => $module::DOOR,)+
+                $(Provider::$provider => $module::SPEC,)+
             }
         }
 

@@ -10,6 +10,7 @@ pub mod description;
 pub mod document;
 pub mod entities;
 pub mod error;
+pub mod filter;
 pub mod moments;
 pub mod mutation;
 pub mod outcomes;

@@ -50,7 +50,7 @@ use crate::{
 };
 
 /// How Ada is reached.
-pub const DOOR: ConnectorSpec = ConnectorSpec {
+pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: None,
     regions: &[],
     explain,
@@ -135,7 +135,7 @@ impl Default for AdaOptions {
     }
 }
 
-/// The adapter.
+/// The connector.
 pub struct Ada {
     http: Client,
     /// Ada's list by address.
@@ -168,7 +168,7 @@ fn cursor(next: &str) -> Option<String> {
 }
 
 impl Ada {
-    /// The adapter on a connection.
+    /// The connector on a connection.
     ///
     /// # Errors
     /// `Invalid` when an option is wrong.

@@ -54,7 +54,7 @@ use crate::{
 pub use record::DigitalChalkUser;
 
 /// How DigitalChalk is reached.
-pub const DOOR: ConnectorSpec = ConnectorSpec {
+pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.digitalchalk.com/api/v5"),
     regions: &[],
     explain,
@@ -122,7 +122,7 @@ impl Default for DigitalChalkOptions {
     }
 }
 
-/// The adapter.
+/// The connector.
 pub struct DigitalChalk {
     http: Client,
     options: DigitalChalkOptions,
@@ -138,7 +138,7 @@ struct DigitalChalkList {
 }
 
 impl DigitalChalk {
-    /// The adapter on a connection.
+    /// The connector on a connection.
     ///
     /// # Errors
     /// `Invalid` when an option is wrong.

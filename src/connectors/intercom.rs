@@ -1,6 +1,6 @@
 //! Intercom: two APIs at one address, chosen by version.
 //!
-//! | version | people are | adapter |
+//! | version | people are | connector |
 //! |---|---|---|
 //! | 1.0 to 1.4 | users, and leads beside them | `users` |
 //! | 2.0 to 2.17 | contacts, of the role user or lead | `contacts` |
@@ -46,7 +46,7 @@ use crate::{
 };
 
 /// How Intercom is reached; a workspace lives in one of three regions.
-pub const DOOR: ConnectorSpec = ConnectorSpec {
+pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.intercom.io"),
     regions: &[
         ("us", "https://api.intercom.io"),

@@ -11,20 +11,20 @@ use crate::{
     recent_writes::RecentWrites,
 };
 
-/// What an adapter is made from.
+/// What a connector is made from.
 pub struct ConnectContext {
     /// The provider's API behind its layers.
     pub http: Client,
-    /// The adapter's own options: the table `[accounts.NAME.options]`.
+    /// The connector's own options: the table `[accounts.NAME.options]`.
     pub options: toml::Table,
     /// Whether the account's token begins with a text. The token itself stays where it is.
     pub token_starts_with: Box<dyn Fn(&str) -> bool + Send + Sync>,
-    /// The users that were written lately, for an adapter whose provider's search lags.
+    /// The users that were written lately, for a connector whose provider's search lags.
     pub recent: RecentWrites,
 }
 
 impl ConnectContext {
-    /// The adapter's options, as its own type.
+    /// The connector's options, as its own type.
     ///
     /// # Errors
     /// `Invalid` with the option at fault.
@@ -36,7 +36,7 @@ impl ConnectContext {
     }
 }
 
-/// Refuses a number in an adapter's options that cannot be meant.
+/// Refuses a number in a connector's options that cannot be meant.
 ///
 /// # Errors
 /// `Invalid` when it is nought or more than `most`.
@@ -49,7 +49,7 @@ pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
     )))
 }
 
-/// How a provider is reached: what is needed before there is an adapter, and the way to one.
+/// How a provider is reached: what is needed before there is a connector, and the way to one.
 #[derive(Clone, Copy)]
 pub struct ConnectorSpec {
     /// The provider's production address; `None` where every customer has another.
@@ -68,6 +68,6 @@ pub struct ConnectorSpec {
     pub tells_quota: bool,
     /// For how long a connection that is not in use is kept: shorter than the provider keeps it.
     pub idle: Duration,
-    /// Makes the adapter; `Invalid` when its options are wrong.
+    /// Makes the connector; `Invalid` when its options are wrong.
     pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
 }

@@ -1,6 +1,6 @@
 //! Usertour: two versions of one REST API, chosen by the token.
 //!
-//! | token | version | adapter |
+//! | token | version | connector |
 //! |---|---|---|
 //! | `ak_…` | 1, legacy: the token selects the environment | `v1` |
 //! | `utp_…` | 2: the path names project and environment | `v2` |
@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// How Usertour is reached.
-pub const DOOR: ConnectorSpec = ConnectorSpec {
+pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.usertour.io"),
     regions: &[],
     explain: explain::explain,
@@ -82,7 +82,7 @@ enum UsertourVersion {
     V2,
 }
 
-/// The adapter of the version that the options and the token ask for.
+/// The connector of the version that the options and the token ask for.
 ///
 /// # Errors
 /// `Invalid` when they contradict each other, or an option is missing or unknown.

@@ -7,25 +7,21 @@
 //! what it lists. How large the values themselves are is not known here: the meter counts them while
 //! the answer is built.
 
+mod arguments;
 mod lists;
 
 use std::collections::{BTreeMap, HashMap};
 
 use apollo_compiler::{Schema, ast};
 use async_graphql::{
-    Name, Value, Variables,
+    Name, Variables,
     parser::types::{
         ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
     },
 };
 
-use async_graphql_value::Value as Literal;
-
 use super::{Graph, document::SchemaRules};
-use crate::{
-    account::{Account, Provider},
-    error::ErrorCode,
-};
+use crate::{account::Account, error::ErrorCode};
 pub(super) use lists::Lists;
 
 /// How many fields a document may have, its fragments expanded.
@@ -392,118 +388,6 @@ impl<'a> FieldCount<'a> {
         };
         Ok(Some(rows))
     }
-
-    /// How many keys an argument holds.
-    fn keys(&self, field: &Field, argument: &str) -> Result<u64, CostError> {
-        let keys = match self.argument(field, argument) {
-            Some(GivenArgument::Items(items)) => items,
-            Some(_) => 1,
-            None => 0,
-        };
-        let (name, most) = (field.name.node.as_str(), self.graph.bounds.keys);
-        if keys > most {
-            let message = format!("`{name}` is asked for too many things: {keys}, at most {most}");
-            return Err(message.into());
-        }
-        Ok(keys as u64)
-    }
-
-    fn is_exact(&self, field: &Field) -> bool {
-        match self.argument(field, "match") {
-            Some(GivenArgument::Name(name)) => name == "EXACT",
-            _ => true,
-        }
-    }
-
-    /// The page size that a field asks for. More than a page is refused where it is asked for, and reads
-    /// nothing.
-    fn page(&self, field: &Field, unless_given: u64) -> u64 {
-        let asked = |name| match self.argument(field, name)? {
-            GivenArgument::Number(number) => Some(number),
-            _ => None,
-        };
-        let asked = asked("first").or_else(|| asked("last"));
-        asked
-            .unwrap_or(unless_given)
-            .min(u64::from(self.graph.bounds.page))
-    }
-
-    /// The calls that a list needs at its account, which no other field shares.
-    fn calls(&self, parent: &str, field: &Field) -> BTreeMap<Account, u64> {
-        let is_list = (parent, field.name.node.as_str()) == ("Query", "users");
-        let of_list = is_list.then(|| self.calls_of_list(field)).flatten();
-        of_list.into_iter().collect()
-    }
-
-    fn calls_of_list(&self, field: &Field) -> Option<(Account, u64)> {
-        let Some(GivenArgument::Name(name)) = self.argument(field, "provider") else {
-            return None;
-        };
-        let mut providers = Provider::ALL.into_iter();
-        let provider = providers.find(|of| Value::from(*of) == Value::Enum(Name::new(name)))?;
-        let account = match self.argument(field, "account") {
-            Some(GivenArgument::Name(account)) => Some(account),
-            _ => None,
-        };
-        let account = self.graph.accounts.one(provider, account).ok()?;
-        let directory = self.graph.accounts.directory(account).ok()?;
-        let size = u64::from(directory.profile()?.listing.max.max(1));
-        Some((account, self.page(field, 20).div_ceil(size).max(1)))
-    }
-
-    /// How many values an argument holds, variables put in.
-    fn values(&mut self, value: &'a Literal) -> u64 {
-        match value {
-            Literal::Variable(name) => {
-                if let Some(size) = self.sizes.get(name.as_str()) {
-                    return *size;
-                }
-                let size = self.variables.get(name.as_str()).map_or(0, values);
-                self.sizes.insert(name, size);
-                size
-            }
-            Literal::List(items) => 1 + items.iter().map(|item| self.values(item)).sum::<u64>(),
-            Literal::Object(fields) => {
-                1 + fields.values().map(|field| self.values(field)).sum::<u64>()
-            }
-            _ => 1,
-        }
-    }
-
-    /// What an argument says, read in place: a value may be large, and stand behind many arguments.
-    fn argument<'v>(&'v self, field: &'v Field, name: &str) -> Option<GivenArgument<'v>> {
-        match &field.get_argument(name)?.node {
-            Literal::Variable(name) => match self.variables.get(name)? {
-                Value::Number(number) => number.as_u64().map(GivenArgument::Number),
-                Value::Enum(name) => Some(GivenArgument::Name(name)),
-                Value::String(name) => Some(GivenArgument::Name(name)),
-                Value::List(items) => Some(GivenArgument::Items(items.len())),
-                _ => Some(GivenArgument::Other),
-            },
-            Literal::Number(number) => number.as_u64().map(GivenArgument::Number),
-            Literal::Enum(name) => Some(GivenArgument::Name(name)),
-            Literal::String(name) => Some(GivenArgument::Name(name)),
-            Literal::List(items) => Some(GivenArgument::Items(items.len())),
-            _ => Some(GivenArgument::Other),
-        }
-    }
-}
-
-/// How many values a variable holds.
-fn values(value: &Value) -> u64 {
-    match value {
-        Value::List(items) => 1 + items.iter().map(values).sum::<u64>(),
-        Value::Object(fields) => 1 + fields.values().map(values).sum::<u64>(),
-        _ => 1,
-    }
-}
-
-/// What the cost must know of an argument.
-enum GivenArgument<'a> {
-    Number(u64),
-    Name(&'a str),
-    Items(usize),
-    Other,
 }
 
 fn too_deep() -> CostError {

@@ -145,7 +145,7 @@ test("the changelog names the breaking changes since the last release, and no ot
   const problem = complaint(await breakingChanges(baseline, schema), namedChanges(log));
 
   if (problem) process.stdout.write(`\n${problem}\n\n`);
-  assert.ok(!problem, "schema.graphql and CHANGELOG.md do not agree: see above, and docs/CONTRIBUTING.md");
+  assert.ok(!problem, "schema.graphql and CHANGELOG.md do not agree: see above, and CONTRIBUTING.md");
 });
 
 /** The breaking changes when a part of the schema above is another. */

@@ -89,7 +89,7 @@ impl AdaRows {
     }
 }
 
-/// The scans of Ada's list within an adapter's options.
+/// The scans of Ada's list within a connector's options.
 pub(super) fn scans(http: Client, options: &AdaOptions) -> Snapshots<AdaRows> {
     let pages = options.scan_pages;
     let longest = Duration::from_secs(options.scan_seconds);

@@ -131,7 +131,7 @@ const HOPS: usize = 3;
 /// The version that finds users by external id, and without the lag of search.
 const FINDS_EXTERNAL_IDS_FROM: u8 = 13;
 
-/// The adapter.
+/// The connector.
 pub(super) struct Contacts {
     api: IntercomApi,
     recent: RecentWrites,

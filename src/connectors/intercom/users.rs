@@ -96,7 +96,7 @@ const NO_LEADS: &str =
 /// How many pages of 60 the users of one address are read through.
 const SEARCH_PAGES: u32 = 10;
 
-/// The adapter.
+/// The connector.
 pub(super) struct Users {
     api: IntercomApi,
     profile: Profile,

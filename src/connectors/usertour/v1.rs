@@ -72,14 +72,14 @@ const PROFILE: Profile = Profile {
     lags: &[],
 };
 
-/// The adapter of version 1.
+/// The connector of version 1.
 pub(super) struct UsertourV1 {
     http: Client,
     segments: SegmentCache,
 }
 
 impl UsertourV1 {
-    /// The adapter over a client.
+    /// The connector over a client.
     pub(super) fn new(http: Client) -> Self {
         Self {
             http,

@@ -82,7 +82,7 @@ const REFUSED_EMAIL: &str = "Usertour does not search for every address, and ref
 const UNKNOWN_CREATION: &str = "the time at which a user was made cannot be read, so whether the user belongs to the list cannot be \
      told: some may be missing";
 
-/// The adapter of version 2.
+/// The connector of version 2.
 pub(super) struct UsertourV2 {
     http: Client,
     project: String,
@@ -91,7 +91,7 @@ pub(super) struct UsertourV2 {
 }
 
 impl UsertourV2 {
-    /// The adapter over a client, for the users of an environment.
+    /// The connector over a client, for the users of an environment.
     pub(super) fn new(http: Client, project: String, environment: String) -> Self {
         Self {
             http,

@@ -359,25 +359,18 @@ async fn the_headers_tell_how_many_calls_are_left_and_a_429_when_to_come_back() 
     world.behave(USERTOUR, "rate", "on").await;
     world.behave(USERTOUR, "rate_limit", "3").await;
 
-    let mut codes = Vec::new();
-    for _ in 0..4 {
+    // A minute of the provider's may end in between: it grants three more then.
+    let mut answered = 0;
+    let code = loop {
         let answer = answer(&world, USERTOUR, json!({ "first": 1 })).await;
-        codes.push(answer["errors"][0]["extensions"]["code"].clone());
-    }
+        match answer["errors"][0]["extensions"]["code"].as_str() {
+            None if answered < 6 => answered += 1,
+            code => break code.map(str::to_owned),
+        }
+    };
 
-    let none = Value::Null;
-    assert_eq!(
-        codes,
-        [
-            none.clone(),
-            none.clone(),
-            none,
-            json!("PROVIDER_RATE_LIMITED")
-        ]
-    );
-    assert_eq!(
-        world.calls(USERTOUR).await.len(),
-        3,
-        "nothing is asked in vain"
-    );
+    assert_eq!(code.as_deref(), Some("PROVIDER_RATE_LIMITED"));
+    assert!((3..=6).contains(&answered), "{answered}");
+    let calls = world.calls(USERTOUR).await.len();
+    assert_eq!(calls, answered, "nothing is asked in vain");
 }

@@ -1,0 +1,196 @@
+//! What a page that was asked for tells: where it stands, which of its rows are new, and where the list
+//! goes on behind it.
+
+use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position};
+use crate::user::User;
+
+impl PageRequest {
+    /// The same request with the rows before its mark.
+    pub(super) fn anchored(self, anchor: Option<&Anchor>) -> Self {
+        let anchor = anchor.cloned();
+        Self { anchor, ..self }
+    }
+
+    /// The request's query parameters.
+    #[must_use]
+    pub fn params(&self) -> Vec<(&'static str, String)> {
+        let at = match &self.place {
+            PageAddress::Page(number) | PageAddress::Offset(number) => Some(number.to_string()),
+            PageAddress::Key(key) | PageAddress::Token(key) => key.clone(),
+        };
+        let at = at.map(|at| (self.listing.at, at));
+        at.into_iter()
+            .chain([(self.listing.size, self.size.to_string())])
+            .collect()
+    }
+
+    /// The place of the first row behind the rows that the mark names, nearest first; `None` where none
+    /// of them is in the page.
+    pub(super) fn behind_anchor(&self, page: &Page) -> Option<usize> {
+        let keys = self.anchor.iter().flat_map(Anchor::keys);
+        let is = |user: &User, key| !user.is_unreadable && user.remote_id == key;
+        // Rows that were not asked for are not where the list has them.
+        let placed = &page.users[..self.placed(page)];
+        let place = |key| placed.iter().position(|user| is(user, key));
+        keys.filter_map(place).next().map(|place| place + 1)
+    }
+
+    /// How many rows of the page are before the mark.
+    pub(super) fn behind(&self, page: &Page) -> usize {
+        match (&self.place, &self.anchor) {
+            // The row that a key names may come back, or not; where those that a token's mark names are
+            // gone, what is behind it is not told from what is before it.
+            (PageAddress::Key(_), _) | (PageAddress::Token(_), Some(_)) => {
+                self.behind_anchor(page).unwrap_or_default()
+            }
+            (PageAddress::Token(_), None) | (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
+                self.behind_anchor(page)
+                    .unwrap_or(self.skip as usize)
+                    .min(page.users.len())
+            }
+        }
+    }
+
+    /// The rows of the page up to the mark that the request resumes at; none where it names no row.
+    #[must_use]
+    pub fn before_mark<'a>(&self, page: &'a Page) -> &'a [User] {
+        let rows = self.behind_anchor(page).unwrap_or_default();
+        &page.users[..rows]
+    }
+
+    /// How many rows of the page are where they are in the list. Where rows are counted, those that were
+    /// not asked for may be from anywhere.
+    pub(super) fn placed(&self, page: &Page) -> usize {
+        match self.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                page.users.len().min(self.size as usize)
+            }
+            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len(),
+        }
+    }
+
+    /// The mark after the row at a place of the page; `before` is the row before the first of the page.
+    /// It names rows that could be read.
+    #[must_use]
+    pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Position {
+        let users = page.users.iter().take((row + 1).min(self.placed(page)));
+        let users = users.rev();
+        let readable = users.filter(|user| !user.is_unreadable);
+        let mut keys = readable.map(|user| user.remote_id.as_str()).chain(before);
+        let Some(nearest) = keys.next() else {
+            return self.behind_nobody(page, row);
+        };
+        let anchor = Anchor::new(nearest, keys.next());
+        let is_last = row + 1 == page.users.len();
+        match &self.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                // Rows that were not asked for do not move the mark past rows that were not sent. A
+                // numbered page may have holes: where pages cannot overlap, the next starts behind it.
+                let is_numbered = matches!(self.place, PageAddress::Page(_));
+                let place = if is_last && is_numbered && !self.listing.can_overlap() {
+                    u64::from(self.size)
+                } else {
+                    (row as u64 + 1).min(u64::from(self.size))
+                };
+                Position::Row(self.ordinal.saturating_add(place), anchor)
+            }
+            PageAddress::Key(_) => Position::Key(anchor),
+            PageAddress::Token(token) => {
+                let next = match &page.next {
+                    NextPage::Token { next, .. } if is_last => next.clone(),
+                    _ => None,
+                };
+                Position::Token {
+                    token: token.clone(),
+                    skip: u16::try_from(row + 1).unwrap_or(u16::MAX),
+                    row: Some(anchor),
+                    next,
+                    count: None,
+                }
+            }
+        }
+    }
+
+    /// The mark after the row at a place of the page where no row up to it could be read.
+    pub(super) fn behind_nobody(&self, page: &Page, row: usize) -> Position {
+        let rows = row + 1;
+        match (&self.place, &page.next) {
+            (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
+                Position::Nth(self.ordinal.saturating_add(rows as u64))
+            }
+            (PageAddress::Token(token), NextPage::Token { next, .. }) => Position::Token {
+                token: token.clone(),
+                skip: u16::try_from(rows).unwrap_or(u16::MAX),
+                row: None,
+                next: next.clone().filter(|_| rows == page.users.len()),
+                count: None,
+            },
+            (PageAddress::Token(_) | PageAddress::Key(_), _) => Position::Start,
+        }
+    }
+
+    /// Whether there are rows behind the page and whether the provider vouches for them; `None` at the
+    /// end.
+    #[must_use]
+    pub fn more(&self, page: &Page) -> Option<bool> {
+        let rows = page.sent as u64;
+        let behind = self.ordinal.saturating_add(rows);
+        let (more, vouched) = match &page.next {
+            NextPage::More(more) => (*more, true),
+            NextPage::Key(key) => (key.is_some(), true),
+            NextPage::Token { next, .. } => (next.is_some(), true),
+            NextPage::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
+            NextPage::Counted { total, more } => (behind < *total || *more, true),
+            // A number of rows says nothing where nobody knows how many rows are behind the mark.
+            NextPage::Total(_) | NextPage::Silent => {
+                (rows > 0 && rows >= u64::from(self.size), false)
+            }
+        };
+        more.then_some(vouched)
+    }
+
+    /// The mark after the page; `None` where the page does not say where the next one is.
+    #[must_use]
+    pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Position> {
+        // Where places are counted, the next page begins with a row that could be read.
+        let last = match self.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                let readable = page.users.iter().rposition(|user| !user.is_unreadable);
+                readable.or_else(|| page.users.len().checked_sub(1))
+            }
+            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len().checked_sub(1),
+        };
+        match (&self.place, last) {
+            (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
+            (_, Some(last)) => Some(self.after(page, last, before)),
+            (PageAddress::Page(_) | PageAddress::Offset(_), None) => {
+                Some(Position::Nth(self.end()))
+            }
+            (PageAddress::Key(_), None) => None,
+            (PageAddress::Token(token), None) => match &page.next {
+                NextPage::Token { next, .. } => Some(Position::Token {
+                    token: token.clone(),
+                    skip: 0,
+                    row: None,
+                    next: next.clone(),
+                    count: None,
+                }),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether a page that rows are counted to is empty and names a next one: it contradicts itself.
+    pub(super) fn names_more_than_nothing(&self, page: &Page) -> bool {
+        let names_more = matches!(
+            page.next,
+            NextPage::More(true) | NextPage::Counted { more: true, .. }
+        );
+        self.listing.is_ordinal() && page.sent == 0 && names_more
+    }
+
+    /// The ordinal behind the page, for pagings that count rows.
+    pub(super) fn end(&self) -> u64 {
+        self.ordinal.saturating_add(u64::from(self.size))
+    }
+}
