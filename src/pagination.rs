@@ -9,14 +9,14 @@
 //! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
 //! Three pure functions carry everything: [`Listing::ask`] turns a mark into a request,
-//! [`PageRequest::after`] gives the mark after a row, [`PageRequest::next`] the mark after a page. [`reading`] joins
+//! [`PageRequest::after`] gives the mark after a row, [`PageRequest::next`] the mark after a page. [`reader`] joins
 //! pages with them and proves that nobody was missed between two of them.
 //!
 //! # Rows that shift
 //! Page numbers and offsets count rows, and rows come and go while a list is read. So pages overlap by
 //! one row: a page that holds a row which was read before begins where the read part ends, for rows
 //! that stay keep their order. A page that holds none is looked for, forwards and backwards, within
-//! [`reading::SEARCHES`] more calls; where that is in vain the answer is doubtful and says so.
+//! [`reader::SEARCHES`] more calls; where that is in vain the answer is doubtful and says so.
 //!
 //! What no client can detect: an unread row that moves in front of a row that was read, or over which
 //! such a row moves. It may be missed.

@@ -15,7 +15,7 @@
 //!
 //! A module checks its own authentication. It builds absolute links from the
 //! [`Origin`](emulation::Origin) extractor (`http://{Host}/{base path}`). It knows nothing of
-//! latency, faults and the call log: [`dispatch`] puts those around it.
+//! latency, faults and the call log: `dispatch.rs` puts those around it.
 //!
 //! The crate does not depend on the gateway, so that the two cannot share a mistake about paging.
 //!

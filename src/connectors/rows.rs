@@ -67,7 +67,7 @@ pub fn note_unreadable_emails(scope: &RequestContext, users: &[User]) {
 /// Reads a window of a list, and notes how many rows of it cannot be read.
 ///
 /// # Errors
-/// As [`page::window()`].
+/// As [`pagination::window()`].
 pub async fn window<F, R>(
     scope: &RequestContext,
     listing: &Listing,
