@@ -131,7 +131,7 @@ pub fn text_of(raw: &RawValue) -> Option<String> {
 pub struct Unreadable;
 
 /// The email address at a path of a record, whose text is known where it could be read as one. An address
-/// decides whom a record is of.
+/// decides which person a record belongs to.
 ///
 /// # Errors
 /// `Unreadable` when it is there and is no text, or a text of which characters are lost.

@@ -87,7 +87,7 @@ impl Expand {
     }
 }
 
-/// What a list is asked for.
+/// The users that a list selects, and how much of each is read.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Which users.

@@ -11,14 +11,6 @@ use std::{
 /// The largest number of lines of a file. Clippy's `too-many-lines-threshold` limits functions.
 const MAX_LINES: usize = 450;
 
-/// The files that are still longer, with the length that they may not exceed. Shorten them, and never
-/// add one.
-const LONG_FILES: &[(&str, usize)] = &[
-    ("tests/gateway/answers/scanned.rs", 519),
-    ("tests/gateway/program/check.rs", 605),
-    ("tests/gateway/traps/bombs.rs", 502),
-];
-
 /// The word that no name and no text may use, and the quotations that may: a file, and what a line of it
 /// quotes. An empty quotation allows the whole file.
 const FORBIDDEN: &str = concat!("ven", "dor");
@@ -366,29 +358,18 @@ fn every_type_name_in_src_is_defined_once() {
 }
 
 #[test]
-fn files_are_short_and_long_ones_only_shrink() {
+fn files_are_short() {
     let mut wrong = Vec::new();
-    let mut listed: BTreeMap<_, _> = LONG_FILES.iter().copied().collect();
     for (name, path) in files_of(&["src", "sandbox", "tests", "benches"]) {
         if !is_rust(&path) {
             continue;
         }
-        let lines = fs::read_to_string(path)
-            .expect("a source file")
-            .lines()
-            .count();
-        match listed.remove(name.as_str()) {
-            Some(_) if lines <= MAX_LINES => wrong.push(format!("{name}: drop it from the list")),
-            Some(most) if lines > most => wrong.push(format!("{name}: {lines} lines, not {most}")),
-            None if lines > MAX_LINES => wrong.push(format!("{name}: {lines} lines")),
-            _ => {}
+        let text = fs::read_to_string(path).expect("a source file");
+        let lines = text.lines().count();
+        if lines > MAX_LINES {
+            wrong.push(format!("{name}: {lines} lines"));
         }
     }
-    wrong.extend(
-        listed
-            .keys()
-            .map(|name| format!("{name}: not there, drop it from the list")),
-    );
 
     assert_eq!(wrong, Vec::<String>::new());
 }

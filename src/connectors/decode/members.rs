@@ -31,8 +31,8 @@ pub(super) struct ObjectMembers<'a>(pub(super) IndexMap<String, &'a RawValue>);
 /// The keys by which records are told apart.
 const IDS: [&str; 2] = ["id", "end_user_id"];
 
-/// The keys that decide whom a record is of, and those that hold such a key. One that comes twice with
-/// different values is there and cannot be read.
+/// The keys that decide which person a record belongs to, and those that hold such a key. A key that
+/// comes twice with different values is unreadable.
 const DECIDING: [&str; 6] = [
     "attributes",
     "company_id",

@@ -7,8 +7,8 @@ use moka::sync::Cache;
 
 use crate::pagination::{Scan, Truncation};
 
-/// For how long a domain's size is believed.
-const BELIEVED_FOR: Duration = Duration::from_secs(600);
+/// The time after which a domain's size is measured again.
+const SIZE_TTL: Duration = Duration::from_secs(600);
 
 /// How many domains are remembered.
 const MOST: u64 = 10_000;
@@ -45,7 +45,7 @@ pub(super) struct DomainSizes(Cache<String, DomainSize>);
 impl Default for DomainSizes {
     fn default() -> Self {
         let sizes = Cache::builder().max_capacity(MOST);
-        Self(sizes.time_to_live(BELIEVED_FOR).build())
+        Self(sizes.time_to_live(SIZE_TTL).build())
     }
 }
 

@@ -237,7 +237,7 @@ where
 {
     let found = match found {
         Ok(found) => found.into_iter(),
-        // What it thinks of the keys one by one is another matter.
+        // The search refuses the whole batch for one bad key: each key is looked up alone.
         Err(error) if error.kind() == ErrorKind::Rejected => Vec::new().into_iter(),
         Err(error) => return refused(keys, &error),
     };

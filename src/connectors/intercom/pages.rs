@@ -1,4 +1,4 @@
-//! What Intercom says of a page in numbers, which may contradict that there is no next one.
+//! The page numbers of Intercom's answers. They may contradict a missing `next`.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

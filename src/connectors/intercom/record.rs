@@ -245,7 +245,8 @@ fn avatar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     Ok(url.filter(|url| !url.trim().is_empty()))
 }
 
-/// What decides whether a contact is a user or a lead: a record where it is there and no text is neither.
+/// The role, which decides whether a contact is a user or a lead. A role that is present and not a text
+/// is an error.
 fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let role: &RawValue = Deserialize::deserialize(deserializer)?;
     if decode::is_null(role) {

@@ -1,5 +1,5 @@
-//! Searches by address: one names many, and none of them suffers from another one. What search says of
-//! contacts that were just written is not believed.
+//! Searches by address: one search names many addresses, and a failure of one does not affect the others.
+//! Contacts that were just written are read by id, because the search index lags.
 
 use std::collections::{HashMap, HashSet};
 
@@ -188,7 +188,7 @@ impl Contacts {
                 }
             }
         }
-        // Who was merged may be there as who it became.
+        // A merged contact may also be listed as the contact it was merged into.
         let mut seen = HashSet::new();
         found
             .users

@@ -20,7 +20,8 @@ use crate::{
     pagination::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
 };
 
-/// For how long Intercom's id of a company is remembered. It never changes while there is the company.
+/// The time for which Intercom's id of a company is remembered. The id never changes while the company
+/// exists.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 /// How many ids of companies are remembered.

@@ -110,7 +110,7 @@ impl Contacts {
         .boxed()
     }
 
-    /// The contacts that a search by keys finds, but for those of whom it does not know the last.
+    /// The contacts that a search by keys finds, without those whose last write it does not show yet.
     pub(super) async fn named(
         &self,
         scope: &RequestContext,

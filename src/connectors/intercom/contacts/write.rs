@@ -181,7 +181,7 @@ impl Contacts {
                 return Ok(());
             };
             let path = ["contacts", contact, "companies", &company];
-            // Who is not in it has left it.
+            // A contact that is not in the company has already left it.
             let left = self
                 .api
                 .find(scope, Request::delete(operation, &path))
