@@ -47,8 +47,8 @@ pub trait Connector: Send + Sync {
     /// One page of the list. Rows are never filtered here: page ends are told by their number.
     async fn list(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         selection: &Selection,
     ) -> Result<Page>;
 
@@ -59,7 +59,7 @@ pub trait Connector: Send + Sync {
     }
 
     /// Users by the provider's own ids.
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups;
+    async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups;
 
     /// Users by the ids that your systems gave.
     async fn by_external_id(&self, _: &RequestContext, ids: &[String], _: Expand) -> Lookups {
@@ -78,7 +78,7 @@ pub trait Connector: Send + Sync {
     /// the caller.
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         expand: Expand,
     ) -> Result<SearchResult>;
@@ -86,16 +86,16 @@ pub trait Connector: Send + Sync {
     /// Users by address, in as many searches as it takes: one, unless the provider knows better.
     async fn search(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         expand: Expand,
     ) -> Vec<SearchBatch> {
-        let scope = scope.fresh();
-        let found = self.by_email(&scope, emails, expand).await;
+        let context = context.fresh();
+        let found = self.by_email(&context, emails, expand).await;
         vec![SearchBatch {
             emails: emails.to_vec(),
             found,
-            work: scope,
+            work: context,
         }]
     }
 

@@ -170,14 +170,14 @@ impl Directory {
     ///
     /// # Errors
     /// `Disabled`, `Unsupported` for a filter, an order or a direction that the provider does not have,
-    /// `Invalid` for a mark of another list, and what the provider answers.
+    /// `Invalid` for a position of another list, and what the provider answers.
     pub async fn list(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         selection: &Selection,
-        span: &ListRange,
+        range: &ListRange,
     ) -> Result<ListedUsers> {
-        let listed = self.read_list(scope, selection, span).await;
+        let listed = self.read_list(context, selection, range).await;
         match listed {
             Ok(ListedUsers { window, report }) => {
                 let report = report.counted();
@@ -195,52 +195,58 @@ impl Directory {
 
     async fn read_list(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         selection: &Selection,
-        span: &ListRange,
+        range: &ListRange,
     ) -> Result<ListedUsers> {
         let connector = self.connector()?;
         let profile = connector.profile();
         self.check(profile, &selection.filter)?;
-        let scope = &scope.fresh();
+        let context = &context.fresh();
         let is_spelled = selection.filter.email.as_ref().is_some_and(|email| {
             profile.email_search == EmailSearch::ByCase || connector.spellings(email).len() > 1
         });
         if is_spelled {
-            return self.spelled(connector, scope, selection, span).await;
+            return self.spelled(connector, context, selection, range).await;
         }
         let fields = selection.filter.fields();
-        let is_rechecked = fields.iter().any(|field| profile.rechecks.contains(field));
-        let belongs = |user: &User| selection.filter.accepts(user, profile.rechecks);
+        let is_rechecked = fields
+            .iter()
+            .any(|field| profile.post_filtered.contains(field));
+        let belongs = |user: &User| selection.filter.accepts(user, profile.post_filtered);
         let accept = (!fields.is_empty()).then_some(Accept {
             belongs: &belongs,
             is_exact: !is_rechecked,
         });
-        let window = rows::window(scope, &profile.listing, span, accept, |ask| async move {
-            connector.list(scope, &ask, selection).await
-        })
+        let window = rows::window(
+            context,
+            &profile.listing,
+            range,
+            accept,
+            |request| async move { connector.list(context, &request, selection).await },
+        )
         .await;
         let window = self.noted(window, "list")?;
         let filter = &selection.filter;
-        self.note_unknown(connector, scope, filter, (span, &window))
+        self.note_unknown(connector, context, filter, (range, &window))
             .await;
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
         let caveats = email_caveat.into_iter().chain(segment_caveat);
-        let doubt = window.doubt.map(IncompleteReason::notice);
-        let cut = window.is_cut.then(|| {
-            let reach = profile.listing.reach.unwrap_or_default();
-            let message = format!("this provider refuses to page past {reach} users: there are more, narrow the list with a filter");
+        let incomplete = window.incomplete.map(IncompleteReason::notice);
+        let truncation = window.is_truncated.then(|| {
+            let max_rows = profile.listing.max_rows.unwrap_or_default();
+            let message = format!("this provider refuses to page past {max_rows} users: there are more, narrow the list with a filter");
             Notice::new(NoticeCode::LimitReached, message)
         });
         let failure = window.failure.clone();
         let failure = failure.map(|error| error.at(self.account, "list"));
-        let report = Report::answered(self.account, failure, scope.calls())
-            .with_shortfall(cut.into_iter().chain(doubt))
+        let report = Report::answered(self.account, failure, context.calls())
+            .with_incomplete(truncation.into_iter().chain(incomplete))
             .with_caveat(caveats.map(missed));
         Ok(ListedUsers {
             window,
-            report: report.of_work(scope),
+            report: report.of_work(context),
         })
     }
 
@@ -276,7 +282,7 @@ impl Directory {
     /// Users by the provider's own ids. One failing batch fails its own keys only.
     pub async fn by_id(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
@@ -286,7 +292,7 @@ impl Directory {
         };
         let batch = connector.profile().by_id;
         in_batches(ids, batch, |ids| async move {
-            let answers = connector.by_id(scope, &ids, expand).await;
+            let answers = connector.by_id(context, &ids, expand).await;
             self.every(ids, answers, "by_id")
         })
         .await
@@ -295,7 +301,7 @@ impl Directory {
     /// Users by the ids that your systems gave. One failing batch fails its own keys only.
     pub async fn by_external_id(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
@@ -314,7 +320,7 @@ impl Directory {
             );
         };
         in_batches(ids, batch, |ids| async move {
-            let answers = connector.by_external_id(scope, &ids, expand).await;
+            let answers = connector.by_external_id(context, &ids, expand).await;
             self.every(ids, answers, "by_external_id")
         })
         .await
@@ -338,13 +344,13 @@ impl Directory {
     /// Parts of users that take calls of their own, by the provider's ids of the users.
     pub async fn parts(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         keys: Vec<(String, Subresource)>,
     ) -> HashMap<(String, Subresource), SubresourceAnswer> {
         in_batches(keys, SINGLE, |keys| async move {
             let mut answers = HashMap::new();
             for (id, part) in keys {
-                let answer = self.part(scope.fresh(), &id, part).await;
+                let answer = self.part(context.fresh(), &id, part).await;
                 answers.insert((id, part), answer);
             }
             answers

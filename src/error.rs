@@ -24,7 +24,7 @@ struct ErrorInner {
     request_id: Option<String>,
     reasons: Vec<Reason>,
     is_unsettled: bool,
-    reach: FailureStage,
+    failure_stage: FailureStage,
     moved_to: Option<String>,
     status: Option<u16>,
     is_renewed: bool,
@@ -229,7 +229,7 @@ impl Error {
             request_id: None,
             reasons: Vec::new(),
             is_unsettled: false,
-            reach: FailureStage::default(),
+            failure_stage: FailureStage::default(),
             moved_to: None,
             status: None,
             is_renewed: false,
@@ -320,8 +320,8 @@ impl Error {
 
     /// Sets how far the call got.
     #[must_use]
-    pub fn reaching(self, reach: FailureStage) -> Self {
-        self.with(|inner| inner.reach = reach)
+    pub fn at_stage(self, failure_stage: FailureStage) -> Self {
+        self.with(|inner| inner.failure_stage = failure_stage)
     }
 
     /// Adds the record that replaces this one, as the provider names it.
@@ -349,7 +349,7 @@ impl Error {
                 | ErrorKind::Overloaded
                 | ErrorKind::Internal
         );
-        self.0.is_unsettled || (may_be_done && self.0.reach != FailureStage::Nowhere)
+        self.0.is_unsettled || (may_be_done && self.0.failure_stage != FailureStage::Nowhere)
     }
 
     /// Whether the refused credentials have been replaced.
@@ -360,8 +360,8 @@ impl Error {
 
     /// How far the call got.
     #[must_use]
-    pub fn reach(&self) -> FailureStage {
-        self.0.reach
+    pub fn failure_stage(&self) -> FailureStage {
+        self.0.failure_stage
     }
 
     /// The kind of failure.

@@ -157,22 +157,22 @@ pub fn with_loaders(
         return (request, Trace::default());
     };
     let deadline = graph.bounds.deadline;
-    let scope = RequestContext::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
+    let context = RequestContext::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
     let meter = Arc::new(Meter::new(graph.memory.clone(), graph.bounds.request_bytes));
-    let scope = scope
+    let context = context
         .with_freshness(trace::freshness(max_age))
         .with_meter(Arc::clone(&meter))
         .with_call_limit(graph.bounds.calls);
-    let call_log = Arc::clone(scope.call_log());
+    let call_log = Arc::clone(context.call_log());
     let fates = Arc::<RequestOutcomes>::default();
     let trace = Trace {
         call_log,
         meter,
         fates: Arc::clone(&fates),
     };
-    let loaders = Arc::new(Loaders::new(graph.accounts.all(), &scope));
+    let loaders = Arc::new(Loaders::new(graph.accounts.all(), &context));
     let parts: Arc<dyn SubresourceLoader> = Arc::new(SubresourceFields(Arc::clone(&loaders)));
-    let request = request.data(scope).data(loaders).data(parts).data(fates);
+    let request = request.data(context).data(loaders).data(parts).data(fates);
     let request = request
         .data(YieldBudget::default())
         .data(EntityIndexes::default());

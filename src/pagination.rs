@@ -1,15 +1,15 @@
 //! Pagination: how providers cut a list into pages, in four words, and how a page is asked for so that
 //! one call holds what is wanted. A provider *declares* its [`Listing`]; nothing else knows its paging.
 //!
-//! | word | request | a mark after a row is |
+//! | word | request | a position after a row is |
 //! |---|---|---|
 //! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row, and the keys of two rows |
 //! | [`Paging::Offset`] | `offset=N&limit=S`, from 0 or 1 | the ordinal of the next row, and the keys of two rows |
 //! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row, and of the one before |
 //! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
-//! Three pure functions carry everything: [`Listing::ask`] turns a mark into a request,
-//! [`PageRequest::after`] gives the mark after a row, [`PageRequest::next`] the mark after a page. [`reader`] joins
+//! Three pure functions carry everything: [`Listing::request`] turns a position into a request,
+//! [`PageRequest::after`] gives the position after a row, [`PageRequest::next`] the position after a page. [`reader`] joins
 //! pages with them and proves that nobody was missed between two of them.
 //!
 //! # Rows that shift
@@ -80,7 +80,7 @@ pub struct Listing {
     /// The largest page size.
     pub max: u32,
     /// How many rows the provider pages through at most, where it sets a bound.
-    pub reach: Option<u64>,
+    pub max_rows: Option<u64>,
     /// Whether the provider says how many rows the list has.
     pub is_counted: bool,
 }
@@ -140,7 +140,7 @@ pub struct Page {
     /// Whether it is one of numbered pages that a token names: rows shift under them.
     pub is_numbered: bool,
     /// Why somebody may be missing, where the page contradicts itself.
-    pub doubt: Option<IncompleteReason>,
+    pub incomplete: Option<IncompleteReason>,
 }
 
 impl Page {
@@ -155,7 +155,7 @@ impl Page {
             kept: None,
             size: None,
             is_numbered: false,
-            doubt: None,
+            incomplete: None,
         }
     }
 
@@ -195,7 +195,7 @@ impl Page {
         )))
     }
 
-    /// The mark after the page in the provider's own words: unlike that of [`PageRequest::next`] it costs no row
+    /// The position after the page in the provider's own words: unlike that of [`PageRequest::next`] it costs no row
     /// that was read already.
     fn onward(&self) -> Option<Position> {
         match &self.next {
@@ -247,11 +247,11 @@ pub struct PageRequest {
     pub since: Option<Instant>,
     /// How many rows are before the page, where rows are counted.
     ordinal: u64,
-    /// How many rows of the page are before the mark, if nothing has shifted.
+    /// How many rows of the page are before the position, if nothing has shifted.
     skip: u32,
-    /// The rows before the mark.
+    /// The rows before the position.
     anchor: Option<Anchor>,
-    /// Whether the page begins at the row before the mark, or earlier.
+    /// Whether the page begins at the row before the position, or earlier.
     overlaps: bool,
 }
 
@@ -265,35 +265,35 @@ impl Listing {
         }
     }
 
-    /// The request that resumes at a mark and holds as much as can be of the `want` rows after it.
+    /// The request that resumes at a position and holds as much as can be of the `want` rows after it.
     ///
     /// # Errors
-    /// `Invalid` when the mark is of another paging.
-    pub fn ask(&self, mark: &Position, want: u32) -> Result<PageRequest> {
-        match (self.paging, mark) {
+    /// `Invalid` when the position is of another paging.
+    pub fn request(&self, position: &Position, want: u32) -> Result<PageRequest> {
+        match (self.paging, position) {
             (
                 Paging::Page { .. } | Paging::Offset { .. },
                 Position::Start | Position::Nth(_) | Position::Row(..),
             ) => {
-                let from = mark.ordinal();
-                let overlapping = (from > 0 && !matches!(mark, Position::Nth(_)))
+                let from = position.ordinal();
+                let overlapping = (from > 0 && !matches!(position, Position::Nth(_)))
                     .then(|| self.overlapping(from, want))
                     .flatten();
-                let ask = overlapping.unwrap_or_else(|| self.counted(from, want));
-                Ok(ask.anchored(mark.anchor()))
+                let request = overlapping.unwrap_or_else(|| self.counted(from, want));
+                Ok(request.anchored(position.anchor()))
             }
             (Paging::Key, Position::Start) => Ok(self.at(PageAddress::Key(None), want)),
             // One more, for the provider may begin the page with the named row itself.
             (Paging::Key, Position::Key(anchor)) => {
                 let key = anchor.row().to_owned();
-                let ask = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
-                Ok(ask.anchored(Some(anchor)))
+                let request = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
+                Ok(request.anchored(Some(anchor)))
             }
             (Paging::Key, Position::At(key)) => {
                 Ok(self.at(PageAddress::Key(Some(key.clone())), want))
             }
             (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
-            (Paging::Token, Position::Token { .. }) => Ok(self.behind_token(mark, want)),
+            (Paging::Token, Position::Token { .. }) => Ok(self.behind_token(position, want)),
             (
                 Paging::Page { .. } | Paging::Offset { .. },
                 Position::Key(_) | Position::At(_) | Position::Token { .. },
@@ -306,26 +306,26 @@ impl Listing {
         }
     }
 
-    /// The request that resumes at a mark of a token.
-    fn behind_token(&self, mark: &Position, want: u32) -> PageRequest {
+    /// The request that resumes at a position of a token.
+    fn behind_token(&self, position: &Position, want: u32) -> PageRequest {
         let Position::Token {
             token, skip, next, ..
-        } = mark
+        } = position
         else {
             return self.at(PageAddress::Token(None), want);
         };
         if let Some(next) = next {
-            let ask = self.at(PageAddress::Token(Some(next.clone())), want);
-            return ask.anchored(mark.anchor());
+            let request = self.at(PageAddress::Token(Some(next.clone())), want);
+            return request.anchored(position.anchor());
         }
         let skip = u32::from(*skip);
-        let ask = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
-        let ask = ask.anchored(mark.anchor());
-        let overlaps = ask.anchor.is_some();
+        let request = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
+        let request = request.anchored(position.anchor());
+        let overlaps = request.anchor.is_some();
         PageRequest {
             skip,
             overlaps,
-            ..ask
+            ..request
         }
     }
 
@@ -349,13 +349,13 @@ impl Listing {
         match self.paging {
             Paging::Page { first } => self.numbered(first, from, want),
             Paging::Offset { first } => {
-                let left = self.reach.map(|reach| reach.saturating_sub(from));
+                let left = self.max_rows.map(|max_rows| max_rows.saturating_sub(from));
                 let left = left.and_then(|left| u32::try_from(left).ok());
                 let want = want.min(left.unwrap_or(want));
-                let ask = self.at(PageAddress::Offset(first.saturating_add(from)), want);
+                let request = self.at(PageAddress::Offset(first.saturating_add(from)), want);
                 PageRequest {
                     ordinal: from,
-                    ..ask
+                    ..request
                 }
             }
             // No row has a number: the list is read from its start.
@@ -368,12 +368,12 @@ impl Listing {
     /// holds both.
     fn overlapping(&self, from: u64, want: u32) -> Option<PageRequest> {
         let before = from.checked_sub(1)?;
-        let ask = self.counted(before, want.saturating_add(1));
-        (ask.end() > from).then(|| PageRequest {
+        let request = self.counted(before, want.saturating_add(1));
+        (request.end() > from).then(|| PageRequest {
             // Less than a page, so it fits.
-            skip: u32::try_from(from - ask.ordinal).unwrap_or(ask.size),
+            skip: u32::try_from(from - request.ordinal).unwrap_or(request.size),
             overlaps: true,
-            ..ask
+            ..request
         })
     }
 
@@ -384,11 +384,11 @@ impl Listing {
         let ordinal = page * u64::from(size);
         // Less than a page, so it fits.
         let skip = u32::try_from(from - ordinal).unwrap_or(size);
-        let ask = self.at(PageAddress::Page(first.saturating_add(page)), size);
+        let request = self.at(PageAddress::Page(first.saturating_add(page)), size);
         PageRequest {
             ordinal,
             skip,
-            ..ask
+            ..request
         }
     }
 
@@ -402,16 +402,19 @@ impl Listing {
         };
         let end = from.saturating_add(u64::from(want.max(1)));
         (self.min..=self.max)
-            .filter(|&size| self.reach.is_none_or(|reach| behind(size) <= reach))
+            .filter(|&size| {
+                self.max_rows
+                    .is_none_or(|max_rows| behind(size) <= max_rows)
+            })
             .min_by_key(|&size| (Reverse(behind(size).min(end)), size))
     }
 
-    /// Whether the provider refuses every page that could hold the row after a mark.
-    fn is_beyond_reach(&self, mark: &Position) -> bool {
-        let from = mark.ordinal();
-        self.reach.is_some_and(|reach| match self.paging {
+    /// Whether the provider refuses every page that could hold the row after a position.
+    fn is_beyond_max_rows(&self, position: &Position) -> bool {
+        let from = position.ordinal();
+        self.max_rows.is_some_and(|max_rows| match self.paging {
             Paging::Page { .. } => self.covering(from, 1).is_none(),
-            Paging::Offset { .. } => from.saturating_add(u64::from(self.min)) > reach,
+            Paging::Offset { .. } => from.saturating_add(u64::from(self.min)) > max_rows,
             Paging::Key | Paging::Token => false,
         })
     }

@@ -77,7 +77,7 @@ impl WriteKey {
         Self::new(kind, value)
     }
 
-    /// The key that marks an unsettled create by this key.
+    /// The key that positions an unsettled create by this key.
     #[must_use]
     pub fn pending(&self) -> Self {
         Self(format!("pending-{}", self.0))

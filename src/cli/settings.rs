@@ -42,15 +42,15 @@ pub(super) fn open_settings(
 
 /// The settings of a configuration that can work, or all its errors.
 pub(super) fn load_and_check(config: &Path) -> Result<Settings, ConfigErrors> {
-    let draft = ConfigDraft::read(config)?;
-    let opened = open_settings(&draft.settings, None);
+    let patch = ConfigDraft::read(config)?;
+    let opened = open_settings(&patch.settings, None);
     let mut errors = opened
         .err()
         .map(|errors_found| errors_found.0)
         .unwrap_or_default();
-    errors.extend(draft.settings.cannot_work());
-    match draft.all_errors(errors) {
-        errors if errors.is_empty() => Ok(draft.settings),
+    errors.extend(patch.settings.cannot_work());
+    match patch.all_errors(errors) {
+        errors if errors.is_empty() => Ok(patch.settings),
         errors => Err(ConfigErrors(errors)),
     }
 }
@@ -61,16 +61,16 @@ pub(super) fn load(
     config: &Path,
     listen: Option<SocketAddr>,
 ) -> Result<(Settings, SocketAddr, Schema), ConfigErrors> {
-    let draft = ConfigDraft::read(config)?;
-    match open_settings(&draft.settings, listen) {
+    let patch = ConfigDraft::read(config)?;
+    match open_settings(&patch.settings, listen) {
         Ok((listen, schema)) => {
-            let settings = draft.finish()?;
+            let settings = patch.finish()?;
             for error in settings.cannot_work() {
                 tracing::warn!("the configuration cannot work: {error}");
             }
             Ok((settings, listen, schema))
         }
-        Err(errors_found) => Err(ConfigErrors(draft.all_errors(errors_found.0))),
+        Err(errors_found) => Err(ConfigErrors(patch.all_errors(errors_found.0))),
     }
 }
 

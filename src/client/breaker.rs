@@ -185,7 +185,9 @@ impl Layer for BreakerLayer {
 
 /// Whether the input may have caused the failure: the provider was reachable and responded.
 fn may_be_caused_by_input(error: Option<&Error>) -> bool {
-    error.is_some_and(|error| error.status().is_some() || error.reach() == FailureStage::CutShort)
+    error.is_some_and(|error| {
+        error.status().is_some() || error.failure_stage() == FailureStage::CutShort
+    })
 }
 
 fn refusal(wait: Duration) -> Error {
@@ -195,7 +197,7 @@ fn refusal(wait: Duration) -> Error {
     );
     Error::new(ErrorKind::Unavailable, message)
         .retry_after(Some(wait))
-        .reaching(FailureStage::Nowhere)
+        .at_stage(FailureStage::Nowhere)
 }
 
 /// The outcome of a call. A provider that refuses or throttles a call is healthy; a call that was
@@ -204,7 +206,7 @@ fn outcome(error: Option<&Error>) -> CallOutcome {
     let Some(error) = error else {
         return CallOutcome::Answers;
     };
-    match (error.kind(), error.reach()) {
+    match (error.kind(), error.failure_stage()) {
         (_, FailureStage::Nowhere | FailureStage::Hurried)
         | (
             ErrorKind::Invalid

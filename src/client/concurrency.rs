@@ -37,7 +37,7 @@ impl Layer for ConcurrencyLayer {
         );
         let permit = permit.await;
         request.wait(asked.elapsed());
-        let mut permit = permit.map_err(|_| Error::late().reaching(FailureStage::Nowhere))?;
+        let mut permit = permit.map_err(|_| Error::late().at_stage(FailureStage::Nowhere))?;
         let answer = next.run(request).await;
         permit.end = end(answer.as_ref().err());
         answer
@@ -51,7 +51,7 @@ fn end(error: Option<&Error>) -> LoadSignal {
     let Some(error) = error else {
         return LoadSignal::Answered;
     };
-    match (error.kind(), error.reach(), error.status()) {
+    match (error.kind(), error.failure_stage(), error.status()) {
         (_, FailureStage::Nowhere | FailureStage::Hurried, _)
         | (ErrorKind::TooLarge | ErrorKind::Overloaded, ..) => LoadSignal::Unknown,
         (ErrorKind::Throttled | ErrorKind::TimedOut | ErrorKind::Late, ..)
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(end(Some(&Error::late())), LoadSignal::Overloaded);
         assert_eq!(said(ErrorKind::Unavailable, 500), LoadSignal::Unknown);
         assert_eq!(
-            end(Some(&Error::late().reaching(FailureStage::Hurried))),
+            end(Some(&Error::late().at_stage(FailureStage::Hurried))),
             LoadSignal::Unknown
         );
         assert_eq!(

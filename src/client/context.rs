@@ -70,7 +70,7 @@ struct UsageStats {
     unreadable: Mutex<HashSet<u64>>,
     /// For each id that may be a number or a string: whether it was a string.
     kinds_of_ids: Mutex<HashMap<String, bool>>,
-    shortfalls: Mutex<BTreeSet<Notice>>,
+    incomplete_notices: Mutex<BTreeSet<Notice>>,
     caveats: Mutex<BTreeSet<Notice>>,
 }
 
@@ -280,8 +280,8 @@ impl RequestContext {
     }
 
     /// Notes why a result may be incomplete.
-    pub fn add_shortfall(&self, why: Notice) {
-        lock(&self.usage.shortfalls).insert(why);
+    pub fn add_incomplete_notice(&self, why: Notice) {
+        lock(&self.usage.incomplete_notices).insert(why);
     }
 
     /// Notes which users a search may miss even though it was read to its end.
@@ -291,8 +291,11 @@ impl RequestContext {
 
     /// Why the result may be incomplete; empty when there is no known reason.
     #[must_use]
-    pub fn shortfalls(&self) -> Vec<Notice> {
-        lock(&self.usage.shortfalls).iter().cloned().collect()
+    pub fn incomplete_notices(&self) -> Vec<Notice> {
+        lock(&self.usage.incomplete_notices)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// Which users a search may miss even though it was read to its end; empty when there is no
@@ -338,7 +341,8 @@ impl RequestContext {
             self.fell_back(failure);
         }
         self.note_all_unreadable(&detached.usage);
-        lock(&self.usage.shortfalls).extend(lock(&detached.usage.shortfalls).iter().cloned());
+        lock(&self.usage.incomplete_notices)
+            .extend(lock(&detached.usage.incomplete_notices).iter().cloned());
         lock(&self.usage.caveats).extend(lock(&detached.usage.caveats).iter().cloned());
         if let Some(fresh_until) = detached.call_log.fresh_until() {
             self.call_log.is_fresh_until(fresh_until);

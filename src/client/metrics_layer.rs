@@ -114,7 +114,7 @@ impl Layer for MetricsLayer {
             if error.kind() == ErrorKind::Invalid {
                 return answer;
             }
-            if error.reach() == FailureStage::Nowhere {
+            if error.failure_stage() == FailureStage::Nowhere {
                 let code = error.kind().code().as_str();
                 metrics::provider_call_unsent(self.account, operation, code);
                 if error.kind() == ErrorKind::Throttled {
@@ -169,6 +169,7 @@ fn is_about_the_provider(error: Option<&Error>) -> bool {
     let Some(error) = error else {
         return true;
     };
-    let had_time = error.kind() == ErrorKind::Late && error.reach() == FailureStage::Provider;
+    let had_time =
+        error.kind() == ErrorKind::Late && error.failure_stage() == FailureStage::Provider;
     had_time || !error.kind().is_ours()
 }

@@ -34,8 +34,8 @@ impl RetryLayer {
     /// pointless.
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
         // A circuit that is open now will still be open a moment later.
-        let is_left_alone =
-            error.kind() == ErrorKind::Unavailable && error.reach() == FailureStage::Nowhere;
+        let is_left_alone = error.kind() == ErrorKind::Unavailable
+            && error.failure_stage() == FailureStage::Nowhere;
         if attempt >= self.attempts || !error.kind().is_transient() || is_left_alone {
             return None;
         }
@@ -140,7 +140,7 @@ mod tests {
     fn an_open_circuit_is_not_waited_for() {
         let refusal = Error::new(ErrorKind::Unavailable, "")
             .retry_after(Some(Duration::from_millis(1)))
-            .reaching(FailureStage::Nowhere);
+            .at_stage(FailureStage::Nowhere);
 
         assert_eq!(RetryLayer::default().wait(&refusal, 1, LEFT), None);
     }

@@ -211,7 +211,7 @@ impl Transport {
         }
         let mut body = Vec::new();
         let cut_short = |_| {
-            Error::malformed("the provider's answer is cut short").reaching(FailureStage::CutShort)
+            Error::malformed("the provider's answer is cut short").at_stage(FailureStage::CutShort)
         };
         while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
             if body.len() + chunk.len() > self.max_body {
@@ -401,7 +401,7 @@ fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
 fn unsent(error: &reqwest::Error) -> Error {
     if is_for_lack_of_resources(error) {
         tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
-        return Error::overloaded().reaching(FailureStage::Nowhere);
+        return Error::overloaded().at_stage(FailureStage::Nowhere);
     }
     unreachable(error)
 }

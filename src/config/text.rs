@@ -64,21 +64,21 @@ impl ConfigDraft {
     /// Reads a configuration's text.
     #[must_use]
     pub fn parse(original: &str) -> Self {
-        let mut draft = Self::default();
+        let mut patch = Self::default();
         let mut text = original.to_owned();
         for _ in 0..MOST {
             let (statement, message) = match first_error(&text) {
                 Ok(settings) => {
-                    draft.settings = settings;
+                    patch.settings = settings;
                     break;
                 }
                 Err(fault) => fault,
             };
             text = blank_out(&text, statement.range.clone());
-            draft.add(original, &statement, message);
+            patch.add(original, &statement, message);
         }
-        draft.errors.sort_by_key(|error| error.line);
-        draft
+        patch.errors.sort_by_key(|error| error.line);
+        patch
     }
 
     fn add(&mut self, original: &str, statement: &Statement, message: String) {

@@ -82,14 +82,14 @@ const LISTING: Listing = Listing {
     size: "limit",
     min: 1,
     max: 100,
-    reach: None,
+    max_rows: None,
     is_counted: false,
 };
 
 const PROFILE: Profile = Profile {
     listing: LISTING,
     filters: &[],
-    rechecks: &[],
+    post_filtered: &[],
     sorts: &[],
     by_id: SINGLE,
     by_external_id: Some(SINGLE),
@@ -113,7 +113,7 @@ const PROFILE: Profile = Profile {
         PatchField::Attributes,
     ],
     writes_leads: false,
-    lags: &[],
+    eventually_consistent_by: &[],
 };
 
 /// Options of this provider.
@@ -184,24 +184,24 @@ impl Ada {
 
     async fn find(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         call: Request,
         is_it: impl FnOnce(&User) -> bool,
     ) -> Result<Option<User>> {
-        let Some(reply) = self.http.find(scope, call).await? else {
+        let Some(response) = self.http.find(context, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&reply)?, is_it).map(Some)
+        asked_for(user_in(&response)?, is_it).map(Some)
     }
 
     /// The user of an external id from an answer to a call that named it. Ada's examples leave external
     /// ids out here and there: such a user is looked up by Ada's own id, and taken only if that shows it.
-    async fn confirmed(&self, scope: &RequestContext, user: User, id: &str) -> Result<User> {
+    async fn confirmed(&self, context: &RequestContext, user: User, id: &str) -> Result<User> {
         if decode::member(&user.raw, "external_id").is_some() {
             return asked_for(user, |user| has_external_id(user, id));
         }
         let call = Request::get(Operation::ById, &["v2", "end-users", &user.remote_id]);
-        let user = self.find(scope, call, |other| other.remote_id == user.remote_id);
+        let user = self.find(context, call, |other| other.remote_id == user.remote_id);
         let is_it = |user: &User| has_external_id(user, id);
         user.await?.filter(is_it).ok_or_else(|| {
             Error::malformed(
@@ -212,15 +212,15 @@ impl Ada {
 }
 
 /// The call for a page of the list: <https://docs.ada.cx/reference/end-users/get-end-users>
-fn page_call(operation: Operation, ask: &PageRequest) -> Request {
+fn page_call(operation: Operation, request: &PageRequest) -> Request {
     Request::get(operation, &["v2", "end-users", ""])
-        .query(ask.params())
-        .page(&ask.place)
-        .no_older_than(ask.since)
+        .query(request.params())
+        .page(&request.place)
+        .no_older_than(request.since)
 }
 
-fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
-    let list: AdaList = reply.object()?;
+fn page_in(context: &RequestContext, response: &Response) -> Result<Page> {
+    let list: AdaList = response.object()?;
     let next = list.meta.and_then(|meta| meta.next_page_url);
     // How the last page is told is not documented: an empty text is one of the ways.
     let next = next.filter(|next| !next.trim().is_empty());
@@ -230,8 +230,10 @@ fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
         Some(None) => NextPage::More(true),
     };
     let sent = list.data.len();
-    let users = rows::users(scope, reply.account, list.data, user);
-    Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
+    let users = rows::users(context, response.account, list.data, user);
+    Ok(Page::new(users, next)
+        .of(sent)
+        .kept_since(response.cached_at))
 }
 
 #[async_trait]
@@ -240,28 +242,36 @@ impl Connector for Ada {
         &PROFILE
     }
 
-    async fn list(&self, scope: &RequestContext, ask: &PageRequest, _: &Selection) -> Result<Page> {
-        let reply = self.http.send(scope, page_call(Operation::List, ask)).await;
-        page_in(scope, &reply?)
+    async fn list(
+        &self,
+        context: &RequestContext,
+        request: &PageRequest,
+        _: &Selection,
+    ) -> Result<Page> {
+        let response = self
+            .http
+            .send(context, page_call(Operation::List, request))
+            .await;
+        page_in(context, &response?)
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
             let call = Request::get(Operation::ById, &["v2", "end-users", id]);
-            self.find(scope, call, move |user| user.remote_id == id)
+            self.find(context, call, move |user| user.remote_id == id)
         })
         .await
     }
 
     /// The list's path with `external_id` answers one user. Ada compares ids without regard to case.
-    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| {
             let call = Request::get(Operation::ByExternalId, &["v2", "end-users", ""]);
             let call = call.query([("external_id", id.to_owned())]);
             async move {
-                match self.find(scope, call, |_| true).await? {
-                    Some(user) => self.confirmed(scope, user, id).await.map(Some),
+                match self.find(context, call, |_| true).await? {
+                    Some(user) => self.confirmed(context, user, id).await.map(Some),
                     None => Ok(None),
                 }
             }
@@ -271,46 +281,46 @@ impl Connector for Ada {
 
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         _: Expand,
     ) -> Result<SearchResult> {
-        scan::find(&self.scans, scope, emails).await
+        scan::find(&self.scans, context, emails).await
     }
 
     /// <https://docs.ada.cx/reference/end-users/create-end-user>: with an external id it may be
     /// repeated, and answers 200 with the record *as it was* when there is one.
-    async fn upsert(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
-        let call = Request::post(Operation::Upsert, &["v2", "end-users", ""], body(draft))
+    async fn upsert(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Upsert, &["v2", "end-users", ""], body(patch))
             .repeatable(true);
         let began = Instant::now();
-        let reply = match self.http.send(scope, call.clone()).await {
+        let response = match self.http.send(context, call.clone()).await {
             // It was done, perhaps, and may be repeated, though the layers do not repeat it.
             Err(error) if error.kind() == ErrorKind::Malformed => Response {
                 is_repeated: true,
-                ..self.http.send(scope, call).await?
+                ..self.http.send(context, call).await?
             },
-            reply => reply?,
+            response => response?,
         };
-        let user = match draft.external_id.set() {
-            Some(id) => self.confirmed(scope, user_in(&reply)?, id).await?,
-            None => user_in(&reply)?,
+        let user = match patch.external_id.set() {
+            Some(id) => self.confirmed(context, user_in(&response)?, id).await?,
+            None => user_in(&response)?,
         };
-        if reply.status == StatusCode::CREATED {
+        if response.status == StatusCode::CREATED {
             return Ok(ConnectorWrite::whole(user, WriteOutcome::Created));
         }
-        let age = match reply.is_repeated {
-            true => age(&user, &reply, began.elapsed()),
+        let age = match response.is_repeated {
+            true => age(&user, &response, began.elapsed()),
             false => Age::Old,
         };
-        let draft = UserPatch {
+        let patch = UserPatch {
             external_id: FieldChange::Keep,
-            ..draft.keeping(&user)
+            ..patch.keeping(&user)
         };
-        let mut written = if draft.fields().is_empty() || age == Age::New {
+        let mut written = if patch.fields().is_empty() || age == Age::New {
             ConnectorWrite::whole(user, WriteOutcome::Matched)
         } else {
-            let updated = self.update(scope, &user, &draft).await?;
+            let updated = self.update(context, &user, &patch).await?;
             let gone = || Error::malformed("the user vanished between two calls; try again");
             updated.ok_or_else(gone)?
         };
@@ -322,23 +332,25 @@ impl Connector for Ada {
         Ok(written)
     }
 
-    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
-        let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(draft));
-        let user = user_in(&self.http.send(scope, call).await?)?;
-        let user = asked_for(user, |user| user.email.is_none() || draft.means(user))?;
+    async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(patch));
+        let user = user_in(&self.http.send(context, call).await?)?;
+        let user = asked_for(user, |user| user.email.is_none() || patch.means(user))?;
         Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
     }
 
     /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
     async fn update(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: &User,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
-        let call = Request::patch(Operation::Update, &["v2", "end-users", id], body(draft));
-        let user = self.find(scope, call, |user| user.remote_id == id).await?;
+        let call = Request::patch(Operation::Update, &["v2", "end-users", id], body(patch));
+        let user = self
+            .find(context, call, |user| user.remote_id == id)
+            .await?;
         Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
     }
 }

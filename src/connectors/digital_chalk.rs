@@ -76,14 +76,14 @@ const LISTING: Listing = Listing {
     size: "limit",
     min: 1,
     max: 100,
-    reach: None,
+    max_rows: None,
     is_counted: false,
 };
 
 const PROFILE: Profile = Profile {
     listing: LISTING,
     filters: &[FilterField::Email],
-    rechecks: &[FilterField::Email],
+    post_filtered: &[FilterField::Email],
     sorts: &[],
     by_id: SINGLE,
     by_external_id: None,
@@ -105,7 +105,7 @@ const PROFILE: Profile = Profile {
         PatchField::Attributes,
     ],
     writes_leads: false,
-    lags: &[],
+    eventually_consistent_by: &[],
 };
 
 /// Options of this provider.
@@ -155,9 +155,9 @@ impl DigitalChalk {
     /// `…/rest-api-v5/users/get-users` and `…/limit-and-offset`
     async fn page(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
-        ask: &PageRequest,
+        request: &PageRequest,
         filter: &Filter,
     ) -> Result<Page> {
         let email = filter
@@ -166,11 +166,11 @@ impl DigitalChalk {
             .map(|email| ("email", email.given().to_owned()));
         let call = Request::get(operation, &["users"])
             .query(email)
-            .query(ask.params())
-            .page(&ask.place)
-            .no_older_than(ask.since);
-        let reply = self.http.send(scope, call).await?;
-        let list: DigitalChalkList = reply.object()?;
+            .query(request.params())
+            .page(&request.place)
+            .no_older_than(request.since);
+        let response = self.http.send(context, call).await?;
+        let list: DigitalChalkList = response.object()?;
         if list
             .next
             .as_ref()
@@ -181,25 +181,27 @@ impl DigitalChalk {
             ));
         }
         let sent = list.results.len();
-        let users = rows::users(scope, reply.account, list.results, user);
+        let users = rows::users(context, response.account, list.results, user);
         if filter.email.is_some() {
-            rows::note_unreadable_emails(scope, &users);
+            rows::note_unreadable_emails(context, &users);
         }
         let next = NextPage::More(list.next.is_some());
-        Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
+        Ok(Page::new(users, next)
+            .of(sent)
+            .kept_since(response.cached_at))
     }
 
     async fn get(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         id: &str,
     ) -> Result<Option<User>> {
         let call = Request::get(operation, &["users", id]);
-        let Some(reply) = self.http.find(scope, call).await? else {
+        let Some(response) = self.http.find(context, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&reply)?, |user| user.remote_id == id).map(Some)
+        asked_for(user_in(&response)?, |user| user.remote_id == id).map(Some)
     }
 }
 
@@ -211,41 +213,44 @@ impl Connector for DigitalChalk {
 
     async fn list(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         selection: &Selection,
     ) -> Result<Page> {
-        self.page(scope, Operation::List, ask, &selection.filter)
+        self.page(context, Operation::List, request, &selection.filter)
             .await
     }
 
     /// `…/rest-api-v5/users/get-users-id`
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| self.get(scope, Operation::ById, id)).await
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| self.get(context, Operation::ById, id)).await
     }
 
     /// `…/rest-api-v5/users/get-users-filter-email`: a substring search, read to its end.
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         _: Expand,
     ) -> Result<SearchResult> {
         let limits = ScanLimits {
             pages: self.options.search_pages,
-            until: scope.deadline(),
+            until: context.deadline(),
         };
         let spellings: Vec<Email> = emails.iter().flat_map(Email::forms).collect();
         let searches = spellings.iter().map(|email| async move {
             let filter = &Filter::email(email);
-            let walk = rows::scan(
-                scope,
+            let scan = rows::scan(
+                context,
                 &LISTING,
                 limits,
-                |user| filter.accepts(user, PROFILE.rechecks),
-                |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
+                |user| filter.accepts(user, PROFILE.post_filtered),
+                |request| async move {
+                    self.page(context, Operation::ByEmail, &request, filter)
+                        .await
+                },
             );
-            (email.clone(), walk.await)
+            (email.clone(), scan.await)
         });
         SearchResult::of(
             without_invalid_spellings(emails, join_all(searches).await),
@@ -258,7 +263,7 @@ impl Connector for DigitalChalk {
     /// each (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its example).
     async fn search(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         expand: Expand,
     ) -> Vec<SearchBatch> {
@@ -272,20 +277,20 @@ impl Connector for DigitalChalk {
         }
         let groups = groups
             .into_iter()
-            .map(|(domain, emails)| self.of_domain(scope, domain, emails, expand));
+            .map(|(domain, emails)| self.of_domain(context, domain, emails, expand));
         join_all(groups).await.into_iter().flatten().collect()
     }
 
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
-    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
-        let call = Request::post(Operation::Create, &["users"], body(draft));
-        let reply = self.http.send(scope, call).await;
-        let reply = reply.map_err(|error| taken_as_username(error, draft))?;
-        let location = reply.headers.get(LOCATION);
+    async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["users"], body(patch));
+        let response = self.http.send(context, call).await;
+        let response = response.map_err(|error| taken_as_username(error, patch))?;
+        let location = response.headers.get(LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
         match location.and_then(id_in) {
-            Some(id) => Ok(self.finish_created(scope, &id, draft).await),
-            None if reply.status != StatusCode::CREATED => Err(Error::malformed(
+            Some(id) => Ok(self.finish_created(context, &id, patch).await),
+            None if response.status != StatusCode::CREATED => Err(Error::malformed(
                 "the provider did not say that the user was created",
             )),
             None => Ok(ConnectorWrite {
@@ -301,14 +306,14 @@ impl Connector for DigitalChalk {
     /// `…/rest-api-v5/users/put-users-basic`: changes what it names, 204 without a body.
     async fn update(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: &User,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
-        let call = Request::put(Operation::Update, &["users", id], body(draft));
-        match self.http.find(scope, call).await? {
-            Some(_) => Ok(Some(self.finish_updated(scope, id, draft).await)),
+        let call = Request::put(Operation::Update, &["users", id], body(patch));
+        match self.http.find(context, call).await? {
+            Some(_) => Ok(Some(self.finish_updated(context, id, patch).await)),
             None => Ok(None),
         }
     }
@@ -316,7 +321,7 @@ impl Connector for DigitalChalk {
     /// `…/rest-api-v5/userfieldvalues`: an object by the ids of the fields; `{}` when none is set.
     async fn part(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         id: &str,
         part: Subresource,
     ) -> Result<Option<SubresourceData>> {
@@ -324,9 +329,9 @@ impl Connector for DigitalChalk {
             return Err(unsupported("answer this part of a user"));
         }
         let call = Request::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
-        let reply = self.http.find(scope, call).await?;
-        let values = reply
-            .map(|reply| reply.json::<Box<RawValue>>())
+        let response = self.http.find(context, call).await?;
+        let values = response
+            .map(|response| response.json::<Box<RawValue>>())
             .transpose()?;
         Ok(values.map(|values| SubresourceData::Attributes(values.into())))
     }
@@ -336,30 +341,33 @@ impl DigitalChalk {
     /// The addresses of one domain: by one search when the domain is small enough, else one by one.
     async fn of_domain(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         domain: &str,
         emails: Vec<Email>,
         expand: Expand,
     ) -> Vec<SearchBatch> {
-        let mut before = scope.fresh();
+        let mut before = context.fresh();
         if let Some(pages) = self.domains.worth(domain, emails.len()) {
-            let shared = scope.fresh();
+            let shared = context.fresh();
             let limits = ScanLimits {
                 pages: pages.min(self.options.search_pages),
-                until: scope.deadline(),
+                until: context.deadline(),
             };
             let filter = &Filter::email(&Email::fragment(&format!("@{domain}")));
-            let scope = &shared;
+            let context = &shared;
             let found = rows::scan(
-                scope,
+                context,
                 &LISTING,
                 limits,
                 |user| has_one_of(user, &emails),
-                |ask| async move { self.page(scope, Operation::ByEmail, &ask, filter).await },
+                |request| async move {
+                    self.page(context, Operation::ByEmail, &request, filter)
+                        .await
+                },
             );
             let found = found.await;
             self.domains.learn(domain, &found);
-            let is_given_up = match &found.cut {
+            let is_given_up = match &found.truncation {
                 Some(Truncation::Limit { pages }) => *pages >= limits.pages,
                 Some(Truncation::Failed(error)) => error.kind() == ErrorKind::Rejected,
                 Some(Truncation::Late { .. }) | None => false,
@@ -380,14 +388,14 @@ impl DigitalChalk {
         }
         let before = &before;
         let alone = emails.into_iter().map(|email| async move {
-            let scope = scope.following(before);
+            let context = context.following(before);
             let found = self
-                .by_email(&scope, std::slice::from_ref(&email), expand)
+                .by_email(&context, std::slice::from_ref(&email), expand)
                 .await;
             SearchBatch {
                 emails: vec![email],
                 found,
-                work: scope,
+                work: context,
             }
         });
         join_all(alone).await

@@ -248,9 +248,9 @@ impl Filter {
     }
 
     /// Whether a user belongs to the list, as far as the record itself can tell. Where it does not carry
-    /// a moment, the provider is believed, unless it narrows less than asked (`rechecks`).
+    /// a moment, the provider is believed, unless it narrows less than asked (`post_filtered`).
     #[must_use]
-    pub fn accepts(&self, user: &User, rechecks: &[FilterField]) -> bool {
+    pub fn accepts(&self, user: &User, post_filtered: &[FilterField]) -> bool {
         let spelling = user.email.as_deref();
         let is_email = self
             .email
@@ -261,7 +261,7 @@ impl Filter {
             at.is_some_and(|(_, of)| email::fold_domain(of) == domain)
         });
         let hold = |asked: &TimeRange, of: [FilterField; 2], known: Option<Timestamp>| {
-            let is_believed = !of.iter().any(|field| rechecks.contains(field));
+            let is_believed = !of.iter().any(|field| post_filtered.contains(field));
             asked.hold(known) || known.is_none() && is_believed
         };
         let created = [FilterField::CreatedSince, FilterField::CreatedBefore];

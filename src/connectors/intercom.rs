@@ -182,42 +182,42 @@ impl IntercomApi {
         call.header(VERSION.clone(), self.header.clone())
     }
 
-    async fn send(&self, scope: &RequestContext, call: Request) -> Result<Response> {
-        self.http.send(scope, self.versioned(call)).await
+    async fn send(&self, context: &RequestContext, call: Request) -> Result<Response> {
+        self.http.send(context, self.versioned(call)).await
     }
 
-    async fn find(&self, scope: &RequestContext, call: Request) -> Result<Option<Response>> {
-        self.http.find(scope, self.versioned(call)).await
+    async fn find(&self, context: &RequestContext, call: Request) -> Result<Option<Response>> {
+        self.http.find(context, self.versioned(call)).await
     }
 
     /// The user that a call asks for.
     async fn user(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         call: Request,
         is_it: impl FnOnce(&User) -> bool,
     ) -> Result<Option<User>> {
-        let Some(reply) = self.find(scope, call).await? else {
+        let Some(response) = self.find(context, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&reply)?, is_it).map(Some)
+        asked_for(user_in(&response)?, is_it).map(Some)
     }
 
     /// The user of Intercom's id that a call asks for.
     async fn user_of(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         call: Request,
         id: &str,
     ) -> Result<Option<User>> {
-        self.user(scope, call, |user| user.remote_id == id).await
+        self.user(context, call, |user| user.remote_id == id).await
     }
 }
 
-fn user_in(reply: &Response) -> Result<User> {
-    let raw: Box<RawValue> = reply.json()?;
-    record::user(reply.account, raw.into())
-        .map_err(|error| refused_under_200(reply).unwrap_or(error))
+fn user_in(response: &Response) -> Result<User> {
+    let raw: Box<RawValue> = response.json()?;
+    record::user(response.account, raw.into())
+        .map_err(|error| refused_under_200(response).unwrap_or(error))
 }
 
 /// Whether a record has an external id: a lead has one as well, which is Intercom's own.
@@ -230,8 +230,8 @@ fn has_external_id(user: &User, id: &str) -> bool {
 }
 
 /// An `error.list` under status 200, which the provider's own SDK expects.
-fn refused_under_200(reply: &Response) -> Option<Error> {
-    let refusal = explain(reply.status, &reply.headers, &reply.body);
+fn refused_under_200(response: &Response) -> Option<Error> {
+    let refusal = explain(response.status, &response.headers, &response.body);
     let is_refusal = !refusal.reasons.is_empty();
     is_refusal.then(|| {
         Error::malformed("the provider answered errors under status 200").reasons(refusal.reasons)
@@ -239,9 +239,9 @@ fn refused_under_200(reply: &Response) -> Option<Error> {
 }
 
 /// What the API would answer with an error of few words is refused here.
-fn check(draft: &UserPatch) -> Result<()> {
+fn check(patch: &UserPatch) -> Result<()> {
     let is_nested = |value: &Value| value.is_array() || value.is_object();
-    if !draft.attributes.values().any(is_nested) {
+    if !patch.attributes.values().any(is_nested) {
         return Ok(());
     }
     let message = "Intercom takes texts, numbers, truth values and nulls only";
@@ -253,8 +253,8 @@ fn check(draft: &UserPatch) -> Result<()> {
     Err(refused.reasons(vec![reason]))
 }
 
-fn attributes(draft: &UserPatch) -> Option<Value> {
-    let attributes = &draft.attributes;
+fn attributes(patch: &UserPatch) -> Option<Value> {
+    let attributes = &patch.attributes;
     (!attributes.is_empty()).then(|| Value::Object(attributes.clone()))
 }
 

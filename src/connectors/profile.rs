@@ -14,7 +14,7 @@ pub struct Profile {
     /// By what the list can be narrowed.
     pub filters: &'static [FilterField],
     /// By which of these the provider narrows less than asked, so that its rows are looked at again.
-    pub rechecks: &'static [FilterField],
+    pub post_filtered: &'static [FilterField],
     /// By what the list can be sorted.
     pub sorts: &'static [SortField],
     /// How many remote ids one call answers.
@@ -43,7 +43,7 @@ pub struct Profile {
     /// Whether leads can be written as users are.
     pub writes_leads: bool,
     /// By what users are found as they were a while ago: who is to be written is looked at again.
-    pub lags: &'static [Identity],
+    pub eventually_consistent_by: &'static [Identity],
 }
 
 /// How many keys one call answers.

@@ -21,20 +21,21 @@ use crate::{
 };
 
 /// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the places of
-/// the others stay what they are, and is noted in the scope.
+/// the others stay what they are, and is noted in the context.
 pub fn users(
-    scope: &RequestContext,
+    context: &RequestContext,
     account: Account,
     rows: Vec<Arc<RawValue>>,
     read: impl Fn(Account, Arc<RawValue>) -> Result<User>,
 ) -> Vec<User> {
     let rows = rows.into_iter().map(|row| {
-        let user = read(account, Arc::clone(&row)).and_then(|user| match is_of_two(scope, &user) {
-            false => Ok(user),
-            true => Err(Error::malformed(
-                "another row has the same id, as a number or as a text",
-            )),
-        });
+        let user =
+            read(account, Arc::clone(&row)).and_then(|user| match is_of_two(context, &user) {
+                false => Ok(user),
+                true => Err(Error::malformed(
+                    "another row has the same id, as a number or as a text",
+                )),
+            });
         (row, user)
     });
     let rows: Vec<_> = rows.collect();
@@ -47,7 +48,7 @@ pub fn users(
     let users = rows.into_iter().map(|(row, user)| {
         user.unwrap_or_else(|_| {
             let row = User::unreadable(account, row);
-            scope.note_unreadable(unreadable.number(&row));
+            context.note_unreadable(unreadable.number(&row));
             row
         })
     });
@@ -56,11 +57,11 @@ pub fn users(
 
 /// Notes the users of an answer about addresses whose own address cannot be read: each may be the one that
 /// was asked for.
-pub fn note_unreadable_emails(scope: &RequestContext, users: &[User]) {
+pub fn note_unreadable_emails(context: &RequestContext, users: &[User]) {
     for user in users.iter().filter(|user| user.is_email_unreadable) {
         let mut hasher = DefaultHasher::new();
         ("email", &user.remote_id).hash(&mut hasher);
-        scope.note_unreadable(hasher.finish());
+        context.note_unreadable(hasher.finish());
     }
 }
 
@@ -69,9 +70,9 @@ pub fn note_unreadable_emails(scope: &RequestContext, users: &[User]) {
 /// # Errors
 /// As [`pagination::window()`].
 pub async fn window<F, R>(
-    scope: &RequestContext,
+    context: &RequestContext,
     listing: &Listing,
-    span: &ListRange,
+    range: &ListRange,
     accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
@@ -79,14 +80,14 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    let window = pagination::window(listing, span, accept, fetch).await?;
-    note_all(scope, &window.unreadable);
+    let window = pagination::window(listing, range, accept, fetch).await?;
+    note_all(context, &window.unreadable);
     Ok(window)
 }
 
 /// Walks a list, and notes how many rows of it cannot be read.
 pub async fn scan<F, R>(
-    scope: &RequestContext,
+    context: &RequestContext,
     listing: &Listing,
     limits: ScanLimits,
     wanted: impl Fn(&User) -> bool,
@@ -96,19 +97,19 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    let walk = pagination::scan(listing, limits, wanted, fetch).await;
-    note_all(scope, &walk.unreadable);
-    walk
+    let scan = pagination::scan(listing, limits, wanted, fetch).await;
+    note_all(context, &scan.unreadable);
+    scan
 }
 
-fn note_all(scope: &RequestContext, unreadable: &[u64]) {
-    for mark in unreadable {
-        scope.note_unreadable(*mark);
+fn note_all(context: &RequestContext, unreadable: &[u64]) {
+    for position in unreadable {
+        context.note_unreadable(*position);
     }
 }
 
 /// Whether another row had the id of a user, and one of them has it as a number, the other as a text.
-fn is_of_two(scope: &RequestContext, user: &User) -> bool {
+fn is_of_two(context: &RequestContext, user: &User) -> bool {
     #[derive(Deserialize)]
     struct RecordId<'a> {
         #[serde(borrow, alias = "end_user_id")]
@@ -120,5 +121,5 @@ fn is_of_two(scope: &RequestContext, user: &User) -> bool {
     }
     let is_text = |id: RecordId<'_>| id.id.get().starts_with('"');
     let is_text = serde_json::from_str(user.raw.get()).map_or(true, is_text);
-    !scope.is_same_kind(&user.remote_id, is_text)
+    !context.is_same_kind(&user.remote_id, is_text)
 }

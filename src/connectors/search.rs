@@ -14,26 +14,26 @@ pub struct SearchResult {
     /// The users that may match.
     pub users: Vec<User>,
     /// What may be missing and why; `None` when nobody is.
-    pub shortfall: Option<Incomplete>,
+    pub incomplete: Option<Incomplete>,
 }
 
 impl SearchResult {
-    /// What walks through `list` found. One that failed is an error while nobody was found, and a
-    /// shortfall otherwise; `bounds` names the options that limit a walk.
+    /// What scans through `list` found. One that failed is an error while nobody was found, and a
+    /// incompleteness otherwise; `bounds` names the options that limit a scan.
     ///
     /// # Errors
-    /// The failure of a walk.
-    pub fn of(walks: impl IntoIterator<Item = Scan>, list: &str, bounds: &str) -> Result<Self> {
+    /// The failure of a scan.
+    pub fn of(scans: impl IntoIterator<Item = Scan>, list: &str, bounds: &str) -> Result<Self> {
         let mut found = Self::default();
         let mut failure = None;
-        for walk in walks {
-            if let Some(doubt) = walk.doubt {
-                found.shortfall = Some(Incomplete {
-                    notice: doubt.notice(),
+        for scan in scans {
+            if let Some(incomplete) = scan.incomplete {
+                found.incomplete = Some(Incomplete {
+                    notice: incomplete.notice(),
                     error: None,
                 });
             }
-            for user in walk.users {
+            for user in scan.users {
                 if !found
                     .users
                     .iter()
@@ -42,13 +42,13 @@ impl SearchResult {
                     found.users.push(user);
                 }
             }
-            match walk.cut {
+            match scan.truncation {
                 Some(Truncation::Failed(error)) => failure = Some(error),
                 Some(Truncation::Late { pages }) => {
                     let notice = format!(
                         "{list} was not read to its end: the time was over; pages read: {pages}"
                     );
-                    found.shortfall = Some(Incomplete {
+                    found.incomplete = Some(Incomplete {
                         notice: Notice::new(NoticeCode::DeadlineExceeded, notice),
                         error: Some(Error::late()),
                     });
@@ -57,7 +57,7 @@ impl SearchResult {
                     let notice = format!(
                         "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"
                     );
-                    found.shortfall = Some(Incomplete {
+                    found.incomplete = Some(Incomplete {
                         notice: Notice::new(NoticeCode::LimitReached, notice),
                         error: None,
                     });
@@ -69,7 +69,7 @@ impl SearchResult {
             Some(error) if found.users.is_empty() => return Err(error),
             Some(error) => {
                 let notice = format!("{list} could not be read to its end");
-                found.shortfall = Some(Incomplete {
+                found.incomplete = Some(Incomplete {
                     notice: Notice::new(NoticeCode::PartialFailure, notice),
                     error: Some(error),
                 });
@@ -94,7 +94,7 @@ impl SearchResult {
                 Ok(other) => {
                     let all = all.get_or_insert_default();
                     all.users.extend(other.users);
-                    all.shortfall = all.shortfall.take().or(other.shortfall);
+                    all.incomplete = all.incomplete.take().or(other.incomplete);
                 }
                 Err(error) => {
                     failure.get_or_insert(error);
@@ -105,7 +105,7 @@ impl SearchResult {
             (None, Some(error)) => Err(error),
             (all, None) => Ok(all.unwrap_or_default()),
             (Some(all), Some(error)) => Ok(Self {
-                shortfall: Some(Incomplete {
+                incomplete: Some(Incomplete {
                     notice: Notice::new(
                         NoticeCode::PartialFailure,
                         "one of several searches failed",
@@ -122,18 +122,18 @@ impl SearchResult {
 /// an invalid address. A spelling that a client gave is never dropped, and every other refusal is a
 /// failure: somebody may have the address all the same.
 #[must_use]
-pub fn without_invalid_spellings(emails: &[Email], walks: Vec<(Email, Scan)>) -> Vec<Scan> {
+pub fn without_invalid_spellings(emails: &[Email], scans: Vec<(Email, Scan)>) -> Vec<Scan> {
     let is_given = |spelling: &Email| emails.iter().any(|email| email.is_given_as(spelling));
-    let kept = walks
+    let kept = scans
         .into_iter()
-        .filter(|(spelling, walk)| is_given(spelling) || !is_of_invalid_spelling(walk));
-    kept.map(|(_, walk)| walk).collect()
+        .filter(|(spelling, scan)| is_given(spelling) || !is_of_invalid_spelling(scan));
+    kept.map(|(_, scan)| scan).collect()
 }
 
-/// Whether the provider refused the first call of a walk because the address is not valid.
-fn is_of_invalid_spelling(walk: &Scan) -> bool {
-    match &walk.cut {
-        Some(Truncation::Failed(error)) => walk.pages == 0 && is_about_invalid_email(error),
+/// Whether the provider refused the first call of a scan because the address is not valid.
+fn is_of_invalid_spelling(scan: &Scan) -> bool {
+    match &scan.truncation {
+        Some(Truncation::Failed(error)) => scan.pages == 0 && is_about_invalid_email(error),
         Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
     }
 }

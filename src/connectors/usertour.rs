@@ -143,20 +143,20 @@ fn version(given: Option<&str>, context: &ConnectContext) -> Result<UsertourVers
     }
 }
 
-fn user_in(reply: &Response) -> Result<User> {
-    record::user(reply.account, reply.json::<Box<RawValue>>()?.into())
+fn user_in(response: &Response) -> Result<User> {
+    record::user(response.account, response.json::<Box<RawValue>>()?.into())
 }
 
 /// The user at a path; `None` where there is none.
 async fn find(
     http: &Client,
-    scope: &RequestContext,
+    context: &RequestContext,
     path: &[&str],
     (id, expand): (&str, Expand),
 ) -> Result<Option<User>> {
     let call = Request::get(Operation::ById, path).query(list::expansions(expand));
-    let reply = http.find(scope, call).await?;
-    let user = reply.map(|reply| user_in(&reply)).transpose()?;
+    let response = http.find(context, call).await?;
+    let user = response.map(|response| user_in(&response)).transpose()?;
     user.map(|user| asked_for(user, |user| user.remote_id == id))
         .transpose()
 }

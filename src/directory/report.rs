@@ -140,7 +140,7 @@ impl Report {
 
     /// The same report of an answer that was not read to its end, or may lack somebody.
     #[must_use]
-    pub(super) fn with_shortfall(self, why: impl IntoIterator<Item = Notice>) -> Self {
+    pub(super) fn with_incomplete(self, why: impl IntoIterator<Item = Notice>) -> Self {
         self.with_notices(why, false)
     }
 
@@ -152,14 +152,14 @@ impl Report {
     }
 
     /// The same report with what its work says of how old the data is.
-    pub(super) fn of_work(self, scope: &RequestContext) -> Self {
+    pub(super) fn of_work(self, context: &RequestContext) -> Self {
         let is_read = self.as_of.is_some();
         let report = Self {
-            as_of: scope.as_of().or(self.as_of).filter(|_| is_read),
-            is_stale: scope.is_stale(),
+            as_of: context.as_of().or(self.as_of).filter(|_| is_read),
+            is_stale: context.is_stale(),
             ..self
         };
-        report.with_doubts(scope)
+        report.with_doubts(context)
     }
 
     /// The same report with the work for the fields of its rows, what is said of those that failed, and
@@ -183,15 +183,15 @@ impl Report {
     }
 
     /// The same report with what its work says of why it may not be whole.
-    fn with_doubts(self, scope: &RequestContext) -> Self {
-        let failure = scope.failure();
+    fn with_doubts(self, context: &RequestContext) -> Self {
+        let failure = context.failure();
         let outdated = failure
             .as_ref()
             .map(|_| Notice::new(NoticeCode::Stale, OUTDATED));
         let report = self
-            .with_shortfall(unreadable(scope.unreadable()))
-            .with_shortfall(scope.shortfalls())
-            .with_caveat(scope.caveats())
+            .with_incomplete(unreadable(context.unreadable()))
+            .with_incomplete(context.incomplete_notices())
+            .with_caveat(context.caveats())
             .with_caveat(outdated);
         if report.is_answered() {
             let error = report.error.clone().or(failure);

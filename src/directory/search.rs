@@ -36,11 +36,11 @@ impl Directory {
     /// Users by address. A provider that fails is a report, not an error.
     pub async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: Vec<Email>,
         expand: Expand,
     ) -> HashMap<Email, EmailSearchResult> {
-        let counted = self.search_all(scope, emails, expand).await.into_iter();
+        let counted = self.search_all(context, emails, expand).await.into_iter();
         let counted = counted.map(|(email, search)| {
             let report = search.report.counted();
             (email, EmailSearchResult { report, ..search })
@@ -50,7 +50,7 @@ impl Directory {
 
     async fn search_all(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: Vec<Email>,
         expand: Expand,
     ) -> HashMap<Email, EmailSearchResult> {
@@ -70,7 +70,7 @@ impl Directory {
         let mut answers = in_batches(emails, connector.profile().by_email, |emails| async move {
             let caveat = connector.profile().email_caveat;
             let mut answers = HashMap::new();
-            for searched in connector.search(scope, &emails, expand).await {
+            for searched in connector.search(context, &emails, expand).await {
                 let found = searched.found;
                 let found = self.noted(found, "by_email");
                 for email in searched.emails {
@@ -109,8 +109,8 @@ impl Directory {
         };
         let users = found.users.iter().filter(|user| is_at(user, email));
         let users = in_order(users.cloned().map(Arc::new).collect());
-        let (notice, error) = match &found.shortfall {
-            Some(shortfall) => (Some(shortfall.notice.clone()), shortfall.error.clone()),
+        let (notice, error) = match &found.incomplete {
+            Some(incomplete) => (Some(incomplete.notice.clone()), incomplete.error.clone()),
             None => (None, None),
         };
         let error = error.map(|error| error.at(self.account, "by_email"));
@@ -120,7 +120,7 @@ impl Directory {
                 ..Report::failed(self.account, error, calls)
             },
             error => Report::answered(self.account, error, calls)
-                .with_shortfall(notice)
+                .with_incomplete(notice)
                 .with_caveat(caveat.map(missed)),
         };
         let report = report.of_work(work);
@@ -132,9 +132,9 @@ impl Directory {
     pub(super) async fn spelled(
         &self,
         connector: &dyn Connector,
-        scope: &RequestContext,
+        context: &RequestContext,
         selection: &Selection,
-        span: &ListRange,
+        range: &ListRange,
     ) -> Result<ListedUsers> {
         let Some(email) = &selection.filter.email else {
             return Err(Error::new(
@@ -144,31 +144,31 @@ impl Directory {
         };
         let of_list = |error: Error| error.at(self.account, "list");
         let emails = std::slice::from_ref(email);
-        let walks = spelled_scans(connector, scope, selection, email).await;
-        let walks = without_invalid_spellings(emails, walks);
-        let lists = walks.iter().map(|walk| walk.users.clone()).collect();
+        let scans = spelled_scans(connector, context, selection, email).await;
+        let scans = without_invalid_spellings(emails, scans);
+        let lists = scans.iter().map(|scan| scan.users.clone()).collect();
         let users = &merged(lists, selection.filter.sort);
-        let found = SearchResult::of(walks, "the list of this address", "1,000 users a spelling");
+        let found = SearchResult::of(scans, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
-        let is_whole = found.shortfall.is_none();
-        let window = window(&JOINED, span, None, |ask| async move {
-            Ok(cut_out(users, &ask))
+        let is_whole = found.incomplete.is_none();
+        let window = window(&JOINED, range, None, |request| async move {
+            Ok(cut_out(users, &request))
         })
         .await;
         let mut window = window.map_err(of_list)?;
         window.total = window.total.filter(|_| is_whole);
-        let (notice, error) = match found.shortfall {
-            Some(shortfall) => (Some(shortfall.notice), shortfall.error.map(of_list)),
+        let (notice, error) = match found.incomplete {
+            Some(incomplete) => (Some(incomplete.notice), incomplete.error.map(of_list)),
             None => (None, None),
         };
-        self.note_unknown(connector, scope, &selection.filter, (span, &window))
+        self.note_unknown(connector, context, &selection.filter, (range, &window))
             .await;
-        let report = Report::answered(self.account, error, scope.calls())
-            .with_shortfall(notice)
+        let report = Report::answered(self.account, error, context.calls())
+            .with_incomplete(notice)
             .with_caveat(connector.profile().email_caveat.map(missed));
         Ok(ListedUsers {
             window,
-            report: report.of_work(scope),
+            report: report.of_work(context),
         })
     }
 }
@@ -176,17 +176,17 @@ impl Directory {
 /// Reads the list of each spelling of an address that is asked for.
 async fn spelled_scans(
     connector: &dyn Connector,
-    scope: &RequestContext,
+    context: &RequestContext,
     selection: &Selection,
     email: &Email,
 ) -> Vec<(Email, Scan)> {
     let listing = connector.profile().listing;
     let limits = ScanLimits {
         pages: SPELLED_PAGES,
-        until: scope.deadline(),
+        until: context.deadline(),
     };
-    let rechecks = connector.profile().rechecks;
-    let walks = connector.spellings(email).into_iter().map(|spelling| {
+    let post_filtered = connector.profile().post_filtered;
+    let scans = connector.spellings(email).into_iter().map(|spelling| {
         let filter = Filter {
             email: Some(spelling.clone()),
             ..selection.filter.clone()
@@ -197,18 +197,18 @@ async fn spelled_scans(
         };
         async move {
             let selection = &selection;
-            let walk = rows::scan(
-                scope,
+            let scan = rows::scan(
+                context,
                 &listing,
                 limits,
-                |user| selection.filter.accepts(user, rechecks),
-                |ask| async move { connector.list(scope, &ask, selection).await },
+                |user| selection.filter.accepts(user, post_filtered),
+                |request| async move { connector.list(context, &request, selection).await },
             )
             .await;
-            (spelling, walk)
+            (spelling, scan)
         }
     });
-    join_all(walks).await
+    join_all(scans).await
 }
 
 /// How many pages of a list of one spelling are read.
@@ -221,16 +221,16 @@ const JOINED: Listing = Listing {
     size: "",
     min: 1,
     max: u32::MAX,
-    reach: None,
+    max_rows: None,
     is_counted: true,
 };
 
-fn cut_out(users: &[User], ask: &PageRequest) -> Page {
-    let from = match ask.place {
+fn cut_out(users: &[User], request: &PageRequest) -> Page {
+    let from = match request.place {
         PageAddress::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
         PageAddress::Page(_) | PageAddress::Key(_) | PageAddress::Token(_) => 0,
     };
-    let rows = users.iter().skip(from).take(ask.size as usize);
+    let rows = users.iter().skip(from).take(request.size as usize);
     Page::new(rows.cloned().collect(), NextPage::Total(users.len() as u64))
 }
 

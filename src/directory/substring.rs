@@ -24,7 +24,7 @@ impl Directory {
     /// the part. `None` when the provider has no such search.
     pub async fn containing(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         part: &EmailPart,
         count: u32,
         expand: Expand,
@@ -33,11 +33,11 @@ impl Directory {
         if !connector.profile().finds_substrings {
             return None;
         }
-        let scope = &scope.fresh();
+        let context = &context.fresh();
         let forms = part.forms();
         let windows = forms
             .iter()
-            .map(|form| window_of(connector, scope, form, count, expand));
+            .map(|form| window_of(connector, context, form, count, expand));
         let (mut found, mut failure) = (Vec::new(), None);
         for window in join_all(windows).await {
             match window {
@@ -46,13 +46,13 @@ impl Directory {
             }
         }
         let report = match failure {
-            Some(error) if found.is_empty() => Report::failed(self.account, error, scope.calls()),
-            failure => self.of_windows(scope, &found, failure, count),
+            Some(error) if found.is_empty() => Report::failed(self.account, error, context.calls()),
+            failure => self.of_windows(context, &found, failure, count),
         };
         let is_open = part.may_be_within_a_label();
         let report = report
             .with_caveat(is_open.then(|| missed(WITHIN_A_LABEL)))
-            .of_work(scope);
+            .of_work(context);
         let rows = found.into_iter().flat_map(|window| window.rows);
         let users = rows.map(|row| row.user).filter(|user| holds(user, part));
         Some(EmailSearchResult {
@@ -64,15 +64,15 @@ impl Directory {
     /// What is said of the windows of a part's forms, of which one may have failed.
     fn of_windows(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         windows: &[Window],
         failure: Option<Error>,
         count: u32,
     ) -> Report {
         let late = windows.iter().find_map(|window| window.failure.clone());
         let late = late.map(|error| error.at(self.account, "list"));
-        let doubt = windows.iter().find_map(|window| window.doubt);
-        let doubt = doubt.map(IncompleteReason::notice);
+        let incomplete = windows.iter().find_map(|window| window.incomplete);
+        let incomplete = incomplete.map(IncompleteReason::notice);
         let failed = "a form of this part could not be searched for: users may be missing";
         let failed = failure
             .as_ref()
@@ -82,15 +82,15 @@ impl Directory {
             "more than {count} users have this text in their email: search for a longer one"
         );
         let more = has_more.then(|| Notice::new(NoticeCode::LimitReached, more));
-        Report::answered(self.account, failure.or(late), scope.calls())
-            .with_shortfall(failed.into_iter().chain(doubt).chain(more))
+        Report::answered(self.account, failure.or(late), context.calls())
+            .with_incomplete(failed.into_iter().chain(incomplete).chain(more))
     }
 }
 
 /// The first users of a list of those whose address holds a text.
 async fn window_of(
     connector: &dyn Connector,
-    scope: &RequestContext,
+    context: &RequestContext,
     text: &str,
     count: u32,
     expand: Expand,
@@ -102,13 +102,13 @@ async fn window_of(
         },
         expand,
     };
-    let span = ListRange {
+    let range = ListRange {
         count,
         ..ListRange::default()
     };
     let listing = &connector.profile().listing;
-    rows::window(scope, listing, &span, None, |ask| async move {
-        connector.list(scope, &ask, selection).await
+    rows::window(context, listing, &range, None, |request| async move {
+        connector.list(context, &request, selection).await
     })
     .await
 }

@@ -15,27 +15,27 @@ impl Directory {
     pub(super) async fn note_unknown(
         &self,
         connector: &dyn Connector,
-        scope: &RequestContext,
+        context: &RequestContext,
         filter: &Filter,
-        (span, window): (&ListRange, &Window),
+        (range, window): (&ListRange, &Window),
     ) {
-        let is_whole = span.after.is_none() && span.before.is_none() && span.count > 0;
+        let is_whole = range.after.is_none() && range.before.is_none() && range.count > 0;
         if !is_whole || !window.rows.is_empty() || window.failure.is_some() {
             return;
         }
-        match connector.unknown(scope, filter).await {
+        match connector.unknown(context, filter).await {
             Ok(fields) => {
                 for field in fields {
                     if let Some(id) = filter.id(field) {
-                        scope.add_shortfall(unknown_notice(self.account, field, id));
+                        context.add_incomplete_notice(unknown_notice(self.account, field, id));
                     }
                 }
             }
-            Err(_) => self.note_untold(scope, filter),
+            Err(_) => self.note_untold(context, filter),
         }
     }
 
-    fn note_untold(&self, scope: &RequestContext, filter: &Filter) {
+    fn note_untold(&self, context: &RequestContext, filter: &Filter) {
         for field in [
             FilterField::TagId,
             FilterField::SegmentId,
@@ -47,7 +47,8 @@ impl Directory {
                     "whether {title} has a {} with the id `{id:.60}` could not be told",
                     field.what()
                 );
-                scope.add_shortfall(Notice::new(NoticeCode::FilterValueUnverified, message));
+                context
+                    .add_incomplete_notice(Notice::new(NoticeCode::FilterValueUnverified, message));
             }
         }
     }

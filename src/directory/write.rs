@@ -64,8 +64,8 @@ impl Drop for Waiting<'_> {
 #[derive(Clone, Copy)]
 struct Write<'a> {
     connector: &'a dyn Connector,
-    scope: &'a RequestContext,
-    draft: &'a UserPatch,
+    context: &'a RequestContext,
+    patch: &'a UserPatch,
     identity: Identity,
     keys: &'a BTreeSet<WriteKey>,
     /// What was written lately under these keys.
@@ -80,59 +80,59 @@ impl Directory {
     /// A write of which something was sent is finished, though the deadline comes or the client leaves.
     pub async fn upsert(
         self: &Arc<Self>,
-        scope: &RequestContext,
-        draft: UserPatch,
+        context: &RequestContext,
+        patch: UserPatch,
         request: Option<RequestId>,
     ) -> WriteResult {
-        if let Some(refused) = self.refused(&draft) {
+        if let Some(refused) = self.refused(&patch) {
             self.conclude(&refused, request).await;
             return refused;
         }
         let progress = Arc::new(WriteProgress::new(GRACE));
         // What is looked at before a write must be what is there.
-        let fresh = scope.with_freshness(Freshness::Now).fresh();
+        let fresh = context.with_freshness(Freshness::Now).fresh();
         let fresh = fresh.writing(Arc::clone(&progress));
         let this = Arc::clone(self);
         let cut_off = WriteResult::cut_off(Arc::clone(&progress), self.account, request.clone());
         let write = async move {
             let end = this.writing.audit.expect(cut_off);
-            let written = this.finish(&fresh, &draft, request).await;
+            let written = this.finish(&fresh, &patch, request).await;
             end.is_recorded();
             written
         };
         let mut write = self.writing.tasks.spawn(write.in_current_span());
         let _waiting = Waiting(&progress);
         let fault = |_| WriteResult::unknown(&internal()).told();
-        match timeout_at(scope.deadline(), &mut write).await {
+        match timeout_at(context.deadline(), &mut write).await {
             Ok(written) => written.unwrap_or_else(fault),
             Err(_) if progress.abandon() => WriteResult::prevented(&Error::late()).told(),
             Err(_) => WriteResult::unknown(&Error::late()).told(),
         }
     }
 
-    /// What becomes of a draft that is not written at all: its provider is disabled, or does not take it.
-    fn refused(&self, draft: &UserPatch) -> Option<WriteResult> {
+    /// What becomes of a patch that is not written at all: its provider is disabled, or does not take it.
+    fn refused(&self, patch: &UserPatch) -> Option<WriteResult> {
         let Ok(connector) = self.connector() else {
             return Some(WriteResult::skipped(Vec::new()));
         };
-        let problems = self.problems(connector, draft);
+        let problems = self.problems(connector, patch);
         if !problems.is_empty() {
             return Some(WriteResult::skipped(problems).told());
         }
-        let error = connector.check(draft).err()?;
+        let error = connector.check(patch).err()?;
         Some(WriteResult::prevented(&error).told())
     }
 
-    fn problems(&self, connector: &dyn Connector, draft: &UserPatch) -> Vec<WriteError> {
+    fn problems(&self, connector: &dyn Connector, patch: &UserPatch) -> Vec<WriteError> {
         let writes = connector.profile().writes;
-        let unwritable = draft
+        let unwritable = patch
             .fields()
             .into_iter()
             .filter(|field| !writes.contains(field));
         let mut problems: Vec<_> = unwritable
             .map(|field| WriteError::input(field.name(), self.unwritable(field, writes)))
             .collect();
-        if draft.identity().is_none() {
+        if patch.identity().is_none() {
             let message =
                 "one of `remoteId`, `externalId` and `email` must say which user is meant";
             problems.push(WriteError::input("email", message));
@@ -163,17 +163,17 @@ impl Directory {
     /// Writes to the end, whoever waits for it.
     async fn finish(
         &self,
-        scope: &RequestContext,
-        draft: &UserPatch,
+        context: &RequestContext,
+        patch: &UserPatch,
         request: Option<RequestId>,
     ) -> WriteResult {
-        let keys = keys(draft);
-        let written = match self.writing.leases.take(&keys, scope.deadline()).await {
+        let keys = keys(patch);
+        let written = match self.writing.leases.take(&keys, context.deadline()).await {
             Some(lease) => {
-                let written = self.write(scope, draft, &keys).await;
+                let written = self.write(context, patch, &keys).await;
                 written.guarded(lease.release().await)
             }
-            None => WriteResult::prevented(&Error::late().reaching(FailureStage::Nowhere)),
+            None => WriteResult::prevented(&Error::late().at_stage(FailureStage::Nowhere)),
         };
         let written = written.told();
         self.conclude(&written, request).await;
@@ -188,19 +188,19 @@ impl Directory {
 
     async fn write(
         &self,
-        scope: &RequestContext,
-        draft: &UserPatch,
+        context: &RequestContext,
+        patch: &UserPatch,
         keys: &BTreeSet<WriteKey>,
     ) -> WriteResult {
-        let (Ok(connector), Some(identity)) = (self.connector(), draft.identity()) else {
+        let (Ok(connector), Some(identity)) = (self.connector(), patch.identity()) else {
             return WriteResult::skipped(Vec::new());
         };
         let recent = &self.writing.recent;
-        let known = &recent.look_up(recent_keys(draft, keys)).await;
+        let known = &recent.look_up(recent_keys(patch, keys)).await;
         let write = Write {
             connector,
-            scope,
-            draft,
+            context,
+            patch,
             identity,
             keys,
             known,
@@ -215,15 +215,15 @@ impl Directory {
         if let Some(user) = written.user.as_ref().filter(|_| is_changed) {
             recent.remember(user).await;
         }
-        if write.is_settled_by(&written) && !scope.has_left_write() {
+        if write.is_settled_by(&written) && !context.has_left_write() {
             recent.settle(keys).await;
         }
         written
     }
 
     async fn find_and_write(&self, write: Write<'_>) -> Result<WriteResult> {
-        let Write { draft, known, .. } = write;
-        let email = draft.email.set();
+        let Write { patch, known, .. } = write;
+        let email = patch.email.set();
         let is_adopting = email.is_some_and(|email| !known.with_email(email.folded()).is_empty());
         if write.is_native() && !is_adopting {
             return self.create(write).await;
@@ -244,15 +244,15 @@ impl Directory {
     }
 
     async fn target_of(&self, write: Write<'_>) -> Result<Target> {
-        let what = (write.draft, write.identity);
-        self.target(write.connector, write.scope, what, write.known)
+        let what = (write.patch, write.identity);
+        self.target(write.connector, write.context, what, write.known)
             .await
     }
 
     /// Changes a record that is there, where anything of it is to change.
     async fn change(&self, write: Write<'_>, user: &User) -> Result<WriteResult> {
         let Write {
-            connector, draft, ..
+            connector, patch, ..
         } = write;
         if user.kind == UserKind::Lead && !connector.profile().writes_leads {
             let message = "this is a lead, which cannot be changed here: only users can";
@@ -260,21 +260,21 @@ impl Directory {
                 "remoteId", message,
             )]));
         }
-        if user.kind == UserKind::Lead && draft.external_id.is_change() {
+        if user.kind == UserKind::Lead && patch.external_id.is_change() {
             let message =
                 "this is a lead, whose external id is the provider's own: only a user's can be set";
             let problem = WriteError::input("externalId", message);
             return Ok(WriteResult::skipped(vec![problem]));
         }
-        let mut draft = draft.keeping(user);
+        let mut patch = patch.keeping(user);
         if write.identity == Identity::ExternalId && user.external_id.is_some() {
-            draft.external_id = FieldChange::Keep;
+            patch.external_id = FieldChange::Keep;
         }
-        if draft.fields().is_empty() {
+        if patch.fields().is_empty() {
             let matched = ConnectorWrite::whole(user.clone(), WriteOutcome::Matched);
             return Ok(WriteResult::done(matched));
         }
-        let updated = connector.update(write.scope, user, &draft).await?;
+        let updated = connector.update(write.context, user, &patch).await?;
         Ok(updated.map_or_else(missing, WriteResult::done))
     }
 
@@ -282,8 +282,8 @@ impl Directory {
     async fn create(&self, write: Write<'_>) -> Result<WriteResult> {
         let Write {
             connector,
-            scope,
-            draft,
+            context,
+            patch,
             ..
         } = write;
         let began = Timestamp::now();
@@ -295,8 +295,8 @@ impl Directory {
         self.writing.recent.note_pending(write.keys, pending).await;
         write.is_noted.store(true, Ordering::Relaxed);
         let created = match write.is_native() {
-            true => connector.upsert(scope, draft).await,
-            false => connector.create(scope, draft).await,
+            true => connector.upsert(context, patch).await,
+            false => connector.create(context, patch).await,
         };
         match created {
             Ok(upserted) => Ok(write.doubted(WriteResult::done(upserted))),
@@ -322,9 +322,9 @@ impl Directory {
             Ok(Target::One(user)) if !is_old(&user, began) => user,
             _ => return WriteResult::unknown(error),
         };
-        let draft = write.draft;
+        let patch = write.patch;
         // These may be written by calls that follow the create.
-        let is_whole = draft.attributes.is_empty() && draft.companies.is_empty();
+        let is_whole = patch.attributes.is_empty() && patch.companies.is_empty();
         let created = |user: &User| ConnectorWrite::whole(user.clone(), WriteOutcome::Created);
         let written = match is_whole {
             true => Ok(WriteResult::done(created(&user))),
@@ -374,22 +374,22 @@ impl Write<'_> {
     }
 }
 
-/// The keys that name the user of a draft: a write by one of them waits for those by another. An id
+/// The keys that name the user of a patch: a write by one of them waits for those by another. An id
 /// counts as one whosever it is, for at some providers yours is theirs; letter case does not count, for
 /// some providers drop it.
-fn keys(draft: &UserPatch) -> BTreeSet<WriteKey> {
-    let ids = draft.remote_id.iter().chain(draft.external_id.set());
+fn keys(patch: &UserPatch) -> BTreeSet<WriteKey> {
+    let ids = patch.remote_id.iter().chain(patch.external_id.set());
     let ids = ids.map(|id| WriteKey::person("id", &id.trim().to_lowercase()));
-    let email = draft.email.set();
+    let email = patch.email.set();
     let email = email.map(|email| WriteKey::person("email", email.folded()));
     ids.chain(email).collect()
 }
 
 /// The keys under which a write looks for earlier ones.
-fn recent_keys(draft: &UserPatch, keys: &BTreeSet<WriteKey>) -> Vec<WriteKey> {
-    let email = draft.email.set();
+fn recent_keys(patch: &UserPatch, keys: &BTreeSet<WriteKey>) -> Vec<WriteKey> {
+    let email = patch.email.set();
     let email = email.map(|email| WriteKey::email(email.folded()));
-    let id = draft.external_id.set().map(|id| WriteKey::external_id(id));
+    let id = patch.external_id.set().map(|id| WriteKey::external_id(id));
     let pending = keys.iter().map(WriteKey::pending);
     email.into_iter().chain(id).chain(pending).collect()
 }

@@ -105,7 +105,7 @@ impl UserConnection {
     pub fn of_list(account: Account, filter: &Filter, listed: ListedUsers) -> Self {
         let window = listed.window;
         let edges = window.rows.into_iter().map(|row| UserEdge {
-            cursor: cursor::of_mark(account, filter, &row.mark),
+            cursor: cursor::of_position(account, filter, &row.position),
             node: Arc::new(row.user),
         });
         let total_count = window.total.map(Int::from);
@@ -212,14 +212,14 @@ impl ConnectionArguments {
             (None, None) if self.before.is_some() => ("last", unsaid, true),
             (None, None) => ("first", unsaid, false),
         };
-        let mark = |argument: &str, text: &Option<String>| {
+        let position = |argument: &str, text: &Option<String>| {
             let text = text.as_deref().filter(|text| !text.is_empty());
-            text.map(|text| cursor::to_mark(account, filter, argument, text))
+            text.map(|text| cursor::to_position(account, filter, argument, text))
                 .transpose()
         };
         Ok(ListRange {
-            after: mark("after", &self.after)?,
-            before: mark("before", &self.before)?,
+            after: position("after", &self.after)?,
+            before: position("before", &self.before)?,
             count: count(name, value, bounds)?,
             from_end,
         })

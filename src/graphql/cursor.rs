@@ -75,23 +75,28 @@ fn a(what: &str) -> String {
 }
 
 /// The cursor after a row of an account's list.
-pub fn of_mark(account: Account, filter: &Filter, mark: &Position) -> String {
-    encode(&(VERSION, account, fingerprint(filter), mark))
+pub fn of_position(account: Account, filter: &Filter, position: &Position) -> String {
+    encode(&(VERSION, account, fingerprint(filter), position))
 }
 
 /// The mark that a cursor of `argument` holds.
 ///
 /// # Errors
 /// `Invalid` when the cursor is damaged, of another version, another account or another filter.
-pub fn to_mark(account: Account, filter: &Filter, argument: &str, text: &str) -> Result<Position> {
+pub fn to_position(
+    account: Account,
+    filter: &Filter,
+    argument: &str,
+    text: &str,
+) -> Result<Position> {
     let refused = |why: String| {
         Error::invalid(format!(
             "`{argument}`: {why}; take a cursor from the list that it continues"
         ))
     };
-    let (_, of, hash, mark): (u8, String, String, serde_json::Value) =
+    let (_, of, hash, position): (u8, String, String, serde_json::Value) =
         fields(text, "cursor").map_err(refused)?;
-    let mark: Position = serde_json::from_value(mark)
+    let position: Position = serde_json::from_value(position)
         .map_err(|_| refused("this is not a cursor of this graph".to_owned()))?;
     if of != account.name() {
         return Err(refused(format!(
@@ -104,12 +109,12 @@ pub fn to_mark(account: Account, filter: &Filter, argument: &str, text: &str) ->
             "this cursor is of a list with another filter".to_owned(),
         ));
     }
-    if !mark.is_sound() {
+    if !position.is_sound() {
         return Err(refused(
             "this cursor names a place that no list has".to_owned(),
         ));
     }
-    Ok(mark)
+    Ok(position)
 }
 
 /// The cursor of a record in a list that is joined from several accounts.
@@ -220,7 +225,7 @@ fn kind_and_fields(id: &str) -> std::result::Result<(String, Vec<String>), Strin
 mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-    use super::{GlobalId, of_mark, of_person, of_user, to_mark, to_person, to_user};
+    use super::{GlobalId, of_person, of_position, of_user, to_person, to_position, to_user};
     use crate::{
         account::{Account, Provider},
         connectors::Filter,
@@ -228,7 +233,7 @@ mod tests {
         user::Email,
     };
 
-    fn mark() -> impl Strategy<Value = Position> {
+    fn position() -> impl Strategy<Value = Position> {
         let token = || proptest::option::of("\\PC{0,40}");
         let anchor = || {
             ("\\PC{0,40}", token()).prop_map(|(row, before)| Anchor::new(&row, before.as_deref()))
@@ -258,7 +263,7 @@ mod tests {
     const ADA: Provider = Provider::Ada;
 
     fn refusal(text: &str) -> String {
-        let read = to_mark(Account::of(ADA), &Filter::default(), "after", text);
+        let read = to_position(Account::of(ADA), &Filter::default(), "after", text);
         read.expect_err("a refusal").message().to_owned()
     }
 
@@ -307,21 +312,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_comes_back_as_the_mark_it_was_made_of(mark in mark()) {
-            let text = of_mark(Account::of(ADA), &Filter::default(), &mark);
-            prop_assert_eq!(to_mark(Account::of(ADA), &Filter::default(), "after", &text).ok(), Some(mark));
+        fn a_cursor_comes_back_as_the_position_it_was_made_of(position in position()) {
+            let text = of_position(Account::of(ADA), &Filter::default(), &position);
+            prop_assert_eq!(to_position(Account::of(ADA), &Filter::default(), "after", &text).ok(), Some(position));
         }
 
         #[test]
-        fn a_cursor_of_another_account_or_filter_is_refused(mark in mark()) {
-            let text = of_mark(Account::of(ADA), &filter("a"), &mark);
-            assert!(to_mark(Account::new(ADA, "ada-eu"), &filter("a"), "after", &text).is_err());
-            assert!(to_mark(Account::of(ADA), &filter("b"), "after", &text).is_err());
+        fn a_cursor_of_another_account_or_filter_is_refused(position in position()) {
+            let text = of_position(Account::of(ADA), &filter("a"), &position);
+            assert!(to_position(Account::new(ADA, "ada-eu"), &filter("a"), "after", &text).is_err());
+            assert!(to_position(Account::of(ADA), &filter("b"), "after", &text).is_err());
         }
 
         #[test]
         fn a_damaged_cursor_is_an_error_and_never_a_panic(text in ".{0,80}") {
-            assert!(to_mark(Account::of(ADA), &Filter::default(), "after", &text).is_err());
+            assert!(to_position(Account::of(ADA), &Filter::default(), "after", &text).is_err());
         }
 
         #[test]

@@ -155,7 +155,7 @@ fn at(name: &'static str) -> impl Fn(Error) -> Error {
 }
 
 impl UpsertUserInput {
-    fn draft(self) -> Result<UserPatch> {
+    fn patch(self) -> Result<UserPatch> {
         let id = |name| move |id: ID| text::id(name, text(name)(id.into())?).map_err(at(name));
         let company = |company: CompanyInput| {
             Ok(CompanyPatch {
@@ -257,13 +257,13 @@ impl Mutation {
     ) -> Option<UpsertUserPayload> {
         let (provider, account) = (input.provider, input.account.clone());
         let write = async {
-            let draft = input.draft()?;
+            let patch = input.patch()?;
             let accounts = &Graph::of(ctx).accounts;
             let account = accounts.one(provider, account.as_deref())?;
             let directory = Arc::clone(accounts.directory(account)?);
             let request = ctx.data_opt::<RequestId>().cloned();
-            let scope = ctx.data_unchecked::<RequestContext>();
-            Ok(directory.upsert(scope, draft, request).await)
+            let context = ctx.data_unchecked::<RequestContext>();
+            Ok(directory.upsert(context, patch, request).await)
         };
         let written: Result<WriteResult> = write.await;
         let written = written.unwrap_or_else(|error| WriteResult::failed(&error));

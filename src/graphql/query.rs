@@ -345,7 +345,7 @@ async fn with_part(
     expand: Expand,
 ) -> Result<Vec<EmailSearchResult>> {
     let graph = Graph::of(ctx);
-    let scope = ctx.data_unchecked::<RequestContext>();
+    let context = ctx.data_unchecked::<RequestContext>();
     let ask = |&account: &Account| async move {
         let directory = graph.accounts.directory(account)?;
         let nobody = |report| EmailSearchResult {
@@ -356,7 +356,7 @@ async fn with_part(
             return Ok(nobody(Report::disabled(account)));
         }
         let found = directory
-            .containing(scope, part, graph.bounds.page, expand)
+            .containing(context, part, graph.bounds.page, expand)
             .await;
         let notice = "this provider finds whole addresses only";
         let found = found.unwrap_or_else(|| nobody(Report::skipped(account, notice)));

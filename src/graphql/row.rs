@@ -99,23 +99,23 @@ impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let scope = ctx.data_unchecked::<RequestContext>();
+        let context = ctx.data_unchecked::<RequestContext>();
         let refused = |error: &Error| ctx.set_error_path(shown(error).into_server_error(field.pos));
-        if Instant::now() > scope.deadline() + WRITING {
+        if Instant::now() > context.deadline() + WRITING {
             return Err(refused(&Error::late()));
         }
         // Where another row was refused, this one is not begun.
-        let is_refused = scope.meter().charge(0);
+        let is_refused = context.meter().charge(0);
         is_refused.map_err(|error| refused(&error))?;
         let raw = self.0.record_bytes();
         if raw > LARGE {
             let copies = copies(&field.node.selection_set.node, &ctx.query_env.fragments);
-            let charged = scope.meter().charge(raw.saturating_mul(copies));
+            let charged = context.meter().charge(raw.saturating_mul(copies));
             charged.map_err(|error| refused(&error))?;
         }
         let value = self.0.resolve(ctx, field).await?;
         let bytes = size_of(&value);
-        let charged = scope.meter().charge(bytes);
+        let charged = context.meter().charge(bytes);
         charged.map_err(|error| refused(&error))?;
         ctx.data_unchecked::<YieldBudget>().made(bytes).await;
         Ok(value)

@@ -195,7 +195,7 @@ impl ProviderAccount<'_> {
             sorts: profile.sorts.to_vec(),
             page_size: profile.listing.max,
             pages_backwards: profile.listing.is_ordinal(),
-            reach: profile.listing.reach,
+            reach: profile.listing.max_rows,
             external_id: profile.by_external_id.is_some(),
             email_search: profile.email_search,
             email_caveat: profile.email_caveat.map(str::to_owned),

@@ -1,21 +1,21 @@
-//! A mark: the point just after a row, in words that the provider's paging can resume from. It names no
+//! A position: the point just after a row, in words that the provider's paging can resume from. It names no
 //! host, no path and no secret, so it may travel in a cursor.
 
 use serde::{Deserialize, Serialize};
 
-/// The key of the row before a mark, and of the one before that where it is known: a place in a list
+/// The key of the row before a position, and of the one before that where it is known: a place in a list
 /// that moves is found again by them.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Anchor {
-    /// The row before the mark.
+    /// The row before the position.
     One(String),
-    /// The row before the mark, and the one before that.
+    /// The row before the position, and the one before that.
     Two(String, String),
 }
 
 impl Anchor {
-    /// The row before a mark, and the one before that.
+    /// The row before a position, and the one before that.
     #[must_use]
     pub fn new(row: &str, before: Option<&str>) -> Self {
         match before {
@@ -24,7 +24,7 @@ impl Anchor {
         }
     }
 
-    /// The key of the row before the mark.
+    /// The key of the row before the position.
     #[must_use]
     pub fn row(&self) -> &str {
         match self {
@@ -47,7 +47,7 @@ impl Anchor {
     }
 }
 
-/// How many rows are before a mark, and between which bounds the provider's counts of the whole list
+/// How many rows are before a position, and between which bounds the provider's counts of the whole list
 /// have been since the first row.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct RowCount(pub u64, pub u64, pub u64);
@@ -72,17 +72,17 @@ pub enum Position {
         /// The token of the page; `None` is the first page.
         #[serde(default, rename = "t", skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// How many rows of the page are before the mark.
+        /// How many rows of the page are before the position.
         #[serde(rename = "s")]
         skip: u16,
         /// The last of them: where they are now counts, and not the number.
         #[serde(default, rename = "k", skip_serializing_if = "Option::is_none")]
         row: Option<Anchor>,
-        /// The token of the following page, when the mark is at the end of its page. It is tried
+        /// The token of the following page, when the position is at the end of its page. It is tried
         /// first; when the provider no longer knows it, the page itself is read again.
         #[serde(default, rename = "n", skip_serializing_if = "Option::is_none")]
         next: Option<String>,
-        /// How many rows of the list are before the mark, where the provider counts them.
+        /// How many rows of the list are before the position, where the provider counts them.
         #[serde(default, rename = "c", skip_serializing_if = "Option::is_none")]
         count: Option<RowCount>,
     },
@@ -120,7 +120,7 @@ impl Position {
         }
     }
 
-    /// What the next page is asked for by: two marks of one name lead to the same page.
+    /// What the next page is asked for by: two positions of one name lead to the same page.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Start => String::new(),
@@ -134,7 +134,7 @@ impl Position {
         }
     }
 
-    /// The same mark, where tokens say nothing of a number of rows, with the number of rows before it.
+    /// The same position, where tokens say nothing of a number of rows, with the number of rows before it.
     pub(super) fn counted(self, rows: u64, totals: Option<(u64, u64)>) -> Self {
         match (self, totals) {
             (
@@ -153,11 +153,11 @@ impl Position {
                 next,
                 count: Some(RowCount(rows, least, most)),
             },
-            (mark, _) => mark,
+            (position, _) => position,
         }
     }
 
-    /// The rows before the mark, where it names them.
+    /// The rows before the position, where it names them.
     #[must_use]
     pub fn anchor(&self) -> Option<&Anchor> {
         match self {
@@ -167,7 +167,7 @@ impl Position {
         }
     }
 
-    /// The mark to fall back to when the provider no longer knows the token of the next page.
+    /// The position to fall back to when the provider no longer knows the token of the next page.
     #[must_use]
     pub fn without_next(&self) -> Option<Self> {
         match self {

@@ -1,8 +1,8 @@
 //! The pages of a list, one after another: which of their rows are new, where the list goes on, and
-//! whether anybody may have been missed between two of them. Windows and walks are made of it.
+//! whether anybody may have been missed between two of them. Windows and scans are made of it.
 
-mod ask;
 mod checks;
+mod fetch;
 mod onward;
 mod places;
 
@@ -19,7 +19,7 @@ use crate::{
     user::User,
 };
 
-/// How many more calls one window or walk makes to find places again whose rows have shifted.
+/// How many more calls one window or scan makes to find places again whose rows have shifted.
 pub const SEARCHES: u32 = 8;
 
 /// How many pages without a row that can be read are read one after another, where each of them names a
@@ -38,7 +38,7 @@ pub(super) enum ReadStep {
 
 /// What a page brings.
 pub(super) struct NewRows {
-    /// The rows that are new, each with the mark after it; those that cannot be read hold their places.
+    /// The rows that are new, each with the position after it; those that cannot be read hold their places.
     pub(super) rows: Vec<(User, Position)>,
     /// Whether there is more and whether the provider vouches for it; `None` at the end.
     pub(super) more: Option<bool>,
@@ -57,7 +57,7 @@ pub(super) struct PageReader<F> {
     is_first: bool,
     /// The ordinal of the first row that is wanted.
     start: u64,
-    /// The keys of the rows read, and of those that the first mark names.
+    /// The keys of the rows read, and of those that the first position names.
     seen: HashSet<String>,
     /// Those of them that a page held beyond what it was asked for, where rows are counted: where they are
     /// in the list is not known.
@@ -95,7 +95,7 @@ pub(super) struct PageReader<F> {
     /// How many rows the whole list has, where the provider says so.
     pub(super) total: Option<u64>,
     /// Why somebody may be missing.
-    pub(super) doubt: Option<IncompleteReason>,
+    pub(super) incomplete: Option<IncompleteReason>,
     /// A number for each row that cannot be read.
     pub(super) unreadable: Vec<u64>,
 }
@@ -105,7 +105,7 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    /// A reading that begins at a mark.
+    /// A reading that begins at a position.
     pub(super) fn new(listing: Listing, origin: Position, fetch: F) -> Self {
         let mut reading = Self {
             listing,
@@ -138,7 +138,7 @@ where
             since: None,
             pages: 0,
             total: None,
-            doubt: None,
+            incomplete: None,
             unreadable: Vec::new(),
         };
         reading.begin();
@@ -172,7 +172,7 @@ where
         self.visited.clear();
         self.ahead.clear();
         (self.empty, self.repeated, self.searches) = (0, 0, SEARCHES);
-        (self.doubt, self.broken) = (None, None);
+        (self.incomplete, self.broken) = (None, None);
     }
 
     /// Reads the next page, `want` rows of it. Where the number of rows is known, up to `ahead` pages are
@@ -181,7 +181,7 @@ where
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
-        if self.is_beyond_reach() {
+        if self.is_beyond_max_rows() {
             return Ok(ReadStep::Beyond);
         }
         // Behind a page of nobody the largest is the nearest to somebody.
@@ -189,33 +189,33 @@ where
             0 => want,
             _ => self.listing.max,
         };
-        let (ask, page) = self.next_page(want, ahead).await?;
+        let (request, page) = self.next_page(want, ahead).await?;
         if self.is_of_another_age(&page) {
             self.since = Some(self.began);
             self.first = Some(None);
             self.begin();
             return Ok(ReadStep::Again);
         }
-        let (ask, page) = self.joined(ask, page, want).await?;
+        let (request, page) = self.joined(request, page, want).await?;
         self.take_total(&page);
-        self.learn_size(&ask, &page);
-        self.doubt = self.doubt.or(page.doubt);
-        let from = self.first_new(&ask, &page);
-        let unread = self.first_unread(&ask, &page, from);
-        let is_new = self.has_new(&ask, &page, from, unread);
+        self.learn_size(&request, &page);
+        self.incomplete = self.incomplete.or(page.incomplete);
+        let from = self.first_new(&request, &page);
+        let unread = self.first_unread(&request, &page, from);
+        let is_new = self.has_new(&request, &page, from, unread);
         let has_new_user = self.has_new_user(&page, from);
-        let mut more = ask.more(&page);
+        let mut more = request.more(&page);
         if !is_new && self.is_size_guessed {
             more = None;
         }
-        if !is_new && self.is_counted_only(&ask, &page) {
-            (more, self.doubt) = (None, Some(IncompleteReason::Miscounted));
+        if !is_new && self.is_counted_only(&request, &page) {
+            (more, self.incomplete) = (None, Some(IncompleteReason::Miscounted));
         }
-        let next = more.map(|_| self.following(&ask, &page, has_new_user));
+        let next = more.map(|_| self.following(&request, &page, has_new_user));
         self.note(&page, has_new_user);
         let is_doubled = more.is_none() && has_doubles(&page);
-        self.check_page(&ask, &page);
-        let rows = self.rows(&ask, page, from, unread);
+        self.check_page(&request, &page);
+        let rows = self.rows(&request, page, from, unread);
         if more.is_none() {
             self.check_count(is_doubled);
         }
@@ -232,24 +232,24 @@ where
     }
 
     /// Whether the provider refuses every page that could hold the next row.
-    pub(super) fn is_beyond_reach(&self) -> bool {
-        self.listing.is_beyond_reach(&self.at)
+    pub(super) fn is_beyond_max_rows(&self) -> bool {
+        self.listing.is_beyond_max_rows(&self.at)
     }
 
     /// Whether a page holds a row that was read, where the list has it: it goes on where the read part ends.
     /// Rows that were not asked for tell nothing.
-    fn knows_one_of(&self, ask: &PageRequest, page: &Page) -> bool {
-        let mut placed = page.users.iter().take(ask.placed(page));
+    fn knows_one_of(&self, request: &PageRequest, page: &Page) -> bool {
+        let mut placed = page.users.iter().take(request.placed(page));
         placed.any(|user| self.knows(user))
     }
 
     /// Whether a page has a row that is wanted and was not read: a user who is not known, or a row that
     /// cannot be read behind all that were.
-    fn has_new(&self, ask: &PageRequest, page: &Page, from: usize, unread: usize) -> bool {
+    fn has_new(&self, request: &PageRequest, page: &Page, from: usize, unread: usize) -> bool {
         let rows = page.users.iter().enumerate().skip(from);
         let mut rows = rows.map(|(place, user)| (place, user.is_unreadable));
         let is_new = |(place, is_unreadable): (usize, bool)| {
-            is_unreadable && place >= unread && place < ask.placed(page)
+            is_unreadable && place >= unread && place < request.placed(page)
         };
         rows.any(is_new) || self.has_new_user(page, from)
     }
@@ -266,21 +266,21 @@ where
     }
 
     /// The place of the first row of a page that may be wanted.
-    fn first_new(&mut self, ask: &PageRequest, page: &Page) -> usize {
+    fn first_new(&mut self, request: &PageRequest, page: &Page) -> usize {
         if self.is_first {
-            let from = ask.behind(page);
-            self.start = ask.ordinal.saturating_add(from as u64);
+            let from = request.behind(page);
+            self.start = request.ordinal.saturating_add(from as u64);
             return from;
         }
         // A page may begin before the window. Behind a row that was read nobody is before the window.
-        let before = self.start.saturating_sub(ask.ordinal);
+        let before = self.start.saturating_sub(request.ordinal);
         let before = usize::try_from(before).unwrap_or(usize::MAX);
         let mut users = page.users.iter();
         let known = users.position(|user| self.knows(user));
-        match ask.place {
+        match request.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => match known {
                 Some(known) => before.min(known),
-                None if ask.overlaps => 0,
+                None if request.overlaps => 0,
                 None => before.min(page.users.len()),
             },
             PageAddress::Key(_) | PageAddress::Token(_) => 0,
@@ -289,20 +289,20 @@ where
 
     /// The place of a page behind the rows that were read, as far as users tell it, or numbers: from here
     /// on rows that cannot be read are new.
-    fn first_unread(&self, ask: &PageRequest, page: &Page, from: usize) -> usize {
+    fn first_unread(&self, request: &PageRequest, page: &Page, from: usize) -> usize {
         if self.is_first {
             return from;
         }
-        let placed = &page.users[..ask.placed(page)];
+        let placed = &page.users[..request.placed(page)];
         let known = placed.iter().rposition(|user| self.knows(user));
         let is_last = |id: &str| self.last.as_deref() == Some(id);
         let behind_last = |from| from + run(page, from).min(self.trailing);
-        match (known, &ask.place) {
+        match (known, &request.place) {
             (Some(place), _) if is_last(&page.users[place].remote_id) => behind_last(place + 1),
             (Some(place), _) => place + 1,
             (None, PageAddress::Key(Some(key))) if is_last(key) => behind_last(0),
-            (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !ask.overlaps => {
-                usize::try_from(self.end.saturating_sub(ask.ordinal)).unwrap_or(usize::MAX)
+            (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !request.overlaps => {
+                usize::try_from(self.end.saturating_sub(request.ordinal)).unwrap_or(usize::MAX)
             }
             (None, _) => 0,
         }
@@ -322,19 +322,19 @@ where
     /// The rows of a page that are new.
     fn rows(
         &mut self,
-        ask: &PageRequest,
+        request: &PageRequest,
         page: Page,
         from: usize,
         unread: usize,
     ) -> Vec<(User, Position)> {
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
-        self.note_strays(ask, &page);
+        self.note_strays(request, &page);
         self.count += page.sent.saturating_sub(page.users.len()) as u64;
-        let mut marks = VecDeque::new();
+        let mut positions = VecDeque::new();
         for (place, user) in page.users.iter().enumerate().skip(from) {
             let is_new = match user.is_unreadable {
-                true => place >= unread && place < ask.placed(&page),
+                true => place >= unread && place < request.placed(&page),
                 false => self.seen.insert(user.remote_id.clone()),
             };
             if !is_new {
@@ -345,10 +345,10 @@ where
                 self.unreadable.push(self.numbers.number(user));
             }
             self.count += 1;
-            let mark = ask.after(&page, place, before.as_deref());
-            marks.push_back((place, mark.counted(self.count, totals)));
+            let position = request.after(&page, place, before.as_deref());
+            positions.push_back((place, position.counted(self.count, totals)));
         }
-        let placed = &page.users[..ask.placed(&page)];
+        let placed = &page.users[..request.placed(&page)];
         if let Some(last) = placed.iter().rposition(|user| !user.is_unreadable) {
             let trailing = placed.len() - last - 1;
             let is_same = self.last.as_ref() == Some(&placed[last].remote_id);
@@ -361,18 +361,18 @@ where
         }
         self.end = self
             .end
-            .max(ask.ordinal.saturating_add(placed.len() as u64));
+            .max(request.ordinal.saturating_add(placed.len() as u64));
         let users = page.users.into_iter().enumerate();
         let rows = users.filter_map(|(place, user)| {
-            let (_, mark) = marks.pop_front_if(|(wanted, _)| *wanted == place)?;
-            Some((user, mark))
+            let (_, position) = positions.pop_front_if(|(wanted, _)| *wanted == place)?;
+            Some((user, position))
         });
         rows.collect()
     }
 
     /// Notes the rows of a page whose place in the list it does not tell, and those whose place it does.
-    fn note_strays(&mut self, ask: &PageRequest, page: &Page) {
-        let (placed, others) = page.users.split_at(ask.placed(page));
+    fn note_strays(&mut self, request: &PageRequest, page: &Page) {
+        let (placed, others) = page.users.split_at(request.placed(page));
         for user in placed {
             self.strays.remove(&user.remote_id);
         }

@@ -5,7 +5,7 @@ use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position};
 use crate::user::User;
 
 impl PageRequest {
-    /// The same request with the rows before its mark.
+    /// The same request with the rows before its position.
     pub(super) fn anchored(self, anchor: Option<&Anchor>) -> Self {
         let anchor = anchor.cloned();
         Self { anchor, ..self }
@@ -24,7 +24,7 @@ impl PageRequest {
             .collect()
     }
 
-    /// The place of the first row behind the rows that the mark names, nearest first; `None` where none
+    /// The place of the first row behind the rows that the position names, nearest first; `None` where none
     /// of them is in the page.
     pub(super) fn behind_anchor(&self, page: &Page) -> Option<usize> {
         let keys = self.anchor.iter().flat_map(Anchor::keys);
@@ -35,10 +35,10 @@ impl PageRequest {
         keys.filter_map(place).next().map(|place| place + 1)
     }
 
-    /// How many rows of the page are before the mark.
+    /// How many rows of the page are before the position.
     pub(super) fn behind(&self, page: &Page) -> usize {
         match (&self.place, &self.anchor) {
-            // The row that a key names may come back, or not; where those that a token's mark names are
+            // The row that a key names may come back, or not; where those that a token's position names are
             // gone, what is behind it is not told from what is before it.
             (PageAddress::Key(_), _) | (PageAddress::Token(_), Some(_)) => {
                 self.behind_anchor(page).unwrap_or_default()
@@ -51,7 +51,7 @@ impl PageRequest {
         }
     }
 
-    /// The rows of the page up to the mark that the request resumes at; none where it names no row.
+    /// The rows of the page up to the position that the request resumes at; none where it names no row.
     #[must_use]
     pub fn before_mark<'a>(&self, page: &'a Page) -> &'a [User] {
         let rows = self.behind_anchor(page).unwrap_or_default();
@@ -69,7 +69,7 @@ impl PageRequest {
         }
     }
 
-    /// The mark after the row at a place of the page; `before` is the row before the first of the page.
+    /// The position after the row at a place of the page; `before` is the row before the first of the page.
     /// It names rows that could be read.
     #[must_use]
     pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Position {
@@ -84,7 +84,7 @@ impl PageRequest {
         let is_last = row + 1 == page.users.len();
         match &self.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
-                // Rows that were not asked for do not move the mark past rows that were not sent. A
+                // Rows that were not asked for do not move the position past rows that were not sent. A
                 // numbered page may have holes: where pages cannot overlap, the next starts behind it.
                 let is_numbered = matches!(self.place, PageAddress::Page(_));
                 let place = if is_last && is_numbered && !self.listing.can_overlap() {
@@ -111,7 +111,7 @@ impl PageRequest {
         }
     }
 
-    /// The mark after the row at a place of the page where no row up to it could be read.
+    /// The position after the row at a place of the page where no row up to it could be read.
     pub(super) fn behind_nobody(&self, page: &Page, row: usize) -> Position {
         let rows = row + 1;
         match (&self.place, &page.next) {
@@ -141,7 +141,7 @@ impl PageRequest {
             NextPage::Token { next, .. } => (next.is_some(), true),
             NextPage::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
             NextPage::Counted { total, more } => (behind < *total || *more, true),
-            // A number of rows says nothing where nobody knows how many rows are behind the mark.
+            // A number of rows says nothing where nobody knows how many rows are behind the position.
             NextPage::Total(_) | NextPage::Silent => {
                 (rows > 0 && rows >= u64::from(self.size), false)
             }
@@ -149,7 +149,7 @@ impl PageRequest {
         more.then_some(vouched)
     }
 
-    /// The mark after the page; `None` where the page does not say where the next one is.
+    /// The position after the page; `None` where the page does not say where the next one is.
     #[must_use]
     pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Position> {
         // Where places are counted, the next page begins with a row that could be read.

@@ -1,4 +1,4 @@
-//! A walk: every page of a list, from its start, within limits. For searches that a provider answers
+//! A scan: every page of a list, from its start, within limits. For searches that a provider answers
 //! with more than was asked for, or cannot answer at all.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::{
     user::User,
 };
 
-/// How far a walk may go.
+/// How far a scan may go.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanLimits {
     /// How many pages.
@@ -24,7 +24,7 @@ pub struct ScanLimits {
     pub until: Instant,
 }
 
-/// Why a walk ended before its list did.
+/// Why a scan ended before its list did.
 #[derive(Clone, Debug)]
 pub enum Truncation {
     /// The limit on pages was reached.
@@ -41,17 +41,17 @@ pub enum Truncation {
     Failed(Error),
 }
 
-/// What a walk found.
+/// What a scan found.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     /// The users that were wanted, each once.
     pub users: Vec<User>,
     /// How many pages were read.
     pub pages: u32,
-    /// Why the walk did not see the whole list; `None` when it did.
-    pub cut: Option<Truncation>,
+    /// Why the scan did not see the whole list; `None` when it did.
+    pub truncation: Option<Truncation>,
     /// Why it may have missed somebody all the same.
-    pub doubt: Option<IncompleteReason>,
+    pub incomplete: Option<IncompleteReason>,
     /// A number for each row that cannot be read.
     pub unreadable: Vec<u64>,
 }
@@ -73,16 +73,16 @@ where
         let pages = found.pages;
         let is_over = Instant::now() >= limits.until;
         if is_over && pages == 0 {
-            let late = Error::late().reaching(FailureStage::Nowhere);
-            found.cut = Some(Truncation::Failed(late));
+            let late = Error::late().at_stage(FailureStage::Nowhere);
+            found.truncation = Some(Truncation::Failed(late));
             break;
         }
         if is_over {
-            found.cut = Some(Truncation::Late { pages });
+            found.truncation = Some(Truncation::Late { pages });
             break;
         }
         if reading.pages >= limits.pages {
-            found.cut = Some(Truncation::Limit { pages });
+            found.truncation = Some(Truncation::Limit { pages });
             break;
         }
         let step = reading.step(listing.max, 1);
@@ -99,25 +99,25 @@ where
             }
             Ok(ReadStep::Again) => found.users.clear(),
             Ok(ReadStep::Beyond) => {
-                found.cut = Some(Truncation::Limit { pages });
+                found.truncation = Some(Truncation::Limit { pages });
                 break;
             }
             Err(error) => {
-                found.cut = Some(cut_by(error, found.pages, limits));
+                found.truncation = Some(truncated_by(error, found.pages, limits));
                 break;
             }
         }
     }
-    (found.doubt, found.unreadable) = (reading.doubt, reading.unreadable);
+    (found.incomplete, found.unreadable) = (reading.incomplete, reading.unreadable);
     found
 }
 
-/// How much earlier than the walk its last call may give up.
+/// How much earlier than the scan its last call may give up.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// A page that was not there when the time was over ends the walk; one that was the first is a failure,
+/// A page that was not there when the time was over ends the scan; one that was the first is a failure,
 /// for nothing was read.
-fn cut_by(error: Error, pages: u32, limits: ScanLimits) -> Truncation {
+fn truncated_by(error: Error, pages: u32, limits: ScanLimits) -> Truncation {
     let is_over = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Late)
         && Instant::now() + SLACK >= limits.until;
     if is_over && pages > 0 {

@@ -5,11 +5,11 @@ mod backward;
 mod capped;
 mod filtered;
 mod forward;
+mod max_rows;
 mod moving;
 mod positions;
 mod provider;
 mod random;
-mod reach;
 mod scans;
 
 use futures_util::FutureExt;
@@ -19,7 +19,7 @@ use crate::{error::Result, user::User};
 use provider::FakeProvider;
 
 /// `first` and `after`.
-fn span(after: Option<&Position>, first: u32) -> ListRange {
+fn range(after: Option<&Position>, first: u32) -> ListRange {
     ListRange {
         after: after.cloned(),
         count: first,
@@ -30,7 +30,7 @@ fn span(after: Option<&Position>, first: u32) -> ListRange {
 /// A window of what an `answer` says, at once.
 fn read(
     provider: &FakeProvider,
-    span: &ListRange,
+    range: &ListRange,
     accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
     answer: impl Fn(&PageRequest) -> Result<Page>,
 ) -> Result<Window> {
@@ -39,15 +39,15 @@ fn read(
         belongs,
         is_exact: false,
     });
-    let window = window(&listing, span, accept, |ask| {
-        std::future::ready(answer(&ask))
+    let window = window(&listing, range, accept, |request| {
+        std::future::ready(answer(&request))
     });
     window.now_or_never().expect("the provider answers at once")
 }
 
 /// A window of an honest provider's list.
-fn window_of(provider: &FakeProvider, span: &ListRange) -> Window {
-    read(provider, span, None, |ask| provider.answer(ask)).unwrap()
+fn window_of(provider: &FakeProvider, range: &ListRange) -> Window {
+    read(provider, range, None, |request| provider.answer(request)).unwrap()
 }
 
 /// The ids of a window's rows.

@@ -19,7 +19,7 @@ pub struct WindowRow {
     /// The user.
     pub user: User,
     /// The point just after it, from which the list resumes.
-    pub mark: Position,
+    pub position: Position,
     /// How many rows were read before it, those that cannot be read included.
     place: u64,
 }
@@ -36,21 +36,21 @@ pub struct Window {
     /// How many rows the whole list has, where the provider says so.
     pub total: Option<u64>,
     /// Whether the window ends where the provider refuses to page further, with rows left.
-    pub is_cut: bool,
+    pub is_truncated: bool,
     /// Why rows may be missing or have come before; `None` where none are.
-    pub doubt: Option<IncompleteReason>,
+    pub incomplete: Option<IncompleteReason>,
     /// Why the window ends before it is full.
     pub failure: Option<Error>,
     /// A number for each row that cannot be read.
     pub unreadable: Vec<u64>,
 }
 
-/// Which part of a list is wanted: a number of rows between two marks, from one end or the other.
+/// Which part of a list is wanted: a number of rows between two positions, from one end or the other.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ListRange {
     /// The point after which the window starts.
     pub after: Option<Position>,
-    /// The mark of the row before which the window ends.
+    /// The position of the row before which the window ends.
     pub before: Option<Position>,
     /// How many rows.
     pub count: u32,
@@ -72,11 +72,11 @@ pub struct Accept<'a> {
 /// whether there is any.
 ///
 /// # Errors
-/// What `fetch` answers; `Invalid` for a mark of another paging; `Unsupported` when the list is to be
+/// What `fetch` answers; `Invalid` for a position of another paging; `Unsupported` when the list is to be
 /// read backwards and cannot be; `Malformed` when the list runs in a circle.
 pub async fn window<F, R>(
     listing: &Listing,
-    span: &ListRange,
+    range: &ListRange,
     accept: Option<Accept<'_>>,
     fetch: F,
 ) -> Result<Window>
@@ -84,11 +84,11 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    if span.before.is_none() && !span.from_end {
-        let mark = span.after.clone().unwrap_or(Position::Start);
-        let mut window = forward(listing, mark, span.count.max(1), accept, &fetch).await?;
-        window.has_previous = span.after.is_some();
-        if span.count == 0 {
+    if range.before.is_none() && !range.from_end {
+        let position = range.after.clone().unwrap_or(Position::Start);
+        let mut window = forward(listing, position, range.count.max(1), accept, &fetch).await?;
+        window.has_previous = range.after.is_some();
+        if range.count == 0 {
             window.has_next |= !window.rows.is_empty();
             window.rows.clear();
         }
@@ -100,7 +100,7 @@ where
             "this list cannot be read backwards: use `first` and `after`",
         ));
     }
-    let mut window = ending_at(listing, span, &fetch).await?;
+    let mut window = ending_at(listing, range, &fetch).await?;
     let rows = window.rows.len();
     window
         .rows
@@ -109,30 +109,30 @@ where
     Ok(window)
 }
 
-/// A window that ends at a mark or at the end of the list.
-async fn ending_at<F, R>(listing: &Listing, span: &ListRange, fetch: F) -> Result<Window>
+/// A window that ends at a position or at the end of the list.
+async fn ending_at<F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window>
 where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
     // Nobody is counted at the end of a list that counts them; elsewhere one row tells.
-    if span.count > 0 || span.before.is_none() {
-        return backward(listing, span, &fetch).await;
+    if range.count > 0 || range.before.is_none() {
+        return backward(listing, range, &fetch).await;
     }
     let one = ListRange {
         count: 1,
-        ..span.clone()
+        ..range.clone()
     };
     let mut window = backward(listing, &one, &fetch).await?;
     window.has_next = true;
-    if span.from_end {
+    if range.from_end {
         window.has_previous |= !window.rows.is_empty();
     }
     window.rows.clear();
     Ok(window)
 }
 
-/// The rows after a mark. Reads past them only where nothing vouches for what follows.
+/// The rows after a position. Reads past them only where nothing vouches for what follows.
 async fn forward<F, R>(
     listing: &Listing,
     from: Position,
@@ -161,37 +161,37 @@ where
                 continue;
             }
             Ok(ReadStep::Beyond) => {
-                window.is_cut = true;
+                window.is_truncated = true;
                 break;
             }
             Err(error) if is_late(&error) && !window.rows.is_empty() => {
                 (window.has_next, window.failure) = (true, Some(error));
-                reading.doubt = Some(IncompleteReason::Late);
+                reading.incomplete = Some(IncompleteReason::Late);
                 break;
             }
             Err(error) => return Err(error),
         };
-        for (user, mark) in brought.rows {
+        for (user, position) in brought.rows {
             let place = places;
             places += 1;
             let belongs = accept.is_none_or(|accept| (accept.belongs)(&user));
             is_believed &= belongs || user.is_unreadable;
-            if user.is_unreadable || !belongs {
-                continue;
-            }
-            if window.rows.len() == count as usize {
-                window.has_next = true;
+            let row = WindowRow {
+                user,
+                position,
+                place,
+            };
+            if belongs && !window.take(row, count) {
                 break 'list;
             }
-            window.rows.push(WindowRow { user, mark, place });
         }
         let Some(is_vouched) = brought.more else {
             break;
         };
         let is_full = window.rows.len() == count as usize;
         if is_full && is_vouched && is_believed {
-            window.is_cut = reading.is_beyond_reach();
-            window.has_next = !window.is_cut;
+            window.is_truncated = reading.is_beyond_max_rows();
+            window.has_next = !window.is_truncated;
             break;
         }
         want = if is_believed {
@@ -201,8 +201,22 @@ where
         };
     }
     window.total = reading.total.filter(|_| is_believed);
-    (window.doubt, window.unreadable) = (reading.doubt, reading.unreadable);
+    (window.incomplete, window.unreadable) = (reading.incomplete, reading.unreadable);
     Ok(window)
+}
+
+impl Window {
+    /// Adds a row that can be read. False when the window is full: then the row is the next one.
+    fn take(&mut self, row: WindowRow, count: u32) -> bool {
+        if row.user.is_unreadable {
+            return true;
+        }
+        self.has_next |= self.rows.len() == count as usize;
+        if !self.has_next {
+            self.rows.push(row);
+        }
+        !self.has_next
+    }
 }
 
 /// How many rows a window lacks: one at least, to know whether there is any.
@@ -219,29 +233,29 @@ fn is_late(error: &Error) -> bool {
 /// How often the row that `before` names is looked for where it is now.
 const RELOCATIONS: u32 = 2;
 
-/// The rows between two marks, from one end or the other, where rows are counted.
-async fn backward<F, R>(listing: &Listing, span: &ListRange, fetch: F) -> Result<Window>
+/// The rows between two positions, from one end or the other, where rows are counted.
+async fn backward<F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window>
 where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    let start = match &span.after {
+    let start = match &range.after {
         None => 0,
-        Some(mark) => place_of(mark, "after")?,
+        Some(position) => place_of(position, "after")?,
     };
-    let (mut end, total) = match &span.before {
+    let (mut end, total) = match &range.before {
         None if !listing.is_counted => return Err(uncounted()),
         None => {
             let total = count(listing, &fetch).await?;
             (total, Some(total))
         }
-        Some(mark) => (place_of(mark, "before")?.saturating_sub(1), None),
+        Some(position) => (place_of(position, "before")?.saturating_sub(1), None),
     };
-    let border = span.before.as_ref().and_then(Position::anchor);
+    let border = range.before.as_ref().and_then(Position::anchor);
     for is_last in (0..=RELOCATIONS).map(|tries| tries == RELOCATIONS) {
-        let wanted = u64::from(span.count).min(end.saturating_sub(start));
-        let from = if span.from_end { end - wanted } else { start };
-        let mark = match &span.after {
+        let wanted = u64::from(range.count).min(end.saturating_sub(start));
+        let from = if range.from_end { end - wanted } else { start };
+        let position = match &range.after {
             Some(after) if from == start => after.clone(),
             _ => Position::Nth(from),
         };
@@ -251,16 +265,16 @@ where
         if reading == 0 {
             return Ok(Window {
                 has_previous: end > 0 && from > 0 || start > 0,
-                has_next: span.before.is_some(),
+                has_next: range.before.is_some(),
                 total,
                 ..Window::default()
             });
         }
-        let mut window = forward(listing, mark, reading, None, &fetch).await?;
+        let mut window = forward(listing, position, reading, None, &fetch).await?;
         (window.has_previous, window.total) = (from > 0, window.total);
-        window.has_next |= span.before.is_some();
+        window.has_next |= range.before.is_some();
         let Some(border) = border else {
-            if span.before.is_some() && from + wanted == end {
+            if range.before.is_some() && from + wanted == end {
                 window.rows.retain(|row| row.place < wanted);
             }
             return Ok(window);
@@ -279,7 +293,7 @@ where
             None if !is_last => end = end.saturating_add(u64::from(listing.max)),
             Some(_) | None => {
                 window.rows.retain(|row| row.place < wanted);
-                window.doubt = window.doubt.or(Some(IncompleteReason::Shifted));
+                window.incomplete = window.incomplete.or(Some(IncompleteReason::Shifted));
                 return Ok(window);
             }
         }
@@ -287,9 +301,9 @@ where
     Err(Error::new(ErrorKind::Internal, "a window was never read"))
 }
 
-/// How many rows are before the mark of a row, where rows are counted.
-fn place_of(mark: &Position, argument: &str) -> Result<u64> {
-    match mark {
+/// How many rows are before the position of a row, where rows are counted.
+fn place_of(position: &Position, argument: &str) -> Result<u64> {
+    match position {
         Position::Nth(ordinal) | Position::Row(ordinal, _) => Ok(*ordinal),
         Position::Start | Position::Key(_) | Position::At(_) | Position::Token { .. } => {
             Err(Error::invalid(format!(
@@ -305,7 +319,7 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    let page = fetch(listing.ask(&Position::Start, 1)?).await?;
+    let page = fetch(listing.request(&Position::Start, 1)?).await?;
     page.next.total().ok_or_else(uncounted)
 }
 

@@ -190,7 +190,7 @@ async fn handle(
     }
     let media = accept::negotiate(&headers);
     let body_error = body.as_ref().err().copied();
-    let reply = async {
+    let response = async {
         let media = media.ok_or_else(|| {
             let message =
                 "this endpoint answers application/graphql-response+json and application/json";
@@ -200,10 +200,10 @@ async fn handle(
         let ran = run(&schema, request, &method, &headers).await?;
         render(ran, media).await
     };
-    let reply = reply
+    let response = response
         .await
         .unwrap_or_else(|refusal| refused(&refusal, media.unwrap_or(Media::Json)));
-    let mut response = reply.record(started.elapsed());
+    let mut response = response.record(started.elapsed());
     if let Some(error) = body_error {
         response.extensions_mut().insert(error);
     }

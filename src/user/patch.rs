@@ -91,7 +91,7 @@ pub struct UserPatch {
     pub attributes: Map<String, Value>,
 }
 
-/// The fields of a draft, as the input names them.
+/// The fields of a patch, as the input names them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PatchField {
     /// `externalId`
@@ -147,7 +147,7 @@ impl PatchField {
     }
 }
 
-/// What says which record a draft means.
+/// What says which record a patch means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Identity {
     /// The provider's own id.
@@ -173,7 +173,7 @@ impl UserPatch {
         }
     }
 
-    /// Whether a user is the one that the draft says is meant.
+    /// Whether a user is the one that the patch says is meant.
     #[must_use]
     pub fn means(&self, user: &User) -> bool {
         match (&self.remote_id, self.external_id.set(), self.email.set()) {
@@ -187,7 +187,7 @@ impl UserPatch {
         }
     }
 
-    /// Whether a user has the draft's address, in whatever spelling.
+    /// Whether a user has the patch's address, in whatever spelling.
     #[must_use]
     pub fn has_email_of(&self, user: &User) -> bool {
         match (self.email.set(), user.email.as_deref()) {
@@ -196,7 +196,7 @@ impl UserPatch {
         }
     }
 
-    /// Whether a user without an external id is the one that the draft gives one to: it has the draft's
+    /// Whether a user without an external id is the one that the patch gives one to: it has the patch's
     /// address.
     #[must_use]
     pub fn adopts(&self, user: &User) -> bool {
@@ -204,21 +204,21 @@ impl UserPatch {
         is_free && self.remote_id.is_none() && self.has_email_of(user)
     }
 
-    /// The draft without what a user has already: a record keeps its own spelling of its address.
+    /// The patch without what a user has already: a record keeps its own spelling of its address.
     #[must_use]
     pub fn keeping(&self, user: &User) -> Self {
-        let mut draft = self.clone();
-        if draft.has_email_of(user) {
-            draft.email = FieldChange::Keep;
+        let mut patch = self.clone();
+        if patch.has_email_of(user) {
+            patch.email = FieldChange::Keep;
         }
-        let external_id = draft.external_id.set();
+        let external_id = patch.external_id.set();
         if external_id.is_some() && external_id == user.external_id.as_ref() {
-            draft.external_id = FieldChange::Keep;
+            patch.external_id = FieldChange::Keep;
         }
-        draft
+        patch
     }
 
-    /// The fields that the draft changes, in the order of the input.
+    /// The fields that the patch changes, in the order of the input.
     #[must_use]
     pub fn fields(&self) -> Vec<PatchField> {
         [

@@ -4,7 +4,7 @@ use super::{CallOutcome, Error, ErrorKind, FailureStage, outcome, refusal};
 
 #[test]
 fn only_the_providers_own_failures_count_against_it() {
-    let of = |kind, reach| outcome(Some(&Error::new(kind, "").reaching(reach)));
+    let of = |kind, failure_stage| outcome(Some(&Error::new(kind, "").at_stage(failure_stage)));
 
     for kind in [ErrorKind::TimedOut, ErrorKind::Late, ErrorKind::Unavailable] {
         assert_eq!(

@@ -114,7 +114,7 @@ impl Waiters {
             }
             // Other calls took the time.
             Some(moment) if moment <= now => {
-                Admission::Fail(Error::late().reaching(FailureStage::Nowhere))
+                Admission::Fail(Error::late().at_stage(FailureStage::Nowhere))
             }
             moment => Admission::Fail(used_up(moment, now)),
         }
@@ -126,7 +126,7 @@ fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let Some(moment) = moment else {
         let message =
             "the gateway's budget for this provider leaves nothing for work in the background";
-        return Error::new(ErrorKind::Throttled, message).reaching(FailureStage::Nowhere);
+        return Error::new(ErrorKind::Throttled, message).at_stage(FailureStage::Nowhere);
     };
     let wait = moment.saturating_duration_since(now);
     let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
@@ -134,7 +134,7 @@ fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let message = format!("the gateway's budget for this provider is used up until {until}");
     Error::new(ErrorKind::Throttled, message)
         .retry_after(Some(wait))
-        .reaching(FailureStage::Nowhere)
+        .at_stage(FailureStage::Nowhere)
 }
 
 /// A place in the queue. Dropping it wakes the next call.

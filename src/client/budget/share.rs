@@ -61,7 +61,7 @@ pub(super) fn refusal(refused: CallRefused) -> Error {
     };
     Error::new(ErrorKind::CallLimit, message)
         .retry_after(wait)
-        .reaching(FailureStage::Nowhere)
+        .at_stage(FailureStage::Nowhere)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub(super) fn is_from_callers_limit(cached: &CachedResponse) -> bool {
 
 /// Whether a failed write was never sent, in any of its attempts.
 pub(super) fn is_unsent(error: &Error) -> bool {
-    error.reach() == FailureStage::Nowhere && !error.is_unsettled()
+    error.failure_stage() == FailureStage::Nowhere && !error.is_unsettled()
 }
 
 /// Whether an old response is better than this error.

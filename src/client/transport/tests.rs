@@ -144,7 +144,7 @@ async fn ends_with(error: fn() -> io::Error) -> (ErrorKind, FailureStage) {
     let client = client.build().expect("a client");
     let sent = client.get("http://provider.test/").send().await;
     let error = unsent(&sent.expect_err("no address"));
-    (error.kind(), error.reach())
+    (error.kind(), error.failure_stage())
 }
 
 #[tokio::test]

@@ -106,8 +106,8 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     })
 }
 
-pub(super) fn user_in(reply: &Response) -> Result<User> {
-    user(reply.account, reply.json::<Box<RawValue>>()?.into())
+pub(super) fn user_in(response: &Response) -> Result<User> {
+    user(response.account, response.json::<Box<RawValue>>()?.into())
 }
 
 /// Whether a user has an external id, as Ada compares them: it trims them and drops letter case.

@@ -31,9 +31,9 @@ pub(super) struct AdaRows {
     bytes: usize,
     pages: u32,
     /// Why the scan did not see the whole list; known when it has ended.
-    cut: Option<Truncation>,
+    truncation: Option<Truncation>,
     /// Why it may have missed somebody all the same.
-    doubt: Option<IncompleteReason>,
+    incomplete: Option<IncompleteReason>,
 }
 
 impl SnapshotContent for AdaRows {
@@ -70,12 +70,12 @@ impl AdaRows {
         Scan {
             users: users.flatten().cloned().collect(),
             pages: self.pages,
-            cut: if is_ended {
-                self.cut.clone()
+            truncation: if is_ended {
+                self.truncation.clone()
             } else {
                 Some(self.cut_by_caller())
             },
-            doubt: self.doubt,
+            incomplete: self.incomplete,
             unreadable: Vec::new(),
         }
     }
@@ -83,7 +83,7 @@ impl AdaRows {
     /// Why a caller whose time is over does not see the whole list.
     fn cut_by_caller(&self) -> Truncation {
         match self.pages {
-            0 => Truncation::Failed(Error::late().reaching(FailureStage::Nowhere)),
+            0 => Truncation::Failed(Error::late().at_stage(FailureStage::Nowhere)),
             pages => Truncation::Limit { pages },
         }
     }
@@ -107,23 +107,25 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
     let building = &building;
     let nobody = |_: &User| false;
     let Scan {
-        cut,
+        truncation,
         pages: read,
-        doubt,
+        incomplete,
         ..
     } = rows::scan(
         building.context(),
         &LISTING,
         limits,
         nobody,
-        |ask| async move {
+        |request| async move {
             if building.is_over() {
-                return Err(Error::late().reaching(FailureStage::Nowhere));
+                return Err(Error::late().at_stage(FailureStage::Nowhere));
             }
             // Pages that were kept do not go together with others: the list is read from its start again.
-            let is_read_again = ask.since.is_some() && ask.place == PageAddress::Key(None);
-            let reply = building.send(page_call(Operation::ByEmail, &ask)).await?;
-            let page = page_in(building.context(), &reply)?;
+            let is_read_again = request.since.is_some() && request.place == PageAddress::Key(None);
+            let response = building
+                .send(page_call(Operation::ByEmail, &request))
+                .await?;
+            let page = page_in(building.context(), &response)?;
             rows::note_unreadable_emails(building.context(), &page.users);
             building.change(|rows| {
                 if is_read_again {
@@ -138,9 +140,11 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
     let is_late = |error: &Error| {
         matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut) && building.is_over()
     };
-    let (cut, ending) = match cut {
+    let (truncation, ending) = match truncation {
         // The next scan ends at its bound too.
-        None | Some(Truncation::Limit { .. } | Truncation::Late { .. }) => (cut, BuildEnd::Whole),
+        None | Some(Truncation::Limit { .. } | Truncation::Late { .. }) => {
+            (truncation, BuildEnd::Whole)
+        }
         Some(Truncation::Failed(error)) if read > 0 && is_late(&error) => {
             (Some(Truncation::Limit { pages: read }), BuildEnd::CutShort)
         }
@@ -149,7 +153,7 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
             BuildEnd::Failed(error),
         ),
     };
-    building.change(|rows| (rows.cut, rows.doubt) = (cut, doubt));
+    building.change(|rows| (rows.truncation, rows.incomplete) = (truncation, incomplete));
     ending
 }
 
@@ -159,12 +163,12 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
 /// Why the scan failed, while none of them was found.
 pub(super) async fn find(
     scans: &Snapshots<AdaRows>,
-    scope: &RequestContext,
+    context: &RequestContext,
     emails: &[Email],
 ) -> Result<SearchResult> {
-    let until = scope.deadline().checked_sub(MARGIN);
+    let until = context.deadline().checked_sub(MARGIN);
     let until = until.unwrap_or_else(Instant::now);
-    let taken = scans.take(scope, until).await;
+    let taken = scans.take(context, until).await;
     let is_late = Instant::now() + MARGIN >= until;
     SearchResult::of(
         [found(&taken, emails, is_late)],
@@ -178,15 +182,15 @@ fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan 
     let is_ended = taken.ending.is_some();
     let mut found = taken.read(|rows| rows.find(emails, is_ended));
     let is_bounded = matches!(taken.ending, Some(BuildEnd::Whole));
-    if let Some(Truncation::Limit { pages }) = found.cut
+    if let Some(Truncation::Limit { pages }) = found.truncation
         && is_late
         && !is_bounded
     {
-        found.cut = Some(Truncation::Late { pages });
+        found.truncation = Some(Truncation::Late { pages });
     }
     // A scan that ended in a fault of the gateway left no word of its own.
     if let Some(BuildEnd::Failed(error)) = &taken.ending {
-        found.cut = Some(Truncation::Failed(error.clone()));
+        found.truncation = Some(Truncation::Failed(error.clone()));
     }
     found
 }

@@ -28,8 +28,11 @@ const ROUNDING: Duration = Duration::from_secs(2);
 const CERTAIN: Duration = Duration::from_secs(60);
 
 /// How old a record is, by Ada's own clock as far as it tells it.
-pub(super) fn age(user: &User, reply: &Response, took: Duration) -> Age {
-    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+pub(super) fn age(user: &User, response: &Response, took: Duration) -> Age {
+    let date = response
+        .headers
+        .get(DATE)
+        .and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
     let Some(created) = user.created_at else {
@@ -46,27 +49,27 @@ pub(super) fn age(user: &User, reply: &Response, took: Duration) -> Age {
 }
 
 /// The body of a write: it names what changes.
-pub(super) fn body(draft: &UserPatch) -> Value {
+pub(super) fn body(patch: &UserPatch) -> Value {
     let fields = [
-        ("email", draft.email.json()),
-        ("display_name", draft.name.json()),
-        ("first_name", draft.first_name.json()),
-        ("last_name", draft.last_name.json()),
-        ("avatar", draft.avatar_url.json()),
-        ("language", draft.locale.json()),
+        ("email", patch.email.json()),
+        ("display_name", patch.name.json()),
+        ("first_name", patch.first_name.json()),
+        ("last_name", patch.last_name.json()),
+        ("avatar", patch.avatar_url.json()),
+        ("language", patch.locale.json()),
     ];
     let mut profile: Map<String, Value> = fields
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect();
-    if !draft.attributes.is_empty() {
+    if !patch.attributes.is_empty() {
         profile.insert(
             "metadata".to_owned(),
-            Value::Object(draft.attributes.clone()),
+            Value::Object(patch.attributes.clone()),
         );
     }
     let mut body = json!({ "profile": profile });
-    if let Some(id) = draft.external_id.json() {
+    if let Some(id) = patch.external_id.json() {
         body["external_id"] = id;
     }
     body

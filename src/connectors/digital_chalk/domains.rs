@@ -58,10 +58,10 @@ impl DomainSizes {
         DomainSize::worth(self.0.get(domain), emails).filter(|_| is_plain)
     }
 
-    /// Learns from a walk through a domain. One that failed says nothing.
-    pub(super) fn learn(&self, domain: &str, walk: &Scan) {
-        let size = match &walk.cut {
-            None => DomainSize::Pages(walk.pages.max(1)),
+    /// Learns from a scan through a domain. One that failed says nothing.
+    pub(super) fn learn(&self, domain: &str, scan: &Scan) {
+        let size = match &scan.truncation {
+            None => DomainSize::Pages(scan.pages.max(1)),
             Some(Truncation::Limit { pages } | Truncation::Late { pages }) => {
                 DomainSize::MoreThan((*pages).max(1))
             }

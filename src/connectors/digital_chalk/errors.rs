@@ -81,10 +81,10 @@ fn says_taken(message: &str) -> bool {
 }
 
 /// Where no login name is given it is the address: that it is taken says that the user exists.
-pub(super) fn taken_as_username(error: Error, draft: &UserPatch) -> Error {
+pub(super) fn taken_as_username(error: Error, patch: &UserPatch) -> Error {
     let is_username = |reason: &Reason| reason.field.as_deref() == Some("username");
     let is_taken = |reason: &Reason| is_username(reason) && says_taken(&reason.message);
-    let is_given = draft.username.is_change();
+    let is_given = patch.username.is_change();
     if is_given || error.kind() != ErrorKind::Rejected || !error.why().iter().any(is_taken) {
         return error;
     }

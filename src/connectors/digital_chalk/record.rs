@@ -74,6 +74,6 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     })
 }
 
-pub(super) fn user_in(reply: &Response) -> Result<User> {
-    user(reply.account, reply.json::<Box<RawValue>>()?.into())
+pub(super) fn user_in(response: &Response) -> Result<User> {
+    user(response.account, response.json::<Box<RawValue>>()?.into())
 }

@@ -15,12 +15,12 @@ impl DigitalChalk {
     /// What follows a create, once the record that the provider named is seen to be the new one.
     pub(super) async fn finish_created(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         id: &str,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> ConnectorWrite {
-        let user = self.get(scope, Operation::ById, id).await;
-        let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !draft.means(user));
+        let user = self.get(context, Operation::ById, id).await;
+        let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !patch.means(user));
         if user.as_ref().is_ok_and(is_other) {
             let message =
                 "the user was created, but the provider named another one: look it up by email";
@@ -30,38 +30,38 @@ impl DigitalChalk {
                 remarks: vec![Error::malformed(message)],
             };
         }
-        let refused = self.write_attributes(scope, id, draft).await;
+        let refused = self.write_attributes(context, id, patch).await;
         done(user, refused, WriteOutcome::Created)
     }
 
     /// What follows an update: its custom fields, then the record as it is.
     pub(super) async fn finish_updated(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         id: &str,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> ConnectorWrite {
-        let refused = self.write_attributes(scope, id, draft).await;
-        let user = self.get(scope, Operation::ById, id).await;
+        let refused = self.write_attributes(context, id, patch).await;
+        let user = self.get(context, Operation::ById, id).await;
         done(user, refused, WriteOutcome::Updated)
     }
 
     async fn write_attributes(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         id: &str,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> Result<()> {
-        if draft.attributes.is_empty() {
+        if patch.attributes.is_empty() {
             return Ok(());
         }
-        let values = Value::Object(draft.attributes.clone());
+        let values = Value::Object(patch.attributes.clone());
         let call = Request::put(
             Operation::Attributes,
             &["users", id, "userfieldvalues"],
             values,
         );
-        self.http.send(scope, call).await.map(|_| ())
+        self.http.send(context, call).await.map(|_| ())
     }
 }
 
@@ -114,14 +114,14 @@ fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
 }
 
 /// Only what changes: whether a `null` clears a field or is refused is not documented.
-pub(super) fn body(draft: &UserPatch) -> Value {
+pub(super) fn body(patch: &UserPatch) -> Value {
     let fields = [
-        ("email", draft.email.json()),
-        ("firstName", draft.first_name.json()),
-        ("lastName", draft.last_name.json()),
-        ("username", draft.username.json()),
-        ("locale", draft.locale.json()),
-        ("tags", draft.tags.json()),
+        ("email", patch.email.json()),
+        ("firstName", patch.first_name.json()),
+        ("lastName", patch.last_name.json()),
+        ("username", patch.username.json()),
+        ("locale", patch.locale.json()),
+        ("tags", patch.tags.json()),
     ];
     let fields: Map<String, Value> = fields
         .into_iter()

@@ -6,7 +6,7 @@
 //! # Paging
 //! A token in the answer, `starting_after`, at most 150 contacts a page, the total known. A search takes
 //! it in its body; in the query it would be ignored. The token names the last row and not a number of
-//! rows, so pages of one walk may differ in size.
+//! rows, so pages of one scan may differ in size.
 //!
 //! # Batches
 //! One search names many ids, external ids or addresses (`IN`).
@@ -57,7 +57,7 @@ const LISTING: Listing = Listing {
     size: "per_page",
     min: 1,
     max: 150,
-    reach: None,
+    max_rows: None,
     is_counted: true,
 };
 
@@ -90,7 +90,7 @@ const BY_DAYS: &[FilterField] = &[
 const PROFILE: Profile = Profile {
     listing: LISTING,
     filters: FILTERS,
-    rechecks: &[FilterField::Email],
+    post_filtered: &[FilterField::Email],
     sorts: &[
         SortField::CreatedAt,
         SortField::UpdatedAt,
@@ -119,7 +119,7 @@ const PROFILE: Profile = Profile {
         PatchField::Attributes,
     ],
     writes_leads: true,
-    lags: &[Identity::Email],
+    eventually_consistent_by: &[Identity::Email],
 };
 
 /// How many pages of 150 one batch of addresses is read through.
@@ -174,15 +174,15 @@ impl ContactPages {
 
 /// A page that was asked for by a place. `token` says how that of the next one is named.
 fn page_in(
-    scope: &RequestContext,
-    reply: &Response,
+    context: &RequestContext,
+    response: &Response,
     place: &PageAddress,
     token: fn(SubresourceNext) -> Option<String>,
 ) -> Result<Page> {
-    let list: ContactList = reply.object()?;
+    let list: ContactList = response.object()?;
     let Some(data) = list.data else {
         let bare = || Error::malformed("the provider answered a list without contacts");
-        return Err(refused_under_200(reply).unwrap_or_else(bare));
+        return Err(refused_under_200(response).unwrap_or_else(bare));
     };
     let pages = list.pages.ok_or_else(|| {
         Error::malformed(
@@ -202,18 +202,20 @@ fn page_in(
     };
     let data: Vec<_> = data.into_iter().map(Arc::from).collect();
     let sent = data.len();
-    let users = rows::users(scope, reply.account, data, record::user);
+    let users = rows::users(context, response.account, data, record::user);
     let first = matches!(place, PageAddress::Token(None)).then_some(1);
     Ok(Page {
-        doubt: numbers.unwrap_or_default().doubt(&next, first),
-        ..Page::new(users, next).of(sent).kept_since(reply.cached_at)
+        incomplete: numbers.unwrap_or_default().incomplete(&next, first),
+        ..Page::new(users, next)
+            .of(sent)
+            .kept_since(response.cached_at)
     })
 }
 
 /// `…/contacts/search-contacts`: a read, though by POST.
-fn search(operation: Operation, query: &Value, filter: &Filter, ask: &PageRequest) -> Request {
-    let mut pagination = json!({ LISTING.size: ask.size });
-    if let PageAddress::Token(Some(token)) = &ask.place {
+fn search(operation: Operation, query: &Value, filter: &Filter, request: &PageRequest) -> Request {
+    let mut pagination = json!({ LISTING.size: request.size });
+    if let PageAddress::Token(Some(token)) = &request.place {
         pagination[LISTING.at] = token.clone().into();
     }
     let mut body = json!({ "query": query, "pagination": pagination });
@@ -221,8 +223,8 @@ fn search(operation: Operation, query: &Value, filter: &Filter, ask: &PageReques
         body["sort"] = query::ordered(sort);
     }
     Request::search(operation, &["contacts", "search"], body)
-        .page(&ask.place)
-        .no_older_than(ask.since)
+        .page(&request.place)
+        .no_older_than(request.since)
 }
 
 /// Gives every key the user that a search found for it; those that it missed are looked up one by one.
@@ -261,13 +263,14 @@ impl Contacts {
         let batch = BatchSize {
             max: api.search_batch,
         };
-        let rechecks = if query::is_exact(api.version) {
-            PROFILE.rechecks
+        let post_filtered = if query::is_exact(api.version) {
+            PROFILE.post_filtered
         } else {
             BY_DAYS
         };
-        let lags: &[Identity] = if api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
-            PROFILE.lags
+        let eventually_consistent_by: &[Identity] = if api.version.is_from(FINDS_EXTERNAL_IDS_FROM)
+        {
+            PROFILE.eventually_consistent_by
         } else {
             &[Identity::ExternalId, Identity::Email]
         };
@@ -275,8 +278,8 @@ impl Contacts {
             recent: recent.lasting(api.index_lag),
             companies: company::ids(),
             profile: Profile {
-                rechecks,
-                lags,
+                post_filtered,
+                eventually_consistent_by,
                 by_id: batch,
                 by_external_id: Some(batch),
                 by_email: batch,
@@ -286,9 +289,14 @@ impl Contacts {
         }
     }
 
-    async fn page(&self, scope: &RequestContext, ask: &PageRequest, call: Request) -> Result<Page> {
-        let reply = self.api.send(scope, call).await?;
-        page_in(scope, &reply, &ask.place, SubresourceNext::token)
+    async fn page(
+        &self,
+        context: &RequestContext,
+        request: &PageRequest,
+        call: Request,
+    ) -> Result<Page> {
+        let response = self.api.send(context, call).await?;
+        page_in(context, &response, &request.place, SubresourceNext::token)
     }
 }
 
@@ -298,108 +306,108 @@ impl Connector for Contacts {
         &self.profile
     }
 
-    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
-        labels::unknown(&self.api, scope, filter).await
+    async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+        labels::unknown(&self.api, context, filter).await
     }
 
     /// `…/contacts/list-contacts`, or a search where the list is narrowed or sorted.
     async fn list(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         selection: &Selection,
     ) -> Result<Page> {
         let filter = &selection.filter;
         if filter.fields().is_empty() && filter.sort.is_none() {
             let call = Request::get(Operation::List, &["contacts"])
-                .query(ask.params())
-                .page(&ask.place)
-                .no_older_than(ask.since);
-            return self.page(scope, ask, call).await;
+                .query(request.params())
+                .page(&request.place)
+                .no_older_than(request.since);
+            return self.page(context, request, call).await;
         }
         if let Some(company) = &filter.company_id {
-            return self.of_company(scope, ask, filter, company).await;
+            return self.of_company(context, request, filter, company).await;
         }
         let query = query::narrowed(filter, self.api.version);
-        let call = search(Operation::List, &query, filter, ask);
-        let page = self.page(scope, ask, call).await?;
+        let call = search(Operation::List, &query, filter, request);
+        let page = self.page(context, request, call).await?;
         if filter.email.is_some() || filter.email_domain.is_some() {
-            rows::note_unreadable_emails(scope, &page.users);
+            rows::note_unreadable_emails(context, &page.users);
         }
         Ok(page)
     }
 
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        let get = |id| self.get(scope, id);
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        let get = |id| self.get(context, id);
         if ids.len() == 1 {
             return each(ids, get).await;
         }
-        let found = self.named(scope, Operation::ById, "id", ids).await;
+        let found = self.named(context, Operation::ById, "id", ids).await;
         confirmed(ids, found, |user| Some(&user.remote_id), get).await
     }
 
     /// Of a user only: a lead's external id is made up by Intercom.
-    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        let find = |id| self.with_external_id(scope, id);
+    async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        let find = |id| self.with_external_id(context, id);
         if ids.len() == 1 {
             return each(ids, find).await;
         }
         let found = self
-            .named(scope, Operation::ByExternalId, "external_id", ids)
+            .named(context, Operation::ByExternalId, "external_id", ids)
             .await;
         confirmed(ids, found, |user| user.external_id.as_deref(), find).await
     }
 
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         _: Expand,
     ) -> Result<SearchResult> {
-        let found = self.at(scope, emails).await?;
+        let found = self.at(context, emails).await?;
         let written = self.written_among(&found, emails).await;
         let doubtful = emails.iter();
         let doubtful = doubtful.flat_map(|email| doubtful_ids(&found, email, &written));
         let doubtful = doubtful.collect();
-        Ok(self.settled(scope, found, &doubtful).await)
+        Ok(self.settled(context, found, &doubtful).await)
     }
 
     /// One search for as many addresses as it takes. All spellings of an address are in the same one.
     async fn search(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         _: Expand,
     ) -> Vec<SearchBatch> {
-        self.searched(scope, emails).await
+        self.searched(context, emails).await
     }
 
     async fn part(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         id: &str,
         part: Subresource,
     ) -> Result<Option<SubresourceData>> {
-        subresources::part(&self.api, scope, id, part).await
+        subresources::part(&self.api, context, id, part).await
     }
 
-    fn check(&self, draft: &UserPatch) -> Result<()> {
-        check(draft)
+    fn check(&self, patch: &UserPatch) -> Result<()> {
+        check(patch)
     }
 
     /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that is
     /// meant, it is changed instead.
-    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
-        let call = Request::post(Operation::Create, &["contacts"], write::created(draft)?);
-        match self.api.send(scope, call).await {
-            Ok(reply) => {
-                let user = asked_for(super::user_in(&reply)?, |user| draft.means(user))?;
+    async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+        let call = Request::post(Operation::Create, &["contacts"], write::created(patch)?);
+        match self.api.send(context, call).await {
+            Ok(response) => {
+                let user = asked_for(super::user_in(&response)?, |user| patch.means(user))?;
                 Ok(self
-                    .written(scope, user, draft, WriteOutcome::Created)
+                    .written(context, user, patch, WriteOutcome::Created)
                     .await)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                self.met(scope, draft, error).await
+                self.met(context, patch, error).await
             }
             Err(error) => Err(error),
         }
@@ -408,21 +416,21 @@ impl Connector for Contacts {
     /// `…/contacts/update-contact`: changes what it names.
     async fn update(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: &User,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
-        let call = Request::put(Operation::Update, &["contacts", id], write::updated(draft)?);
-        match self.api.user_of(scope, call, id).await {
+        let call = Request::put(Operation::Update, &["contacts", id], write::updated(patch)?);
+        match self.api.user_of(context, call, id).await {
             Ok(Some(user)) => {
                 let written = self
-                    .written(scope, user, draft, WriteOutcome::Updated)
+                    .written(context, user, patch, WriteOutcome::Updated)
                     .await;
                 Ok(Some(written))
             }
             Ok(None) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::Conflict => Err(write::taken(draft, &error)),
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(write::taken(patch, &error)),
             Err(error) => Err(error),
         }
     }

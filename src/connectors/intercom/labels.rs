@@ -30,7 +30,7 @@ struct IntercomLabel {
 /// Which of the tag and the segment of a filter do not exist: a call for each.
 pub(super) async fn unknown(
     api: &IntercomApi,
-    scope: &RequestContext,
+    context: &RequestContext,
     filter: &Filter,
 ) -> Result<Vec<FilterField>> {
     let wanted = [
@@ -45,7 +45,7 @@ pub(super) async fn unknown(
     let mut unknown = Vec::new();
     for (field, operation, path, id) in wanted {
         if let Some(id) = id
-            && !has(api, scope, Request::get(operation, &[path]), id).await?
+            && !has(api, context, Request::get(operation, &[path]), id).await?
         {
             unknown.push(field);
         }
@@ -53,8 +53,8 @@ pub(super) async fn unknown(
     Ok(unknown)
 }
 
-async fn has(api: &IntercomApi, scope: &RequestContext, call: Request, id: &str) -> Result<bool> {
-    let list: IntercomLabelList = api.send(scope, call).await?.object()?;
+async fn has(api: &IntercomApi, context: &RequestContext, call: Request, id: &str) -> Result<bool> {
+    let list: IntercomLabelList = api.send(context, call).await?.object()?;
     let Some(labels) = list.data else {
         return Err(Error::malformed(
             "the provider answered a list without items",

@@ -29,7 +29,11 @@ impl PageNumbers {
 
     /// Whether rows may be missing behind a page that names no next one, though there are more pages than
     /// this. `asked` is its number where it does not say it. Where rows are counted their number decides.
-    pub(super) fn doubt(self, next: &NextPage, asked: Option<u64>) -> Option<IncompleteReason> {
+    pub(super) fn incomplete(
+        self,
+        next: &NextPage,
+        asked: Option<u64>,
+    ) -> Option<IncompleteReason> {
         let is_end = match next {
             NextPage::More(more) => !more,
             NextPage::Token { next, total } => next.is_none() && total.is_none(),

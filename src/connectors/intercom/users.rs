@@ -44,7 +44,7 @@ const LISTING: Listing = Listing {
     size: "per_page",
     min: 1,
     max: 60,
-    reach: Some(10_000),
+    max_rows: Some(10_000),
     is_counted: true,
 };
 
@@ -57,7 +57,7 @@ const PROFILE: Profile = Profile {
         FilterField::TagId,
         FilterField::CreatedSince,
     ],
-    rechecks: &[FilterField::Email, FilterField::CreatedSince],
+    post_filtered: &[FilterField::Email, FilterField::CreatedSince],
     sorts: &[
         SortField::CreatedAt,
         SortField::UpdatedAt,
@@ -86,7 +86,7 @@ const PROFILE: Profile = Profile {
         PatchField::Attributes,
     ],
     writes_leads: false,
-    lags: &[],
+    eventually_consistent_by: &[],
 };
 
 /// What a search by address lacks since version 1.2.
@@ -152,14 +152,14 @@ impl IntercomUserPages {
 }
 
 /// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was asked for.
-fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Result<Page> {
-    let list: IntercomUserList = reply.object()?;
+fn page_in(context: &RequestContext, response: &Response, number: Option<u64>) -> Result<Page> {
+    let list: IntercomUserList = response.object()?;
     match list.kind.as_deref() {
         Some("user" | "contact") => {
-            let users = vec![user_in(reply)?];
-            Ok(Page::new(users, NextPage::Total(1)).kept_since(reply.cached_at))
+            let users = vec![user_in(response)?];
+            Ok(Page::new(users, NextPage::Total(1)).kept_since(response.cached_at))
         }
-        Some("error.list") => Err(refused_under_200(reply).unwrap_or_else(|| {
+        Some("error.list") => Err(refused_under_200(response).unwrap_or_else(|| {
             Error::malformed("the provider answered an error under status 200")
         })),
         _ => {
@@ -182,15 +182,17 @@ fn page_in(scope: &RequestContext, reply: &Response, number: Option<u64>) -> Res
             };
             let users: Vec<_> = users.into_iter().map(Arc::from).collect();
             let sent = users.len();
-            let users = rows::users(scope, reply.account, users, record::user);
+            let users = rows::users(context, response.account, users, record::user);
             // Where nothing says how many users there are, a short page may be one of a smaller size than
             // it was asked for.
             let short = u32::try_from(sent).ok();
             let short = short.filter(|_| next == NextPage::Silent);
             Ok(Page {
                 size: short.or(numbers.size()),
-                doubt: numbers.doubt(&next, number),
-                ..Page::new(users, next).of(sent).kept_since(reply.cached_at)
+                incomplete: numbers.incomplete(&next, number),
+                ..Page::new(users, next)
+                    .of(sent)
+                    .kept_since(response.cached_at)
             })
         }
     }
@@ -208,7 +210,7 @@ impl Users {
         }
     }
 
-    async fn page(&self, scope: &RequestContext, call: Request) -> Result<Page> {
+    async fn page(&self, context: &RequestContext, call: Request) -> Result<Page> {
         // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
         // empty list; elsewhere it is the path that is not found.
         let company = call
@@ -228,11 +230,11 @@ impl Users {
         let is_by_email = call.query.iter().any(|(name, _)| *name == "email");
         let number = call.query.iter().find(|(name, _)| *name == LISTING.at);
         let number = number.and_then(|(_, number)| number.parse().ok());
-        match self.api.send(scope, call).await {
-            Ok(reply) => {
-                let page = page_in(scope, &reply, number)?;
+        match self.api.send(context, call).await {
+            Ok(response) => {
+                let page = page_in(context, &response, number)?;
                 if is_by_email {
-                    rows::note_unreadable_emails(scope, &page.users);
+                    rows::note_unreadable_emails(context, &page.users);
                 }
                 Ok(page)
             }
@@ -240,7 +242,11 @@ impl Users {
                 let company = company.map(|(_, id)| id);
                 if let Some(id) = company {
                     let field = FilterField::CompanyId;
-                    scope.add_shortfall(unknown_notice(self.api.http.account(), field, &id));
+                    context.add_incomplete_notice(unknown_notice(
+                        self.api.http.account(),
+                        field,
+                        &id,
+                    ));
                 }
                 Ok(Page::new(Vec::new(), NextPage::Total(0)))
             }
@@ -255,8 +261,8 @@ impl Connector for Users {
         &self.profile
     }
 
-    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
-        labels::unknown(&self.api, scope, filter).await
+    async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+        labels::unknown(&self.api, context, filter).await
     }
 
     /// Whether letter case counts here is not documented: each is asked for.
@@ -267,8 +273,8 @@ impl Connector for Users {
     /// `…/1.1/rest-api/users/list-users`, `…/list-by-tag-segment-company`
     async fn list(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         selection: &Selection,
     ) -> Result<Page> {
         let filter = &selection.filter;
@@ -279,58 +285,58 @@ impl Connector for Users {
         };
         let call = Request::get(Operation::List, &[path])
             .query(query::narrowed(filter)?)
-            .query(ask.params())
-            .page(&ask.place)
-            .no_older_than(ask.since);
-        self.page(scope, call).await
+            .query(request.params())
+            .page(&request.place)
+            .no_older_than(request.since);
+        self.page(context, call).await
     }
 
     /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         each(ids, |id| async move {
             let user = Request::get(Operation::ById, &["users", id]);
             let lead = Request::get(Operation::ById, &["contacts", id]);
-            match self.api.user_of(scope, user, id).await? {
+            match self.api.user_of(context, user, id).await? {
                 Some(user) => Ok(Some(user)),
-                None => self.api.user_of(scope, lead, id).await,
+                None => self.api.user_of(context, lead, id).await,
             }
         })
         .await
     }
 
-    async fn by_external_id(&self, scope: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| self.with_user_id(scope, id)).await
+    async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+        each(ids, |id| self.with_user_id(context, id)).await
     }
 
     /// `…/1.1/rest-api/users/list-by-email-1`
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         _: Expand,
     ) -> Result<SearchResult> {
         let limits = ScanLimits {
             pages: SEARCH_PAGES,
-            until: scope.deadline(),
+            until: context.deadline(),
         };
         let spellings = emails.iter().flat_map(|email| self.spellings(email));
         let spellings: HashSet<Email> = spellings.collect();
         let searches = spellings.iter().map(|email| async move {
-            let walk = rows::scan(
-                scope,
+            let scan = rows::scan(
+                context,
                 &LISTING,
                 limits,
                 |_| true,
-                move |ask| async move {
+                move |request| async move {
                     let call = Request::get(Operation::ByEmail, &["users"])
                         .query([("email", email.given().to_owned())])
-                        .query(ask.params())
-                        .page(&ask.place)
-                        .no_older_than(ask.since);
-                    self.page(scope, call).await
+                        .query(request.params())
+                        .page(&request.place)
+                        .no_older_than(request.since);
+                    self.page(context, call).await
                 },
             );
-            (email.clone(), walk.await)
+            (email.clone(), scan.await)
         });
         SearchResult::of(
             without_invalid_spellings(emails, join_all(searches).await),
@@ -339,63 +345,63 @@ impl Connector for Users {
         )
     }
 
-    fn check(&self, draft: &UserPatch) -> Result<()> {
-        check(draft)
+    fn check(&self, patch: &UserPatch) -> Result<()> {
+        check(patch)
     }
 
     /// `…/1.1/rest-api/users/create-or-update-user`: it finds or creates, so it may be repeated.
-    async fn create(&self, scope: &RequestContext, draft: &UserPatch) -> Result<ConnectorWrite> {
+    async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call =
-            Request::post(Operation::Upsert, &["users"], written(None, draft)?).repeatable(true);
-        let user = user_in(&self.api.send(scope, call).await?)?;
-        let user = asked_for(user, |user| match draft.external_id.set() {
+            Request::post(Operation::Upsert, &["users"], written(None, patch)?).repeatable(true);
+        let user = user_in(&self.api.send(context, call).await?)?;
+        let user = asked_for(user, |user| match patch.external_id.set() {
             Some(id) => has_external_id(user, id),
-            None => draft.means(user),
+            None => patch.means(user),
         })?;
         Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
     }
 
     async fn update(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: &User,
-        draft: &UserPatch,
+        patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
-        let call = Request::post(Operation::Update, &["users"], written(Some(id), draft)?)
+        let call = Request::post(Operation::Update, &["users"], written(Some(id), patch)?)
             .repeatable(true);
-        let user = self.api.user_of(scope, call, id).await?;
+        let user = self.api.user_of(context, call, id).await?;
         Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
     }
 }
 
 impl Users {
-    async fn with_user_id(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
+    async fn with_user_id(&self, context: &RequestContext, id: &str) -> Result<Option<User>> {
         let call = Request::get(Operation::ByExternalId, &["users"]);
         let call = call.query([("user_id", id.to_owned())]);
         let is_it = |user: &User| has_external_id(user, id);
-        self.api.user(scope, call, is_it).await
+        self.api.user(context, call, is_it).await
     }
 }
 
 /// The identifier that comes first decides, and there is no falling through to the next: `id`, then
 /// `user_id`, then `email`.
-fn written(id: Option<&str>, draft: &UserPatch) -> Result<Value> {
-    check(draft)?;
-    let avatar = draft.avatar_url.json();
+fn written(id: Option<&str>, patch: &UserPatch) -> Result<Value> {
+    check(patch)?;
+    let avatar = patch.avatar_url.json();
     let avatar = avatar.map(|url| json!({ "type": "avatar", "image_url": url }));
-    let unsubscribed = draft.unsubscribed_from_emails.json();
+    let unsubscribed = patch.unsubscribed_from_emails.json();
     Ok(body([
         ("id", id.map(Value::from)),
-        ("user_id", draft.external_id.json()),
-        ("email", draft.email.json()),
-        ("name", draft.name.json()),
-        ("phone", draft.phone.json()),
+        ("user_id", patch.external_id.json()),
+        ("email", patch.email.json()),
+        ("name", patch.name.json()),
+        ("phone", patch.phone.json()),
         ("avatar", avatar),
-        ("signed_up_at", seconds(&draft.signed_up_at)),
+        ("signed_up_at", seconds(&patch.signed_up_at)),
         ("unsubscribed_from_emails", unsubscribed),
-        ("companies", companies(&draft.companies)),
-        ("custom_attributes", attributes(draft)),
+        ("companies", companies(&patch.companies)),
+        ("custom_attributes", attributes(patch)),
     ]))
 }
 

@@ -22,7 +22,7 @@ pub(super) const LISTING: Listing = Listing {
     size: "limit",
     min: 1,
     max: 100,
-    reach: None,
+    max_rows: None,
     is_counted: false,
 };
 
@@ -54,8 +54,8 @@ fn is_nameless(raw: &RawValue) -> bool {
 ///
 /// # Errors
 /// `Malformed` when it is not what the provider documents.
-pub(super) fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> {
-    let list: UsertourList = reply.object()?;
+pub(super) fn page_in(context: &RequestContext, response: &Response) -> Result<Page> {
+    let list: UsertourList = response.object()?;
     // Taken for the last page, a list would end too soon, and nobody would know.
     let nowhere = || Error::malformed("the provider says that there is more, and not where");
     let next = list.next.as_deref();
@@ -68,10 +68,12 @@ pub(super) fn page_in(scope: &RequestContext, reply: &Response) -> Result<Page> 
     let (nameless, rows): (Vec<_>, Vec<_>) =
         list.results.into_iter().partition(|raw| is_nameless(raw));
     if !nameless.is_empty() {
-        scope.add_shortfall(Notice::new(NoticeCode::RowsUnreadable, NAMELESS));
+        context.add_incomplete_notice(Notice::new(NoticeCode::RowsUnreadable, NAMELESS));
     }
-    let users = rows::users(scope, reply.account, rows, record::user);
-    Ok(Page::new(users, next).of(sent).kept_since(reply.cached_at))
+    let users = rows::users(context, response.account, rows, record::user);
+    Ok(Page::new(users, next)
+        .of(sent)
+        .kept_since(response.cached_at))
 }
 
 /// Of the link to the next page only its cursor is read.

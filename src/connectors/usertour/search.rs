@@ -28,17 +28,17 @@ pub(super) trait UserList: Sync {
     /// One page of it.
     async fn page(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         selection: &Selection,
-        ask: &PageRequest,
+        request: &PageRequest,
     ) -> Result<Page>;
 }
 
 /// Scans the list of every spelling of the addresses.
 pub(super) async fn scans(
     list: &impl UserList,
-    scope: &RequestContext,
+    context: &RequestContext,
     emails: &[Email],
     expand: Expand,
 ) -> Vec<(Email, Scan)> {
@@ -46,7 +46,7 @@ pub(super) async fn scans(
     // The last that is asked is what the client gave: the provider's log ends with it.
     let (composed, decomposed): (Vec<_>, Vec<_>) =
         spellings.into_iter().partition(Email::is_composed);
-    let scan = |spelling| scan(list, scope, spelling, expand);
+    let scan = |spelling| scan(list, context, spelling, expand);
     let mut scans = join_all(decomposed.into_iter().map(scan)).await;
     scans.extend(join_all(composed.into_iter().map(scan)).await);
     scans
@@ -54,24 +54,27 @@ pub(super) async fn scans(
 
 async fn scan(
     list: &impl UserList,
-    scope: &RequestContext,
+    context: &RequestContext,
     spelling: Email,
     expand: Expand,
 ) -> (Email, Scan) {
     let limits = ScanLimits {
         pages: SEARCH_PAGES,
-        until: scope.deadline(),
+        until: context.deadline(),
     };
     let selection = &Selection {
         filter: Filter::email(&spelling),
         expand,
     };
     let scan = rows::scan(
-        scope,
+        context,
         &LISTING,
         limits,
         |_| true,
-        |ask| async move { list.page(scope, Operation::ByEmail, selection, &ask).await },
+        |request| async move {
+            list.page(context, Operation::ByEmail, selection, &request)
+                .await
+        },
     )
     .await;
     (spelling, scan)
@@ -86,16 +89,16 @@ pub(super) fn result(scans: Vec<Scan>) -> Result<SearchResult> {
 }
 
 /// Notes that an address has more forms than those that are asked for.
-pub(super) fn note_forms(scope: &RequestContext, selection: &Selection) {
+pub(super) fn note_forms(context: &RequestContext, selection: &Selection) {
     let email = selection.filter.email.as_ref();
     if email.is_some_and(Email::has_forms) {
-        scope.add_caveat(Notice::new(NoticeCode::SearchIncomplete, FORMS));
+        context.add_caveat(Notice::new(NoticeCode::SearchIncomplete, FORMS));
     }
 }
 
 /// Notes the users of an address whose own address cannot be read.
-pub(super) fn note_unreadable(scope: &RequestContext, selection: &Selection, page: &Page) {
+pub(super) fn note_unreadable(context: &RequestContext, selection: &Selection, page: &Page) {
     if selection.filter.email.is_some() {
-        rows::note_unreadable_emails(scope, &page.users);
+        rows::note_unreadable_emails(context, &page.users);
     }
 }

@@ -49,7 +49,7 @@ const PROFILE: Profile = Profile {
         FilterField::SegmentId,
         FilterField::CompanyId,
     ],
-    rechecks: &[FilterField::Email],
+    post_filtered: &[FilterField::Email],
     sorts: &[SortField::CreatedAt],
     by_id: SINGLE,
     by_external_id: Some(SINGLE),
@@ -69,7 +69,7 @@ const PROFILE: Profile = Profile {
         PatchField::Attributes,
     ],
     writes_leads: false,
-    lags: &[],
+    eventually_consistent_by: &[],
 };
 
 /// The connector of version 1.
@@ -90,7 +90,7 @@ impl UsertourV1 {
     /// One page as the provider sends it.
     async fn sent(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         query: &[(&'static str, String)],
         (cursor, size, since): (Option<String>, u32, Option<Instant>),
@@ -108,31 +108,31 @@ impl UsertourV1 {
                 .page(&place)
                 .no_older_than(since)
         };
-        match self.sent_once(scope, call(nobody)).await {
+        match self.sent_once(context, call(nobody)).await {
             Err(error) if is_ours && self.segments.is_refused(&error) => {
-                self.sent_once(scope, call(None)).await
+                self.sent_once(context, call(None)).await
             }
             page => page,
         }
     }
 
     /// `docs.usertour.io/api-reference/users/list`
-    async fn sent_once(&self, scope: &RequestContext, call: Request) -> Result<Page> {
-        let reply = self.http.send(scope, call).await?;
-        list::page_in(scope, &reply)
+    async fn sent_once(&self, context: &RequestContext, call: Request) -> Result<Page> {
+        let response = self.http.send(context, call).await?;
+        list::page_in(context, &response)
     }
 
     /// `docs.usertour.io/api-reference/users/upsert`: always 201, whether it made or changed the user. It
     /// may be repeated; racing creates of one id answer 500 and succeed when repeated.
     async fn write(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         body: Value,
         outcome: WriteOutcome,
     ) -> Result<ConnectorWrite> {
         let call = Request::post(operation, &["v1", "users"], body.clone()).repeatable(true);
-        let user = user_in(&self.http.send(scope, call).await?)?;
+        let user = user_in(&self.http.send(context, call).await?)?;
         let id = body["id"].as_str().unwrap_or_default();
         write::written(user, (id, &body["attributes"]), outcome)
     }
@@ -143,10 +143,10 @@ impl UserList for UsertourV1 {
     /// One page as callers see it: it ends between two moments.
     async fn page(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         selection: &Selection,
-        ask: &PageRequest,
+        request: &PageRequest,
     ) -> Result<Page> {
         let query = narrowing(&selection.filter, selection.expand);
         // A page that is made of several is as old as the oldest of them.
@@ -154,26 +154,26 @@ impl UserList for UsertourV1 {
         let (query, kept_since) = (&query, &kept);
         let reader = TieReader {
             is_descending: is_descending(&selection.filter),
-            want: ask.size,
+            want: request.size,
             fetch: |cursor, size| async move {
-                let sent = self.sent(scope, operation, query, (cursor, size, ask.since));
+                let sent = self.sent(context, operation, query, (cursor, size, request.since));
                 let page = sent.await?;
                 let mut kept = kept_since.lock().unwrap_or_else(PoisonError::into_inner);
                 *kept = kept.into_iter().chain(page.kept).min();
                 Ok(page)
             },
         };
-        let start = match &ask.place {
+        let start = match &request.place {
             PageAddress::Token(token) => Start::from_token(token.as_deref())?,
             PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => Start::default(),
         };
-        search::note_forms(scope, selection);
-        let TiedPage { page, shortfall } = reader.read(start).await?;
-        let resumed = ties::is_place_unsure(ask.before_mark(&page)).then_some(ties::TIMELESS);
-        if let Some(why) = shortfall.or(resumed) {
-            scope.add_shortfall(Notice::new(NoticeCode::UnstableOrder, why));
+        search::note_forms(context, selection);
+        let TiedPage { page, incomplete } = reader.read(start).await?;
+        let resumed = ties::is_place_unsure(request.before_mark(&page)).then_some(ties::TIMELESS);
+        if let Some(why) = incomplete.or(resumed) {
+            context.add_incomplete_notice(Notice::new(NoticeCode::UnstableOrder, why));
         }
-        search::note_unreadable(scope, selection, &page);
+        search::note_unreadable(context, selection, &page);
         let kept = *kept.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(page.kept_since(kept))
     }
@@ -196,12 +196,12 @@ fn body(id: &str, patch: &UserPatch) -> Result<Value> {
 #[async_trait]
 impl Connector for UsertourV1 {
     /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its list.
-    async fn unknown(&self, scope: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
         let Some(id) = &filter.company_id else {
             return Ok(Vec::new());
         };
         let call = Request::get(Operation::Companies, &["v1", "companies", id]);
-        let company = self.http.find(scope, call).await?;
+        let company = self.http.find(context, call).await?;
         Ok(match company {
             Some(_) => Vec::new(),
             None => vec![FilterField::CompanyId],
@@ -214,39 +214,40 @@ impl Connector for UsertourV1 {
 
     async fn list(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         selection: &Selection,
     ) -> Result<Page> {
         if let Some(segment) = &selection.filter.segment_id {
-            self.know_segment(scope, segment).await?;
+            self.know_segment(context, segment).await?;
         }
-        self.page(scope, Operation::List, selection, ask).await
+        self.page(context, Operation::List, selection, request)
+            .await
     }
 
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
         each(ids, |id| async move {
-            find(&self.http, scope, &["v1", "users", id], (id, expand)).await
+            find(&self.http, context, &["v1", "users", id], (id, expand)).await
         })
         .await
     }
 
     async fn by_external_id(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         ids: &[String],
         expand: Expand,
     ) -> Lookups {
-        self.by_id(scope, ids, expand).await
+        self.by_id(context, ids, expand).await
     }
 
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         expand: Expand,
     ) -> Result<SearchResult> {
-        let scans = search::scans(self, scope, emails, expand).await;
+        let scans = search::scans(self, context, emails, expand).await;
         search::result(without_invalid_spellings(emails, scans))
     }
 
@@ -255,21 +256,21 @@ impl Connector for UsertourV1 {
         body(write::named_id(patch), patch).map(|_| ())
     }
 
-    async fn create(&self, scope: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+    async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let body = body(write::new_id(patch)?, patch)?;
-        self.write(scope, Operation::Upsert, body, WriteOutcome::Created)
+        self.write(context, Operation::Upsert, body, WriteOutcome::Created)
             .await
     }
 
     async fn update(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: &User,
         patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
         let body = body(id, patch)?;
-        self.write(scope, Operation::Update, body, WriteOutcome::Updated)
+        self.write(context, Operation::Update, body, WriteOutcome::Updated)
             .await
             .map(Some)
     }

@@ -52,7 +52,7 @@ const PROFILE: Profile = Profile {
         FilterField::CreatedBefore,
     ],
     // The provider's upper bound is inclusive.
-    rechecks: &[FilterField::Email, FilterField::CreatedBefore],
+    post_filtered: &[FilterField::Email, FilterField::CreatedBefore],
     sorts: &[SortField::CreatedAt],
     by_id: SINGLE,
     by_external_id: Some(SINGLE),
@@ -71,7 +71,7 @@ const PROFILE: Profile = Profile {
         PatchField::Attributes,
     ],
     writes_leads: false,
-    lags: &[],
+    eventually_consistent_by: &[],
 };
 
 /// The notice on a search for an address that the provider does not search for.
@@ -120,8 +120,8 @@ impl UsertourV2 {
     }
 
     /// The call for a page.
-    fn call(&self, operation: Operation, selection: &Selection, ask: &PageRequest) -> Request {
-        let cursor = match &ask.place {
+    fn call(&self, operation: Operation, selection: &Selection, request: &PageRequest) -> Request {
+        let cursor = match &request.place {
             PageAddress::Token(cursor) => cursor.clone(),
             PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => None,
         };
@@ -129,16 +129,16 @@ impl UsertourV2 {
             .query(narrowing(&selection.filter, selection.expand))
             .query(bounds(&selection.filter.created))
             .query(cursor.map(|cursor| (LISTING.at, cursor)))
-            .query([(LISTING.size, ask.size.to_string())])
-            .page(&ask.place)
-            .no_older_than(ask.since)
+            .query([(LISTING.size, request.size.to_string())])
+            .page(&request.place)
+            .no_older_than(request.since)
     }
 
     /// `docs.usertour.io/api-reference-v2`: `PUT` makes or changes the user, and answers 200 for both. A
     /// value of a wrong type is refused, and then nothing is changed.
     async fn write(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         (operation, outcome): (Operation, WriteOutcome),
         id: &str,
         patch: &UserPatch,
@@ -147,7 +147,7 @@ impl UsertourV2 {
         let attributes = Value::Object(write::attributes(patch));
         let body = json!({ "attributes": attributes });
         let call = Request::put(operation, &self.user(id), body).repeatable(true);
-        let user = user_in(&self.http.send(scope, call).await?)?;
+        let user = user_in(&self.http.send(context, call).await?)?;
         write::written(user, (id, &attributes), outcome)
     }
 }
@@ -156,28 +156,28 @@ impl UsertourV2 {
 impl UserList for UsertourV2 {
     async fn page(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         selection: &Selection,
-        ask: &PageRequest,
+        request: &PageRequest,
     ) -> Result<Page> {
-        search::note_forms(scope, selection);
+        search::note_forms(context, selection);
         let empty = self.empty_segment.parameter(&selection.filter);
         let is_ours = empty.is_some();
-        let call = |empty| self.call(operation, selection, ask).query(empty);
-        let reply = match self.http.send(scope, call(empty)).await {
+        let call = |empty| self.call(operation, selection, request).query(empty);
+        let response = match self.http.send(context, call(empty)).await {
             Err(error) if is_ours && self.empty_segment.is_refused(&error) => {
-                self.http.send(scope, call(None)).await
+                self.http.send(context, call(None)).await
             }
-            reply => reply,
+            response => response,
         };
-        let page = list::page_in(scope, &reply?)?;
-        let is_behind_cursor = matches!(ask.place, PageAddress::Token(Some(_)));
+        let page = list::page_in(context, &response?)?;
+        let is_behind_cursor = matches!(request.place, PageAddress::Token(Some(_)));
         if is_behind_cursor && is_empty_end(&page) {
             return Err(lost_place());
         }
-        search::note_unreadable(scope, selection, &page);
-        note_unknown_creation(scope, &selection.filter, &page);
+        search::note_unreadable(context, selection, &page);
+        note_unknown_creation(context, &selection.filter, &page);
         Ok(page)
     }
 }
@@ -218,13 +218,13 @@ fn written(moment: Timestamp) -> String {
     format!("{:.3}", rounded_up.unwrap_or(moment))
 }
 
-fn note_unknown_creation(scope: &RequestContext, filter: &Filter, page: &Page) {
+fn note_unknown_creation(context: &RequestContext, filter: &Filter, page: &Page) {
     let is_unknown = page
         .users
         .iter()
         .any(|user| user.created_at.is_none() && !user.is_unreadable);
     if !filter.created.is_unbounded() && is_unknown {
-        scope.add_shortfall(Notice::new(NoticeCode::RowsUnreadable, UNKNOWN_CREATION));
+        context.add_incomplete_notice(Notice::new(NoticeCode::RowsUnreadable, UNKNOWN_CREATION));
     }
 }
 
@@ -263,55 +263,58 @@ impl Connector for UsertourV2 {
 
     async fn list(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         selection: &Selection,
     ) -> Result<Page> {
-        let error = match self.page(scope, Operation::List, selection, ask).await {
+        let error = match self
+            .page(context, Operation::List, selection, request)
+            .await
+        {
             Err(error) => error,
             page => return page,
         };
         let filter = &selection.filter;
         let unknown = unknown_field(&error).and_then(|field| Some((field, filter.id(field)?)));
         if let Some((field, id)) = unknown {
-            scope.add_shortfall(unknown_notice(self.http.account(), field, id));
+            context.add_incomplete_notice(unknown_notice(self.http.account(), field, id));
             return Ok(nobody());
         }
         if filter.email.is_some() && is_refused_email(&error) {
-            scope.add_shortfall(Notice::new(NoticeCode::SearchIncomplete, REFUSED_EMAIL));
+            context.add_incomplete_notice(Notice::new(NoticeCode::SearchIncomplete, REFUSED_EMAIL));
             return Ok(nobody());
         }
         Err(error)
     }
 
-    async fn by_id(&self, scope: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
         each(ids, |id| async move {
-            find(&self.http, scope, &self.user(id), (id, expand)).await
+            find(&self.http, context, &self.user(id), (id, expand)).await
         })
         .await
     }
 
     async fn by_external_id(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         ids: &[String],
         expand: Expand,
     ) -> Lookups {
-        self.by_id(scope, ids, expand).await
+        self.by_id(context, ids, expand).await
     }
 
     async fn by_email(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
         expand: Expand,
     ) -> Result<SearchResult> {
-        let scans = search::scans(self, scope, emails, expand).await;
+        let scans = search::scans(self, context, emails, expand).await;
         let scans = scans.into_iter().map(|(_, scan)| scan);
         let (refused, scans): (Vec<_>, Vec<_>) = scans.partition(is_refused);
         let mut result = search::result(scans)?;
-        if !refused.is_empty() && result.shortfall.is_none() {
-            result.shortfall = Some(Incomplete {
+        if !refused.is_empty() && result.incomplete.is_none() {
+            result.incomplete = Some(Incomplete {
                 notice: Notice::new(NoticeCode::SearchIncomplete, REFUSED_EMAIL),
                 error: None,
             });
@@ -324,27 +327,27 @@ impl Connector for UsertourV2 {
         write::check_id(write::named_id(patch), patch)
     }
 
-    async fn create(&self, scope: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
+    async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let id = write::new_id(patch)?;
         let what = (Operation::Upsert, WriteOutcome::Created);
-        self.write(scope, what, id, patch).await
+        self.write(context, what, id, patch).await
     }
 
     async fn update(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: &User,
         patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
         let what = (Operation::Update, WriteOutcome::Updated);
-        self.write(scope, what, id, patch).await.map(Some)
+        self.write(context, what, id, patch).await.map(Some)
     }
 }
 
 /// Whether the provider refused to search for the address of a scan.
 fn is_refused(scan: &Scan) -> bool {
-    match &scan.cut {
+    match &scan.truncation {
         Some(Truncation::Failed(error)) => is_refused_email(error),
         Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
     }

@@ -1,4 +1,4 @@
-//! Which record a draft means, read afresh.
+//! Which record a patch means, read afresh.
 
 use super::Directory;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     user::{Identity, User, UserKind, UserPatch},
 };
 
-/// Which record a draft means.
+/// Which record a patch means.
 pub(super) enum Target {
     Nobody,
     One(Box<User>),
@@ -28,36 +28,36 @@ enum Seen {
 }
 
 impl Directory {
-    /// Which record a draft means.
+    /// Which record a patch means.
     pub(super) async fn target(
         &self,
         connector: &dyn Connector,
-        scope: &RequestContext,
-        (draft, identity): (&UserPatch, Identity),
+        context: &RequestContext,
+        (patch, identity): (&UserPatch, Identity),
         known: &KnownWrites,
     ) -> Result<Target> {
         let profile = connector.profile();
-        let (mut users, doubt) = match seen(connector, scope, (draft, identity)).await? {
+        let (mut users, incomplete) = match seen(connector, context, (patch, identity)).await? {
             Seen::All(users) => (users, None),
             Seen::Some(users, why) => (users, Some(why)),
             Seen::NotAll(why) => return Ok(Target::Unclear(why)),
         };
-        if profile.lags.contains(&identity) {
+        if profile.eventually_consistent_by.contains(&identity) {
             let ids: Vec<_> = users.into_iter().map(|user| user.remote_id).collect();
-            users = as_they_are(connector, scope, ids).await?;
-            users.retain(|user| draft.means(user));
+            users = as_they_are(connector, context, ids).await?;
+            users.retain(|user| patch.means(user));
         }
-        let mut ids = written_lately(draft, identity, known);
+        let mut ids = written_lately(patch, identity, known);
         ids.retain(|id| users.iter().all(|user| user.remote_id != *id));
-        let written = as_they_are(connector, scope, ids).await?;
-        for user in written.into_iter().filter(|user| draft.means(user)) {
+        let written = as_they_are(connector, context, ids).await?;
+        for user in written.into_iter().filter(|user| patch.means(user)) {
             // One may have become another.
             if users.iter().all(|known| known.remote_id != user.remote_id) {
                 users.push(user);
             }
         }
         if users.is_empty() && identity == Identity::ExternalId {
-            users = adoptable(connector, scope, draft, known).await?;
+            users = adoptable(connector, context, patch, known).await?;
         }
         // A user before the leads that share the address. Where leads cannot be written they do not count.
         let is_user = |user: &User| user.kind == UserKind::User;
@@ -68,7 +68,7 @@ impl Directory {
         }
         Ok(match <[User; 1]>::try_from(users) {
             Ok([user]) => Target::One(Box::new(user)),
-            Err(users) if users.is_empty() => doubt.map_or(Target::Nobody, Target::Unclear),
+            Err(users) if users.is_empty() => incomplete.map_or(Target::Nobody, Target::Unclear),
             Err(users) => Target::Unclear(format!(
                 "{} users have this email: say with `remoteId` which one is meant",
                 users.len()
@@ -80,42 +80,42 @@ impl Directory {
 /// The users that the provider finds.
 async fn seen(
     connector: &dyn Connector,
-    scope: &RequestContext,
-    (draft, identity): (&UserPatch, Identity),
+    context: &RequestContext,
+    (patch, identity): (&UserPatch, Identity),
 ) -> Result<Seen> {
     let expand = Expand::default();
     let email = match identity {
         Identity::RemoteId => {
-            let id = draft.remote_id.as_slice();
-            return found(connector.by_id(scope, id, expand).await).map(Seen::All);
+            let id = patch.remote_id.as_slice();
+            return found(connector.by_id(context, id, expand).await).map(Seen::All);
         }
         Identity::ExternalId => {
-            let id: Vec<_> = draft.external_id.set().cloned().into_iter().collect();
-            return found(connector.by_external_id(scope, &id, expand).await).map(Seen::All);
+            let id: Vec<_> = patch.external_id.set().cloned().into_iter().collect();
+            return found(connector.by_external_id(context, &id, expand).await).map(Seen::All);
         }
-        Identity::Email => draft.email.set(),
+        Identity::Email => patch.email.set(),
     };
     let Some(email) = email else {
         return Ok(Seen::All(Vec::new()));
     };
     // Its own tally: what could not be read then is not counted now.
-    let scope = &scope.fresh();
+    let context = &context.fresh();
     let emails = std::slice::from_ref(email);
-    let mut found = connector.by_email(scope, emails, expand).await?;
-    if let Some(shortfall) = found.shortfall {
-        return match shortfall.error {
+    let mut found = connector.by_email(context, emails, expand).await?;
+    if let Some(incomplete) = found.incomplete {
+        return match incomplete.error {
             Some(error) => Err(error),
-            None => Ok(Seen::NotAll(untold(&shortfall.notice.message))),
+            None => Ok(Seen::NotAll(untold(&incomplete.notice.message))),
         };
     }
-    if let Some(why) = scope.shortfalls().first() {
+    if let Some(why) = context.incomplete_notices().first() {
         return Ok(Seen::NotAll(untold(&why.message)));
     }
-    if scope.unreadable() > 0 {
+    if context.unreadable() > 0 {
         return Ok(Seen::NotAll(UNREADABLE.to_owned()));
     }
     let answered = found.users.len();
-    found.users.retain(|user| draft.has_email_of(user));
+    found.users.retain(|user| patch.has_email_of(user));
     let strangers = answered - found.users.len();
     Ok(match hidden_by(connector.profile(), strangers) {
         Some(why) => Seen::Some(found.users, untold(why)),
@@ -127,7 +127,7 @@ async fn seen(
 fn hidden_by(profile: &Profile, strangers: usize) -> Option<&'static str> {
     let is_exact = profile.email_search == EmailSearch::Exact && !profile.finds_substrings;
     // A search that lags finds users by addresses that they had.
-    let is_current = !profile.lags.contains(&Identity::Email);
+    let is_current = !profile.eventually_consistent_by.contains(&Identity::Email);
     if strangers > 0 && is_exact && is_current {
         return Some("the provider answers users who show another address");
     }
@@ -143,39 +143,39 @@ fn untold(why: &str) -> String {
 
 /// The ids of users that were written lately and may be meant: the provider's search may not find them
 /// yet.
-fn written_lately(draft: &UserPatch, identity: Identity, known: &KnownWrites) -> Vec<String> {
-    match (identity, draft.external_id.set(), draft.email.set()) {
+fn written_lately(patch: &UserPatch, identity: Identity, known: &KnownWrites) -> Vec<String> {
+    match (identity, patch.external_id.set(), patch.email.set()) {
         (Identity::ExternalId, Some(id), _) => known.with_external_id(id),
         (Identity::Email, _, Some(email)) => known.with_email(email.folded()),
         _ => Vec::new(),
     }
 }
 
-/// The users that were written lately with the draft's email and have no external id: one is given it,
+/// The users that were written lately with the patch's email and have no external id: one is given it,
 /// rather than that a second user is made.
 async fn adoptable(
     connector: &dyn Connector,
-    scope: &RequestContext,
-    draft: &UserPatch,
+    context: &RequestContext,
+    patch: &UserPatch,
     known: &KnownWrites,
 ) -> Result<Vec<User>> {
-    let email = draft.email.set();
+    let email = patch.email.set();
     let ids = email.map(|email| known.with_email(email.folded()));
-    let mut users = as_they_are(connector, scope, ids.unwrap_or_default()).await?;
-    users.retain(|user| draft.adopts(user));
+    let mut users = as_they_are(connector, context, ids.unwrap_or_default()).await?;
+    users.retain(|user| patch.adopts(user));
     Ok(users)
 }
 
 /// Users as they are now, each once: one may have become another, or have gone.
 async fn as_they_are(
     connector: &dyn Connector,
-    scope: &RequestContext,
+    context: &RequestContext,
     ids: Vec<String>,
 ) -> Result<Vec<User>> {
     let mut now: Vec<User> = Vec::new();
     for id in ids {
         let id = std::slice::from_ref(&id);
-        let found = found(connector.by_id(scope, id, Expand::default()).await)?;
+        let found = found(connector.by_id(context, id, Expand::default()).await)?;
         let is_new = |user: &User| now.iter().all(|known| known.remote_id != user.remote_id);
         let found: Vec<_> = found.into_iter().filter(is_new).collect();
         now.extend(found);

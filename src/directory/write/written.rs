@@ -92,7 +92,7 @@ fn presentable(words: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
-/// What became of a draft.
+/// What became of a patch.
 #[derive(Clone, Debug)]
 pub struct WriteResult {
     /// The record as it is now.

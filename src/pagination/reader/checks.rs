@@ -22,26 +22,26 @@ where
 
     /// Whether a page is short of the next row, which it should hold by the count alone: no next page is
     /// named.
-    pub(super) fn is_counted_only(&self, ask: &PageRequest, page: &Page) -> bool {
+    pub(super) fn is_counted_only(&self, request: &PageRequest, page: &Page) -> bool {
         let is_unnamed = matches!(
             page.next,
             NextPage::Total(_) | NextPage::Counted { more: false, .. }
         );
-        let should_hold = ask.more(page).is_some() && ask.end() > self.at.ordinal();
-        let is_short = page.sent < ask.size as usize;
+        let should_hold = request.more(page).is_some() && request.end() > self.at.ordinal();
+        let is_short = page.sent < request.size as usize;
         self.listing.is_ordinal() && is_unnamed && should_hold && is_short
     }
 
     /// Compares the rows of a page with what the provider counts: there are none behind the last, and a
     /// page before it holds some.
-    pub(super) fn check_page(&mut self, ask: &PageRequest, page: &Page) {
-        let end = ask.ordinal.saturating_add(page.sent as u64);
+    pub(super) fn check_page(&mut self, request: &PageRequest, page: &Page) {
+        let end = request.ordinal.saturating_add(page.sent as u64);
         let is_off = |total| match page.sent {
-            0 => ask.ordinal < total,
+            0 => request.ordinal < total,
             _ => end > total,
         };
         if self.listing.is_ordinal() && page.next.total().is_some_and(is_off) {
-            self.doubt = self.doubt.or(Some(IncompleteReason::Miscounted));
+            self.incomplete = self.incomplete.or(Some(IncompleteReason::Miscounted));
         }
     }
 
@@ -49,11 +49,11 @@ where
     pub(super) fn check_count(&mut self, is_doubled: bool) {
         let is_off = |(least, most)| self.count < least || self.count > most;
         let totals = self.totals.filter(|_| self.is_counting());
-        let doubt = match totals {
+        let incomplete = match totals {
             Some(totals) => is_off(totals).then_some(IncompleteReason::Miscounted),
             None => is_doubled.then_some(IncompleteReason::Doubled),
         };
-        self.doubt = self.doubt.or(doubt);
+        self.incomplete = self.incomplete.or(incomplete);
     }
     pub(super) fn take_total(&mut self, page: &Page) {
         let Some(total) = page.next.total() else {
@@ -64,7 +64,7 @@ where
         let (least, most) = (least.min(total), most.max(total));
         self.totals = Some((least, most));
         if page.is_numbered && least < most {
-            self.doubt = self.doubt.or(Some(IncompleteReason::Shifted));
+            self.incomplete = self.incomplete.or(Some(IncompleteReason::Shifted));
         }
     }
 }

@@ -17,19 +17,19 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    /// The mark after a page, with the other ways to it.
+    /// The position after a page, with the other ways to it.
     pub(super) fn following(
         &mut self,
-        ask: &PageRequest,
+        request: &PageRequest,
         page: &Page,
         is_new: bool,
     ) -> Result<Position> {
         let nowhere = || Error::malformed("the provider says that there is more, and not where");
-        let next = ask.next(page, self.last.as_deref());
-        match &ask.place {
+        let next = request.next(page, self.last.as_deref());
+        match &request.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
                 let next = next.ok_or_else(nowhere)?;
-                let end = ask.ordinal.saturating_add(ask.placed(page) as u64);
+                let end = request.ordinal.saturating_add(request.placed(page) as u64);
                 let is_barren = page.users.last().is_some_and(|user| user.is_unreadable);
                 if !is_new && is_barren && end > self.at.ordinal() {
                     // No user is known at whom the next page could begin.
@@ -38,14 +38,14 @@ where
                 // Nothing new: the next page begins behind this one.
                 let is_stuck = !is_new && next.ordinal() <= self.at.ordinal();
                 Ok(match (is_stuck, self.at.anchor()) {
-                    (true, Some(anchor)) => Position::Row(ask.end(), anchor.clone()),
-                    (true, None) => Position::Nth(ask.end()),
+                    (true, Some(anchor)) => Position::Row(request.end(), anchor.clone()),
+                    (true, None) => Position::Nth(request.end()),
                     (false, _) => next,
                 })
             }
             PageAddress::Key(_) => {
                 let visited = &self.visited;
-                let asked = ask.place.clone();
+                let asked = request.place.clone();
                 // A page that names itself, or one that was read, is gone on from by its last row.
                 let onward = page.onward().filter(|onward| match onward {
                     Position::At(key) if asked == PageAddress::Key(Some(key.clone())) => false,
@@ -80,7 +80,7 @@ where
         }
     }
 
-    /// Goes on to the next mark, unless the list runs in a circle: the mark has been there before, or
+    /// Goes on to the next position, unless the list runs in a circle: the position has been there before, or
     /// one page after another had been read before. One empty page after another ends it.
     pub(super) fn advance(&mut self, next: Position) -> Result<bool> {
         let is_ordinal = self.listing.is_ordinal();
@@ -95,7 +95,7 @@ where
             return Err(Error::malformed(message));
         }
         if self.empty > EMPTY_PAGES {
-            self.doubt = Some(IncompleteReason::Empty);
+            self.incomplete = Some(IncompleteReason::Empty);
             return Ok(false);
         }
         self.at = next;
@@ -103,7 +103,7 @@ where
     }
 }
 
-/// The mark after the row before a row; the start, where there is none or it is not known.
+/// The position after the row before a row; the start, where there is none or it is not known.
 pub(super) fn before(anchor: &Anchor) -> Position {
     match anchor.before() {
         Some(before) => Position::Key(Anchor::One(before.to_owned())),

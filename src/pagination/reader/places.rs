@@ -17,40 +17,40 @@ where
     /// A page that goes on where the read part ends: this one, or another where rows have shifted.
     pub(super) async fn joined(
         &mut self,
-        ask: PageRequest,
+        request: PageRequest,
         page: Page,
         want: u32,
     ) -> Result<(PageRequest, Page)> {
-        if ask.names_more_than_nothing(&page) {
+        if request.names_more_than_nothing(&page) {
             // Whom it should have held nobody can say.
-            self.doubt = self.doubt.or(Some(IncompleteReason::Empty));
-            return Ok((ask, page));
+            self.incomplete = self.incomplete.or(Some(IncompleteReason::Empty));
+            return Ok((request, page));
         }
-        if !ask.overlaps || self.knows_one_of(&ask, &page) {
-            return Ok((ask, page));
+        if !request.overlaps || self.knows_one_of(&request, &page) {
+            return Ok((request, page));
         }
-        match ask.place {
-            PageAddress::Page(_) | PageAddress::Offset(_) => self.searched(ask, page).await,
+        match request.place {
+            PageAddress::Page(_) | PageAddress::Offset(_) => self.searched(request, page).await,
             PageAddress::Token(_) | PageAddress::Key(_) if self.is_first => {
-                self.searched_behind(ask, page, want).await
+                self.searched_behind(request, page, want).await
             }
-            PageAddress::Token(_) | PageAddress::Key(_) => Ok((ask, page)),
+            PageAddress::Token(_) | PageAddress::Key(_) => Ok((request, page)),
         }
     }
 
     /// Looks for the last row read among the rows before the page and behind it.
     pub(super) async fn searched(
         &mut self,
-        ask: PageRequest,
+        request: PageRequest,
         page: Page,
     ) -> Result<(PageRequest, Page)> {
         self.ahead.clear();
         let (place, step) = (self.at.ordinal(), u64::from(self.listing.max));
-        let is_more = ask.more(&page).is_some();
+        let is_more = request.more(&page).is_some();
         let directions = if self.is_first { 2 } else { 1 };
         for distance in 1..=SEARCHES_A_PLACE / directions {
             let back = place.saturating_sub(distance * step);
-            let onward = ask.end() + (distance - 1) * step;
+            let onward = request.end() + (distance - 1) * step;
             let is_new = place > (distance - 1) * step;
             let places = [
                 is_new.then_some(back),
@@ -58,12 +58,15 @@ where
             ];
             for from in places.into_iter().flatten() {
                 let asked = self.listing.counted(from, self.listing.max);
-                let is_in_reach = self.listing.reach.is_none_or(|reach| asked.end() <= reach);
+                let is_in_reach = self
+                    .listing
+                    .max_rows
+                    .is_none_or(|max_rows| asked.end() <= max_rows);
                 if self.searches == 0 || !is_in_reach {
                     continue;
                 }
                 self.searches -= 1;
-                let asked = asked.anchored(ask.anchor.as_ref());
+                let asked = asked.anchored(request.anchor.as_ref());
                 let other = self.fetch(&asked).await?;
                 let is_whole = asked.ordinal == 0 && self.origin == Position::Start;
                 let is_joined = self.knows_one_of(&asked, &other) || is_whole;
@@ -72,8 +75,8 @@ where
                 }
             }
         }
-        self.doubt = Some(IncompleteReason::Shifted);
-        Ok((ask, page))
+        self.incomplete = Some(IncompleteReason::Shifted);
+        Ok((request, page))
     }
 
     /// Whether a page that was found brings somebody, or leads to another place than the one whose page did
@@ -88,15 +91,17 @@ where
     /// Looks for the last row read on the pages that follow one that should hold it.
     pub(super) async fn searched_behind(
         &mut self,
-        ask: PageRequest,
+        request: PageRequest,
         page: Page,
         want: u32,
     ) -> Result<(PageRequest, Page)> {
-        let mut at = ask.next(&page, None).filter(|_| ask.more(&page).is_some());
-        while let Some(mark) = at.filter(|_| self.searches > 0) {
+        let mut at = request
+            .next(&page, None)
+            .filter(|_| request.more(&page).is_some());
+        while let Some(position) = at.filter(|_| self.searches > 0) {
             self.searches -= 1;
-            let other = self.listing.ask(&mark, want)?;
-            let other = other.anchored(ask.anchor.as_ref());
+            let other = self.listing.request(&position, want)?;
+            let other = other.anchored(request.anchor.as_ref());
             let Ok(found) = self.fetch(&other).await else {
                 break;
             };
@@ -107,7 +112,7 @@ where
                 .next(&found, None)
                 .filter(|_| other.more(&found).is_some());
         }
-        self.doubt = Some(IncompleteReason::Repeats);
-        Ok((ask, page))
+        self.incomplete = Some(IncompleteReason::Repeats);
+        Ok((request, page))
     }
 }

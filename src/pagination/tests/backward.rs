@@ -4,7 +4,7 @@ use super::{
     forward::fewest_calls,
     ids,
     provider::{FakeEnd, FakeProvider, MoreFlag},
-    read, span, window_of,
+    range, read, window_of,
 };
 use crate::{
     error::ErrorKind,
@@ -12,8 +12,8 @@ use crate::{
     user::User,
 };
 
-/// Where the row of each place is, by the mark after it.
-fn mark(edge: Option<usize>) -> Option<Position> {
+/// Where the row of each place is, by the position after it.
+fn position(edge: Option<usize>) -> Option<Position> {
     edge.map(|place| Position::Nth(place as u64 + 1))
 }
 
@@ -24,13 +24,13 @@ fn check(
     count: u32,
     from_end: bool,
 ) {
-    let span = ListRange {
-        after: mark(after),
-        before: mark(before),
+    let range = ListRange {
+        after: position(after),
+        before: position(before),
         count,
         from_end,
     };
-    let window = window_of(provider, &span);
+    let window = window_of(provider, &range);
 
     // As the Relay specification puts it: cut the list at the cursors, then take from one end.
     let list = provider.ids();
@@ -42,7 +42,7 @@ fn check(
     } else {
         (start, start + count)
     };
-    let context = || format!("{span:?} of {provider:?}");
+    let context = || format!("{range:?} of {provider:?}");
     assert_eq!(ids(&window), list[from..to], "{}", context());
     if count > 0 {
         assert_eq!(window.has_previous, from > 0, "{}", context());
@@ -115,10 +115,10 @@ fn the_end_of_a_list_that_nobody_counts_is_not_known() {
     let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 9, (1, 7));
     let last = ListRange {
         from_end: true,
-        ..span(None, 2)
+        ..range(None, 2)
     };
 
-    let error = read(&provider, &last, None, |ask| provider.answer(ask)).unwrap_err();
+    let error = read(&provider, &last, None, |request| provider.answer(request)).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(provider.calls().len(), 0);
@@ -129,13 +129,13 @@ fn keys_and_tokens_and_filtered_lists_go_forward_only() {
     let everybody = |_: &User| true;
     let last = ListRange {
         from_end: true,
-        ..span(None, 2)
+        ..range(None, 2)
     };
     let before = ListRange {
         before: Some(Position::Nth(3)),
-        ..span(None, 2)
+        ..range(None, 2)
     };
-    for span in [last, before] {
+    for range in [last, before] {
         for (word, says) in [
             (MoreFlag::KeyInclusive, FakeEnd::More),
             (MoreFlag::Token, FakeEnd::Token),
@@ -147,7 +147,10 @@ fn keys_and_tokens_and_filtered_lists_go_forward_only() {
                 _ => None,
             };
 
-            let error = read(&provider, &span, accept, |ask| provider.answer(ask)).unwrap_err();
+            let error = read(&provider, &range, accept, |request| {
+                provider.answer(request)
+            })
+            .unwrap_err();
 
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert_eq!(provider.calls(), []);

@@ -3,7 +3,7 @@
 use super::{
     ids,
     provider::{FakeEnd, FakeProvider, MoreFlag},
-    read, span, window_of,
+    range, read, window_of,
 };
 use crate::pagination::{NextPage, PageAddress, PageRequest};
 
@@ -33,7 +33,7 @@ fn a_window_learns_the_size_of_the_providers_pages_from_short_ones() {
     for dialect in OFFSETS {
         let provider = provider_of(dialect, 450, (100, 20));
 
-        let window = window_of(&provider, &span(None, 450));
+        let window = window_of(&provider, &range(None, 450));
 
         assert_eq!(ids(&window), provider.ids());
         assert_eq!(provider.calls().len(), 24, "{dialect:?}");
@@ -48,13 +48,13 @@ fn a_window_of_capped_pages_holds_every_row_in_the_fewest_calls() {
                 for first in 1..=25_u32 {
                     let provider = provider_of(dialect, rows, (7, cap));
 
-                    let window = window_of(&provider, &span(None, first));
+                    let window = window_of(&provider, &range(None, first));
 
                     let end = rows.min(first as usize);
                     let context = format!("{dialect:?}, cap {cap}, {first} of {rows}");
                     assert_eq!(ids(&window), provider.ids()[..end], "{context}");
                     assert_eq!(window.has_next, end < rows, "{context}");
-                    assert_eq!(window.doubt, None, "{context}");
+                    assert_eq!(window.incomplete, None, "{context}");
                     let calls = fewest_calls(end, cap as usize);
                     assert_eq!(provider.calls().len(), calls, "{context}");
                 }
@@ -67,16 +67,16 @@ fn a_window_of_capped_pages_holds_every_row_in_the_fewest_calls() {
 #[test]
 fn one_short_page_is_no_size() {
     let provider = provider_of(OFFSETS[0], 300, (50, 50));
-    let answer = |ask: &PageRequest| {
-        let mut page = provider.answer(ask)?;
-        if ask.place == PageAddress::Offset(0) {
+    let answer = |request: &PageRequest| {
+        let mut page = provider.answer(request)?;
+        if request.place == PageAddress::Offset(0) {
             page.users.truncate(3);
             page.sent = 3;
         }
         Ok(page)
     };
 
-    let window = read(&provider, &span(None, 300), None, answer).unwrap();
+    let window = read(&provider, &range(None, 300), None, answer).unwrap();
 
     assert_eq!(ids(&window), provider.ids());
     let sizes: Vec<_> = provider.calls().iter().map(|call| call.size).collect();
@@ -88,13 +88,13 @@ fn one_short_page_is_no_size() {
 #[test]
 fn a_short_page_of_a_silent_provider_is_the_last() {
     let provider = provider_of((MoreFlag::Offset(0), FakeEnd::Silent), 30, (10, 10));
-    let answer = |ask: &PageRequest| {
-        let page = provider.answer(ask)?;
+    let answer = |request: &PageRequest| {
+        let page = provider.answer(request)?;
         assert_eq!(page.next, NextPage::Silent);
         Ok(page)
     };
 
-    let window = read(&provider, &span(None, 35), None, answer).unwrap();
+    let window = read(&provider, &range(None, 35), None, answer).unwrap();
 
     assert_eq!((ids(&window).len(), provider.calls().len()), (30, 4));
 }

@@ -3,7 +3,7 @@
 use super::{
     bounds, ids,
     provider::{FakeEnd, FakeProvider, MoreFlag, id},
-    read, span,
+    range, read,
 };
 use crate::user::User;
 
@@ -26,8 +26,11 @@ fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
     let mut after = None;
     let mut found = 0;
     loop {
-        let span = span(after.as_ref(), u32::try_from(first).unwrap());
-        let window = read(provider, &span, Some(&accept), |ask| provider.answer(ask)).unwrap();
+        let range = range(after.as_ref(), u32::try_from(first).unwrap());
+        let window = read(provider, &range, Some(&accept), |request| {
+            provider.answer(request)
+        })
+        .unwrap();
 
         let end = wanted.len().min(found + first);
         let context = || format!("{wanted:?} of {provider:?} after {after:?} first {first}");
@@ -58,7 +61,7 @@ fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
         }
 
         found = end;
-        after = window.rows.last().map(|row| row.mark.clone());
+        after = window.rows.last().map(|row| row.position.clone());
         if !window.has_next {
             break;
         }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     bounds, ids,
     provider::{FakeCall, FakeEnd, FakeProvider, MoreFlag, id},
-    read, span, window_of,
+    range, read, window_of,
 };
 use crate::pagination::{PageAddress, PageRequest, Position, window};
 
@@ -20,7 +20,7 @@ fn check_every_window(provider: &FakeProvider) {
     while let Some(after) = open.pop() {
         let from = places[&after];
         for first in 1..=9 {
-            let window = window_of(provider, &span(after.as_ref(), first));
+            let window = window_of(provider, &range(after.as_ref(), first));
 
             let end = list.len().min(from + first as usize);
             let context = || format!("{provider:?} after {after:?} first {first}");
@@ -28,16 +28,16 @@ fn check_every_window(provider: &FakeProvider) {
             assert_eq!(window.has_next, end < list.len(), "{}", context());
             assert_eq!(window.has_previous, from > 0, "{}", context());
             let total = (provider.says == FakeEnd::Total).then_some(list.len() as u64);
-            assert_eq!((window.total, window.is_cut), (total, false));
+            assert_eq!((window.total, window.is_truncated), (total, false));
             check_calls(provider, from, after.as_ref(), first as usize);
 
             for (row, place) in window.rows.into_iter().zip(from + 1..) {
-                let mark = Some(row.mark);
-                if let Some(&known) = places.get(&mark) {
-                    assert_eq!(known, place, "{mark:?} means two places: {}", context());
+                let position = Some(row.position);
+                if let Some(&known) = places.get(&position) {
+                    assert_eq!(known, place, "{position:?} means two places: {}", context());
                 } else {
-                    places.insert(mark.clone(), place);
-                    open.push(mark);
+                    places.insert(position.clone(), place);
+                    open.push(position);
                 }
             }
         }
@@ -48,7 +48,7 @@ fn check_every_window(provider: &FakeProvider) {
     }
 }
 
-/// The window took the fewest calls that its mark allows; a provider that does not say whether there
+/// The window took the fewest calls that its position allows; a provider that does not say whether there
 /// is more is asked once again where its pages came back full and hold not one row more than wanted.
 fn check_calls(provider: &FakeProvider, from: usize, after: Option<&Position>, first: usize) {
     let calls = provider.calls();
@@ -73,7 +73,7 @@ fn check_calls(provider: &FakeProvider, from: usize, after: Option<&Position>, f
     }
 }
 
-/// How few pages can hold the rows after a mark. It is one
+/// How few pages can hold the rows after a position. It is one
 /// - of the start, or a fresh token, when `rows <= max`;
 /// - of an offset when `rows < max`: pages overlap by one row, where a page can hold two;
 /// - of an exclusive key likewise, of an inclusive one when `rows + 1 <= max`;
@@ -244,7 +244,7 @@ fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
     let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 3, (1, 7));
 
     for (place, has_next) in [(1, true), (3, false)] {
-        let window = window_of(&provider, &span(Some(&Position::Nth(place)), 0));
+        let window = window_of(&provider, &range(Some(&Position::Nth(place)), 0));
 
         assert_eq!((ids(&window), window.has_previous), (vec![], true));
         assert_eq!(window.has_next, has_next);
@@ -268,7 +268,7 @@ fn an_ordinary_walk_makes_one_call_a_window() {
             let provider = FakeProvider::new(word, says, 100, (1, max));
             let mut after = None;
             for _ in 0..100 / first {
-                let window = window_of(&provider, &span(after.as_ref(), first));
+                let window = window_of(&provider, &range(after.as_ref(), first));
 
                 assert_eq!(window.rows.len(), first as usize);
                 let calls = match (word, first) {
@@ -276,7 +276,7 @@ fn an_ordinary_walk_makes_one_call_a_window() {
                     _ => 1,
                 };
                 assert_eq!(provider.calls().len(), calls, "{word:?} after {after:?}");
-                after = window.rows.last().map(|row| row.mark.clone());
+                after = window.rows.last().map(|row| row.position.clone());
             }
         }
     }
@@ -306,10 +306,10 @@ async fn pages_are_read_side_by_side_once_their_number_is_known() {
         let provider = FakeProvider::new(MoreFlag::Page(1), says, 40, (1, 7));
         let traffic = Traffic::default();
 
-        let (listing, everything) = (provider.listing(), span(None, 50));
-        let window = window(&listing, &everything, None, async |ask| {
+        let (listing, everything) = (provider.listing(), range(None, 50));
+        let window = window(&listing, &everything, None, async |request| {
             traffic.pass().await;
-            provider.answer(&ask)
+            provider.answer(&request)
         });
         let window = window.await.unwrap();
 
@@ -321,15 +321,15 @@ async fn pages_are_read_side_by_side_once_their_number_is_known() {
 #[test]
 fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
     let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::Total, 20, (1, 4));
-    let answer = |ask: &PageRequest| {
-        let mut page = provider.answer(ask)?;
-        if ask.place == PageAddress::Offset(8) {
+    let answer = |request: &PageRequest| {
+        let mut page = provider.answer(request)?;
+        if request.place == PageAddress::Offset(8) {
             page.users.truncate(3);
         }
         Ok(page)
     };
 
-    let window = read(&provider, &span(None, 20), None, answer).unwrap();
+    let window = read(&provider, &range(None, 20), None, answer).unwrap();
 
     assert_eq!(ids(&window), provider.ids());
 }
@@ -347,8 +347,8 @@ fn numbered_pages_of_one_size_may_have_holes() {
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let window = read(&provider, &span(after.as_ref(), first), None, |ask| {
-                let mut page = provider.answer(ask)?;
+            let window = read(&provider, &range(after.as_ref(), first), None, |request| {
+                let mut page = provider.answer(request)?;
                 page.users.retain(|user| !hidden.contains(&user.remote_id));
                 Ok(page)
             });
@@ -357,7 +357,7 @@ fn numbered_pages_of_one_size_may_have_holes() {
             let calls = provider.calls().len();
             assert!(first != 3 || found.len() >= 6 || calls == 1, "{calls}");
             found.extend(ids(&window).into_iter().map(str::to_owned));
-            after = window.rows.last().map(|row| row.mark.clone());
+            after = window.rows.last().map(|row| row.position.clone());
             if !window.has_next {
                 break;
             }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::{
     ids,
     provider::{FakeEnd, FakeProvider, MoreFlag, id, user},
-    read, span, window_of,
+    range, read, window_of,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -15,29 +15,29 @@ use crate::{
     user::User,
 };
 
-/// Every mark of a list, with the number of rows before it, as windows of `first` rows give them.
-fn marks(provider: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
-    let mut marks: Vec<(Position, usize)> = Vec::new();
+/// Every position of a list, with the number of rows before it, as windows of `first` rows give them.
+fn positions(provider: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
+    let mut positions: Vec<(Position, usize)> = Vec::new();
     loop {
-        let after = marks.last().map(|(mark, _)| mark.clone());
-        let window = window_of(provider, &span(after.as_ref(), first));
-        let from = marks.len() + 1;
-        marks.extend(window.rows.into_iter().map(|row| row.mark).zip(from..));
+        let after = positions.last().map(|(position, _)| position.clone());
+        let window = window_of(provider, &range(after.as_ref(), first));
+        let from = positions.len() + 1;
+        positions.extend(window.rows.into_iter().map(|row| row.position).zip(from..));
         if !window.has_next {
-            return marks;
+            return positions;
         }
     }
 }
 
-/// The rest of the list after a mark, window by window.
-fn rest(provider: &FakeProvider, mark: &Position, first: u32) -> Vec<String> {
+/// The rest of the list after a position, window by window.
+fn rest(provider: &FakeProvider, position: &Position, first: u32) -> Vec<String> {
     let mut rest = Vec::new();
-    let mut after = mark.clone();
+    let mut after = position.clone();
     loop {
-        let window = window_of(provider, &span(Some(&after), first));
+        let window = window_of(provider, &range(Some(&after), first));
         rest.extend(ids(&window).into_iter().map(str::to_owned));
         match window.rows.into_iter().last() {
-            Some(row) if window.has_next => after = row.mark,
+            Some(row) if window.has_next => after = row.position,
             _ => return rest,
         }
     }
@@ -49,11 +49,11 @@ fn a_key_whose_user_is_gone_resumes_the_list() {
         for says in [FakeEnd::More, FakeEnd::Silent] {
             for max in 2..=7 {
                 let provider = FakeProvider::new(word, says, 12, (1, max));
-                for (mark, place) in marks(&provider, 3) {
+                for (position, place) in positions(&provider, 3) {
                     let provider = provider.clone();
                     provider.delete(&id(place - 1));
                     for first in 1..=9 {
-                        let found = rest(&provider, &mark, first);
+                        let found = rest(&provider, &position, first);
                         assert_eq!(found, provider.ids()[place - 1..], "{provider:?}");
                     }
                 }
@@ -68,14 +68,15 @@ fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
     for (min, max) in [(1, 1), (1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
             let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
-            for (mark, place) in marks(&provider, width) {
+            for (position, place) in positions(&provider, width) {
                 for (kept, added) in (place..=12).flat_map(|kept| [(kept, 0), (kept, 2)]) {
                     let provider = provider.clone();
                     (kept..12).for_each(|row| provider.delete(&id(row)));
                     (12..12 + added).for_each(|row| provider.append(&id(row)));
                     for first in 1..=9 {
-                        let found = rest(&provider, &mark, first);
-                        let context = || format!("{kept} + {added} after {mark:?}: {provider:?}");
+                        let found = rest(&provider, &position, first);
+                        let context =
+                            || format!("{kept} + {added} after {position:?}: {provider:?}");
                         assert_eq!(found, provider.ids()[place..], "{}", context());
                     }
                 }
@@ -84,7 +85,7 @@ fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
     }
 }
 
-/// Between two windows one row before the mark vanishes: the rows behind it are all found, and only
+/// Between two windows one row before the position vanishes: the rows behind it are all found, and only
 /// they, unless the page's own token named that row, or now names the last one: both are errors of
 /// the provider's.
 #[test]
@@ -92,22 +93,22 @@ fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
     for (min, max) in [(1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
             let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
-            for (mark, place) in marks(&provider, width) {
+            for (position, place) in positions(&provider, width) {
                 for gone in 0..place {
                     let provider = provider.clone();
                     provider.delete(&id(gone));
 
-                    let all = span(Some(&mark), 12);
-                    let found = read(&provider, &all, None, |ask| provider.answer(ask));
+                    let all = range(Some(&position), 12);
+                    let found = read(&provider, &all, None, |request| provider.answer(request));
 
-                    let context = format!("without {gone} after {mark:?}: {provider:?}");
+                    let context = format!("without {gone} after {position:?}: {provider:?}");
                     match found {
                         Ok(window) => {
                             assert_eq!(ids(&window), provider.ids()[place - 1..], "{context}")
                         }
                         Err(error) => {
                             assert_eq!(error.kind(), ErrorKind::Expired, "{context}");
-                            let Position::Token { token, .. } = &mark else {
+                            let Position::Token { token, .. } = &position else {
                                 panic!("{context}")
                             };
                             let last = provider.ids().pop();
@@ -125,8 +126,8 @@ fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
 #[test]
 fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
     let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
-    let first = window_of(&provider, &span(None, 5));
-    let end = first.rows.last().unwrap().mark.clone();
+    let first = window_of(&provider, &range(None, 5));
+    let end = first.rows.last().unwrap().position.clone();
     let next = Some(format!("t-{}", id(4)));
     assert_eq!(
         end,
@@ -141,7 +142,7 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
     (5..8).for_each(|row| provider.delete(&id(row)));
     provider.calls();
 
-    let window = window_of(&provider, &span(Some(&end), 5));
+    let window = window_of(&provider, &range(Some(&end), 5));
 
     assert_eq!((ids(&window), window.has_next), (vec![], false));
     assert_eq!((provider.calls().len(), provider.refusals()), (1, 1));
@@ -150,11 +151,11 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
 #[test]
 fn a_token_that_is_known_is_not_read_around() {
     let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
-    let first = window_of(&provider, &span(None, 5));
-    let end = first.rows.last().unwrap().mark.clone();
+    let first = window_of(&provider, &range(None, 5));
+    let end = first.rows.last().unwrap().position.clone();
     provider.calls();
 
-    let window = window_of(&provider, &span(Some(&end), 3));
+    let window = window_of(&provider, &range(Some(&end), 3));
 
     assert_eq!(ids(&window), provider.ids()[5..]);
     let calls = provider.calls();
@@ -170,21 +171,21 @@ fn a_token_that_is_known_is_not_read_around() {
 #[test]
 fn a_token_that_was_forgotten_is_read_around() {
     let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 14, (1, 7));
-    let end = window_of(&provider, &span(None, 3))
+    let end = window_of(&provider, &range(None, 3))
         .rows
         .pop()
         .unwrap()
-        .mark;
+        .position;
     provider.calls();
     let forgotten = PageAddress::Token(Some(format!("t-{}", id(2))));
-    let answer = |ask: &PageRequest| {
-        if ask.place == forgotten {
+    let answer = |request: &PageRequest| {
+        if request.place == forgotten {
             return Err(Error::new(ErrorKind::Expired, "Invalid cursor parameter"));
         }
-        provider.answer(ask)
+        provider.answer(request)
     };
 
-    let window = read(&provider, &span(Some(&end), 4), None, answer).unwrap();
+    let window = read(&provider, &range(Some(&end), 4), None, answer).unwrap();
 
     assert_eq!(
         (ids(&window), window.has_next),
@@ -199,14 +200,14 @@ fn a_token_that_was_forgotten_is_read_around() {
 #[test]
 fn another_error_is_not_read_around() {
     let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
-    let end = window_of(&provider, &span(None, 5))
+    let end = window_of(&provider, &range(None, 5))
         .rows
         .pop()
         .unwrap()
-        .mark;
+        .position;
     let calls = Cell::new(0);
 
-    let error = read(&provider, &span(Some(&end), 3), None, |_| {
+    let error = read(&provider, &range(Some(&end), 3), None, |_| {
         calls.set(calls.get() + 1);
         Err(Error::new(ErrorKind::Throttled, "slow down"))
     });
@@ -220,11 +221,13 @@ fn another_error_is_not_read_around() {
 #[test]
 fn a_token_of_a_page_that_is_gone_has_expired() {
     let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 2));
-    let mark = window_of(&provider, &span(None, 4)).rows[2].mark.clone();
+    let position = window_of(&provider, &range(None, 4)).rows[2]
+        .position
+        .clone();
     provider.delete(&id(1));
 
-    let error = read(&provider, &span(Some(&mark), 3), None, |ask| {
-        provider.answer(ask)
+    let error = read(&provider, &range(Some(&position), 3), None, |request| {
+        provider.answer(request)
     })
     .unwrap_err();
 
@@ -239,15 +242,15 @@ fn a_row_repeated_at_a_page_boundary_is_given_once() {
             for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
                 let provider = FakeProvider::new(word, says, 12, bounds);
                 let list = provider.ids();
-                let answer = |ask: &PageRequest| {
-                    let page = provider.answer(ask);
+                let answer = |request: &PageRequest| {
+                    let page = provider.answer(request);
                     if provider.ids().len() == 12 {
                         provider.insert(0, "new");
                     }
                     page
                 };
 
-                let window = read(&provider, &span(None, 30), None, answer).unwrap();
+                let window = read(&provider, &range(None, 30), None, answer).unwrap();
 
                 assert_eq!(ids(&window), list, "{provider:?}");
                 assert!(!window.has_next);
@@ -263,8 +266,8 @@ fn a_row_repeated_by_a_token_is_given_once() {
         let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
         let list = provider.ids();
 
-        let window = read(&provider, &span(None, first), None, |ask| {
-            let mut page = provider.answer(ask)?;
+        let window = read(&provider, &range(None, first), None, |request| {
+            let mut page = provider.answer(request)?;
             let start = list.iter().position(|id| *id == page.users[0].remote_id);
             if let Some(before) = start.and_then(|start| start.checked_sub(1)) {
                 page.users.insert(0, user(&list[before]));
@@ -283,10 +286,10 @@ fn read_circle(
     accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
 ) -> (Result<Window>, usize) {
     let calls = Cell::new(0);
-    let window = read(listed, &span(None, 9), accept, |ask| {
+    let window = read(listed, &range(None, 9), accept, |request| {
         calls.set(calls.get() + 1);
         assert!(calls.get() < 20, "it goes on and on");
-        Ok(answer(calls.get(), ask))
+        Ok(answer(calls.get(), request))
     });
     (window, calls.get())
 }
@@ -340,10 +343,10 @@ fn a_list_in_a_circle_is_an_error() {
 #[test]
 fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
     let provider = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::More, 3, (1, 1));
-    let mark = Position::Key(Anchor::One(id(0)));
+    let position = Position::Key(Anchor::One(id(0)));
 
-    let error = read(&provider, &span(Some(&mark), 1), None, |ask| {
-        provider.answer(ask)
+    let error = read(&provider, &range(Some(&position), 1), None, |request| {
+        provider.answer(request)
     });
 
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Malformed);
@@ -384,7 +387,7 @@ fn an_empty_page_that_names_a_next_one_is_read_past() {
         let (window, calls) = read_circle(&provider, answer, None);
         let window = window.unwrap();
         assert_eq!(
-            (ids(&window), window.has_next, window.doubt, calls),
+            (ids(&window), window.has_next, window.incomplete, calls),
             // Whom a page of places should have held is not known.
             (
                 vec!["u00", "u37"],
@@ -407,7 +410,7 @@ fn empty_pages_without_end_are_given_up_and_that_is_said() {
     let (window, calls) = read_circle(&offsets, |_, _| page(0..0, NextPage::More(true)), None);
 
     let window = window.unwrap();
-    let said = (window.has_next, window.doubt, calls);
+    let said = (window.has_next, window.incomplete, calls);
     assert_eq!(said, (false, Some(IncompleteReason::Empty), 11));
 }
 
@@ -416,32 +419,32 @@ fn empty_pages_without_end_are_given_up_and_that_is_said() {
 fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
     for gone in [vec![4], vec![4, 3]] {
         let provider = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::Token, 12, (1, 7));
-        let mark = window_of(&provider, &span(None, 5))
+        let position = window_of(&provider, &range(None, 5))
             .rows
             .pop()
             .unwrap()
-            .mark;
+            .position;
         gone.iter().for_each(|row| provider.delete(&id(*row)));
         let unknown: Vec<_> = gone
             .iter()
             .map(|row| PageAddress::Key(Some(id(*row))))
             .collect();
-        let answer = |ask: &PageRequest| {
-            if unknown.contains(&ask.place) {
+        let answer = |request: &PageRequest| {
+            if unknown.contains(&request.place) {
                 return Ok(page(0..0, NextPage::Key(None)));
             }
-            provider.answer(ask)
+            provider.answer(request)
         };
 
-        let window = read(&provider, &span(Some(&mark), 20), None, answer).unwrap();
+        let window = read(&provider, &range(Some(&position), 20), None, answer).unwrap();
 
-        let (expected, doubt) = match gone.len() {
+        let (expected, incomplete) = match gone.len() {
             1 => ((5..12).map(id).collect(), None),
             _ => (Vec::new(), Some(IncompleteReason::Shifted)),
         };
         assert_eq!(
-            (ids(&window), window.doubt),
-            (expected.iter().map(String::as_str).collect(), doubt)
+            (ids(&window), window.incomplete),
+            (expected.iter().map(String::as_str).collect(), incomplete)
         );
     }
 }

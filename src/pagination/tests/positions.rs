@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{
     provider::{FakeEnd, FakeProvider, MoreFlag},
-    read, span,
+    range, read,
 };
 use crate::{
     error::ErrorKind,
@@ -39,25 +39,30 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
             MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => [&nth, &token],
             MoreFlag::Token => [&nth, &key],
         };
-        for mark in foreign {
-            let forward = span(Some(mark), 2);
+        for position in foreign {
+            let forward = range(Some(position), 2);
             let before = ListRange {
-                before: Some(mark.clone()),
-                ..span(None, 2)
+                before: Some(position.clone()),
+                ..range(None, 2)
             };
             let last = ListRange {
                 from_end: true,
                 ..forward.clone()
             };
-            let spans = if provider.listing().is_ordinal() {
+            let ranges = if provider.listing().is_ordinal() {
                 vec![forward, before, last]
             } else {
                 vec![forward]
             };
-            for span in spans {
-                let error = read(&provider, &span, None, |ask| provider.answer(ask)).unwrap_err();
+            for range in ranges {
+                let error =
+                    read(&provider, &range, None, |request| provider.answer(request)).unwrap_err();
 
-                assert_eq!(error.kind(), ErrorKind::Invalid, "{span:?} of {provider:?}");
+                assert_eq!(
+                    error.kind(),
+                    ErrorKind::Invalid,
+                    "{range:?} of {provider:?}"
+                );
                 assert_eq!(provider.calls(), []);
             }
         }
@@ -73,7 +78,7 @@ fn anchor() -> impl Strategy<Value = Anchor> {
     ]
 }
 
-fn marks() -> impl Strategy<Value = Position> {
+fn positions() -> impl Strategy<Value = Position> {
     let ordinal = prop_oneof![0..40_u64, u64::MAX - 40..=u64::MAX];
     let token = || proptest::option::of(Just("t-u37".to_owned()));
     prop_oneof![
@@ -105,17 +110,17 @@ proptest! {
 
     #[test]
     fn a_made_up_mark_does_no_harm(
-        after in proptest::option::of(marks()),
-        before in proptest::option::of(marks()),
+        after in proptest::option::of(positions()),
+        before in proptest::option::of(positions()),
         count in prop_oneof![0..9_u32, Just(5_000)],
         from_end: bool,
         // A provider may answer a page behind the end with the last one.
         is_generous: bool,
     ) {
-        let span = ListRange { after, before, count, from_end };
+        let range = ListRange { after, before, count, from_end };
         for provider in providers() {
-            let window = read(&provider, &span, None, |ask| {
-                let mut page = provider.answer(ask)?;
+            let window = read(&provider, &range, None, |request| {
+                let mut page = provider.answer(request)?;
                 if is_generous && page.users.is_empty() {
                     page.users.push(super::provider::user("u00"));
                 }
@@ -128,12 +133,12 @@ proptest! {
     }
 
     #[test]
-    fn a_mark_survives_its_text(mark in marks()) {
-        let text = serde_json::to_string(&mark).unwrap();
+    fn a_mark_survives_its_text(position in positions()) {
+        let text = serde_json::to_string(&position).unwrap();
 
         let read: Position = serde_json::from_str(&text).unwrap();
 
-        prop_assert_eq!(read, mark);
+        prop_assert_eq!(read, position);
     }
 }
 
@@ -156,7 +161,7 @@ fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
 
     assert_eq!(end.without_next(), Some(inside.clone()));
     let key = Position::Key(Anchor::One("k".to_owned()));
-    for mark in [Position::Start, Position::Nth(1), key, inside] {
-        assert_eq!(mark.without_next(), None);
+    for position in [Position::Start, Position::Nth(1), key, inside] {
+        assert_eq!(position.without_next(), None);
     }
 }

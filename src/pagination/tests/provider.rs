@@ -1,4 +1,4 @@
-//! A provider as its own documents would describe it. It reads query parameters; of marks it knows
+//! A provider as its own documents would describe it. It reads query parameters; of positions it knows
 //! nothing. What no client may send (a size out of bounds, a page past its reach) makes it panic.
 
 use std::{
@@ -64,7 +64,7 @@ pub(super) struct FakeProvider {
     pub(super) says: FakeEnd,
     pub(super) min: u32,
     pub(super) max: u32,
-    pub(super) reach: Option<u64>,
+    pub(super) max_rows: Option<u64>,
     /// How many rows a page has at most, whatever its request says.
     pub(super) cap: Option<u32>,
     rows: RefCell<Vec<FakeRow>>,
@@ -95,7 +95,7 @@ impl FakeProvider {
             says,
             min,
             max,
-            reach: None,
+            max_rows: None,
             cap: None,
             rows: RefCell::default(),
             calls: RefCell::default(),
@@ -105,9 +105,9 @@ impl FakeProvider {
         provider
     }
 
-    pub(super) fn reaching(self, reach: u64) -> Self {
-        let reach = Some(reach);
-        Self { reach, ..self }
+    pub(super) fn with_max_rows(self, max_rows: u64) -> Self {
+        let max_rows = Some(max_rows);
+        Self { max_rows, ..self }
     }
 
     /// The same, with pages of so many rows at most.
@@ -128,7 +128,7 @@ impl FakeProvider {
             size: "size",
             min: self.min,
             max: self.max,
-            reach: self.reach,
+            max_rows: self.max_rows,
             is_counted: self.says == FakeEnd::Total,
         }
     }
@@ -168,8 +168,8 @@ impl FakeProvider {
         self.refusals.get()
     }
 
-    pub(super) fn answer(&self, ask: &PageRequest) -> Result<Page> {
-        let params: HashMap<_, _> = ask.params().into_iter().collect();
+    pub(super) fn answer(&self, request: &PageRequest) -> Result<Page> {
+        let params: HashMap<_, _> = request.params().into_iter().collect();
         let size: u32 = params["size"].parse().unwrap();
         assert!(
             (self.min..=self.max).contains(&size),
@@ -229,8 +229,13 @@ impl FakeProvider {
             }
             (_, None) => 0,
         };
-        if let (MoreFlag::Page(_) | MoreFlag::Offset(_), Some(reach)) = (self.word, self.reach) {
-            assert!(start + size <= reach, "{start} + {size} is past the reach");
+        if let (MoreFlag::Page(_) | MoreFlag::Offset(_), Some(max_rows)) =
+            (self.word, self.max_rows)
+        {
+            assert!(
+                start + size <= max_rows,
+                "{start} + {size} is past the reach"
+            );
         }
         Ok(usize::try_from(start).unwrap_or(usize::MAX))
     }

@@ -1,4 +1,4 @@
-//! Lists that change at random while they are walked, by a provider that is told what to do by a seed: no
+//! Lists that change at random while they are scanned, by a provider that is told what to do by a seed: no
 //! row that stays where it is among its neighbours is missed without a doubt being said, none comes
 //! twice in one answer, none is made up.
 
@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashSet},
 };
 
-use super::{provider::user, span};
+use super::{provider::user, range};
 use crate::{
     error::{Error, ErrorKind, Result},
     pagination::{
@@ -107,12 +107,12 @@ impl RandomList {
         place.ok_or(unknown)
     }
 
-    fn answer(&mut self, ask: &PageRequest) -> Result<Page> {
+    fn answer(&mut self, request: &PageRequest) -> Result<Page> {
         self.calls += 1;
         assert!(self.calls < 2_000, "it goes on and on");
         self.happen();
-        let size = ask.size as usize;
-        let from = match &ask.place {
+        let size = request.size as usize;
+        let from = match &request.place {
             PageAddress::Page(number) => usize::try_from(number - 1).unwrap() * size,
             PageAddress::Offset(from) => usize::try_from(*from).unwrap(),
             PageAddress::Key(None) | PageAddress::Token(None) => 0,
@@ -123,7 +123,7 @@ impl RandomList {
         };
         let rows: Vec<_> = self.rows.iter().skip(from).take(size).collect();
         let is_more = from.saturating_add(size) < self.rows.len();
-        let last = match (rows.last(), &ask.place) {
+        let last = match (rows.last(), &request.place) {
             (Some(row), _) => Some(format!("u{row}")),
             (None, PageAddress::Key(at) | PageAddress::Token(at)) => at.clone(),
             (None, _) => None,
@@ -163,7 +163,7 @@ fn listing(word: ListEvent, max: u32) -> Listing {
         size: "size",
         min: 1,
         max,
-        reach: None,
+        max_rows: None,
         is_counted: matches!(word, ListEvent::Counted),
     }
 }
@@ -179,10 +179,10 @@ struct WalkOutcome {
     repeated_over_windows: usize,
 }
 
-/// What a walk to the end found.
+/// What a scan to the end found.
 struct Walked {
     rows: Vec<usize>,
-    doubt: Option<IncompleteReason>,
+    incomplete: Option<IncompleteReason>,
     log: Vec<String>,
 }
 
@@ -205,21 +205,24 @@ fn list_of(dice: &mut Dice, word: ListEvent) -> RandomList {
 fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Option<Walked> {
     let mut walked = Walked {
         rows: Vec::new(),
-        doubt: None,
+        incomplete: None,
         log: Vec::new(),
     };
     let mut after: Option<Position> = None;
     loop {
         let first = 1 + u32::try_from(dice.below(30)).unwrap();
-        let span = span(after.as_ref(), first);
-        let read = window(listing, &span, None, |ask| {
-            std::future::ready(list.borrow_mut().answer(&ask))
+        let range = range(after.as_ref(), first);
+        let read = window(listing, &range, None, |request| {
+            std::future::ready(list.borrow_mut().answer(&request))
         });
         let read = read.now_or_never().unwrap().ok()?;
-        walked.doubt = walked.doubt.or(read.doubt);
+        walked.incomplete = walked.incomplete.or(read.incomplete);
         let ids = read.rows.iter().map(|row| &row.user.remote_id[1..]);
         let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
-        let said = format!("after {after:?} first {first}: {ids:?} {:?}", read.doubt);
+        let said = format!(
+            "after {after:?} first {first}: {ids:?} {:?}",
+            read.incomplete
+        );
         let distinct: HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len(), "doubled: {said}");
         assert!(ids.iter().all(|row| *row < list.borrow().made), "made up");
@@ -233,7 +236,7 @@ fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Opt
         if keep == ids.len() && !read.has_next {
             return Some(walked);
         }
-        after = Some(read.rows.get(keep.checked_sub(1)?)?.mark.clone());
+        after = Some(read.rows.get(keep.checked_sub(1)?)?.position.clone());
     }
 }
 
@@ -248,7 +251,7 @@ fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
         outcome.failed += 1;
         return;
     };
-    if walked.doubt.is_some() {
+    if walked.incomplete.is_some() {
         outcome.doubtful += 1;
         return;
     }
@@ -272,7 +275,7 @@ fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
 }
 
 #[test]
-fn nobody_who_stays_is_missed_without_a_doubt() {
+fn nobody_who_stays_is_missed_unnoticed() {
     let words = [
         ListEvent::Counted,
         ListEvent::Offset,

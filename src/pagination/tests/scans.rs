@@ -31,34 +31,34 @@ fn limits(pages: u32) -> ScanLimits {
     ScanLimits { pages, until }
 }
 
-async fn walk_of(
+async fn scan_of(
     provider: &FakeProvider,
     limits: ScanLimits,
     answer: impl Fn(&PageRequest) -> Result<Page>,
 ) -> Scan {
     let everybody = |_: &User| true;
-    scan(&provider.listing(), limits, everybody, |ask| {
-        ready(answer(&ask))
+    scan(&provider.listing(), limits, everybody, |request| {
+        ready(answer(&request))
     })
     .await
 }
 
-fn ids(walk: &Scan) -> Vec<&str> {
-    let users = walk.users.iter();
+fn ids(scan: &Scan) -> Vec<&str> {
+    let users = scan.users.iter();
     users.map(|user| user.remote_id.as_str()).collect()
 }
 
 #[tokio::test]
-async fn a_walk_finds_everybody_in_the_fewest_pages() {
+async fn a_scan_finds_everybody_in_the_fewest_pages() {
     for (word, says) in WORDS {
         for (min, max) in [(1, 2), (1, 7), (3, 5), (6, 6)] {
             for length in 0..=24 {
                 let provider = FakeProvider::new(word, says, length, (min, max));
 
-                let walk = walk_of(&provider, limits(99), |ask| provider.answer(ask)).await;
+                let scan = scan_of(&provider, limits(99), |request| provider.answer(request)).await;
 
-                assert_eq!(ids(&walk), provider.ids(), "{provider:?}");
-                assert!(walk.cut.is_none());
+                assert_eq!(ids(&scan), provider.ids(), "{provider:?}");
+                assert!(scan.truncation.is_none());
                 let max = max as usize;
                 let is_silent = says == FakeEnd::Silent || word == MoreFlag::KeyExclusive;
                 let calls = provider.calls();
@@ -80,48 +80,52 @@ async fn a_walk_finds_everybody_in_the_fewest_pages() {
 }
 
 #[tokio::test]
-async fn a_walk_keeps_whom_it_was_sent_for() {
+async fn a_scan_keeps_whom_it_was_sent_for() {
     for (word, says) in WORDS {
         let provider = FakeProvider::new(word, says, 20, (1, 7));
         let wanted = [id(0), id(6), id(7), id(19)];
 
         let listing = provider.listing();
         let is_wanted = |user: &User| wanted.contains(&user.remote_id);
-        let walk = scan(&listing, limits(99), is_wanted, |ask| {
-            ready(provider.answer(&ask))
+        let scan = scan(&listing, limits(99), is_wanted, |request| {
+            ready(provider.answer(&request))
         })
         .await;
 
-        assert_eq!(ids(&walk), wanted);
+        assert_eq!(ids(&scan), wanted);
     }
 }
 
 #[tokio::test]
-async fn a_walk_stops_at_its_limit_of_pages_and_says_so() {
+async fn a_scan_stops_at_its_limit_of_pages_and_says_so() {
     for (word, says) in WORDS {
         let provider = FakeProvider::new(word, says, 24, (1, 4));
         for pages in 0..=3 {
-            let walk = walk_of(&provider, limits(pages), |ask| provider.answer(ask)).await;
+            let scan = scan_of(&provider, limits(pages), |request| provider.answer(request)).await;
 
-            assert!(matches!(walk.cut, Some(Truncation::Limit { pages: read }) if read == pages));
-            assert_eq!(ids(&walk), provider.ids()[..walk.users.len()]);
+            assert!(
+                matches!(scan.truncation, Some(Truncation::Limit { pages: read }) if read == pages)
+            );
+            assert_eq!(ids(&scan), provider.ids()[..scan.users.len()]);
             assert_eq!(provider.calls().len(), pages as usize);
         }
     }
 }
 
 #[tokio::test]
-async fn a_walk_stops_when_its_time_is_over() {
+async fn a_scan_stops_when_its_time_is_over() {
     let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 24, (1, 4));
     let limits = ScanLimits {
         pages: 9,
         until: Instant::now(),
     };
 
-    let late = walk_of(&provider, limits, |ask| provider.answer(ask)).await;
+    let late = scan_of(&provider, limits, |request| provider.answer(request)).await;
 
     // Nothing was read: that is no part of an answer.
-    assert!(matches!(late.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Late));
+    assert!(
+        matches!(late.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Late)
+    );
     assert_eq!(provider.calls(), []);
 
     let until = Instant::now() + Duration::from_millis(50);
@@ -132,104 +136,111 @@ async fn a_walk_stops_when_its_time_is_over() {
         &listing,
         limits,
         |_| true,
-        async |ask| {
+        async |request| {
             calls.set(calls.get() + 1);
             if calls.get() == 3 {
                 std::future::pending::<()>().await;
             }
-            provider.answer(&ask)
+            provider.answer(&request)
         },
     );
     let slow = slow.await;
 
-    assert!(matches!(slow.cut, Some(Truncation::Late { pages: 2 })));
+    assert!(matches!(
+        slow.truncation,
+        Some(Truncation::Late { pages: 2 })
+    ));
     assert_eq!(ids(&slow), provider.ids()[..7]);
 }
 
 #[tokio::test]
-async fn a_walk_keeps_what_it_found_before_a_failure() {
+async fn a_scan_keeps_what_it_found_before_a_failure() {
     for (word, says) in WORDS {
         let provider = FakeProvider::new(word, says, 24, (1, 4));
         let calls = Cell::new(0);
 
-        let walk = walk_of(&provider, limits(99), |ask| {
+        let scan = scan_of(&provider, limits(99), |request| {
             calls.set(calls.get() + 1);
             if calls.get() == 3 {
                 return Err(Error::new(ErrorKind::Unavailable, "down"));
             }
-            provider.answer(ask)
+            provider.answer(request)
         });
-        let walk = walk.await;
+        let scan = scan.await;
 
         assert!(
-            matches!(walk.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Unavailable)
+            matches!(scan.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Unavailable)
         );
-        assert_eq!((walk.users.is_empty(), calls.get()), (false, 3));
+        assert_eq!((scan.users.is_empty(), calls.get()), (false, 3));
     }
 }
 
 #[tokio::test]
-async fn a_walk_stops_where_the_provider_refuses_to_go_on() {
+async fn a_scan_stops_where_the_provider_refuses_to_go_on() {
     for word in [MoreFlag::Page(1), MoreFlag::Offset(0), MoreFlag::Offset(1)] {
         for bounds in [(1, 7), (1, 4), (3, 4), (4, 4)] {
             for length in [4, 10, 11, 24] {
-                let provider = FakeProvider::new(word, FakeEnd::Total, length, bounds).reaching(10);
+                let provider =
+                    FakeProvider::new(word, FakeEnd::Total, length, bounds).with_max_rows(10);
 
-                let walk = walk_of(&provider, limits(99), |ask| provider.answer(ask)).await;
+                let scan = scan_of(&provider, limits(99), |request| provider.answer(request)).await;
 
-                let found = walk.users.len();
+                let found = scan.users.len();
                 assert!(
                     found >= length.min(10 - (bounds.0 as usize - 1)),
                     "{provider:?}"
                 );
-                assert_eq!(walk.cut.is_some(), found < length, "{provider:?}");
-                assert!(matches!(walk.cut, None | Some(Truncation::Limit { .. })));
+                assert_eq!(scan.truncation.is_some(), found < length, "{provider:?}");
+                assert!(matches!(
+                    scan.truncation,
+                    None | Some(Truncation::Limit { .. })
+                ));
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_walk_ends_where_the_tail_of_the_list_vanishes() {
+async fn a_scan_ends_where_the_tail_of_the_list_vanishes() {
     for gone in 4..=12 {
         let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
         let left: Vec<_> = (0..gone).map(id).collect();
 
-        let walk = walk_of(&provider, limits(99), |ask| {
-            let page = provider.answer(ask);
+        let scan = scan_of(&provider, limits(99), |request| {
+            let page = provider.answer(request);
             if provider.ids().len() == 12 {
                 (gone..12).for_each(|row| provider.delete(&id(row)));
             }
             page
         });
-        let walk = walk.await;
+        let scan = scan.await;
 
-        assert_eq!(ids(&walk), left);
-        assert!(walk.cut.is_none());
+        assert_eq!(ids(&scan), left);
+        assert!(scan.truncation.is_none());
     }
 }
 
 #[tokio::test]
-async fn a_walk_misses_nobody_where_the_row_of_a_token_vanishes() {
+async fn a_scan_misses_nobody_where_the_row_of_a_token_vanishes() {
     let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
     let list = provider.ids();
 
-    let walk = walk_of(&provider, limits(99), |ask| {
-        let page = provider.answer(ask);
+    let scan = scan_of(&provider, limits(99), |request| {
+        let page = provider.answer(request);
         if provider.ids().len() == 12 {
             provider.delete(&id(3));
         }
         page
     });
-    let walk = walk.await;
+    let scan = scan.await;
 
-    assert_eq!(ids(&walk), list);
-    assert!(walk.cut.is_none());
+    assert_eq!(ids(&scan), list);
+    assert!(scan.truncation.is_none());
     assert_eq!(provider.refusals(), 1);
 }
 
 #[tokio::test]
-async fn a_walk_in_a_circle_fails() {
+async fn a_scan_in_a_circle_fails() {
     for (word, says) in [
         (MoreFlag::Token, FakeEnd::Token),
         (MoreFlag::KeyExclusive, FakeEnd::More),
@@ -237,7 +248,7 @@ async fn a_walk_in_a_circle_fails() {
         let provider = FakeProvider::new(word, says, 0, (1, 2));
         let calls = Cell::new(0);
 
-        let walk = walk_of(&provider, limits(99), |_| {
+        let scan = scan_of(&provider, limits(99), |_| {
             calls.set(calls.get() + 1);
             let users = vec![user(&id(0)), user(&id(1))];
             let next = match says {
@@ -249,12 +260,12 @@ async fn a_walk_in_a_circle_fails() {
             };
             Ok(Page::new(users, next))
         });
-        let walk = walk.await;
+        let scan = scan.await;
 
         assert!(
-            matches!(walk.cut, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Malformed)
+            matches!(scan.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Malformed)
         );
-        assert_eq!(walk.users.len(), 2);
+        assert_eq!(scan.users.len(), 2);
         assert!(calls.get() <= 4);
     }
 }

@@ -22,7 +22,7 @@ impl Contacts {
     /// The contacts of each of some addresses.
     pub(super) async fn searched(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
     ) -> Vec<SearchBatch> {
         let mut groups: Vec<(usize, Vec<Email>)> = Vec::new();
@@ -38,14 +38,14 @@ impl Contacts {
         }
         let searches = groups
             .into_iter()
-            .map(|(_, group)| self.together(scope, scope.fresh(), group));
+            .map(|(_, group)| self.together(context, context.fresh(), group));
         join_all(searches).await.into_iter().flatten().collect()
     }
 
     /// The contacts that have one of some addresses, as search knows them.
     pub(super) async fn at(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         emails: &[Email],
     ) -> Result<SearchResult> {
         let values = query::spellings(emails);
@@ -53,8 +53,8 @@ impl Contacts {
             let (operation, field) = (Operation::ByEmail, "email");
             async move {
                 match emails {
-                    [_] => self.all_in_halves(scope, operation, field, values).await,
-                    _ => self.all(scope, operation, field, values).await,
+                    [_] => self.all_in_halves(context, operation, field, values).await,
+                    _ => self.all(context, operation, field, values).await,
                 }
             }
         });
@@ -65,7 +65,7 @@ impl Contacts {
     /// asked for in parts: none of the addresses suffers from another one.
     fn together<'a>(
         &'a self,
-        scope: &'a RequestContext,
+        context: &'a RequestContext,
         work: RequestContext,
         emails: Vec<Email>,
     ) -> BoxFuture<'a, Vec<SearchBatch>> {
@@ -73,13 +73,13 @@ impl Contacts {
             let found = self.at(&work, &emails).await;
             let parts = parts_of(&emails, &found);
             if parts.len() < 2 {
-                return self.readable(scope, work, emails, found).await;
+                return self.readable(context, work, emails, found).await;
             }
             let parts = parts
                 .into_iter()
-                .map(|part| self.together(scope, scope.instead_of(&work), part));
+                .map(|part| self.together(context, context.instead_of(&work), part));
             let answers = join_all(parts).await.into_iter().flatten().collect();
-            or_as_before(answers, scope, &work, &found)
+            or_as_before(answers, context, &work, &found)
         }
         .boxed()
     }
@@ -88,17 +88,17 @@ impl Contacts {
     /// the address that it is of is looked for by halves, unless both halves have one.
     fn readable<'a>(
         &'a self,
-        scope: &'a RequestContext,
+        context: &'a RequestContext,
         work: RequestContext,
         emails: Vec<Email>,
         found: Result<SearchResult>,
     ) -> BoxFuture<'a, Vec<SearchBatch>> {
         async move {
             if emails.len() < 2 || work.unreadable() == 0 {
-                return self.answers(scope, work, emails, found).await;
+                return self.answers(context, work, emails, found).await;
             }
             let halves = emails.chunks(emails.len().div_ceil(2)).map(|half| {
-                let work = scope.instead_of(&work);
+                let work = context.instead_of(&work);
                 async move { (self.at(&work, half).await, work) }
             });
             let halves = join_all(halves).await;
@@ -106,13 +106,13 @@ impl Contacts {
             let halves = emails.chunks(emails.len().div_ceil(2)).zip(halves).map(
                 |(half, (found, work))| async move {
                     match is_everywhere {
-                        true => self.answers(scope, work, half.to_vec(), found).await,
-                        false => self.readable(scope, work, half.to_vec(), found).await,
+                        true => self.answers(context, work, half.to_vec(), found).await,
+                        false => self.readable(context, work, half.to_vec(), found).await,
                     }
                 },
             );
             let answers = join_all(halves).await.into_iter().flatten().collect();
-            or_as_before(answers, scope, &work, &found)
+            or_as_before(answers, context, &work, &found)
         }
         .boxed()
     }
@@ -121,7 +121,7 @@ impl Contacts {
     /// are settled one by one.
     async fn answers(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         shared: RequestContext,
         emails: Vec<Email>,
         found: Result<SearchResult>,
@@ -144,7 +144,7 @@ impl Contacts {
         let settled = doubts.into_iter().map(|(email, ids)| {
             let (found, shared) = (found.clone(), &shared);
             async move {
-                let work = scope.following(shared);
+                let work = context.following(shared);
                 let found = self.settled(&work, found, &ids).await;
                 SearchBatch {
                     emails: vec![email.clone()],
@@ -167,18 +167,18 @@ impl Contacts {
     /// The contacts of one address, with those in doubt as they are.
     pub(super) async fn settled(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         mut found: SearchResult,
         doubtful: &HashSet<String>,
     ) -> SearchResult {
         found
             .users
             .retain(|user| !doubtful.contains(&user.remote_id));
-        for answer in join_all(doubtful.iter().map(|id| self.get(scope, id))).await {
+        for answer in join_all(doubtful.iter().map(|id| self.get(context, id))).await {
             match answer {
                 Ok(user) => found.users.extend(user),
                 Err(error) => {
-                    found.shortfall = Some(Incomplete {
+                    found.incomplete = Some(Incomplete {
                         notice: Notice::new(
                             NoticeCode::PartialFailure,
                             "a contact that was just written could not be read",
@@ -219,7 +219,7 @@ pub(super) fn doubtful_ids(
 /// Answers, where one failed with what an earlier search had found.
 fn or_as_before(
     answers: Vec<SearchBatch>,
-    scope: &RequestContext,
+    context: &RequestContext,
     work: &RequestContext,
     found: &Result<SearchResult>,
 ) -> Vec<SearchBatch> {
@@ -227,7 +227,7 @@ fn or_as_before(
     let answers = answers.map(|answer| match (&answer.found, found) {
         (Err(_), Ok(found)) => SearchBatch {
             found: Ok(found.clone()),
-            work: scope.following(work),
+            work: context.following(work),
             ..answer
         },
         _ => answer,
@@ -240,9 +240,9 @@ fn or_as_before(
 fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
     let is_short = match found {
         Ok(found) => found
-            .shortfall
+            .incomplete
             .as_ref()
-            .is_some_and(|shortfall| shortfall.error.is_none()),
+            .is_some_and(|incomplete| incomplete.error.is_none()),
         Err(error) => error.kind() == ErrorKind::Rejected,
     };
     if emails.len() < 2 || !is_short {

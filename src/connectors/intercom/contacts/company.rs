@@ -69,12 +69,12 @@ struct Answer {
 
 /// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a company
 /// that shows the id that was asked for is taken.
-fn first_in(reply: &Response, asked: &str) -> Result<Option<String>> {
-    let answer: Answer = reply.object()?;
+fn first_in(response: &Response, asked: &str) -> Result<Option<String>> {
+    let answer: Answer = response.object()?;
     let companies = match answer.data {
         Some(listed) if listed.is_empty() => return Ok(None),
         Some(listed) => listed,
-        None => vec![reply.json()?],
+        None => vec![response.json()?],
     };
     let companies = companies.iter().map(|raw| &**raw);
     let mut companies = companies.filter_map(decode::record_of::<CompanyRecord>);
@@ -87,23 +87,23 @@ fn first_in(reply: &Response, asked: &str) -> Result<Option<String>> {
 }
 
 /// Intercom's id of the company that an answer holds, which was asked for by your id.
-pub(super) fn id_in(reply: &Response, asked: &str) -> Result<String> {
-    let id = first_in(reply, asked)?;
+pub(super) fn id_in(response: &Response, asked: &str) -> Result<String> {
+    let id = first_in(response, asked)?;
     id.ok_or_else(|| Error::malformed("the provider answered no company"))
 }
 
 /// Intercom's id of a company, by the id that your systems gave it.
 pub(super) async fn found(
     api: &IntercomApi,
-    scope: &RequestContext,
+    context: &RequestContext,
     operation: Operation,
     company: &str,
 ) -> Result<Option<String>> {
     let call = Request::get(operation, &["companies"]);
     let call = call.query([("company_id", company.to_owned())]);
-    let reply = api.find(scope, call).await?;
-    match reply {
-        Some(reply) => first_in(&reply, company),
+    let response = api.find(context, call).await?;
+    match response {
+        Some(response) => first_in(&response, company),
         None => Ok(None),
     }
 }
@@ -117,8 +117,8 @@ fn numbered(page: Page, place: &PageAddress) -> Page {
     let is_unsure = is_later && page.next.total().is_none();
     Page {
         is_numbered: is_later || names_number,
-        doubt: page
-            .doubt
+        incomplete: page
+            .incomplete
             .or(is_unsure.then_some(IncompleteReason::Shifted)),
         ..page
     }
@@ -128,8 +128,8 @@ impl Contacts {
     /// One page of a company's contacts; none where there is no such company.
     pub(super) async fn of_company(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         filter: &Filter,
         company: &str,
     ) -> Result<Page> {
@@ -140,10 +140,10 @@ impl Contacts {
             ));
         }
         let known = self.companies.get(company);
-        let known = known.filter(|known| known.will_do(scope.freshness(), &ask.place));
+        let known = known.filter(|known| known.will_do(context.freshness(), &request.place));
         let known = known.map(|known| known.id);
         let page = match &known {
-            Some(id) => self.of_id(scope, ask, id).await?,
+            Some(id) => self.of_id(context, request, id).await?,
             None => None,
         };
         if let Some(page) = page {
@@ -151,9 +151,9 @@ impl Contacts {
         }
         self.companies.invalidate(company);
         // The company may have been deleted, and made again.
-        if let Some(id) = found(&self.api, scope, Operation::List, company).await?
+        if let Some(id) = found(&self.api, context, Operation::List, company).await?
             && known.as_ref() != Some(&id)
-            && let Some(page) = self.of_id(scope, ask, &id).await?
+            && let Some(page) = self.of_id(context, request, &id).await?
         {
             let at = Instant::now();
             self.companies
@@ -161,7 +161,7 @@ impl Contacts {
             return Ok(page);
         }
         let field = FilterField::CompanyId;
-        scope.add_shortfall(unknown_notice(self.api.http.account(), field, company));
+        context.add_incomplete_notice(unknown_notice(self.api.http.account(), field, company));
         let next = NextPage::Token {
             next: None,
             total: Some(0),
@@ -174,23 +174,23 @@ impl Contacts {
     /// has the same size always.
     async fn of_id(
         &self,
-        scope: &RequestContext,
-        ask: &PageRequest,
+        context: &RequestContext,
+        request: &PageRequest,
         id: &str,
     ) -> Result<Option<Page>> {
-        let at = match &ask.place {
+        let at = match &request.place {
             PageAddress::Token(Some(token)) => Some(SubresourceNext::from_text(token).param()),
             _ => None,
         };
         let call = Request::get(Operation::List, &["companies", id, "contacts"])
             .query([("per_page", SIZE.to_owned())])
             .query(at)
-            .page(&ask.place)
-            .no_older_than(ask.since);
-        let reply = self.api.find(scope, call).await?;
-        let page = reply.map(|reply| {
-            let page = super::page_in(scope, &reply, &ask.place, |next| Some(next.text()));
-            page.map(|page| numbered(page, &ask.place))
+            .page(&request.place)
+            .no_older_than(request.since);
+        let response = self.api.find(context, call).await?;
+        let page = response.map(|response| {
+            let page = super::page_in(context, &response, &request.place, |next| Some(next.text()));
+            page.map(|page| numbered(page, &request.place))
         });
         page.transpose()
     }

@@ -18,11 +18,11 @@ use crate::{
 
 impl Contacts {
     /// `…/contacts/show-contact`; one that was merged is the contact that it became.
-    pub(super) async fn get(&self, scope: &RequestContext, id: &str) -> Result<Option<User>> {
+    pub(super) async fn get(&self, context: &RequestContext, id: &str) -> Result<Option<User>> {
         let mut id = id.to_owned();
         for _ in 0..=HOPS {
             let call = Request::get(Operation::ById, &["contacts", &id]);
-            match self.api.user_of(scope, call, &id).await {
+            match self.api.user_of(context, call, &id).await {
                 Err(error) if error.kind() == ErrorKind::Moved => match self.became(&error)? {
                     Some(other) => id = other,
                     None => return Ok(None),
@@ -55,7 +55,7 @@ impl Contacts {
     /// Every page of a search for one of many values.
     pub(super) async fn all(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         field: &'static str,
         values: &[String],
@@ -63,18 +63,18 @@ impl Contacts {
         let query = &query::any_of(field, values.iter().cloned());
         let limits = ScanLimits {
             pages: SEARCH_PAGES,
-            until: scope.deadline(),
+            until: context.deadline(),
         };
         let found = rows::scan(
-            scope,
+            context,
             &LISTING,
             limits,
             |_| true,
-            |ask| async move {
-                let call = search(operation, query, &Filter::default(), &ask);
-                let page = self.page(scope, &ask, call).await?;
+            |request| async move {
+                let call = search(operation, query, &Filter::default(), &request);
+                let page = self.page(context, &request, call).await?;
                 if field == "email" {
-                    rows::note_unreadable_emails(scope, &page.users);
+                    rows::note_unreadable_emails(context, &page.users);
                 }
                 Ok(page)
             },
@@ -90,17 +90,17 @@ impl Contacts {
     /// halves: how many values it takes is not documented, nor what it thinks of each.
     pub(super) fn all_in_halves<'a>(
         &'a self,
-        scope: &'a RequestContext,
+        context: &'a RequestContext,
         operation: Operation,
         field: &'static str,
         values: &'a [String],
     ) -> BoxFuture<'a, Result<SearchResult>> {
         async move {
-            match self.all(scope, operation, field, values).await {
+            match self.all(context, operation, field, values).await {
                 Err(error) if error.kind() == ErrorKind::Rejected && values.len() > 1 => {
                     let (some, others) = values.split_at(values.len() / 2);
-                    let some = self.all_in_halves(scope, operation, field, some);
-                    let others = self.all_in_halves(scope, operation, field, others);
+                    let some = self.all_in_halves(context, operation, field, some);
+                    let others = self.all_in_halves(context, operation, field, others);
                     let (some, others) = join(some, others).await;
                     SearchResult::joined([some, others])
                 }
@@ -113,12 +113,12 @@ impl Contacts {
     /// The contacts that a search by keys finds, without those whose last write it does not show yet.
     pub(super) async fn named(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         operation: Operation,
         field: &'static str,
         keys: &[String],
     ) -> Result<Vec<User>> {
-        let found = self.all_in_halves(scope, operation, field, keys).await?;
+        let found = self.all_in_halves(context, operation, field, keys).await?;
         let written = self.written_among(&found, &[]).await;
         let mut users = found.users;
         users.retain(|user| !written.is_outdated(user));
@@ -139,35 +139,35 @@ impl Contacts {
     /// `…/contacts/show-contact-by-external-id`, or a search where the version has no such lookup.
     pub(super) async fn with_external_id(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         id: &str,
     ) -> Result<Option<User>> {
         if self.api.version.is_from(FINDS_EXTERNAL_IDS_FROM) {
             let path = ["contacts", "find_by_external_id", id];
             let call = Request::get(Operation::ByExternalId, &path);
             let is_it = |user: &User| super::super::has_external_id(user, id);
-            return self.api.user(scope, call, is_it).await;
+            return self.api.user(context, call, is_it).await;
         }
         let has_it = |user: &User| user.external_id.as_deref() == Some(id);
         let written = self.recent.look_up([WriteKey::external_id(id)]).await;
         for written in written.with_external_id(id) {
-            let user = self.get(scope, &written).await?;
+            let user = self.get(context, &written).await?;
             if let Some(user) = user.filter(has_it) {
                 return Ok(Some(user));
             }
         }
         let ids = vec![id.to_owned()];
-        let work = scope.fresh();
+        let work = context.fresh();
         let found = self
             .all(&work, Operation::ByExternalId, "external_id", &ids)
             .await?;
-        let is_unclear = found.shortfall.is_some()
+        let is_unclear = found.incomplete.is_some()
             || work.unreadable() > 0
             || found.users.iter().any(has_unreadable_external_id);
         let written = self.written_among(&found, &[]).await;
         let outdated = found.users.iter().filter(|user| written.is_outdated(user));
         let outdated = outdated.map(|user| user.remote_id.clone()).collect();
-        let found = self.settled(scope, found, &outdated).await;
+        let found = self.settled(context, found, &outdated).await;
         match found.users.into_iter().find(has_it) {
             None if is_unclear => Err(Error::malformed(
                 "the provider's answer does not tell whether there is a contact with this external id",

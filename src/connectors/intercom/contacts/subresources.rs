@@ -128,7 +128,7 @@ struct SubresourceItem {
 /// A part of a contact; `None` when there is no such contact.
 pub(super) async fn part(
     api: &IntercomApi,
-    scope: &RequestContext,
+    context: &RequestContext,
     id: &str,
     part: Subresource,
 ) -> Result<Option<SubresourceData>> {
@@ -149,10 +149,10 @@ pub(super) async fn part(
         let call = Request::get(operation, &["contacts", id, path])
             .query(size.map(|size| ("per_page", size.to_owned())))
             .query(at);
-        let Some(reply) = api.find(scope, call).await? else {
+        let Some(response) = api.find(context, call).await? else {
             return Ok(None);
         };
-        let (some, next) = read(&reply)?;
+        let (some, next) = read(&response)?;
         items.extend(some);
         if next.is_none() {
             return Ok(Some(held(items, part)));
@@ -167,8 +167,8 @@ pub(super) async fn part(
     )))
 }
 
-fn read(reply: &Response) -> Result<(Vec<SubresourceItem>, Option<SubresourceNext>)> {
-    let list: SubresourceList = reply.object()?;
+fn read(response: &Response) -> Result<(Vec<SubresourceItem>, Option<SubresourceNext>)> {
+    let list: SubresourceList = response.object()?;
     let Some(items) = list.data else {
         return Err(Error::malformed(
             "the provider answered a list without items",

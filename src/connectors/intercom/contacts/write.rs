@@ -17,25 +17,25 @@ use crate::{
 };
 
 /// The body that creates a contact.
-pub(super) fn created(draft: &UserPatch) -> Result<Value> {
-    let mut body = updated(draft)?;
+pub(super) fn created(patch: &UserPatch) -> Result<Value> {
+    let mut body = updated(patch)?;
     body["role"] = "user".into();
     Ok(body)
 }
 
 /// The body that changes a contact: what it does not name stays.
-pub(super) fn updated(draft: &UserPatch) -> Result<Value> {
-    check(draft)?;
-    let unsubscribed = draft.unsubscribed_from_emails.json();
+pub(super) fn updated(patch: &UserPatch) -> Result<Value> {
+    check(patch)?;
+    let unsubscribed = patch.unsubscribed_from_emails.json();
     Ok(body([
-        ("external_id", draft.external_id.json()),
-        ("email", draft.email.json()),
-        ("name", draft.name.json()),
-        ("phone", draft.phone.json()),
-        ("avatar", draft.avatar_url.json()),
-        ("signed_up_at", seconds(&draft.signed_up_at)),
+        ("external_id", patch.external_id.json()),
+        ("email", patch.email.json()),
+        ("name", patch.name.json()),
+        ("phone", patch.phone.json()),
+        ("avatar", patch.avatar_url.json()),
+        ("signed_up_at", seconds(&patch.signed_up_at)),
         ("unsubscribed_from_emails", unsubscribed),
-        ("custom_attributes", attributes(draft)),
+        ("custom_attributes", attributes(patch)),
     ]))
 }
 
@@ -67,8 +67,8 @@ fn rejected(field: &str, message: String) -> Error {
 }
 
 /// The field that another contact may have, as a client names it.
-fn contested(draft: &UserPatch) -> &'static str {
-    if draft.email.is_change() {
+fn contested(patch: &UserPatch) -> &'static str {
+    if patch.email.is_change() {
         "email"
     } else {
         "externalId"
@@ -76,23 +76,23 @@ fn contested(draft: &UserPatch) -> &'static str {
 }
 
 /// A refusal to give a contact what another one has.
-pub(super) fn taken(draft: &UserPatch, error: &Error) -> Error {
+pub(super) fn taken(patch: &UserPatch, error: &Error) -> Error {
     let mut messages = error.why().iter().map(|reason| reason.message.as_str());
     let other = messages.find_map(ExistingContact::of);
     let other = other.map_or_else(String::new, |other| format!(" ({})", other.id));
     rejected(
-        contested(draft),
+        contested(patch),
         format!("another contact{other} has this email or external id: change one of the two"),
     )
 }
 
 impl Contacts {
-    /// What becomes of a draft whose contact turned out to be there: search did not know it yet, or it
+    /// What becomes of a patch whose contact turned out to be there: search did not know it yet, or it
     /// is another contact that has the address or the external id.
     pub(super) async fn met(
         &self,
-        scope: &RequestContext,
-        draft: &UserPatch,
+        context: &RequestContext,
+        patch: &UserPatch,
         error: Error,
     ) -> Result<ConnectorWrite> {
         let mut messages = error.why().iter().map(|reason| reason.message.as_str());
@@ -100,7 +100,7 @@ impl Contacts {
             return Err(error);
         };
         let id = existing.id;
-        let field = contested(draft);
+        let field = contested(patch);
         if existing.is_archived {
             return Err(rejected(
                 field,
@@ -109,10 +109,10 @@ impl Contacts {
                 ),
             ));
         }
-        let Some(user) = self.get(scope, &id).await? else {
+        let Some(user) = self.get(context, &id).await? else {
             return Err(error);
         };
-        if !draft.means(&user) && !draft.adopts(&user) {
+        if !patch.means(&user) && !patch.adopts(&user) {
             return Err(rejected(
                 field,
                 format!(
@@ -120,12 +120,12 @@ impl Contacts {
                 ),
             ));
         }
-        let draft = &draft.keeping(&user);
-        if draft.fields().is_empty() {
+        let patch = &patch.keeping(&user);
+        if patch.fields().is_empty() {
             self.recent.remember(&user).await;
             return Ok(ConnectorWrite::whole(user, WriteOutcome::Matched));
         }
-        let updated = super::Connector::update(self, scope, &user, draft).await?;
+        let updated = super::Connector::update(self, context, &user, patch).await?;
         updated.ok_or_else(|| Error::malformed("the contact vanished between two calls; try again"))
     }
 
@@ -133,25 +133,25 @@ impl Contacts {
     /// here is a remark on it.
     pub(super) async fn written(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         user: User,
-        draft: &UserPatch,
+        patch: &UserPatch,
         outcome: WriteOutcome,
     ) -> ConnectorWrite {
         self.recent.remember(&user).await;
-        if draft.companies.is_empty() {
+        if patch.companies.is_empty() {
             return ConnectorWrite::whole(user, outcome);
         }
         let id = user.remote_id;
         let mut remarks = Vec::new();
-        for company in &draft.companies {
-            if let Err(error) = self.attend(scope, &id, company).await {
+        for company in &patch.companies {
+            if let Err(error) = self.attend(context, &id, company).await {
                 let what = format!("joining or leaving company {}", company.external_id);
                 remarks.push(remark(&error, Some("companies"), &what));
             }
         }
         let user = self
-            .get(scope, &id)
+            .get(context, &id)
             .await
             .and_then(|user| user.ok_or_else(|| Error::malformed("it is gone")));
         let user = user
@@ -170,13 +170,13 @@ impl Contacts {
     /// Joins or leaves a company. Joining makes the company where there is none of that id.
     async fn attend(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         contact: &str,
-        draft: &CompanyPatch,
+        patch: &CompanyPatch,
     ) -> Result<()> {
         let operation = Operation::Companies;
-        if draft.leave {
-            let company = company::found(&self.api, scope, operation, &draft.external_id).await?;
+        if patch.leave {
+            let company = company::found(&self.api, context, operation, &patch.external_id).await?;
             let Some(company) = company else {
                 return Ok(());
             };
@@ -184,20 +184,20 @@ impl Contacts {
             // A contact that is not in the company has already left it.
             let left = self
                 .api
-                .find(scope, Request::delete(operation, &path))
+                .find(context, Request::delete(operation, &path))
                 .await;
             return left.map(|_| ());
         }
-        let mut company = json!({ "company_id": draft.external_id });
-        if let Some(name) = &draft.name {
+        let mut company = json!({ "company_id": patch.external_id });
+        if let Some(name) = &patch.name {
             company["name"] = name.clone().into();
         }
         // Finds or makes, by the id that is given.
         let call = Request::post(operation, &["companies"], company).repeatable(true);
-        let company = company::id_in(&self.api.send(scope, call).await?, &draft.external_id)?;
+        let company = company::id_in(&self.api.send(context, call).await?, &patch.external_id)?;
         let path = ["contacts", contact, "companies"];
         let call = Request::post(operation, &path, json!({ "id": company })).repeatable(true);
-        self.api.send(scope, call).await.map(|_| ())
+        self.api.send(context, call).await.map(|_| ())
     }
 }
 

@@ -84,15 +84,15 @@ impl UsertourV1 {
     ///
     /// # Errors
     /// `Invalid` when it cannot be told from everybody, and what the provider answers.
-    pub(super) async fn know_segment(&self, scope: &RequestContext, segment: &str) -> Result<()> {
+    pub(super) async fn know_segment(&self, context: &RequestContext, segment: &str) -> Result<()> {
         let is_strict = self.segments.is_strict.load(Ordering::Relaxed);
-        if is_strict || self.segments.is_known(segment, scope.freshness()) {
+        if is_strict || self.segments.is_known(segment, context.freshness()) {
             return Ok(());
         }
         for is_descending in [false, true] {
             // Who signs up in between is in the second list only, and no outsider.
-            let all = self.ends(scope, None, is_descending).await?;
-            let some = self.ends(scope, Some(segment), is_descending).await?;
+            let all = self.ends(context, None, is_descending).await?;
+            let some = self.ends(context, Some(segment), is_descending).await?;
             if all.users.is_empty() {
                 return Ok(());
             }
@@ -112,7 +112,7 @@ impl UsertourV1 {
     /// One end of the list, with a segment or without.
     async fn ends(
         &self,
-        scope: &RequestContext,
+        context: &RequestContext,
         segment: Option<&str>,
         is_descending: bool,
     ) -> Result<Page> {
@@ -126,7 +126,7 @@ impl UsertourV1 {
             .into_iter()
             .chain([("orderBy", order.to_owned())])
             .collect();
-        self.sent(scope, Operation::List, &query, (None, MAX, None))
+        self.sent(context, Operation::List, &query, (None, MAX, None))
             .await
     }
 }

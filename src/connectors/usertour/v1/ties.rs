@@ -57,7 +57,7 @@ pub(super) const TIMELESS: &str = "the time at which a user was made cannot be r
 /// A page, and why users may be missing from it, if they may.
 pub(super) struct TiedPage {
     pub(super) page: Page,
-    pub(super) shortfall: Option<&'static str>,
+    pub(super) incomplete: Option<&'static str>,
 }
 
 /// A cursor of the provider's, and the moment before which nobody comes behind it.
@@ -82,11 +82,11 @@ where
     /// What `fetch` answers.
     pub(super) async fn read(&self, start: Start) -> Result<TiedPage> {
         let floor = start.floor.as_ref();
-        let doubt = floor.filter(|floor| floor.is_doubtful);
-        let why = doubt.map(|floor| if floor.is_bare() { TIMELESS } else { NOTICE });
+        let incomplete = floor.filter(|floor| floor.is_doubtful);
+        let why = incomplete.map(|floor| if floor.is_bare() { TIMELESS } else { NOTICE });
         let read = self.read_from(start).await?;
-        let shortfall = read.shortfall.or(why);
-        Ok(TiedPage { shortfall, ..read })
+        let incomplete = read.incomplete.or(why);
+        Ok(TiedPage { incomplete, ..read })
     }
 
     async fn read_from(&self, start: Start) -> Result<TiedPage> {
@@ -202,15 +202,15 @@ where
                 continue;
             }
             let mut rows = page.users;
-            let cut = rows.split_off(rows.len() - last_of_moment(&rows));
+            let truncation = rows.split_off(rows.len() - last_of_moment(&rows));
             let whole = rows.len();
             let bound = rows.last().and_then(moment).map(|moment| (moment, false));
             let end = SafeStart(cursor.clone(), bounded(whole));
             let given = self.given(rows, floor.as_ref());
             if !given.is_empty() {
-                return Ok(self.cut(given, cursor, Some(end), floor.as_ref()));
+                return Ok(self.truncation(given, cursor, Some(end), floor.as_ref()));
             }
-            crowd.add(cut);
+            crowd.add(truncation);
             let is_known = floor.as_ref().is_some_and(|floor| crowd.is_doubtful(floor));
             if whole == 0 || tries >= TRIES || crowd.is_too_large() || is_known {
                 return self.crowded(crowd, cursor, next, floor.as_ref()).await;
@@ -235,7 +235,7 @@ where
         let start = in_doubt(&rows, next, cursor.clone());
         let given = self.given(rows, floor);
         if self.is_to_be_cut(&given, floor) {
-            return self.cut(given, cursor, None, floor);
+            return self.truncation(given, cursor, None, floor);
         }
         on(given, &start)
     }
@@ -254,7 +254,7 @@ where
             ..Start::at(next)
         };
         TiedPage {
-            shortfall: Some(TIMELESS),
+            incomplete: Some(TIMELESS),
             ..on(self.not_given(rows, floor, lowest), &start)
         }
     }
@@ -289,13 +289,13 @@ where
     ) -> TiedPage {
         if !self.is_by_moment(&rows, lowest) {
             return TiedPage {
-                shortfall: floor.map(|_| TIMELESS),
+                incomplete: floor.map(|_| TIMELESS),
                 ..whole(self.not_given(rows, floor, lowest))
             };
         }
         let given = self.given(rows, floor);
         if self.is_to_be_cut(&given, floor) {
-            return self.cut(given, cursor, None, floor);
+            return self.truncation(given, cursor, None, floor);
         }
         whole(given)
     }
@@ -317,7 +317,7 @@ where
 
     /// The first users of those that are known, and the place behind them: the end of the page where they
     /// are all of it, else the same page again.
-    fn cut(
+    fn truncation(
         &self,
         mut given: Vec<User>,
         cursor: Option<String>,
@@ -407,7 +407,7 @@ fn on(users: Vec<User>, start: &Start) -> TiedPage {
     };
     TiedPage {
         page: Page::new(users, next),
-        shortfall: None,
+        incomplete: None,
     }
 }
 
@@ -418,6 +418,6 @@ fn whole(users: Vec<User>) -> TiedPage {
     };
     TiedPage {
         page: Page::new(users, next),
-        shortfall: None,
+        incomplete: None,
     }
 }

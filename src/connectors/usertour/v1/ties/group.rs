@@ -72,7 +72,7 @@ where
         }
         let mut given = self.given(crowd.users.into_values().collect(), floor);
         let most = self.most(floor);
-        let is_cut = given.len() > most;
+        let is_truncated = given.len() > most;
         given.truncate(most);
         let floor = GivenUpTo::under(&given, floor).or_else(|| floor.cloned());
         let floor = floor.map(|floor| GivenUpTo {
@@ -80,16 +80,16 @@ where
             ..floor
         });
         let start = Start {
-            cursor: if is_cut { cursor } else { Some(end) },
+            cursor: if is_truncated { cursor } else { Some(end) },
             back: None,
             floor,
         };
-        let read = match is_last && !is_cut {
+        let read = match is_last && !is_truncated {
             true => whole(given),
             false => on(given, &start),
         };
         Ok(TiedPage {
-            shortfall: Some(NOTICE),
+            incomplete: Some(NOTICE),
             ..read
         })
     }

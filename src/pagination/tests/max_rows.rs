@@ -4,7 +4,7 @@
 use super::{
     bounds, ids,
     provider::{FakeEnd, FakeProvider, MoreFlag},
-    span, window_of,
+    range, window_of,
 };
 use crate::pagination::Position;
 
@@ -27,7 +27,7 @@ fn check(provider: &FakeProvider, from: usize, first: usize) {
 
     let window = window_of(
         provider,
-        &span(after.as_ref(), u32::try_from(first).unwrap()),
+        &range(after.as_ref(), u32::try_from(first).unwrap()),
     );
 
     let context = || format!("{first} from {from} of {provider:?}");
@@ -36,14 +36,19 @@ fn check(provider: &FakeProvider, from: usize, first: usize) {
     let calls = provider.calls();
     if from == end {
         assert_eq!(
-            (window.is_cut, window.has_next),
+            (window.is_truncated, window.has_next),
             (true, false),
             "{}",
             context()
         );
         assert_eq!(calls, [], "{}", context());
     } else if to < length || provider.says != FakeEnd::Silent {
-        assert_eq!(window.is_cut, to < length && to == end, "{}", context());
+        assert_eq!(
+            window.is_truncated,
+            to < length && to == end,
+            "{}",
+            context()
+        );
         assert_eq!(window.has_next, to < length && to < end, "{}", context());
     }
     let is_within = |start: usize, size: usize| start + size <= REACH;
@@ -65,7 +70,7 @@ fn a_window_ends_where_the_provider_refuses_to_go_on() {
             for bounds in bounds {
                 for length in 0..=14 {
                     let provider =
-                        FakeProvider::new(word, says, length, bounds).reaching(REACH as u64);
+                        FakeProvider::new(word, says, length, bounds).with_max_rows(REACH as u64);
                     let end = end_of_reach(&provider, 0);
                     for from in 0..=length.min(end) {
                         (1..=9).for_each(|first| check(&provider, from, first));
@@ -78,13 +83,14 @@ fn a_window_ends_where_the_provider_refuses_to_go_on() {
 
 #[test]
 fn a_window_within_reach_takes_one_call() {
-    let provider = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Total, 14, (1, 7)).reaching(10);
+    let provider =
+        FakeProvider::new(MoreFlag::Page(1), FakeEnd::Total, 14, (1, 7)).with_max_rows(10);
 
-    let window = window_of(&provider, &span(Some(&Position::Nth(8)), 2));
+    let window = window_of(&provider, &range(Some(&Position::Nth(8)), 2));
 
     assert_eq!(ids(&window), provider.ids()[8..10]);
     assert_eq!(
-        (window.is_cut, window.has_next, window.total),
+        (window.is_truncated, window.has_next, window.total),
         (true, false, Some(14))
     );
     assert_eq!(provider.calls().len(), 1);

@@ -20,43 +20,46 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page>>,
 {
-    /// The page at the mark: one that was asked for ahead if it is of use, else one that is asked for.
+    /// The page at the position: one that was asked for ahead if it is of use, else one that is asked for.
     pub(super) async fn next_page(
         &mut self,
         want: u32,
         ahead: usize,
     ) -> Result<(PageRequest, Page)> {
-        if let Some((ask, page)) = self.ahead.pop_front() {
+        if let Some((request, page)) = self.ahead.pop_front() {
             let page = page?;
-            let begins_before = ask.ordinal < self.at.ordinal();
-            if begins_before && ask.end() > self.at.ordinal() && self.knows_one_of(&ask, &page) {
-                return Ok((ask, page));
+            let begins_before = request.ordinal < self.at.ordinal();
+            if begins_before
+                && request.end() > self.at.ordinal()
+                && self.knows_one_of(&request, &page)
+            {
+                return Ok((request, page));
             }
             self.ahead.clear();
             self.shifts = true;
         }
-        let mut asks = self.plan(want, ahead)?;
-        if asks.len() > 1 {
-            let first = asks.remove(0);
-            let fetched = self.fetch_all(first, asks, ahead).await;
+        let mut requests = self.plan(want, ahead)?;
+        if requests.len() > 1 {
+            let first = requests.remove(0);
+            let fetched = self.fetch_all(first, requests, ahead).await;
             self.pages += u32::try_from(fetched.len()).unwrap_or(u32::MAX);
             self.ahead = fetched;
-            if let Some((ask, page)) = self.ahead.pop_front() {
-                return Ok((ask, page?));
+            if let Some((request, page)) = self.ahead.pop_front() {
+                return Ok((request, page?));
             }
         }
         let mut at = self.at.clone();
         loop {
-            let mut ask = self.ask(&at, want)?;
-            let error = match self.fetch(&ask).await {
-                Ok(page) if !self.take_size(&mut ask, &page) => continue,
-                Ok(page) if !self.is_a_dead_end(&page) => return Ok((ask, page)),
+            let mut request = self.request(&at, want)?;
+            let error = match self.fetch(&request).await {
+                Ok(page) if !self.take_size(&mut request, &page) => continue,
+                Ok(page) if !self.is_a_dead_end(&page) => return Ok((request, page)),
                 Ok(page) => match self.try_detours(want).await {
                     Some(better) => return Ok(better),
                     // Not even the row before, behind which there is this one, is known.
                     None => {
-                        self.doubt = Some(IncompleteReason::Shifted);
-                        return Ok((ask, page));
+                        self.incomplete = Some(IncompleteReason::Shifted);
+                        return Ok((request, page));
                     }
                 },
                 Err(error) => error,
@@ -68,27 +71,28 @@ where
         }
     }
 
-    /// The request for the page at a mark. Where a list of keys is read from its start for want of a row
+    /// The request for the page at a position. Where a list of keys is read from its start for want of a row
     /// that is known, those up to the row that was named are not wanted.
-    pub(super) fn ask(&self, at: &Position, want: u32) -> Result<PageRequest> {
-        let ask = self.listing.ask(at, want)?;
+    pub(super) fn request(&self, at: &Position, want: u32) -> Result<PageRequest> {
+        let request = self.listing.request(at, want)?;
         let is_restart = self.listing.paging == Paging::Key && *at == Position::Start;
         Ok(match self.at.anchor().filter(|_| is_restart) {
             Some(anchor) => PageRequest {
                 overlaps: true,
-                ..ask.anchored(Some(anchor))
+                ..request.anchored(Some(anchor))
             },
-            None => ask,
+            None => request,
         })
     }
 
     /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
     /// their numbers count pages of that size. One that is smaller than the page itself is wrong. Whether
     /// the page is the one that was asked for.
-    pub(super) fn take_size(&mut self, ask: &mut PageRequest, page: &Page) -> bool {
-        let is_less =
-            |size: &u32| (self.listing.min..ask.size).contains(size) && page.sent <= *size as usize;
-        let is_by_number = matches!(ask.place, PageAddress::Page(_));
+    pub(super) fn take_size(&mut self, request: &mut PageRequest, page: &Page) -> bool {
+        let is_less = |size: &u32| {
+            (self.listing.min..request.size).contains(size) && page.sent <= *size as usize
+        };
+        let is_by_number = matches!(request.place, PageAddress::Page(_));
         let is_guess = page.next == NextPage::Silent;
         let size = page.size.filter(is_less);
         let size = size.filter(|_| !(is_guess && self.is_size_guessed));
@@ -97,17 +101,17 @@ where
         };
         self.listing.max = size;
         self.is_size_guessed = is_guess;
-        (ask.listing, ask.size) = (self.listing, size);
-        ask.ordinal == 0
+        (request.listing, request.size) = (self.listing, size);
+        request.ordinal == 0
     }
 
     /// Learns the true size of pages that are counted in rows: two pages one after another are equally short,
     /// and the provider says that there is more. One alone may lack rows.
-    pub(super) fn learn_size(&mut self, ask: &PageRequest, page: &Page) {
+    pub(super) fn learn_size(&mut self, request: &PageRequest, page: &Page) {
         let sent = u32::try_from(page.sent).unwrap_or(u32::MAX);
-        let is_by_row = matches!(ask.place, PageAddress::Offset(_));
-        let is_short = (self.listing.min.max(2)..ask.size).contains(&sent);
-        let is_promised = ask.more(page) == Some(true);
+        let is_by_row = matches!(request.place, PageAddress::Offset(_));
+        let is_short = (self.listing.min.max(2)..request.size).contains(&sent);
+        let is_promised = request.more(page) == Some(true);
         let short = Some(sent).filter(|_| is_by_row && is_short && is_promised);
         if short.is_some() && short == self.short {
             self.listing.max = sent;
@@ -115,12 +119,12 @@ where
         self.short = short;
     }
 
-    pub(super) async fn fetch(&mut self, ask: &PageRequest) -> Result<Page> {
+    pub(super) async fn fetch(&mut self, request: &PageRequest) -> Result<Page> {
         self.pages += 1;
         let since = self.since;
         (self.fetch)(PageRequest {
             since,
-            ..ask.clone()
+            ..request.clone()
         })
         .await?
         .checked()
@@ -134,20 +138,20 @@ where
         ahead: usize,
     ) -> VecDeque<(PageRequest, Result<Page>)> {
         let (fetch, since) = (&self.fetch, self.since);
-        let asks = std::iter::once(first).chain(others);
-        let pages = asks.map(|ask| async move {
+        let requests = std::iter::once(first).chain(others);
+        let pages = requests.map(|request| async move {
             let asked = PageRequest {
                 since,
-                ..ask.clone()
+                ..request.clone()
             };
             let page = fetch(asked).await.and_then(Page::checked);
-            (ask, page)
+            (request, page)
         });
         let mut pages = stream::iter(pages).buffered(ahead);
         let mut fetched = VecDeque::new();
-        while let Some((ask, page)) = pages.next().await {
+        while let Some((request, page)) = pages.next().await {
             let is_failed = page.is_err();
-            fetched.push_back((ask, page));
+            fetched.push_back((request, page));
             if is_failed {
                 break;
             }
@@ -155,30 +159,34 @@ where
         fetched
     }
 
-    /// The requests for the pages after the mark: one, or as many as hold the rows wanted where their
+    /// The requests for the pages after the position: one, or as many as hold the rows wanted where their
     /// places are known.
     pub(super) fn plan(&self, want: u32, ahead: usize) -> Result<Vec<PageRequest>> {
-        let mut asks = vec![self.listing.ask(&self.at, want)?];
+        let mut requests = vec![self.listing.request(&self.at, want)?];
         let Some(total) = self
             .total
             .filter(|_| ahead > 1 && !self.shifts && self.listing.is_ordinal())
             // Where the next page begins hangs on the size of this one.
             .filter(|_| self.short.is_none())
         else {
-            return Ok(asks);
+            return Ok(requests);
         };
         let end = self.at.ordinal().saturating_add(u64::from(want)).min(total);
-        while let Some(from) = asks.last().map(PageRequest::end).filter(|&from| from < end) {
+        while let Some(from) = requests
+            .last()
+            .map(PageRequest::end)
+            .filter(|&from| from < end)
+        {
             let left = u32::try_from(end - from).unwrap_or(u32::MAX);
-            if self.listing.is_beyond_reach(&Position::Nth(from)) {
+            if self.listing.is_beyond_max_rows(&Position::Nth(from)) {
                 break;
             }
             match self.listing.overlapping(from, left) {
-                Some(ask) => asks.push(ask),
+                Some(request) => requests.push(request),
                 None => break,
             }
         }
-        Ok(asks)
+        Ok(requests)
     }
 
     /// Whether a page says that nothing follows a place that the provider may not know any more: it
@@ -191,9 +199,9 @@ where
     /// The page behind a row further up, where there is one.
     pub(super) async fn try_detours(&mut self, want: u32) -> Option<(PageRequest, Page)> {
         while let Some(detour) = self.detours.pop() {
-            let ask = self.ask(&detour, want).ok()?;
-            match self.fetch(&ask).await {
-                Ok(page) if page.sent > 0 => return Some((ask, page)),
+            let request = self.request(&detour, want).ok()?;
+            match self.fetch(&request).await {
+                Ok(page) if page.sent > 0 => return Some((request, page)),
                 Ok(_) | Err(_) => {}
             }
         }
