@@ -1,4 +1,4 @@
-//! The composition root: settings to clients, connectors, directories and the schema. The only
+//! The composition root: settings to clients, connectors, directories and the executor. The only
 //! wiring.
 
 use std::{sync::Arc, time::Duration};
@@ -27,16 +27,16 @@ use crate::{
     connectors::{ConnectContext, connector_spec},
     directory::{Directory, Writing, lease::Leases},
     error::{Error, Result},
-    graphql::{Accounts, Graph, Schema, schema},
+    graphql::{Accounts, Executor, Graph},
     recent_writes::RecentWrites,
     shared::Store,
 };
 
-/// Builds the schema over the accounts of a configuration.
+/// Builds the executor over the accounts of a configuration.
 ///
 /// # Errors
 /// All errors of the configuration.
-pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
+pub fn open(settings: &Settings) -> Result<Executor, ConfigErrors> {
     let mut errors = Vec::new();
     let bounds = settings
         .bounds()
@@ -78,7 +78,7 @@ pub fn open(settings: &Settings) -> Result<Schema, ConfigErrors> {
     });
     let directories: Vec<_> = directories.map(Arc::new).collect();
     if errors.is_empty() {
-        Ok(schema(Graph {
+        Ok(Executor::new(Graph {
             accounts: Accounts::new(directories, |provider| {
                 Directory::unconfigured(provider, shared.writing(None))
             }),

@@ -18,8 +18,11 @@ use roster::{
     app,
     config::{ConfigErrors, Settings},
     demo,
-    graphql::{self, Graph, Schema, client_sdl, sdl},
-    server::{self, AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
+    graphql::{Executor, client_sdl, sdl},
+    server::{
+        self, AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits,
+        accept::ConnectionLimits,
+    },
 };
 use roster_sandbox::{Options, known};
 use tokio::{net::TcpListener, sync::watch};
@@ -160,11 +163,11 @@ impl Command {
                 ));
             }
             Self::Schema { api } => {
-                let schema = app::open(&Settings::default())?;
+                let executor = app::open(&Settings::default())?;
                 let text = if api {
-                    client_sdl(&schema)
+                    client_sdl(executor.schema())
                 } else {
-                    sdl(&schema)
+                    sdl(executor.schema())
                 };
                 std::io::stdout().write_all(text.as_bytes())?;
             }
@@ -219,9 +222,8 @@ fn log(format: LogFormat, level: &str) {
     }
 }
 
-fn open_audit_file(schema: &Schema) -> CommandResult {
-    let graph = schema.data::<Graph>();
-    let opened = graph.map_or(Ok(()), |graph| graph.audit.open());
+fn open_audit_file(executor: &Executor) -> CommandResult {
+    let opened = executor.graph().audit.open();
     opened.map_err(|error| format!("log.audit_file: {error}").into())
 }
 
@@ -248,11 +250,22 @@ impl Listeners {
     }
 }
 
-/// The origins whose pages may call the gateway.
-fn origins(settings: &Settings) -> Origins {
-    Origins {
-        listed: settings.server.cors_origins.clone(),
-        allows_loopback: settings.server.loopback_origins,
+/// The settings of the main listener.
+fn front_settings(
+    settings: &Settings,
+    readiness: Readiness,
+    hosts: AllowedHosts,
+    has_admin: bool,
+) -> FrontSettings {
+    FrontSettings {
+        readiness,
+        origins: Origins {
+            listed: settings.server.cors_origins.clone(),
+            allows_loopback: settings.server.loopback_origins,
+        },
+        hosts,
+        has_admin,
+        sockets: SocketLimits::default(),
     }
 }
 
@@ -260,7 +273,7 @@ fn origins(settings: &Settings) -> Origins {
 /// than its clients.
 async fn serve(
     Listeners { front, admin }: Listeners,
-    schema: Schema,
+    executor: Executor,
     settings: &Settings,
     signals: watch::Receiver<usize>,
     beside: usize,
@@ -269,23 +282,19 @@ async fn serve(
     let readiness =
         Readiness::with_shutdown_delay(Duration::from_secs(settings.server.shutdown_delay_seconds))
             .sharing(settings.shared.store()?)
-            .finishing(graphql::writes(&schema));
+            .finishing(executor.writes());
     let hosts = |of: SocketAddr| {
         let hosts = AllowedHosts::of(&settings.server.hosts, of);
         hosts.map_err(ConfigErrors)
     };
-    let app = FrontSettings {
-        readiness: readiness.clone(),
-        origins: origins(settings),
-        hosts: hosts(address)?,
-        has_admin: admin.is_some(),
-    };
-    let app = app.router(schema.clone())?;
+    let (hosts_of_front, has_admin) = (hosts(address)?, admin.is_some());
+    let app = front_settings(settings, readiness.clone(), hosts_of_front, has_admin);
+    let app = app.router(executor.clone())?;
     let admin = match admin {
         Some(admin) => {
             let app = server::admin(
                 readiness.clone(),
-                schema.clone(),
+                executor.clone(),
                 hosts(admin.local_addr()?)?,
             );
             Some((admin, app))
@@ -335,10 +344,10 @@ async fn sandboxes(listen: SocketAddr, options: &Options) -> CommandResult {
 
 impl ServeArgs {
     async fn run(self) -> CommandResult {
-        let (settings, listen, schema) = load(&self.config, self.listen)?;
+        let (settings, listen, executor) = load(&self.config, self.listen)?;
         let signals = signals()?;
-        open_audit_file(&schema)?;
-        reload_at_hangup(schema.clone())?;
+        open_audit_file(&executor)?;
+        reload_at_hangup(executor.clone())?;
         let listeners = Listeners::bind(listen, settings.server.admin_listen).await?;
         let address = listeners.front.local_addr()?;
         print_line(format_args!("GraphiQL   http://{address}/graphiql"));
@@ -356,7 +365,7 @@ impl ServeArgs {
         // nothing.
         let _is_done = server::graphiql::prepare().now_or_never();
         let beside = settings.provider_connections();
-        serve(listeners, schema, &settings, signals, beside).await
+        serve(listeners, executor, &settings, signals, beside).await
     }
 }
 
@@ -370,7 +379,7 @@ impl DemoArgs {
         // No load balancer stands in front of the demo.
         settings.server.shutdown_delay_seconds = 0;
         settings.server.cors_origins = self.cors_origins;
-        let (_, schema) = open_settings(&settings, Some(address))?;
+        let (_, executor) = open_settings(&settings, Some(address))?;
         let options = self.sandbox.options();
         // The sandboxes outlive the gateway: requests in flight still need them.
         tokio::spawn(async move {
@@ -397,7 +406,7 @@ impl DemoArgs {
         tokio::spawn(server::graphiql::prepare());
         // The other ends of these connections are in the same process.
         let beside = 2 * settings.provider_connections();
-        serve(listeners, schema, &settings, signals, beside).await
+        serve(listeners, executor, &settings, signals, beside).await
     }
 }
 

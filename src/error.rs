@@ -103,6 +103,8 @@ pub enum ErrorCode {
     ProviderBadResponse,
     /// The provider understood the request and refused it.
     ProviderRejected,
+    /// The client does more at a time than one client may.
+    RateLimited,
     /// The query asks for more than one request may.
     QueryTooComplex,
     /// The request's own deadline came first: the gateway's limit, or how long the client waits.
@@ -148,6 +150,7 @@ impl ErrorCode {
             Self::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
             Self::ProviderBadResponse => "PROVIDER_BAD_RESPONSE",
             Self::ProviderRejected => "PROVIDER_REJECTED",
+            Self::RateLimited => "RATE_LIMITED",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Overloaded => "OVERLOADED",

@@ -10,48 +10,44 @@ pub mod description;
 pub mod document;
 pub mod entities;
 pub mod error;
+pub mod executor;
 pub mod filter;
 pub mod moments;
 pub mod mutation;
 pub mod outcomes;
 pub mod person;
-pub mod prepare;
+mod prepare;
 pub mod query;
 pub mod row;
 pub mod source;
 pub mod sources_last;
 pub mod subresources;
+pub mod subscription;
 pub mod trace;
 pub mod user;
 pub mod variables;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{
-    Context, EmptySubscription, ID, Json, SDLExportOptions, SchemaBuilder, ValidationMode,
-};
+use async_graphql::{Context, ID, Json, SDLExportOptions, SchemaBuilder, ValidationMode};
 use jiff::Timestamp;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     audit::AuditLog,
-    client::{MemoryPool, Meter, RequestContext, cache::MemoryCache},
-    connectors::SubresourceLoader,
-    loaders::Loaders,
+    client::{MemoryPool, cache::MemoryCache},
 };
 pub use accounts::Accounts;
 pub use client_schema::client_sdl;
 use document::SchemaRules;
-use entities::{EntityIndexes, QueryRoot};
+use entities::QueryRoot;
+pub use executor::Executor;
 use mutation::Mutation;
-use outcomes::RequestOutcomes;
-use row::YieldBudget;
-use subresources::SubresourceFields;
-use trace::{Trace, TraceAccess};
+use subscription::Subscription;
+use trace::TraceAccess;
 
 /// The schema with its resolvers.
-pub type Schema = async_graphql::Schema<QueryRoot, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
 
 /// What one request may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -98,22 +94,22 @@ pub struct Graph {
     pub audit: AuditLog,
 }
 
-/// Builds the schema. The engine validates nothing by itself: a request comes through
-/// [`prepare::prepare`].
-///
-/// # Panics
-/// When the engine prints a schema that is not valid, which a test would have shown.
-#[must_use]
-pub fn schema(graph: Graph) -> Schema {
-    let accounts = graph.accounts.all().count();
-    let rules = SchemaRules::new(&builder().finish().sdl(), accounts);
-    let rules = rules.expect("the engine prints a valid schema");
-    builder().data(graph).data(rules).finish()
+/// Builds the schema. The engine validates nothing by itself: a request comes through an [`Executor`].
+fn schema(graph: Arc<Graph>) -> Schema {
+    builder().data(graph).finish()
 }
 
-fn builder() -> SchemaBuilder<QueryRoot, Mutation, EmptySubscription> {
-    Schema::build(QueryRoot::default(), Mutation, EmptySubscription)
+/// The schema as documents are checked against it.
+fn schema_rules(graph: &Graph) -> SchemaRules {
+    let accounts = graph.accounts.all().count();
+    let rules = SchemaRules::new(&builder().finish().sdl(), accounts);
+    rules.expect("the engine prints a valid schema")
+}
+
+fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
+    Schema::build(QueryRoot::default(), Mutation, Subscription)
         .enable_federation()
+        .enable_subscription_in_federation()
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(cost::LEVELS)
         .override_output_type_description::<Timestamp>(
@@ -121,13 +117,6 @@ fn builder() -> SchemaBuilder<QueryRoot, Mutation, EmptySubscription> {
         )
         .override_output_type_description::<ID>("An identifier: opaque text.")
         .override_output_type_description::<Json<()>>("Any JSON value.")
-}
-
-/// The writes under way: they are finished before the gateway stops.
-#[must_use]
-pub fn writes(schema: &Schema) -> TaskTracker {
-    let graph = schema.data::<Graph>();
-    graph.map(|graph| graph.writes.clone()).unwrap_or_default()
 }
 
 /// The schema in its own language, as `schema.graphql` holds it: for routers and for reviewers.
@@ -144,41 +133,6 @@ pub fn sdl(schema: &Schema) -> String {
     description::definition() + types.trim_start()
 }
 
-/// What a request carries beside its query: its deadline, which is sooner where the client does not wait
-/// that long, how old an answer will do (`None` is as old as answers are kept), and loaders that nobody else shares. With it comes what will become of its calls.
-#[must_use]
-pub fn with_loaders(
-    request: async_graphql::Request,
-    schema: &Schema,
-    wait: Option<Duration>,
-    max_age: Option<Duration>,
-) -> (async_graphql::Request, Trace) {
-    let Some(graph) = schema.data::<Graph>() else {
-        return (request, Trace::default());
-    };
-    let deadline = graph.bounds.deadline;
-    let context = RequestContext::until(Instant::now() + wait.unwrap_or(deadline).min(deadline));
-    let meter = Arc::new(Meter::new(graph.memory.clone(), graph.bounds.request_bytes));
-    let context = context
-        .with_freshness(trace::freshness(max_age))
-        .with_meter(Arc::clone(&meter))
-        .with_call_limit(graph.bounds.calls);
-    let call_log = Arc::clone(context.call_log());
-    let fates = Arc::<RequestOutcomes>::default();
-    let trace = Trace {
-        call_log,
-        meter,
-        fates: Arc::clone(&fates),
-    };
-    let loaders = Arc::new(Loaders::new(graph.accounts.all(), &context));
-    let parts: Arc<dyn SubresourceLoader> = Arc::new(SubresourceFields(Arc::clone(&loaders)));
-    let request = request.data(context).data(loaders).data(parts).data(fates);
-    let request = request
-        .data(YieldBudget::default())
-        .data(EntityIndexes::default());
-    (request, trace)
-}
-
 impl Graph {
     /// Reads again what may have changed since the start.
     pub async fn reload(&self) {
@@ -189,6 +143,6 @@ impl Graph {
     }
 
     fn of<'a>(ctx: &Context<'a>) -> &'a Self {
-        ctx.data_unchecked::<Self>()
+        ctx.data_unchecked::<Arc<Self>>()
     }
 }

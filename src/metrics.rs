@@ -29,6 +29,7 @@ const SHARED_STORE: &str = "roster_shared_store_up";
 const HEDGES: &str = "roster_provider_hedges_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const GRAPHQL_ERRORS: &str = "roster_graphql_errors_total";
+const SOCKETS: &str = "roster_websockets";
 const REQUEST_SECONDS: &str = "roster_graphql_request_duration_seconds";
 
 /// The upper bounds of the histograms' buckets, in seconds: from a cached response to the longest
@@ -67,6 +68,7 @@ pub fn describe() {
         "GraphQL requests by operation type and outcome (ok, partial, sources_failed, write_failed, failed, refused)"
     );
     describe_histogram!(REQUEST_SECONDS, "Seconds of a GraphQL request");
+    describe_gauge!(SOCKETS, "Open WebSockets");
     describe_counter!(
         GRAPHQL_ERRORS,
         "Errors, failed sources and errors of writes in answers, by code"
@@ -207,6 +209,16 @@ pub fn hedge(account: Account, operation: &'static str, is_second: bool) {
 pub fn request(operation: &'static str, outcome: &'static str, took: Duration) {
     counter!(REQUESTS, "operation" => operation, "outcome" => outcome).increment(1);
     histogram!(REQUEST_SECONDS, "operation" => operation).record(took);
+}
+
+/// Counts a WebSocket that opens.
+pub fn socket_opened(protocol: &'static str) {
+    gauge!(SOCKETS, "protocol" => protocol).increment(1);
+}
+
+/// Counts a WebSocket that closes.
+pub fn socket_closed(protocol: &'static str) {
+    gauge!(SOCKETS, "protocol" => protocol).decrement(1);
 }
 
 /// Counts an error in a response, or the code of a failed source or write.

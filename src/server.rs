@@ -40,9 +40,10 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::{error::ErrorCode, graphql::Schema, shared::Store};
+use crate::{error::ErrorCode, graphql::Executor, shared::Store};
 use body::BodyError;
 pub use cors::Origins;
+pub use graphql::SocketLimits;
 pub use hosts::AllowedHosts;
 pub use scrape::keep_metrics;
 
@@ -124,6 +125,8 @@ pub struct FrontSettings {
     pub hosts: AllowedHosts,
     /// Whether only the admin listener serves health and metrics.
     pub has_admin: bool,
+    /// The limits of WebSockets.
+    pub sockets: SocketLimits,
 }
 
 impl FrontSettings {
@@ -131,30 +134,31 @@ impl FrontSettings {
     ///
     /// # Errors
     /// An invalid origin in the list.
-    pub fn router(self, schema: Schema) -> Result<Router, String> {
+    pub fn router(self, executor: Executor) -> Result<Router, String> {
         let cors = self.origins.layer()?;
         let mut routes = Router::new()
             .route("/", get(|| async { Redirect::temporary("/graphiql") }))
             .merge(graphiql::router());
         if !self.has_admin {
-            routes = routes.merge(operations(self.readiness, schema.clone()));
+            routes = routes.merge(operations(self.readiness, executor.clone()));
         }
-        let graphql = graphql::router(schema).layer(cors);
+        let sockets = (self.sockets, self.origins.parse()?);
+        let graphql = graphql::router(executor, sockets).layer(cors);
         Ok(layered(routes.merge(graphql), self.hosts))
     }
 }
 
 /// The routes of the admin listener: health and metrics only.
-pub fn admin(readiness: Readiness, schema: Schema, hosts: AllowedHosts) -> Router {
-    layered(operations(readiness, schema), hosts)
+pub fn admin(readiness: Readiness, executor: Executor, hosts: AllowedHosts) -> Router {
+    layered(operations(readiness, executor), hosts)
 }
 
-/// Records metrics from now on, so that a schema opened later has all its series from the start.
+/// Records metrics from now on, so that an executor opened later has all its series from the start.
 pub fn record_metrics() {
     scrape::recorder();
 }
 
-fn operations(readiness: Readiness, schema: Schema) -> Router {
+fn operations(readiness: Readiness, executor: Executor) -> Router {
     record_metrics();
     Router::new()
         .route(
@@ -162,7 +166,7 @@ fn operations(readiness: Readiness, schema: Schema) -> Router {
             get(|| async { Json(serde_json::json!({ "status": "live" })) }),
         )
         .route("/health/ready", get(ready).with_state(readiness))
-        .route("/metrics", get(scrape::scrape).with_state(schema))
+        .route("/metrics", get(scrape::scrape).with_state(executor))
 }
 
 /// Adds the layers that every route passes through.

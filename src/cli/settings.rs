@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use roster::{
     app,
     config::{ConfigDraft, ConfigErrors, Settings},
-    graphql::Schema,
+    graphql::Executor,
     server::{self, AllowedHosts},
 };
 
@@ -18,11 +18,11 @@ pub(super) fn health(config: &Path) -> Result<SocketAddr, ConfigErrors> {
     }
 }
 
-/// The listen address and the schema of a configuration, or all its errors at once.
+/// The listen address and the executor of a configuration, or all its errors at once.
 pub(super) fn open_settings(
     settings: &Settings,
     listen: Option<SocketAddr>,
-) -> Result<(SocketAddr, Schema), ConfigErrors> {
+) -> Result<(SocketAddr, Executor), ConfigErrors> {
     let mut errors = server::cors::wrong_origins(&settings.server.cors_origins);
     let hosts = AllowedHosts::of(&settings.server.hosts, settings.server.listen);
     errors.extend(hosts.err().unwrap_or_default());
@@ -30,12 +30,12 @@ pub(super) fn open_settings(
     let listen = listen
         .map_err(|errors_found| errors.extend(errors_found.0))
         .ok();
-    let schema = app::open(settings);
-    let schema = schema
+    let executor = app::open(settings);
+    let executor = executor
         .map_err(|errors_found| errors.extend(errors_found.0))
         .ok();
-    match (listen, schema) {
-        (Some(listen), Some(schema)) if errors.is_empty() => Ok((listen, schema)),
+    match (listen, executor) {
+        (Some(listen), Some(executor)) if errors.is_empty() => Ok((listen, executor)),
         _ => Err(ConfigErrors(errors)),
     }
 }
@@ -55,20 +55,20 @@ pub(super) fn load_and_check(config: &Path) -> Result<Settings, ConfigErrors> {
     }
 }
 
-/// The settings, the listen address and the schema of a configuration, or all its errors. Settings
+/// The settings, the listen address and the executor of a configuration, or all its errors. Settings
 /// that cannot work are logged as warnings.
 pub(super) fn load(
     config: &Path,
     listen: Option<SocketAddr>,
-) -> Result<(Settings, SocketAddr, Schema), ConfigErrors> {
+) -> Result<(Settings, SocketAddr, Executor), ConfigErrors> {
     let patch = ConfigDraft::read(config)?;
     match open_settings(&patch.settings, listen) {
-        Ok((listen, schema)) => {
+        Ok((listen, executor)) => {
             let settings = patch.finish()?;
             for error in settings.cannot_work() {
                 tracing::warn!("the configuration cannot work: {error}");
             }
-            Ok((settings, listen, schema))
+            Ok((settings, listen, executor))
         }
         Err(errors_found) => Err(ConfigErrors(patch.all_errors(errors_found.0))),
     }

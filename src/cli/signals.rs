@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use roster::graphql::{Graph, Schema};
+use roster::graphql::Executor;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -28,13 +28,11 @@ pub(super) fn signals() -> std::io::Result<watch::Receiver<usize>> {
 }
 
 /// Reloads tokens and the audit file at each SIGHUP. Without this a SIGHUP would end the program.
-pub(super) fn reload_at_hangup(schema: Schema) -> std::io::Result<()> {
+pub(super) fn reload_at_hangup(executor: Executor) -> std::io::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            if let Some(graph) = schema.data::<Graph>() {
-                graph.reload().await;
-            }
+            executor.graph().reload().await;
         }
     });
     Ok(())

@@ -9,20 +9,22 @@
 
 mod arguments;
 mod lists;
+mod sum;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{cell::Cell, collections::HashMap};
 
 use apollo_compiler::{Schema, ast};
 use async_graphql::{
-    Name, Variables,
+    Name, Pos, Positioned, Variables,
     parser::types::{
         ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
     },
 };
 
 use super::{Graph, document::SchemaRules};
-use crate::{account::Account, error::ErrorCode};
+use crate::error::ErrorCode;
 pub(super) use lists::Lists;
+pub use sum::Cost;
 
 /// How many fields a document may have, its fragments expanded.
 const FIELDS: u64 = 10_000;
@@ -51,101 +53,6 @@ const UNCOUNTED: [&str; 4] = ["__schema", "__type", "_service", "accounts"];
 /// How many bytes an error takes in the answer, about, beside its path.
 const ERROR_BYTES: u64 = 300;
 
-/// The cost of a part of a document. It adds up, so that a fragment is counted once.
-#[derive(Clone, Debug, Default)]
-struct Cost {
-    /// Fields in the document, at whatever depth.
-    fields: u64,
-    /// Fields of the outermost set.
-    top: u64,
-    /// Rows of users in all lists.
-    rows: u64,
-    /// Values in the answer.
-    values: u64,
-    /// Bytes in the answer.
-    bytes: u64,
-    /// Errors that the answer can hold.
-    errors: u64,
-    /// Bytes of the paths of those errors, as far as they lead through this part.
-    path_bytes: u64,
-    /// How deep fields are nested.
-    depth: u64,
-    /// How deep sets are nested.
-    levels: usize,
-    /// Values in the arguments.
-    inputs: u64,
-    /// Bytes of the answer that are not counted while they are built: introspection and the like.
-    uncounted: u64,
-    /// Calls that the lists of each account need.
-    calls: BTreeMap<Account, u64>,
-}
-
-impl Cost {
-    fn and(mut self, other: &Self) -> Self {
-        self.fields = self.fields.saturating_add(other.fields);
-        self.top = self.top.saturating_add(other.top);
-        self.rows = self.rows.saturating_add(other.rows);
-        self.values = self.values.saturating_add(other.values);
-        self.bytes = self.bytes.saturating_add(other.bytes);
-        self.errors = self.errors.saturating_add(other.errors);
-        self.path_bytes = self.path_bytes.saturating_add(other.path_bytes);
-        self.inputs = self.inputs.saturating_add(other.inputs);
-        self.uncounted = self.uncounted.saturating_add(other.uncounted);
-        self.depth = self.depth.max(other.depth);
-        self.levels = self.levels.max(other.levels);
-        for (account, more) in &other.calls {
-            let calls = self.calls.entry(*account).or_default();
-            *calls = calls.saturating_add(*more);
-        }
-        self
-    }
-
-    /// The cost of what is below a field that returns a number of items.
-    fn times(mut self, items: u64) -> Self {
-        let items = items.max(1);
-        for count in [
-            &mut self.rows,
-            &mut self.values,
-            &mut self.bytes,
-            &mut self.errors,
-            &mut self.path_bytes,
-            &mut self.uncounted,
-        ] {
-            *count = count.saturating_mul(items);
-        }
-        self
-    }
-
-    /// Adds what the field itself writes out: its name, its values, and the error that may stand for it.
-    fn write(&mut self, ty: Option<&ast::Type>, (items, size): (u64, u64), key: u64) {
-        let is_leaf = self.values == 0;
-        let weight = match ty.map(|ty| ty.inner_named_type().as_str()) {
-            Some("JSON" | "UserDetails") => TREE,
-            _ => 1,
-        };
-        let values = if is_leaf { items.max(1) } else { 1 };
-        let values = values.saturating_mul(weight);
-        self.values = self.values.saturating_add(values);
-        let bytes = values.saturating_mul(size).saturating_add(key);
-        self.bytes = self.bytes.saturating_add(bytes);
-        // Scalars of a record that was read cannot fail.
-        let may_fail =
-            ty.is_some_and(|ty| !ty.is_non_null() && (!is_leaf || ty.is_list() || weight > 1));
-        self.errors = self.errors.saturating_add(u64::from(may_fail));
-        // The path of every error below leads through this field, and through an item of its list.
-        let paths = self.errors.saturating_mul(key + 8);
-        self.path_bytes = self.path_bytes.saturating_add(paths);
-    }
-
-    /// All bytes of the answer: its values, and its errors with their paths.
-    fn written(&self) -> u64 {
-        let errors = self.errors.saturating_mul(ERROR_BYTES);
-        self.bytes
-            .saturating_add(errors)
-            .saturating_add(self.path_bytes)
-    }
-}
-
 /// Why a document is refused before it is validated.
 #[derive(Debug)]
 pub struct CostError {
@@ -164,29 +71,22 @@ impl From<String> for CostError {
     }
 }
 
-/// Counts what the operation of a document asks for, and what it takes to look at the whole document.
-/// Returns how many bytes of the answer nobody counts while they are built.
+/// The costs of those fields of a document that no variable changes, by the place of the field and
+/// whether it stands below a list of average size.
+pub type FixedCosts = HashMap<(Pos, bool), Cost>;
+
+/// Checks what it takes to look at a whole document: validation and the engine walk all of it before a
+/// part of it runs. Returns the costs that no variable changes.
 ///
 /// # Errors
 /// What is too much.
-pub fn check(
+pub fn check_document(
     document: &ExecutableDocument,
-    operation: Option<&OperationDefinition>,
-    variables: &Variables,
     graph: &Graph,
     rules: &SchemaRules,
-) -> Result<u64, CostError> {
-    let mut count = FieldCount {
-        document,
-        variables,
-        graph,
-        lists: rules.lists(),
-        schema: rules.schema(),
-        known: HashMap::new(),
-        sizes: HashMap::new(),
-        level: 0,
-    };
-    // Validation and the engine walk the whole document before a part of it runs.
+) -> Result<FixedCosts, CostError> {
+    let none = (Variables::default(), FixedCosts::default());
+    let mut count = FieldCount::new((document, &none.0, &none.1), graph, rules);
     let mut whole = 0_u64;
     for name in document.fragments.keys() {
         whole = whole.saturating_add(count.fragment(name, false)?.fields);
@@ -196,9 +96,22 @@ pub fn check(
         whole = whole.saturating_add(cost.fields);
     }
     at_most(FIELDS, whole, "fields, fragments expanded")?;
-    let Some(operation) = operation else {
-        return Ok(0);
-    };
+    Ok(count.found.into_iter().collect())
+}
+
+/// Counts what an operation of a document asks for with its variables. Returns how many bytes of the
+/// answer nobody counts while they are built.
+///
+/// # Errors
+/// What is too much.
+pub fn check_operation(
+    (document, fixed): (&ExecutableDocument, &FixedCosts),
+    operation: &OperationDefinition,
+    variables: &Variables,
+    graph: &Graph,
+    rules: &SchemaRules,
+) -> Result<u64, CostError> {
+    let mut count = FieldCount::new((document, variables, fixed), graph, rules);
     let cost = count.operation(operation)?;
     at_most(ROOTS, cost.top, "fields at its root")?;
     at_most(ROWS, cost.rows, "users in all its lists together")?;
@@ -234,14 +147,40 @@ struct FieldCount<'a> {
     graph: &'a Graph,
     lists: &'a Lists,
     schema: &'a Schema,
-    /// The cost of each fragment; `None` for one that is being counted.
-    known: HashMap<(&'a str, bool), Option<Cost>>,
+    /// The costs that are known from an earlier count of the document.
+    fixed: &'a FixedCosts,
+    /// The costs that this count found to be fixed: of the outermost of fields that are below each other.
+    found: Vec<((Pos, bool), Cost)>,
+    /// Whether a variable was read since the field that is being counted began.
+    has_variable: Cell<bool>,
+    /// The cost of each fragment, and whether a variable changes it; `None` for one that is being counted.
+    known: HashMap<(&'a str, bool), Option<(Cost, bool)>>,
     /// How many values each variable holds.
     sizes: HashMap<&'a str, u64>,
     level: usize,
 }
 
 impl<'a> FieldCount<'a> {
+    fn new(
+        (document, variables, fixed): (&'a ExecutableDocument, &'a Variables, &'a FixedCosts),
+        graph: &'a Graph,
+        rules: &'a SchemaRules,
+    ) -> Self {
+        Self {
+            document,
+            variables,
+            graph,
+            lists: rules.lists(),
+            schema: rules.schema(),
+            fixed,
+            found: Vec::new(),
+            has_variable: Cell::new(false),
+            known: HashMap::new(),
+            sizes: HashMap::new(),
+            level: 0,
+        }
+    }
+
     fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Cost, CostError> {
         let root = self.schema.root_operation(match operation.ty {
             OperationType::Query => ast::OperationType::Query,
@@ -282,7 +221,7 @@ impl<'a> FieldCount<'a> {
         }
         for selection in &set.items {
             let cost = match &selection.node {
-                Selection::Field(field) => self.field(parent, is_average, &field.node)?,
+                Selection::Field(field) => self.field(parent, is_average, field)?,
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
                     let on = condition.map_or(parent, |on| on.node.on.node.as_str());
@@ -304,7 +243,11 @@ impl<'a> FieldCount<'a> {
     /// what stands beside the spread would be counted too low.
     fn fragment(&mut self, name: &'a Name, is_average: bool) -> Result<Cost, CostError> {
         match self.known.get(&(name.as_str(), is_average)) {
-            Some(Some(known)) => return Ok(known.clone()),
+            Some(Some((known, has_variable))) => {
+                self.has_variable
+                    .set(self.has_variable.get() | has_variable);
+                return Ok(known.clone());
+            }
             Some(None) => {
                 let name = name.as_str();
                 return Err(CostError {
@@ -321,12 +264,37 @@ impl<'a> FieldCount<'a> {
         };
         self.known.insert((name, is_average), None);
         let on = fragment.node.type_condition.node.on.node.as_str();
+        let before = self.has_variable.replace(false);
         let cost = self.set(on, is_average, &fragment.node.selection_set.node)?;
-        self.known.insert((name, is_average), Some(cost.clone()));
+        let known = (cost.clone(), self.has_variable.get());
+        self.known.insert((name, is_average), Some(known));
+        self.has_variable.set(self.has_variable.get() | before);
         Ok(cost)
     }
 
+    /// The cost of a field. It is counted once per document, unless a variable changes it.
     fn field(
+        &mut self,
+        parent: &'a str,
+        is_average: bool,
+        field: &'a Positioned<Field>,
+    ) -> Result<Cost, CostError> {
+        let place = (field.pos, is_average);
+        if let Some(cost) = self.fixed.get(&place) {
+            return Ok(cost.clone());
+        }
+        let before = self.has_variable.replace(false);
+        let outer = self.found.len();
+        let cost = self.counted(parent, is_average, &field.node)?;
+        if !self.has_variable.get() {
+            self.found.truncate(outer);
+            self.found.push((place, cost.clone()));
+        }
+        self.has_variable.set(self.has_variable.get() | before);
+        Ok(cost)
+    }
+
+    fn counted(
         &mut self,
         parent: &'a str,
         is_average: bool,
@@ -346,6 +314,7 @@ impl<'a> FieldCount<'a> {
         let rows = self.rows(parent, field)?;
         let items = match rows {
             Some(rows) => rows,
+            None if (parent, name) == ("Subscription", "usersByEmail") => self.lists.accounts(),
             None if ty.is_some_and(ast::Type::is_list) => self.lists.size(parent, name, is_average),
             None => 1,
         };
@@ -382,6 +351,7 @@ impl<'a> FieldCount<'a> {
             }
             ("Query", "usersByEmail") => self.page(field, u64::MAX),
             ("Person", "users") => self.lists.of_an_address(),
+            ("UsersByEmailEvent", "users") => lists::RECORDS_AT_ACCOUNT,
             ("Query", "nodes") => self.keys(field, "ids")?,
             ("Query", "_entities") => self.keys(field, "representations")?,
             _ => return Ok(None),

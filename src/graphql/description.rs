@@ -3,7 +3,7 @@
 
 use async_graphql::{
     Name, Response, Value,
-    parser::types::{OperationDefinition, Selection},
+    parser::types::{ExecutableDocument, Selection},
 };
 
 /// What the schema is, for who reads it.
@@ -13,9 +13,10 @@ pub const DESCRIPTION: &str = "The people in a company's SaaS tools: their recor
 /// How the engine describes every schema.
 const ENGINES: &str = "A GraphQL Schema defines the capabilities of a GraphQL server. It exposes all available types and directives on the server, as well as the entry points for query, mutation, and subscription operations.";
 
-/// The keys of an operation's answer that hold the schema. Its root fields stand without fragments.
-pub(super) fn keys(operation: &OperationDefinition) -> Vec<Name> {
-    let items = operation.selection_set.node.items.iter();
+/// The keys of an answer that hold the schema. The root fields of the document stand without fragments.
+pub(super) fn keys(document: &ExecutableDocument) -> Vec<Name> {
+    let roots = document.operations.iter();
+    let items = roots.flat_map(|(_, operation)| &operation.node.selection_set.node.items);
     let fields = items.filter_map(|selection| match &selection.node {
         Selection::Field(field) if field.node.name.node == "__schema" => {
             Some(field.node.response_key().node.clone())
@@ -45,7 +46,9 @@ pub fn describe(answer: &mut Response, keys: &[Name]) {
 /// The schema's definition with its description, which the engine leaves out of a subgraph.
 pub(super) fn definition() -> String {
     let lines = wrapped(DESCRIPTION);
-    format!("\"\"\"\n{lines}\"\"\"\nschema {{\n  query: Query\n  mutation: Mutation\n}}\n\n")
+    format!(
+        "\"\"\"\n{lines}\"\"\"\nschema {{\n  query: Query\n  mutation: Mutation\n  subscription: Subscription\n}}\n\n"
+    )
 }
 
 /// A text in lines of at most 100 characters.

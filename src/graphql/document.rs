@@ -6,6 +6,8 @@
 //! engine gets the parsed document and runs without a validation of its own.
 //! `docs/adr/0010-parser.md` tells what was tried.
 
+pub mod cache;
+mod checked;
 mod conflicts;
 mod convert;
 mod merge;
@@ -21,7 +23,8 @@ use async_graphql::{Pos, ServerError, parser::types::ExecutableDocument};
 
 use super::{cost::Lists, error::refusal};
 use crate::error::ErrorCode;
-pub use merge::merge_root_fields;
+pub use checked::{CheckedDocument, CheckedOperation};
+use merge::{has_plain_root, merge_root_fields};
 use text::Positions;
 
 /// How deep brackets may be nested.

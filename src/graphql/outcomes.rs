@@ -34,26 +34,27 @@ struct SourceOutcome {
 }
 
 impl RequestOutcomes {
-    /// Notes what a source did for what it was asked for. One that was not to be asked has no fate.
-    pub(super) fn note_source(ctx: &Context<'_>, asked: &str, report: &Report) {
+    /// Notes what a source did for what it was asked for, unless it was not to be asked.
+    pub(super) fn note(&self, asked: &str, report: &Report) {
         let is_failed = report.status == SourceStatus::Failed;
-        let is_asked = is_failed
-            || matches!(
-                report.status,
-                SourceStatus::Complete | SourceStatus::Partial
-            );
-        if let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>().filter(|_| is_asked) {
+        let is_answer = matches!(
+            report.status,
+            SourceStatus::Complete | SourceStatus::Partial
+        );
+        if is_failed || is_answer {
             let code = report.error.as_ref().map(|error| error.kind().code());
             let key = (report.account, asked.to_owned());
             let source = SourceOutcome { is_failed, code };
-            fates.noted().sources.insert(key, source);
+            self.noted().sources.insert(key, source);
         }
     }
 
     /// Notes what a source did for the field at hand.
     pub(super) fn note_source_of_field(ctx: &Context<'_>, report: &Report) {
         let path = ctx.path_node.map(|path| path.to_string_vec().join("."));
-        Self::note_source(ctx, &path.unwrap_or_default(), report);
+        if let Some(outcomes) = ctx.data_opt::<std::sync::Arc<Self>>() {
+            outcomes.note(&path.unwrap_or_default(), report);
+        }
     }
 
     /// Notes what became of a write.

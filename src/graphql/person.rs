@@ -32,17 +32,29 @@ pub async fn search(
     expand: Expand,
 ) -> Vec<EmailSearchResult> {
     let loaders = ctx.data_unchecked::<Arc<Loaders>>();
-    join_all(accounts.iter().map(|&account| async move {
-        let found = loaders.by_email(account, email.clone(), expand).await;
-        // A fault of the gateway's own at one account leaves the others' answers alone, too.
-        let found = found.unwrap_or_else(|error| EmailSearchResult {
-            users: Vec::new(),
-            report: Report::failed(account, error, 0),
-        });
-        RequestOutcomes::note_source(ctx, email.folded(), &found.report);
-        found
-    }))
-    .await
+    let outcomes = ctx.data_unchecked::<Arc<RequestOutcomes>>();
+    let searches = accounts
+        .iter()
+        .map(|&account| search_account(loaders, outcomes, account, email, expand));
+    join_all(searches).await
+}
+
+/// The users of an address at one account, and a note of what the account did.
+pub(super) async fn search_account(
+    loaders: &Loaders,
+    outcomes: &RequestOutcomes,
+    account: Account,
+    email: &Email,
+    expand: Expand,
+) -> EmailSearchResult {
+    let found = loaders.by_email(account, email.clone(), expand).await;
+    // A fault of the gateway at one account leaves the answers of the others alone.
+    let found = found.unwrap_or_else(|error| EmailSearchResult {
+        users: Vec::new(),
+        report: Report::failed(account, error, 0),
+    });
+    outcomes.note(email.folded(), &found.report);
+    found
 }
 
 /// A person: everybody that the providers know by one email address.

@@ -1,4 +1,4 @@
-//! Objects with `sources`: that field is resolved when all the others are, since the fields of rows make
+//! Objects with `sources` or `source`: that field is resolved when all the others are, since the fields of rows make
 //! calls, too. The engine resolves the fields of an object at the same time, so the object is resolved
 //! twice: first without its `sources`, then for them alone. Nothing waits for anything else.
 
@@ -14,10 +14,10 @@ use async_graphql::{
 
 use super::subresources::SubresourceLog;
 
-/// The field that is resolved last.
-const SOURCES: &str = "sources";
+/// The fields that are resolved last: an object has one of them.
+const REPORTS: [&str; 2] = ["source", "sources"];
 
-/// An object whose `sources` are resolved last, and tell of the fields of its rows.
+/// An object whose `sources` or `source` is resolved last, and tells of the fields of its rows.
 pub struct SourcesLast<T>(pub T);
 
 impl<T: ContainerType> OutputType for SourcesLast<T> {
@@ -94,7 +94,7 @@ impl<'a, T> ResolverPass<'a, T> {
 
 impl<T: ContainerType> ContainerType for ResolverPass<'_, T> {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
-        let field = if ctx.item.node.name.node == SOURCES {
+        let field = if REPORTS.contains(&ctx.item.node.name.node.as_str()) {
             self.has_sources.store(true, Ordering::Relaxed);
             FieldSelection::Sources
         } else {

@@ -11,14 +11,10 @@ use apollo_compiler::{
     schema::{ExtendedType, InputObjectType},
 };
 use async_graphql::{
-    Name, Positioned, Value, Variables,
+    Name, Value, Variables,
     indexmap::IndexMap,
-    parser::types::{
-        BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, Type,
-        VariableDefinition,
-    },
+    parser::types::{BaseType, OperationDefinition, Type, VariableDefinition},
 };
-use async_graphql_value::Value as Literal;
 
 use super::moments;
 
@@ -66,48 +62,6 @@ fn one(
             misfit.path, misfit.problem
         )),
         None => Ok(()),
-    }
-}
-
-/// Whether every condition of `@skip` and `@include` is there: a variable with a default may still be
-/// given as null, which the engine takes for false.
-///
-/// # Errors
-/// Which variable is null, in words for the client.
-pub fn check_conditions(
-    document: &ExecutableDocument,
-    operation: &OperationDefinition,
-    variables: &Variables,
-) -> Result<(), String> {
-    let fragments = document.fragments.values();
-    let mut sets: Vec<_> = fragments.map(|of| &of.node.selection_set.node).collect();
-    sets.push(&operation.selection_set.node);
-    while let Some(set) = sets.pop() {
-        for selection in &set.items {
-            let directives = selection.node.directives().iter();
-            let is_null = |name: &&Name| variables.get(name.as_str()) == Some(&Value::Null);
-            if let Some(name) = directives.filter_map(condition).find(is_null) {
-                return Err(format!(
-                    "the variable `${name}` is null, and is the condition of a directive"
-                ));
-            }
-            match &selection.node {
-                Selection::Field(field) => sets.push(&field.node.selection_set.node),
-                Selection::InlineFragment(of) => sets.push(&of.node.selection_set.node),
-                Selection::FragmentSpread(_) => {}
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The variable that is the condition of a directive.
-fn condition(directive: &Positioned<Directive>) -> Option<&Name> {
-    let is_condition = ["skip", "include"].contains(&directive.node.name.node.as_str());
-    let value = directive.node.get_argument("if").filter(|_| is_condition)?;
-    match &value.node {
-        Literal::Variable(name) => Some(name),
-        _ => None,
     }
 }
 

@@ -20,7 +20,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 
 use super::{
     Readiness, answer,
@@ -29,7 +32,7 @@ use super::{
     hosts::LocalAddress,
     pace::LeastRate,
     stream::{ClientStream, Linger},
-    traffic::ConnectionActivity,
+    traffic::{ConnectionActivity, InFlightRequest},
 };
 
 /// Limits on connections.
@@ -135,8 +138,10 @@ impl ConnectionLimits {
                 },
                 () = &mut stop => break,
             };
+            let activity = ConnectionActivity::new(self, Arc::clone(&pool));
             let handle = ConnectionHandle {
-                activity: ConnectionActivity::new(self, Arc::clone(&pool)),
+                upgrade: UpgradeHandle::new(Arc::clone(&activity), stopping.clone()),
+                activity,
                 bodies: bodies.clone(),
                 arrived: LocalAddress(stream.local_addr().ok().map(|address| address.ip())),
             };
@@ -191,12 +196,14 @@ impl ConnectionLimits {
         stopping: CancellationToken,
     ) {
         let activity = Arc::clone(&handle.activity);
+        let upgrade = handle.upgrade.clone();
         let app = Router::new()
             .fallback_service(app)
             .layer(middleware::from_fn_with_state(handle, track_request));
         let (stream, returned) = ClientStream::new(stream, Arc::clone(&activity));
         let end = serve_connection(builder, stream, app, &activity, stopping).await;
         if end == ConnectionEnd::Complete {
+            upgrade.wait().await;
             self.linger.close(&returned).await;
         }
         activity.end();
@@ -212,7 +219,8 @@ async fn serve_connection(
     stopping: CancellationToken,
 ) -> ConnectionEnd {
     let service = TowerToHyperService::new(app);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     tokio::select! {
         // A request that has arrived is read before its connection can be closed for another.
         biased;
@@ -259,10 +267,58 @@ enum ConnectionEnd {
     Forced,
 }
 
+/// What a request needs to keep its connection for another protocol: a WebSocket.
+#[derive(Clone, Debug)]
+pub(super) struct UpgradeHandle {
+    activity: Arc<ConnectionActivity>,
+    upgraded: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// Keeps a connection, and its place among all connections, while it exists.
+pub(super) struct HeldConnection {
+    stopping: CancellationToken,
+    _in_flight: InFlightRequest,
+    _token: TaskTrackerToken,
+}
+
+impl UpgradeHandle {
+    fn new(activity: Arc<ConnectionActivity>, stopping: CancellationToken) -> Self {
+        Self {
+            activity,
+            upgraded: TaskTracker::new(),
+            stopping,
+        }
+    }
+
+    /// Keeps the connection.
+    pub(super) fn hold(&self) -> HeldConnection {
+        HeldConnection {
+            stopping: self.stopping.clone(),
+            _in_flight: self.activity.begin_request(),
+            _token: self.upgraded.token(),
+        }
+    }
+
+    /// Waits until nobody holds the connection.
+    async fn wait(&self) {
+        self.upgraded.close();
+        self.upgraded.wait().await;
+    }
+}
+
+impl HeldConnection {
+    /// Waits until the gateway stops.
+    pub(super) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.stopping.clone().cancelled_owned()
+    }
+}
+
 /// The parts of a connection that its requests use.
 #[derive(Clone)]
 struct ConnectionHandle {
     activity: Arc<ConnectionActivity>,
+    upgrade: UpgradeHandle,
     bodies: BodyReader,
     arrived: LocalAddress,
 }
@@ -275,6 +331,7 @@ async fn track_request(
 ) -> Response {
     let ConnectionHandle {
         activity,
+        upgrade,
         bodies,
         arrived,
     } = connection;
@@ -282,6 +339,7 @@ async fn track_request(
     let mut request = request.map(|body| track_body(body, activity));
     request.extensions_mut().insert(bodies);
     request.extensions_mut().insert(arrived);
+    request.extensions_mut().insert(upgrade);
     answer::track(next.run(request).await, in_flight)
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use url::{Host, Url};
 
@@ -27,12 +27,9 @@ impl Origins {
     ///
     /// # Errors
     /// An invalid origin in the list.
-    pub(super) fn layer(self) -> Result<CorsLayer, String> {
-        let listed = self.listed.iter().map(|origin| parse(origin));
-        let listed: Vec<_> = listed.collect::<Result<_, _>>()?;
-        let allows = move |origin: &HeaderValue, _: &_| {
-            listed.contains(origin) || (self.allows_loopback && is_loopback(origin))
-        };
+    pub(super) fn layer(&self) -> Result<CorsLayer, String> {
+        let allowed = self.parse()?;
+        let allows = move |origin: &HeaderValue, _: &_| allowed.contains(origin);
         Ok(CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allows))
             .allow_methods([Method::GET, Method::POST])
@@ -43,6 +40,48 @@ impl Origins {
                 HeaderName::from_static("preference-applied"),
             ])
             .max_age(PREFLIGHT_MAX_AGE))
+    }
+
+    /// The origins in the form in which browsers send them.
+    ///
+    /// # Errors
+    /// An invalid origin in the list.
+    pub(super) fn parse(&self) -> Result<AllowedOrigins, String> {
+        let listed = self.listed.iter().map(|origin| parse(origin));
+        Ok(AllowedOrigins {
+            listed: listed.collect::<Result<_, _>>()?,
+            allows_loopback: self.allows_loopback,
+        })
+    }
+}
+
+/// The origins whose pages may call the gateway, in the form in which browsers send them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AllowedOrigins {
+    listed: Vec<HeaderValue>,
+    allows_loopback: bool,
+}
+
+impl AllowedOrigins {
+    fn contains(&self, origin: &HeaderValue) -> bool {
+        self.listed.contains(origin) || (self.allows_loopback && is_loopback(origin))
+    }
+
+    /// Whether a page may open a WebSocket: a browser lets every page do that, and asks nobody. A page of
+    /// the gateway itself may, and so may a client that is no browser and names no origin.
+    pub(super) fn may_connect(&self, headers: &HeaderMap) -> bool {
+        let Some(sent) = headers.get(header::ORIGIN) else {
+            return true;
+        };
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let own = sent.to_str().ok().and_then(origin);
+        let own = own.filter(|own| ["http", "https"].contains(&own.scheme()));
+        let is_own = own
+            .zip(host)
+            .is_some_and(|(own, host)| own.authority().eq_ignore_ascii_case(host));
+        is_own || self.contains(sent)
     }
 }
 

@@ -1,404 +1,207 @@
-//! GraphQL over HTTP (the specification of the GraphQL working group, 2025).
+//! GraphQL over HTTP (the specification of the GraphQL working group, September 2026).
 //!
 //! The engine's own handler runs mutations over GET and over any content type, which lets a foreign
 //! page write with a visitor's rights, and always answers one content type. This handler takes JSON
-//! over POST and queries over GET, and answers what the client accepts.
+//! over POST and queries over GET, and answers what the client accepts. What a request may do is the
+//! executor's affair.
 
 mod accept;
 mod ending;
 mod integers;
 mod read;
+mod recorder;
+mod refusal;
+mod render;
+mod sse;
+mod websocket;
 
-use std::time::Duration;
-
-use async_graphql::{
-    Request, Response as Answer, ServerError, Value, parser::types::OperationType,
-};
+use async_graphql::parser::types::OperationType;
 use axum::{
     Router,
-    body::Bytes,
-    extract::{RawQuery, State},
+    extract::{FromRequest, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::any,
 };
-use serde_json::json;
+use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::{
-    REQUEST_ID,
-    answer::UncompressedBytes,
-    body::{BodyError, RequestBody},
-    log::{OperationLog, operation_name},
-};
+use super::{REQUEST_ID, body::RequestBody, cors::AllowedOrigins};
 use crate::{
-    audit::RequestId,
-    client::Meter,
-    error::{Error, ErrorCode, ErrorKind},
+    error::{Error, ErrorCode},
     graphql::{
-        Graph, Schema,
-        description::describe,
-        error::{coded, seconds, without_what_is_too_large},
-        prepare::{Prepared, prepare},
-        trace::Trace,
-        with_loaders,
+        Executor,
+        executor::{AllowedOperations, Execution, RequestOptions},
     },
     metrics,
 };
 use accept::Media;
-use ending::Ending;
 use read::read;
+use recorder::OperationRecorder;
+use refusal::RequestRefusal;
+use render::{HttpReply, refused, render};
+use websocket::Sockets;
+
+pub use websocket::SocketLimits;
 
 /// The header with the secret that lets its sender see the calls of a request.
 static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
 
+/// What a response depends on beside the URL.
+const VARY: &str = "accept, authorization, cookie";
+
+/// What every request to `/graphql` is answered with.
+#[derive(Clone)]
+struct Endpoint {
+    executor: Executor,
+    sockets: Sockets,
+    origins: AllowedOrigins,
+}
+
 /// The route `/graphql`.
-pub fn router(schema: Schema) -> Router {
+pub(super) fn router(
+    executor: Executor,
+    (sockets, origins): (SocketLimits, AllowedOrigins),
+) -> Router {
     metrics::init_requests(ErrorCode::all().map(ErrorCode::as_str));
+    let endpoint = Endpoint {
+        sockets: Sockets::new(executor.clone(), sockets),
+        executor,
+        origins,
+    };
     Router::new()
         .route("/graphql", any(handle))
-        .with_state(schema)
+        .with_state(endpoint)
 }
 
-/// Why a request is refused before the engine sees it.
-struct RequestRefusal {
-    status: StatusCode,
-    code: ErrorCode,
-    message: String,
-    /// The number of seconds until a retry makes sense.
-    retry_after: Option<i32>,
-}
-
-impl RequestRefusal {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: ErrorCode::BadUserInput,
-            message: message.into(),
-            retry_after: None,
-        }
+async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response {
+    let headers = request.headers();
+    if is_upgrade(headers) {
+        return endpoint.upgrade(request).await;
     }
-
-    /// A request with the hash of a document and no document. Clients look for exactly this message
-    /// or code, and then send the document.
-    fn no_persisted_queries() -> Self {
-        Self {
-            code: ErrorCode::PersistedQueryNotSupported,
-            ..Self::new(StatusCode::BAD_REQUEST, "PersistedQueryNotSupported")
-        }
-    }
-
-    /// The status under a media type. Some older clients read errors only under 200.
-    fn status(&self, media: Media) -> StatusCode {
-        match (self.code, media) {
-            (ErrorCode::PersistedQueryNotSupported, Media::Json) => StatusCode::OK,
-            _ => self.status,
-        }
-    }
-
-    fn from_body_error(error: BodyError) -> Self {
-        match error {
-            BodyError::Overloaded => Self {
-                message: error.to_string(),
-                ..Self::from_error(&Error::overloaded())
-            },
-            _ => Self::new(error.status(), error.to_string()),
-        }
-    }
-
-    /// A request that exceeds the available memory.
-    fn from_error(error: &Error) -> Self {
-        let status = match error.kind() {
-            ErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Self {
-            status,
-            code: error.kind().code(),
-            message: error.message().to_owned(),
-            retry_after: error.wait().map(seconds),
-        }
-    }
-}
-
-/// An operation that ran.
-struct ExecutedOperation {
-    operation: &'static str,
-    name: Option<String>,
-    answer: Answer,
-    /// The number of seconds for which the client may cache the response.
-    fresh_for: u64,
-    /// The trace, which also holds the response's share of the gateway's memory.
-    trace: Trace,
-}
-
-impl ExecutedOperation {
-    /// A request that cannot run.
-    fn refused(errors: Vec<ServerError>) -> Self {
-        Self {
-            operation: "unknown",
-            name: None,
-            answer: Answer::from_errors(errors),
-            fresh_for: 0,
-            trace: Trace::default(),
-        }
-    }
-}
-
-/// The HTTP response, and what is recorded about it.
-struct HttpReply {
-    operation: &'static str,
-    name: Option<String>,
-    ending: Ending,
-    response: Response,
-}
-
-impl HttpReply {
-    /// Counts the request, and attaches the log's fields to the response.
-    fn record(self, took: Duration) -> Response {
-        let ending = self.ending;
-        metrics::request(self.operation, ending.outcome, took);
-        for code in &ending.codes {
-            metrics::graphql_error(code.as_str());
-        }
-        let log = OperationLog {
-            kind: self.operation,
-            name: self.name.as_deref().map(operation_name),
-            outcome: ending.outcome,
-            errors: ending.errors,
-            failed_sources: ending.failed_sources,
-            failed_writes: ending.failed_writes,
-            code: ending.codes.first().map(|code| code.as_str()),
-        };
-        let mut response = self.response;
-        response.extensions_mut().insert(log);
-        response
-    }
-}
-
-async fn handle(
-    State(schema): State<Schema>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    RequestBody(body): RequestBody,
-) -> Response {
-    let started = Instant::now();
-    if method == Method::GET && query.is_none() && accept::is_a_browser(&headers) {
+    let is_explorer = request.uri().query().is_none() && accept::is_a_browser(headers);
+    if request.method() == Method::GET && is_explorer {
         return Redirect::temporary("/graphiql").into_response();
     }
-    let media = accept::negotiate(&headers);
-    let body_error = body.as_ref().err().copied();
-    let response = async {
-        let media = media.ok_or_else(|| {
-            let message =
-                "this endpoint answers application/graphql-response+json and application/json";
-            RequestRefusal::new(StatusCode::NOT_ACCEPTABLE, message)
-        })?;
-        let request = read(&method, query.as_deref(), &headers, body)?;
-        let ran = run(&schema, request, &method, &headers).await?;
-        render(ran, media).await
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let (method, headers) = (parts.method.clone(), parts.headers.clone());
+    let query = parts.uri.query().map(str::to_owned);
+    let request = Request::from_parts(parts, body);
+    let RequestBody(body) = match RequestBody::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(never) => match never {},
     };
-    let response = response
-        .await
-        .unwrap_or_else(|refusal| refused(&refusal, media.unwrap_or(Media::Json)));
-    let mut response = response.record(started.elapsed());
+    let body_error = body.as_ref().err().copied();
+    let media = accept::negotiate(&headers);
+    let request = media.ok_or_else(not_acceptable).and_then(|media| {
+        let request = read(&method, query.as_deref(), &headers, body)?;
+        Ok((request, media))
+    });
+    let mut response = match request {
+        Ok((request, media)) => {
+            let options = options(&method, &headers);
+            endpoint.respond(request, &options, media, started).await
+        }
+        Err(refusal) => {
+            let media = media.unwrap_or(Media::Json);
+            refused(&refusal, media).record(started.elapsed())
+        }
+    };
     if let Some(error) = body_error {
         response.extensions_mut().insert(error);
     }
-    let wait = accept::wait(&headers).zip(schema.data::<Graph>());
-    let wait = wait.map(|(wait, graph)| wait.min(graph.bounds.deadline));
+    let deadline = endpoint.executor.graph().bounds.deadline;
+    let wait = accept::wait(&headers).map(|wait| wait.min(deadline));
     if let Some(applied) = wait.and_then(accept::preference_applied) {
         response.headers_mut().insert("preference-applied", applied);
     }
     response
 }
 
-async fn run(
-    schema: &Schema,
-    request: Request,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<ExecutedOperation, RequestRefusal> {
-    let Prepared {
-        request,
-        operation,
-        name,
-        uncounted,
-        schemas,
-    } = match prepare(schema, request) {
-        Ok(prepared) => prepared,
-        Err(errors) => return Ok(ExecutedOperation::refused(errors)),
-    };
-    let operation = match operation {
-        OperationType::Query => "query",
-        OperationType::Mutation => "mutation",
-        OperationType::Subscription => "subscription",
-    };
-    if operation == "mutation" && *method != Method::POST {
-        return Err(RequestRefusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "a mutation must be sent by POST",
-        ));
-    }
-    let (request, trace) = with_loaders(
-        request,
-        schema,
-        accept::wait(headers),
-        accept::max_age(headers),
-    );
-    let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
-    let request = request.data(RequestId(id.unwrap_or_default().to_owned()));
-    trace
-        .charge(uncounted)
-        .map_err(|error| RequestRefusal::from_error(&error))?;
-    let mut answer = schema.execute(request).await;
-    // A mutation's result must be returned, or the client repeats it.
-    if trace.is_overloaded() && operation == "query" {
-        return Err(RequestRefusal::from_error(&Error::overloaded()));
-    }
-    describe(&mut answer, &schemas);
-    coded(&mut answer.errors);
-    without_what_is_too_large(&mut answer);
-    let sent = headers.get(&TRACE).map(HeaderValue::as_bytes);
-    if schema
-        .data::<Graph>()
-        .is_some_and(|graph| graph.audience.admits(sent))
-    {
-        answer.extensions.insert("roster".to_owned(), trace.shown());
-    }
-    let is_whole = operation == "query" && answer.errors.is_empty();
-    let fresh_for = trace.fresh_for().as_secs();
-    Ok(ExecutedOperation {
-        operation,
-        name,
-        answer,
-        fresh_for: if is_whole { fresh_for } else { 0 },
-        trace,
-    })
-}
-
-/// Renders the response as the client accepts it. A request that could not run at all has errors
-/// without a path and no data: then there is no `data` key, and under the newer media type the
-/// status is an error.
-async fn render(ran: ExecutedOperation, media: Media) -> Result<HttpReply, RequestRefusal> {
-    let ExecutedOperation {
-        operation,
-        name,
-        answer,
-        fresh_for,
-        trace,
-    } = ran;
-    let is_empty = answer.data == Value::Null;
-    let is_request_error = is_empty
-        && !answer.errors.is_empty()
-        && answer.errors.iter().all(|error| error.path.is_empty());
-    let status = match media {
-        Media::GraphqlResponse if is_request_error => StatusCode::BAD_REQUEST,
-        Media::GraphqlResponse | Media::Json => StatusCode::OK,
-    };
-    let ending = Ending::of(&answer, is_request_error, trace.fates());
-    let is_large = trace.bytes() > LARGE;
-    let Ok(body) = encode(answer, is_request_error, is_large).await else {
-        tracing::error!("an answer cannot be written as JSON");
-        return Err(RequestRefusal::from_error(&Error::new(
-            ErrorKind::Internal,
-            "the gateway failed; its log says why",
-        )));
-    };
-    let meter = match trace.written(body.len()) {
-        // A mutation's result must be returned.
-        Err(_) if operation == "mutation" => Meter::default(),
-        charged => charged.map_err(|error| RequestRefusal::from_error(&error))?,
-    };
-    let body = Bytes::from_owner(EncodedAnswer {
-        body,
-        _meter: meter,
-    });
-    let bytes = UncompressedBytes(body.len());
-    let mut response = with_media(status, media, body);
-    response.extensions_mut().insert(bytes);
-    if fresh_for > 0 {
-        let cached = HeaderValue::from_str(&format!("private, max-age={fresh_for}"));
-        let headers = response.headers_mut();
-        cached
-            .map(|cached| headers.insert(header::CACHE_CONTROL, cached))
-            .ok();
-    }
-    Ok(HttpReply {
-        operation,
-        name,
-        ending,
-        response,
-    })
-}
-
-/// A response that holds more bytes than this is encoded off the threads that serve requests.
-const LARGE: u64 = 256 * 1024;
-
-/// Encodes a response as JSON.
-async fn encode(
-    answer: Answer,
-    is_request_error: bool,
-    is_large: bool,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let write = move || {
-        if is_request_error {
-            serde_json::to_vec(&json!({ "errors": answer.errors }))
-        } else {
-            serde_json::to_vec(&answer)
+impl Endpoint {
+    /// Runs a request: as one response, or as events where the client takes them and the operation needs
+    /// them, or it takes nothing else.
+    async fn respond(
+        &self,
+        request: async_graphql::Request,
+        options: &RequestOptions,
+        media: Media,
+        started: Instant,
+    ) -> Response {
+        let reply = |execution: Execution| async move {
+            let reply: HttpReply = render(execution, media.of_one_response()).await;
+            reply.record(started.elapsed())
+        };
+        if !options.allowed.subscriptions {
+            return reply(self.executor.run(request, options).await).await;
         }
-    };
-    if !is_large {
-        return write();
+        let mut operation = match self.executor.stream(request, options) {
+            Ok(operation) => operation,
+            Err(refused) => return reply(*refused).await,
+        };
+        let is_subscription = operation.kind == OperationType::Subscription;
+        if is_subscription || media == Media::EventStream {
+            let recorder = OperationRecorder::new("sse");
+            return sse::respond(recorder.responses(operation.executions));
+        }
+        match operation.executions.next().await {
+            Some(execution) => reply(execution).await,
+            None => {
+                reply(Execution::failed(&Error::internal(
+                    "an operation had no response",
+                )))
+                .await
+            }
+        }
     }
-    let written = tokio::task::spawn_blocking(write).await;
-    written.unwrap_or_else(|failure| Err(serde::ser::Error::custom(failure)))
+
+    /// Upgrades a connection to a WebSocket.
+    async fn upgrade(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let (mut parts, _) = request.into_parts();
+        let options = options(&Method::POST, &parts.headers);
+        let upgraded = if self.origins.may_connect(&parts.headers) {
+            self.sockets.upgrade(&mut parts, options).await
+        } else {
+            let message =
+                "pages of this origin may not open a WebSocket here (server.cors_origins)";
+            let status = StatusCode::FORBIDDEN;
+            Err(RequestRefusal::with_code(
+                status,
+                ErrorCode::Forbidden,
+                message,
+            ))
+        };
+        upgraded.unwrap_or_else(|refusal| {
+            refused(&refusal, Media::GraphqlResponse).record(started.elapsed())
+        })
+    }
 }
 
-/// A response that waits to be sent, with its share of the gateway's memory.
-struct EncodedAnswer {
-    body: Vec<u8>,
-    _meter: Meter,
+/// Whether a client asks for a WebSocket.
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-impl AsRef<[u8]> for EncodedAnswer {
-    fn as_ref(&self) -> &[u8] {
-        &self.body
-    }
+fn not_acceptable() -> RequestRefusal {
+    let message = "this endpoint answers application/graphql-response+json, application/json and text/event-stream";
+    RequestRefusal::new(StatusCode::NOT_ACCEPTABLE, message)
 }
 
-fn refused(refusal: &RequestRefusal, media: Media) -> HttpReply {
-    let mut extensions = json!({ "code": refusal.code.as_str() });
-    if let Some(seconds) = refusal.retry_after {
-        extensions["retryAfter"] = seconds.into();
+/// What the headers of a request say beside its document.
+fn options(method: &Method, headers: &HeaderMap) -> RequestOptions {
+    let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    let trace_token = headers.get(&TRACE).map(HeaderValue::as_bytes);
+    RequestOptions {
+        wait: accept::wait(headers),
+        max_age: accept::max_age(headers),
+        request_id: id.unwrap_or_default().to_owned(),
+        trace_token: trace_token.map(<[u8]>::to_vec),
+        allowed: AllowedOperations {
+            mutations: *method == Method::POST,
+            subscriptions: accept::takes_events(headers),
+        },
     }
-    let error = json!({ "errors": [{ "message": refusal.message, "extensions": extensions }] });
-    let mut response = with_media(refusal.status(media), media, error.to_string().into());
-    if let Some(seconds) = refusal.retry_after {
-        let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
-    }
-    HttpReply {
-        operation: "unknown",
-        name: None,
-        ending: Ending::refused(refusal.code),
-        response,
-    }
-}
-
-fn with_media(status: StatusCode, media: Media, body: Bytes) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, media.content_type()),
-        (header::VARY, "accept, authorization, cookie"),
-        // Personal data: no cache on the way may store it; the client may, while it is fresh.
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (status, headers, body).into_response()
 }

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
 use crate::{
-    graphql::{Graph, Schema},
+    graphql::{Executor, Graph},
     metrics::{self, BUCKETS},
 };
 
@@ -46,10 +46,8 @@ pub async fn keep_metrics() {
 }
 
 /// Answers a scrape.
-pub(super) async fn scrape(State(schema): State<Schema>) -> Response {
-    if let Some(graph) = schema.data::<Graph>() {
-        look_up(graph);
-    }
+pub(super) async fn scrape(State(executor): State<Executor>) -> Response {
+    look_up(executor.graph());
     Collector::default().collect();
     let content_type = [(header::CONTENT_TYPE, CONTENT_TYPE)];
     (content_type, recorder().render()).into_response()

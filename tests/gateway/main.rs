@@ -21,6 +21,7 @@ mod random;
 mod rows;
 mod server;
 mod stand_in;
+mod streams;
 mod subject;
 mod traps;
 mod upsert;

@@ -10,7 +10,9 @@ use std::{future::pending, net::SocketAddr, time::Duration};
 use axum::{Router, routing::get};
 use roster::{
     config::Settings,
-    server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
+    server::{
+        AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits, accept::ConnectionLimits,
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,9 +62,10 @@ async fn gateway(limits: ConnectionLimits) -> SocketAddr {
         origins: Origins::default(),
         hosts: AllowedHosts::of(&[], address).expect("hosts"),
         has_admin: false,
+        sockets: SocketLimits::default(),
     };
-    let schema = roster::app::open(&Settings::default()).expect("a schema");
-    let app = front.router(schema).expect("routes");
+    let executor = roster::app::open(&Settings::default()).expect("settings without mistakes");
+    let app = front.router(executor).expect("routes");
     tokio::spawn(limits.serve(listener, app, Readiness::default(), pending()));
     address
 }

@@ -7,8 +7,10 @@ use roster::{
     app,
     config::{AccountSettings, Settings},
     demo,
-    graphql::Schema,
-    server::{AllowedHosts, FrontSettings, Origins, Readiness, accept::ConnectionLimits},
+    graphql::Executor,
+    server::{
+        AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits, accept::ConnectionLimits,
+    },
 };
 use roster_sandbox::{Options, known};
 use serde_json::{Value, json};
@@ -102,12 +104,12 @@ impl World {
 
     /// Another gateway over the same or other sandboxes.
     pub(crate) async fn serve(settings: &Settings) -> SocketAddr {
-        let schema = app::open(settings).expect("settings without mistakes");
-        Self::serve_schema(schema, settings).await
+        let executor = app::open(settings).expect("settings without mistakes");
+        Self::serve_executor(executor, settings).await
     }
 
-    /// A gateway with a schema that the test has opened itself.
-    pub(crate) async fn serve_schema(schema: Schema, settings: &Settings) -> SocketAddr {
+    /// A gateway with an executor that the test has opened itself.
+    pub(crate) async fn serve_executor(executor: Executor, settings: &Settings) -> SocketAddr {
         let store = settings.shared.store().expect("a store, or none");
         let readiness = Readiness::default().sharing(store);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -120,8 +122,9 @@ impl World {
             },
             hosts: AllowedHosts::of(&settings.server.hosts, address).expect("hosts"),
             has_admin: settings.server.admin_listen.is_some(),
+            sockets: SocketLimits::default(),
         };
-        let app = front.router(schema).expect("routes");
+        let app = front.router(executor).expect("routes");
         let limits = ConnectionLimits {
             drain: Duration::ZERO,
             ..ConnectionLimits::default()

@@ -71,6 +71,7 @@ impl<'a> FieldCount<'a> {
     pub(super) fn values(&mut self, value: &'a Literal) -> u64 {
         match value {
             Literal::Variable(name) => {
+                self.has_variable.set(true);
                 if let Some(size) = self.sizes.get(name.as_str()) {
                     return *size;
                 }
@@ -93,13 +94,16 @@ impl<'a> FieldCount<'a> {
         name: &str,
     ) -> Option<GivenArgument<'v>> {
         match &field.get_argument(name)?.node {
-            Literal::Variable(name) => match self.variables.get(name)? {
-                Value::Number(number) => number.as_u64().map(GivenArgument::Number),
-                Value::Enum(name) => Some(GivenArgument::Name(name)),
-                Value::String(name) => Some(GivenArgument::Name(name)),
-                Value::List(items) => Some(GivenArgument::Items(items.len())),
-                _ => Some(GivenArgument::Other),
-            },
+            Literal::Variable(name) => {
+                self.has_variable.set(true);
+                match self.variables.get(name)? {
+                    Value::Number(number) => number.as_u64().map(GivenArgument::Number),
+                    Value::Enum(name) => Some(GivenArgument::Name(name)),
+                    Value::String(name) => Some(GivenArgument::Name(name)),
+                    Value::List(items) => Some(GivenArgument::Items(items.len())),
+                    _ => Some(GivenArgument::Other),
+                }
+            }
             Literal::Number(number) => number.as_u64().map(GivenArgument::Number),
             Literal::Enum(name) => Some(GivenArgument::Name(name)),
             Literal::String(name) => Some(GivenArgument::Name(name)),

@@ -6,7 +6,7 @@ use apollo_compiler::{
 };
 
 /// For how many records an email address counts at each account.
-const RECORDS_AT_ACCOUNT: u64 = 4;
+pub(super) const RECORDS_AT_ACCOUNT: u64 = 4;
 /// For how many items a list in a record counts, such as tags or companies.
 const IN_A_RECORD: u64 = 5;
 
@@ -50,6 +50,11 @@ impl Lists {
             members: largest(members),
             sdl_bytes: schema.to_string().len() as u64,
         }
+    }
+
+    /// How many accounts there are: each sends an event.
+    pub(super) fn accounts(&self) -> u64 {
+        self.accounts.max(1)
     }
 
     /// For how many records an email address counts: a few at each account.

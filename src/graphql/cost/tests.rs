@@ -1,8 +1,11 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::task::TaskTracker;
 
-use super::super::{Accounts, Graph, prepare::prepare, schema, trace::TraceAccess};
+use super::super::{
+    Accounts, Graph, document::cache::DocumentCache, prepare::Preparation, schema_rules,
+    trace::TraceAccess,
+};
 use crate::{
     account::Provider,
     audit::AuditLog,
@@ -25,7 +28,7 @@ fn absent(provider: Provider) -> Directory {
 
 /// The code of the first error of a request that is refused.
 fn refused(query: &str) -> Option<String> {
-    let schema = schema(Graph {
+    let graph = Graph {
         accounts: Accounts::new(Vec::new(), absent),
         writes: TaskTracker::new(),
         bounds: RequestLimits {
@@ -36,9 +39,21 @@ fn refused(query: &str) -> Option<String> {
         memory: MemoryPool::default(),
         cache: MemoryCache::of(0),
         audit: AuditLog::default(),
-    });
-    let errors = prepare(&schema, async_graphql::Request::new(query)).err()?;
-    Some(errors[0].message.clone())
+    };
+    let preparation = Preparation {
+        rules: Arc::new(schema_rules(&graph)),
+        graph: Arc::new(graph),
+        documents: DocumentCache::default(),
+    };
+    let refuse = || {
+        let request = async_graphql::Request::new(query);
+        let errors = preparation.prepare(request).err()?;
+        Some(errors[0].message.clone())
+    };
+    let refused = refuse();
+    // A document that is kept is counted with the costs that are kept with it.
+    assert_eq!(refuse(), refused);
+    refused
 }
 
 fn is_refused_for(query: &str, words: &str) -> bool {

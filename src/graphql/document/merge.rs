@@ -8,30 +8,43 @@ use async_graphql::{
     Name, Positioned, Value, Variables,
     indexmap::{IndexMap, map::Entry},
     parser::types::{
-        Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition,
-        OperationDefinition, Selection, SelectionSet,
+        Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection,
+        SelectionSet,
     },
 };
 use async_graphql_value::Value as Literal;
 
 type FragmentDefinitions = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Makes one field of all root fields that have one key, of the operation that will run, which it returns.
-pub fn merge_root_fields<'a>(
-    document: &'a mut ExecutableDocument,
-    operation: Option<&str>,
-    variables: &Variables,
-) -> Option<&'a OperationDefinition> {
-    let fragments = &document.fragments;
-    let operation = match (&mut document.operations, operation) {
-        (DocumentOperations::Single(only), _) => Some(only),
-        (DocumentOperations::Multiple(all), Some(name)) => all.get_mut(name),
-        (DocumentOperations::Multiple(all), None) => all.values_mut().next(),
+/// Whether the fields of a root stand there by themselves, each key once and without a condition: then
+/// there is nothing to merge.
+pub(super) fn has_plain_root(root: &SelectionSet) -> bool {
+    let mut keys = HashSet::new();
+    root.items.iter().all(|selection| match &selection.node {
+        Selection::Field(field) => {
+            field.node.directives.is_empty() && keys.insert(&field.node.response_key().node)
+        }
+        Selection::InlineFragment(_) | Selection::FragmentSpread(_) => false,
+    })
+}
+
+/// The set of fields below a selection that stands in the document at this place.
+pub(super) fn selections_of(selection: &Selection) -> Option<&SelectionSet> {
+    match selection {
+        Selection::Field(field) => Some(&field.node.selection_set.node),
+        Selection::InlineFragment(of) => Some(&of.node.selection_set.node),
+        Selection::FragmentSpread(_) => None,
+    }
+}
+
+/// Makes one field of all root fields that have one key, in a document of one operation.
+pub(super) fn merge_root_fields(document: &mut ExecutableDocument, variables: &Variables) {
+    let DocumentOperations::Single(operation) = &mut document.operations else {
+        return;
     };
-    let operation = operation?;
     let set = &mut operation.node.selection_set.node;
     let mut collected = Collected {
-        fragments,
+        fragments: &document.fragments,
         variables,
         fields: IndexMap::new(),
         spread: HashSet::new(),
@@ -43,7 +56,6 @@ pub fn merge_root_fields<'a>(
         Positioned::new(Selection::Field(field), pos)
     });
     set.items = items.collect();
-    Some(&operation.node)
 }
 
 struct Collected<'a> {

@@ -7,10 +7,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 /// The media types of a response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Media {
-    /// `application/graphql-response+json`: the status says whether the request could run.
+    /// `application/graphql-response+json`: also of all errors.
     GraphqlResponse,
-    /// `application/json`, for older clients: 200 for every well-formed request.
+    /// `application/json`, for older clients.
     Json,
+    /// `text/event-stream`: a stream of responses.
+    EventStream,
 }
 
 impl Media {
@@ -18,6 +20,15 @@ impl Media {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream",
+        }
+    }
+
+    /// The media type of a single response.
+    pub(super) fn of_one_response(self) -> Self {
+        match self {
+            Self::GraphqlResponse | Self::EventStream => Self::GraphqlResponse,
+            Self::Json => Self::Json,
         }
     }
 }
@@ -100,8 +111,9 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
             .map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
         // Between equal preferences, an exact name comes first, and then the newer media type.
         let (media, rank) = match name.as_str() {
-            "application/graphql-response+json" => (Media::GraphqlResponse, 2),
-            "application/json" => (Media::Json, 1),
+            "application/graphql-response+json" => (Media::GraphqlResponse, 3),
+            "application/json" => (Media::Json, 2),
+            EVENTS => (Media::EventStream, 1),
             "application/*" | "*/*" => (Media::Json, 0),
             _ => return None,
         };
@@ -110,6 +122,21 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     liked
         .max_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)))
         .map(|(_, _, media)| media)
+}
+
+/// The media type of events.
+const EVENTS: &str = "text/event-stream";
+
+/// Whether the client takes a stream of responses.
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let mut ranges = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(EVENTS)
+    })
 }
 
 /// Whether a browser shows the response to a person, who wants the explorer and not an error.
@@ -158,6 +185,14 @@ mod tests {
         );
         assert_eq!(
             accepting("application/graphql-response+json;q=0.1, application/json"),
+            Some(Media::Json)
+        );
+        assert_eq!(
+            accepting("text/event-stream, */*"),
+            Some(Media::EventStream)
+        );
+        assert_eq!(
+            accepting("text/event-stream, application/json"),
             Some(Media::Json)
         );
         assert_eq!(accepting("text/html"), None);

@@ -2,7 +2,10 @@
 
 use async_graphql::{Response as Answer, ServerError, Value};
 
-use crate::{error::ErrorCode, graphql::outcomes::RequestOutcomes};
+use crate::{
+    error::ErrorCode,
+    graphql::{executor::code_of, outcomes::RequestOutcomes},
+};
 
 /// How a request ended.
 pub(super) struct Ending {
@@ -34,6 +37,33 @@ impl Ending {
         }
     }
 
+    /// The end of an operation without a response: a subscription without an event.
+    pub(super) fn empty() -> Self {
+        Self {
+            outcome: "ok",
+            codes: Vec::new(),
+            errors: 0,
+            failed_sources: 0,
+            failed_writes: 0,
+        }
+    }
+
+    /// Adds the end of a later response of the same operation. Sources and writes are those of the whole
+    /// operation so far.
+    pub(super) fn add(&mut self, later: Self) {
+        if later.outcome != "ok" {
+            self.outcome = later.outcome;
+        }
+        for code in later.codes {
+            if !self.codes.contains(&code) {
+                self.codes.push(code);
+            }
+        }
+        self.errors += later.errors;
+        self.failed_sources = later.failed_sources;
+        self.failed_writes = later.failed_writes;
+    }
+
     /// The end of a request that never reached the engine.
     pub(super) fn refused(code: ErrorCode) -> Self {
         Self {
@@ -48,11 +78,7 @@ impl Ending {
 
 /// The codes of errors.
 fn codes(errors: &[ServerError]) -> Vec<ErrorCode> {
-    let code = |error: &ServerError| match error.extensions.as_ref()?.get("code")? {
-        Value::String(code) => ErrorCode::named(code),
-        _ => None,
-    };
-    let codes = errors.iter().map(code);
+    let codes = errors.iter().map(code_of);
     codes
         .map(|code| code.unwrap_or(ErrorCode::Internal))
         .collect()

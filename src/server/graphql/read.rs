@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
 };
 
-use super::{RequestRefusal, accept, integers};
+use super::{accept, integers, refusal::RequestRefusal};
 use crate::{graphql::error::INTEGERS, server::body::BodyError};
 
 /// Reads the request of an HTTP request, or why it is refused.
@@ -73,8 +73,11 @@ fn not_json() -> RequestRefusal {
 /// Reads the members of a request body, as the specification names them. The body was parsed into
 /// the engine's own values: serde's would read some strings as JSON inside JSON, with another limit
 /// on their depth.
-fn parse_body(body: Value) -> Result<Request, RequestRefusal> {
-    let bad = |message: &str| Err(RequestRefusal::new(StatusCode::BAD_REQUEST, message));
+pub(super) fn parse_body(body: Value) -> Result<Request, RequestRefusal> {
+    let bad = |message: &str| {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Err(RequestRefusal::new(status, message))
+    };
     let Value::Object(mut fields) = body else {
         return bad("the body must be an object with `query`; batches are not taken");
     };

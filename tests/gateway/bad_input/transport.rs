@@ -67,7 +67,7 @@ async fn a_mutation_over_get_is_refused_and_writes_nothing() {
         vec![("query", named.as_str()), ("operationName", "B")],
     ] {
         let answer = refused(&world, get(&world, &pairs), 405).await;
-        assert_eq!(answer.headers[ALLOW], "GET, POST");
+        assert_eq!(answer.headers[ALLOW], "POST");
         assert!(
             answer.body["errors"][0]["message"]
                 .to_string()
@@ -105,14 +105,14 @@ async fn a_query_over_get_is_answered_as_its_parameters_say() {
 #[tokio::test]
 async fn wrong_parameters_of_a_get_are_refused() {
     let world = World::with(0, |_| {}).await;
-    for pairs in [
-        vec![],
-        vec![("variables", "{}")],
-        vec![("query", READ), ("variables", "{")],
-        vec![("query", READ), ("variables", "[1]")],
-        vec![("query", READ), ("extensions", "7")],
+    for (pairs, status) in [
+        (vec![], 422),
+        (vec![("variables", "{}")], 422),
+        (vec![("query", READ), ("variables", "{")], 400),
+        (vec![("query", READ), ("variables", "[1]")], 422),
+        (vec![("query", READ), ("extensions", "7")], 422),
     ] {
-        refused(&world, get(&world, &pairs), 400).await;
+        refused(&world, get(&world, &pairs), status).await;
     }
 }
 
@@ -154,7 +154,7 @@ async fn methods_other_than_get_and_post_are_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_accepts_neither_media_type_is_told_both() {
+async fn a_client_that_accepts_no_media_type_of_ours_is_told_which_there_are() {
     let world = World::with(0, |_| {}).await;
     for accepted in ["text/html", "image/*", "application/json;q=0"] {
         let body = json!({ "query": WRITE });
@@ -163,7 +163,13 @@ async fn a_client_that_accepts_neither_media_type_is_told_both() {
             .json(&body);
         let answer = refused(&world, request, 406).await;
         let message = answer.body["errors"][0]["message"].to_string();
-        assert!(message.contains("application/graphql-response+json and application/json"));
+        for media in [
+            "application/graphql-response+json",
+            "application/json",
+            "text/event-stream",
+        ] {
+            assert!(message.contains(media), "{message}");
+        }
     }
 }
 
@@ -199,12 +205,9 @@ async fn a_body_that_is_no_request_is_refused() {
         ("{\"query\":\"{a}\",\"extensions\":7}", "`extensions`"),
         (&deep, "not JSON"),
     ] {
-        let answer = refused(
-            &world,
-            post(&world, "application/json", body.to_owned()),
-            400,
-        )
-        .await;
+        let status = if words == "not JSON" { 400 } else { 422 };
+        let request = post(&world, "application/json", body.to_owned());
+        let answer = refused(&world, request, status).await;
         let message = answer.body["errors"][0]["message"]
             .as_str()
             .unwrap_or_default();
@@ -229,21 +232,30 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn the_media_type_decides_the_status_of_a_request_that_cannot_run() {
+async fn the_status_of_a_request_that_cannot_run_says_why_under_every_media_type() {
     let world = World::with(0, |_| {}).await;
-    for (accepted, status) in [
-        ("application/graphql-response+json", 400),
-        ("application/json", 200),
-    ] {
-        for (query, code) in [
-            ("{ nobody }", "GRAPHQL_VALIDATION_FAILED"),
-            ("{", "GRAPHQL_PARSE_FAILED"),
+    for accepted in ["application/graphql-response+json", "application/json"] {
+        for (query, status, code) in [
+            ("{ nobody }", 422, "GRAPHQL_VALIDATION_FAILED"),
+            ("{", 400, "GRAPHQL_PARSE_FAILED"),
             (
                 "query($a: Int!) { users(provider: ADA, first: $b) { totalCount } }",
+                422,
                 "GRAPHQL_VALIDATION_FAILED",
             ),
             (
                 "query($a: Int!) { users(provider: ADA, first: $a) { totalCount } }",
+                422,
+                "BAD_USER_INPUT",
+            ),
+            (
+                "query A { __typename } query B { __typename }",
+                422,
+                "BAD_USER_INPUT",
+            ),
+            (
+                "subscription { usersByEmail(email: \"a@x.test\") { source { status } } }",
+                406,
                 "BAD_USER_INPUT",
             ),
         ] {
@@ -255,8 +267,36 @@ async fn the_media_type_decides_the_status_of_a_request_that_cannot_run() {
             assert_eq!(answer.status, status, "{accepted} {query}: {}", answer.body);
             assert_eq!(answer.body.get("data"), None);
             let media = answer.headers[CONTENT_TYPE].to_str().expect("text");
-            assert!(media.starts_with(accepted), "{media}");
+            assert!(
+                media.starts_with("application/graphql-response+json"),
+                "{media}"
+            );
             assert!(codes(&answer.body).iter().all(|found| *found == code));
+        }
+    }
+}
+
+#[tokio::test]
+async fn data_with_errors_is_294_under_every_media_type() {
+    let world = World::with(0, |_| {}).await;
+    for accepted in ["application/graphql-response+json", "application/json"] {
+        for (query, status) in [
+            ("{ accounts { name } }", 200),
+            (
+                "{ accounts { name } users(provider: ADA, first: -1) { totalCount } }",
+                294,
+            ),
+            ("{ users(provider: ADA, first: -1) { totalCount } }", 294),
+        ] {
+            let body = json!({ "query": query });
+            let request = request(&world, Method::POST)
+                .header(ACCEPT, accepted)
+                .json(&body);
+            let answer = sent(request).await;
+            assert_eq!(answer.status, status, "{accepted} {query}: {}", answer.body);
+            assert!(answer.body.get("data").is_some(), "{}", answer.body);
+            let media = answer.headers[CONTENT_TYPE].to_str().expect("text");
+            assert!(media.starts_with(accepted), "{media}");
         }
     }
 }

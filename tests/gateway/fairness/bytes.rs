@@ -8,7 +8,7 @@ use roster::{
     client::{MemoryPool, Meter},
     config::Settings,
     demo,
-    graphql::{Graph, Schema},
+    graphql::Executor,
 };
 use serde_json::{Value, json};
 
@@ -111,18 +111,18 @@ async fn cached_responses_are_charged_to_each_request_that_gets_them() {
     assert_eq!(world.calls(Provider::Usertour).await.len(), 0);
 }
 
-/// A gateway over the sandboxes of a world, with its schema.
-async fn gateway_of(world: &World, change: impl FnOnce(&mut Settings)) -> (World, Schema) {
+/// A gateway over the sandboxes of a world, with its executor.
+async fn gateway_of(world: &World, change: impl FnOnce(&mut Settings)) -> (World, Executor) {
     let mut settings = demo::settings(world.sandbox);
     settings.cache.seconds = 0.0;
     change(&mut settings);
-    let schema = app::open(&settings).expect("settings without mistakes");
-    let gateway = World::serve_schema(schema.clone(), &settings).await;
-    (world.beside(gateway), schema)
+    let executor = app::open(&settings).expect("settings without mistakes");
+    let gateway = World::serve_executor(executor.clone(), &settings).await;
+    (world.beside(gateway), executor)
 }
 
-fn memory(schema: &Schema) -> &MemoryPool {
-    &schema.data::<Graph>().expect("a graph").memory
+fn memory(executor: &Executor) -> &MemoryPool {
+    &executor.graph().memory
 }
 
 /// Waits until all requests have released their bytes.
@@ -138,11 +138,11 @@ async fn until_all_is_given_back(memory: &MemoryPool) {
 
 #[tokio::test]
 async fn a_request_without_memory_is_asked_to_retry() {
-    let (world, schema) = gateway_of(&World::with(200, |_| {}).await, |settings| {
+    let (world, executor) = gateway_of(&World::with(200, |_| {}).await, |settings| {
         (settings.limits.request_bytes, settings.limits.total_bytes) = (1 << 20, 1 << 20);
     })
     .await;
-    let other = Meter::new(memory(&schema).clone(), 1 << 20);
+    let other = Meter::new(memory(&executor).clone(), 1 << 20);
     other.charge((1 << 20) - 1_000).expect("room");
 
     let answer = world.answer(LIST).await;
@@ -155,12 +155,12 @@ async fn a_request_without_memory_is_asked_to_retry() {
 
     drop(other);
     world.data(LIST).await;
-    until_all_is_given_back(memory(&schema)).await;
+    until_all_is_given_back(memory(&executor)).await;
 }
 
 #[tokio::test]
 async fn requests_release_their_memory_however_they_end() {
-    let (world, schema) = gateway_of(&World::with(200, |_| {}).await, |settings| {
+    let (world, executor) = gateway_of(&World::with(200, |_| {}).await, |settings| {
         settings.limits.request_bytes = 50_000;
     })
     .await;
@@ -172,7 +172,7 @@ async fn requests_release_their_memory_however_they_end() {
     let dropped = tokio::time::timeout(Duration::from_millis(500), world.answer(two)).await;
 
     assert!(dropped.is_err(), "the provider does not end its answer");
-    until_all_is_given_back(memory(&schema)).await;
+    until_all_is_given_back(memory(&executor)).await;
 }
 
 #[test]

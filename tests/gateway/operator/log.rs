@@ -153,7 +153,7 @@ fn operations(gateway: &Gateway) -> Vec<Sent> {
         ("named", 200, named, "Names"),
         ("chosen", 200, chosen, "Others"),
         ("long", 200, of(json!({ "query": long })), ""),
-        ("made-up", 200, made_up, ""),
+        ("made-up", 422, made_up, ""),
     ]
 }
 

@@ -20,7 +20,7 @@ async fn get(address: SocketAddr, target: &str, headers: &str) -> (u16, String) 
     said(address, &request).await
 }
 
-const READ: &str = "/graphql?query=%7Bproviders%7Bprovider%7D%7D";
+const READ: &str = "/graphql?query=%7Baccounts%7Bprovider%7D%7D";
 
 #[tokio::test]
 async fn a_host_that_is_not_listed_is_misdirected_on_every_route() {

@@ -98,7 +98,7 @@ async fn bodies_that_together_hold_too_much_are_refused() {
         let request = reqwest::Client::new().post(&url);
         let request = request.header("content-type", "application/json");
         let query = format!(
-            "{{\"query\":\"{{providers{{provider}}}}\"{}}}",
+            "{{\"query\":\"{{accounts{{provider}}}}\"{}}}",
             " ".repeat(200)
         );
         request.body(query).send().await.expect("an answer")

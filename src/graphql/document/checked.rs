@@ -1,0 +1,188 @@
+//! A document that is valid and within the limits, in the form in which it is kept and run again.
+
+use std::collections::HashSet;
+
+use async_graphql::{
+    Name, Positioned, ServerError, Value, Variables,
+    parser::types::{
+        Directive, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+        SelectionSet,
+    },
+};
+use async_graphql_value::Value as Literal;
+
+use super::{ParsedDocument, SchemaRules, has_plain_root, merge_root_fields};
+use crate::{
+    error::ErrorCode,
+    graphql::{
+        Graph, cost,
+        cost::{CostError, FixedCosts},
+        error::refusal,
+        moments,
+    },
+};
+
+/// How many bytes a document takes for each byte of its text: measured on documents of 100 bytes to
+/// 20 KiB, rounded up.
+const BYTES_PER_BYTE: usize = 16;
+
+/// How many bytes a fixed cost takes.
+const FIXED_COST_BYTES: usize = 256;
+
+/// A document that passed every check that needs no variables.
+pub struct CheckedDocument {
+    executable: ExecutableDocument,
+    fixed_costs: FixedCosts,
+    operations: Vec<CheckedOperation>,
+    bytes: usize,
+}
+
+/// What is known of an operation before it runs.
+pub struct CheckedOperation {
+    /// Its name, if it has one.
+    pub name: Option<Name>,
+    /// Its kind.
+    pub kind: OperationType,
+    /// The variables on which `@skip` and `@include` depend.
+    conditions: Vec<Name>,
+    /// Whether its root fields can run as they are written: none is in a fragment, twice, or conditional.
+    has_plain_root: bool,
+}
+
+impl CheckedDocument {
+    /// Parses and checks a text. What comes first bounds the work of what follows.
+    ///
+    /// # Errors
+    /// Every mistake in the document, or the limit that it exceeds.
+    pub fn new(text: &str, graph: &Graph, rules: &SchemaRules) -> Result<Self, Vec<ServerError>> {
+        let mut document = ParsedDocument::parse(text)?;
+        let fixed_costs = cost::check_document(&document.executable, graph, rules)
+            .map_err(|CostError { code, message }| vec![refusal(code, message, None)])?;
+        rules.check(&document)?;
+        moments::complete_document(&mut document.executable, rules.schema())?;
+        let executable = document.executable;
+        let operations = executable.operations.iter();
+        let operations = operations.map(|(name, operation)| CheckedOperation {
+            name: name.cloned(),
+            kind: operation.node.ty,
+            conditions: conditions(&executable, &operation.node),
+            has_plain_root: has_plain_root(&operation.node.selection_set.node),
+        });
+        Ok(Self {
+            operations: operations.collect(),
+            bytes: text.len() * BYTES_PER_BYTE + fixed_costs.len() * FIXED_COST_BYTES,
+            executable,
+            fixed_costs,
+        })
+    }
+
+    /// Approximately how many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The operation that a request means: the only one, or the one of a name.
+    ///
+    /// # Errors
+    /// Why it cannot be determined, in words for the client.
+    pub fn operation(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(&CheckedOperation, &Positioned<OperationDefinition>), String> {
+        let definitions = self.executable.operations.iter();
+        let definitions = definitions.map(|(_, operation)| operation);
+        let mut operations = self.operations.iter().zip(definitions);
+        let is_named = |operation: &CheckedOperation| operation.name.as_deref() == name;
+        match name {
+            Some(asked) => operations
+                .find(|(operation, _)| is_named(operation))
+                .ok_or_else(|| format!("there is no operation `{asked:.40}`")),
+            None if self.operations.len() > 1 => Err(
+                "the document has several operations: say with `operationName` which one"
+                    .to_owned(),
+            ),
+            None => operations
+                .next()
+                .ok_or_else(|| "the document has no operation".to_owned()),
+        }
+    }
+
+    /// Counts what an operation asks for with its variables. Returns how many bytes of its answer nobody
+    /// counts while they are built.
+    ///
+    /// # Errors
+    /// What is too much.
+    pub fn check_cost(
+        &self,
+        operation: &OperationDefinition,
+        variables: &Variables,
+        graph: &Graph,
+        rules: &SchemaRules,
+    ) -> Result<u64, CostError> {
+        let document = (&self.executable, &self.fixed_costs);
+        cost::check_operation(document, operation, variables, graph, rules)
+    }
+
+    /// The document as the engine runs it: one operation, with its root fields merged, and the fragments.
+    #[must_use]
+    pub fn runnable(
+        &self,
+        (operation, definition): (&CheckedOperation, &Positioned<OperationDefinition>),
+        variables: &Variables,
+    ) -> ExecutableDocument {
+        let mut document = ExecutableDocument {
+            operations: DocumentOperations::Single(definition.clone()),
+            fragments: self.executable.fragments.clone(),
+        };
+        if !operation.has_plain_root {
+            merge_root_fields(&mut document, variables);
+        }
+        document
+    }
+}
+
+impl CheckedOperation {
+    /// Checks the conditions of `@skip` and `@include`: a variable with a default may still be given as
+    /// null, which the engine takes for false.
+    ///
+    /// # Errors
+    /// Which variable is null.
+    pub fn check_conditions(&self, variables: &Variables) -> Result<(), ServerError> {
+        let mut conditions = self.conditions.iter();
+        let null = conditions.find(|name| variables.get(name.as_str()) == Some(&Value::Null));
+        match null {
+            None => Ok(()),
+            Some(name) => {
+                let message =
+                    format!("the variable `${name}` is null, and is the condition of a directive");
+                Err(refusal(ErrorCode::BadUserInput, message, None))
+            }
+        }
+    }
+}
+
+/// The variables on which conditions in an operation and in all fragments depend.
+fn conditions(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
+    let fragments = document.fragments.values();
+    let mut sets: Vec<&SelectionSet> = fragments.map(|of| &of.node.selection_set.node).collect();
+    sets.push(&operation.selection_set.node);
+    let mut conditions = HashSet::new();
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            conditions.extend(selection.node.directives().iter().filter_map(condition));
+            sets.extend(super::merge::selections_of(&selection.node));
+        }
+    }
+    conditions.into_iter().cloned().collect()
+}
+
+/// The variable that is the condition of a directive.
+fn condition(directive: &Positioned<Directive>) -> Option<&Name> {
+    let is_condition = ["skip", "include"].contains(&directive.node.name.node.as_str());
+    let value = directive.node.get_argument("if").filter(|_| is_condition)?;
+    match &value.node {
+        Literal::Variable(name) => Some(name),
+        _ => None,
+    }
+}

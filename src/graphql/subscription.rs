@@ -1,0 +1,80 @@
+//! The fields of `Subscription`: answers that come in parts.
+
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, Context, SimpleObject, Subscription as SubscriptionObject};
+use futures_util::{Stream, stream::FuturesUnordered};
+
+use super::{
+    Graph, error::shown, outcomes::RequestOutcomes, person::search_account, row::RowObject,
+    source::SourceReport, sources_last::SourcesLast, subresources::sources, user::expand_at,
+};
+use crate::{
+    account::Provider,
+    directory::Report,
+    loaders::Loaders,
+    user::{Email, User},
+};
+
+/// The operations whose answer comes in several events.
+pub struct Subscription;
+
+/// What one account knows of an email address.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct UsersByEmailEvent {
+    /// The users of the account with the address.
+    users: Vec<RowObject<Arc<User>>>,
+    #[graphql(skip)]
+    report: Report,
+}
+
+#[ComplexObject]
+impl UsersByEmailEvent {
+    /// What the account did for this event, the fields of its users included, and how far it can be
+    /// trusted.
+    async fn source(&self, ctx: &Context<'_>) -> async_graphql::Result<SourceReport> {
+        let source = sources(ctx, [self.report.clone()]).pop();
+        source.ok_or_else(|| async_graphql::Error::new("the source has no report"))
+    }
+}
+
+/// Answers that come in parts: over a WebSocket, or as server-sent events.
+#[SubscriptionObject]
+impl Subscription {
+    /// The users with an email address: one event as each account answers, the fastest first. It ends when
+    /// all have answered. An account that fails sends an event, too: its `source` says so.
+    async fn users_by_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
+        email: String,
+        #[graphql(desc = "The providers to ask; all of them where none are named.")]
+        providers: Option<Vec<Provider>>,
+        #[graphql(
+            desc = "The accounts to ask, by name; all of them where none are named. With `providers`, those that both name."
+        )]
+        accounts: Option<Vec<String>>,
+    ) -> async_graphql::Result<impl Stream<Item = SourcesLast<UsersByEmailEvent>> + use<>> {
+        let email = Email::parse(&email).map_err(|error| shown(&error))?;
+        let accounts = Graph::of(ctx)
+            .accounts
+            .several(providers.as_deref(), accounts.as_deref())
+            .map_err(|error| shown(&error))?;
+        let expand = expand_at(ctx, &[&["users"]]);
+        let loaders = ctx.data_unchecked::<Arc<Loaders>>();
+        let outcomes = ctx.data_unchecked::<Arc<RequestOutcomes>>();
+        let searches = accounts.into_iter().map(|account| {
+            let (loaders, outcomes) = (Arc::clone(loaders), Arc::clone(outcomes));
+            let email = email.clone();
+            async move {
+                let found = search_account(&loaders, &outcomes, account, &email, expand).await;
+                SourcesLast(UsersByEmailEvent {
+                    users: found.users.into_iter().map(RowObject).collect(),
+                    report: found.report,
+                })
+            }
+        });
+        Ok(searches.collect::<FuturesUnordered<_>>())
+    }
+}

@@ -1,0 +1,153 @@
+//! Sockets among other connections: their number, their size, and the end of the gateway.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use roster::{account::Provider, server::SocketLimits};
+use serde_json::json;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{PATIENCE, StreamGateway, connect};
+use crate::world::World;
+
+const NAMES: &str = "{ accounts { name } }";
+
+#[tokio::test]
+async fn one_socket_too_many_is_refused_and_requests_go_on() {
+    let world = World::with(0, |_| {}).await;
+    let limits = SocketLimits {
+        sockets: 2,
+        ..SocketLimits::default()
+    };
+    let gateway = StreamGateway::over(&world, limits).await;
+    let first = gateway.socket().await;
+    let _second = gateway.socket().await;
+
+    let refused = connect(gateway.address, "graphql-transport-ws", &[]).await;
+    assert_eq!(refused.err(), Some(503));
+    let over_http = world.beside(gateway.address).data(NAMES).await;
+    assert_eq!(over_http["accounts"][0]["name"], "ada");
+
+    drop(first);
+    let again = async {
+        while connect(gateway.address, "graphql-transport-ws", &[])
+            .await
+            .is_err()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, again).await.expect("a free place");
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_closes_with_1009() {
+    let world = World::with(0, |_| {}).await;
+    let gateway = StreamGateway::over(&world, SocketLimits::default()).await;
+    let mut socket = gateway.socket().await;
+    let query = format!("{NAMES} # {}", "x".repeat(300_000));
+    let message = json!({ "type": "subscribe", "id": "1", "payload": { "query": query } });
+
+    // The gateway may close before all of it is sent.
+    let _ = socket
+        .0
+        .send(Message::Text(message.to_string().into()))
+        .await;
+
+    assert_eq!(socket.closed().await.0, 1009);
+}
+
+#[tokio::test]
+async fn one_operation_too_many_is_refused_and_the_others_go_on() {
+    let world = World::with(5, |_| {}).await;
+    world.fault(Provider::Ada, json!({ "kind": "hang" })).await;
+    let limits = SocketLimits {
+        operations: 3,
+        ..SocketLimits::default()
+    };
+    let gateway = StreamGateway::over(&world, limits).await;
+    let mut socket = gateway.socket().await;
+    for id in ["1", "2", "3"] {
+        let hangs = "{ users(provider: ADA) { nodes { id } } }";
+        socket.subscribe(id, hangs).await;
+    }
+
+    for n in 0..10_000 {
+        socket.subscribe(&format!("more-{n}"), NAMES).await;
+        let refused = socket.next().await;
+        assert_eq!(refused["type"], "error", "{refused}");
+        let code = &refused["payload"][0]["extensions"]["code"];
+        assert_eq!(code, "RATE_LIMITED");
+        if n == 500 {
+            break;
+        }
+    }
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
+    let served = async {
+        loop {
+            socket.subscribe("again", NAMES).await;
+            let message = socket.next().await;
+            if message["type"] == "next" {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, served).await.expect("room again");
+}
+
+#[tokio::test]
+async fn an_operation_that_the_client_ends_makes_no_more_calls() {
+    let world = World::with(2_000, |_| {}).await;
+    let delay = json!({ "kind": "latency", "milliseconds": 100 });
+    world.fault(Provider::Ada, delay).await;
+    let gateway = StreamGateway::over(&world, SocketLimits::default()).await;
+    let mut socket = gateway.socket().await;
+    world.forget_calls().await;
+    let search = "{ usersByEmail(email: \"nobody@x.test\", providers: [ADA]) { totalCount } }";
+
+    socket.subscribe("1", search).await;
+    while world.calls(Provider::Ada).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
+
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let calls = world.calls(Provider::Ada).await.len();
+    assert!(calls < 10, "{calls} calls for an operation that has ended");
+    // The socket goes on.
+    socket.subscribe("2", NAMES).await;
+    assert_eq!(socket.messages("2").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_says_goodbye_to_idle_sockets() {
+    let world = World::with(0, |_| {}).await;
+    let mut gateway = StreamGateway::over(&world, SocketLimits::default()).await;
+    let mut socket = gateway.socket().await;
+
+    gateway.stop();
+
+    assert_eq!(socket.closed().await.0, 1001);
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_finishes_the_operations_of_a_socket() {
+    let world = World::with(5, |_| {}).await;
+    let delay = json!({ "kind": "latency", "milliseconds": 500 });
+    world.fault(Provider::Ada, delay).await;
+    let mut gateway = StreamGateway::over(&world, SocketLimits::default()).await;
+    let mut socket = gateway.socket().await;
+    world.forget_calls().await;
+    let query = "{ users(provider: ADA) { nodes { id } } }";
+    socket.subscribe("1", query).await;
+    while world.calls(Provider::Ada).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+
+    gateway.stop();
+
+    let messages = socket.messages("1").await;
+    assert_eq!(messages[0]["type"], "next", "{messages:?}");
+    assert_eq!(socket.closed().await.0, 1001);
+}
