@@ -50,7 +50,7 @@ pub trait Connector: Send + Sync {
         context: &RequestContext,
         request: &PageRequest,
         selection: &Selection,
-    ) -> Result<Page>;
+    ) -> Result<Page<User>>;
 
     /// Which of the segment, the tag and the company of a filter the provider does not have. It is asked
     /// where a list is empty, and where `list` has not said so itself.

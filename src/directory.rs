@@ -42,7 +42,7 @@ const BATCHES: usize = 64;
 #[derive(Clone, Debug)]
 pub struct ListedUsers {
     /// The rows.
-    pub window: Window,
+    pub window: Window<User>,
     /// What the provider did for it.
     pub report: Report,
 }
@@ -233,7 +233,7 @@ impl Directory {
         let email_caveat = filter.email.as_ref().and(profile.email_caveat);
         let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
         let caveats = email_caveat.into_iter().chain(segment_caveat);
-        let incomplete = window.incomplete.map(IncompleteReason::notice);
+        let incomplete = window.incomplete.map(IncompleteReason::notice::<User>);
         let truncation = window.is_truncated.then(|| {
             let max_rows = profile.listing.max_rows.unwrap_or_default();
             let message = format!("this provider refuses to page past {max_rows} users: there are more, narrow the list with a filter");

@@ -25,6 +25,7 @@ pub mod incomplete;
 pub mod position;
 pub mod reader;
 mod request;
+mod row;
 pub mod scan;
 pub mod unreadable;
 pub mod window;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use incomplete::IncompleteReason;
 pub use position::{Anchor, Position, RowCount};
+pub use row::Row;
 pub use scan::{Scan, ScanLimits, Truncation, scan};
 pub use unreadable::UnreadableRows;
 pub use window::{Accept, ListRange, Window, WindowRow, window};
@@ -42,10 +44,7 @@ use std::{cmp::Reverse, fmt};
 
 use tokio::time::Instant;
 
-use crate::{
-    error::{Error, Result},
-    user::User,
-};
+use crate::error::{Error, Result};
 
 /// The words in which a provider addresses pages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,7 +65,7 @@ pub enum Paging {
     Token,
 }
 
-/// How a provider lists its users.
+/// How a provider pages a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing {
     /// The word in which pages are addressed.
@@ -126,9 +125,9 @@ impl NextPage {
 
 /// One page, unfiltered, as the provider sent it.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Page<T> {
     /// The rows in the provider's order.
-    pub users: Vec<User>,
+    pub rows: Vec<T>,
     /// What the provider said about the rest.
     pub next: NextPage,
     /// How many rows the provider sent, those that could not be read included.
@@ -143,13 +142,13 @@ pub struct Page {
     pub incomplete: Option<IncompleteReason>,
 }
 
-impl Page {
+impl<T: Row> Page<T> {
     /// A page of which every row could be read, read now.
     #[must_use]
-    pub fn new(users: Vec<User>, next: NextPage) -> Self {
-        let sent = users.len();
+    pub fn new(rows: Vec<T>, next: NextPage) -> Self {
+        let sent = rows.len();
         Self {
-            users,
+            rows,
             next,
             sent,
             kept: None,
@@ -173,7 +172,7 @@ impl Page {
 
     /// Whether no row of it can be read.
     fn is_barren(&self) -> bool {
-        self.users.iter().all(|user| user.is_unreadable)
+        self.rows.iter().all(Row::is_unreadable)
     }
 
     /// The page, if its end can be named in a cursor that will be taken back.

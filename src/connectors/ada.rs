@@ -219,7 +219,7 @@ fn page_call(operation: Operation, request: &PageRequest) -> Request {
         .no_older_than(request.since)
 }
 
-fn page_in(context: &RequestContext, response: &Response) -> Result<Page> {
+fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> {
     let list: AdaList = response.object()?;
     let next = list.meta.and_then(|meta| meta.next_page_url);
     // How the last page is told is not documented: an empty text is one of the ways.
@@ -247,7 +247,7 @@ impl Connector for Ada {
         context: &RequestContext,
         request: &PageRequest,
         _: &Selection,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let response = self
             .http
             .send(context, page_call(Operation::List, request))

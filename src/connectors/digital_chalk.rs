@@ -159,7 +159,7 @@ impl DigitalChalk {
         operation: Operation,
         request: &PageRequest,
         filter: &Filter,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let email = filter
             .email
             .as_ref()
@@ -216,7 +216,7 @@ impl Connector for DigitalChalk {
         context: &RequestContext,
         request: &PageRequest,
         selection: &Selection,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         self.page(context, Operation::List, request, &selection.filter)
             .await
     }

@@ -14,11 +14,23 @@ use crate::{
     client::RequestContext,
     error::{Error, Result},
     pagination::{
-        self, Accept, ListRange, Listing, Page, PageRequest, Scan, ScanLimits, UnreadableRows,
+        self, Accept, ListRange, Listing, Page, PageRequest, Row, Scan, ScanLimits, UnreadableRows,
         Window,
     },
     user::User,
 };
+
+impl Row for User {
+    const PLURAL: &'static str = "users";
+
+    fn key(&self) -> &str {
+        &self.remote_id
+    }
+
+    fn unreadable_text(&self) -> Option<&str> {
+        self.is_unreadable.then(|| self.raw.get())
+    }
+}
 
 /// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the places of
 /// the others stay what they are, and is noted in the context.
@@ -47,9 +59,8 @@ pub fn users(
     let mut unreadable = UnreadableRows::default();
     let users = rows.into_iter().map(|(row, user)| {
         user.unwrap_or_else(|_| {
-            let row = User::unreadable(account, row);
-            context.note_unreadable(unreadable.number(&row));
-            row
+            context.note_unreadable(unreadable.number(row.get()));
+            User::unreadable(account, row)
         })
     });
     users.collect()
@@ -69,16 +80,17 @@ pub fn note_unreadable_emails(context: &RequestContext, users: &[User]) {
 ///
 /// # Errors
 /// As [`pagination::window()`].
-pub async fn window<F, R>(
+pub async fn window<T, F, R>(
     context: &RequestContext,
     listing: &Listing,
     range: &ListRange,
-    accept: Option<Accept<'_>>,
+    accept: Option<Accept<'_, T>>,
     fetch: F,
-) -> Result<Window>
+) -> Result<Window<T>>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     let window = pagination::window(listing, range, accept, fetch).await?;
     note_all(context, &window.unreadable);
@@ -86,16 +98,17 @@ where
 }
 
 /// Walks a list, and notes how many rows of it cannot be read.
-pub async fn scan<F, R>(
+pub async fn scan<T, F, R>(
     context: &RequestContext,
     listing: &Listing,
     limits: ScanLimits,
-    wanted: impl Fn(&User) -> bool,
+    wanted: impl Fn(&T) -> bool,
     fetch: F,
-) -> Scan
+) -> Scan<T>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     let scan = pagination::scan(listing, limits, wanted, fetch).await;
     note_all(context, &scan.unreadable);

@@ -23,17 +23,21 @@ impl SearchResult {
     ///
     /// # Errors
     /// The failure of a scan.
-    pub fn of(scans: impl IntoIterator<Item = Scan>, list: &str, bounds: &str) -> Result<Self> {
+    pub fn of(
+        scans: impl IntoIterator<Item = Scan<User>>,
+        list: &str,
+        bounds: &str,
+    ) -> Result<Self> {
         let mut found = Self::default();
         let mut failure = None;
         for scan in scans {
             if let Some(incomplete) = scan.incomplete {
                 found.incomplete = Some(Incomplete {
-                    notice: incomplete.notice(),
+                    notice: incomplete.notice::<User>(),
                     error: None,
                 });
             }
-            for user in scan.users {
+            for user in scan.rows {
                 if !found
                     .users
                     .iter()
@@ -122,7 +126,10 @@ impl SearchResult {
 /// an invalid address. A spelling that a client gave is never dropped, and every other refusal is a
 /// failure: somebody may have the address all the same.
 #[must_use]
-pub fn without_invalid_spellings(emails: &[Email], scans: Vec<(Email, Scan)>) -> Vec<Scan> {
+pub fn without_invalid_spellings(
+    emails: &[Email],
+    scans: Vec<(Email, Scan<User>)>,
+) -> Vec<Scan<User>> {
     let is_given = |spelling: &Email| emails.iter().any(|email| email.is_given_as(spelling));
     let kept = scans
         .into_iter()
@@ -131,7 +138,7 @@ pub fn without_invalid_spellings(emails: &[Email], scans: Vec<(Email, Scan)>) ->
 }
 
 /// Whether the provider refused the first call of a scan because the address is not valid.
-fn is_of_invalid_spelling(scan: &Scan) -> bool {
+fn is_of_invalid_spelling(scan: &Scan<User>) -> bool {
     match &scan.truncation {
         Some(Truncation::Failed(error)) => scan.pages == 0 && is_about_invalid_email(error),
         Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,

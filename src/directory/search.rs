@@ -146,7 +146,7 @@ impl Directory {
         let emails = std::slice::from_ref(email);
         let scans = spelled_scans(connector, context, selection, email).await;
         let scans = without_invalid_spellings(emails, scans);
-        let lists = scans.iter().map(|scan| scan.users.clone()).collect();
+        let lists = scans.iter().map(|scan| scan.rows.clone()).collect();
         let users = &merged(lists, selection.filter.sort);
         let found = SearchResult::of(scans, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
@@ -179,7 +179,7 @@ async fn spelled_scans(
     context: &RequestContext,
     selection: &Selection,
     email: &Email,
-) -> Vec<(Email, Scan)> {
+) -> Vec<(Email, Scan<User>)> {
     let listing = connector.profile().listing;
     let limits = ScanLimits {
         pages: SPELLED_PAGES,
@@ -225,7 +225,7 @@ const JOINED: Listing = Listing {
     is_counted: true,
 };
 
-fn cut_out(users: &[User], request: &PageRequest) -> Page {
+fn cut_out(users: &[User], request: &PageRequest) -> Page<User> {
     let from = match request.place {
         PageAddress::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
         PageAddress::Page(_) | PageAddress::Key(_) | PageAddress::Token(_) => 0,

@@ -54,7 +54,7 @@ impl Directory {
             .with_caveat(is_open.then(|| missed(WITHIN_A_LABEL)))
             .of_work(context);
         let rows = found.into_iter().flat_map(|window| window.rows);
-        let users = rows.map(|row| row.user).filter(|user| holds(user, part));
+        let users = rows.map(|row| row.node).filter(|user| holds(user, part));
         Some(EmailSearchResult {
             users: in_order(users.map(Arc::new).collect()),
             report,
@@ -65,14 +65,14 @@ impl Directory {
     fn of_windows(
         &self,
         context: &RequestContext,
-        windows: &[Window],
+        windows: &[Window<User>],
         failure: Option<Error>,
         count: u32,
     ) -> Report {
         let late = windows.iter().find_map(|window| window.failure.clone());
         let late = late.map(|error| error.at(self.account, "list"));
         let incomplete = windows.iter().find_map(|window| window.incomplete);
-        let incomplete = incomplete.map(IncompleteReason::notice);
+        let incomplete = incomplete.map(IncompleteReason::notice::<User>);
         let failed = "a form of this part could not be searched for: users may be missing";
         let failed = failure
             .as_ref()
@@ -94,7 +94,7 @@ async fn window_of(
     text: &str,
     count: u32,
     expand: Expand,
-) -> Result<Window> {
+) -> Result<Window<User>> {
     let selection = &Selection {
         filter: Filter {
             email: Some(Email::fragment(text)),

@@ -7,6 +7,7 @@ use crate::{
     connectors::{Connector, Filter, FilterField, filter::unknown_notice},
     notice::{Notice, NoticeCode},
     pagination::{ListRange, Window},
+    user::User,
 };
 
 impl Directory {
@@ -17,7 +18,7 @@ impl Directory {
         connector: &dyn Connector,
         context: &RequestContext,
         filter: &Filter,
-        (range, window): (&ListRange, &Window),
+        (range, window): (&ListRange, &Window<User>),
     ) {
         let is_whole = range.after.is_none() && range.before.is_none() && range.count > 0;
         if !is_whole || !window.rows.is_empty() || window.failure.is_some() {

@@ -106,7 +106,7 @@ impl UserConnection {
         let window = listed.window;
         let edges = window.rows.into_iter().map(|row| UserEdge {
             cursor: cursor::of_position(account, filter, &row.position),
-            node: Arc::new(row.user),
+            node: Arc::new(row.node),
         });
         let total_count = window.total.map(Int::from);
         let page = Self::new(

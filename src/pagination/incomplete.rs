@@ -1,5 +1,6 @@
 //! Doubts whether an answer holds everybody.
 
+use super::Row;
 use crate::notice::{Notice, NoticeCode};
 
 /// Why somebody may be missing from what was read, or may come again.
@@ -20,10 +21,10 @@ pub enum IncompleteReason {
 }
 
 impl IncompleteReason {
-    /// What to tell a client.
+    /// What to tell a client about a list of such rows.
     #[must_use]
-    pub fn notice(self) -> Notice {
-        Notice::new(self.code(), self.message())
+    pub fn notice<T: Row>(self) -> Notice {
+        Notice::new(self.code(), self.message(T::PLURAL))
     }
 
     fn code(self) -> NoticeCode {
@@ -35,24 +36,26 @@ impl IncompleteReason {
         }
     }
 
-    fn message(self) -> &'static str {
+    fn message(self, rows: &str) -> String {
         match self {
-            Self::Shifted => {
-                "users came or went while the list was read, and its place was not found again: some may be missing, or come twice"
+            Self::Shifted => format!(
+                "{rows} came or went while the list was read, and its place was not found again: some may be missing, or come twice"
+            ),
+            Self::Repeats => format!(
+                "the {rows} before this cursor are gone: some of these may have come before"
+            ),
+            Self::Miscounted => format!(
+                "the provider counts another number of {rows} than it gave: some may be missing"
+            ),
+            Self::Doubled => format!(
+                "the provider's last page holds one of the {rows} twice: another may be missing in its place"
+            ),
+            Self::Empty => format!(
+                "the provider names a next page after one without {rows}: some may be missing"
+            ),
+            Self::Late => {
+                format!("the time was over before all of the list was read: there are more {rows}")
             }
-            Self::Repeats => {
-                "the users before this cursor are gone: some of these may have come before"
-            }
-            Self::Miscounted => {
-                "the provider counts another number of users than it gave: some may be missing"
-            }
-            Self::Doubled => {
-                "the provider's last page holds a user twice: another may be missing in his place"
-            }
-            Self::Empty => {
-                "the provider names a next page after one without a user: some may be missing"
-            }
-            Self::Late => "the time was over before all of the list was read: there are more users",
         }
     }
 }

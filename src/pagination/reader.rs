@@ -11,13 +11,10 @@ use std::collections::{HashSet, VecDeque};
 use tokio::time::Instant;
 
 use super::{
-    IncompleteReason, Listing, Page, PageAddress, PageRequest, Position, RowCount,
+    IncompleteReason, Listing, Page, PageAddress, PageRequest, Position, Row, RowCount,
     unreadable::{UnreadableRows, run},
 };
-use crate::{
-    error::{Error, Result},
-    user::User,
-};
+use crate::error::{Error, Result};
 
 /// How many more calls one window or scan makes to find places again whose rows have shifted.
 pub const SEARCHES: u32 = 8;
@@ -27,9 +24,9 @@ pub const SEARCHES: u32 = 8;
 pub const EMPTY_PAGES: u32 = 10;
 
 /// What a step brings.
-pub(super) enum ReadStep {
+pub(super) enum ReadStep<T> {
     /// A page.
-    Page(NewRows),
+    Page(NewRows<T>),
     /// The list has rows that the provider refuses to page to.
     Beyond,
     /// Pages of different ages do not go together: what was read is void, and read again.
@@ -37,15 +34,15 @@ pub(super) enum ReadStep {
 }
 
 /// What a page brings.
-pub(super) struct NewRows {
+pub(super) struct NewRows<T> {
     /// The rows that are new, each with the position after it; those that cannot be read hold their places.
-    pub(super) rows: Vec<(User, Position)>,
+    pub(super) rows: Vec<(T, Position)>,
     /// Whether there is more and whether the provider vouches for it; `None` at the end.
     pub(super) more: Option<bool>,
 }
 
 /// The way through a list.
-pub(super) struct PageReader<F> {
+pub(super) struct PageReader<T, F> {
     listing: Listing,
     fetch: F,
     origin: Position,
@@ -81,7 +78,7 @@ pub(super) struct PageReader<F> {
     count: u64,
     /// The least and the greatest number of rows that the provider counted.
     totals: Option<(u64, u64)>,
-    ahead: VecDeque<(PageRequest, Result<Page>)>,
+    ahead: VecDeque<(PageRequest, Result<Page<T>>)>,
     /// Whether a page that was asked for ahead was of no use.
     shifts: bool,
     /// Why the list cannot be read on.
@@ -100,10 +97,11 @@ pub(super) struct PageReader<F> {
     pub(super) unreadable: Vec<u64>,
 }
 
-impl<F, R> PageReader<F>
+impl<T, F, R> PageReader<T, F>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     /// A reading that begins at a position.
     pub(super) fn new(listing: Listing, origin: Position, fetch: F) -> Self {
@@ -177,7 +175,7 @@ where
 
     /// Reads the next page, `want` rows of it. Where the number of rows is known, up to `ahead` pages are
     /// asked for at the same time.
-    pub(super) async fn step(&mut self, want: u32, ahead: usize) -> Result<ReadStep> {
+    pub(super) async fn step(&mut self, want: u32, ahead: usize) -> Result<ReadStep<T>> {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
@@ -203,7 +201,7 @@ where
         let from = self.first_new(&request, &page);
         let unread = self.first_unread(&request, &page, from);
         let is_new = self.has_new(&request, &page, from, unread);
-        let has_new_user = self.has_new_user(&page, from);
+        let has_new_row = self.has_new_row(&page, from);
         let mut more = request.more(&page);
         if !is_new && self.is_size_guessed {
             more = None;
@@ -211,8 +209,8 @@ where
         if !is_new && self.is_counted_only(&request, &page) {
             (more, self.incomplete) = (None, Some(IncompleteReason::Miscounted));
         }
-        let next = more.map(|_| self.following(&request, &page, has_new_user));
-        self.note(&page, has_new_user);
+        let next = more.map(|_| self.following(&request, &page, has_new_row));
+        self.note(&page, has_new_row);
         let is_doubled = more.is_none() && has_doubles(&page);
         self.check_page(&request, &page);
         let rows = self.rows(&request, page, from, unread);
@@ -238,35 +236,35 @@ where
 
     /// Whether a page holds a row that was read, where the list has it: it goes on where the read part ends.
     /// Rows that were not asked for tell nothing.
-    fn knows_one_of(&self, request: &PageRequest, page: &Page) -> bool {
-        let mut placed = page.users.iter().take(request.placed(page));
-        placed.any(|user| self.knows(user))
+    fn knows_one_of(&self, request: &PageRequest, page: &Page<T>) -> bool {
+        let mut placed = page.rows.iter().take(request.placed(page));
+        placed.any(|row| self.knows(row))
     }
 
     /// Whether a page has a row that is wanted and was not read: a user who is not known, or a row that
     /// cannot be read behind all that were.
-    fn has_new(&self, request: &PageRequest, page: &Page, from: usize, unread: usize) -> bool {
-        let rows = page.users.iter().enumerate().skip(from);
-        let mut rows = rows.map(|(place, user)| (place, user.is_unreadable));
+    fn has_new(&self, request: &PageRequest, page: &Page<T>, from: usize, unread: usize) -> bool {
+        let rows = page.rows.iter().enumerate().skip(from);
+        let mut rows = rows.map(|(place, row)| (place, row.is_unreadable()));
         let is_new = |(place, is_unreadable): (usize, bool)| {
             is_unreadable && place >= unread && place < request.placed(page)
         };
-        rows.any(is_new) || self.has_new_user(page, from)
+        rows.any(is_new) || self.has_new_row(page, from)
     }
 
-    fn has_new_user(&self, page: &Page, from: usize) -> bool {
-        let mut users = page.users.iter().skip(from);
-        users.any(|user| !user.is_unreadable && !self.seen.contains(&user.remote_id))
+    fn has_new_row(&self, page: &Page<T>, from: usize) -> bool {
+        let mut rows = page.rows.iter().skip(from);
+        rows.any(|row| !row.is_unreadable() && !self.seen.contains(row.key()))
     }
 
     /// Whether a user was read, at a place that is known. Nothing is told by rows that cannot be.
-    fn knows(&self, user: &User) -> bool {
-        let is_read = !user.is_unreadable && self.seen.contains(&user.remote_id);
-        is_read && !self.strays.contains(&user.remote_id)
+    fn knows(&self, row: &T) -> bool {
+        let is_read = !row.is_unreadable() && self.seen.contains(row.key());
+        is_read && !self.strays.contains(row.key())
     }
 
     /// The place of the first row of a page that may be wanted.
-    fn first_new(&mut self, request: &PageRequest, page: &Page) -> usize {
+    fn first_new(&mut self, request: &PageRequest, page: &Page<T>) -> usize {
         if self.is_first {
             let from = request.behind(page);
             self.start = request.ordinal.saturating_add(from as u64);
@@ -275,13 +273,13 @@ where
         // A page may begin before the window. Behind a row that was read nobody is before the window.
         let before = self.start.saturating_sub(request.ordinal);
         let before = usize::try_from(before).unwrap_or(usize::MAX);
-        let mut users = page.users.iter();
-        let known = users.position(|user| self.knows(user));
+        let mut rows = page.rows.iter();
+        let known = rows.position(|row| self.knows(row));
         match request.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => match known {
                 Some(known) => before.min(known),
                 None if request.overlaps => 0,
-                None => before.min(page.users.len()),
+                None => before.min(page.rows.len()),
             },
             PageAddress::Key(_) | PageAddress::Token(_) => 0,
         }
@@ -289,16 +287,16 @@ where
 
     /// The place of a page behind the rows that were read, as far as users tell it, or numbers: from here
     /// on rows that cannot be read are new.
-    fn first_unread(&self, request: &PageRequest, page: &Page, from: usize) -> usize {
+    fn first_unread(&self, request: &PageRequest, page: &Page<T>, from: usize) -> usize {
         if self.is_first {
             return from;
         }
-        let placed = &page.users[..request.placed(page)];
-        let known = placed.iter().rposition(|user| self.knows(user));
+        let placed = &page.rows[..request.placed(page)];
+        let known = placed.iter().rposition(|row| self.knows(row));
         let is_last = |id: &str| self.last.as_deref() == Some(id);
         let behind_last = |from| from + run(page, from).min(self.trailing);
         match (known, &request.place) {
-            (Some(place), _) if is_last(&page.users[place].remote_id) => behind_last(place + 1),
+            (Some(place), _) if is_last(page.rows[place].key()) => behind_last(place + 1),
             (Some(place), _) => place + 1,
             (None, PageAddress::Key(Some(key))) if is_last(key) => behind_last(0),
             (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !request.overlaps => {
@@ -310,9 +308,9 @@ where
 
     /// Counts pages that bring nobody, since the last one that did: those without a user and repeated ones
     /// may alternate.
-    fn note(&mut self, page: &Page, has_new_user: bool) {
-        let is_barren = page.users.last().is_none_or(|user| user.is_unreadable);
-        match (has_new_user, is_barren) {
+    fn note(&mut self, page: &Page<T>, has_new_row: bool) {
+        let is_barren = page.rows.last().is_none_or(Row::is_unreadable);
+        match (has_new_row, is_barren) {
             (true, _) => (self.empty, self.repeated) = (0, 0),
             (false, true) => self.empty += 1,
             (false, false) => self.repeated += 1,
@@ -323,69 +321,69 @@ where
     fn rows(
         &mut self,
         request: &PageRequest,
-        page: Page,
+        page: Page<T>,
         from: usize,
         unread: usize,
-    ) -> Vec<(User, Position)> {
+    ) -> Vec<(T, Position)> {
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
         self.note_strays(request, &page);
-        self.count += page.sent.saturating_sub(page.users.len()) as u64;
+        self.count += page.sent.saturating_sub(page.rows.len()) as u64;
         let mut positions = VecDeque::new();
-        for (place, user) in page.users.iter().enumerate().skip(from) {
-            let is_new = match user.is_unreadable {
+        for (place, row) in page.rows.iter().enumerate().skip(from) {
+            let is_new = match row.is_unreadable() {
                 true => place >= unread && place < request.placed(&page),
-                false => self.seen.insert(user.remote_id.clone()),
+                false => self.seen.insert(row.key().to_owned()),
             };
             if !is_new {
                 continue;
             }
-            if user.is_unreadable {
+            if let Some(text) = row.unreadable_text() {
                 self.trailing += 1;
-                self.unreadable.push(self.numbers.number(user));
+                self.unreadable.push(self.numbers.number(text));
             }
             self.count += 1;
             let position = request.after(&page, place, before.as_deref());
             positions.push_back((place, position.counted(self.count, totals)));
         }
-        let placed = &page.users[..request.placed(&page)];
-        if let Some(last) = placed.iter().rposition(|user| !user.is_unreadable) {
+        let placed = &page.rows[..request.placed(&page)];
+        if let Some(last) = placed.iter().rposition(|row| !row.is_unreadable()) {
             let trailing = placed.len() - last - 1;
-            let is_same = self.last.as_ref() == Some(&placed[last].remote_id);
+            let is_same = self.last.as_deref() == Some(placed[last].key());
             self.trailing = if is_same {
                 self.trailing.max(trailing)
             } else {
                 trailing
             };
-            self.last = Some(placed[last].remote_id.clone());
+            self.last = Some(placed[last].key().to_owned());
         }
         self.end = self
             .end
             .max(request.ordinal.saturating_add(placed.len() as u64));
-        let users = page.users.into_iter().enumerate();
-        let rows = users.filter_map(|(place, user)| {
+        let rows = page.rows.into_iter().enumerate();
+        let rows = rows.filter_map(|(place, row)| {
             let (_, position) = positions.pop_front_if(|(wanted, _)| *wanted == place)?;
-            Some((user, position))
+            Some((row, position))
         });
         rows.collect()
     }
 
     /// Notes the rows of a page whose place in the list it does not tell, and those whose place it does.
-    fn note_strays(&mut self, request: &PageRequest, page: &Page) {
-        let (placed, others) = page.users.split_at(request.placed(page));
-        for user in placed {
-            self.strays.remove(&user.remote_id);
+    fn note_strays(&mut self, request: &PageRequest, page: &Page<T>) {
+        let (placed, others) = page.rows.split_at(request.placed(page));
+        for row in placed {
+            self.strays.remove(row.key());
         }
-        let others = others.iter().filter(|user| !user.is_unreadable);
-        let new = others.map(|user| &user.remote_id);
+        let others = others.iter().filter(|row| !row.is_unreadable());
+        let new = others.map(Row::key);
         let new = new.filter(|id| !self.seen.contains(*id));
-        self.strays.extend(new.cloned());
+        self.strays.extend(new.map(str::to_owned));
     }
 }
 
 /// Whether a page holds a row twice.
-fn has_doubles(page: &Page) -> bool {
+fn has_doubles<T: Row>(page: &Page<T>) -> bool {
     let mut seen = HashSet::new();
-    let mut users = page.users.iter().filter(|user| !user.is_unreadable);
-    !users.all(|user| seen.insert(&user.remote_id))
+    let mut rows = page.rows.iter().filter(|row| !row.is_unreadable());
+    !rows.all(|row| seen.insert(row.key()))
 }

@@ -1,8 +1,7 @@
 //! What a page that was asked for tells: where it stands, which of its rows are new, and where the list
 //! goes on behind it.
 
-use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position};
-use crate::user::User;
+use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position, Row};
 
 impl PageRequest {
     /// The same request with the rows before its position.
@@ -26,17 +25,17 @@ impl PageRequest {
 
     /// The place of the first row behind the rows that the position names, nearest first; `None` where none
     /// of them is in the page.
-    pub(super) fn behind_anchor(&self, page: &Page) -> Option<usize> {
+    pub(super) fn behind_anchor<T: Row>(&self, page: &Page<T>) -> Option<usize> {
         let keys = self.anchor.iter().flat_map(Anchor::keys);
-        let is = |user: &User, key| !user.is_unreadable && user.remote_id == key;
+        let is = |row: &T, key| !row.is_unreadable() && row.key() == key;
         // Rows that were not asked for are not where the list has them.
-        let placed = &page.users[..self.placed(page)];
-        let place = |key| placed.iter().position(|user| is(user, key));
+        let placed = &page.rows[..self.placed(page)];
+        let place = |key| placed.iter().position(|row| is(row, key));
         keys.filter_map(place).next().map(|place| place + 1)
     }
 
     /// How many rows of the page are before the position.
-    pub(super) fn behind(&self, page: &Page) -> usize {
+    pub(super) fn behind<T: Row>(&self, page: &Page<T>) -> usize {
         match (&self.place, &self.anchor) {
             // The row that a key names may come back, or not; where those that a token's position names are
             // gone, what is behind it is not told from what is before it.
@@ -46,42 +45,42 @@ impl PageRequest {
             (PageAddress::Token(_), None) | (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
                 self.behind_anchor(page)
                     .unwrap_or(self.skip as usize)
-                    .min(page.users.len())
+                    .min(page.rows.len())
             }
         }
     }
 
     /// The rows of the page up to the position that the request resumes at; none where it names no row.
     #[must_use]
-    pub fn before_mark<'a>(&self, page: &'a Page) -> &'a [User] {
+    pub fn before_mark<'a, T: Row>(&self, page: &'a Page<T>) -> &'a [T] {
         let rows = self.behind_anchor(page).unwrap_or_default();
-        &page.users[..rows]
+        &page.rows[..rows]
     }
 
     /// How many rows of the page are where they are in the list. Where rows are counted, those that were
     /// not asked for may be from anywhere.
-    pub(super) fn placed(&self, page: &Page) -> usize {
+    pub(super) fn placed<T: Row>(&self, page: &Page<T>) -> usize {
         match self.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
-                page.users.len().min(self.size as usize)
+                page.rows.len().min(self.size as usize)
             }
-            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len(),
+            PageAddress::Key(_) | PageAddress::Token(_) => page.rows.len(),
         }
     }
 
     /// The position after the row at a place of the page; `before` is the row before the first of the page.
     /// It names rows that could be read.
     #[must_use]
-    pub fn after(&self, page: &Page, row: usize, before: Option<&str>) -> Position {
-        let users = page.users.iter().take((row + 1).min(self.placed(page)));
-        let users = users.rev();
-        let readable = users.filter(|user| !user.is_unreadable);
-        let mut keys = readable.map(|user| user.remote_id.as_str()).chain(before);
+    pub fn after<T: Row>(&self, page: &Page<T>, row: usize, before: Option<&str>) -> Position {
+        let rows = page.rows.iter().take((row + 1).min(self.placed(page)));
+        let rows = rows.rev();
+        let readable = rows.filter(|row| !row.is_unreadable());
+        let mut keys = readable.map(Row::key).chain(before);
         let Some(nearest) = keys.next() else {
             return self.behind_nobody(page, row);
         };
         let anchor = Anchor::new(nearest, keys.next());
-        let is_last = row + 1 == page.users.len();
+        let is_last = row + 1 == page.rows.len();
         match &self.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
                 // Rows that were not asked for do not move the position past rows that were not sent. A
@@ -112,7 +111,7 @@ impl PageRequest {
     }
 
     /// The position after the row at a place of the page where no row up to it could be read.
-    pub(super) fn behind_nobody(&self, page: &Page, row: usize) -> Position {
+    pub(super) fn behind_nobody<T: Row>(&self, page: &Page<T>, row: usize) -> Position {
         let rows = row + 1;
         match (&self.place, &page.next) {
             (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
@@ -122,7 +121,7 @@ impl PageRequest {
                 token: token.clone(),
                 skip: u16::try_from(rows).unwrap_or(u16::MAX),
                 row: None,
-                next: next.clone().filter(|_| rows == page.users.len()),
+                next: next.clone().filter(|_| rows == page.rows.len()),
                 count: None,
             },
             (PageAddress::Token(_) | PageAddress::Key(_), _) => Position::Start,
@@ -132,7 +131,7 @@ impl PageRequest {
     /// Whether there are rows behind the page and whether the provider vouches for them; `None` at the
     /// end.
     #[must_use]
-    pub fn more(&self, page: &Page) -> Option<bool> {
+    pub fn more<T: Row>(&self, page: &Page<T>) -> Option<bool> {
         let rows = page.sent as u64;
         let behind = self.ordinal.saturating_add(rows);
         let (more, vouched) = match &page.next {
@@ -151,14 +150,14 @@ impl PageRequest {
 
     /// The position after the page; `None` where the page does not say where the next one is.
     #[must_use]
-    pub fn next(&self, page: &Page, before: Option<&str>) -> Option<Position> {
+    pub fn next<T: Row>(&self, page: &Page<T>, before: Option<&str>) -> Option<Position> {
         // Where places are counted, the next page begins with a row that could be read.
         let last = match self.place {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
-                let readable = page.users.iter().rposition(|user| !user.is_unreadable);
-                readable.or_else(|| page.users.len().checked_sub(1))
+                let readable = page.rows.iter().rposition(|row| !row.is_unreadable());
+                readable.or_else(|| page.rows.len().checked_sub(1))
             }
-            PageAddress::Key(_) | PageAddress::Token(_) => page.users.len().checked_sub(1),
+            PageAddress::Key(_) | PageAddress::Token(_) => page.rows.len().checked_sub(1),
         };
         match (&self.place, last) {
             (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
@@ -181,7 +180,7 @@ impl PageRequest {
     }
 
     /// Whether a page that rows are counted to is empty and names a next one: it contradicts itself.
-    pub(super) fn names_more_than_nothing(&self, page: &Page) -> bool {
+    pub(super) fn names_more_than_nothing<T: Row>(&self, page: &Page<T>) -> bool {
         let names_more = matches!(
             page.next,
             NextPage::More(true) | NextPage::Counted { more: true, .. }

@@ -6,13 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    IncompleteReason, Listing, Page, PageRequest, Position,
+    IncompleteReason, Listing, Page, PageRequest, Position, Row,
     reader::{PageReader, ReadStep},
 };
-use crate::{
-    error::{Error, ErrorKind, FailureStage, Result},
-    user::User,
-};
+use crate::error::{Error, ErrorKind, FailureStage, Result};
 
 /// How far a scan may go.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +39,10 @@ pub enum Truncation {
 }
 
 /// What a scan found.
-#[derive(Clone, Debug, Default)]
-pub struct Scan {
+#[derive(Clone, Debug)]
+pub struct Scan<T> {
     /// The users that were wanted, each once.
-    pub users: Vec<User>,
+    pub rows: Vec<T>,
     /// How many pages were read.
     pub pages: u32,
     /// Why the scan did not see the whole list; `None` when it did.
@@ -56,16 +53,29 @@ pub struct Scan {
     pub unreadable: Vec<u64>,
 }
 
+impl<T> Default for Scan<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            pages: 0,
+            truncation: None,
+            incomplete: None,
+            unreadable: Vec::new(),
+        }
+    }
+}
+
 /// Walks a list from its start and keeps the users that are wanted.
-pub async fn scan<F, R>(
+pub async fn scan<T, F, R>(
     listing: &Listing,
     limits: ScanLimits,
-    wanted: impl Fn(&User) -> bool,
+    wanted: impl Fn(&T) -> bool,
     fetch: F,
-) -> Scan
+) -> Scan<T>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     let mut found = Scan::default();
     let mut reading = PageReader::new(*listing, Position::Start, fetch);
@@ -90,14 +100,14 @@ where
         match step.unwrap_or_else(|_| Err(Error::late())) {
             Ok(ReadStep::Page(brought)) => {
                 found.pages += 1;
-                let users = brought.rows.into_iter().map(|(user, _)| user);
-                let users = users.filter(|user| !user.is_unreadable && wanted(user));
-                found.users.extend(users);
+                let rows = brought.rows.into_iter().map(|(row, _)| row);
+                let rows = rows.filter(|row| !row.is_unreadable() && wanted(row));
+                found.rows.extend(rows);
                 if brought.more.is_none() {
                     break;
                 }
             }
-            Ok(ReadStep::Again) => found.users.clear(),
+            Ok(ReadStep::Again) => found.rows.clear(),
             Ok(ReadStep::Beyond) => {
                 found.truncation = Some(Truncation::Limit { pages });
                 break;

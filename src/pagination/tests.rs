@@ -15,8 +15,8 @@ mod scans;
 use futures_util::FutureExt;
 
 use super::{Accept, ListRange, Page, PageRequest, Position, Window, window};
-use crate::{error::Result, user::User};
-use provider::FakeProvider;
+use crate::error::Result;
+use provider::{FakeProvider, FakeRecord};
 
 /// `first` and `after`.
 fn range(after: Option<&Position>, first: u32) -> ListRange {
@@ -31,9 +31,9 @@ fn range(after: Option<&Position>, first: u32) -> ListRange {
 fn read(
     provider: &FakeProvider,
     range: &ListRange,
-    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
-    answer: impl Fn(&PageRequest) -> Result<Page>,
-) -> Result<Window> {
+    accept: Option<&(dyn Fn(&FakeRecord) -> bool + Sync)>,
+    answer: impl Fn(&PageRequest) -> Result<Page<FakeRecord>>,
+) -> Result<Window<FakeRecord>> {
     let listing = provider.listing();
     let accept = accept.map(|belongs| Accept {
         belongs,
@@ -46,14 +46,14 @@ fn read(
 }
 
 /// A window of an honest provider's list.
-fn window_of(provider: &FakeProvider, range: &ListRange) -> Window {
+fn window_of(provider: &FakeProvider, range: &ListRange) -> Window<FakeRecord> {
     read(provider, range, None, |request| provider.answer(request)).unwrap()
 }
 
 /// The ids of a window's rows.
-fn ids(window: &Window) -> Vec<&str> {
+fn ids(window: &Window<FakeRecord>) -> Vec<&str> {
     let rows = window.rows.iter();
-    rows.map(|row| row.user.remote_id.as_str()).collect()
+    rows.map(|row| row.node.key.as_str()).collect()
 }
 
 /// Every page size bound within one to seven.

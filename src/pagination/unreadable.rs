@@ -6,8 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use super::Page;
-use crate::user::User;
+use super::{Page, Row};
 
 /// Numbers the rows of one text, so that as many are counted as there are.
 #[derive(Debug, Default)]
@@ -15,9 +14,9 @@ pub struct UnreadableRows(HashMap<u64, u32>);
 
 impl UnreadableRows {
     /// What a row is counted by: its text, and how many rows of this text came before it.
-    pub fn number(&mut self, row: &User) -> u64 {
+    pub fn number(&mut self, text: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
-        row.raw.get().hash(&mut hasher);
+        text.hash(&mut hasher);
         let number = self.0.entry(hasher.finish()).or_default();
         *number += 1;
         number.hash(&mut hasher);
@@ -26,7 +25,7 @@ impl UnreadableRows {
 }
 
 /// How many rows that cannot be read follow one another from a place of a page on.
-pub(super) fn run(page: &Page, from: usize) -> usize {
-    let users = page.users.iter().skip(from);
-    users.take_while(|user| user.is_unreadable).count()
+pub(super) fn run<T: Row>(page: &Page<T>, from: usize) -> usize {
+    let rows = page.rows.iter().skip(from);
+    rows.take_while(|row| row.is_unreadable()).count()
 }

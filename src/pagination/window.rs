@@ -1,13 +1,10 @@
 //! A window: the slice of a list that a Relay connection asks for, made of as few pages as can be.
 
 use super::{
-    IncompleteReason, Listing, Page, PageRequest, Position,
+    IncompleteReason, Listing, Page, PageRequest, Position, Row,
     reader::{PageReader, ReadStep},
 };
-use crate::{
-    error::{Error, ErrorKind, Result},
-    user::User,
-};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How many pages of one window are asked for at the same time, where the provider has said how many
 /// rows there are and any page can be asked for.
@@ -15,9 +12,9 @@ const AHEAD: usize = 4;
 
 /// One row of a window.
 #[derive(Clone, Debug)]
-pub struct WindowRow {
-    /// The user.
-    pub user: User,
+pub struct WindowRow<T> {
+    /// The row itself.
+    pub node: T,
     /// The point just after it, from which the list resumes.
     pub position: Position,
     /// How many rows were read before it, those that cannot be read included.
@@ -25,10 +22,10 @@ pub struct WindowRow {
 }
 
 /// Part of a list.
-#[derive(Clone, Debug, Default)]
-pub struct Window {
+#[derive(Clone, Debug)]
+pub struct Window<T> {
     /// The rows.
-    pub rows: Vec<WindowRow>,
+    pub rows: Vec<WindowRow<T>>,
     /// Whether there are rows behind the last.
     pub has_next: bool,
     /// Whether there are rows before the first.
@@ -59,13 +56,20 @@ pub struct ListRange {
 }
 
 /// Which rows of a list belong to a window.
-#[derive(Clone, Copy)]
-pub struct Accept<'a> {
+pub struct Accept<'a, T> {
     /// Whether a row does.
-    pub belongs: &'a (dyn Fn(&User) -> bool + Sync),
+    pub belongs: &'a (dyn Fn(&T) -> bool + Sync),
     /// Whether the provider says that it gives no others. It is believed until it gives one.
     pub is_exact: bool,
 }
+
+impl<T> Clone for Accept<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Accept<'_, T> {}
 
 /// Reads one window of a list. `accept` says which rows belong to it; without it every row does. Where
 /// the provider gives no others, no row more than needed is read. A window of no rows reads one, to know
@@ -74,15 +78,16 @@ pub struct Accept<'a> {
 /// # Errors
 /// What `fetch` answers; `Invalid` for a position of another paging; `Unsupported` when the list is to be
 /// read backwards and cannot be; `Malformed` when the list runs in a circle.
-pub async fn window<F, R>(
+pub async fn window<T, F, R>(
     listing: &Listing,
     range: &ListRange,
-    accept: Option<Accept<'_>>,
+    accept: Option<Accept<'_, T>>,
     fetch: F,
-) -> Result<Window>
+) -> Result<Window<T>>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     if range.before.is_none() && !range.from_end {
         let position = range.after.clone().unwrap_or(Position::Start);
@@ -104,16 +109,17 @@ where
     let rows = window.rows.len();
     window
         .rows
-        .retain(|row| accept.is_none_or(|accept| (accept.belongs)(&row.user)));
+        .retain(|row| accept.is_none_or(|accept| (accept.belongs)(&row.node)));
     window.total = window.total.filter(|_| window.rows.len() == rows);
     Ok(window)
 }
 
 /// A window that ends at a position or at the end of the list.
-async fn ending_at<F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window>
+async fn ending_at<T, F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window<T>>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     // Nobody is counted at the end of a list that counts them; elsewhere one row tells.
     if range.count > 0 || range.before.is_none() {
@@ -133,16 +139,17 @@ where
 }
 
 /// The rows after a position. Reads past them only where nothing vouches for what follows.
-async fn forward<F, R>(
+async fn forward<T, F, R>(
     listing: &Listing,
     from: Position,
     count: u32,
-    accept: Option<Accept<'_>>,
+    accept: Option<Accept<'_, T>>,
     fetch: F,
-) -> Result<Window>
+) -> Result<Window<T>>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     let mut window = Window::default();
     let mut reading = PageReader::new(*listing, from, fetch);
@@ -171,13 +178,13 @@ where
             }
             Err(error) => return Err(error),
         };
-        for (user, position) in brought.rows {
+        for (row, position) in brought.rows {
             let place = places;
             places += 1;
-            let belongs = accept.is_none_or(|accept| (accept.belongs)(&user));
-            is_believed &= belongs || user.is_unreadable;
+            let belongs = accept.is_none_or(|accept| (accept.belongs)(&row));
+            is_believed &= belongs || row.is_unreadable();
             let row = WindowRow {
-                user,
+                node: row,
                 position,
                 place,
             };
@@ -205,10 +212,25 @@ where
     Ok(window)
 }
 
-impl Window {
+impl<T> Default for Window<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            has_next: false,
+            has_previous: false,
+            total: None,
+            is_truncated: false,
+            incomplete: None,
+            failure: None,
+            unreadable: Vec::new(),
+        }
+    }
+}
+
+impl<T: Row> Window<T> {
     /// Adds a row that can be read. False when the window is full: then the row is the next one.
-    fn take(&mut self, row: WindowRow, count: u32) -> bool {
-        if row.user.is_unreadable {
+    fn take(&mut self, row: WindowRow<T>, count: u32) -> bool {
+        if row.node.is_unreadable() {
             return true;
         }
         self.has_next |= self.rows.len() == count as usize;
@@ -220,7 +242,7 @@ impl Window {
 }
 
 /// How many rows a window lacks: one at least, to know whether there is any.
-fn left(count: u32, window: &Window) -> u32 {
+fn left<T>(count: u32, window: &Window<T>) -> u32 {
     let rows = u32::try_from(window.rows.len()).unwrap_or(u32::MAX);
     count.saturating_sub(rows).max(1)
 }
@@ -234,17 +256,18 @@ fn is_late(error: &Error) -> bool {
 const RELOCATIONS: u32 = 2;
 
 /// The rows between two positions, from one end or the other, where rows are counted.
-async fn backward<F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window>
+async fn backward<T, F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window<T>>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     let start = match &range.after {
         None => 0,
         Some(position) => place_of(position, "after")?,
     };
     let (mut end, total) = match &range.before {
-        None if !listing.is_counted => return Err(uncounted()),
+        None if !listing.is_counted => return Err(uncounted::<T>()),
         None => {
             let total = count(listing, &fetch).await?;
             (total, Some(total))
@@ -280,7 +303,7 @@ where
             return Ok(window);
         };
         let mut rows = window.rows.iter();
-        let at = rows.find(|row| row.user.remote_id == border.row());
+        let at = rows.find(|row| row.node.key() == border.row());
         match at.map(|row| row.place) {
             Some(at) if !is_bordered || at == wanted => {
                 window.rows.retain(|row| row.place < at);
@@ -314,16 +337,18 @@ fn place_of(position: &Position, argument: &str) -> Result<u64> {
 }
 
 /// How many rows the list has: the provider's word on its smallest page.
-async fn count<F, R>(listing: &Listing, fetch: F) -> Result<u64>
+async fn count<T, F, R>(listing: &Listing, fetch: F) -> Result<u64>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     let page = fetch(listing.request(&Position::Start, 1)?).await?;
-    page.next.total().ok_or_else(uncounted)
+    page.next.total().ok_or_else(uncounted::<T>)
 }
 
-fn uncounted() -> Error {
-    let message = "this provider does not count its users: `last` needs `before`";
+fn uncounted<T: Row>() -> Error {
+    let rows = T::PLURAL;
+    let message = format!("this provider does not count its {rows}: `last` needs `before`");
     Error::new(ErrorKind::Unsupported, message)
 }

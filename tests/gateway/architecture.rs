@@ -34,7 +34,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("audit", &["account", "metrics"]),
     ("user", &["account", "error"]),
     ("recent_writes", &["account", "shared", "user"]),
-    ("pagination", &["account", "notice", "user", "error"]),
+    ("pagination", &["notice", "error"]),
     (
         "client",
         &["account", "error", "metrics", "notice", "shared"],

@@ -43,9 +43,9 @@ impl SnapshotContent for AdaRows {
 }
 
 impl AdaRows {
-    fn add(&mut self, page: &Page) {
+    fn add(&mut self, page: &Page<User>) {
         self.pages += 1;
-        for user in &page.users {
+        for user in &page.rows {
             let Some(email) = user.email.as_deref().map(fold) else {
                 continue;
             };
@@ -60,7 +60,7 @@ impl AdaRows {
     }
 
     /// The users of some addresses, and why there may be more.
-    fn find(&self, emails: &[Email], is_ended: bool) -> Scan {
+    fn find(&self, emails: &[Email], is_ended: bool) -> Scan<User> {
         let mut addresses: Vec<&str> = emails.iter().map(Email::folded).collect();
         addresses.sort_unstable();
         addresses.dedup();
@@ -68,7 +68,7 @@ impl AdaRows {
             .into_iter()
             .filter_map(|address| self.by_email.get(address));
         Scan {
-            users: users.flatten().cloned().collect(),
+            rows: users.flatten().cloned().collect(),
             pages: self.pages,
             truncation: if is_ended {
                 self.truncation.clone()
@@ -126,7 +126,7 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
                 .send(page_call(Operation::ByEmail, &request))
                 .await?;
             let page = page_in(building.context(), &response)?;
-            rows::note_unreadable_emails(building.context(), &page.users);
+            rows::note_unreadable_emails(building.context(), &page.rows);
             building.change(|rows| {
                 if is_read_again {
                     *rows = AdaRows::default();
@@ -178,7 +178,7 @@ pub(super) async fn find(
 }
 
 /// What a caller found, whose time may be over.
-fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan {
+fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan<User> {
     let is_ended = taken.ending.is_some();
     let mut found = taken.read(|rows| rows.find(emails, is_ended));
     let is_bounded = matches!(taken.ending, Some(BuildEnd::Whole));

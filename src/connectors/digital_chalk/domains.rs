@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::pagination::{Scan, Truncation};
+use crate::{
+    pagination::{Scan, Truncation},
+    user::User,
+};
 
 /// The time after which a domain's size is measured again.
 const SIZE_TTL: Duration = Duration::from_secs(600);
@@ -59,7 +62,7 @@ impl DomainSizes {
     }
 
     /// Learns from a scan through a domain. One that failed says nothing.
-    pub(super) fn learn(&self, domain: &str, scan: &Scan) {
+    pub(super) fn learn(&self, domain: &str, scan: &Scan<User>) {
         let size = match &scan.truncation {
             None => DomainSize::Pages(scan.pages.max(1)),
             Some(Truncation::Limit { pages } | Truncation::Late { pages }) => {

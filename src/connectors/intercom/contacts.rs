@@ -178,7 +178,7 @@ fn page_in(
     response: &Response,
     place: &PageAddress,
     token: fn(SubresourceNext) -> Option<String>,
-) -> Result<Page> {
+) -> Result<Page<User>> {
     let list: ContactList = response.object()?;
     let Some(data) = list.data else {
         let bare = || Error::malformed("the provider answered a list without contacts");
@@ -294,7 +294,7 @@ impl Contacts {
         context: &RequestContext,
         request: &PageRequest,
         call: Request,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let response = self.api.send(context, call).await?;
         page_in(context, &response, &request.place, SubresourceNext::token)
     }
@@ -316,7 +316,7 @@ impl Connector for Contacts {
         context: &RequestContext,
         request: &PageRequest,
         selection: &Selection,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let filter = &selection.filter;
         if filter.fields().is_empty() && filter.sort.is_none() {
             let call = Request::get(Operation::List, &["contacts"])
@@ -332,7 +332,7 @@ impl Connector for Contacts {
         let call = search(Operation::List, &query, filter, request);
         let page = self.page(context, request, call).await?;
         if filter.email.is_some() || filter.email_domain.is_some() {
-            rows::note_unreadable_emails(context, &page.users);
+            rows::note_unreadable_emails(context, &page.rows);
         }
         Ok(page)
     }

@@ -152,7 +152,11 @@ impl IntercomUserPages {
 }
 
 /// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was asked for.
-fn page_in(context: &RequestContext, response: &Response, number: Option<u64>) -> Result<Page> {
+fn page_in(
+    context: &RequestContext,
+    response: &Response,
+    number: Option<u64>,
+) -> Result<Page<User>> {
     let list: IntercomUserList = response.object()?;
     match list.kind.as_deref() {
         Some("user" | "contact") => {
@@ -210,7 +214,7 @@ impl Users {
         }
     }
 
-    async fn page(&self, context: &RequestContext, call: Request) -> Result<Page> {
+    async fn page(&self, context: &RequestContext, call: Request) -> Result<Page<User>> {
         // An unknown company is 404. An address that nobody has is so in version 1.0, which has no
         // empty list; elsewhere it is the path that is not found.
         let company = call
@@ -234,7 +238,7 @@ impl Users {
             Ok(response) => {
                 let page = page_in(context, &response, number)?;
                 if is_by_email {
-                    rows::note_unreadable_emails(context, &page.users);
+                    rows::note_unreadable_emails(context, &page.rows);
                 }
                 Ok(page)
             }
@@ -276,7 +280,7 @@ impl Connector for Users {
         context: &RequestContext,
         request: &PageRequest,
         selection: &Selection,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let filter = &selection.filter;
         let path = if filter.company_id.is_some() {
             "companies"

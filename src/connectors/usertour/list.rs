@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     notice::{Notice, NoticeCode},
     pagination::{Listing, NextPage, Page, Paging},
-    user::Email,
+    user::{Email, User},
 };
 
 /// How both versions are paged.
@@ -54,7 +54,7 @@ fn is_nameless(raw: &RawValue) -> bool {
 ///
 /// # Errors
 /// `Malformed` when it is not what the provider documents.
-pub(super) fn page_in(context: &RequestContext, response: &Response) -> Result<Page> {
+pub(super) fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> {
     let list: UsertourList = response.object()?;
     // Taken for the last page, a list would end too soon, and nobody would know.
     let nowhere = || Error::malformed("the provider says that there is more, and not where");

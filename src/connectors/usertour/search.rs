@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     notice::{Notice, NoticeCode},
     pagination::{Page, PageRequest, Scan, ScanLimits},
-    user::Email,
+    user::{Email, User},
 };
 
 /// The notice on a search for an address beyond ASCII.
@@ -32,7 +32,7 @@ pub(super) trait UserList: Sync {
         operation: Operation,
         selection: &Selection,
         request: &PageRequest,
-    ) -> Result<Page>;
+    ) -> Result<Page<User>>;
 }
 
 /// Scans the list of every spelling of the addresses.
@@ -41,7 +41,7 @@ pub(super) async fn scans(
     context: &RequestContext,
     emails: &[Email],
     expand: Expand,
-) -> Vec<(Email, Scan)> {
+) -> Vec<(Email, Scan<User>)> {
     let spellings: HashSet<Email> = emails.iter().flat_map(Email::spellings).collect();
     // The last that is asked is what the client gave: the provider's log ends with it.
     let (composed, decomposed): (Vec<_>, Vec<_>) =
@@ -57,7 +57,7 @@ async fn scan(
     context: &RequestContext,
     spelling: Email,
     expand: Expand,
-) -> (Email, Scan) {
+) -> (Email, Scan<User>) {
     let limits = ScanLimits {
         pages: SEARCH_PAGES,
         until: context.deadline(),
@@ -84,7 +84,7 @@ async fn scan(
 ///
 /// # Errors
 /// The failure of a scan, when nobody was found.
-pub(super) fn result(scans: Vec<Scan>) -> Result<SearchResult> {
+pub(super) fn result(scans: Vec<Scan<User>>) -> Result<SearchResult> {
     SearchResult::of(scans, "Usertour's answer", "at most 1,000 users are read")
 }
 
@@ -97,8 +97,8 @@ pub(super) fn note_forms(context: &RequestContext, selection: &Selection) {
 }
 
 /// Notes the users of an address whose own address cannot be read.
-pub(super) fn note_unreadable(context: &RequestContext, selection: &Selection, page: &Page) {
+pub(super) fn note_unreadable(context: &RequestContext, selection: &Selection, page: &Page<User>) {
     if selection.filter.email.is_some() {
-        rows::note_unreadable_emails(context, &page.users);
+        rows::note_unreadable_emails(context, &page.rows);
     }
 }

@@ -94,7 +94,7 @@ impl UsertourV1 {
         operation: Operation,
         query: &[(&'static str, String)],
         (cursor, size, since): (Option<String>, u32, Option<Instant>),
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let nobody = self.segments.nobody(query);
         let is_ours = nobody.is_some();
         let call = |nobody| {
@@ -117,7 +117,7 @@ impl UsertourV1 {
     }
 
     /// `docs.usertour.io/api-reference/users/list`
-    async fn sent_once(&self, context: &RequestContext, call: Request) -> Result<Page> {
+    async fn sent_once(&self, context: &RequestContext, call: Request) -> Result<Page<User>> {
         let response = self.http.send(context, call).await?;
         list::page_in(context, &response)
     }
@@ -147,7 +147,7 @@ impl UserList for UsertourV1 {
         operation: Operation,
         selection: &Selection,
         request: &PageRequest,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let query = narrowing(&selection.filter, selection.expand);
         // A page that is made of several is as old as the oldest of them.
         let kept = Mutex::new(None);
@@ -217,7 +217,7 @@ impl Connector for UsertourV1 {
         context: &RequestContext,
         request: &PageRequest,
         selection: &Selection,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         if let Some(segment) = &selection.filter.segment_id {
             self.know_segment(context, segment).await?;
         }

@@ -160,7 +160,7 @@ impl UserList for UsertourV2 {
         operation: Operation,
         selection: &Selection,
         request: &PageRequest,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         search::note_forms(context, selection);
         let empty = self.empty_segment.parameter(&selection.filter);
         let is_ours = empty.is_some();
@@ -183,7 +183,7 @@ impl UserList for UsertourV2 {
 }
 
 /// Whether a page has nobody and says that nobody follows.
-fn is_empty_end(page: &Page) -> bool {
+fn is_empty_end(page: &Page<User>) -> bool {
     page.sent == 0 && matches!(page.next, NextPage::Token { next: None, .. })
 }
 
@@ -218,9 +218,9 @@ fn written(moment: Timestamp) -> String {
     format!("{:.3}", rounded_up.unwrap_or(moment))
 }
 
-fn note_unknown_creation(context: &RequestContext, filter: &Filter, page: &Page) {
+fn note_unknown_creation(context: &RequestContext, filter: &Filter, page: &Page<User>) {
     let is_unknown = page
-        .users
+        .rows
         .iter()
         .any(|user| user.created_at.is_none() && !user.is_unreadable);
     if !filter.created.is_unbounded() && is_unknown {
@@ -247,7 +247,7 @@ fn is_refused_email(error: &Error) -> bool {
     is_refused && error.why().iter().any(is_of_email)
 }
 
-fn nobody() -> Page {
+fn nobody() -> Page<User> {
     let next = NextPage::Token {
         next: None,
         total: None,
@@ -266,7 +266,7 @@ impl Connector for UsertourV2 {
         context: &RequestContext,
         request: &PageRequest,
         selection: &Selection,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let error = match self
             .page(context, Operation::List, selection, request)
             .await
@@ -346,7 +346,7 @@ impl Connector for UsertourV2 {
 }
 
 /// Whether the provider refused to search for the address of a scan.
-fn is_refused(scan: &Scan) -> bool {
+fn is_refused(scan: &Scan<User>) -> bool {
     match &scan.truncation {
         Some(Truncation::Failed(error)) => is_refused_email(error),
         Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,

@@ -1,15 +1,16 @@
 //! What a reading compares with the provider's counts.
 
 use super::{
-    super::{IncompleteReason, NextPage, Page, PageRequest, Position},
+    super::{IncompleteReason, NextPage, Page, PageRequest, Position, Row},
     PageReader,
 };
 use crate::error::Result;
 
-impl<F, R> PageReader<F>
+impl<T, F, R> PageReader<T, F>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     /// Whether it is known how many rows are before the next one, though nobody counts them.
     pub(super) fn is_counting(&self) -> bool {
@@ -22,7 +23,7 @@ where
 
     /// Whether a page is short of the next row, which it should hold by the count alone: no next page is
     /// named.
-    pub(super) fn is_counted_only(&self, request: &PageRequest, page: &Page) -> bool {
+    pub(super) fn is_counted_only(&self, request: &PageRequest, page: &Page<T>) -> bool {
         let is_unnamed = matches!(
             page.next,
             NextPage::Total(_) | NextPage::Counted { more: false, .. }
@@ -34,7 +35,7 @@ where
 
     /// Compares the rows of a page with what the provider counts: there are none behind the last, and a
     /// page before it holds some.
-    pub(super) fn check_page(&mut self, request: &PageRequest, page: &Page) {
+    pub(super) fn check_page(&mut self, request: &PageRequest, page: &Page<T>) {
         let end = request.ordinal.saturating_add(page.sent as u64);
         let is_off = |total| match page.sent {
             0 => request.ordinal < total,
@@ -55,7 +56,7 @@ where
         };
         self.incomplete = self.incomplete.or(incomplete);
     }
-    pub(super) fn take_total(&mut self, page: &Page) {
+    pub(super) fn take_total(&mut self, page: &Page<T>) {
         let Some(total) = page.next.total() else {
             return;
         };

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use futures_util::{StreamExt, stream};
 
 use super::{
-    super::{NextPage, Page, PageAddress, PageRequest, Paging, Position},
+    super::{NextPage, Page, PageAddress, PageRequest, Paging, Position, Row},
     IncompleteReason, PageReader,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -15,17 +15,18 @@ use crate::error::{Error, ErrorKind, Result};
 /// request reads them.
 const TOGETHER: Duration = Duration::from_secs(10);
 
-impl<F, R> PageReader<F>
+impl<T, F, R> PageReader<T, F>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     /// The page at the position: one that was asked for ahead if it is of use, else one that is asked for.
     pub(super) async fn next_page(
         &mut self,
         want: u32,
         ahead: usize,
-    ) -> Result<(PageRequest, Page)> {
+    ) -> Result<(PageRequest, Page<T>)> {
         if let Some((request, page)) = self.ahead.pop_front() {
             let page = page?;
             let begins_before = request.ordinal < self.at.ordinal();
@@ -88,7 +89,7 @@ where
     /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
     /// their numbers count pages of that size. One that is smaller than the page itself is wrong. Whether
     /// the page is the one that was asked for.
-    pub(super) fn take_size(&mut self, request: &mut PageRequest, page: &Page) -> bool {
+    pub(super) fn take_size(&mut self, request: &mut PageRequest, page: &Page<T>) -> bool {
         let is_less = |size: &u32| {
             (self.listing.min..request.size).contains(size) && page.sent <= *size as usize
         };
@@ -107,7 +108,7 @@ where
 
     /// Learns the true size of pages that are counted in rows: two pages one after another are equally short,
     /// and the provider says that there is more. One alone may lack rows.
-    pub(super) fn learn_size(&mut self, request: &PageRequest, page: &Page) {
+    pub(super) fn learn_size(&mut self, request: &PageRequest, page: &Page<T>) {
         let sent = u32::try_from(page.sent).unwrap_or(u32::MAX);
         let is_by_row = matches!(request.place, PageAddress::Offset(_));
         let is_short = (self.listing.min.max(2)..request.size).contains(&sent);
@@ -119,7 +120,7 @@ where
         self.short = short;
     }
 
-    pub(super) async fn fetch(&mut self, request: &PageRequest) -> Result<Page> {
+    pub(super) async fn fetch(&mut self, request: &PageRequest) -> Result<Page<T>> {
         self.pages += 1;
         let since = self.since;
         (self.fetch)(PageRequest {
@@ -136,7 +137,7 @@ where
         first: PageRequest,
         others: Vec<PageRequest>,
         ahead: usize,
-    ) -> VecDeque<(PageRequest, Result<Page>)> {
+    ) -> VecDeque<(PageRequest, Result<Page<T>>)> {
         let (fetch, since) = (&self.fetch, self.since);
         let requests = std::iter::once(first).chain(others);
         let pages = requests.map(|request| async move {
@@ -191,13 +192,13 @@ where
 
     /// Whether a page says that nothing follows a place that the provider may not know any more: it
     /// answers so where others answer an error.
-    pub(super) fn is_a_dead_end(&self, page: &Page) -> bool {
+    pub(super) fn is_a_dead_end(&self, page: &Page<T>) -> bool {
         let is_end = page.next == NextPage::Key(None);
         is_end && page.sent == 0 && !self.detours.is_empty()
     }
 
     /// The page behind a row further up, where there is one.
-    pub(super) async fn try_detours(&mut self, want: u32) -> Option<(PageRequest, Page)> {
+    pub(super) async fn try_detours(&mut self, want: u32) -> Option<(PageRequest, Page<T>)> {
         while let Some(detour) = self.detours.pop() {
             let request = self.request(&detour, want).ok()?;
             match self.fetch(&request).await {
@@ -222,7 +223,7 @@ where
 
     /// Whether a page is not as old as those before it: some were kept and others were not, or they were
     /// kept at different times.
-    pub(super) fn is_of_another_age(&mut self, page: &Page) -> bool {
+    pub(super) fn is_of_another_age(&mut self, page: &Page<T>) -> bool {
         let kept = page.kept.filter(|at| *at < self.began);
         let Some(first) = self.first else {
             self.first = Some(kept);

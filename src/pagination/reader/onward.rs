@@ -1,7 +1,7 @@
 //! Where a list goes on behind a page.
 
 use super::{
-    super::{Anchor, IncompleteReason, Page, PageAddress, PageRequest, Position},
+    super::{Anchor, IncompleteReason, Page, PageAddress, PageRequest, Position, Row},
     EMPTY_PAGES, PageReader,
 };
 use crate::error::{Error, Result};
@@ -12,16 +12,17 @@ const DETOURS: usize = 3;
 /// How many pages one after another may hold nothing but rows that were read before.
 const REPEATED_PAGES: u32 = 2;
 
-impl<F, R> PageReader<F>
+impl<T, F, R> PageReader<T, F>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     /// The position after a page, with the other ways to it.
     pub(super) fn following(
         &mut self,
         request: &PageRequest,
-        page: &Page,
+        page: &Page<T>,
         is_new: bool,
     ) -> Result<Position> {
         let nowhere = || Error::malformed("the provider says that there is more, and not where");
@@ -30,7 +31,7 @@ where
             PageAddress::Page(_) | PageAddress::Offset(_) => {
                 let next = next.ok_or_else(nowhere)?;
                 let end = request.ordinal.saturating_add(request.placed(page) as u64);
-                let is_barren = page.users.last().is_some_and(|user| user.is_unreadable);
+                let is_barren = page.rows.last().is_some_and(Row::is_unreadable);
                 if !is_new && is_barren && end > self.at.ordinal() {
                     // No user is known at whom the next page could begin.
                     return Ok(Position::Nth(end));
@@ -86,11 +87,12 @@ where
         let is_ordinal = self.listing.is_ordinal();
         let is_known = next.name() == self.at.name() || !self.visited.insert(next.name());
         if (is_known && !is_ordinal) || self.repeated > REPEATED_PAGES {
+            let rows = T::PLURAL;
             let message = match is_ordinal {
-                true => {
-                    "the provider answers users again that were on earlier pages: it gives other pages than it was asked for"
-                }
-                false => "the provider's list runs in a circle",
+                true => format!(
+                    "the provider answers {rows} again that were on earlier pages: it gives other pages than it was asked for"
+                ),
+                false => "the provider's list runs in a circle".to_owned(),
             };
             return Err(Error::malformed(message));
         }

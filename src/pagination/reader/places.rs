@@ -1,7 +1,7 @@
 //! How a reading finds its place again where rows have shifted.
 
 use super::{
-    super::{IncompleteReason, Page, PageAddress, PageRequest, Position},
+    super::{IncompleteReason, Page, PageAddress, PageRequest, Position, Row},
     PageReader,
 };
 use crate::error::Result;
@@ -9,18 +9,19 @@ use crate::error::Result;
 /// How many more calls are made to find one place.
 const SEARCHES_A_PLACE: u64 = 4;
 
-impl<F, R> PageReader<F>
+impl<T, F, R> PageReader<T, F>
 where
+    T: Row,
     F: Fn(PageRequest) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<T>>>,
 {
     /// A page that goes on where the read part ends: this one, or another where rows have shifted.
     pub(super) async fn joined(
         &mut self,
         request: PageRequest,
-        page: Page,
+        page: Page<T>,
         want: u32,
-    ) -> Result<(PageRequest, Page)> {
+    ) -> Result<(PageRequest, Page<T>)> {
         if request.names_more_than_nothing(&page) {
             // Whom it should have held nobody can say.
             self.incomplete = self.incomplete.or(Some(IncompleteReason::Empty));
@@ -42,8 +43,8 @@ where
     pub(super) async fn searched(
         &mut self,
         request: PageRequest,
-        page: Page,
-    ) -> Result<(PageRequest, Page)> {
+        page: Page<T>,
+    ) -> Result<(PageRequest, Page<T>)> {
         self.ahead.clear();
         let (place, step) = (self.at.ordinal(), u64::from(self.listing.max));
         let is_more = request.more(&page).is_some();
@@ -81,20 +82,20 @@ where
 
     /// Whether a page that was found brings somebody, or leads to another place than the one whose page did
     /// not join.
-    fn leads_on(&self, asked: &PageRequest, page: &Page) -> bool {
+    fn leads_on(&self, asked: &PageRequest, page: &Page<T>) -> bool {
         let place = self.at.ordinal();
         let next = asked.next(page, None).map_or(0, |next| next.ordinal());
         let next = if next > place { next } else { asked.end() };
-        page.sent == 0 || next != place || self.has_new_user(page, 0)
+        page.sent == 0 || next != place || self.has_new_row(page, 0)
     }
 
     /// Looks for the last row read on the pages that follow one that should hold it.
     pub(super) async fn searched_behind(
         &mut self,
         request: PageRequest,
-        page: Page,
+        page: Page<T>,
         want: u32,
-    ) -> Result<(PageRequest, Page)> {
+    ) -> Result<(PageRequest, Page<T>)> {
         let mut at = request
             .next(&page, None)
             .filter(|_| request.more(&page).is_some());

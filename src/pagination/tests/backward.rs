@@ -3,13 +3,12 @@
 use super::{
     forward::fewest_calls,
     ids,
-    provider::{FakeEnd, FakeProvider, MoreFlag},
+    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag},
     range, read, window_of,
 };
 use crate::{
     error::ErrorKind,
     pagination::{ListRange, Position},
-    user::User,
 };
 
 /// Where the row of each place is, by the position after it.
@@ -126,7 +125,7 @@ fn the_end_of_a_list_that_nobody_counts_is_not_known() {
 
 #[test]
 fn keys_and_tokens_and_filtered_lists_go_forward_only() {
-    let everybody = |_: &User| true;
+    let everybody = |_: &FakeRecord| true;
     let last = ListRange {
         from_end: true,
         ..range(None, 2)
@@ -142,7 +141,7 @@ fn keys_and_tokens_and_filtered_lists_go_forward_only() {
             (MoreFlag::Offset(0), FakeEnd::Total),
         ] {
             let provider = FakeProvider::new(word, says, 9, (1, 7));
-            let accept: Option<&(dyn Fn(&User) -> bool + Sync)> = match word {
+            let accept: Option<&(dyn Fn(&FakeRecord) -> bool + Sync)> = match word {
                 MoreFlag::Offset(_) => Some(&everybody),
                 _ => None,
             };

@@ -70,7 +70,7 @@ fn one_short_page_is_no_size() {
     let answer = |request: &PageRequest| {
         let mut page = provider.answer(request)?;
         if request.place == PageAddress::Offset(0) {
-            page.users.truncate(3);
+            page.rows.truncate(3);
             page.sent = 3;
         }
         Ok(page)

@@ -2,10 +2,9 @@
 
 use super::{
     bounds, ids,
-    provider::{FakeEnd, FakeProvider, MoreFlag, id},
+    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag, id},
     range, read,
 };
-use crate::user::User;
 
 /// Lists of which every row, none, the odd ones, one in five or only the last are wanted.
 fn filters(length: usize) -> [Vec<String>; 5] {
@@ -22,7 +21,7 @@ fn filters(length: usize) -> [Vec<String>; 5] {
 }
 
 fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
-    let accept = |user: &User| wanted.contains(&user.remote_id);
+    let accept = |record: &FakeRecord| wanted.contains(&record.key);
     let mut after = None;
     let mut found = 0;
     loop {

@@ -324,7 +324,7 @@ fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() 
     let answer = |request: &PageRequest| {
         let mut page = provider.answer(request)?;
         if request.place == PageAddress::Offset(8) {
-            page.users.truncate(3);
+            page.rows.truncate(3);
         }
         Ok(page)
     };
@@ -349,7 +349,7 @@ fn numbered_pages_of_one_size_may_have_holes() {
         loop {
             let window = read(&provider, &range(after.as_ref(), first), None, |request| {
                 let mut page = provider.answer(request)?;
-                page.users.retain(|user| !hidden.contains(&user.remote_id));
+                page.rows.retain(|record| !hidden.contains(&record.key));
                 Ok(page)
             });
             let window = window.unwrap();

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{
     ids,
-    provider::{FakeEnd, FakeProvider, MoreFlag, id, user},
+    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag, id, record},
     range, read, window_of,
 };
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     pagination::{
         Anchor, IncompleteReason, NextPage, Page, PageAddress, PageRequest, Position, Window,
     },
-    user::User,
 };
 
 /// Every position of a list, with the number of rows before it, as windows of `first` rows give them.
@@ -268,9 +267,9 @@ fn a_row_repeated_by_a_token_is_given_once() {
 
         let window = read(&provider, &range(None, first), None, |request| {
             let mut page = provider.answer(request)?;
-            let start = list.iter().position(|id| *id == page.users[0].remote_id);
+            let start = list.iter().position(|id| *id == page.rows[0].key);
             if let Some(before) = start.and_then(|start| start.checked_sub(1)) {
-                page.users.insert(0, user(&list[before]));
+                page.rows.insert(0, record(&list[before]));
             }
             Ok(page)
         });
@@ -282,9 +281,9 @@ fn a_row_repeated_by_a_token_is_given_once() {
 /// Reads a window from a provider that cannot be reading its parameters, and counts the calls.
 fn read_circle(
     listed: &FakeProvider,
-    answer: impl Fn(usize, &PageRequest) -> Page,
-    accept: Option<&(dyn Fn(&User) -> bool + Sync)>,
-) -> (Result<Window>, usize) {
+    answer: impl Fn(usize, &PageRequest) -> Page<FakeRecord>,
+    accept: Option<&(dyn Fn(&FakeRecord) -> bool + Sync)>,
+) -> (Result<Window<FakeRecord>>, usize) {
     let calls = Cell::new(0);
     let window = read(listed, &range(None, 9), accept, |request| {
         calls.set(calls.get() + 1);
@@ -294,8 +293,8 @@ fn read_circle(
     (window, calls.get())
 }
 
-fn page(rows: std::ops::Range<usize>, next: NextPage) -> Page {
-    Page::new(rows.map(|row| user(&id(row))).collect(), next)
+fn page(rows: std::ops::Range<usize>, next: NextPage) -> Page<FakeRecord> {
+    Page::new(rows.map(|row| record(&id(row))).collect(), next)
 }
 
 fn token(text: &str) -> NextPage {
@@ -307,8 +306,8 @@ fn token(text: &str) -> NextPage {
 
 #[test]
 fn a_list_in_a_circle_is_an_error() {
-    let nobody = |_: &User| false;
-    for accept in [None, Some(&nobody as &(dyn Fn(&User) -> bool + Sync))] {
+    let nobody = |_: &FakeRecord| false;
+    for accept in [None, Some(&nobody as &(dyn Fn(&FakeRecord) -> bool + Sync))] {
         let tokens = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 0, (1, 3));
         let keys = FakeProvider::new(MoreFlag::KeyExclusive, FakeEnd::More, 0, (1, 3));
         let offsets = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 0, (1, 3));

@@ -121,8 +121,8 @@ proptest! {
         for provider in providers() {
             let window = read(&provider, &range, None, |request| {
                 let mut page = provider.answer(request)?;
-                if is_generous && page.users.is_empty() {
-                    page.users.push(super::provider::user("u00"));
+                if is_generous && page.rows.is_empty() {
+                    page.rows.push(super::provider::record("u00"));
                 }
                 Ok(page)
             });

@@ -4,16 +4,11 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    sync::Arc,
 };
 
-use serde_json::value::RawValue;
-
 use crate::{
-    account::{Account, Provider},
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageRequest, Paging},
-    user::User,
+    pagination::{Listing, NextPage, Page, PageRequest, Paging, Row},
 };
 
 /// The words of a provider.
@@ -77,15 +72,22 @@ pub(super) fn id(number: usize) -> String {
     format!("u{:02}", number * 37 % 101)
 }
 
-pub(super) fn user(id: &str) -> User {
-    thread_local! {
-        static RAW: Arc<RawValue> = RawValue::from_string("{}".to_owned()).unwrap().into();
+/// What the provider lists.
+#[derive(Clone, Debug)]
+pub(super) struct FakeRecord {
+    pub(super) key: String,
+}
+
+impl Row for FakeRecord {
+    const PLURAL: &'static str = "records";
+
+    fn key(&self) -> &str {
+        &self.key
     }
-    User::new(
-        Account::of(Provider::Ada),
-        id.to_owned(),
-        RAW.with(Arc::clone),
-    )
+}
+
+pub(super) fn record(id: &str) -> FakeRecord {
+    FakeRecord { key: id.to_owned() }
 }
 
 impl FakeProvider {
@@ -168,7 +170,7 @@ impl FakeProvider {
         self.refusals.get()
     }
 
-    pub(super) fn answer(&self, request: &PageRequest) -> Result<Page> {
+    pub(super) fn answer(&self, request: &PageRequest) -> Result<Page<FakeRecord>> {
         let params: HashMap<_, _> = request.params().into_iter().collect();
         let size: u32 = params["size"].parse().unwrap();
         assert!(
@@ -190,9 +192,9 @@ impl FakeProvider {
             size,
             rows: page.len(),
         });
-        let users = page.iter().map(|id| user(id)).collect();
+        let rows = page.iter().map(|id| record(id)).collect();
         Ok(Page::new(
-            users,
+            rows,
             match self.says {
                 FakeEnd::More => NextPage::More(is_more),
                 FakeEnd::Token => {

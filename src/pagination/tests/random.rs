@@ -7,7 +7,10 @@ use std::{
     collections::{BTreeMap, HashSet},
 };
 
-use super::{provider::user, range};
+use super::{
+    provider::{FakeRecord, record},
+    range,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     pagination::{
@@ -107,7 +110,7 @@ impl RandomList {
         place.ok_or(unknown)
     }
 
-    fn answer(&mut self, request: &PageRequest) -> Result<Page> {
+    fn answer(&mut self, request: &PageRequest) -> Result<Page<FakeRecord>> {
         self.calls += 1;
         assert!(self.calls < 2_000, "it goes on and on");
         self.happen();
@@ -146,8 +149,8 @@ impl RandomList {
                 NextPage::Token { next, total }
             }
         };
-        let users = rows.into_iter().map(|row| user(&format!("u{row}")));
-        Ok(Page::new(users.collect(), next))
+        let rows = rows.into_iter().map(|row| record(&format!("u{row}")));
+        Ok(Page::new(rows.collect(), next))
     }
 }
 
@@ -217,7 +220,7 @@ fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Opt
         });
         let read = read.now_or_never().unwrap().ok()?;
         walked.incomplete = walked.incomplete.or(read.incomplete);
-        let ids = read.rows.iter().map(|row| &row.user.remote_id[1..]);
+        let ids = read.rows.iter().map(|row| &row.node.key[1..]);
         let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
         let said = format!(
             "after {after:?} first {first}: {ids:?} {:?}",

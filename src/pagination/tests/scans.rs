@@ -6,12 +6,11 @@ use tokio::time::Instant;
 
 use super::{
     forward::fewest_calls,
-    provider::{FakeEnd, FakeProvider, MoreFlag, id, user},
+    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag, id, record},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     pagination::{NextPage, Page, PageRequest, Scan, ScanLimits, Truncation, scan},
-    user::User,
 };
 
 const WORDS: [(MoreFlag, FakeEnd); 9] = [
@@ -34,18 +33,18 @@ fn limits(pages: u32) -> ScanLimits {
 async fn scan_of(
     provider: &FakeProvider,
     limits: ScanLimits,
-    answer: impl Fn(&PageRequest) -> Result<Page>,
-) -> Scan {
-    let everybody = |_: &User| true;
+    answer: impl Fn(&PageRequest) -> Result<Page<FakeRecord>>,
+) -> Scan<FakeRecord> {
+    let everybody = |_: &FakeRecord| true;
     scan(&provider.listing(), limits, everybody, |request| {
         ready(answer(&request))
     })
     .await
 }
 
-fn ids(scan: &Scan) -> Vec<&str> {
-    let users = scan.users.iter();
-    users.map(|user| user.remote_id.as_str()).collect()
+fn ids(scan: &Scan<FakeRecord>) -> Vec<&str> {
+    let rows = scan.rows.iter();
+    rows.map(|record| record.key.as_str()).collect()
 }
 
 #[tokio::test]
@@ -86,7 +85,7 @@ async fn a_scan_keeps_whom_it_was_sent_for() {
         let wanted = [id(0), id(6), id(7), id(19)];
 
         let listing = provider.listing();
-        let is_wanted = |user: &User| wanted.contains(&user.remote_id);
+        let is_wanted = |record: &FakeRecord| wanted.contains(&record.key);
         let scan = scan(&listing, limits(99), is_wanted, |request| {
             ready(provider.answer(&request))
         })
@@ -106,7 +105,7 @@ async fn a_scan_stops_at_its_limit_of_pages_and_says_so() {
             assert!(
                 matches!(scan.truncation, Some(Truncation::Limit { pages: read }) if read == pages)
             );
-            assert_eq!(ids(&scan), provider.ids()[..scan.users.len()]);
+            assert_eq!(ids(&scan), provider.ids()[..scan.rows.len()]);
             assert_eq!(provider.calls().len(), pages as usize);
         }
     }
@@ -171,7 +170,7 @@ async fn a_scan_keeps_what_it_found_before_a_failure() {
         assert!(
             matches!(scan.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Unavailable)
         );
-        assert_eq!((scan.users.is_empty(), calls.get()), (false, 3));
+        assert_eq!((scan.rows.is_empty(), calls.get()), (false, 3));
     }
 }
 
@@ -185,7 +184,7 @@ async fn a_scan_stops_where_the_provider_refuses_to_go_on() {
 
                 let scan = scan_of(&provider, limits(99), |request| provider.answer(request)).await;
 
-                let found = scan.users.len();
+                let found = scan.rows.len();
                 assert!(
                     found >= length.min(10 - (bounds.0 as usize - 1)),
                     "{provider:?}"
@@ -250,7 +249,7 @@ async fn a_scan_in_a_circle_fails() {
 
         let scan = scan_of(&provider, limits(99), |_| {
             calls.set(calls.get() + 1);
-            let users = vec![user(&id(0)), user(&id(1))];
+            let rows = vec![record(&id(0)), record(&id(1))];
             let next = match says {
                 FakeEnd::Token => NextPage::Token {
                     next: Some(format!("t{}", calls.get() % 2)),
@@ -258,14 +257,14 @@ async fn a_scan_in_a_circle_fails() {
                 },
                 _ => NextPage::More(true),
             };
-            Ok(Page::new(users, next))
+            Ok(Page::new(rows, next))
         });
         let scan = scan.await;
 
         assert!(
             matches!(scan.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Malformed)
         );
-        assert_eq!(scan.users.len(), 2);
+        assert_eq!(scan.rows.len(), 2);
         assert!(calls.get() <= 4);
     }
 }

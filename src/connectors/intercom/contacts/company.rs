@@ -18,6 +18,7 @@ use crate::{
     connectors::{Filter, FilterField, decode, filter::unknown_notice, intercom::IntercomApi},
     error::{Error, ErrorKind, Result},
     pagination::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
+    user::User,
 };
 
 /// The time for which Intercom's id of a company is remembered. The id never changes while the company
@@ -110,7 +111,7 @@ pub(super) async fn found(
 
 /// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and only
 /// a total that stays the same says that none did.
-fn numbered(page: Page, place: &PageAddress) -> Page {
+fn numbered(page: Page<User>, place: &PageAddress) -> Page<User> {
     let is_later =
         matches!(place, PageAddress::Token(Some(token)) if SubresourceNext::is_number(token));
     let names_number = matches!(&page.next, NextPage::Token { next: Some(next), .. } if SubresourceNext::is_number(next));
@@ -132,7 +133,7 @@ impl Contacts {
         request: &PageRequest,
         filter: &Filter,
         company: &str,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         if filter.fields() != [FilterField::CompanyId] || filter.sort.is_some() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -177,7 +178,7 @@ impl Contacts {
         context: &RequestContext,
         request: &PageRequest,
         id: &str,
-    ) -> Result<Option<Page>> {
+    ) -> Result<Option<Page<User>>> {
         let at = match &request.place {
             PageAddress::Token(Some(token)) => Some(SubresourceNext::from_text(token).param()),
             _ => None,

@@ -74,7 +74,7 @@ impl Contacts {
                 let call = search(operation, query, &Filter::default(), &request);
                 let page = self.page(context, &request, call).await?;
                 if field == "email" {
-                    rows::note_unreadable_emails(context, &page.users);
+                    rows::note_unreadable_emails(context, &page.rows);
                 }
                 Ok(page)
             },

@@ -16,6 +16,7 @@ use crate::{
     client::{Freshness, Operation, RequestContext},
     error::{Error, ErrorKind, Result},
     pagination::Page,
+    user::User,
 };
 
 /// A segment that no server has: ids are 25 letters and digits.
@@ -93,7 +94,7 @@ impl UsertourV1 {
             // Who signs up in between is in the second list only, and no outsider.
             let all = self.ends(context, None, is_descending).await?;
             let some = self.ends(context, Some(segment), is_descending).await?;
-            if all.users.is_empty() {
+            if all.rows.is_empty() {
                 return Ok(());
             }
             if ties::has_outsider(&all, &some, is_descending) {
@@ -115,7 +116,7 @@ impl UsertourV1 {
         context: &RequestContext,
         segment: Option<&str>,
         is_descending: bool,
-    ) -> Result<Page> {
+    ) -> Result<Page<User>> {
         let order = if is_descending {
             "-createdAt"
         } else {

@@ -56,7 +56,7 @@ pub(super) const TIMELESS: &str = "the time at which a user was made cannot be r
 
 /// A page, and why users may be missing from it, if they may.
 pub(super) struct TiedPage {
-    pub(super) page: Page,
+    pub(super) page: Page<User>,
     pub(super) incomplete: Option<&'static str>,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct TieReader<F> {
 impl<F, R> TieReader<F>
 where
     F: Fn(Option<String>, u32) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<User>>>,
 {
     /// The page that starts there.
     ///
@@ -107,10 +107,10 @@ where
             let page = self.fetch(cursor.clone(), self.want).await?;
             // One whose moment is not known may be of the same moment.
             let known = floor.as_ref().map(|floor| floor.moment);
-            let first = page.users.first();
+            let first = page.rows.first();
             let is_same =
                 first.is_some_and(|first| moment(first).is_none_or(|at| known == Some(at)));
-            if !is_same && !has_ties(&page.users) {
+            if !is_same && !has_ties(&page.rows) {
                 return self.settle(cursor, (page, self.want), None, None).await;
             }
         }
@@ -147,15 +147,15 @@ where
                 break;
             }
             let page = self.fetch(from.clone(), rows).await?;
-            let fit = page.users.iter().take_while(|user| {
+            let fit = page.rows.iter().take_while(|user| {
                 bound.is_none_or(|(bound, is_before)| self.is_within(user, bound, is_before))
             });
-            let fit = &page.users[..fit.count()];
+            let fit = &page.rows[..fit.count()];
             // Behind one whose moment is not known others of the same moment may come.
             let fit = fit.iter().rposition(|user| moment(user).is_some());
             let fit = fit.map_or(0, |last| last + 1);
-            if fit == page.users.len() {
-                let last = page.users.last().and_then(moment);
+            if fit == page.rows.len() {
+                let last = page.rows.last().and_then(moment);
                 return Ok(next_of(&page).map(|next| (Some(next), last)));
             }
             // Somebody was deleted, or fewer users of the moment came at which it starts: what was the
@@ -178,30 +178,30 @@ where
     async fn settle(
         &self,
         mut cursor: Option<String>,
-        (mut page, mut size): (Page, u32),
+        (mut page, mut size): (Page<User>, u32),
         floor: Option<GivenUpTo>,
         mut lowest: Option<i64>,
     ) -> Result<TiedPage> {
         let mut crowd = TieGroup::default();
         for tries in 0.. {
             let Some(next) = next_of(&page) else {
-                return Ok(self.last(cursor, page.users, floor.as_ref(), lowest));
+                return Ok(self.last(cursor, page.rows, floor.as_ref(), lowest));
             };
-            let is_ordered = self.is_by_moment(&page.users, lowest);
-            let is_plain = !has_ties(&page.users);
-            let is_unsure = is_ordered && has_unsure_end(&page.users);
+            let is_ordered = self.is_by_moment(&page.rows, lowest);
+            let is_plain = !has_ties(&page.rows);
+            let is_unsure = is_ordered && has_unsure_end(&page.rows);
             if is_plain && !is_unsure && (is_ordered || floor.is_none()) {
-                return Ok(self.plain(cursor, page.users, &next, floor.as_ref()));
+                return Ok(self.plain(cursor, page.rows, &next, floor.as_ref()));
             }
-            if is_unsure || !is_ordered || has_timeless(&page.users) {
-                return Ok(self.unclear(page.users, &next, floor.as_ref(), lowest));
+            if is_unsure || !is_ordered || has_timeless(&page.rows) {
+                return Ok(self.unclear(page.rows, &next, floor.as_ref(), lowest));
             }
             if size < MAX {
                 size = MAX;
                 page = self.fetch(cursor.clone(), size).await?;
                 continue;
             }
-            let mut rows = page.users;
+            let mut rows = page.rows;
             let truncation = rows.split_off(rows.len() - last_of_moment(&rows));
             let whole = rows.len();
             let bound = rows.last().and_then(moment).map(|moment| (moment, false));
@@ -361,7 +361,7 @@ where
         moments.is_sorted_by(|one, other| one == other || (one < other) != self.is_descending)
     }
 
-    async fn fetch(&self, cursor: Option<String>, size: u32) -> Result<Page> {
+    async fn fetch(&self, cursor: Option<String>, size: u32) -> Result<Page<User>> {
         (self.fetch)(cursor, size).await
     }
 }

@@ -43,7 +43,7 @@ impl TieGroup {
 impl<F, R> TieReader<F>
 where
     F: Fn(Option<String>, u32) -> R,
-    R: Future<Output = Result<Page>>,
+    R: Future<Output = Result<Page<User>>>,
 {
     /// The users of a moment that a few pages show, from a cursor on and from the next one. The place
     /// behind them is within their moment, at a page that shows its end.
@@ -60,7 +60,7 @@ where
             let page = self.fetch(Some(end.clone()), MAX).await?;
             let onward = next_of(&page);
             let (some, others): (Vec<User>, Vec<User>) = page
-                .users
+                .rows
                 .into_iter()
                 .partition(|user| moment(user) == crowd.moment);
             crowd.add(some);

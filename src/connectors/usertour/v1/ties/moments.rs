@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The provider's cursor at the end of a page.
-pub(super) fn next_of(page: &Page) -> Option<String> {
+pub(super) fn next_of(page: &Page<User>) -> Option<String> {
     match &page.next {
         NextPage::Token { next, .. } => next.clone(),
         NextPage::More(_)
@@ -55,14 +55,18 @@ pub(super) fn digest(user: &User) -> String {
 
 /// Whether somebody on a page is not on another one, though the other one reaches as far. Users of the
 /// moment at which either ends are in doubt.
-pub(in super::super) fn has_outsider(all: &Page, some: &Page, is_descending: bool) -> bool {
-    let ends = [all, some].map(|page| next_of(page).and(page.users.last()).and_then(moment));
+pub(in super::super) fn has_outsider(
+    all: &Page<User>,
+    some: &Page<User>,
+    is_descending: bool,
+) -> bool {
+    let ends = [all, some].map(|page| next_of(page).and(page.rows.last()).and_then(moment));
     let is_behind = |user: &&User| {
         ends.iter().flatten().all(|end| {
             moment(user).is_some_and(|moment| moment != *end && (moment < *end) != is_descending)
         })
     };
-    let known: HashSet<&str> = some.users.iter().map(|user| &*user.remote_id).collect();
-    let mut rows = all.users.iter().filter(is_behind);
+    let known: HashSet<&str> = some.rows.iter().map(|user| &*user.remote_id).collect();
+    let mut rows = all.rows.iter().filter(is_behind);
     rows.any(|user| !known.contains(&*user.remote_id))
 }
