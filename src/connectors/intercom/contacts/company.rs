@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     Contacts,
-    subresources::{SIZE, SubresourceNext},
+    subresources::{ATTACHED, SubresourceNext, param},
 };
 use crate::{
     client::{Freshness, Operation, Request, RequestContext, Response},
@@ -171,21 +171,15 @@ impl Contacts {
     }
 
     /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
-    /// Whether pages go on by a token or by a number differs between the provider's documents, so a page
-    /// has the same size always.
     async fn of_id(
         &self,
         context: &RequestContext,
         request: &PageRequest,
         id: &str,
     ) -> Result<Option<Page<User>>> {
-        let at = match &request.place {
-            PageAddress::Token(Some(token)) => Some(SubresourceNext::from_text(token).param()),
-            _ => None,
-        };
         let call = Request::get(Operation::List, &["companies", id, "contacts"])
-            .query([("per_page", SIZE.to_owned())])
-            .query(at)
+            .query([(ATTACHED.size, ATTACHED.max.to_string())])
+            .query(param(&request.place))
             .page(&request.place)
             .no_older_than(request.since);
         let response = self.api.find(context, call).await?;

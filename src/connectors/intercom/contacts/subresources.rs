@@ -7,19 +7,29 @@ use serde_json::Value;
 
 use crate::{
     client::{Operation, Request, RequestContext, Response},
-    connectors::{Subresource, SubresourceData, decode, intercom::IntercomApi},
+    connectors::{Subresource, SubresourceData, decode, intercom::IntercomApi, rows},
     error::{Error, ErrorKind, Result},
+    pagination::{Listing, NextPage, Page, PageAddress, Paging, Row, ScanLimits, Truncation},
     user::{Company, Label},
 };
 
-/// The largest page of a contact's companies.
-pub(super) const SIZE: &str = "60";
+/// How lists are paged that are attached to a contact or a company. Whether a page goes on by a token or
+/// by a number differs between the provider's documents, so all pages have the largest size.
+pub(super) const ATTACHED: Listing = Listing {
+    paging: Paging::Token,
+    at: "starting_after",
+    size: "per_page",
+    min: 60,
+    max: 60,
+    max_rows: None,
+    is_counted: false,
+};
 
 /// What stands before a page's number where a token could be: no token of base64 has it.
 const PAGE: &str = "page:";
 
 /// How many pages of such a list are read at most.
-const PAGES: usize = 100;
+const PAGES: u32 = 100;
 
 /// Where a list goes on, as the provider says it: of a link only what names the place is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -74,7 +84,7 @@ impl SubresourceNext {
     }
 
     /// Reads the place from one text.
-    pub(super) fn from_text(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         match text.strip_prefix(PAGE) {
             Some(page) => Self::Page(page.to_owned()),
             None => Self::Token(text.to_owned()),
@@ -85,13 +95,19 @@ impl SubresourceNext {
     pub(super) fn is_number(text: &str) -> bool {
         text.starts_with(PAGE)
     }
+}
 
-    /// The query parameter that names the place.
-    pub(super) fn param(self) -> (&'static str, String) {
-        match self {
-            Self::Token(token) => ("starting_after", token),
-            Self::Page(page) => ("page", page),
-        }
+/// The query parameter that names the page at an address; `None` at the start.
+pub(super) fn param(address: &PageAddress) -> Option<(&'static str, String)> {
+    match address {
+        PageAddress::Token(Some(token)) => Some(match SubresourceNext::from_text(token) {
+            SubresourceNext::Token(token) => (ATTACHED.at, token),
+            SubresourceNext::Page(page) => ("page", page),
+        }),
+        PageAddress::Token(None)
+        | PageAddress::Key(_)
+        | PageAddress::Page(_)
+        | PageAddress::Offset(_) => None,
     }
 }
 
@@ -123,6 +139,17 @@ struct SubresourceItem {
     company_id: Option<String>,
     #[serde(default, deserialize_with = "decode::text")]
     name: Option<String>,
+    /// What tells it from the others of its list.
+    #[serde(skip)]
+    key: String,
+}
+
+impl Row for SubresourceItem {
+    const PLURAL: &'static str = "items";
+
+    fn key(&self) -> &str {
+        &self.key
+    }
 }
 
 /// A part of a contact; `None` when there is no such contact.
@@ -132,48 +159,68 @@ pub(super) async fn part(
     id: &str,
     part: Subresource,
 ) -> Result<Option<SubresourceData>> {
-    // Segments and tags are answered whole: of them no size can be asked for.
-    let (operation, path, size) = match part {
-        Subresource::Companies => (Operation::Companies, "companies", Some(SIZE)),
-        Subresource::Segments => (Operation::Segments, "segments", None),
-        Subresource::Tags => (Operation::Tags, "tags", None),
+    let call = match part {
+        Subresource::Companies => {
+            Request::get(Operation::Companies, &["contacts", id, "companies"])
+                .query([(ATTACHED.size, ATTACHED.max.to_string())])
+        }
+        // Segments and tags are answered whole: no size can be asked for.
+        Subresource::Segments => Request::get(Operation::Segments, &["contacts", id, "segments"]),
+        Subresource::Tags => Request::get(Operation::Tags, &["contacts", id, "tags"]),
         Subresource::Attributes => {
             let message = "a contact's custom attributes are part of it";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
     };
-    let mut items: Vec<SubresourceItem> = Vec::new();
-    let mut onward: Option<SubresourceNext> = None;
-    for _ in 0..PAGES {
-        let at = onward.clone().map(SubresourceNext::param);
-        let call = Request::get(operation, &["contacts", id, path])
-            .query(size.map(|size| ("per_page", size.to_owned())))
-            .query(at);
-        let Some(response) = api.find(context, call).await? else {
-            return Ok(None);
-        };
-        let (some, next) = read(&response)?;
-        items.extend(some);
-        if next.is_none() {
-            return Ok(Some(held(items, part)));
-        }
-        if next == onward {
-            return Err(Error::malformed("the provider's list runs in a circle"));
-        }
-        onward = next;
+    let call = &call;
+    let limits = ScanLimits {
+        pages: PAGES,
+        until: context.deadline(),
+    };
+    let scan = rows::scan(
+        context,
+        &ATTACHED,
+        limits,
+        |_| true,
+        |request| async move {
+            let call = call.clone().query(param(&request.place));
+            let response = api.find(context, call.no_older_than(request.since)).await?;
+            page_in(&response.ok_or_else(no_contact)?, &request.place)
+        },
+    );
+    let scan = scan.await;
+    if let Some(incomplete) = scan.incomplete {
+        context.add_incomplete_notice(incomplete.notice::<SubresourceItem>());
     }
-    Err(Error::malformed(format!(
-        "the provider's list of {path} has more than {PAGES} pages"
-    )))
+    match scan.truncation {
+        None => Ok(Some(data_of(scan.rows, part))),
+        Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Missing => Ok(None),
+        Some(Truncation::Failed(error)) => Err(error),
+        Some(Truncation::Late { .. }) => Err(Error::late()),
+        Some(Truncation::Limit { .. }) => Err(Error::malformed(format!(
+            "the provider's list of {} has more than {PAGES} pages",
+            part.name()
+        ))),
+    }
 }
 
-fn read(response: &Response) -> Result<(Vec<SubresourceItem>, Option<SubresourceNext>)> {
+/// Ends the scan of a list whose contact does not exist.
+fn no_contact() -> Error {
+    Error::new(ErrorKind::Missing, "there is no such contact")
+}
+
+fn page_in(response: &Response, address: &PageAddress) -> Result<Page<SubresourceItem>> {
     let list: SubresourceList = response.object()?;
-    let Some(items) = list.data else {
+    let Some(mut items) = list.data else {
         return Err(Error::malformed(
             "the provider answered a list without items",
         ));
     };
+    for (index, item) in items.iter_mut().enumerate() {
+        // Nothing tells whether an item without an id has come before: it is a row of its own.
+        let unique = || format!("{address:?} {index}");
+        item.key = item.id.clone().unwrap_or_else(unique);
+    }
     let next = list.pages.map(|pages| pages.next);
     let next = match next.filter(|next| !next.is_null()) {
         Some(next) => Some(SubresourceNext::of(&next).ok_or_else(|| {
@@ -181,10 +228,14 @@ fn read(response: &Response) -> Result<(Vec<SubresourceItem>, Option<Subresource
         })?),
         None => None,
     };
-    Ok((items, next))
+    let next = NextPage::Token {
+        next: next.map(SubresourceNext::text),
+        total: None,
+    };
+    Ok(Page::new(items, next).kept_since(response.cached_at))
 }
 
-fn held(items: Vec<SubresourceItem>, part: Subresource) -> SubresourceData {
+fn data_of(items: Vec<SubresourceItem>, part: Subresource) -> SubresourceData {
     let items = items.into_iter();
     match part {
         Subresource::Companies => {
