@@ -1,5 +1,6 @@
-//! Pagination: how providers cut a list into pages, in four words, and how a page is asked for so that
-//! one call holds what is wanted. A provider *declares* its [`Listing`]; nothing else knows its paging.
+//! Pagination: how providers cut a list into pages, in four words, and how a page is requested so
+//! that one call holds what is wanted. A connector *declares* its [`Listing`]; nothing else knows
+//! its paging. What is paged is any [`Row`].
 //!
 //! | word | request | a position after a row is |
 //! |---|---|---|
@@ -9,16 +10,16 @@
 //! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
 //! Three pure functions carry everything: [`Listing::request`] turns a position into a request,
-//! [`PageRequest::after`] gives the position after a row, [`PageRequest::next`] the position after a page. [`reader`] joins
-//! pages with them and proves that nobody was missed between two of them.
+//! [`PageRequest::after`] gives the position after a row, [`PageRequest::next`] the position after
+//! a page. [`reader`] joins pages with them and checks that no row was missed between two of them.
 //!
 //! # Rows that shift
-//! Page numbers and offsets count rows, and rows come and go while a list is read. So pages overlap by
-//! one row: a page that holds a row which was read before begins where the read part ends, for rows
-//! that stay keep their order. A page that holds none is looked for, forwards and backwards, within
-//! [`reader::SEARCHES`] more calls; where that is in vain the answer is doubtful and says so.
+//! Page numbers and offsets count rows, and rows come and go while a list is read. So pages overlap
+//! by one row. Rows that stay keep their order, so a page with a row that was read before continues
+//! the rows read so far. If a page has no such row, the reader searches forwards and backwards,
+//! within [`reader::SEARCHES`] more calls; if it finds none, the result is marked incomplete.
 //!
-//! What no client can detect: an unread row that moves in front of a row that was read, or over which
+//! No client can detect an unread row that moves in front of a row that was read, or over which
 //! such a row moves. It may be missed.
 
 pub mod incomplete;
@@ -54,21 +55,21 @@ pub enum Paging {
         /// The number of the first page.
         first: u64,
     },
-    /// The number of the row that the page starts with; the first row has the number `first`.
+    /// The number of the first row of the page; the first row of the list has the number `first`.
     Offset {
         /// The number of the first row: 0 in most APIs, 1 in SCIM.
         first: u64,
     },
-    /// The key of a row: the page starts with it or after it, both readings work.
+    /// The key of a row: the page starts with this row or after it; both work.
     Key,
-    /// A token that the provider mints at the end of a page; the page starts after it.
+    /// A token that the provider issues at the end of a page; the next page starts there.
     Token,
 }
 
 /// How a provider pages a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing {
-    /// The word in which pages are addressed.
+    /// How pages are addressed.
     pub paging: Paging,
     /// The query parameter that takes the page number, offset, key or token.
     pub at: &'static str,
@@ -78,9 +79,9 @@ pub struct Listing {
     pub min: u32,
     /// The largest page size.
     pub max: u32,
-    /// How many rows the provider pages through at most, where it sets a bound.
+    /// The number of rows that the provider pages through at most, if it sets a bound.
     pub max_rows: Option<u64>,
-    /// Whether the provider says how many rows the list has.
+    /// Whether the provider reports the total.
     pub is_counted: bool,
 }
 
@@ -100,7 +101,7 @@ pub enum NextPage {
     },
     /// How many rows the whole list has.
     Total(u64),
-    /// How many rows the whole list has, and whether a next page is named: either may be wrong.
+    /// How many rows the whole list has, and whether a next page is named; either may be wrong.
     Counted {
         /// The number of rows.
         total: u64,
@@ -130,20 +131,20 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// What the provider said about the rest.
     pub next: NextPage,
-    /// How many rows the provider sent, those that could not be read included.
+    /// How many rows the provider sent, unreadable ones included.
     pub sent: usize,
-    /// When the page was read, if it was kept since then and not read for this answer.
-    pub kept: Option<Instant>,
-    /// How many rows a page has, where the provider says so: it may be fewer than it was asked for.
+    /// When the page was read, if it came from a cache.
+    pub cached_at: Option<Instant>,
+    /// The page size that the provider reports: it may be smaller than requested.
     pub size: Option<u32>,
-    /// Whether it is one of numbered pages that a token names: rows shift under them.
+    /// Whether its token is in fact a page number, so that rows shift between pages.
     pub is_numbered: bool,
-    /// Why somebody may be missing, where the page contradicts itself.
+    /// Why rows may be missing, where the page contradicts itself.
     pub incomplete: Option<IncompleteReason>,
 }
 
 impl<T: Row> Page<T> {
-    /// A page of which every row could be read, read now.
+    /// A page that was read just now and sent complete.
     #[must_use]
     pub fn new(rows: Vec<T>, next: NextPage) -> Self {
         let sent = rows.len();
@@ -151,31 +152,31 @@ impl<T: Row> Page<T> {
             rows,
             next,
             sent,
-            kept: None,
+            cached_at: None,
             size: None,
             is_numbered: false,
             incomplete: None,
         }
     }
 
-    /// The same page, of so many rows as the provider sent.
+    /// Sets how many rows the provider sent.
     #[must_use]
-    pub fn of(self, sent: usize) -> Self {
+    pub fn with_sent(self, sent: usize) -> Self {
         Self { sent, ..self }
     }
 
-    /// The same page, of the time at which it was read.
+    /// Sets when the page was read, if it came from a cache.
     #[must_use]
-    pub fn kept_since(self, kept: Option<Instant>) -> Self {
-        Self { kept, ..self }
+    pub fn cached_at(self, cached_at: Option<Instant>) -> Self {
+        Self { cached_at, ..self }
     }
 
-    /// Whether no row of it can be read.
-    fn is_barren(&self) -> bool {
+    /// Whether none of its rows can be read.
+    fn is_unreadable(&self) -> bool {
         self.rows.iter().all(Row::is_unreadable)
     }
 
-    /// The page, if its end can be named in a cursor that will be taken back.
+    /// Checks that the name of the next page fits into a cursor.
     fn checked(self) -> Result<Self> {
         let token = match &self.next {
             NextPage::Key(token) | NextPage::Token { next: token, .. } => token.as_deref(),
@@ -187,16 +188,16 @@ impl<T: Row> Page<T> {
         if token.is_none_or(position::is_sound) {
             return Ok(self);
         }
-        let longest = position::TOKEN;
+        let longest = position::MAX_TOKEN_CHARS;
         Err(Error::malformed(format!(
             "the provider names its next page by a token that is longer than {longest} characters, or \
              holds control characters"
         )))
     }
 
-    /// The position after the page in the provider's own words: unlike that of [`PageRequest::next`] it costs no row
-    /// that was read already.
-    fn onward(&self) -> Option<Position> {
+    /// The position after the page that the provider names by key: unlike that of
+    /// [`PageRequest::next`], its page repeats no row.
+    fn named_position(&self) -> Option<Position> {
         match &self.next {
             NextPage::Key(key) => key.clone().map(Position::At),
             NextPage::More(_)
@@ -208,7 +209,7 @@ impl<T: Row> Page<T> {
     }
 }
 
-/// The place of a page in the provider's own words.
+/// The address of a page in the provider's own words.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PageAddress {
     /// A page number.
@@ -222,7 +223,7 @@ pub enum PageAddress {
 }
 
 impl fmt::Display for PageAddress {
-    /// In words fit for a client: what a provider's key or token says is the provider's own affair.
+    /// Shows clients no key and no token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Page(number) => write!(f, "page {number}"),
@@ -234,23 +235,23 @@ impl fmt::Display for PageAddress {
     }
 }
 
-/// A request for one page: where it starts, how long it is, and which of its rows are not wanted.
+/// A request for one page: its address, its size, and which of its rows are not wanted.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
     listing: Listing,
-    /// The page's place.
-    pub place: PageAddress,
+    /// The page's address.
+    pub address: PageAddress,
     /// The page's size.
     pub size: u32,
-    /// A page that was read before this moment will not do.
+    /// A page that was read before this moment is not accepted.
     pub since: Option<Instant>,
-    /// How many rows are before the page, where rows are counted.
+    /// The number of rows before the page, where rows are counted.
     ordinal: u64,
-    /// How many rows of the page are before the position, if nothing has shifted.
+    /// The number of rows of the page before the position, if no row has shifted.
     skip: u32,
     /// The rows before the position.
     anchor: Option<Anchor>,
-    /// Whether the page begins at the row before the position, or earlier.
+    /// Whether the page should hold the row before the position.
     overlaps: bool,
 }
 
@@ -264,7 +265,8 @@ impl Listing {
         }
     }
 
-    /// The request that resumes at a position and holds as much as can be of the `want` rows after it.
+    /// The request that resumes at a position and holds as many as possible of the `want` rows
+    /// after it.
     ///
     /// # Errors
     /// `Invalid` when the position is of another paging.
@@ -282,7 +284,7 @@ impl Listing {
                 Ok(request.anchored(position.anchor()))
             }
             (Paging::Key, Position::Start) => Ok(self.at(PageAddress::Key(None), want)),
-            // One more, for the provider may begin the page with the named row itself.
+            // One more: the provider may start the page with the named row itself.
             (Paging::Key, Position::Key(anchor)) => {
                 let key = anchor.row().to_owned();
                 let request = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
@@ -292,7 +294,7 @@ impl Listing {
                 Ok(self.at(PageAddress::Key(Some(key.clone())), want))
             }
             (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
-            (Paging::Token, Position::Token { .. }) => Ok(self.behind_token(position, want)),
+            (Paging::Token, Position::Token { .. }) => Ok(self.after_token(position, want)),
             (
                 Paging::Page { .. } | Paging::Offset { .. },
                 Position::Key(_) | Position::At(_) | Position::Token { .. },
@@ -305,8 +307,8 @@ impl Listing {
         }
     }
 
-    /// The request that resumes at a position of a token.
-    fn behind_token(&self, position: &Position, want: u32) -> PageRequest {
+    /// The request that resumes at the position of a token.
+    fn after_token(&self, position: &Position, want: u32) -> PageRequest {
         let Position::Token {
             token, skip, next, ..
         } = position
@@ -328,12 +330,12 @@ impl Listing {
         }
     }
 
-    /// A request for the page at a place, of a size that the provider takes.
-    fn at(&self, place: PageAddress, want: u32) -> PageRequest {
+    /// A request for the page at an address, of a size that the provider accepts.
+    fn at(&self, address: PageAddress, want: u32) -> PageRequest {
         let size = want.clamp(self.min, self.max);
         PageRequest {
             listing: *self,
-            place,
+            address,
             size,
             since: None,
             ordinal: 0,
@@ -343,7 +345,7 @@ impl Listing {
         }
     }
 
-    /// The page that begins with the row `from`, or holds it, where rows are counted.
+    /// The page that starts with the row `from`, or holds it, where rows are counted.
     fn counted(&self, from: u64, want: u32) -> PageRequest {
         match self.paging {
             Paging::Page { first } => self.numbered(first, from, want),
@@ -357,14 +359,14 @@ impl Listing {
                     ..request
                 }
             }
-            // No row has a number: the list is read from its start.
+            // Rows have no ordinals: the list is read from its start.
             Paging::Key => self.at(PageAddress::Key(None), want),
             Paging::Token => self.at(PageAddress::Token(None), want),
         }
     }
 
-    /// The page that holds the row before `from` and the most of what follows it; `None` where no page
-    /// holds both.
+    /// The page that holds the row before `from` and as many as possible of the rows from there on;
+    /// `None` where no page holds both.
     fn overlapping(&self, from: u64, want: u32) -> Option<PageRequest> {
         let before = from.checked_sub(1)?;
         let request = self.counted(before, want.saturating_add(1));
@@ -376,7 +378,7 @@ impl Listing {
         })
     }
 
-    /// The numbered page that holds the row `from` and most of what follows it.
+    /// The numbered page that holds the row `from` and as many as possible of the rows after it.
     fn numbered(&self, first: u64, from: u64, want: u32) -> PageRequest {
         let size = self.covering(from, want).unwrap_or(self.max);
         let page = from / u64::from(size);
@@ -391,11 +393,11 @@ impl Listing {
         }
     }
 
-    /// The size of the numbered page that holds the row `from` and the most of the `want` rows from
-    /// there on; among equals the smallest. Page by page this makes the fewest pages. A page that
-    /// would end behind the provider's reach is no candidate; `None` when every page does.
+    /// The size of the numbered page that holds the row `from` and as many as possible of the
+    /// `want` rows from there on; among equals the smallest. This makes the fewest pages. A page
+    /// must end within `max_rows`; `None` when none does.
     fn covering(&self, from: u64, want: u32) -> Option<u32> {
-        let behind = |size: u32| {
+        let end_of = |size: u32| {
             let size = u64::from(size);
             (from / size).saturating_add(1).saturating_mul(size)
         };
@@ -403,9 +405,9 @@ impl Listing {
         (self.min..=self.max)
             .filter(|&size| {
                 self.max_rows
-                    .is_none_or(|max_rows| behind(size) <= max_rows)
+                    .is_none_or(|max_rows| end_of(size) <= max_rows)
             })
-            .min_by_key(|&size| (Reverse(behind(size).min(end)), size))
+            .min_by_key(|&size| (Reverse(end_of(size).min(end)), size))
     }
 
     /// Whether the provider refuses every page that could hold the row after a position.

@@ -215,7 +215,7 @@ impl Ada {
 fn page_call(operation: Operation, request: &PageRequest) -> Request {
     Request::get(operation, &["v2", "end-users", ""])
         .query(request.params())
-        .page(&request.place)
+        .page(&request.address)
         .no_older_than(request.since)
 }
 
@@ -232,8 +232,8 @@ fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> 
     let sent = list.data.len();
     let users = rows::users(context, response.account, list.data, user);
     Ok(Page::new(users, next)
-        .of(sent)
-        .kept_since(response.cached_at))
+        .with_sent(sent)
+        .cached_at(response.cached_at))
 }
 
 #[async_trait]

@@ -167,7 +167,7 @@ impl DigitalChalk {
         let call = Request::get(operation, &["users"])
             .query(email)
             .query(request.params())
-            .page(&request.place)
+            .page(&request.address)
             .no_older_than(request.since);
         let response = self.http.send(context, call).await?;
         let list: DigitalChalkList = response.object()?;
@@ -187,8 +187,8 @@ impl DigitalChalk {
         }
         let next = NextPage::More(list.next.is_some());
         Ok(Page::new(users, next)
-            .of(sent)
-            .kept_since(response.cached_at))
+            .with_sent(sent)
+            .cached_at(response.cached_at))
     }
 
     async fn get(

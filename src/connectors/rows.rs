@@ -1,5 +1,5 @@
-//! Rows of a list become users, one by one: a row that cannot be read costs itself only, and the answer
-//! says so.
+//! Rows of a list become users, one by one: a row that cannot be read costs itself only, and the
+//! answer says so.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -32,8 +32,8 @@ impl Row for User {
     }
 }
 
-/// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the places of
-/// the others stay what they are, and is noted in the context.
+/// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the
+/// places of the others stay what they are, and is noted in the context.
 pub fn users(
     context: &RequestContext,
     account: Account,
@@ -66,8 +66,8 @@ pub fn users(
     users.collect()
 }
 
-/// Notes the users of an answer about addresses whose own address cannot be read: each may be the one that
-/// was asked for.
+/// Notes the users of an answer about addresses whose own address cannot be read: each may be the
+/// one that was asked for.
 pub fn note_unreadable_emails(context: &RequestContext, users: &[User]) {
     for user in users.iter().filter(|user| user.is_email_unreadable) {
         let mut hasher = DefaultHasher::new();
@@ -121,7 +121,8 @@ fn note_all(context: &RequestContext, unreadable: &[u64]) {
     }
 }
 
-/// Whether another row had the id of a user, and one of them has it as a number, the other as a text.
+/// Whether another row had the id of a user, and one of them has it as a number, the other as a
+/// text.
 fn is_of_two(context: &RequestContext, user: &User) -> bool {
     #[derive(Deserialize)]
     struct RecordId<'a> {

@@ -226,7 +226,7 @@ const JOINED: Listing = Listing {
 };
 
 fn cut_out(users: &[User], request: &PageRequest) -> Page<User> {
-    let from = match request.place {
+    let from = match request.address {
         PageAddress::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
         PageAddress::Page(_) | PageAddress::Key(_) | PageAddress::Token(_) => 0,
     };

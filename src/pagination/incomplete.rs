@@ -1,22 +1,23 @@
-//! Doubts whether an answer holds everybody.
+//! Why an answer may be incomplete.
 
 use super::Row;
 use crate::notice::{Notice, NoticeCode};
 
-/// Why somebody may be missing from what was read, or may come again.
+/// Why rows may be missing from what was read, or may come again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IncompleteReason {
-    /// Rows shifted, and the place between the read and the unread was not found again.
+    /// Rows shifted, and the position was not found again.
     Shifted,
-    /// The rows before a cursor are gone: what is read may have been read before.
+    /// The rows before a cursor are gone: the rows after it may have come before.
     Repeats,
-    /// The provider counts more or fewer users than it gave.
+    /// The provider reports a total that differs from the number of rows it returned.
     Miscounted,
-    /// The last page holds a user twice.
+    /// The last page holds a row twice.
     Doubled,
-    /// The provider named a next page after one that held nobody, and whom it should have held is not known.
+    /// The provider named a next page after an empty one, and which rows that should have held is
+    /// unknown.
     Empty,
-    /// The time was over.
+    /// The deadline passed.
     Late,
 }
 

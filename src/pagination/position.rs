@@ -1,10 +1,10 @@
-//! A position: the point just after a row, in words that the provider's paging can resume from. It names no
-//! host, no path and no secret, so it may travel in a cursor.
+//! A position: the point just after a row, from which the provider's paging can resume. It contains
+//! no host, no path and no secret, so it may travel in a cursor.
 
 use serde::{Deserialize, Serialize};
 
-/// The key of the row before a position, and of the one before that where it is known: a place in a list
-/// that moves is found again by them.
+/// The keys of the row before a position and, if known, of the one before that. They find the
+/// position again in a list that shifts.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Anchor {
@@ -47,57 +47,57 @@ impl Anchor {
     }
 }
 
-/// How many rows are before a position, and between which bounds the provider's counts of the whole list
-/// have been since the first row.
+/// The number of rows before a position, and the lowest and the highest total that the provider has
+/// reported since the first row.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct RowCount(pub u64, pub u64, pub u64);
 
-/// A place between two rows.
+/// A point between two rows.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Position {
     /// Before the first row.
     Start,
-    /// Before the row of this ordinal, counted from nought.
+    /// Before the row of this ordinal, counted from 0.
     Nth(u64),
-    /// After so many rows, the last of which are these: where they are now counts, and not the number.
+    /// After this number of rows, the last of which are these; the rows decide if the two disagree.
     Row(u64, Anchor),
     /// After the row of this key.
     Key(Anchor),
-    /// At the row of this key, which the provider itself named: with it or after it, as the provider
-    /// reads its own word. Only for who reads every page and knows a row that comes twice.
+    /// At the row of this key, which the provider named: the page starts with it or after it. Only
+    /// for a reader that reads every page and drops rows that come twice.
     At(String),
     /// After `skip` rows of the page that `token` opens.
     Token {
         /// The token of the page; `None` is the first page.
         #[serde(default, rename = "t", skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// How many rows of the page are before the position.
+        /// The number of rows of the page before the position.
         #[serde(rename = "s")]
         skip: u16,
-        /// The last of them: where they are now counts, and not the number.
+        /// The last of them; they decide if they disagree with `skip`.
         #[serde(default, rename = "k", skip_serializing_if = "Option::is_none")]
         row: Option<Anchor>,
-        /// The token of the following page, when the position is at the end of its page. It is tried
+        /// The token of the next page, when the position is at the end of its page. It is tried
         /// first; when the provider no longer knows it, the page itself is read again.
         #[serde(default, rename = "n", skip_serializing_if = "Option::is_none")]
         next: Option<String>,
-        /// How many rows of the list are before the position, where the provider counts them.
+        /// The number of rows of the list before the position, where the provider reports totals.
         #[serde(default, rename = "c", skip_serializing_if = "Option::is_none")]
         count: Option<RowCount>,
     },
 }
 
-/// The longest token of a provider, in characters: it travels in cursors, which must come back.
-pub(super) const TOKEN: usize = 1024;
+/// The longest token of a provider, in characters: tokens travel in cursors.
+pub(super) const MAX_TOKEN_CHARS: usize = 1024;
 
-/// Whether a provider may be asked for a key or a token.
+/// Whether a key or a token may be sent to a provider.
 pub(super) fn is_sound(text: &str) -> bool {
-    text.chars().nth(TOKEN).is_none() && !text.chars().any(char::is_control)
+    text.chars().nth(MAX_TOKEN_CHARS).is_none() && !text.chars().any(char::is_control)
 }
 
 impl Position {
-    /// Whether everything in it that a provider would be sent is bounded and printable.
+    /// Whether all keys and tokens in it may be sent to a provider: they are short and printable.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         match self {
@@ -120,8 +120,8 @@ impl Position {
         }
     }
 
-    /// What the next page is asked for by: two positions of one name lead to the same page.
-    pub(super) fn name(&self) -> String {
+    /// Identifies the request for the next page: positions with equal keys lead to the same page.
+    pub(super) fn request_key(&self) -> String {
         match self {
             Self::Start => String::new(),
             Self::Nth(ordinal) | Self::Row(ordinal, _) => ordinal.to_string(),
@@ -134,7 +134,7 @@ impl Position {
         }
     }
 
-    /// The same position, where tokens say nothing of a number of rows, with the number of rows before it.
+    /// Adds the number of rows before the position to one of a token.
     pub(super) fn counted(self, rows: u64, totals: Option<(u64, u64)>) -> Self {
         match (self, totals) {
             (
@@ -157,7 +157,7 @@ impl Position {
         }
     }
 
-    /// The rows before the position, where it names them.
+    /// The rows before the position, if it names any.
     #[must_use]
     pub fn anchor(&self) -> Option<&Anchor> {
         match self {

@@ -1,10 +1,11 @@
-//! The pages of a list, one after another: which of their rows are new, where the list goes on, and
-//! whether anybody may have been missed between two of them. Windows and scans are made of it.
+//! Reads the pages of a list one after another: finds which rows are new and where the list
+//! continues, and detects whether rows may be missing between two pages. Windows and scans are
+//! built on it.
 
-mod checks;
+mod advance;
+mod counts;
 mod fetch;
-mod onward;
-mod places;
+mod realign;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -12,88 +13,99 @@ use tokio::time::Instant;
 
 use super::{
     IncompleteReason, Listing, Page, PageAddress, PageRequest, Position, Row, RowCount,
-    unreadable::{UnreadableRows, run},
+    unreadable::{UnreadableRows, count_unreadable},
 };
 use crate::error::{Error, Result};
 
-/// How many more calls one window or scan makes to find places again whose rows have shifted.
+/// The extra calls that one window or scan may make to find its position again after rows have
+/// shifted.
 pub const SEARCHES: u32 = 8;
 
-/// How many pages without a row that can be read are read one after another, where each of them names a
-/// next one.
+/// How many pages without a readable row are read in sequence, where each names a next page.
 pub const EMPTY_PAGES: u32 = 10;
 
-/// What a step brings.
+/// The result of one step.
 pub(super) enum ReadStep<T> {
-    /// A page.
+    /// The new rows of a page.
     Page(NewRows<T>),
-    /// The list has rows that the provider refuses to page to.
-    Beyond,
-    /// Pages of different ages do not go together: what was read is void, and read again.
-    Again,
+    /// The list has more rows, and the provider refuses to page to them.
+    MaxRows,
+    /// Pages of different ages cannot be joined: the caller drops its rows, and the list is read
+    /// again.
+    Restart,
 }
 
-/// What a page brings.
+/// The new rows of a page.
 pub(super) struct NewRows<T> {
-    /// The rows that are new, each with the position after it; those that cannot be read hold their places.
+    /// The new rows, unreadable ones included, each with the position after it.
     pub(super) rows: Vec<(T, Position)>,
-    /// Whether there is more and whether the provider vouches for it; `None` at the end.
+    /// Whether the provider confirms that there are more rows; `None` at the end.
     pub(super) more: Option<bool>,
 }
 
-/// The way through a list.
+/// Reads a list page by page.
 pub(super) struct PageReader<T, F> {
     listing: Listing,
     fetch: F,
-    origin: Position,
+    /// Where the reader started.
+    start: Position,
+    /// Where it is now.
     at: Position,
-    /// Other ways on, the best last, where the provider no longer knows the first.
-    detours: Vec<Position>,
-    /// The starts of the pages read, where they are named by tokens.
-    starts: Vec<Position>,
+    /// Earlier positions to resume from, the best last, if the provider no longer knows the current
+    /// one.
+    fallbacks: Vec<Position>,
+    /// The starts of the pages read, where tokens name them.
+    page_starts: Vec<Position>,
+    /// Whether no page has been read yet.
     is_first: bool,
-    /// The ordinal of the first row that is wanted.
-    start: u64,
-    /// The keys of the rows read, and of those that the first position names.
+    /// The ordinal of the first row wanted.
+    first_ordinal: u64,
+    /// The keys of the rows read, and of those that the start position names.
     seen: HashSet<String>,
-    /// Those of them that a page held beyond what it was asked for, where rows are counted: where they are
-    /// in the list is not known.
-    strays: HashSet<String>,
-    /// Whether nothing but a short page tells the size of the provider's pages.
+    /// The keys of rows that a page held beyond the requested size, where rows are counted: their
+    /// ordinals are unknown.
+    surplus: HashSet<String>,
+    /// Whether the provider's page size is only inferred from a short page.
     is_size_guessed: bool,
-    /// How many rows the last page had, where it was shorter than asked for and not the last of the list.
-    short: Option<u32>,
-    /// The last row read, of those that can be.
+    /// The size of the previous page, if it was shorter than requested and more rows follow.
+    short_size: Option<u32>,
+    /// The key of the last readable row.
     last: Option<String>,
-    /// How many rows that cannot be read come behind it, up to where the list was read.
-    trailing: usize,
-    /// The ordinal behind the rows read, where rows are counted.
+    /// How many unreadable rows were read after it.
+    trailing_unreadable: usize,
+    /// The ordinal after the rows read, where rows are counted.
     end: u64,
-    numbers: UnreadableRows,
+    unreadable_numbers: UnreadableRows,
+    /// The request keys of the positions visited.
     visited: HashSet<String>,
-    empty: u32,
-    repeated: u32,
-    searches: u32,
-    /// How many rows the pages had, each counted once.
-    count: u64,
-    /// The least and the greatest number of rows that the provider counted.
+    /// Pages without a readable row since the last new one.
+    empty_pages: u32,
+    /// Pages of rows that were read before since the last new one.
+    repeated_pages: u32,
+    searches_left: u32,
+    /// How many rows the pages held, each counted once.
+    row_count: u64,
+    /// The lowest and the highest total that the provider reported.
     totals: Option<(u64, u64)>,
-    ahead: VecDeque<(PageRequest, Result<Page<T>>)>,
-    /// Whether a page that was asked for ahead was of no use.
-    shifts: bool,
-    /// Why the list cannot be read on.
-    broken: Option<Error>,
-    began: Instant,
-    /// When the first page was read, if it was kept.
-    first: Option<Option<Instant>>,
+    /// Pages that were requested in parallel and are not processed yet.
+    prefetched: VecDeque<(PageRequest, Result<Page<T>>)>,
+    /// Whether a prefetched page did not fit: rows shift, so no more pages are prefetched.
+    has_shifted: bool,
+    /// The error that the next step returns.
+    pending_error: Option<Error>,
+    started_at: Instant,
+    /// When the first page was read, if it came from the cache; the outer `None` before the first
+    /// page.
+    first_cached_at: Option<Option<Instant>>,
+    /// Pages read before this moment are not accepted.
     since: Option<Instant>,
     /// How many pages were read.
     pub(super) pages: u32,
     /// How many rows the whole list has, where the provider says so.
     pub(super) total: Option<u64>,
-    /// Why somebody may be missing.
+    /// Why rows may be missing.
     pub(super) incomplete: Option<IncompleteReason>,
-    /// A number for each row that cannot be read.
+    /// A number for each unreadable row.
     pub(super) unreadable: Vec<u64>,
 }
 
@@ -103,100 +115,100 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
-    /// A reading that begins at a position.
-    pub(super) fn new(listing: Listing, origin: Position, fetch: F) -> Self {
-        let mut reading = Self {
+    /// A reader that starts at a position.
+    pub(super) fn new(listing: Listing, start: Position, fetch: F) -> Self {
+        let mut reader = Self {
             listing,
             fetch,
-            origin,
+            start,
             at: Position::Start,
-            detours: Vec::new(),
-            starts: Vec::new(),
+            fallbacks: Vec::new(),
+            page_starts: Vec::new(),
             is_first: true,
-            start: 0,
+            first_ordinal: 0,
             seen: HashSet::new(),
-            strays: HashSet::new(),
+            surplus: HashSet::new(),
             is_size_guessed: false,
-            short: None,
+            short_size: None,
             last: None,
-            trailing: 0,
+            trailing_unreadable: 0,
             end: 0,
-            numbers: UnreadableRows::default(),
+            unreadable_numbers: UnreadableRows::default(),
             visited: HashSet::new(),
-            empty: 0,
-            repeated: 0,
-            searches: SEARCHES,
-            count: 0,
+            empty_pages: 0,
+            repeated_pages: 0,
+            searches_left: SEARCHES,
+            row_count: 0,
             totals: None,
-            ahead: VecDeque::new(),
-            shifts: false,
-            broken: None,
-            began: Instant::now(),
-            first: None,
+            prefetched: VecDeque::new(),
+            has_shifted: false,
+            pending_error: None,
+            started_at: Instant::now(),
+            first_cached_at: None,
             since: None,
             pages: 0,
             total: None,
             incomplete: None,
             unreadable: Vec::new(),
         };
-        reading.begin();
-        reading
+        reader.reset();
+        reader
     }
 
-    /// Forgets what was read.
-    fn begin(&mut self) {
-        self.at = self.origin.clone();
+    /// Goes back to the start and forgets what was read.
+    fn reset(&mut self) {
+        self.at = self.start.clone();
         let anchor = self.at.anchor();
         self.last = anchor.map(|anchor| anchor.row().to_owned());
         let keys = anchor.into_iter().flat_map(super::Anchor::keys);
         self.seen = keys.map(str::to_owned).collect();
-        self.detours = match &self.at {
-            Position::Key(anchor) => vec![onward::before(anchor)],
+        self.fallbacks = match &self.at {
+            Position::Key(anchor) => vec![advance::before(anchor)],
             at => at.without_next().into_iter().collect(),
         };
-        (self.count, self.totals) = match &self.at {
+        (self.row_count, self.totals) = match &self.at {
             Position::Token {
                 count: Some(RowCount(before, least, most)),
                 ..
             } => (*before, Some((*least, *most))),
             _ => (0, None),
         };
-        (self.is_first, self.start) = (true, 0);
-        (self.trailing, self.end) = (0, 0);
-        self.numbers = UnreadableRows::default();
+        (self.is_first, self.first_ordinal) = (true, 0);
+        (self.trailing_unreadable, self.end) = (0, 0);
+        self.unreadable_numbers = UnreadableRows::default();
         self.unreadable.clear();
-        self.strays.clear();
-        self.starts.clear();
+        self.surplus.clear();
+        self.page_starts.clear();
         self.visited.clear();
-        self.ahead.clear();
-        (self.empty, self.repeated, self.searches) = (0, 0, SEARCHES);
-        (self.incomplete, self.broken) = (None, None);
+        self.prefetched.clear();
+        (self.empty_pages, self.repeated_pages, self.searches_left) = (0, 0, SEARCHES);
+        (self.incomplete, self.pending_error) = (None, None);
     }
 
-    /// Reads the next page, `want` rows of it. Where the number of rows is known, up to `ahead` pages are
-    /// asked for at the same time.
+    /// Reads the next page, for `want` rows. Where the total is known, up to `ahead` pages are
+    /// requested in parallel.
     pub(super) async fn step(&mut self, want: u32, ahead: usize) -> Result<ReadStep<T>> {
-        if let Some(error) = self.broken.take() {
+        if let Some(error) = self.pending_error.take() {
             return Err(error);
         }
         if self.is_beyond_max_rows() {
-            return Ok(ReadStep::Beyond);
+            return Ok(ReadStep::MaxRows);
         }
-        // Behind a page of nobody the largest is the nearest to somebody.
-        let want = match self.empty {
+        // After an empty page, the largest page reaches the next row soonest.
+        let want = match self.empty_pages {
             0 => want,
             _ => self.listing.max,
         };
         let (request, page) = self.next_page(want, ahead).await?;
         if self.is_of_another_age(&page) {
-            self.since = Some(self.began);
-            self.first = Some(None);
-            self.begin();
-            return Ok(ReadStep::Again);
+            self.since = Some(self.started_at);
+            self.first_cached_at = Some(None);
+            self.reset();
+            return Ok(ReadStep::Restart);
         }
-        let (request, page) = self.joined(request, page, want).await?;
-        self.take_total(&page);
-        self.learn_size(&request, &page);
+        let (request, page) = self.aligned(request, page, want).await?;
+        self.record_total(&page);
+        self.learn_max_size(&request, &page);
         self.incomplete = self.incomplete.or(page.incomplete);
         let from = self.first_new(&request, &page);
         let unread = self.first_unread(&request, &page, from);
@@ -206,14 +218,14 @@ where
         if !is_new && self.is_size_guessed {
             more = None;
         }
-        if !is_new && self.is_counted_only(&request, &page) {
+        if !is_new && self.is_short_by_count(&request, &page) {
             (more, self.incomplete) = (None, Some(IncompleteReason::Miscounted));
         }
         let next = more.map(|_| self.following(&request, &page, has_new_row));
-        self.note(&page, has_new_row);
+        self.count_fruitless_page(&page, has_new_row);
         let is_doubled = more.is_none() && has_doubles(&page);
         self.check_page(&request, &page);
-        let rows = self.rows(&request, page, from, unread);
+        let rows = self.take_rows(&request, page, from, unread);
         if more.is_none() {
             self.check_count(is_doubled);
         }
@@ -222,7 +234,7 @@ where
             Some(Ok(true)) => more,
             Some(Ok(false)) | None => None,
             Some(Err(error)) => {
-                self.broken = Some(error);
+                self.pending_error = Some(error);
                 more
             }
         };
@@ -234,48 +246,50 @@ where
         self.listing.is_beyond_max_rows(&self.at)
     }
 
-    /// Whether a page holds a row that was read, where the list has it: it goes on where the read part ends.
-    /// Rows that were not asked for tell nothing.
-    fn knows_one_of(&self, request: &PageRequest, page: &Page<T>) -> bool {
-        let mut placed = page.rows.iter().take(request.placed(page));
-        placed.any(|row| self.knows(row))
+    /// Whether a page holds a row that was read, within the requested size: then the page continues
+    /// the rows read so far.
+    fn holds_read_row(&self, request: &PageRequest, page: &Page<T>) -> bool {
+        let mut listed = page.rows.iter().take(request.listed_rows(page));
+        listed.any(|row| self.has_read(row))
     }
 
-    /// Whether a page has a row that is wanted and was not read: a user who is not known, or a row that
-    /// cannot be read behind all that were.
+    /// Whether a page has a wanted row that was not read: one with an unknown key, or an unreadable
+    /// one after all rows that were read.
     fn has_new(&self, request: &PageRequest, page: &Page<T>, from: usize, unread: usize) -> bool {
         let rows = page.rows.iter().enumerate().skip(from);
-        let mut rows = rows.map(|(place, row)| (place, row.is_unreadable()));
-        let is_new = |(place, is_unreadable): (usize, bool)| {
-            is_unreadable && place >= unread && place < request.placed(page)
+        let mut rows = rows.map(|(index, row)| (index, row.is_unreadable()));
+        let is_new = |(index, is_unreadable): (usize, bool)| {
+            is_unreadable && index >= unread && index < request.listed_rows(page)
         };
         rows.any(is_new) || self.has_new_row(page, from)
     }
 
+    /// Whether a page has a readable row that was not read.
     fn has_new_row(&self, page: &Page<T>, from: usize) -> bool {
         let mut rows = page.rows.iter().skip(from);
         rows.any(|row| !row.is_unreadable() && !self.seen.contains(row.key()))
     }
 
-    /// Whether a user was read, at a place that is known. Nothing is told by rows that cannot be.
-    fn knows(&self, row: &T) -> bool {
+    /// Whether a row was read, at a known ordinal. An unreadable row has no identity.
+    fn has_read(&self, row: &T) -> bool {
         let is_read = !row.is_unreadable() && self.seen.contains(row.key());
-        is_read && !self.strays.contains(row.key())
+        is_read && !self.surplus.contains(row.key())
     }
 
-    /// The place of the first row of a page that may be wanted.
+    /// The index of the first row of a page that may be wanted.
     fn first_new(&mut self, request: &PageRequest, page: &Page<T>) -> usize {
         if self.is_first {
-            let from = request.behind(page);
-            self.start = request.ordinal.saturating_add(from as u64);
+            let from = request.rows_before_position(page);
+            self.first_ordinal = request.ordinal.saturating_add(from as u64);
             return from;
         }
-        // A page may begin before the window. Behind a row that was read nobody is before the window.
-        let before = self.start.saturating_sub(request.ordinal);
+        // A page may start before the window. No row after a row that was read is before the
+        // window.
+        let before = self.first_ordinal.saturating_sub(request.ordinal);
         let before = usize::try_from(before).unwrap_or(usize::MAX);
         let mut rows = page.rows.iter();
-        let known = rows.position(|row| self.knows(row));
-        match request.place {
+        let known = rows.position(|row| self.has_read(row));
+        match request.address {
             PageAddress::Page(_) | PageAddress::Offset(_) => match known {
                 Some(known) => before.min(known),
                 None if request.overlaps => 0,
@@ -285,20 +299,20 @@ where
         }
     }
 
-    /// The place of a page behind the rows that were read, as far as users tell it, or numbers: from here
-    /// on rows that cannot be read are new.
+    /// The index after the rows of a page that were read, as far as keys or ordinals show:
+    /// unreadable rows from here on are new.
     fn first_unread(&self, request: &PageRequest, page: &Page<T>, from: usize) -> usize {
         if self.is_first {
             return from;
         }
-        let placed = &page.rows[..request.placed(page)];
-        let known = placed.iter().rposition(|row| self.knows(row));
+        let listed = &page.rows[..request.listed_rows(page)];
+        let known = listed.iter().rposition(|row| self.has_read(row));
         let is_last = |id: &str| self.last.as_deref() == Some(id);
-        let behind_last = |from| from + run(page, from).min(self.trailing);
-        match (known, &request.place) {
-            (Some(place), _) if is_last(page.rows[place].key()) => behind_last(place + 1),
-            (Some(place), _) => place + 1,
-            (None, PageAddress::Key(Some(key))) if is_last(key) => behind_last(0),
+        let after_last = |from| from + count_unreadable(page, from).min(self.trailing_unreadable);
+        match (known, &request.address) {
+            (Some(index), _) if is_last(page.rows[index].key()) => after_last(index + 1),
+            (Some(index), _) => index + 1,
+            (None, PageAddress::Key(Some(key))) if is_last(key) => after_last(0),
             (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !request.overlaps => {
                 usize::try_from(self.end.saturating_sub(request.ordinal)).unwrap_or(usize::MAX)
             }
@@ -306,19 +320,19 @@ where
         }
     }
 
-    /// Counts pages that bring nobody, since the last one that did: those without a user and repeated ones
-    /// may alternate.
-    fn note(&mut self, page: &Page<T>, has_new_row: bool) {
-        let is_barren = page.rows.last().is_none_or(Row::is_unreadable);
-        match (has_new_row, is_barren) {
-            (true, _) => (self.empty, self.repeated) = (0, 0),
-            (false, true) => self.empty += 1,
-            (false, false) => self.repeated += 1,
+    /// Counts the pages without a new row since the last one that had some: empty and repeated
+    /// pages may alternate.
+    fn count_fruitless_page(&mut self, page: &Page<T>, has_new_row: bool) {
+        let ends_unreadable = page.rows.last().is_none_or(Row::is_unreadable);
+        match (has_new_row, ends_unreadable) {
+            (true, _) => (self.empty_pages, self.repeated_pages) = (0, 0),
+            (false, true) => self.empty_pages += 1,
+            (false, false) => self.repeated_pages += 1,
         }
     }
 
-    /// The rows of a page that are new.
-    fn rows(
+    /// Takes the new rows of a page.
+    fn take_rows(
         &mut self,
         request: &PageRequest,
         page: Page<T>,
@@ -327,57 +341,57 @@ where
     ) -> Vec<(T, Position)> {
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
-        self.note_strays(request, &page);
-        self.count += page.sent.saturating_sub(page.rows.len()) as u64;
+        self.note_surplus(request, &page);
+        self.row_count += page.sent.saturating_sub(page.rows.len()) as u64;
         let mut positions = VecDeque::new();
-        for (place, row) in page.rows.iter().enumerate().skip(from) {
+        for (index, row) in page.rows.iter().enumerate().skip(from) {
             let is_new = match row.is_unreadable() {
-                true => place >= unread && place < request.placed(&page),
+                true => index >= unread && index < request.listed_rows(&page),
                 false => self.seen.insert(row.key().to_owned()),
             };
             if !is_new {
                 continue;
             }
             if let Some(text) = row.unreadable_text() {
-                self.trailing += 1;
-                self.unreadable.push(self.numbers.number(text));
+                self.trailing_unreadable += 1;
+                self.unreadable.push(self.unreadable_numbers.number(text));
             }
-            self.count += 1;
-            let position = request.after(&page, place, before.as_deref());
-            positions.push_back((place, position.counted(self.count, totals)));
+            self.row_count += 1;
+            let position = request.after(&page, index, before.as_deref());
+            positions.push_back((index, position.counted(self.row_count, totals)));
         }
-        let placed = &page.rows[..request.placed(&page)];
-        if let Some(last) = placed.iter().rposition(|row| !row.is_unreadable()) {
-            let trailing = placed.len() - last - 1;
-            let is_same = self.last.as_deref() == Some(placed[last].key());
-            self.trailing = if is_same {
-                self.trailing.max(trailing)
+        let listed = &page.rows[..request.listed_rows(&page)];
+        if let Some(last) = listed.iter().rposition(|row| !row.is_unreadable()) {
+            let trailing_unreadable = listed.len() - last - 1;
+            let is_same = self.last.as_deref() == Some(listed[last].key());
+            self.trailing_unreadable = if is_same {
+                self.trailing_unreadable.max(trailing_unreadable)
             } else {
-                trailing
+                trailing_unreadable
             };
-            self.last = Some(placed[last].key().to_owned());
+            self.last = Some(listed[last].key().to_owned());
         }
         self.end = self
             .end
-            .max(request.ordinal.saturating_add(placed.len() as u64));
+            .max(request.ordinal.saturating_add(listed.len() as u64));
         let rows = page.rows.into_iter().enumerate();
-        let rows = rows.filter_map(|(place, row)| {
-            let (_, position) = positions.pop_front_if(|(wanted, _)| *wanted == place)?;
+        let rows = rows.filter_map(|(index, row)| {
+            let (_, position) = positions.pop_front_if(|(wanted, _)| *wanted == index)?;
             Some((row, position))
         });
         rows.collect()
     }
 
-    /// Notes the rows of a page whose place in the list it does not tell, and those whose place it does.
-    fn note_strays(&mut self, request: &PageRequest, page: &Page<T>) {
-        let (placed, others) = page.rows.split_at(request.placed(page));
-        for row in placed {
-            self.strays.remove(row.key());
+    /// Records which rows of a page have an unknown ordinal, and which have a known one now.
+    fn note_surplus(&mut self, request: &PageRequest, page: &Page<T>) {
+        let (listed, others) = page.rows.split_at(request.listed_rows(page));
+        for row in listed {
+            self.surplus.remove(row.key());
         }
         let others = others.iter().filter(|row| !row.is_unreadable());
         let new = others.map(Row::key);
         let new = new.filter(|id| !self.seen.contains(*id));
-        self.strays.extend(new.map(str::to_owned));
+        self.surplus.extend(new.map(str::to_owned));
     }
 }
 

@@ -1,10 +1,10 @@
-//! What a page that was asked for tells: where it stands, which of its rows are new, and where the list
-//! goes on behind it.
+//! What a requested page shows: its position in the list, which of its rows are new, and where the
+//! list continues.
 
 use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position, Row};
 
 impl PageRequest {
-    /// The same request with the rows before its position.
+    /// Sets the rows before the position.
     pub(super) fn anchored(self, anchor: Option<&Anchor>) -> Self {
         let anchor = anchor.cloned();
         Self { anchor, ..self }
@@ -13,7 +13,7 @@ impl PageRequest {
     /// The request's query parameters.
     #[must_use]
     pub fn params(&self) -> Vec<(&'static str, String)> {
-        let at = match &self.place {
+        let at = match &self.address {
             PageAddress::Page(number) | PageAddress::Offset(number) => Some(number.to_string()),
             PageAddress::Key(key) | PageAddress::Token(key) => key.clone(),
         };
@@ -23,44 +23,45 @@ impl PageRequest {
             .collect()
     }
 
-    /// The place of the first row behind the rows that the position names, nearest first; `None` where none
-    /// of them is in the page.
-    pub(super) fn behind_anchor<T: Row>(&self, page: &Page<T>) -> Option<usize> {
+    /// The index after the rows that the position names, the nearest first; `None` where none of
+    /// them is in the page.
+    pub(super) fn index_after_anchor<T: Row>(&self, page: &Page<T>) -> Option<usize> {
         let keys = self.anchor.iter().flat_map(Anchor::keys);
         let is = |row: &T, key| !row.is_unreadable() && row.key() == key;
-        // Rows that were not asked for are not where the list has them.
-        let placed = &page.rows[..self.placed(page)];
-        let place = |key| placed.iter().position(|row| is(row, key));
-        keys.filter_map(place).next().map(|place| place + 1)
+        // Rows beyond the requested size have unknown ordinals.
+        let listed = &page.rows[..self.listed_rows(page)];
+        let index = |key| listed.iter().position(|row| is(row, key));
+        keys.filter_map(index).next().map(|index| index + 1)
     }
 
-    /// How many rows of the page are before the position.
-    pub(super) fn behind<T: Row>(&self, page: &Page<T>) -> usize {
-        match (&self.place, &self.anchor) {
-            // The row that a key names may come back, or not; where those that a token's position names are
-            // gone, what is behind it is not told from what is before it.
+    /// The number of rows of the page before the position.
+    pub(super) fn rows_before_position<T: Row>(&self, page: &Page<T>) -> usize {
+        match (&self.address, &self.anchor) {
+            // The row that a key names may come back or not. Where the rows that a token's position
+            // names are gone, nothing separates the rows before it from those after it.
             (PageAddress::Key(_), _) | (PageAddress::Token(_), Some(_)) => {
-                self.behind_anchor(page).unwrap_or_default()
+                self.index_after_anchor(page).unwrap_or_default()
             }
             (PageAddress::Token(_), None) | (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
-                self.behind_anchor(page)
+                self.index_after_anchor(page)
                     .unwrap_or(self.skip as usize)
                     .min(page.rows.len())
             }
         }
     }
 
-    /// The rows of the page up to the position that the request resumes at; none where it names no row.
+    /// The rows of the page up to the position that the request resumes at; empty where it names no
+    /// row.
     #[must_use]
-    pub fn before_mark<'a, T: Row>(&self, page: &'a Page<T>) -> &'a [T] {
-        let rows = self.behind_anchor(page).unwrap_or_default();
+    pub fn rows_through_anchor<'a, T: Row>(&self, page: &'a Page<T>) -> &'a [T] {
+        let rows = self.index_after_anchor(page).unwrap_or_default();
         &page.rows[..rows]
     }
 
-    /// How many rows of the page are where they are in the list. Where rows are counted, those that were
-    /// not asked for may be from anywhere.
-    pub(super) fn placed<T: Row>(&self, page: &Page<T>) -> usize {
-        match self.place {
+    /// The number of rows of the page whose ordinals are known. Where rows are counted, rows beyond
+    /// the requested size may be from anywhere in the list.
+    pub(super) fn listed_rows<T: Row>(&self, page: &Page<T>) -> usize {
+        match self.address {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
                 page.rows.len().min(self.size as usize)
             }
@@ -68,30 +69,31 @@ impl PageRequest {
         }
     }
 
-    /// The position after the row at a place of the page; `before` is the row before the first of the page.
-    /// It names rows that could be read.
+    /// The position after the row at an index of the page; `before` is the key of the row before
+    /// the page. It names readable rows only.
     #[must_use]
     pub fn after<T: Row>(&self, page: &Page<T>, row: usize, before: Option<&str>) -> Position {
-        let rows = page.rows.iter().take((row + 1).min(self.placed(page)));
+        let rows = page.rows.iter().take((row + 1).min(self.listed_rows(page)));
         let rows = rows.rev();
         let readable = rows.filter(|row| !row.is_unreadable());
         let mut keys = readable.map(Row::key).chain(before);
         let Some(nearest) = keys.next() else {
-            return self.behind_nobody(page, row);
+            return self.after_unreadable(page, row);
         };
         let anchor = Anchor::new(nearest, keys.next());
         let is_last = row + 1 == page.rows.len();
-        match &self.place {
+        match &self.address {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
-                // Rows that were not asked for do not move the position past rows that were not sent. A
-                // numbered page may have holes: where pages cannot overlap, the next starts behind it.
-                let is_numbered = matches!(self.place, PageAddress::Page(_));
-                let place = if is_last && is_numbered && !self.listing.can_overlap() {
+                // Rows beyond the requested size do not move the position past rows that were not
+                // sent. A numbered page may lack rows: where pages cannot overlap, the next one
+                // starts at its end.
+                let is_numbered = matches!(self.address, PageAddress::Page(_));
+                let rows = if is_last && is_numbered && !self.listing.can_overlap() {
                     u64::from(self.size)
                 } else {
                     (row as u64 + 1).min(u64::from(self.size))
                 };
-                Position::Row(self.ordinal.saturating_add(place), anchor)
+                Position::Row(self.ordinal.saturating_add(rows), anchor)
             }
             PageAddress::Key(_) => Position::Key(anchor),
             PageAddress::Token(token) => {
@@ -110,10 +112,10 @@ impl PageRequest {
         }
     }
 
-    /// The position after the row at a place of the page where no row up to it could be read.
-    pub(super) fn behind_nobody<T: Row>(&self, page: &Page<T>, row: usize) -> Position {
+    /// The position after the row at an index of the page where no row up to it is readable.
+    pub(super) fn after_unreadable<T: Row>(&self, page: &Page<T>, row: usize) -> Position {
         let rows = row + 1;
-        match (&self.place, &page.next) {
+        match (&self.address, &page.next) {
             (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
                 Position::Nth(self.ordinal.saturating_add(rows as u64))
             }
@@ -128,39 +130,39 @@ impl PageRequest {
         }
     }
 
-    /// Whether there are rows behind the page and whether the provider vouches for them; `None` at the
-    /// end.
+    /// Whether the provider confirms that rows follow the page: false where they only may; `None`
+    /// at the end.
     #[must_use]
     pub fn more<T: Row>(&self, page: &Page<T>) -> Option<bool> {
         let rows = page.sent as u64;
-        let behind = self.ordinal.saturating_add(rows);
-        let (more, vouched) = match &page.next {
+        let end = self.ordinal.saturating_add(rows);
+        let (more, is_confirmed) = match &page.next {
             NextPage::More(more) => (*more, true),
             NextPage::Key(key) => (key.is_some(), true),
             NextPage::Token { next, .. } => (next.is_some(), true),
-            NextPage::Total(total) if self.listing.is_ordinal() => (behind < *total, true),
-            NextPage::Counted { total, more } => (behind < *total || *more, true),
-            // A number of rows says nothing where nobody knows how many rows are behind the position.
+            NextPage::Total(total) if self.listing.is_ordinal() => (end < *total, true),
+            NextPage::Counted { total, more } => (end < *total || *more, true),
+            // A total says nothing where the number of rows before the position is unknown.
             NextPage::Total(_) | NextPage::Silent => {
                 (rows > 0 && rows >= u64::from(self.size), false)
             }
         };
-        more.then_some(vouched)
+        more.then_some(is_confirmed)
     }
 
     /// The position after the page; `None` where the page does not say where the next one is.
     #[must_use]
     pub fn next<T: Row>(&self, page: &Page<T>, before: Option<&str>) -> Option<Position> {
-        // Where places are counted, the next page begins with a row that could be read.
-        let last = match self.place {
+        // Where rows are counted, the next page starts with a readable row.
+        let last = match self.address {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
                 let readable = page.rows.iter().rposition(|row| !row.is_unreadable());
                 readable.or_else(|| page.rows.len().checked_sub(1))
             }
             PageAddress::Key(_) | PageAddress::Token(_) => page.rows.len().checked_sub(1),
         };
-        match (&self.place, last) {
-            (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_barren() => None,
+        match (&self.address, last) {
+            (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_unreadable() => None,
             (_, Some(last)) => Some(self.after(page, last, before)),
             (PageAddress::Page(_) | PageAddress::Offset(_), None) => {
                 Some(Position::Nth(self.end()))
@@ -179,8 +181,9 @@ impl PageRequest {
         }
     }
 
-    /// Whether a page that rows are counted to is empty and names a next one: it contradicts itself.
-    pub(super) fn names_more_than_nothing<T: Row>(&self, page: &Page<T>) -> bool {
+    /// Whether rows are counted, and the page contradicts itself: it is empty and names a next
+    /// page.
+    pub(super) fn is_empty_with_next<T: Row>(&self, page: &Page<T>) -> bool {
         let names_more = matches!(
             page.next,
             NextPage::More(true) | NextPage::Counted { more: true, .. }
@@ -188,7 +191,7 @@ impl PageRequest {
         self.listing.is_ordinal() && page.sent == 0 && names_more
     }
 
-    /// The ordinal behind the page, for pagings that count rows.
+    /// The ordinal after the page, where rows are counted.
     pub(super) fn end(&self) -> u64 {
         self.ordinal.saturating_add(u64::from(self.size))
     }

@@ -5,11 +5,12 @@ pub trait Row {
     /// What the rows are called in messages: `users`.
     const PLURAL: &'static str;
 
-    /// The key: rows of equal keys are the same row. That of a row that cannot be read is never used.
+    /// The key: rows of equal keys are the same row. That of a row that cannot be read is never
+    /// used.
     fn key(&self) -> &str;
 
-    /// The text of a row that cannot be read, by which it is counted; `None` for a row that can be read.
-    /// An unreadable row keeps its index in the page, and is never returned.
+    /// The text of a row that cannot be read, by which it is counted; `None` for a row that can be
+    /// read. An unreadable row keeps its index in the page, and is never returned.
     fn unreadable_text(&self) -> Option<&str> {
         None
     }

@@ -1,5 +1,5 @@
-//! A scan: every page of a list, from its start, within limits. For searches that a provider answers
-//! with more than was asked for, or cannot answer at all.
+//! A scan: reads every page of a list from its start, within limits. For lists that are needed
+//! whole, and for searches that a provider answers with too much or not at all.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::error::{Error, ErrorKind, FailureStage, Result};
 /// How far a scan may go.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanLimits {
-    /// How many pages.
+    /// The largest number of pages.
     pub pages: u32,
-    /// Until when. What fetches a page does well to end a little earlier by itself: what is cut off
-    /// from outside is not measured.
+    /// The deadline. The function that fetches a page should give up a little earlier: a call that
+    /// is cancelled from outside is not measured.
     pub until: Instant,
 }
 
@@ -29,27 +29,27 @@ pub enum Truncation {
         /// How many pages were read.
         pages: u32,
     },
-    /// The time was over.
+    /// The deadline passed.
     Late {
         /// How many pages were read.
         pages: u32,
     },
-    /// A page could not be had.
+    /// A page could not be read.
     Failed(Error),
 }
 
 /// What a scan found.
 #[derive(Clone, Debug)]
 pub struct Scan<T> {
-    /// The users that were wanted, each once.
+    /// The wanted rows, each once.
     pub rows: Vec<T>,
     /// How many pages were read.
     pub pages: u32,
     /// Why the scan did not see the whole list; `None` when it did.
     pub truncation: Option<Truncation>,
-    /// Why it may have missed somebody all the same.
+    /// Why it may have missed rows all the same.
     pub incomplete: Option<IncompleteReason>,
-    /// A number for each row that cannot be read.
+    /// A number for each unreadable row.
     pub unreadable: Vec<u64>,
 }
 
@@ -65,7 +65,7 @@ impl<T> Default for Scan<T> {
     }
 }
 
-/// Walks a list from its start and keeps the users that are wanted.
+/// Reads a list from its start and keeps the wanted rows.
 pub async fn scan<T, F, R>(
     listing: &Listing,
     limits: ScanLimits,
@@ -78,7 +78,7 @@ where
     R: Future<Output = Result<Page<T>>>,
 {
     let mut found = Scan::default();
-    let mut reading = PageReader::new(*listing, Position::Start, fetch);
+    let mut reader = PageReader::new(*listing, Position::Start, fetch);
     loop {
         let pages = found.pages;
         let is_over = Instant::now() >= limits.until;
@@ -91,24 +91,24 @@ where
             found.truncation = Some(Truncation::Late { pages });
             break;
         }
-        if reading.pages >= limits.pages {
+        if reader.pages >= limits.pages {
             found.truncation = Some(Truncation::Limit { pages });
             break;
         }
-        let step = reading.step(listing.max, 1);
+        let step = reader.step(listing.max, 1);
         let step = tokio::time::timeout_at(limits.until, step).await;
         match step.unwrap_or_else(|_| Err(Error::late())) {
-            Ok(ReadStep::Page(brought)) => {
+            Ok(ReadStep::Page(new)) => {
                 found.pages += 1;
-                let rows = brought.rows.into_iter().map(|(row, _)| row);
+                let rows = new.rows.into_iter().map(|(row, _)| row);
                 let rows = rows.filter(|row| !row.is_unreadable() && wanted(row));
                 found.rows.extend(rows);
-                if brought.more.is_none() {
+                if new.more.is_none() {
                     break;
                 }
             }
-            Ok(ReadStep::Again) => found.rows.clear(),
-            Ok(ReadStep::Beyond) => {
+            Ok(ReadStep::Restart) => found.rows.clear(),
+            Ok(ReadStep::MaxRows) => {
                 found.truncation = Some(Truncation::Limit { pages });
                 break;
             }
@@ -118,15 +118,15 @@ where
             }
         }
     }
-    (found.incomplete, found.unreadable) = (reading.incomplete, reading.unreadable);
+    (found.incomplete, found.unreadable) = (reader.incomplete, reader.unreadable);
     found
 }
 
 /// How much earlier than the scan its last call may give up.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// A page that was not there when the time was over ends the scan; one that was the first is a failure,
-/// for nothing was read.
+/// A page that misses the deadline ends the scan. If it is the first one, the scan has failed:
+/// nothing was read.
 fn truncated_by(error: Error, pages: u32, limits: ScanLimits) -> Truncation {
     let is_over = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Late)
         && Instant::now() + SLACK >= limits.until;

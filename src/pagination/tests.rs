@@ -1,8 +1,9 @@
-//! The algebra of pages against a provider that is written from the provider's side and shares no code
-//! with it: every window, from every edge, row for row and call for call.
+//! Pagination against a fake provider that shares no code with it: every window from every edge,
+//! row for row and call for call.
 
 mod backward;
 mod capped;
+mod empty;
 mod filtered;
 mod forward;
 mod max_rows;
@@ -11,6 +12,7 @@ mod positions;
 mod provider;
 mod random;
 mod scans;
+mod segments;
 
 use futures_util::FutureExt;
 
@@ -27,7 +29,7 @@ fn range(after: Option<&Position>, first: u32) -> ListRange {
     }
 }
 
-/// A window of what an `answer` says, at once.
+/// A window of the pages that `answer` returns.
 fn read(
     provider: &FakeProvider,
     range: &ListRange,
@@ -45,12 +47,12 @@ fn read(
     window.now_or_never().expect("the provider answers at once")
 }
 
-/// A window of an honest provider's list.
+/// A window of the provider's list.
 fn window_of(provider: &FakeProvider, range: &ListRange) -> Window<FakeRecord> {
     read(provider, range, None, |request| provider.answer(request)).unwrap()
 }
 
-/// The ids of a window's rows.
+/// The keys of a window's rows.
 fn ids(window: &Window<FakeRecord>) -> Vec<&str> {
     let rows = window.rows.iter();
     rows.map(|row| row.node.key.as_str()).collect()

@@ -1,5 +1,6 @@
-//! Rows that cannot be read. They have no identity: nothing tells one from another of the same text, so
-//! none of them was "read before" and none proves a place. They have a position and are counted.
+//! Unreadable rows. They have no identity: two of the same text cannot be told apart, so none
+//! counts as "read before" and none shows where a page starts. They have a position and are
+//! counted.
 
 use std::{
     collections::HashMap,
@@ -8,12 +9,12 @@ use std::{
 
 use super::{Page, Row};
 
-/// Numbers the rows of one text, so that as many are counted as there are.
+/// Numbers the rows of equal text, so that each is counted.
 #[derive(Debug, Default)]
 pub struct UnreadableRows(HashMap<u64, u32>);
 
 impl UnreadableRows {
-    /// What a row is counted by: its text, and how many rows of this text came before it.
+    /// The number of a row: a hash of its text and of how many rows of this text came before it.
     pub fn number(&mut self, text: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
@@ -24,8 +25,8 @@ impl UnreadableRows {
     }
 }
 
-/// How many rows that cannot be read follow one another from a place of a page on.
-pub(super) fn run<T: Row>(page: &Page<T>, from: usize) -> usize {
+/// How many unreadable rows follow one another from an index of a page on.
+pub(super) fn count_unreadable<T: Row>(page: &Page<T>, from: usize) -> usize {
     let rows = page.rows.iter().skip(from);
     rows.take_while(|row| row.is_unreadable()).count()
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many pages of one window are asked for at the same time, where the provider has said how many
-/// rows there are and any page can be asked for.
+/// How many pages of one window are requested in parallel, where rows are counted and the total is
+/// known.
 const AHEAD: usize = 4;
 
 /// One row of a window.
@@ -15,10 +15,10 @@ const AHEAD: usize = 4;
 pub struct WindowRow<T> {
     /// The row itself.
     pub node: T,
-    /// The point just after it, from which the list resumes.
+    /// The point just after it, from which the list resumes: a cursor of the row.
     pub position: Position,
-    /// How many rows were read before it, those that cannot be read included.
-    place: u64,
+    /// The number of rows read before it, unreadable ones included.
+    index: u64,
 }
 
 /// Part of a list.
@@ -26,7 +26,7 @@ pub struct WindowRow<T> {
 pub struct Window<T> {
     /// The rows.
     pub rows: Vec<WindowRow<T>>,
-    /// Whether there are rows behind the last.
+    /// Whether there are rows after the last.
     pub has_next: bool,
     /// Whether there are rows before the first.
     pub has_previous: bool,
@@ -38,11 +38,12 @@ pub struct Window<T> {
     pub incomplete: Option<IncompleteReason>,
     /// Why the window ends before it is full.
     pub failure: Option<Error>,
-    /// A number for each row that cannot be read.
+    /// A number for each unreadable row.
     pub unreadable: Vec<u64>,
 }
 
-/// Which part of a list is wanted: a number of rows between two positions, from one end or the other.
+/// Which part of a list is wanted: a number of rows between two positions, from one end or the
+/// other.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ListRange {
     /// The point after which the window starts.
@@ -59,7 +60,7 @@ pub struct ListRange {
 pub struct Accept<'a, T> {
     /// Whether a row does.
     pub belongs: &'a (dyn Fn(&T) -> bool + Sync),
-    /// Whether the provider says that it gives no others. It is believed until it gives one.
+    /// Whether the provider claims to return no others. It is trusted until it returns one.
     pub is_exact: bool,
 }
 
@@ -71,13 +72,13 @@ impl<T> Clone for Accept<'_, T> {
 
 impl<T> Copy for Accept<'_, T> {}
 
-/// Reads one window of a list. `accept` says which rows belong to it; without it every row does. Where
-/// the provider gives no others, no row more than needed is read. A window of no rows reads one, to know
-/// whether there is any.
+/// Reads one window of a list. `accept` decides which rows belong to it; without it every row does.
+/// If the provider returns no others, only the rows needed are read. A window of no rows reads one
+/// row, to learn whether there is any.
 ///
 /// # Errors
-/// What `fetch` answers; `Invalid` for a position of another paging; `Unsupported` when the list is to be
-/// read backwards and cannot be; `Malformed` when the list runs in a circle.
+/// What `fetch` answers; `Invalid` for a position of another paging; `Unsupported` when the list is
+/// to be read backwards and cannot be; `Malformed` when the list runs in a circle.
 pub async fn window<T, F, R>(
     listing: &Listing,
     range: &ListRange,
@@ -121,7 +122,7 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
-    // Nobody is counted at the end of a list that counts them; elsewhere one row tells.
+    // At the end of a counted list the total suffices; elsewhere one row is read.
     if range.count > 0 || range.before.is_none() {
         return backward(listing, range, &fetch).await;
     }
@@ -138,7 +139,8 @@ where
     Ok(window)
 }
 
-/// The rows after a position. Reads past them only where nothing vouches for what follows.
+/// The rows after a position. Reads past them only where the provider does not confirm that more
+/// follow.
 async fn forward<T, F, R>(
     listing: &Listing,
     from: Position,
@@ -152,63 +154,63 @@ where
     R: Future<Output = Result<Page<T>>>,
 {
     let mut window = Window::default();
-    let mut reading = PageReader::new(*listing, from, fetch);
+    let mut reader = PageReader::new(*listing, from, fetch);
     let is_exact = accept.is_none_or(|accept| accept.is_exact);
     let at_first = count.saturating_add(u32::from(!is_exact));
-    // Where it gives rows that do not belong to the window, nobody knows how far the next one is.
-    let mut is_believed = is_exact;
-    let (mut want, mut places) = (at_first, 0);
+    // Where the provider returns rows that do not belong, the distance to the next one is unknown.
+    let mut is_filter_trusted = is_exact;
+    let (mut want, mut next_index) = (at_first, 0);
     'list: loop {
-        let ahead = if is_believed { AHEAD } else { 1 };
-        let brought = match reading.step(want, ahead).await {
-            Ok(ReadStep::Page(brought)) => brought,
-            Ok(ReadStep::Again) => {
+        let ahead = if is_filter_trusted { AHEAD } else { 1 };
+        let new = match reader.step(want, ahead).await {
+            Ok(ReadStep::Page(new)) => new,
+            Ok(ReadStep::Restart) => {
                 window.rows.clear();
-                (want, places, is_believed) = (at_first, 0, is_exact);
+                (want, next_index, is_filter_trusted) = (at_first, 0, is_exact);
                 continue;
             }
-            Ok(ReadStep::Beyond) => {
+            Ok(ReadStep::MaxRows) => {
                 window.is_truncated = true;
                 break;
             }
             Err(error) if is_late(&error) && !window.rows.is_empty() => {
                 (window.has_next, window.failure) = (true, Some(error));
-                reading.incomplete = Some(IncompleteReason::Late);
+                reader.incomplete = Some(IncompleteReason::Late);
                 break;
             }
             Err(error) => return Err(error),
         };
-        for (row, position) in brought.rows {
-            let place = places;
-            places += 1;
+        for (row, position) in new.rows {
+            let index = next_index;
+            next_index += 1;
             let belongs = accept.is_none_or(|accept| (accept.belongs)(&row));
-            is_believed &= belongs || row.is_unreadable();
+            is_filter_trusted &= belongs || row.is_unreadable();
             let row = WindowRow {
                 node: row,
                 position,
-                place,
+                index,
             };
-            if belongs && !window.take(row, count) {
+            if belongs && !window.push(row, count) {
                 break 'list;
             }
         }
-        let Some(is_vouched) = brought.more else {
+        let Some(is_confirmed) = new.more else {
             break;
         };
         let is_full = window.rows.len() == count as usize;
-        if is_full && is_vouched && is_believed {
-            window.is_truncated = reading.is_beyond_max_rows();
+        if is_full && is_confirmed && is_filter_trusted {
+            window.is_truncated = reader.is_beyond_max_rows();
             window.has_next = !window.is_truncated;
             break;
         }
-        want = if is_believed {
-            left(count, &window)
+        want = if is_filter_trusted {
+            missing_rows(count, &window)
         } else {
             listing.max
         };
     }
-    window.total = reading.total.filter(|_| is_believed);
-    (window.incomplete, window.unreadable) = (reading.incomplete, reading.unreadable);
+    window.total = reader.total.filter(|_| is_filter_trusted);
+    (window.incomplete, window.unreadable) = (reader.incomplete, reader.unreadable);
     Ok(window)
 }
 
@@ -228,8 +230,8 @@ impl<T> Default for Window<T> {
 }
 
 impl<T: Row> Window<T> {
-    /// Adds a row that can be read. False when the window is full: then the row is the next one.
-    fn take(&mut self, row: WindowRow<T>, count: u32) -> bool {
+    /// Adds a readable row. False when the window is full: then the row is the next one.
+    fn push(&mut self, row: WindowRow<T>, count: u32) -> bool {
         if row.node.is_unreadable() {
             return true;
         }
@@ -242,17 +244,17 @@ impl<T: Row> Window<T> {
 }
 
 /// How many rows a window lacks: one at least, to know whether there is any.
-fn left<T>(count: u32, window: &Window<T>) -> u32 {
+fn missing_rows<T>(count: u32, window: &Window<T>) -> u32 {
     let rows = u32::try_from(window.rows.len()).unwrap_or(u32::MAX);
     count.saturating_sub(rows).max(1)
 }
 
-/// Whether it was the time that was over.
+/// Whether the deadline passed.
 fn is_late(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut)
 }
 
-/// How often the row that `before` names is looked for where it is now.
+/// How often the row that `before` names is searched for after it has moved.
 const RELOCATIONS: u32 = 2;
 
 /// The rows between two positions, from one end or the other, where rows are counted.
@@ -264,7 +266,7 @@ where
 {
     let start = match &range.after {
         None => 0,
-        Some(position) => place_of(position, "after")?,
+        Some(position) => ordinal_of(position, "after")?,
     };
     let (mut end, total) = match &range.before {
         None if !listing.is_counted => return Err(uncounted::<T>()),
@@ -272,9 +274,9 @@ where
             let total = count(listing, &fetch).await?;
             (total, Some(total))
         }
-        Some(position) => (place_of(position, "before")?.saturating_sub(1), None),
+        Some(position) => (ordinal_of(position, "before")?.saturating_sub(1), None),
     };
-    let border = range.before.as_ref().and_then(Position::anchor);
+    let end_anchor = range.before.as_ref().and_then(Position::anchor);
     for is_last in (0..=RELOCATIONS).map(|tries| tries == RELOCATIONS) {
         let wanted = u64::from(range.count).min(end.saturating_sub(start));
         let from = if range.from_end { end - wanted } else { start };
@@ -282,10 +284,10 @@ where
             Some(after) if from == start => after.clone(),
             _ => Position::Nth(from),
         };
-        // Up to the row that `before` names, where the window ends at it: so it is seen to be there.
-        let is_bordered = border.is_some() && from + wanted == end;
-        let reading = u32::try_from(wanted + u64::from(is_bordered)).unwrap_or(u32::MAX);
-        if reading == 0 {
+        // Also reads the row that `before` names, if the window ends there: it may have moved.
+        let includes_end_row = end_anchor.is_some() && from + wanted == end;
+        let rows_to_read = u32::try_from(wanted + u64::from(includes_end_row)).unwrap_or(u32::MAX);
+        if rows_to_read == 0 {
             return Ok(Window {
                 has_previous: end > 0 && from > 0 || start > 0,
                 has_next: range.before.is_some(),
@@ -293,29 +295,29 @@ where
                 ..Window::default()
             });
         }
-        let mut window = forward(listing, position, reading, None, &fetch).await?;
+        let mut window = forward(listing, position, rows_to_read, None, &fetch).await?;
         (window.has_previous, window.total) = (from > 0, window.total);
         window.has_next |= range.before.is_some();
-        let Some(border) = border else {
+        let Some(end_anchor) = end_anchor else {
             if range.before.is_some() && from + wanted == end {
-                window.rows.retain(|row| row.place < wanted);
+                window.rows.retain(|row| row.index < wanted);
             }
             return Ok(window);
         };
         let mut rows = window.rows.iter();
-        let at = rows.find(|row| row.node.key() == border.row());
-        match at.map(|row| row.place) {
-            Some(at) if !is_bordered || at == wanted => {
-                window.rows.retain(|row| row.place < at);
+        let at = rows.find(|row| row.node.key() == end_anchor.row());
+        match at.map(|row| row.index) {
+            Some(at) if !includes_end_row || at == wanted => {
+                window.rows.retain(|row| row.index < at);
                 return Ok(window);
             }
-            None if !is_bordered => return Ok(window),
+            None if !includes_end_row => return Ok(window),
             // It has moved towards the start.
             Some(at) if !is_last => end = from + at,
             // It has moved towards the end, by no more than a page if it is found at all.
             None if !is_last => end = end.saturating_add(u64::from(listing.max)),
             Some(_) | None => {
-                window.rows.retain(|row| row.place < wanted);
+                window.rows.retain(|row| row.index < wanted);
                 window.incomplete = window.incomplete.or(Some(IncompleteReason::Shifted));
                 return Ok(window);
             }
@@ -324,8 +326,8 @@ where
     Err(Error::new(ErrorKind::Internal, "a window was never read"))
 }
 
-/// How many rows are before the position of a row, where rows are counted.
-fn place_of(position: &Position, argument: &str) -> Result<u64> {
+/// The number of rows before a position, where rows are counted.
+fn ordinal_of(position: &Position, argument: &str) -> Result<u64> {
     match position {
         Position::Nth(ordinal) | Position::Row(ordinal, _) => Ok(*ordinal),
         Position::Start | Position::Key(_) | Position::At(_) | Position::Token { .. } => {
@@ -336,7 +338,7 @@ fn place_of(position: &Position, argument: &str) -> Result<u64> {
     }
 }
 
-/// How many rows the list has: the provider's word on its smallest page.
+/// The total that the provider reports on its smallest page.
 async fn count<T, F, R>(listing: &Listing, fetch: F) -> Result<u64>
 where
     T: Row,

@@ -121,7 +121,8 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
                 return Err(Error::late().at_stage(FailureStage::Nowhere));
             }
             // Pages that were kept do not go together with others: the list is read from its start again.
-            let is_read_again = request.since.is_some() && request.place == PageAddress::Key(None);
+            let is_read_again =
+                request.since.is_some() && request.address == PageAddress::Key(None);
             let response = building
                 .send(page_call(Operation::ByEmail, &request))
                 .await?;

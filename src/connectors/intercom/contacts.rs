@@ -176,7 +176,7 @@ impl ContactPages {
 fn page_in(
     context: &RequestContext,
     response: &Response,
-    place: &PageAddress,
+    address: &PageAddress,
     token: fn(SubresourceNext) -> Option<String>,
 ) -> Result<Page<User>> {
     let list: ContactList = response.object()?;
@@ -203,19 +203,19 @@ fn page_in(
     let data: Vec<_> = data.into_iter().map(Arc::from).collect();
     let sent = data.len();
     let users = rows::users(context, response.account, data, record::user);
-    let first = matches!(place, PageAddress::Token(None)).then_some(1);
+    let first = matches!(address, PageAddress::Token(None)).then_some(1);
     Ok(Page {
         incomplete: numbers.unwrap_or_default().incomplete(&next, first),
         ..Page::new(users, next)
-            .of(sent)
-            .kept_since(response.cached_at)
+            .with_sent(sent)
+            .cached_at(response.cached_at)
     })
 }
 
 /// `…/contacts/search-contacts`: a read, though by POST.
 fn search(operation: Operation, query: &Value, filter: &Filter, request: &PageRequest) -> Request {
     let mut pagination = json!({ LISTING.size: request.size });
-    if let PageAddress::Token(Some(token)) = &request.place {
+    if let PageAddress::Token(Some(token)) = &request.address {
         pagination[LISTING.at] = token.clone().into();
     }
     let mut body = json!({ "query": query, "pagination": pagination });
@@ -223,7 +223,7 @@ fn search(operation: Operation, query: &Value, filter: &Filter, request: &PageRe
         body["sort"] = query::ordered(sort);
     }
     Request::search(operation, &["contacts", "search"], body)
-        .page(&request.place)
+        .page(&request.address)
         .no_older_than(request.since)
 }
 
@@ -296,7 +296,7 @@ impl Contacts {
         call: Request,
     ) -> Result<Page<User>> {
         let response = self.api.send(context, call).await?;
-        page_in(context, &response, &request.place, SubresourceNext::token)
+        page_in(context, &response, &request.address, SubresourceNext::token)
     }
 }
 
@@ -321,7 +321,7 @@ impl Connector for Contacts {
         if filter.fields().is_empty() && filter.sort.is_none() {
             let call = Request::get(Operation::List, &["contacts"])
                 .query(request.params())
-                .page(&request.place)
+                .page(&request.address)
                 .no_older_than(request.since);
             return self.page(context, request, call).await;
         }

@@ -161,7 +161,7 @@ fn page_in(
     match list.kind.as_deref() {
         Some("user" | "contact") => {
             let users = vec![user_in(response)?];
-            Ok(Page::new(users, NextPage::Total(1)).kept_since(response.cached_at))
+            Ok(Page::new(users, NextPage::Total(1)).cached_at(response.cached_at))
         }
         Some("error.list") => Err(refused_under_200(response).unwrap_or_else(|| {
             Error::malformed("the provider answered an error under status 200")
@@ -195,8 +195,8 @@ fn page_in(
                 size: short.or(numbers.size()),
                 incomplete: numbers.incomplete(&next, number),
                 ..Page::new(users, next)
-                    .of(sent)
-                    .kept_since(response.cached_at)
+                    .with_sent(sent)
+                    .cached_at(response.cached_at)
             })
         }
     }
@@ -290,7 +290,7 @@ impl Connector for Users {
         let call = Request::get(Operation::List, &[path])
             .query(query::narrowed(filter)?)
             .query(request.params())
-            .page(&request.place)
+            .page(&request.address)
             .no_older_than(request.since);
         self.page(context, call).await
     }
@@ -335,7 +335,7 @@ impl Connector for Users {
                     let call = Request::get(Operation::ByEmail, &["users"])
                         .query([("email", email.given().to_owned())])
                         .query(request.params())
-                        .page(&request.place)
+                        .page(&request.address)
                         .no_older_than(request.since);
                     self.page(context, call).await
                 },

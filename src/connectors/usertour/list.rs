@@ -72,8 +72,8 @@ pub(super) fn page_in(context: &RequestContext, response: &Response) -> Result<P
     }
     let users = rows::users(context, response.account, rows, record::user);
     Ok(Page::new(users, next)
-        .of(sent)
-        .kept_since(response.cached_at))
+        .with_sent(sent)
+        .cached_at(response.cached_at))
 }
 
 /// Of the link to the next page only its cursor is read.

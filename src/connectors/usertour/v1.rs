@@ -159,23 +159,24 @@ impl UserList for UsertourV1 {
                 let sent = self.sent(context, operation, query, (cursor, size, request.since));
                 let page = sent.await?;
                 let mut kept = kept_since.lock().unwrap_or_else(PoisonError::into_inner);
-                *kept = kept.into_iter().chain(page.kept).min();
+                *kept = kept.into_iter().chain(page.cached_at).min();
                 Ok(page)
             },
         };
-        let start = match &request.place {
+        let start = match &request.address {
             PageAddress::Token(token) => Start::from_token(token.as_deref())?,
             PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => Start::default(),
         };
         search::note_forms(context, selection);
         let TiedPage { page, incomplete } = reader.read(start).await?;
-        let resumed = ties::is_place_unsure(request.before_mark(&page)).then_some(ties::TIMELESS);
+        let resumed =
+            ties::is_place_unsure(request.rows_through_anchor(&page)).then_some(ties::TIMELESS);
         if let Some(why) = incomplete.or(resumed) {
             context.add_incomplete_notice(Notice::new(NoticeCode::UnstableOrder, why));
         }
         search::note_unreadable(context, selection, &page);
         let kept = *kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(page.kept_since(kept))
+        Ok(page.cached_at(kept))
     }
 }
 

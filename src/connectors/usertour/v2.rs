@@ -121,7 +121,7 @@ impl UsertourV2 {
 
     /// The call for a page.
     fn call(&self, operation: Operation, selection: &Selection, request: &PageRequest) -> Request {
-        let cursor = match &request.place {
+        let cursor = match &request.address {
             PageAddress::Token(cursor) => cursor.clone(),
             PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => None,
         };
@@ -130,7 +130,7 @@ impl UsertourV2 {
             .query(bounds(&selection.filter.created))
             .query(cursor.map(|cursor| (LISTING.at, cursor)))
             .query([(LISTING.size, request.size.to_string())])
-            .page(&request.place)
+            .page(&request.address)
             .no_older_than(request.since)
     }
 
@@ -172,7 +172,7 @@ impl UserList for UsertourV2 {
             response => response,
         };
         let page = list::page_in(context, &response?)?;
-        let is_behind_cursor = matches!(request.place, PageAddress::Token(Some(_)));
+        let is_behind_cursor = matches!(request.address, PageAddress::Token(Some(_)));
         if is_behind_cursor && is_empty_end(&page) {
             return Err(lost_place());
         }

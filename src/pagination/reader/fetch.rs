@@ -1,5 +1,5 @@
-//! How a reading asks for its next page: one, or several side by side, and other ways on where the
-//! provider no longer knows the first.
+//! Requests the next page: one page, or several in parallel, and earlier positions where the
+//! provider no longer knows the current one.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// How far apart in time pages may have been read that were kept and are joined: as far as one slow
-/// request reads them.
-const TOGETHER: Duration = Duration::from_secs(10);
+/// The largest difference in age of cached pages that are joined: as long as one slow request may
+/// take.
+const MAX_AGE_GAP: Duration = Duration::from_secs(10);
 
 impl<T, F, R> PageReader<T, F>
 where
@@ -21,31 +21,31 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
-    /// The page at the position: one that was asked for ahead if it is of use, else one that is asked for.
+    /// The page at the position: a prefetched one if it fits, else a new one.
     pub(super) async fn next_page(
         &mut self,
         want: u32,
         ahead: usize,
     ) -> Result<(PageRequest, Page<T>)> {
-        if let Some((request, page)) = self.ahead.pop_front() {
+        if let Some((request, page)) = self.prefetched.pop_front() {
             let page = page?;
             let begins_before = request.ordinal < self.at.ordinal();
             if begins_before
                 && request.end() > self.at.ordinal()
-                && self.knows_one_of(&request, &page)
+                && self.holds_read_row(&request, &page)
             {
                 return Ok((request, page));
             }
-            self.ahead.clear();
-            self.shifts = true;
+            self.prefetched.clear();
+            self.has_shifted = true;
         }
         let mut requests = self.plan(want, ahead)?;
         if requests.len() > 1 {
             let first = requests.remove(0);
             let fetched = self.fetch_all(first, requests, ahead).await;
             self.pages += u32::try_from(fetched.len()).unwrap_or(u32::MAX);
-            self.ahead = fetched;
-            if let Some((request, page)) = self.ahead.pop_front() {
+            self.prefetched = fetched;
+            if let Some((request, page)) = self.prefetched.pop_front() {
                 return Ok((request, page?));
             }
         }
@@ -53,11 +53,11 @@ where
         loop {
             let mut request = self.request(&at, want)?;
             let error = match self.fetch(&request).await {
-                Ok(page) if !self.take_size(&mut request, &page) => continue,
-                Ok(page) if !self.is_a_dead_end(&page) => return Ok((request, page)),
-                Ok(page) => match self.try_detours(want).await {
+                Ok(page) if !self.adopt_page_size(&mut request, &page) => continue,
+                Ok(page) if !self.is_doubtful_end(&page) => return Ok((request, page)),
+                Ok(page) => match self.try_fallbacks(want).await {
                     Some(better) => return Ok(better),
-                    // Not even the row before, behind which there is this one, is known.
+                    // The provider knows none of the earlier rows either.
                     None => {
                         self.incomplete = Some(IncompleteReason::Shifted);
                         return Ok((request, page));
@@ -65,15 +65,15 @@ where
                 },
                 Err(error) => error,
             };
-            match self.detours.pop().filter(|_| self.is_stale(&error)) {
-                Some(detour) => at = detour,
+            match self.fallbacks.pop().filter(|_| self.is_stale(&error)) {
+                Some(fallback) => at = fallback,
                 None => return Err(error),
             }
         }
     }
 
-    /// The request for the page at a position. Where a list of keys is read from its start for want of a row
-    /// that is known, those up to the row that was named are not wanted.
+    /// The request for the page at a position. Where a list of keys is read from its start again,
+    /// because the provider knows no row, the rows up to the current position are not wanted.
     pub(super) fn request(&self, at: &Position, want: u32) -> Result<PageRequest> {
         let request = self.listing.request(at, want)?;
         let is_restart = self.listing.paging == Paging::Key && *at == Position::Start;
@@ -86,14 +86,14 @@ where
         })
     }
 
-    /// Takes note of the size of the provider's pages, where it gives fewer rows than it is asked for:
-    /// their numbers count pages of that size. One that is smaller than the page itself is wrong. Whether
-    /// the page is the one that was asked for.
-    pub(super) fn take_size(&mut self, request: &mut PageRequest, page: &Page<T>) -> bool {
+    /// Adopts the provider's page size, where it is smaller than requested: page numbers count
+    /// pages of that size. A size below the number of rows in the page is wrong and ignored.
+    /// Returns whether the page is the requested one.
+    pub(super) fn adopt_page_size(&mut self, request: &mut PageRequest, page: &Page<T>) -> bool {
         let is_less = |size: &u32| {
             (self.listing.min..request.size).contains(size) && page.sent <= *size as usize
         };
-        let is_by_number = matches!(request.place, PageAddress::Page(_));
+        let is_by_number = matches!(request.address, PageAddress::Page(_));
         let is_guess = page.next == NextPage::Silent;
         let size = page.size.filter(is_less);
         let size = size.filter(|_| !(is_guess && self.is_size_guessed));
@@ -106,20 +106,21 @@ where
         request.ordinal == 0
     }
 
-    /// Learns the true size of pages that are counted in rows: two pages one after another are equally short,
-    /// and the provider says that there is more. One alone may lack rows.
-    pub(super) fn learn_size(&mut self, request: &PageRequest, page: &Page<T>) {
+    /// Learns the largest page size of a list of offsets: two pages in sequence are equally short,
+    /// and the provider confirms that there are more rows. A single short page may just lack rows.
+    pub(super) fn learn_max_size(&mut self, request: &PageRequest, page: &Page<T>) {
         let sent = u32::try_from(page.sent).unwrap_or(u32::MAX);
-        let is_by_row = matches!(request.place, PageAddress::Offset(_));
+        let is_by_row = matches!(request.address, PageAddress::Offset(_));
         let is_short = (self.listing.min.max(2)..request.size).contains(&sent);
         let is_promised = request.more(page) == Some(true);
         let short = Some(sent).filter(|_| is_by_row && is_short && is_promised);
-        if short.is_some() && short == self.short {
+        if short.is_some() && short == self.short_size {
             self.listing.max = sent;
         }
-        self.short = short;
+        self.short_size = short;
     }
 
+    /// Fetches one page.
     pub(super) async fn fetch(&mut self, request: &PageRequest) -> Result<Page<T>> {
         self.pages += 1;
         let since = self.since;
@@ -131,7 +132,7 @@ where
         .checked()
     }
 
-    /// Pages that are asked for side by side, in order; what follows an error is dropped.
+    /// Fetches pages in parallel and returns them in order, up to the first error.
     pub(super) async fn fetch_all(
         &self,
         first: PageRequest,
@@ -160,15 +161,15 @@ where
         fetched
     }
 
-    /// The requests for the pages after the position: one, or as many as hold the rows wanted where their
-    /// places are known.
+    /// The requests for the pages after the position: one, or as many as hold the rows wanted,
+    /// where the total is known.
     pub(super) fn plan(&self, want: u32, ahead: usize) -> Result<Vec<PageRequest>> {
         let mut requests = vec![self.listing.request(&self.at, want)?];
         let Some(total) = self
             .total
-            .filter(|_| ahead > 1 && !self.shifts && self.listing.is_ordinal())
-            // Where the next page begins hangs on the size of this one.
-            .filter(|_| self.short.is_none())
+            .filter(|_| ahead > 1 && !self.has_shifted && self.listing.is_ordinal())
+            // The start of the next page depends on the size of this one.
+            .filter(|_| self.short_size.is_none())
         else {
             return Ok(requests);
         };
@@ -190,17 +191,17 @@ where
         Ok(requests)
     }
 
-    /// Whether a page says that nothing follows a place that the provider may not know any more: it
-    /// answers so where others answer an error.
-    pub(super) fn is_a_dead_end(&self, page: &Page<T>) -> bool {
+    /// Whether an empty last page may mean that the provider no longer knows the key: some
+    /// providers answer it so, others with an error.
+    pub(super) fn is_doubtful_end(&self, page: &Page<T>) -> bool {
         let is_end = page.next == NextPage::Key(None);
-        is_end && page.sent == 0 && !self.detours.is_empty()
+        is_end && page.sent == 0 && !self.fallbacks.is_empty()
     }
 
-    /// The page behind a row further up, where there is one.
-    pub(super) async fn try_detours(&mut self, want: u32) -> Option<(PageRequest, Page<T>)> {
-        while let Some(detour) = self.detours.pop() {
-            let request = self.request(&detour, want).ok()?;
+    /// The page after an earlier row, if there is one.
+    pub(super) async fn try_fallbacks(&mut self, want: u32) -> Option<(PageRequest, Page<T>)> {
+        while let Some(fallback) = self.fallbacks.pop() {
+            let request = self.request(&fallback, want).ok()?;
             match self.fetch(&request).await {
                 Ok(page) if page.sent > 0 => return Some((request, page)),
                 Ok(_) | Err(_) => {}
@@ -209,7 +210,7 @@ where
         None
     }
 
-    /// Whether a provider may have forgotten the place that it named itself, or that a row named.
+    /// Whether an error means that the provider no longer knows the token or the key.
     pub(super) fn is_stale(&self, error: &Error) -> bool {
         matches!(
             (self.listing.paging, error.kind()),
@@ -221,21 +222,21 @@ where
         )
     }
 
-    /// Whether a page is not as old as those before it: some were kept and others were not, or they were
-    /// kept at different times.
+    /// Whether a page differs in age from those before it: some came from the cache and others did
+    /// not, or they were cached at different times.
     pub(super) fn is_of_another_age(&mut self, page: &Page<T>) -> bool {
-        let kept = page.kept.filter(|at| *at < self.began);
-        let Some(first) = self.first else {
-            self.first = Some(kept);
+        let kept = page.cached_at.filter(|at| *at < self.started_at);
+        let Some(first) = self.first_cached_at else {
+            self.first_cached_at = Some(kept);
             if kept.is_none() {
-                self.since = Some(self.began);
+                self.since = Some(self.started_at);
             }
             return false;
         };
         match (first, kept) {
             (Some(first), Some(this)) => {
                 let apart = this.max(first).saturating_duration_since(this.min(first));
-                apart > TOGETHER
+                apart > MAX_AGE_GAP
             }
             (Some(_), None) => true,
             (None, _) => false,

@@ -3,7 +3,7 @@
 use super::{
     forward::fewest_calls,
     ids,
-    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag},
+    provider::{EndStyle, FakePaging, FakeProvider, FakeRecord},
     range, read, window_of,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     pagination::{ListRange, Position},
 };
 
-/// Where the row of each place is, by the position after it.
+/// The position after the row of an index.
 fn position(edge: Option<usize>) -> Option<Position> {
     edge.map(|place| Position::Nth(place as u64 + 1))
 }
@@ -56,7 +56,7 @@ fn check(
         rows => fewest_calls(provider, from, None, rows),
     };
     let fewest = counting + reading;
-    let is_open = provider.says == FakeEnd::Silent
+    let is_open = provider.end_style == EndStyle::Silent
         && calls
             .get(fewest.wrapping_sub(1))
             .is_some_and(|last| last.rows == last.size && last.start + last.rows <= to);
@@ -77,28 +77,30 @@ fn check(
 }
 
 #[test]
-fn a_list_that_is_counted_is_read_from_both_ends() {
-    for word in [
-        MoreFlag::Page(0),
-        MoreFlag::Page(1),
-        MoreFlag::Offset(0),
-        MoreFlag::Offset(1),
+fn a_counted_list_can_be_read_from_both_ends() {
+    for paging in [
+        FakePaging::Page(0),
+        FakePaging::Page(1),
+        FakePaging::Offset(0),
+        FakePaging::Offset(1),
     ] {
-        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
+        for end_style in [EndStyle::More, EndStyle::Total, EndStyle::Silent] {
             for (min, max) in [(1, 1), (1, 3), (1, 7), (2, 5), (4, 4)] {
                 for length in [0, 1, 2, 5, 8, 13] {
-                    let provider = FakeProvider::new(word, says, length, (min, max));
-                    check_every_span(&provider, length);
+                    let provider = FakeProvider::new(paging, end_style, length, (min, max));
+                    check_every_range(&provider, length);
                 }
             }
         }
     }
 }
 
-fn check_every_span(provider: &FakeProvider, length: usize) {
+fn check_every_range(provider: &FakeProvider, length: usize) {
     let edges = || std::iter::once(None).chain((0..length).map(Some));
     for after in edges() {
-        for before in edges().filter(|before| before.is_some() || provider.says == FakeEnd::Total) {
+        for before in
+            edges().filter(|before| before.is_some() || provider.end_style == EndStyle::Total)
+        {
             for count in [1, 2, 3, 5, 9] {
                 check(provider, after, before, count, true);
                 if before.is_some() {
@@ -110,8 +112,8 @@ fn check_every_span(provider: &FakeProvider, length: usize) {
 }
 
 #[test]
-fn the_end_of_a_list_that_nobody_counts_is_not_known() {
-    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 9, (1, 7));
+fn a_list_without_a_total_cannot_be_read_from_its_end() {
+    let provider = FakeProvider::new(FakePaging::Offset(0), EndStyle::More, 9, (1, 7));
     let last = ListRange {
         from_end: true,
         ..range(None, 2)
@@ -124,8 +126,8 @@ fn the_end_of_a_list_that_nobody_counts_is_not_known() {
 }
 
 #[test]
-fn keys_and_tokens_and_filtered_lists_go_forward_only() {
-    let everybody = |_: &FakeRecord| true;
+fn keys_tokens_and_filtered_lists_can_only_be_read_forward() {
+    let every_row = |_: &FakeRecord| true;
     let last = ListRange {
         from_end: true,
         ..range(None, 2)
@@ -135,14 +137,14 @@ fn keys_and_tokens_and_filtered_lists_go_forward_only() {
         ..range(None, 2)
     };
     for range in [last, before] {
-        for (word, says) in [
-            (MoreFlag::KeyInclusive, FakeEnd::More),
-            (MoreFlag::Token, FakeEnd::Token),
-            (MoreFlag::Offset(0), FakeEnd::Total),
+        for (paging, end_style) in [
+            (FakePaging::KeyInclusive, EndStyle::More),
+            (FakePaging::Token, EndStyle::Token),
+            (FakePaging::Offset(0), EndStyle::Total),
         ] {
-            let provider = FakeProvider::new(word, says, 9, (1, 7));
-            let accept: Option<&(dyn Fn(&FakeRecord) -> bool + Sync)> = match word {
-                MoreFlag::Offset(_) => Some(&everybody),
+            let provider = FakeProvider::new(paging, end_style, 9, (1, 7));
+            let accept: Option<&(dyn Fn(&FakeRecord) -> bool + Sync)> = match paging {
+                FakePaging::Offset(_) => Some(&every_row),
                 _ => None,
             };
 

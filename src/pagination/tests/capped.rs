@@ -1,29 +1,30 @@
-//! Providers whose pages are shorter than they are asked for: the size is learned, and no call wasted.
+//! Providers whose pages are shorter than requested: the reader learns their size and wastes no
+//! call.
 
 use super::{
     ids,
-    provider::{FakeEnd, FakeProvider, MoreFlag},
+    provider::{EndStyle, FakePaging, FakeProvider},
     range, read, window_of,
 };
 use crate::pagination::{NextPage, PageAddress, PageRequest};
 
-const OFFSETS: [(MoreFlag, FakeEnd); 3] = [
-    (MoreFlag::Offset(0), FakeEnd::Total),
-    (MoreFlag::Offset(1), FakeEnd::Total),
-    (MoreFlag::Offset(0), FakeEnd::More),
+const OFFSETS: [(FakePaging, EndStyle); 3] = [
+    (FakePaging::Offset(0), EndStyle::Total),
+    (FakePaging::Offset(1), EndStyle::Total),
+    (FakePaging::Offset(0), EndStyle::More),
 ];
 
 fn provider_of(
-    (word, says): (MoreFlag, FakeEnd),
+    (paging, end_style): (FakePaging, EndStyle),
     rows: usize,
     (max, cap): (u32, u32),
 ) -> FakeProvider {
-    let provider = FakeProvider::new(word, says, 0, (1, max)).capped(cap);
+    let provider = FakeProvider::new(paging, end_style, 0, (1, max)).capped(cap);
     (0..rows).for_each(|row| provider.append(&format!("row {row}")));
     provider
 }
 
-/// How few pages of a size hold some rows, each but the first with a row of the one before it.
+/// The fewest pages of a size that hold some rows, where each repeats a row of the one before it.
 fn fewest_calls(rows: usize, size: usize) -> usize {
     1 + rows.saturating_sub(size).div_ceil(size - 1)
 }
@@ -63,13 +64,13 @@ fn a_window_of_capped_pages_holds_every_row_in_the_fewest_calls() {
     }
 }
 
-/// One page that lacks rows in its midst tells nothing of the pages behind it.
+/// One page that lacks rows says nothing about the pages after it.
 #[test]
-fn one_short_page_is_no_size() {
+fn one_short_page_does_not_set_the_page_size() {
     let provider = provider_of(OFFSETS[0], 300, (50, 50));
     let answer = |request: &PageRequest| {
         let mut page = provider.answer(request)?;
-        if request.place == PageAddress::Offset(0) {
+        if request.address == PageAddress::Offset(0) {
             page.rows.truncate(3);
             page.sent = 3;
         }
@@ -84,10 +85,10 @@ fn one_short_page_is_no_size() {
     assert_eq!(sizes.len(), 8);
 }
 
-/// Where nobody says that there is more, a short page is the last one.
+/// Where the provider does not say whether there is more, a short page is the last one.
 #[test]
-fn a_short_page_of_a_silent_provider_is_the_last() {
-    let provider = provider_of((MoreFlag::Offset(0), FakeEnd::Silent), 30, (10, 10));
+fn a_short_page_is_the_last_where_the_provider_does_not_say_whether_there_is_more() {
+    let provider = provider_of((FakePaging::Offset(0), EndStyle::Silent), 30, (10, 10));
     let answer = |request: &PageRequest| {
         let page = provider.answer(request)?;
         assert_eq!(page.next, NextPage::Silent);

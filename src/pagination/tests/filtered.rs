@@ -2,7 +2,7 @@
 
 use super::{
     bounds, ids,
-    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag, id},
+    provider::{EndStyle, FakePaging, FakeProvider, FakeRecord, id},
     range, read,
 };
 
@@ -41,7 +41,8 @@ fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
             "the provider counts rows that are not wanted"
         );
         let calls = provider.calls().len();
-        if matches!(provider.word, MoreFlag::Offset(_)) && provider.says == FakeEnd::More {
+        if matches!(provider.paging, FakePaging::Offset(_)) && provider.end_style == EndStyle::More
+        {
             let list = provider.ids();
             let place = |id: &String| list.iter().position(|known| known == id);
             let from = found
@@ -69,18 +70,18 @@ fn check(provider: &FakeProvider, wanted: &[String], first: usize) {
 }
 
 #[test]
-fn a_filtered_list_is_whole_and_its_end_is_known() {
-    for (word, says) in [
-        (MoreFlag::Page(1), FakeEnd::Total),
-        (MoreFlag::Offset(0), FakeEnd::More),
-        (MoreFlag::Offset(0), FakeEnd::Silent),
-        (MoreFlag::KeyInclusive, FakeEnd::More),
-        (MoreFlag::KeyExclusive, FakeEnd::Silent),
-        (MoreFlag::Token, FakeEnd::Token),
+fn a_filtered_window_has_every_wanted_row_and_knows_the_end() {
+    for (paging, end_style) in [
+        (FakePaging::Page(1), EndStyle::Total),
+        (FakePaging::Offset(0), EndStyle::More),
+        (FakePaging::Offset(0), EndStyle::Silent),
+        (FakePaging::KeyInclusive, EndStyle::More),
+        (FakePaging::KeyExclusive, EndStyle::Silent),
+        (FakePaging::Token, EndStyle::Token),
     ] {
         for (min, max) in bounds().filter(|(_, max)| *max > 1) {
             for length in [0, 1, 7, 14, 24] {
-                let provider = FakeProvider::new(word, says, length, (min, max));
+                let provider = FakeProvider::new(paging, end_style, length, (min, max));
                 for wanted in filters(length) {
                     for first in 1..=9 {
                         check(&provider, &wanted, first);

@@ -1,4 +1,4 @@
-//! `first` and `after`: all of it, once, in order, in the fewest calls.
+//! `first` and `after`: every row once, in order, in the fewest calls.
 
 use std::{cell::Cell, collections::HashMap};
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     bounds, ids,
-    provider::{FakeCall, FakeEnd, FakeProvider, MoreFlag, id},
+    provider::{EndStyle, FakeCall, FakePaging, FakeProvider, id},
     range, read, window_of,
 };
 use crate::pagination::{PageAddress, PageRequest, Position, window};
@@ -27,7 +27,7 @@ fn check_every_window(provider: &FakeProvider) {
             assert_eq!(ids(&window), list[from..end], "{}", context());
             assert_eq!(window.has_next, end < list.len(), "{}", context());
             assert_eq!(window.has_previous, from > 0, "{}", context());
-            let total = (provider.says == FakeEnd::Total).then_some(list.len() as u64);
+            let total = (provider.end_style == EndStyle::Total).then_some(list.len() as u64);
             assert_eq!((window.total, window.is_truncated), (total, false));
             check_calls(provider, from, after.as_ref(), first as usize);
 
@@ -42,32 +42,33 @@ fn check_every_window(provider: &FakeProvider) {
             }
         }
     }
-    if provider.word != MoreFlag::Token {
+    if provider.paging != FakePaging::Token {
         let edges = list.len() + 1;
         assert_eq!(places.len(), edges, "an edge has two cursors: {provider:?}");
     }
 }
 
-/// The window took the fewest calls that its position allows; a provider that does not say whether there
-/// is more is asked once again where its pages came back full and hold not one row more than wanted.
+/// The window took the fewest calls that its position allows; a provider that does not say whether
+/// there is more is asked once again where its pages came back full and hold not one row more than
+/// wanted.
 fn check_calls(provider: &FakeProvider, from: usize, after: Option<&Position>, first: usize) {
     let calls = provider.calls();
     let rows = first.min(provider.ids().len() - from);
     let fewest = fewest_calls(provider, from, after, rows);
-    let is_silent = match provider.word {
+    let is_silent = match provider.paging {
         // Where nobody knows how many rows are behind a key, a total is no answer.
-        MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => {
-            matches!(provider.says, FakeEnd::Silent | FakeEnd::Total)
+        FakePaging::KeyInclusive | FakePaging::KeyExclusive => {
+            matches!(provider.end_style, EndStyle::Silent | EndStyle::Total)
         }
-        MoreFlag::Page(_) | MoreFlag::Offset(_) | MoreFlag::Token => {
-            provider.says == FakeEnd::Silent
+        FakePaging::Page(_) | FakePaging::Offset(_) | FakePaging::Token => {
+            provider.end_style == EndStyle::Silent
         }
     };
     let last = calls[fewest - 1];
     let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
     let context = || format!("{calls:?} for {first} after {after:?} of {provider:?}");
     assert_eq!(calls.len(), fewest + usize::from(is_open), "{}", context());
-    if provider.says == FakeEnd::Total && provider.listing().is_ordinal() {
+    if provider.end_style == EndStyle::Total && provider.listing().is_ordinal() {
         let is_inside = |call: &FakeCall| call.start < provider.ids().len();
         assert!(calls[1..].iter().all(is_inside), "{}", context());
     }
@@ -87,27 +88,29 @@ pub(super) fn fewest_calls(
     rows: usize,
 ) -> usize {
     let max = provider.max as usize;
-    let calls = match (provider.word, after) {
-        (MoreFlag::Page(_), _) => fewest_pages(provider, from, from + rows, after.is_some()),
-        (MoreFlag::Offset(_), _) if max > 1 => {
+    let calls = match (provider.paging, after) {
+        (FakePaging::Page(_), _) => fewest_pages(provider, from, from + rows, after.is_some()),
+        (FakePaging::Offset(_), _) if max > 1 => {
             let first = max - usize::from(after.is_some());
             usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(max - 1)
         }
-        (MoreFlag::KeyInclusive, Some(_)) => rows.div_ceil(max - 1),
-        (MoreFlag::KeyInclusive, None) => {
+        (FakePaging::KeyInclusive, Some(_)) => rows.div_ceil(max - 1),
+        (FakePaging::KeyInclusive, None) => {
             usize::from(rows > 0) + rows.saturating_sub(max).div_ceil(max.max(2) - 1)
         }
-        (MoreFlag::Token, Some(Position::Token { skip, next, .. })) if next.is_none() => {
+        (FakePaging::Token, Some(Position::Token { skip, next, .. })) if next.is_none() => {
             let first_page = max - usize::from(*skip);
             1 + rows.saturating_sub(first_page).div_ceil(max)
         }
-        (MoreFlag::Offset(_) | MoreFlag::KeyExclusive | MoreFlag::Token, _) => rows.div_ceil(max),
+        (FakePaging::Offset(_) | FakePaging::KeyExclusive | FakePaging::Token, _) => {
+            rows.div_ceil(max)
+        }
     };
     calls.max(1)
 }
 
-/// Of all ways to cover some rows with numbered pages, whatever their sizes, the shortest. Each page
-/// holds a row of the one before it, where one of an allowed size can.
+/// Of all ways to cover some rows with numbered pages, whatever their sizes, the shortest. Each
+/// page holds a row of the one before it, where one of an allowed size can.
 pub(super) fn fewest_pages(
     provider: &FakeProvider,
     from: usize,
@@ -140,84 +143,84 @@ pub(super) fn fewest_pages(
 
 const LENGTHS: [usize; 8] = [0, 1, 2, 6, 7, 8, 14, 24];
 
-fn check_lists(word: MoreFlag, says: &[FakeEnd]) {
+fn check_lists(paging: FakePaging, end_style: &[EndStyle]) {
     for length in LENGTHS {
         for bounds in bounds() {
-            for &says in says {
-                check_list(word, says, length, bounds);
+            for &end_style in end_style {
+                check_list(paging, end_style, length, bounds);
             }
         }
     }
 }
 
-fn check_list(word: MoreFlag, says: FakeEnd, length: usize, (min, max): (u32, u32)) {
+fn check_list(paging: FakePaging, end_style: EndStyle, length: usize, (min, max): (u32, u32)) {
     // An inclusive page of one row is the named row, over and over.
-    let max = if word == MoreFlag::KeyInclusive {
+    let max = if paging == FakePaging::KeyInclusive {
         max.max(2)
     } else {
         max
     };
-    check_every_window(&FakeProvider::new(word, says, length, (min, max)));
+    check_every_window(&FakeProvider::new(paging, end_style, length, (min, max)));
 }
 
 #[test]
-fn any_edge_resumes_a_list_of_numbered_pages() {
+fn a_window_can_start_at_any_edge_of_a_list_of_numbered_pages() {
     check_lists(
-        MoreFlag::Page(1),
-        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+        FakePaging::Page(1),
+        &[EndStyle::More, EndStyle::Total, EndStyle::Silent],
     );
 }
 
 #[test]
-fn any_edge_resumes_a_list_of_offsets() {
+fn a_window_can_start_at_any_edge_of_a_list_of_offsets() {
     for first in 0..=1 {
         check_lists(
-            MoreFlag::Offset(first),
-            &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+            FakePaging::Offset(first),
+            &[EndStyle::More, EndStyle::Total, EndStyle::Silent],
         );
     }
 }
 
 #[test]
-fn any_edge_resumes_a_list_of_inclusive_keys() {
+fn a_window_can_start_at_any_edge_of_a_list_of_inclusive_keys() {
     check_lists(
-        MoreFlag::KeyInclusive,
-        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+        FakePaging::KeyInclusive,
+        &[EndStyle::More, EndStyle::Total, EndStyle::Silent],
     );
 }
 
 #[test]
-fn any_edge_resumes_a_list_of_exclusive_keys() {
+fn a_window_can_start_at_any_edge_of_a_list_of_exclusive_keys() {
     check_lists(
-        MoreFlag::KeyExclusive,
-        &[FakeEnd::More, FakeEnd::Total, FakeEnd::Silent],
+        FakePaging::KeyExclusive,
+        &[EndStyle::More, EndStyle::Total, EndStyle::Silent],
     );
 }
 
 #[test]
-fn any_edge_resumes_a_list_of_tokens() {
-    check_lists(MoreFlag::Token, &[FakeEnd::Token]);
+fn a_window_can_start_at_any_edge_of_a_list_of_tokens() {
+    check_lists(FakePaging::Token, &[EndStyle::Token]);
 }
 
 /// What each word can be combined with.
-fn dialects() -> impl Strategy<Value = (MoreFlag, FakeEnd)> {
-    let words = [
-        MoreFlag::Page(0),
-        MoreFlag::Page(1),
-        MoreFlag::Offset(0),
-        MoreFlag::Offset(1),
-        MoreFlag::KeyInclusive,
-        MoreFlag::KeyExclusive,
+fn dialects() -> impl Strategy<Value = (FakePaging, EndStyle)> {
+    let pagings = [
+        FakePaging::Page(0),
+        FakePaging::Page(1),
+        FakePaging::Offset(0),
+        FakePaging::Offset(1),
+        FakePaging::KeyInclusive,
+        FakePaging::KeyExclusive,
     ];
-    let says = [
-        FakeEnd::More,
-        FakeEnd::Token,
-        FakeEnd::Total,
-        FakeEnd::Silent,
+    let end_style = [
+        EndStyle::More,
+        EndStyle::Token,
+        EndStyle::Total,
+        EndStyle::Silent,
     ];
     prop_oneof![
-        5 => (select(&words), select(&says)),
-        1 => Just((MoreFlag::Token, FakeEnd::Token)),
+        5 => (select(&pagings), select(&end_style)),
+        1 => Just((FakePaging::Token, EndStyle::Token)),
     ]
 }
 
@@ -229,19 +232,19 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
 
     #[test]
-    fn any_edge_resumes_any_list(
-        (word, says) in dialects(),
+    fn a_window_can_start_at_any_edge_of_any_list(
+        (paging, end_style) in dialects(),
         length in 0..=24_usize,
         min in 1..=7_u32,
         more in 0..=6_u32,
     ) {
-        check_list(word, says, length, (min, min.max(more + 1)));
+        check_list(paging, end_style, length, (min, min.max(more + 1)));
     }
 }
 
 #[test]
-fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
-    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 3, (1, 7));
+fn a_window_of_no_rows_reads_one_row_to_learn_whether_there_is_any() {
+    let provider = FakeProvider::new(FakePaging::Offset(0), EndStyle::More, 3, (1, 7));
 
     for (place, has_next) in [(1, true), (3, false)] {
         let window = window_of(&provider, &range(Some(&Position::Nth(place)), 0));
@@ -253,29 +256,29 @@ fn a_window_of_no_rows_reads_one_to_know_whether_there_are_any() {
     }
 }
 
-/// With the bounds of the four providers and as many users as a page of `first` suggests. Of numbered
-/// pages, which overlap, a window may take two.
+/// With the bounds of the four providers and as many users as a page of `first` suggests. Of
+/// numbered pages, which overlap, a window may take two.
 #[test]
-fn an_ordinary_walk_makes_one_call_a_window() {
-    for (word, says, max) in [
-        (MoreFlag::Page(1), FakeEnd::Total, 60),
-        (MoreFlag::Offset(0), FakeEnd::More, 100),
-        (MoreFlag::KeyInclusive, FakeEnd::More, 100),
-        (MoreFlag::KeyExclusive, FakeEnd::More, 100),
-        (MoreFlag::Token, FakeEnd::Token, 100),
+fn windows_of_common_sizes_take_one_call_each() {
+    for (paging, end_style, max) in [
+        (FakePaging::Page(1), EndStyle::Total, 60),
+        (FakePaging::Offset(0), EndStyle::More, 100),
+        (FakePaging::KeyInclusive, EndStyle::More, 100),
+        (FakePaging::KeyExclusive, EndStyle::More, 100),
+        (FakePaging::Token, EndStyle::Token, 100),
     ] {
         for first in [20, 50] {
-            let provider = FakeProvider::new(word, says, 100, (1, max));
+            let provider = FakeProvider::new(paging, end_style, 100, (1, max));
             let mut after = None;
             for _ in 0..100 / first {
                 let window = window_of(&provider, &range(after.as_ref(), first));
 
                 assert_eq!(window.rows.len(), first as usize);
-                let calls = match (word, first) {
-                    (MoreFlag::Page(_), 50) if after.is_some() => 2,
+                let calls = match (paging, first) {
+                    (FakePaging::Page(_), 50) if after.is_some() => 2,
                     _ => 1,
                 };
-                assert_eq!(provider.calls().len(), calls, "{word:?} after {after:?}");
+                assert_eq!(provider.calls().len(), calls, "{paging:?} after {after:?}");
                 after = window.rows.last().map(|row| row.position.clone());
             }
         }
@@ -301,9 +304,9 @@ impl Traffic {
 }
 
 #[tokio::test]
-async fn pages_are_read_side_by_side_once_their_number_is_known() {
-    for (says, most, calls) in [(FakeEnd::Total, 4, 9), (FakeEnd::More, 1, 9)] {
-        let provider = FakeProvider::new(MoreFlag::Page(1), says, 40, (1, 7));
+async fn pages_are_read_in_parallel_once_the_total_is_known() {
+    for (end_style, most, calls) in [(EndStyle::Total, 4, 9), (EndStyle::More, 1, 9)] {
+        let provider = FakeProvider::new(FakePaging::Page(1), end_style, 40, (1, 7));
         let traffic = Traffic::default();
 
         let (listing, everything) = (provider.listing(), range(None, 50));
@@ -319,11 +322,11 @@ async fn pages_are_read_side_by_side_once_their_number_is_known() {
 }
 
 #[test]
-fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() {
-    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::Total, 20, (1, 4));
+fn no_row_is_missed_after_a_short_prefetched_page() {
+    let provider = FakeProvider::new(FakePaging::Offset(0), EndStyle::Total, 20, (1, 4));
     let answer = |request: &PageRequest| {
         let mut page = provider.answer(request)?;
-        if request.place == PageAddress::Offset(8) {
+        if request.address == PageAddress::Offset(8) {
             page.rows.truncate(3);
         }
         Ok(page)
@@ -335,8 +338,8 @@ fn a_short_page_among_those_asked_for_ahead_is_followed_by_the_rows_behind_it() 
 }
 
 #[test]
-fn numbered_pages_of_one_size_may_have_holes() {
-    let provider = FakeProvider::new(MoreFlag::Page(1), FakeEnd::More, 24, (4, 4));
+fn numbered_pages_of_a_fixed_size_may_lack_rows() {
+    let provider = FakeProvider::new(FakePaging::Page(1), EndStyle::More, 24, (4, 4));
     let hidden = [id(1), id(7), id(8), id(23)];
     let shown: Vec<_> = provider
         .ids()

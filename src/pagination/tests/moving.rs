@@ -1,20 +1,19 @@
-//! Lists that change while they are read, and providers that lead in circles.
+//! Lists that change while they are read, and lists that run in circles.
 
 use std::cell::Cell;
 
 use super::{
     ids,
-    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag, id, record},
+    provider::{EndStyle, FakePaging, FakeProvider, FakeRecord, id, record},
     range, read, window_of,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    pagination::{
-        Anchor, IncompleteReason, NextPage, Page, PageAddress, PageRequest, Position, Window,
-    },
+    pagination::{Anchor, NextPage, Page, PageAddress, PageRequest, Position, Window},
 };
 
-/// Every position of a list, with the number of rows before it, as windows of `first` rows give them.
+/// Every position of a list, with the number of rows before it, as windows of `first` rows give
+/// them.
 fn positions(provider: &FakeProvider, first: u32) -> Vec<(Position, usize)> {
     let mut positions: Vec<(Position, usize)> = Vec::new();
     loop {
@@ -43,11 +42,11 @@ fn rest(provider: &FakeProvider, position: &Position, first: u32) -> Vec<String>
 }
 
 #[test]
-fn a_key_whose_user_is_gone_resumes_the_list() {
-    for word in [MoreFlag::KeyExclusive, MoreFlag::KeyInclusive] {
-        for says in [FakeEnd::More, FakeEnd::Silent] {
+fn a_list_resumes_after_a_key_whose_row_is_gone() {
+    for paging in [FakePaging::KeyExclusive, FakePaging::KeyInclusive] {
+        for end_style in [EndStyle::More, EndStyle::Silent] {
             for max in 2..=7 {
-                let provider = FakeProvider::new(word, says, 12, (1, max));
+                let provider = FakeProvider::new(paging, end_style, 12, (1, max));
                 for (position, place) in positions(&provider, 3) {
                     let provider = provider.clone();
                     provider.delete(&id(place - 1));
@@ -63,10 +62,10 @@ fn a_key_whose_user_is_gone_resumes_the_list() {
 
 /// Between two windows rows at the end of the list vanish, and others are added.
 #[test]
-fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
+fn a_list_of_tokens_resumes_after_any_change_of_its_tail() {
     for (min, max) in [(1, 1), (1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
-            let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
+            let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 12, (min, max));
             for (position, place) in positions(&provider, width) {
                 for (kept, added) in (place..=12).flat_map(|kept| [(kept, 0), (kept, 2)]) {
                     let provider = provider.clone();
@@ -84,14 +83,14 @@ fn a_list_of_tokens_resumes_whatever_happened_to_its_tail() {
     }
 }
 
-/// Between two windows one row before the position vanishes: the rows behind it are all found, and only
-/// they, unless the page's own token named that row, or now names the last one: both are errors of
-/// the provider's.
+/// Between two windows one row before the position vanishes: exactly the rows after the position
+/// are found, unless the token of the page named that row or now names the last one. The provider
+/// answers both with an error.
 #[test]
-fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
+fn a_list_of_tokens_misses_no_row_when_one_before_the_position_vanishes() {
     for (min, max) in [(1, 2), (1, 7), (3, 3), (4, 5)] {
         for width in [1, 3, 5, 9] {
-            let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (min, max));
+            let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 12, (min, max));
             for (position, place) in positions(&provider, width) {
                 for gone in 0..place {
                     let provider = provider.clone();
@@ -123,8 +122,8 @@ fn a_list_of_tokens_loses_nobody_when_a_row_before_the_mark_vanishes() {
 }
 
 #[test]
-fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
-    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+fn an_exhausted_token_costs_one_extra_call_and_ends_the_list() {
+    let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 8, (1, 7));
     let first = window_of(&provider, &range(None, 5));
     let end = first.rows.last().unwrap().position.clone();
     let next = Some(format!("t-{}", id(4)));
@@ -148,8 +147,8 @@ fn an_exhausted_token_costs_one_call_more_and_is_the_end() {
 }
 
 #[test]
-fn a_token_that_is_known_is_not_read_around() {
-    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+fn a_known_token_needs_no_fallback() {
+    let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 8, (1, 7));
     let first = window_of(&provider, &range(None, 5));
     let end = first.rows.last().unwrap().position.clone();
     provider.calls();
@@ -168,8 +167,8 @@ fn a_token_that_is_known_is_not_read_around() {
 }
 
 #[test]
-fn a_token_that_was_forgotten_is_read_around() {
-    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 14, (1, 7));
+fn a_forgotten_token_is_replaced_by_reading_its_page_again() {
+    let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 14, (1, 7));
     let end = window_of(&provider, &range(None, 3))
         .rows
         .pop()
@@ -178,7 +177,7 @@ fn a_token_that_was_forgotten_is_read_around() {
     provider.calls();
     let forgotten = PageAddress::Token(Some(format!("t-{}", id(2))));
     let answer = |request: &PageRequest| {
-        if request.place == forgotten {
+        if request.address == forgotten {
             return Err(Error::new(ErrorKind::Expired, "Invalid cursor parameter"));
         }
         provider.answer(request)
@@ -197,8 +196,8 @@ fn a_token_that_was_forgotten_is_read_around() {
 }
 
 #[test]
-fn another_error_is_not_read_around() {
-    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 7));
+fn other_errors_use_no_fallback() {
+    let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 8, (1, 7));
     let end = window_of(&provider, &range(None, 5))
         .rows
         .pop()
@@ -219,7 +218,7 @@ fn another_error_is_not_read_around() {
 
 #[test]
 fn a_token_of_a_page_that_is_gone_has_expired() {
-    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 8, (1, 2));
+    let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 8, (1, 2));
     let position = window_of(&provider, &range(None, 4)).rows[2]
         .position
         .clone();
@@ -235,11 +234,15 @@ fn a_token_of_a_page_that_is_gone_has_expired() {
 
 /// A row that is added in front while the list is read moves the last row of a page to the next.
 #[test]
-fn a_row_repeated_at_a_page_boundary_is_given_once() {
-    for word in [MoreFlag::Page(1), MoreFlag::Offset(0), MoreFlag::Offset(1)] {
-        for says in [FakeEnd::More, FakeEnd::Total, FakeEnd::Silent] {
+fn a_row_repeated_at_a_page_boundary_is_returned_once() {
+    for paging in [
+        FakePaging::Page(1),
+        FakePaging::Offset(0),
+        FakePaging::Offset(1),
+    ] {
+        for end_style in [EndStyle::More, EndStyle::Total, EndStyle::Silent] {
             for bounds in [(1, 1), (1, 3), (2, 5), (4, 4)] {
-                let provider = FakeProvider::new(word, says, 12, bounds);
+                let provider = FakeProvider::new(paging, end_style, 12, bounds);
                 let list = provider.ids();
                 let answer = |request: &PageRequest| {
                     let page = provider.answer(request);
@@ -260,9 +263,9 @@ fn a_row_repeated_at_a_page_boundary_is_given_once() {
 
 /// A token provider whose pages begin with the last row of the page before.
 #[test]
-fn a_row_repeated_by_a_token_is_given_once() {
+fn a_row_repeated_by_a_token_is_returned_once() {
     for first in 1..=9 {
-        let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+        let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 12, (1, 4));
         let list = provider.ids();
 
         let window = read(&provider, &range(None, first), None, |request| {
@@ -278,8 +281,8 @@ fn a_row_repeated_by_a_token_is_given_once() {
     }
 }
 
-/// Reads a window from a provider that cannot be reading its parameters, and counts the calls.
-fn read_circle(
+/// Reads a window from a provider that ignores its parameters, and counts the calls.
+pub(super) fn read_circle(
     listed: &FakeProvider,
     answer: impl Fn(usize, &PageRequest) -> Page<FakeRecord>,
     accept: Option<&(dyn Fn(&FakeRecord) -> bool + Sync)>,
@@ -293,11 +296,11 @@ fn read_circle(
     (window, calls.get())
 }
 
-fn page(rows: std::ops::Range<usize>, next: NextPage) -> Page<FakeRecord> {
+pub(super) fn page(rows: std::ops::Range<usize>, next: NextPage) -> Page<FakeRecord> {
     Page::new(rows.map(|row| record(&id(row))).collect(), next)
 }
 
-fn token(text: &str) -> NextPage {
+pub(super) fn token(text: &str) -> NextPage {
     NextPage::Token {
         next: Some(text.to_owned()),
         total: None,
@@ -308,10 +311,10 @@ fn token(text: &str) -> NextPage {
 fn a_list_in_a_circle_is_an_error() {
     let nobody = |_: &FakeRecord| false;
     for accept in [None, Some(&nobody as &(dyn Fn(&FakeRecord) -> bool + Sync))] {
-        let tokens = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 0, (1, 3));
-        let keys = FakeProvider::new(MoreFlag::KeyExclusive, FakeEnd::More, 0, (1, 3));
-        let offsets = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 0, (1, 3));
-        let pages = FakeProvider::new(MoreFlag::Page(1), FakeEnd::Silent, 0, (3, 3));
+        let tokens = FakeProvider::new(FakePaging::Token, EndStyle::Token, 0, (1, 3));
+        let keys = FakeProvider::new(FakePaging::KeyExclusive, EndStyle::More, 0, (1, 3));
+        let offsets = FakeProvider::new(FakePaging::Offset(0), EndStyle::More, 0, (1, 3));
+        let pages = FakeProvider::new(FakePaging::Page(1), EndStyle::Silent, 0, (3, 3));
         let circles = [
             read_circle(&tokens, |_, _| page(0..3, token("same")), accept),
             read_circle(&tokens, |_, _| page(0..0, token("same")), accept),
@@ -325,7 +328,7 @@ fn a_list_in_a_circle_is_an_error() {
                 |call, _| page(call % 3..call % 3 + 1, token(["a", "b", "c"][call % 3])),
                 accept,
             ),
-            // The cursor, the offset or the page number is not heeded.
+            // The cursor, the offset or the page number is ignored.
             read_circle(&keys, |_, _| page(0..3, NextPage::More(true)), accept),
             read_circle(&offsets, |_, _| page(0..3, NextPage::More(true)), accept),
             read_circle(&offsets, |_, _| page(0..1, NextPage::More(true)), accept),
@@ -341,7 +344,7 @@ fn a_list_in_a_circle_is_an_error() {
 
 #[test]
 fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
-    let provider = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::More, 3, (1, 1));
+    let provider = FakeProvider::new(FakePaging::KeyInclusive, EndStyle::More, 3, (1, 1));
     let position = Position::Key(Anchor::One(id(0)));
 
     let error = read(&provider, &range(Some(&position), 1), None, |request| {
@@ -350,100 +353,4 @@ fn an_inclusive_key_with_pages_of_one_row_is_an_error() {
 
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Malformed);
     assert_eq!(provider.calls().len(), 1);
-}
-
-#[test]
-fn an_empty_page_that_names_a_next_one_is_read_past() {
-    let none = NextPage::Token {
-        next: None,
-        total: None,
-    };
-    let first = |next: NextPage| page(0..0, next);
-    let cases = [
-        (
-            MoreFlag::Offset(0),
-            first(NextPage::More(true)),
-            NextPage::More(false),
-        ),
-        (
-            MoreFlag::Page(1),
-            first(NextPage::More(true)),
-            NextPage::More(false),
-        ),
-        (
-            MoreFlag::KeyInclusive,
-            first(NextPage::Key(Some("k".to_owned()))),
-            NextPage::Key(None),
-        ),
-        (MoreFlag::Token, first(token("next")), none),
-    ];
-    for (word, empty, end) in cases {
-        let provider = FakeProvider::new(word, FakeEnd::More, 0, (1, 3));
-        let answer = |call, _: &PageRequest| match call {
-            1 => empty.clone(),
-            _ => page(0..2, end.clone()),
-        };
-        let (window, calls) = read_circle(&provider, answer, None);
-        let window = window.unwrap();
-        assert_eq!(
-            (ids(&window), window.has_next, window.incomplete, calls),
-            // Whom a page of places should have held is not known.
-            (
-                vec!["u00", "u37"],
-                false,
-                provider
-                    .listing()
-                    .is_ordinal()
-                    .then_some(IncompleteReason::Empty),
-                2
-            ),
-            "{word:?}"
-        );
-    }
-}
-
-#[test]
-fn empty_pages_without_end_are_given_up_and_that_is_said() {
-    let offsets = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 0, (1, 3));
-
-    let (window, calls) = read_circle(&offsets, |_, _| page(0..0, NextPage::More(true)), None);
-
-    let window = window.unwrap();
-    let said = (window.has_next, window.incomplete, calls);
-    assert_eq!(said, (false, Some(IncompleteReason::Empty), 11));
-}
-
-/// A provider that answers an empty page where it no longer knows a key, as it does at the end.
-#[test]
-fn a_place_that_a_provider_of_keys_no_longer_knows_is_not_taken_for_the_end() {
-    for gone in [vec![4], vec![4, 3]] {
-        let provider = FakeProvider::new(MoreFlag::KeyInclusive, FakeEnd::Token, 12, (1, 7));
-        let position = window_of(&provider, &range(None, 5))
-            .rows
-            .pop()
-            .unwrap()
-            .position;
-        gone.iter().for_each(|row| provider.delete(&id(*row)));
-        let unknown: Vec<_> = gone
-            .iter()
-            .map(|row| PageAddress::Key(Some(id(*row))))
-            .collect();
-        let answer = |request: &PageRequest| {
-            if unknown.contains(&request.place) {
-                return Ok(page(0..0, NextPage::Key(None)));
-            }
-            provider.answer(request)
-        };
-
-        let window = read(&provider, &range(Some(&position), 20), None, answer).unwrap();
-
-        let (expected, incomplete) = match gone.len() {
-            1 => ((5..12).map(id).collect(), None),
-            _ => (Vec::new(), Some(IncompleteReason::Shifted)),
-        };
-        assert_eq!(
-            (ids(&window), window.incomplete),
-            (expected.iter().map(String::as_str).collect(), incomplete)
-        );
-    }
 }

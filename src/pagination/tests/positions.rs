@@ -1,9 +1,9 @@
-//! Marks as clients hand them back: old, foreign, or made up.
+//! Positions as clients send them back: old, foreign or made up.
 
 use proptest::prelude::*;
 
 use super::{
-    provider::{FakeEnd, FakeProvider, MoreFlag},
+    provider::{EndStyle, FakePaging, FakeProvider},
     range, read,
 };
 use crate::{
@@ -13,17 +13,17 @@ use crate::{
 
 fn providers() -> [FakeProvider; 5] {
     [
-        (MoreFlag::Page(1), FakeEnd::Total),
-        (MoreFlag::Offset(0), FakeEnd::More),
-        (MoreFlag::KeyInclusive, FakeEnd::More),
-        (MoreFlag::KeyExclusive, FakeEnd::Silent),
-        (MoreFlag::Token, FakeEnd::Token),
+        (FakePaging::Page(1), EndStyle::Total),
+        (FakePaging::Offset(0), EndStyle::More),
+        (FakePaging::KeyInclusive, EndStyle::More),
+        (FakePaging::KeyExclusive, EndStyle::Silent),
+        (FakePaging::Token, EndStyle::Token),
     ]
-    .map(|(word, says)| FakeProvider::new(word, says, 9, (1, 7)))
+    .map(|(paging, end_style)| FakeProvider::new(paging, end_style, 9, (1, 7)))
 }
 
 #[test]
-fn a_mark_of_another_paging_is_refused_without_a_call() {
+fn a_position_of_another_paging_is_refused_without_a_call() {
     let nth = Position::Nth(3);
     let key = Position::Key(Anchor::One("u00".to_owned()));
     let token = Position::Token {
@@ -34,10 +34,10 @@ fn a_mark_of_another_paging_is_refused_without_a_call() {
         count: None,
     };
     for provider in providers() {
-        let foreign = match provider.word {
-            MoreFlag::Page(_) | MoreFlag::Offset(_) => [&key, &token],
-            MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => [&nth, &token],
-            MoreFlag::Token => [&nth, &key],
+        let foreign = match provider.paging {
+            FakePaging::Page(_) | FakePaging::Offset(_) => [&key, &token],
+            FakePaging::KeyInclusive | FakePaging::KeyExclusive => [&nth, &token],
+            FakePaging::Token => [&nth, &key],
         };
         for position in foreign {
             let forward = range(Some(position), 2);
@@ -109,12 +109,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn a_made_up_mark_does_no_harm(
+    fn a_made_up_position_does_no_harm(
         after in proptest::option::of(positions()),
         before in proptest::option::of(positions()),
         count in prop_oneof![0..9_u32, Just(5_000)],
         from_end: bool,
-        // A provider may answer a page behind the end with the last one.
+        // A provider may answer a page past the end with its last one.
         is_generous: bool,
     ) {
         let range = ListRange { after, before, count, from_end };
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mark_survives_its_text(position in positions()) {
+    fn a_position_survives_serialization(position in positions()) {
         let text = serde_json::to_string(&position).unwrap();
 
         let read: Position = serde_json::from_str(&text).unwrap();
@@ -143,7 +143,7 @@ proptest! {
 }
 
 #[test]
-fn only_the_mark_at_the_end_of_a_page_has_another_to_fall_back_to() {
+fn only_a_position_at_the_end_of_a_page_has_a_fallback() {
     let end = Position::Token {
         token: None,
         skip: 2,

@@ -1,5 +1,6 @@
-//! A provider as its own documents would describe it. It reads query parameters; of positions it knows
-//! nothing. What no client may send (a size out of bounds, a page past its reach) makes it panic.
+//! A fake provider, as its own documents would describe it. It reads query parameters and knows
+//! nothing of positions. It panics on what no client may send: a size out of bounds, or a page past
+//! `max_rows`.
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,25 +12,25 @@ use crate::{
     pagination::{Listing, NextPage, Page, PageRequest, Paging, Row},
 };
 
-/// The words of a provider.
+/// How the provider addresses pages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum MoreFlag {
+pub(super) enum FakePaging {
     /// Pages with numbers, from this one on.
     Page(u64),
-    /// The number of the row that the page starts with; the first row has this one.
+    /// The number of the first row of the page; the first row of the list has this one.
     Offset(u64),
     /// The page starts with the row of this key.
     KeyInclusive,
     /// The page starts after the row of this key.
     KeyExclusive,
-    /// The page starts after the one that ended with this token. A token behind which there is
-    /// nothing, or whose row is gone, is an error.
+    /// The page starts after the one that ended with this token. A token is an error when nothing
+    /// follows it, or its row is gone.
     Token,
 }
 
-/// How a provider tells that there is more.
+/// How the provider tells whether there is more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum FakeEnd {
+pub(super) enum EndStyle {
     More,
     Token,
     Total,
@@ -55,19 +56,19 @@ struct FakeRow {
 
 #[derive(Clone, Debug)]
 pub(super) struct FakeProvider {
-    pub(super) word: MoreFlag,
-    pub(super) says: FakeEnd,
+    pub(super) paging: FakePaging,
+    pub(super) end_style: EndStyle,
     pub(super) min: u32,
     pub(super) max: u32,
     pub(super) max_rows: Option<u64>,
-    /// How many rows a page has at most, whatever its request says.
+    /// The largest page, whatever the request says.
     pub(super) cap: Option<u32>,
     rows: RefCell<Vec<FakeRow>>,
     calls: RefCell<Vec<FakeCall>>,
     refusals: Cell<usize>,
 }
 
-/// The id of the row that was made as this one; the order of ids is not that of the list.
+/// The id of the row with this number; ids are not in the order of the list.
 pub(super) fn id(number: usize) -> String {
     format!("u{:02}", number * 37 % 101)
 }
@@ -91,10 +92,15 @@ pub(super) fn record(id: &str) -> FakeRecord {
 }
 
 impl FakeProvider {
-    pub(super) fn new(word: MoreFlag, says: FakeEnd, rows: usize, (min, max): (u32, u32)) -> Self {
+    pub(super) fn new(
+        paging: FakePaging,
+        end_style: EndStyle,
+        rows: usize,
+        (min, max): (u32, u32),
+    ) -> Self {
         let provider = Self {
-            word,
-            says,
+            paging,
+            end_style,
             min,
             max,
             max_rows: None,
@@ -120,18 +126,18 @@ impl FakeProvider {
 
     pub(super) fn listing(&self) -> Listing {
         Listing {
-            paging: match self.word {
-                MoreFlag::Page(first) => Paging::Page { first },
-                MoreFlag::Offset(first) => Paging::Offset { first },
-                MoreFlag::KeyInclusive | MoreFlag::KeyExclusive => Paging::Key,
-                MoreFlag::Token => Paging::Token,
+            paging: match self.paging {
+                FakePaging::Page(first) => Paging::Page { first },
+                FakePaging::Offset(first) => Paging::Offset { first },
+                FakePaging::KeyInclusive | FakePaging::KeyExclusive => Paging::Key,
+                FakePaging::Token => Paging::Token,
             },
             at: "at",
             size: "size",
             min: self.min,
             max: self.max,
             max_rows: self.max_rows,
-            is_counted: self.says == FakeEnd::Total,
+            is_counted: self.end_style == EndStyle::Total,
         }
     }
 
@@ -195,17 +201,17 @@ impl FakeProvider {
         let rows = page.iter().map(|id| record(id)).collect();
         Ok(Page::new(
             rows,
-            match self.says {
-                FakeEnd::More => NextPage::More(is_more),
-                FakeEnd::Token => {
+            match self.end_style {
+                EndStyle::More => NextPage::More(is_more),
+                EndStyle::Token => {
                     let last = page.last().filter(|_| is_more);
                     NextPage::Token {
                         next: last.map(|id| format!("t-{id}")),
                         total: None,
                     }
                 }
-                FakeEnd::Total => NextPage::Total(ids.len() as u64),
-                FakeEnd::Silent => NextPage::Silent,
+                EndStyle::Total => NextPage::Total(ids.len() as u64),
+                EndStyle::Silent => NextPage::Silent,
             },
         ))
     }
@@ -213,14 +219,14 @@ impl FakeProvider {
     /// How many rows are before the page.
     fn start(&self, at: Option<&str>, size: u32) -> Result<usize> {
         let size = u64::from(size);
-        let start = match (self.word, at) {
-            (MoreFlag::Page(first), Some(number)) => {
+        let start = match (self.paging, at) {
+            (FakePaging::Page(first), Some(number)) => {
                 (number.parse::<u64>().unwrap() - first).saturating_mul(size)
             }
-            (MoreFlag::Offset(first), Some(offset)) => offset.parse::<u64>().unwrap() - first,
-            (MoreFlag::KeyInclusive, Some(key)) => self.before(key, false)? as u64,
-            (MoreFlag::KeyExclusive, Some(key)) => self.before(key, true)? as u64,
-            (MoreFlag::Token, Some(token)) => {
+            (FakePaging::Offset(first), Some(offset)) => offset.parse::<u64>().unwrap() - first,
+            (FakePaging::KeyInclusive, Some(key)) => self.before(key, false)? as u64,
+            (FakePaging::KeyExclusive, Some(key)) => self.before(key, true)? as u64,
+            (FakePaging::Token, Some(token)) => {
                 let key = token.strip_prefix("t-").unwrap();
                 let ids = self.ids();
                 let place = ids.iter().position(|id| id == key);
@@ -231,18 +237,18 @@ impl FakeProvider {
             }
             (_, None) => 0,
         };
-        if let (MoreFlag::Page(_) | MoreFlag::Offset(_), Some(max_rows)) =
-            (self.word, self.max_rows)
+        if let (FakePaging::Page(_) | FakePaging::Offset(_), Some(max_rows)) =
+            (self.paging, self.max_rows)
         {
             assert!(
                 start + size <= max_rows,
-                "{start} + {size} is past the reach"
+                "{start} + {size} is past max_rows"
             );
         }
         Ok(usize::try_from(start).unwrap_or(usize::MAX))
     }
 
-    /// How many rows there are before a key, whose own row may be gone; or up to it.
+    /// How many rows are before a key, or up to it; its row may be gone.
     fn before(&self, key: &str, is_with: bool) -> Result<usize> {
         let rows = self.rows.borrow();
         let unknown = || Error::invalid("no such key");

@@ -1,6 +1,5 @@
-//! Lists that change at random while they are scanned, by a provider that is told what to do by a seed: no
-//! row that stays where it is among its neighbours is missed without a doubt being said, none comes
-//! twice in one answer, none is made up.
+//! Lists that change at random, by a seed, while they are read. A complete result misses no row
+//! that keeps its order among its neighbours; no window has a row twice, and none is made up.
 
 use std::{
     cell::RefCell,
@@ -43,7 +42,7 @@ impl Dice {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum ListEvent {
+enum RandomPaging {
     Counted,
     Offset,
     KeyInclusive,
@@ -53,7 +52,7 @@ enum ListEvent {
 
 struct RandomList {
     dice: Dice,
-    word: ListEvent,
+    paging: RandomPaging,
     rows: Vec<usize>,
     made: usize,
     /// How often, in percent, something happens before a page is read.
@@ -103,8 +102,8 @@ impl RandomList {
     fn place_of(&self, key: &str) -> Result<usize> {
         let key: usize = key[1..].parse().unwrap();
         let place = self.rows.iter().position(|row| *row == key);
-        let unknown = match self.word {
-            ListEvent::Token { .. } => Error::new(ErrorKind::Expired, "unknown"),
+        let unknown = match self.paging {
+            RandomPaging::Token { .. } => Error::new(ErrorKind::Expired, "unknown"),
             _ => Error::new(ErrorKind::Rejected, "unknown"),
         };
         place.ok_or(unknown)
@@ -115,35 +114,35 @@ impl RandomList {
         assert!(self.calls < 2_000, "it goes on and on");
         self.happen();
         let size = request.size as usize;
-        let from = match &request.place {
+        let from = match &request.address {
             PageAddress::Page(number) => usize::try_from(number - 1).unwrap() * size,
             PageAddress::Offset(from) => usize::try_from(*from).unwrap(),
             PageAddress::Key(None) | PageAddress::Token(None) => 0,
-            PageAddress::Key(Some(key)) if self.word == ListEvent::KeyInclusive => {
+            PageAddress::Key(Some(key)) if self.paging == RandomPaging::KeyInclusive => {
                 self.place_of(key)?
             }
             PageAddress::Key(Some(key)) | PageAddress::Token(Some(key)) => self.place_of(key)? + 1,
         };
         let rows: Vec<_> = self.rows.iter().skip(from).take(size).collect();
         let is_more = from.saturating_add(size) < self.rows.len();
-        let last = match (rows.last(), &request.place) {
+        let last = match (rows.last(), &request.address) {
             (Some(row), _) => Some(format!("u{row}")),
             (None, PageAddress::Key(at) | PageAddress::Token(at)) => at.clone(),
             (None, _) => None,
         };
         let total = self.rows.len() as u64;
-        let next = match self.word {
-            ListEvent::Counted => NextPage::Counted {
+        let next = match self.paging {
+            RandomPaging::Counted => NextPage::Counted {
                 total,
                 more: is_more,
             },
-            ListEvent::Offset => NextPage::More(is_more),
-            ListEvent::KeyExclusive => NextPage::Key(last.filter(|_| is_more)),
-            ListEvent::KeyInclusive => {
+            RandomPaging::Offset => NextPage::More(is_more),
+            RandomPaging::KeyExclusive => NextPage::Key(last.filter(|_| is_more)),
+            RandomPaging::KeyInclusive => {
                 let following = self.rows.get(from + size).filter(|_| is_more);
                 NextPage::Key(following.map(|row| format!("u{row}")))
             }
-            ListEvent::Token { is_counted } => {
+            RandomPaging::Token { is_counted } => {
                 let next = last.filter(|_| is_more);
                 let total = is_counted.then_some(total);
                 NextPage::Token { next, total }
@@ -154,26 +153,26 @@ impl RandomList {
     }
 }
 
-fn listing(word: ListEvent, max: u32) -> Listing {
+fn listing(paging: RandomPaging, max: u32) -> Listing {
     Listing {
-        paging: match word {
-            ListEvent::Counted => Paging::Page { first: 1 },
-            ListEvent::Offset => Paging::Offset { first: 0 },
-            ListEvent::KeyInclusive | ListEvent::KeyExclusive => Paging::Key,
-            ListEvent::Token { .. } => Paging::Token,
+        paging: match paging {
+            RandomPaging::Counted => Paging::Page { first: 1 },
+            RandomPaging::Offset => Paging::Offset { first: 0 },
+            RandomPaging::KeyInclusive | RandomPaging::KeyExclusive => Paging::Key,
+            RandomPaging::Token { .. } => Paging::Token,
         },
         at: "at",
         size: "size",
         min: 1,
         max,
         max_rows: None,
-        is_counted: matches!(word, ListEvent::Counted),
+        is_counted: matches!(paging, RandomPaging::Counted),
     }
 }
 
 /// What became of the cases of one paging.
 #[derive(Debug, Default)]
-struct WalkOutcome {
+struct ScanOutcome {
     complete: usize,
     doubtful: usize,
     failed: usize,
@@ -183,17 +182,17 @@ struct WalkOutcome {
 }
 
 /// What a scan to the end found.
-struct Walked {
+struct ScannedList {
     rows: Vec<usize>,
     incomplete: Option<IncompleteReason>,
     log: Vec<String>,
 }
 
-fn list_of(dice: &mut Dice, word: ListEvent) -> RandomList {
+fn list_of(dice: &mut Dice, paging: RandomPaging) -> RandomList {
     let rows = dice.below(60);
     RandomList {
         dice: Dice(dice.next()),
-        word,
+        paging,
         rows: (0..rows).collect(),
         made: rows,
         unrest: [0, 10, 30, 50][dice.below(4)],
@@ -203,10 +202,10 @@ fn list_of(dice: &mut Dice, word: ListEvent) -> RandomList {
     }
 }
 
-/// Walks a list by windows of any size, each after the last edge of the one before or any other; `None`
-/// where it ends in an error.
-fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Option<Walked> {
-    let mut walked = Walked {
+/// Walks a list by windows of any size, each after the last edge of the one before or any other;
+/// `None` where it ends in an error.
+fn scanned(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Option<ScannedList> {
+    let mut scanned = ScannedList {
         rows: Vec::new(),
         incomplete: None,
         log: Vec::new(),
@@ -219,7 +218,7 @@ fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Opt
             std::future::ready(list.borrow_mut().answer(&request))
         });
         let read = read.now_or_never().unwrap().ok()?;
-        walked.incomplete = walked.incomplete.or(read.incomplete);
+        scanned.incomplete = scanned.incomplete.or(read.incomplete);
         let ids = read.rows.iter().map(|row| &row.node.key[1..]);
         let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
         let said = format!(
@@ -229,38 +228,42 @@ fn walked(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Opt
         let distinct: HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len(), "doubled: {said}");
         assert!(ids.iter().all(|row| *row < list.borrow().made), "made up");
-        walked.log.push(said);
+        scanned.log.push(said);
         let keep = match ids.len() {
             0 => 0,
             rows if dice.chance(30) => 1 + dice.below(rows),
             rows => rows,
         };
-        walked.rows.extend(&ids[..keep]);
+        scanned.rows.extend(&ids[..keep]);
         if keep == ids.len() && !read.has_next {
-            return Some(walked);
+            return Some(scanned);
         }
         after = Some(read.rows.get(keep.checked_sub(1)?)?.position.clone());
     }
 }
 
-fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
+fn case(seed: u64, paging: RandomPaging, outcome: &mut ScanOutcome) {
     let mut dice = Dice(seed);
     // Of numbered pages that small no two overlap where every size divides the place.
-    let least = if word == ListEvent::Counted { 8 } else { 2 };
-    let listing = listing(word, least + u32::try_from(dice.below(12)).unwrap());
-    let list = RefCell::new(list_of(&mut dice, word));
+    let least = if paging == RandomPaging::Counted {
+        8
+    } else {
+        2
+    };
+    let listing = listing(paging, least + u32::try_from(dice.below(12)).unwrap());
+    let list = RefCell::new(list_of(&mut dice, paging));
     let at_first = list.borrow().rows.len();
-    let Some(walked) = walked(&mut dice, &list, &listing) else {
+    let Some(scanned) = scanned(&mut dice, &list, &listing) else {
         outcome.failed += 1;
         return;
     };
-    if walked.incomplete.is_some() {
+    if scanned.incomplete.is_some() {
         outcome.doubtful += 1;
         return;
     }
     outcome.complete += 1;
-    let distinct: HashSet<usize> = walked.rows.iter().copied().collect();
-    outcome.repeated_over_windows += walked.rows.len() - distinct.len();
+    let distinct: HashSet<usize> = scanned.rows.iter().copied().collect();
+    outcome.repeated_over_windows += scanned.rows.len() - distinct.len();
     let list = list.borrow();
     let missed = list.rows.iter().copied();
     let missed = missed.filter(|row| *row < at_first && !distinct.contains(row));
@@ -268,9 +271,9 @@ fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
         missed.partition(|row| list.unsettled.contains(row));
     outcome.missed_unsettled += usize::from(!unsettled.is_empty());
     if !settled.is_empty() && outcome.missed_though_settled == 0 {
-        let log = walked.log.join("\n");
+        let log = scanned.log.join("\n");
         eprintln!(
-            "seed {seed} {word:?}: missed {settled:?}\n{log}\nnow {:?}",
+            "seed {seed} {paging:?}: missed {settled:?}\n{log}\nnow {:?}",
             list.rows
         );
     }
@@ -278,25 +281,25 @@ fn case(seed: u64, word: ListEvent, outcome: &mut WalkOutcome) {
 }
 
 #[test]
-fn nobody_who_stays_is_missed_unnoticed() {
-    let words = [
-        ListEvent::Counted,
-        ListEvent::Offset,
-        ListEvent::KeyInclusive,
-        ListEvent::KeyExclusive,
-        ListEvent::Token { is_counted: false },
-        ListEvent::Token { is_counted: true },
+fn no_row_that_stays_is_missed_in_a_complete_result() {
+    let pagings = [
+        RandomPaging::Counted,
+        RandomPaging::Offset,
+        RandomPaging::KeyInclusive,
+        RandomPaging::KeyExclusive,
+        RandomPaging::Token { is_counted: false },
+        RandomPaging::Token { is_counted: true },
     ];
-    let mut outcomes: BTreeMap<String, WalkOutcome> = BTreeMap::new();
-    for word in words {
-        let outcome = outcomes.entry(format!("{word:?}")).or_default();
+    let mut outcomes: BTreeMap<String, ScanOutcome> = BTreeMap::new();
+    for paging in pagings {
+        let outcome = outcomes.entry(format!("{paging:?}")).or_default();
         for seed in 0..3_000 {
-            case(seed, word, outcome);
+            case(seed, paging, outcome);
         }
     }
     eprintln!("{outcomes:#?}");
-    for (word, outcome) in outcomes {
-        assert_eq!(outcome.missed_though_settled, 0, "{word}");
-        assert!(outcome.complete > 1_000, "{word}: {outcome:?}");
+    for (paging, outcome) in outcomes {
+        assert_eq!(outcome.missed_though_settled, 0, "{paging}");
+        assert!(outcome.complete > 1_000, "{paging}: {outcome:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Walks: every page, within limits.
+//! Scans: every page, within limits.
 
 use std::{cell::Cell, future::ready, time::Duration};
 
@@ -6,23 +6,23 @@ use tokio::time::Instant;
 
 use super::{
     forward::fewest_calls,
-    provider::{FakeEnd, FakeProvider, FakeRecord, MoreFlag, id, record},
+    provider::{EndStyle, FakePaging, FakeProvider, FakeRecord, id, record},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     pagination::{NextPage, Page, PageRequest, Scan, ScanLimits, Truncation, scan},
 };
 
-const WORDS: [(MoreFlag, FakeEnd); 9] = [
-    (MoreFlag::Page(0), FakeEnd::Silent),
-    (MoreFlag::Page(1), FakeEnd::Total),
-    (MoreFlag::Offset(0), FakeEnd::More),
-    (MoreFlag::Offset(0), FakeEnd::Silent),
-    (MoreFlag::Offset(1), FakeEnd::Total),
-    (MoreFlag::KeyInclusive, FakeEnd::More),
-    (MoreFlag::KeyExclusive, FakeEnd::Silent),
-    (MoreFlag::KeyExclusive, FakeEnd::Total),
-    (MoreFlag::Token, FakeEnd::Token),
+const PAGINGS: [(FakePaging, EndStyle); 9] = [
+    (FakePaging::Page(0), EndStyle::Silent),
+    (FakePaging::Page(1), EndStyle::Total),
+    (FakePaging::Offset(0), EndStyle::More),
+    (FakePaging::Offset(0), EndStyle::Silent),
+    (FakePaging::Offset(1), EndStyle::Total),
+    (FakePaging::KeyInclusive, EndStyle::More),
+    (FakePaging::KeyExclusive, EndStyle::Silent),
+    (FakePaging::KeyExclusive, EndStyle::Total),
+    (FakePaging::Token, EndStyle::Token),
 ];
 
 fn limits(pages: u32) -> ScanLimits {
@@ -35,8 +35,8 @@ async fn scan_of(
     limits: ScanLimits,
     answer: impl Fn(&PageRequest) -> Result<Page<FakeRecord>>,
 ) -> Scan<FakeRecord> {
-    let everybody = |_: &FakeRecord| true;
-    scan(&provider.listing(), limits, everybody, |request| {
+    let every_row = |_: &FakeRecord| true;
+    scan(&provider.listing(), limits, every_row, |request| {
         ready(answer(&request))
     })
     .await
@@ -48,22 +48,22 @@ fn ids(scan: &Scan<FakeRecord>) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_scan_finds_everybody_in_the_fewest_pages() {
-    for (word, says) in WORDS {
+async fn a_scan_finds_every_row_in_the_fewest_pages() {
+    for (paging, end_style) in PAGINGS {
         for (min, max) in [(1, 2), (1, 7), (3, 5), (6, 6)] {
             for length in 0..=24 {
-                let provider = FakeProvider::new(word, says, length, (min, max));
+                let provider = FakeProvider::new(paging, end_style, length, (min, max));
 
                 let scan = scan_of(&provider, limits(99), |request| provider.answer(request)).await;
 
                 assert_eq!(ids(&scan), provider.ids(), "{provider:?}");
                 assert!(scan.truncation.is_none());
                 let max = max as usize;
-                let is_silent = says == FakeEnd::Silent || word == MoreFlag::KeyExclusive;
+                let is_silent = end_style == EndStyle::Silent || paging == FakePaging::KeyExclusive;
                 let calls = provider.calls();
-                let pages = match word {
-                    MoreFlag::KeyInclusive => length.saturating_sub(1).div_ceil(max - 1),
-                    MoreFlag::Page(_) | MoreFlag::Offset(_) if max > 1 => {
+                let pages = match paging {
+                    FakePaging::KeyInclusive => length.saturating_sub(1).div_ceil(max - 1),
+                    FakePaging::Page(_) | FakePaging::Offset(_) if max > 1 => {
                         let fewest = fewest_calls(&provider, 0, None, length);
                         let last = calls[fewest - 1];
                         let is_open = is_silent && last.rows == last.size;
@@ -79,9 +79,9 @@ async fn a_scan_finds_everybody_in_the_fewest_pages() {
 }
 
 #[tokio::test]
-async fn a_scan_keeps_whom_it_was_sent_for() {
-    for (word, says) in WORDS {
-        let provider = FakeProvider::new(word, says, 20, (1, 7));
+async fn a_scan_keeps_the_wanted_rows_only() {
+    for (paging, end_style) in PAGINGS {
+        let provider = FakeProvider::new(paging, end_style, 20, (1, 7));
         let wanted = [id(0), id(6), id(7), id(19)];
 
         let listing = provider.listing();
@@ -97,8 +97,8 @@ async fn a_scan_keeps_whom_it_was_sent_for() {
 
 #[tokio::test]
 async fn a_scan_stops_at_its_limit_of_pages_and_says_so() {
-    for (word, says) in WORDS {
-        let provider = FakeProvider::new(word, says, 24, (1, 4));
+    for (paging, end_style) in PAGINGS {
+        let provider = FakeProvider::new(paging, end_style, 24, (1, 4));
         for pages in 0..=3 {
             let scan = scan_of(&provider, limits(pages), |request| provider.answer(request)).await;
 
@@ -112,8 +112,8 @@ async fn a_scan_stops_at_its_limit_of_pages_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_scan_stops_when_its_time_is_over() {
-    let provider = FakeProvider::new(MoreFlag::Offset(0), FakeEnd::More, 24, (1, 4));
+async fn a_scan_stops_at_its_deadline() {
+    let provider = FakeProvider::new(FakePaging::Offset(0), EndStyle::More, 24, (1, 4));
     let limits = ScanLimits {
         pages: 9,
         until: Instant::now(),
@@ -154,8 +154,8 @@ async fn a_scan_stops_when_its_time_is_over() {
 
 #[tokio::test]
 async fn a_scan_keeps_what_it_found_before_a_failure() {
-    for (word, says) in WORDS {
-        let provider = FakeProvider::new(word, says, 24, (1, 4));
+    for (paging, end_style) in PAGINGS {
+        let provider = FakeProvider::new(paging, end_style, 24, (1, 4));
         let calls = Cell::new(0);
 
         let scan = scan_of(&provider, limits(99), |request| {
@@ -176,11 +176,15 @@ async fn a_scan_keeps_what_it_found_before_a_failure() {
 
 #[tokio::test]
 async fn a_scan_stops_where_the_provider_refuses_to_go_on() {
-    for word in [MoreFlag::Page(1), MoreFlag::Offset(0), MoreFlag::Offset(1)] {
+    for paging in [
+        FakePaging::Page(1),
+        FakePaging::Offset(0),
+        FakePaging::Offset(1),
+    ] {
         for bounds in [(1, 7), (1, 4), (3, 4), (4, 4)] {
             for length in [4, 10, 11, 24] {
                 let provider =
-                    FakeProvider::new(word, FakeEnd::Total, length, bounds).with_max_rows(10);
+                    FakeProvider::new(paging, EndStyle::Total, length, bounds).with_max_rows(10);
 
                 let scan = scan_of(&provider, limits(99), |request| provider.answer(request)).await;
 
@@ -202,7 +206,7 @@ async fn a_scan_stops_where_the_provider_refuses_to_go_on() {
 #[tokio::test]
 async fn a_scan_ends_where_the_tail_of_the_list_vanishes() {
     for gone in 4..=12 {
-        let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+        let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 12, (1, 4));
         let left: Vec<_> = (0..gone).map(id).collect();
 
         let scan = scan_of(&provider, limits(99), |request| {
@@ -220,8 +224,8 @@ async fn a_scan_ends_where_the_tail_of_the_list_vanishes() {
 }
 
 #[tokio::test]
-async fn a_scan_misses_nobody_where_the_row_of_a_token_vanishes() {
-    let provider = FakeProvider::new(MoreFlag::Token, FakeEnd::Token, 12, (1, 4));
+async fn a_scan_misses_no_row_where_the_row_of_a_token_vanishes() {
+    let provider = FakeProvider::new(FakePaging::Token, EndStyle::Token, 12, (1, 4));
     let list = provider.ids();
 
     let scan = scan_of(&provider, limits(99), |request| {
@@ -240,18 +244,18 @@ async fn a_scan_misses_nobody_where_the_row_of_a_token_vanishes() {
 
 #[tokio::test]
 async fn a_scan_in_a_circle_fails() {
-    for (word, says) in [
-        (MoreFlag::Token, FakeEnd::Token),
-        (MoreFlag::KeyExclusive, FakeEnd::More),
+    for (paging, end_style) in [
+        (FakePaging::Token, EndStyle::Token),
+        (FakePaging::KeyExclusive, EndStyle::More),
     ] {
-        let provider = FakeProvider::new(word, says, 0, (1, 2));
+        let provider = FakeProvider::new(paging, end_style, 0, (1, 2));
         let calls = Cell::new(0);
 
         let scan = scan_of(&provider, limits(99), |_| {
             calls.set(calls.get() + 1);
             let rows = vec![record(&id(0)), record(&id(1))];
-            let next = match says {
-                FakeEnd::Token => NextPage::Token {
+            let next = match end_style {
+                EndStyle::Token => NextPage::Token {
                     next: Some(format!("t{}", calls.get() % 2)),
                     total: None,
                 },

@@ -1,5 +1,5 @@
-//! A company's contacts. Search knows no companies, so they are a list of their own, by Intercom's id of
-//! the company, which is looked up by yours, anew as far as the request asks for what is now
+//! A company's contacts. Search knows no companies, so they are a list of their own, by Intercom's
+//! id of the company, which is looked up by yours, anew as far as the request asks for what is now
 //! (`developers.intercom.com/docs/references/2.17/rest-api/companies/list-attached-contacts`).
 
 use std::time::Duration;
@@ -21,8 +21,8 @@ use crate::{
     user::User,
 };
 
-/// The time for which Intercom's id of a company is remembered. The id never changes while the company
-/// exists.
+/// The time for which Intercom's id of a company is remembered. The id never changes while the
+/// company exists.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 /// How many ids of companies are remembered.
@@ -37,8 +37,8 @@ pub(super) struct KnownCompany {
 
 impl KnownCompany {
     /// Whether it is as new as a page must be. A later page goes on where the first was.
-    fn will_do(&self, freshness: Freshness, place: &PageAddress) -> bool {
-        let is_first = matches!(place, PageAddress::Token(None));
+    fn will_do(&self, freshness: Freshness, address: &PageAddress) -> bool {
+        let is_first = matches!(address, PageAddress::Token(None));
         match freshness {
             Freshness::Cached => true,
             Freshness::Within(age) => !is_first || self.at.elapsed() <= age,
@@ -68,8 +68,8 @@ struct Answer {
     data: Option<Vec<Box<RawValue>>>,
 }
 
-/// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a company
-/// that shows the id that was asked for is taken.
+/// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a
+/// company that shows the id that was asked for is taken.
 fn first_in(response: &Response, asked: &str) -> Result<Option<String>> {
     let answer: Answer = response.object()?;
     let companies = match answer.data {
@@ -109,11 +109,11 @@ pub(super) async fn found(
     }
 }
 
-/// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and only
-/// a total that stays the same says that none did.
-fn numbered(page: Page<User>, place: &PageAddress) -> Page<User> {
+/// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and
+/// only a total that stays the same says that none did.
+fn numbered(page: Page<User>, address: &PageAddress) -> Page<User> {
     let is_later =
-        matches!(place, PageAddress::Token(Some(token)) if SubresourceNext::is_number(token));
+        matches!(address, PageAddress::Token(Some(token)) if SubresourceNext::is_number(token));
     let names_number = matches!(&page.next, NextPage::Token { next: Some(next), .. } if SubresourceNext::is_number(next));
     let is_unsure = is_later && page.next.total().is_none();
     Page {
@@ -141,7 +141,7 @@ impl Contacts {
             ));
         }
         let known = self.companies.get(company);
-        let known = known.filter(|known| known.will_do(context.freshness(), &request.place));
+        let known = known.filter(|known| known.will_do(context.freshness(), &request.address));
         let known = known.map(|known| known.id);
         let page = match &known {
             Some(id) => self.of_id(context, request, id).await?,
@@ -170,7 +170,8 @@ impl Contacts {
         Ok(Page::new(Vec::new(), next))
     }
 
-    /// One page of the contacts of a company of Intercom's id; `None` when there is no such company.
+    /// One page of the contacts of a company of Intercom's id; `None` when there is no such
+    /// company.
     async fn of_id(
         &self,
         context: &RequestContext,
@@ -179,13 +180,15 @@ impl Contacts {
     ) -> Result<Option<Page<User>>> {
         let call = Request::get(Operation::List, &["companies", id, "contacts"])
             .query([(ATTACHED.size, ATTACHED.max.to_string())])
-            .query(param(&request.place))
-            .page(&request.place)
+            .query(param(&request.address))
+            .page(&request.address)
             .no_older_than(request.since);
         let response = self.api.find(context, call).await?;
         let page = response.map(|response| {
-            let page = super::page_in(context, &response, &request.place, |next| Some(next.text()));
-            page.map(|page| numbered(page, &request.place))
+            let page = super::page_in(context, &response, &request.address, |next| {
+                Some(next.text())
+            });
+            page.map(|page| numbered(page, &request.address))
         });
         page.transpose()
     }

@@ -1,6 +1,6 @@
-//! The lists that a contact only begins: at most ten ids of each come with it, whole they are calls of
-//! their own (`developers.intercom.com/docs/references/2.17/rest-api/contacts`, the lists of companies,
-//! segments and tags of a contact).
+//! The lists that a contact only begins: at most ten ids of each come with it, whole they are calls
+//! of their own (`developers.intercom.com/docs/references/2.17/rest-api/contacts`, the lists of
+//! companies, segments and tags of a contact).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,8 +13,9 @@ use crate::{
     user::{Company, Label},
 };
 
-/// How lists are paged that are attached to a contact or a company. Whether a page goes on by a token or
-/// by a number differs between the provider's documents, so all pages have the largest size.
+/// How lists are paged that are attached to a contact or a company. Whether a page goes on by a
+/// token or by a number differs between the provider's documents, so all pages have the largest
+/// size.
 pub(super) const ATTACHED: Listing = Listing {
     paging: Paging::Token,
     at: "starting_after",
@@ -183,9 +184,9 @@ pub(super) async fn part(
         limits,
         |_| true,
         |request| async move {
-            let call = call.clone().query(param(&request.place));
+            let call = call.clone().query(param(&request.address));
             let response = api.find(context, call.no_older_than(request.since)).await?;
-            page_in(&response.ok_or_else(no_contact)?, &request.place)
+            page_in(&response.ok_or_else(no_contact)?, &request.address)
         },
     );
     let scan = scan.await;
@@ -232,7 +233,7 @@ fn page_in(response: &Response, address: &PageAddress) -> Result<Page<Subresourc
         next: next.map(SubresourceNext::text),
         total: None,
     };
-    Ok(Page::new(items, next).kept_since(response.cached_at))
+    Ok(Page::new(items, next).cached_at(response.cached_at))
 }
 
 fn data_of(items: Vec<SubresourceItem>, part: Subresource) -> SubresourceData {

@@ -1,4 +1,4 @@
-//! How a reading finds its place again where rows have shifted.
+//! Finds the position again after rows have shifted.
 
 use super::{
     super::{IncompleteReason, Page, PageAddress, PageRequest, Position, Row},
@@ -6,8 +6,8 @@ use super::{
 };
 use crate::error::Result;
 
-/// How many more calls are made to find one place.
-const SEARCHES_A_PLACE: u64 = 4;
+/// The extra calls that may be made to find one position.
+const SEARCHES_PER_POSITION: u64 = 4;
 
 impl<T, F, R> PageReader<T, F>
 where
@@ -15,63 +15,65 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
-    /// A page that goes on where the read part ends: this one, or another where rows have shifted.
-    pub(super) async fn joined(
+    /// A page that continues the rows read so far: this one, or another where rows have shifted.
+    pub(super) async fn aligned(
         &mut self,
         request: PageRequest,
         page: Page<T>,
         want: u32,
     ) -> Result<(PageRequest, Page<T>)> {
-        if request.names_more_than_nothing(&page) {
-            // Whom it should have held nobody can say.
+        if request.is_empty_with_next(&page) {
+            // Which rows it should have held is unknown.
             self.incomplete = self.incomplete.or(Some(IncompleteReason::Empty));
             return Ok((request, page));
         }
-        if !request.overlaps || self.knows_one_of(&request, &page) {
+        if !request.overlaps || self.holds_read_row(&request, &page) {
             return Ok((request, page));
         }
-        match request.place {
-            PageAddress::Page(_) | PageAddress::Offset(_) => self.searched(request, page).await,
+        match request.address {
+            PageAddress::Page(_) | PageAddress::Offset(_) => {
+                self.search_around(request, page).await
+            }
             PageAddress::Token(_) | PageAddress::Key(_) if self.is_first => {
-                self.searched_behind(request, page, want).await
+                self.search_forward(request, page, want).await
             }
             PageAddress::Token(_) | PageAddress::Key(_) => Ok((request, page)),
         }
     }
 
-    /// Looks for the last row read among the rows before the page and behind it.
-    pub(super) async fn searched(
+    /// Searches the pages before and after the page for the last row read.
+    pub(super) async fn search_around(
         &mut self,
         request: PageRequest,
         page: Page<T>,
     ) -> Result<(PageRequest, Page<T>)> {
-        self.ahead.clear();
-        let (place, step) = (self.at.ordinal(), u64::from(self.listing.max));
+        self.prefetched.clear();
+        let (ordinal, step) = (self.at.ordinal(), u64::from(self.listing.max));
         let is_more = request.more(&page).is_some();
         let directions = if self.is_first { 2 } else { 1 };
-        for distance in 1..=SEARCHES_A_PLACE / directions {
-            let back = place.saturating_sub(distance * step);
-            let onward = request.end() + (distance - 1) * step;
-            let is_new = place > (distance - 1) * step;
-            let places = [
+        for distance in 1..=SEARCHES_PER_POSITION / directions {
+            let back = ordinal.saturating_sub(distance * step);
+            let ahead = request.end() + (distance - 1) * step;
+            let is_new = ordinal > (distance - 1) * step;
+            let starts = [
                 is_new.then_some(back),
-                (is_more && self.is_first).then_some(onward),
+                (is_more && self.is_first).then_some(ahead),
             ];
-            for from in places.into_iter().flatten() {
+            for from in starts.into_iter().flatten() {
                 let asked = self.listing.counted(from, self.listing.max);
-                let is_in_reach = self
+                let is_within_max_rows = self
                     .listing
                     .max_rows
                     .is_none_or(|max_rows| asked.end() <= max_rows);
-                if self.searches == 0 || !is_in_reach {
+                if self.searches_left == 0 || !is_within_max_rows {
                     continue;
                 }
-                self.searches -= 1;
+                self.searches_left -= 1;
                 let asked = asked.anchored(request.anchor.as_ref());
                 let other = self.fetch(&asked).await?;
-                let is_whole = asked.ordinal == 0 && self.origin == Position::Start;
-                let is_joined = self.knows_one_of(&asked, &other) || is_whole;
-                if is_joined && self.leads_on(&asked, &other) {
+                let is_whole = asked.ordinal == 0 && self.start == Position::Start;
+                let is_aligned = self.holds_read_row(&asked, &other) || is_whole;
+                if is_aligned && self.makes_progress(&asked, &other) {
                     return Ok((asked, other));
                 }
             }
@@ -80,17 +82,17 @@ where
         Ok((request, page))
     }
 
-    /// Whether a page that was found brings somebody, or leads to another place than the one whose page did
-    /// not join.
-    fn leads_on(&self, asked: &PageRequest, page: &Page<T>) -> bool {
-        let place = self.at.ordinal();
+    /// Whether a page that was found has a new row, or leads to another position than the current
+    /// one.
+    fn makes_progress(&self, asked: &PageRequest, page: &Page<T>) -> bool {
+        let ordinal = self.at.ordinal();
         let next = asked.next(page, None).map_or(0, |next| next.ordinal());
-        let next = if next > place { next } else { asked.end() };
-        page.sent == 0 || next != place || self.has_new_row(page, 0)
+        let next = if next > ordinal { next } else { asked.end() };
+        page.sent == 0 || next != ordinal || self.has_new_row(page, 0)
     }
 
-    /// Looks for the last row read on the pages that follow one that should hold it.
-    pub(super) async fn searched_behind(
+    /// Searches the following pages for the last row read, which the page should have held.
+    pub(super) async fn search_forward(
         &mut self,
         request: PageRequest,
         page: Page<T>,
@@ -99,14 +101,14 @@ where
         let mut at = request
             .next(&page, None)
             .filter(|_| request.more(&page).is_some());
-        while let Some(position) = at.filter(|_| self.searches > 0) {
-            self.searches -= 1;
+        while let Some(position) = at.filter(|_| self.searches_left > 0) {
+            self.searches_left -= 1;
             let other = self.listing.request(&position, want)?;
             let other = other.anchored(request.anchor.as_ref());
             let Ok(found) = self.fetch(&other).await else {
                 break;
             };
-            if self.knows_one_of(&other, &found) {
+            if self.holds_read_row(&other, &found) {
                 return Ok((other, found));
             }
             at = other

@@ -1,4 +1,4 @@
-//! What a reading compares with the provider's counts.
+//! Compares the rows read with the totals that the provider reports.
 
 use super::{
     super::{IncompleteReason, NextPage, Page, PageRequest, Position, Row},
@@ -12,18 +12,19 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
-    /// Whether it is known how many rows are before the next one, though nobody counts them.
+    /// Whether the number of rows before the next one is known, though the paging does not count
+    /// rows.
     pub(super) fn is_counting(&self) -> bool {
-        match &self.origin {
+        match &self.start {
             Position::Start => true,
             Position::Token { count, .. } => count.is_some(),
             Position::Nth(_) | Position::Row(..) | Position::Key(_) | Position::At(_) => false,
         }
     }
 
-    /// Whether a page is short of the next row, which it should hold by the count alone: no next page is
-    /// named.
-    pub(super) fn is_counted_only(&self, request: &PageRequest, page: &Page<T>) -> bool {
+    /// Whether a page lacks the next row, which it should hold according to the total alone: it
+    /// names no next page.
+    pub(super) fn is_short_by_count(&self, request: &PageRequest, page: &Page<T>) -> bool {
         let is_unnamed = matches!(
             page.next,
             NextPage::Total(_) | NextPage::Counted { more: false, .. }
@@ -33,8 +34,7 @@ where
         self.listing.is_ordinal() && is_unnamed && should_hold && is_short
     }
 
-    /// Compares the rows of a page with what the provider counts: there are none behind the last, and a
-    /// page before it holds some.
+    /// Compares a page with the total: a page past it is empty, and a page before it is not.
     pub(super) fn check_page(&mut self, request: &PageRequest, page: &Page<T>) {
         let end = request.ordinal.saturating_add(page.sent as u64);
         let is_off = |total| match page.sent {
@@ -46,9 +46,9 @@ where
         }
     }
 
-    /// Compares the number of all rows with what the provider counts.
+    /// Compares the number of all rows with the total.
     pub(super) fn check_count(&mut self, is_doubled: bool) {
-        let is_off = |(least, most)| self.count < least || self.count > most;
+        let is_off = |(least, most)| self.row_count < least || self.row_count > most;
         let totals = self.totals.filter(|_| self.is_counting());
         let incomplete = match totals {
             Some(totals) => is_off(totals).then_some(IncompleteReason::Miscounted),
@@ -56,7 +56,9 @@ where
         };
         self.incomplete = self.incomplete.or(incomplete);
     }
-    pub(super) fn take_total(&mut self, page: &Page<T>) {
+
+    /// Records the total that a page reports.
+    pub(super) fn record_total(&mut self, page: &Page<T>) {
         let Some(total) = page.next.total() else {
             return;
         };
