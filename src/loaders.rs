@@ -6,7 +6,12 @@
 //! `LoadHandle`s at once. Waiters await their handles, batches run in parallel, a panic becomes an
 //! error value, and the task ends when nobody waits any more.
 
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Debug,
+    hash::Hash,
+    sync::Arc,
+};
 
 use dataloader::{BatchFn, cached};
 use futures_util::{
@@ -115,47 +120,51 @@ pub struct Loaders {
 /// The approximate number of bytes that a waiting field takes: there may be one per row and alias.
 const WAITING: usize = 2048;
 
-/// Runs a batch with all fields that any of its keys needs, and returns the value of every key.
-async fn run_batch<K, V, R>(
-    wanted: Vec<LoadKey<K>>,
-    run: impl FnOnce(Vec<K>, Expand) -> R,
-) -> HashMap<LoadKey<K>, V>
-where
-    K: Clone + Eq + Hash,
-    V: Clone,
-    R: Future<Output = HashMap<K, V>>,
-{
-    let expand = wanted
-        .iter()
-        .fold(Expand::default(), |all, (_, expand)| all.or(*expand));
-    let mut keys: Vec<K> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    keys.extend(
-        wanted
-            .iter()
-            .map(|(key, _)| key.clone())
-            .filter(|key| seen.insert(key.clone())),
-    );
-    let answers = run(keys, expand).await;
-    wanted
-        .into_iter()
-        .filter_map(|key| Some((key.clone(), answers.get(&key.0)?.clone())))
-        .collect()
+/// What batches are read from.
+#[derive(Clone)]
+struct BatchSource {
+    directory: Arc<Directory>,
+    context: RequestContext,
 }
 
 /// A loader whose batches call one account's directory.
 fn directory_loader<K, V, R>(
-    directory: &Arc<Directory>,
-    context: &RequestContext,
-    run: impl Fn(Arc<Directory>, RequestContext, Vec<K>) -> R + Send + Sync + 'static,
+    source: &BatchSource,
+    run: impl Fn(BatchSource, Vec<K>) -> R + Send + Sync + 'static,
 ) -> Loader<K, V>
 where
     K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
     R: Future<Output = HashMap<K, V>> + Send + 'static,
 {
-    let (directory, context) = (Arc::clone(directory), context.clone());
-    Loader::new(move |keys| run(Arc::clone(&directory), context.clone(), keys))
+    let source = source.clone();
+    Loader::new(move |keys| run(source.clone(), keys))
+}
+
+/// A loader of users. A batch reads each key once, with all fields that any of its keys needs.
+fn user_loader<K, V, R>(
+    source: &BatchSource,
+    run: impl Fn(BatchSource, Vec<K>, Expand) -> R + Send + Sync + 'static,
+) -> Loader<LoadKey<K>, V>
+where
+    K: Clone + Debug + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    R: Future<Output = HashMap<K, V>> + Send + 'static,
+{
+    directory_loader(source, move |source, wanted: Vec<LoadKey<K>>| {
+        let expands = wanted.iter().map(|(_, expand)| *expand);
+        let expand = expands.fold(Expand::default(), Expand::or);
+        let mut seen = HashSet::new();
+        let keys = wanted.iter().map(|(key, _)| key.clone());
+        let keys = keys.filter(|key| seen.insert(key.clone())).collect();
+        let values = run(source, keys, expand);
+        async move {
+            let values = values.await;
+            let loaded = wanted.into_iter();
+            let loaded = loaded.filter_map(|key| Some((key.clone(), values.get(&key.0)?.clone())));
+            loaded.collect()
+        }
+    })
 }
 
 impl Loaders {
@@ -166,40 +175,24 @@ impl Loaders {
         context: &RequestContext,
     ) -> Self {
         let loaders = directories.into_iter().map(|directory| {
+            let source = BatchSource {
+                directory: Arc::clone(directory),
+                context: context.clone(),
+            };
             let loaders = AccountLoaders {
-                by_id: directory_loader(
-                    directory,
-                    context,
-                    |directory, context, wanted| async move {
-                        run_batch(wanted, |ids, expand| directory.by_id(&context, ids, expand))
-                            .await
-                    },
-                ),
-                by_external_id: directory_loader(
-                    directory,
-                    context,
-                    |directory, context, wanted| async move {
-                        run_batch(wanted, |ids, expand| {
-                            directory.by_external_id(&context, ids, expand)
-                        })
-                        .await
-                    },
-                ),
-                by_email: directory_loader(
-                    directory,
-                    context,
-                    |directory, context, wanted| async move {
-                        run_batch(wanted, |emails, expand| {
-                            directory.by_email(&context, emails, expand)
-                        })
-                        .await
-                    },
-                ),
-                parts: directory_loader(
-                    directory,
-                    context,
-                    |directory, context, keys| async move { directory.parts(&context, keys).await },
-                ),
+                by_id: user_loader(&source, |from, ids, expand| async move {
+                    from.directory.by_id(&from.context, ids, expand).await
+                }),
+                by_external_id: user_loader(&source, |from, ids, expand| async move {
+                    let directory = from.directory;
+                    directory.by_external_id(&from.context, ids, expand).await
+                }),
+                by_email: user_loader(&source, |from, emails, expand| async move {
+                    from.directory.by_email(&from.context, emails, expand).await
+                }),
+                parts: directory_loader(&source, |from, keys| async move {
+                    from.directory.parts(&from.context, keys).await
+                }),
             };
             (directory.account(), loaders)
         });
@@ -227,13 +220,8 @@ impl Loaders {
         id: String,
         expand: Expand,
     ) -> Result<Option<Arc<User>>> {
-        if id.is_empty() {
-            return Ok(None);
-        }
-        self.account_loaders(account)?
-            .by_id
-            .load((id, expand))
-            .await?
+        self.user(account, |loaders| &loaders.by_id, (id, expand))
+            .await
     }
 
     /// Loads a user by your systems' id.
@@ -246,13 +234,21 @@ impl Loaders {
         id: String,
         expand: Expand,
     ) -> Result<Option<Arc<User>>> {
-        if id.is_empty() {
+        self.user(account, |loaders| &loaders.by_external_id, (id, expand))
+            .await
+    }
+
+    /// Loads a user by one kind of id; nobody has an empty one.
+    async fn user(
+        &self,
+        account: Account,
+        loader: impl FnOnce(&AccountLoaders) -> &ById,
+        key: LoadKey<String>,
+    ) -> Result<Option<Arc<User>>> {
+        if key.0.is_empty() {
             return Ok(None);
         }
-        self.account_loaders(account)?
-            .by_external_id
-            .load((id, expand))
-            .await?
+        loader(self.account_loaders(account)?).load(key).await?
     }
 
     /// Loads the users with one address at one account.
