@@ -3,6 +3,7 @@
 mod addresses;
 mod alike;
 mod asked_for;
+mod attached;
 mod batches;
 mod moments;
 mod numbers;

@@ -1,6 +1,6 @@
-//! The lists that a contact only begins: at most ten ids of each come with it, whole they are calls
-//! of their own (`developers.intercom.com/docs/references/2.17/rest-api/contacts`, the lists of
-//! companies, segments and tags of a contact).
+//! The lists that a contact holds only in part: at most ten ids of each come with it; the whole
+//! lists take separate calls (`developers.intercom.com/docs/references/2.17/rest-api/contacts`, the
+//! lists of companies, segments and tags of a contact).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,9 +13,8 @@ use crate::{
     user::{Company, Label},
 };
 
-/// How lists are paged that are attached to a contact or a company. Whether a page goes on by a
-/// token or by a number differs between the provider's documents, so all pages have the largest
-/// size.
+/// How the lists of a contact and of a company are paged. The provider's documents disagree whether
+/// pages have tokens or numbers, so all pages have one size.
 pub(super) const ATTACHED: Listing = Listing {
     paging: Paging::Token,
     at: "starting_after",
@@ -26,13 +25,13 @@ pub(super) const ATTACHED: Listing = Listing {
     is_counted: false,
 };
 
-/// What stands before a page's number where a token could be: no token of base64 has it.
+/// The prefix of a page number in place of a token: no base64 token contains it.
 const PAGE: &str = "page:";
 
-/// How many pages of such a list are read at most.
+/// The largest number of pages that are read of such a list.
 const PAGES: u32 = 100;
 
-/// Where a list goes on, as the provider says it: of a link only what names the place is read.
+/// The next page of a list. Of a link only the parameter that names the page is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum SubresourceNext {
     /// After a token.
@@ -76,7 +75,7 @@ impl SubresourceNext {
         }
     }
 
-    /// The place as one text, which [`SubresourceNext::from_text`] reads.
+    /// The page as the token of a [`PageAddress`], which [`SubresourceNext::from_text`] reads.
     pub(super) fn text(self) -> String {
         match self {
             Self::Token(token) => token,
@@ -84,7 +83,7 @@ impl SubresourceNext {
         }
     }
 
-    /// Reads the place from one text.
+    /// Reads what [`SubresourceNext::text`] wrote.
     fn from_text(text: &str) -> Self {
         match text.strip_prefix(PAGE) {
             Some(page) => Self::Page(page.to_owned()),
@@ -92,7 +91,7 @@ impl SubresourceNext {
         }
     }
 
-    /// Whether a text that [`SubresourceNext::text`] made names a numbered page.
+    /// Whether a text of [`SubresourceNext::text`] names a numbered page.
     pub(super) fn is_number(text: &str) -> bool {
         text.starts_with(PAGE)
     }
@@ -140,7 +139,7 @@ struct SubresourceItem {
     company_id: Option<String>,
     #[serde(default, deserialize_with = "decode::text")]
     name: Option<String>,
-    /// What tells it from the others of its list.
+    /// What tells the item from the others of its list.
     #[serde(skip)]
     key: String,
 }
