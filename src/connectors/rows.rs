@@ -1,5 +1,5 @@
-//! Rows of a list become users, one by one: a row that cannot be read costs itself only, and the
-//! answer says so.
+//! Decodes the rows of a list one by one: an unreadable row costs only itself, and the answer says
+//! so. Reads windows and scans, and reports their unreadable rows.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -32,8 +32,8 @@ impl Row for User {
     }
 }
 
-/// The users of a page. A row that cannot be read is there as [`User::unreadable`], so that the
-/// places of the others stay what they are, and is noted in the context.
+/// The users of a page. An unreadable row becomes [`User::unreadable`], so that the others keep
+/// their indexes, and is noted in the context.
 pub fn users(
     context: &RequestContext,
     account: Account,
@@ -76,7 +76,7 @@ pub fn note_unreadable_emails(context: &RequestContext, users: &[User]) {
     }
 }
 
-/// Reads a window of a list, and notes how many rows of it cannot be read.
+/// Reads a window of a list, and notes its unreadable rows in the context.
 ///
 /// # Errors
 /// As [`pagination::window()`].
@@ -97,7 +97,7 @@ where
     Ok(window)
 }
 
-/// Walks a list, and notes how many rows of it cannot be read.
+/// Scans a list, and notes its unreadable rows in the context.
 pub async fn scan<T, F, R>(
     context: &RequestContext,
     listing: &Listing,

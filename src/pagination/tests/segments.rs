@@ -44,7 +44,8 @@ const LISTING: Listing = Listing {
     is_counted: false,
 };
 
-/// Ten segments, the third of which cannot be read. The token of a page is the number of rows before it.
+/// Ten segments, the third of which cannot be read. The token of a page is the number of rows
+/// before it.
 fn answer(request: &PageRequest) -> Result<Page<FakeSegment>> {
     let from = match &request.address {
         PageAddress::Token(Some(token)) => token.parse().expect("a token of this list"),

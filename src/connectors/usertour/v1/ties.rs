@@ -16,6 +16,9 @@
 //! A user whose moment cannot be read may share that of his neighbours: nobody is cut off or resumed at
 //! beside him without saying so (`timeless.rs`).
 //!
+//! No [`crate::pagination::Listing`] expresses this: pagination trusts that rows that stay keep their
+//! order, and here rows of one moment do not. So this reader makes pages that do, for pagination to read.
+//!
 //! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
 //! it in this answer and before it in the next, on pages that show no other tie.
 
