@@ -13,7 +13,7 @@ use crate::{
     client::{
         AccountStatus, Client, Layer, MemoryPool, Transport,
         attempt::AttemptLog,
-        auth::{BearerAuth, Credentials},
+        auth::{AuthLayer, Credentials},
         breaker::{BreakerLayer, CircuitBreaker},
         budget::{Budget, RateLimits},
         cache::{MemoryCache, ResponseCache},
@@ -139,16 +139,20 @@ fn directory(
     let policy = all
         .cache
         .policy(&format!("{place}.cache"), &settings.cache)?;
-    let explain = connector_spec(account.provider()).explain;
+    let spec = connector_spec(account.provider());
     let cache = ResponseCache::new(
         account,
         policy,
-        explain,
+        spec.http.classify_body,
         parts.cache.clone(),
         shared.clone(),
     );
     let writing = parts.writing(Some(account));
-    let credentials = Credentials::new(account, &setup.token, setup.token_source.clone());
+    let credentials = Credentials::new(
+        account,
+        spec.http.auth,
+        (&setup.token, setup.token_source.clone()),
+    );
     let credentials = credentials.map_err(errors_at(place.clone()))?;
     let limits = RateLimits {
         shared,
@@ -176,8 +180,7 @@ fn directory(
         token_starts_with: Box::new(move |prefix| token.expose_secret().starts_with(prefix)),
         recent: writing.recent.clone(),
     };
-    let connect = connector_spec(account.provider()).connect;
-    let connector = connect(context).map_err(errors_at(format!("{place}.options")))?;
+    let connector = (spec.connect)(context).map_err(errors_at(format!("{place}.options")))?;
     Ok(Directory::new(account, Some(connector), status, writing))
 }
 
@@ -208,8 +211,7 @@ fn build_client(
     cache: ResponseCache,
 ) -> Result<Client> {
     let spec = connector_spec(account.provider());
-    let wire = (spec.explain, spec.idle);
-    let transport = Transport::new(account, setup.base, settings.max_answer_bytes, wire)?;
+    let transport = Transport::new(account, setup.base, settings.max_answer_bytes, spec.http)?;
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     if let Some(log) = &status.log {
         // Records one observation per call, however often it is repeated.
@@ -237,7 +239,7 @@ fn build_client(
     layers.push(Box::new(ConcurrencyLayer::of(account, setup.concurrency)));
     // The next attempt uses a renewed token.
     if let Some(credentials) = &status.credentials {
-        layers.push(Box::new(BearerAuth::of(credentials.clone())));
+        layers.push(Box::new(AuthLayer(credentials.clone())));
     }
     // Ends an attempt, and not the retry loop.
     layers.push(Box::new(timeout));

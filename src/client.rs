@@ -11,9 +11,11 @@ pub mod cache;
 pub mod concurrency;
 pub mod context;
 pub mod hedge;
+mod http_spec;
 pub mod json;
 pub mod meter;
 pub mod metrics_layer;
+pub mod quota;
 pub mod request;
 pub mod retry;
 mod sanitize;
@@ -25,9 +27,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
+pub use auth::AuthScheme;
 pub use cache::{ResponseCache, Snapshots};
 pub use context::{Freshness, Priority, RequestContext, WriteProgress};
+pub use http_spec::{BodyKind, BodyMembers, ClassifyBodyFn, HttpSpec};
 pub use meter::{MemoryPool, Meter};
+pub use quota::{QuotaHeaders, ResetKind};
 pub use request::{Operation, Request, Response};
 pub use transport::{ErrorDetails, Transport};
 

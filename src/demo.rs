@@ -20,7 +20,9 @@ const BUDGET: QuotaWindow = QuotaWindow {
 pub fn settings(sandbox: SocketAddr) -> Settings {
     let accounts = Provider::ALL.into_iter().filter_map(|provider| {
         let emulated: roster_sandbox::Provider = provider.name().parse().ok()?;
-        let budget = (!connector_spec(provider).tells_quota).then_some(BUDGET);
+        let quota_headers = connector_spec(provider).http.quota_headers;
+        let is_told = quota_headers.is_some_and(|headers| headers.is_always_sent);
+        let budget = (!is_told).then_some(BUDGET);
         let account = AccountSettings {
             base_url: Some(emulated.base_url(sandbox)),
             token: Some(emulated.token(roster_sandbox::TOKEN).into()),

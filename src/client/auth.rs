@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     task::spawn_blocking,
@@ -51,39 +51,81 @@ impl fmt::Debug for TokenSource {
     }
 }
 
+/// How a request carries the token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AuthScheme {
+    /// `Authorization: Bearer TOKEN`.
+    Bearer,
+    /// The token alone, in a header of this name.
+    Header(&'static str),
+}
+
+impl AuthScheme {
+    fn header_name(self) -> &'static str {
+        match self {
+            Self::Bearer => AUTHORIZATION.as_str(),
+            Self::Header(name) => name,
+        }
+    }
+
+    /// The token as a header value, marked as sensitive so that it is never printed.
+    fn header_value(self, token: &SecretString) -> Result<HeaderValue> {
+        let token = token.expose_secret();
+        let value = match self {
+            Self::Bearer => HeaderValue::from_str(&format!("Bearer {token}")),
+            Self::Header(_) => HeaderValue::from_str(token),
+        };
+        let mut value = value.map_err(|_| {
+            let message = "the token holds characters that no header can carry";
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// The token that a request carries.
+    pub(super) fn token_in(self, headers: &HeaderMap) -> Option<String> {
+        let text = headers.get(self.header_name())?.to_str().ok()?;
+        let token = match self {
+            Self::Bearer => text.strip_prefix("Bearer ")?,
+            Self::Header(_) => text,
+        };
+        Some(token.to_owned())
+    }
+}
+
 /// An account's token. Clones share it.
 #[derive(Clone)]
 pub struct Credentials(Arc<CredentialsInner>);
 
 struct CredentialsInner {
     account: Account,
+    scheme: AuthScheme,
     source: TokenSource,
+    /// The name of the header and its current value.
+    name: HeaderName,
     header: Mutex<HeaderValue>,
     /// When the source was last read again; locked during the read.
     read: tokio::sync::Mutex<Option<Instant>>,
-}
-
-/// The token as a header value, marked as sensitive so that it is never printed.
-fn header(token: &SecretString) -> Result<HeaderValue> {
-    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
-    let mut value = value.map_err(|_| {
-        let message = "the token holds characters that no header can carry";
-        Error::new(ErrorKind::Internal, message)
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 impl Credentials {
     /// Credentials with the token that was read at start.
     ///
     /// # Errors
-    /// `Internal` when a header cannot carry the token's characters.
-    pub fn new(account: Account, token: &SecretString, source: TokenSource) -> Result<Self> {
+    /// `Internal` when a header cannot carry the token's characters, or have the scheme's name.
+    pub fn new(
+        account: Account,
+        scheme: AuthScheme,
+        (token, source): (&SecretString, TokenSource),
+    ) -> Result<Self> {
+        let name = HeaderName::try_from(scheme.header_name());
         Ok(Self(Arc::new(CredentialsInner {
             account,
+            scheme,
             source,
-            header: Mutex::new(header(token)?),
+            name: name.map_err(|_| Error::internal("no header can have this name"))?,
+            header: Mutex::new(scheme.header_value(token)?),
             read: tokio::sync::Mutex::default(),
         })))
     }
@@ -140,7 +182,10 @@ impl Credentials {
             Ok(Ok(token)) => token,
             Ok(Err(_)) | Err(_) => Err("it takes too long".to_owned()),
         };
-        let header = token.and_then(|token| header(&token).map_err(|error| error.to_string()));
+        let header = token.and_then(|token| {
+            let header = self.0.scheme.header_value(&token);
+            header.map_err(|error| error.to_string())
+        });
         match header {
             Ok(header) => Some(self.replace(header)),
             Err(why) => {
@@ -172,22 +217,14 @@ impl Credentials {
     }
 }
 
-/// Sends `Authorization: Bearer …` with every call.
-pub struct BearerAuth(Credentials);
-
-impl BearerAuth {
-    /// Adds an account's token to its calls.
-    #[must_use]
-    pub fn of(credentials: Credentials) -> Self {
-        Self(credentials)
-    }
-}
+/// Sends an account's token with every call.
+pub struct AuthLayer(pub Credentials);
 
 #[async_trait]
-impl Layer for BearerAuth {
+impl Layer for AuthLayer {
     async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
-        let token = self.0.header();
-        let answer = next.run(request.header(AUTHORIZATION, token.clone())).await;
+        let (name, token) = (self.0.0.name.clone(), self.0.header());
+        let answer = next.run(request.header(name, token.clone())).await;
         match answer {
             Err(error) if error.kind() == ErrorKind::Denied && self.0.renew(&token).await => {
                 Err(error.renewed())

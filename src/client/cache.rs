@@ -38,15 +38,13 @@ use self::{
     entry::{CachedResponse, Validity},
     in_flight::{InFlight, JoinPolicy, Joined},
     invalidation::InvalidationGuard,
-    outcome::{
-        is_empty, is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old,
-    },
+    outcome::{is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old},
     redis::{RedisCache, StoredResponse},
 };
 use super::{
     Freshness, Operation, Priority, Request, RequestContext, Response,
     context::{AnswerOrigin, CallRecord},
-    transport::ReadErrorFn,
+    http_spec::ClassifyBodyFn,
 };
 use crate::{
     account::Account,
@@ -78,7 +76,7 @@ pub struct ResponseCache(Arc<ResponseCacheInner>);
 struct ResponseCacheInner {
     account: Account,
     policy: CachePolicy,
-    explain: ReadErrorFn,
+    classify_body: ClassifyBodyFn,
     memory: MemoryCache,
     redis: Option<RedisCache>,
     in_flight: InFlight,
@@ -107,7 +105,7 @@ impl ResponseCache {
     pub fn new(
         account: Account,
         policy: CachePolicy,
-        explain: ReadErrorFn,
+        classify_body: ClassifyBodyFn,
         memory: MemoryCache,
         shared: Option<(Store, String)>,
     ) -> Self {
@@ -118,7 +116,7 @@ impl ResponseCache {
         Self(Arc::new(ResponseCacheInner {
             account,
             policy,
-            explain,
+            classify_body,
             memory,
             redis: shared.map(|(store, name)| RedisCache::new(account, store, name)),
             in_flight: InFlight::default(),
@@ -202,7 +200,8 @@ impl ResponseCache {
     /// policy does not cache it.
     fn under_own_policy(&self, operation: &str, found: StoredResponse) -> Option<CachedResponse> {
         let policy = &self.0.policy;
-        let fresh_until = found.read + policy.fresh(operation, found.is_negative);
+        let is_negative = self.negativity(&found.answer) == Some(true);
+        let fresh_until = found.read + policy.fresh(operation, is_negative);
         let stale_until = fresh_until + policy.stale;
         let cached = CachedResponse {
             answer: found.answer,
@@ -339,11 +338,10 @@ impl ResponseCache {
         let operation = request.operation.name();
         let answer = fetch(request).await;
         self.note_denial(&answer);
-        let is_answer = match &answer {
-            Ok(response) => self.negativity(response).is_some(),
-            Err(error) => matches!(error.kind(), ErrorKind::Missing | ErrorKind::Denied),
-        };
-        let cached = Arc::new(self.with_expiry(operation, answer));
+        let negativity = self.negativity(&answer);
+        let is_denial = matches!(&answer, Err(error) if error.kind() == ErrorKind::Denied);
+        let is_answer = negativity.is_some() || is_denial;
+        let cached = Arc::new(self.with_expiry(operation, answer, negativity));
         if cached.is_cacheable() {
             self.put(epoch, &cached);
         } else if is_answer && !self.0.policy.fresh(operation, false).is_zero() {

@@ -8,13 +8,13 @@ use std::{
 
 use reqwest::{
     Client, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, HeaderMap, HeaderName},
     redirect,
 };
 
 use tokio::time::Instant;
 
-use super::{Meter, Request, Response, request::Quota, sanitize};
+use super::{HttpSpec, Meter, Request, Response, quota, sanitize};
 use crate::{
     account::Account,
     error::{Error, ErrorKind, FailureStage, Reason, Result},
@@ -43,20 +43,12 @@ pub struct Transport {
     client: Client,
     base: Url,
     max_body: usize,
-    explain: ReadErrorFn,
+    spec: HttpSpec,
 }
 
 /// The longest wait that we accept from a provider; after it the provider is called again.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-/// The header in which Intercom, and Ada in part, send the end of the rate limit's window.
-static RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-/// The headers in which Intercom sends the size of its rate limit's window, and the calls left in
-/// it.
-static RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-static RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-/// The largest difference between the provider's clock and ours at which we use our own.
-const SKEW: Duration = Duration::from_secs(2);
 /// The header in which Intercom sends its id of the request.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -64,16 +56,11 @@ impl Transport {
     /// Builds a connection pool for one provider.
     ///
     /// Redirects are not followed, so that credentials reach only the configured host. Idle
-    /// connections are dropped after `idle`, before the provider closes them.
+    /// connections are dropped before the provider closes them.
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
-    pub fn new(
-        account: Account,
-        base: Url,
-        max_body: usize,
-        (explain, idle): (ReadErrorFn, Duration),
-    ) -> Result<Self> {
+    pub fn new(account: Account, base: Url, max_body: usize, spec: HttpSpec) -> Result<Self> {
         let builder = Client::builder();
         // A proxy from the environment cannot reach a service on this machine.
         let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -86,7 +73,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(idle)
+            .pool_idle_timeout(spec.idle)
             .user_agent(concat!("roster/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| {
@@ -97,7 +84,7 @@ impl Transport {
             client,
             base,
             max_body,
-            explain,
+            spec,
         })
     }
 
@@ -151,7 +138,7 @@ impl Transport {
         reason = "this is the one place where requests are sent"
     )]
     pub(super) async fn send(&self, request: Request) -> Result<Response> {
-        let authorization = request.headers.get(AUTHORIZATION).cloned();
+        let token = self.spec.auth.token_in(&request.headers);
         let url = self.url(&request)?;
         let mut outgoing = self
             .client
@@ -167,9 +154,9 @@ impl Transport {
         let response = outgoing.send().await.map_err(|error| unsent(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
-        request
-            .progress
-            .answer(quota_of(&headers, SystemTime::now()));
+        let quota_headers = self.spec.quota_headers;
+        let quota = quota_headers.and_then(|names| names.read(&headers, SystemTime::now()));
+        request.progress.answer(quota);
         let body = self.read(response, request.context.meter()).await;
         let body = body.and_then(|body| whole_body(status, body));
         match body {
@@ -184,9 +171,8 @@ impl Transport {
             }),
             // The status alone decides, even if the body is unreadable.
             body => {
-                let token = authorization.as_ref().and_then(token_of);
                 let said = body.as_deref().unwrap_or_default();
-                match self.refuse(status, &headers, said, token) {
+                match self.refuse(status, &headers, said, token.as_deref()) {
                     Some(refusal) => Err(refusal),
                     None => Err(body.err().unwrap_or_else(|| {
                         Error::malformed("the provider's answer cannot be read")
@@ -235,13 +221,15 @@ impl Transport {
         if status.is_success() {
             return None;
         }
-        let refusal = (self.explain)(status, headers, body);
+        let refusal = (self.spec.read_error)(status, headers, body);
         let kind = refusal.kind.unwrap_or_else(|| kind_of(status));
         let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
         let request_id = refusal.request_id.or_else(header_id);
         let request_id = request_id.and_then(|id| sanitize::request_id(id, token));
         let wait = if kind.is_transient() {
-            wait_of(headers, SystemTime::now()).map(|wait| wait.min(LONGEST))
+            let quota_headers = self.spec.quota_headers.as_ref();
+            quota::requested_wait(headers, quota_headers, SystemTime::now())
+                .map(|wait| wait.min(LONGEST))
         } else {
             None
         };
@@ -262,12 +250,6 @@ fn whole_body(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>> {
         return Err(Error::malformed(message));
     }
     Ok(body)
-}
-
-/// Our own token at the provider.
-fn token_of(authorization: &HeaderValue) -> Option<&str> {
-    let text = authorization.to_str().ok()?;
-    text.split_once(' ').map(|(_, token)| token)
 }
 
 /// The kind of error for a status, unless the provider's body says otherwise.
@@ -313,88 +295,6 @@ fn said(kind: ErrorKind, status: StatusCode) -> String {
             format!("the provider answered {code}, which its API does not promise")
         }
     }
-}
-
-/// The wait that the provider asks for: `Retry-After` in seconds or as a date, else the end of the
-/// rate limit's window. A moment in the past means no wait.
-fn wait_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
-    let until = |seconds: u64| {
-        let moment = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
-        Some(moment.duration_since(now).unwrap_or_default())
-    };
-    let after = text(&RETRY_AFTER).and_then(|after| {
-        let date = || {
-            let date = jiff::fmt::rfc2822::parse(after).ok()?;
-            until(u64::try_from(date.timestamp().as_second()).ok()?)
-        };
-        whole(after).map(Duration::from_secs).or_else(date)
-    });
-    // An unreadable header does not hide a readable one.
-    after.or_else(|| until(end_of(text(&RATE_RESET)?, now)?))
-}
-
-/// Reads a number from a header, rounded up: some servers send seconds with a fraction.
-fn whole(text: &str) -> Option<u64> {
-    let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_plain(digits) || !is_plain(fraction) {
-        return None;
-    }
-    let is_more = fraction.bytes().any(|digit| digit != b'0');
-    digits.parse::<u64>().ok()?.checked_add(u64::from(is_more))
-}
-
-/// A smaller value is a number of seconds left and not a moment: three years.
-const SECONDS_LEFT: u64 = 100_000_000;
-/// A larger value is a moment in milliseconds: as seconds it would be three thousand years away.
-const MILLISECONDS: u64 = 100_000_000_000;
-/// A larger value has no known meaning.
-const NONSENSE: u64 = 1_000 * MILLISECONDS;
-
-/// The end of a rate limit's window in unix seconds. Providers send it in seconds, in milliseconds,
-/// or as the number of seconds left (Usertour v2).
-fn end_of(text: &str, now: SystemTime) -> Option<u64> {
-    match whole(text)? {
-        left @ ..SECONDS_LEFT => {
-            let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-            let is_more = now.subsec_nanos() > 0;
-            Some(now.as_secs() + u64::from(is_more) + left)
-        }
-        moment @ ..MILLISECONDS => Some(moment),
-        moment @ ..NONSENSE => Some(moment.div_ceil(1_000)),
-        _ => None,
-    }
-}
-
-/// Reads the provider's rate limit, if its headers give all of it.
-fn quota_of(headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
-    let number = |name: &HeaderName| -> Option<u64> {
-        let text = headers.get(name)?.to_str().ok()?;
-        text.trim().parse().ok()
-    };
-    let small = |number: u64| u32::try_from(number).ok();
-    let limit = small(number(&RATE_LIMIT)?).filter(|limit| *limit > 0)?;
-    let remaining = small(number(&RATE_REMAINING)?)?.min(limit);
-    // The provider's clock or ours may be wrong, so only the time left in the window counts. The
-    // `Date` header has whole seconds, so our clock is more exact while both agree.
-    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    let date = date.map(|date| SystemTime::from(date.timestamp()));
-    let is_far = |date: &SystemTime| {
-        let ahead = date.duration_since(now).unwrap_or_default();
-        ahead > SKEW || now.duration_since(*date).unwrap_or_default() > SKEW
-    };
-    let now = date.filter(is_far).unwrap_or(now);
-    let resets_at = headers.get(&RATE_RESET)?.to_str().ok()?;
-    let resets_at = end_of(resets_at.trim(), now)?;
-    let reset = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(resets_at))?;
-    Some(Quota {
-        limit,
-        remaining,
-        resets_at,
-        resets_in: reset.duration_since(now).unwrap_or_default(),
-    })
 }
 
 /// The error of a request without a response.

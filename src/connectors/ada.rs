@@ -43,7 +43,10 @@ use super::{
     each, rows,
 };
 use crate::{
-    client::{Client, ErrorDetails, Operation, Request, RequestContext, Response, Snapshots},
+    client::{
+        AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, Operation, QuotaHeaders, Request,
+        RequestContext, ResetKind, Response, Snapshots,
+    },
     error::{Error, ErrorKind, Reason, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging},
     user::{Email, FieldChange, Identity, PatchField, User, UserPatch, WriteOutcome},
@@ -53,7 +56,14 @@ use crate::{
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: None,
     regions: &[],
-    explain,
+    http: HttpSpec {
+        auth: AuthScheme::Bearer,
+        // Documented for bulk deletion only: read where they are sent.
+        quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::UnixSeconds).sent_sometimes()),
+        read_error: explain,
+        classify_body: |body| BODY.classify(body),
+        idle: Duration::from_secs(4),
+    },
     concurrency: 8,
     timeout: Duration::from_secs(5),
     // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants more.
@@ -71,9 +81,13 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
             seconds: 86_400,
         },
     ],
-    tells_quota: false,
-    idle: Duration::from_secs(4),
     connect: |connection| Ok(Box::new(Ada::connect(&connection)?)),
+};
+
+/// What a successful body is told by.
+const BODY: BodyMembers = BodyMembers {
+    id: "end_user_id",
+    errors: &["errors"],
 };
 
 const LISTING: Listing = Listing {

@@ -46,7 +46,7 @@ use super::{
     without_invalid_spellings,
 };
 use crate::{
-    client::{Client, Operation, Request, RequestContext},
+    client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request, RequestContext},
     error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits, Truncation},
     user::{Email, PatchField, User, UserPatch, WriteOutcome, email::fold},
@@ -57,7 +57,13 @@ pub use record::DigitalChalkUser;
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.digitalchalk.com/api/v5"),
     regions: &[],
-    explain,
+    http: HttpSpec {
+        auth: AuthScheme::Bearer,
+        quota_headers: None,
+        read_error: explain,
+        classify_body: |body| BODY.classify(body),
+        idle: Duration::from_secs(4),
+    },
     concurrency: 4,
     timeout: Duration::from_secs(5),
     // Nothing is documented: a bound that we set ourselves.
@@ -65,9 +71,13 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         calls: 20,
         seconds: 1,
     }],
-    tells_quota: false,
-    idle: Duration::from_secs(4),
     connect: |connection| Ok(Box::new(DigitalChalk::connect(&connection)?)),
+};
+
+/// What a successful body is told by.
+const BODY: BodyMembers = BodyMembers {
+    id: "id",
+    errors: &["errors", "fieldErrors", "message"],
 };
 
 const LISTING: Listing = Listing {

@@ -40,7 +40,10 @@ pub use record::{
 
 use super::{ConnectContext, Connector, ConnectorSpec, QuotaWindow, asked_for, bounded, decode};
 use crate::{
-    client::{Client, ErrorDetails, Request, RequestContext, Response},
+    client::{
+        AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, QuotaHeaders, Request,
+        RequestContext, ResetKind, Response,
+    },
     error::{Error, ErrorKind, Reason, Result},
     user::{FieldChange, User, UserPatch},
 };
@@ -53,7 +56,13 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         ("eu", "https://api.eu.intercom.io"),
         ("au", "https://api.au.intercom.io"),
     ],
-    explain,
+    http: HttpSpec {
+        auth: AuthScheme::Bearer,
+        quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::UnixSeconds)),
+        read_error: explain,
+        classify_body: |body| BODY.classify(body),
+        idle: Duration::from_secs(4),
+    },
     concurrency: 8,
     timeout: Duration::from_secs(5),
     // 10,000 a minute for an app, counted by ten seconds; its headers say what an app really has,
@@ -62,8 +71,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         calls: 1667,
         seconds: 10,
     }],
-    tells_quota: true,
-    idle: Duration::from_secs(4),
     connect: |connection| {
         let api = IntercomApi::connect(&connection)?;
         Ok(match api.version.major {
@@ -71,6 +78,12 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
             _ => Box::new(contacts::Contacts::new(api, connection.recent)),
         })
     },
+};
+
+/// What a successful body is told by.
+const BODY: BodyMembers = BodyMembers {
+    id: "id",
+    errors: &["errors"],
 };
 
 /// Options of this provider.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Connector, QuotaWindow};
 use crate::{
-    client::{Client, transport::ReadErrorFn},
+    client::{Client, HttpSpec},
     error::{Error, Result},
     recent_writes::RecentWrites,
 };
@@ -56,18 +56,14 @@ pub struct ConnectorSpec {
     pub base_url: Option<&'static str>,
     /// The addresses of the provider's regions, by their names; none where it has no regions.
     pub regions: &'static [(&'static str, &'static str)],
-    /// How the provider's error bodies are read.
-    pub explain: ReadErrorFn,
+    /// How the provider speaks HTTP.
+    pub http: HttpSpec,
     /// How many calls the provider gets at the same time, unless configured.
     pub concurrency: usize,
     /// How long one attempt may take, unless configured.
     pub timeout: Duration,
     /// How many calls the provider grants within which spans, unless configured.
     pub budget: &'static [QuotaWindow],
-    /// Whether each answer's headers tell what is left of that.
-    pub tells_quota: bool,
-    /// For how long a connection that is not in use is kept: shorter than the provider keeps it.
-    pub idle: Duration,
     /// Makes the connector; `Invalid` when its options are wrong.
     pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,
 }

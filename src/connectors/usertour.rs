@@ -35,7 +35,10 @@ pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 use self::{v1::UsertourV1, v2::UsertourV2};
 use super::{ConnectContext, Connector, ConnectorSpec, Expand, asked_for};
 use crate::{
-    client::{Client, Operation, Request, RequestContext, Response},
+    client::{
+        AuthScheme, BodyMembers, Client, HttpSpec, Operation, QuotaHeaders, Request,
+        RequestContext, ResetKind, Response,
+    },
     error::{Error, Result},
     user::User,
 };
@@ -44,15 +47,26 @@ use crate::{
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.usertour.io"),
     regions: &[],
-    explain: explain::explain,
+    http: HttpSpec {
+        auth: AuthScheme::Bearer,
+        // Version 1 sends none.
+        quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::SecondsLeft).sent_sometimes()),
+        read_error: explain::explain,
+        classify_body: |body| BODY.classify(body),
+        // Its server closes a connection after five seconds; measured, its documents do not say so.
+        idle: Duration::from_secs(4),
+    },
     concurrency: 4,
     timeout: Duration::from_secs(10),
     // Version 1 documents none, and version 2 tells in its headers what the plan grants.
     budget: &[],
-    tells_quota: false,
-    // Its server closes a connection after five seconds; measured, its documents do not say so.
-    idle: Duration::from_secs(4),
     connect: |connection| connect(&connection),
+};
+
+/// What a successful body is told by.
+const BODY: BodyMembers = BodyMembers {
+    id: "id",
+    errors: &["error"],
 };
 
 const EMAIL_CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";

@@ -1,33 +1,33 @@
 //! What a response or an error means for the cache.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{CachedResponse, MARGIN, MAX_NEGATIVE_BODY, ResponseCache};
 use crate::{
-    client::Response,
+    client::{BodyKind, Response},
     error::{Error, ErrorKind, FailureStage, Result},
 };
 
 impl ResponseCache {
     /// Adds the expiry times to a response. Only a successful response or a missing record is
     /// cached, and only if its request was sent after the last write.
-    pub(super) fn with_expiry(&self, operation: &str, answer: Result<Response>) -> CachedResponse {
+    pub(super) fn with_expiry(
+        &self,
+        operation: &str,
+        answer: Result<Response>,
+        negativity: Option<bool>,
+    ) -> CachedResponse {
         // The data may be as old as the request for it.
         let now = Instant::now();
         let read = answer.as_ref().map_or(now, |response| response.sent);
         let ago = now.saturating_duration_since(read);
         let policy = &self.0.policy;
-        let fresh = match &answer {
-            Ok(response) => match self.negativity(response) {
-                Some(is_negative) => policy.fresh(operation, is_negative),
-                None => Duration::ZERO,
-            },
-            Err(error) if error.kind() == ErrorKind::Missing => policy.fresh(operation, true),
-            Err(_) => Duration::ZERO,
-        };
+        let fresh = negativity.map_or(Duration::ZERO, |is_negative| {
+            policy.fresh(operation, is_negative)
+        });
         let fresh_until = read + fresh;
         let stale_until = fresh_until + policy.stale;
         CachedResponse {
@@ -42,27 +42,29 @@ impl ResponseCache {
         }
     }
 
-    /// Whether a response may be cached, and if so whether its result is empty.
-    pub(super) fn negativity(&self, response: &Response) -> Option<bool> {
-        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&response.body).is_ok();
-        if !is_json || !response.body.starts_with(b"{") {
-            return None;
+    /// Whether an answer may be cached, and if so whether its result is empty.
+    pub(super) fn negativity(&self, answer: &Result<Response>) -> Option<bool> {
+        match answer {
+            Ok(response) => match self.body_kind(&response.body) {
+                BodyKind::Data => Some(false),
+                BodyKind::EmptyList => Some(true),
+                BodyKind::Error | BodyKind::Unreadable => None,
+            },
+            Err(error) => (error.kind() == ErrorKind::Missing).then_some(true),
         }
-        if response.body.len() > MAX_NEGATIVE_BODY {
-            return Some(false);
-        }
-        let refusal = (self.0.explain)(response.status, &response.headers, &response.body);
-        refusal.reasons.is_empty().then(|| is_empty(&response.body))
     }
-}
 
-/// Whether a short body holds only empty lists.
-pub(super) fn is_empty(body: &[u8]) -> bool {
-    let members: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(body).unwrap_or_default();
-    let mut lists = members.values().filter_map(serde_json::Value::as_array);
-    let is_record = members.contains_key("id") || members.contains_key("end_user_id");
-    !is_record && lists.next().is_some_and(Vec::is_empty) && lists.all(Vec::is_empty)
+    /// What a body is. A long one is data: errors and empty lists are short.
+    fn body_kind(&self, body: &[u8]) -> BodyKind {
+        if body.len() <= MAX_NEGATIVE_BODY {
+            return (self.0.classify_body)(body);
+        }
+        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        match body.starts_with(b"{") && is_json() {
+            true => BodyKind::Data,
+            false => BodyKind::Unreadable,
+        }
+    }
 }
 
 /// Whether an error came from the caller's lack of time rather than from the provider: the caller's

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use super::{CacheKey, CachedResponse, is_empty};
+use super::{CacheKey, CachedResponse};
 use crate::{
     account::Account,
     client::Response,
@@ -64,8 +64,6 @@ pub(super) struct StoredResponse {
     pub(super) at: Timestamp,
     /// When it was read, by the store's clock.
     pub(super) read: Instant,
-    /// Whether its result is empty.
-    pub(super) is_negative: bool,
 }
 
 /// The metadata stored with a body.
@@ -288,8 +286,6 @@ impl RedisCache {
         }
         let now = Instant::now();
         let read = now.checked_sub(self.since(metadata.read)).unwrap_or(now);
-        let is_negative =
-            metadata.status == 404 || body.len() <= super::MAX_NEGATIVE_BODY && is_empty(&body);
         let response = match metadata.status {
             404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").answered(404)),
             status => Ok(Response {
@@ -308,7 +304,6 @@ impl RedisCache {
             answer: response,
             at: Timestamp::from_millisecond(at).ok()?,
             read,
-            is_negative,
         })
     }
 }
@@ -374,7 +369,6 @@ mod tests {
 
         let again = account_cache.decode(answer.clone(), 7).expect("the same");
 
-        assert!(again.is_negative);
         let body = |answer: crate::error::Result<Response>| answer.expect("an answer").body;
         assert_eq!(body(again.answer), body(cached.answer));
         assert!(account_cache.decode(answer, 8).is_none());
