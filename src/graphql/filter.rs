@@ -19,11 +19,11 @@ use crate::{
 pub enum EmailMatch {
     /// The whole address, without regard to letter case.
     Exact,
-    /// The beginning of the address, of at least three characters. Providers without such a search are
-    /// skipped: only DigitalChalk has one.
+    /// The beginning of the address, of at least three characters. Accounts without such a search are
+    /// skipped: `accounts { capabilities { emailMatches } }` names those that have one.
     Prefix,
-    /// Any part of the address, of at least three characters. Providers without such a search are
-    /// skipped: only DigitalChalk has one.
+    /// Any part of the address, of at least three characters. Accounts without such a search are
+    /// skipped: `accounts { capabilities { emailMatches } }` names those that have one.
     Substring,
 }
 

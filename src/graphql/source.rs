@@ -3,11 +3,11 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use jiff::Timestamp;
 
-use super::{Graph, error::seconds};
+use super::{Graph, error::seconds, filter::EmailMatch};
 use crate::{
     account::Provider,
     client::breaker::CircuitState,
-    connectors::{EmailSearch, FilterField, SortField},
+    connectors::{EmailSearch, FilterField, Profile, SortField},
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
     notice::Notice,
@@ -198,6 +198,7 @@ impl ProviderAccount<'_> {
             reach: profile.listing.max_rows,
             external_id: profile.by_external_id.is_some(),
             email_search: profile.email_search,
+            email_matches: email_matches(profile),
             email_caveat: profile.email_caveat.map(str::to_owned),
             native_upsert: profile.upserts.contains(&Identity::ExternalId),
             writes: profile
@@ -246,12 +247,22 @@ pub struct Capabilities {
     external_id: bool,
     /// How users are found by email.
     email_search: EmailSearch,
+    /// Which values of `match` `usersByEmail` takes here; the account is skipped for others.
+    email_matches: Vec<EmailMatch>,
     /// Whom a search by email may miss; null when nobody.
     email_caveat: Option<String>,
     /// Whether the provider itself finds or creates a user by external id, so that a write may be repeated.
     native_upsert: bool,
     /// Which fields of `UpsertUserInput` can be written.
     writes: Vec<String>,
+}
+
+fn email_matches(profile: &Profile) -> Vec<EmailMatch> {
+    let mut matches = vec![EmailMatch::Exact];
+    if profile.finds_substrings {
+        matches.extend([EmailMatch::Prefix, EmailMatch::Substring]);
+    }
+    matches
 }
 
 /// The status of every account.
