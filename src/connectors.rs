@@ -74,6 +74,13 @@ pub trait Connector: Send + Sync {
         }
     }
 
+    /// Whether the list of an address is joined from the lists of its spellings. Where letter case is
+    /// compared it always is, so that a cursor is valid whatever the spelling of the next request.
+    fn lists_by_spelling(&self, email: &Email) -> bool {
+        let is_by_case = self.profile().email_search == EmailSearch::ByCase;
+        is_by_case || self.spellings(email).len() > 1
+    }
+
     /// Users by address, in one search; several may share an address. Who does not match is left out by
     /// the caller.
     async fn by_email(

@@ -25,8 +25,8 @@ use crate::{
         metrics_layer::{Health, health},
     },
     connectors::{
-        BatchSize, Connector, EmailSearch, Expand, Filter, Lookups, Profile, SINGLE, Selection,
-        Subresource, SubresourceData, rows,
+        BatchSize, Connector, Expand, Filter, Lookups, Profile, SINGLE, Selection, Subresource,
+        SubresourceData, rows,
     },
     error::{Error, ErrorKind, Result},
     metrics,
@@ -203,10 +203,8 @@ impl Directory {
         let profile = connector.profile();
         self.check(profile, &selection.filter)?;
         let context = &context.fresh();
-        let is_spelled = selection.filter.email.as_ref().is_some_and(|email| {
-            profile.email_search == EmailSearch::ByCase || connector.spellings(email).len() > 1
-        });
-        if is_spelled {
+        let email = selection.filter.email.as_ref();
+        if email.is_some_and(|email| connector.lists_by_spelling(email)) {
             return self.spelled(connector, context, selection, range).await;
         }
         let fields = selection.filter.fields();

@@ -85,8 +85,10 @@ pub struct User {
     pub remote_id: String,
     /// The id that your systems gave the user.
     pub external_id: Option<String>,
-    /// The address as the provider spells it.
+    /// The first address, as the provider spells it.
     pub email: Option<String>,
+    /// Further addresses, as the provider spells them; read all by [`User::emails`].
+    pub other_emails: Vec<String>,
     /// Whether the record has an address that cannot be read: it may be anybody's.
     pub is_email_unreadable: bool,
     /// The telephone number, as the provider writes it.
@@ -139,6 +141,7 @@ impl User {
             remote_id,
             external_id: None,
             email: None,
+            other_emails: Vec::new(),
             is_email_unreadable: false,
             phone: None,
             name: None,
@@ -160,6 +163,25 @@ impl User {
             raw,
             is_unreadable: false,
         }
+    }
+
+    /// Every address of the user, the first one first.
+    pub fn all_emails(&self) -> impl Iterator<Item = &str> {
+        let others = self.other_emails.iter().map(String::as_str);
+        self.email.as_deref().into_iter().chain(others)
+    }
+
+    /// Whether an address, in whatever spelling, is one of the user's.
+    #[must_use]
+    pub fn has_email(&self, email: &Email) -> bool {
+        self.all_emails().any(|spelling| email.is(spelling))
+    }
+
+    /// Whether one of the user's addresses has a domain, which is folded.
+    #[must_use]
+    pub fn has_email_domain(&self, domain: &str) -> bool {
+        let mut domains = self.all_emails().filter_map(|email| email.rsplit_once('@'));
+        domains.any(|(_, of)| email::fold_domain(of) == domain)
     }
 
     /// What stands for a row that cannot be read. It has a position in its page, and no identity.

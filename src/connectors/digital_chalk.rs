@@ -413,6 +413,6 @@ impl DigitalChalk {
 }
 
 fn has_one_of(user: &User, emails: &[Email]) -> bool {
-    let spelling = user.email.as_deref().map(fold);
-    spelling.is_some_and(|spelling| emails.iter().any(|email| email.folded() == spelling))
+    let is_asked_for = |spelling: String| emails.iter().any(|email| email.folded() == spelling);
+    user.all_emails().map(fold).any(is_asked_for)
 }

@@ -8,7 +8,7 @@ use crate::{
     account::Account,
     error::Result,
     notice::{Notice, NoticeCode},
-    user::{Email, User, UserKind, email},
+    user::{Email, User, UserKind},
 };
 
 /// By what a list can be narrowed.
@@ -251,15 +251,12 @@ impl Filter {
     /// a moment, the provider is believed, unless it narrows less than asked (`post_filtered`).
     #[must_use]
     pub fn accepts(&self, user: &User, post_filtered: &[FilterField]) -> bool {
-        let spelling = user.email.as_deref();
         let is_email = self
             .email
             .as_ref()
-            .is_none_or(|email| spelling.is_some_and(|spelling| email.is(spelling)));
-        let is_domain = self.email_domain.as_deref().is_none_or(|domain| {
-            let at = spelling.and_then(|spelling| spelling.rsplit_once('@'));
-            at.is_some_and(|(_, of)| email::fold_domain(of) == domain)
-        });
+            .is_none_or(|email| user.has_email(email));
+        let domain = self.email_domain.as_deref();
+        let is_domain = domain.is_none_or(|domain| user.has_email_domain(domain));
         let hold = |asked: &TimeRange, of: [FilterField; 2], known: Option<Timestamp>| {
             let is_believed = !of.iter().any(|field| post_filtered.contains(field));
             asked.hold(known) || known.is_none() && is_believed

@@ -46,6 +46,16 @@ pub struct Profile {
     pub eventually_consistent_by: &'static [Identity],
 }
 
+impl Profile {
+    /// Whether a search by address answers only users who show the address: it compares whole addresses,
+    /// and does not lag. Anybody else in its answer may have the address all the same.
+    #[must_use]
+    pub fn finds_shown_emails_only(&self) -> bool {
+        let is_exact = self.email_search == EmailSearch::Exact && !self.finds_substrings;
+        is_exact && !self.eventually_consistent_by.contains(&Identity::Email)
+    }
+}
+
 /// How many keys one call answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BatchSize {

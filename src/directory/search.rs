@@ -107,7 +107,7 @@ impl Directory {
                 };
             }
         };
-        let users = found.users.iter().filter(|user| is_at(user, email));
+        let users = found.users.iter().filter(|user| user.has_email(email));
         let users = in_order(users.cloned().map(Arc::new).collect());
         let (notice, error) = match &found.incomplete {
             Some(incomplete) => (Some(incomplete.notice.clone()), incomplete.error.clone()),
@@ -266,12 +266,6 @@ fn first_of(
         }),
     }?;
     lists[list].pop_front()
-}
-
-fn is_at(user: &User, email: &Email) -> bool {
-    user.email
-        .as_deref()
-        .is_some_and(|spelling| email.is(spelling))
 }
 
 /// Each user once, by the remote ids: the order in which joined lists are paged.

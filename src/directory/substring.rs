@@ -114,5 +114,5 @@ async fn window_of(
 }
 
 fn holds(user: &User, part: &EmailPart) -> bool {
-    user.email.as_deref().is_some_and(|email| part.is_in(email))
+    user.all_emails().any(|email| part.is_in(email))
 }

@@ -123,7 +123,7 @@ impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
 }
 
 /// How many bytes a value takes, about, without the texts that were charged when they were copied
-/// ([`crate::provider::json`]).
+/// ([`crate::connectors::json`]).
 fn size_of(value: &Value) -> usize {
     match value {
         Value::Object(fields) if fields.contains_key(RAW_VALUE_TOKEN) => VALUE,

@@ -101,7 +101,7 @@ impl User {
 
     /// Every email address that the provider knows, as it spells them; empty where it knows none.
     async fn emails(&self) -> Vec<&str> {
-        self.email.as_deref().into_iter().collect()
+        self.all_emails().collect()
     }
 
     /// The telephone number, as the provider writes it.

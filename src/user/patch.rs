@@ -179,21 +179,15 @@ impl UserPatch {
         match (&self.remote_id, self.external_id.set(), self.email.set()) {
             (Some(id), _, _) => user.remote_id == *id,
             (None, Some(id), _) => user.external_id.as_ref() == Some(id),
-            (None, None, Some(email)) => user
-                .email
-                .as_deref()
-                .is_some_and(|spelling| email.is(spelling)),
+            (None, None, Some(email)) => user.has_email(email),
             (None, None, None) => false,
         }
     }
 
-    /// Whether a user has the patch's address, in whatever spelling.
+    /// Whether the patch's address is one of a user's.
     #[must_use]
     pub fn has_email_of(&self, user: &User) -> bool {
-        match (self.email.set(), user.email.as_deref()) {
-            (Some(email), Some(spelling)) => email.is(spelling),
-            _ => false,
-        }
+        self.email.set().is_some_and(|email| user.has_email(email))
     }
 
     /// Whether a user without an external id is the one that the patch gives one to: it has the patch's
@@ -204,11 +198,17 @@ impl UserPatch {
         is_free && self.remote_id.is_none() && self.has_email_of(user)
     }
 
-    /// The patch without what a user has already: a record keeps its own spelling of its address.
+    /// The patch without what a user has already: a record keeps its own spelling of its address. A
+    /// further address is kept where the user is meant by it; elsewhere it becomes the first.
     #[must_use]
     pub fn keeping(&self, user: &User) -> Self {
         let mut patch = self.clone();
-        if patch.has_email_of(user) {
+        let is_first = |email: &Email| user.email.as_deref().is_some_and(|first| email.is(first));
+        let is_kept = match self.identity() {
+            Some(Identity::Email) => patch.has_email_of(user),
+            _ => patch.email.set().is_some_and(is_first),
+        };
+        if is_kept {
             patch.email = FieldChange::Keep;
         }
         let external_id = patch.external_id.set();
@@ -258,4 +258,67 @@ pub enum WriteOutcome {
     Matched,
     /// Nothing was written: the provider is disabled, or `userErrors` say why not.
     Skipped,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::value::RawValue;
+
+    use super::{Email, FieldChange, User, UserPatch};
+    use crate::account::{Account, Provider};
+
+    fn email(text: &str) -> Email {
+        Email::parse(text).expect("an address")
+    }
+
+    /// A user with two addresses.
+    fn user() -> User {
+        let account = Account::of(Provider::Ada);
+        User {
+            email: Some("One@x.test".to_owned()),
+            other_emails: vec!["Two@x.test".to_owned()],
+            ..User::new(
+                account,
+                "a".to_owned(),
+                Arc::from(RawValue::NULL.to_owned()),
+            )
+        }
+    }
+
+    fn patch(text: &str) -> UserPatch {
+        UserPatch {
+            email: FieldChange::Set(email(text)),
+            ..UserPatch::default()
+        }
+    }
+
+    #[test]
+    fn every_address_of_a_user_counts() {
+        for (text, is_its) in [
+            ("one@x.test", true),
+            ("two@X.test", true),
+            ("other@x.test", false),
+        ] {
+            let (user, patch) = (user(), patch(text));
+            assert_eq!(user.has_email(&email(text)), is_its, "{text}");
+            assert_eq!(patch.means(&user), is_its, "{text}");
+            assert_eq!(patch.has_email_of(&user), is_its, "{text}");
+            assert_eq!(patch.adopts(&user), is_its, "{text}");
+            assert_eq!(patch.keeping(&user).email.is_change(), !is_its, "{text}");
+        }
+        let emails: Vec<_> = user().all_emails().map(str::to_owned).collect();
+        assert_eq!(emails, ["One@x.test", "Two@x.test"]);
+    }
+
+    #[test]
+    fn a_patch_of_a_user_by_id_makes_a_further_address_the_first() {
+        let by_id = |text| UserPatch {
+            remote_id: Some("a".to_owned()),
+            ..patch(text)
+        };
+        assert!(!by_id("one@x.test").keeping(&user()).email.is_change());
+        assert!(by_id("two@x.test").keeping(&user()).email.is_change());
+    }
 }

@@ -46,15 +46,14 @@ impl AdaRows {
     fn add(&mut self, page: &Page<User>) {
         self.pages += 1;
         for user in &page.rows {
-            let Some(email) = user.email.as_deref().map(fold) else {
-                continue;
-            };
-            // The fields of a user repeat parts of its own text.
-            self.bytes += size_of::<User>() + email.len() + 2 * user.raw.get().len();
-            let known = self.by_email.entry(email).or_default();
-            // Pages may overlap where the list changes between them.
-            if !known.iter().any(|known| known.remote_id == user.remote_id) {
-                known.push(user.clone());
+            for email in user.all_emails().map(fold) {
+                // The fields of a user repeat parts of its own text.
+                self.bytes += size_of::<User>() + email.len() + 2 * user.raw.get().len();
+                let known = self.by_email.entry(email).or_default();
+                // Pages may overlap where the list changes between them.
+                if !known.iter().any(|known| known.remote_id == user.remote_id) {
+                    known.push(user.clone());
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Directory;
 use crate::{
     client::RequestContext,
-    connectors::{Connector, EmailSearch, Expand, Lookups, Profile},
+    connectors::{Connector, Expand, Lookups, Profile},
     error::Result,
     recent_writes::KnownWrites,
     user::{Identity, User, UserKind, UserPatch},
@@ -125,10 +125,7 @@ async fn seen(
 
 /// Why a user may have the address though a whole search found nobody: then nobody is created.
 fn hidden_by(profile: &Profile, strangers: usize) -> Option<&'static str> {
-    let is_exact = profile.email_search == EmailSearch::Exact && !profile.finds_substrings;
-    // A search that lags finds users by addresses that they had.
-    let is_current = !profile.eventually_consistent_by.contains(&Identity::Email);
-    if strangers > 0 && is_exact && is_current {
+    if strangers > 0 && profile.finds_shown_emails_only() {
         return Some("the provider answers users who show another address");
     }
     let caveat = profile.email_caveat.unwrap_or("its search may miss users");

@@ -15,7 +15,7 @@ use crate::{
     error::{ErrorKind, Result},
     notice::{Notice, NoticeCode},
     recent_writes::KnownWrites,
-    user::{Email, User, email::fold},
+    user::{Email, email::fold},
 };
 
 impl Contacts {
@@ -204,8 +204,7 @@ pub(super) fn doubtful_ids(
     email: &Email,
     written: &KnownWrites,
 ) -> HashSet<String> {
-    let is_at = |user: &&User| email.is(user.email.as_deref().unwrap_or_default());
-    let outdated = found.users.iter().filter(is_at);
+    let outdated = found.users.iter().filter(|user| user.has_email(email));
     let outdated = outdated.filter(|user| written.is_outdated(user));
     let outdated = outdated.map(|user| user.remote_id.clone());
     let is_unknown = |id: &String| {
@@ -250,8 +249,9 @@ fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
     }
     let mut shares: HashMap<String, usize> = HashMap::new();
     for user in found.iter().flat_map(|found| &found.users) {
-        let address = user.email.as_deref().map(fold).unwrap_or_default();
-        *shares.entry(address).or_default() += 1;
+        for address in user.all_emails().map(fold) {
+            *shares.entry(address).or_default() += 1;
+        }
     }
     let is_shared = |email: &Email| shares.get(email.folded()) > Some(&(LISTING.max as usize));
     let (many, rest): (Vec<_>, Vec<_>) = emails.iter().cloned().partition(is_shared);
