@@ -27,7 +27,7 @@ pub use crate::client::budget::QuotaWindow;
 pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
 pub use profile::{BatchSize, EmailSearch, Expand, Profile, SINGLE, Selection};
 pub use search::{Incomplete, SearchBatch, SearchResult, without_invalid_spellings};
-pub use spec::{ConnectContext, ConnectorSpec, bounded};
+pub use spec::{ConnectContext, ConnectorSpec, RecordKeys, bounded};
 pub use subresource::{Subresource, SubresourceData, SubresourceLoader};
 
 use crate::{

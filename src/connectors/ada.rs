@@ -39,8 +39,8 @@ pub use record::{AdaEndUser, AdaProfile};
 
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Lookups, Profile, QuotaWindow, SINGLE, SearchResult, Selection, asked_for, bounded, decode,
-    each, rows,
+    Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchResult, Selection, asked_for, bounded,
+    decode, each, rows,
 };
 use crate::{
     client::{
@@ -64,6 +64,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
+    record_keys: KEYS,
     concurrency: 8,
     timeout: Duration::from_secs(5),
     // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants more.
@@ -84,9 +85,15 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     connect: |connection| Ok(Box::new(Ada::connect(&connection)?)),
 };
 
+/// The fields that tell records and persons apart.
+const KEYS: RecordKeys = RecordKeys {
+    id: "end_user_id",
+    deciding: &["email", "external_id", "profile"],
+};
+
 /// What a successful body is told by.
 const BODY: BodyMembers = BodyMembers {
-    id: "end_user_id",
+    id: KEYS.id,
     errors: &["errors"],
 };
 

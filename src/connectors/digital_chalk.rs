@@ -41,9 +41,9 @@ use self::{
 };
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Filter, FilterField, Lookups, Profile, QuotaWindow, SINGLE, SearchBatch, SearchResult,
-    Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows, unsupported,
-    without_invalid_spellings,
+    Filter, FilterField, Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchBatch,
+    SearchResult, Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows,
+    unsupported, without_invalid_spellings,
 };
 use crate::{
     client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request, RequestContext},
@@ -64,6 +64,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
+    record_keys: KEYS,
     concurrency: 4,
     timeout: Duration::from_secs(5),
     // Nothing is documented: a bound that we set ourselves.
@@ -74,9 +75,15 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     connect: |connection| Ok(Box::new(DigitalChalk::connect(&connection)?)),
 };
 
+/// The fields that tell records and persons apart.
+const KEYS: RecordKeys = RecordKeys {
+    id: "id",
+    deciding: &["email"],
+};
+
 /// What a successful body is told by.
 const BODY: BodyMembers = BodyMembers {
-    id: "id",
+    id: KEYS.id,
     errors: &["errors", "fieldErrors", "message"],
 };
 

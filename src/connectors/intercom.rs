@@ -38,7 +38,9 @@ pub use record::{
     IntercomSocialProfile, IntercomTag, IntercomUser,
 };
 
-use super::{ConnectContext, Connector, ConnectorSpec, QuotaWindow, asked_for, bounded, decode};
+use super::{
+    ConnectContext, Connector, ConnectorSpec, QuotaWindow, RecordKeys, asked_for, bounded, decode,
+};
 use crate::{
     client::{
         AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, QuotaHeaders, Request,
@@ -63,6 +65,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
+    record_keys: KEYS,
     concurrency: 8,
     timeout: Duration::from_secs(5),
     // 10,000 a minute for an app, counted by ten seconds; its headers say what an app really has,
@@ -80,9 +83,15 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     },
 };
 
+/// The fields that tell records and persons apart.
+const KEYS: RecordKeys = RecordKeys {
+    id: "id",
+    deciding: &["company_id", "email", "external_id", "user_id"],
+};
+
 /// What a successful body is told by.
 const BODY: BodyMembers = BodyMembers {
-    id: "id",
+    id: KEYS.id,
     errors: &["errors"],
 };
 

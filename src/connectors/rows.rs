@@ -6,12 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     account::Account,
     client::RequestContext,
+    connectors::{connector_spec, decode},
     error::{Error, Result},
     pagination::{
         self, Accept, ListRange, Listing, Page, PageRequest, Row, Scan, ScanLimits, UnreadableRows,
@@ -124,16 +124,12 @@ fn note_all(context: &RequestContext, unreadable: &[u64]) {
 /// Whether another row had the id of a user, and one of them has it as a number, the other as a
 /// text.
 fn is_of_two(context: &RequestContext, user: &User) -> bool {
-    #[derive(Deserialize)]
-    struct RecordId<'a> {
-        #[serde(borrow, alias = "end_user_id")]
-        id: &'a RawValue,
-    }
     let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
     if !user.remote_id.chars().all(is_of_number) {
         return false;
     }
-    let is_text = |id: RecordId<'_>| id.id.get().starts_with('"');
-    let is_text = serde_json::from_str(user.raw.get()).map_or(true, is_text);
+    let id = connector_spec(user.account.provider()).record_keys.id;
+    let id = decode::member(&user.raw, id);
+    let is_text = id.is_none_or(|id| id.get().starts_with('"'));
     !context.is_same_kind(&user.remote_id, is_text)
 }

@@ -49,6 +49,16 @@ pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
     )))
 }
 
+/// The names of the fields of a provider's records that tell records and persons apart. An object that
+/// has such a field twice, with different values, is unclear.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordKeys {
+    /// The provider's own id: a record with two ids cannot be read.
+    pub id: &'static str,
+    /// What decides which person a record belongs to, and the objects around it: two values are none.
+    pub deciding: &'static [&'static str],
+}
+
 /// How a provider is reached: what is needed before there is a connector, and the way to one.
 #[derive(Clone, Copy)]
 pub struct ConnectorSpec {
@@ -58,6 +68,8 @@ pub struct ConnectorSpec {
     pub regions: &'static [(&'static str, &'static str)],
     /// How the provider speaks HTTP.
     pub http: HttpSpec,
+    /// The names of the fields that tell records apart.
+    pub record_keys: RecordKeys,
     /// How many calls the provider gets at the same time, unless configured.
     pub concurrency: usize,
     /// How long one attempt may take, unless configured.

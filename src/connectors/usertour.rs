@@ -33,7 +33,7 @@ use serde_json::value::RawValue;
 pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
 use self::{v1::UsertourV1, v2::UsertourV2};
-use super::{ConnectContext, Connector, ConnectorSpec, Expand, asked_for};
+use super::{ConnectContext, Connector, ConnectorSpec, Expand, RecordKeys, asked_for};
 use crate::{
     client::{
         AuthScheme, BodyMembers, Client, HttpSpec, Operation, QuotaHeaders, Request,
@@ -56,6 +56,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         // Its server closes a connection after five seconds; measured, its documents do not say so.
         idle: Duration::from_secs(4),
     },
+    record_keys: KEYS,
     concurrency: 4,
     timeout: Duration::from_secs(10),
     // Version 1 documents none, and version 2 tells in its headers what the plan grants.
@@ -63,9 +64,15 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     connect: |connection| connect(&connection),
 };
 
+/// The fields that tell records and persons apart.
+const KEYS: RecordKeys = RecordKeys {
+    id: "id",
+    deciding: &["attributes", "email"],
+};
+
 /// What a successful body is told by.
 const BODY: BodyMembers = BodyMembers {
-    id: "id",
+    id: KEYS.id,
     errors: &["error"],
 };
 

@@ -1,4 +1,4 @@
-//! Objects with keys that come twice.
+//! Objects in which a key comes twice.
 
 use async_graphql::indexmap::IndexMap;
 use serde::{
@@ -8,12 +8,16 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{UNCLEAR_ID, string};
+use crate::{
+    account::Provider,
+    connectors::{RecordKeys, connector_spec},
+};
 
-/// Reads an object; of keys that come twice the last counts, as most readers have it, unless the key
+/// Reads an object. Of a key that comes twice the last value counts, as in most readers, unless the key
 /// decides.
 ///
 /// # Errors
-/// As serde's; also when a record has two ids.
+/// serde's, and `UNCLEAR_ID` when a record has two ids.
 pub fn parsed<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_str(text).or_else(|error| {
         let ObjectMembers(members) = serde_json::from_str(text).map_err(
@@ -28,21 +32,16 @@ pub fn parsed<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
 /// The members of an object, each key once.
 pub(super) struct ObjectMembers<'a>(pub(super) IndexMap<String, &'a RawValue>);
 
-/// The keys by which records are told apart.
-const IDS: [&str; 2] = ["id", "end_user_id"];
+/// Whether a provider has keys of which something holds. A nested object is read without knowledge of its
+/// provider, so the keys of every provider count.
+fn any_keys(holds: impl Fn(&RecordKeys) -> bool) -> bool {
+    let mut keys = Provider::ALL
+        .map(|provider| connector_spec(provider).record_keys)
+        .into_iter();
+    keys.any(|keys| holds(&keys))
+}
 
-/// The keys that decide which person a record belongs to, and those that hold such a key. A key that
-/// comes twice with different values is unreadable.
-const DECIDING: [&str; 6] = [
-    "attributes",
-    "company_id",
-    "email",
-    "external_id",
-    "profile",
-    "user_id",
-];
-
-/// What stands for such values: nothing that decides can be read from it.
+/// The value of a deciding key that comes twice with different values: no decoder reads anything from it.
 const UNCLEAR: &RawValue = RawValue::FALSE;
 
 fn written(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> {
@@ -75,14 +74,13 @@ impl<'de> Deserialize<'de> for ObjectMembers<'de> {
                     let key = string(key).unwrap_or_default();
                     let earlier = members.get(&key);
                     let is_unclear = earlier.is_some_and(|earlier| earlier.get() != value.get());
-                    if is_unclear && IDS.contains(&key.as_str()) {
+                    if is_unclear && any_keys(|keys| keys.id == key) {
                         return Err(de::Error::custom(UNCLEAR_ID));
                     }
-                    let is_deciding = DECIDING.contains(&key.as_str());
-                    let value = if is_unclear && is_deciding {
-                        UNCLEAR
-                    } else {
-                        value
+                    let is_deciding = |keys: &RecordKeys| keys.deciding.contains(&key.as_str());
+                    let value = match is_unclear && any_keys(is_deciding) {
+                        true => UNCLEAR,
+                        false => value,
                     };
                     members.insert(key, value);
                 }
