@@ -66,7 +66,7 @@ pub fn open(settings: &Settings) -> Result<Executor, ConfigErrors> {
         Vec::new()
     });
     let shared = SharedParts {
-        cache: MemoryCache::of(settings.cache.max_bytes),
+        cache: MemoryCache::with_max_bytes(settings.cache.max_bytes),
         store,
         tasks: TaskTracker::new(),
         audit: AuditLog::new(settings.log.audit_file.as_deref()),
@@ -165,12 +165,12 @@ fn directory(
         log: Some(Arc::new(ProviderLog::new(account, &*setup.token_origin))),
         circuit_breaker: setup
             .breaker
-            .map(|rules| CircuitBreaker::of(account, rules)),
-        budget: Some(Budget::of(account, &limits)),
+            .map(|rules| CircuitBreaker::new(account, rules)),
+        budget: Some(Budget::new(account, &limits)),
         ..AccountStatus::default()
     };
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
-    let timeout = TimeoutLayer::each(setup.timeout, deadline.unwrap_or(setup.timeout));
+    let timeout = TimeoutLayer::new(setup.timeout, deadline.unwrap_or(setup.timeout));
     let token = setup.token.clone();
     let http = build_client(account, (settings, setup, timeout), &status, cache)
         .map_err(errors_at(place.clone()))?;
@@ -216,7 +216,11 @@ fn build_client(
     if let Some(log) = &status.log {
         // Records one observation per call, however often it is repeated.
         let health = Arc::clone(&status.health);
-        layers.push(Box::new(MetricsLayer::of(account, health, Arc::clone(log))));
+        layers.push(Box::new(MetricsLayer::new(
+            account,
+            health,
+            Arc::clone(log),
+        )));
     }
     layers.push(Box::new(RetryLayer {
         attempts: settings.attempts,
@@ -224,19 +228,19 @@ fn build_client(
     }));
     // Both attempts are recorded, and each takes budget and a permit.
     if settings.hedge {
-        layers.push(Box::new(HedgeLayer::of(account)));
+        layers.push(Box::new(HedgeLayer::new(account)));
     }
     // Records each attempt.
-    layers.push(Box::new(AttemptLog::of(account)));
+    layers.push(Box::new(AttemptLog::new(account)));
     // A refused attempt takes neither budget nor a permit.
     if let Some(breaker) = &status.circuit_breaker {
-        layers.push(Box::new(BreakerLayer::of(breaker.clone())));
+        layers.push(Box::new(BreakerLayer::new(breaker.clone())));
     }
     if let Some(budget) = &status.budget {
         layers.push(Box::new(budget.clone()));
     }
     // Every attempt takes a permit; none is held while waiting for the next attempt.
-    layers.push(Box::new(ConcurrencyLayer::of(account, setup.concurrency)));
+    layers.push(Box::new(ConcurrencyLayer::new(account, setup.concurrency)));
     // The next attempt uses a renewed token.
     if let Some(credentials) = &status.credentials {
         layers.push(Box::new(AuthLayer(credentials.clone())));

@@ -145,7 +145,7 @@ impl Client {
         };
         let request = request.within(context);
         let answer = self.cache.serve(request, Arc::clone(&self.onward)).await;
-        answer.map_err(|error| error.at(self.transport.account(), operation.name()))
+        answer.map_err(|error| error.with_operation(self.transport.account(), operation.name()))
     }
 
     /// Returns the path of a link that the provider sent if it leads to the provider's own host.

@@ -1,6 +1,6 @@
-//! What a provider supplies: what it can do and within which limits, how one page, one batch and one
-//! write are spoken, and how its JSON becomes a [`User`]. Nothing on retries, limits, caches, cursors
-//! or GraphQL. The table of the providers is in [`crate::account`].
+//! A connector supplies a provider's capabilities and limits, one page, one batch, one write, and
+//! the decoding of its JSON to a [`User`]. It knows nothing of retries, limits, caches, cursors or
+//! GraphQL. The table of the providers is in [`crate::account`].
 
 pub mod ada;
 pub mod decode;
@@ -41,10 +41,11 @@ use crate::{
 /// One provider's API in Roster's words. A method is called only where the [`Profile`] declares it.
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// What the provider can do.
+    /// The provider's capabilities.
     fn profile(&self) -> &Profile;
 
-    /// One page of the list. Rows are never filtered here: page ends are told by their number.
+    /// One page of the list. Connectors never filter rows here: their number tells where the list
+    /// ends.
     async fn list(
         &self,
         context: &RequestContext,
@@ -52,8 +53,8 @@ pub trait Connector: Send + Sync {
         selection: &Selection,
     ) -> Result<Page<User>>;
 
-    /// Which of the segment, the tag and the company of a filter the provider does not have. It is asked
-    /// where a list is empty, and where `list` has not said so itself.
+    /// The segment, the tag and the company of a filter that the provider does not have. The
+    /// directory calls it where a list is empty and `list` has not said why.
     async fn unknown(&self, _: &RequestContext, _: &Filter) -> Result<Vec<FilterField>> {
         Ok(Vec::new())
     }
@@ -63,7 +64,7 @@ pub trait Connector: Send + Sync {
 
     /// Users by the ids that your systems gave.
     async fn by_external_id(&self, _: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        refused(ids, &unsupported("find users by external id"))
+        fail_all(ids, &unsupported("find users by external id"))
     }
 
     /// The spellings of an address that the list is asked for, one by one.
@@ -74,15 +75,16 @@ pub trait Connector: Send + Sync {
         }
     }
 
-    /// Whether the list of an address is joined from the lists of its spellings. Where letter case is
-    /// compared it always is, so that a cursor is valid whatever the spelling of the next request.
+    /// Whether the list of an address is joined from the lists of its spellings. Where letter case
+    /// is compared it always is, so that a cursor is valid whatever the spelling of the next
+    /// request.
     fn lists_by_spelling(&self, email: &Email) -> bool {
         let is_by_case = self.profile().email_search == EmailSearch::ByCase;
         is_by_case || self.spellings(email).len() > 1
     }
 
-    /// Users by address, in one search; several may share an address. Who does not match is left out by
-    /// the caller.
+    /// Users by address, in one search; several may share an address. The caller drops users that
+    /// do not match.
     async fn by_email(
         &self,
         context: &RequestContext,
@@ -90,7 +92,7 @@ pub trait Connector: Send + Sync {
         expand: Expand,
     ) -> Result<SearchResult>;
 
-    /// Users by address, in as many searches as it takes: one, unless the provider knows better.
+    /// Users by address, in as many searches as it takes: one, unless the connector knows better.
     async fn search(
         &self,
         context: &RequestContext,
@@ -106,8 +108,8 @@ pub trait Connector: Send + Sync {
         }]
     }
 
-    /// A part of the user of a provider's id that takes calls of its own; `None` when there is no such
-    /// user.
+    /// A part of a user that takes further calls, by the provider's id; `None` when there is no
+    /// such user.
     async fn part(
         &self,
         _: &RequestContext,
@@ -117,7 +119,7 @@ pub trait Connector: Send + Sync {
         Err(unsupported("answer a part of a user apart from the user"))
     }
 
-    /// Checks what the provider would refuse in few words, or leave undone in none, before any call.
+    /// Refuses, before any call, what the provider would ignore or refuse without a useful reason.
     ///
     /// # Errors
     /// `Rejected` with the field at fault.
@@ -125,17 +127,17 @@ pub trait Connector: Send + Sync {
         Ok(())
     }
 
-    /// Finds or creates in one call of the provider's own, which may be repeated.
+    /// Finds or creates a user in one call, which may be repeated.
     async fn upsert(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
         Err(unsupported("create or update in one call"))
     }
 
-    /// Creates a user. It is sent once only.
+    /// Creates a user. The call is never repeated.
     async fn create(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
         Err(unsupported("create users"))
     }
 
-    /// Changes a user, who is given as he was read just now; `None` when there is none of his remote id.
+    /// Changes a user, given as it was just read; `None` when there is none with its remote id.
     async fn update(
         &self,
         _: &RequestContext,
@@ -146,12 +148,12 @@ pub trait Connector: Send + Sync {
     }
 }
 
-/// What lookups by key found: `None` where there is no such user. A key that is not in it has none
-/// either; one that fails does not fail the others.
+/// The results of lookups by key: `None`, or no entry, where there is no such user. A key that
+/// fails does not fail the others.
 pub type Lookups = HashMap<String, Result<Option<User>>>;
 
-/// Looks keys up one by one, for a provider that answers one key a call.
-pub async fn each<'a, R>(keys: &'a [String], find: impl Fn(&'a str) -> R) -> Lookups
+/// Looks up each key with a call, for a provider that answers one key a call.
+pub async fn look_up_each<'a, R>(keys: &'a [String], find: impl Fn(&'a str) -> R) -> Lookups
 where
     R: Future<Output = Result<Option<User>>>,
 {
@@ -162,12 +164,12 @@ where
     join_all(answers).await.into_iter().collect()
 }
 
-/// The record that was asked for, and no other: after one answer too many on a connection, each answer is
-/// that to another question.
+/// Checks that a record is the one we asked for. After one response too many on a connection, each
+/// response belongs to another request.
 ///
 /// # Errors
 /// `Malformed` when it is another one.
-pub fn asked_for(user: User, is_it: impl FnOnce(&User) -> bool) -> Result<User> {
+pub fn check_identity(user: User, is_it: impl FnOnce(&User) -> bool) -> Result<User> {
     if is_it(&user) {
         return Ok(user);
     }
@@ -178,7 +180,7 @@ pub fn asked_for(user: User, is_it: impl FnOnce(&User) -> bool) -> Result<User> 
 
 /// The same failure for every key.
 #[must_use]
-pub fn refused(keys: &[String], error: &Error) -> Lookups {
+pub fn fail_all(keys: &[String], error: &Error) -> Lookups {
     let answers = keys.iter().map(|key| (key.clone(), Err(error.clone())));
     answers.collect()
 }
@@ -190,21 +192,21 @@ fn unsupported(what: &str) -> Error {
     )
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Clone, Debug)]
 pub struct ConnectorWrite {
     /// The record as it is now; `None` when it was written and could not be read afterwards.
     pub user: Option<User>,
-    /// What happened to it; `None` when the provider's answers do not tell.
+    /// The outcome; `None` when the provider's answers do not tell.
     pub outcome: Option<WriteOutcome>,
-    /// What was not done, though the rest was.
+    /// The parts that failed, though the rest was done.
     pub remarks: Vec<Error>,
 }
 
 impl ConnectorWrite {
     /// A write of which the provider took everything.
     #[must_use]
-    pub fn whole(user: User, outcome: WriteOutcome) -> Self {
+    pub fn complete(user: User, outcome: WriteOutcome) -> Self {
         Self {
             user: Some(user),
             outcome: Some(outcome),
@@ -230,7 +232,7 @@ macro_rules! provider_modules {
         $what:literal $provider:ident, $name:literal, $title:literal, $module:ident, $record:ident,
         $which:literal;
     )+) => {
-        /// How a provider is reached.
+        /// How to reach a provider.
         #[must_use]
         pub fn connector_spec(provider: Provider) -> ConnectorSpec {
             match provider {

@@ -1,5 +1,5 @@
-//! A provider's users as callers see them: what is not declared is refused, keys are cut into batches,
-//! every email filter is checked again, and an answer says how far it can be trusted.
+//! An account's users as callers see them. The directory refuses what a profile does not declare,
+//! cuts keys into batches, checks every email filter again, and reports how far to trust an answer.
 
 pub mod lease;
 mod report;
@@ -35,7 +35,7 @@ use crate::{
     user::User,
 };
 
-/// How many batches of one request are under way at one provider; its own limit is lower.
+/// How many batches of one request are in flight at one provider; the account's limit is lower.
 const BATCHES: usize = 64;
 
 /// Part of a provider's list.
@@ -43,14 +43,14 @@ const BATCHES: usize = 64;
 pub struct ListedUsers {
     /// The rows.
     pub window: Window<User>,
-    /// What the provider did for it.
+    /// The report of the provider's work.
     pub report: Report,
 }
 
-/// A part of a user that takes calls of its own.
+/// A part of a user that takes further calls.
 #[derive(Clone, Debug)]
 pub struct SubresourceAnswer {
-    /// What was answered; `None` where there is no such user.
+    /// The data; `None` where there is no such user.
     pub data: Result<Option<Arc<SubresourceData>>>,
     /// The work that it took.
     pub work: RequestContext,
@@ -85,7 +85,7 @@ impl Directory {
         }
     }
 
-    /// What stands for a provider that has no account in the configuration: it is asked for nothing.
+    /// The directory of a provider without an account in the configuration: it makes no calls.
     #[must_use]
     pub fn unconfigured(provider: Provider, writing: Writing) -> Self {
         let account = Account::of(provider);
@@ -95,7 +95,7 @@ impl Directory {
         }
     }
 
-    /// How the windows of the provider's budget stand; none when it is disabled, or has none.
+    /// The windows of the account's budget; none when it is disabled, or has no budget.
     #[must_use]
     pub fn budget(&self) -> Vec<WindowStatus> {
         self.status
@@ -105,7 +105,7 @@ impl Directory {
             .unwrap_or_default()
     }
 
-    /// Reads the token of the account again, where it comes from a file.
+    /// Reads the account's token again if it comes from a file.
     pub async fn reload_token(&self) {
         if let Some(credentials) = &self.status.credentials {
             credentials.reload().await;
@@ -118,19 +118,19 @@ impl Directory {
         self.account
     }
 
-    /// What the provider can do; `None` when it is disabled.
+    /// The provider's capabilities; `None` when the account is disabled.
     #[must_use]
     pub fn profile(&self) -> Option<&Profile> {
         self.connector.as_deref().map(Connector::profile)
     }
 
-    /// How the provider fares.
+    /// The health of the account.
     #[must_use]
     pub fn health(&self) -> Health {
         health(&self.status.health)
     }
 
-    /// Whether the provider is asked; `None` when it always is, or never.
+    /// The state of the circuit; `None` when the account has no circuit breaker.
     #[must_use]
     pub fn circuit_state(&self) -> Option<CircuitState> {
         self.status
@@ -139,10 +139,10 @@ impl Directory {
             .map(CircuitBreaker::state)
     }
 
-    /// Names the provider and the operation in an error, and tells the log of answers that nobody can
-    /// read: the HTTP client takes those for good.
-    fn noted<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
-        let result = result.map_err(|error| error.at(self.account, operation));
+    /// Names the account and the operation in an error, and logs answers that we cannot read: the
+    /// HTTP client takes those for successes.
+    fn note_result<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
+        let result = result.map_err(|error| error.with_operation(self.account, operation));
         match (&self.status.log, &result) {
             (Some(log), Err(error)) if error.kind() == ErrorKind::Malformed => {
                 log.failed(error.operation().unwrap_or(operation), error);
@@ -162,15 +162,15 @@ impl Directory {
                 ),
                 false => format!("this gateway's configuration has no account of {title}"),
             };
-            Error::new(ErrorKind::Disabled, message).at(self.account, "any")
+            Error::new(ErrorKind::Disabled, message).with_operation(self.account, "any")
         })
     }
 
     /// One window of the list.
     ///
     /// # Errors
-    /// `Disabled`, `Unsupported` for a filter, an order or a direction that the provider does not have,
-    /// `Invalid` for a position of another list, and what the provider answers.
+    /// `Disabled`, `Unsupported` for a filter, an order or a direction that the provider does not
+    /// have, `Invalid` for a position of another list, and what the provider answers.
     pub async fn list(
         &self,
         context: &RequestContext,
@@ -184,7 +184,7 @@ impl Directory {
                 Ok(ListedUsers { window, report })
             }
             Err(error) => {
-                // A caller's own mistake is no source's failure.
+                // A mistake of the caller is no failure of the source.
                 if error.kind() != ErrorKind::Invalid && error.kind() != ErrorKind::Unsupported {
                     Report::failed(self.account, error.clone(), 0).counted();
                 }
@@ -205,7 +205,9 @@ impl Directory {
         let context = &context.fresh();
         let email = selection.filter.email.as_ref();
         if email.is_some_and(|email| connector.lists_by_spelling(email)) {
-            return self.spelled(connector, context, selection, range).await;
+            return self
+                .list_by_spelling(connector, context, selection, range)
+                .await;
         }
         let fields = selection.filter.fields();
         let is_rechecked = fields
@@ -224,7 +226,7 @@ impl Directory {
             |request| async move { connector.list(context, &request, selection).await },
         )
         .await;
-        let window = self.noted(window, "list")?;
+        let window = self.note_result(window, "list")?;
         let filter = &selection.filter;
         self.note_unknown(connector, context, filter, (range, &window))
             .await;
@@ -238,13 +240,13 @@ impl Directory {
             Notice::new(NoticeCode::LimitReached, message)
         });
         let failure = window.failure.clone();
-        let failure = failure.map(|error| error.at(self.account, "list"));
+        let failure = failure.map(|error| error.with_operation(self.account, "list"));
         let report = Report::answered(self.account, failure, context.calls())
             .with_incomplete(truncation.into_iter().chain(incomplete))
-            .with_caveat(caveats.map(missed));
+            .with_caveat(caveats.map(search_notice));
         Ok(ListedUsers {
             window,
-            report: report.of_work(context),
+            report: report.with_work(context),
         })
     }
 
@@ -258,7 +260,7 @@ impl Directory {
             };
             let message =
                 format!("{title} cannot {what}; {can} (see `accounts {{ capabilities }}`)");
-            Err(Error::new(ErrorKind::Unsupported, message).at(name, "list"))
+            Err(Error::new(ErrorKind::Unsupported, message).with_operation(name, "list"))
         };
         if let Some(field) = filter
             .fields()
@@ -286,12 +288,12 @@ impl Directory {
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
         let connector = match self.connector() {
             Ok(connector) => connector,
-            Err(error) => return refuse(ids, &error),
+            Err(error) => return fail_all(ids, &error),
         };
         let batch = connector.profile().by_id;
         in_batches(ids, batch, |ids| async move {
             let answers = connector.by_id(context, &ids, expand).await;
-            self.every(ids, answers, "by_id")
+            self.answer_each(ids, answers, "by_id")
         })
         .await
     }
@@ -305,27 +307,27 @@ impl Directory {
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
         let connector = match self.connector() {
             Ok(connector) => connector,
-            Err(error) => return refuse(ids, &error),
+            Err(error) => return fail_all(ids, &error),
         };
         let name = self.account;
         let Some(batch) = connector.profile().by_external_id else {
             let title = self.account.title();
             let message =
                 format!("{title} keeps no ids of yours: look users up by `remoteId` or by email");
-            return refuse(
+            return fail_all(
                 ids,
-                &Error::new(ErrorKind::Unsupported, message).at(name, "by_external_id"),
+                &Error::new(ErrorKind::Unsupported, message).with_operation(name, "by_external_id"),
             );
         };
         in_batches(ids, batch, |ids| async move {
             let answers = connector.by_external_id(context, &ids, expand).await;
-            self.every(ids, answers, "by_external_id")
+            self.answer_each(ids, answers, "by_external_id")
         })
         .await
     }
 
     /// Gives every key its answer.
-    fn every(
+    fn answer_each(
         &self,
         keys: Vec<String>,
         mut answers: Lookups,
@@ -333,13 +335,13 @@ impl Directory {
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
         let answers = keys.into_iter().map(|key| {
             let answer = answers.remove(&key).unwrap_or(Ok(None));
-            let answer = self.noted(answer, operation);
+            let answer = self.note_result(answer, operation);
             (key, answer.map(|user| user.map(Arc::new)))
         });
         answers.collect()
     }
 
-    /// Parts of users that take calls of their own, by the provider's ids of the users.
+    /// Parts of users that take further calls, by the provider's ids of the users.
     pub async fn parts(
         &self,
         context: &RequestContext,
@@ -361,7 +363,7 @@ impl Directory {
             Ok(connector) => connector.part(&work, id, part).await,
             Err(error) => Err(error),
         };
-        let data = self.noted(data, "part");
+        let data = self.note_result(data, "part");
         SubresourceAnswer {
             data: data.map(|data| data.map(Arc::new)),
             work,
@@ -369,13 +371,13 @@ impl Directory {
     }
 }
 
-/// What is said of whom a provider's search passes over.
-fn missed(whom: &str) -> Notice {
-    Notice::new(NoticeCode::SearchIncomplete, whom)
+/// The notice on users that a provider's search passes over.
+fn search_notice(caveat: &str) -> Notice {
+    Notice::new(NoticeCode::SearchIncomplete, caveat)
 }
 
 /// The same answer for every key.
-fn refuse<K: Eq + Hash, V>(keys: Vec<K>, error: &Error) -> HashMap<K, Result<V>> {
+fn fail_all<K: Eq + Hash, V>(keys: Vec<K>, error: &Error) -> HashMap<K, Result<V>> {
     keys.into_iter()
         .map(|key| (key, Err(error.clone())))
         .collect()

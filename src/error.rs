@@ -284,7 +284,7 @@ impl Error {
 
     /// Adds the account and the operation that failed, unless they are set.
     #[must_use]
-    pub fn at(self, account: Account, operation: &'static str) -> Self {
+    pub fn with_operation(self, account: Account, operation: &'static str) -> Self {
         self.with(|inner| {
             inner.account.get_or_insert(account);
             inner.operation.get_or_insert(operation);

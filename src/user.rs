@@ -127,8 +127,8 @@ pub struct User {
     pub attributes: RecordPart<Arc<RawValue>>,
     /// The record as the provider sent it.
     pub raw: Arc<RawValue>,
-    /// Whether this stands for a row of a list that cannot be read. It has its place in a page, and is
-    /// never shown.
+    /// Whether this stands for a row of a list that cannot be read. It has its place in a page, and
+    /// is never shown.
     pub is_unreadable: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct AttemptLog {
 impl AttemptLog {
     /// Records the attempts of an account's calls.
     #[must_use]
-    pub fn of(account: Account) -> Self {
+    pub fn new(account: Account) -> Self {
         Self { account }
     }
 }

@@ -38,7 +38,7 @@ pub struct CircuitBreaker {
 impl CircuitBreaker {
     /// A closed circuit.
     #[must_use]
-    pub fn of(account: Account, rules: CircuitRules) -> Self {
+    pub fn new(account: Account, rules: CircuitRules) -> Self {
         metrics::init_circuit(account, CircuitState::ALL.map(CircuitState::name));
         Self {
             account,
@@ -139,7 +139,7 @@ pub struct BreakerLayer(CircuitBreaker);
 impl BreakerLayer {
     /// A breaker on an account's circuit.
     #[must_use]
-    pub fn of(circuit_breaker: CircuitBreaker) -> Self {
+    pub fn new(circuit_breaker: CircuitBreaker) -> Self {
         Self(circuit_breaker)
     }
 }

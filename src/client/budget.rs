@@ -53,7 +53,7 @@ pub struct Budget {
 impl Budget {
     /// A budget with nothing spent.
     #[must_use]
-    pub fn of(account: Account, limits: &RateLimits) -> Self {
+    pub fn new(account: Account, limits: &RateLimits) -> Self {
         metrics::init_budget(account);
         let slots = u32::try_from(limits.concurrency).unwrap_or(u32::MAX);
         let state = LimiterState::new(&limits.windows, limits.is_chosen, slots, Instant::now());
@@ -92,7 +92,8 @@ impl Drop for CountedCall {
 impl Budget {
     /// Counts the call against its request's limit.
     fn count(&self, request: &Request) -> Result<CountedCall> {
-        let share = || share::of(&self.windows(), Instant::now(), request.context.deadline());
+        let share =
+            || share::call_share(&self.windows(), Instant::now(), request.context.deadline());
         let limit = request.context.call_limit();
         limit.take(self.account, share).map_err(share::refusal)?;
         Ok(CountedCall {

@@ -22,7 +22,7 @@ pub struct ConcurrencyLayer(Arc<ConcurrencyQueue>);
 impl ConcurrencyLayer {
     /// Allows at most this many calls of an account at the same time.
     #[must_use]
-    pub fn of(account: Account, calls: usize) -> Self {
+    pub fn new(account: Account, calls: usize) -> Self {
         Self(ConcurrencyQueue::new(account, calls))
     }
 }

@@ -169,7 +169,7 @@ impl RequestContext {
     #[must_use]
     pub fn with_call_limit(&self, calls: u32) -> Self {
         Self {
-            call_limit: Arc::new(CallLimit::of(calls)),
+            call_limit: Arc::new(CallLimit::with_max(calls)),
             ..self.clone()
         }
     }

@@ -66,7 +66,7 @@ impl HedgeState {
 impl HedgeLayer {
     /// Hedges the reads of an account.
     #[must_use]
-    pub fn of(account: Account) -> Self {
+    pub fn new(account: Account) -> Self {
         for operation in Operation::READS {
             metrics::init_hedges(account, operation.name());
         }

@@ -74,7 +74,7 @@ pub struct MetricsLayer {
 impl MetricsLayer {
     /// Observes the calls of an account.
     #[must_use]
-    pub fn of(account: Account, health: HealthRecorder, log: Arc<ProviderLog>) -> Self {
+    pub fn new(account: Account, health: HealthRecorder, log: Arc<ProviderLog>) -> Self {
         for operation in Operation::ALL {
             let ends = ENDS.map(|kind| kind.code().as_str());
             let outcomes = [OK, NOT_FOUND].into_iter().chain(ends);

@@ -44,7 +44,7 @@ const SKEW: Duration = Duration::from_secs(2);
 impl ResetKind {
     /// The end of a window in seconds since 1970. A value that makes no sense is ignored.
     fn end(self, text: &str, now: SystemTime) -> Option<u64> {
-        let value = whole(text)?;
+        let value = parse_rounded_up(text)?;
         match self {
             Self::UnixSeconds if (EARLIEST..MILLISECONDS).contains(&value) => Some(value),
             // The unit of other products; it cannot be mistaken.
@@ -117,7 +117,9 @@ pub(super) fn requested_wait(
             let date = jiff::fmt::rfc2822::parse(after).ok()?;
             until(u64::try_from(date.timestamp().as_second()).ok()?, now)
         };
-        whole(after).map(Duration::from_secs).or_else(date)
+        parse_rounded_up(after)
+            .map(Duration::from_secs)
+            .or_else(date)
     });
     // An unreadable header does not hide a readable one.
     after.or_else(|| until(quota_headers?.end(headers, now)?, now))
@@ -133,8 +135,8 @@ fn until(moment: u64, now: SystemTime) -> Option<Duration> {
     Some(moment.duration_since(now).unwrap_or_default())
 }
 
-/// The provider's time where its `Date` header and our clock disagree. The header has whole seconds,
-/// so our clock is more exact while both agree.
+/// The provider's time where its `Date` header and our clock disagree. The header has whole
+/// seconds, so our clock is more exact while both agree.
 fn provider_time(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     let date = text(headers, DATE.as_str());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
@@ -147,7 +149,7 @@ fn provider_time(headers: &HeaderMap, now: SystemTime) -> SystemTime {
 }
 
 /// Reads a number from a header, rounded up: some servers send seconds with a fraction.
-fn whole(text: &str) -> Option<u64> {
+fn parse_rounded_up(text: &str) -> Option<u64> {
     let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if !is_plain(digits) || !is_plain(fraction) {

@@ -22,7 +22,7 @@ pub struct TimeoutLayer {
 impl TimeoutLayer {
     /// Limits each attempt to `attempt`; a whole request takes at most `request`.
     #[must_use]
-    pub fn each(attempt: Duration, request: Duration) -> Self {
+    pub fn new(attempt: Duration, request: Duration) -> Self {
         Self { attempt, request }
     }
 

@@ -233,7 +233,7 @@ impl Transport {
         } else {
             None
         };
-        let error = Error::new(kind, said(kind, status))
+        let error = Error::new(kind, message_for(kind, status))
             .retry_after(wait)
             .request_id(request_id)
             .reasons(sanitize::reasons(refusal.reasons, token))
@@ -267,7 +267,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-fn said(kind: ErrorKind, status: StatusCode) -> String {
+fn message_for(kind: ErrorKind, status: StatusCode) -> String {
     let code = status.as_u16();
     match kind {
         ErrorKind::Denied => format!(

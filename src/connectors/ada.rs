@@ -1,23 +1,24 @@
 //! Ada: the End Users API, version 2.
 //!
 //! # API
-//! `docs.ada.cx/reference/end-users`. The host is the customer's own: `https://HANDLE.ada.support/api`.
+//! `docs.ada.cx/reference/end-users`. The host is the customer's own:
+//! `https://HANDLE.ada.support/api`.
 //!
 //! # Credentials
 //! A platform API key as a bearer token.
 //!
 //! # Paging
-//! `cursor` is a user's id. One of Ada's texts says that the page starts *with* it, another *after*
-//! it: the row that a cursor names is dropped when it comes back, so both work. Links are never
-//! followed; of `next_page_url` only the cursor is read.
+//! `cursor` is a user's id. One page of Ada's documents says that a page starts *with* it, another
+//! says *after* it. We drop the row that a cursor names when it comes back, so both work. Links are
+//! never followed; of `next_page_url` only the cursor is read.
 //!
 //! # Limits
 //! 10 a second and 100 a minute on the list. No `Retry-After` is documented.
 //!
 //! # Quirks
-//! No search by address exists: the list is scanned, within `scan_pages` and `scan_seconds`. The same
-//! path answers a bare user when `external_id` is asked for. A user made over the API is erased after
-//! a day unless a conversation starts.
+//! No search by address exists: the list is scanned, within `scan_pages` and `scan_seconds`. The
+//! same path answers a bare user when `external_id` is asked for. A user made over the API is
+//! erased after a day unless a conversation starts.
 
 mod record;
 mod scan;
@@ -39,8 +40,8 @@ pub use record::{AdaEndUser, AdaProfile};
 
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchResult, Selection, asked_for, bounded,
-    decode, each, rows,
+    Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchResult, Selection, bounded,
+    check_identity, decode, look_up_each, rows,
 };
 use crate::{
     client::{
@@ -52,7 +53,7 @@ use crate::{
     user::{Email, FieldChange, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
-/// How Ada is reached.
+/// How to reach Ada.
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: None,
     regions: &[],
@@ -67,7 +68,8 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     record_keys: KEYS,
     concurrency: 8,
     timeout: Duration::from_secs(5),
-    // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants more.
+    // For all of its endpoints, https://docs.ada.cx/reference/introduction/limits; by id it grants
+    // more.
     budget: &[
         QuotaWindow {
             calls: 10,
@@ -91,7 +93,7 @@ const KEYS: RecordKeys = RecordKeys {
     deciding: &["email", "external_id", "profile"],
 };
 
-/// What a successful body is told by.
+/// The members that tell what a successful body is.
 const BODY: BodyMembers = BodyMembers {
     id: KEYS.id,
     errors: &["errors"],
@@ -212,14 +214,15 @@ impl Ada {
         let Some(response) = self.http.find(context, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&response)?, is_it).map(Some)
+        check_identity(user_in(&response)?, is_it).map(Some)
     }
 
-    /// The user of an external id from an answer to a call that named it. Ada's examples leave external
-    /// ids out here and there: such a user is looked up by Ada's own id, and taken only if that shows it.
+    /// Confirms that a user has the external id that a call named. Some of Ada's examples leave
+    /// external ids out: we look such a user up by Ada's own id, and take it only if that record
+    /// shows the id.
     async fn confirmed(&self, context: &RequestContext, user: User, id: &str) -> Result<User> {
         if decode::member(&user.raw, "external_id").is_some() {
-            return asked_for(user, |user| has_external_id(user, id));
+            return check_identity(user, |user| has_external_id(user, id));
         }
         let call = Request::get(Operation::ById, &["v2", "end-users", &user.remote_id]);
         let user = self.find(context, call, |other| other.remote_id == user.remote_id);
@@ -243,7 +246,7 @@ fn page_call(operation: Operation, request: &PageRequest) -> Request {
 fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> {
     let list: AdaList = response.object()?;
     let next = list.meta.and_then(|meta| meta.next_page_url);
-    // How the last page is told is not documented: an empty text is one of the ways.
+    // Ada does not document how it marks the last page; an empty text is one way.
     let next = next.filter(|next| !next.trim().is_empty());
     let next = match next.as_deref().map(cursor) {
         None => NextPage::Key(None),
@@ -278,16 +281,17 @@ impl Connector for Ada {
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
     async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| {
+        look_up_each(ids, |id| {
             let call = Request::get(Operation::ById, &["v2", "end-users", id]);
             self.find(context, call, move |user| user.remote_id == id)
         })
         .await
     }
 
-    /// The list's path with `external_id` answers one user. Ada compares ids without regard to case.
+    /// The list's path with `external_id` answers one user. Ada compares ids without regard to
+    /// case.
     async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| {
+        look_up_each(ids, |id| {
             let call = Request::get(Operation::ByExternalId, &["v2", "end-users", ""]);
             let call = call.query([("external_id", id.to_owned())]);
             async move {
@@ -316,7 +320,7 @@ impl Connector for Ada {
             .repeatable(true);
         let began = Instant::now();
         let response = match self.http.send(context, call.clone()).await {
-            // It was done, perhaps, and may be repeated, though the layers do not repeat it.
+            // Ada may have done it. It may be repeated, though the layers do not repeat it.
             Err(error) if error.kind() == ErrorKind::Malformed => Response {
                 is_repeated: true,
                 ..self.http.send(context, call).await?
@@ -328,7 +332,7 @@ impl Connector for Ada {
             None => user_in(&response)?,
         };
         if response.status == StatusCode::CREATED {
-            return Ok(ConnectorWrite::whole(user, WriteOutcome::Created));
+            return Ok(ConnectorWrite::complete(user, WriteOutcome::Created));
         }
         let age = match response.is_repeated {
             true => age(&user, &response, began.elapsed()),
@@ -339,7 +343,7 @@ impl Connector for Ada {
             ..patch.keeping(&user)
         };
         let mut written = if patch.fields().is_empty() || age == Age::New {
-            ConnectorWrite::whole(user, WriteOutcome::Matched)
+            ConnectorWrite::complete(user, WriteOutcome::Matched)
         } else {
             let updated = self.update(context, &user, &patch).await?;
             let gone = || Error::malformed("the user vanished between two calls; try again");
@@ -356,8 +360,8 @@ impl Connector for Ada {
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(patch));
         let user = user_in(&self.http.send(context, call).await?)?;
-        let user = asked_for(user, |user| user.email.is_none() || patch.means(user))?;
-        Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
+        let user = check_identity(user, |user| user.email.is_none() || patch.means(user))?;
+        Ok(ConnectorWrite::complete(user, WriteOutcome::Created))
     }
 
     /// <https://docs.ada.cx/reference/end-users/patch-end-user-by-id>: `profile` must be there.
@@ -372,11 +376,12 @@ impl Connector for Ada {
         let user = self
             .find(context, call, |user| user.remote_id == id)
             .await?;
-        Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
+        Ok(user.map(|user| ConnectorWrite::complete(user, WriteOutcome::Updated)))
     }
 }
 
-/// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare `message`.
+/// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare
+/// `message`.
 fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Deserialize)]
     struct AdaErrorBody {
@@ -401,7 +406,7 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
         .ok()
         .and_then(|body| body.errors)
         .unwrap_or_default();
-    // Without such errors a 404 is of another server.
+    // A 404 without such errors comes from another server.
     let is_foreign = status == StatusCode::NOT_FOUND && errors.is_empty();
     let reasons = errors.into_iter().flat_map(|item| {
         let whole = item.message.map(|message| Reason {

@@ -1,10 +1,11 @@
-//! Tolerant decoding of providers' JSON. Absent, `null`, `""`, `{}` and values of an unexpected type all
-//! mean "no value": one odd field must not cost a whole record. For use with
+//! Tolerant decoding of providers' JSON. Absent, `null`, `""`, `{}` and values of an unexpected
+//! type all mean "no value": one odd field must not cost a whole record. For use with
 //! `#[serde(default, deserialize_with = …)]`.
 //!
-//! Every value is taken as its text and read by itself: digits stay as they were sent, half a surrogate
-//! pair costs one character, and no depth of nesting costs more than its own field. Nothing is read into
-//! `serde_json::Value`, which loses digits and takes one key of its own for a command.
+//! Every value is taken as its text and read by itself: digits stay as they were sent, half a
+//! surrogate pair costs one character, and no depth of nesting costs more than its own field.
+//! Nothing is read into `serde_json::Value`, which loses digits and treats one of its internal keys
+//! as a command.
 
 mod members;
 
@@ -126,12 +127,12 @@ pub fn text_of(raw: &RawValue) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Says that a value which decides is there and cannot be read.
+/// A deciding value is there and cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unreadable;
 
-/// The email address at a path of a record, whose text is known where it could be read as one. An address
-/// decides which person a record belongs to.
+/// The email address at a path of a record, whose text is known where it could be read as one. An
+/// address decides which person a record belongs to.
 ///
 /// # Errors
 /// `Unreadable` when it is there and is no text, or a text of which characters are lost.
@@ -176,10 +177,10 @@ fn deciding_text(
     Ok((!text.trim().is_empty()).then_some(text))
 }
 
-/// What is said of an id that the gateway would not take back from a client.
+/// The reason for an id that the gateway would not take back from a client.
 const LONG_ID: &str = "its id is longer than 512 characters, or holds control characters";
 
-/// What is said of an id that may be another one's.
+/// The reason for an id that may belong to another record.
 const UNCLEAR_ID: &str = "its id is not clear";
 
 /// A text that must be there: what identifies a record.
@@ -230,7 +231,8 @@ pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>,
     Ok(number.filter(|number: &f64| number.is_finite()))
 }
 
-/// A moment: seconds since 1970, or ISO 8601 with or without a zone (UTC is meant where none is named).
+/// A moment: seconds since 1970, or ISO 8601 with or without a zone (UTC is meant where none is
+/// named).
 pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let raw: &RawValue = Deserialize::deserialize(deserializer)?;
     let seconds = || digits(raw)?.parse().ok();
@@ -319,8 +321,8 @@ where
     rows(raw).map_err(de::Error::custom)
 }
 
-/// A text that decides, as the link to a next page does: what is there and no text cannot be taken for
-/// "there is none".
+/// A text that decides, as the link to a next page does: what is there and no text cannot be taken
+/// for "there is none".
 pub fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let raw: &RawValue = Deserialize::deserialize(deserializer)?;
     if is_null(raw) {
@@ -355,8 +357,8 @@ where
     deciding(deserializer).map(Some)
 }
 
-/// A number of rows, which decides: digits in quotes count, and what is there and no such number is an
-/// error.
+/// A number of rows, which decides: digits in quotes count, and what is there and no such number is
+/// an error.
 pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let raw: &RawValue = Deserialize::deserialize(deserializer)?;
     if is_null(raw) {

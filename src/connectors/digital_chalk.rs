@@ -8,17 +8,18 @@
 //! A long-lived bearer token, which sees what its owner may see.
 //!
 //! # Paging
-//! `offset` and `limit`, no total. The documents call the back link `prev`, the provider's own clients
-//! `previous`; only whether there is a `next` is read, no link is followed.
+//! `offset` and `limit`, no total. The documents call the back link `prev`, the provider's own
+//! clients `previous`; only whether there is a `next` is read, no link is followed.
 //!
 //! # Limits
 //! None documented: the gateway limits itself to a few calls at a time.
 //!
 //! # Quirks
-//! `email` is a substring search: all its pages are read and compared. Creating answers no body, the
-//! id is in `Location`. Several addresses of one small domain are one search. How letters beyond ASCII
-//! compare is not documented: each form of an address, or of a part of one, is asked for. `PUT` changes what it names and replaces `tags`. Empty fields are absent.
-//! Custom fields are a resource of their own, `userfieldvalues`, read and written apart.
+//! `email` is a substring search: all its pages are read and compared. Creating answers no body,
+//! the id is in `Location`. Several addresses of one small domain are one search. How letters
+//! beyond ASCII compare is not documented: each form of an address, or of a part of one, is asked
+//! for. `PUT` changes what it names and replaces `tags`. Empty fields are absent. Custom fields are
+//! a resource of their own, `userfieldvalues`, read and written apart.
 
 mod domains;
 mod errors;
@@ -42,8 +43,8 @@ use self::{
 use super::{
     BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
     Filter, FilterField, Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchBatch,
-    SearchResult, Selection, Subresource, SubresourceData, asked_for, bounded, decode, each, rows,
-    unsupported, without_invalid_spellings,
+    SearchResult, Selection, Subresource, SubresourceData, bounded, check_identity, decode,
+    look_up_each, rows, unsupported, without_invalid_spellings,
 };
 use crate::{
     client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request, RequestContext},
@@ -53,7 +54,7 @@ use crate::{
 };
 pub use record::DigitalChalkUser;
 
-/// How DigitalChalk is reached.
+/// How to reach DigitalChalk.
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.digitalchalk.com/api/v5"),
     regions: &[],
@@ -67,7 +68,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     record_keys: KEYS,
     concurrency: 4,
     timeout: Duration::from_secs(5),
-    // Nothing is documented: a bound that we set ourselves.
+    // DigitalChalk documents no limit: this one is ours.
     budget: &[QuotaWindow {
         calls: 20,
         seconds: 1,
@@ -81,7 +82,7 @@ const KEYS: RecordKeys = RecordKeys {
     deciding: &["email"],
 };
 
-/// What a successful body is told by.
+/// The members that tell what a successful body is.
 const BODY: BodyMembers = BodyMembers {
     id: KEYS.id,
     errors: &["errors", "fieldErrors", "message"],
@@ -218,7 +219,7 @@ impl DigitalChalk {
         let Some(response) = self.http.find(context, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&response)?, |user| user.remote_id == id).map(Some)
+        check_identity(user_in(&response)?, |user| user.remote_id == id).map(Some)
     }
 }
 
@@ -240,7 +241,7 @@ impl Connector for DigitalChalk {
 
     /// `…/rest-api-v5/users/get-users-id`
     async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| self.get(context, Operation::ById, id)).await
+        look_up_each(ids, |id| self.get(context, Operation::ById, id)).await
     }
 
     /// `…/rest-api-v5/users/get-users-filter-email`: a substring search, read to its end.
@@ -269,15 +270,16 @@ impl Connector for DigitalChalk {
             );
             (email.clone(), scan.await)
         });
-        SearchResult::of(
+        SearchResult::from_scans(
             without_invalid_spellings(emails, join_all(searches).await),
             "DigitalChalk's answer, which holds near misses too,",
             "search_pages",
         )
     }
 
-    /// Addresses of one domain are searched for by what they share, where that is less than a search for
-    /// each (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its example).
+    /// Addresses of one domain are searched for by what they share, where that is less than a
+    /// search for each (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its
+    /// example).
     async fn search(
         &self,
         context: &RequestContext,
@@ -294,7 +296,7 @@ impl Connector for DigitalChalk {
         }
         let groups = groups
             .into_iter()
-            .map(|(domain, emails)| self.of_domain(context, domain, emails, expand));
+            .map(|(domain, emails)| self.search_domain(context, domain, emails, expand));
         join_all(groups).await.into_iter().flatten().collect()
     }
 
@@ -356,7 +358,7 @@ impl Connector for DigitalChalk {
 
 impl DigitalChalk {
     /// The addresses of one domain: by one search when the domain is small enough, else one by one.
-    async fn of_domain(
+    async fn search_domain(
         &self,
         context: &RequestContext,
         domain: &str,
@@ -390,7 +392,7 @@ impl DigitalChalk {
                 Some(Truncation::Late { .. }) | None => false,
             };
             if !is_given_up {
-                let found = SearchResult::of(
+                let found = SearchResult::from_scans(
                     [found],
                     "DigitalChalk's list of this domain",
                     "search_pages",

@@ -1,5 +1,5 @@
-//! Which users of a list are wanted, and in which order: what filters and sorts there are, and whether a
-//! user belongs to a filtered list.
+//! Which users of a list are wanted, and in which order: what filters and sorts there are, and
+//! whether a user belongs to a filtered list.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub enum FilterField {
     LastSeenBefore,
 }
 
-/// Said of a list that is empty because the provider does not have what it is narrowed by.
+/// The notice on a list that is empty because the provider does not have what narrows it.
 #[must_use]
 pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> Notice {
     let message = format!(
@@ -54,7 +54,7 @@ pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> Notice 
 }
 
 impl FilterField {
-    /// What the field's id is of, in texts for people.
+    /// The kind of thing that the field's id names, in texts for people.
     #[must_use]
     pub fn what(self) -> &'static str {
         match self {
@@ -162,8 +162,8 @@ impl TimeRange {
     }
 }
 
-/// Which users of a list are wanted, in which order. Cursors hold a hash of how it is written: what is
-/// not asked for is not in it, so that they outlive filters to come.
+/// Which users of a list are wanted, in which order. Cursors hold a hash of how it is written: what
+/// is not asked for is not in it, so that they outlive filters to come.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Filter {
     /// Those with this address.
@@ -247,8 +247,9 @@ impl Filter {
         .collect()
     }
 
-    /// Whether a user belongs to the list, as far as the record itself can tell. Where it does not carry
-    /// a moment, the provider is believed, unless it narrows less than asked (`post_filtered`).
+    /// Whether a user belongs to the list, as far as the record itself can tell. Where it does not
+    /// carry a moment, the provider is believed, unless it narrows less than asked
+    /// (`post_filtered`).
     #[must_use]
     pub fn accepts(&self, user: &User, post_filtered: &[FilterField]) -> bool {
         let is_email = self

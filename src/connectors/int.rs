@@ -7,7 +7,7 @@ use async_graphql::{
     registry::Registry,
 };
 
-use super::json::refused;
+use super::json::graphql_error;
 use crate::error::Error;
 
 /// A whole number. In the schema it is an `Int`: one that does not fit is an error of its field.
@@ -37,7 +37,7 @@ impl OutputType for Int {
         let number = i32::try_from(self.0).map_err(|_| {
             let error =
                 Error::malformed("the number does not fit into 32 bits, which an `Int` has");
-            ctx.set_error_path(refused(&error, field.pos))
+            ctx.set_error_path(graphql_error(&error, field.pos))
         })?;
         Ok(Value::Number(number.into()))
     }

@@ -6,16 +6,16 @@
 //! | 2.0 to 2.17 | contacts, of the role user or lead | `contacts` |
 //!
 //! # Credentials
-//! An access token as a bearer token. The version is always sent: without it the answer's shape hangs
-//! on a setting of the app that nobody here can see (`developers.intercom.com`, "Update your API
-//! version").
+//! An access token as a bearer token. The version is always sent: without it the answer's shape
+//! hangs on a setting of the app that nobody here can see (`developers.intercom.com`, "Update your
+//! API version").
 //!
 //! # Limits
 //! Buckets of ten seconds, told by `X-RateLimit-*`; no `Retry-After`.
 //!
 //! # Quirks
-//! Errors are an `error.list`, now and then under status 200. A merged contact is 410 with the way to
-//! the one that it became in `Link`; such a link is followed on the configured host only.
+//! Errors are an `error.list`, now and then under status 200. A merged contact is 410 with the way
+//! to the one that it became in `Link`; such a link is followed on the configured host only.
 
 mod contacts;
 mod labels;
@@ -39,7 +39,8 @@ pub use record::{
 };
 
 use super::{
-    ConnectContext, Connector, ConnectorSpec, QuotaWindow, RecordKeys, asked_for, bounded, decode,
+    ConnectContext, Connector, ConnectorSpec, QuotaWindow, RecordKeys, bounded, check_identity,
+    decode,
 };
 use crate::{
     client::{
@@ -50,7 +51,7 @@ use crate::{
     user::{FieldChange, User, UserPatch},
 };
 
-/// How Intercom is reached; a workspace lives in one of three regions.
+/// How to reach Intercom; a workspace lives in one of three regions.
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.intercom.io"),
     regions: &[
@@ -89,7 +90,7 @@ const KEYS: RecordKeys = RecordKeys {
     deciding: &["company_id", "email", "external_id", "user_id"],
 };
 
-/// What a successful body is told by.
+/// The members that tell what a successful body is.
 const BODY: BodyMembers = BodyMembers {
     id: KEYS.id,
     errors: &["errors"],
@@ -102,7 +103,7 @@ struct IntercomOptions {
     /// The API version that is asked for.
     #[serde(deserialize_with = "quoted")]
     version: String,
-    /// How many addresses or ids one search of contacts names: Intercom documents no bound of its own.
+    /// How many addresses or ids one search of contacts names: Intercom documents no bound.
     search_batch: u64,
     /// For how many seconds a contact that was written here is read by its id rather than found by
     /// search, whose index lags.
@@ -222,7 +223,7 @@ impl IntercomApi {
         let Some(response) = self.find(context, call).await? else {
             return Ok(None);
         };
-        asked_for(user_in(&response)?, is_it).map(Some)
+        check_identity(user_in(&response)?, is_it).map(Some)
     }
 
     /// The user of Intercom's id that a call asks for.
@@ -242,7 +243,7 @@ fn user_in(response: &Response) -> Result<User> {
         .map_err(|error| refused_under_200(response).unwrap_or(error))
 }
 
-/// Whether a record has an external id: a lead has one as well, which is Intercom's own.
+/// Whether a record has this external id. A lead has one too, which Intercom made.
 fn has_external_id(user: &User, id: &str) -> bool {
     let names = ["external_id", "user_id"];
     let mut ids = names
@@ -260,7 +261,7 @@ fn refused_under_200(response: &Response) -> Option<Error> {
     })
 }
 
-/// What the API would answer with an error of few words is refused here.
+/// Refuses what the API would refuse without a useful reason.
 fn check(patch: &UserPatch) -> Result<()> {
     let is_nested = |value: &Value| value.is_array() || value.is_object();
     if !patch.attributes.values().any(is_nested) {
@@ -296,8 +297,8 @@ fn body<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     Value::Object(fields.collect())
 }
 
-/// Intercom's errors: an `error.list` with codes; old ones name the code `type`. A 404 without such a code
-/// is of another server, or of an address or a version where this path does not exist.
+/// Intercom's errors: an `error.list` with codes; old ones name the code `type`. A 404 without such
+/// a code is of another server, or of an address or a version where this path does not exist.
 fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Default, Deserialize)]
     struct IntercomErrorBody {

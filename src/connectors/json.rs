@@ -1,5 +1,5 @@
-//! JSON that a provider sent and nobody here reads: it goes to the client as text, without what strict
-//! readers refuse.
+//! JSON that a provider sent and nobody here reads: it goes to the client as text, without what
+//! strict readers refuse.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -57,14 +57,14 @@ impl OutputType for RawJson {
         let meter = ctx.data_unchecked::<RequestContext>().meter();
         meter
             .charge(text.len())
-            .map_err(|error| ctx.set_error_path(refused(&error, field.pos)))?;
+            .map_err(|error| ctx.set_error_path(graphql_error(&error, field.pos)))?;
         let raw = (Name::new(RAW_VALUE_TOKEN), Value::String(text.into_owned()));
         Ok(Value::Object(IndexMap::from([raw])))
     }
 }
 
 /// An error of ours with its code, as the engine wants it.
-pub(super) fn refused(error: &error::Error, pos: Pos) -> async_graphql::ServerError {
+pub(super) fn graphql_error(error: &error::Error, pos: Pos) -> async_graphql::ServerError {
     let code = error.kind().code().as_str();
     let error =
         Error::new(error.message()).extend_with(|_, extensions| extensions.set("code", code));

@@ -1,4 +1,4 @@
-//! What a provider can do, and what it is asked for.
+//! The capabilities of a provider, and the selections that it is asked for.
 
 use super::{Filter, FilterField, SortField};
 use crate::{
@@ -6,49 +6,52 @@ use crate::{
     user::{Identity, PatchField},
 };
 
-/// What a provider can do, and within which limits. What is `None` or absent it cannot do.
+/// The capabilities of a provider and their limits. It cannot do what is `None` or absent.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// How users are listed.
     pub listing: Listing,
-    /// By what the list can be narrowed.
+    /// The fields that narrow the list.
     pub filters: &'static [FilterField],
-    /// By which of these the provider narrows less than asked, so that its rows are looked at again.
+    /// Those of them by which the provider narrows less than asked, so that we check its rows
+    /// again.
     pub post_filtered: &'static [FilterField],
-    /// By what the list can be sorted.
+    /// The fields that sort the list.
     pub sorts: &'static [SortField],
     /// How many remote ids one call answers.
     pub by_id: BatchSize,
     /// How many external ids one call answers.
     pub by_external_id: Option<BatchSize>,
-    /// How many addresses are handed to the provider at a time.
+    /// How many addresses one search takes.
     pub by_email: BatchSize,
     /// Whether the list's email filter finds parts of addresses too.
     pub finds_substrings: bool,
     /// How users are found by address.
     pub email_search: EmailSearch,
-    /// Whom a search by address may miss, for the client; `None` when nobody.
+    /// The users that a search by address may miss, in words for the client; `None` when it misses
+    /// none.
     pub email_caveat: Option<&'static str>,
-    /// Whether a search by address may miss users, and not only leads: then nobody is created because it
-    /// found nobody.
+    /// Whether a search by address may miss users, and not only leads. Then a search that finds
+    /// nobody never leads to a create.
     pub email_misses_users: bool,
-    /// Whom a list of a segment may hold or lack, for the client; `None` when it is exact.
+    /// The users that the list of a segment may lack or hold wrongly, in words for the client;
+    /// `None` when it is exact.
     pub segment_caveat: Option<&'static str>,
-    /// By what the provider itself finds or creates a record in one repeatable call.
+    /// The identities by which the provider finds or creates a record in one repeatable call.
     pub upserts: &'static [Identity],
-    /// Whether its answer to that says what it did; else the record is looked for before.
+    /// Whether the answer to that call says what it did; if not, we look for the record first.
     pub upsert_tells_outcome: bool,
     /// Which fields can be written.
     pub writes: &'static [PatchField],
     /// Whether leads can be written as users are.
     pub writes_leads: bool,
-    /// By what users are found as they were a while ago: who is to be written is looked at again.
+    /// The identities by which lookups lag behind writes: before a write we read the record again.
     pub eventually_consistent_by: &'static [Identity],
 }
 
 impl Profile {
-    /// Whether a search by address answers only users who show the address: it compares whole addresses,
-    /// and does not lag. Anybody else in its answer may have the address all the same.
+    /// Whether a search by address answers only users who show the address: it compares whole
+    /// addresses, and does not lag. Anybody else in its answer may have the address all the same.
     #[must_use]
     pub fn finds_shown_emails_only(&self) -> bool {
         let is_exact = self.email_search == EmailSearch::Exact && !self.finds_substrings;
@@ -87,7 +90,7 @@ pub struct Expand {
 }
 
 impl Expand {
-    /// What either wants.
+    /// The parts that either asks for.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {

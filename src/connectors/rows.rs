@@ -41,13 +41,14 @@ pub fn users(
     read: impl Fn(Account, Arc<RawValue>) -> Result<User>,
 ) -> Vec<User> {
     let rows = rows.into_iter().map(|row| {
-        let user =
-            read(account, Arc::clone(&row)).and_then(|user| match is_of_two(context, &user) {
+        let user = read(account, Arc::clone(&row)).and_then(|user| {
+            match has_ambiguous_id(context, &user) {
                 false => Ok(user),
                 true => Err(Error::malformed(
                     "another row has the same id, as a number or as a text",
                 )),
-            });
+            }
+        });
         (row, user)
     });
     let rows: Vec<_> = rows.collect();
@@ -121,9 +122,8 @@ fn note_all(context: &RequestContext, unreadable: &[u64]) {
     }
 }
 
-/// Whether another row had the id of a user, and one of them has it as a number, the other as a
-/// text.
-fn is_of_two(context: &RequestContext, user: &User) -> bool {
+/// Whether another row had the id of a user, and one of them has it as a number, the other as a text.
+fn has_ambiguous_id(context: &RequestContext, user: &User) -> bool {
     let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
     if !user.remote_id.chars().all(is_of_number) {
         return false;

@@ -1,4 +1,4 @@
-//! What searches by address found, and what they may have missed.
+//! The results of searches by address, and what they may have missed.
 
 use crate::{
     client::RequestContext,
@@ -13,17 +13,17 @@ use crate::{
 pub struct SearchResult {
     /// The users that may match.
     pub users: Vec<User>,
-    /// What may be missing and why; `None` when nobody is.
+    /// Why somebody may be missing; `None` when nobody is.
     pub incomplete: Option<Incomplete>,
 }
 
 impl SearchResult {
-    /// What scans through `list` found. One that failed is an error while nobody was found, and a
-    /// incompleteness otherwise; `bounds` names the options that limit a scan.
+    /// Joins the results of scans through `list`. A failed scan is an error if nobody was found;
+    /// otherwise the result is incomplete. `bounds` names the options that limit a scan.
     ///
     /// # Errors
     /// The failure of a scan.
-    pub fn of(
+    pub fn from_scans(
         scans: impl IntoIterator<Item = Scan<User>>,
         list: &str,
         bounds: &str,
@@ -85,12 +85,12 @@ impl SearchResult {
 }
 
 impl SearchResult {
-    /// What several searches found together. It does not matter which of them failed: who was found is
-    /// there, and whoever was not may have been missed.
+    /// Joins the results of several searches. If some failed, the result is incomplete, whichever
+    /// they were.
     ///
     /// # Errors
     /// The first failure, when every search failed.
-    pub fn joined(answers: impl IntoIterator<Item = Result<Self>>) -> Result<Self> {
+    pub fn join(answers: impl IntoIterator<Item = Result<Self>>) -> Result<Self> {
         let mut all = None::<Self>;
         let mut failure = None;
         for answer in answers {
@@ -122,9 +122,9 @@ impl SearchResult {
     }
 }
 
-/// Drops the searches for spellings that nobody can have: the provider's first answer calls the spelling
-/// an invalid address. A spelling that a client gave is never dropped, and every other refusal is a
-/// failure: somebody may have the address all the same.
+/// Drops the searches for spellings that nobody can have: the provider's first answer calls the
+/// spelling an invalid address. A spelling that a client gave is never dropped, and every other
+/// refusal is a failure: somebody may have the address all the same.
 #[must_use]
 pub fn without_invalid_spellings(
     emails: &[Email],
@@ -162,17 +162,17 @@ fn is_about_invalid_email(error: &Error) -> bool {
 pub struct SearchBatch {
     /// The addresses.
     pub emails: Vec<Email>,
-    /// What was found.
+    /// The result.
     pub found: Result<SearchResult>,
-    /// The work that it took.
+    /// The context with the work that it took.
     pub work: RequestContext,
 }
 
 /// Why an answer may lack somebody.
 #[derive(Clone, Debug)]
 pub struct Incomplete {
-    /// What may be missing, for the client.
+    /// Why somebody may be missing, in words for the client.
     pub notice: Notice,
-    /// What went wrong, if anything did.
+    /// The failure, if there was one.
     pub error: Option<Error>,
 }

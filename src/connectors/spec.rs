@@ -1,4 +1,4 @@
-//! How a provider is reached, and what its connector is made from.
+//! How to reach a provider, and what its connector is made from.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     recent_writes::RecentWrites,
 };
 
-/// What a connector is made from.
+/// The parts from which a connector is made.
 pub struct ConnectContext {
     /// The provider's API behind its layers.
     pub http: Client,
@@ -36,10 +36,10 @@ impl ConnectContext {
     }
 }
 
-/// Refuses a number in a connector's options that cannot be meant.
+/// Refuses a number in a connector's options that is out of range.
 ///
 /// # Errors
-/// `Invalid` when it is nought or more than `most`.
+/// `Invalid` when it is zero or more than `most`.
 pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
     if (1..=most).contains(&value) {
         return Ok(());
@@ -49,17 +49,18 @@ pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
     )))
 }
 
-/// The names of the fields of a provider's records that tell records and persons apart. An object that
-/// has such a field twice, with different values, is unclear.
+/// The names of the fields of a provider's records that tell records and persons apart. An object
+/// that has such a field twice, with different values, is unclear.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordKeys {
     /// The provider's own id: a record with two ids cannot be read.
     pub id: &'static str,
-    /// What decides which person a record belongs to, and the objects around it: two values are none.
+    /// The fields that decide which person a record belongs to, and the objects that hold such a
+    /// field. Two different values count as no value.
     pub deciding: &'static [&'static str],
 }
 
-/// How a provider is reached: what is needed before there is a connector, and the way to one.
+/// How to reach a provider: what we need before the connector exists, and how to make it.
 #[derive(Clone, Copy)]
 pub struct ConnectorSpec {
     /// The provider's production address; `None` where every customer has another.
@@ -74,7 +75,7 @@ pub struct ConnectorSpec {
     pub concurrency: usize,
     /// How long one attempt may take, unless configured.
     pub timeout: Duration,
-    /// How many calls the provider grants within which spans, unless configured.
+    /// How many calls the provider grants, by window, unless configured.
     pub budget: &'static [QuotaWindow],
     /// Makes the connector; `Invalid` when its options are wrong.
     pub connect: fn(ConnectContext) -> Result<Box<dyn Connector>>,

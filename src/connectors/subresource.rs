@@ -11,7 +11,7 @@ use crate::{
     user::{Company, Label},
 };
 
-/// A part of a user that some providers answer by calls of its own.
+/// A part of a user that takes further calls at some providers.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Subresource {
     /// Custom fields.
@@ -37,7 +37,7 @@ impl Subresource {
     }
 }
 
-/// What such a part holds.
+/// The data of such a part.
 #[derive(Clone, Debug)]
 pub enum SubresourceData {
     /// Custom fields: a JSON object.
@@ -77,8 +77,8 @@ impl SubresourceData {
     }
 }
 
-/// Where the typed records of this module get the parts that are kept apart from them: in the data of
-/// a GraphQL request.
+/// Where the typed records of this module get the parts that are kept apart from them: in the data
+/// of a GraphQL request.
 #[async_trait]
 pub trait SubresourceLoader: Send + Sync {
     /// A part of the user of a remote id, for the field that is resolved; the error is fit for the

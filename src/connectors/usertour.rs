@@ -6,8 +6,8 @@
 //! | `utp_…` | 2: the path names project and environment | `v2` |
 //!
 //! # API
-//! `docs.usertour.io/api-reference` and `docs.usertour.io/api-reference-v2`; where they differ from the
-//! server, the server counts (measured on the public source, 2026-08).
+//! `docs.usertour.io/api-reference` and `docs.usertour.io/api-reference-v2`; where they differ from
+//! the server, the server counts (measured on the public source, 2026-08).
 //!
 //! # Paging
 //! `cursor` is an internal id that appears nowhere but in the answer's `next`, so it is a token.
@@ -33,7 +33,7 @@ use serde_json::value::RawValue;
 pub use record::{UsertourCompany, UsertourMembership, UsertourUser};
 
 use self::{v1::UsertourV1, v2::UsertourV2};
-use super::{ConnectContext, Connector, ConnectorSpec, Expand, RecordKeys, asked_for};
+use super::{ConnectContext, Connector, ConnectorSpec, Expand, RecordKeys, check_identity};
 use crate::{
     client::{
         AuthScheme, BodyMembers, Client, HttpSpec, Operation, QuotaHeaders, Request,
@@ -43,7 +43,7 @@ use crate::{
     user::User,
 };
 
-/// How Usertour is reached.
+/// How to reach Usertour.
 pub const SPEC: ConnectorSpec = ConnectorSpec {
     base_url: Some("https://api.usertour.io"),
     regions: &[],
@@ -70,7 +70,7 @@ const KEYS: RecordKeys = RecordKeys {
     deciding: &["attributes", "email"],
 };
 
-/// What a successful body is told by.
+/// The members that tell what a successful body is.
 const BODY: BodyMembers = BodyMembers {
     id: KEYS.id,
     errors: &["error"],
@@ -78,10 +78,10 @@ const BODY: BodyMembers = BodyMembers {
 
 const EMAIL_CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
 
-/// What the tokens of version 1 begin with. It takes them without, too.
+/// The prefix of the tokens of version 1, which also takes them without it.
 const V1_PREFIX: &str = "ak_";
 
-/// What the tokens of version 2 begin with.
+/// The prefix of the tokens of version 2.
 const V2_PREFIX: &str = "utp_";
 
 /// Options of this provider.
@@ -178,6 +178,6 @@ async fn find(
     let call = Request::get(Operation::ById, path).query(list::expansions(expand));
     let response = http.find(context, call).await?;
     let user = response.map(|response| user_in(&response)).transpose()?;
-    user.map(|user| asked_for(user, |user| user.remote_id == id))
+    user.map(|user| check_identity(user, |user| user.remote_id == id))
         .transpose()
 }

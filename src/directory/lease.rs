@@ -1,6 +1,6 @@
-//! One write at a time for each key that names a user: who looks and then creates must not do so beside
-//! another. In this process by locks; with a shared store by a lease there too, which the gateways of
-//! all replicas keep to (`docs/adr/0011-leases-for-writes.md`).
+//! One write at a time for each key that names a user: who looks and then creates must not do so
+//! beside another. In this process by locks; with a shared store by a lease there too, which the
+//! gateways of all replicas keep to (`docs/adr/0011-leases-for-writes.md`).
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -73,7 +73,8 @@ fn guard(locks: &Locks) -> MutexGuard<'_, HashMap<WriteKey, Arc<AsyncMutex<()>>>
 }
 
 impl Leases {
-    /// Leases in this process, and at the other gateways that share a store, under a name of the account.
+    /// Leases in this process, and at the other gateways that share a store, under a name of the
+    /// account.
     #[must_use]
     pub fn new(shared: Option<(Store, String)>) -> Self {
         Self {
@@ -82,12 +83,12 @@ impl Leases {
         }
     }
 
-    /// Takes a lease on all keys; `None` when others hold one of them until the deadline. The order of
-    /// the keys is fixed, so that no two writes wait for each other.
+    /// Takes a lease on all keys; `None` when others hold one of them until the deadline. The order
+    /// of the keys is fixed, so that no two writes wait for each other.
     pub async fn take(&self, keys: &BTreeSet<WriteKey>, until: Instant) -> Option<Lease> {
         let mut locks = Vec::with_capacity(keys.len());
         for key in keys {
-            let lock = Lock::of(key, &self.locks);
+            let lock = Lock::new(key, &self.locks);
             locks.push(timeout_at(until, lock.held()).await.ok()?);
         }
         let Some((store, account)) = &self.shared else {
@@ -115,7 +116,7 @@ struct Lock {
 }
 
 impl Lock {
-    fn of(key: &WriteKey, locks: &Locks) -> Self {
+    fn new(key: &WriteKey, locks: &Locks) -> Self {
         let mutex = Arc::clone(guard(locks).entry(key.clone()).or_default());
         Self {
             locks: Arc::clone(locks),
@@ -150,8 +151,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Ends it, first for the other gateways. False when it was not held there all the time: another
-    /// gateway may have written.
+    /// Ends it, first for the other gateways. False when it was not held there all the time:
+    /// another gateway may have written.
     pub async fn release(mut self) -> bool {
         match self.shared.take() {
             Some(shared) => shared.free().await,
@@ -220,8 +221,8 @@ impl SharedKeys {
 }
 
 impl SharedLease {
-    /// Takes it when the others have let go; where the store is away it is taken without it. `None` when
-    /// the deadline comes first.
+    /// Takes it when the others have let go; where the store is away it is taken without it. `None`
+    /// when the deadline comes first.
     async fn take(store: Store, names: Vec<String>, until: Instant) -> Option<Self> {
         let keys = Arc::new(SharedKeys {
             store,

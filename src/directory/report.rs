@@ -10,7 +10,7 @@ use crate::{
     notice::{Notice, NoticeCode},
 };
 
-/// What is said of an answer that was kept because the provider fails.
+/// The notice on a cached answer that is shown because the provider fails.
 const OUTDATED: &str =
     "the provider fails: this is its answer of an earlier time (`asOf`), and may be outdated";
 
@@ -51,22 +51,23 @@ impl SourceStatus {
     }
 }
 
-/// What a source did for an answer.
+/// The work of a source for an answer.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The account that was asked.
     pub account: Account,
     /// How far the answer can be trusted.
     pub status: SourceStatus,
-    /// What went wrong.
+    /// The failure.
     pub error: Option<Error>,
-    /// What may be wrong with the answer, and why.
+    /// What may be wrong with the answer.
     pub notices: Vec<Notice>,
     /// When the data was read; `None` when none was.
     pub as_of: Option<Timestamp>,
     /// How many requests were sent to the provider for it.
     pub calls: u32,
-    /// Whether some of it is older than it should be, for the provider did not give anything newer yet.
+    /// Whether some of it is older than it should be, for the provider did not give anything newer
+    /// yet.
     pub is_stale: bool,
     /// Whether the provider read all that it can be asked to read. A notice may still say that its
     /// search passes somebody over.
@@ -80,7 +81,7 @@ impl Report {
         self
     }
 
-    pub(super) fn of(account: Account, status: SourceStatus, calls: u32) -> Self {
+    pub(super) fn new(account: Account, status: SourceStatus, calls: u32) -> Self {
         let as_of = match status {
             SourceStatus::Complete | SourceStatus::Partial => Some(Timestamp::now()),
             SourceStatus::Failed | SourceStatus::Disabled | SourceStatus::Skipped => None,
@@ -100,7 +101,7 @@ impl Report {
     /// A source that is switched off.
     #[must_use]
     pub fn disabled(account: Account) -> Self {
-        Self::of(account, SourceStatus::Disabled, 0)
+        Self::new(account, SourceStatus::Disabled, 0)
     }
 
     /// A source that was not asked, for it cannot answer this.
@@ -108,7 +109,7 @@ impl Report {
     pub fn skipped(account: Account, why: &str) -> Self {
         Self {
             notices: vec![Notice::new(NoticeCode::Unsupported, why)],
-            ..Self::of(account, SourceStatus::Skipped, 0)
+            ..Self::new(account, SourceStatus::Skipped, 0)
         }
     }
 
@@ -117,14 +118,14 @@ impl Report {
     pub fn failed(account: Account, error: Error, calls: u32) -> Self {
         Self {
             error: Some(error),
-            ..Self::of(account, SourceStatus::Failed, calls)
+            ..Self::new(account, SourceStatus::Failed, calls)
         }
     }
 
     pub(super) fn answered(account: Account, error: Option<Error>, calls: u32) -> Self {
         Self {
             error,
-            ..Self::of(account, SourceStatus::Complete, calls)
+            ..Self::new(account, SourceStatus::Complete, calls)
         }
     }
 
@@ -147,12 +148,12 @@ impl Report {
     /// The same report of an answer that was read to its end, though the provider's search passes
     /// somebody over.
     #[must_use]
-    pub(super) fn with_caveat(self, whom: impl IntoIterator<Item = Notice>) -> Self {
-        self.with_notices(whom, true)
+    pub(super) fn with_caveat(self, caveats: impl IntoIterator<Item = Notice>) -> Self {
+        self.with_notices(caveats, true)
     }
 
-    /// The same report with what its work says of how old the data is.
-    pub(super) fn of_work(self, context: &RequestContext) -> Self {
+    /// Adds the age of the data and the doubts that the work has noted.
+    pub(super) fn with_work(self, context: &RequestContext) -> Self {
         let is_read = self.as_of.is_some();
         let report = Self {
             as_of: context.as_of().or(self.as_of).filter(|_| is_read),
@@ -162,8 +163,8 @@ impl Report {
         report.with_doubts(context)
     }
 
-    /// The same report with the work for the fields of its rows, what is said of those that failed, and
-    /// the first of their errors.
+    /// Adds the work for the fields of its rows, the notices on those that failed, and the first of
+    /// their errors.
     #[must_use]
     pub fn with_subresources(
         self,
@@ -182,7 +183,7 @@ impl Report {
         report.with_doubts(work).with_notices(notices, true)
     }
 
-    /// The same report with what its work says of why it may not be whole.
+    /// Adds the reasons why the answer may be incomplete that the work has noted.
     fn with_doubts(self, context: &RequestContext) -> Self {
         let failure = context.failure();
         let outdated = failure
@@ -223,7 +224,7 @@ impl Report {
     }
 }
 
-/// What is said of rows that could not be read.
+/// The notice on rows that could not be read.
 fn unreadable(rows: usize) -> Option<Notice> {
     let message = match rows {
         0 => return None,

@@ -1,4 +1,4 @@
-//! Searches by address: every provider's answer is compared again, and says how far it can be trusted.
+//! Searches by address. We compare every provider's answer again, and report how far to trust it.
 
 use std::{
     cmp::Reverse,
@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{Directory, ListedUsers, Report, in_batches, missed};
+use super::{Directory, ListedUsers, Report, in_batches, search_notice};
 use crate::{
     client::RequestContext,
     connectors::{
@@ -23,12 +23,12 @@ use crate::{
     user::{Email, User},
 };
 
-/// Who was found by one address, and how far that can be trusted.
+/// The users of one address, and how far to trust the result.
 #[derive(Clone, Debug)]
 pub struct EmailSearchResult {
     /// The users whose address it is, each once, by their remote ids.
     pub users: Vec<Arc<User>>,
-    /// What the provider did for it.
+    /// The report of the provider's work.
     pub report: Report,
 }
 
@@ -72,7 +72,7 @@ impl Directory {
             let mut answers = HashMap::new();
             for searched in connector.search(context, &emails, expand).await {
                 let found = searched.found;
-                let found = self.noted(found, "by_email");
+                let found = self.note_result(found, "by_email");
                 for email in searched.emails {
                     let search = self.search(&email, &found, caveat, &searched.work);
                     answers.insert(email, search);
@@ -113,7 +113,7 @@ impl Directory {
             Some(incomplete) => (Some(incomplete.notice.clone()), incomplete.error.clone()),
             None => (None, None),
         };
-        let error = error.map(|error| error.at(self.account, "by_email"));
+        let error = error.map(|error| error.with_operation(self.account, "by_email"));
         let report = match error {
             Some(error) if users.is_empty() && error.kind() != ErrorKind::Late => Report {
                 notices: notice.into_iter().collect(),
@@ -121,15 +121,15 @@ impl Directory {
             },
             error => Report::answered(self.account, error, calls)
                 .with_incomplete(notice)
-                .with_caveat(caveat.map(missed)),
+                .with_caveat(caveat.map(search_notice)),
         };
-        let report = report.of_work(work);
+        let report = report.with_work(work);
         EmailSearchResult { users, report }
     }
 
-    /// A list of one address at a provider that compares its spellings: the lists of every one that is
-    /// asked for are read and joined, and the window is cut out of that.
-    pub(super) async fn spelled(
+    /// The list of one address at a provider that compares spellings: reads the list of each
+    /// spelling, joins them, and cuts the window out of the result.
+    pub(super) async fn list_by_spelling(
         &self,
         connector: &dyn Connector,
         context: &RequestContext,
@@ -142,13 +142,14 @@ impl Directory {
                 "there is no address to spell",
             ));
         };
-        let of_list = |error: Error| error.at(self.account, "list");
+        let of_list = |error: Error| error.with_operation(self.account, "list");
         let emails = std::slice::from_ref(email);
         let scans = spelled_scans(connector, context, selection, email).await;
         let scans = without_invalid_spellings(emails, scans);
         let lists = scans.iter().map(|scan| scan.rows.clone()).collect();
         let users = &merged(lists, selection.filter.sort);
-        let found = SearchResult::of(scans, "the list of this address", "1,000 users a spelling");
+        let found =
+            SearchResult::from_scans(scans, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
         let is_whole = found.incomplete.is_none();
         let window = window(&JOINED, range, None, |request| async move {
@@ -165,10 +166,10 @@ impl Directory {
             .await;
         let report = Report::answered(self.account, error, context.calls())
             .with_incomplete(notice)
-            .with_caveat(connector.profile().email_caveat.map(missed));
+            .with_caveat(connector.profile().email_caveat.map(search_notice));
         Ok(ListedUsers {
             window,
-            report: report.of_work(context),
+            report: report.with_work(context),
         })
     }
 }
@@ -234,8 +235,8 @@ fn cut_out(users: &[User], request: &PageRequest) -> Page<User> {
     Page::new(rows.cloned().collect(), NextPage::Total(users.len() as u64))
 }
 
-/// Lists of one order as one list of this order, each user once; without an order one after another. A
-/// user of whom the moment is not known stays behind the one before it.
+/// Merges lists of one order, each user once; without an order it appends them. A user without a
+/// known moment stays behind the one before it.
 fn merged(lists: Vec<Vec<User>>, sort: Option<(SortField, SortDirection)>) -> Vec<User> {
     let mut lists: Vec<VecDeque<User>> = lists.into_iter().map(VecDeque::from).collect();
     let mut seen = HashSet::new();

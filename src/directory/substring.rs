@@ -1,11 +1,11 @@
-//! Searches for parts of addresses, by a provider's own search: each form of a part is asked for, and the
-//! answers are compared again.
+//! Searches for parts of addresses, by a provider's own search: each form of a part is asked for,
+//! and the answers are compared again.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Directory, EmailSearchResult, Report, missed, search::in_order};
+use super::{Directory, EmailSearchResult, Report, search::in_order, search_notice};
 use crate::{
     client::RequestContext,
     connectors::{Connector, Expand, Filter, Selection, rows},
@@ -15,13 +15,13 @@ use crate::{
     user::{Email, User, email::part::EmailPart},
 };
 
-/// Said of a part that may be within a label of a domain.
+/// The notice on a part that may be within a label of a domain.
 const WITHIN_A_LABEL: &str = "a label of a domain beyond ASCII is kept as letters or as `xn--…`, and is found in both forms as a \
-     whole only: who has this part within a longer label may be missing";
+     whole only: users with this part within a longer label may be missing";
 
 impl Directory {
-    /// Users whose address holds a part, by the provider's own search: one window of it for each form of
-    /// the part. `None` when the provider has no such search.
+    /// Users whose address holds a part, by the provider's own search: one window of it for each
+    /// form of the part. `None` when the provider has no such search.
     pub async fn containing(
         &self,
         context: &RequestContext,
@@ -42,27 +42,27 @@ impl Directory {
         for window in join_all(windows).await {
             match window {
                 Ok(window) => found.push(window),
-                Err(error) => failure = Some(error.at(self.account, "list")),
+                Err(error) => failure = Some(error.with_operation(self.account, "list")),
             }
         }
         let report = match failure {
             Some(error) if found.is_empty() => Report::failed(self.account, error, context.calls()),
-            failure => self.of_windows(context, &found, failure, count),
+            failure => self.windows_report(context, &found, failure, count),
         };
         let is_open = part.may_be_within_a_label();
         let report = report
-            .with_caveat(is_open.then(|| missed(WITHIN_A_LABEL)))
-            .of_work(context);
+            .with_caveat(is_open.then(|| search_notice(WITHIN_A_LABEL)))
+            .with_work(context);
         let rows = found.into_iter().flat_map(|window| window.rows);
-        let users = rows.map(|row| row.node).filter(|user| holds(user, part));
+        let users = rows.map(|row| row.node).filter(|user| has_part(user, part));
         Some(EmailSearchResult {
             users: in_order(users.map(Arc::new).collect()),
             report,
         })
     }
 
-    /// What is said of the windows of a part's forms, of which one may have failed.
-    fn of_windows(
+    /// The report on the windows of a part's forms, of which one may have failed.
+    fn windows_report(
         &self,
         context: &RequestContext,
         windows: &[Window<User>],
@@ -70,7 +70,7 @@ impl Directory {
         count: u32,
     ) -> Report {
         let late = windows.iter().find_map(|window| window.failure.clone());
-        let late = late.map(|error| error.at(self.account, "list"));
+        let late = late.map(|error| error.with_operation(self.account, "list"));
         let incomplete = windows.iter().find_map(|window| window.incomplete);
         let incomplete = incomplete.map(IncompleteReason::notice::<User>);
         let failed = "a form of this part could not be searched for: users may be missing";
@@ -113,6 +113,6 @@ async fn window_of(
     .await
 }
 
-fn holds(user: &User, part: &EmailPart) -> bool {
+fn has_part(user: &User, part: &EmailPart) -> bool {
     user.all_emails().any(|email| part.is_in(email))
 }

@@ -1,6 +1,7 @@
-//! Writing: find, then create or update, unless the provider does that itself in one call that may be
-//! repeated. A lease makes equal writes wait for each other, so that the second finds what the first
-//! made. A blind create is never repeated: where its answer is lost, the record is looked for.
+//! Writing: find, then create or update, unless the provider does that itself in one call that may
+//! be repeated. A lease makes equal writes wait for each other, so that the second finds what the
+//! first made. A blind create is never repeated: where its answer is lost, the record is looked
+//! for.
 
 mod target;
 mod written;
@@ -31,27 +32,27 @@ use crate::{
 use target::Target;
 pub use written::{WriteError, WriteResult};
 
-/// For how long after its deadline a write goes on of which something was sent.
+/// How long a write that has sent something goes on after its deadline.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// A record that is older than its create by so much was made by somebody else; by less, the clocks may
-/// differ.
+/// A record that is older than its create by so much was made by somebody else; by less, the clocks
+/// may differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
 
-/// What the writes to one account share.
+/// The parts that the writes to one account share.
 #[derive(Clone)]
 pub struct Writing {
-    /// The users that were written lately.
+    /// The recent writes.
     pub recent: RecentWrites,
-    /// Who writes whom.
+    /// The leases on the users that are being written.
     pub leases: Leases,
     /// The writes under way.
     pub tasks: TaskTracker,
-    /// Where their ends are noted.
+    /// The log of their ends.
     pub audit: AuditLog,
 }
 
-/// Somebody who waits for a write. When he leaves, a write of which nothing was sent is given up.
+/// A caller that waits for a write. When it leaves, a write that has sent nothing is abandoned.
 struct Waiting<'a>(&'a WriteProgress);
 
 impl Drop for Waiting<'_> {
@@ -68,28 +69,30 @@ struct Write<'a> {
     patch: &'a UserPatch,
     identity: Identity,
     keys: &'a BTreeSet<WriteKey>,
-    /// What was written lately under these keys.
+    /// The recent writes under these keys.
     known: &'a KnownWrites,
     /// Whether a create was noted as pending.
     is_noted: &'a AtomicBool,
 }
 
 impl Directory {
-    /// Creates or updates a user. Disabled providers are skipped without an error and without a call.
+    /// Creates or updates a user. Disabled providers are skipped without an error and without a
+    /// call.
     ///
-    /// A write of which something was sent is finished, though the deadline comes or the client leaves.
+    /// A write of which something was sent is finished, though the deadline comes or the client
+    /// leaves.
     pub async fn upsert(
         self: &Arc<Self>,
         context: &RequestContext,
         patch: UserPatch,
         request: Option<RequestId>,
     ) -> WriteResult {
-        if let Some(refused) = self.refused(&patch) {
+        if let Some(refused) = self.refusal(&patch) {
             self.conclude(&refused, request).await;
             return refused;
         }
         let progress = Arc::new(WriteProgress::new(GRACE));
-        // What is looked at before a write must be what is there.
+        // A write must not decide by cached data.
         let fresh = context.with_freshness(Freshness::Now).fresh();
         let fresh = fresh.writing(Arc::clone(&progress));
         let this = Arc::clone(self);
@@ -102,25 +105,25 @@ impl Directory {
         };
         let mut write = self.writing.tasks.spawn(write.in_current_span());
         let _waiting = Waiting(&progress);
-        let fault = |_| WriteResult::unknown(&internal()).told();
+        let fault = |_| WriteResult::unknown(&internal()).for_client();
         match timeout_at(context.deadline(), &mut write).await {
             Ok(written) => written.unwrap_or_else(fault),
-            Err(_) if progress.abandon() => WriteResult::prevented(&Error::late()).told(),
-            Err(_) => WriteResult::unknown(&Error::late()).told(),
+            Err(_) if progress.abandon() => WriteResult::prevented(&Error::late()).for_client(),
+            Err(_) => WriteResult::unknown(&Error::late()).for_client(),
         }
     }
 
-    /// What becomes of a patch that is not written at all: its provider is disabled, or does not take it.
-    fn refused(&self, patch: &UserPatch) -> Option<WriteResult> {
+    /// The result of a patch that cannot be written: its provider is disabled, or does not take it.
+    fn refusal(&self, patch: &UserPatch) -> Option<WriteResult> {
         let Ok(connector) = self.connector() else {
             return Some(WriteResult::skipped(Vec::new()));
         };
         let problems = self.problems(connector, patch);
         if !problems.is_empty() {
-            return Some(WriteResult::skipped(problems).told());
+            return Some(WriteResult::skipped(problems).for_client());
         }
         let error = connector.check(patch).err()?;
-        Some(WriteResult::prevented(&error).told())
+        Some(WriteResult::prevented(&error).for_client())
     }
 
     fn problems(&self, connector: &dyn Connector, patch: &UserPatch) -> Vec<WriteError> {
@@ -140,7 +143,7 @@ impl Directory {
         problems
     }
 
-    /// What is said of a field that cannot be written: which can, in its place.
+    /// The message for a field that cannot be written: it names the fields that can.
     fn unwritable(&self, field: PatchField, writes: &[PatchField]) -> String {
         let instead: &[PatchField] = match field {
             PatchField::Name => &[PatchField::FirstName, PatchField::LastName],
@@ -175,7 +178,7 @@ impl Directory {
             }
             None => WriteResult::prevented(&Error::late().at_stage(FailureStage::Nowhere)),
         };
-        let written = written.told();
+        let written = written.for_client();
         self.conclude(&written, request).await;
         written
     }
@@ -271,7 +274,7 @@ impl Directory {
             patch.external_id = FieldChange::Keep;
         }
         if patch.fields().is_empty() {
-            let matched = ConnectorWrite::whole(user.clone(), WriteOutcome::Matched);
+            let matched = ConnectorWrite::complete(user.clone(), WriteOutcome::Matched);
             return Ok(WriteResult::done(matched));
         }
         let updated = connector.update(write.context, user, &patch).await?;
@@ -312,8 +315,8 @@ impl Directory {
         }
     }
 
-    /// What becomes of a create whose answer was lost: a record that is there now and was not before was
-    /// made by it.
+    /// Settles a create whose answer was lost: it made the record if that exists now and did not
+    /// before.
     async fn settle(&self, write: Write<'_>, error: &Error, began: Timestamp) -> WriteResult {
         if write.is_native() {
             return WriteResult::unknown(error);
@@ -325,13 +328,13 @@ impl Directory {
         let patch = write.patch;
         // These may be written by calls that follow the create.
         let is_whole = patch.attributes.is_empty() && patch.companies.is_empty();
-        let created = |user: &User| ConnectorWrite::whole(user.clone(), WriteOutcome::Created);
+        let created = |user: &User| ConnectorWrite::complete(user.clone(), WriteOutcome::Created);
         let written = match is_whole {
             true => Ok(WriteResult::done(created(&user))),
             false => self.change(write, &user).await,
         };
         let written = written.unwrap_or_else(|error| WriteResult {
-            problems: WriteError::of(&error),
+            problems: WriteError::from_error(&error),
             ..WriteResult::done(created(&user))
         });
         WriteResult {
@@ -348,8 +351,8 @@ impl Write<'_> {
         profile.upsert_tells_outcome && profile.upserts.contains(&self.identity)
     }
 
-    /// What a write did after a create whose answer was lost. That one made the record, where nobody had it
-    /// before; where nobody had looked, it may have made it.
+    /// Corrects the outcome of a write that follows a create whose answer was lost. That create
+    /// made the record if it did not exist before; if nobody had looked, it may have made it.
     fn doubted(&self, written: WriteResult) -> WriteResult {
         let is_done = matches!(
             written.outcome,
@@ -375,8 +378,8 @@ impl Write<'_> {
 }
 
 /// The keys that name the user of a patch: a write by one of them waits for those by another. An id
-/// counts as one whosever it is, for at some providers yours is theirs; letter case does not count, for
-/// some providers drop it.
+/// counts as one whosever it is, for at some providers yours is theirs; letter case does not count,
+/// for some providers drop it.
 fn keys(patch: &UserPatch) -> BTreeSet<WriteKey> {
     let ids = patch.remote_id.iter().chain(patch.external_id.set());
     let ids = ids.map(|id| WriteKey::person("id", &id.trim().to_lowercase()));

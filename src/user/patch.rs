@@ -190,8 +190,8 @@ impl UserPatch {
         self.email.set().is_some_and(|email| user.has_email(email))
     }
 
-    /// Whether a user without an external id is the one that the patch gives one to: it has the patch's
-    /// address.
+    /// Whether a user without an external id is the one that the patch gives one to: it has the
+    /// patch's address.
     #[must_use]
     pub fn adopts(&self, user: &User) -> bool {
         let is_free = user.kind == UserKind::User && user.external_id.is_none();

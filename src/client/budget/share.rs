@@ -18,7 +18,11 @@ const LEAST: u32 = 10;
 
 /// Half of what is left of the smallest long window. Windows that refill during a request are no
 /// reason to refuse it: their calls wait.
-pub(super) fn of(windows: &[WindowStatus], now: Instant, deadline: Instant) -> Option<CallShare> {
+pub(super) fn call_share(
+    windows: &[WindowStatus],
+    now: Instant,
+    deadline: Instant,
+) -> Option<CallShare> {
     let is_long = |status: &&WindowStatus| match status.seconds {
         Some(seconds) => Duration::from_secs(u64::from(seconds)) >= LONG,
         None => status.resets_at.is_some_and(|moment| moment > deadline),
@@ -70,7 +74,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{CallShare, WindowStatus, of};
+    use super::{CallShare, WindowStatus, call_share};
 
     fn status(seconds: Option<u32>, remaining: u32, resets_at: Option<Instant>) -> WindowStatus {
         WindowStatus {
@@ -88,7 +92,7 @@ mod tests {
             now + Duration::from_secs(15),
             now + Duration::from_millis(30_500),
         );
-        let share = |windows: &[WindowStatus]| of(windows, now, deadline);
+        let share = |windows: &[WindowStatus]| call_share(windows, now, deadline);
         let some = |calls, refills_in| {
             Some(CallShare {
                 calls,
@@ -112,10 +116,13 @@ mod tests {
         let now = Instant::now();
         let deadline = now + Duration::from_secs(15);
 
-        assert_eq!(of(&[], now, deadline), None);
-        assert_eq!(of(&[status(Some(10), 3, None)], now, deadline), None);
+        assert_eq!(call_share(&[], now, deadline), None);
         assert_eq!(
-            of(
+            call_share(&[status(Some(10), 3, None)], now, deadline),
+            None
+        );
+        assert_eq!(
+            call_share(
                 &[status(None, 3, Some(now + Duration::from_secs(9)))],
                 now,
                 deadline
@@ -123,7 +130,7 @@ mod tests {
             None
         );
         let later = Some(now + Duration::from_secs(90));
-        let share = of(&[status(None, 40, later)], now, deadline);
+        let share = call_share(&[status(None, 40, later)], now, deadline);
         assert_eq!(share.map(|share| share.calls), Some(20));
     }
 }

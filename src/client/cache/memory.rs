@@ -77,7 +77,7 @@ impl Expiry<WriteEpoch, CacheEntry> for EntryExpiry {
 impl MemoryCache {
     /// A cache of at most this many bytes; the least used entries leave first.
     #[must_use]
-    pub fn of(bytes: u64) -> Self {
+    pub fn with_max_bytes(bytes: u64) -> Self {
         metrics::init_cache(bytes);
         let store = Cache::builder()
             .max_capacity(bytes)

@@ -22,7 +22,7 @@ pub(super) struct ConcurrencyLimit {
 
 impl ConcurrencyLimit {
     /// Starts at `most` calls, the configured number, and never exceeds it.
-    pub(super) fn of(most: usize) -> Self {
+    pub(super) fn with_max(most: usize) -> Self {
         let most = most.max(1) as f64;
         Self {
             most,
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_provider_that_responds_keeps_the_configured_limit() {
-        let mut limit = ConcurrencyLimit::of(8);
+        let mut limit = ConcurrencyLimit::with_max(8);
 
         for in_flight in (1..=8).cycle().take(10_000) {
             limit.answered(in_flight);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn calls_that_were_in_flight_together_shrink_it_once() {
-        let (mut limit, began) = (ConcurrencyLimit::of(8), Instant::now());
+        let (mut limit, began) = (ConcurrencyLimit::with_max(8), Instant::now());
 
         for n in 1..=8 {
             limit.overloaded(began, began + n * MOMENT);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn it_grows_only_when_it_is_used_up_and_back_to_where_it_was() {
-        let (mut limit, mut now) = (ConcurrencyLimit::of(8), Instant::now());
+        let (mut limit, mut now) = (ConcurrencyLimit::with_max(8), Instant::now());
         for _ in 0..20 {
             now += 2 * MOMENT;
             limit.overloaded(now - MOMENT, now);
@@ -116,7 +116,7 @@ mod tests {
             most in 0_usize..100,
             ends in proptest::collection::vec((any::<bool>(), 0_usize..100), 0..200),
         ) {
-            let (mut limit, mut now) = (ConcurrencyLimit::of(most), Instant::now());
+            let (mut limit, mut now) = (ConcurrencyLimit::with_max(most), Instant::now());
             for (is_answer, in_flight) in ends {
                 now += MOMENT;
                 if is_answer {

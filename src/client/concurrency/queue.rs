@@ -57,7 +57,7 @@ impl ConcurrencyQueue {
         Arc::new(Self {
             account,
             state: Mutex::new(QueueState {
-                limit: ConcurrencyLimit::of(most),
+                limit: ConcurrencyLimit::with_max(most),
                 in_flight: 0,
                 interactive: VecDeque::new(),
                 background: VecDeque::new(),

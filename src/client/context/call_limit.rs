@@ -42,14 +42,14 @@ struct AccountCalls {
 impl Default for CallLimit {
     /// No limit, for work that belongs to no request.
     fn default() -> Self {
-        Self::of(u32::MAX)
+        Self::with_max(u32::MAX)
     }
 }
 
 impl CallLimit {
     /// At most `calls` calls to each account.
     #[must_use]
-    pub fn of(calls: u32) -> Self {
+    pub fn with_max(calls: u32) -> Self {
         Self {
             calls,
             accounts: Mutex::default(),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_request_makes_as_many_calls_at_each_account_as_it_may() {
-        let limit = CallLimit::of(2);
+        let limit = CallLimit::with_max(2);
 
         for account in ["a", "b"].map(account) {
             assert_eq!(limit.take(account, || None), Ok(()));
@@ -127,7 +127,7 @@ mod tests {
             calls,
             refills_in: Some(7),
         };
-        let limit = CallLimit::of(100);
+        let limit = CallLimit::with_max(100);
 
         assert_eq!(limit.take(account("a"), || Some(share(1))), Ok(()));
         let refused = limit.take(account("a"), || Some(share(50)));

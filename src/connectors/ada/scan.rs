@@ -47,7 +47,7 @@ impl AdaRows {
         self.pages += 1;
         for user in &page.rows {
             for email in user.all_emails().map(fold) {
-                // The fields of a user repeat parts of its own text.
+                // The fields of a user repeat parts of its text.
                 self.bytes += size_of::<User>() + email.len() + 2 * user.raw.get().len();
                 let known = self.by_email.entry(email).or_default();
                 // Pages may overlap where the list changes between them.
@@ -119,7 +119,8 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
             if building.is_over() {
                 return Err(Error::late().at_stage(FailureStage::Nowhere));
             }
-            // Pages that were kept do not go together with others: the list is read from its start again.
+            // Pages that were kept do not go together with others: the list is read from its start
+            // again.
             let is_read_again =
                 request.since.is_some() && request.address == PageAddress::Key(None);
             let response = building
@@ -170,14 +171,14 @@ pub(super) async fn find(
     let until = until.unwrap_or_else(Instant::now);
     let taken = scans.take(context, until).await;
     let is_late = Instant::now() + MARGIN >= until;
-    SearchResult::of(
+    SearchResult::from_scans(
         [found(&taken, emails, is_late)],
         "Ada's list of users, which has no search by email,",
         "scan_pages, scan_seconds",
     )
 }
 
-/// What a caller found, whose time may be over.
+/// The scan as a caller sees it, whose time may be over.
 fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan<User> {
     let is_ended = taken.ending.is_some();
     let mut found = taken.read(|rows| rows.find(emails, is_ended));
@@ -188,7 +189,7 @@ fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan<
     {
         found.truncation = Some(Truncation::Late { pages });
     }
-    // A scan that ended in a fault of the gateway left no word of its own.
+    // A scan that ended in a fault of the gateway has not set a truncation.
     if let Some(BuildEnd::Failed(error)) = &taken.ending {
         found.truncation = Some(Truncation::Failed(error.clone()));
     }

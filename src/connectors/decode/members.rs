@@ -13,8 +13,8 @@ use crate::{
     connectors::{RecordKeys, connector_spec},
 };
 
-/// Reads an object. Of a key that comes twice the last value counts, as in most readers, unless the key
-/// decides.
+/// Reads an object. Of a key that comes twice the last value counts, as in most readers, unless the
+/// key decides.
 ///
 /// # Errors
 /// serde's, and `UNCLEAR_ID` when a record has two ids.
@@ -25,15 +25,15 @@ pub fn parsed<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
                 if unclear.is_data() { unclear } else { error }
             },
         )?;
-        serde_json::from_str(&written(&members)?)
+        serde_json::from_str(&to_json(&members)?)
     })
 }
 
 /// The members of an object, each key once.
 pub(super) struct ObjectMembers<'a>(pub(super) IndexMap<String, &'a RawValue>);
 
-/// Whether a provider has keys of which something holds. A nested object is read without knowledge of its
-/// provider, so the keys of every provider count.
+/// Whether a provider has keys of which something holds. A nested object is read without knowledge
+/// of its provider, so the keys of every provider count.
 fn any_keys(holds: impl Fn(&RecordKeys) -> bool) -> bool {
     let mut keys = Provider::ALL
         .map(|provider| connector_spec(provider).record_keys)
@@ -41,10 +41,11 @@ fn any_keys(holds: impl Fn(&RecordKeys) -> bool) -> bool {
     keys.any(|keys| holds(&keys))
 }
 
-/// The value of a deciding key that comes twice with different values: no decoder reads anything from it.
+/// The value of a deciding key that comes twice with different values: no decoder reads anything
+/// from it.
 const UNCLEAR: &RawValue = RawValue::FALSE;
 
-fn written(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> {
+fn to_json(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> {
     let mut text = String::from("{");
     for (key, value) in members {
         if text.len() > 1 {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl DigitalChalk {
-    /// What follows a create, once the record that the provider named is seen to be the new one.
+    /// Completes a create, once we know that the record which the provider named is the new one.
     pub(super) async fn finish_created(
         &self,
         context: &RequestContext,
@@ -34,7 +34,7 @@ impl DigitalChalk {
         done(user, refused, WriteOutcome::Created)
     }
 
-    /// What follows an update: its custom fields, then the record as it is.
+    /// Completes an update: writes the custom fields, then reads the record.
     pub(super) async fn finish_updated(
         &self,
         context: &RequestContext,

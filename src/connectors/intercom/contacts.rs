@@ -4,18 +4,18 @@
 //! `developers.intercom.com/docs/references/2.17/rest-api/contacts`.
 //!
 //! # Paging
-//! A token in the answer, `starting_after`, at most 150 contacts a page, the total known. A search takes
-//! it in its body; in the query it would be ignored. The token names the last row and not a number of
-//! rows, so pages of one scan may differ in size.
+//! A token in the answer, `starting_after`, at most 150 contacts a page, the total known. A search
+//! takes it in its body; in the query it would be ignored. The token names the last row and not a
+//! number of rows, so pages of one scan may differ in size.
 //!
 //! # Batches
 //! One search names many ids, external ids or addresses (`IN`).
 //!
 //! # Quirks
-//! The search index lags by minutes and leaves archived and merged contacts out: who is not found by id
-//! is asked for by id, and who was written here a short while ago too. Creating is no upsert: a contact
-//! that is there already is a 409, whose text alone says which it is. Before version 2.17 a search
-//! compares days, not moments.
+//! The search index lags by minutes and leaves archived and merged contacts out: who is not found
+//! by id is asked for by id, and who was written here a short while ago too. Creating is no upsert:
+//! a contact that is there already is a 409, whose text alone says which it is. Before version 2.17
+//! a search compares days, not moments.
 
 mod addresses;
 mod company;
@@ -43,7 +43,7 @@ use crate::{
     connectors::{
         BatchSize, Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups,
         Profile, SearchBatch, SearchResult, Selection, SortField, Subresource, SubresourceData,
-        asked_for, decode, each, refused, rows,
+        check_identity, decode, fail_all, look_up_each, rows,
     },
     error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging},
@@ -76,7 +76,7 @@ const FILTERS: &[FilterField] = &[
     FilterField::LastSeenBefore,
 ];
 
-/// What a search answers more of than it was asked for while it compares days.
+/// The filters by which a search that compares days finds too many.
 const BY_DAYS: &[FilterField] = &[
     FilterField::Email,
     FilterField::CreatedSince,
@@ -227,7 +227,8 @@ fn search(operation: Operation, query: &Value, filter: &Filter, request: &PageRe
         .no_older_than(request.since)
 }
 
-/// Gives every key the user that a search found for it; those that it missed are looked up one by one.
+/// Gives every key the user that a search found for it; those that it missed are looked up one by
+/// one.
 async fn confirmed<'a, R>(
     keys: &'a [String],
     found: Result<Vec<User>>,
@@ -241,7 +242,7 @@ where
         Ok(found) => found.into_iter(),
         // The search refuses the whole batch for one bad key: each key is looked up alone.
         Err(error) if error.kind() == ErrorKind::Rejected => Vec::new().into_iter(),
-        Err(error) => return refused(keys, &error),
+        Err(error) => return fail_all(keys, &error),
     };
     let found = found.filter_map(|user| Some((key_of(&user)?.to_owned(), user)));
     let mut found: HashMap<String, User> = found.collect();
@@ -340,7 +341,7 @@ impl Connector for Contacts {
     async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         let get = |id| self.get(context, id);
         if ids.len() == 1 {
-            return each(ids, get).await;
+            return look_up_each(ids, get).await;
         }
         let found = self.named(context, Operation::ById, "id", ids).await;
         confirmed(ids, found, |user| Some(&user.remote_id), get).await
@@ -350,7 +351,7 @@ impl Connector for Contacts {
     async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
         let find = |id| self.with_external_id(context, id);
         if ids.len() == 1 {
-            return each(ids, find).await;
+            return look_up_each(ids, find).await;
         }
         let found = self
             .named(context, Operation::ByExternalId, "external_id", ids)
@@ -364,7 +365,7 @@ impl Connector for Contacts {
         emails: &[Email],
         _: Expand,
     ) -> Result<SearchResult> {
-        let found = self.at(context, emails).await?;
+        let found = self.search_by_emails(context, emails).await?;
         let written = self.written_among(&found, emails).await;
         let doubtful = emails.iter();
         let doubtful = doubtful.flat_map(|email| doubtful_ids(&found, email, &written));
@@ -372,7 +373,8 @@ impl Connector for Contacts {
         Ok(self.settled(context, found, &doubtful).await)
     }
 
-    /// One search for as many addresses as it takes. All spellings of an address are in the same one.
+    /// One search for as many addresses as it takes. All spellings of an address are in the same
+    /// one.
     async fn search(
         &self,
         context: &RequestContext,
@@ -395,19 +397,19 @@ impl Connector for Contacts {
         check(patch)
     }
 
-    /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that is
-    /// meant, it is changed instead.
+    /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that
+    /// is meant, it is changed instead.
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call = Request::post(Operation::Create, &["contacts"], write::created(patch)?);
         match self.api.send(context, call).await {
             Ok(response) => {
-                let user = asked_for(super::user_in(&response)?, |user| patch.means(user))?;
+                let user = check_identity(super::user_in(&response)?, |user| patch.means(user))?;
                 Ok(self
                     .written(context, user, patch, WriteOutcome::Created)
                     .await)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                self.met(context, patch, error).await
+                self.write_existing(context, patch, error).await
             }
             Err(error) => Err(error),
         }

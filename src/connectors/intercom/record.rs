@@ -257,8 +257,8 @@ fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     Ok(Some(role).filter(|role| !role.trim().is_empty()))
 }
 
-/// A list as records hold them. Of 1.x it is whole, under a name of its own: `{"type":"tag.list",
-/// "tags":[…]}`. Of 2.x it is the first ten ids of `data`, which say nothing but that there are some.
+/// A list in a record. 1.x sends the whole list under its own name: `{"type":"tag.list",
+/// "tags":[…]}`. 2.x sends the first ten ids in `data`, which only say that there are some.
 fn listed<'de, D, T>(deserializer: D) -> Result<RecordPart<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,

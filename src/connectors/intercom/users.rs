@@ -4,13 +4,13 @@
 //! `developers.intercom.com/docs/references/1.1/rest-api/users`.
 //!
 //! # Paging
-//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the provider refuses.
-//! `pages.next` is an absolute URL and is not read.
+//! Numbered pages of at most 60, newest first, the total known. Past 10,000 rows the provider
+//! refuses. `pages.next` is an absolute URL and is not read.
 //!
 //! # Quirks
-//! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that mixes
-//! leads in; 1.2 and later with users only. An address is not unique. `created_since` counts days.
-//! A lookup by the provider's id does not find leads, which live at `/contacts`.
+//! Version 1.0 answers a lookup by address with one bare user, 404 or 409; 1.1 with a list that
+//! mixes leads in; 1.2 and later with users only. An address is not unique. `created_since` counts
+//! days. A lookup by the provider's id does not find leads, which live at `/contacts`.
 
 mod query;
 
@@ -30,8 +30,8 @@ use crate::{
     client::{Operation, Request, RequestContext, Response},
     connectors::{
         Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
-        SINGLE, SearchResult, Selection, SortField, asked_for, decode, each,
-        filter::unknown_notice, rows, without_invalid_spellings,
+        SINGLE, SearchResult, Selection, SortField, check_identity, decode, filter::unknown_notice,
+        look_up_each, rows, without_invalid_spellings,
     },
     error::{Error, ErrorKind, Result},
     pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits},
@@ -89,7 +89,7 @@ const PROFILE: Profile = Profile {
     eventually_consistent_by: &[],
 };
 
-/// What a search by address lacks since version 1.2.
+/// The notice on a search by address: it finds no leads since version 1.2.
 const NO_LEADS: &str =
     "Intercom answers users only since version 1.2: leads with this address may be missing";
 
@@ -134,7 +134,8 @@ fn next_link<'de, D: Deserializer<'de>>(
 }
 
 impl IntercomUserPages {
-    /// Whether pages follow this one, of the number that was asked for; `None` where nothing says it.
+    /// Whether pages follow this one, of the number that was asked for; `None` where nothing says
+    /// it.
     fn more(&self, number: Option<u64>) -> Option<bool> {
         match &self.next {
             Some(next) => Some(next.is_some()),
@@ -151,7 +152,8 @@ impl IntercomUserPages {
     }
 }
 
-/// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was asked for.
+/// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was
+/// asked for.
 fn page_in(
     context: &RequestContext,
     response: &Response,
@@ -187,8 +189,8 @@ fn page_in(
             let users: Vec<_> = users.into_iter().map(Arc::from).collect();
             let sent = users.len();
             let users = rows::users(context, response.account, users, record::user);
-            // Where nothing says how many users there are, a short page may be one of a smaller size than
-            // it was asked for.
+            // Where nothing says how many users there are, a short page may be one of a smaller
+            // size than it was asked for.
             let short = u32::try_from(sent).ok();
             let short = short.filter(|_| next == NextPage::Silent);
             Ok(Page {
@@ -297,7 +299,7 @@ impl Connector for Users {
 
     /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
     async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| async move {
+        look_up_each(ids, |id| async move {
             let user = Request::get(Operation::ById, &["users", id]);
             let lead = Request::get(Operation::ById, &["contacts", id]);
             match self.api.user_of(context, user, id).await? {
@@ -309,7 +311,7 @@ impl Connector for Users {
     }
 
     async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        each(ids, |id| self.with_user_id(context, id)).await
+        look_up_each(ids, |id| self.with_user_id(context, id)).await
     }
 
     /// `…/1.1/rest-api/users/list-by-email-1`
@@ -342,7 +344,7 @@ impl Connector for Users {
             );
             (email.clone(), scan.await)
         });
-        SearchResult::of(
+        SearchResult::from_scans(
             without_invalid_spellings(emails, join_all(searches).await),
             "Intercom's answer",
             "at most 600 users are read",
@@ -358,11 +360,11 @@ impl Connector for Users {
         let call =
             Request::post(Operation::Upsert, &["users"], written(None, patch)?).repeatable(true);
         let user = user_in(&self.api.send(context, call).await?)?;
-        let user = asked_for(user, |user| match patch.external_id.set() {
+        let user = check_identity(user, |user| match patch.external_id.set() {
             Some(id) => has_external_id(user, id),
             None => patch.means(user),
         })?;
-        Ok(ConnectorWrite::whole(user, WriteOutcome::Created))
+        Ok(ConnectorWrite::complete(user, WriteOutcome::Created))
     }
 
     async fn update(
@@ -375,7 +377,7 @@ impl Connector for Users {
         let call = Request::post(Operation::Update, &["users"], written(Some(id), patch)?)
             .repeatable(true);
         let user = self.api.user_of(context, call, id).await?;
-        Ok(user.map(|user| ConnectorWrite::whole(user, WriteOutcome::Updated)))
+        Ok(user.map(|user| ConnectorWrite::complete(user, WriteOutcome::Updated)))
     }
 }
 

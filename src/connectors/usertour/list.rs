@@ -37,7 +37,7 @@ struct UsertourList {
     next: Option<String>,
 }
 
-/// Said of a list with users whom nothing tells apart.
+/// The notice on a list with users that nothing tells apart.
 const NAMELESS: &str =
     "a user whose id at Usertour is blank is left out: it cannot be asked for by its id";
 
@@ -96,7 +96,7 @@ pub(super) fn expansions(expand: Expand) -> impl Iterator<Item = (&'static str, 
         .map(|part| ("expand[]", part.to_owned()))
 }
 
-/// What a list is narrowed and sorted by.
+/// The parameters that narrow and sort a list.
 pub(super) fn narrowing(filter: &Filter, expand: Expand) -> ListParameters {
     let order = match filter.sort {
         Some((_, SortDirection::Descending)) => Some("-createdAt"),

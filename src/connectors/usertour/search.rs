@@ -80,12 +80,12 @@ async fn scan(
     (spelling, scan)
 }
 
-/// What the scans found together.
+/// Joins the results of the scans.
 ///
 /// # Errors
 /// The failure of a scan, when nobody was found.
 pub(super) fn result(scans: Vec<Scan<User>>) -> Result<SearchResult> {
-    SearchResult::of(scans, "Usertour's answer", "at most 1,000 users are read")
+    SearchResult::from_scans(scans, "Usertour's answer", "at most 1,000 users are read")
 }
 
 /// Notes that an address has more forms than those that are asked for.

@@ -1,15 +1,15 @@
 //! Version 1: `/v1/users`, frozen by the provider. A key `ak_…` selects the environment.
 //!
 //! # Paging
-//! A cursor that is exhausted or unknown is an error, `E1007`. `previous` drifts and is never read. Users of
-//! one moment come in no fixed order (`ties.rs`).
+//! A cursor that is exhausted or unknown is an error, `E1007`. `previous` drifts and is never read.
+//! Users of one moment come in no fixed order (`ties.rs`).
 //!
 //! # Limits
 //! None. A page behind a cursor takes seconds on large environments.
 //!
 //! # Quirks
-//! Values of an unexpected type are dropped without an error. An unknown segment filters nothing, and no
-//! segment at all may filter by somebody else's (`segments.rs`).
+//! Values of an unexpected type are dropped without an error. An unknown segment filters nothing,
+//! and no segment at all may filter by somebody else's (`segments.rs`).
 
 mod segments;
 mod ties;
@@ -34,7 +34,7 @@ use crate::{
     client::{Client, Operation, Request, RequestContext},
     connectors::{
         Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
-        SINGLE, SearchResult, Selection, SortField, each, without_invalid_spellings,
+        SINGLE, SearchResult, Selection, SortField, look_up_each, without_invalid_spellings,
     },
     error::Result,
     notice::{Notice, NoticeCode},
@@ -122,8 +122,8 @@ impl UsertourV1 {
         list::page_in(context, &response)
     }
 
-    /// `docs.usertour.io/api-reference/users/upsert`: always 201, whether it made or changed the user. It
-    /// may be repeated; racing creates of one id answer 500 and succeed when repeated.
+    /// `docs.usertour.io/api-reference/users/upsert`: always 201, whether it made or changed the
+    /// user. It may be repeated; racing creates of one id answer 500 and succeed when repeated.
     async fn write(
         &self,
         context: &RequestContext,
@@ -196,7 +196,8 @@ fn body(id: &str, patch: &UserPatch) -> Result<Value> {
 
 #[async_trait]
 impl Connector for UsertourV1 {
-    /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its list.
+    /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its
+    /// list.
     async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
         let Some(id) = &filter.company_id else {
             return Ok(Vec::new());
@@ -227,7 +228,7 @@ impl Connector for UsertourV1 {
     }
 
     async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
-        each(ids, |id| async move {
+        look_up_each(ids, |id| async move {
             find(&self.http, context, &["v1", "users", id], (id, expand)).await
         })
         .await
@@ -252,7 +253,7 @@ impl Connector for UsertourV1 {
         search::result(without_invalid_spellings(emails, scans))
     }
 
-    /// What the API would leave undone without a word.
+    /// Refuses what the API would ignore silently.
     fn check(&self, patch: &UserPatch) -> Result<()> {
         body(write::named_id(patch), patch).map(|_| ())
     }

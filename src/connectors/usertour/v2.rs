@@ -1,17 +1,17 @@
 //! Version 2: `/v2/projects/{project}/environments/{environment}/users`, with a token `utp_…`.
 //!
 //! # Paging
-//! Users of one moment are sorted by the provider's internal id, so no page loses or repeats anybody. A
-//! cursor whose user was deleted, or left the list, gives an empty page that looks like the end: it is
-//! taken for an unknown place instead, and the list is read on from an earlier one.
+//! Users of one moment are sorted by the provider's internal id, so no page loses or repeats
+//! anybody. A cursor whose user was deleted, or left the list, gives an empty page that looks like
+//! the end: it is taken for an unknown place instead, and the list is read on from an earlier one.
 //!
 //! # Limits
 //! 100 to 3,000 calls a minute, by plan, told by `X-RateLimit-*`: `-Reset` is the seconds left.
 //!
 //! # Quirks
 //! An unknown segment or company is 404, and no segment at all may filter by somebody else's
-//! (`everybody.rs`). Some addresses that users have are refused as a filter:
-//! those with letters beyond ASCII, for example. `createdAfter` and `createdBefore` are inclusive, and `PUT` takes
+//! (`everybody.rs`). Some addresses that users have are refused as a filter: those with letters
+//! beyond ASCII, for example. `createdAfter` and `createdBefore` are inclusive, and `PUT` takes
 //! attributes and no companies.
 
 mod everybody;
@@ -33,8 +33,8 @@ use crate::{
     client::{Client, Operation, Request, RequestContext},
     connectors::{
         Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Incomplete, Lookups,
-        Profile, SINGLE, SearchResult, Selection, SortField, TimeRange, each,
-        filter::unknown_notice,
+        Profile, SINGLE, SearchResult, Selection, SortField, TimeRange, filter::unknown_notice,
+        look_up_each,
     },
     error::{Error, ErrorKind, Reason, Result},
     notice::{Notice, NoticeCode},
@@ -134,8 +134,8 @@ impl UsertourV2 {
             .no_older_than(request.since)
     }
 
-    /// `docs.usertour.io/api-reference-v2`: `PUT` makes or changes the user, and answers 200 for both. A
-    /// value of a wrong type is refused, and then nothing is changed.
+    /// `docs.usertour.io/api-reference-v2`: `PUT` makes or changes the user, and answers 200 for
+    /// both. A value of a wrong type is refused, and then nothing is changed.
     async fn write(
         &self,
         context: &RequestContext,
@@ -187,8 +187,8 @@ fn is_empty_end(page: &Page<User>) -> bool {
     page.sent == 0 && matches!(page.next, NextPage::Token { next: None, .. })
 }
 
-/// The provider named the cursor because somebody followed. If nobody does, the user that the cursor
-/// names was deleted or left the list, or everybody behind: only an earlier page tells.
+/// The provider named the cursor because somebody followed. If nobody does, the user that the
+/// cursor names was deleted or left the list, or everybody behind: only an earlier page tells.
 fn lost_place() -> Error {
     Error::new(
         ErrorKind::Expired,
@@ -196,8 +196,8 @@ fn lost_place() -> Error {
     )
 }
 
-/// The bounds of a list by creation. The provider compares milliseconds and includes both bounds, so
-/// the later one may bring users of that very millisecond, whom the caller leaves out.
+/// The bounds of a list by creation. The provider compares milliseconds and includes both bounds,
+/// so the later one may bring users of that very millisecond, whom the caller leaves out.
 fn bounds(created: &TimeRange) -> ListParameters {
     let bounds = [
         ("createdAfter", created.since),
@@ -288,7 +288,7 @@ impl Connector for UsertourV2 {
     }
 
     async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
-        each(ids, |id| async move {
+        look_up_each(ids, |id| async move {
             find(&self.http, context, &self.user(id), (id, expand)).await
         })
         .await
@@ -322,7 +322,7 @@ impl Connector for UsertourV2 {
         Ok(result)
     }
 
-    /// What the API would refuse in few words.
+    /// Refuses what the API would refuse without a useful reason.
     fn check(&self, patch: &UserPatch) -> Result<()> {
         write::check_id(write::named_id(patch), patch)
     }

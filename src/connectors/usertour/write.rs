@@ -1,17 +1,17 @@
-//! Writes: what both versions are sent, and what of it they did not take.
+//! Writes: what we send to both versions, and what they did not take.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
-    connectors::{ConnectorWrite, asked_for, decode},
+    connectors::{ConnectorWrite, check_identity, decode},
     error::{Error, ErrorKind, Reason, Result},
     user::{RecordPart, User, UserPatch, WriteOutcome},
 };
 
-/// What the API would leave undone without a word is refused.
-fn refused(field: &str, why: &str) -> Error {
+/// Refuses what the API would ignore silently.
+fn rejected_field(field: &str, why: &str) -> Error {
     Error::new(ErrorKind::Rejected, why).reasons(vec![Reason {
         field: Some(field.to_owned()),
         message: why.to_owned(),
@@ -44,7 +44,7 @@ pub(super) fn named_id(patch: &UserPatch) -> &str {
 pub(super) fn check_id(id: &str, patch: &UserPatch) -> Result<()> {
     let names_another = patch.external_id.set().is_none_or(|other| other != id);
     if patch.external_id.is_change() && names_another {
-        return Err(refused(
+        return Err(rejected_field(
             "externalId",
             "at Usertour this is the user's own id, which never changes",
         ));
@@ -70,7 +70,7 @@ pub(super) fn attributes(patch: &UserPatch) -> Map<String, Value> {
 /// `Rejected` when the user is to leave one.
 pub(super) fn companies(patch: &UserPatch) -> Result<Option<Value>> {
     if patch.companies.iter().any(|company| company.leave) {
-        return Err(refused(
+        return Err(rejected_field(
             "companies",
             "Usertour's API takes nobody out of a company",
         ));
@@ -85,7 +85,8 @@ pub(super) fn companies(patch: &UserPatch) -> Result<Option<Value>> {
     Ok((!patch.companies.is_empty()).then(|| companies.collect()))
 }
 
-/// What a write did: the user that was answered, and what of the attributes sent was not taken.
+/// The result of a write: the user in the answer, and the attributes that the provider did not
+/// take.
 ///
 /// # Errors
 /// `Malformed` when another user was answered.
@@ -94,7 +95,7 @@ pub(super) fn written(
     (id, sent): (&str, &Value),
     outcome: WriteOutcome,
 ) -> Result<ConnectorWrite> {
-    let user = asked_for(user, |user| user.remote_id == id)?;
+    let user = check_identity(user, |user| user.remote_id == id)?;
     let remarks = dropped(sent, &user.attributes);
     Ok(ConnectorWrite {
         user: Some(user),
@@ -132,7 +133,8 @@ fn dropped(sent: &Value, kept: &RecordPart<Arc<RawValue>>) -> Vec<Error> {
     .collect()
 }
 
-/// Whether an attribute is there as it was sent; of numbers, also of nested ones, the digits may differ.
+/// Whether an attribute is there as it was sent; of numbers, also of nested ones, the digits may
+/// differ.
 fn is_same(there: &RawValue, sent: &Value) -> bool {
     let there = serde_json::from_str::<Value>(there.get());
     there.is_ok_and(|there| is_alike(&there, sent))

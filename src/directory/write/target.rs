@@ -1,4 +1,4 @@
-//! Which record a patch means, read afresh.
+//! Finds the record that a patch means, without the cache.
 
 use super::Directory;
 use crate::{
@@ -9,18 +9,18 @@ use crate::{
     user::{Identity, User, UserKind, UserPatch},
 };
 
-/// Which record a patch means.
+/// The record that a patch means.
 pub(super) enum Target {
     Nobody,
     One(Box<User>),
     Unclear(String),
 }
 
-/// Why a record is not written that may be there already.
+/// Why we do not write a record that may exist already.
 const UNREADABLE: &str = "whether a user with this email exists cannot be told: the provider sent records that cannot be read; give `remoteId` or `externalId`";
 
-/// The users that a search found, or why it cannot be told whether there are more.
-enum Seen {
+/// The users that a search found, and why there may be more.
+enum Candidates {
     All(Vec<User>),
     /// All that were found; why there may be one all the same, where there is none.
     Some(Vec<User>, String),
@@ -28,7 +28,7 @@ enum Seen {
 }
 
 impl Directory {
-    /// Which record a patch means.
+    /// The record that a patch means.
     pub(super) async fn target(
         &self,
         connector: &dyn Connector,
@@ -37,11 +37,12 @@ impl Directory {
         known: &KnownWrites,
     ) -> Result<Target> {
         let profile = connector.profile();
-        let (mut users, incomplete) = match seen(connector, context, (patch, identity)).await? {
-            Seen::All(users) => (users, None),
-            Seen::Some(users, why) => (users, Some(why)),
-            Seen::NotAll(why) => return Ok(Target::Unclear(why)),
-        };
+        let (mut users, incomplete) =
+            match find_candidates(connector, context, (patch, identity)).await? {
+                Candidates::All(users) => (users, None),
+                Candidates::Some(users, why) => (users, Some(why)),
+                Candidates::NotAll(why) => return Ok(Target::Unclear(why)),
+            };
         if profile.eventually_consistent_by.contains(&identity) {
             let ids: Vec<_> = users.into_iter().map(|user| user.remote_id).collect();
             users = as_they_are(connector, context, ids).await?;
@@ -59,7 +60,8 @@ impl Directory {
         if users.is_empty() && identity == Identity::ExternalId {
             users = adoptable(connector, context, patch, known).await?;
         }
-        // A user before the leads that share the address. Where leads cannot be written they do not count.
+        // A user before the leads that share the address. Where leads cannot be written they do not
+        // count.
         let is_user = |user: &User| user.kind == UserKind::User;
         let is_searched = identity == Identity::Email;
         let are_leads_apart = is_searched && !profile.writes_leads;
@@ -78,53 +80,56 @@ impl Directory {
 }
 
 /// The users that the provider finds.
-async fn seen(
+async fn find_candidates(
     connector: &dyn Connector,
     context: &RequestContext,
     (patch, identity): (&UserPatch, Identity),
-) -> Result<Seen> {
+) -> Result<Candidates> {
     let expand = Expand::default();
     let email = match identity {
         Identity::RemoteId => {
             let id = patch.remote_id.as_slice();
-            return found(connector.by_id(context, id, expand).await).map(Seen::All);
+            return found_users(connector.by_id(context, id, expand).await).map(Candidates::All);
         }
         Identity::ExternalId => {
             let id: Vec<_> = patch.external_id.set().cloned().into_iter().collect();
-            return found(connector.by_external_id(context, &id, expand).await).map(Seen::All);
+            return found_users(connector.by_external_id(context, &id, expand).await)
+                .map(Candidates::All);
         }
         Identity::Email => patch.email.set(),
     };
     let Some(email) = email else {
-        return Ok(Seen::All(Vec::new()));
+        return Ok(Candidates::All(Vec::new()));
     };
-    // Its own tally: what could not be read then is not counted now.
+    // A fresh context counts only the unreadable rows of this search.
     let context = &context.fresh();
     let emails = std::slice::from_ref(email);
     let mut found = connector.by_email(context, emails, expand).await?;
     if let Some(incomplete) = found.incomplete {
         return match incomplete.error {
             Some(error) => Err(error),
-            None => Ok(Seen::NotAll(untold(&incomplete.notice.message))),
+            None => Ok(Candidates::NotAll(existence_unknown(
+                &incomplete.notice.message,
+            ))),
         };
     }
     if let Some(why) = context.incomplete_notices().first() {
-        return Ok(Seen::NotAll(untold(&why.message)));
+        return Ok(Candidates::NotAll(existence_unknown(&why.message)));
     }
     if context.unreadable() > 0 {
-        return Ok(Seen::NotAll(UNREADABLE.to_owned()));
+        return Ok(Candidates::NotAll(UNREADABLE.to_owned()));
     }
     let answered = found.users.len();
     found.users.retain(|user| patch.has_email_of(user));
     let strangers = answered - found.users.len();
-    Ok(match hidden_by(connector.profile(), strangers) {
-        Some(why) => Seen::Some(found.users, untold(why)),
-        None => Seen::All(found.users),
+    Ok(match doubt_about_absence(connector.profile(), strangers) {
+        Some(why) => Candidates::Some(found.users, existence_unknown(why)),
+        None => Candidates::All(found.users),
     })
 }
 
-/// Why a user may have the address though a whole search found nobody: then nobody is created.
-fn hidden_by(profile: &Profile, strangers: usize) -> Option<&'static str> {
+/// Why a user may have the address though a complete search found nobody. Then we create nobody.
+fn doubt_about_absence(profile: &Profile, strangers: usize) -> Option<&'static str> {
     if strangers > 0 && profile.finds_shown_emails_only() {
         return Some("the provider answers users who show another address");
     }
@@ -132,14 +137,14 @@ fn hidden_by(profile: &Profile, strangers: usize) -> Option<&'static str> {
     profile.email_misses_users.then_some(caveat)
 }
 
-fn untold(why: &str) -> String {
+fn existence_unknown(why: &str) -> String {
     format!(
         "whether a user with this email exists cannot be told: {why}; give `remoteId` or `externalId`"
     )
 }
 
-/// The ids of users that were written lately and may be meant: the provider's search may not find them
-/// yet.
+/// The ids of recently written users that the patch may mean: the provider's search may not find
+/// them yet.
 fn written_lately(patch: &UserPatch, identity: Identity, known: &KnownWrites) -> Vec<String> {
     match (identity, patch.external_id.set(), patch.email.set()) {
         (Identity::ExternalId, Some(id), _) => known.with_external_id(id),
@@ -148,8 +153,8 @@ fn written_lately(patch: &UserPatch, identity: Identity, known: &KnownWrites) ->
     }
 }
 
-/// The users that were written lately with the patch's email and have no external id: one is given it,
-/// rather than that a second user is made.
+/// The recently written users with the patch's email and without an external id. One of them gets
+/// the external id, so that no second user is made.
 async fn adoptable(
     connector: &dyn Connector,
     context: &RequestContext,
@@ -163,7 +168,7 @@ async fn adoptable(
     Ok(users)
 }
 
-/// Users as they are now, each once: one may have become another, or have gone.
+/// Reads users again, each once: one may have become another, or be gone.
 async fn as_they_are(
     connector: &dyn Connector,
     context: &RequestContext,
@@ -172,7 +177,7 @@ async fn as_they_are(
     let mut now: Vec<User> = Vec::new();
     for id in ids {
         let id = std::slice::from_ref(&id);
-        let found = found(connector.by_id(context, id, Expand::default()).await)?;
+        let found = found_users(connector.by_id(context, id, Expand::default()).await)?;
         let is_new = |user: &User| now.iter().all(|known| known.remote_id != user.remote_id);
         let found: Vec<_> = found.into_iter().filter(is_new).collect();
         now.extend(found);
@@ -181,7 +186,7 @@ async fn as_they_are(
 }
 
 /// The users that a lookup found.
-fn found(lookups: Lookups) -> Result<Vec<User>> {
+fn found_users(lookups: Lookups) -> Result<Vec<User>> {
     let found = lookups.into_values().filter_map(Result::transpose);
     found.collect()
 }

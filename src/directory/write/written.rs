@@ -1,4 +1,4 @@
-//! What became of a write, and what stood in its way, in words fit for a client.
+//! The result of a write and its problems, in words fit for a client.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::{
     user::{User, WriteOutcome},
 };
 
-/// The most problems of one write that are told.
+/// The most problems of one write that a client gets.
 const PROBLEMS: usize = 20;
 /// The longest message of a problem, in characters.
 const MESSAGE: usize = 500;
 /// The longest name of a field, in characters: a provider's own names come back in it.
 const FIELD: usize = 100;
 
-/// Why a write was not, or not wholly, done.
+/// Why a write, or a part of it, was not done.
 #[derive(Clone, Debug)]
 pub struct WriteError {
     /// The field of the input at fault, or the provider's name of one.
     pub field: Option<String>,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
     /// Its code.
     pub code: ErrorCode,
@@ -37,12 +37,12 @@ impl WriteError {
         let field = Some(field.to_owned());
         Self {
             field,
-            ..Self::whole(ErrorCode::BadUserInput, message)
+            ..Self::without_field(ErrorCode::BadUserInput, message)
         }
     }
 
     /// A problem of the whole write.
-    fn whole(code: ErrorCode, message: impl Into<String>) -> Self {
+    fn without_field(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             field: None,
             message: message.into(),
@@ -51,8 +51,9 @@ impl WriteError {
         }
     }
 
-    /// An error as problems: one for each reason where there are reasons, in words fit for a client.
-    pub(super) fn of(error: &Error) -> Vec<Self> {
+    /// An error as problems: one for each reason where there are reasons, in words fit for a
+    /// client.
+    pub(super) fn from_error(error: &Error) -> Vec<Self> {
         let problem = |field: Option<String>, message: String| Self {
             field,
             message,
@@ -92,19 +93,19 @@ fn presentable(words: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
-/// What became of a patch.
+/// The result of a patch.
 #[derive(Clone, Debug)]
 pub struct WriteResult {
     /// The record as it is now.
     pub user: Option<Arc<User>>,
-    /// What was done; `None` when that cannot be known.
+    /// The outcome; `None` when it cannot be known.
     pub outcome: Option<WriteOutcome>,
-    /// What stood in the way.
+    /// The problems.
     pub problems: Vec<WriteError>,
 }
 
 impl WriteResult {
-    /// What the audit log notes of a write.
+    /// The audit entry of a write.
     pub(super) fn audit_entry(&self, account: Account, request: Option<RequestId>) -> AuditEntry {
         let outcome = self.outcome.map(|outcome| format!("{outcome:?}"));
         let code = self.problems.first().map(|problem| problem.code.as_str());
@@ -119,7 +120,7 @@ impl WriteResult {
         }
     }
 
-    /// What the audit log notes of a write that is cut off.
+    /// The audit entry of a write that is cut off.
     pub(super) fn cut_off(
         progress: Arc<WriteProgress>,
         account: Account,
@@ -129,7 +130,7 @@ impl WriteResult {
             let nothing = Self::skipped(Vec::new());
             let outcome = nothing.outcome.filter(|_| progress.abandon());
             let written = Self { outcome, ..nothing };
-            written.told().audit_entry(account, request)
+            written.for_client().audit_entry(account, request)
         }
     }
 
@@ -145,7 +146,11 @@ impl WriteResult {
         Self {
             user: upserted.user.map(Arc::new),
             outcome: upserted.outcome,
-            problems: upserted.remarks.iter().flat_map(WriteError::of).collect(),
+            problems: upserted
+                .remarks
+                .iter()
+                .flat_map(WriteError::from_error)
+                .collect(),
         }
     }
 
@@ -155,7 +160,7 @@ impl WriteResult {
         Self {
             user: None,
             outcome: (!error.is_unsettled()).then_some(WriteOutcome::Skipped),
-            problems: WriteError::of(error),
+            problems: WriteError::from_error(error),
         }
     }
 
@@ -181,31 +186,35 @@ impl WriteResult {
             let message = "the store that the gateways share was away, or lost the lease on this user: an equal write \
                            through another gateway at the same time may have made a second record";
             self.problems
-                .push(WriteError::whole(ErrorCode::Unguarded, message));
+                .push(WriteError::without_field(ErrorCode::Unguarded, message));
         }
         self
     }
 
     /// As clients see it: a user that is missing has its reason, and the problems are bounded.
-    pub(super) fn told(mut self) -> Self {
+    pub(super) fn for_client(mut self) -> Self {
         if self.outcome.is_none() {
             let message = "whether the user was written, or what was done to it, is not known: look the user up before \
                            you write again";
-            self.problems
-                .push(WriteError::whole(ErrorCode::OutcomeUnknown, message));
+            self.problems.push(WriteError::without_field(
+                ErrorCode::OutcomeUnknown,
+                message,
+            ));
         }
         let is_skipped = self.outcome == Some(WriteOutcome::Skipped);
         if self.user.is_none() && self.problems.is_empty() && !is_skipped {
             let message = "the user was written, but it could not be read afterwards";
-            self.problems
-                .push(WriteError::whole(ErrorCode::ProviderBadResponse, message));
+            self.problems.push(WriteError::without_field(
+                ErrorCode::ProviderBadResponse,
+                message,
+            ));
         }
         let more = self.problems.len().saturating_sub(PROBLEMS);
         if more > 0 {
             let code = self.problems[PROBLEMS - 1].code;
             self.problems.truncate(PROBLEMS - 1);
             let message = format!("{} more problems are not told", more + 1);
-            self.problems.push(WriteError::whole(code, message));
+            self.problems.push(WriteError::without_field(code, message));
         }
         let problems = self.problems.into_iter();
         Self {

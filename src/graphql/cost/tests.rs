@@ -37,7 +37,7 @@ fn refused(query: &str) -> Option<String> {
         },
         audience: TraceAccess::Nobody,
         memory: MemoryPool::default(),
-        cache: MemoryCache::of(0),
+        cache: MemoryCache::with_max_bytes(0),
         audit: AuditLog::default(),
     };
     let preparation = Preparation {

@@ -1,5 +1,5 @@
-//! Searches by address: one search names many addresses, and a failure of one does not affect the others.
-//! Contacts that were just written are read by id, because the search index lags.
+//! Searches by address: one search names many addresses, and a failure of one does not affect the
+//! others. Contacts that were just written are read by id, because the search index lags.
 
 use std::collections::{HashMap, HashSet};
 
@@ -43,7 +43,7 @@ impl Contacts {
     }
 
     /// The contacts that have one of some addresses, as search knows them.
-    pub(super) async fn at(
+    pub(super) async fn search_by_emails(
         &self,
         context: &RequestContext,
         emails: &[Email],
@@ -58,11 +58,11 @@ impl Contacts {
                 }
             }
         });
-        SearchResult::joined(join_all(searches).await)
+        SearchResult::join(join_all(searches).await)
     }
 
-    /// The contacts of addresses of which one search names all. What it cannot answer for all of them is
-    /// asked for in parts: none of the addresses suffers from another one.
+    /// The contacts of addresses of which one search names all. What it cannot answer for all of
+    /// them is asked for in parts: none of the addresses suffers from another one.
     fn together<'a>(
         &'a self,
         context: &'a RequestContext,
@@ -70,7 +70,7 @@ impl Contacts {
         emails: Vec<Email>,
     ) -> BoxFuture<'a, Vec<SearchBatch>> {
         async move {
-            let found = self.at(&work, &emails).await;
+            let found = self.search_by_emails(&work, &emails).await;
             let parts = parts_of(&emails, &found);
             if parts.len() < 2 {
                 return self.readable(context, work, emails, found).await;
@@ -84,8 +84,8 @@ impl Contacts {
         .boxed()
     }
 
-    /// The answers to addresses that were searched for together. Where a record among them cannot be read,
-    /// the address that it is of is looked for by halves, unless both halves have one.
+    /// The answers to addresses that were searched for together. Where a record among them cannot
+    /// be read, the address that it is of is looked for by halves, unless both halves have one.
     fn readable<'a>(
         &'a self,
         context: &'a RequestContext,
@@ -99,7 +99,7 @@ impl Contacts {
             }
             let halves = emails.chunks(emails.len().div_ceil(2)).map(|half| {
                 let work = context.instead_of(&work);
-                async move { (self.at(&work, half).await, work) }
+                async move { (self.search_by_emails(&work, half).await, work) }
             });
             let halves = join_all(halves).await;
             let is_everywhere = halves.iter().all(|(_, work)| work.unreadable() > 0);
@@ -117,8 +117,8 @@ impl Contacts {
         .boxed()
     }
 
-    /// The answers to addresses that were searched for together: those of which somebody was just written
-    /// are settled one by one.
+    /// The answers to addresses that were searched for together: those of which somebody was just
+    /// written are settled one by one.
     async fn answers(
         &self,
         context: &RequestContext,
@@ -197,8 +197,8 @@ impl Contacts {
     }
 }
 
-/// The contacts of an address that search does not show as they are: it shows them as they were before
-/// a recent write, or does not find them.
+/// The contacts of an address that search does not show as they are: it shows them as they were
+/// before a recent write, or does not find them.
 pub(super) fn doubtful_ids(
     found: &SearchResult,
     email: &Email,
@@ -234,8 +234,8 @@ fn or_as_before(
     answers.collect()
 }
 
-/// In which parts addresses are searched for again that one search was not enough for: an address that
-/// many share goes by itself. One part, or none, when the answer stands.
+/// In which parts addresses are searched for again that one search was not enough for: an address
+/// that many share goes by itself. One part, or none, when the answer stands.
 fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
     let is_short = match found {
         Ok(found) => found

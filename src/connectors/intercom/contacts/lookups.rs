@@ -40,8 +40,7 @@ impl Contacts {
         let Some(link) = error.moved() else {
             return Ok(None);
         };
-        let elsewhere =
-            "the provider leads from a merged contact to something that is no contact of its own";
+        let elsewhere = "the provider leads from a merged contact to something that is no contact";
         let path = self.api.http.own_path(link);
         let id = path.as_deref().and_then(|path| {
             let (before, id) = path.rsplit_once('/')?;
@@ -79,15 +78,15 @@ impl Contacts {
                 Ok(page)
             },
         );
-        SearchResult::of(
+        SearchResult::from_scans(
             [found.await],
             "Intercom's answer",
             "1,500 contacts a search",
         )
     }
 
-    /// Every page of a search for one of many values. What the provider refuses whole it may take in
-    /// halves: how many values it takes is not documented, nor what it thinks of each.
+    /// Every page of a search for one of many values. What the provider refuses whole it may take
+    /// in halves: how many values it takes is not documented, nor what it thinks of each.
     pub(super) fn all_in_halves<'a>(
         &'a self,
         context: &'a RequestContext,
@@ -102,7 +101,7 @@ impl Contacts {
                     let some = self.all_in_halves(context, operation, field, some);
                     let others = self.all_in_halves(context, operation, field, others);
                     let (some, others) = join(some, others).await;
-                    SearchResult::joined([some, others])
+                    SearchResult::join([some, others])
                 }
                 answer => answer,
             }
@@ -110,7 +109,8 @@ impl Contacts {
         .boxed()
     }
 
-    /// The contacts that a search by keys finds, without those whose last write it does not show yet.
+    /// The contacts that a search by keys finds, without those whose last write it does not show
+    /// yet.
     pub(super) async fn named(
         &self,
         context: &RequestContext,
@@ -125,7 +125,7 @@ impl Contacts {
         Ok(users)
     }
 
-    /// What was written lately of the contacts that a search found, and with some addresses.
+    /// The recent writes of the contacts that a search found, and of those with some addresses.
     pub(super) async fn written_among(
         &self,
         found: &SearchResult,

@@ -1,4 +1,4 @@
-//! How a filter of Roster's is said as a search of contacts
+//! Writes a filter as a search of contacts
 //! (`developers.intercom.com/docs/references/2.17/rest-api/contacts/search-contacts`).
 
 use jiff::Timestamp;
@@ -15,9 +15,9 @@ const DAY: i64 = 25 * 60 * 60;
 /// The version from which on moments are compared by the second.
 const EXACT_FROM: u8 = 17;
 
-/// Whether a version compares moments by the second. Before, a moment stands for its whole day in the
-/// workspace's time zone, which nobody here knows: a range is widened by a day, and rows are looked at
-/// again.
+/// Whether a version compares moments by the second. Before, a moment stands for its whole day in
+/// the workspace's time zone, which nobody here knows: a range is widened by a day, and rows are
+/// looked at again.
 pub(super) fn is_exact(version: ApiVersion) -> bool {
     version.is_from(EXACT_FROM)
 }
@@ -28,7 +28,8 @@ pub(super) fn any_of(field: &str, values: impl IntoIterator<Item = String>) -> V
     json!({ "field": field, "operator": "IN", "value": values })
 }
 
-/// The spellings of addresses that are asked for: whether letter case counts here is not documented.
+/// The spellings of addresses that are asked for: whether letter case counts here is not
+/// documented.
 pub(super) fn spellings<'a>(emails: impl IntoIterator<Item = &'a Email>) -> Vec<String> {
     let spellings = emails.into_iter().flat_map(Email::spellings);
     let mut values: Vec<_> = spellings.map(|email| email.given().to_owned()).collect();
@@ -88,8 +89,12 @@ pub(super) fn narrowed(filter: &Filter, version: ApiVersion) -> Value {
 /// A range by the two operators that there are, both of which leave their moment out.
 fn range(field: &str, moments: TimeRange, version: ApiVersion) -> impl Iterator<Item = Value> {
     let slack = if is_exact(version) { 0 } else { DAY };
-    let since = moments.since.map(|since| (">", whole(since) - 1 - slack));
-    let before = moments.before.map(|before| ("<", whole(before) + slack));
+    let since = moments
+        .since
+        .map(|since| (">", whole_seconds(since) - 1 - slack));
+    let before = moments
+        .before
+        .map(|before| ("<", whole_seconds(before) + slack));
     let bounds = since.into_iter().chain(before);
     bounds.map(
         move |(operator, value)| json!({ "field": field, "operator": operator, "value": value }),
@@ -97,7 +102,7 @@ fn range(field: &str, moments: TimeRange, version: ApiVersion) -> impl Iterator<
 }
 
 /// The first whole second that is no earlier than a moment.
-fn whole(moment: Timestamp) -> i64 {
+fn whole_seconds(moment: Timestamp) -> i64 {
     let seconds = moment.as_second();
     let is_later = moment.subsec_nanosecond() > 0;
     seconds + i64::from(is_later)

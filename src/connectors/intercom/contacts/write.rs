@@ -1,7 +1,7 @@
-//! Writing contacts: create, and where the contact is there already change it; companies are joined and
-//! left by calls of their own
-//! (`developers.intercom.com/docs/references/2.17/rest-api/contacts/create-contact`, `…/update-contact`,
-//! `…/companies/attach-contact-to-company`).
+//! Writing contacts: create, and where the contact is there already change it; companies are joined
+//! and left by calls of their own
+//! (`developers.intercom.com/docs/references/2.17/rest-api/contacts/create-contact`,
+//! `…/update-contact`, `…/companies/attach-contact-to-company`).
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ struct ExistingContact {
 }
 
 impl ExistingContact {
-    fn of(message: &str) -> Option<Self> {
+    fn in_message(message: &str) -> Option<Self> {
         let (before, id) = message.rsplit_once("id=")?;
         let id = id.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
         let id = id.into_iter().next().filter(|id| !id.is_empty())?;
@@ -78,7 +78,7 @@ fn contested(patch: &UserPatch) -> &'static str {
 /// A refusal to give a contact what another one has.
 pub(super) fn taken(patch: &UserPatch, error: &Error) -> Error {
     let mut messages = error.why().iter().map(|reason| reason.message.as_str());
-    let other = messages.find_map(ExistingContact::of);
+    let other = messages.find_map(ExistingContact::in_message);
     let other = other.map_or_else(String::new, |other| format!(" ({})", other.id));
     rejected(
         contested(patch),
@@ -87,16 +87,16 @@ pub(super) fn taken(patch: &UserPatch, error: &Error) -> Error {
 }
 
 impl Contacts {
-    /// What becomes of a patch whose contact turned out to be there: search did not know it yet, or it
-    /// is another contact that has the address or the external id.
-    pub(super) async fn met(
+    /// Writes a patch whose contact exists after all: search did not know it yet, or another
+    /// contact has the address or the external id.
+    pub(super) async fn write_existing(
         &self,
         context: &RequestContext,
         patch: &UserPatch,
         error: Error,
     ) -> Result<ConnectorWrite> {
         let mut messages = error.why().iter().map(|reason| reason.message.as_str());
-        let Some(existing) = messages.find_map(ExistingContact::of) else {
+        let Some(existing) = messages.find_map(ExistingContact::in_message) else {
             return Err(error);
         };
         let id = existing.id;
@@ -123,14 +123,14 @@ impl Contacts {
         let patch = &patch.keeping(&user);
         if patch.fields().is_empty() {
             self.recent.remember(&user).await;
-            return Ok(ConnectorWrite::whole(user, WriteOutcome::Matched));
+            return Ok(ConnectorWrite::complete(user, WriteOutcome::Matched));
         }
         let updated = super::Connector::update(self, context, &user, patch).await?;
         updated.ok_or_else(|| Error::malformed("the contact vanished between two calls; try again"))
     }
 
-    /// What follows a write: companies, and then the contact as it is. The write is done, so what fails
-    /// here is a remark on it.
+    /// Completes a write: writes the companies, then reads the contact. The write is done, so a
+    /// failure here is a remark on it.
     pub(super) async fn written(
         &self,
         context: &RequestContext,
@@ -140,12 +140,12 @@ impl Contacts {
     ) -> ConnectorWrite {
         self.recent.remember(&user).await;
         if patch.companies.is_empty() {
-            return ConnectorWrite::whole(user, outcome);
+            return ConnectorWrite::complete(user, outcome);
         }
         let id = user.remote_id;
         let mut remarks = Vec::new();
         for company in &patch.companies {
-            if let Err(error) = self.attend(context, &id, company).await {
+            if let Err(error) = self.write_membership(context, &id, company).await {
                 let what = format!("joining or leaving company {}", company.external_id);
                 remarks.push(remark(&error, Some("companies"), &what));
             }
@@ -168,7 +168,7 @@ impl Contacts {
     }
 
     /// Joins or leaves a company. Joining makes the company where there is none of that id.
-    async fn attend(
+    async fn write_membership(
         &self,
         context: &RequestContext,
         contact: &str,
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn the_contact_of_a_conflict_is_read_from_its_text() {
         let of = |message| {
-            ExistingContact::of(message).map(|existing| (existing.id, existing.is_archived))
+            ExistingContact::in_message(message).map(|existing| (existing.id, existing.is_archived))
         };
 
         assert_eq!(

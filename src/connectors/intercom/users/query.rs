@@ -1,4 +1,4 @@
-//! How a filter of Roster's is said in the query of the list of versions 1.x.
+//! Writes a filter as the query of the list of versions 1.x.
 
 use jiff::Timestamp;
 
@@ -7,8 +7,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 
-/// The query that narrows and sorts the list. Lookups exclude each other, and the order belongs to the
-/// plain list (`…/1.2/rest-api/users/list-users`).
+/// The query that narrows and sorts the list. Lookups exclude each other, and the order belongs to
+/// the plain list (`…/1.2/rest-api/users/list-users`).
 pub(super) fn narrowed(filter: &Filter) -> Result<Vec<(&'static str, String)>> {
     let lookups = [
         (

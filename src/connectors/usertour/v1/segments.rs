@@ -1,7 +1,7 @@
-//! Segments, of which version 1 says nothing: a list of an unknown segment is the list of everybody, and
-//! a list without one may be narrowed by whichever segment the server's database names first, be it
-//! another customer's. So a list without a segment asks for one that cannot be, and a segment that a
-//! client names is believed only when it leaves somebody out.
+//! Segments, of which version 1 says nothing: a list of an unknown segment is the list of
+//! everybody, and a list without one may be narrowed by whichever segment the server's database
+//! names first, be it another customer's. So a list without a segment asks for one that cannot be,
+//! and a segment that a client names is believed only when it leaves somebody out.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -22,7 +22,7 @@ use crate::{
 /// A segment that no server has: ids are 25 letters and digits.
 const NOBODYS: &str = "none";
 
-/// For how long a segment is known to be one: it may be deleted, and then it is everybody.
+/// How long we remember that a segment exists: a deleted segment filters nothing.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
 
 /// How many segments are remembered.
@@ -31,7 +31,7 @@ const MOST: u64 = 1_000;
 /// The largest page.
 const MAX: u32 = 100;
 
-/// What is known of segments.
+/// The segments that we know.
 pub(super) struct SegmentCache {
     /// When a segment was last seen to leave somebody out.
     known: Cache<String, Instant>,
@@ -91,7 +91,8 @@ impl UsertourV1 {
             return Ok(());
         }
         for is_descending in [false, true] {
-            // Who signs up in between is in the second list only, and no outsider.
+            // A user who signs up in between is in the second list only, and belongs to the
+            // segment.
             let all = self.ends(context, None, is_descending).await?;
             let some = self.ends(context, Some(segment), is_descending).await?;
             if all.rows.is_empty() {

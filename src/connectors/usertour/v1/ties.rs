@@ -1,20 +1,21 @@
 //! Pages that end between two moments.
 //!
-//! Version 1 sorts by `createdAt` and nothing else, so users of one moment come in another order with
-//! each request. A page border inside such a group loses some of them and repeats others. Here a page
-//! ends before the group that its end cuts, the group is read whole with the next page, and users of
-//! one moment get an order of our own: by a digest of their ids.
+//! Version 1 sorts by `createdAt` and nothing else, so users of one moment come in another order
+//! with each request. A page border inside such a group loses some of them and repeats others. Here
+//! a page ends before the group that its end cuts, the group is read whole with the next page, and
+//! users of one moment get an order of our own: by a digest of their ids.
 //!
 //! The provider names no place but the end of a page. A place before that end costs one more call,
-//! which reads the page again up to there, and only where users share a moment: a list without ties is
-//! read with as few calls as there are pages.
+//! which reads the page again up to there, and only where users share a moment: a list without ties
+//! is read with as few calls as there are pages.
 //!
-//! A moment of more users than a page holds, or one that does not fit into a page behind the rest of the
-//! one before it, cannot be known whole: its users are read as far as a few pages show them, in the same
-//! order, and every page with some of them says that others may be missing (`group.rs`).
+//! A moment of more users than a page holds, or one that does not fit into a page behind the rest
+//! of the one before it, cannot be known whole: its users are read as far as a few pages show them,
+//! in the same order, and every page with some of them says that others may be missing
+//! (`group.rs`).
 //!
-//! A user whose moment cannot be read may share that of his neighbours: nobody is cut off or resumed at
-//! beside him without saying so (`timeless.rs`).
+//! A user whose moment cannot be read may share that of his neighbours: nobody is cut off or
+//! resumed at beside him without saying so (`timeless.rs`).
 //!
 //! No [`crate::pagination::Listing`] expresses this: pagination trusts that rows that stay keep their
 //! order, and here rows of one moment do not. So this reader makes pages that do, for pagination to read.
@@ -49,11 +50,12 @@ const MAX: u32 = 100;
 /// How often a moment is tried to be read whole, from a place before it, and a place is looked for.
 const TRIES: usize = 6;
 
-/// Said of users of a moment that could not be read whole.
+/// The notice on a moment whose users could not all be read.
 const NOTICE: &str = "more users were made at one moment, or at two in a row, than one page of 100 holds, and Usertour lists \
      those in no fixed order: some of them may be missing";
 
-/// Said of a page with users of one moment, or who may be, and one whose moment is not known.
+/// The notice on a page that has users of one moment, or perhaps has, and a user whose moment is
+/// unknown.
 pub(super) const TIMELESS: &str = "the time at which a user was made cannot be read, and others may have been made at the same \
      moment: some of them may be missing, or come twice over several pages";
 
@@ -82,7 +84,7 @@ where
     /// The page that starts there.
     ///
     /// # Errors
-    /// What `fetch` answers.
+    /// The future that `fetch` returns.
     pub(super) async fn read(&self, start: Start) -> Result<TiedPage> {
         let floor = start.floor.as_ref();
         let incomplete = floor.filter(|floor| floor.is_doubtful);
@@ -99,7 +101,7 @@ where
             floor,
         } = start;
         let Some(back) = back else {
-            // Who was given a part of a moment is told the rest from the same page.
+            // A caller that got a part of a moment gets the rest from the same page.
             let size = if floor.is_some() { MAX } else { self.want };
             let page = self.fetch(cursor.clone(), size).await?;
             let bare = floor.as_ref().filter(|floor| floor.is_bare());
@@ -120,8 +122,8 @@ where
         self.resume(back, floor, cursor.is_some()).await
     }
 
-    /// The page behind the end of another, which is read again for its name. Its moment is either given
-    /// whole, or in doubt and to be read whole.
+    /// The page behind the end of another, which is read again for its name. Its moment is either
+    /// given whole, or in doubt and to be read whole.
     async fn resume(
         &self,
         back: SafeStart,
@@ -134,12 +136,12 @@ where
                 let page = self.fetch(cursor.clone(), MAX).await?;
                 self.settle(cursor, (page, MAX), floor, lowest).await
             }
-            None => Ok(whole(Vec::new())),
+            None => Ok(last_page(Vec::new())),
         }
     }
 
-    /// The provider's cursor at the end of a page that is read again: of its last user whose moment is
-    /// within the bound, and that moment. `None` when the list ends there.
+    /// The provider's cursor at the end of a page that is read again: of its last user whose moment
+    /// is within the bound, and that moment. `None` when the list ends there.
     async fn name(
         &self,
         SafeStart(from, mut rows): SafeStart,
@@ -161,8 +163,8 @@ where
                 let last = page.rows.last().and_then(moment);
                 return Ok(next_of(&page).map(|next| (Some(next), last)));
             }
-            // Somebody was deleted, or fewer users of the moment came at which it starts: what was the
-            // end has moved forward.
+            // Somebody was deleted, or fewer users of the moment came at which it starts: what was
+            // the end has moved forward.
             rows = bounded(fit);
         }
         // From further up everybody is read as well, those who were given once more.
@@ -220,11 +222,11 @@ where
             }
             match self.name(end, bound).await? {
                 Some(named) => (cursor, lowest) = named,
-                None => return Ok(self::whole(Vec::new())),
+                None => return Ok(self::last_page(Vec::new())),
             }
             page = self.fetch(cursor.clone(), MAX).await?;
         }
-        Ok(self::whole(Vec::new()))
+        Ok(self::last_page(Vec::new()))
     }
 
     /// A page on which no two users share a moment.
@@ -254,7 +256,7 @@ where
         let end = rows.iter().rev().find_map(moment).map(GivenUpTo::bare);
         let start = Start {
             floor: end,
-            ..Start::at(next)
+            ..Start::behind(next)
         };
         TiedPage {
             incomplete: Some(TIMELESS),
@@ -293,24 +295,25 @@ where
         if !self.is_by_moment(&rows, lowest) {
             return TiedPage {
                 incomplete: floor.map(|_| TIMELESS),
-                ..whole(self.not_given(rows, floor, lowest))
+                ..last_page(self.not_given(rows, floor, lowest))
             };
         }
         let given = self.given(rows, floor);
         if self.is_to_be_cut(&given, floor) {
             return self.truncation(given, cursor, None, floor);
         }
-        whole(given)
+        last_page(given)
     }
 
-    /// Whether there are more users than a page is to have. Behind one whose moment is not known no page
-    /// can be cut.
+    /// Whether there are more users than a page is to have. Behind one whose moment is not known no
+    /// page can be cut.
     fn is_to_be_cut(&self, given: &[User], floor: Option<&GivenUpTo>) -> bool {
         given.len() > self.most(floor) && !has_timeless(given)
     }
 
-    /// How many users a page is to have. Where nobody knows who was given, all that there are: the first
-    /// of them may all have been given, and pages that bring nobody new look like a list without an end.
+    /// How many users a page is to have. Where nobody knows who was given, all that there are: the
+    /// first of them may all have been given, and pages that bring nobody new look like a list
+    /// without an end.
     fn most(&self, floor: Option<&GivenUpTo>) -> usize {
         match floor {
             Some(floor) if floor.is_bare() => usize::MAX,
@@ -318,8 +321,8 @@ where
         }
     }
 
-    /// The first users of those that are known, and the place behind them: the end of the page where they
-    /// are all of it, else the same page again.
+    /// The first users of those that are known, and the place behind them: the end of the page
+    /// where they are all of it, else the same page again.
     fn truncation(
         &self,
         mut given: Vec<User>,
@@ -357,7 +360,8 @@ where
         rows
     }
 
-    /// Whether users come by their moments, as the provider says that they do, and none before the lowest.
+    /// Whether users come by their moments, as the provider says that they do, and none before the
+    /// lowest.
     fn is_by_moment(&self, rows: &[User], lowest: Option<i64>) -> bool {
         let moments = lowest.into_iter().chain(rows.iter().filter_map(moment));
         let moments: Vec<i64> = moments.collect();
@@ -369,8 +373,8 @@ where
     }
 }
 
-/// The place behind a page without ties: the provider's own, in doubt until the next page begins with
-/// another moment.
+/// The place behind a page without ties: the provider's own, in doubt until the next page begins
+/// with another moment.
 fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     // Behind it there may be users whose moments are not known.
     let last = rows.iter().rev().find(|user| moment(user).is_some());
@@ -390,12 +394,13 @@ fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     };
     // Both cursors travel in one token: two long ones would not come back.
     if start.token().len() > LONGEST {
-        return Start::at(next);
+        return Start::behind(next);
     }
     start
 }
 
-/// How many rows are read again of a page: one that is longer than was asked for cannot be read whole.
+/// How many rows are read again of a page: one that is longer than was asked for cannot be read
+/// whole.
 fn bounded(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(MAX).min(MAX)
 }
@@ -414,7 +419,7 @@ fn on(users: Vec<User>, start: &Start) -> TiedPage {
     }
 }
 
-fn whole(users: Vec<User>) -> TiedPage {
+fn last_page(users: Vec<User>) -> TiedPage {
     let next = NextPage::Token {
         next: None,
         total: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    GivenUpTo, MAX, NOTICE, Start, TieReader, TiedPage, digest, moment, next_of, on, whole,
+    GivenUpTo, MAX, NOTICE, Start, TieReader, TiedPage, digest, last_page, moment, next_of, on,
 };
 use crate::{error::Result, pagination::Page, user::User};
 
@@ -45,8 +45,8 @@ where
     F: Fn(Option<String>, u32) -> R,
     R: Future<Output = Result<Page<User>>>,
 {
-    /// The users of a moment that a few pages show, from a cursor on and from the next one. The place
-    /// behind them is within their moment, at a page that shows its end.
+    /// The users of a moment that a few pages show, from a cursor on and from the next one. The
+    /// place behind them is within their moment, at a page that shows its end.
     pub(super) async fn crowded(
         &self,
         mut crowd: TieGroup,
@@ -85,7 +85,7 @@ where
             floor,
         };
         let read = match is_last && !is_truncated {
-            true => whole(given),
+            true => last_page(given),
             false => on(given, &start),
         };
         Ok(TiedPage {

@@ -100,7 +100,7 @@ impl Start {
             return Ok(Self::default());
         };
         if !token.starts_with(OURS) {
-            return Ok(Self::at(token));
+            return Ok(Self::behind(token));
         }
         let start: Option<Self> = serde_json::from_str(token).ok();
         let is_sound = |start: &Self| {
@@ -116,7 +116,7 @@ impl Start {
         start.filter(is_sound).ok_or_else(invalid)
     }
 
-    pub(super) fn at(cursor: &str) -> Self {
+    pub(super) fn behind(cursor: &str) -> Self {
         Self {
             cursor: Some(cursor.to_owned()),
             ..Self::default()
@@ -149,9 +149,9 @@ mod tests {
             is_doubtful: true,
         };
         for start in [
-            Start::at("cm9f6x"),
-            Start::at("{\"c\":\"odd\"}"),
-            Start::at("[]"),
+            Start::behind("cm9f6x"),
+            Start::behind("{\"c\":\"odd\"}"),
+            Start::behind("[]"),
             Start {
                 cursor: None,
                 back: Some(SafeStart(Some("cm1".to_owned()), 99)),
@@ -161,7 +161,7 @@ mod tests {
             let token = start.token();
             assert_eq!(Start::from_token(Some(&token)).ok(), Some(start), "{token}");
         }
-        assert_eq!(Start::at("cm9f6x").token(), "cm9f6x");
+        assert_eq!(Start::behind("cm9f6x").token(), "cm9f6x");
         assert_eq!(Start::from_token(None).ok(), Some(Start::default()));
     }
 
