@@ -10,10 +10,10 @@ mod shared;
 mod traced;
 mod trusted;
 
-use roster::{account::Provider, config::Settings, demo};
+use roster::{account::Provider, config::Settings};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::{subject::expected, world::World};
 
 const ANN: &str = "ann@x.test";
 
@@ -28,24 +28,18 @@ async fn keeping(change: impl FnOnce(&mut Settings)) -> World {
 
 /// A second gateway on the same providers, without a cache: its writes are changes made elsewhere.
 async fn elsewhere(world: &World) -> World {
-    let mut settings = demo::settings(world.sandbox);
+    let mut settings = crate::world::settings(world.sandbox);
     settings.cache.seconds = 0.0;
     world.beside(World::serve(&settings).await)
 }
 
 /// Renames Ann at a provider.
 async fn rename(world: &World, of: Provider, name: &str) {
-    let input = match of {
-        Provider::DigitalChalk => json!({ "firstName": name }),
-        Provider::Ada | Provider::Intercom | Provider::Usertour => json!({ "name": name }),
-    };
-    let mut input = input;
-    input["provider"] = crate::world::word(of).into();
-    match of {
-        Provider::DigitalChalk => input["email"] = ANN.into(),
-        Provider::Ada | Provider::Intercom | Provider::Usertour => {
-            input["externalId"] = "crm-ann".into();
-        }
+    let expected = expected(of);
+    let mut input = json!({ "provider": expected.graph_name, expected.name_field: name });
+    match expected.has_external_ids {
+        true => input["externalId"] = "crm-ann".into(),
+        false => input["email"] = ANN.into(),
     }
     let query = "mutation ($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { code message } } }";
     let data = world.data_with(query, json!({ "input": input })).await;

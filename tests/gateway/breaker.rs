@@ -13,8 +13,8 @@ use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 
 use crate::{
-    faults::{calls_of_a_search, spelt, status_of_a_search},
-    world::{World, account},
+    faults::{calls_of_a_search, status_of_a_search},
+    world::{FOUR, World, account, place, word},
 };
 
 /// The cool-down in tests that do not wait for its end.
@@ -23,7 +23,7 @@ const LONG: f64 = 300.0;
 /// A world whose circuits open after five failures, with this cool-down and without retries.
 async fn world(cooldown_seconds: f64) -> World {
     World::with(200, |settings| {
-        for provider in Provider::ALL {
+        for provider in FOUR {
             let provider = account(settings, provider);
             (provider.attempts, provider.timeout_seconds) = (1, Some(1.0));
             provider.breaker = BreakerSettings {
@@ -46,15 +46,15 @@ async fn search(world: &World, of: Provider) -> Value {
     let variables = json!({ "email": EVERYWHERE });
     let mut data = world.data_with(SEARCH, variables).await;
     let sources = &mut data["usersByEmail"]["sources"];
-    for other in Provider::ALL {
-        let source = &sources[other as usize];
-        assert_eq!(source["provider"], spelt(other));
+    for other in FOUR {
+        let source = &sources[place(other)];
+        assert_eq!(source["provider"], word(other));
         if other != of {
             assert_eq!(source["status"], status_of_a_search(other), "{source}");
             assert_eq!(source["calls"], calls_of_a_search(other));
         }
     }
-    sources[of as usize].take()
+    sources[place(of)].take()
 }
 
 /// Reads a provider's list and returns the code of its error, if any.
@@ -70,7 +70,7 @@ async fn lists(world: &World, of: Provider, times: u32) -> Vec<Option<String>> {
 async fn list_first(world: &World, of: Provider, first: u32) -> Option<String> {
     let query = format!(
         "{{ users(provider: {}, first: {first}) {{ nodes {{ id }} }} }}",
-        spelt(of)
+        word(of)
     );
     let answer = world.answer(&query).await;
     let code = answer["errors"][0]["extensions"]["code"].as_str();
@@ -86,7 +86,7 @@ async fn circuits(world: &World) -> Vec<Value> {
 
 /// One provider's circuit in a state, and all others closed.
 fn only(of: Provider, state: &str) -> Vec<Value> {
-    let states = Provider::ALL.map(|other| if other == of { state } else { "CLOSED" });
+    let states = FOUR.map(|other| if other == of { state } else { "CLOSED" });
     states.map(Value::from).to_vec()
 }
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    faults::{spelt, status_of_a_search},
-    world::World,
+    faults::status_of_a_search,
+    world::{FOUR, World, place, word},
 };
 
 /// The deadline of a request here, in seconds.
@@ -62,11 +62,11 @@ async fn search(world: &World, sick: Provider) {
     let answer = in_time(world, &query).await;
 
     let found = &answer["data"]["usersByEmail"];
-    let healthy = Provider::ALL.into_iter().filter(|of| *of != sick);
-    let nodes: Vec<_> = healthy.map(|of| json!({ "provider": spelt(of) })).collect();
+    let healthy = FOUR.into_iter().filter(|of| *of != sick);
+    let nodes: Vec<_> = healthy.map(|of| json!({ "provider": word(of) })).collect();
     assert_eq!(found["nodes"], json!(nodes), "{answer}");
-    for of in Provider::ALL {
-        let source = &found["sources"][of as usize];
+    for of in FOUR {
+        let source = &found["sources"][place(of)];
         let expected = if of == sick {
             json!({ "status": "FAILED", "error": { "code": "DEADLINE_EXCEEDED" } })
         } else {

@@ -13,35 +13,22 @@ use roster_sandbox::known::EVERYWHERE;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::world::World;
+use crate::{
+    subject::expected,
+    world::{FOUR, World, neighbour, place, word},
+};
 
 /// The number of users from which the known people are there: two pages of Ada's list.
 const USERS: usize = 200;
 
 /// How many calls the search by address costs a provider in good health.
 pub(crate) fn calls_of_a_search(provider: Provider) -> u64 {
-    match provider {
-        Provider::Ada => 2,
-        Provider::DigitalChalk | Provider::Intercom | Provider::Usertour => 1,
-    }
+    expected(provider).calls.email_among_200 as u64
 }
 
-/// Usertour's search may always miss other spellings.
+/// The status of a search by address at a provider in good health.
 pub(crate) fn status_of_a_search(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Usertour => "PARTIAL",
-        Provider::Ada | Provider::DigitalChalk | Provider::Intercom => "COMPLETE",
-    }
-}
-
-/// The provider as the graph spells it.
-pub(crate) fn spelt(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Ada => "ADA",
-        Provider::DigitalChalk => "DIGITAL_CHALK",
-        Provider::Intercom => "INTERCOM",
-        Provider::Usertour => "USERTOUR",
-    }
+    expected(provider).search_status()
 }
 
 /// How a failure must look to a client.
@@ -86,7 +73,7 @@ async fn world(change: impl FnOnce(&mut Settings)) -> World {
 
 /// Sets a fault at each provider in turn, and checks that it fails alone and in this way.
 async fn each_provider_fails_alone(world: &World, fault: &Value, failure: Failure) {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         world.fault(sick, fault.clone()).await;
         fails_alone(world, sick, failure).await;
         let calls = world.calls(sick).await.len() as u64;
@@ -97,8 +84,8 @@ async fn each_provider_fails_alone(world: &World, fault: &Value, failure: Failur
 
 /// Asks everything at once, and checks that one provider fails in this way, and nothing else does.
 async fn fails_alone(world: &World, sick: Provider, failure: Failure) {
-    let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
-    let variables = json!({ "email": EVERYWHERE, "sick": spelt(sick), "other": spelt(other) });
+    let other = neighbour(sick);
+    let variables = json!({ "email": EVERYWHERE, "sick": word(sick), "other": word(other) });
     world.forget_calls().await;
 
     let answer = world.answer_with(QUERY, variables).await;
@@ -111,9 +98,9 @@ async fn fails_alone(world: &World, sick: Provider, failure: Failure) {
     is_failure(&errors[0]["extensions"], failure);
     // Our own deadline is no provider's fault.
     let is_ours = failure.code == "DEADLINE_EXCEEDED";
-    let at_fault = (!is_ours).then(|| json!(spelt(sick)));
+    let at_fault = (!is_ours).then(|| json!(word(sick)));
     assert_eq!(errors[0]["extensions"].get("provider"), at_fault.as_ref());
-    let source = &answer["data"]["byEmail"]["sources"][sick as usize];
+    let source = &answer["data"]["byEmail"]["sources"][place(sick)];
     assert_eq!(source["status"], "FAILED", "{source}");
     assert_eq!(source["asOf"], Value::Null);
     assert_eq!(source["calls"], failure.calls, "{source}");
@@ -133,16 +120,16 @@ fn is_failure(error: &Value, failure: Failure) {
 fn neighbours_live(answer: &Value, sick: Provider, other: Provider) {
     let data = &answer["data"];
     assert_eq!(data["list"], Value::Null, "{answer}");
-    let neighbour = json!({ "provider": spelt(other) });
+    let neighbour = json!({ "provider": word(other) });
     assert_eq!(data["neighbour"]["nodes"], json!([neighbour, neighbour]));
-    let healthy = Provider::ALL.into_iter().filter(|of| *of != sick);
+    let healthy = FOUR.into_iter().filter(|of| *of != sick);
     let found: Vec<_> = healthy
-        .map(|of| json!({ "provider": spelt(of), "email": EVERYWHERE }))
+        .map(|of| json!({ "provider": word(of), "email": EVERYWHERE }))
         .collect();
     assert_eq!(data["byEmail"]["nodes"], json!(found));
-    for of in Provider::ALL {
-        let source = &data["byEmail"]["sources"][of as usize];
-        assert_eq!(source["provider"], spelt(of));
+    for of in FOUR {
+        let source = &data["byEmail"]["sources"][place(of)];
+        assert_eq!(source["provider"], word(of));
         if of != sick {
             assert_eq!(source["status"], status_of_a_search(of), "{source}");
             assert_eq!(source["error"], Value::Null);

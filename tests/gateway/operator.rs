@@ -23,7 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::program::{File, PATIENCE, roster, signal};
+use crate::{
+    program::{File, PATIENCE, roster, signal},
+    world::FOUR,
+};
 
 /// The configuration of a gateway over sandboxes, or over providers that a test implements.
 struct Setup {
@@ -52,13 +55,8 @@ impl Setup {
     }
 
     fn token(&self, of: Provider) -> String {
-        let usual = match of {
-            Provider::Usertour => format!("ak_{}", roster_sandbox::TOKEN),
-            Provider::Ada | Provider::DigitalChalk | Provider::Intercom => {
-                roster_sandbox::TOKEN.to_owned()
-            }
-        };
-        self.tokens.get(&of).cloned().unwrap_or(usual)
+        let token = self.tokens.get(&of).cloned();
+        token.unwrap_or_else(|| crate::world::token(of))
     }
 
     fn written(&self) -> (File, BTreeMap<Provider, File>) {
@@ -68,7 +66,7 @@ impl Setup {
             self.server, self.tables
         );
         let mut tokens = BTreeMap::new();
-        for of in Provider::ALL {
+        for of in FOUR {
             let file = File::holding(&format!("{}-{}", self.name, of.name()), &self.token(of));
             let base = accounts[of.name()].base_url.clone().unwrap_or_default();
             text += &format!(

@@ -25,7 +25,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use roster::{config::Settings, demo};
+use roster::config::Settings;
 use tokio::net::TcpListener;
 
 use self::{client::Lane, dice::Dice, habits::Paging, outcome::Outcome};
@@ -47,7 +47,7 @@ fn seed_of_now() -> u64 {
 
 /// A gateway over one fake provider of each kind; Intercom is asked for a version.
 async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::SocketAddr {
-    let mut settings: Settings = demo::settings(address);
+    let mut settings: Settings = crate::world::settings(address);
     settings.cache.seconds = 0.0;
     settings.limits.deadline_seconds = 60.0;
     for (name, account) in &mut settings.accounts {

@@ -1,22 +1,27 @@
 //! What a behaviour is held against: a provider, and where it has two APIs, one of them in one version.
 
+mod ada;
+mod digital_chalk;
+mod intercom;
+mod usertour;
+
 use roster::{account::Provider, config::Settings};
+use roster_sandbox::Person;
+use serde_json::{Value, json};
 
-use crate::{
-    conformance::USERS,
-    world::{World, intercom, usertour_v2, word},
-};
+use crate::world::{FOUR, World, usertour_v2};
 
-/// Makes something of every subject: the one list of those that each behaviour is held against.
+/// Makes something of every subject: the one list that the tests of each provider are made from. The first
+/// subject of a provider is the one that the demo talks to.
 macro_rules! for_each_subject {
     ($make:ident) => {
         $make!(ada, Subject::Ada);
         $make!(digital_chalk, Subject::DigitalChalk);
-        $make!(intercom_users, Subject::IntercomUsers { version: "1.1" });
         $make!(
             intercom_contacts,
             Subject::IntercomContacts { version: "2.17" }
         );
+        $make!(intercom_users, Subject::IntercomUsers { version: "1.1" });
         $make!(usertour, Subject::Usertour);
         $make!(usertour_v2, Subject::UsertourV2);
     };
@@ -41,31 +46,46 @@ pub(crate) enum Subject {
     UsertourV2,
 }
 
+/// All subjects.
+pub(crate) fn subjects() -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    macro_rules! push {
+        ($name:ident, $subject:expr) => {
+            subjects.push($subject);
+        };
+    }
+    for_each_subject!(push);
+    subjects
+}
+
+/// What is expected of a provider in the version that the demo talks to.
+pub(crate) fn expected(provider: Provider) -> &'static Expected {
+    let expected = subjects().into_iter().map(Subject::expected);
+    let mut expected = expected.filter(|expected| expected.provider == provider);
+    expected.next().expect("every provider has a subject")
+}
+
 impl Subject {
-    pub(crate) fn provider(self) -> Provider {
+    /// What is expected of it.
+    pub(crate) fn expected(self) -> &'static Expected {
         match self {
-            Self::Ada => Provider::Ada,
-            Self::DigitalChalk => Provider::DigitalChalk,
-            Self::IntercomUsers { .. } | Self::IntercomContacts { .. } => Provider::Intercom,
-            Self::Usertour | Self::UsertourV2 => Provider::Usertour,
+            Self::Ada => &ada::EXPECTED,
+            Self::DigitalChalk => &digital_chalk::EXPECTED,
+            Self::IntercomUsers { .. } => &intercom::USERS,
+            Self::IntercomContacts { version: "2.17" } => &intercom::CONTACTS,
+            Self::IntercomContacts { .. } => &intercom::CONTACTS_BY_DAYS,
+            Self::Usertour => &usertour::V1,
+            Self::UsertourV2 => &usertour::V2,
         }
+    }
+
+    pub(crate) fn provider(self) -> Provider {
+        self.expected().provider
     }
 
     /// The provider's name in the graph.
     pub(crate) fn word(self) -> &'static str {
-        word(self.provider())
-    }
-
-    /// What is expected of it.
-    pub(crate) fn expected(self) -> &'static Expected {
-        match self {
-            Self::Ada => &ADA,
-            Self::DigitalChalk => &DIGITAL_CHALK,
-            Self::IntercomUsers { .. } => &INTERCOM_USERS,
-            Self::IntercomContacts { .. } => &INTERCOM_CONTACTS,
-            Self::Usertour => &USERTOUR,
-            Self::UsertourV2 => &USERTOUR_V2,
-        }
+        self.expected().graph_name
     }
 
     /// How many users the provider's largest page holds.
@@ -73,7 +93,7 @@ impl Subject {
         self.expected().page
     }
 
-    /// How many pages hold a number of rows; nobody is a page, too.
+    /// How many pages hold a number of rows; an empty list is a page, too.
     pub(crate) fn pages(self, rows: usize) -> usize {
         rows.div_ceil(self.page()).max(1)
     }
@@ -89,13 +109,16 @@ impl Subject {
         users: usize,
         change: impl FnOnce(&mut Settings),
     ) -> World {
-        World::with(users, |settings| {
-            match self {
-                Self::IntercomUsers { version } | Self::IntercomContacts { version } => {
-                    intercom(settings, version);
-                }
-                Self::UsertourV2 => usertour_v2(settings),
-                Self::Ada | Self::DigitalChalk | Self::Usertour => {}
+        let mut providers = FOUR.to_vec();
+        if !providers.contains(&self.provider()) {
+            providers.push(self.provider());
+        }
+        World::with_providers(&providers, users, |settings| {
+            if let Self::IntercomUsers { version } | Self::IntercomContacts { version } = self {
+                crate::world::intercom(settings, version);
+            }
+            if self == Self::UsertourV2 {
+                usertour_v2(settings);
             }
             change(settings);
         })
@@ -103,8 +126,16 @@ impl Subject {
     }
 }
 
-/// What is expected of a subject in worlds of the sandbox: the only place where it is written down.
+/// What is expected of a subject in worlds of the sandbox: the only place where it is written down. Each
+/// provider has a file for it.
 pub(crate) struct Expected {
+    pub(crate) provider: Provider,
+    /// The provider's name in the graph.
+    pub(crate) graph_name: &'static str,
+    /// The provider's name in texts for people.
+    pub(crate) title: &'static str,
+    /// The path of the users, below the address of the API.
+    pub(crate) users_path: fn() -> String,
     /// How many users the largest page holds.
     pub(crate) page: usize,
     /// Whether the list has a total.
@@ -115,12 +146,64 @@ pub(crate) struct Expected {
     pub(crate) has_tags: bool,
     /// Whether records have companies.
     pub(crate) has_companies: bool,
+    /// Whether records have external ids.
+    pub(crate) has_external_ids: bool,
+    /// Whether the search by address compares letter case, so that its answer is partial.
+    pub(crate) compares_case: bool,
+    /// Whether the provider holds the address that is the 101st of those that contain it.
+    pub(crate) finds_position_101: bool,
+    /// Whether filters by moments compare days, so that they cost more rows than they find.
+    pub(crate) compares_days: bool,
+    /// Sorts the seeded people, who come in the order of their creation, as the list does.
+    pub(crate) sort: fn(&mut [Person]),
+    /// The field of the graph that a write of a name sets.
+    pub(crate) name_field: &'static str,
+    /// Whether reading the attributes of a record takes a call.
+    pub(crate) attributes_cost_a_call: bool,
+    /// How the provider opens a page.
+    pub(crate) paging: Paging,
     /// How many calls the questions of the conformance suite cost.
     pub(crate) calls: ExpectedCalls,
+    /// How many calls a number of rows costs behind a number of rows before them.
+    pub(crate) list_calls: fn(usize, usize) -> usize,
+    /// The account's capabilities in the graph.
+    pub(crate) capabilities: fn() -> Value,
+    /// Behaviour switches of the sandbox that change the shape of an answer, and nothing else.
+    pub(crate) shapes: &'static [(&'static str, &'static str)],
+    /// The fragment that selects every field of the provider's own record.
+    pub(crate) details: &'static str,
+    /// The known record, with every field of the conformance suite.
+    pub(crate) record: fn() -> Value,
+    /// Asserts that attributes with numbers beyond doubles are as the provider keeps them.
+    pub(crate) assert_big_numbers: fn(&Value),
+}
+
+impl Expected {
+    /// The status of a search by address.
+    pub(crate) fn search_status(&self) -> &'static str {
+        if self.compares_case {
+            "PARTIAL"
+        } else {
+            "COMPLETE"
+        }
+    }
+}
+
+/// How a provider opens a page.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Paging {
+    /// At any row.
+    Row,
+    /// By its number.
+    Number,
+    /// With a token that the page before it ends with.
+    Token,
 }
 
 /// How many calls a question costs.
 pub(crate) struct ExpectedCalls {
+    /// An address, in a list of 200 users.
+    pub(crate) email_among_200: usize,
     /// An address as it is written.
     pub(crate) email: usize,
     /// An address that differs from the one that is held in letter case.
@@ -139,110 +222,12 @@ pub(crate) struct ExpectedCalls {
     pub(crate) segment_lookup: usize,
 }
 
-/// A scan of Ada's list of the conformance suite, a hundred at a time.
-const ADA_SCAN: usize = USERS.div_ceil(100);
-
-const ADA: Expected = Expected {
-    page: 100,
-    is_counted: false,
-    leads: 0,
-    has_tags: false,
-    has_companies: false,
-    calls: ExpectedCalls {
-        email: ADA_SCAN,
-        other_case: ADA_SCAN,
-        position_101: ADA_SCAN,
-        three_emails: ADA_SCAN,
-        two_unknown_ids: 2,
-        three_ids: 3,
-        company_lookup: 0,
-        segment_lookup: 0,
-    },
-};
-
-const DIGITAL_CHALK: Expected = Expected {
-    page: 100,
-    is_counted: false,
-    leads: 0,
-    has_tags: true,
-    has_companies: false,
-    calls: ExpectedCalls {
-        email: 1,
-        other_case: 1,
-        // The search finds parts of addresses: the second page has it.
-        position_101: 2,
-        three_emails: 1,
-        two_unknown_ids: 2,
-        three_ids: 3,
-        company_lookup: 0,
-        segment_lookup: 0,
-    },
-};
-
-const INTERCOM_USERS: Expected = Expected {
-    page: 60,
-    is_counted: true,
-    leads: 0,
-    has_tags: true,
-    has_companies: true,
-    calls: ExpectedCalls {
-        email: 1,
-        // Each spelling is a question of its own.
-        other_case: 2,
-        position_101: 1,
-        three_emails: 3,
-        // An id that is no user's may be a lead's, which is another question.
-        two_unknown_ids: 4,
-        three_ids: 3,
-        company_lookup: 0,
-        segment_lookup: 0,
-    },
-};
-
-const INTERCOM_CONTACTS: Expected = Expected {
-    page: 150,
-    is_counted: true,
-    leads: 2,
-    has_tags: true,
-    has_companies: true,
-    calls: ExpectedCalls {
-        email: 1,
-        other_case: 1,
-        position_101: 1,
-        three_emails: 1,
-        // One search asks for both; an id that it does not know is asked for by id.
-        two_unknown_ids: 3,
-        three_ids: 1,
-        company_lookup: 1,
-        segment_lookup: 0,
-    },
-};
-
-const USERTOUR: Expected = Expected {
-    page: 100,
-    is_counted: false,
-    leads: 0,
-    has_tags: false,
-    has_companies: true,
-    calls: ExpectedCalls {
-        email: 1,
-        // Each spelling is a question of its own.
-        other_case: 2,
-        position_101: 1,
-        three_emails: 3,
-        two_unknown_ids: 2,
-        three_ids: 3,
-        company_lookup: 0,
-        // Whether a segment leaves anybody out takes two.
-        segment_lookup: 2,
-    },
-};
-
-const USERTOUR_V2: Expected = Expected {
-    calls: ExpectedCalls {
-        // It says itself that there is no such segment.
-        segment_lookup: 0,
-        ..USERTOUR.calls
-    },
-    ..USERTOUR
-};
+/// Attributes with numbers beyond doubles, kept exactly.
+fn assert_exact_numbers(user: &Value) {
+    let expected = json!({
+        "account": 9_007_199_254_740_993_i64,
+        "largest": 9_223_372_036_854_775_807_i64,
+        "visits": 4_294_967_296_i64,
+    });
+    assert_eq!(user["attributes"], expected);
+}

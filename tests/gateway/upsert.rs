@@ -20,7 +20,10 @@ mod usertour_v2;
 use roster::account::Provider;
 use serde_json::{Value, json};
 
-use crate::{faults::spelt, world::World};
+use crate::{
+    subject::expected,
+    world::{World, word},
+};
 
 const UPSERT: &str = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) {
     outcome
@@ -28,15 +31,19 @@ const UPSERT: &str = "mutation($input: UpsertUserInput!) { upsertUser(input: $in
     userErrors { field message code retryAfter }
 } }";
 
+/// [`UPSERT`] without attributes where reading them takes another call.
+fn upsert_query(of: Provider) -> String {
+    match expected(of).attributes_cost_a_call {
+        true => UPSERT.replace(" attributes", ""),
+        false => UPSERT.to_owned(),
+    }
+}
+
 /// Writes, and gives the payload. There are no errors but those in it.
 async fn upsert(world: &World, of: Provider, mut input: Value) -> Value {
-    input["provider"] = spelt(of).into();
+    input["provider"] = word(of).into();
     world.forget_calls().await;
-    // DigitalChalk answers custom fields to another call.
-    let query = match of {
-        Provider::DigitalChalk => UPSERT.replace(" attributes", ""),
-        Provider::Ada | Provider::Intercom | Provider::Usertour => UPSERT.to_owned(),
-    };
+    let query = upsert_query(of);
     let mut data = world.data_with(&query, json!({ "input": input })).await;
     data["upsertUser"].take()
 }

@@ -16,6 +16,8 @@ use roster_sandbox::{Options, known};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::subject::expected;
+
 /// A call that a provider got.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(crate) struct Call {
@@ -43,8 +45,8 @@ pub(crate) struct World {
     pub(crate) client: reqwest::Client,
     /// The version that Intercom is asked for.
     intercom: String,
-    /// The path of Usertour's users in the version that is asked for, and what its token begins with.
-    usertour: (String, &'static str),
+    /// What the token of Usertour begins with in the version that is asked for.
+    usertour_prefix: &'static str,
 }
 
 impl World {
@@ -55,6 +57,15 @@ impl World {
 
     /// With a number of users at each provider, and settings that differ from the demo's.
     pub(crate) async fn with(users: usize, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_providers(&FOUR, users, change).await
+    }
+
+    /// The same with accounts of these providers.
+    pub(crate) async fn with_providers(
+        providers: &[Provider],
+        users: usize,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let sandbox = listener.local_addr().expect("an address");
         let options = Options {
@@ -64,12 +75,19 @@ impl World {
         tokio::spawn(async move {
             roster_sandbox::serve(listener, &options, std::future::pending()).await
         });
-        Self::over(sandbox, change).await
+        Self::start_gateway(settings_of(providers, sandbox), sandbox, change).await
     }
 
     /// Over sandboxes, or providers that the test plays itself, at an address.
     pub(crate) async fn over(sandbox: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = demo::settings(sandbox);
+        Self::start_gateway(settings(sandbox), sandbox, change).await
+    }
+
+    async fn start_gateway(
+        mut settings: Settings,
+        sandbox: SocketAddr,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         // What a test asks for is asked of the providers, unless it is about answers that are kept.
         settings.cache.seconds = 0.0;
         settings.server.show_calls = false;
@@ -87,7 +105,7 @@ impl World {
             sandbox,
             client: reqwest::Client::new(),
             intercom: version,
-            usertour: usertour(&settings),
+            usertour_prefix: usertour_prefix(&settings),
         }
     }
 
@@ -98,7 +116,7 @@ impl World {
             sandbox: self.sandbox,
             client: reqwest::Client::new(),
             intercom: self.intercom.clone(),
-            usertour: self.usertour.clone(),
+            usertour_prefix: self.usertour_prefix,
         }
     }
 
@@ -192,17 +210,14 @@ impl World {
         called
     }
 
-    /// What a provider itself answers to a read, past the gateway: Intercom and Usertour in the version
-    /// that the gateway asks for. Its log keeps this call too.
+    /// What a provider itself answers to a read at a path below its API's address, past the gateway:
+    /// Intercom and Usertour in the version that the gateway asks for. Its log keeps this call too.
     pub(crate) async fn at_provider(&self, provider: Provider, path: &str) -> Value {
-        let (prefix, token) = match provider {
-            Provider::Ada => ("/api/v2/end-users", ""),
-            Provider::DigitalChalk => ("/dc/api/v5/users", ""),
-            Provider::Intercom => ("", ""),
-            Provider::Usertour => (self.usertour.0.as_str(), self.usertour.1),
+        let url = format!("{}{path}", sandboxed(provider).base_url(self.sandbox));
+        let token = match provider == Provider::Usertour {
+            true => format!("{}{}", self.usertour_prefix, roster_sandbox::TOKEN),
+            false => token(provider),
         };
-        let url = format!("http://{}/{}{prefix}{path}", self.sandbox, provider.name());
-        let token = format!("{token}{}", roster_sandbox::TOKEN);
         let mut request = self.client.get(url).bearer_auth(token);
         if provider == Provider::Intercom {
             request = request.header("intercom-version", &self.intercom);
@@ -308,12 +323,48 @@ impl World {
 
 /// A provider's name in the graph.
 pub(crate) fn word(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Ada => "ADA",
-        Provider::DigitalChalk => "DIGITAL_CHALK",
-        Provider::Intercom => "INTERCOM",
-        Provider::Usertour => "USERTOUR",
-    }
+    expected(provider).graph_name
+}
+
+/// A provider's sandbox.
+fn sandboxed(provider: Provider) -> roster_sandbox::Provider {
+    let sandboxed = provider.name().parse();
+    sandboxed.expect("the sandbox has every provider")
+}
+
+/// The token that a provider's sandbox accepts.
+pub(crate) fn token(provider: Provider) -> String {
+    sandboxed(provider).token(roster_sandbox::TOKEN)
+}
+
+/// The demo's settings with accounts of [`FOUR`].
+pub(crate) fn settings(sandbox: SocketAddr) -> Settings {
+    settings_of(&FOUR, sandbox)
+}
+
+fn settings_of(providers: &[Provider], sandbox: SocketAddr) -> Settings {
+    let mut settings = demo::settings(sandbox);
+    let is_named = |name: &String| providers.iter().any(|provider| provider.name() == name);
+    settings.accounts.retain(|name, _| is_named(name));
+    settings
+}
+
+/// The place of a provider among [`FOUR`], which is that of its account and of its source.
+pub(crate) fn place(provider: Provider) -> usize {
+    let place = FOUR.iter().position(|one| *one == provider);
+    place.expect("one of the four")
+}
+
+/// Another of [`FOUR`].
+pub(crate) fn neighbour(provider: Provider) -> Provider {
+    FOUR[(place(provider) + 1) % FOUR.len()]
+}
+
+/// A provider's row in a list of accounts or of sources.
+pub(crate) fn row_of(rows: &Value, provider: Provider) -> &Value {
+    let rows = rows.as_array().expect("a list");
+    let row = rows.iter().find(|row| row["provider"] == word(provider));
+    row.unwrap_or_else(|| panic!("no {provider:?} in {rows:?}"))
 }
 
 /// The notices of a source, as one text: a code and a message each.
@@ -326,7 +377,8 @@ pub(crate) fn notices(source: &Value) -> String {
     texts.collect::<Vec<_>>().join("; ")
 }
 
-/// The providers that tests over several of them name; a further one has the conformance suite.
+/// The providers of worlds, and of tests over several providers. A further one has accounts in the worlds
+/// of its own subjects only, so that it changes no expectation of these tests.
 pub(crate) const FOUR: [Provider; 4] = [
     Provider::Ada,
     Provider::DigitalChalk,
@@ -350,16 +402,12 @@ pub(crate) fn usertour_v2(settings: &mut Settings) {
     }
 }
 
-/// The path of Usertour's users in the version of the settings, and what its token begins with.
-fn usertour(settings: &Settings) -> (String, &'static str) {
+/// What the token of Usertour begins with in the version of the settings.
+fn usertour_prefix(settings: &Settings) -> &'static str {
     let account = settings.accounts.get(Provider::Usertour.name());
-    let option = |name| account.and_then(|account| account.options.get(name)?.as_str());
-    match (option("project"), option("environment")) {
-        (Some(project), Some(environment)) => {
-            let path = format!("/v2/projects/{project}/environments/{environment}/users");
-            (path, "utp_")
-        }
-        _ => ("/v1/users".to_owned(), "ak_"),
+    match account.and_then(|account| account.options.get("project")) {
+        Some(_) => "utp_",
+        None => "ak_",
     }
 }
 

@@ -79,7 +79,7 @@ async fn a_token_and_options_that_contradict_each_other_are_refused_in_words_tha
 async fn two_accounts_may_speak_different_versions() {
     let world = World::with(90, |settings| {
         let sandbox = account(settings, Provider::Usertour).base_url.clone();
-        let mut other = roster::demo::settings("127.0.0.1:1".parse().expect("an address"));
+        let mut other = crate::world::settings("127.0.0.1:1".parse().expect("an address"));
         usertour_v2(&mut other);
         let mut newer = other.accounts.remove("usertour").expect("an account");
         newer.provider = Some(Provider::Usertour);

@@ -5,12 +5,14 @@ use std::time::Duration;
 use roster::{
     account::Provider::{self, Ada, Intercom, Usertour},
     config::Settings,
-    demo,
 };
 use serde_json::json;
 
 use super::{ann, rename};
-use crate::{budgets::redis::Redis, world::World};
+use crate::{
+    budgets::redis::Redis,
+    world::{FOUR, World},
+};
 
 /// Two gateways over one store and the same providers.
 async fn two(redis: &Redis) -> [World; 2] {
@@ -21,7 +23,7 @@ async fn two(redis: &Redis) -> [World; 2] {
         settings.shared.timeout_seconds = 2.0;
     };
     let one = World::with(60, change).await;
-    let mut settings = demo::settings(one.sandbox);
+    let mut settings = crate::world::settings(one.sandbox);
     change(&mut settings);
     let other = one.beside(World::serve(&settings).await);
     [one, other]
@@ -46,7 +48,7 @@ async fn a_response_of_one_replica_saves_the_other_its_call() {
         return;
     };
     let [one, other] = two(&redis).await;
-    for of in Provider::ALL {
+    for of in FOUR {
         let (user, source) = ann(&one, of).await;
         until_kept(&one, of).await;
         one.forget_calls().await;
@@ -166,7 +168,7 @@ async fn a_replica_without_a_cache_gets_nothing_from_the_shared_one() {
         return;
     };
     let [one, _] = two(&redis).await;
-    let mut settings = demo::settings(one.sandbox);
+    let mut settings = crate::world::settings(one.sandbox);
     settings.shared.url = Some(redis.url());
     settings.shared.timeout_seconds = 2.0;
     settings.cache.seconds = 0.0;

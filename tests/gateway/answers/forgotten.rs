@@ -4,12 +4,13 @@ use roster::account::Provider;
 use serde_json::json;
 
 use super::{ann, keeping, rename};
+use crate::{subject::expected, world::FOUR};
 
 #[tokio::test]
 async fn a_write_is_visible_at_once() {
-    for of in Provider::ALL {
+    for of in FOUR {
         let world = keeping(|_| {}).await;
-        for other in Provider::ALL {
+        for other in FOUR {
             ann(&world, other).await;
         }
 
@@ -17,13 +18,9 @@ async fn a_write_is_visible_at_once() {
         world.forget_calls().await;
 
         let (user, source) = ann(&world, of).await;
-        let name = match of {
-            Provider::DigitalChalk => &user["firstName"],
-            Provider::Ada | Provider::Intercom | Provider::Usertour => &user["name"],
-        };
-        assert_eq!(*name, "Renamed", "{of:?}");
+        assert_eq!(user[expected(of).name_field], "Renamed", "{of:?}");
         assert_eq!(source["stale"], false);
-        for other in Provider::ALL.into_iter().filter(|other| *other != of) {
+        for other in FOUR.into_iter().filter(|other| *other != of) {
             ann(&world, other).await;
             assert_eq!(
                 world.calls(other).await.len(),

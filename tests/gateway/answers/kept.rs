@@ -1,14 +1,14 @@
 //! Recent reads cost no call.
 
-use roster::account::Provider::{self, DigitalChalk, Intercom, Usertour};
+use roster::account::Provider::{DigitalChalk, Intercom, Usertour};
 use serde_json::{Value, json};
 
 use super::{ann, keeping};
-use crate::world::{World, account};
+use crate::world::{FOUR, World, account};
 
 #[tokio::test]
 async fn a_fresh_response_costs_no_call_and_states_its_age() {
-    for of in Provider::ALL {
+    for of in FOUR {
         let world = keeping(|_| {}).await;
         let (user, source) = ann(&world, of).await;
         let calls = world.calls(of).await.len();

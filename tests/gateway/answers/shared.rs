@@ -3,16 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use roster::account::Provider::{self, Intercom};
+use roster::account::Provider::Intercom;
 use serde_json::json;
 
 use super::{ann, rename};
-use crate::world::World;
+use crate::world::{FOUR, World};
 
 /// A world where a provider is slow enough for everybody to ask meanwhile.
 async fn slow() -> World {
     let world = World::with(60, |_| {}).await;
-    for of in Provider::ALL {
+    for of in FOUR {
         world
             .fault(of, json!({ "kind": "latency", "milliseconds": 400 }))
             .await;

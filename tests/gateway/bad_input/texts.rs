@@ -5,7 +5,7 @@ use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{calls, refused_with};
-use crate::world::{World, word};
+use crate::world::{FOUR, World, word};
 
 /// Control characters of each kind.
 const CONTROLS: [char; 6] = ['\u{0}', '\u{7}', '\n', '\u{1b}', '\u{7f}', '\u{85}'];
@@ -24,7 +24,7 @@ fn global(of: Provider, id: &str) -> String {
 #[tokio::test]
 async fn an_id_of_more_than_512_characters_is_asked_of_nobody() {
     let world = World::with(3, |_| {}).await;
-    for of in Provider::ALL {
+    for of in FOUR {
         let long = "x".repeat(513);
         for (query, name) in [(BY_REMOTE_ID, "remoteId"), (BY_EXTERNAL_ID, "externalId")] {
             let variables = json!({ "of": word(of), "id": long });

@@ -7,11 +7,11 @@ use roster::{account::Provider, config::BreakerSettings};
 use serde_json::json;
 
 use super::{LONG, circuits, list, only, world};
-use crate::world::{World, account};
+use crate::world::{FOUR, World, account, place};
 
 #[tokio::test]
 async fn one_read_that_fails_again_and_again_opens_no_circuit() {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         let world = world(LONG).await;
         let fault = json!({ "kind": "status", "status": 500 });
         world.fault(sick, fault).await;
@@ -92,10 +92,7 @@ async fn callers_that_leave_open_no_circuit() {
 
     // The last of them may still be recorded.
     world.data(&query(9)).await;
-    assert_eq!(
-        circuits(&world).await[Provider::Usertour as usize],
-        "CLOSED"
-    );
+    assert_eq!(circuits(&world).await[place(Provider::Usertour)], "CLOSED");
 }
 
 #[tokio::test]
@@ -122,13 +119,10 @@ async fn callers_with_a_short_wait_open_no_circuit() {
             "{answer}"
         );
     }
-    assert_eq!(
-        circuits(&world).await[Provider::Usertour as usize],
-        "CLOSED"
-    );
+    assert_eq!(circuits(&world).await[place(Provider::Usertour)], "CLOSED");
     let data = world.data("{ accounts { health } }").await;
     assert_eq!(
-        data["accounts"][Provider::Usertour as usize]["health"],
+        data["accounts"][place(Provider::Usertour)]["health"],
         "UNKNOWN"
     );
 }

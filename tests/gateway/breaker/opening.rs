@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::{LONG, circuits, fails, list, list_first, lists, only, search, world};
 use crate::{
-    faults::spelt,
-    world::{World, account},
+    subject::expected,
+    world::{FOUR, World, account, place, word},
 };
 
 #[tokio::test]
 async fn a_provider_that_keeps_failing_is_not_called_and_no_other_is_affected() {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         let world = world(LONG).await;
         assert_eq!(circuits(&world).await, only(sick, "CLOSED"));
         fails(&world, sick).await;
@@ -85,7 +85,7 @@ async fn a_provider_that_hangs_gets_an_open_circuit_even_with_rare_calls() {
     }
 
     assert_eq!(world.calls(Provider::Usertour).await.len(), 5);
-    assert_eq!(circuits(&world).await[Provider::Usertour as usize], "OPEN");
+    assert_eq!(circuits(&world).await[place(Provider::Usertour)], "OPEN");
 }
 
 #[tokio::test]
@@ -101,10 +101,7 @@ async fn a_response_between_failures_restarts_their_count() {
         }
     }
 
-    assert_eq!(
-        circuits(&world).await[Provider::Usertour as usize],
-        "CLOSED"
-    );
+    assert_eq!(circuits(&world).await[place(Provider::Usertour)], "CLOSED");
 }
 
 #[tokio::test]
@@ -117,7 +114,7 @@ async fn failures_that_inputs_may_cause_count_once_per_input() {
         list(&one, Provider::Usertour).await;
         look_back_is_over().await;
     }
-    assert_eq!(circuits(&one).await[Provider::Usertour as usize], "CLOSED");
+    assert_eq!(circuits(&one).await[place(Provider::Usertour)], "CLOSED");
 
     let many = looking_back_shortly().await;
     many.fault(Provider::Usertour, slow).await;
@@ -126,7 +123,7 @@ async fn failures_that_inputs_may_cause_count_once_per_input() {
         look_back_is_over().await;
     }
     assert_eq!(many.calls(Provider::Usertour).await.len(), 5);
-    assert_eq!(circuits(&many).await[Provider::Usertour as usize], "OPEN");
+    assert_eq!(circuits(&many).await[place(Provider::Usertour)], "OPEN");
 }
 
 #[tokio::test]
@@ -178,10 +175,7 @@ async fn a_call_cancelled_early_proves_nothing_about_a_provider() {
         assert_eq!(source["error"]["code"], "DEADLINE_EXCEEDED", "{answer}");
     }
     assert_eq!(world.calls(Provider::Usertour).await.len(), 12);
-    assert_eq!(
-        circuits(&world).await[Provider::Usertour as usize],
-        "CLOSED"
-    );
+    assert_eq!(circuits(&world).await[place(Provider::Usertour)], "CLOSED");
 }
 
 #[tokio::test]
@@ -200,7 +194,7 @@ async fn a_provider_that_always_misses_the_deadline_is_failing_even_below_its_ti
         list_first(&world, Provider::Usertour, first).await;
     }
 
-    assert_eq!(circuits(&world).await[Provider::Usertour as usize], "OPEN");
+    assert_eq!(circuits(&world).await[place(Provider::Usertour)], "OPEN");
 }
 
 #[tokio::test]
@@ -230,18 +224,18 @@ async fn retries_end_when_the_circuit_opens_under_them() {
 
 #[tokio::test]
 async fn a_write_against_an_open_circuit_is_known_to_be_undone() {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         let world = world(LONG).await;
         fails(&world, sick).await;
-        let id = match sick {
-            Provider::DigitalChalk => "",
-            Provider::Ada | Provider::Intercom | Provider::Usertour => "externalId: \"n-1\"",
+        let id = match expected(sick).has_external_ids {
+            true => "externalId: \"n-1\"",
+            false => "",
         };
         let upsert = format!(
             "mutation {{ upsertUser(input: {{ provider: {}, email: \"new@x.test\" {id} }}) {{
                 outcome userErrors {{ code retryAfter }}
             }} }}",
-            spelt(sick),
+            word(sick),
         );
 
         let data = world.data(&upsert).await;
@@ -270,7 +264,7 @@ async fn a_breaker_that_is_switched_off_never_opens() {
 
     assert_eq!(world.calls(Provider::Intercom).await.len(), 12);
     assert_eq!(
-        circuits(&world).await[Provider::Intercom as usize],
+        circuits(&world).await[place(Provider::Intercom)],
         Value::Null
     );
 }

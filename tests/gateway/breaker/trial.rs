@@ -6,14 +6,17 @@ use roster::account::Provider;
 use serde_json::json;
 
 use super::{circuits, fails, list, lists, only, search, until_it_is_tried, world};
-use crate::faults::{calls_of_a_search, status_of_a_search};
+use crate::{
+    faults::{calls_of_a_search, status_of_a_search},
+    world::FOUR,
+};
 
 /// Long enough to be seen, short enough to wait for.
 const SHORT: f64 = 0.4;
 
 #[tokio::test]
 async fn one_answer_closes_the_circuit() {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         let world = world(SHORT).await;
         fails(&world, sick).await;
         until_it_is_tried(&world, sick).await;

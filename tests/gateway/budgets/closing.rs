@@ -4,10 +4,11 @@ use roster::account::Provider;
 use serde_json::json;
 
 use super::{ask, ask_all, ids, refusal, world};
+use crate::world::FOUR;
 
 #[tokio::test]
 async fn one_429_pauses_a_provider_for_all_requests() {
-    for of in Provider::ALL {
+    for of in FOUR {
         let world = world(of, &[], |settings| {
             settings.limits.deadline_seconds = 5.0;
         })

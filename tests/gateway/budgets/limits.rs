@@ -6,7 +6,7 @@ use roster::account::Provider;
 use serde_json::Value;
 
 use super::{ask, ask_all, ids, most_within, refusal, world};
-use crate::world::World;
+use crate::world::{FOUR, World};
 
 /// All queries are answered, and no call was refused.
 async fn all_are_served(world: &World, of: Provider, answers: &[Value]) {
@@ -77,7 +77,7 @@ async fn slow_answers_stay_in_the_window_until_a_span_after_them() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_served_in_time_fails_at_once_without_a_call() {
-    for of in Provider::ALL {
+    for of in FOUR {
         let world = world(of, &[(2, 60)], |settings| {
             settings.limits.deadline_seconds = 10.0;
         })

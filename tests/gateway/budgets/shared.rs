@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roster::{account::Provider, config::Settings, connectors::QuotaWindow, demo};
+use roster::{account::Provider, config::Settings, connectors::QuotaWindow};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -31,7 +31,7 @@ impl Two {
             settings.limits.deadline_seconds = 10.0;
         };
         let world = World::with(300, change).await;
-        let mut settings = demo::settings(world.sandbox);
+        let mut settings = crate::world::settings(world.sandbox);
         change(&mut settings);
         let gateways = [world.gateway, World::serve(&settings).await];
         let ids = ids(&world, OF).await;

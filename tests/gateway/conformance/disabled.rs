@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     subject::Subject,
-    world::{World, account},
+    world::{World, account, row_of},
 };
 
 async fn without(subject: Subject) -> World {
@@ -83,7 +83,8 @@ pub(super) async fn writes_are_skipped_without_an_error_and_call_nobody(subject:
     assert_eq!(world.records(subject.provider()).await, before);
 
     let status = "{ accounts { provider enabled health calls capabilities { pageSize } } }";
-    let status = &world.data(status).await["accounts"][subject.provider() as usize];
+    let data = world.data(status).await;
+    let status = row_of(&data["accounts"], subject.provider());
     let expected = json!({
         "provider": subject.word(), "enabled": false, "health": "UNKNOWN", "calls": 0,
         "capabilities": Value::Null,

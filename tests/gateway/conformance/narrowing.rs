@@ -17,7 +17,7 @@ pub(super) use self::combined::{
 use super::people_held::{USERS, emails, listed};
 use crate::{
     subject::Subject,
-    world::{Call, World},
+    world::{Call, World, row_of},
 };
 
 const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $after: String) {
@@ -27,12 +27,12 @@ const LIST: &str = "query ($of: Provider!, $filter: UserFilter, $first: Int, $af
 const SORTS: [&str; 4] = ["CREATED_AT", "UPDATED_AT", "LAST_SEEN_AT", "SIGNED_UP_AT"];
 
 async fn declared(world: &World, subject: Subject) -> (Vec<String>, Vec<String>) {
-    let mut data = world
-        .data("{ accounts { capabilities { filters sorts } } }")
+    let data = world
+        .data("{ accounts { provider capabilities { filters sorts } } }")
         .await;
-    let mut capabilities = data["accounts"][subject.provider() as usize]["capabilities"].take();
-    let mut words =
-        |of: &str| serde_json::from_value(capabilities[of].take()).expect("a list of words");
+    let capabilities = &row_of(&data["accounts"], subject.provider())["capabilities"];
+    let words =
+        |of: &str| serde_json::from_value(capabilities[of].clone()).expect("a list of words");
     (words("filters"), words("sorts"))
 }
 
@@ -63,18 +63,11 @@ async fn set(world: &World, subject: Subject, clock: Option<&str>) {
 /// Whether a provider narrows less than asked, so that it costs more rows than there are in the end.
 fn is_loose(subject: Subject, field: &str) -> bool {
     let is_bound = field.ends_with("_SINCE") || field.ends_with("_BEFORE");
-    // Days back from now, or days of the workspace's.
-    let compares_days = match subject {
-        Subject::IntercomUsers { .. } => true,
-        Subject::IntercomContacts { version } => version != "2.17",
-        Subject::Ada | Subject::DigitalChalk | Subject::Usertour | Subject::UsertourV2 => false,
-    };
-    is_bound && compares_days
+    is_bound && subject.expected().compares_days
 }
 
-/// Asserts that Intercom was asked for contacts in the one way that narrows so; how many lookups came
-/// before it.
-fn assert_asked_of_contacts(field: &str, calls: &[Call]) -> usize {
+/// Asserts that Intercom was asked for contacts in the one way that narrows so.
+fn assert_asked_of_contacts(field: &str, calls: &[Call]) {
     let requests: Vec<_> = calls.iter().map(Call::request).collect();
     match field {
         "COMPANY_ID" => {
@@ -83,12 +76,10 @@ fn assert_asked_of_contacts(field: &str, calls: &[Call]) -> usize {
                 request.starts_with("GET /companies/") && request.ends_with("/contacts")
             };
             assert!(requests[1..].iter().all(is_of_company), "{requests:?}");
-            1
         }
         _ => {
             let is_search = |request: &String| request == "POST /contacts/search";
             assert!(requests.iter().all(is_search), "{requests:?}");
-            0
         }
     }
 }
@@ -115,21 +106,19 @@ async fn assert_exact(world: &World, subject: Subject, field: &str, case: &Case)
 
     assert_eq!(found(&data), *expected, "{filter}");
     assert_eq!(data["users"]["pageInfo"]["hasNextPage"], false, "{filter}");
-    let status = match (subject, field) {
-        (Subject::Usertour | Subject::UsertourV2, "EMAIL") => "PARTIAL",
+    let status = match field {
+        "EMAIL" => subject.expected().search_status(),
         _ => "COMPLETE",
     };
     assert_eq!(data["users"]["sources"][0]["status"], status, "{filter}");
     let calls = world.calls(subject.provider()).await;
-    let lookups = match subject {
-        Subject::IntercomContacts { .. } => assert_asked_of_contacts(field, &calls),
-        // Whether the segment leaves anybody out.
-        Subject::Usertour if field == "SEGMENT_ID" => 2,
-        Subject::Ada
-        | Subject::DigitalChalk
-        | Subject::IntercomUsers { .. }
-        | Subject::Usertour
-        | Subject::UsertourV2 => 0,
+    if matches!(subject, Subject::IntercomContacts { .. }) {
+        assert_asked_of_contacts(field, &calls);
+    }
+    let lookups = match field {
+        "COMPANY_ID" => subject.expected().calls.company_lookup,
+        "SEGMENT_ID" => subject.expected().calls.segment_lookup,
+        _ => 0,
     };
     let least = lookups + subject.pages(expected.len());
     if is_loose(subject, field) {

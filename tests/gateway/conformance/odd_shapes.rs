@@ -2,55 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::records::FIELDS;
+use super::records::fields;
 use crate::subject::Subject;
-
-fn shapes(subject: Subject) -> &'static [(&'static str, &'static str)] {
-    match subject {
-        Subject::Ada => &[
-            ("unset", "omit"),
-            ("unset", "empty_object"),
-            ("dates", "naive_micro"),
-            ("dates", "z"),
-            ("cursor", "exclusive"),
-            ("end", "absent"),
-            ("next", "foreign_host"),
-        ],
-        Subject::DigitalChalk => &[
-            ("empty", "null"),
-            ("end", "null"),
-            ("back", "previous"),
-            ("links", "other_prefix"),
-            ("empty", "empty_string"),
-        ],
-        Subject::IntercomUsers { .. } => &[
-            ("owner_id", "int"),
-            ("avatar", "string"),
-            ("next", "absent"),
-            ("next", "same_host"),
-            ("per_page", "reject"),
-        ],
-        Subject::IntercomContacts { .. } => &[
-            ("owner_id", "int"),
-            ("avatar", "object"),
-            ("next", "null"),
-            ("per_page", "reject"),
-        ],
-        Subject::Usertour | Subject::UsertourV2 => &[("cursor", "slow")],
-    }
-}
 
 pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(subject: Subject) {
     let world = subject.world(40).await;
+    let fields = fields();
     let read = format!(
         "query ($of: Provider!) {{ users(provider: $of, first: 40) {{
-            nodes {{ {FIELDS} }} pageInfo {{ hasNextPage }} totalCount }}
+            nodes {{ {fields} }} pageInfo {{ hasNextPage }} totalCount }}
             user(provider: $of, by: {{ remoteId: \"nobody\" }}) {{ id }} }}"
     );
     let of = json!({ "of": subject.word() });
     let expected = world.data_with(&read, of.clone()).await;
 
-    for (name, value) in shapes(subject) {
+    for (name, value) in subject.expected().shapes {
         world.behave(subject.provider(), name, value).await;
         let mut answer = world.data_with(&read, of.clone()).await;
         if (*name, *value) == ("empty", "empty_string") {
@@ -67,8 +33,9 @@ pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(sub
 /// Shapes in which a value is missing that is there otherwise.
 pub(super) async fn what_a_shape_leaves_out_is_null_and_all_else_the_same(subject: Subject) {
     let world = subject.world(40).await;
+    let fields = fields();
     let read = format!(
-        "query ($of: Provider!) {{ users(provider: $of, first: 40) {{ nodes {{ {FIELDS} }} }} }}"
+        "query ($of: Provider!) {{ users(provider: $of, first: 40) {{ nodes {{ {fields} }} }} }}"
     );
     let of = json!({ "of": subject.word() });
     let mut whole = world.data_with(&read, of.clone()).await;

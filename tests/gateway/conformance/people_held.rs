@@ -1,8 +1,6 @@
 //! The seeded people as a provider's list must show them: the truth that filters and sorts are held
 //! against.
 
-use std::cmp::Reverse;
-
 use roster_sandbox::{Options, Person, Provider, people};
 use serde_json::{Value, json};
 
@@ -12,32 +10,23 @@ use crate::subject::Subject;
 pub(crate) const USERS: usize = roster_sandbox::known::ENOUGH;
 
 pub(super) fn name(subject: Subject) -> Provider {
-    match subject {
-        Subject::Ada => Provider::Ada,
-        Subject::DigitalChalk => Provider::DigitalChalk,
-        Subject::IntercomUsers { .. } | Subject::IntercomContacts { .. } => Provider::Intercom,
-        Subject::Usertour | Subject::UsertourV2 => Provider::Usertour,
-    }
+    let name = subject.provider().name();
+    name.parse().expect("the sandbox has every provider")
 }
 
 /// Everybody whom a provider holds, Intercom's leads among them, in the order of its lists.
 pub(super) fn everybody(subject: Subject) -> Vec<Person> {
     let mut held = people(USERS, Options::default().seed);
     held.retain(|person| person.is_at(name(subject)));
-    match subject {
-        Subject::Ada | Subject::DigitalChalk | Subject::Usertour | Subject::UsertourV2 => {}
-        Subject::IntercomUsers { .. } => held.reverse(),
-        // Who was made in the same second comes in the order of ids.
-        Subject::IntercomContacts { .. } => held.sort_by_key(|person| Reverse(person.created_at)),
-    }
+    (subject.expected().sort)(&mut held);
     held
 }
 
 /// The people of a provider's plain list.
 pub(super) fn listed(subject: Subject) -> Vec<Person> {
     let mut held = everybody(subject);
-    let are_leads_apart = matches!(subject, Subject::IntercomUsers { .. });
-    held.retain(|person| !(are_leads_apart && person.lead));
+    let has_leads = subject.expected().leads > 0;
+    held.retain(|person| has_leads || !person.lead);
     held
 }
 

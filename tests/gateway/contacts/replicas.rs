@@ -1,7 +1,7 @@
 //! Two gateways over one Redis: who was written through one is found through the other, though search
 //! does not know them yet.
 
-use roster::{account::Provider::Intercom, config::Settings, demo};
+use roster::{account::Provider::Intercom, config::Settings};
 use serde_json::{Value, json};
 
 use super::{World, ids_at, intercom, made};
@@ -20,7 +20,7 @@ async fn two(redis: &Redis, version: &str) -> [World; 2] {
         settings.shared.timeout_seconds = 2.0;
     };
     let one = World::with(20, change).await;
-    let mut settings = demo::settings(one.sandbox);
+    let mut settings = crate::world::settings(one.sandbox);
     change(&mut settings);
     let other = one.beside(World::serve(&settings).await);
     one.behave(Intercom, "index_lag", HOUR).await;

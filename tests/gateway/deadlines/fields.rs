@@ -5,7 +5,10 @@ use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{code, in_time, search, world};
-use crate::{faults::spelt, world::World};
+use crate::{
+    subject::expected,
+    world::{FOUR, World, neighbour, word},
+};
 
 /// Faults with which a response never ends.
 fn ways() -> [Value; 2] {
@@ -19,7 +22,7 @@ fn ways() -> [Value; 2] {
 async fn first(world: &World, of: Provider) -> (String, String) {
     let query = format!(
         "{{ users(provider: {}, first: 1) {{ nodes {{ id remoteId }} }} }}",
-        spelt(of)
+        word(of)
     );
     let data = world.data(&query).await;
     let node = &data["users"]["nodes"][0];
@@ -30,7 +33,7 @@ async fn first(world: &World, of: Provider) -> (String, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_search_of_all_providers_has_the_records_of_those_that_respond() {
     for way in ways() {
-        let providers = Provider::ALL.map(|sick| {
+        let providers = FOUR.map(|sick| {
             let way = way.clone();
             async move {
                 let world = world(|_| {}).await;
@@ -45,15 +48,15 @@ async fn a_search_of_all_providers_has_the_records_of_those_that_respond() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_and_lookups_end_at_the_deadline() {
     for way in ways() {
-        let providers = Provider::ALL.map(|sick| {
+        let providers = FOUR.map(|sick| {
             let way = way.clone();
             async move {
                 let world = world(|_| {}).await;
-                let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
+                let other = neighbour(sick);
                 let ((id, remote_id), (well, _)) =
                     (first(&world, sick).await, first(&world, other).await);
                 world.fault(sick, way).await;
-                let sick = spelt(sick);
+                let sick = word(sick);
                 let query = format!(
                     "{{ list: users(provider: {sick}, first: 300) {{ nodes {{ id }} }}
                         one: user(provider: {sick}, by: {{ remoteId: \"{remote_id}\" }}) {{ id }}
@@ -101,22 +104,22 @@ async fn a_subresource_with_its_own_call_ends_at_the_deadline() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_end_at_the_deadline_and_so_do_the_next_ones() {
-    let providers = Provider::ALL.map(|sick| async move {
+    let providers = FOUR.map(|sick| async move {
         let world = world(|_| {}).await;
         world.fault(sick, json!({ "kind": "hang" })).await;
         let write = |alias: &str, of: Provider| {
-            let id = match of {
-                Provider::DigitalChalk => "",
-                Provider::Ada | Provider::Intercom | Provider::Usertour => "externalId: \"n-1\"",
+            let id = match expected(of).has_external_ids {
+                true => "externalId: \"n-1\"",
+                false => "",
             };
             format!(
                 "{alias}: upsertUser(input: {{ provider: {}, email: \"new@x.test\" {id} }}) {{
                     outcome userErrors {{ code }}
                 }}",
-                spelt(of)
+                word(of)
             )
         };
-        let other = Provider::ALL[(sick as usize + 1) % Provider::ALL.len()];
+        let other = neighbour(sick);
         // The fields of a mutation run in sequence, within one deadline.
         let query = format!(
             "mutation {{ {} {} {} }}",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{DEADLINE, GRACE, LONG, code, in_time, search, world};
-use crate::world::{World, account, intercom, notices, word};
+use crate::world::{World, account, intercom, notices, place, word};
 
 #[tokio::test]
 async fn a_provider_that_never_answers_leaves_the_others_their_time() {
@@ -46,7 +46,7 @@ async fn a_client_with_a_shorter_wait_gets_its_answer_in_that_time() {
     let found = &answer["data"]["usersByEmail"];
     assert_eq!(found["nodes"].as_array().map(Vec::len), Some(3), "{answer}");
     assert_eq!(
-        found["sources"][Provider::Intercom as usize]["status"],
+        found["sources"][place(Provider::Intercom)]["status"],
         "FAILED"
     );
 }
@@ -103,7 +103,7 @@ async fn paged(world: &World, of: Provider, milliseconds: u64) -> Value {
     world.fault(of, slow).await;
     let query = "{ usersByEmail(email: \"nobody@x.test\") { sources { status } } }";
     let answer = in_time(world, query).await;
-    answer["data"]["usersByEmail"]["sources"][of as usize]["status"].clone()
+    answer["data"]["usersByEmail"]["sources"][place(of)]["status"].clone()
 }
 
 #[tokio::test]

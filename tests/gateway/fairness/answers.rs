@@ -164,7 +164,9 @@ async fn a_successful_write_is_reported_even_without_memory() {
 #[tokio::test]
 async fn a_record_reaches_the_client_as_it_was_sent() {
     let world = World::with(5, |_| {}).await;
-    let sent = world.at_provider(roster::account::Provider::Ada, "/").await;
+    let sent = world
+        .at_provider(roster::account::Provider::Ada, "/v2/end-users/")
+        .await;
 
     let data = world
         .data("{ users(provider: ADA, first: 5) { nodes { raw attributes details { ... on AdaEndUser { profile { metadata } } } } } }")

@@ -7,12 +7,11 @@ use roster::{
     app,
     client::{MemoryPool, Meter},
     config::Settings,
-    demo,
     graphql::Executor,
 };
 use serde_json::{Value, json};
 
-use crate::world::{World, account};
+use crate::world::{World, account, place};
 
 const LIST: &str = "{ users(provider: USERTOUR, first: 100) { nodes { id } } }";
 
@@ -26,7 +25,7 @@ fn error(answer: &Value) -> &Value {
 /// Usertour's health.
 async fn fares(world: &World) -> Value {
     let data = world.data("{ accounts { health circuit } }").await;
-    data["accounts"][Provider::Usertour as usize].clone()
+    data["accounts"][place(Provider::Usertour)].clone()
 }
 
 #[tokio::test]
@@ -113,7 +112,7 @@ async fn cached_responses_are_charged_to_each_request_that_gets_them() {
 
 /// A gateway over the sandboxes of a world, with its executor.
 async fn gateway_of(world: &World, change: impl FnOnce(&mut Settings)) -> (World, Executor) {
-    let mut settings = demo::settings(world.sandbox);
+    let mut settings = crate::world::settings(world.sandbox);
     settings.cache.seconds = 0.0;
     change(&mut settings);
     let executor = app::open(&settings).expect("settings without mistakes");

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use roster::{account::Provider, connectors::QuotaWindow};
 use serde_json::{Value, json};
 
-use crate::world::{World, account};
+use crate::world::{World, account, place};
 
 /// Global ids of users that do not exist.
 fn invented(of: Provider, number: usize) -> Vec<String> {
@@ -76,7 +76,7 @@ async fn a_request_takes_half_of_the_rest_of_an_accounts_minute() {
     assert_eq!(world.calls(Provider::Ada).await.len(), 50 + 1 + 25);
     let data = world.data("{ accounts { health circuit } }").await;
     let well = json!({ "health": "HEALTHY", "circuit": "CLOSED" });
-    assert_eq!(data["accounts"][Provider::Ada as usize], well);
+    assert_eq!(data["accounts"][place(Provider::Ada)], well);
 }
 
 #[tokio::test]

@@ -6,10 +6,8 @@ use roster::account::Provider;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{
-    Failure, MARK, each_provider_fails_alone, fails_alone, gives_nothing_away, spelt, world,
-};
-use crate::world::{account, intercom};
+use super::{Failure, MARK, each_provider_fails_alone, fails_alone, gives_nothing_away, world};
+use crate::world::{FOUR, account, intercom, word};
 
 /// An answer that cannot be read is not asked for again.
 const BAD_RESPONSE: Failure = Failure {
@@ -64,7 +62,7 @@ async fn json_of_another_shape_is_a_bad_response() {
 #[tokio::test]
 async fn an_answer_over_the_configured_size_is_a_bad_response() {
     let world = world(|settings| {
-        for of in Provider::ALL {
+        for of in FOUR {
             account(settings, of).max_answer_bytes = 500_000;
         }
     })
@@ -89,14 +87,14 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn links_to_another_origin_are_read_for_their_place_only() {
     let world = world(|_| {}).await;
-    for of in Provider::ALL {
+    for of in FOUR {
         world.fault(of, json!({ "kind": "foreign_link" })).await;
         let records = world.listed(of).await;
         world.forget_calls().await;
         let query = "query($of: Provider!) { users(provider: $of, first: 200) {
             nodes { remoteId } pageInfo { hasNextPage } } }";
 
-        let answer = world.answer_with(query, json!({ "of": spelt(of) })).await;
+        let answer = world.answer_with(query, json!({ "of": word(of) })).await;
 
         gives_nothing_away(&world, &answer);
         let ids: Vec<&Value> = answer["data"]["users"]["nodes"]

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     Failure, MARK, calls_of_a_search, each_provider_fails_alone, fails_alone, gives_nothing_away,
-    spelt, status_of_a_search, world,
+    status_of_a_search, world,
 };
-use crate::world::World;
+use crate::world::{FOUR, World, place, word};
 
 fn refusal(status: u16) -> Value {
     let body =
@@ -41,8 +41,8 @@ async fn a_wrong_token_is_refused_by_every_provider_itself() {
     gives_nothing_away(&world, &answer);
     assert!(!answer.to_string().contains("another-token"));
     assert_eq!(answer["data"]["usersByEmail"]["nodes"], json!([]));
-    for of in Provider::ALL {
-        let source = &answer["data"]["usersByEmail"]["sources"][of as usize];
+    for of in FOUR {
+        let source = &answer["data"]["usersByEmail"]["sources"][place(of)];
         assert_eq!(source["status"], "FAILED");
         assert_eq!(source["error"]["code"], "PROVIDER_AUTH");
         assert_eq!(source["calls"], 1);
@@ -108,7 +108,7 @@ async fn a_provider_that_is_ill_for_good_is_asked_as_often_as_configured() {
 
 /// Every provider fails once; the search must be whole all the same.
 async fn recovers(world: &World, fault: &Value) {
-    for of in Provider::ALL {
+    for of in FOUR {
         let mut once = fault.clone();
         once["count"] = 1.into();
         world.fault(of, once).await;
@@ -120,13 +120,14 @@ async fn recovers(world: &World, fault: &Value) {
 
     let data = world.data(&query).await;
 
-    let nodes = Provider::ALL.map(|of| json!({ "provider": spelt(of) }));
+    let nodes = FOUR.map(|of| json!({ "provider": word(of) }));
     assert_eq!(data["usersByEmail"]["nodes"], json!(nodes), "{fault}");
-    for of in Provider::ALL {
+    for of in FOUR {
         let calls = calls_of_a_search(of) + 1;
-        let source = json!({ "provider": spelt(of), "status": status_of_a_search(of), "calls": calls, "error": null });
+        let source = json!({ "provider": word(of), "status": status_of_a_search(of), "calls": calls, "error": null });
         assert_eq!(
-            data["usersByEmail"]["sources"][of as usize], source,
+            data["usersByEmail"]["sources"][place(of)],
+            source,
             "{fault}"
         );
         assert_eq!(world.calls(of).await.len() as u64, calls);
@@ -153,7 +154,7 @@ async fn is_asked_once(sick: Provider, fault: Value, retry_after: std::ops::Rang
     world.fault(sick, fault).await;
     let query = format!(
         "{{ users(provider: {}, first: 2) {{ nodes {{ remoteId }} }} }}",
-        spelt(sick)
+        word(sick)
     );
     for _ in 0..2 {
         let answer = world.answer(&query).await;
@@ -169,7 +170,7 @@ async fn is_asked_once(sick: Provider, fault: Value, retry_after: std::ops::Rang
 
 #[tokio::test]
 async fn a_wait_past_the_deadline_is_not_waited_for() {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         let throttled = json!({ "kind": "rate_limit", "retry_after": 600 });
         // Whole seconds, rounded up: a second more than the window at most.
         is_asked_once(sick, throttled, 590..=601).await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{Failure, each_provider_fails_alone, fails_alone, within_deadline, world};
-use crate::world::{World, account};
+use crate::world::{FOUR, World, account};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -23,7 +23,7 @@ async fn impatient_with(sick: Provider, timeout: f64) -> World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_hangs_is_given_up_attempt_by_attempt() {
-    let providers = Provider::ALL.map(|sick| async move {
+    let providers = FOUR.map(|sick| async move {
         let world = impatient_with(sick, 0.4).await;
         world.fault(sick, json!({ "kind": "hang" })).await;
 
@@ -35,7 +35,7 @@ async fn a_provider_that_hangs_is_given_up_attempt_by_attempt() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_hangs_longer_than_the_request_may_take_ends_at_the_deadline() {
-    let providers = Provider::ALL.map(|sick| async move {
+    let providers = FOUR.map(|sick| async move {
         let world = impatient_with(sick, 60.0).await;
         world.fault(sick, json!({ "kind": "hang" })).await;
 
@@ -47,7 +47,7 @@ async fn a_provider_that_hangs_longer_than_the_request_may_take_ends_at_the_dead
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_drips_past_the_timeout_is_given_up() {
-    let providers = Provider::ALL.map(|sick| async move {
+    let providers = FOUR.map(|sick| async move {
         let world = impatient_with(sick, 0.4).await;
         let drip = json!({ "kind": "drip", "milliseconds": 20_000 });
         world.fault(sick, drip).await;
@@ -60,7 +60,7 @@ async fn a_body_that_drips_past_the_timeout_is_given_up() {
 
 #[tokio::test]
 async fn a_provider_that_refuses_connections_is_unavailable() {
-    for sick in Provider::ALL {
+    for sick in FOUR {
         // The port was free a moment ago, and nobody listens on it now.
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let closed = listener.local_addr().expect("an address");

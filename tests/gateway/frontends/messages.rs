@@ -3,17 +3,10 @@
 use roster::account::Provider::{self, Intercom, Usertour};
 use serde_json::{Value, json};
 
-use crate::world::{World, intercom, word};
-
-/// How texts for clients name a provider.
-fn title(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Ada => "Ada",
-        Provider::DigitalChalk => "DigitalChalk",
-        Provider::Intercom => "Intercom",
-        Provider::Usertour => "Usertour",
-    }
-}
+use crate::{
+    subject::expected,
+    world::{FOUR, World, intercom, word},
+};
 
 fn first_message(answer: &Value) -> &str {
     answer["errors"][0]["message"].as_str().expect("a message")
@@ -64,7 +57,7 @@ async fn a_failure_of_a_provider_says_that_it_is_the_providers() {
         json!({ "kind": "html" }),
         json!({ "kind": "not_json" }),
     ] {
-        for provider in Provider::ALL {
+        for provider in FOUR {
             world.heal().await;
             world.fault(provider, fault.clone()).await;
             let query = format!(
@@ -149,7 +142,7 @@ async fn an_unknown_tag_segment_or_company_is_told_from_one_that_has_nobody() {
 
             let notice = format!(
                 "`{field}`: {} has no {what} with the id `nosuch`, so nobody is in the list",
-                title(provider)
+                expected(provider).title
             );
             assert_eq!(
                 (&source["status"], &source["notices"]),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::page::{ids, page};
 use crate::{
-    subject::{Subject, for_each_subject},
+    subject::{Paging, Subject, for_each_subject},
     world::World,
 };
 
@@ -50,18 +50,10 @@ async fn an_edge_of_a_full_page_resumes(subject: Subject) {
             let (from, to) = (at + 1, records.len().min(at + 1 + first));
             resumed.assert_is(&records, from, to);
             // A token opens the page that it opened before: its rows are read again up to the edge.
-            let calls = match subject {
-                Subject::Usertour | Subject::UsertourV2 | Subject::IntercomContacts { .. }
-                    if from + first > full =>
-                {
-                    2
-                }
-                // No numbered page of at most 60 holds both ends of the window.
-                Subject::IntercomUsers { .. }
-                    if !(1..=60).any(|size| from / size == (to - 1) / size) =>
-                {
-                    2
-                }
+            let calls = match subject.expected().paging {
+                Paging::Token if from + first > full => 2,
+                // No numbered page holds both ends of the window.
+                Paging::Number if !(1..=full).any(|size| from / size == (to - 1) / size) => 2,
                 _ => 1,
             };
             assert_eq!(resumed.source().calls, calls, "{from}..{to}");

@@ -148,7 +148,7 @@ pub(super) async fn assert_whole(
     for page in &pages {
         let to = records.len().min(from + first);
         page.assert_is(&records, from, to);
-        let total = (provider == Provider::Intercom).then_some(records.len());
+        let total = subject.expected().is_counted.then_some(records.len());
         assert_eq!(page.total_count, total);
         let source = page.source();
         assert_eq!((&*source.status, &*source.notices), ("COMPLETE", &[][..]));
@@ -164,34 +164,7 @@ pub(super) async fn assert_whole(
     assert_eq!(world.calls(provider).await.len(), calls);
 }
 
-/// How many calls a number of rows needs that are not the first, or are.
+/// How many calls a number of rows costs that are not the first, or are.
 pub(super) fn least(subject: Subject, from: usize, rows: usize) -> usize {
-    match subject {
-        // The first page starts with the user that its cursor names.
-        Subject::Ada => {
-            let first = 100 - usize::from(from > 0);
-            usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(100)
-        }
-        // Every page but the list's first starts with the last user of the page before.
-        Subject::DigitalChalk => {
-            let first = 100 - usize::from(from > 0);
-            usize::from(rows > 0) + rows.saturating_sub(first).div_ceil(99)
-        }
-        Subject::IntercomUsers { .. } => numbered(from, from + rows),
-        Subject::IntercomContacts { .. } | Subject::Usertour | Subject::UsertourV2 => {
-            rows.div_ceil(subject.page())
-        }
-    }
-}
-
-/// How many numbered pages of up to 60 users hold some rows, each of them the last user before as well.
-fn numbered(from: usize, to: usize) -> usize {
-    let (mut at, mut pages) = (from, 0);
-    while at < to {
-        let before = at.saturating_sub(1);
-        let ends = (1..=60).map(|size| (before / size + 1) * size);
-        at = ends.max().expect("sizes");
-        pages += 1;
-    }
-    pages
+    (subject.expected().list_calls)(from, rows)
 }

@@ -11,7 +11,7 @@ use axum::{
     extract::{Query, State},
     http::Uri,
 };
-use roster::{account::Provider, demo};
+use roster::account::Provider;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -50,7 +50,7 @@ async fn told(
 
 async fn gateway(address: SocketAddr, version: &str, seconds: f64) -> World {
     World::with(0, |settings| {
-        *settings = demo::settings(address);
+        *settings = crate::world::settings(address);
         settings.cache.seconds = seconds;
         settings.server.show_calls = false;
         for provider in settings.accounts.values_mut() {
@@ -103,9 +103,7 @@ fn page(of: Provider, version: &str, rest: &Value) -> Value {
         (Provider::Ada, _) => json!({ "data": rows, "meta": rest }),
         (Provider::Intercom, "1.1") => json!({ "type": "user.list", "users": rows, "pages": rest }),
         (Provider::Intercom, _) => json!({ "type": "list", "data": rows, "pages": rest }),
-        (Provider::DigitalChalk | Provider::Usertour, _) => {
-            json!({ "results": rows, "next": rest })
-        }
+        _ => json!({ "results": rows, "next": rest }),
     }
 }
 

@@ -12,7 +12,7 @@ const USERTOUR: Provider = Provider::Usertour;
 /// Whom the server itself lists.
 async fn at_server(world: &World, query: &str) -> Vec<String> {
     let list = world
-        .at_provider(USERTOUR, &format!("?limit=100&{query}"))
+        .at_provider(USERTOUR, &format!("/v1/users?limit=100&{query}"))
         .await;
     let rows = list["results"].as_array().cloned().unwrap_or_default();
     let ids = rows.iter().filter_map(|row| row["id"].as_str());
@@ -95,7 +95,7 @@ async fn a_segment_and_an_address_hold_both() {
     let members = world
         .at_provider(
             USERTOUR,
-            &format!("?limit=100&segmentId={}", known::SEGMENT_BY_HAND),
+            &format!("/v1/users?limit=100&segmentId={}", known::SEGMENT_BY_HAND),
         )
         .await;
     let member = &members["results"][1];

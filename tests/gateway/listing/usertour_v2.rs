@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::page::{Page, answer, ids, page, walk};
 use crate::{
     stand_in::{Asked, StandIn},
+    subject::Subject,
     world::{World, usertour_v2},
 };
 
@@ -155,7 +156,15 @@ async fn a_list_without_a_segment_is_whole_whatever_segment_the_server_has_first
     let everybody = ids(&world, USERTOUR).await;
     for first in ["first_by_hand", "first_by_rule"] {
         world.behave(USERTOUR, "segments", first).await;
-        let narrowed = world.at_provider(USERTOUR, "?limit=100").await;
+        let narrowed = world
+            .at_provider(
+                USERTOUR,
+                &format!(
+                    "{}?limit=100",
+                    (Subject::UsertourV2.expected().users_path)()
+                ),
+            )
+            .await;
         let narrowed = narrowed["results"].as_array().map(Vec::len);
         assert_ne!(narrowed, Some(everybody.len()), "the fault is there");
 

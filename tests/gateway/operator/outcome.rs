@@ -1,10 +1,10 @@
 //! The log line and the metric of a request when providers fail.
 
-use roster::account::Provider::{self, Ada};
+use roster::account::Provider::Ada;
 use serde_json::{Value, json};
 
 use super::{Gateway, Setup, field, message};
-use crate::world::World;
+use crate::world::{FOUR, World};
 
 const SEARCH: &str =
     "query Look { usersByEmail(email: \"a@x.test\") { sources { status error { code } } } }";
@@ -30,7 +30,7 @@ async fn errors(gateway: &Gateway, code: &str) -> Option<f64> {
 #[tokio::test]
 async fn an_answer_with_only_failed_sources_is_not_ok() {
     let world = World::with(5, |_| {}).await;
-    for of in Provider::ALL {
+    for of in FOUR {
         world
             .fault(of, json!({ "kind": "status", "status": 500 }))
             .await;

@@ -64,7 +64,7 @@ async fn a_write_whose_client_has_left_is_finished_before_the_program_ends() {
         .expect("an id")
         .to_owned();
     let values: Value = world
-        .at_provider(DigitalChalk, &format!("/{id}/userfieldvalues"))
+        .at_provider(DigitalChalk, &format!("/users/{id}/userfieldvalues"))
         .await;
     assert!(values.to_string().contains("+46 8 123"), "{values}");
 }

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use roster::account::Provider;
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::json;
 
 use super::{File, serve::Gateway};
-use crate::world::World;
+use crate::world::{FOUR, World, place, token};
 
 /// The largest response of a provider.
 const MAX_ANSWER: u64 = 4 << 20;
@@ -18,15 +17,9 @@ const SENT: u64 = 1 << 30;
 pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<File>) {
     let accounts = roster::demo::settings(world.sandbox).accounts;
     let (mut tables, mut tokens) = (String::new(), Vec::new());
-    for of in Provider::ALL {
+    for of in FOUR {
         let base = accounts[of.name()].base_url.clone().unwrap_or_default();
-        let token = match of {
-            Provider::Usertour => format!("ak_{}", roster_sandbox::TOKEN),
-            Provider::Ada | Provider::DigitalChalk | Provider::Intercom => {
-                roster_sandbox::TOKEN.to_owned()
-            }
-        };
-        let file = File::holding(&format!("{name}-{}", of.name()), &token);
+        let file = File::holding(&format!("{name}-{}", of.name()), &token(of));
         tables += &format!(
             "[accounts.{}]\nbase_url = \"{base}\"\ntoken_file = \"{}\"\nmax_answer_bytes = {MAX_ANSWER}\n",
             of.name(),
@@ -116,12 +109,12 @@ async fn responses_that_are_too_large_are_not_held() {
         json!({ "kind": "big", "bytes": SENT, "chunked": true }),
         json!({ "kind": "gzip_bomb", "bytes": SENT }),
     ] {
-        for of in Provider::ALL {
+        for of in FOUR {
             world.fault(of, fault.clone()).await;
         }
         let data = client.data(&query).await;
-        for of in Provider::ALL {
-            let source = &data["usersByEmail"]["sources"][of as usize];
+        for of in FOUR {
+            let source = &data["usersByEmail"]["sources"][place(of)];
             assert_eq!(
                 source["error"]["code"], "PROVIDER_BAD_RESPONSE",
                 "{fault}: {data}"

@@ -1,11 +1,10 @@
 //! One odd row costs itself only, and its answer says so; one odd value costs its own field.
 
-use roster::account::Provider;
 use serde_json::{Value, json};
 
 use crate::{
     stand_in::{Asked, StandIn, list, row},
-    world::{notices, word},
+    world::{FOUR, notices, word},
 };
 
 const LIST: &str = "query ($p: Provider!, $after: String, $n: Int = 50) {
@@ -52,7 +51,7 @@ async fn a_row_that_cannot_be_read_costs_itself_and_the_answer_says_so() {
     ] {
         let providers = StandIn::of(with(odd)).await;
         let world = providers.world(|_| {}).await;
-        for provider in Provider::ALL {
+        for provider in FOUR {
             let p = word(provider);
             let data = world.data_with(LIST, json!({ "p": p })).await;
             let users = &data["users"];
@@ -100,7 +99,7 @@ async fn an_odd_value_costs_its_own_field() {
         })
         .await;
         let world = providers.world(|_| {}).await;
-        for provider in Provider::ALL {
+        for provider in FOUR {
             let p = word(provider);
             let data = world.data_with(LIST, json!({ "p": p })).await;
             assert_eq!(ids(&data["users"]), ["a1", "a2", "a3"], "{odd:.80} {p}");
@@ -137,7 +136,7 @@ async fn bytes_that_are_no_utf8_cost_one_character() {
     })
     .await;
     let world = providers.world(|_| {}).await;
-    for provider in Provider::ALL {
+    for provider in FOUR {
         let p = word(provider);
         let data = world
             .data_with(SEARCH, json!({ "p": p, "e": "p2@x.test" }))
@@ -163,7 +162,7 @@ async fn an_id_as_a_number_and_as_a_text_is_one_user_and_is_reported() {
     })
     .await;
     let world = providers.world(|_| {}).await;
-    for provider in Provider::ALL {
+    for provider in FOUR {
         let data = world.data_with(LIST, json!({ "p": word(provider) })).await;
         assert_eq!(ids(&data["users"]), ["7", "8"]);
         assert_eq!(data["users"]["sources"][0]["status"], "PARTIAL");
@@ -187,7 +186,7 @@ async fn ids_beyond_64_bits_stay_distinct() {
     })
     .await;
     let world = providers.world(|_| {}).await;
-    for provider in Provider::ALL {
+    for provider in FOUR {
         let data = world.data_with(LIST, json!({ "p": word(provider) })).await;
         assert_eq!(ids(&data["users"]), numbers);
         assert_ne!(data["users"]["sources"][0]["status"], "FAILED");

@@ -2,25 +2,24 @@
 
 use std::time::Duration;
 
-use roster::account::Provider;
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::world::{World, account};
+use crate::world::{FOUR, World, account};
 
 #[tokio::test]
 async fn clients_that_leave_release_their_resources() {
     let world = World::with(200, |settings| {
         settings.limits.deadline_seconds = 600.0;
-        for of in Provider::ALL {
+        for of in FOUR {
             let provider = account(settings, of);
             provider.timeout_seconds = Some(600.0);
             provider.concurrency = Some(1);
         }
     })
     .await;
-    for of in Provider::ALL {
+    for of in FOUR {
         world.fault(of, json!({ "kind": "hang" })).await;
     }
     let query = format!(

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use roster::{account::Provider, demo};
+use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{
@@ -42,7 +42,7 @@ async fn gateways_that_spell_the_address_of_a_provider_differently_make_one_reco
         return;
     };
     let [one, _] = two(&redis, DigitalChalk).await;
-    let mut settings = demo::settings(one.sandbox);
+    let mut settings = crate::world::settings(one.sandbox);
     settings.shared.url = Some(redis.url());
     settings.shared.timeout_seconds = 2.0;
     let url = &mut account(&mut settings, OF).base_url;

@@ -1,10 +1,10 @@
 //! Equal writes at once make one record, also through several gateways.
 
 use futures_util::future::join_all;
-use roster::{account::Provider, config::Settings, demo};
+use roster::{account::Provider, config::Settings};
 use serde_json::{Value, json};
 
-use super::{UPSERT, text};
+use super::{text, upsert_query};
 use crate::{
     budgets::redis::Redis,
     subject::Subject::{self, Ada, DigitalChalk, IntercomContacts, IntercomUsers, Usertour},
@@ -32,10 +32,7 @@ fn cases() -> Vec<(Subject, Value)> {
 
 /// Writes through each gateway in turn, all at once; the payloads.
 pub(super) async fn all_at_once(worlds: &[&World], of: Provider, inputs: &[Value]) -> Vec<Value> {
-    let query = match of {
-        Provider::DigitalChalk => UPSERT.replace(" attributes", ""),
-        Provider::Ada | Provider::Intercom | Provider::Usertour => UPSERT.to_owned(),
-    };
+    let query = upsert_query(of);
     let writes = inputs.iter().enumerate().map(|(at, input)| {
         let (world, query) = (worlds[at % worlds.len()], &query);
         let mut input = input.clone();
@@ -68,7 +65,7 @@ pub(super) async fn two(redis: &Redis, subject: Subject) -> [World; 2] {
         settings.shared.timeout_seconds = 2.0;
     };
     let one = World::with(3, change).await;
-    let mut settings = demo::settings(one.sandbox);
+    let mut settings = crate::world::settings(one.sandbox);
     change(&mut settings);
     let other = one.beside(World::serve(&settings).await);
     [one, other]

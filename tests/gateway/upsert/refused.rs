@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{calls, skipped, text, upsert};
 use crate::{
     faults::{MARK, gives_nothing_away},
-    world::{World, account},
+    world::{FOUR, World, account},
 };
 
 async fn refused(world: &World, of: Provider, input: Value) -> Value {
@@ -73,7 +73,7 @@ async fn all_fields_that_cannot_be_written_are_named_at_once() {
 #[tokio::test]
 async fn who_is_meant_must_be_said() {
     let world = World::with(3, |_| {}).await;
-    for of in Provider::ALL {
+    for of in FOUR {
         for input in [
             json!({}),
             json!({ "email": null }),
@@ -137,12 +137,12 @@ async fn a_provider_id_that_nobody_has_is_never_created() {
 #[tokio::test]
 async fn a_disabled_provider_is_skipped_without_error_and_without_call() {
     let world = World::with(3, |settings| {
-        for of in Provider::ALL {
+        for of in FOUR {
             account(settings, of).enabled = false;
         }
     })
     .await;
-    for of in Provider::ALL {
+    for of in FOUR {
         let payload = upsert(&world, of, json!({ "email": EVERYWHERE })).await;
         assert_eq!(
             payload,

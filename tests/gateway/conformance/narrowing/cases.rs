@@ -39,10 +39,9 @@ pub(super) async fn cases(world: &World, subject: Subject, field: &str) -> Vec<C
         "EMAIL" => {
             let is_same = |person: &Person| {
                 let spelling = person.email_at(name(subject)).unwrap_or_default();
-                // Usertour tells the other spelling apart, and says so.
-                match subject {
-                    Subject::Usertour | Subject::UsertourV2 => spelling == known::SHARED,
-                    _ => spelling.to_lowercase() == known::SHARED,
+                match subject.expected().compares_case {
+                    true => spelling == known::SHARED,
+                    false => spelling.to_lowercase() == known::SHARED,
                 }
             };
             let expected = of(everybody(subject), &is_same);
