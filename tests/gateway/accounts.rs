@@ -29,7 +29,7 @@ const ACCOUNTS: [(&str, Provider, Option<&str>); 4] = [
     ("intercom-old", Provider::Intercom, Some("1.1")),
 ];
 
-/// The account that a call was sent to: each has an address of its own.
+/// The account that a call was sent to: each has another address.
 fn account_of(asked: &Asked) -> &str {
     let mut parts = asked.path.split('/');
     parts
@@ -37,7 +37,7 @@ fn account_of(asked: &Asked) -> &str {
         .map_or("", |part| &part[3..])
 }
 
-/// What every account answers: the user of an id, whose name tells the account.
+/// The response of every account: the user of an id, with the account in its name.
 fn answer(asked: &Asked) -> Said {
     let account = account_of(asked);
     let path = format!("/{}", account.split('-').next().unwrap_or_default());

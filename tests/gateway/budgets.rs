@@ -1,4 +1,4 @@
-//! Budgets: however many clients ask at once, a provider gets no more calls than it allows, in any
+//! Budgets: however many clients send requests at once, a provider gets no more calls than it allows, in any
 //! window; and a request that cannot be served in time is refused without a call.
 
 mod closing;
@@ -35,7 +35,7 @@ async fn ids(world: &World, of: Provider) -> Vec<String> {
 }
 
 /// Asks for one user.
-async fn ask(world: &World, of: Provider, id: &str) -> Value {
+async fn request(world: &World, of: Provider, id: &str) -> Value {
     let of = word(of);
     world
         .answer(&format!(
@@ -45,10 +45,10 @@ async fn ask(world: &World, of: Provider, id: &str) -> Value {
 }
 
 /// Asks for `count` users, each in its own request, all at once.
-async fn ask_all(world: &World, of: Provider, count: usize) -> Vec<Value> {
+async fn request_all(world: &World, of: Provider, count: usize) -> Vec<Value> {
     let ids = ids(world, of).await;
     assert!(ids.len() >= count);
-    join_all(ids.iter().take(count).map(|id| ask(world, of, id))).await
+    join_all(ids.iter().take(count).map(|id| request(world, of, id))).await
 }
 
 /// The largest number of calls that arrived within any span.

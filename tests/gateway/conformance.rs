@@ -1,5 +1,5 @@
-//! Each behaviour against each provider, by name: what a provider declares works, what it does not declare
-//! is refused in words that help, and both cost exactly the calls that they must.
+//! Each behaviour against each provider, by name: a declared feature works, an undeclared one is refused
+//! with a helpful message, and both make exactly the calls that they must.
 
 mod capabilities;
 mod disabled;
@@ -65,7 +65,7 @@ mod intercom_users_alone {
     }
 }
 
-/// What no other provider has: filters that can be combined, for one.
+/// Only contacts have filters that can be combined.
 mod intercom_contacts_alone {
     behaviours! { Subject::IntercomContacts { version: "2.17" } =>
         narrowing::a_range_with_other_filters_and_an_order_is_exact

@@ -1,4 +1,4 @@
-//! What the documents claim of the tests.
+//! The tests that the documents name exist.
 
 use std::{fs, path::Path};
 

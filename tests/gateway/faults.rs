@@ -157,7 +157,7 @@ pub(crate) fn gives_nothing_away(world: &World, answer: &Value) {
     assert!(!text.contains(&world.sandbox.to_string()));
 }
 
-/// What the bodies of providers hold in these tests.
+/// A text in the bodies of providers that no client may see.
 pub(crate) const MARK: &str = "for the provider's eyes only";
 
 /// Runs something that must end by a request's deadline; generously, for busy machines.

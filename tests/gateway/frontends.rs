@@ -1,4 +1,4 @@
-//! What browsers' pages and their tools need of the gateway.
+//! The gateway serves browsers' pages and their tools.
 
 mod calls;
 mod cors;

@@ -1,5 +1,5 @@
-//! Walking a provider's list: every user once, in the provider's order, in windows of any size, from any
-//! edge, and in as few calls as the provider's pages allow.
+//! Scans of a provider's list return every user once, in the provider's order, in windows of any size, from
+//! any edge, and in the fewest calls that the provider's pages allow.
 
 mod ada;
 mod backwards;
@@ -10,6 +10,7 @@ mod links;
 mod page;
 mod reach;
 mod rest;
+mod scans;
 mod segments;
 mod strangers;
 mod strays;
@@ -17,4 +18,3 @@ mod ties;
 mod timeless;
 mod usertour;
 mod usertour_v2;
-mod walks;

@@ -1,7 +1,7 @@
 //! The gateway through its front door, over the sandboxes: what a client sees, and which calls the
 //! providers got for it.
 
-#![expect(clippy::disallowed_methods, reason = "a test is a client of its own")]
+#![expect(clippy::disallowed_methods, reason = "a test is a client")]
 
 mod accounts;
 mod answers;

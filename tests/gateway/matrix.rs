@@ -22,26 +22,26 @@ use crate::{
 const USERS: usize = 200;
 /// Three pages at least of every provider's list.
 const MANY: usize = 400;
-/// What a provider's answer may hold.
+/// The largest response of a provider.
 const MAX_ANSWER: usize = 1 << 20;
 /// An attempt's share, where a row is about it.
 const ATTEMPT: Duration = Duration::from_millis(500);
 /// A request's deadline, where a row is about it.
 const DEADLINE: Duration = Duration::from_millis(1_500);
-/// What a busy machine may add to anything.
+/// The time that a busy machine may add.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// What is asked.
+/// The query.
 #[derive(Clone, Copy)]
-enum Ask {
+enum Query {
     /// Everybody with an address.
     Email,
     /// All users, page after page.
     List,
 }
 
-impl Ask {
-    /// How many users it takes to ask so.
+impl Query {
+    /// The number of users of its worlds.
     fn users(self) -> usize {
         match self {
             Self::Email => USERS,
@@ -50,7 +50,7 @@ impl Ask {
     }
 }
 
-/// What a row's gateway is patient with.
+/// The timeouts of a row's gateway.
 #[derive(Clone, Copy, PartialEq)]
 enum Patience {
     /// Nothing runs out.
@@ -74,7 +74,7 @@ enum When {
     ByDeadline,
 }
 
-/// What becomes of one question.
+/// The outcome of one query.
 #[derive(Clone, Copy, PartialEq)]
 struct Outcome {
     /// The source's status.
@@ -86,27 +86,27 @@ struct Outcome {
     when: When,
 }
 
-/// What becomes of a question at each provider, by name.
+/// The outcome of a query at each provider.
 type Outcomes = BTreeMap<Provider, Outcome>;
 
 /// A fault, and what becomes of a question under it.
 struct Row {
     name: &'static str,
     fault: Value,
-    ask: Ask,
+    query: Query,
     patience: Patience,
     expected: Outcomes,
 }
 
 impl Row {
-    /// What is expected at a provider: each has its own word in each row.
+    /// The outcome that a provider must have in this row.
     fn expected(&self, of: Provider) -> Outcome {
         let outcome = self.expected.get(&of).copied();
         outcome.unwrap_or_else(|| panic!("{}: nothing is expected of {of:?}", self.name))
     }
 }
 
-/// What was found at one provider.
+/// The outcome at one provider.
 struct Found {
     status: String,
     code: Option<String>,
@@ -169,7 +169,7 @@ fn the_documented_table_is_the_expected_one() {
 }
 
 async fn world(row: &Row) -> World {
-    World::with(row.ask.users(), |settings| {
+    World::with(row.query.users(), |settings| {
         settings.limits.deadline_seconds = match row.patience {
             Patience::Long | Patience::ShortAttempt => 20.0,
             Patience::ShortDeadline => DEADLINE.as_secs_f64(),
@@ -209,13 +209,13 @@ async fn try_out(world: &World, row: &Row, sick: Provider) -> Found {
         }
     };
     let world = astray.as_ref().unwrap_or(world);
-    let query = match row.ask {
-        Ask::Email => {
+    let query = match row.query {
+        Query::Email => {
             "query($of: Provider!, $email: String!) {
             found: usersByEmail(email: $email, providers: [$of]) {
                 nodes { email } sources { status calls error { code } } } }"
         }
-        Ask::List => {
+        Query::List => {
             "query($of: Provider!) { found: users(provider: $of, first: 400) { nodes { email } } }"
         }
     };
@@ -233,8 +233,8 @@ fn read(row: &Row, answer: &Value, (took, logged): (Duration, u64), is_astray: b
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let mut wrong = Vec::new();
     let rows = data["nodes"].as_array().map_or(0, Vec::len);
-    let (status, code, calls) = match row.ask {
-        Ask::Email => {
+    let (status, code, calls) = match row.query {
+        Query::Email => {
             let source = &data["sources"][0];
             let calls = source["calls"].as_u64().unwrap_or_default();
             if calls != logged && !is_astray {
@@ -246,17 +246,17 @@ fn read(row: &Row, answer: &Value, (took, logged): (Duration, u64), is_astray: b
                 calls,
             )
         }
-        Ask::List => {
+        Query::List => {
             let code = text(&answer["errors"][0]["extensions"]["code"]);
             let status = if code.is_some() { "FAILED" } else { "COMPLETE" };
             (status.into(), code, logged)
         }
     };
     let status = text(&status).unwrap_or_default();
-    let should_be = match (row.ask, status == "FAILED") {
+    let should_be = match (row.query, status == "FAILED") {
         (_, true) => 0,
-        (Ask::Email, false) => 1,
-        (Ask::List, false) => MANY,
+        (Query::Email, false) => 1,
+        (Query::List, false) => MANY,
     };
     if rows != should_be {
         wrong.push(format!("{rows} users are in the answer: {answer}"));

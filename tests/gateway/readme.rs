@@ -1,4 +1,4 @@
-//! What the README shows is what the program does.
+//! The README's examples work as it shows them.
 
 use roster::config::Settings;
 use serde_json::Value;

@@ -87,7 +87,7 @@ fn limits(head: Duration, idle: Duration) -> ConnectionLimits {
 }
 
 /// Sends a request and reads its answer; the connection stays open.
-async fn ask(stream: &mut TcpStream) {
+async fn request(stream: &mut TcpStream) {
     stream.write_all(ASK).await.expect("an open connection");
     let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
     while !answer.ends_with(b"answered") {
@@ -140,10 +140,10 @@ async fn a_connection_may_idle_longer_than_a_head_may_take() {
     let address = serve(limits(SHORT, PATIENCE * 10), Duration::ZERO).await;
     let mut stream = connect(address).await;
 
-    ask(&mut stream).await;
+    request(&mut stream).await;
     sleep(SHORT * 4).await;
 
-    ask(&mut stream).await;
+    request(&mut stream).await;
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_connection_that_is_not_used_again_is_closed() {
     let address = serve(limits(PATIENCE * 10, SHORT), Duration::ZERO).await;
     let mut stream = connect(address).await;
 
-    ask(&mut stream).await;
+    request(&mut stream).await;
 
     closed(stream).await;
 }
@@ -160,7 +160,7 @@ async fn a_connection_that_is_not_used_again_is_closed() {
 async fn a_request_in_flight_is_no_idle_connection() {
     let address = serve(limits(PATIENCE * 10, SHORT), SHORT * 4).await;
 
-    ask(&mut connect(address).await).await;
+    request(&mut connect(address).await).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ pub(crate) struct Asked {
     pub(crate) body: Value,
 }
 
-/// What a provider answers.
+/// A provider's response.
 pub(crate) struct Said {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,

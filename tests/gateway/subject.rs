@@ -1,4 +1,5 @@
-//! What a behaviour is held against: a provider, and where it has two APIs, one of them in one version.
+//! The subjects of the tests of one provider: a provider, and where it has two APIs, one of them in one
+//! version.
 
 mod ada;
 mod digital_chalk;
@@ -58,7 +59,7 @@ pub(crate) fn subjects() -> Vec<Subject> {
     subjects
 }
 
-/// What is expected of a provider in the version that the demo talks to.
+/// The expectations of a provider in the version that the demo talks to.
 pub(crate) fn expected(provider: Provider) -> &'static Expected {
     let expected = subjects().into_iter().map(Subject::expected);
     let mut expected = expected.filter(|expected| expected.provider == provider);
@@ -66,7 +67,6 @@ pub(crate) fn expected(provider: Provider) -> &'static Expected {
 }
 
 impl Subject {
-    /// What is expected of it.
     pub(crate) fn expected(self) -> &'static Expected {
         match self {
             Self::Ada => &ada::EXPECTED,
@@ -126,8 +126,7 @@ impl Subject {
     }
 }
 
-/// What is expected of a subject in worlds of the sandbox: the only place where it is written down. Each
-/// provider has a file for it.
+/// All expectations of a subject in worlds of the sandbox. Each provider has a file for them.
 pub(crate) struct Expected {
     pub(crate) provider: Provider,
     /// The provider's name in the graph.
@@ -162,9 +161,9 @@ pub(crate) struct Expected {
     pub(crate) attributes_cost_a_call: bool,
     /// How the provider opens a page.
     pub(crate) paging: Paging,
-    /// How many calls the questions of the conformance suite cost.
+    /// How many calls the queries of the conformance suite take.
     pub(crate) calls: ExpectedCalls,
-    /// How many calls a number of rows costs behind a number of rows before them.
+    /// How many calls return some rows behind a number of rows before them.
     pub(crate) list_calls: fn(usize, usize) -> usize,
     /// The account's capabilities in the graph.
     pub(crate) capabilities: fn() -> Value,
@@ -200,25 +199,25 @@ pub(crate) enum Paging {
     Token,
 }
 
-/// How many calls a question costs.
+/// How many calls a query takes.
 pub(crate) struct ExpectedCalls {
     /// An address, in a list of 200 users.
     pub(crate) email_among_200: usize,
     /// An address as it is written.
     pub(crate) email: usize,
-    /// An address that differs from the one that is held in letter case.
+    /// An address in other letter case than the record's.
     pub(crate) other_case: usize,
-    /// An address that is the 101st of those that hold it.
+    /// An address that is the 101st of those that contain it.
     pub(crate) position_101: usize,
-    /// Three addresses that are asked for together, one of them in two places.
+    /// Three addresses in one request, one of them twice.
     pub(crate) three_emails: usize,
-    /// Two ids that nobody has.
+    /// Two ids that no user has.
     pub(crate) two_unknown_ids: usize,
     /// Three ids.
     pub(crate) three_ids: usize,
-    /// What the id of a company costs before the list that it narrows.
+    /// The id of a company, before the list that it narrows.
     pub(crate) company_lookup: usize,
-    /// What the id of a segment costs before the list that it narrows.
+    /// The id of a segment, before the list that it narrows.
     pub(crate) segment_lookup: usize,
 }
 

@@ -1,4 +1,4 @@
-//! A gateway and the sandboxes that it stands on, in this process, on ports of their own.
+//! A gateway and the sandboxes that it stands on, in this process, each on its port.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -32,7 +32,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// What the call is, without what it asks about: `GET /users`.
+    /// The method and the path: `GET /users`.
     pub(crate) fn request(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
@@ -45,7 +45,7 @@ pub(crate) struct World {
     pub(crate) client: reqwest::Client,
     /// The version that Intercom is asked for.
     intercom: String,
-    /// What the token of Usertour begins with in the version that is asked for.
+    /// The prefix of Usertour's token in the version of the settings.
     usertour_prefix: &'static str,
 }
 
@@ -88,7 +88,7 @@ impl World {
         sandbox: SocketAddr,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        // What a test asks for is asked of the providers, unless it is about answers that are kept.
+        // Every request reaches the providers, except in tests of the cache.
         settings.cache.seconds = 0.0;
         settings.server.show_calls = false;
         // A fault strikes every call that a test makes, unless the test is about providers left alone.
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Another gateway over the same sandboxes, asked over connections of its own.
+    /// Another gateway over the same sandboxes, with another client.
     pub(crate) fn beside(&self, gateway: SocketAddr) -> Self {
         Self {
             gateway,
@@ -210,8 +210,8 @@ impl World {
         called
     }
 
-    /// What a provider itself answers to a read at a path below its API's address, past the gateway:
-    /// Intercom and Usertour in the version that the gateway asks for. Its log keeps this call too.
+    /// Reads a path below the address of a provider's API without the gateway: Intercom and Usertour in the
+    /// version of the settings. The sandbox logs this call, too.
     pub(crate) async fn at_provider(&self, provider: Provider, path: &str) -> Value {
         let url = format!("{}{path}", sandboxed(provider).base_url(self.sandbox));
         let token = match provider == Provider::Usertour {
@@ -242,7 +242,7 @@ impl World {
         serde_json::from_value(self.sandbox_get(&path).await).expect("records")
     }
 
-    /// Everybody in a provider's list, in its order, as [`Self::records`] shows them: with Intercom's leads
+    /// All records of a provider's list, in its order, as [`Self::records`] shows them: with Intercom's leads
     /// where its list has them.
     pub(crate) async fn listed(&self, provider: Provider) -> Vec<Value> {
         if provider == Provider::Intercom && self.intercom.starts_with("2.") {
@@ -378,7 +378,7 @@ pub(crate) fn notices(source: &Value) -> String {
 }
 
 /// The providers of worlds, and of tests over several providers. A further one has accounts in the worlds
-/// of its own subjects only, so that it changes no expectation of these tests.
+/// of its subjects only, so that it changes no expectation of these tests.
 pub(crate) const FOUR: [Provider; 4] = [
     Provider::Ada,
     Provider::DigitalChalk,
@@ -402,7 +402,7 @@ pub(crate) fn usertour_v2(settings: &mut Settings) {
     }
 }
 
-/// What the token of Usertour begins with in the version of the settings.
+/// The prefix of Usertour's token in the version of the settings.
 fn usertour_prefix(settings: &Settings) -> &'static str {
     let account = settings.accounts.get(Provider::Usertour.name());
     match account.and_then(|account| account.options.get("project")) {

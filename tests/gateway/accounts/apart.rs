@@ -145,19 +145,19 @@ async fn the_budget_of_one_account_is_not_spent_by_another() {
         }
     })
     .await;
-    let ask = |name: &str, id: &str| {
+    let query = |name: &str, id: &str| {
         format!(
             "{{ user({}, by: {{ remoteId: \"{id}\" }}) {{ name }} }}",
             named(name)
         )
     };
     assert_eq!(
-        world.data(&ask("ada-eu", "1")).await["user"]["name"],
+        world.data(&query("ada-eu", "1")).await["user"]["name"],
         "ada-eu"
     );
 
-    let spent = world.answer(&ask("ada-eu", "2")).await;
-    let other = world.data(&ask("ada", "2")).await;
+    let spent = world.answer(&query("ada-eu", "2")).await;
+    let other = world.data(&query("ada", "2")).await;
 
     let code = &spent["errors"][0]["extensions"]["code"];
     assert_eq!(code, "PROVIDER_RATE_LIMITED", "{spent}");

@@ -51,7 +51,7 @@ async fn an_account_of_another_provider_is_no_account_of_this_one() {
 #[tokio::test]
 async fn providers_and_accounts_must_both_hold() {
     let (world, _stand_in) = world(|_| {}).await;
-    let ask = |arguments: &str| {
+    let query = |arguments: &str| {
         format!(
             "{{ usersByEmail(email: \"ann@people.test\", {arguments}) {{ sources {{ account }} }} }}"
         )
@@ -68,7 +68,7 @@ async fn providers_and_accounts_must_both_hold() {
         ),
         ("providers: [USERTOUR]", &["usertour"]),
     ] {
-        let data = world.data(&ask(arguments)).await;
+        let data = world.data(&query(arguments)).await;
         let expected: Vec<_> = asked
             .iter()
             .map(|name| json!({ "account": name }))
@@ -84,7 +84,7 @@ async fn providers_and_accounts_must_both_hold() {
         "accounts: [\"nobody\"]",
         "providers: [INTERCOM], accounts: [\"ada\"]",
     ] {
-        let answer = world.answer(&ask(arguments)).await;
+        let answer = world.answer(&query(arguments)).await;
         assert_eq!(refusal(&answer).0, "BAD_USER_INPUT", "{arguments}");
     }
 }

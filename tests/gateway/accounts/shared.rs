@@ -15,14 +15,14 @@ async fn what_replicas_keep_of_one_account_is_never_given_for_another() {
     };
     let (one, stand_in) = world(change).await;
     let address = stand_in.address();
-    let ask = |name: &str| {
+    let query = |name: &str| {
         format!(
             "{{ user({}, by: {{ remoteId: \"1\" }}) {{ account name }} }}",
             named(name)
         )
     };
     for (name, _, _) in ACCOUNTS {
-        assert_eq!(one.data(&ask(name)).await["user"]["name"], name);
+        assert_eq!(one.data(&query(name)).await["user"]["name"], name);
     }
     let other = World::over(address, |all| {
         settings(address, all);
@@ -31,6 +31,6 @@ async fn what_replicas_keep_of_one_account_is_never_given_for_another() {
     .await;
 
     for (name, _, _) in ACCOUNTS {
-        assert_eq!(other.data(&ask(name)).await["user"]["name"], name);
+        assert_eq!(other.data(&query(name)).await["user"]["name"], name);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::world::{World, account, usertour_v2};
 
-/// What is said of an account at Usertour.
+/// The error of an account at Usertour.
 fn said(token: &str, options: &str) -> Result<(), String> {
     let text = format!("[accounts.usertour]\noptions = {{ {options} }}\n");
     let mut settings = Settings::parse(&text).expect("a configuration");

@@ -45,7 +45,7 @@ async fn a_number_of_users_out_of_bounds_is_refused() {
 }
 
 #[tokio::test]
-async fn a_first_of_nought_is_valid_and_says_whether_there_are_users() {
+async fn a_first_of_zero_is_valid_and_says_whether_there_are_users() {
     let world = World::with(0, |_| {}).await;
 
     let data = world

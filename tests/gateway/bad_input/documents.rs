@@ -128,7 +128,7 @@ async fn variables_that_do_not_fit_are_refused() {
 async fn which_of_several_operations_is_meant_must_be_said() {
     let world = World::with(0, |_| {}).await;
     let query = "query A { accounts { provider } } query B { accounts { enabled } }";
-    let ask = async |name: Value| {
+    let answer_to = async |name: Value| {
         let body = json!({ "query": query, "operationName": name });
         let request = world
             .client
@@ -145,15 +145,15 @@ async fn which_of_several_operations_is_meant_must_be_said() {
     };
 
     assert_eq!(
-        ask(json!("A")).await["data"]["accounts"][0],
+        answer_to(json!("A")).await["data"]["accounts"][0],
         json!({ "provider": "ADA" })
     );
     assert_eq!(
-        ask(json!("B")).await["data"]["accounts"][0],
+        answer_to(json!("B")).await["data"]["accounts"][0],
         json!({ "enabled": true })
     );
     for name in [json!(null), json!(""), json!("C")] {
-        let answer = ask(name).await;
+        let answer = answer_to(name).await;
         assert_eq!(answer.get("data"), None, "{answer}");
         assert_eq!(codes(&answer), ["BAD_USER_INPUT"]);
     }

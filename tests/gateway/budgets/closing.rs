@@ -3,7 +3,7 @@
 use roster::account::Provider;
 use serde_json::json;
 
-use super::{ask, ask_all, ids, refusal, world};
+use super::{ids, refusal, request, request_all, world};
 use crate::world::FOUR;
 
 #[tokio::test]
@@ -16,10 +16,10 @@ async fn one_429_pauses_a_provider_for_all_requests() {
         let ids = ids(&world, of).await;
         let enough = json!({ "kind": "rate_limit", "retry_after": 60, "count": 1 });
         world.fault(of, enough).await;
-        let first = ask(&world, of, &ids[0]).await;
+        let first = request(&world, of, &ids[0]).await;
         assert_eq!(refusal(&first), Some(("PROVIDER_RATE_LIMITED", Some(60))));
 
-        let answers = ask_all(&world, of, 50).await;
+        let answers = request_all(&world, of, 50).await;
 
         for answer in &answers {
             let (code, retry_after) = refusal(answer).expect("a refusal");
@@ -40,7 +40,7 @@ async fn requests_wait_for_the_end_of_a_short_pause() {
     let enough = json!({ "kind": "rate_limit", "retry_after": 1, "count": 1 });
     world.fault(of, enough).await;
 
-    let answers = ask_all(&world, of, 30).await;
+    let answers = request_all(&world, of, 30).await;
 
     for answer in &answers {
         assert!(answer["data"]["user"]["remoteId"].is_string(), "{answer}");

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use roster::account::Provider;
 
-use super::{ask, ids, refusal, world};
+use super::{ids, refusal, request, world};
 use crate::world::{World, account};
 
 const OF: Provider = Provider::Intercom;
@@ -38,7 +38,7 @@ async fn the_limit_is_learned_from_responses() {
     assert_eq!(budget(&world).await[0]["limit"], 1667);
     let ids = ids(&world, OF).await;
 
-    ask(&world, OF, &ids[0]).await;
+    request(&world, OF, &ids[0]).await;
 
     let budget = budget(&world).await;
     assert_eq!(budget[0]["window"], 10);
@@ -52,13 +52,13 @@ async fn calls_of_other_clients_are_respected_and_cost_no_429() {
     let world = untold(30, 3_600).await;
     let ids = ids(&world, OF).await;
     for id in &ids[..2] {
-        ask(&world, OF, id).await;
+        request(&world, OF, id).await;
     }
     // Another integration takes all but six; the gateway learns it from its next response.
     let others = (0..21).map(|_| world.at_provider(OF, "/users?per_page=1"));
     join_all(others).await;
 
-    let answers = join_all(ids.iter().take(40).map(|id| ask(&world, OF, id))).await;
+    let answers = join_all(ids.iter().take(40).map(|id| request(&world, OF, id))).await;
 
     let served = answers.iter().filter(|answer| refusal(answer).is_none());
     let served = served.count();

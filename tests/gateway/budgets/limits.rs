@@ -5,7 +5,7 @@ use std::time::Duration;
 use roster::account::Provider;
 use serde_json::Value;
 
-use super::{ask, ask_all, ids, most_within, refusal, world};
+use super::{ids, most_within, refusal, request, request_all, world};
 use crate::world::{FOUR, World};
 
 /// All queries are answered, and no call was refused.
@@ -26,7 +26,7 @@ async fn ada_never_refuses_a_call_for_its_rate() {
     let world = world(of, &[(30, 1), (300, 60)], |_| {}).await;
     world.behave(of, "rate", "on").await;
 
-    let answers = ask_all(&world, of, 110).await;
+    let answers = request_all(&world, of, 110).await;
 
     all_are_served(&world, of, &answers).await;
     assert!(most_within(&world.calls(of).await, Duration::from_secs(1)) <= 30);
@@ -40,7 +40,7 @@ async fn intercom_never_refuses_a_call_for_its_rate() {
     world.behave(of, "rate_seconds", "1").await;
     world.behave(of, "rate", "on").await;
 
-    let answers = ask_all(&world, of, 110).await;
+    let answers = request_all(&world, of, 110).await;
 
     all_are_served(&world, of, &answers).await;
     assert!(most_within(&world.calls(of).await, Duration::from_secs(1)) <= 40);
@@ -51,7 +51,7 @@ async fn providers_without_limits_get_no_more_than_the_configured_calls() {
     for of in [Provider::DigitalChalk, Provider::Usertour] {
         let world = world(of, &[(40, 1), (90, 2)], |_| {}).await;
 
-        let answers = ask_all(&world, of, 110).await;
+        let answers = request_all(&world, of, 110).await;
 
         all_are_served(&world, of, &answers).await;
         let calls = world.calls(of).await;
@@ -67,7 +67,7 @@ async fn slow_answers_stay_in_the_window_until_a_span_after_them() {
     let slow = serde_json::json!({ "kind": "latency", "milliseconds": 300 });
     world.fault(of, slow).await;
 
-    let answers = ask_all(&world, of, 12).await;
+    let answers = request_all(&world, of, 12).await;
 
     all_are_served(&world, of, &answers).await;
     let calls = world.calls(of).await;
@@ -84,12 +84,12 @@ async fn a_request_that_cannot_be_served_in_time_fails_at_once_without_a_call() 
         .await;
         let ids = ids(&world, of).await;
         for id in &ids[..2] {
-            ask(&world, of, id).await;
+            request(&world, of, id).await;
         }
         world.forget_calls().await;
 
         let started = tokio::time::Instant::now();
-        let answer = ask(&world, of, &ids[2]).await;
+        let answer = request(&world, of, &ids[2]).await;
 
         let (code, retry_after) = refusal(&answer).expect("a refusal");
         assert_eq!(code, "PROVIDER_RATE_LIMITED");

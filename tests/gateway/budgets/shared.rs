@@ -49,7 +49,7 @@ impl Two {
         answer.expect("an answer").json().await.expect("JSON")
     }
 
-    async fn ask(&self, gateway: usize, user: usize) -> Value {
+    async fn request(&self, gateway: usize, user: usize) -> Value {
         let (of, id) = (word(OF), &self.ids[user]);
         let query =
             format!("{{ user(provider: {of}, by: {{ remoteId: \"{id}\" }}) {{ remoteId }} }}");
@@ -57,8 +57,8 @@ impl Two {
     }
 
     /// Asks for these users at once, at both gateways in turn.
-    async fn ask_all(&self, users: std::ops::Range<usize>) -> Vec<Value> {
-        join_all(users.map(|user| self.ask(user % 2, user))).await
+    async fn request_all(&self, users: std::ops::Range<usize>) -> Vec<Value> {
+        join_all(users.map(|user| self.request(user % 2, user))).await
     }
 
     /// Waits until a gateway reports this status of the store.
@@ -90,7 +90,7 @@ async fn two_gateways_never_spend_more_than_one_budget() {
     };
     let two = Two::over(&redis, &[(30, 1), (100, 3)]).await;
 
-    let answers = two.ask_all(0..120).await;
+    let answers = two.request_all(0..120).await;
 
     assert_eq!(served(&answers), 120);
     let calls = two.world.calls(OF).await;
@@ -105,10 +105,10 @@ async fn calls_of_one_gateway_count_for_the_other() {
         return;
     };
     let two = Two::over(&redis, &[(10, 3_600)]).await;
-    let first = join_all((0..9).map(|user| two.ask(0, user))).await;
+    let first = join_all((0..9).map(|user| two.request(0, user))).await;
     assert_eq!(served(&first), 9);
 
-    let second = join_all((9..14).map(|user| two.ask(1, user))).await;
+    let second = join_all((9..14).map(|user| two.request(1, user))).await;
 
     assert_eq!(served(&second), 1);
     assert_eq!(two.world.calls(OF).await.len(), 10);
@@ -125,16 +125,16 @@ async fn a_429_at_one_gateway_pauses_the_other() {
     let two = Two::over(&redis, &[]).await;
     let enough = json!({ "kind": "rate_limit", "retry_after": 60, "count": 1 });
     two.world.fault(OF, enough).await;
-    assert!(refusal(&two.ask(0, 0).await).is_some());
+    assert!(refusal(&two.request(0, 0).await).is_some());
     // The store's update is asynchronous.
     let mut user = 1;
-    while refusal(&two.ask(1, user).await).is_none() {
+    while refusal(&two.request(1, user).await).is_none() {
         user += 1;
         assert!(user < 100, "the other gateway is not closed");
     }
 
     let calls = two.world.calls(OF).await.len();
-    assert_eq!(served(&two.ask_all(200..230).await), 0);
+    assert_eq!(served(&two.request_all(200..230).await), 0);
     assert_eq!(two.world.calls(OF).await.len(), calls);
 }
 
@@ -144,7 +144,7 @@ async fn without_the_store_each_uses_its_share_until_the_store_is_back() {
         return;
     };
     let two = Two::over(&redis, &[(20, 3_600)]).await;
-    assert_eq!(served(&two.ask_all(0..4).await), 4);
+    assert_eq!(served(&two.request_all(0..4).await), 4);
     two.says(0, "up").await;
 
     redis.kill();
@@ -152,9 +152,9 @@ async fn without_the_store_each_uses_its_share_until_the_store_is_back() {
         two.says(gateway, "away").await;
     }
     // Each may make ten calls: each made two before.
-    let alone = two.ask_all(4..20).await;
+    let alone = two.request_all(4..20).await;
     assert_eq!(served(&alone), 16);
-    assert_eq!(served(&two.ask_all(20..30).await), 0);
+    assert_eq!(served(&two.request_all(20..30).await), 0);
 
     redis.run().await;
     for gateway in 0..2 {
@@ -162,7 +162,7 @@ async fn without_the_store_each_uses_its_share_until_the_store_is_back() {
     }
     // Both reported what they had spent, though the store had lost everything: nothing is left.
     sleep(Duration::from_millis(2_500)).await;
-    assert_eq!(served(&two.ask_all(30..40).await), 0);
+    assert_eq!(served(&two.request_all(30..40).await), 0);
     assert_eq!(two.world.calls(OF).await.len(), 20);
 }
 
@@ -174,7 +174,7 @@ async fn a_store_that_is_unavailable_from_the_start_delays_nobody() {
     redis.kill();
     let two = Two::over(&redis, &[(20, 3_600)]).await;
 
-    assert_eq!(served(&two.ask_all(0..20).await), 20);
+    assert_eq!(served(&two.request_all(0..20).await), 20);
 
     for gateway in 0..2 {
         two.says(gateway, "away").await;

@@ -6,7 +6,7 @@ use roster::{
 };
 use serde_json::{Value, json};
 
-use super::{ask, ids, world};
+use super::{ids, request, world};
 use crate::world::account;
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn providers_show_every_window_and_its_remaining_calls() {
     );
     assert_eq!((digital_chalk, usertour), (json!([]), json!([])));
 
-    ask(&world, Provider::Ada, &ids[0]).await;
+    request(&world, Provider::Ada, &ids[0]).await;
     let [ada, ..] = shown().await;
 
     assert_eq!(

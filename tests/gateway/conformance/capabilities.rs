@@ -1,4 +1,4 @@
-//! What a provider declares, which everything else here is measured by.
+//! The capabilities that a provider declares; the other tests of this suite rely on them.
 
 use serde_json::json;
 

@@ -93,7 +93,7 @@ async fn contacts_are_asked_for_in_the_configured_version_whatever_the_app_is_se
 
         // Until 2.12 there is no lookup by external id.
         let finds = !matches!(version, "2.0" | "2.7" | "2.9" | "2.10" | "2.12");
-        // What a search says of who is to be written is looked at again.
+        // A write reads the record again that its search found.
         let by_external_id = if finds {
             vec!["GET /contacts/find_by_external_id/crm-ann"]
         } else {

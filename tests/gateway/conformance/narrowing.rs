@@ -160,20 +160,20 @@ pub(super) async fn a_narrowed_list_pages_like_the_whole(subject: Subject) {
     for field in declared(&world, subject).await.0 {
         for Case { filter, expected } in cases(&world, subject, &field).await {
             world.forget_calls().await;
-            let (mut walked, mut after, mut windows) = (Vec::new(), Value::Null, 0);
+            let (mut scanned, mut after, mut windows) = (Vec::new(), Value::Null, 0);
             loop {
                 let variables = json!({
                     "of": subject.word(), "filter": filter, "first": 30, "after": after,
                 });
                 let data = world.data_with(LIST, variables).await;
-                walked.extend(found(&data));
+                scanned.extend(found(&data));
                 windows += 1;
                 after = data["users"]["pageInfo"]["endCursor"].clone();
                 if data["users"]["pageInfo"]["hasNextPage"] == false || windows > 20 {
                     break;
                 }
             }
-            assert_eq!(walked, expected, "{filter}");
+            assert_eq!(scanned, expected, "{filter}");
             assert_eq!(windows, expected.len().div_ceil(30), "{filter}");
             let cost = &subject.expected().calls;
             let is_of_company = filter.get("companyId").is_some();

@@ -1,5 +1,4 @@
-//! The seeded people as a provider's list must show them: the truth that filters and sorts are held
-//! against.
+//! The seeded people as a provider's list must show them: tests of filters and sorts compare with them.
 
 use roster_sandbox::{Options, Person, Provider, people};
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ pub(super) fn name(subject: Subject) -> Provider {
     name.parse().expect("the sandbox has every provider")
 }
 
-/// Everybody whom a provider holds, Intercom's leads among them, in the order of its lists.
+/// All people of a provider, with Intercom's leads, in the order of its lists.
 pub(super) fn everybody(subject: Subject) -> Vec<Person> {
     let mut held = people(USERS, Options::default().seed);
     held.retain(|person| person.is_at(name(subject)));
@@ -30,7 +29,7 @@ pub(super) fn listed(subject: Subject) -> Vec<Person> {
     held
 }
 
-/// The addresses of people as a provider spells them: what tells people apart in an answer.
+/// The addresses of people as a provider spells them; they identify people in an answer.
 pub(super) fn emails<'a>(
     subject: Subject,
     people: impl IntoIterator<Item = &'a Person>,

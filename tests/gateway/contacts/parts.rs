@@ -1,5 +1,5 @@
-//! A record holds ten ids of each of its lists. Whole they are calls of their own, made only when they
-//! are read.
+//! A record holds ten ids of each of its lists. The whole lists take further calls, made only
+//! when a query reads them.
 
 use std::collections::BTreeSet;
 

@@ -25,7 +25,7 @@ async fn written(world: &World, input: Value, outcome: &str) -> Value {
     payload["user"].take()
 }
 
-/// What is wrong with a write that must write nothing.
+/// The errors of a write that must write nothing.
 async fn refused(world: &World, input: Value) -> Value {
     let mut payload = upsert(world, input).await;
     assert_eq!(payload["outcome"], "SKIPPED", "{payload}");
@@ -284,7 +284,7 @@ async fn what_another_contact_has_is_refused_by_its_field() {
     assert_eq!(errors[0]["code"], "PROVIDER_REJECTED");
 }
 
-/// What is wrong with a write that the provider refused.
+/// The errors of a write that the provider refused.
 async fn refused_write(world: &World, input: Value) -> Value {
     let mut payload = upsert(world, input).await;
     assert_eq!(payload["outcome"], "SKIPPED", "{payload}");

@@ -185,7 +185,7 @@ async fn each_source_of_a_search_counts_the_calls_for_its_own_rows() {
         let told: Vec<_> = sources.iter().map(|source| source["calls"].as_u64()).collect();
         let got = world.tally().await.map(|calls| Some(calls as u64));
         assert_eq!(told, got, "{query}");
-        assert!(got[1] > Some(1), "DigitalChalk's attributes are calls of their own");
+        assert!(got[1] > Some(1), "DigitalChalk's attributes take further calls");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What clients are told: who it is about, and what to do instead.
+//! Messages for clients name the provider and say what to do instead.
 
 use roster::account::Provider::{self, Intercom, Usertour};
 use serde_json::{Value, json};

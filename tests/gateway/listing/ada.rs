@@ -3,7 +3,7 @@
 use roster::account::Provider;
 use serde_json::json;
 
-use super::page::{answer, assert_whole, least, page, walk};
+use super::page::{answer, assert_whole, least, page, scan};
 use crate::{subject::Subject, world::World};
 
 const ENDS: [&str; 5] = ["", "absent", "meta_null", "meta_empty", "empty_string"];
@@ -78,7 +78,7 @@ async fn a_list_that_says_for_ever_that_there_is_more_ends_in_an_error_and_not_i
 async fn a_user_that_a_cursor_names_may_vanish_with_an_error_that_says_so() {
     let world = World::with(40, |_| {}).await;
     let larger = World::with(60, |_| {}).await;
-    let cursor = walk(&larger, Provider::Ada, 60).await.remove(0);
+    let cursor = scan(&larger, Provider::Ada, 60).await.remove(0);
 
     // This world does not hold the user that the cursor of the larger one names.
     let slice = json!({ "first": 20, "after": cursor.page_info.end_cursor });

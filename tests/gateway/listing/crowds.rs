@@ -86,8 +86,8 @@ fn alone(users: usize) -> Vec<usize> {
 /// A window's users and its status.
 type Window = (Vec<String>, String);
 
-/// The windows of a walk, and how many calls it took.
-async fn walked(sizes: &[usize], first: usize, direction: &str) -> (Vec<Window>, usize) {
+/// The windows of a scan, and how many calls it took.
+async fn scan(sizes: &[usize], first: usize, direction: &str) -> (Vec<Window>, usize) {
     let groups = Groups::of(sizes.to_vec());
     let providers = StandIn::of(move |asked: &Asked| groups.answer(asked)).await;
     let world = providers.world(|_| {}).await;
@@ -124,7 +124,7 @@ async fn a_moment_of_more_users_than_a_page_holds_is_in_doubt_wherever_a_window_
     let sizes = [alone(100), vec![150], alone(90)].concat();
     for direction in ["ASCENDING", "DESCENDING"] {
         for first in [20, 100, 500] {
-            let (windows, calls) = walked(&sizes, first, direction).await;
+            let (windows, calls) = scan(&sizes, first, direction).await;
             let (is_doubled, missing) = told(&sizes, &windows);
             let context = format!("{direction} first {first}");
             assert!(!is_doubled, "{context}");
@@ -155,7 +155,7 @@ async fn large_moments_in_a_row_are_no_error_and_lose_nobody_without_saying_so()
     ] {
         let sizes = [alone(20), sizes, alone(50)].concat();
         for first in [20, 100, 500] {
-            let (windows, _) = walked(&sizes, first, "ASCENDING").await;
+            let (windows, _) = scan(&sizes, first, "ASCENDING").await;
             let (is_doubled, missing) = told(&sizes, &windows);
             let is_whole = windows.iter().all(|(_, status)| status == "COMPLETE");
             let context = format!("{:?} first {first}", &sizes[20..26]);
@@ -174,7 +174,7 @@ async fn a_moment_that_fits_into_a_page_is_read_whole() {
     for size in [2, 40, 60, 95, 99] {
         let sizes = [alone(75), vec![size], alone(60)].concat();
         for first in [20, 100, 500] {
-            let (windows, _) = walked(&sizes, first, "ASCENDING").await;
+            let (windows, _) = scan(&sizes, first, "ASCENDING").await;
             let is_whole = windows.iter().all(|(_, status)| status == "COMPLETE");
             let told = told(&sizes, &windows);
             assert_eq!(

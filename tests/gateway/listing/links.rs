@@ -1,5 +1,5 @@
 //! The links in a provider's answers: whatever they look like and wherever they lead, they are not
-//! followed, and the walk is the same.
+//! followed, and the scan is the same.
 
 use roster::account::Provider;
 use serde_json::json;

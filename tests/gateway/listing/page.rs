@@ -80,7 +80,7 @@ impl Page {
         &self.sources[0]
     }
 
-    /// Asserts that the page is this slice of the list, by all that it says of itself.
+    /// Asserts that the page is this slice of the list, with the right cursors and page info.
     pub(super) fn assert_is(&self, records: &[String], from: usize, to: usize) {
         assert_eq!(self.ids(), records[from..to]);
         let nodes: Vec<_> = self.edges.iter().map(|edge| &edge.node).collect();
@@ -108,8 +108,8 @@ pub(super) async fn page(world: &World, provider: Provider, slice: Value) -> Pag
     serde_json::from_value(answer["data"]["users"].take()).expect("a connection")
 }
 
-/// The pages of a walk to the end.
-pub(super) async fn walk(world: &World, provider: Provider, first: usize) -> Vec<Page> {
+/// The pages of a scan to the end.
+pub(super) async fn scan(world: &World, provider: Provider, first: usize) -> Vec<Page> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
         let slice = json!({ "first": first, "after": after });
@@ -120,18 +120,18 @@ pub(super) async fn walk(world: &World, provider: Provider, first: usize) -> Vec
         if is_last {
             return pages;
         }
-        assert!(pages.len() < 1000, "the walk does not end");
+        assert!(pages.len() < 1000, "the scan does not end");
     }
 }
 
-/// The ids of a provider's list, in its order: what a walk must give.
+/// The ids of a provider's list, in its order: a scan must return these.
 pub(super) async fn ids(world: &World, provider: Provider) -> Vec<String> {
     let records = world.listed(provider).await;
     let id = |record: &Value| record["id"].as_str().map(str::to_owned).expect("an id");
     records.iter().map(id).collect()
 }
 
-/// Asserts that a walk gave every user once, each page in as few calls as can be.
+/// Asserts that a scan returns every user once, each page in the fewest calls.
 pub(super) async fn assert_whole(
     world: &World,
     subject: Subject,
@@ -142,7 +142,7 @@ pub(super) async fn assert_whole(
     let records = ids(world, provider).await;
     world.forget_calls().await;
 
-    let pages = walk(world, provider, first).await;
+    let pages = scan(world, provider, first).await;
 
     let (mut from, mut calls) = (0, 0);
     for page in &pages {
@@ -164,7 +164,7 @@ pub(super) async fn assert_whole(
     assert_eq!(world.calls(provider).await.len(), calls);
 }
 
-/// How many calls a number of rows costs that are not the first, or are.
+/// The fewest calls that return `rows` rows behind the first `from`.
 pub(super) fn least(subject: Subject, from: usize, rows: usize) -> usize {
     (subject.expected().list_calls)(from, rows)
 }

@@ -206,7 +206,7 @@ async fn a_count_of_more_users_than_numbered_pages_hold_is_said() {
     assert_eq!(count(&calls), 2, "it is looked for once");
 }
 
-/// A list of 150 of DigitalChalk's, the first of whom can be taken away.
+/// A list of 150 users of DigitalChalk; the test can delete the first ones.
 fn students(gone: &Arc<Mutex<usize>>) -> impl Fn(&str, &Pairs) -> Value + Send + Sync + use<> {
     let gone = Arc::clone(gone);
     move |_, query| {

@@ -9,7 +9,7 @@ use crate::world::World;
 
 const USERTOUR: Provider = Provider::Usertour;
 
-/// Whom the server itself lists.
+/// The ids that the server itself lists.
 async fn at_server(world: &World, query: &str) -> Vec<String> {
     let list = world
         .at_provider(USERTOUR, &format!("/v1/users?limit=100&{query}"))

@@ -1,5 +1,5 @@
-//! Users whom a provider gives though they do not match the filter that it was asked for: they are left
-//! out, wherever the record tells, and nobody else is.
+//! A provider answers users that do not match the filter. The gateway removes those whose record shows it,
+//! and no others.
 
 use std::fmt::Write;
 
@@ -109,11 +109,11 @@ async fn those_who_are_left_out_hide_nobody_behind_them() {
     let world = providers.world(|_| {}).await;
     let filter = json!({ "emailDomain": "shop.test" });
     for first in [1, 7, 60, 500] {
-        let (mut walked, mut after) = (Vec::new(), None::<String>);
+        let (mut scanned, mut after) = (Vec::new(), None::<String>);
         loop {
             let page = page(&world, &filter, first, after.as_deref()).await;
             assert_eq!(page["sources"][0]["status"], "COMPLETE", "{first}: {page}");
-            walked.extend(ids(&page));
+            scanned.extend(ids(&page));
             if page["pageInfo"]["hasNextPage"] == false {
                 break;
             }
@@ -124,7 +124,7 @@ async fn those_who_are_left_out_hide_nobody_behind_them() {
             write!(all, "u{n} ").expect("a text");
             all
         });
-        assert_eq!(walked.join(" "), expected.trim_end(), "{first}");
+        assert_eq!(scanned.join(" "), expected.trim_end(), "{first}");
     }
 }
 

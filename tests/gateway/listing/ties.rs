@@ -18,7 +18,7 @@ async fn tied(users: usize) -> World {
 }
 
 /// Everybody on all pages of a list, each with the filter, and whether all were COMPLETE.
-async fn walked(world: &World, first: usize, filter: &Value) -> Vec<String> {
+async fn scan(world: &World, first: usize, filter: &Value) -> Vec<String> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let slice = json!({ "first": first, "after": after, "filter": filter });
@@ -46,7 +46,7 @@ async fn nobody_is_lost_or_doubled_where_users_share_a_moment() {
     for first in [7, 20, 33, 60, 100, 150, 500] {
         for direction in ["ASCENDING", "DESCENDING"] {
             let sort = json!({ "sort": { "field": "CREATED_AT", "direction": direction } });
-            let mut seen = walked(&world, first, &sort).await;
+            let mut seen = scan(&world, first, &sort).await;
             seen.sort();
             assert_eq!(seen, everybody, "first: {first} {direction}");
         }
@@ -73,7 +73,7 @@ async fn a_list_without_ties_costs_no_more_calls_than_it_has_pages() {
     let world = World::with(340, |_| {}).await;
     for (first, calls) in [(500, 4), (100, 4), (50, 7)] {
         world.forget_calls().await;
-        let seen = walked(&world, first, &Value::Null).await;
+        let seen = scan(&world, first, &Value::Null).await;
         assert_eq!(seen, ids(&world, USERTOUR).await);
         assert_eq!(world.calls(USERTOUR).await.len(), calls, "first: {first}");
     }
@@ -83,7 +83,7 @@ async fn a_list_without_ties_costs_no_more_calls_than_it_has_pages() {
 async fn ties_cost_one_more_call_for_each_border_of_a_page() {
     let world = tied(340).await;
     world.forget_calls().await;
-    let seen = walked(&world, 500, &Value::Null).await;
+    let seen = scan(&world, 500, &Value::Null).await;
     assert_eq!(seen.len(), 340);
     let calls = world.calls(USERTOUR).await.len();
     assert!((7..=8).contains(&calls), "{calls}");

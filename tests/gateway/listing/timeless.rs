@@ -27,7 +27,7 @@ fn page_of(rows: &[Row], next: Option<&str>) -> String {
     format!(r#"{{"results":[{rows}],"next":{}}}"#, json!(next))
 }
 
-/// Who is in a window.
+/// The ids of a window.
 fn ids(users: &Value) -> Vec<&str> {
     let edges = users["edges"].as_array().expect("edges");
     let ids = edges.iter().map(|edge| edge["node"]["remoteId"].as_str());

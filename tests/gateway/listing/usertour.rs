@@ -1,4 +1,5 @@
-//! Usertour's tokens: they die with the user whom they name, and an exhausted one is an error.
+//! Usertour's tokens: a token becomes invalid when its user is deleted, and an exhausted
+//! token is an error.
 
 use roster::account::Provider;
 use serde_json::json;
@@ -82,18 +83,18 @@ async fn ids_that_a_path_cannot_hold_as_they_are_find_their_users() {
 async fn a_user_whom_a_token_names_may_vanish_and_nobody_else_is_lost_or_repeated() {
     let world = World::with(120, |_| {}).await;
     let records = ids(&world, USERTOUR).await;
-    let mut walked = Vec::new();
+    let mut scanned = Vec::new();
     let mut after = None;
     for (window, first) in [30, 30, 30, 30].into_iter().enumerate() {
         if window == 1 {
             world.behave(USERTOUR, "delete_cursor", "once").await;
         }
         let page = page(&world, USERTOUR, json!({ "first": first, "after": after })).await;
-        walked.extend(page.ids());
+        scanned.extend(page.ids());
         after = page.page_info.end_cursor;
     }
 
-    assert_eq!(walked, records);
+    assert_eq!(scanned, records);
     assert_eq!(
         ids(&world, USERTOUR).await.len(),
         119,

@@ -7,7 +7,7 @@ use roster::account::Provider;
 use roster_sandbox::known;
 use serde_json::{Value, json};
 
-use super::page::{Page, answer, ids, page, walk};
+use super::page::{Page, answer, ids, page, scan};
 use crate::{
     stand_in::{Asked, StandIn},
     subject::Subject,
@@ -39,7 +39,7 @@ async fn users_of_one_moment_come_once_each_in_as_few_calls_as_there_are_pages()
     let everybody: BTreeSet<String> = ids(&world, USERTOUR).await.into_iter().collect();
     for first in [7, 60, 100, 500] {
         world.forget_calls().await;
-        let pages = walk(&world, USERTOUR, first).await;
+        let pages = scan(&world, USERTOUR, first).await;
 
         pages.iter().for_each(assert_complete);
         let seen: Vec<String> = pages.iter().flat_map(Page::ids).collect();
@@ -55,7 +55,7 @@ async fn users_of_one_moment_come_once_each_in_as_few_calls_as_there_are_pages()
 async fn an_empty_page_behind_a_cursor_is_not_the_end_until_an_earlier_page_says_so() {
     let world = world(120).await;
     let records = ids(&world, USERTOUR).await;
-    let mut walked = Vec::new();
+    let mut scanned = Vec::new();
     let mut after = None;
     for window in 0..4 {
         if window == 1 {
@@ -63,11 +63,11 @@ async fn an_empty_page_behind_a_cursor_is_not_the_end_until_an_earlier_page_says
         }
         let page = page(&world, USERTOUR, json!({ "first": 30, "after": after })).await;
         assert_complete(&page);
-        walked.extend(page.ids());
+        scanned.extend(page.ids());
         after = page.page_info.end_cursor;
     }
 
-    assert_eq!(walked, records);
+    assert_eq!(scanned, records);
     assert_eq!(ids(&world, USERTOUR).await.len(), 119, "one was deleted");
 }
 

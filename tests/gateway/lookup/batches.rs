@@ -1,4 +1,4 @@
-//! What one request asks for several times is asked of a provider once, and what fails fails alone.
+//! A request that names a user several times makes one call, and a failure fails alone.
 
 use roster::account::Provider;
 use roster_sandbox::known;
@@ -58,7 +58,7 @@ async fn twenty_aliases_of_sixteen_addresses_are_as_few_calls_as_each_provider_a
         // The scan of 200 users is counted by each of those who share it.
         let calls: Vec<_> = found["sources"].as_array().into_iter().flatten().collect();
         let calls: Vec<_> = calls.iter().map(|source| &source["calls"]).collect();
-        // Who compares texts is asked for each form of a domain beyond ASCII.
+        // Providers that compare texts get a call for each form of a domain beyond ASCII.
         let forms = if *email == known::IDN { 3 } else { 1 };
         let expected = [2, forms, 1, forms].map(|calls| json!(calls));
         assert_eq!(calls, expected.each_ref(), "{email}");

@@ -97,7 +97,7 @@ async fn an_address_finds_its_own_records_and_none_that_look_like_it() {
     ] {
         assert_everywhere(&world, email).await;
     }
-    // Who compares texts is asked for each form of the domain.
+    // Providers that compare texts get a call for each form of the domain.
     let rows = everywhere(known::IDN);
     let rows: Vec<_> = rows.iter().map(String::as_str).collect();
     assert_found(&world, known::IDN, &rows, [2, 3, 1, 3]).await;

@@ -150,7 +150,7 @@ async fn nodes_takes_users_and_persons_side_by_side_and_nobody_is_null() {
     let find = "{ user(provider: ADA, by: { externalId: \"crm-ann\" }) { id person { id } } }";
     let data = world.data(find).await;
     let (user, person) = (&data["user"]["id"], &data["user"]["person"]["id"]);
-    // Version 3 of the id of a person whom nobody knows.
+    // Version 3 of the id of a person without records.
     let nobody = "WzMsInBlcnNvbiIsIm5vYm9keUBub3doZXJlLnRlc3QiXQ";
     let nodes = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
 

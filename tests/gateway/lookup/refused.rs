@@ -26,7 +26,7 @@ fn param<'a>(asked: &'a Asked, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// What a search or a list found: how many, how far it can be trusted, and what failed.
+/// The result of a search or a list: how many users, the status, and the error.
 fn outcome(users: &Value) -> (usize, &str, Option<&str>) {
     let source = &users["sources"][0];
     let status = source["status"].as_str().unwrap_or_default();

@@ -255,7 +255,7 @@ async fn intercoms_list_of_an_address_asks_for_the_letter_cases_that_a_search_as
             assert_eq!(emails, ["jo@x.test"], "{email} {version}");
         }
     }
-    // What is in lower case already is asked for once.
+    // An address in lower case takes one call.
     providers.take();
     let world = providers.world(|settings| intercom(settings, "1.1")).await;
     listed(&world, "INTERCOM", json!({ "email": "jo@x.test" })).await;
@@ -274,7 +274,7 @@ async fn a_domain_whose_plain_form_is_ascii_is_asked_for_in_that_form_too() {
             assert_eq!(ids, ["jo@x.test"], "{email} {of}");
         }
     }
-    // Asked for together with a neighbour, whom it does not depend on.
+    // In one request with another address, which changes nothing.
     let together =
         "{ a: usersByEmail(email: \"jo@y\u{3002}test\", providers: [DIGITAL_CHALK]) { totalCount }
         b: usersByEmail(email: \"al@y.test\", providers: [DIGITAL_CHALK]) { totalCount } }";

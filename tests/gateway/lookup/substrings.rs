@@ -142,13 +142,13 @@ async fn the_users_of_a_part_are_all_there_however_they_are_paged() {
         .cloned()
         .expect("users");
 
-    let (mut walked, mut after) = (Vec::new(), serde_json::Value::Null);
+    let (mut scanned, mut after) = (Vec::new(), serde_json::Value::Null);
     loop {
         let data = world
             .data_with(query, json!({ "first": 37, "after": after }))
             .await;
         let page = &data["usersByEmail"];
-        walked.extend(page["nodes"].as_array().cloned().expect("users"));
+        scanned.extend(page["nodes"].as_array().cloned().expect("users"));
         if page["pageInfo"]["hasNextPage"] == false {
             break;
         }
@@ -156,7 +156,7 @@ async fn the_users_of_a_part_are_all_there_however_they_are_paged() {
     }
 
     assert!(whole.len() > 100, "{}", whole.len());
-    assert_eq!(walked, whole);
+    assert_eq!(scanned, whole);
 }
 
 /// The users of a provider that finds parts of texts, whatever their letter case.
@@ -212,7 +212,7 @@ async fn a_part_is_found_in_every_form_in_which_texts_spell_it() {
         ("zo\u{eb}@", zoe, "COMPLETE"),
         ("ZO\u{cb}@x", zoe, "COMPLETE"),
         ("zoe\u{308}@", zoe, "COMPLETE"),
-        // What may go on within a label has another form there, which nobody can ask for.
+        // A part that may continue within a label has another form there, which no search can name.
         ("m\u{fc}ller", idn, "PARTIAL"),
         ("zo\u{eb}", zoe, "PARTIAL"),
         ("xn--mller-kva", idn, "PARTIAL"),
@@ -259,9 +259,9 @@ async fn a_prefix_finds_the_addresses_that_begin_with_it_in_every_form_and_no_ot
         ("jo@xn--mller-kva.", idn, "COMPLETE"),
         ("ZO\u{cb}", zoe, "COMPLETE"),
         ("Ann", &KNOWN[5..], "COMPLETE"),
-        // What may go on within a label has another form there, which nobody can ask for.
+        // A part that may continue within a label has another form there, which no search can name.
         ("jo@m\u{fc}l", &[KNOWN[0], KNOWN[2]], "PARTIAL"),
-        // What is found elsewhere in an address is left out.
+        // A match elsewhere in an address is left out.
         ("nn@x", &[], "COMPLETE"),
         ("@x.test", &[], "COMPLETE"),
         ("m\u{fc}ller", &[], "COMPLETE"),

@@ -19,7 +19,7 @@ request's time is over.
 |---|---|---|---|---|---|
 ";
 
-/// What became of one question, in words.
+/// The outcome of one query, in words.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Words {
     status: String,
@@ -37,7 +37,7 @@ pub(super) fn expected(outcome: Outcome) -> Words {
     }
 }
 
-/// What was found. Of the time it is known only whether it fits.
+/// The outcome that a test saw. Its time is only known to fit or not.
 pub(super) fn seen(expected: Outcome, found: &Found) -> Words {
     let (least, most) = expected.when.bounds();
     let when = if (least..=most).contains(&found.took) {

@@ -1,11 +1,11 @@
-//! What is expected.
+//! The expected outcomes.
 
 use crate::world::FOUR;
 use roster::account::Provider;
 use serde_json::{Value, json};
 
 use super::{
-    Ask, Outcome, Outcomes, Patience, Row,
+    Outcome, Outcomes, Patience, Query, Row,
     When::{AfterRetries, AtOnce, ByAttempts, ByDeadline},
 };
 
@@ -70,7 +70,7 @@ fn by_email(name: &'static str, fault: Value, expected: Outcomes) -> Row {
     Row {
         name,
         fault,
-        ask: Ask::Email,
+        query: Query::Email,
         patience: Patience::Long,
         expected,
     }
@@ -78,7 +78,7 @@ fn by_email(name: &'static str, fault: Value, expected: Outcomes) -> Row {
 
 fn list(name: &'static str, fault: Value, expected: Outcomes) -> Row {
     Row {
-        ask: Ask::List,
+        query: Query::List,
         ..by_email(name, fault, expected)
     }
 }

@@ -10,7 +10,7 @@ use crate::world::{FOUR, World, place, token};
 
 /// The largest response of a provider.
 const MAX_ANSWER: u64 = 4 << 20;
-/// What a provider sends.
+/// The size of the response that a provider sends.
 const SENT: u64 = 1 << 30;
 
 /// A configuration over the sandboxes of a world, with the files of its tokens.

@@ -1,4 +1,4 @@
-//! What a provider is asked for.
+//! The requests that a provider gets.
 
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ enum Narrowing {
     Segment,
 }
 
-/// What a page is asked for by.
+/// How a request names a page.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) size: usize,

@@ -1,4 +1,4 @@
-//! A client that walks a list, and what must be true of what it finds.
+//! A client that scans a list, and the rules that its results must keep.
 
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
@@ -48,7 +48,10 @@ impl Lane<'_> {
             match dice.below(20) {
                 0..4 => self.search(&mut dice, at_first).await,
                 4..7 => self.look_up(&mut dice, at_first).await,
-                _ => self.walked(&mut dice, at_first, (is_calm, is_steady)).await,
+                _ => {
+                    self.scanned(&mut dice, at_first, (is_calm, is_steady))
+                        .await
+                }
             }
         };
         if tokio::time::timeout(LONGEST, act).await.is_err() {
@@ -61,13 +64,13 @@ impl Lane<'_> {
         }
     }
 
-    async fn walked(
+    async fn scanned(
         &mut self,
         dice: &mut Dice,
         at_first: usize,
         (is_calm, is_steady): (bool, bool),
     ) {
-        let found = self.walk(dice).await;
+        let found = self.scan(dice).await;
         let is_short = is_calm && found.as_ref().is_some_and(|found| !found.is_complete);
         if is_short || (is_steady && found.is_none()) {
             let log = found.map(|found| found.log.join("\n  "));
@@ -89,14 +92,14 @@ impl Lane<'_> {
         }
     }
 
-    pub(super) async fn ask(&self, query: &str, variables: Value) -> Value {
+    pub(super) async fn request(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
         let url = format!("http://{}/graphql", self.gateway);
         let answer = self.client.post(url).json(&body).send().await;
         answer.expect("an answer").json().await.expect("JSON")
     }
 
-    /// Which users, in which order: Usertour's list is walked from either end.
+    /// Which users, in which order: Usertour's list can be scanned from either end.
     fn filter(&self, dice: &mut Dice) -> Value {
         if self.paging != Paging::Tokens || dice.chance(60) {
             return Value::Null;
@@ -105,9 +108,9 @@ impl Lane<'_> {
         json!({ "sort": { "field": "CREATED_AT", "direction": direction } })
     }
 
-    /// Walks by windows of any size, each after the last edge of the one before or any other; `None`
+    /// Scans in windows of any size, each after the last edge of the one before or any other; `None`
     /// where it ends in an error.
-    async fn walk(&mut self, dice: &mut Dice) -> Option<Found> {
+    async fn scan(&mut self, dice: &mut Dice) -> Option<Found> {
         let mut found = Found {
             users: Vec::new(),
             is_complete: true,
@@ -118,7 +121,7 @@ impl Lane<'_> {
             let first = dice.one_of(&[3, 7, 20, 50, 59, 60, 61, 99, 100, 101, 150, 300, 500, 500]);
             let variables = json!({ "of": self.paging.word(), "first": first, "after": after,
                 "filter": filter });
-            let answer = self.ask(LIST, variables).await;
+            let answer = self.request(LIST, variables).await;
             let users = answer["data"].get("users");
             let Some(users) = users.filter(|users| !users.is_null()) else {
                 let message = answer["errors"][0]["message"].to_string();
@@ -148,7 +151,7 @@ impl Lane<'_> {
             };
             self.lists.with(self.paging, list);
         }
-        self.outcome.faults.push("a walk without end".to_owned());
+        self.outcome.faults.push("a scan without end".to_owned());
         None
     }
 

@@ -46,7 +46,7 @@ impl Paging {
     }
 }
 
-/// What a provider does to a place that is named by a user who is gone.
+/// How a provider answers a position that names a deleted user.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Gone {
     /// It is where it was.
@@ -68,7 +68,7 @@ pub(super) struct Habits {
     pub(super) false_ends: usize,
     /// A last page names a next one.
     pub(super) false_nexts: usize,
-    /// What names the next page cannot be read.
+    /// The link or token of the next page is unreadable.
     pub(super) unreadable: usize,
     /// A page is empty and names a next one.
     pub(super) empty: usize,

@@ -38,13 +38,13 @@ pub(super) struct List {
     pub(super) dice: Dice,
     users: Vec<User>,
     pub(super) made: usize,
-    /// The user up to whom the client has read: what happens near him matters most.
+    /// The user up to which the client has read: changes near it matter most.
     pub(super) border: Option<usize>,
-    /// Users who moved, or over whom another moved: for them nothing is promised.
+    /// Users that moved, or that another user passed: nothing is promised for them.
     pub(super) unsettled: HashSet<usize>,
-    /// Users of the moment at a page's end whom no page showed beside another of their moment.
+    /// Users of the moment at a page's end that no page showed beside another of that moment.
     pub(super) hidden: HashSet<usize>,
-    /// Who was last on a page without ties.
+    /// The last users of pages without ties.
     pub(super) plain_ends: HashSet<usize>,
     /// Whether users were withheld in a way that no client can tell from the truth.
     pub(super) lied: bool,
@@ -138,7 +138,7 @@ impl List {
         Some(users.filter(|user| !user.is_gone && has(user)).count())
     }
 
-    /// What happens to the list before a page is read.
+    /// Changes the list before a page is read.
     pub(super) fn happen(&mut self) {
         while self.dice.chance(self.habits.unrest) {
             let place = self.place();

@@ -1,29 +1,29 @@
-//! What became of the cases of one paging, and who may be missed.
+//! The outcomes of the cases of one paging, and which users may be missing.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::list::{List, User};
 
-/// What became of the cases of one paging.
+/// The outcomes of the cases of one paging.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) complete: usize,
     pub(super) partial: usize,
-    /// Walks that ended in an error, by its message.
+    /// Scans that ended in an error, by its message.
     pub(super) failed: BTreeMap<String, usize>,
-    /// Cases in which somebody was missed of whom nothing is promised.
+    /// Cases that missed a user for which nothing is promised.
     missed_unsettled: usize,
-    /// Cases in which somebody was missed whom the provider withheld, and no client could know.
+    /// Cases that missed a user that the provider withheld, so that no client could know.
     missed_withheld: usize,
-    /// Cases in which somebody was missed who shares a moment, and no page showed it.
+    /// Cases that missed a user that shares a moment with another, and no page showed it.
     missed_hidden: usize,
     pub(super) searches: usize,
     pub(super) lookups: usize,
-    /// What must not be, each with the number of its case.
+    /// Faults of the gateway, each with the number of its case.
     pub(super) faults: Vec<String>,
 }
 
-/// What a walk to the end found, or a search.
+/// The result of a scan to the end, or of a search.
 pub(super) struct Found {
     pub(super) users: Vec<usize>,
     pub(super) is_complete: bool,
@@ -33,7 +33,7 @@ pub(super) struct Found {
 impl Outcome {
     pub(super) fn told(&self) -> String {
         format!(
-            "{} walks complete, {} partial, failed: {:?}; missed: {} unsettled, {} withheld, {} hidden; \
+            "{} scans complete, {} partial, failed: {:?}; missed: {} unsettled, {} withheld, {} hidden; \
              {} searches; {} lookups; {} faults",
             self.complete,
             self.partial,
@@ -47,8 +47,8 @@ impl Outcome {
         )
     }
 
-    /// What was read is COMPLETE: nobody who was there all the time is missed, but those of whom nothing
-    /// is promised. Who cannot be read is always missed.
+    /// Judges a COMPLETE result: it has every user that was there all the time, except those for which
+    /// nothing is promised. An unreadable user is always missing.
     pub(super) fn judge(
         &mut self,
         list: &List,

@@ -267,8 +267,8 @@ fn rows_of(list: &mut List, asked: &Asked, users: &[User], from: usize) -> Vec<U
     rows
 }
 
-/// Notes whom no client can know of: users of the moment at which a page ended, who come before its end
-/// in this answer's order, where neither page shows two users of one moment.
+/// Notes the users that no client can find: they share the moment at which a page ended, come before its
+/// end in this answer's order, and neither page shows two users of one moment.
 fn note_ties(list: &mut List, asked: &Asked, users: &[User], from: usize, rows: &[User]) {
     if list.habits.ties == 0 {
         return;
@@ -277,7 +277,7 @@ fn note_ties(list: &mut List, asked: &Asked, users: &[User], from: usize, rows: 
     let has_ties = timed
         .windows(2)
         .any(|pair| pair[0].moment == pair[1].moment);
-    // Who does not tell his moment may be of that of his neighbours.
+    // A user without a moment may share that of its neighbours.
     let is_timed = rows.iter().rev().take(2).all(|row| row.form.is_timed());
     if let Some(last) = rows.last().filter(|_| !has_ties && is_timed) {
         list.plain_ends.insert(last.number);

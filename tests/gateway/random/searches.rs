@@ -34,7 +34,7 @@ impl Lane<'_> {
         };
         let compared = if is_part { "SUBSTRING" } else { "EXACT" };
         let variables = json!({ "of": [self.paging.word()], "email": address, "match": compared });
-        let answer = self.ask(SEARCH, variables).await;
+        let answer = self.request(SEARCH, variables).await;
         let searched = &answer["data"]["usersByEmail"];
         let Some(nodes) = searched["nodes"].as_array() else {
             let message = answer["errors"][0]["message"].to_string();
@@ -74,7 +74,7 @@ impl Lane<'_> {
         });
     }
 
-    /// Looks up to four users at once, some of whom there never were.
+    /// Looks up to four users at once; some of them never existed.
     pub(super) async fn look_up(&mut self, dice: &mut Dice, at_first: usize) {
         self.outcome.lookups += 1;
         let is_external = self.paging != Paging::Offsets && dice.chance(40);
@@ -90,7 +90,7 @@ impl Lane<'_> {
             format!("u{place}: user(provider: {of}, by: {{ {by} }}) {{ remoteId email }}")
         });
         let query = format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "));
-        let answer = self.ask(&query, Value::Null).await;
+        let answer = self.request(&query, Value::Null).await;
         for (place, key) in keys.iter().enumerate() {
             self.look_at_one(key, &format!("u{place}"), at_first, &answer);
         }
@@ -111,7 +111,7 @@ impl Lane<'_> {
         }
     }
 
-    /// Who comes is who was asked for, and who is there comes, or an error does.
+    /// Asserts that the answer is the requested user where it exists, or an error.
     fn look_at_one(&mut self, key: &Key, name: &str, at_first: usize, answer: &Value) {
         let errors = answer["errors"].as_array().into_iter().flatten();
         let mut paths = errors.map(|error| &error["path"][0]);

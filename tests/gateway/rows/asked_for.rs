@@ -1,4 +1,4 @@
-//! What comes back is compared with what was asked for: a surplus answer on a connection makes every
+//! The gateway compares a response with the request: a surplus answer on a connection makes every
 //! later answer another question's.
 
 use roster::account::Provider;

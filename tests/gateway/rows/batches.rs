@@ -43,7 +43,7 @@ fn search(asked: &Asked) -> Said {
     json!({ "type": "list", "data": rows[from..end], "total_count": total, "pages": pages }).into()
 }
 
-/// What is found of some addresses: how many users, and how far that can be trusted.
+/// The results for some addresses: how many users, and the status.
 async fn found(world: &World, emails: &[&str]) -> Vec<(usize, String)> {
     let fields = emails.iter().enumerate().map(|(at, email)| {
         format!(

@@ -264,7 +264,7 @@ async fn errors_of_entities_carry_the_place_of_their_representation() {
             assert_eq!(answer["data"][alias][at].is_null(), at % 4 != 2, "{path}");
         }
     }
-    // What fails below an entity has its place as well.
+    // A failure below an entity has its path, too.
     let query =
         "query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { attributes } } }";
     let chalk =

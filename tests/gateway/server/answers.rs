@@ -8,7 +8,7 @@ use tokio::{
 
 use super::{
     AsyncReadExt, AsyncWriteExt, ConnectionLimits, Duration, LARGE, MEDIUM, PATIENCE, SHORT,
-    SocketAddr, TcpStream, ask, closed, connect, rest, send, serve, sleep, timeout,
+    SocketAddr, TcpStream, closed, connect, request, rest, send, serve, sleep, timeout,
 };
 
 /// A rate that a test can fall behind.
@@ -102,7 +102,7 @@ async fn a_client_that_does_not_read_its_answer_loses_its_slot() {
     send(&mut idle, "/large").await;
     sleep(SHORT).await;
 
-    ask(&mut connect(address).await).await;
+    request(&mut connect(address).await).await;
 
     let said = rest(&mut idle).await;
     assert!(said.starts_with("HTTP/1.1 200 ") && said.len() < LARGE);
@@ -116,7 +116,7 @@ async fn an_unread_http_2_answer_makes_room() {
     let mut first = vec![0; 60_000];
     stalled.read_exact(&mut first).await.expect("an answer");
 
-    ask(&mut connect(address).await).await;
+    request(&mut connect(address).await).await;
 
     closed(stalled).await;
 }

@@ -7,8 +7,8 @@ use roster::server::{body::BodyLimits, pace::LeastRate};
 use tokio::time::Instant;
 
 use super::{
-    AsyncReadExt, AsyncWriteExt, ConnectionLimits, Duration, PATIENCE, SHORT, ask, closed, connect,
-    gateway, limits, send, serve, sleep, timeout,
+    AsyncReadExt, AsyncWriteExt, ConnectionLimits, Duration, PATIENCE, SHORT, closed, connect,
+    gateway, limits, request, send, serve, sleep, timeout,
 };
 
 /// A rate that a test can fall behind.
@@ -168,15 +168,15 @@ async fn the_longest_idle_connection_makes_room_for_a_new_one() {
         connect(address).await,
     ];
     for stream in [&mut first, &mut second, &mut third] {
-        ask(stream).await;
+        request(stream).await;
     }
-    ask(&mut first).await;
+    request(&mut first).await;
 
-    ask(&mut connect(address).await).await;
+    request(&mut connect(address).await).await;
 
     closed(second).await;
-    ask(&mut first).await;
-    ask(&mut third).await;
+    request(&mut first).await;
+    request(&mut third).await;
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn connections_that_send_nothing_make_room() {
         silent.push(stream);
     }
 
-    ask(&mut connect(address).await).await;
+    request(&mut connect(address).await).await;
 }
 
 #[tokio::test]
@@ -204,9 +204,9 @@ async fn a_new_connection_makes_no_room() {
     sleep(SHORT).await;
 
     // Both get an answer, though only one slot exists.
-    ask(&mut first).await;
+    request(&mut first).await;
 
-    ask(&mut second).await;
+    request(&mut second).await;
 }
 
 #[tokio::test]
@@ -215,7 +215,7 @@ async fn a_new_connection_waits_while_all_others_have_requests_in_flight() {
     let mut first = connect(address).await;
     send(&mut first, "/hang").await;
     sleep(SHORT).await;
-    let second = tokio::spawn(async move { ask(&mut connect(address).await).await });
+    let second = tokio::spawn(async move { request(&mut connect(address).await).await });
     sleep(SHORT * 6).await;
     assert!(!second.is_finished(), "both were let in");
 

@@ -54,7 +54,7 @@ pub(super) const EXPECTED: Expected = Expected {
     assert_big_numbers: assert_exact_numbers,
 };
 
-/// How many calls some rows behind the first `from` cost: the first page starts with the user that its
+/// How many calls return `rows` rows behind the first `from`: the first page starts with the user that its
 /// cursor names.
 fn list_calls(from: usize, rows: usize) -> usize {
     let first = 100 - usize::from(from > 0);

@@ -49,7 +49,7 @@ pub(super) const EXPECTED: Expected = Expected {
     assert_big_numbers,
 };
 
-/// How many calls some rows behind the first `from` cost: every page but the list's first starts with the
+/// How many calls return `rows` rows behind the first `from`: every page but the list's first starts with the
 /// last user of the page before.
 fn list_calls(from: usize, rows: usize) -> usize {
     let first = 100 - usize::from(from > 0);

@@ -32,11 +32,11 @@ pub(super) const USERS: Expected = Expected {
     calls: ExpectedCalls {
         email_among_200: 1,
         email: 1,
-        // Each spelling is a question of its own.
+        // Each spelling takes a call.
         other_case: 2,
         position_101: 1,
         three_emails: 3,
-        // An id that is no user's may be a lead's, which is another question.
+        // An id that is no user's may be a lead's, which takes another call.
         two_unknown_ids: 4,
         three_ids: 3,
         company_lookup: 0,
@@ -81,7 +81,7 @@ pub(super) const CONTACTS: Expected = Expected {
         other_case: 1,
         position_101: 1,
         three_emails: 1,
-        // One search asks for both; an id that it does not know is asked for by id.
+        // One search for both, then a call for each id that it does not find.
         two_unknown_ids: 3,
         three_ids: 1,
         company_lookup: 1,

@@ -27,7 +27,7 @@ pub(super) const V1: Expected = Expected {
     calls: ExpectedCalls {
         email_among_200: 1,
         email: 1,
-        // Each spelling is a question of its own.
+        // Each spelling takes a call.
         other_case: 2,
         position_101: 1,
         three_emails: 3,

@@ -1,5 +1,4 @@
-//! DigitalChalk neither finds nor creates by a key of its own: who is meant is looked for first, and a
-//! create is sent once.
+//! DigitalChalk has no upsert: the gateway searches for the user first, and sends a create once.
 
 use roster::account::Provider::DigitalChalk;
 use roster_sandbox::known::{AT_DIGITAL_CHALK, NOBODY, POSITION_101, SHARED};

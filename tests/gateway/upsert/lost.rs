@@ -106,7 +106,7 @@ async fn a_lease_of_another_type_is_replaced() {
     assert_eq!(codes(&payloads[0]), [""; 0], "{payloads:?}");
 }
 
-/// What a DigitalChalk answers to writes, which has one user, or none.
+/// The responses to writes of a DigitalChalk that has one user, or none.
 async fn answering(
     has_user: bool,
     said: impl Fn(usize) -> Said + Send + Sync + 'static,

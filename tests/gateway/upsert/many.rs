@@ -35,7 +35,7 @@ fn rounds() -> usize {
     })
 }
 
-/// What some rounds made and told.
+/// The records and payloads of some rounds.
 #[derive(Default)]
 struct Tally {
     /// How many rounds made so many records.
@@ -134,7 +134,7 @@ async fn with_redis_killed(subject: Subject) {
             redis.kill();
         };
         let ((records, payloads), ()) = join(round(&[&one, &other], subject, &name), kill).await;
-        // Who finds two records is told so.
+        // A write that finds two records says so.
         let are_two = "2 users have this email: say with `remoteId` which one is meant";
         for payload in &payloads {
             let is_told = matches!(payload["outcome"].as_str(), Some("CREATED" | "MATCHED"));

@@ -1,4 +1,4 @@
-//! What a client is told of a write: the truth, and not too much of it.
+//! The payload of a write is true, and gives nothing away.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 

@@ -1,4 +1,4 @@
-//! Whom a write means cannot always be told: then nothing is written, and the answer says why.
+//! A write that may mean several users writes nothing, and the answer says why.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,4 @@
-//! Filters by one field each, and those whom they must find.
+//! Filters by one field each, and the users that they must find.
 
 use roster::account::Provider;
 use roster_sandbox::{Person, known};
@@ -23,7 +23,7 @@ pub(super) const FILTERS: [(&str, &str); 12] = [
     ("LAST_SEEN_BEFORE", "lastSeenBefore"),
 ];
 
-/// A filter, and those whom it must find, in the provider's order.
+/// A filter, and the users that it must find, in the provider's order.
 pub(super) struct Case {
     pub(super) filter: Value,
     pub(super) expected: Vec<Value>,

@@ -13,7 +13,7 @@ use crate::{subject::Subject, world::World};
 
 const DAY: i64 = 86_400;
 
-/// Whom a list must hold, and in which order.
+/// The users that a list must have, and their order.
 struct Wanted<'a> {
     /// Field and direction; the provider's own order is that of creation, the newest first.
     sort: Option<(&'a str, &'a str)>,
@@ -33,20 +33,20 @@ async fn assert_finds(world: &World, subject: Subject, mut filter: Value, wanted
     assert!(expected.len() < USERS, "{filter}");
 
     for first in [300, 7] {
-        let (mut walked, mut after) = (Vec::new(), Value::Null);
+        let (mut scanned, mut after) = (Vec::new(), Value::Null);
         loop {
             let variables = json!({
                 "of": subject.word(), "filter": filter, "first": first, "after": after,
             });
             let data = world.data_with(LIST, variables).await;
-            walked.extend(found(&data));
+            scanned.extend(found(&data));
             after = data["users"]["pageInfo"]["endCursor"].clone();
-            assert!(walked.len() <= expected.len(), "{filter}");
+            assert!(scanned.len() <= expected.len(), "{filter}");
             if data["users"]["pageInfo"]["hasNextPage"] == false {
                 break;
             }
         }
-        assert_eq!(walked, expected, "{filter} by {first}");
+        assert_eq!(scanned, expected, "{filter} by {first}");
     }
     for call in world.calls(subject.provider()).await {
         assert_eq!(call.request(), "POST /contacts/search");

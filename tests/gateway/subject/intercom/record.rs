@@ -9,7 +9,7 @@ const COMPANY: &str = "6553f100e220a8397b1dcdaf";
 const PICTURE: &str = "https://pictures.example/ann.png";
 const PHONE: &str = "+44 20 7946 0001";
 
-/// What nobody knows of the person.
+/// Fields without a value.
 const UNSET: [&str; 7] = [
     "doNotTrack",
     "referrer",
@@ -20,7 +20,7 @@ const UNSET: [&str; 7] = [
     "utmTerm",
 ];
 
-/// What versions 1.x alone know.
+/// Fields of versions 1.x alone.
 const OF_USERS: [&str; 10] = [
     "userId",
     "pseudonym",
@@ -34,7 +34,7 @@ const OF_USERS: [&str; 10] = [
     "sessionCount",
 ];
 
-/// What versions 2.x alone know.
+/// Fields of versions 2.x alone.
 const OF_CONTACTS: [&str; 30] = [
     "role",
     "externalId",
