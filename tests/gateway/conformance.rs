@@ -31,12 +31,12 @@ macro_rules! provider {
     ($provider:ident, $subject:expr) => {
         mod $provider {
             behaviours! { $subject =>
-                capabilities::what_it_declares_is_what_its_documents_allow
-                disabled::reads_say_that_it_is_disabled_and_call_nobody
-                disabled::writes_are_skipped_without_an_error_and_call_nobody
+                capabilities::declared_capabilities_are_those_that_its_documents_allow
+                disabled::reads_report_that_the_account_is_disabled_and_make_no_call
+                disabled::writes_are_skipped_without_an_error_and_make_no_call
                 narrowing::a_declared_filter_is_exact
                 narrowing::a_declared_sort_is_exact
-                narrowing::a_filter_that_nobody_fits_finds_nobody
+                narrowing::a_filter_without_matches_finds_no_user
                 narrowing::a_narrowed_list_pages_like_the_whole
                 narrowing::an_undeclared_filter_or_sort_is_refused_without_a_call
                 odd_shapes::an_answer_in_another_documented_shape_is_the_same_answer
@@ -46,12 +46,12 @@ macro_rules! provider {
                 reading::an_id_from_the_list_finds_the_same_user_everywhere
                 reading::emails_asked_together_share_what_can_be_shared
                 reading::leads_are_listed_where_the_provider_lists_them
-                reading::nobody_is_null_and_no_error
+                reading::an_unknown_user_is_null_and_no_error
                 reading::the_list_is_in_the_providers_order
                 records::a_known_record_is_complete_in_every_field
-                records::a_record_of_nobody_in_particular_has_nulls_and_no_empty_texts
+                records::an_empty_record_has_nulls_and_no_empty_texts
                 records::attributes_keep_numbers_beyond_doubles
-                records::raw_is_the_record_as_the_provider_holds_it
+                records::raw_is_the_record_that_the_provider_sends
             }
         }
     };
@@ -61,7 +61,7 @@ for_each_subject!(provider);
 
 mod intercom_users_alone {
     behaviours! { Subject::IntercomUsers { version: "1.1" } =>
-        odd_shapes::what_a_shape_leaves_out_is_null_and_all_else_the_same
+        odd_shapes::a_field_that_a_shape_omits_is_null_and_the_others_are_equal
     }
 }
 
@@ -71,7 +71,7 @@ mod intercom_contacts_alone {
         narrowing::a_range_with_other_filters_and_an_order_is_exact
         narrowing::a_range_within_days_is_exact
         narrowing::an_email_with_another_filter_is_exact
-        odd_shapes::what_a_shape_leaves_out_is_null_and_all_else_the_same
+        odd_shapes::a_field_that_a_shape_omits_is_null_and_the_others_are_equal
     }
 }
 
@@ -80,7 +80,7 @@ mod intercom_contacts_by_days {
     behaviours! { Subject::IntercomContacts { version: "2.16" } =>
         narrowing::a_declared_filter_is_exact
         narrowing::a_declared_sort_is_exact
-        narrowing::a_filter_that_nobody_fits_finds_nobody
+        narrowing::a_filter_without_matches_finds_no_user
         narrowing::a_narrowed_list_pages_like_the_whole
         narrowing::a_range_with_other_filters_and_an_order_is_exact
         narrowing::a_range_within_days_is_exact

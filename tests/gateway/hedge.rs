@@ -46,7 +46,7 @@ async fn slow(world: &World, milliseconds: u64, count: u64) {
 }
 
 #[tokio::test]
-async fn a_slow_read_is_asked_again_and_the_first_answer_is_given() {
+async fn a_slow_read_is_sent_twice_and_the_first_answer_counts() {
     let world = world(true, 60).await;
     slow(&world, 90_000, 1).await;
 
@@ -60,7 +60,7 @@ async fn a_slow_read_is_asked_again_and_the_first_answer_is_given() {
 }
 
 #[tokio::test]
-async fn few_reads_are_asked_again_and_none_before_it_is_known_what_is_usual() {
+async fn few_reads_are_sent_twice_and_none_before_the_usual_latency_is_known() {
     let world = world(true, 60).await;
     slow(&world, 300, 1_000).await;
     for _ in 0..12 {
@@ -79,7 +79,7 @@ async fn few_reads_are_asked_again_and_none_before_it_is_known_what_is_usual() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_again_unless_that_is_switched_on() {
+async fn no_read_is_sent_twice_unless_hedging_is_on() {
     let world = world(false, 60).await;
     slow(&world, 500, 3).await;
 
@@ -91,7 +91,7 @@ async fn nothing_is_asked_again_unless_that_is_switched_on() {
 }
 
 #[tokio::test]
-async fn a_write_is_never_asked_again() {
+async fn a_write_is_never_sent_twice() {
     let world = World::with(60, |settings| {
         settings.limits.deadline_seconds = LONG;
         let usertour = account(settings, Provider::Usertour);

@@ -220,7 +220,7 @@ async fn a_busy_port_is_named_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn health_fails_where_nobody_listens() {
+async fn health_fails_where_no_server_listens() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = closed.local_addr().expect("an address").to_string();
     drop(closed);

@@ -62,7 +62,7 @@ async fn gateway(address: std::net::SocketAddr, version: &str) -> std::net::Sock
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_who_stays_is_missed_and_nobody_comes_twice_or_is_made_up() {
+async fn no_user_that_stays_is_missed_and_none_comes_twice_or_is_made_up() {
     let seed = number("ROSTER_RANDOM_SEED").unwrap_or_else(seed_of_now);
     let cases = number("ROSTER_RANDOM_CASES").unwrap_or(CASES);
     let from = number("ROSTER_RANDOM_FROM").unwrap_or(0);

@@ -79,7 +79,7 @@ async fn scalars_say_where_their_format_is_specified() {
 }
 
 #[tokio::test]
-async fn the_schema_itself_is_described_in_its_language_and_to_who_asks_for_it() {
+async fn the_schema_is_described_in_its_language_and_by_introspection() {
     let world = World::with(0, |_| {}).await;
     let query = "{ __schema { of: description queryType { name } }
         other: __schema { description } __type(name: \"__Schema\") { description } }";

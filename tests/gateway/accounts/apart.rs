@@ -165,7 +165,7 @@ async fn the_budget_of_one_account_is_not_spent_by_another() {
 }
 
 #[tokio::test]
-async fn a_router_asks_for_records_of_both() {
+async fn a_router_gets_records_of_both() {
     let (world, stand_in) = world(|_| {}).await;
     let representations = [
         "intercom-new",

@@ -90,7 +90,7 @@ async fn providers_and_accounts_must_both_hold() {
 }
 
 #[tokio::test]
-async fn a_provider_without_an_account_is_disabled_and_no_source_of_what_asks_all() {
+async fn a_provider_without_an_account_is_disabled_and_no_source_of_a_search_of_all() {
     let (world, stand_in) = world(|_| {}).await;
 
     let all = world

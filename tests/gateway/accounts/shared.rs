@@ -4,7 +4,7 @@ use super::{ACCOUNTS, named, settings, world};
 use crate::{budgets::redis::Redis, world::World};
 
 #[tokio::test]
-async fn what_replicas_keep_of_one_account_is_never_given_for_another() {
+async fn replicas_never_serve_a_cached_response_for_another_account() {
     let Some(redis) = Redis::start().await else {
         return;
     };

@@ -263,7 +263,7 @@ async fn a_scan_from_before_a_write_is_neither_joined_nor_cached_after_it() {
 }
 
 #[tokio::test]
-async fn a_failed_scan_fails_for_all_who_share_it_and_the_next_request_scans_again() {
+async fn a_failed_scan_fails_every_request_that_shares_it_and_the_next_request_scans_again() {
     for seconds in [0.0, 60.0] {
         let world = World::with(USERS, |settings| {
             settings.cache.seconds = seconds;
@@ -293,7 +293,7 @@ async fn a_failed_scan_fails_for_all_who_share_it_and_the_next_request_scans_aga
 }
 
 #[tokio::test]
-async fn a_scan_that_fails_midway_gives_its_results_to_all_who_share_it() {
+async fn a_scan_that_fails_midway_gives_its_results_to_every_request_that_shares_it() {
     let world = World::with(USERS, |settings| {
         let ada = account(settings, Ada);
         (ada.attempts, ada.timeout_seconds) = (1, Some(2.0));

@@ -202,7 +202,7 @@ async fn filters_that_exclude_each_other_in_versions_1_x_of_intercom_are_refused
 }
 
 #[tokio::test]
-async fn a_range_that_holds_nobody_and_a_domain_that_is_none_are_refused() {
+async fn an_empty_range_and_an_invalid_domain_are_refused() {
     let world = World::with(0, |_| {}).await;
     let moment = "2026-01-01T00:00:00Z";
     for name in ["created", "updated", "lastSeen"] {
@@ -221,7 +221,7 @@ async fn a_range_that_holds_nobody_and_a_domain_that_is_none_are_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_or_nobodys() {
+async fn an_invalid_key_is_refused_or_finds_no_user() {
     let world = World::with(3, |_| {}).await;
     let user =
         |provider: &str, by: &str| format!("{{ user(provider: {provider}, by: {by}) {{ id }} }}");

@@ -6,7 +6,7 @@ use super::{codes, refused, refused_with};
 use crate::world::World;
 
 #[tokio::test]
-async fn what_the_schema_does_not_have_is_refused_by_name() {
+async fn an_unknown_field_is_refused_by_name() {
     let world = World::with(0, |_| {}).await;
     for (query, words) in [
         ("{ nobody }", "nobody"),
@@ -125,7 +125,7 @@ async fn variables_that_do_not_fit_are_refused() {
 }
 
 #[tokio::test]
-async fn which_of_several_operations_is_meant_must_be_said() {
+async fn several_operations_need_an_operation_name() {
     let world = World::with(0, |_| {}).await;
     let query = "query A { accounts { provider } } query B { accounts { enabled } }";
     let answer_to = async |name: Value| {
@@ -214,7 +214,7 @@ async fn two_fields_under_one_key_are_refused_wherever_their_sets_meet() {
 }
 
 #[tokio::test]
-async fn fields_that_are_one_may_be_asked_twice() {
+async fn fields_that_merge_may_be_selected_twice() {
     let world = World::with(3, |_| {}).await;
 
     let data = world

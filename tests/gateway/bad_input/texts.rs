@@ -22,7 +22,7 @@ fn global(of: Provider, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_id_of_more_than_512_characters_is_asked_of_nobody() {
+async fn an_id_of_more_than_512_characters_makes_no_call() {
     let world = World::with(3, |_| {}).await;
     for of in FOUR {
         let long = "x".repeat(513);
@@ -49,7 +49,7 @@ async fn an_id_of_more_than_512_characters_is_asked_of_nobody() {
 }
 
 #[tokio::test]
-async fn control_characters_in_ids_filters_and_cursors_are_asked_of_nobody() {
+async fn control_characters_in_ids_filters_and_cursors_make_no_call() {
     let world = World::with(3, |_| {}).await;
     for control in CONTROLS {
         let id = format!("a{control}b");
@@ -72,7 +72,7 @@ async fn control_characters_in_ids_filters_and_cursors_are_asked_of_nobody() {
 }
 
 #[tokio::test]
-async fn a_representation_with_a_bad_id_is_asked_of_nobody() {
+async fn a_representation_with_a_bad_id_makes_no_call() {
     let world = World::with(3, |_| {}).await;
     for (id, says) in [
         ("a\u{0}", "control characters"),
@@ -84,7 +84,7 @@ async fn a_representation_with_a_bad_id_is_asked_of_nobody() {
 }
 
 #[tokio::test]
-async fn a_made_up_cursor_with_control_characters_or_a_long_token_is_asked_of_nobody() {
+async fn a_made_up_cursor_with_control_characters_or_a_long_token_makes_no_call() {
     let world = World::with(3, |_| {}).await;
     let list = "query($of: Provider!, $after: String) { users(provider: $of, first: 1, after: $after) { edges { cursor } } }";
     for (of, path) in [
@@ -121,7 +121,7 @@ async fn refused_field(world: &World, of: Provider, mut input: Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_written_has_a_length() {
+async fn a_written_text_has_a_largest_length() {
     let world = World::with(0, |_| {}).await;
     let write = "mutation($input: UpsertUserInput!) { upsertUser(input: $input) { outcome userErrors { code field } } }";
     let tags: Vec<_> = (0..501).map(|n| format!("t{n}")).collect();
@@ -213,7 +213,7 @@ async fn an_attribute_may_have_several_lines() {
 }
 
 #[tokio::test]
-async fn a_token_or_an_id_that_would_not_be_taken_back_is_told_when_it_is_read() {
+async fn a_token_or_an_id_that_no_cursor_can_hold_is_an_error_when_it_is_read() {
     let world = World::with(3, |_| {}).await;
     let list = "{ users(provider: USERTOUR) { nodes { id } sources { status notices { code message } } } }";
     let says = async |body: Value, query: &str| {

@@ -154,7 +154,7 @@ async fn methods_other_than_get_and_post_are_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_accepts_no_media_type_of_ours_is_told_which_there_are() {
+async fn a_client_that_accepts_no_media_type_gets_an_error_with_all_of_them() {
     let world = World::with(0, |_| {}).await;
     for accepted in ["text/html", "image/*", "application/json;q=0"] {
         let body = json!({ "query": WRITE });
@@ -302,7 +302,7 @@ async fn data_with_errors_is_294_under_every_media_type() {
 }
 
 #[tokio::test]
-async fn an_answer_is_kept_by_nobody_on_the_way() {
+async fn no_proxy_may_cache_an_answer() {
     let world = World::with(0, |_| {}).await;
 
     let answer = sent(get(&world, &[("query", READ)])).await;

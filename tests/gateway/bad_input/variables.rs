@@ -16,7 +16,7 @@ async fn unfit(world: &World, query: &str, variables: Value, words: &str) {
 }
 
 #[tokio::test]
-async fn a_write_without_its_id_writes_to_nobody_else() {
+async fn a_write_without_its_id_writes_to_no_other_user() {
     let world = World::with(200, |_| {}).await;
     let query = "mutation($id: ID!) { upsertUser(input: {
         provider: INTERCOM, remoteId: $id, email: \"ann@x.test\", name: \"X\"

@@ -167,7 +167,7 @@ async fn without_the_store_each_uses_its_share_until_the_store_is_back() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_unavailable_from_the_start_delays_nobody() {
+async fn a_store_that_is_unavailable_from_the_start_delays_no_request() {
     let Some(mut redis) = Redis::start().await else {
         return;
     };

@@ -8,7 +8,7 @@ const STATUS: &str =
     "{ accounts { provider enabled health calls capabilities { filters sorts pageSize
     pagesBackwards reach externalId emailSearch emailMatches emailCaveat nativeUpsert writes } } }";
 
-pub(super) async fn what_it_declares_is_what_its_documents_allow(subject: Subject) {
+pub(super) async fn declared_capabilities_are_those_that_its_documents_allow(subject: Subject) {
     let world = subject.world(1).await;
 
     let data = world.data(STATUS).await;

@@ -13,7 +13,7 @@ async fn without(subject: Subject) -> World {
     subject.world_with(20, disable).await
 }
 
-pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subject) {
+pub(super) async fn reads_report_that_the_account_is_disabled_and_make_no_call(subject: Subject) {
     let (world, enabled) = (without(subject).await, subject.world(20).await);
     let list =
         "query ($of: Provider!) { users(provider: $of, first: 1) { nodes { id remoteId } } }";
@@ -66,7 +66,7 @@ pub(super) async fn reads_say_that_it_is_disabled_and_call_nobody(subject: Subje
     assert_eq!(world.called().await, []);
 }
 
-pub(super) async fn writes_are_skipped_without_an_error_and_call_nobody(subject: Subject) {
+pub(super) async fn writes_are_skipped_without_an_error_and_make_no_call(subject: Subject) {
     let world = without(subject).await;
     let write =
         "mutation ($of: Provider!) { upsertUser(input: { provider: $of, email: \"new@x.test\" }) {

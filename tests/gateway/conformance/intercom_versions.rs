@@ -67,7 +67,7 @@ async fn requests_of_everything(version: &str, app: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn users_are_asked_for_in_the_configured_version_whatever_the_app_is_set_to() {
+async fn users_are_requested_in_the_configured_version_whatever_the_apps_version() {
     for version in ["1.0", "1.1", "1.2", "1.3", "1.4"] {
         let mut requests = requests_of_everything(version, "2.0").await;
 
@@ -87,7 +87,7 @@ async fn users_are_asked_for_in_the_configured_version_whatever_the_app_is_set_t
 }
 
 #[tokio::test]
-async fn contacts_are_asked_for_in_the_configured_version_whatever_the_app_is_set_to() {
+async fn contacts_are_requested_in_the_configured_version_whatever_the_apps_version() {
     for version in CONTACTS {
         let requests = requests_of_everything(version, "1.0").await;
 
@@ -210,7 +210,7 @@ async fn a_lead_is_found_by_its_id() {
 }
 
 #[tokio::test]
-async fn version_1_0_answers_a_bare_user_nobody_and_an_ambiguity() {
+async fn version_1_0_finds_a_bare_user_none_and_an_ambiguity() {
     let world = speaking("1.0").await;
 
     let ann = json!([{ "email": known::EVERYWHERE, "name": "Ann Archer", "kind": "USER" }]);
@@ -246,7 +246,7 @@ async fn personal_data_that_a_version_no_longer_answers_is_null() {
 }
 
 #[tokio::test]
-async fn an_error_under_status_200_is_a_failure_and_not_nobody() {
+async fn an_error_under_status_200_is_a_failure_and_not_null() {
     let world = speaking("1.1").await;
     world
         .behave(Provider::Intercom, "email_body", "error_list_200")

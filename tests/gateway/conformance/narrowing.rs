@@ -129,7 +129,7 @@ async fn assert_exact(world: &World, subject: Subject, field: &str, case: &Case)
     }
 }
 
-pub(super) async fn a_filter_that_nobody_fits_finds_nobody(subject: Subject) {
+pub(super) async fn a_filter_without_matches_finds_no_user(subject: Subject) {
     let world = subject.world(USERS).await;
     let declared = declared(&world, subject).await.0;
     for (field, filter) in [

@@ -31,7 +31,7 @@ pub(super) async fn an_answer_in_another_documented_shape_is_the_same_answer(sub
 }
 
 /// Shapes in which a value is missing that is there otherwise.
-pub(super) async fn what_a_shape_leaves_out_is_null_and_all_else_the_same(subject: Subject) {
+pub(super) async fn a_field_that_a_shape_omits_is_null_and_the_others_are_equal(subject: Subject) {
     let world = subject.world(40).await;
     let fields = fields();
     let read = format!(

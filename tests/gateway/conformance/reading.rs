@@ -174,7 +174,7 @@ pub(super) async fn emails_asked_together_share_what_can_be_shared(subject: Subj
     assert_eq!(world.called().await, [(subject.provider(), calls)]);
 }
 
-pub(super) async fn nobody_is_null_and_no_error(subject: Subject) {
+pub(super) async fn an_unknown_user_is_null_and_no_error(subject: Subject) {
     let (world, larger) = (subject.world(30).await, subject.world(45).await);
     let list =
         "query ($of: Provider!) { users(provider: $of, first: 100) { nodes { id remoteId } } }";

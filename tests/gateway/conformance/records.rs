@@ -40,7 +40,7 @@ async fn user(world: &World, subject: Subject, email: &str, fields: &str) -> Val
     nodes[0].clone()
 }
 
-pub(super) async fn raw_is_the_record_as_the_provider_holds_it(subject: Subject) {
+pub(super) async fn raw_is_the_record_that_the_provider_sends(subject: Subject) {
     let world = subject.world(60).await;
     let list =
         "query ($of: Provider!) { users(provider: $of, first: 60) { nodes { remoteId raw } } }";
@@ -73,9 +73,7 @@ pub(super) async fn attributes_keep_numbers_beyond_doubles(subject: Subject) {
     (subject.expected().assert_big_numbers)(&user);
 }
 
-pub(super) async fn a_record_of_nobody_in_particular_has_nulls_and_no_empty_texts(
-    subject: Subject,
-) {
+pub(super) async fn an_empty_record_has_nulls_and_no_empty_texts(subject: Subject) {
     // Intercom's tags are a call for each contact.
     let every_call = |settings: &mut Settings| settings.limits.calls = 1_000;
     let world = subject.world_with(USERS, every_call).await;

@@ -34,7 +34,7 @@ async fn addresses(world: &World, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn twenty_addresses_asked_together_are_one_call_and_answered_as_if_asked_alone() {
+async fn twenty_addresses_in_one_request_are_one_call_and_give_the_answers_of_twenty_requests() {
     let world = world(known::ENOUGH).await;
     let emails = addresses(&world, 20).await;
 
@@ -79,7 +79,7 @@ async fn two_hundred_addresses_are_four_searches_and_one_that_fails_fails_alone(
 }
 
 #[tokio::test]
-async fn a_batch_is_as_large_as_configured_and_what_is_refused_whole_is_asked_in_halves() {
+async fn a_batch_is_as_large_as_configured_and_a_refused_one_is_sent_in_halves() {
     let world = World::with(known::ENOUGH, |settings| {
         newest(settings);
         let options = &mut account(settings, Intercom).options;
@@ -146,7 +146,7 @@ async fn every_page_of_a_search_is_read_and_every_record_of_an_address_is_kept()
 }
 
 #[tokio::test]
-async fn ids_asked_together_are_one_search_and_a_lookup_for_each_that_it_misses() {
+async fn ids_in_one_request_are_one_search_and_a_lookup_for_each_that_it_misses() {
     let world = world(60).await;
     let list = "{ users(provider: INTERCOM, first: 30) { nodes { id name } } }";
     let listed = world.data(list).await["users"]["nodes"].take();
@@ -188,7 +188,7 @@ async fn external_ids(version: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn external_ids_asked_together_are_one_search_and_a_second_look_for_each_that_it_misses() {
+async fn external_ids_in_one_request_are_one_search_and_a_lookup_for_each_that_it_misses() {
     assert_eq!(
         external_ids("2.13").await,
         [

@@ -108,7 +108,7 @@ async fn an_address_that_search_does_not_know_yet_is_met_as_a_conflict_and_updat
 }
 
 #[tokio::test]
-async fn nobody_is_written_for_an_address_or_an_id_that_they_had_once() {
+async fn no_user_is_written_for_a_former_address_or_id() {
     for version in ["2.17", "2.12"] {
         let world = World::with(200, |settings| intercom(settings, version)).await;
         let [id] = <[Value; 1]>::try_from(ids_at(&world, AT_INTERCOM).await).expect("one record");
@@ -182,7 +182,7 @@ async fn a_lead_that_was_merged_into_its_user_is_that_user_once() {
 }
 
 #[tokio::test]
-async fn one_who_cannot_be_settled_casts_no_doubt_on_the_others() {
+async fn an_unsettled_user_leaves_the_others_certain() {
     let world = world(200).await;
     world.behave(Intercom, "index_lag", HOUR).await;
     let payload = upserted(&world, json!({ "email": "fresh@x.test" })).await;

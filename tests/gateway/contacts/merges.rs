@@ -51,7 +51,7 @@ async fn a_merged_contact_is_the_one_that_it_became_up_to_three_hops() {
 }
 
 #[tokio::test]
-async fn merged_contacts_asked_together_each_are_the_one_that_they_became() {
+async fn merged_contacts_in_one_request_are_each_the_contact_that_they_became() {
     let world = world(5).await;
     let ids = chain(&world, 3).await;
     let query = "query ($a: ID!, $b: ID!, $c: ID!) {
@@ -85,7 +85,7 @@ async fn a_longer_chain_and_a_circle_end_with_an_error() {
 }
 
 #[tokio::test]
-async fn a_merge_that_leads_elsewhere_is_an_error_and_one_that_leads_nowhere_is_nobody() {
+async fn a_merge_into_another_contact_is_an_error_and_one_into_none_is_null() {
     let world = world(5).await;
     for (link, is_error) in [
         (

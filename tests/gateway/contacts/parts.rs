@@ -19,7 +19,7 @@ async fn of(world: &World, email: &str, fields: &str) -> Value {
 }
 
 #[tokio::test]
-async fn lists_longer_than_ten_are_read_whole_and_once_for_all_who_read_them() {
+async fn lists_longer_than_ten_are_read_whole_and_once_for_every_field() {
     let world = world(200).await;
     let fields = "tags companies { remoteId externalId name }
         details { ... on IntercomUser {
@@ -65,7 +65,7 @@ async fn lists_longer_than_ten_are_read_whole_and_once_for_all_who_read_them() {
 }
 
 #[tokio::test]
-async fn lists_that_nobody_reads_are_not_asked_for() {
+async fn lists_that_no_field_reads_make_no_call() {
     let world = world(200).await;
     let fields = "name raw tags @include(if: false) companies @skip(if: true) { name }
         details { ... on IntercomUser { role } ... on DigitalChalkUser { tags } } }

@@ -88,7 +88,7 @@ async fn a_known_contact_is_changed_in_what_is_named_and_matched_when_nothing_is
 }
 
 #[tokio::test]
-async fn an_address_of_another_contact_changes_nobody() {
+async fn an_address_of_another_contact_changes_no_contact() {
     let world = world(200).await;
     let id = ids_at(&world, AT_INTERCOM).await[0].clone();
 
@@ -189,7 +189,7 @@ async fn companies_are_joined_made_and_left_and_the_answer_shows_it() {
 }
 
 #[tokio::test]
-async fn a_company_that_cannot_be_joined_is_told_beside_the_contact_that_was_written() {
+async fn a_company_that_cannot_be_joined_is_an_error_beside_the_written_contact() {
     let world = world(20).await;
     let fault = json!({ "kind": "status", "status": 403, "path": "/companies", "method": "POST" });
     world.fault(Intercom, fault).await;
@@ -209,7 +209,7 @@ async fn a_company_that_cannot_be_joined_is_told_beside_the_contact_that_was_wri
 }
 
 #[tokio::test]
-async fn what_intercom_refuses_is_told_field_by_field_and_nested_attributes_without_a_call() {
+async fn intercoms_refusals_are_reported_by_field_and_nested_attributes_make_no_call() {
     let world = world(20).await;
 
     let errors = refused(
@@ -230,7 +230,7 @@ async fn what_intercom_refuses_is_told_field_by_field_and_nested_attributes_with
 }
 
 #[tokio::test]
-async fn a_create_that_is_not_answered_is_sent_once_and_nobody_says_what_became_of_it() {
+async fn a_create_without_an_answer_is_sent_once_and_its_outcome_is_unknown() {
     let world = world(20).await;
     let fault = json!({ "kind": "reset", "path": "/contacts", "method": "POST", "count": 1 });
     let search =
@@ -250,7 +250,7 @@ async fn a_create_that_is_not_answered_is_sent_once_and_nobody_says_what_became_
 }
 
 #[tokio::test]
-async fn who_is_meant_by_an_address_keeps_their_own_spelling_of_it() {
+async fn a_user_found_by_an_address_keeps_its_spelling() {
     let world = world(200).await;
 
     let input = json!({ "email": AT_INTERCOM.to_uppercase(), "name": "Renamed" });
@@ -274,7 +274,7 @@ async fn a_lead_is_given_no_external_id() {
 }
 
 #[tokio::test]
-async fn what_another_contact_has_is_refused_by_its_field() {
+async fn a_value_of_another_contact_is_refused_by_its_field() {
     let world = world(200).await;
     let id = made(&world, json!({ "email": "second@x.test" })).await;
 

@@ -136,7 +136,7 @@ async fn until_all_is_given_back(memory: &MemoryPool) {
 }
 
 #[tokio::test]
-async fn a_request_without_memory_is_asked_to_retry() {
+async fn a_request_that_finds_no_memory_gets_retry_after() {
     let (world, executor) = gateway_of(&World::with(200, |_| {}).await, |settings| {
         (settings.limits.request_bytes, settings.limits.total_bytes) = (1 << 20, 1 << 20);
     })

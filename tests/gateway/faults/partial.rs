@@ -80,7 +80,7 @@ async fn a_failed_page_in_the_middle_of_a_search_leaves_the_users_found() {
 }
 
 #[tokio::test]
-async fn a_failed_page_before_anybody_is_found_is_a_failure_and_not_nobody() {
+async fn a_failed_page_before_the_first_match_is_a_failure_and_not_an_empty_result() {
     let world = world(|_| {}).await;
     ill_after_one_call(&world, Provider::DigitalChalk).await;
 
@@ -122,7 +122,7 @@ async fn world_with_one_page_of_ada() -> World {
 }
 
 #[tokio::test]
-async fn a_scan_that_is_cut_short_is_partial_and_never_nobody() {
+async fn a_truncated_scan_is_partial_and_never_null() {
     let world = world_with_one_page_of_ada().await;
     assert!(world.records(Provider::Ada).await.len() >= USERS);
     world.forget_calls().await;
@@ -144,7 +144,7 @@ async fn a_scan_that_is_cut_short_is_partial_and_never_nobody() {
 }
 
 #[tokio::test]
-async fn a_person_of_whom_not_all_is_known_is_not_said_to_be_nobody() {
+async fn a_person_is_not_null_while_a_source_is_incomplete() {
     let world = world_with_one_page_of_ada().await;
     let query = format!(
         "{{ person(email: \"{NOBODY}\") {{ users {{ remoteId }} sources {{ provider status }} }} }}"
@@ -160,7 +160,7 @@ async fn a_person_of_whom_not_all_is_known_is_not_said_to_be_nobody() {
 }
 
 #[tokio::test]
-async fn a_scan_that_fails_on_its_second_page_keeps_whom_it_found() {
+async fn a_scan_that_fails_on_its_second_page_keeps_the_users_of_the_first() {
     let world = world(|_| {}).await;
     ill_after_one_call(&world, Provider::Ada).await;
 

@@ -80,7 +80,7 @@ async fn a_gateways_page_is_an_outage_and_tried_again() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_ill_for_good_is_asked_as_often_as_configured() {
+async fn a_provider_that_keeps_failing_is_called_as_often_as_configured() {
     let ill = refusal(500);
     each_provider_fails_alone(
         &world(|_| {}).await,
@@ -135,7 +135,7 @@ async fn recovers(world: &World, fault: &Value) {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_once_is_asked_again_and_the_answer_is_whole() {
+async fn a_provider_that_fails_once_is_called_again_and_the_answer_is_complete() {
     let world = world(|_| {}).await;
     for fault in [
         json!({ "kind": "status", "status": 500 }),
@@ -169,7 +169,7 @@ async fn is_asked_once(sick: Provider, fault: Value, retry_after: std::ops::Rang
 }
 
 #[tokio::test]
-async fn a_wait_past_the_deadline_is_not_waited_for() {
+async fn a_wait_past_the_deadline_fails_at_once() {
     for sick in FOUR {
         let throttled = json!({ "kind": "rate_limit", "retry_after": 600 });
         // Whole seconds, rounded up: a second more than the window at most.
@@ -178,7 +178,7 @@ async fn a_wait_past_the_deadline_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_rate_window_is_as_good_as_retry_after() {
+async fn the_end_of_the_rate_window_counts_as_retry_after() {
     // Ada's and Intercom's answers say when the window ends, in whole seconds.
     for sick in [Provider::Ada, Provider::Intercom] {
         let throttled = json!({ "kind": "rate_limit", "reset": 600 });
@@ -188,7 +188,7 @@ async fn the_end_of_the_rate_window_is_as_good_as_retry_after() {
 }
 
 #[tokio::test]
-async fn without_a_word_on_when_to_come_back_the_gateway_tries_as_often_as_configured() {
+async fn without_retry_after_the_gateway_tries_as_often_as_configured() {
     let world = world(|_| {}).await;
     // Intercom always says when its window ends.
     for sick in [Provider::Ada, Provider::DigitalChalk, Provider::Usertour] {

@@ -95,7 +95,7 @@ async fn fields_keep_the_order_of_the_document() {
 }
 
 #[tokio::test]
-async fn rows_that_nobody_reads_cost_nothing() {
+async fn rows_that_no_field_reads_cost_nothing() {
     let world = world().await;
     let skipped = format!("nodes @skip(if: true) {{ {ROWS} }}");
     for fields in [
@@ -115,7 +115,7 @@ async fn rows_that_nobody_reads_cost_nothing() {
 }
 
 #[tokio::test]
-async fn a_root_field_that_stands_twice_under_one_key_is_asked_for_once() {
+async fn a_root_field_twice_under_one_key_runs_once() {
     let world = world().await;
     let rows = format!("nodes {{ {ROWS} }}");
     let (_, expected) = asked(&world, &format!("{{ {USERS} {{ {rows} }} }}")).await;

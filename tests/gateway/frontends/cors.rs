@@ -49,7 +49,7 @@ async fn a_page_of_an_allowed_origin_may_send_the_headers_that_its_tools_add() {
 }
 
 #[tokio::test]
-async fn a_browser_keeps_what_it_asked_for_two_hours() {
+async fn a_browser_caches_a_preflight_for_two_hours() {
     let world = world(&[APP]).await;
 
     let headers = preflight(&world, APP).await;

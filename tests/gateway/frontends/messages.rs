@@ -13,7 +13,7 @@ fn first_message(answer: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_text_for_clients_names_a_provider_as_it_names_itself() {
+async fn a_message_for_clients_names_a_provider_as_it_names_itself() {
     let world = World::with(0, |settings| {
         let chalk = crate::world::account(settings, Provider::DigitalChalk);
         chalk.enabled = false;
@@ -39,7 +39,7 @@ async fn a_text_for_clients_names_a_provider_as_it_names_itself() {
 }
 
 #[tokio::test]
-async fn a_failure_of_a_provider_says_that_it_is_the_providers() {
+async fn a_message_about_a_providers_failure_names_the_provider() {
     let world = World::with(10, |settings| {
         for provider in settings.accounts.values_mut() {
             provider.attempts = 1;
@@ -83,7 +83,7 @@ async fn refused(world: &World, input: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_says_what_can() {
+async fn an_unsupported_field_of_a_write_names_the_supported_ones() {
     let world = World::with(0, |_| {}).await;
     for (input, field, message) in [
         (
@@ -126,7 +126,7 @@ async fn source(world: &World, provider: Provider, filter: &Value) -> (Value, us
 }
 
 #[tokio::test]
-async fn an_unknown_tag_segment_or_company_is_told_from_one_that_has_nobody() {
+async fn an_unknown_tag_segment_or_company_differs_from_one_without_users() {
     for (provider, version) in [(Intercom, "2.17"), (Intercom, "1.4"), (Usertour, "2.17")] {
         let world = World::with(50, |settings| intercom(settings, version)).await;
         for (field, what) in [
@@ -207,7 +207,7 @@ async fn a_list_that_has_somebody_or_goes_on_costs_no_lookup() {
 }
 
 #[tokio::test]
-async fn a_tag_that_exists_and_has_nobody_of_a_kind_is_complete() {
+async fn an_existing_tag_without_users_of_a_kind_is_complete() {
     let world = World::with(50, |settings| intercom(settings, "2.17")).await;
     let tags = world.at_provider(Intercom, "/tags").await;
     let filter = json!({ "tagId": tags["data"][0]["id"], "emailDomain": "nowhere.test" });

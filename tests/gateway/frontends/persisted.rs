@@ -39,7 +39,7 @@ async fn assert_not_supported(request: impl Fn() -> RequestBuilder) {
 }
 
 #[tokio::test]
-async fn a_hash_alone_by_post_is_told_that_it_is_not_supported() {
+async fn a_hash_alone_by_post_is_an_unsupported_persisted_query() {
     let world = World::with(0, |_| {}).await;
 
     for query in [None, Some(Value::Null), Some("".into())] {
@@ -52,7 +52,7 @@ async fn a_hash_alone_by_post_is_told_that_it_is_not_supported() {
 }
 
 #[tokio::test]
-async fn a_hash_alone_by_get_is_told_that_it_is_not_supported() {
+async fn a_hash_alone_by_get_is_an_unsupported_persisted_query() {
     let world = World::with(0, |_| {}).await;
     let text = extensions().to_string();
 

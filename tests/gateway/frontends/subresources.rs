@@ -134,7 +134,7 @@ async fn only_the_rows_that_failed_are_null_and_named() {
 }
 
 #[tokio::test]
-async fn every_field_that_fails_is_told_and_a_list_without_failures_is_complete() {
+async fn every_failed_field_is_reported_and_a_list_without_failures_is_complete() {
     let world = world().await;
     break_at(&world, Intercom, "/contacts/").await;
     let query = format!(

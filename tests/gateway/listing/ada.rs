@@ -14,7 +14,7 @@ fn exclusive(_: Subject, _: usize, rows: usize) -> usize {
 }
 
 #[tokio::test]
-async fn an_inclusive_cursor_repeats_nobody_whatever_marks_the_end() {
+async fn an_inclusive_cursor_repeats_no_user_whatever_marks_the_end() {
     for end in ENDS {
         let world = World::with(200, |_| {}).await;
         if !end.is_empty() {
@@ -27,7 +27,7 @@ async fn an_inclusive_cursor_repeats_nobody_whatever_marks_the_end() {
 }
 
 #[tokio::test]
-async fn an_exclusive_cursor_loses_nobody_whatever_marks_the_end() {
+async fn an_exclusive_cursor_loses_no_user_whatever_marks_the_end() {
     for end in ENDS {
         let world = World::with(200, |_| {}).await;
         world.behave(Provider::Ada, "cursor", "exclusive").await;

@@ -7,7 +7,7 @@ use super::page::{answer, ids, page};
 use crate::world::{World, intercom};
 
 #[tokio::test]
-async fn intercoms_numbered_users_are_walked_from_their_end_to_their_start() {
+async fn intercoms_numbered_users_page_from_their_end_to_their_start() {
     let world = World::with(130, |settings| intercom(settings, "1.1")).await;
     let records = ids(&world, Provider::Intercom).await;
     world.forget_calls().await;
@@ -33,7 +33,7 @@ async fn intercoms_numbered_users_are_walked_from_their_end_to_their_start() {
 }
 
 #[tokio::test]
-async fn digital_chalk_is_walked_back_from_any_edge() {
+async fn digital_chalk_pages_backwards_from_any_edge() {
     let world = World::with(130, |_| {}).await;
     let records = ids(&world, Provider::DigitalChalk).await;
     let end = page(&world, Provider::DigitalChalk, json!({ "first": 130 })).await;
@@ -135,7 +135,7 @@ async fn a_list_without_numbers_is_not_read_backwards() {
 }
 
 #[tokio::test]
-async fn a_window_of_nobody_at_the_end_says_whether_there_is_anybody_before_it() {
+async fn an_empty_window_at_the_end_reports_whether_users_come_before_it() {
     let world = World::with(60, |settings| intercom(settings, "1.1")).await;
     for (provider, total) in [
         (Provider::Intercom, Some(60)),

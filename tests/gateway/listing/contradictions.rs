@@ -163,7 +163,7 @@ fn capped(cap: usize, said: &'static str) -> impl Fn(&Asked) -> String {
 }
 
 #[tokio::test]
-async fn pages_of_a_smaller_size_than_asked_for_are_counted_in_that_size() {
+async fn pages_smaller_than_requested_are_counted_in_their_size() {
     for cap in [20, 50, 59] {
         for said in [
             r#","total_count":130,"pages":{"next":NEXT,"per_page":SIZE}"#,

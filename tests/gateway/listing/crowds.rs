@@ -144,7 +144,7 @@ async fn a_moment_of_more_users_than_a_page_holds_is_in_doubt_wherever_a_window_
 }
 
 #[tokio::test]
-async fn large_moments_in_a_row_are_no_error_and_lose_nobody_without_saying_so() {
+async fn large_moments_in_a_row_are_no_error_and_lose_no_user_under_complete() {
     for sizes in [
         vec![90, 90],
         vec![100, 100],

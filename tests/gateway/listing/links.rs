@@ -70,7 +70,7 @@ async fn intercoms_links_may_be_absent_or_lead_home() {
 }
 
 #[tokio::test]
-async fn the_end_of_intercoms_contacts_may_be_told_by_null() {
+async fn the_end_of_intercoms_contacts_may_be_a_null() {
     for (name, value) in [("next", "null"), ("per_page", "reject")] {
         let world = CONTACTS.world(170).await;
         world.behave(Provider::Intercom, name, value).await;

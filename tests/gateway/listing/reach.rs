@@ -9,7 +9,7 @@ use crate::world::{World, intercom};
 const REACH: usize = 10_000;
 
 #[tokio::test]
-async fn what_lies_behind_the_providers_reach_is_told_and_never_asked_for() {
+async fn users_beyond_the_providers_reach_are_reported_and_never_requested() {
     let world = World::with(REACH + 50, |settings| intercom(settings, "1.1")).await;
     let records = super::page::ids(&world, Provider::Intercom).await;
     let total = records.len();

@@ -250,7 +250,7 @@ async fn a_page_that_was_kept_is_not_joined_with_a_new_one() {
 }
 
 #[tokio::test]
-async fn users_who_vanish_between_two_windows_take_nobody_along() {
+async fn users_deleted_between_two_windows_hide_no_other_user() {
     let gone = Arc::new(Mutex::new(0));
     let (world, _) = told(students(&gone), "2.17", 0.0).await;
     let first = list(&world, Provider::DigitalChalk, "first: 60").await;
@@ -280,7 +280,7 @@ async fn users_who_vanish_between_two_windows_take_nobody_along() {
 }
 
 #[tokio::test]
-async fn joined_lists_of_spellings_keep_the_order_that_is_asked_for() {
+async fn joined_lists_of_spellings_keep_the_requested_order() {
     let spelled = |_: &str, query: &Pairs| {
         let is_lower = get(query, "email") == Some("jo@x.test");
         let mut numbers: Vec<_> = (0..8)

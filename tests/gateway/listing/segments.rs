@@ -39,7 +39,7 @@ async fn a_list_without_a_segment_is_whole_whatever_segment_the_server_has_first
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_the_segment_that_cannot_be_is_asked_without() {
+async fn a_server_that_refuses_the_impossible_segment_gets_a_request_without() {
     let world = World::with(90, |_| {}).await;
     world.behave(USERTOUR, "segments", "strict").await;
     let everybody = ids(&world, USERTOUR).await;
@@ -72,7 +72,7 @@ async fn a_list_of_a_segment_is_exact_and_complete() {
 }
 
 #[tokio::test]
-async fn a_segment_that_leaves_nobody_out_is_an_error_and_never_everybody() {
+async fn a_segment_without_effect_is_an_error_and_never_the_whole_list() {
     let world = World::with(230, |_| {}).await;
     for filter in [
         json!({ "segmentId": "cmnobodys" }),

@@ -92,7 +92,7 @@ async fn a_value_that_a_record_does_not_carry_is_not_held_against_it() {
 }
 
 #[tokio::test]
-async fn those_who_are_left_out_hide_nobody_behind_them() {
+async fn removed_users_hide_no_user_behind_them() {
     // Two in three are strangers; the last twenty all are.
     let providers = deaf(|path| {
         let rows = (0..200).map(|n| {

@@ -60,7 +60,7 @@ fn padded(asked: &Asked, gone: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_page_is_not_joined_by_users_who_were_shown_before_their_turn() {
+async fn a_page_does_not_repeat_users_that_came_too_early() {
     let calls = AtomicUsize::new(0);
     let provider = StandIn::of(move |asked| {
         let is_first = calls.fetch_add(1, Ordering::Relaxed) == 0;
@@ -77,7 +77,7 @@ async fn a_page_is_not_joined_by_users_who_were_shown_before_their_turn() {
 }
 
 #[tokio::test]
-async fn a_page_is_not_joined_by_users_who_were_read_and_come_again_behind_its_end() {
+async fn a_page_does_not_repeat_users_that_come_again_behind_its_end() {
     let calls = AtomicUsize::new(0);
     let provider = StandIn::of(move |asked: &Asked| {
         let gone = if calls.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -106,7 +106,7 @@ async fn a_page_is_not_joined_by_users_who_were_read_and_come_again_behind_its_e
 }
 
 #[tokio::test]
-async fn a_cursor_of_a_user_who_was_shown_before_his_turn_passes_over_nobody() {
+async fn a_cursor_of_a_user_that_came_too_early_skips_no_user() {
     let provider = StandIn::of(|asked| padded(asked, 0)).await;
     let world = provider.world(|_| {}).await;
     let start = list(&world, Provider::DigitalChalk, 100, &Value::Null).await;
@@ -134,7 +134,7 @@ fn without_a_place(asked: &Asked) -> String {
 }
 
 #[tokio::test]
-async fn a_place_that_is_gone_behind_a_page_of_nobody_is_not_the_end() {
+async fn a_deleted_position_behind_an_empty_page_is_not_the_end() {
     let provider = StandIn::of(without_a_place).await;
     let world = provider.world(|_| {}).await;
     let start = list(&world, Provider::Ada, 3, &Value::Null).await;
@@ -146,7 +146,7 @@ async fn a_place_that_is_gone_behind_a_page_of_nobody_is_not_the_end() {
 }
 
 #[tokio::test]
-async fn pages_of_nobody_and_pages_that_were_read_end_a_list_though_they_alternate() {
+async fn empty_and_repeated_pages_end_a_list_though_they_alternate() {
     let calls = AtomicUsize::new(0);
     let provider = StandIn::of(move |asked: &Asked| {
         let call = calls.fetch_add(1, Ordering::Relaxed);
@@ -193,7 +193,7 @@ async fn a_moment_that_cannot_be_read_hides_no_tie_and_costs_nothing_where_there
 }
 
 #[tokio::test]
-async fn a_cursor_behind_a_page_longer_than_was_asked_for_is_taken_back() {
+async fn a_cursor_behind_a_page_that_is_too_long_is_valid() {
     let provider = StandIn::of(|asked: &Asked| {
         let is_first = !asked.query.contains_key("cursor");
         let numbers = if is_first { 0..104 } else { 104..110 };
@@ -261,7 +261,7 @@ fn with_a_group(group: &'static [usize], odd: usize) -> impl Fn(&Asked) -> Strin
 }
 
 #[tokio::test]
-async fn a_moment_that_cannot_be_read_at_the_border_of_two_pages_hides_nobody_of_one_moment() {
+async fn an_unreadable_moment_between_two_pages_hides_no_user_of_one_moment() {
     let cases: [(&[usize], usize); 5] = [
         (&[98, 100], 99),
         (&[98, 100, 101], 99),

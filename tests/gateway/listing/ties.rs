@@ -39,7 +39,7 @@ async fn scan(world: &World, first: usize, filter: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_is_lost_or_doubled_where_users_share_a_moment() {
+async fn no_user_is_lost_or_repeated_where_users_share_a_moment() {
     let world = tied(340).await;
     let mut everybody = ids(&world, USERTOUR).await;
     everybody.sort();

@@ -54,7 +54,7 @@ fn orders(rows: &[Row]) -> Vec<Vec<Row>> {
 }
 
 #[tokio::test]
-async fn a_window_that_resumes_beside_a_user_without_a_moment_misses_nobody_under_complete() {
+async fn a_complete_window_that_resumes_beside_a_user_without_a_moment_misses_no_user() {
     for group in [
         &[('t', '!'), ('b', '2')][..],
         &[('t', '!'), ('b', '2'), ('c', '2')],
@@ -126,7 +126,7 @@ fn numbered(asked: &Asked, order: [usize; 3], odd: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_page_that_ends_beside_a_user_without_a_moment_hides_nobody_under_complete() {
+async fn a_complete_page_that_ends_beside_a_user_without_a_moment_hides_no_user() {
     let orders = [
         [0, 1, 2],
         [0, 2, 1],
@@ -168,7 +168,7 @@ async fn a_page_that_ends_beside_a_user_without_a_moment_hides_nobody_under_comp
 }
 
 #[tokio::test]
-async fn users_who_come_again_behind_an_unclear_page_are_no_circle() {
+async fn users_that_come_again_behind_an_unclear_page_are_no_loop() {
     let group = ['b', 'c', 'd', 'e', 'f', 'g'].map(|id| (id, '2'));
     let start = [&[('a', '1'), BROKEN], &group[..]].concat();
     let rest = [&group[..5], &[('h', '3'), ('i', '4')]].concat();

@@ -44,7 +44,7 @@ async fn a_tail_that_vanished_behind_a_token_is_the_end() {
 }
 
 #[tokio::test]
-async fn a_walk_whose_every_token_dies_ends_in_an_error_that_says_what_to_do() {
+async fn a_scan_whose_tokens_all_become_invalid_ends_in_an_error_that_says_what_to_do() {
     let world = World::with(120, |_| {}).await;
     let first = page(&world, USERTOUR, json!({ "first": 30 })).await;
     let second = json!({ "first": 30, "after": first.page_info.end_cursor });
@@ -80,7 +80,7 @@ async fn ids_that_a_path_cannot_hold_as_they_are_find_their_users() {
     }
 }
 #[tokio::test]
-async fn a_user_whom_a_token_names_may_vanish_and_nobody_else_is_lost_or_repeated() {
+async fn a_deleted_user_in_a_token_loses_and_repeats_no_other_user() {
     let world = World::with(120, |_| {}).await;
     let records = ids(&world, USERTOUR).await;
     let mut scanned = Vec::new();
@@ -103,7 +103,7 @@ async fn a_user_whom_a_token_names_may_vanish_and_nobody_else_is_lost_or_repeate
 }
 
 #[tokio::test]
-async fn a_list_of_an_address_is_asked_for_as_given_and_in_lower_case() {
+async fn a_list_of_an_address_searches_it_as_given_and_in_lower_case() {
     let world = World::with(200, |_| {}).await;
     for (email, calls) in [("ANN@x.test", 2), ("ann@x.test", 1)] {
         world.forget_calls().await;

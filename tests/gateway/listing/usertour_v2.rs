@@ -72,7 +72,7 @@ async fn an_empty_page_behind_a_cursor_is_not_the_end_until_an_earlier_page_says
 }
 
 #[tokio::test]
-async fn a_cursor_that_dies_within_a_window_loses_nobody() {
+async fn a_cursor_that_becomes_invalid_within_a_window_loses_no_user() {
     let world = world(320).await;
     let records = ids(&world, USERTOUR).await;
     world.behave(USERTOUR, "delete_cursor", "once").await;
@@ -104,7 +104,7 @@ async fn a_tail_that_vanished_behind_a_cursor_is_the_end() {
 }
 
 #[tokio::test]
-async fn a_walk_whose_every_cursor_dies_ends_in_an_error_that_says_what_to_do() {
+async fn a_scan_whose_cursors_all_become_invalid_ends_in_an_error_that_says_what_to_do() {
     let world = world(120).await;
     let first = page(&world, USERTOUR, json!({ "first": 30 })).await;
     let second = json!({ "first": 30, "after": first.page_info.end_cursor });
@@ -121,7 +121,7 @@ async fn a_walk_whose_every_cursor_dies_ends_in_an_error_that_says_what_to_do() 
 }
 
 #[tokio::test]
-async fn an_unknown_segment_or_company_is_a_list_of_nobody_that_says_so_in_one_call() {
+async fn an_unknown_segment_or_company_is_an_empty_list_with_a_notice_in_one_call() {
     let world = world(90).await;
     for (filter, says) in [
         (
@@ -180,7 +180,7 @@ async fn a_list_without_a_segment_is_whole_whatever_segment_the_server_has_first
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_an_empty_segment_is_asked_without() {
+async fn a_server_that_refuses_an_empty_segment_gets_a_request_without() {
     let stand_in = StandIn::of(|asked: &Asked| {
         if asked.query.get("segmentId").is_some_and(String::is_empty) {
             let issue = json!({ "rule": "schema", "message": "too short", "path": "segmentId" });

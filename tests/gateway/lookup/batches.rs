@@ -83,7 +83,7 @@ async fn a_person_an_entity_and_a_search_of_one_address_share_their_calls() {
 }
 
 #[tokio::test]
-async fn a_user_asked_for_in_every_way_is_one_call_for_each_kind_of_key() {
+async fn a_user_requested_in_every_way_is_one_call_for_each_kind_of_key() {
     let world = World::with(60, |_| {}).await;
     let query = "{ a: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { id }
         b: user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { name }

@@ -157,7 +157,7 @@ async fn letter_case_and_space_around_do_not_matter() {
 }
 
 #[tokio::test]
-async fn usertour_finds_the_spelling_that_is_asked_for_and_says_that_it_may_miss_others() {
+async fn usertour_finds_the_requested_spelling_and_reports_that_it_may_miss_others() {
     let world = World::with(known::ENOUGH, |_| {}).await;
     let others = [
         "ADA mixed.case@usertour.test",
@@ -219,7 +219,7 @@ async fn leads_are_found_and_marked() {
 }
 
 #[tokio::test]
-async fn only_the_providers_that_are_named_are_asked() {
+async fn only_named_providers_are_called() {
     let world = World::with(60, |_| {}).await;
     let find = "query ($of: [Provider!]) { usersByEmail(email: \"ann@x.test\", providers: $of) {
         nodes { provider } sources { provider } } }";
@@ -243,7 +243,7 @@ async fn only_the_providers_that_are_named_are_asked() {
 }
 
 #[tokio::test]
-async fn a_scan_that_is_cut_short_never_says_that_nobody_is_there() {
+async fn a_truncated_scan_never_reports_that_the_user_does_not_exist() {
     let world = World::with(known::ENOUGH, |settings| {
         let options = &mut crate::world::account(settings, roster::account::Provider::Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());

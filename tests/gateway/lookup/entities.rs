@@ -40,7 +40,7 @@ fn by_account(user: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_hundred_users_come_in_order_and_equal_ones_are_asked_for_once() {
+async fn a_hundred_users_come_in_order_and_equal_keys_take_one_call() {
     let world = World::with(60, |_| {}).await;
     let users = some_of_each(&world, 20).await;
     assert_eq!(users.len(), 80);
@@ -100,7 +100,7 @@ async fn a_hundred_persons_of_ten_addresses_are_as_few_calls_as_each_provider_al
 }
 
 #[tokio::test]
-async fn a_person_of_whom_nothing_but_the_address_is_read_costs_nothing() {
+async fn a_person_with_only_its_address_selected_makes_no_call() {
     let world = World::with(5, |_| {}).await;
     let read =
         "query ($any: [_Any!]!) { _entities(representations: $any) { ... on Person { email } } }";

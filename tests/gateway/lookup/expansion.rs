@@ -28,7 +28,7 @@ async fn assert_expands(world: &World, query: &str, variables: Value, expected: 
 }
 
 #[tokio::test]
-async fn what_the_query_does_not_read_is_not_asked_for() {
+async fn unselected_fields_make_no_call() {
     let world = World::with(60, |_| {}).await;
     for query in [
         "{ users(provider: USERTOUR, first: 3) { nodes { id name attributes raw } totalCount } }",
@@ -42,7 +42,7 @@ async fn what_the_query_does_not_read_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn companies_are_asked_for_however_the_query_names_them() {
+async fn companies_are_requested_whatever_alias_the_query_gives_them() {
     let world = World::with(60, |_| {}).await;
     for query in [
         "{ users(provider: USERTOUR, first: 3) { nodes { companies { name } } } }",
@@ -62,7 +62,7 @@ async fn companies_are_asked_for_however_the_query_names_them() {
 }
 
 #[tokio::test]
-async fn memberships_are_asked_for_with_their_companies() {
+async fn memberships_are_requested_with_their_companies() {
     let world = World::with(60, |_| {}).await;
     let query =
         "{ user(provider: USERTOUR, by: { remoteId: \"crm-ann\" }) { companies { externalId name }

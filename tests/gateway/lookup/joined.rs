@@ -77,7 +77,7 @@ async fn a_cursor_holds_for_any_spelling_of_its_address_and_for_no_other_search(
 }
 
 #[tokio::test]
-async fn a_window_of_none_asks_nobody() {
+async fn an_empty_window_makes_no_call() {
     let world = World::with(10, |_| {}).await;
 
     let page = page(&world, json!({ "email": known::EVERYWHERE, "first": 0 })).await;

@@ -60,7 +60,7 @@ async fn a_404_of_another_server_is_a_bad_response() {
 }
 
 #[tokio::test]
-async fn a_404_in_the_providers_own_words_is_nobody() {
+async fn a_404_in_the_providers_own_form_is_null() {
     for (provider, body) in [
         (
             Provider::Ada,
@@ -90,7 +90,7 @@ async fn a_404_in_the_providers_own_words_is_nobody() {
 }
 
 #[tokio::test]
-async fn a_company_is_taken_only_by_the_id_that_it_was_asked_for() {
+async fn a_company_counts_only_with_the_requested_id() {
     for (companies, expected) in [
         ("[null]", None),
         (r#"[{"id":"i1"}]"#, None),

@@ -48,7 +48,7 @@ async fn a_users_word_counts_more_than_a_leads() {
 }
 
 #[tokio::test]
-async fn nobody_is_null_only_when_every_provider_has_searched_as_it_can() {
+async fn a_person_is_null_only_when_every_account_was_searched() {
     let world = World::with(60, |_| {}).await;
     let data = world
         .data_with(PERSON, json!({ "email": known::NOBODY }))
@@ -145,7 +145,7 @@ async fn a_persons_global_id_finds_the_person_again() {
 }
 
 #[tokio::test]
-async fn nodes_takes_users_and_persons_side_by_side_and_nobody_is_null() {
+async fn nodes_takes_users_and_persons_side_by_side_and_an_unknown_one_is_null() {
     let world = World::with(known::ENOUGH, |_| {}).await;
     let find = "{ user(provider: ADA, by: { externalId: \"crm-ann\" }) { id person { id } } }";
     let data = world.data(find).await;

@@ -67,7 +67,7 @@ async fn users_that_were_read_are_kept_when_a_later_page_is_refused() {
 }
 
 #[tokio::test]
-async fn an_address_that_several_users_have_is_not_nobodys() {
+async fn an_address_of_several_users_is_not_unknown() {
     for version in ["1.0", "1.1"] {
         for status in [400, 409, 422] {
             let providers = StandIn::of(move |asked: &Asked| -> Said {

@@ -25,7 +25,7 @@ async fn until(world: &World, is_there: impl Fn(Provider, &[Call]) -> bool) {
 }
 
 #[tokio::test]
-async fn every_provider_is_asked_before_any_has_answered() {
+async fn every_provider_is_called_before_any_has_answered() {
     let world = World::with(5, |settings| {
         settings.limits.deadline_seconds = LONG;
         for provider in FOUR {

@@ -135,7 +135,7 @@ async fn an_invisible_character_in_an_address_is_refused_by_its_code() {
 }
 
 #[tokio::test]
-async fn two_spellings_of_one_address_in_a_request_are_asked_for_once() {
+async fn two_spellings_of_one_address_in_a_request_are_one_call() {
     let world = World::with(200, |_| {}).await;
     let query = "{ a: usersByEmail(email: \"ANN@x.test\") { nodes { provider } }
         b: usersByEmail(email: \"ann@x.test\") { nodes { provider } }
@@ -197,7 +197,7 @@ async fn a_list_of_an_address_in_several_spellings_keeps_to_its_other_filters() 
 }
 
 #[tokio::test]
-async fn a_list_of_a_domain_asks_for_each_of_its_forms() {
+async fn a_list_of_a_domain_searches_each_of_its_forms() {
     let providers = StandIn::of(|asked: &Asked| {
         let rows = IDN.map(|email| row(&asked.path, email, email, ""));
         list(&asked.path, &rows)
@@ -242,7 +242,7 @@ fn letter_by_letter(known: &'static [&'static str]) -> impl Fn(&Asked) -> String
 }
 
 #[tokio::test]
-async fn intercoms_list_of_an_address_asks_for_the_letter_cases_that_a_search_asks_for() {
+async fn intercoms_list_of_an_address_searches_the_letter_cases_of_a_lookup() {
     let providers = StandIn::of(letter_by_letter(&["jo@x.test"])).await;
     for version in ["1.0", "1.1"] {
         let world = providers
@@ -263,7 +263,7 @@ async fn intercoms_list_of_an_address_asks_for_the_letter_cases_that_a_search_as
 }
 
 #[tokio::test]
-async fn a_domain_whose_plain_form_is_ascii_is_asked_for_in_that_form_too() {
+async fn a_domain_whose_plain_form_is_ascii_is_searched_in_that_form_too() {
     let providers = StandIn::of(letter_by_letter(&["jo@x.test", "jo@y\u{3002}test"])).await;
     let world = providers.world(|settings| intercom(settings, "1.1")).await;
     for of in ["DIGITAL_CHALK", "INTERCOM", "USERTOUR"] {
@@ -283,7 +283,7 @@ async fn a_domain_whose_plain_form_is_ascii_is_asked_for_in_that_form_too() {
 }
 
 #[tokio::test]
-async fn letters_beyond_ascii_are_asked_for_in_lower_case_too() {
+async fn letters_beyond_ascii_are_searched_in_lower_case_too() {
     let providers = StandIn::of(letter_by_letter(&["zo\u{eb}@x.test"])).await;
     let world = providers.world(|_| {}).await;
     let (emails, _) = found(&world, "ZO\u{cb}@x.test", "DIGITAL_CHALK").await;

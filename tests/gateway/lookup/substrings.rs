@@ -235,7 +235,7 @@ async fn a_part_is_found_in_every_form_in_which_texts_spell_it() {
 }
 
 #[tokio::test]
-async fn a_form_of_a_part_that_is_refused_is_told() {
+async fn a_refused_form_of_a_part_is_reported() {
     let providers = StandIn::of(|asked: &Asked| match asked.query.get("email") {
         Some(part) if part.contains('\u{308}') => (400, json!({ "errors": [] })),
         _ => (200, serde_json::from_str(&holding(asked)).expect("JSON")),

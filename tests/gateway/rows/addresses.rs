@@ -105,7 +105,7 @@ async fn a_list_shows_a_record_whose_address_cannot_be_read_without_one() {
 }
 
 #[tokio::test]
-async fn nobody_is_made_while_a_record_with_an_address_that_cannot_be_read_is_there() {
+async fn no_user_is_created_while_a_record_has_an_unreadable_address() {
     for odd in ODD {
         let providers = StandIn::of(holding(odd)).await;
         for (p, version) in PROVIDERS {
@@ -171,7 +171,7 @@ async fn a_part_that_holds_the_address_and_cannot_be_read_is_reported_too() {
 }
 
 #[tokio::test]
-async fn a_record_without_an_address_is_nobody_that_was_searched_for() {
+async fn a_record_without_an_address_matches_no_search() {
     for email in [
         "null",
         "\"\"",
@@ -226,7 +226,7 @@ async fn a_user_with_an_external_id_that_cannot_be_read_may_be_the_one_that_is_m
 }
 
 #[tokio::test]
-async fn a_record_that_may_have_the_domain_that_is_asked_for_is_reported() {
+async fn a_record_that_may_have_the_requested_domain_is_reported() {
     let query = "{ users(provider: INTERCOM, first: 5, filter: { emailDomain: \"x.test\" }) {
         totalCount nodes { remoteId } sources { status notices { code message } } } }";
     for odd in ODD {

@@ -114,7 +114,7 @@ async fn ids_and_cursors_that_are_handed_out_are_taken_back() {
 }
 
 #[tokio::test]
-async fn an_external_id_that_could_not_be_asked_for_is_none() {
+async fn an_external_id_that_no_lookup_could_name_is_null() {
     let long = "x".repeat(513);
     let providers = StandIn::of(move |asked: &Asked| {
         let path = asked.path.as_str();
@@ -136,7 +136,7 @@ async fn an_external_id_that_could_not_be_asked_for_is_none() {
 }
 
 #[tokio::test]
-async fn a_404_that_means_nobody_is_no_failure_in_the_call_log() {
+async fn a_404_of_an_unknown_user_is_no_failure_in_the_call_log() {
     let providers = StandIn::of(|_: &Asked| -> Said {
         (
             404,
@@ -196,7 +196,7 @@ async fn preferring(world: &World, wait: &str, query: &str) -> (Option<String>, 
 }
 
 #[tokio::test]
-async fn how_long_a_client_waits_is_applied_as_it_says_and_told() {
+async fn a_clients_deadline_is_applied_and_reported() {
     let world = World::with(3, |settings| settings.limits.deadline_seconds = 15.0).await;
     let query = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) {
         sources { status error { code } } } }";
@@ -334,7 +334,7 @@ async fn asked_again(
 }
 
 #[tokio::test]
-async fn a_wait_that_a_provider_asks_for_in_an_odd_form_is_waited() {
+async fn a_retry_after_in_an_odd_form_is_obeyed() {
     type Headers = Box<dyn Fn(u64) -> Vec<(&'static str, String)> + Send + Sync>;
     let reset = |after: &'static str, end: fn(u64) -> String| -> Headers {
         Box::new(move |now| {

@@ -254,7 +254,7 @@ async fn a_row_that_cannot_be_read_has_its_place_among_the_others() {
 }
 
 #[tokio::test]
-async fn nobody_is_written_while_a_record_that_may_be_meant_cannot_be_read() {
+async fn no_user_is_written_while_a_record_that_may_match_is_unreadable() {
     let write = "mutation ($p: Provider!) { upsertUser(input: {
         provider: $p, email: \"p2@x.test\", name: \"N\" }) { outcome userErrors { code } } }";
     for p in ["INTERCOM", "ADA"] {

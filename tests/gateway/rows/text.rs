@@ -32,7 +32,7 @@ const READ: &str = "query ($p: Provider!) { user(provider: $p, by: { remoteId: \
         ... on UsertourUser { bag: attributes } } } }";
 
 #[tokio::test]
-async fn what_a_provider_sends_comes_out_as_text_that_every_reader_takes() {
+async fn a_providers_json_comes_out_as_json_that_every_parser_reads() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     for (sent, shown) in [
         (

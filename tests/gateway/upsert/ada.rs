@@ -121,7 +121,7 @@ async fn a_blind_create_is_never_repeated() {
 }
 
 #[tokio::test]
-async fn a_scan_that_is_cut_short_creates_nobody() {
+async fn a_truncated_scan_creates_no_user() {
     let world = World::with(200, |settings| {
         let options = &mut account(settings, Ada).options;
         options.insert("scan_pages".to_owned(), 1.into());
@@ -140,7 +140,7 @@ async fn a_scan_that_is_cut_short_creates_nobody() {
 }
 
 #[tokio::test]
-async fn two_records_with_an_address_are_nobodys_guess() {
+async fn two_records_with_an_address_are_ambiguous() {
     let world = World::with(200, |_| {}).await;
 
     let errors = skipped(&world, Ada, json!({ "email": SHARED, "firstName": "Who" })).await;
@@ -153,7 +153,7 @@ async fn two_records_with_an_address_are_nobodys_guess() {
 }
 
 #[tokio::test]
-async fn what_the_provider_finds_wrong_is_told_in_its_words() {
+async fn a_providers_refusal_is_reported_in_its_words() {
     let world = World::with(200, |_| {}).await;
     let long = "x".repeat(37);
     for (input, words) in [

@@ -14,7 +14,7 @@ fn path(id: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_address_that_nobody_has_is_created_and_read_back() {
+async fn an_unknown_address_is_created_and_read_back() {
     let world = World::with(3, |_| {}).await;
     for location in ["", "absolute"] {
         if !location.is_empty() {
@@ -189,7 +189,7 @@ async fn an_update_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn two_records_with_an_address_are_nobodys_guess() {
+async fn two_records_with_an_address_are_ambiguous() {
     let world = World::with(200, |_| {}).await;
     let before = world.records(DigitalChalk).await;
 
@@ -213,7 +213,7 @@ async fn two_records_with_an_address_are_nobodys_guess() {
 }
 
 #[tokio::test]
-async fn a_search_that_was_not_read_to_its_end_creates_nobody() {
+async fn a_search_that_was_not_read_to_its_end_creates_no_user() {
     let world = World::with(200, |settings| {
         let options = &mut account(settings, DigitalChalk).options;
         options.insert("search_pages".to_owned(), 1.into());
@@ -254,7 +254,7 @@ async fn a_search_that_fails_writes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_the_provider_finds_wrong_is_told_by_field() {
+async fn a_providers_refusal_is_reported_by_field() {
     let world = World::with(200, |_| {}).await;
     let input = json!({ "email": NOBODY, "username": "ann" });
 

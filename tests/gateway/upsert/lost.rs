@@ -135,7 +135,7 @@ async fn written(provider: &StandIn) -> Value {
 }
 
 #[tokio::test]
-async fn a_404_after_a_write_that_may_be_done_is_not_nobody() {
+async fn a_404_after_a_write_with_an_unknown_outcome_is_not_null() {
     let provider = answering(true, |at| match at {
         0 => Said::from((500, json!({}))),
         _ => Said::from((404, json!({ "errors": ["there is no such user"] }))),

@@ -71,7 +71,7 @@ async fn all_fields_that_cannot_be_written_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_meant_must_be_said() {
+async fn a_write_without_a_key_is_refused() {
     let world = World::with(3, |_| {}).await;
     for of in FOUR {
         for input in [
@@ -116,7 +116,7 @@ async fn an_empty_text_is_no_value() {
 }
 
 #[tokio::test]
-async fn a_provider_id_that_nobody_has_is_never_created() {
+async fn an_unknown_provider_id_is_never_created() {
     let world = World::with(3, |_| {}).await;
     for (of, field, value) in [
         (Provider::Ada, "firstName", json!("New")),

@@ -11,7 +11,7 @@ use crate::world::{World, intercom};
 const USERS: &str = "/dc/api/v5/users";
 
 #[tokio::test]
-async fn a_user_who_cannot_be_read_back_was_created_all_the_same() {
+async fn a_user_that_cannot_be_read_back_is_still_created() {
     for fault in [
         json!({ "kind": "status", "status": 500 }),
         json!({ "kind": "rate_limit", "retry_after": 60 }),
@@ -116,7 +116,7 @@ async fn custom_fields_that_are_refused_do_not_undo_their_user() {
 }
 
 #[tokio::test]
-async fn a_lead_of_intercom_1_x_is_told_apart_from_nobody() {
+async fn a_lead_of_intercom_1_x_differs_from_an_unknown_user() {
     let world = World::with(200, |settings| intercom(settings, "1.1")).await;
     let query = format!(
         "{{ usersByEmail(email: \"{LEAD_ALONE}\", providers: [INTERCOM]) {{ nodes {{ remoteId }} }} }}"

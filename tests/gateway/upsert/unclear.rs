@@ -17,7 +17,7 @@ fn writes(asked: &[Asked]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn intercom_1_x_makes_nobody_whom_its_answer_may_hold() {
+async fn intercom_1_x_creates_no_user_that_its_answer_may_hold() {
     let circle = |asked: &Asked| {
         let page = asked.query.get("page").cloned().unwrap_or_default();
         format!(
@@ -60,7 +60,7 @@ async fn intercom_1_x_makes_nobody_whom_its_answer_may_hold() {
 }
 
 #[tokio::test]
-async fn nobody_is_made_where_an_exact_search_answers_users_who_show_another_address() {
+async fn no_user_is_created_where_an_exact_search_answers_users_with_another_address() {
     let providers = StandIn::of(|asked: &Asked| match asked.method.as_str() {
         "POST" => r#"{"type":"user","id":"made","email":"a@x.test"}"#,
         _ => {
@@ -86,7 +86,7 @@ async fn nobody_is_made_where_an_exact_search_answers_users_who_show_another_add
 }
 
 #[tokio::test]
-async fn a_search_that_may_miss_users_does_not_say_that_nobody_has_the_address() {
+async fn a_search_that_may_miss_users_is_not_complete() {
     let providers = StandIn::of(|asked: &Asked| list(&asked.path, &[])).await;
     let world = providers.world(|_| {}).await;
     let write =

@@ -24,7 +24,7 @@ fn codes(payload: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_was_lost_is_told_as_created() {
+async fn a_create_whose_answer_was_lost_is_reported_as_created() {
     let (id, email) = (
         json!({ "externalId": "new" }),
         json!({ "email": "new@x.test" }),

@@ -78,7 +78,7 @@ async fn an_address_finds_the_user_to_update() {
 }
 
 #[tokio::test]
-async fn an_address_that_nobody_has_cannot_be_created_without_an_external_id() {
+async fn an_unknown_address_cannot_be_created_without_an_external_id() {
     let world = World::with(200, |_| {}).await;
 
     let errors = skipped(&world, Usertour, json!({ "email": NOBODY, "name": "New" })).await;
