@@ -3,6 +3,7 @@
 
 mod capabilities;
 mod disabled;
+mod failing;
 mod intercom_versions;
 mod narrowing;
 mod odd_shapes;
@@ -34,6 +35,9 @@ macro_rules! provider {
                 capabilities::declared_capabilities_are_those_that_its_documents_allow
                 disabled::reads_report_that_the_account_is_disabled_and_make_no_call
                 disabled::writes_are_skipped_without_an_error_and_make_no_call
+                failing::a_failure_has_its_code_and_none_of_the_providers_text
+                failing::a_provider_that_hangs_fails_at_the_deadline
+                failing::an_open_circuit_makes_no_call
                 narrowing::a_declared_filter_is_exact
                 narrowing::a_declared_sort_is_exact
                 narrowing::a_filter_without_matches_finds_no_user
