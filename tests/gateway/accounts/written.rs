@@ -10,6 +10,9 @@ async fn check(name: &str, text: &str) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn mistakes_in_accounts_say_what_to_write() {
+    let names = roster::account::Provider::ALL
+        .map(|of| of.name())
+        .join(", ");
     for (name, text, says) in [
         (
             "accounts-old-table",
@@ -24,7 +27,7 @@ async fn mistakes_in_accounts_say_what_to_write() {
         (
             "accounts-none",
             "[accounts.crm]\nenabled = false\n",
-            "accounts.crm.provider is missing: expected one of ada, digitalchalk, intercom, usertour",
+            &format!("accounts.crm.provider is missing: expected one of {names}"),
         ),
         (
             "accounts-other",
@@ -34,7 +37,7 @@ async fn mistakes_in_accounts_say_what_to_write() {
         (
             "accounts-unknown",
             "[accounts.crm]\nprovider = \"intercomm\"\n",
-            "there is no `intercomm` here: expected one of ada, digitalchalk, intercom, usertour",
+            &format!("there is no `intercomm` here: expected one of {names}"),
         ),
         (
             "accounts-token",

@@ -64,10 +64,11 @@ async fn a_request_that_reads_more_bytes_than_it_may_is_refused_and_no_provider_
 async fn a_source_that_needs_more_bytes_than_the_request_may_hold_fails_alone() {
     let world = World::with(200, |_| {}).await;
     let write = "mutation($note: JSON) { upsertUser(input: { provider: USERTOUR, externalId: \"large\", email: \"large@x.test\", attributes: $note }) { outcome } }";
-    let note = json!({ "note": "x".repeat(3 * LITTLE as usize) });
+    let note = json!({ "note": "x".repeat(64_000) });
     world.data_with(write, json!({ "note": note })).await;
     let (world, _) = gateway_of(&world, |settings| {
-        settings.limits.request_bytes = 5 * LITTLE / 2
+        // Less than the record has, and more than the query may ask for.
+        settings.limits.request_bytes = 62_000;
     })
     .await;
 
