@@ -32,6 +32,7 @@ const PAGE: &str = include_str!("graphiql/index.html");
 /// addresses.
 const OWN: &[(&str, &[u8])] = &[
     ("bootstrap.js", include_bytes!("graphiql/bootstrap.js")),
+    ("events.js", include_bytes!("graphiql/events.js")),
     ("examples.js", include_bytes!("graphiql/examples.js")),
     ("icon.svg", include_bytes!("graphiql/icon.svg")),
     ("plain.js", include_bytes!("graphiql/plain.js")),

@@ -158,13 +158,26 @@ test("every tab runs its own example, also right after it was opened", async () 
     ["Raw", '"raw"'],
     ["ExportPerson", '"kind"'],
     ["Write", '"outcome"'],
-    ["Providers", '"capabilities"'],
+    ["Accounts", '"capabilities"'],
   ]) {
     await page.getByRole("tab", { name }).click();
     await run();
     await answer().getByText(found).first().waitFor();
     assert.equal(await answer().getByText('"errors"').count(), 0, name);
   }
+});
+
+test("a subscription shows every event, those of fast accounts first", async () => {
+  await page.goto(roster.graphiql);
+
+  await page.getByRole("tab", { name: "AsTheyAnswer" }).click();
+  await run();
+
+  await answer().getByText('"digitalchalk"').first().waitFor();
+  for (const account of ["ada", "digitalchalk", "intercom", "usertour"]) {
+    await answer().getByText(`"account": "${account}"`).first().waitFor();
+  }
+  assert.deepEqual(complaints, []);
 });
 
 test("a new tab starts with a query of ours that runs", async () => {

@@ -3,6 +3,7 @@
 mod attacks;
 mod events;
 mod protocol;
+mod reading;
 mod socket;
 mod subscription;
 
@@ -13,6 +14,7 @@ use roster::{
     app,
     config::Settings,
     demo,
+    graphql::Executor,
     server::{
         AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits, accept::ConnectionLimits,
     },
@@ -32,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A gateway with limits of its own on sockets.
 struct StreamGateway {
     address: SocketAddr,
+    executor: Executor,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -63,7 +66,7 @@ impl StreamGateway {
             has_admin: false,
             sockets,
         };
-        let app = front.router(executor).expect("routes");
+        let app = front.router(executor.clone()).expect("routes");
         let (stop, stopped) = oneshot::channel();
         let limits = ConnectionLimits::default();
         tokio::spawn(limits.serve(listener, app, Readiness::default(), async {
@@ -71,6 +74,7 @@ impl StreamGateway {
         }));
         Self {
             address,
+            executor,
             stop: Some(stop),
         }
     }

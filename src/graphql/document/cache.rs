@@ -58,3 +58,67 @@ impl DocumentCache {
         Ok(document)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{super::CheckedDocument, DocumentCache};
+
+    const CAPACITY: u64 = 1024 * 1024;
+
+    /// Asks for a document of 1 KiB. True when it was kept.
+    fn is_kept(cache: &DocumentCache, text: &str) -> bool {
+        let was_checked = Cell::new(false);
+        let found = cache.get_or_check(text, || {
+            was_checked.set(true);
+            Ok::<_, ()>(CheckedDocument::stub(1024))
+        });
+        assert!(found.is_ok());
+        !was_checked.get()
+    }
+
+    #[test]
+    fn an_equal_text_is_checked_once_and_another_is_not_taken_for_it() {
+        let cache = DocumentCache::with_capacity(CAPACITY);
+        assert!(!is_kept(&cache, "{ a }"));
+        assert!(is_kept(&cache, "{ a }"));
+        assert!(!is_kept(&cache, "{ a } "));
+    }
+
+    #[test]
+    fn a_document_that_is_refused_is_not_kept() {
+        let cache = DocumentCache::with_capacity(CAPACITY);
+        assert!(cache.get_or_check("{", || Err(())).is_err());
+        assert!(!is_kept(&cache, "{"));
+    }
+
+    #[test]
+    fn a_document_with_more_than_its_share_is_not_kept() {
+        let cache = DocumentCache::with_capacity(CAPACITY);
+        let large = || Ok::<_, ()>(CheckedDocument::stub(CAPACITY as usize / 15));
+        assert!(cache.get_or_check("{ a }", large).is_ok());
+        assert!(!is_kept(&cache, "{ a }"));
+    }
+
+    #[test]
+    fn a_client_that_sends_many_documents_displaces_none_that_are_in_use() {
+        let cache = DocumentCache::with_capacity(CAPACITY);
+        let used: Vec<_> = (0..50).map(|n| format!("query U{n} {{ a }}")).collect();
+        for _ in 0..10 {
+            for text in &used {
+                is_kept(&cache, text);
+            }
+        }
+
+        // Many times what the cache holds, each of them twice.
+        for n in 0..20_000 {
+            let text = format!("query A{n} {{ a }}");
+            is_kept(&cache, &text);
+            is_kept(&cache, &text);
+        }
+
+        let kept = used.iter().filter(|text| is_kept(&cache, text)).count();
+        assert!(kept >= 48, "{kept} of 50 are kept");
+    }
+}

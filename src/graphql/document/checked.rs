@@ -76,6 +76,20 @@ impl CheckedDocument {
         })
     }
 
+    /// A document without operations that takes this many bytes.
+    #[cfg(test)]
+    pub(super) fn stub(bytes: usize) -> Self {
+        Self {
+            executable: ExecutableDocument {
+                operations: DocumentOperations::Multiple(std::collections::HashMap::default()),
+                fragments: std::collections::HashMap::default(),
+            },
+            fixed_costs: FixedCosts::default(),
+            operations: Vec::new(),
+            bytes,
+        }
+    }
+
     /// Approximately how many bytes it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -1,5 +1,6 @@
 // Puts GraphiQL on the page, or, where its files cannot be had, the plain query box.
 
+import { withEvents } from "./events.js";
 import { examples, started } from "./examples.js";
 import { offerGraphiql, showPlain } from "./plain.js";
 
@@ -83,7 +84,7 @@ function render() {
     ),
   );
   const settings = {
-    fetcher: ofThisTab(GraphiQL.createFetcher({ url: endpoint })),
+    fetcher: ofThisTab(withEvents(endpoint, GraphiQL.createFetcher({ url: endpoint }))),
     storage: GraphiQL.createLocalStorage({ namespace: "roster" }),
     defaultTabs: [given, ...examples].filter(Boolean).map(({ query, variables }) => ({ query, variables })),
     schemaDescription: true,

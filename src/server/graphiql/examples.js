@@ -40,6 +40,25 @@ query FindByEmail {
 }
 `;
 
+const asTheyAnswer = `# One event as each account answers, the
+# fastest first: a page can show those
+# that are there already.
+subscription AsTheyAnswer {
+  usersByEmail(email: "ann@x.test") {
+    source {
+      account
+      status
+      calls
+    }
+    users {
+      remoteId
+      name
+      tags
+    }
+  }
+}
+`;
+
 const firstUsers = `# The users of one provider, in its order.
 # For the next page, give "endCursor"
 # (or the cursor of any edge) to "after".
@@ -234,10 +253,11 @@ const written = `{
   }
 }`;
 
-const providers = `# The providers behind this graph: how
+const accounts = `# The accounts behind this graph: how
 # they are, and what they can do.
-query Providers {
+query Accounts {
   accounts {
+    name
     provider
     enabled
     health
@@ -255,13 +275,14 @@ const ann = '{\n  "email": "ann@x.test"\n}';
 
 export const examples = [
   { title: "Find a person by email at all providers", query: findByEmail },
+  { title: "Find a person as each account answers", query: asTheyAnswer },
   { title: "Page through the users of one provider", query: firstUsers, variables: '{\n  "after": null\n}' },
   { title: "One person over all providers", query: onePerson, variables: ann },
   { title: "Filter and sort a list", query: filtered, variables: filter },
   { title: "Records as the providers sent them", query: raw, variables: ann },
   { title: "Export all that is known of a person", query: exported, variables: ann },
   { title: "Create or change a user", query: write, variables: written },
-  { title: "The providers and how they are", query: providers },
+  { title: "The accounts and how they are", query: accounts },
 ];
 
 /** What a new tab starts with. */

@@ -1,0 +1,45 @@
+//! A client that does not read what it asked for.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use roster::server::SocketLimits;
+use serde_json::json;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{PATIENCE, StreamGateway};
+use crate::world::World;
+
+#[tokio::test]
+async fn a_socket_that_never_reads_is_closed_and_its_memory_released() {
+    let world = World::with(500, |_| {}).await;
+    let limits = SocketLimits {
+        write: Duration::from_millis(300),
+        ..SocketLimits::default()
+    };
+    let gateway = StreamGateway::over(&world, limits).await;
+    let mut socket = gateway.socket().await;
+    let query = "{ users(provider: INTERCOM, first: 500) { nodes { raw attributes details { __typename } } } }";
+
+    // Each response has some hundred thousand bytes: in the end no buffer takes the next one.
+    let fill = async {
+        for n in 0.. {
+            let message = json!({ "type": "subscribe", "id": n.to_string(), "payload": { "query": query } });
+            let sent = socket.0.send(Message::Text(message.to_string().into())).await;
+            if sent.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, fill).await.expect("a closed socket");
+
+    let memory = gateway.executor.graph().memory.clone();
+    let released = async {
+        while memory.used() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, released).await.expect("released memory");
+}
