@@ -13,7 +13,12 @@ mod records;
 
 pub(crate) use people_held::USERS;
 
-use crate::subject::for_each_subject;
+use roster::account::Provider;
+
+use crate::{
+    subject::{expected, for_each_subject},
+    world,
+};
 
 macro_rules! behaviours {
     ($subject:expr => $($file:ident::$behaviour:ident)+) => {
@@ -62,6 +67,14 @@ macro_rules! provider {
 }
 
 for_each_subject!(provider);
+
+#[test]
+fn every_provider_has_a_subject_and_a_sandbox() {
+    for provider in Provider::ALL {
+        assert_eq!(expected(provider).provider, provider);
+        assert!(!world::token(provider).is_empty(), "{provider:?}");
+    }
+}
 
 mod intercom_users_alone {
     behaviours! { Subject::IntercomUsers { version: "1.1" } =>
