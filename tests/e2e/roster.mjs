@@ -11,14 +11,30 @@ const PROGRAM = process.env.ROSTER ?? fileURLToPath(new URL("../../target/debug/
 const FREE = "127.0.0.1:0";
 const PATIENCE_MS = 30_000;
 const GRAPHIQL = /http:\/\/127\.0\.0\.1:\d+\/graphiql/;
+const SANDBOX = /Sandboxes\s+(http:\/\/127\.0\.0\.1:\d+)/;
 const ORIGIN = /http:\/\/127\.0\.0\.1:\d+/;
 
 /** Starts the demo; `emails` are the ones that it prints as worth trying. */
 export async function startRoster() {
   const options = ["demo", "--listen", FREE, "--sandbox-listen", FREE];
-  const { text, stop } = await start(options, (text) => mailsIn(text).length >= 3);
+  const { text, stop, terminate } = await start(options, (text) => mailsIn(text).length >= 3);
   const graphiql = text.match(GRAPHIQL)[0];
-  return { graphiql, graphql: graphqlOf(graphiql), emails: mailsIn(text), stop };
+  const graphql = graphqlOf(graphiql);
+  const sandbox = text.match(SANDBOX)[1];
+  return { graphiql, graphql, socket: socketOf(graphql), sandbox, emails: mailsIn(text), stop, terminate };
+}
+
+/** Makes every call to a provider's sandbox take longer; lifts that again without `milliseconds`. */
+export async function delay({ sandbox }, provider, milliseconds) {
+  const address = `${sandbox}/_sandbox/faults`;
+  const fault = JSON.stringify({ provider, kind: "latency", milliseconds });
+  const headers = { "content-type": "application/json" };
+  const { ok, status } = await (milliseconds === undefined
+    ? fetch(address, { method: "DELETE" })
+    : fetch(address, { method: "POST", headers, body: fault }));
+  if (!ok) {
+    throw new Error(`the sandbox answers ${status}`);
+  }
 }
 
 /** Starts the sandboxes of the providers alone. */
@@ -44,14 +60,16 @@ export async function startOver(configuration, secrets) {
 async function start(options, suffices, environment = {}) {
   const env = { ...process.env, ...environment };
   const child = spawn(PROGRAM, options, { stdio: ["ignore", "pipe", "inherit"], env });
-  const stop = async () => {
+  const end = (signal) => async () => {
     if (child.exitCode === null && child.signalCode === null) {
-      child.kill("SIGKILL");
+      child.kill(signal);
       await once(child, "exit");
     }
+    return child.exitCode;
   };
+  const stop = end("SIGKILL");
   try {
-    return { text: await said(child, options[0], suffices), stop };
+    return { text: await said(child, options[0], suffices), stop, terminate: end("SIGTERM") };
   } catch (problem) {
     await stop();
     throw problem;
@@ -81,6 +99,10 @@ function mailsIn(text) {
 
 function graphqlOf(graphiql) {
   return graphiql.replace(/graphiql$/, "graphql");
+}
+
+function socketOf(graphql) {
+  return graphql.replace(/^http/, "ws");
 }
 
 /** Asks a GraphQL server and returns `data`; errors are failures. */
