@@ -79,9 +79,12 @@ async function start(options, suffices, environment = {}) {
 function said(child, command, suffices) {
   return new Promise((resolve, reject) => {
     let text = "";
-    const fail = (why) => reject(new Error(`${PROGRAM} ${command} ${why}; it said:\n${text}`));
+    const fail = (why) => {
+      clearTimeout(timer);
+      reject(new Error(`${PROGRAM} ${command} ${why}; it said:\n${text}`));
+    };
     const timer = setTimeout(() => fail("is not ready in time"), PATIENCE_MS);
-    child.on("error", reject);
+    child.on("error", ({ message }) => fail(`does not start: ${message}`));
     child.on("exit", (code) => fail(`ended with ${code}`));
     child.stdout.setEncoding("utf8").on("data", (part) => {
       text += part;
