@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const PROGRAM = process.env.ROSTER ?? fileURLToPath(new URL("../../target/debug/roster", import.meta.url));
+/** The program under test. */
+export const PROGRAM = process.env.ROSTER ?? fileURLToPath(new URL("../../target/debug/roster", import.meta.url));
 const FREE = "127.0.0.1:0";
 const PATIENCE_MS = 30_000;
 const GRAPHIQL = /http:\/\/127\.0\.0\.1:\d+\/graphiql/;

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { buildSchema, validateSchema } from "graphql";
 
-const PROGRAM = process.env.ROSTER ?? fileURLToPath(new URL("../../target/debug/roster", import.meta.url));
+import { PROGRAM } from "./roster.mjs";
 
 test("the schema for clients is a whole schema to graphql-js, which knows nothing of federation", async () => {
   const { stdout } = await promisify(execFile)(PROGRAM, ["schema", "--api"]);
