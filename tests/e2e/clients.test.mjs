@@ -1,9 +1,11 @@
 // Clients of frontends: Apollo Client and urql, without a framework.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
 
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client/core";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from "@urql/core";
@@ -193,6 +195,25 @@ test("Apollo Client: data and errors arrive together as application/json, too", 
   assert.deepEqual(answered, [[294, "application/json"]]);
 });
 
+test("Apollo Client: hashes of persisted queries give way to the documents", async () => {
+  const persisted = new PersistedQueryLink({ sha256: (text) => createHash("sha256").update(text).digest("hex") });
+  const http = new HttpLink({ uri: roster.graphql, fetch: recordingFetch });
+  const client = apolloOver(persisted.concat(http));
+
+  for (const query of ["{ accounts { name } }", "{ accounts { provider } }"]) {
+    const { data, error } = await client.query({ query: gql(query) });
+
+    assert.equal(error, undefined);
+    assert.equal(data.accounts.length, ALL.length);
+  }
+
+  // The client learns from the first refusal.
+  assert.deepEqual(
+    answered.map(([status]) => status),
+    [400, 200, 200],
+  );
+});
+
 function urql(options) {
   return new Client({
     url: roster.graphql,
@@ -205,6 +226,14 @@ function urql(options) {
 
 test("urql: a query", async () => {
   const { data, error } = await urql().query(BY_EMAIL, { email });
+
+  assert.equal(error, undefined);
+  assert.equal(data.usersByEmail.nodes.length, ALL.length);
+  assert.deepEqual(answered, [[200, GRAPHQL_RESPONSE]]);
+});
+
+test("urql: a query over GET", async () => {
+  const { data, error } = await urql({ preferGetMethod: "force" }).query(BY_EMAIL, { email });
 
   assert.equal(error, undefined);
   assert.equal(data.usersByEmail.nodes.length, ALL.length);
