@@ -1,7 +1,7 @@
 // The audits of `graphql-http` that the released GraphQL over HTTP specification (September 2026) overrules.
-// They are of its drafts: there a request that cannot run was 400, and 200 for whom accepts `application/json`.
+// They check its drafts: a request that cannot run got 400 there, or 200 when accepting `application/json`.
 // The released text has one list of statuses for all media types (section 6.4, Status Codes): 400 for what cannot
-// be parsed, 422 for what can be parsed and not be processed.
+// be parsed, 422 for what is parsed and cannot be processed.
 
 const UNPARSED = { says: "a document that cannot be parsed", status: 400, code: "GRAPHQL_PARSE_FAILED" };
 const NOT_A_REQUEST = {
