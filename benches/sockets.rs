@@ -6,11 +6,12 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
     tungstenite::{Message, client::IntoClientRequest},
@@ -34,7 +35,13 @@ struct Demo {
 impl Demo {
     fn start() -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_roster"))
-            .args(["demo", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"])
+            .args([
+                "demo",
+                "--listen",
+                "127.0.0.1:0",
+                "--sandbox-listen",
+                "127.0.0.1:0",
+            ])
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -57,7 +64,9 @@ impl Demo {
         let status = status.expect("the status of the demo");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.split_whitespace().next());
-        number.and_then(|number| number.parse().ok()).expect("a number")
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("a number")
     }
 }
 
@@ -72,7 +81,9 @@ async fn open(address: &str) -> Socket {
     let url = format!("ws://{address}");
     let mut request = url.into_client_request().expect("a request");
     let protocol = "graphql-transport-ws".parse().expect("a protocol");
-    request.headers_mut().insert("sec-websocket-protocol", protocol);
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
     let (mut socket, _) = tokio_tungstenite::connect_async(request)
         .await
         .expect("a socket");
@@ -100,7 +111,10 @@ async fn ask(mut socket: Socket, query: &str) -> (Socket, Vec<Duration>) {
         let message = json!({ "type": "subscribe", "id": id, "payload": { "query": query } });
         let started = Instant::now();
         let text = message.to_string().into();
-        socket.send(Message::Text(text)).await.expect("an open socket");
+        socket
+            .send(Message::Text(text))
+            .await
+            .expect("an open socket");
         assert_eq!(next(&mut socket).await["type"], "next");
         took.push(started.elapsed());
         assert_eq!(next(&mut socket).await["type"], "complete");
@@ -111,7 +125,12 @@ async fn ask(mut socket: Socket, query: &str) -> (Socket, Vec<Duration>) {
 fn print_latency(what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
     let at = |part: usize| took[(took.len() - 1) * part / 100].as_secs_f64() * 1e3;
-    println!("{what}: median {:.2} ms, 99 % {:.2} ms, longest {:.2} ms", at(50), at(99), at(100));
+    println!(
+        "{what}: median {:.2} ms, 99 % {:.2} ms, longest {:.2} ms",
+        at(50),
+        at(99),
+        at(100)
+    );
 }
 
 #[tokio::main]
@@ -127,13 +146,22 @@ async fn main() {
     }
     let idle = demo.memory();
     let each = idle.saturating_sub(before) as f64 / sockets.len() as f64;
-    println!("{} idle sockets: {} MiB more, {each:.1} KiB each", sockets.len(), (idle - before) / 1024);
+    println!(
+        "{} idle sockets: {} MiB more, {each:.1} KiB each",
+        sockets.len(),
+        (idle - before) / 1024
+    );
 
     let (answered, alone) = ask(sockets.pop().expect("a socket"), "{ accounts { name } }").await;
     print_latency("one that asks", alone);
     sockets.push(answered);
     let asking = sockets.split_off(sockets.len() - ASKING);
-    let answers = join_all(asking.into_iter().map(|socket| ask(socket, "{ accounts { name } }"))).await;
+    let answers = join_all(
+        asking
+            .into_iter()
+            .map(|socket| ask(socket, "{ accounts { name } }")),
+    )
+    .await;
     let took = answers.iter().flat_map(|(_, took)| took.clone()).collect();
     print_latency(&format!("{ASKING} that ask at once"), took);
     println!("afterwards: {} MiB", demo.memory() / 1024);

@@ -1,7 +1,7 @@
 //! The executor: every transport hands its requests to it and gets responses back. Whatever bounds a
 //! request happens here, so no transport can leave it out.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_graphql::{
     Data, Name, Request, Response, ServerError, Value, futures_util::stream::BoxStream,
@@ -41,6 +41,8 @@ pub struct RequestOptions {
     pub max_age: Option<Duration>,
     /// The id of the request, for the audit log.
     pub request_id: String,
+    /// The address of the client's connection, if it is known.
+    pub client: Option<IpAddr>,
     /// What the client sent to see the calls of its request.
     pub trace_token: Option<Vec<u8>>,
     /// Which operations the transport can carry beside queries.
@@ -124,6 +126,12 @@ impl Execution {
         let mut failed = shown(error).into_server_error(Default::default());
         failed.locations.clear();
         Self::refused(refusal, vec![failed])
+    }
+
+    /// Whether the request itself is wrong: its document, its variables, its cost.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        matches!(self.refusal, Some(Refusal::Request(code)) if code != ErrorCode::Internal)
     }
 
     fn of_operation(self, operation: &RunningOperation) -> Self {
@@ -238,11 +246,14 @@ impl Executor {
         request: Request,
         options: &RequestOptions,
     ) -> Result<(Request, RunningOperation), Box<Execution>> {
-        let prepared = self.preparation.prepare(request).map_err(|errors| {
-            let code = errors.first().and_then(code_of);
-            let refusal = Refusal::Request(code.unwrap_or(ErrorCode::Internal));
-            Box::new(Execution::refused(refusal, errors))
-        })?;
+        let prepared = self
+            .preparation
+            .prepare(request, options.client)
+            .map_err(|errors| {
+                let code = errors.first().and_then(code_of);
+                let refusal = Refusal::Request(code.unwrap_or(ErrorCode::Internal));
+                Box::new(Execution::refused(refusal, errors))
+            })?;
         let Prepared {
             request,
             kind,

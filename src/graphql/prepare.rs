@@ -7,7 +7,10 @@ use async_graphql::{Name, Request, ServerError, parser::types::OperationType};
 
 use super::{
     Graph, description,
-    document::{CheckedDocument, SchemaRules, cache::DocumentCache},
+    document::{
+        CheckedDocument, SchemaRules,
+        cache::{ClientAddress, DocumentCache},
+    },
     error::refusal,
     moments, variables,
 };
@@ -43,9 +46,13 @@ impl Preparation {
     ///
     /// # Errors
     /// Every mistake in its document, or the first in its variables.
-    pub(super) fn prepare(&self, mut request: Request) -> Result<Prepared, Vec<ServerError>> {
+    pub(super) fn prepare(
+        &self,
+        mut request: Request,
+        client: ClientAddress,
+    ) -> Result<Prepared, Vec<ServerError>> {
         let refused = |code, message: String| vec![refusal(code, message, None)];
-        let document = self.documents.get_or_check(&request.query, || {
+        let document = self.documents.get_or_check(client, &request.query, || {
             CheckedDocument::new(&request.query, &self.graph, &self.rules)
         })?;
         let chosen = document

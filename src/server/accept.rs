@@ -1,7 +1,7 @@
 //! The accept loop: limits on slow, idle and many clients, which `axum::serve` does not set, and a
 //! shutdown that lets requests in flight end.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -144,6 +144,7 @@ impl ConnectionLimits {
                 activity,
                 bodies: bodies.clone(),
                 arrived: LocalAddress(stream.local_addr().ok().map(|address| address.ip())),
+                peer: PeerAddress(stream.peer_addr().ok().map(|address| address.ip())),
             };
             let server = (builder.clone(), app.clone());
             let connection = self.run_connection(server, stream, handle, stopping.clone());
@@ -321,7 +322,12 @@ struct ConnectionHandle {
     upgrade: UpgradeHandle,
     bodies: BodyReader,
     arrived: LocalAddress,
+    peer: PeerAddress,
 }
+
+/// The address from which a client connected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerAddress(pub(super) Option<IpAddr>);
 
 /// Counts a request as in flight until the socket has taken its response.
 async fn track_request(
@@ -334,12 +340,14 @@ async fn track_request(
         upgrade,
         bodies,
         arrived,
+        peer,
     } = connection;
     let in_flight = activity.begin_request();
     let mut request = request.map(|body| track_body(body, activity));
     request.extensions_mut().insert(bodies);
     request.extensions_mut().insert(arrived);
     request.extensions_mut().insert(upgrade);
+    request.extensions_mut().insert(peer);
     answer::track(next.run(request).await, in_flight)
 }
 

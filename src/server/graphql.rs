@@ -19,14 +19,14 @@ use async_graphql::parser::types::OperationType;
 use axum::{
     Router,
     extract::{FromRequest, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::any,
 };
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::{REQUEST_ID, body::RequestBody, cors::AllowedOrigins};
+use super::{REQUEST_ID, accept::PeerAddress, body::RequestBody, cors::AllowedOrigins};
 use crate::{
     error::{Error, ErrorCode},
     graphql::{
@@ -86,6 +86,7 @@ async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response 
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let (method, headers) = (parts.method.clone(), parts.headers.clone());
+    let options = options(&method, &parts);
     let query = parts.uri.query().map(str::to_owned);
     let request = Request::from_parts(parts, body);
     let RequestBody(body) = match RequestBody::from_request(request, &()).await {
@@ -99,10 +100,7 @@ async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response 
         Ok((request, media))
     });
     let mut response = match request {
-        Ok((request, media)) => {
-            let options = options(&method, &headers);
-            endpoint.respond(request, &options, media, started).await
-        }
+        Ok((request, media)) => endpoint.respond(request, &options, media, started).await,
         Err(refusal) => {
             let media = media.unwrap_or(Media::Json);
             refused(&refusal, media).record(started.elapsed())
@@ -138,6 +136,9 @@ impl Endpoint {
         }
         let mut operation = match self.executor.stream(request, options) {
             Ok(operation) => operation,
+            Err(refused) if media == Media::EventStream && refused.is_mistake() => {
+                return sse::refused(*refused);
+            }
             Err(refused) => return reply(*refused).await,
         };
         let is_subscription = operation.kind == OperationType::Subscription;
@@ -160,7 +161,7 @@ impl Endpoint {
     async fn upgrade(&self, request: Request) -> Response {
         let started = Instant::now();
         let (mut parts, _) = request.into_parts();
-        let options = options(&Method::POST, &parts.headers);
+        let options = options(&Method::POST, &parts);
         let upgraded = if self.origins.may_connect(&parts.headers) {
             self.sockets.upgrade(&mut parts, options).await
         } else {
@@ -191,13 +192,16 @@ fn not_acceptable() -> RequestRefusal {
 }
 
 /// What the headers of a request say beside its document.
-fn options(method: &Method, headers: &HeaderMap) -> RequestOptions {
+fn options(method: &Method, parts: &Parts) -> RequestOptions {
+    let headers = &parts.headers;
+    let peer = parts.extensions.get::<PeerAddress>();
     let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
     let trace_token = headers.get(&TRACE).map(HeaderValue::as_bytes);
     RequestOptions {
         wait: accept::wait(headers),
         max_age: accept::max_age(headers),
         request_id: id.unwrap_or_default().to_owned(),
+        client: peer.and_then(|peer| peer.0),
         trace_token: trace_token.map(<[u8]>::to_vec),
         allowed: AllowedOperations {
             mutations: *method == Method::POST,

@@ -149,11 +149,7 @@ test("subscriptions-transport-ws: a document that does not validate is an error 
   assert.match(refusal.message, /nobody/);
 });
 
-// The protocol of graphql-sse has errors of validation in the stream, under 200; the gateway answers 422
-// with a body of JSON, which this client takes for a broken connection.
-const EVENTS_REFUSED = { todo: "the gateway answers 422 in place of a stream with the errors" };
-
-test("graphql-sse: a document that does not validate is a result with errors", EVENTS_REFUSED, async () => {
+test("graphql-sse: a document that does not validate is a result with errors", async () => {
   const [{ data, errors }, ...rest] = await results(eventsClient(), { query: INVALID });
 
   assert.equal(data, undefined);

@@ -47,7 +47,7 @@ fn refused(query: &str) -> Option<String> {
     };
     let refuse = || {
         let request = async_graphql::Request::new(query);
-        let errors = preparation.prepare(request).err()?;
+        let errors = preparation.prepare(request, None).err()?;
         Some(errors[0].message.clone())
     };
     let refused = refuse();

@@ -70,7 +70,7 @@ impl CheckedDocument {
         });
         Ok(Self {
             operations: operations.collect(),
-            bytes: text.len() * BYTES_PER_BYTE + fixed_costs.len() * FIXED_COST_BYTES,
+            bytes: text.len() * (BYTES_PER_BYTE + 1) + fixed_costs.len() * FIXED_COST_BYTES,
             executable,
             fixed_costs,
         })

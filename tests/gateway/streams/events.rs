@@ -72,18 +72,34 @@ async fn a_get_carries_queries_and_subscriptions_and_no_mutation() {
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_run_gets_the_status_of_every_transport() {
+async fn a_request_that_cannot_run_is_an_event_with_errors_and_without_data() {
     let (_world, gateway) = gateway().await;
-    for (query, status) in [("{", 400), ("{ nobody }", 422)] {
+    for (query, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nobody }", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
         let response = post_for_events(gateway.address, &json!({ "query": query })).await;
 
-        assert_eq!(response.status(), status, "{query}");
-        let media = response.headers()["content-type"].to_str().expect("text");
-        assert!(
-            media.starts_with("application/graphql-response+json"),
-            "{media}"
-        );
+        assert_eq!(response.status(), 200, "{query}");
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let events = events(response).await;
+        assert_eq!(events.len(), 2, "{events:?}");
+        let (name, event) = &events[0];
+        assert_eq!(name, "next");
+        assert_eq!(event["errors"][0]["extensions"]["code"], code);
+        assert_eq!(event.get("data"), None);
+        assert_eq!(events[1].0, "complete");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_graphql_request_gets_a_status() {
+    let (_world, gateway) = gateway().await;
+    let response = post_for_events(gateway.address, &json!({ "query": 7 })).await;
+
+    assert_eq!(response.status(), 422);
+    let media = response.headers()["content-type"].to_str().expect("text");
+    assert!(media.starts_with("application/graphql-response+json"));
 }
 
 #[tokio::test]

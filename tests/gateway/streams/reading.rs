@@ -25,8 +25,12 @@ async fn a_socket_that_never_reads_is_closed_and_its_memory_released() {
     // Each response has some hundred thousand bytes: in the end no buffer takes the next one.
     let fill = async {
         for n in 0.. {
-            let message = json!({ "type": "subscribe", "id": n.to_string(), "payload": { "query": query } });
-            let sent = socket.0.send(Message::Text(message.to_string().into())).await;
+            let message =
+                json!({ "type": "subscribe", "id": n.to_string(), "payload": { "query": query } });
+            let sent = socket
+                .0
+                .send(Message::Text(message.to_string().into()))
+                .await;
             if sent.is_err() {
                 return;
             }
