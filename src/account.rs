@@ -121,7 +121,7 @@ impl Account {
 
     /// The account that is named after its provider.
     #[must_use]
-    pub fn of(provider: Provider) -> Self {
+    pub fn default_for(provider: Provider) -> Self {
         Self {
             provider,
             name: provider.name(),
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(account, Account::new(Provider::Ada, &other));
         assert_ne!(account, Account::new(Provider::Intercom, &one));
         assert_eq!(
-            Account::of(Provider::Ada),
+            Account::default_for(Provider::Ada),
             Account::new(Provider::Ada, "ada")
         );
         assert_eq!(account.title(), "Ada (eu)");

@@ -15,7 +15,7 @@ use crate::{
         attempt::AttemptLog,
         auth::{AuthLayer, Credentials},
         breaker::{BreakerLayer, CircuitBreaker},
-        budget::{Budget, RateLimits},
+        budget::{RateLimitLayer, RateLimits},
         cache::{MemoryCache, ResponseCache},
         concurrency::ConcurrencyLayer,
         hedge::HedgeLayer,
@@ -25,7 +25,7 @@ use crate::{
     },
     config::{AccountSettings, AccountSetup, ConfigErrors, Settings, explain_toml_error},
     connectors::{ConnectContext, connector_spec},
-    directory::{Directory, Writing, lease::Leases},
+    directory::{Directory, WriteContext, lease::Leases},
     error::{Error, Result},
     graphql::{Accounts, Executor, Graph},
     recent_writes::RecentWrites,
@@ -83,8 +83,8 @@ pub fn open(settings: &Settings) -> Result<Executor, ConfigErrors> {
                 Directory::unconfigured(provider, shared.writing(None))
             }),
             writes: shared.tasks.clone(),
-            bounds,
-            audience,
+            limits: bounds,
+            trace_access: audience,
             memory: MemoryPool::new(settings.limits.total_bytes),
             cache: shared.cache.clone(),
             audit: shared.audit.clone(),
@@ -104,11 +104,11 @@ struct SharedParts {
 
 impl SharedParts {
     /// The parts that the writes of an account share, also with other gateways if there is a store.
-    fn writing(&self, account: Option<Account>) -> Writing {
+    fn writing(&self, account: Option<Account>) -> WriteContext {
         // Gateways whose tokens differ for a while must still coordinate their writes.
         let by_name = self.store.clone().zip(account);
         let by_name = by_name.map(|(store, account)| (store, account.name().to_owned()));
-        Writing {
+        WriteContext {
             recent: RecentWrites::new(by_name.clone()),
             leases: Leases::new(by_name),
             tasks: self.tasks.clone(),
@@ -157,7 +157,7 @@ fn directory(
     let limits = RateLimits {
         shared,
         windows: setup.budget.clone(),
-        is_chosen: settings.budget.is_some(),
+        is_configured: settings.budget.is_some(),
         concurrency: setup.concurrency,
     };
     let status = AccountStatus {
@@ -166,7 +166,7 @@ fn directory(
         circuit_breaker: setup
             .breaker
             .map(|rules| CircuitBreaker::new(account, rules)),
-        budget: Some(Budget::new(account, &limits)),
+        budget: Some(RateLimitLayer::new(account, &limits)),
         ..AccountStatus::default()
     };
     let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);

@@ -62,7 +62,7 @@ struct AuditState {
     /// True after a line that may have been written only in part.
     is_torn: bool,
     /// When the last failure to write was logged.
-    told: Option<Instant>,
+    failure_logged_at: Option<Instant>,
 }
 
 #[derive(Serialize)]
@@ -123,10 +123,10 @@ impl AuditLog {
     /// Records a write even if its end is never recorded, because it panics or the program ends
     /// first.
     #[must_use]
-    pub fn expect(&self, cut_off: impl FnOnce() -> AuditEntry + Send + 'static) -> ExpectedEnd {
-        ExpectedEnd {
+    pub fn guard(&self, cut_off: impl FnOnce() -> AuditEntry + Send + 'static) -> AuditGuard {
+        AuditGuard {
             log: self.clone(),
-            cut_off: Some(Box::new(cut_off)),
+            on_interrupt: Some(Box::new(cut_off)),
         }
     }
 
@@ -143,21 +143,21 @@ impl AuditLog {
 }
 
 /// A write in flight. Dropping this before the end of the write is recorded writes a record itself.
-pub struct ExpectedEnd {
+pub struct AuditGuard {
     log: AuditLog,
-    cut_off: Option<Box<dyn FnOnce() -> AuditEntry + Send>>,
+    on_interrupt: Option<Box<dyn FnOnce() -> AuditEntry + Send>>,
 }
 
-impl ExpectedEnd {
+impl AuditGuard {
     /// Notes that the end of the write is recorded.
-    pub fn is_recorded(mut self) {
-        self.cut_off = None;
+    pub fn disarm(mut self) {
+        self.on_interrupt = None;
     }
 }
 
-impl Drop for ExpectedEnd {
+impl Drop for AuditGuard {
     fn drop(&mut self) {
-        if let Some(cut_off) = self.cut_off.take() {
+        if let Some(cut_off) = self.on_interrupt.take() {
             self.log.write(&cut_off());
         }
     }
@@ -203,8 +203,11 @@ impl AuditFile {
 
     fn log_failure(&self, error: &io::Error) {
         let mut state = self.state();
-        if state.told.is_none_or(|at| at.elapsed() > SILENCE) {
-            state.told = Some(Instant::now());
+        if state
+            .failure_logged_at
+            .is_none_or(|at| at.elapsed() > SILENCE)
+        {
+            state.failure_logged_at = Some(Instant::now());
             let (file, why) = (self.path.display(), error.to_string());
             tracing::error!(%file, why, "the audit file cannot be written");
         }

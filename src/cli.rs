@@ -20,7 +20,7 @@ use roster::{
     demo,
     graphql::{Executor, client_sdl, sdl},
     server::{
-        self, AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits,
+        self, AllowedHosts, MainListenerSettings, Origins, Readiness, SocketLimits,
         accept::ConnectionLimits,
     },
 };
@@ -145,12 +145,12 @@ impl Command {
     pub(crate) fn run(self) -> CommandResult<ExitCode> {
         match self {
             Self::Demo(demo) => {
-                log(LogFormat::Auto, "warn");
+                init_logging(LogFormat::Auto, "warn");
                 server::record_metrics();
                 runtime()?.block_on(demo.run())?;
             }
             Self::Serve(serve) => {
-                log(serve.log, "info");
+                init_logging(serve.log, "info");
                 server::record_metrics();
                 runtime()?.block_on(serve.run())?;
             }
@@ -172,7 +172,7 @@ impl Command {
                 std::io::stdout().write_all(text.as_bytes())?;
             }
             Self::Sandbox { listen, sandbox } => {
-                log(LogFormat::Auto, "warn");
+                init_logging(LogFormat::Auto, "warn");
                 runtime()?.block_on(sandboxes(listen, &sandbox.options()))?;
             }
             Self::Health { address, config } => {
@@ -202,7 +202,7 @@ fn print_line(what: std::fmt::Arguments<'_>) {
 }
 
 /// Logs to standard error; `RUST_LOG` sets how much.
-fn log(format: LogFormat, level: &str) {
+fn init_logging(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let is_json = match format {
         LogFormat::Json => true,
@@ -256,8 +256,8 @@ fn front_settings(
     readiness: Readiness,
     hosts: AllowedHosts,
     has_admin: bool,
-) -> FrontSettings {
-    FrontSettings {
+) -> MainListenerSettings {
+    MainListenerSettings {
         readiness,
         origins: Origins {
             listed: settings.server.cors_origins.clone(),
@@ -304,7 +304,7 @@ async fn serve(
     let (limits, admin_limits) = (ConnectionLimits::default(), ConnectionLimits::admin());
     let beside = beside + admin.as_ref().map_or(0, |_| admin_limits.connections);
     let limits = ConnectionLimits {
-        connections: server::descriptors::fit(limits.connections, beside),
+        connections: server::descriptors::raise_fd_limit(limits.connections, beside),
         drain: Duration::from_secs(settings.server.drain_seconds),
         ..limits
     };

@@ -29,9 +29,9 @@ use futures_util::FutureExt;
 
 pub use auth::AuthScheme;
 pub use cache::{ResponseCache, Snapshots};
-pub use context::{Freshness, Priority, RequestContext, WriteProgress};
+pub use context::{MaxAge, Priority, RequestContext, WriteProgress};
 pub use http_spec::{BodyKind, BodyMembers, ClassifyBodyFn, HttpSpec};
-pub use meter::{MemoryPool, Meter};
+pub use meter::{MemoryMeter, MemoryPool};
 pub use quota::{QuotaHeaders, ResetKind};
 pub use request::{Operation, Request, Response};
 pub use transport::{ErrorDetails, Transport};
@@ -53,7 +53,7 @@ pub struct AccountStatus {
     /// Its circuit breaker; `None` when calls always go through.
     pub circuit_breaker: Option<breaker::CircuitBreaker>,
     /// Its rate budget; `None` when no limit is known.
-    pub budget: Option<budget::Budget>,
+    pub budget: Option<budget::RateLimitLayer>,
 }
 
 /// One step that every call passes through.
@@ -99,7 +99,7 @@ pub struct Client {
     transport: Arc<Transport>,
     cache: Arc<ResponseCache>,
     /// Runs the layers and the transport.
-    onward: cache::FetchFn,
+    fetch: cache::FetchFn,
 }
 
 impl Client {
@@ -129,7 +129,7 @@ impl Client {
         Self {
             transport,
             cache: Arc::new(cache),
-            onward: Arc::new(onward),
+            fetch: Arc::new(onward),
         }
     }
 
@@ -143,8 +143,8 @@ impl Client {
             Some(since) => context.no_older_than(since),
             None => context.clone(),
         };
-        let request = request.within(context);
-        let answer = self.cache.serve(request, Arc::clone(&self.onward)).await;
+        let request = request.with_context(context);
+        let answer = self.cache.serve(request, Arc::clone(&self.fetch)).await;
         answer.map_err(|error| error.with_operation(self.transport.account(), operation.name()))
     }
 

@@ -21,7 +21,7 @@ use serde::Deserialize;
 pub use accounts::{AccountSettings, AccountSetup};
 pub use breaker::BreakerSettings;
 pub use cache::{CacheOverrides, CacheSettings};
-pub use log::Log;
+pub use log::LogSettings;
 pub use server::ServerSettings;
 pub use shared::SharedSettings;
 pub use text::{ConfigDraft, explain_toml_error};
@@ -41,7 +41,7 @@ pub struct Settings {
     /// The limits on one request.
     pub limits: LimitSettings,
     /// Logging.
-    pub log: Log,
+    pub log: LogSettings,
     /// How long responses are cached.
     pub cache: CacheSettings,
     /// The store that replicas share.

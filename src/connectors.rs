@@ -25,9 +25,9 @@ use serde_json::value::RawValue;
 
 pub use crate::client::budget::QuotaWindow;
 pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
-pub use profile::{BatchSize, EmailSearch, Expand, Profile, SINGLE, Selection};
+pub use profile::{BatchSize, ConnectorCapabilities, EmailSearch, Expand, ListQuery, SINGLE};
 pub use search::{Incomplete, SearchBatch, SearchResult, without_invalid_spellings};
-pub use spec::{ConnectContext, ConnectorSpec, RecordKeys, bounded};
+pub use spec::{ConnectContext, ConnectorSpec, RecordKeys, check_range};
 pub use subresource::{Subresource, SubresourceData, SubresourceLoader};
 
 use crate::{
@@ -38,11 +38,11 @@ use crate::{
     user::{Email, User, UserPatch, WriteOutcome},
 };
 
-/// One provider's API in Roster's words. A method is called only where the [`Profile`] declares it.
+/// One provider's API in Roster's words. A method is called only where the [`ConnectorCapabilities`] declares it.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// The provider's capabilities.
-    fn profile(&self) -> &Profile;
+    fn capabilities(&self) -> &ConnectorCapabilities;
 
     /// One page of the list. Connectors never filter rows here: their number tells where the list
     /// ends.
@@ -50,26 +50,35 @@ pub trait Connector: Send + Sync {
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        selection: &Selection,
+        selection: &ListQuery,
     ) -> Result<Page<User>>;
 
     /// The segment, the tag and the company of a filter that the provider does not have. The
     /// directory calls it where a list is empty and `list` has not said why.
-    async fn unknown(&self, _: &RequestContext, _: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown_filter_values(
+        &self,
+        _: &RequestContext,
+        _: &Filter,
+    ) -> Result<Vec<FilterField>> {
         Ok(Vec::new())
     }
 
     /// Users by the provider's own ids.
-    async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups;
+    async fn by_id(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+        expand: Expand,
+    ) -> LookupResults;
 
     /// Users by the ids that your systems gave.
-    async fn by_external_id(&self, _: &RequestContext, ids: &[String], _: Expand) -> Lookups {
-        fail_all(ids, &unsupported("find users by external id"))
+    async fn by_external_id(&self, _: &RequestContext, ids: &[String], _: Expand) -> LookupResults {
+        fail_all(ids, &unsupported_error("find users by external id"))
     }
 
     /// The spellings of an address that the list is asked for, one by one.
     fn spellings(&self, email: &Email) -> Vec<Email> {
-        match self.profile().email_search {
+        match self.capabilities().email_search {
             EmailSearch::ByCase => email.spellings(),
             EmailSearch::Exact | EmailSearch::Scan => email.forms(),
         }
@@ -79,7 +88,7 @@ pub trait Connector: Send + Sync {
     /// is compared it always is, so that a cursor is valid whatever the spelling of the next
     /// request.
     fn lists_by_spelling(&self, email: &Email) -> bool {
-        let is_by_case = self.profile().email_search == EmailSearch::ByCase;
+        let is_by_case = self.capabilities().email_search == EmailSearch::ByCase;
         is_by_case || self.spellings(email).len() > 1
     }
 
@@ -99,7 +108,7 @@ pub trait Connector: Send + Sync {
         emails: &[Email],
         expand: Expand,
     ) -> Vec<SearchBatch> {
-        let context = context.fresh();
+        let context = context.with_new_usage();
         let found = self.by_email(&context, emails, expand).await;
         vec![SearchBatch {
             emails: emails.to_vec(),
@@ -110,13 +119,15 @@ pub trait Connector: Send + Sync {
 
     /// A part of a user that takes further calls, by the provider's id; `None` when there is no
     /// such user.
-    async fn part(
+    async fn subresource(
         &self,
         _: &RequestContext,
         _: &str,
         _: Subresource,
     ) -> Result<Option<SubresourceData>> {
-        Err(unsupported("answer a part of a user apart from the user"))
+        Err(unsupported_error(
+            "answer a part of a user apart from the user",
+        ))
     }
 
     /// Refuses, before any call, what the provider would ignore or refuse without a useful reason.
@@ -129,12 +140,12 @@ pub trait Connector: Send + Sync {
 
     /// Finds or creates a user in one call, which may be repeated.
     async fn upsert(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
-        Err(unsupported("create or update in one call"))
+        Err(unsupported_error("create or update in one call"))
     }
 
     /// Creates a user. The call is never repeated.
     async fn create(&self, _: &RequestContext, _: &UserPatch) -> Result<ConnectorWrite> {
-        Err(unsupported("create users"))
+        Err(unsupported_error("create users"))
     }
 
     /// Changes a user, given as it was just read; `None` when there is none with its remote id.
@@ -144,16 +155,16 @@ pub trait Connector: Send + Sync {
         _: &User,
         _: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
-        Err(unsupported("change users"))
+        Err(unsupported_error("change users"))
     }
 }
 
 /// The results of lookups by key: `None`, or no entry, where there is no such user. A key that
 /// fails does not fail the others.
-pub type Lookups = HashMap<String, Result<Option<User>>>;
+pub type LookupResults = HashMap<String, Result<Option<User>>>;
 
 /// Looks up each key with a call, for a provider that answers one key a call.
-pub async fn look_up_each<'a, R>(keys: &'a [String], find: impl Fn(&'a str) -> R) -> Lookups
+pub async fn look_up_each<'a, R>(keys: &'a [String], find: impl Fn(&'a str) -> R) -> LookupResults
 where
     R: Future<Output = Result<Option<User>>>,
 {
@@ -180,12 +191,12 @@ pub fn check_identity(user: User, is_it: impl FnOnce(&User) -> bool) -> Result<U
 
 /// The same failure for every key.
 #[must_use]
-pub fn fail_all(keys: &[String], error: &Error) -> Lookups {
+pub fn fail_all(keys: &[String], error: &Error) -> LookupResults {
     let answers = keys.iter().map(|key| (key.clone(), Err(error.clone())));
     answers.collect()
 }
 
-fn unsupported(what: &str) -> Error {
+fn unsupported_error(what: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
         format!("this provider cannot {what}"),
@@ -200,7 +211,7 @@ pub struct ConnectorWrite {
     /// The outcome; `None` when the provider's answers do not tell.
     pub outcome: Option<WriteOutcome>,
     /// The parts that failed, though the rest was done.
-    pub remarks: Vec<Error>,
+    pub warnings: Vec<Error>,
 }
 
 impl ConnectorWrite {
@@ -210,7 +221,7 @@ impl ConnectorWrite {
         Self {
             user: Some(user),
             outcome: Some(outcome),
-            remarks: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }

@@ -14,24 +14,24 @@ use futures_util::{StreamExt, stream};
 
 pub use report::{Report, SourceStatus};
 pub use search::EmailSearchResult;
-pub use write::{WriteError, WriteResult, Writing};
+pub use write::{WriteContext, WriteError, WriteResult};
 
 use crate::{
     account::{Account, Provider},
     client::{
         AccountStatus, RequestContext,
         breaker::{CircuitBreaker, CircuitState},
-        budget::{Budget, WindowStatus},
-        metrics_layer::{Health, health},
+        budget::{RateLimitLayer, WindowStatus},
+        metrics_layer::{AccountHealth, health},
     },
     connectors::{
-        BatchSize, Connector, Expand, Filter, Lookups, Profile, SINGLE, Selection, Subresource,
-        SubresourceData, rows,
+        BatchSize, Connector, ConnectorCapabilities, Expand, Filter, ListQuery, LookupResults,
+        SINGLE, Subresource, SubresourceData, rows,
     },
     error::{Error, ErrorKind, Result},
     metrics,
     notice::{Notice, NoticeCode},
-    pagination::{Accept, IncompleteReason, ListRange, Window},
+    pagination::{IncompleteReason, ListRange, RowFilter, Window},
     user::User,
 };
 
@@ -49,7 +49,7 @@ pub struct ListedUsers {
 
 /// A part of a user that takes further calls.
 #[derive(Clone, Debug)]
-pub struct SubresourceAnswer {
+pub struct SubresourceResult {
     /// The data; `None` where there is no such user.
     pub data: Result<Option<Arc<SubresourceData>>>,
     /// The work that it took.
@@ -62,7 +62,7 @@ pub struct Directory {
     connector: Option<Box<dyn Connector>>,
     is_configured: bool,
     status: AccountStatus,
-    writing: Writing,
+    write_context: WriteContext,
 }
 
 impl Directory {
@@ -72,7 +72,7 @@ impl Directory {
         account: Account,
         connector: Option<Box<dyn Connector>>,
         status: AccountStatus,
-        writing: Writing,
+        write_context: WriteContext,
     ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);
         metrics::init_sources(account, statuses);
@@ -81,14 +81,14 @@ impl Directory {
             connector,
             is_configured: true,
             status,
-            writing,
+            write_context,
         }
     }
 
     /// The directory of a provider without an account in the configuration: it makes no calls.
     #[must_use]
-    pub fn unconfigured(provider: Provider, writing: Writing) -> Self {
-        let account = Account::of(provider);
+    pub fn unconfigured(provider: Provider, writing: WriteContext) -> Self {
+        let account = Account::default_for(provider);
         Self {
             is_configured: false,
             ..Self::new(account, None, AccountStatus::default(), writing)
@@ -101,7 +101,7 @@ impl Directory {
         self.status
             .budget
             .as_ref()
-            .map(Budget::windows)
+            .map(RateLimitLayer::windows)
             .unwrap_or_default()
     }
 
@@ -120,13 +120,13 @@ impl Directory {
 
     /// The provider's capabilities; `None` when the account is disabled.
     #[must_use]
-    pub fn profile(&self) -> Option<&Profile> {
-        self.connector.as_deref().map(Connector::profile)
+    pub fn capabilities(&self) -> Option<&ConnectorCapabilities> {
+        self.connector.as_deref().map(Connector::capabilities)
     }
 
     /// The health of the account.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> AccountHealth {
         health(&self.status.health)
     }
 
@@ -174,19 +174,19 @@ impl Directory {
     pub async fn list(
         &self,
         context: &RequestContext,
-        selection: &Selection,
+        selection: &ListQuery,
         range: &ListRange,
     ) -> Result<ListedUsers> {
         let listed = self.read_list(context, selection, range).await;
         match listed {
             Ok(ListedUsers { window, report }) => {
-                let report = report.counted();
+                let report = report.record_metric();
                 Ok(ListedUsers { window, report })
             }
             Err(error) => {
                 // A mistake of the caller is no failure of the source.
                 if error.kind() != ErrorKind::Invalid && error.kind() != ErrorKind::Unsupported {
-                    Report::failed(self.account, error.clone(), 0).counted();
+                    Report::failed(self.account, error.clone(), 0).record_metric();
                 }
                 Err(error)
             }
@@ -196,13 +196,13 @@ impl Directory {
     async fn read_list(
         &self,
         context: &RequestContext,
-        selection: &Selection,
+        selection: &ListQuery,
         range: &ListRange,
     ) -> Result<ListedUsers> {
         let connector = self.connector()?;
-        let profile = connector.profile();
+        let profile = connector.capabilities();
         self.check(profile, &selection.filter)?;
-        let context = &context.fresh();
+        let context = &context.with_new_usage();
         let email = selection.filter.email.as_ref();
         if email.is_some_and(|email| connector.lists_by_spelling(email)) {
             return self
@@ -214,13 +214,13 @@ impl Directory {
             .iter()
             .any(|field| profile.post_filtered.contains(field));
         let belongs = |user: &User| selection.filter.accepts(user, profile.post_filtered);
-        let accept = (!fields.is_empty()).then_some(Accept {
-            belongs: &belongs,
+        let accept = (!fields.is_empty()).then_some(RowFilter {
+            matches: &belongs,
             is_exact: !is_rechecked,
         });
-        let window = rows::window(
+        let window = rows::read_window(
             context,
-            &profile.listing,
+            &profile.pagination,
             range,
             accept,
             |request| async move { connector.list(context, &request, selection).await },
@@ -235,7 +235,7 @@ impl Directory {
         let caveats = email_caveat.into_iter().chain(segment_caveat);
         let incomplete = window.incomplete.map(IncompleteReason::notice::<User>);
         let truncation = window.is_truncated.then(|| {
-            let max_rows = profile.listing.max_rows.unwrap_or_default();
+            let max_rows = profile.pagination.max_rows.unwrap_or_default();
             let message = format!("this provider refuses to page past {max_rows} users: there are more, narrow the list with a filter");
             Notice::new(NoticeCode::LimitReached, message)
         });
@@ -250,7 +250,7 @@ impl Directory {
         })
     }
 
-    fn check(&self, profile: &Profile, filter: &Filter) -> Result<()> {
+    fn check(&self, profile: &ConnectorCapabilities, filter: &Filter) -> Result<()> {
         let (name, title) = (self.account, self.account.title());
         let refused = |what: &str, having: Vec<&str>| {
             let can = if having.is_empty() {
@@ -290,7 +290,7 @@ impl Directory {
             Ok(connector) => connector,
             Err(error) => return fail_all(ids, &error),
         };
-        let batch = connector.profile().by_id;
+        let batch = connector.capabilities().by_id;
         in_batches(ids, batch, |ids| async move {
             let answers = connector.by_id(context, &ids, expand).await;
             self.answer_each(ids, answers, "by_id")
@@ -310,7 +310,7 @@ impl Directory {
             Err(error) => return fail_all(ids, &error),
         };
         let name = self.account;
-        let Some(batch) = connector.profile().by_external_id else {
+        let Some(batch) = connector.capabilities().by_external_id else {
             let title = self.account.title();
             let message =
                 format!("{title} keeps no ids of yours: look users up by `remoteId` or by email");
@@ -330,7 +330,7 @@ impl Directory {
     fn answer_each(
         &self,
         keys: Vec<String>,
-        mut answers: Lookups,
+        mut answers: LookupResults,
         operation: &'static str,
     ) -> HashMap<String, Result<Option<Arc<User>>>> {
         let answers = keys.into_iter().map(|key| {
@@ -342,15 +342,15 @@ impl Directory {
     }
 
     /// Parts of users that take further calls, by the provider's ids of the users.
-    pub async fn parts(
+    pub async fn subresources(
         &self,
         context: &RequestContext,
         keys: Vec<(String, Subresource)>,
-    ) -> HashMap<(String, Subresource), SubresourceAnswer> {
+    ) -> HashMap<(String, Subresource), SubresourceResult> {
         in_batches(keys, SINGLE, |keys| async move {
             let mut answers = HashMap::new();
             for (id, part) in keys {
-                let answer = self.part(context.fresh(), &id, part).await;
+                let answer = self.subresource(context.with_new_usage(), &id, part).await;
                 answers.insert((id, part), answer);
             }
             answers
@@ -358,13 +358,18 @@ impl Directory {
         .await
     }
 
-    async fn part(&self, work: RequestContext, id: &str, part: Subresource) -> SubresourceAnswer {
+    async fn subresource(
+        &self,
+        work: RequestContext,
+        id: &str,
+        part: Subresource,
+    ) -> SubresourceResult {
         let data = match self.connector() {
-            Ok(connector) => connector.part(&work, id, part).await,
+            Ok(connector) => connector.subresource(&work, id, part).await,
             Err(error) => Err(error),
         };
         let data = self.note_result(data, "part");
-        SubresourceAnswer {
+        SubresourceResult {
             data: data.map(|data| data.map(Arc::new)),
             work,
         }

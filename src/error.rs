@@ -22,7 +22,7 @@ struct ErrorInner {
     operation: Option<&'static str>,
     retry_after: Option<Duration>,
     request_id: Option<String>,
-    reasons: Vec<Reason>,
+    reasons: Vec<RejectionReason>,
     is_unsettled: bool,
     failure_stage: FailureStage,
     moved_to: Option<String>,
@@ -62,7 +62,7 @@ pub enum ErrorKind {
     /// The provider's response cannot be read.
     Malformed,
     /// Our own deadline came before the response.
-    Late,
+    DeadlineExceeded,
     /// The request needs more memory than one request may use.
     TooLarge,
     /// All requests together need more memory than the gateway has.
@@ -163,7 +163,7 @@ impl ErrorCode {
 
 /// One reason for a provider's refusal, in words fit for a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reason {
+pub struct RejectionReason {
     /// The provider's name of the invalid field, if it names one.
     pub field: Option<String>,
     /// The provider's message.
@@ -177,11 +177,11 @@ pub enum FailureStage {
     #[default]
     Provider,
     /// It was never sent.
-    Nowhere,
+    NotSent,
     /// It was cancelled before the provider had a fair chance to respond.
-    Hurried,
+    CancelledEarly,
     /// The provider's response broke off.
-    CutShort,
+    ResponseInterrupted,
 }
 
 impl ErrorKind {
@@ -197,7 +197,7 @@ impl ErrorKind {
             Self::TimedOut => ErrorCode::ProviderTimeout,
             Self::Unavailable => ErrorCode::ProviderUnavailable,
             Self::Missing | Self::Moved | Self::Malformed => ErrorCode::ProviderBadResponse,
-            Self::Late => ErrorCode::DeadlineExceeded,
+            Self::DeadlineExceeded => ErrorCode::DeadlineExceeded,
             Self::TooLarge => ErrorCode::QueryTooComplex,
             Self::Overloaded => ErrorCode::Overloaded,
             Self::Internal => ErrorCode::Internal,
@@ -209,7 +209,7 @@ impl ErrorKind {
     pub fn is_ours(self) -> bool {
         matches!(
             self,
-            Self::Late | Self::TooLarge | Self::Overloaded | Self::Internal
+            Self::DeadlineExceeded | Self::TooLarge | Self::Overloaded | Self::Internal
         )
     }
 
@@ -264,17 +264,17 @@ impl Error {
 
     /// Work that our own deadline ended: the request's, or that of a part of it.
     #[must_use]
-    pub fn late() -> Self {
+    pub fn deadline_exceeded() -> Self {
         let message = "the request's deadline came before the answer; ask for less, wait longer (`Prefer: wait`), \
                        or raise `deadline_seconds` in [limits] of the gateway's configuration";
-        Self::new(ErrorKind::Late, message)
+        Self::new(ErrorKind::DeadlineExceeded, message)
     }
 
     /// The gateway has no capacity for the work now.
     #[must_use]
     pub fn overloaded() -> Self {
         let message = "the gateway has too much to do; try again in a moment";
-        Self::new(ErrorKind::Overloaded, message).retry_after(Some(Duration::from_secs(1)))
+        Self::new(ErrorKind::Overloaded, message).with_retry_after(Some(Duration::from_secs(1)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut ErrorInner)) -> Self {
@@ -293,31 +293,31 @@ impl Error {
 
     /// Adds the wait before the next attempt.
     #[must_use]
-    pub fn retry_after(self, wait: Option<Duration>) -> Self {
+    pub fn with_retry_after(self, wait: Option<Duration>) -> Self {
         self.with(|inner| inner.retry_after = wait)
     }
 
     /// Adds the provider's own id of the failed request.
     #[must_use]
-    pub fn request_id(self, id: Option<String>) -> Self {
+    pub fn with_request_id(self, id: Option<String>) -> Self {
         self.with(|inner| inner.request_id = id)
     }
 
     /// Adds the provider's reasons.
     #[must_use]
-    pub fn reasons(self, reasons: Vec<Reason>) -> Self {
+    pub fn with_reasons(self, reasons: Vec<RejectionReason>) -> Self {
         self.with(|inner| inner.reasons = reasons)
     }
 
     /// Adds the HTTP status of the provider's response.
     #[must_use]
-    pub fn answered(self, status: u16) -> Self {
+    pub fn with_status(self, status: u16) -> Self {
         self.with(|inner| inner.status = Some(status))
     }
 
     /// Notes that the refused credentials have been replaced.
     #[must_use]
-    pub fn renewed(self) -> Self {
+    pub fn with_renewed_credentials(self) -> Self {
         self.with(|inner| inner.is_renewed = true)
     }
 
@@ -329,13 +329,13 @@ impl Error {
 
     /// Adds the record that replaces this one, as the provider names it.
     #[must_use]
-    pub fn moved_to(self, link: Option<String>) -> Self {
+    pub fn with_moved_to(self, link: Option<String>) -> Self {
         self.with(|inner| inner.moved_to = link)
     }
 
     /// Sets whether an earlier attempt of the same call may have been carried out.
     #[must_use]
-    pub fn unsettled(self, is_unsettled: bool) -> Self {
+    pub fn with_unsettled(self, is_unsettled: bool) -> Self {
         self.with(|inner| inner.is_unsettled |= is_unsettled)
     }
 
@@ -347,17 +347,17 @@ impl Error {
             ErrorKind::TimedOut
                 | ErrorKind::Unavailable
                 | ErrorKind::Malformed
-                | ErrorKind::Late
+                | ErrorKind::DeadlineExceeded
                 | ErrorKind::TooLarge
                 | ErrorKind::Overloaded
                 | ErrorKind::Internal
         );
-        self.0.is_unsettled || (may_be_done && self.0.failure_stage != FailureStage::Nowhere)
+        self.0.is_unsettled || (may_be_done && self.0.failure_stage != FailureStage::NotSent)
     }
 
     /// Whether the refused credentials have been replaced.
     #[must_use]
-    pub fn is_renewed(&self) -> bool {
+    pub fn has_renewed_credentials(&self) -> bool {
         self.0.is_renewed
     }
 
@@ -393,7 +393,7 @@ impl Error {
 
     /// The wait before the next attempt, if the provider asked for one.
     #[must_use]
-    pub fn wait(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
@@ -411,13 +411,13 @@ impl Error {
 
     /// The record that replaces this one, as the provider names it: never follow it as it is.
     #[must_use]
-    pub fn moved(&self) -> Option<&str> {
+    pub fn moved_to(&self) -> Option<&str> {
         self.0.moved_to.as_deref()
     }
 
     /// The provider's reasons for a refusal.
     #[must_use]
-    pub fn why(&self) -> &[Reason] {
+    pub fn reasons(&self) -> &[RejectionReason] {
         &self.0.reasons
     }
 }

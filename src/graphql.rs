@@ -12,7 +12,6 @@ pub mod entities;
 pub mod error;
 pub mod executor;
 pub mod filter;
-pub mod moments;
 pub mod mutation;
 pub mod outcomes;
 pub mod person;
@@ -23,6 +22,7 @@ pub mod source;
 pub mod sources_last;
 pub mod subresources;
 pub mod subscription;
+pub mod timestamps;
 pub mod trace;
 pub mod user;
 pub mod variables;
@@ -83,9 +83,9 @@ pub struct Graph {
     /// The writes under way: they are finished before the gateway stops.
     pub writes: TaskTracker,
     /// What one request may ask for.
-    pub bounds: RequestLimits,
+    pub limits: RequestLimits,
     /// Who is shown the calls that a request made.
-    pub audience: TraceAccess,
+    pub trace_access: TraceAccess,
     /// The bytes that all requests may hold together.
     pub memory: MemoryPool,
     /// The answers that are kept.
@@ -142,7 +142,7 @@ impl Graph {
         }
     }
 
-    fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+    fn from_context<'a>(ctx: &Context<'a>) -> &'a Self {
         ctx.data_unchecked::<Arc<Self>>()
     }
 }

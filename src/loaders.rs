@@ -25,7 +25,7 @@ use crate::{
     account::Account,
     client::RequestContext,
     connectors::{Expand, Subresource},
-    directory::{Directory, EmailSearchResult, SubresourceAnswer},
+    directory::{Directory, EmailSearchResult, SubresourceResult},
     error::{Error, ErrorKind, Result},
     user::{Email, User},
 };
@@ -108,7 +108,7 @@ struct AccountLoaders {
     by_id: ById,
     by_external_id: ById,
     by_email: ByEmail,
-    parts: Loader<(String, Subresource), SubresourceAnswer>,
+    parts: Loader<(String, Subresource), SubresourceResult>,
 }
 
 /// All loaders of one GraphQL request.
@@ -153,7 +153,7 @@ where
 {
     directory_loader(source, move |source, wanted: Vec<LoadKey<K>>| {
         let expands = wanted.iter().map(|(_, expand)| *expand);
-        let expand = expands.fold(Expand::default(), Expand::or);
+        let expand = expands.fold(Expand::default(), Expand::union);
         let mut seen = HashSet::new();
         let keys = wanted.iter().map(|(key, _)| key.clone());
         let keys = keys.filter(|key| seen.insert(key.clone())).collect();
@@ -191,7 +191,7 @@ impl Loaders {
                     from.directory.by_email(&from.context, emails, expand).await
                 }),
                 parts: directory_loader(&source, |from, keys| async move {
-                    from.directory.parts(&from.context, keys).await
+                    from.directory.subresources(&from.context, keys).await
                 }),
             };
             (directory.account(), loaders)
@@ -271,12 +271,12 @@ impl Loaders {
     ///
     /// # Errors
     /// A fault of the gateway or of the request; a provider's failure is in the result.
-    pub async fn part(
+    pub async fn subresource(
         &self,
         account: Account,
         id: String,
         part: Subresource,
-    ) -> Result<SubresourceAnswer> {
+    ) -> Result<SubresourceResult> {
         self.account_loaders(account)?.parts.load((id, part)).await
     }
 }

@@ -1,16 +1,16 @@
 //! Pagination: how providers cut a list into pages, in four words, and how a page is requested so
-//! that one call holds what is wanted. A connector *declares* its [`Listing`]; nothing else knows
+//! that one call holds what is wanted. A connector *declares* its [`PaginationSpec`]; nothing else knows
 //! its paging. What is paged is any [`Row`].
 //!
 //! | word | request | a position after a row is |
 //! |---|---|---|
-//! | [`Paging::Page`] | `page=N&per_page=S` | the ordinal of the next row, and the keys of two rows |
-//! | [`Paging::Offset`] | `offset=N&limit=S`, from 0 or 1 | the ordinal of the next row, and the keys of two rows |
-//! | [`Paging::Key`] | `cursor=KEY&limit=S` | the key of the row, and of the one before |
-//! | [`Paging::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
+//! | [`PaginationStrategy::Page`] | `page=N&per_page=S` | the ordinal of the next row, and the keys of two rows |
+//! | [`PaginationStrategy::Offset`] | `offset=N&limit=S`, from 0 or 1 | the ordinal of the next row, and the keys of two rows |
+//! | [`PaginationStrategy::Key`] | `cursor=KEY&limit=S` | the key of the row, and of the one before |
+//! | [`PaginationStrategy::Token`] | `cursor=TOKEN&limit=S` | the token of its page, the rows to skip, and two keys |
 //!
-//! Three pure functions carry everything: [`Listing::request`] turns a position into a request,
-//! [`PageRequest::after`] gives the position after a row, [`PageRequest::next`] the position after
+//! Three pure functions carry everything: [`PaginationSpec::request`] turns a position into a request,
+//! [`PageRequest::position_after_row`] gives the position after a row, [`PageRequest::next_position`] the position after
 //! a page. [`reader`] joins pages with them and checks that no row was missed between two of them.
 //!
 //! # Rows that shift
@@ -22,6 +22,7 @@
 //! No client can detect an unread row that moves in front of a row that was read, or over which
 //! such a row moves. It may be missed.
 
+mod address;
 pub mod incomplete;
 pub mod position;
 pub mod reader;
@@ -34,14 +35,15 @@ pub mod window;
 #[cfg(test)]
 mod tests;
 
+pub use address::PageAddress;
 pub use incomplete::IncompleteReason;
 pub use position::{Anchor, Position, RowCount};
 pub use row::Row;
 pub use scan::{Scan, ScanLimits, Truncation, scan};
 pub use unreadable::UnreadableRows;
-pub use window::{Accept, ListRange, Window, WindowRow, window};
+pub use window::{ListRange, RowFilter, Window, WindowRow, read_window};
 
-use std::{cmp::Reverse, fmt};
+use std::cmp::Reverse;
 
 use tokio::time::Instant;
 
@@ -49,7 +51,7 @@ use crate::error::{Error, Result};
 
 /// The words in which a provider addresses pages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Paging {
+pub enum PaginationStrategy {
     /// Numbered pages; the first has the number `first`.
     Page {
         /// The number of the first page.
@@ -68,17 +70,17 @@ pub enum Paging {
 
 /// How a provider pages a list.
 #[derive(Clone, Copy, Debug)]
-pub struct Listing {
+pub struct PaginationSpec {
     /// How pages are addressed.
-    pub paging: Paging,
+    pub strategy: PaginationStrategy,
     /// The query parameter that takes the page number, offset, key or token.
-    pub at: &'static str,
+    pub position_param: &'static str,
     /// The query parameter that takes the page size.
-    pub size: &'static str,
+    pub size_param: &'static str,
     /// The smallest page size.
-    pub min: u32,
+    pub min_page_size: u32,
     /// The largest page size.
-    pub max: u32,
+    pub max_page_size: u32,
     /// The number of rows that the provider pages through at most, if it sets a bound.
     pub max_rows: Option<u64>,
     /// Whether the provider reports the total.
@@ -132,7 +134,7 @@ pub struct Page<T> {
     /// What the provider said about the rest.
     pub next: NextPage,
     /// How many rows the provider sent, unreadable ones included.
-    pub sent: usize,
+    pub row_count: usize,
     /// When the page was read, if it came from a cache.
     pub cached_at: Option<Instant>,
     /// The page size that the provider reports: it may be smaller than requested.
@@ -147,11 +149,11 @@ impl<T: Row> Page<T> {
     /// A page that was read just now and sent complete.
     #[must_use]
     pub fn new(rows: Vec<T>, next: NextPage) -> Self {
-        let sent = rows.len();
+        let row_count = rows.len();
         Self {
             rows,
             next,
-            sent,
+            row_count,
             cached_at: None,
             size: None,
             is_numbered: false,
@@ -162,7 +164,10 @@ impl<T: Row> Page<T> {
     /// Sets how many rows the provider sent.
     #[must_use]
     pub fn with_sent(self, sent: usize) -> Self {
-        Self { sent, ..self }
+        Self {
+            row_count: sent,
+            ..self
+        }
     }
 
     /// Sets when the page was read, if it came from a cache.
@@ -177,7 +182,7 @@ impl<T: Row> Page<T> {
     }
 
     /// Checks that the name of the next page fits into a cursor.
-    fn checked(self) -> Result<Self> {
+    fn validate_token(self) -> Result<Self> {
         let token = match &self.next {
             NextPage::Key(token) | NextPage::Token { next: token, .. } => token.as_deref(),
             NextPage::More(_)
@@ -196,7 +201,7 @@ impl<T: Row> Page<T> {
     }
 
     /// The position after the page that the provider names by key: unlike that of
-    /// [`PageRequest::next`], its page repeats no row.
+    /// [`PageRequest::next_position`], its page repeats no row.
     fn named_position(&self) -> Option<Position> {
         match &self.next {
             NextPage::Key(key) => key.clone().map(Position::At),
@@ -209,36 +214,10 @@ impl<T: Row> Page<T> {
     }
 }
 
-/// The address of a page in the provider's own words.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PageAddress {
-    /// A page number.
-    Page(u64),
-    /// The number of the first row, as the provider counts.
-    Offset(u64),
-    /// A row's key; `None` is the start.
-    Key(Option<String>),
-    /// A token; `None` is the start.
-    Token(Option<String>),
-}
-
-impl fmt::Display for PageAddress {
-    /// Shows clients no key and no token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Page(number) => write!(f, "page {number}"),
-            Self::Offset(from) => write!(f, "offset {from}"),
-            Self::Key(None) | Self::Token(None) => f.write_str("start"),
-            Self::Key(Some(_)) => f.write_str("after a key"),
-            Self::Token(Some(_)) => f.write_str("at a token"),
-        }
-    }
-}
-
 /// A request for one page: its address, its size, and which of its rows are not wanted.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
-    listing: Listing,
+    pagination: PaginationSpec,
     /// The page's address.
     pub address: PageAddress,
     /// The page's size.
@@ -246,7 +225,7 @@ pub struct PageRequest {
     /// A page that was read before this moment is not accepted.
     pub since: Option<Instant>,
     /// The number of rows before the page, where rows are counted.
-    ordinal: u64,
+    first_row: u64,
     /// The number of rows of the page before the position, if no row has shifted.
     skip: u32,
     /// The rows before the position.
@@ -255,13 +234,13 @@ pub struct PageRequest {
     overlaps: bool,
 }
 
-impl Listing {
+impl PaginationSpec {
     /// Whether rows can be counted, so that a list can be read backwards and in parallel.
     #[must_use]
-    pub fn is_ordinal(&self) -> bool {
-        match self.paging {
-            Paging::Page { .. } | Paging::Offset { .. } => true,
-            Paging::Key | Paging::Token => false,
+    pub fn has_row_numbers(&self) -> bool {
+        match self.strategy {
+            PaginationStrategy::Page { .. } | PaginationStrategy::Offset { .. } => true,
+            PaginationStrategy::Key | PaginationStrategy::Token => false,
         }
     }
 
@@ -271,37 +250,46 @@ impl Listing {
     /// # Errors
     /// `Invalid` when the position is of another paging.
     pub fn request(&self, position: &Position, want: u32) -> Result<PageRequest> {
-        match (self.paging, position) {
+        match (self.strategy, position) {
             (
-                Paging::Page { .. } | Paging::Offset { .. },
+                PaginationStrategy::Page { .. } | PaginationStrategy::Offset { .. },
                 Position::Start | Position::Nth(_) | Position::Row(..),
             ) => {
                 let from = position.ordinal();
                 let overlapping = (from > 0 && !matches!(position, Position::Nth(_)))
-                    .then(|| self.overlapping(from, want))
+                    .then(|| self.overlapping_request(from, want))
                     .flatten();
-                let request = overlapping.unwrap_or_else(|| self.counted(from, want));
-                Ok(request.anchored(position.anchor()))
+                let request = overlapping.unwrap_or_else(|| self.request_for_row(from, want));
+                Ok(request.with_anchor(position.anchor()))
             }
-            (Paging::Key, Position::Start) => Ok(self.at(PageAddress::Key(None), want)),
+            (PaginationStrategy::Key, Position::Start) => {
+                Ok(self.request_at(PageAddress::Key(None), want))
+            }
             // One more: the provider may start the page with the named row itself.
-            (Paging::Key, Position::Key(anchor)) => {
+            (PaginationStrategy::Key, Position::Key(anchor)) => {
                 let key = anchor.row().to_owned();
-                let request = self.at(PageAddress::Key(Some(key)), want.saturating_add(1));
-                Ok(request.anchored(Some(anchor)))
+                let request = self.request_at(PageAddress::Key(Some(key)), want.saturating_add(1));
+                Ok(request.with_anchor(Some(anchor)))
             }
-            (Paging::Key, Position::At(key)) => {
-                Ok(self.at(PageAddress::Key(Some(key.clone())), want))
+            (PaginationStrategy::Key, Position::At(key)) => {
+                Ok(self.request_at(PageAddress::Key(Some(key.clone())), want))
             }
-            (Paging::Token, Position::Start) => Ok(self.at(PageAddress::Token(None), want)),
-            (Paging::Token, Position::Token { .. }) => Ok(self.after_token(position, want)),
+            (PaginationStrategy::Token, Position::Start) => {
+                Ok(self.request_at(PageAddress::Token(None), want))
+            }
+            (PaginationStrategy::Token, Position::Token { .. }) => {
+                Ok(self.after_token(position, want))
+            }
             (
-                Paging::Page { .. } | Paging::Offset { .. },
+                PaginationStrategy::Page { .. } | PaginationStrategy::Offset { .. },
                 Position::Key(_) | Position::At(_) | Position::Token { .. },
             )
-            | (Paging::Key, Position::Nth(_) | Position::Row(..) | Position::Token { .. })
             | (
-                Paging::Token,
+                PaginationStrategy::Key,
+                Position::Nth(_) | Position::Row(..) | Position::Token { .. },
+            )
+            | (
+                PaginationStrategy::Token,
                 Position::Nth(_) | Position::Row(..) | Position::Key(_) | Position::At(_),
             ) => Err(Error::invalid("the cursor does not belong to this list")),
         }
@@ -313,15 +301,15 @@ impl Listing {
             token, skip, next, ..
         } = position
         else {
-            return self.at(PageAddress::Token(None), want);
+            return self.request_at(PageAddress::Token(None), want);
         };
         if let Some(next) = next {
-            let request = self.at(PageAddress::Token(Some(next.clone())), want);
-            return request.anchored(position.anchor());
+            let request = self.request_at(PageAddress::Token(Some(next.clone())), want);
+            return request.with_anchor(position.anchor());
         }
         let skip = u32::from(*skip);
-        let request = self.at(PageAddress::Token(token.clone()), skip.saturating_add(want));
-        let request = request.anchored(position.anchor());
+        let request = self.request_at(PageAddress::Token(token.clone()), skip.saturating_add(want));
+        let request = request.with_anchor(position.anchor());
         let overlaps = request.anchor.is_some();
         PageRequest {
             skip,
@@ -331,14 +319,14 @@ impl Listing {
     }
 
     /// A request for the page at an address, of a size that the provider accepts.
-    fn at(&self, address: PageAddress, want: u32) -> PageRequest {
-        let size = want.clamp(self.min, self.max);
+    fn request_at(&self, address: PageAddress, want: u32) -> PageRequest {
+        let size = want.clamp(self.min_page_size, self.max_page_size);
         PageRequest {
-            listing: *self,
+            pagination: *self,
             address,
             size,
             since: None,
-            ordinal: 0,
+            first_row: 0,
             skip: 0,
             anchor: None,
             overlaps: false,
@@ -346,48 +334,51 @@ impl Listing {
     }
 
     /// The page that starts with the row `from`, or holds it, where rows are counted.
-    fn counted(&self, from: u64, want: u32) -> PageRequest {
-        match self.paging {
-            Paging::Page { first } => self.numbered(first, from, want),
-            Paging::Offset { first } => {
+    fn request_for_row(&self, from: u64, want: u32) -> PageRequest {
+        match self.strategy {
+            PaginationStrategy::Page { first } => self.numbered_page_request(first, from, want),
+            PaginationStrategy::Offset { first } => {
                 let left = self.max_rows.map(|max_rows| max_rows.saturating_sub(from));
                 let left = left.and_then(|left| u32::try_from(left).ok());
                 let want = want.min(left.unwrap_or(want));
-                let request = self.at(PageAddress::Offset(first.saturating_add(from)), want);
+                let request =
+                    self.request_at(PageAddress::Offset(first.saturating_add(from)), want);
                 PageRequest {
-                    ordinal: from,
+                    first_row: from,
                     ..request
                 }
             }
             // Rows have no ordinals: the list is read from its start.
-            Paging::Key => self.at(PageAddress::Key(None), want),
-            Paging::Token => self.at(PageAddress::Token(None), want),
+            PaginationStrategy::Key => self.request_at(PageAddress::Key(None), want),
+            PaginationStrategy::Token => self.request_at(PageAddress::Token(None), want),
         }
     }
 
     /// The page that holds the row before `from` and as many as possible of the rows from there on;
     /// `None` where no page holds both.
-    fn overlapping(&self, from: u64, want: u32) -> Option<PageRequest> {
+    fn overlapping_request(&self, from: u64, want: u32) -> Option<PageRequest> {
         let before = from.checked_sub(1)?;
-        let request = self.counted(before, want.saturating_add(1));
+        let request = self.request_for_row(before, want.saturating_add(1));
         (request.end() > from).then(|| PageRequest {
             // Less than a page, so it fits.
-            skip: u32::try_from(from - request.ordinal).unwrap_or(request.size),
+            skip: u32::try_from(from - request.first_row).unwrap_or(request.size),
             overlaps: true,
             ..request
         })
     }
 
     /// The numbered page that holds the row `from` and as many as possible of the rows after it.
-    fn numbered(&self, first: u64, from: u64, want: u32) -> PageRequest {
-        let size = self.covering(from, want).unwrap_or(self.max);
+    fn numbered_page_request(&self, first: u64, from: u64, want: u32) -> PageRequest {
+        let size = self
+            .best_page_size(from, want)
+            .unwrap_or(self.max_page_size);
         let page = from / u64::from(size);
         let ordinal = page * u64::from(size);
         // Less than a page, so it fits.
         let skip = u32::try_from(from - ordinal).unwrap_or(size);
-        let request = self.at(PageAddress::Page(first.saturating_add(page)), size);
+        let request = self.request_at(PageAddress::Page(first.saturating_add(page)), size);
         PageRequest {
-            ordinal,
+            first_row: ordinal,
             skip,
             ..request
         }
@@ -396,13 +387,13 @@ impl Listing {
     /// The size of the numbered page that holds the row `from` and as many as possible of the
     /// `want` rows from there on; among equals the smallest. This makes the fewest pages. A page
     /// must end within `max_rows`; `None` when none does.
-    fn covering(&self, from: u64, want: u32) -> Option<u32> {
+    fn best_page_size(&self, from: u64, want: u32) -> Option<u32> {
         let end_of = |size: u32| {
             let size = u64::from(size);
             (from / size).saturating_add(1).saturating_mul(size)
         };
         let end = from.saturating_add(u64::from(want.max(1)));
-        (self.min..=self.max)
+        (self.min_page_size..=self.max_page_size)
             .filter(|&size| {
                 self.max_rows
                     .is_none_or(|max_rows| end_of(size) <= max_rows)
@@ -413,20 +404,24 @@ impl Listing {
     /// Whether the provider refuses every page that could hold the row after a position.
     fn is_beyond_max_rows(&self, position: &Position) -> bool {
         let from = position.ordinal();
-        self.max_rows.is_some_and(|max_rows| match self.paging {
-            Paging::Page { .. } => self.covering(from, 1).is_none(),
-            Paging::Offset { .. } => from.saturating_add(u64::from(self.min)) > max_rows,
-            Paging::Key | Paging::Token => false,
+        self.max_rows.is_some_and(|max_rows| match self.strategy {
+            PaginationStrategy::Page { .. } => self.best_page_size(from, 1).is_none(),
+            PaginationStrategy::Offset { .. } => {
+                from.saturating_add(u64::from(self.min_page_size)) > max_rows
+            }
+            PaginationStrategy::Key | PaginationStrategy::Token => false,
         })
     }
 }
 
-impl Listing {
+impl PaginationSpec {
     /// Whether a page can hold a row that was read and one that was not.
     fn can_overlap(&self) -> bool {
-        match self.paging {
-            Paging::Page { .. } => self.min < self.max,
-            Paging::Offset { .. } | Paging::Key | Paging::Token => self.max > 1,
+        match self.strategy {
+            PaginationStrategy::Page { .. } => self.min_page_size < self.max_page_size,
+            PaginationStrategy::Offset { .. }
+            | PaginationStrategy::Key
+            | PaginationStrategy::Token => self.max_page_size > 1,
         }
     }
 }

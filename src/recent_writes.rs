@@ -113,10 +113,10 @@ pub struct RecentWrites(Arc<RecentWritesInner>);
 struct RecentWritesInner {
     /// The store, and a name of the account that reveals nothing about it.
     shared: Option<(Store, String)>,
-    memory: OnceLock<Memory>,
+    memory: OnceLock<LocalWrites>,
 }
 
-struct Memory {
+struct LocalWrites {
     lag: Duration,
     entries: Cache<WriteKey, Arc<str>>,
 }
@@ -133,13 +133,13 @@ impl RecentWrites {
     /// Remembers each write for as long as the provider's search lags. Only the first call counts,
     /// and it must come before any write.
     #[must_use]
-    pub fn lasting(self, lag: Duration) -> Self {
-        self.0.memory.get_or_init(|| Memory::new(lag));
+    pub fn with_lag(self, lag: Duration) -> Self {
+        self.0.memory.get_or_init(|| LocalWrites::new(lag));
         self
     }
 
-    fn memory(&self) -> &Memory {
-        self.0.memory.get_or_init(|| Memory::new(LAG))
+    fn memory(&self) -> &LocalWrites {
+        self.0.memory.get_or_init(|| LocalWrites::new(LAG))
     }
 
     /// Remembers a user as the provider returned it to a write.
@@ -176,11 +176,11 @@ impl RecentWrites {
         let work = async |mut manager: ConnectionManager| -> RedisResult<()> {
             script.invoke_async(&mut manager).await
         };
-        let _: Option<()> = store.ask(work).await;
+        let _: Option<()> = store.run(work).await;
     }
 
     /// Notes that a create by some keys is unsettled: the record may appear soon.
-    pub async fn note_pending(&self, keys: &BTreeSet<WriteKey>, pending: Pending) {
+    pub async fn note_pending(&self, keys: &BTreeSet<WriteKey>, pending: PendingCreate) {
         let memory = self.memory();
         if memory.lag.is_zero() {
             return;
@@ -201,7 +201,7 @@ impl RecentWrites {
         let work = |mut manager: ConnectionManager| async move {
             commands.query_async(&mut manager).await
         };
-        let _: Option<()> = store.ask(work).await;
+        let _: Option<()> = store.run(work).await;
     }
 
     /// Notes that the outcome of the creates by some keys is known.
@@ -218,7 +218,7 @@ impl RecentWrites {
         }
         let work =
             |mut manager: ConnectionManager| async move { command.query_async(&mut manager).await };
-        let _: Option<()> = store.ask(work).await;
+        let _: Option<()> = store.run(work).await;
     }
 
     /// Looks up the recent writes under some keys, with one call to the store.
@@ -249,7 +249,7 @@ impl RecentWrites {
         };
         let names = keys.iter().map(|key| name(store, account, key));
         let names: Vec<_> = names.collect();
-        let asked = store.ask(|mut manager| async move {
+        let asked = store.run(|mut manager| async move {
             let mut command = redis::cmd("MGET");
             command.arg(names).query_async(&mut manager).await
         });
@@ -265,7 +265,7 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl Memory {
+impl LocalWrites {
     fn new(lag: Duration) -> Self {
         let entries = Cache::builder().max_capacity(ENTRIES).time_to_live(lag);
         Self {
@@ -288,17 +288,17 @@ impl Memory {
 
 /// The knowledge from before an unsettled create.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Pending {
+pub enum PendingCreate {
     /// The record did not exist.
-    Absent,
+    WasAbsent,
     /// Nobody had looked.
     Unknown,
 }
 
-impl Pending {
+impl PendingCreate {
     fn text(self) -> &'static str {
         match self {
-            Self::Absent => "absent",
+            Self::WasAbsent => "absent",
             Self::Unknown => "unknown",
         }
     }
@@ -338,11 +338,11 @@ impl KnownWrites {
     /// The knowledge from before an unsettled create by one of these keys; `None` when there is no
     /// such create.
     #[must_use]
-    pub fn pending(&self, keys: &BTreeSet<WriteKey>) -> Option<Pending> {
+    pub fn pending(&self, keys: &BTreeSet<WriteKey>) -> Option<PendingCreate> {
         let keys: Vec<_> = keys.iter().map(WriteKey::pending).collect();
         let texts = || keys.iter().flat_map(|key| self.texts(key));
-        let is = |pending: Pending| texts().any(|text| **text == *pending.text());
-        [Pending::Unknown, Pending::Absent]
+        let is = |pending: PendingCreate| texts().any(|text| **text == *pending.text());
+        [PendingCreate::Unknown, PendingCreate::WasAbsent]
             .into_iter()
             .find(|pending| is(*pending))
     }

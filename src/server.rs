@@ -2,7 +2,7 @@
 //! in flight end.
 
 pub mod accept;
-mod answer;
+mod activity;
 pub mod body;
 mod connection_pool;
 pub mod cors;
@@ -11,10 +11,10 @@ pub mod graphiql;
 pub mod graphql;
 pub mod hosts;
 mod log;
-pub mod pace;
+mod response;
 mod scrape;
+pub mod slow_client;
 pub mod stream;
-mod traffic;
 
 use std::{
     sync::{
@@ -93,17 +93,17 @@ impl Readiness {
     }
 
     /// Waits for all writes in flight, including those whose clients have left.
-    pub(crate) async fn writes_end(&self) {
+    pub(crate) async fn wait_for_writes(&self) {
         self.writes.close();
         self.writes.wait().await;
     }
 
     /// Makes `/health/ready` answer 503 from now on, so that load balancers go elsewhere.
-    pub fn withdraw(&self) {
+    pub fn start_draining(&self) {
         self.is_ready.store(false, Ordering::Relaxed);
     }
 
-    /// How long connections are still accepted after [`Self::withdraw`].
+    /// How long connections are still accepted after [`Self::start_draining`].
     #[must_use]
     pub fn shutdown_delay(&self) -> Duration {
         self.shutdown_delay
@@ -116,7 +116,7 @@ impl Readiness {
 
 /// The settings of the main listener.
 #[derive(Clone, Debug)]
-pub struct FrontSettings {
+pub struct MainListenerSettings {
     /// Whether the gateway takes new requests.
     pub readiness: Readiness,
     /// The origins whose pages may call the gateway.
@@ -129,7 +129,7 @@ pub struct FrontSettings {
     pub sockets: SocketLimits,
 }
 
-impl FrontSettings {
+impl MainListenerSettings {
     /// The routes.
     ///
     /// # Errors
@@ -144,13 +144,13 @@ impl FrontSettings {
         }
         let sockets = (self.sockets, self.origins.parse()?);
         let graphql = graphql::router(executor, sockets).layer(cors);
-        Ok(layered(routes.merge(graphql), self.hosts))
+        Ok(with_layers(routes.merge(graphql), self.hosts))
     }
 }
 
 /// The routes of the admin listener: health and metrics only.
 pub fn admin(readiness: Readiness, executor: Executor, hosts: AllowedHosts) -> Router {
-    layered(operations(readiness, executor), hosts)
+    with_layers(operations(readiness, executor), hosts)
 }
 
 /// Records metrics from now on, so that an executor opened later has all its series from the start.
@@ -170,7 +170,7 @@ fn operations(readiness: Readiness, executor: Executor) -> Router {
 }
 
 /// Adds the layers that every route passes through.
-fn layered(routes: Router, hosts: AllowedHosts) -> Router {
+fn with_layers(routes: Router, hosts: AllowedHosts) -> Router {
     let nosniff = SetResponseHeaderLayer::overriding(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -186,12 +186,12 @@ fn layered(routes: Router, hosts: AllowedHosts) -> Router {
             GeneratedRequestId,
         ))
         .layer(middleware::map_request(without_long_id))
-        .layer(middleware::from_fn(closing))
+        .layer(middleware::from_fn(announce_close))
         .layer(nosniff)
 }
 
 /// Announces to an HTTP/1 client whose body was not fully read that its connection closes.
-async fn closing(request: Request, next: Next) -> Response {
+async fn announce_close(request: Request, next: Next) -> Response {
     let is_one = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
     let is_unread = response.extensions().get::<BodyError>().is_some();

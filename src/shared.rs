@@ -58,9 +58,9 @@ struct StoreInner {
     /// Created by the first operation, because it needs a runtime.
     manager: OnceLock<ConnectionManager>,
     is_up: AtomicBool,
-    answered: Mutex<Option<Instant>>,
+    last_response_at: Mutex<Option<Instant>>,
     /// When the last refusal was logged.
-    said: Mutex<Option<Instant>>,
+    refusal_logged_at: Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for Store {
@@ -94,8 +94,8 @@ impl Store {
             options,
             manager: OnceLock::new(),
             is_up: AtomicBool::new(true),
-            answered: Mutex::default(),
-            said: Mutex::default(),
+            last_response_at: Mutex::default(),
+            refusal_logged_at: Mutex::default(),
         })))
     }
 
@@ -119,7 +119,7 @@ impl Store {
 
     /// Runs an operation. `None` when the store refuses it, is unavailable, or takes too long; an
     /// unavailable store is not called until it is back.
-    pub async fn ask<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
+    pub async fn run<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
     where
         T: FromRedisValue,
         F: Future<Output = RedisResult<T>>,
@@ -129,8 +129,8 @@ impl Store {
         }
         match self.within(self.0.options.timeout, work).await {
             Ok(answer) => Some(answer),
-            Err(StoreFailure::Away(why)) => {
-                self.lose(why);
+            Err(StoreFailure::Unavailable(why)) => {
+                self.mark_unavailable(why);
                 None
             }
             Err(StoreFailure::Refused(why)) => {
@@ -142,7 +142,11 @@ impl Store {
 
     /// Logs a refusal, at most once per interval: the store is available for everything else.
     fn refused(&self, why: &str) {
-        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self
+            .0
+            .refusal_logged_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|at| at.elapsed() > SILENCE) {
             *said = Some(Instant::now());
             tracing::warn!(why, "the shared store refuses an operation");
@@ -153,7 +157,7 @@ impl Store {
     pub async fn check(&self) -> bool {
         let answered = self.answered();
         if self.is_up() && answered.is_none_or(|at| at.elapsed() > FRESH) {
-            self.ask(ping).await.is_some()
+            self.run(ping).await.is_some()
         } else {
             self.is_up()
         }
@@ -162,7 +166,7 @@ impl Store {
     fn answered(&self) -> Option<Instant> {
         *self
             .0
-            .answered
+            .last_response_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,19 +189,22 @@ impl Store {
                     .set_response_timeout(Some(REACH.max(limit)));
                 let client = self.0.client.clone();
                 let made = ConnectionManager::new_lazy_with_config(client, config);
-                let made = made.map_err(|error| StoreFailure::Away(Absence::from_error(&error)))?;
+                let made = made.map_err(|error| {
+                    StoreFailure::Unavailable(UnavailableReason::from_error(&error))
+                })?;
                 self.0.manager.get_or_init(|| made).clone()
             }
         };
         let answer = timeout(limit, work(manager)).await;
-        let late = |_| StoreFailure::Away(Absence::late());
+        let late = |_| StoreFailure::Unavailable(UnavailableReason::timed_out());
         let answer = answer.map_err(late)?;
-        if answer.as_ref().is_err_and(is_away) {
-            return answer.map_err(|error| StoreFailure::Away(Absence::from_error(&error)));
+        if answer.as_ref().is_err_and(is_unavailable) {
+            return answer
+                .map_err(|error| StoreFailure::Unavailable(UnavailableReason::from_error(&error)));
         }
         let mut answered = self
             .0
-            .answered
+            .last_response_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *answered = Some(Instant::now());
@@ -205,7 +212,7 @@ impl Store {
     }
 
     /// Marks the store as unavailable, and starts the only task that checks whether it is back.
-    fn lose(&self, why: Absence) {
+    fn mark_unavailable(&self, why: UnavailableReason) {
         if !self.0.is_up.swap(false, Ordering::AcqRel) {
             return;
         }
@@ -220,7 +227,7 @@ impl Store {
                     .within(REACH, |manager| probe(manager, key.clone()))
                     .await
                 {
-                    Err(StoreFailure::Away(still)) => still,
+                    Err(StoreFailure::Unavailable(still)) => still,
                     Ok(_) | Err(StoreFailure::Refused(_)) => break,
                 };
                 // Only an operator can correct a password.
@@ -241,21 +248,21 @@ impl Store {
 /// Why an operation failed.
 enum StoreFailure {
     /// The store is unavailable or cannot do anything for us.
-    Away(Absence),
+    Unavailable(UnavailableReason),
     /// The store refuses this operation: a key of another type, or no memory for new data.
     Refused(String),
 }
 
 /// Why the store is unavailable.
-struct Absence {
+struct UnavailableReason {
     why: String,
     /// Whether it refuses our password, or requires one.
     is_password: bool,
 }
 
-impl Absence {
+impl UnavailableReason {
     fn from_error(error: &RedisError) -> Self {
-        let is_code = codes(error).is_some_and(|codes| {
+        let is_code = error_codes(error).is_some_and(|codes| {
             let mut codes = codes.iter();
             codes.any(|code| code == "NOAUTH" || code == "WRONGPASS")
         });
@@ -265,7 +272,7 @@ impl Absence {
         }
     }
 
-    fn late() -> Self {
+    fn timed_out() -> Self {
         Self {
             why: "it did not answer in time".to_owned(),
             is_password: false,
@@ -304,8 +311,8 @@ const USELESS: [&str; 9] = [
 
 /// Whether an error means that the store is unavailable, and not only that it refuses one
 /// operation.
-fn is_away(error: &RedisError) -> bool {
-    match codes(error) {
+fn is_unavailable(error: &RedisError) -> bool {
+    match error_codes(error) {
         Some(codes) => codes.iter().any(|code| USELESS.contains(&code.as_str())),
         None => error.kind() != ErrorKind::UnexpectedReturnType,
     }
@@ -313,7 +320,7 @@ fn is_away(error: &RedisError) -> bool {
 
 /// The codes of the store's own errors, one for each failed command; `None` when it did not
 /// respond.
-fn codes(error: &RedisError) -> Option<Vec<String>> {
+fn error_codes(error: &RedisError) -> Option<Vec<String>> {
     let errors = error.clone().into_server_errors()?;
     Some(
         errors

@@ -48,30 +48,32 @@ pub struct Label {
 
 /// A part of a record that a provider may keep apart from it.
 #[derive(Clone, Debug, Default)]
-pub enum RecordPart<T> {
+pub enum MaybeDeferred<T> {
     /// The provider has no such thing, has none here, or was not asked for it.
     #[default]
     None,
     /// It came with the record.
-    Here(T),
+    Inline(T),
     /// It takes a call of its own.
-    Apart,
+    Deferred,
 }
 
-impl<T> From<Option<T>> for RecordPart<T> {
+impl<T> From<Option<T>> for MaybeDeferred<T> {
     fn from(value: Option<T>) -> Self {
-        value.map_or(Self::None, Self::Here)
+        value.map_or(Self::None, Self::Inline)
     }
 }
 
-impl<T> RecordPart<Vec<T>> {
+impl<T> MaybeDeferred<Vec<T>> {
     /// The list with each of its items as something else.
     #[must_use]
-    pub fn map_items<U>(self, change: impl FnMut(T) -> Option<U>) -> RecordPart<Vec<U>> {
+    pub fn map_items<U>(self, change: impl FnMut(T) -> Option<U>) -> MaybeDeferred<Vec<U>> {
         match self {
-            Self::None => RecordPart::None,
-            Self::Here(items) => RecordPart::Here(items.into_iter().filter_map(change).collect()),
-            Self::Apart => RecordPart::Apart,
+            Self::None => MaybeDeferred::None,
+            Self::Inline(items) => {
+                MaybeDeferred::Inline(items.into_iter().filter_map(change).collect())
+            }
+            Self::Deferred => MaybeDeferred::Deferred,
         }
     }
 }
@@ -87,7 +89,7 @@ pub struct User {
     pub external_id: Option<String>,
     /// The first address, as the provider spells it.
     pub email: Option<String>,
-    /// Further addresses, as the provider spells them; read all by [`User::emails`].
+    /// Further addresses, as the provider spells them; read all by `User::emails`.
     pub other_emails: Vec<String>,
     /// Whether the record has an address that cannot be read: it may be anybody's.
     pub is_email_unreadable: bool,
@@ -110,9 +112,9 @@ pub struct User {
     /// User or lead.
     pub kind: UserKind,
     /// Labels.
-    pub tags: RecordPart<Vec<String>>,
+    pub tags: MaybeDeferred<Vec<String>>,
     /// Companies.
-    pub companies: RecordPart<Vec<Company>>,
+    pub companies: MaybeDeferred<Vec<Company>>,
     /// When the record was made.
     pub created_at: Option<Timestamp>,
     /// When the record last changed.
@@ -124,7 +126,7 @@ pub struct User {
     /// The address of the record in the provider's own web app.
     pub profile_url: Option<String>,
     /// The provider's custom fields: a JSON object.
-    pub attributes: RecordPart<Arc<RawValue>>,
+    pub attributes: MaybeDeferred<Arc<RawValue>>,
     /// The record as the provider sent it.
     pub raw: Arc<RawValue>,
     /// Whether this stands for a row of a list that cannot be read. It has its place in a page, and
@@ -152,14 +154,14 @@ impl User {
             locale: None,
             timezone: None,
             kind: UserKind::User,
-            tags: RecordPart::None,
-            companies: RecordPart::None,
+            tags: MaybeDeferred::None,
+            companies: MaybeDeferred::None,
             created_at: None,
             updated_at: None,
             signed_up_at: None,
             last_seen_at: None,
             profile_url: None,
-            attributes: RecordPart::None,
+            attributes: MaybeDeferred::None,
             raw,
             is_unreadable: false,
         }
@@ -174,7 +176,7 @@ impl User {
     /// Whether an address, in whatever spelling, is one of the user's.
     #[must_use]
     pub fn has_email(&self, email: &Email) -> bool {
-        self.all_emails().any(|spelling| email.is(spelling))
+        self.all_emails().any(|spelling| email.matches(spelling))
     }
 
     /// Whether one of the user's addresses has a domain, which is folded.

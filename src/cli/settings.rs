@@ -48,7 +48,7 @@ pub(super) fn load_and_check(config: &Path) -> Result<Settings, ConfigErrors> {
         .err()
         .map(|errors_found| errors_found.0)
         .unwrap_or_default();
-    errors.extend(patch.settings.cannot_work());
+    errors.extend(patch.settings.startup_warnings());
     match patch.all_errors(errors) {
         errors if errors.is_empty() => Ok(patch.settings),
         errors => Err(ConfigErrors(errors)),
@@ -65,7 +65,7 @@ pub(super) fn load(
     match open_settings(&patch.settings, listen) {
         Ok((listen, executor)) => {
             let settings = patch.finish()?;
-            for error in settings.cannot_work() {
+            for error in settings.startup_warnings() {
                 tracing::warn!("the configuration cannot work: {error}");
             }
             Ok((settings, listen, executor))

@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 
 use super::{
     Layer, NextLayer, Request, RequestContext, Response,
-    context::{AnswerOrigin, CallRecord},
+    context::{CallRecord, ResponseOrigin},
 };
 use crate::{account::Account, error::Result};
 
@@ -68,7 +68,7 @@ impl Layer for AttemptLog {
             may_be_missing: request.may_be_missing,
             took: Duration::ZERO,
             waited: Duration::ZERO,
-            origin: AnswerOrigin::Provider,
+            origin: ResponseOrigin::Provider,
         };
         let mut attempt = OngoingAttempt {
             context: request.context.clone(),

@@ -227,7 +227,7 @@ impl Layer for AuthLayer {
         let answer = next.run(request.header(name, token.clone())).await;
         match answer {
             Err(error) if error.kind() == ErrorKind::Denied && self.0.renew(&token).await => {
-                Err(error.renewed())
+                Err(error.with_renewed_credentials())
             }
             answer => answer,
         }

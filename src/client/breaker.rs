@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use circuit::{CallOutcome, CircuitPermit};
 pub use circuit::{Circuit, CircuitRules, CircuitState};
 
-use inputs::{CallInput, FailedInputs};
+use inputs::{CallFingerprint, FailedInputs};
 
 use super::{Layer, NextLayer, Request, Response};
 use crate::{
@@ -43,7 +43,7 @@ impl CircuitBreaker {
         Self {
             account,
             circuit: Arc::new(Mutex::new(Circuit::new(rules))),
-            failed: Arc::new(Mutex::new(FailedInputs::within(rules.window))),
+            failed: Arc::new(Mutex::new(FailedInputs::new(rules.window))),
         }
     }
 
@@ -53,20 +53,20 @@ impl CircuitBreaker {
         self.circuit().state(Instant::now())
     }
 
-    fn input(&self, request: &Request) -> CallInput {
-        self.failed().input(request)
+    fn input(&self, request: &Request) -> CallFingerprint {
+        self.failed().fingerprint(request)
     }
 
     /// Rates a failure that its input may have caused: an input that fails repeatedly may itself be
     /// at fault. During a trial every call counts.
-    fn judge_input(&self, input: CallInput) -> CallOutcome {
+    fn judge_input(&self, input: CallFingerprint) -> CallOutcome {
         let is_closed = self.circuit().phase() == CircuitState::Closed;
         let mut failed = self.failed();
         let is_new = failed.add(input, Instant::now());
         match failed.add_since_answer(input) {
-            _ if !is_new && is_closed => CallOutcome::Nothing,
-            true => CallOutcome::Fails,
-            false => CallOutcome::FailsAgain,
+            _ if !is_new && is_closed => CallOutcome::Inconclusive,
+            true => CallOutcome::Failure,
+            false => CallOutcome::RepeatedFailure,
         }
     }
 
@@ -156,27 +156,27 @@ impl Drop for GuardedCall<'_> {
     fn drop(&mut self) {
         let (permit, outcome) = (&self.permit, self.outcome);
         self.circuit_breaker
-            .change(|circuit, now| circuit.settle(permit, outcome, now, fastrand::f64()));
+            .change(|circuit, now| circuit.record(permit, outcome, now, fastrand::f64()));
     }
 }
 
 #[async_trait]
 impl Layer for BreakerLayer {
     async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
-        let permit = self.0.change(Circuit::ask).map_err(refusal)?;
+        let permit = self.0.change(Circuit::try_acquire).map_err(refusal)?;
         let mut guarded = GuardedCall {
             circuit_breaker: &self.0,
             permit,
-            outcome: CallOutcome::Nothing,
+            outcome: CallOutcome::Inconclusive,
         };
         let input = self.0.input(&request);
         let answer = next.run(request).await;
         let error = answer.as_ref().err();
         guarded.outcome = match outcome(error) {
-            CallOutcome::Fails if may_be_caused_by_input(error) => self.0.judge_input(input),
+            CallOutcome::Failure if may_be_caused_by_input(error) => self.0.judge_input(input),
             outcome => outcome,
         };
-        if guarded.outcome == CallOutcome::Answers {
+        if guarded.outcome == CallOutcome::Success {
             self.0.failed().answered();
         }
         answer
@@ -186,7 +186,7 @@ impl Layer for BreakerLayer {
 /// Whether the input may have caused the failure: the provider was reachable and responded.
 fn may_be_caused_by_input(error: Option<&Error>) -> bool {
     error.is_some_and(|error| {
-        error.status().is_some() || error.failure_stage() == FailureStage::CutShort
+        error.status().is_some() || error.failure_stage() == FailureStage::ResponseInterrupted
     })
 }
 
@@ -196,18 +196,18 @@ fn refusal(wait: Duration) -> Error {
         wait.as_secs_f64().ceil()
     );
     Error::new(ErrorKind::Unavailable, message)
-        .retry_after(Some(wait))
-        .at_stage(FailureStage::Nowhere)
+        .with_retry_after(Some(wait))
+        .at_stage(FailureStage::NotSent)
 }
 
 /// The outcome of a call. A provider that refuses or throttles a call is healthy; a call that was
 /// not sent, or had hardly any time, proves nothing.
 fn outcome(error: Option<&Error>) -> CallOutcome {
     let Some(error) = error else {
-        return CallOutcome::Answers;
+        return CallOutcome::Success;
     };
     match (error.kind(), error.failure_stage()) {
-        (_, FailureStage::Nowhere | FailureStage::Hurried)
+        (_, FailureStage::NotSent | FailureStage::CancelledEarly)
         | (
             ErrorKind::Invalid
             | ErrorKind::Unsupported
@@ -217,9 +217,9 @@ fn outcome(error: Option<&Error>) -> CallOutcome {
             | ErrorKind::CallLimit
             | ErrorKind::Internal,
             _,
-        ) => CallOutcome::Nothing,
-        (ErrorKind::TimedOut | ErrorKind::Late | ErrorKind::Unavailable, _)
-        | (ErrorKind::Malformed, FailureStage::CutShort) => CallOutcome::Fails,
+        ) => CallOutcome::Inconclusive,
+        (ErrorKind::TimedOut | ErrorKind::DeadlineExceeded | ErrorKind::Unavailable, _)
+        | (ErrorKind::Malformed, FailureStage::ResponseInterrupted) => CallOutcome::Failure,
         (
             ErrorKind::Expired
             | ErrorKind::Missing
@@ -229,8 +229,8 @@ fn outcome(error: Option<&Error>) -> CallOutcome {
             | ErrorKind::Denied
             | ErrorKind::Throttled
             | ErrorKind::Malformed,
-            FailureStage::Provider | FailureStage::CutShort,
-        ) => CallOutcome::Answers,
+            FailureStage::Provider | FailureStage::ResponseInterrupted,
+        ) => CallOutcome::Success,
     }
 }
 

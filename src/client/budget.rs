@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Layer, NextLayer, Request, Response, context::CallLimit, request::AttemptProgress};
+use super::{Layer, NextLayer, Request, Response, context::CallLimiter, request::AttemptProgress};
 use crate::{
     account::Account,
     error::{ErrorKind, Result},
@@ -35,7 +35,7 @@ pub struct RateLimits {
     pub windows: Vec<QuotaWindow>,
     /// Whether an operator configured them: then the provider's headers may narrow them but not
     /// widen them.
-    pub is_chosen: bool,
+    pub is_configured: bool,
     /// The number of calls that may be in flight: a permit that cannot be used at once is not
     /// issued.
     pub concurrency: usize,
@@ -45,20 +45,20 @@ pub struct RateLimits {
 
 /// An account's budget, shared between its calls and its readers.
 #[derive(Clone)]
-pub struct Budget {
+pub struct RateLimitLayer {
     account: Account,
     limiter: Arc<RateLimiter>,
 }
 
-impl Budget {
+impl RateLimitLayer {
     /// A budget with nothing spent.
     #[must_use]
     pub fn new(account: Account, limits: &RateLimits) -> Self {
         metrics::init_budget(account);
         let slots = u32::try_from(limits.concurrency).unwrap_or(u32::MAX);
-        let state = LimiterState::new(&limits.windows, limits.is_chosen, slots, Instant::now());
+        let state = LimiterState::new(&limits.windows, limits.is_configured, slots, Instant::now());
         let redis = limits.shared.clone().map(|(store, account)| {
-            RedisRateLimiter::new(store, &account, &limits.windows, limits.is_chosen)
+            RedisRateLimiter::new(store, &account, &limits.windows, limits.is_configured)
         });
         Self {
             account,
@@ -77,7 +77,7 @@ impl Budget {
 /// sent.
 struct CountedCall {
     account: Account,
-    limit: Arc<CallLimit>,
+    limit: Arc<CallLimiter>,
     progress: Arc<AttemptProgress>,
 }
 
@@ -89,7 +89,7 @@ impl Drop for CountedCall {
     }
 }
 
-impl Budget {
+impl RateLimitLayer {
     /// Counts the call against its request's limit.
     fn count(&self, request: &Request) -> Result<CountedCall> {
         let share =
@@ -105,7 +105,7 @@ impl Budget {
 }
 
 #[async_trait]
-impl Layer for Budget {
+impl Layer for RateLimitLayer {
     async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
         let _counted = self.count(&request)?;
         let asked = Instant::now();
@@ -113,7 +113,7 @@ impl Layer for Budget {
             .limiter
             .admit(request.context.priority(), request.context.deadline())
             .await;
-        request.wait(asked.elapsed());
+        request.add_wait(asked.elapsed());
         let mut permit = permit.inspect_err(|error| {
             if error.kind() == ErrorKind::Throttled {
                 metrics::budget_refused(self.account);
@@ -124,7 +124,7 @@ impl Layer for Budget {
         let answer = next.run(request).await;
         let throttled = answer.as_ref().err();
         let throttled = throttled.filter(|error| error.kind() == ErrorKind::Throttled);
-        permit.end(throttled.map(crate::error::Error::wait));
+        permit.end(throttled.map(crate::error::Error::retry_after));
         answer
     }
 }

@@ -32,7 +32,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use entry::CachePolicy;
 pub use memory::MemoryCache;
-pub use snapshot::{BuildEnd, GrowingSnapshot, SnapshotContent, SnapshotUse, Snapshots};
+pub use snapshot::{BuildOutcome, SnapshotBuilder, SnapshotContent, SnapshotView, Snapshots};
 
 use self::{
     entry::{CachedResponse, Validity},
@@ -42,8 +42,8 @@ use self::{
     redis::{RedisCache, StoredResponse},
 };
 use super::{
-    Freshness, Operation, Priority, Request, RequestContext, Response,
-    context::{AnswerOrigin, CallRecord},
+    MaxAge, Operation, Priority, Request, RequestContext, Response,
+    context::{CallRecord, ResponseOrigin},
     http_spec::ClassifyBodyFn,
 };
 use crate::{
@@ -61,9 +61,9 @@ type CacheKey = [u8; 16];
 struct WriteEpoch {
     key: CacheKey,
     /// The number of writes through this process.
-    here: u64,
+    local_writes: u64,
     /// The number of writes through all replicas, if a shared store counts them.
-    everywhere: Option<u64>,
+    shared_writes: Option<u64>,
 }
 
 /// Sends a request through the layers to the provider. It can be called several times.
@@ -110,7 +110,7 @@ impl ResponseCache {
         shared: Option<(Store, String)>,
     ) -> Self {
         for operation in Operation::READS {
-            let origins = AnswerOrigin::ALL.map(AnswerOrigin::name);
+            let origins = ResponseOrigin::ALL.map(ResponseOrigin::name);
             metrics::init_answers(account, operation.name(), origins);
         }
         Self(Arc::new(ResponseCacheInner {
@@ -147,26 +147,26 @@ impl ResponseCache {
         let cached = cached.filter(|_| !self.0.is_denied.load(Ordering::SeqCst));
         let validity = cached
             .as_ref()
-            .map(|cached| cached.validity(started, context.freshness()));
+            .map(|cached| cached.validity(started, context.max_age()));
         let entry = entry(self.0.account, &request);
         match (cached, validity) {
             (Some(cached), Some(Validity::Fresh)) => {
-                self.respond_from_cache(&context, &cached, entry, AnswerOrigin::CacheHit)
+                self.respond_from_cache(&context, &cached, entry, ResponseOrigin::CacheHit)
             }
             (Some(cached), Some(Validity::Stale)) => {
                 self.refresh(epoch, request, fetch);
-                self.respond_from_cache(&context, &cached, entry, AnswerOrigin::Stale)
+                self.respond_from_cache(&context, &cached, entry, ResponseOrigin::Stale)
             }
-            (Some(old), _) if context.freshness() != Freshness::Now => {
+            (Some(old), _) if context.max_age() != MaxAge::Now => {
                 let sooner = context.deadline().checked_sub(MARGIN);
-                let sooner = context.no_later_than(sooner.unwrap_or(started));
+                let sooner = context.with_deadline_cap(sooner.unwrap_or(started));
                 match self
-                    .join_or_fetch(epoch, request.within(sooner), &fetch)
+                    .join_or_fetch(epoch, request.with_context(sooner), &fetch)
                     .await
                 {
                     Err(error) if is_worse_than_old(&error) => {
-                        context.fell_back(error);
-                        self.respond_from_cache(&context, &old, entry, AnswerOrigin::Stale)
+                        context.note_stale_fallback(error);
+                        self.respond_from_cache(&context, &old, entry, ResponseOrigin::Stale)
                     }
                     answer => answer,
                 }
@@ -183,13 +183,13 @@ impl ResponseCache {
     ) -> (WriteEpoch, Option<Arc<CachedResponse>>) {
         let mut epoch = WriteEpoch {
             key,
-            here: self.0.writes.load(Ordering::SeqCst),
-            everywhere: None,
+            local_writes: self.0.writes.load(Ordering::SeqCst),
+            shared_writes: None,
         };
         if let Some(redis) = &self.0.redis
             && let Some((writes, found)) = redis.look_up(&key).await
         {
-            epoch.everywhere = Some(writes);
+            epoch.shared_writes = Some(writes);
             let cached = found.and_then(|found| self.under_own_policy(operation, found));
             return (epoch, cached.map(Arc::new));
         }
@@ -200,25 +200,25 @@ impl ResponseCache {
     /// policy does not cache it.
     fn under_own_policy(&self, operation: &str, found: StoredResponse) -> Option<CachedResponse> {
         let policy = &self.0.policy;
-        let is_negative = self.negativity(&found.answer) == Some(true);
+        let is_negative = self.cacheability(&found.answer) == Some(true);
         let fresh_until = found.read + policy.fresh(operation, is_negative);
         let stale_until = fresh_until + policy.stale;
         let cached = CachedResponse {
             answer: found.answer,
-            at: found.at,
+            read_at: found.at,
             read: found.read,
             fresh_until,
             stale_until,
-            gone: stale_until + policy.error,
+            expires_at: stale_until + policy.error,
         };
-        (cached.is_cacheable() && cached.gone > Instant::now()).then_some(cached)
+        (cached.is_cacheable() && cached.expires_at > Instant::now()).then_some(cached)
     }
 
     /// Removes the response of an epoch because a newer one exists that is not cached. Nobody waits
     /// for this.
     fn remove_older(&self, epoch: WriteEpoch) {
         self.0.memory.remove(&epoch);
-        if epoch.everywhere.is_none() {
+        if epoch.shared_writes.is_none() {
             return;
         }
         let this = Arc::clone(&self.0);
@@ -231,7 +231,7 @@ impl ResponseCache {
 
     /// Caches a response in the shared store or here. Nobody waits for this.
     fn put(&self, epoch: WriteEpoch, cached: &Arc<CachedResponse>) {
-        let Some(writes) = epoch.everywhere else {
+        let Some(writes) = epoch.shared_writes else {
             self.0.memory.put(epoch, Arc::clone(cached));
             return;
         };
@@ -249,20 +249,20 @@ impl ResponseCache {
         context: &RequestContext,
         cached: &CachedResponse,
         entry: CallRecord,
-        origin: AnswerOrigin,
+        origin: ResponseOrigin,
     ) -> Result<Response> {
         if let Ok(response) = &cached.answer {
             context.meter().charge(response.body.len())?;
         }
         metrics::answer(self.0.account, entry.operation, origin.name());
-        context.read(cached.at, origin == AnswerOrigin::Stale);
-        context.call_log().is_fresh_until(cached.fresh_until);
+        context.note_read(cached.read_at, origin == ResponseOrigin::Stale);
+        context.call_log().note_fresh_until(cached.fresh_until);
         let mut entry = CallRecord { origin, ..entry };
         entry.end(cached.answer.as_ref());
         entry.record_in(&entry.span());
         context.call_log().add(entry);
-        let since =
-            matches!(origin, AnswerOrigin::CacheHit | AnswerOrigin::Stale).then_some(cached.read);
+        let since = matches!(origin, ResponseOrigin::CacheHit | ResponseOrigin::Stale)
+            .then_some(cached.read);
         cached.answer.clone().map(|response| Response {
             cached_at: since,
             ..response
@@ -280,14 +280,14 @@ impl ResponseCache {
         let join_policy = JoinPolicy {
             until: context.deadline(),
             priority: context.priority(),
-            freshness: context.freshness(),
+            max_age: context.max_age(),
         };
         for _ in 0..JOIN_ATTEMPTS {
             let read = || {
                 Self(Arc::clone(&self.0)).fetch_and_store(epoch, request.clone(), Arc::clone(fetch))
             };
             // The layers enforce the deadline; this is a backstop a little later.
-            let late = |_| Err(Error::late());
+            let late = |_| Err(Error::deadline_exceeded());
             match self.0.in_flight.join_or_start(epoch, &join_policy, read) {
                 Joined::Joined(shared_read, until) => {
                     let shared = timeout_at(context.deadline(), shared_read).await;
@@ -307,26 +307,26 @@ impl ResponseCache {
                         &context,
                         &cached,
                         entry,
-                        AnswerOrigin::Coalesced,
+                        ResponseOrigin::Coalesced,
                     );
                 }
                 Joined::Started(shared_read) => {
                     metrics::answer(
                         self.0.account,
                         request.operation.name(),
-                        AnswerOrigin::Provider.name(),
+                        ResponseOrigin::Provider.name(),
                     );
                     let own = timeout_at(context.deadline() + MARGIN, shared_read).await;
                     let cached = own.unwrap_or_else(late)?;
-                    context.call_log().is_fresh_until(cached.fresh_until);
+                    context.call_log().note_fresh_until(cached.fresh_until);
                     if !matches!(&cached.answer, Err(error) if error.kind() != ErrorKind::Missing) {
-                        context.read(cached.at, false);
+                        context.note_read(cached.read_at, false);
                     }
                     return cached.answer.clone();
                 }
             }
         }
-        Err(Error::late())
+        Err(Error::deadline_exceeded())
     }
 
     async fn fetch_and_store(
@@ -338,7 +338,7 @@ impl ResponseCache {
         let operation = request.operation.name();
         let answer = fetch(request).await;
         self.note_denial(&answer);
-        let negativity = self.negativity(&answer);
+        let negativity = self.cacheability(&answer);
         let is_denial = matches!(&answer, Err(error) if error.kind() == ErrorKind::Denied);
         let is_answer = negativity.is_some() || is_denial;
         let cached = Arc::new(self.with_expiry(operation, answer, negativity));
@@ -369,7 +369,7 @@ impl ResponseCache {
             .with_priority(Priority::Background);
         let this = Self(Arc::clone(&self.0));
         tokio::spawn(async move {
-            this.join_or_fetch(epoch, request.within(context), &fetch)
+            this.join_or_fetch(epoch, request.with_context(context), &fetch)
                 .await
         });
     }
@@ -414,6 +414,6 @@ fn entry(account: Account, request: &Request) -> CallRecord {
         may_be_missing: request.may_be_missing,
         took: Duration::ZERO,
         waited: Duration::ZERO,
-        origin: AnswerOrigin::CacheHit,
+        origin: ResponseOrigin::CacheHit,
     }
 }

@@ -36,8 +36,9 @@ impl Layer for ConcurrencyLayer {
             self.0.acquire(request.context.priority()),
         );
         let permit = permit.await;
-        request.wait(asked.elapsed());
-        let mut permit = permit.map_err(|_| Error::late().at_stage(FailureStage::Nowhere))?;
+        request.add_wait(asked.elapsed());
+        let mut permit =
+            permit.map_err(|_| Error::deadline_exceeded().at_stage(FailureStage::NotSent))?;
         let answer = next.run(request).await;
         permit.end = end(answer.as_ref().err());
         answer
@@ -52,9 +53,9 @@ fn end(error: Option<&Error>) -> LoadSignal {
         return LoadSignal::Answered;
     };
     match (error.kind(), error.failure_stage(), error.status()) {
-        (_, FailureStage::Nowhere | FailureStage::Hurried, _)
+        (_, FailureStage::NotSent | FailureStage::CancelledEarly, _)
         | (ErrorKind::TooLarge | ErrorKind::Overloaded, ..) => LoadSignal::Unknown,
-        (ErrorKind::Throttled | ErrorKind::TimedOut | ErrorKind::Late, ..)
+        (ErrorKind::Throttled | ErrorKind::TimedOut | ErrorKind::DeadlineExceeded, ..)
         | (ErrorKind::Unavailable, _, Some(502..=504 | 529)) => LoadSignal::Overloaded,
         (_, _, Some(status)) if status < 500 => LoadSignal::Answered,
         _ => LoadSignal::Unknown,
@@ -67,14 +68,19 @@ mod tests {
 
     #[test]
     fn a_provider_is_overloaded_when_it_says_so_or_nobody_answers() {
-        let said = |kind, status| end(Some(&Error::new(kind, "").answered(status)));
+        let said = |kind, status| end(Some(&Error::new(kind, "").with_status(status)));
 
         assert_eq!(said(ErrorKind::Throttled, 429), LoadSignal::Overloaded);
         assert_eq!(said(ErrorKind::Unavailable, 503), LoadSignal::Overloaded);
-        assert_eq!(end(Some(&Error::late())), LoadSignal::Overloaded);
+        assert_eq!(
+            end(Some(&Error::deadline_exceeded())),
+            LoadSignal::Overloaded
+        );
         assert_eq!(said(ErrorKind::Unavailable, 500), LoadSignal::Unknown);
         assert_eq!(
-            end(Some(&Error::late().at_stage(FailureStage::Hurried))),
+            end(Some(
+                &Error::deadline_exceeded().at_stage(FailureStage::CancelledEarly)
+            )),
             LoadSignal::Unknown
         );
         assert_eq!(

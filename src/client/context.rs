@@ -17,12 +17,12 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Meter;
+use super::MemoryMeter;
 use crate::{error::Error, notice::Notice};
 
-pub use call_limit::CallLimit;
+pub use call_limit::CallLimiter;
 pub(super) use call_limit::{CallRefused, CallShare};
-pub use call_log::{AnswerOrigin, CallLog, CallRecord};
+pub use call_log::{CallLog, CallRecord, ResponseOrigin};
 pub use progress::WriteProgress;
 
 /// Whose work goes first when there is not enough for all.
@@ -37,7 +37,7 @@ pub enum Priority {
 
 /// How old a response may be.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Freshness {
+pub enum MaxAge {
     /// As old as the cache policy allows.
     #[default]
     Cached,
@@ -52,11 +52,11 @@ pub enum Freshness {
 pub struct RequestContext {
     deadline: Instant,
     priority: Priority,
-    freshness: Freshness,
+    max_age: MaxAge,
     usage: Arc<UsageStats>,
     call_log: Arc<CallLog>,
-    meter: Arc<Meter>,
-    call_limit: Arc<CallLimit>,
+    meter: Arc<MemoryMeter>,
+    call_limit: Arc<CallLimiter>,
     write: Option<Arc<WriteProgress>>,
 }
 
@@ -81,7 +81,7 @@ impl RequestContext {
         Self {
             deadline,
             priority: Priority::default(),
-            freshness: Freshness::default(),
+            max_age: MaxAge::default(),
             usage: Arc::default(),
             call_log: Arc::default(),
             meter: Arc::default(),
@@ -92,7 +92,7 @@ impl RequestContext {
 
     /// The same request, with new usage.
     #[must_use]
-    pub fn fresh(&self) -> Self {
+    pub fn with_new_usage(&self) -> Self {
         Self {
             usage: Arc::default(),
             ..self.clone()
@@ -101,8 +101,8 @@ impl RequestContext {
 
     /// The same request, with usage that continues that of an earlier part.
     #[must_use]
-    pub fn following(&self, earlier: &Self) -> Self {
-        let next = self.instead_of(earlier);
+    pub fn with_usage_of(&self, earlier: &Self) -> Self {
+        let next = self.with_calls_of(earlier);
         next.note_all_unreadable(&earlier.usage);
         next
     }
@@ -110,8 +110,8 @@ impl RequestContext {
     /// The same request, for a part that replaces an earlier one: only the earlier part's calls
     /// count.
     #[must_use]
-    pub fn instead_of(&self, earlier: &Self) -> Self {
-        let next = self.fresh();
+    pub fn with_calls_of(&self, earlier: &Self) -> Self {
+        let next = self.with_new_usage();
         next.usage
             .calls
             .fetch_add(earlier.calls(), Ordering::Relaxed);
@@ -120,7 +120,7 @@ impl RequestContext {
 
     /// The same context with a deadline no later than `instant`.
     #[must_use]
-    pub fn no_later_than(&self, instant: Instant) -> Self {
+    pub fn with_deadline_cap(&self, instant: Instant) -> Self {
         Self {
             deadline: self.deadline.min(instant),
             ..self.clone()
@@ -138,9 +138,9 @@ impl RequestContext {
 
     /// The same context with another freshness.
     #[must_use]
-    pub fn with_freshness(&self, freshness: Freshness) -> Self {
+    pub fn with_max_age(&self, freshness: MaxAge) -> Self {
         Self {
-            freshness,
+            max_age: freshness,
             ..self.clone()
         }
     }
@@ -149,16 +149,16 @@ impl RequestContext {
     #[must_use]
     pub fn no_older_than(&self, since: Instant) -> Self {
         let age = since.elapsed();
-        self.with_freshness(match self.freshness {
-            Freshness::Cached => Freshness::Within(age),
-            Freshness::Within(other) => Freshness::Within(other.min(age)),
-            Freshness::Now => Freshness::Now,
+        self.with_max_age(match self.max_age {
+            MaxAge::Cached => MaxAge::Within(age),
+            MaxAge::Within(other) => MaxAge::Within(other.min(age)),
+            MaxAge::Now => MaxAge::Now,
         })
     }
 
     /// The same context with a meter that counts its bytes.
     #[must_use]
-    pub fn with_meter(&self, meter: Arc<Meter>) -> Self {
+    pub fn with_meter(&self, meter: Arc<MemoryMeter>) -> Self {
         Self {
             meter,
             ..self.clone()
@@ -169,26 +169,26 @@ impl RequestContext {
     #[must_use]
     pub fn with_call_limit(&self, calls: u32) -> Self {
         Self {
-            call_limit: Arc::new(CallLimit::with_max(calls)),
+            call_limit: Arc::new(CallLimiter::with_max(calls)),
             ..self.clone()
         }
     }
 
     /// The limit on the calls of the whole request.
-    pub(super) fn call_limit(&self) -> &Arc<CallLimit> {
+    pub(super) fn call_limit(&self) -> &Arc<CallLimiter> {
         &self.call_limit
     }
 
     /// The meter of the whole request.
     #[must_use]
-    pub fn meter(&self) -> &Meter {
+    pub fn meter(&self) -> &MemoryMeter {
         &self.meter
     }
 
     /// Whether this is a write that was sent and for whose end nobody waits any more.
     #[must_use]
     pub fn has_left_write(&self) -> bool {
-        self.write.as_ref().is_some_and(|write| write.is_left())
+        self.write.as_ref().is_some_and(|write| write.is_detached())
     }
 
     /// The same context for a write, which reports its progress.
@@ -209,7 +209,7 @@ impl RequestContext {
     /// The deadline. A write that was sent has a grace period after it.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        let extra = self.write.as_ref().map(|write| write.extra());
+        let extra = self.write.as_ref().map(|write| write.grace_period());
         self.deadline + extra.unwrap_or_default()
     }
 
@@ -227,8 +227,8 @@ impl RequestContext {
 
     /// How old responses may be.
     #[must_use]
-    pub fn freshness(&self) -> Freshness {
-        self.freshness
+    pub fn max_age(&self) -> MaxAge {
+        self.max_age
     }
 
     /// The number of requests sent to providers.
@@ -335,17 +335,17 @@ impl RequestContext {
     /// Adds what detached work has read: its age, and whether old responses were used.
     pub(super) fn add_reads(&self, detached: &Self) {
         if let Some(at) = detached.as_of() {
-            self.read(at, detached.is_stale());
+            self.note_read(at, detached.is_stale());
         }
         if let Some(failure) = detached.failure() {
-            self.fell_back(failure);
+            self.note_stale_fallback(failure);
         }
         self.note_all_unreadable(&detached.usage);
         lock(&self.usage.incomplete_notices)
             .extend(lock(&detached.usage.incomplete_notices).iter().cloned());
         lock(&self.usage.caveats).extend(lock(&detached.usage.caveats).iter().cloned());
         if let Some(fresh_until) = detached.call_log.fresh_until() {
-            self.call_log.is_fresh_until(fresh_until);
+            self.call_log.note_fresh_until(fresh_until);
         }
     }
 
@@ -356,17 +356,17 @@ impl RequestContext {
     }
 
     /// Counts a request to a provider.
-    pub(super) fn count(&self) {
+    pub(super) fn count_call(&self) {
         self.usage.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes that the provider failed and a cached response was used.
-    pub(super) fn fell_back(&self, error: Error) {
+    pub(super) fn note_stale_fallback(&self, error: Error) {
         *lock(&self.usage.failure) = Some(error);
     }
 
     /// Notes a response that was read from its provider at a moment.
-    pub(super) fn read(&self, at: Timestamp, is_stale: bool) {
+    pub(super) fn note_read(&self, at: Timestamp, is_stale: bool) {
         let mut as_of = lock(&self.usage.as_of);
         *as_of = Some(as_of.map_or(at, |oldest| oldest.min(at)));
         if is_stale {

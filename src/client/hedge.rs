@@ -37,7 +37,7 @@ pub struct HedgeLayer {
 
 #[derive(Default)]
 struct HedgeState {
-    usual: HashMap<Operation, LatencyHistory>,
+    latencies: HashMap<Operation, LatencyHistory>,
     tokens: f64,
 }
 
@@ -45,12 +45,12 @@ impl HedgeState {
     /// Notes the start of a read and returns the time after which it counts as slow, if known.
     fn begin(&mut self, operation: Operation) -> Option<Duration> {
         self.tokens = (self.tokens + SHARE).min(MAX_TOKENS);
-        self.usual.entry(operation).or_default().most()
+        self.latencies.entry(operation).or_default().p95()
     }
 
     /// Notes that a read took this long, or longer.
     fn end(&mut self, operation: Operation, took: Duration) {
-        self.usual.entry(operation).or_default().add(took);
+        self.latencies.entry(operation).or_default().add(took);
     }
 
     /// Takes the right to a second attempt, if one is left.
@@ -166,7 +166,7 @@ mod tests {
             return Err(Error::new(ErrorKind::Missing, "404"));
         }
         Ok(Response {
-            account: Account::of(Provider::Ada),
+            account: Account::default_for(Provider::Ada),
             status: StatusCode::from_u16(status).expect("a status"),
             headers: HeaderMap::new(),
             body: Vec::new().into(),

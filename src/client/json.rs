@@ -15,8 +15,8 @@ const REPLACEMENT: &str = "\\ufffd";
 /// U+FFFD; a number outside the range of a double, `NaN`, `Infinity` and any value nested deeper
 /// than `levels` become null. Digits, white space and the order of keys stay.
 #[must_use]
-pub fn strict(text: &str, levels: usize) -> Cow<'_, str> {
-    let mut scanner = Scanner {
+pub fn sanitize(text: &str, levels: usize) -> Cow<'_, str> {
+    let mut scanner = JsonSanitizer {
         text,
         at: 0,
         copied: 0,
@@ -31,7 +31,7 @@ pub fn strict(text: &str, levels: usize) -> Cow<'_, str> {
 }
 
 /// Scans a text once. It looks only at ASCII, so it always cuts between characters.
-struct Scanner<'a> {
+struct JsonSanitizer<'a> {
     text: &'a str,
     at: usize,
     /// The end of the part that was copied; nothing is copied while nothing needs a change.
@@ -39,7 +39,7 @@ struct Scanner<'a> {
     strict: String,
 }
 
-impl Scanner<'_> {
+impl JsonSanitizer<'_> {
     fn run(&mut self, levels: usize) {
         let mut depth = 0_usize;
         while let Some(byte) = self.byte(0) {
@@ -184,10 +184,10 @@ mod tests {
     };
     use serde_json::{Value, value::RawValue};
 
-    use super::{LEVELS, strict};
+    use super::{LEVELS, sanitize};
 
     fn made(text: &str) -> String {
-        strict(text, LEVELS).into_owned()
+        sanitize(text, LEVELS).into_owned()
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
             r#"{"$serde_json::private::RawValue": "1"}"#,
             r#""NaN, -Infinity and 1e999""#,
         ] {
-            assert!(matches!(strict(text, LEVELS), Cow::Borrowed(same) if same == text));
+            assert!(matches!(sanitize(text, LEVELS), Cow::Borrowed(same) if same == text));
         }
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let cut = format!("{}null{}", "[".repeat(LEVELS), "]".repeat(LEVELS));
         assert_eq!(made(&nested(LEVELS + 1)), cut);
         assert_eq!(made(&nested(100_000)), cut);
-        assert_eq!(strict(r#"[{"a":"]}\"é"},[1],2]"#, 1), "[null,null,2]");
+        assert_eq!(sanitize(r#"[{"a":"]}\"é"},[1],2]"#, 1), "[null,null,2]");
     }
 
     /// Fragments of JSON, and of invalid JSON.
@@ -289,8 +289,8 @@ mod tests {
         fn any_text_is_scanned_exactly_once(words in proptest::collection::vec(word(), 0..30)) {
             let text = words.concat();
             for levels in [0, 2, LEVELS] {
-                let once = strict(&text, levels).into_owned();
-                prop_assert_eq!(strict(&once, levels).into_owned(), once);
+                let once = sanitize(&text, levels).into_owned();
+                prop_assert_eq!(sanitize(&once, levels).into_owned(), once);
             }
         }
 

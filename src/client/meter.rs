@@ -68,21 +68,21 @@ impl MemoryPool {
 
 /// The bytes that one request holds. Dropping the meter releases them to the pool.
 #[derive(Debug)]
-pub struct Meter {
+pub struct MemoryMeter {
     pool: MemoryPool,
     own: BoundedCounter,
     is_exceeded: AtomicBool,
     is_overloaded: AtomicBool,
 }
 
-impl Default for Meter {
+impl Default for MemoryMeter {
     /// A meter without a maximum, for work that belongs to no request.
     fn default() -> Self {
         Self::new(MemoryPool::default(), u64::MAX)
     }
 }
 
-impl Meter {
+impl MemoryMeter {
     /// A meter for a request that may hold `max_bytes` of a pool.
     #[must_use]
     pub fn new(pool: MemoryPool, max_bytes: u64) -> Self {
@@ -146,7 +146,7 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for MemoryMeter {
     fn drop(&mut self) {
         self.pool.0.give_back(self.own.used());
     }
@@ -154,16 +154,16 @@ impl Drop for Meter {
 
 #[cfg(test)]
 mod tests {
-    use super::{ErrorKind, MemoryPool, Meter};
+    use super::{ErrorKind, MemoryMeter, MemoryPool};
 
-    fn kind(meter: &Meter, bytes: usize) -> Option<ErrorKind> {
+    fn kind(meter: &MemoryMeter, bytes: usize) -> Option<ErrorKind> {
         meter.charge(bytes).err().map(|error| error.kind())
     }
 
     #[test]
     fn a_charge_over_the_requests_maximum_is_refused_and_earlier_ones_stay() {
         let pool = MemoryPool::new(1_000);
-        let meter = Meter::new(pool.clone(), 100);
+        let meter = MemoryMeter::new(pool.clone(), 100);
 
         assert_eq!(kind(&meter, 100), None);
         assert_eq!(kind(&meter, 1), Some(ErrorKind::TooLarge));
@@ -177,7 +177,10 @@ mod tests {
     #[test]
     fn a_full_pool_refuses_until_a_request_ends() {
         let pool = MemoryPool::new(100);
-        let (first, second) = (Meter::new(pool.clone(), 90), Meter::new(pool.clone(), 90));
+        let (first, second) = (
+            MemoryMeter::new(pool.clone(), 90),
+            MemoryMeter::new(pool.clone(), 90),
+        );
 
         assert_eq!(kind(&first, 80), None);
         assert_eq!(kind(&second, 30), Some(ErrorKind::Overloaded));
@@ -191,12 +194,12 @@ mod tests {
             Some(ErrorKind::Overloaded),
             "it remembers"
         );
-        assert_eq!(kind(&Meter::new(pool.clone(), 90), 30), None);
+        assert_eq!(kind(&MemoryMeter::new(pool.clone(), 90), 30), None);
     }
 
     #[test]
     fn work_that_belongs_to_no_request_has_no_maximum() {
-        let meter = Meter::default();
+        let meter = MemoryMeter::default();
 
         assert_eq!(kind(&meter, usize::MAX / 2), None);
         assert_eq!(kind(&meter, usize::MAX / 2), None);
@@ -209,7 +212,7 @@ mod tests {
             for _ in 0..8 {
                 threads.spawn(|| {
                     for _ in 0..200 {
-                        let meter = Meter::new(pool.clone(), 300);
+                        let meter = MemoryMeter::new(pool.clone(), 300);
                         while meter.charge(7).is_ok() {}
                         assert!(pool.used() <= 1_000);
                     }

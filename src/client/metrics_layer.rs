@@ -27,7 +27,7 @@ const ENDS: [ErrorKind; 10] = [
     ErrorKind::TimedOut,
     ErrorKind::Unavailable,
     ErrorKind::Malformed,
-    ErrorKind::Late,
+    ErrorKind::DeadlineExceeded,
     ErrorKind::TooLarge,
     ErrorKind::Overloaded,
     ErrorKind::Internal,
@@ -37,13 +37,13 @@ const ENDS: [ErrorKind; 10] = [
 const UNSENT: [ErrorKind; 4] = [
     ErrorKind::Throttled,
     ErrorKind::Unavailable,
-    ErrorKind::Late,
+    ErrorKind::DeadlineExceeded,
     ErrorKind::Overloaded,
 ];
 
 /// The health of an account, from its calls so far.
 #[derive(Clone, Debug, Default)]
-pub struct Health {
+pub struct AccountHealth {
     /// When a call last succeeded.
     pub last_success_at: Option<Timestamp>,
     /// When a call last failed because of the provider, and with which code.
@@ -53,11 +53,11 @@ pub struct Health {
 }
 
 /// An account's health, shared between its calls and its readers.
-pub type HealthRecorder = Arc<Mutex<Health>>;
+pub type HealthRecorder = Arc<Mutex<AccountHealth>>;
 
 /// Reads an account's health.
 #[must_use]
-pub fn health(health: &HealthRecorder) -> Health {
+pub fn health(health: &HealthRecorder) -> AccountHealth {
     health
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -114,7 +114,7 @@ impl Layer for MetricsLayer {
             if error.kind() == ErrorKind::Invalid {
                 return answer;
             }
-            if error.failure_stage() == FailureStage::Nowhere {
+            if error.failure_stage() == FailureStage::NotSent {
                 let code = error.kind().code().as_str();
                 metrics::provider_call_unsent(self.account, operation, code);
                 if error.kind() == ErrorKind::Throttled {
@@ -159,7 +159,7 @@ fn is_the_providers_fault(kind: ErrorKind) -> bool {
     kind.is_transient()
         || matches!(
             kind,
-            ErrorKind::Denied | ErrorKind::Malformed | ErrorKind::Late
+            ErrorKind::Denied | ErrorKind::Malformed | ErrorKind::DeadlineExceeded
         )
 }
 
@@ -169,7 +169,7 @@ fn is_about_the_provider(error: Option<&Error>) -> bool {
     let Some(error) = error else {
         return true;
     };
-    let had_time =
-        error.kind() == ErrorKind::Late && error.failure_stage() == FailureStage::Provider;
+    let had_time = error.kind() == ErrorKind::DeadlineExceeded
+        && error.failure_stage() == FailureStage::Provider;
     had_time || !error.kind().is_ours()
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use super::request::Quota;
+use super::request::RateLimitHeaders;
 
 /// The names of the headers with a rate limit, and how the end of its window is written.
 #[derive(Clone, Copy, Debug)]
@@ -84,14 +84,14 @@ impl QuotaHeaders {
     }
 
     /// Reads the provider's rate limit, if its headers give all of it.
-    pub(super) fn read(&self, headers: &HeaderMap, now: SystemTime) -> Option<Quota> {
+    pub(super) fn read(&self, headers: &HeaderMap, now: SystemTime) -> Option<RateLimitHeaders> {
         let number = |name: &str| text(headers, name)?.parse::<u32>().ok();
         let limit = number(self.limit).filter(|limit| *limit > 0)?;
         let remaining = number(self.remaining)?.min(limit);
         // The provider's clock or ours may be wrong, so only the time left in the window counts.
         let now = provider_time(headers, now);
         let resets_at = self.end(headers, now)?;
-        Some(Quota {
+        Some(RateLimitHeaders {
             limit,
             remaining,
             resets_at,

@@ -105,18 +105,18 @@ impl Operation {
 pub struct AttemptProgress {
     sent: OnceLock<Instant>,
     is_answered: AtomicBool,
-    quota: OnceLock<Quota>,
+    quota: OnceLock<RateLimitHeaders>,
 }
 
 impl AttemptProgress {
     /// Reports that the request is being sent.
-    pub(super) fn send(&self) {
+    pub(super) fn mark_sent(&self) {
         // An attempt is sent only once.
         let _ = self.sent.set(Instant::now());
     }
 
     /// Reports that the response's head has arrived, with its rate limit headers.
-    pub(super) fn answer(&self, quota: Option<Quota>) {
+    pub(super) fn mark_answered(&self, quota: Option<RateLimitHeaders>) {
         if let Some(quota) = quota {
             // An attempt has only one response.
             let _ = self.quota.set(quota);
@@ -138,14 +138,14 @@ impl AttemptProgress {
 
     /// The rate limit that the provider reported.
     #[must_use]
-    pub fn quota(&self) -> Option<Quota> {
+    pub fn quota(&self) -> Option<RateLimitHeaders> {
         self.quota.get().copied()
     }
 }
 
 /// A rate limit, as a response's headers report it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Quota {
+pub struct RateLimitHeaders {
     /// The calls of one window.
     pub limit: u32,
     /// The calls left in the window after this one.
@@ -303,12 +303,12 @@ impl Request {
     }
 
     /// Adds time that the attempt has waited.
-    pub(super) fn wait(&self, waited: Duration) {
+    pub(super) fn add_wait(&self, waited: Duration) {
         let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         self.waited.fetch_add(waited, Ordering::Relaxed);
     }
 
-    pub(super) fn within(mut self, context: RequestContext) -> Self {
+    pub(super) fn with_context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
@@ -354,7 +354,7 @@ impl Response {
     /// `Malformed` when it is not; the error does not contain the body's text.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).or_else(|error| {
-            self.tolerantly().ok_or_else(|| {
+            self.parse_lenient().ok_or_else(|| {
                 let at = format!("line {} column {}", error.line(), error.column());
                 let what = match error.classify() {
                     serde_json::error::Category::Data => "JSON of another shape than documented",
@@ -369,8 +369,8 @@ impl Response {
     }
 
     /// Reads the body after removing what strict readers refuse: one odd value loses only itself.
-    fn tolerantly<T: DeserializeOwned>(&self) -> Option<T> {
+    fn parse_lenient<T: DeserializeOwned>(&self) -> Option<T> {
         let text = String::from_utf8_lossy(&self.body);
-        serde_json::from_str(&json::strict(&text, usize::MAX)).ok()
+        serde_json::from_str(&json::sanitize(&text, usize::MAX)).ok()
     }
 }

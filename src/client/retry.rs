@@ -35,7 +35,7 @@ impl RetryLayer {
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
         // A circuit that is open now will still be open a moment later.
         let is_left_alone = error.kind() == ErrorKind::Unavailable
-            && error.failure_stage() == FailureStage::Nowhere;
+            && error.failure_stage() == FailureStage::NotSent;
         if attempt >= self.attempts || !error.kind().is_transient() || is_left_alone {
             return None;
         }
@@ -45,7 +45,7 @@ impl RetryLayer {
             .min(self.cap);
         let jitter = backoff.mul_f64(fastrand::f64());
         let wait = error
-            .wait()
+            .retry_after()
             .map_or(jitter, |asked| asked + jitter.min(self.base));
         (wait < left).then_some(wait)
     }
@@ -67,12 +67,12 @@ impl Layer for RetryLayer {
                         ..response
                     });
                 }
-                Err(error) => error.unsettled(is_unsettled),
+                Err(error) => error.with_unsettled(is_unsettled),
             };
             is_unsettled = error.is_unsettled();
             // A call with a refused token had no effect, so it is sent once more with the new
             // token.
-            if error.is_renewed() && !was_renewed {
+            if error.has_renewed_credentials() && !was_renewed {
                 was_renewed = true;
                 continue;
             }
@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn the_providers_wait_is_respected_but_never_past_the_deadline() {
         let throttled = |seconds| {
-            Error::new(ErrorKind::Throttled, "").retry_after(Some(Duration::from_secs(seconds)))
+            Error::new(ErrorKind::Throttled, "")
+                .with_retry_after(Some(Duration::from_secs(seconds)))
         };
 
         let wait = RetryLayer::default()
@@ -139,8 +140,8 @@ mod tests {
     #[test]
     fn an_open_circuit_is_not_waited_for() {
         let refusal = Error::new(ErrorKind::Unavailable, "")
-            .retry_after(Some(Duration::from_millis(1)))
-            .at_stage(FailureStage::Nowhere);
+            .with_retry_after(Some(Duration::from_millis(1)))
+            .at_stage(FailureStage::NotSent);
 
         assert_eq!(RetryLayer::default().wait(&refusal, 1, LEFT), None);
     }

@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::error::Reason;
+use crate::error::RejectionReason;
 
 /// The largest number of reasons shown for one refusal.
 const REASONS: usize = 20;
@@ -25,12 +25,12 @@ const SECRETS: [&str; 4] = ["ak_", "sk_", "eyJ", "dG9rO"];
 const REMOVED: &str = "[removed]";
 
 /// Makes a provider's reasons fit for a client. `token` is our own token at the provider.
-pub(super) fn reasons(reasons: Vec<Reason>, token: Option<&str>) -> Vec<Reason> {
+pub(super) fn reasons(reasons: Vec<RejectionReason>, token: Option<&str>) -> Vec<RejectionReason> {
     let reasons = reasons.into_iter().take(REASONS);
     let cleaned = reasons.filter_map(|reason| {
         let message = text(&reason.message, token);
         let field = reason.field.filter(|name| is_field(name, token));
-        (!message.is_empty()).then_some(Reason { field, message })
+        (!message.is_empty()).then_some(RejectionReason { field, message })
     });
     cleaned.collect()
 }
@@ -149,10 +149,10 @@ mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
 
     use super::{FIELD, MESSAGE, REASONS, REMOVED, REQUEST_ID, reasons, request_id, text};
-    use crate::error::Reason;
+    use crate::error::RejectionReason;
 
-    fn reason(field: Option<&str>, message: &str) -> Reason {
-        Reason {
+    fn reason(field: Option<&str>, message: &str) -> RejectionReason {
+        RejectionReason {
             field: field.map(str::to_owned),
             message: message.to_owned(),
         }
@@ -208,7 +208,7 @@ mod tests {
         let cleaned = reasons(many, None);
 
         assert_eq!(cleaned.len(), REASONS);
-        let length = |reason: &Reason| reason.message.chars().count();
+        let length = |reason: &RejectionReason| reason.message.chars().count();
         assert!(
             cleaned
                 .iter()
@@ -266,7 +266,7 @@ mod tests {
         #[test]
         fn whatever_a_provider_sends_is_bounded_and_on_one_line(bytes: Vec<u8>, field: Vec<u8>, id: Vec<u8>) {
             let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let reason = Reason { field: Some(said(&field)), message: said(&bytes) };
+            let reason = RejectionReason { field: Some(said(&field)), message: said(&bytes) };
             for reason in reasons(vec![reason], None) {
                 prop_assert!(reason.message.chars().count() <= MESSAGE);
                 prop_assert!(!reason.message.chars().any(char::is_control));

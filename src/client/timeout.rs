@@ -31,12 +31,12 @@ impl TimeoutLayer {
     fn ended(&self, had: Duration) -> Error {
         let whole = self.attempt.min(self.request).mul_f64(WHOLE);
         let failure_stage = if had < whole {
-            FailureStage::Hurried
+            FailureStage::CancelledEarly
         } else {
             FailureStage::Provider
         };
         if had < self.attempt {
-            Error::late().at_stage(failure_stage)
+            Error::deadline_exceeded().at_stage(failure_stage)
         } else {
             Error::timed_out().at_stage(failure_stage)
         }
@@ -48,11 +48,11 @@ impl Layer for TimeoutLayer {
     async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
         let began = Instant::now();
         if !request.is_read && !request.context.begin_write() {
-            return Err(Error::late().at_stage(FailureStage::Nowhere));
+            return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
         }
         let until = request.context.deadline().min(began + self.attempt);
         if until <= began {
-            return Err(Error::late().at_stage(FailureStage::Nowhere));
+            return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
         }
         let answer = timeout_at(until, next.run(request)).await;
         answer.unwrap_or_else(|_| Err(self.ended(until - began)))

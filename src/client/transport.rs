@@ -14,10 +14,10 @@ use reqwest::{
 
 use tokio::time::Instant;
 
-use super::{HttpSpec, Meter, Request, Response, quota, sanitize};
+use super::{HttpSpec, MemoryMeter, Request, Response, quota, sanitize};
 use crate::{
     account::Account,
-    error::{Error, ErrorKind, FailureStage, Reason, Result},
+    error::{Error, ErrorKind, FailureStage, RejectionReason, Result},
 };
 
 /// The details that a provider's error body adds to its status.
@@ -26,7 +26,7 @@ pub struct ErrorDetails {
     /// The kind of error, where the status alone would be misleading.
     pub kind: Option<ErrorKind>,
     /// Reasons, in words fit for a client.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<RejectionReason>,
     /// The provider's id of the request.
     pub request_id: Option<String>,
     /// The record that replaces the requested one, as the provider names it; never follow it as it
@@ -148,15 +148,15 @@ impl Transport {
         if let Some(body) = &request.body {
             outgoing = outgoing.json(body);
         }
-        request.context.count();
+        request.context.count_call();
         let sent = Instant::now();
-        request.progress.send();
-        let response = outgoing.send().await.map_err(|error| unsent(&error))?;
+        request.progress.mark_sent();
+        let response = outgoing.send().await.map_err(|error| send_error(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
         let quota_headers = self.spec.quota_headers;
         let quota = quota_headers.and_then(|names| names.read(&headers, SystemTime::now()));
-        request.progress.answer(quota);
+        request.progress.mark_answered(quota);
         let body = self.read(response, request.context.meter()).await;
         let body = body.and_then(|body| whole_body(status, body));
         match body {
@@ -172,7 +172,7 @@ impl Transport {
             // The status alone decides, even if the body is unreadable.
             body => {
                 let said = body.as_deref().unwrap_or_default();
-                match self.refuse(status, &headers, said, token.as_deref()) {
+                match self.error_for_status(status, &headers, said, token.as_deref()) {
                     Some(refusal) => Err(refusal),
                     None => Err(body.err().unwrap_or_else(|| {
                         Error::malformed("the provider's answer cannot be read")
@@ -182,7 +182,7 @@ impl Transport {
         }
     }
 
-    async fn read(&self, mut response: reqwest::Response, meter: &Meter) -> Result<Vec<u8>> {
+    async fn read(&self, mut response: reqwest::Response, meter: &MemoryMeter) -> Result<Vec<u8>> {
         let too_large = || {
             Error::malformed(format!(
                 "the provider's answer is larger than {} bytes",
@@ -197,7 +197,8 @@ impl Transport {
         }
         let mut body = Vec::new();
         let cut_short = |_| {
-            Error::malformed("the provider's answer is cut short").at_stage(FailureStage::CutShort)
+            Error::malformed("the provider's answer is cut short")
+                .at_stage(FailureStage::ResponseInterrupted)
         };
         while let Some(chunk) = response.chunk().await.map_err(cut_short)? {
             if body.len() + chunk.len() > self.max_body {
@@ -211,7 +212,7 @@ impl Transport {
 
     /// Reads a bad status and its body. The result is sanitized here, whichever connector has read
     /// it.
-    fn refuse(
+    fn error_for_status(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
@@ -222,7 +223,7 @@ impl Transport {
             return None;
         }
         let refusal = (self.spec.read_error)(status, headers, body);
-        let kind = refusal.kind.unwrap_or_else(|| kind_of(status));
+        let kind = refusal.kind.unwrap_or_else(|| error_kind(status));
         let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
         let request_id = refusal.request_id.or_else(header_id);
         let request_id = request_id.and_then(|id| sanitize::request_id(id, token));
@@ -234,11 +235,11 @@ impl Transport {
             None
         };
         let error = Error::new(kind, message_for(kind, status))
-            .retry_after(wait)
-            .request_id(request_id)
-            .reasons(sanitize::reasons(refusal.reasons, token))
-            .moved_to(refusal.moved_to)
-            .answered(status.as_u16());
+            .with_retry_after(wait)
+            .with_request_id(request_id)
+            .with_reasons(sanitize::reasons(refusal.reasons, token))
+            .with_moved_to(refusal.moved_to)
+            .with_status(status.as_u16());
         Some(error)
     }
 }
@@ -253,7 +254,7 @@ fn whole_body(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>> {
 }
 
 /// The kind of error for a status, unless the provider's body says otherwise.
-fn kind_of(status: StatusCode) -> ErrorKind {
+fn error_kind(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::Missing,
@@ -287,7 +288,7 @@ fn message_for(kind: ErrorKind, status: StatusCode) -> String {
         | ErrorKind::Invalid
         | ErrorKind::Unsupported
         | ErrorKind::Disabled
-        | ErrorKind::Late
+        | ErrorKind::DeadlineExceeded
         | ErrorKind::TooLarge
         | ErrorKind::Overloaded
         | ErrorKind::CallLimit
@@ -298,12 +299,12 @@ fn message_for(kind: ErrorKind, status: StatusCode) -> String {
 }
 
 /// The error of a request without a response.
-fn unsent(error: &reqwest::Error) -> Error {
+fn send_error(error: &reqwest::Error) -> Error {
     if is_for_lack_of_resources(error) {
         tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
-        return Error::overloaded().at_stage(FailureStage::Nowhere);
+        return Error::overloaded().at_stage(FailureStage::NotSent);
     }
-    unreachable(error)
+    connect_error(error)
 }
 
 /// Whether this machine could not open a connection because it has no descriptors, ports or memory
@@ -324,7 +325,7 @@ fn is_for_lack_of_resources(error: &(dyn std::error::Error + 'static)) -> bool {
     causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(lacks))
 }
 
-fn unreachable(error: &reqwest::Error) -> Error {
+fn connect_error(error: &reqwest::Error) -> Error {
     if error.is_timeout() {
         return Error::timed_out();
     }

@@ -6,7 +6,7 @@ impl Settings {
     /// Settings that cannot work though the gateway starts: `check` refuses them, and `serve` warns
     /// about them.
     #[must_use]
-    pub fn cannot_work(&self) -> Vec<String> {
+    pub fn startup_warnings(&self) -> Vec<String> {
         let mut errors = Vec::new();
         if !self.accounts.values().any(|account| account.enabled) {
             errors.push(

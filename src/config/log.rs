@@ -10,12 +10,12 @@ use crate::audit;
 /// The settings of the log.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Log {
+pub struct LogSettings {
     /// The file that gets a JSON line for each write, instead of the log: `SIGHUP` opens it again.
     pub audit_file: Option<PathBuf>,
 }
 
-impl Log {
+impl LogSettings {
     /// Checks the paths of the files without opening them.
     ///
     /// # Errors

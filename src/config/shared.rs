@@ -57,7 +57,7 @@ impl SharedSettings {
             return Ok(None);
         };
         let mut errors = Vec::new();
-        errors.extend(wrong_address(url));
+        errors.extend(address_error(url));
         if !(1..=1000).contains(&self.replicas) {
             let replicas = self.replicas;
             errors.push(format!("shared.replicas is {replicas}: expected 1 to 1000"));
@@ -111,7 +111,7 @@ impl SharedSettings {
     }
 }
 
-fn wrong_address(url: &str) -> Option<String> {
+fn address_error(url: &str) -> Option<String> {
     let url = match Url::parse(url) {
         Ok(url) => url,
         Err(error) => return Some(format!("shared.url is not an address: {error}")),

@@ -2,16 +2,16 @@
 //! setting, in TOML's words. An error shows no text of the file, which may be a misplaced secret;
 //! the only exception is an address to listen on.
 
+mod messages;
 mod statement;
-mod words;
 
 use std::{fs, io, ops::Range, path::Path};
 
 use toml::de::DeTable;
 
 use super::{ConfigErrors, Settings};
-use statement::Statement;
-pub use words::explain_toml_error;
+pub use messages::explain_toml_error;
+use statement::TomlEntry;
 
 /// The largest number of errors of form that are collected.
 const MOST: usize = 100;
@@ -21,13 +21,13 @@ const MOST: usize = 100;
 pub struct ConfigDraft {
     /// The settings that could be read.
     pub settings: Settings,
-    errors: Vec<StatementError>,
+    errors: Vec<TomlEntryError>,
     /// The prefix of each error of form: the file.
     prefix: String,
 }
 
 #[derive(Debug)]
-struct StatementError {
+struct TomlEntryError {
     line: usize,
     path: String,
     message: String,
@@ -81,14 +81,14 @@ impl ConfigDraft {
         patch
     }
 
-    fn add(&mut self, original: &str, statement: &Statement, message: String) {
+    fn add(&mut self, original: &str, statement: &TomlEntry, message: String) {
         // An error in a table is not repeated for the tables in it.
-        let is_known = |known: &StatementError| {
+        let is_known = |known: &TomlEntryError| {
             let rest = statement.path.strip_prefix(&known.path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if statement.path.is_empty() || !self.errors.iter().any(is_known) {
-            self.errors.push(StatementError {
+            self.errors.push(TomlEntryError {
                 line: original[..statement.range.start].matches('\n').count() + 1,
                 path: statement.path.clone(),
                 message,
@@ -99,7 +99,7 @@ impl ConfigDraft {
     /// The errors of form, one per line.
     fn errors(&self) -> Vec<String> {
         let said = self.errors.iter().map(|error| {
-            let StatementError {
+            let TomlEntryError {
                 line,
                 path,
                 message,
@@ -131,18 +131,18 @@ pub(super) fn read_error(error: &io::Error) -> String {
 }
 
 /// The first statement that cannot be read, and why.
-fn first_error(text: &str) -> Result<Settings, (Statement, String)> {
+fn first_error(text: &str) -> Result<Settings, (TomlEntry, String)> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.into_iter().next() {
         let at = error.span().unwrap_or(0..0).start;
-        let statement = Statement::on_line(text, at);
-        let message = words::syntax(&statement, text, error.message());
+        let statement = TomlEntry::on_line(text, at);
+        let message = messages::explain_syntax_error(&statement, text, error.message());
         return Err((statement, message));
     }
     toml::from_str(text).map_err(|error| {
         let at = error.span().unwrap_or(0..0).start;
-        let statement = Statement::containing(text, table.get_ref(), at);
-        let message = words::form(&statement, text, error.message());
+        let statement = TomlEntry::containing(text, table.get_ref(), at);
+        let message = messages::explain_type_error(&statement, text, error.message());
         (statement, message)
     })
 }

@@ -34,22 +34,22 @@ use tokio::time::Instant;
 
 use self::{
     record::{has_external_id, user, user_in},
-    write::{Age, age, body},
+    write::{RecordAge, age, body},
 };
 pub use record::{AdaEndUser, AdaProfile};
 
 use super::{
-    BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchResult, Selection, bounded,
-    check_identity, decode, look_up_each, rows,
+    BatchSize, ConnectContext, Connector, ConnectorCapabilities, ConnectorSpec, ConnectorWrite,
+    EmailSearch, Expand, ListQuery, LookupResults, QuotaWindow, RecordKeys, SINGLE, SearchResult,
+    check_identity, check_range, decode, look_up_each, rows,
 };
 use crate::{
     client::{
         AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, Operation, QuotaHeaders, Request,
         RequestContext, ResetKind, Response, Snapshots,
     },
-    error::{Error, ErrorKind, Reason, Result},
-    pagination::{Listing, NextPage, Page, PageRequest, Paging},
+    error::{Error, ErrorKind, RejectionReason, Result},
+    pagination::{NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy},
     user::{Email, FieldChange, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
@@ -61,7 +61,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         auth: AuthScheme::Bearer,
         // Documented for bulk deletion only: read where they are sent.
         quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::UnixSeconds).sent_sometimes()),
-        read_error: explain,
+        read_error,
         classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
@@ -99,18 +99,18 @@ const BODY: BodyMembers = BodyMembers {
     errors: &["errors"],
 };
 
-const LISTING: Listing = Listing {
-    paging: Paging::Key,
-    at: "cursor",
-    size: "limit",
-    min: 1,
-    max: 100,
+const PAGINATION: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Key,
+    position_param: "cursor",
+    size_param: "limit",
+    min_page_size: 1,
+    max_page_size: 100,
     max_rows: None,
     is_counted: false,
 };
 
-const PROFILE: Profile = Profile {
-    listing: LISTING,
+const CAPABILITIES: ConnectorCapabilities = ConnectorCapabilities {
+    pagination: PAGINATION,
     filters: &[],
     post_filtered: &[],
     sorts: &[],
@@ -124,7 +124,7 @@ const PROFILE: Profile = Profile {
     email_misses_users: false,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
-    upsert_tells_outcome: true,
+    upsert_reports_outcome: true,
     writes: &[
         PatchField::ExternalId,
         PatchField::Email,
@@ -162,7 +162,7 @@ impl Default for AdaOptions {
 pub struct Ada {
     http: Client,
     /// Ada's list by address.
-    scans: Snapshots<scan::AdaRows>,
+    scans: Snapshots<scan::AdaUserIndex>,
 }
 
 #[derive(Deserialize)]
@@ -197,8 +197,8 @@ impl Ada {
     /// `Invalid` when an option is wrong.
     pub fn connect(connection: &ConnectContext) -> Result<Self> {
         let options: AdaOptions = connection.options()?;
-        bounded("scan_pages", u64::from(options.scan_pages), 10_000)?;
-        bounded("scan_seconds", options.scan_seconds, 600)?;
+        check_range("scan_pages", u64::from(options.scan_pages), 10_000)?;
+        check_range("scan_seconds", options.scan_seconds, 600)?;
         Ok(Self {
             http: connection.http.clone(),
             scans: scan::scans(connection.http.clone(), &options),
@@ -220,7 +220,12 @@ impl Ada {
     /// Confirms that a user has the external id that a call named. Some of Ada's examples leave
     /// external ids out: we look such a user up by Ada's own id, and take it only if that record
     /// shows the id.
-    async fn confirmed(&self, context: &RequestContext, user: User, id: &str) -> Result<User> {
+    async fn confirm_external_id(
+        &self,
+        context: &RequestContext,
+        user: User,
+        id: &str,
+    ) -> Result<User> {
         if decode::member(&user.raw, "external_id").is_some() {
             return check_identity(user, |user| has_external_id(user, id));
         }
@@ -262,15 +267,15 @@ fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> 
 
 #[async_trait]
 impl Connector for Ada {
-    fn profile(&self) -> &Profile {
-        &PROFILE
+    fn capabilities(&self) -> &ConnectorCapabilities {
+        &CAPABILITIES
     }
 
     async fn list(
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        _: &Selection,
+        _: &ListQuery,
     ) -> Result<Page<User>> {
         let response = self
             .http
@@ -280,7 +285,7 @@ impl Connector for Ada {
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
-    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> LookupResults {
         look_up_each(ids, |id| {
             let call = Request::get(Operation::ById, &["v2", "end-users", id]);
             self.find(context, call, move |user| user.remote_id == id)
@@ -290,13 +295,18 @@ impl Connector for Ada {
 
     /// The list's path with `external_id` answers one user. Ada compares ids without regard to
     /// case.
-    async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+        _: Expand,
+    ) -> LookupResults {
         look_up_each(ids, |id| {
             let call = Request::get(Operation::ByExternalId, &["v2", "end-users", ""]);
             let call = call.query([("external_id", id.to_owned())]);
             async move {
                 match self.find(context, call, |_| true).await? {
-                    Some(user) => self.confirmed(context, user, id).await.map(Some),
+                    Some(user) => self.confirm_external_id(context, user, id).await.map(Some),
                     None => Ok(None),
                 }
             }
@@ -328,7 +338,10 @@ impl Connector for Ada {
             response => response?,
         };
         let user = match patch.external_id.set() {
-            Some(id) => self.confirmed(context, user_in(&response)?, id).await?,
+            Some(id) => {
+                self.confirm_external_id(context, user_in(&response)?, id)
+                    .await?
+            }
             None => user_in(&response)?,
         };
         if response.status == StatusCode::CREATED {
@@ -336,13 +349,13 @@ impl Connector for Ada {
         }
         let age = match response.is_repeated {
             true => age(&user, &response, began.elapsed()),
-            false => Age::Old,
+            false => RecordAge::Old,
         };
         let patch = UserPatch {
             external_id: FieldChange::Keep,
-            ..patch.keeping(&user)
+            ..patch.without_unchanged(&user)
         };
-        let mut written = if patch.fields().is_empty() || age == Age::New {
+        let mut written = if patch.fields().is_empty() || age == RecordAge::New {
             ConnectorWrite::complete(user, WriteOutcome::Matched)
         } else {
             let updated = self.update(context, &user, &patch).await?;
@@ -350,9 +363,9 @@ impl Connector for Ada {
             updated.ok_or_else(gone)?
         };
         match age {
-            Age::New => written.outcome = Some(WriteOutcome::Created),
-            Age::Unknown => written.outcome = None,
-            Age::Old => {}
+            RecordAge::New => written.outcome = Some(WriteOutcome::Created),
+            RecordAge::Unknown => written.outcome = None,
+            RecordAge::Old => {}
         }
         Ok(written)
     }
@@ -360,7 +373,9 @@ impl Connector for Ada {
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(patch));
         let user = user_in(&self.http.send(context, call).await?)?;
-        let user = check_identity(user, |user| user.email.is_none() || patch.means(user))?;
+        let user = check_identity(user, |user| {
+            user.email.is_none() || patch.matches_identity(user)
+        })?;
         Ok(ConnectorWrite::complete(user, WriteOutcome::Created))
     }
 
@@ -382,7 +397,7 @@ impl Connector for Ada {
 
 /// Ada's errors: `errors[]`, whose `details` changed their shape more than once, or a bare
 /// `message`.
-fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
+fn read_error(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Deserialize)]
     struct AdaErrorBody {
         #[serde(default, deserialize_with = "decode::records")]
@@ -409,13 +424,13 @@ fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     // A 404 without such errors comes from another server.
     let is_foreign = status == StatusCode::NOT_FOUND && errors.is_empty();
     let reasons = errors.into_iter().flat_map(|item| {
-        let whole = item.message.map(|message| Reason {
+        let whole = item.message.map(|message| RejectionReason {
             field: None,
             message,
         });
         let details = item.details.unwrap_or_default().into_iter();
         whole.into_iter().chain(details.filter_map(|detail| {
-            Some(Reason {
+            Some(RejectionReason {
                 field: detail.parameter,
                 message: detail.message?,
             })

@@ -24,7 +24,7 @@ pub use members::parsed;
 
 use super::int::Int;
 use crate::{
-    client::json::{LEVELS, strict},
+    client::json::{LEVELS, sanitize},
     error::{Error, Result},
     user,
 };
@@ -43,13 +43,13 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T> {
     parsed(raw.get()).map_err(|error| {
         Error::malformed(format!(
             "the provider sent a user that cannot be read: {}",
-            shape(&error)
+            describe_error(&error)
         ))
     })
 }
 
 /// A decoding error without any of the provider's data in it.
-fn shape(error: &serde_json::Error) -> String {
+fn describe_error(error: &serde_json::Error) -> String {
     let said = error.to_string();
     if let Some(known) = [LONG_ID, UNCLEAR_ID]
         .into_iter()
@@ -72,7 +72,7 @@ pub fn string(raw: &RawValue) -> Option<String> {
         return None;
     }
     let text = serde_json::from_str(raw.get());
-    text.or_else(|_| serde_json::from_str(&strict(raw.get(), LEVELS)))
+    text.or_else(|_| serde_json::from_str(&sanitize(raw.get(), LEVELS)))
         .ok()
 }
 
@@ -191,7 +191,7 @@ pub fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
         return Err(de::Error::custom(LONG_ID));
     }
     // Two ids that cannot be read would be one.
-    if matches!(strict(raw.get(), LEVELS), Cow::Owned(_)) {
+    if matches!(sanitize(raw.get(), LEVELS), Cow::Owned(_)) {
         return Err(de::Error::custom(UNCLEAR_ID));
     }
     Ok(id)
@@ -199,7 +199,7 @@ pub fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 
 /// An id that is only an id where a client could give it back.
 #[must_use]
-pub fn askable(id: Option<String>) -> Option<String> {
+pub fn valid_id(id: Option<String>) -> Option<String> {
     id.filter(|id| user::text::is_id(id))
 }
 

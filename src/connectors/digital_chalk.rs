@@ -36,20 +36,22 @@ use serde_json::value::RawValue;
 
 use self::{
     domains::DomainSizes,
-    errors::{explain, taken_as_username},
+    errors::{read_error, taken_as_username},
     record::{user, user_in},
     write::{body, id_in},
 };
 use super::{
-    BatchSize, ConnectContext, Connector, ConnectorSpec, ConnectorWrite, EmailSearch, Expand,
-    Filter, FilterField, Lookups, Profile, QuotaWindow, RecordKeys, SINGLE, SearchBatch,
-    SearchResult, Selection, Subresource, SubresourceData, bounded, check_identity, decode,
-    look_up_each, rows, unsupported, without_invalid_spellings,
+    BatchSize, ConnectContext, Connector, ConnectorCapabilities, ConnectorSpec, ConnectorWrite,
+    EmailSearch, Expand, Filter, FilterField, ListQuery, LookupResults, QuotaWindow, RecordKeys,
+    SINGLE, SearchBatch, SearchResult, Subresource, SubresourceData, check_identity, check_range,
+    decode, look_up_each, rows, unsupported_error, without_invalid_spellings,
 };
 use crate::{
     client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request, RequestContext},
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits, Truncation},
+    pagination::{
+        NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy, ScanLimits, Truncation,
+    },
     user::{Email, PatchField, User, UserPatch, WriteOutcome, email::fold},
 };
 pub use record::DigitalChalkUser;
@@ -61,7 +63,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     http: HttpSpec {
         auth: AuthScheme::Bearer,
         quota_headers: None,
-        read_error: explain,
+        read_error,
         classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
@@ -88,18 +90,18 @@ const BODY: BodyMembers = BodyMembers {
     errors: &["errors", "fieldErrors", "message"],
 };
 
-const LISTING: Listing = Listing {
-    paging: Paging::Offset { first: 0 },
-    at: "offset",
-    size: "limit",
-    min: 1,
-    max: 100,
+const PAGINATION: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Offset { first: 0 },
+    position_param: "offset",
+    size_param: "limit",
+    min_page_size: 1,
+    max_page_size: 100,
     max_rows: None,
     is_counted: false,
 };
 
-const PROFILE: Profile = Profile {
-    listing: LISTING,
+const CAPABILITIES: ConnectorCapabilities = ConnectorCapabilities {
+    pagination: PAGINATION,
     filters: &[FilterField::Email],
     post_filtered: &[FilterField::Email],
     sorts: &[],
@@ -112,7 +114,7 @@ const PROFILE: Profile = Profile {
     email_misses_users: false,
     segment_caveat: None,
     upserts: &[],
-    upsert_tells_outcome: false,
+    upsert_reports_outcome: false,
     writes: &[
         PatchField::Email,
         PatchField::FirstName,
@@ -162,7 +164,7 @@ impl DigitalChalk {
     /// `Invalid` when an option is wrong.
     pub fn connect(connection: &ConnectContext) -> Result<Self> {
         let options: DigitalChalkOptions = connection.options()?;
-        bounded("search_pages", u64::from(options.search_pages), 10_000)?;
+        check_range("search_pages", u64::from(options.search_pages), 10_000)?;
         Ok(Self {
             http: connection.http.clone(),
             options,
@@ -225,22 +227,22 @@ impl DigitalChalk {
 
 #[async_trait]
 impl Connector for DigitalChalk {
-    fn profile(&self) -> &Profile {
-        &PROFILE
+    fn capabilities(&self) -> &ConnectorCapabilities {
+        &CAPABILITIES
     }
 
     async fn list(
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        selection: &Selection,
+        selection: &ListQuery,
     ) -> Result<Page<User>> {
         self.page(context, Operation::List, request, &selection.filter)
             .await
     }
 
     /// `…/rest-api-v5/users/get-users-id`
-    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> LookupResults {
         look_up_each(ids, |id| self.get(context, Operation::ById, id)).await
     }
 
@@ -260,9 +262,9 @@ impl Connector for DigitalChalk {
             let filter = &Filter::email(email);
             let scan = rows::scan(
                 context,
-                &LISTING,
+                &PAGINATION,
                 limits,
-                |user| filter.accepts(user, PROFILE.post_filtered),
+                |user| filter.accepts(user, CAPABILITIES.post_filtered),
                 |request| async move {
                     self.page(context, Operation::ByEmail, &request, filter)
                         .await
@@ -315,7 +317,7 @@ impl Connector for DigitalChalk {
             None => Ok(ConnectorWrite {
                 user: None,
                 outcome: Some(WriteOutcome::Created),
-                remarks: vec![Error::malformed(
+                warnings: vec![Error::malformed(
                     "the user was created, but the provider did not say where: look it up by email",
                 )],
             }),
@@ -338,14 +340,14 @@ impl Connector for DigitalChalk {
     }
 
     /// `…/rest-api-v5/userfieldvalues`: an object by the ids of the fields; `{}` when none is set.
-    async fn part(
+    async fn subresource(
         &self,
         context: &RequestContext,
         id: &str,
         part: Subresource,
     ) -> Result<Option<SubresourceData>> {
         if part != Subresource::Attributes {
-            return Err(unsupported("answer this part of a user"));
+            return Err(unsupported_error("answer this part of a user"));
         }
         let call = Request::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
         let response = self.http.find(context, call).await?;
@@ -365,9 +367,9 @@ impl DigitalChalk {
         emails: Vec<Email>,
         expand: Expand,
     ) -> Vec<SearchBatch> {
-        let mut before = context.fresh();
-        if let Some(pages) = self.domains.worth(domain, emails.len()) {
-            let shared = context.fresh();
+        let mut before = context.with_new_usage();
+        if let Some(pages) = self.domains.pages_worth_reading(domain, emails.len()) {
+            let shared = context.with_new_usage();
             let limits = ScanLimits {
                 pages: pages.min(self.options.search_pages),
                 until: context.deadline(),
@@ -376,7 +378,7 @@ impl DigitalChalk {
             let context = &shared;
             let found = rows::scan(
                 context,
-                &LISTING,
+                &PAGINATION,
                 limits,
                 |user| has_one_of(user, &emails),
                 |request| async move {
@@ -385,11 +387,11 @@ impl DigitalChalk {
                 },
             );
             let found = found.await;
-            self.domains.learn(domain, &found);
+            self.domains.record_scan(domain, &found);
             let is_given_up = match &found.truncation {
-                Some(Truncation::Limit { pages }) => *pages >= limits.pages,
+                Some(Truncation::PageLimit { pages }) => *pages >= limits.pages,
                 Some(Truncation::Failed(error)) => error.kind() == ErrorKind::Rejected,
-                Some(Truncation::Late { .. }) | None => false,
+                Some(Truncation::DeadlineReached { .. }) | None => false,
             };
             if !is_given_up {
                 let found = SearchResult::from_scans(
@@ -407,7 +409,7 @@ impl DigitalChalk {
         }
         let before = &before;
         let alone = emails.into_iter().map(|email| async move {
-            let context = context.following(before);
+            let context = context.with_usage_of(before);
             let found = self
                 .by_email(&context, std::slice::from_ref(&email), expand)
                 .await;

@@ -48,7 +48,7 @@ pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> Notice 
         "`{}`: {} has no {} with the id `{id:.60}`, so nobody is in the list",
         field.name(),
         account.title(),
-        field.what()
+        field.noun()
     );
     Notice::new(NoticeCode::UnknownFilterValue, message)
 }
@@ -56,7 +56,7 @@ pub fn unknown_notice(account: Account, field: FilterField, id: &str) -> Notice 
 impl FilterField {
     /// The kind of thing that the field's id names, in texts for people.
     #[must_use]
-    pub fn what(self) -> &'static str {
+    pub fn noun(self) -> &'static str {
         match self {
             Self::SegmentId => "segment",
             Self::CompanyId => "company",
@@ -151,7 +151,7 @@ impl TimeRange {
 
     /// Whether a moment is in the range. One that is not known is in an unbounded range only.
     #[must_use]
-    pub fn hold(&self, moment: Option<Timestamp>) -> bool {
+    pub fn contains(&self, moment: Option<Timestamp>) -> bool {
         let is_since = self
             .since
             .is_none_or(|since| moment.is_some_and(|moment| moment >= since));
@@ -260,7 +260,7 @@ impl Filter {
         let is_domain = domain.is_none_or(|domain| user.has_email_domain(domain));
         let hold = |asked: &TimeRange, of: [FilterField; 2], known: Option<Timestamp>| {
             let is_believed = !of.iter().any(|field| post_filtered.contains(field));
-            asked.hold(known) || known.is_none() && is_believed
+            asked.contains(known) || known.is_none() && is_believed
         };
         let created = [FilterField::CreatedSince, FilterField::CreatedBefore];
         let updated = [FilterField::UpdatedSince, FilterField::UpdatedBefore];

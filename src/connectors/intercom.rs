@@ -39,7 +39,7 @@ pub use record::{
 };
 
 use super::{
-    ConnectContext, Connector, ConnectorSpec, QuotaWindow, RecordKeys, bounded, check_identity,
+    ConnectContext, Connector, ConnectorSpec, QuotaWindow, RecordKeys, check_identity, check_range,
     decode,
 };
 use crate::{
@@ -47,7 +47,7 @@ use crate::{
         AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, QuotaHeaders, Request,
         RequestContext, ResetKind, Response,
     },
-    error::{Error, ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, RejectionReason, Result},
     user::{FieldChange, User, UserPatch},
 };
 
@@ -62,7 +62,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
     http: HttpSpec {
         auth: AuthScheme::Bearer,
         quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::UnixSeconds)),
-        read_error: explain,
+        read_error,
         classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
@@ -183,9 +183,9 @@ struct IntercomApi {
 impl IntercomApi {
     fn connect(connection: &ConnectContext) -> Result<Self> {
         let options: IntercomOptions = connection.options()?;
-        bounded("search_batch", options.search_batch, 150)?;
+        check_range("search_batch", options.search_batch, 150)?;
         if options.index_lag_seconds > 0 {
-            bounded("index_lag_seconds", options.index_lag_seconds, 86_400)?;
+            check_range("index_lag_seconds", options.index_lag_seconds, 86_400)?;
         }
         let version: ApiVersion = options.version.parse()?;
         let header = HeaderValue::from_str(&version.to_string())
@@ -227,7 +227,7 @@ impl IntercomApi {
     }
 
     /// The user of Intercom's id that a call asks for.
-    async fn user_of(
+    async fn fetch_user(
         &self,
         context: &RequestContext,
         call: Request,
@@ -254,10 +254,11 @@ fn has_external_id(user: &User, id: &str) -> bool {
 
 /// An `error.list` under status 200, which the provider's own SDK expects.
 fn refused_under_200(response: &Response) -> Option<Error> {
-    let refusal = explain(response.status, &response.headers, &response.body);
+    let refusal = read_error(response.status, &response.headers, &response.body);
     let is_refusal = !refusal.reasons.is_empty();
     is_refusal.then(|| {
-        Error::malformed("the provider answered errors under status 200").reasons(refusal.reasons)
+        Error::malformed("the provider answered errors under status 200")
+            .with_reasons(refusal.reasons)
     })
 }
 
@@ -268,12 +269,12 @@ fn check(patch: &UserPatch) -> Result<()> {
         return Ok(());
     }
     let message = "Intercom takes texts, numbers, truth values and nulls only";
-    let reason = Reason {
+    let reason = RejectionReason {
         field: Some("attributes".to_owned()),
         message: message.to_owned(),
     };
     let refused = Error::new(ErrorKind::Rejected, "Intercom's custom attributes are flat");
-    Err(refused.reasons(vec![reason]))
+    Err(refused.with_reasons(vec![reason]))
 }
 
 fn attributes(patch: &UserPatch) -> Option<Value> {
@@ -299,7 +300,7 @@ fn body<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
 
 /// Intercom's errors: an `error.list` with codes; old ones name the code `type`. A 404 without such
 /// a code is of another server, or of an address or a version where this path does not exist.
-fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
+fn read_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Default, Deserialize)]
     struct IntercomErrorBody {
         #[serde(default, deserialize_with = "decode::text")]
@@ -330,13 +331,13 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails
         .into_iter()
         .filter_map(|item| {
             let message = item.message.or(item.code).or(item.kind)?;
-            Some(Reason {
+            Some(RejectionReason {
                 field: item.field,
                 message,
             })
         })
         .collect();
-    let is_of_cursor = |reason: &Reason| reason.message.contains("starting_after");
+    let is_of_cursor = |reason: &RejectionReason| reason.message.contains("starting_after");
     let kind = match status.as_u16() {
         400 if reasons.iter().any(is_of_cursor) => Some(ErrorKind::Expired),
         404 if !is_missing => Some(ErrorKind::Malformed),

@@ -15,7 +15,7 @@ use super::decode;
 use crate::{
     client::{
         RequestContext,
-        json::{LEVELS, strict},
+        json::{LEVELS, sanitize},
     },
     error,
 };
@@ -53,7 +53,7 @@ impl OutputType for RawJson {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let text = strict(self.0.get(), LEVELS);
+        let text = sanitize(self.0.get(), LEVELS);
         let meter = ctx.data_unchecked::<RequestContext>().meter();
         meter
             .charge(text.len())

@@ -2,15 +2,15 @@
 
 use super::{Filter, FilterField, SortField};
 use crate::{
-    pagination::Listing,
+    pagination::PaginationSpec,
     user::{Identity, PatchField},
 };
 
 /// The capabilities of a provider and their limits. It cannot do what is `None` or absent.
 #[derive(Clone, Debug)]
-pub struct Profile {
+pub struct ConnectorCapabilities {
     /// How users are listed.
-    pub listing: Listing,
+    pub pagination: PaginationSpec,
     /// The fields that narrow the list.
     pub filters: &'static [FilterField],
     /// Those of them by which the provider narrows less than asked, so that we check its rows
@@ -40,7 +40,7 @@ pub struct Profile {
     /// The identities by which the provider finds or creates a record in one repeatable call.
     pub upserts: &'static [Identity],
     /// Whether the answer to that call says what it did; if not, we look for the record first.
-    pub upsert_tells_outcome: bool,
+    pub upsert_reports_outcome: bool,
     /// Which fields can be written.
     pub writes: &'static [PatchField],
     /// Whether leads can be written as users are.
@@ -49,7 +49,7 @@ pub struct Profile {
     pub eventually_consistent_by: &'static [Identity],
 }
 
-impl Profile {
+impl ConnectorCapabilities {
     /// Whether a search by address answers only users who show the address: it compares whole
     /// addresses, and does not lag. Anybody else in its answer may have the address all the same.
     #[must_use]
@@ -92,7 +92,7 @@ pub struct Expand {
 impl Expand {
     /// The parts that either asks for.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         Self {
             companies: self.companies || other.companies,
             memberships: self.memberships || other.memberships,
@@ -102,7 +102,7 @@ impl Expand {
 
 /// The users that a list selects, and how much of each is read.
 #[derive(Clone, Debug, Default)]
-pub struct Selection {
+pub struct ListQuery {
     /// Which users.
     pub filter: Filter,
     /// How much of each.

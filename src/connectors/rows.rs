@@ -14,8 +14,8 @@ use crate::{
     connectors::{connector_spec, decode},
     error::{Error, Result},
     pagination::{
-        self, Accept, ListRange, Listing, Page, PageRequest, Row, Scan, ScanLimits, UnreadableRows,
-        Window,
+        self, ListRange, Page, PageRequest, PaginationSpec, Row, RowFilter, Scan, ScanLimits,
+        UnreadableRows, Window,
     },
     user::User,
 };
@@ -80,12 +80,12 @@ pub fn note_unreadable_emails(context: &RequestContext, users: &[User]) {
 /// Reads a window of a list, and notes its unreadable rows in the context.
 ///
 /// # Errors
-/// As [`pagination::window()`].
-pub async fn window<T, F, R>(
+/// As [`pagination::read_window`].
+pub async fn read_window<T, F, R>(
     context: &RequestContext,
-    listing: &Listing,
+    listing: &PaginationSpec,
     range: &ListRange,
-    accept: Option<Accept<'_, T>>,
+    accept: Option<RowFilter<'_, T>>,
     fetch: F,
 ) -> Result<Window<T>>
 where
@@ -93,15 +93,15 @@ where
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
-    let window = pagination::window(listing, range, accept, fetch).await?;
-    note_all(context, &window.unreadable);
+    let window = pagination::read_window(listing, range, accept, fetch).await?;
+    note_unreadable_rows(context, &window.unreadable);
     Ok(window)
 }
 
 /// Scans a list, and notes its unreadable rows in the context.
 pub async fn scan<T, F, R>(
     context: &RequestContext,
-    listing: &Listing,
+    listing: &PaginationSpec,
     limits: ScanLimits,
     wanted: impl Fn(&T) -> bool,
     fetch: F,
@@ -112,11 +112,11 @@ where
     R: Future<Output = Result<Page<T>>>,
 {
     let scan = pagination::scan(listing, limits, wanted, fetch).await;
-    note_all(context, &scan.unreadable);
+    note_unreadable_rows(context, &scan.unreadable);
     scan
 }
 
-fn note_all(context: &RequestContext, unreadable: &[u64]) {
+fn note_unreadable_rows(context: &RequestContext, unreadable: &[u64]) {
     for position in unreadable {
         context.note_unreadable(*position);
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     client::RequestContext,
-    error::{Error, ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, RejectionReason, Result},
     notice::{Notice, NoticeCode},
     pagination::{Scan, Truncation},
     user::{Email, User},
@@ -48,16 +48,16 @@ impl SearchResult {
             }
             match scan.truncation {
                 Some(Truncation::Failed(error)) => failure = Some(error),
-                Some(Truncation::Late { pages }) => {
+                Some(Truncation::DeadlineReached { pages }) => {
                     let notice = format!(
                         "{list} was not read to its end: the time was over; pages read: {pages}"
                     );
                     found.incomplete = Some(Incomplete {
                         notice: Notice::new(NoticeCode::DeadlineExceeded, notice),
-                        error: Some(Error::late()),
+                        error: Some(Error::deadline_exceeded()),
                     });
                 }
-                Some(Truncation::Limit { pages }) => {
+                Some(Truncation::PageLimit { pages }) => {
                     let notice = format!(
                         "{list} was not read to its end; pages read: {pages} (bounded by {bounds})"
                     );
@@ -141,7 +141,7 @@ pub fn without_invalid_spellings(
 fn is_of_invalid_spelling(scan: &Scan<User>) -> bool {
     match &scan.truncation {
         Some(Truncation::Failed(error)) => scan.pages == 0 && is_about_invalid_email(error),
-        Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
+        Some(Truncation::PageLimit { .. } | Truncation::DeadlineReached { .. }) | None => false,
     }
 }
 
@@ -149,12 +149,12 @@ fn is_of_invalid_spelling(scan: &Scan<User>) -> bool {
 fn is_about_invalid_email(error: &Error) -> bool {
     let is_validation =
         error.kind() == ErrorKind::Rejected && matches!(error.status(), Some(400 | 422));
-    let is_about_email = |reason: &Reason| {
+    let is_about_email = |reason: &RejectionReason| {
         let message = reason.message.to_lowercase();
         let names_email = reason.field.as_deref() == Some("email") || message.contains("email");
         names_email && (message.contains("valid") || message.contains("must be an email"))
     };
-    is_validation && error.why().iter().any(is_about_email)
+    is_validation && error.reasons().iter().any(is_about_email)
 }
 
 /// The answer to the addresses that one search was for.

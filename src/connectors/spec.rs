@@ -40,7 +40,7 @@ impl ConnectContext {
 ///
 /// # Errors
 /// `Invalid` when it is zero or more than `most`.
-pub fn bounded(name: &str, value: u64, most: u64) -> Result<()> {
+pub fn check_range(name: &str, value: u64, most: u64) -> Result<()> {
     if (1..=most).contains(&value) {
         return Ok(());
     }

@@ -83,7 +83,7 @@ impl SubresourceData {
 pub trait SubresourceLoader: Send + Sync {
     /// A part of the user of a remote id, for the field that is resolved; the error is fit for the
     /// client. A part that fails may be `None` here, and told of elsewhere in the answer.
-    async fn part(
+    async fn load(
         &self,
         ctx: &Context<'_>,
         account: Account,

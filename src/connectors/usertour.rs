@@ -17,7 +17,7 @@
 //! whatever its documents say, so an address is asked for as given and lower-cased. Names and
 //! addresses are conventions inside `attributes`.
 
-mod explain;
+mod errors;
 mod list;
 mod record;
 mod search;
@@ -51,7 +51,7 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         auth: AuthScheme::Bearer,
         // Version 1 sends none.
         quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::SecondsLeft).sent_sometimes()),
-        read_error: explain::explain,
+        read_error: errors::read_error,
         classify_body: |body| BODY.classify(body),
         // Its server closes a connection after five seconds; measured, its documents do not say so.
         idle: Duration::from_secs(4),

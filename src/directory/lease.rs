@@ -68,7 +68,7 @@ pub struct Leases {
 /// The locks that somebody holds or waits for. One that nobody wants is not kept.
 type Locks = Arc<Mutex<HashMap<WriteKey, Arc<AsyncMutex<()>>>>>;
 
-fn guard(locks: &Locks) -> MutexGuard<'_, HashMap<WriteKey, Arc<AsyncMutex<()>>>> {
+fn lock_map(locks: &Locks) -> MutexGuard<'_, HashMap<WriteKey, Arc<AsyncMutex<()>>>> {
     locks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -88,7 +88,7 @@ impl Leases {
     pub async fn take(&self, keys: &BTreeSet<WriteKey>, until: Instant) -> Option<Lease> {
         let mut locks = Vec::with_capacity(keys.len());
         for key in keys {
-            let lock = Lock::new(key, &self.locks);
+            let lock = LocalLock::new(key, &self.locks);
             locks.push(timeout_at(until, lock.held()).await.ok()?);
         }
         let Some((store, account)) = &self.shared else {
@@ -108,34 +108,34 @@ impl Leases {
 }
 
 /// A lock on one key in this process.
-struct Lock {
+struct LocalLock {
     locks: Locks,
     key: WriteKey,
     mutex: Arc<AsyncMutex<()>>,
-    held: Option<OwnedMutexGuard<()>>,
+    acquire: Option<OwnedMutexGuard<()>>,
 }
 
-impl Lock {
+impl LocalLock {
     fn new(key: &WriteKey, locks: &Locks) -> Self {
-        let mutex = Arc::clone(guard(locks).entry(key.clone()).or_default());
+        let mutex = Arc::clone(lock_map(locks).entry(key.clone()).or_default());
         Self {
             locks: Arc::clone(locks),
             key: key.clone(),
             mutex,
-            held: None,
+            acquire: None,
         }
     }
 
     async fn held(mut self) -> Self {
-        self.held = Some(Arc::clone(&self.mutex).lock_owned().await);
+        self.acquire = Some(Arc::clone(&self.mutex).lock_owned().await);
         self
     }
 }
 
-impl Drop for Lock {
+impl Drop for LocalLock {
     fn drop(&mut self) {
-        self.held = None;
-        let mut locks = guard(&self.locks);
+        self.acquire = None;
+        let mut locks = lock_map(&self.locks);
         // The list's and this one: nobody else holds it or waits for it.
         if Arc::strong_count(&self.mutex) == 2 {
             locks.remove(&self.key);
@@ -146,7 +146,7 @@ impl Drop for Lock {
 /// A lease that is held. It ends when it is released or dropped; in the store also when its gateway
 /// dies, a little later.
 pub struct Lease {
-    locks: Vec<Lock>,
+    locks: Vec<LocalLock>,
     shared: Option<SharedLease>,
 }
 
@@ -178,20 +178,20 @@ impl Drop for Lease {
 
 /// A lease in the store, renewed as long as it is held.
 struct SharedLease {
-    keys: Arc<SharedKeys>,
+    keys: Arc<LeaseKeys>,
     /// Whether it was, at any time, not held.
     is_lost: Arc<Mutex<bool>>,
     renewal: JoinHandle<()>,
 }
 
 /// The keys of a lease in the store, and what says whose it is.
-struct SharedKeys {
+struct LeaseKeys {
     store: Store,
     names: Vec<String>,
     token: String,
 }
 
-impl SharedKeys {
+impl LeaseKeys {
     /// Takes or renews all keys: whether they are ours, or `None` when the store does not say.
     async fn take(&self) -> Option<bool> {
         let mut script = TAKE.prepare_invoke();
@@ -202,7 +202,7 @@ impl SharedKeys {
         let work = async |mut manager: ConnectionManager| -> RedisResult<bool> {
             script.invoke_async(&mut manager).await
         };
-        self.store.ask(work).await
+        self.store.run(work).await
     }
 
     /// Frees the keys. False when one of them was not ours any more, or the store does not say.
@@ -216,7 +216,7 @@ impl SharedKeys {
             script.invoke_async(&mut manager).await
         };
         // The store frees it in the end, where this fails.
-        self.store.ask(work).await == Some(self.names.len())
+        self.store.run(work).await == Some(self.names.len())
     }
 }
 
@@ -224,7 +224,7 @@ impl SharedLease {
     /// Takes it when the others have let go; where the store is away it is taken without it. `None`
     /// when the deadline comes first.
     async fn take(store: Store, names: Vec<String>, until: Instant) -> Option<Self> {
-        let keys = Arc::new(SharedKeys {
+        let keys = Arc::new(LeaseKeys {
             store,
             names,
             token: format!("{:032x}", fastrand::u128(..)),
@@ -240,20 +240,20 @@ impl SharedLease {
                     }
                     sleep(wait).await;
                 }
-                Some(true) => return Some(Self::held(keys, false)),
+                Some(true) => return Some(Self::start_renewal(keys, false)),
                 None => {
                     if is_held {
                         // Somebody writes: his record is better found than made again.
                         let left = until.saturating_duration_since(Instant::now());
                         sleep(LAST_WAIT.min(left / 2)).await;
                     }
-                    return Some(Self::held(keys, true));
+                    return Some(Self::start_renewal(keys, true));
                 }
             }
         }
     }
 
-    fn held(keys: Arc<SharedKeys>, is_lost: bool) -> Self {
+    fn start_renewal(keys: Arc<LeaseKeys>, is_lost: bool) -> Self {
         let is_lost = Arc::new(Mutex::new(is_lost));
         let (renewed, lost) = (Arc::clone(&keys), Arc::clone(&is_lost));
         let renewal = tokio::spawn(async move {
@@ -292,7 +292,7 @@ mod tests {
 
     use tokio::time::{Instant, timeout};
 
-    use super::{Leases, guard};
+    use super::{Leases, lock_map};
     use crate::recent_writes::WriteKey;
 
     fn keys(names: &[&str]) -> BTreeSet<WriteKey> {
@@ -310,10 +310,10 @@ mod tests {
 
         assert!(leases.take(&keys(&["b", "c"]), soon()).await.is_none());
         assert!(leases.take(&keys(&["c"]), soon()).await.is_some());
-        assert_eq!(guard(&leases.locks).len(), 2);
+        assert_eq!(lock_map(&leases.locks).len(), 2);
         drop(held);
         assert!(leases.take(&keys(&["b", "c"]), soon()).await.is_some());
-        assert_eq!(guard(&leases.locks).len(), 0);
+        assert_eq!(lock_map(&leases.locks).len(), 0);
     }
 
     #[tokio::test]
@@ -334,7 +334,7 @@ mod tests {
             let turn = timeout(Duration::from_secs(20), turn).await;
             turn.expect("in time").expect("no panic");
         }
-        assert_eq!(guard(&leases.locks).len(), 0);
+        assert_eq!(lock_map(&leases.locks).len(), 0);
     }
 
     #[tokio::test]

@@ -76,7 +76,7 @@ pub struct Report {
 
 impl Report {
     /// Counts the report among the sources of answers.
-    pub(super) fn counted(self) -> Self {
+    pub(super) fn record_metric(self) -> Self {
         metrics::source(self.account, self.status.name());
         self
     }
@@ -160,7 +160,7 @@ impl Report {
             is_stale: context.is_stale(),
             ..self
         };
-        report.with_doubts(context)
+        report.with_usage_notices(context)
     }
 
     /// Adds the work for the fields of its rows, the notices on those that failed, and the first of
@@ -180,17 +180,17 @@ impl Report {
             error: self.error.clone().or(error),
             ..self
         };
-        report.with_doubts(work).with_notices(notices, true)
+        report.with_usage_notices(work).with_notices(notices, true)
     }
 
     /// Adds the reasons why the answer may be incomplete that the work has noted.
-    fn with_doubts(self, context: &RequestContext) -> Self {
+    fn with_usage_notices(self, context: &RequestContext) -> Self {
         let failure = context.failure();
         let outdated = failure
             .as_ref()
             .map(|_| Notice::new(NoticeCode::Stale, OUTDATED));
         let report = self
-            .with_incomplete(unreadable(context.unreadable()))
+            .with_incomplete(unreadable_notice(context.unreadable()))
             .with_incomplete(context.incomplete_notices())
             .with_caveat(context.caveats())
             .with_caveat(outdated);
@@ -225,7 +225,7 @@ impl Report {
 }
 
 /// The notice on rows that could not be read.
-fn unreadable(rows: usize) -> Option<Notice> {
+fn unreadable_notice(rows: usize) -> Option<Notice> {
     let message = match rows {
         0 => return None,
         1 => "1 record that the provider sent cannot be read, and is left out".to_owned(),

@@ -12,13 +12,13 @@ use super::{Directory, ListedUsers, Report, in_batches, search_notice};
 use crate::{
     client::RequestContext,
     connectors::{
-        Connector, Expand, Filter, SearchResult, Selection, SortDirection, SortField, rows,
+        Connector, Expand, Filter, ListQuery, SearchResult, SortDirection, SortField, rows,
         without_invalid_spellings,
     },
     error::{Error, ErrorKind, Result},
     pagination::{
-        ListRange, Listing, NextPage, Page, PageAddress, PageRequest, Paging, Scan, ScanLimits,
-        window,
+        ListRange, NextPage, Page, PageAddress, PageRequest, PaginationSpec, PaginationStrategy,
+        Scan, ScanLimits, read_window,
     },
     user::{Email, User},
 };
@@ -42,7 +42,7 @@ impl Directory {
     ) -> HashMap<Email, EmailSearchResult> {
         let counted = self.search_all(context, emails, expand).await.into_iter();
         let counted = counted.map(|(email, search)| {
-            let report = search.report.counted();
+            let report = search.report.record_metric();
             (email, EmailSearchResult { report, ..search })
         });
         counted.collect()
@@ -65,21 +65,25 @@ impl Directory {
                 .map(|email| (email, nobody.clone()))
                 .collect();
         };
-        let joined = Email::joined(emails);
+        let joined = Email::group_spellings(emails);
         let emails = joined.iter().map(|(email, _)| email.clone()).collect();
-        let mut answers = in_batches(emails, connector.profile().by_email, |emails| async move {
-            let caveat = connector.profile().email_caveat;
-            let mut answers = HashMap::new();
-            for searched in connector.search(context, &emails, expand).await {
-                let found = searched.found;
-                let found = self.note_result(found, "by_email");
-                for email in searched.emails {
-                    let search = self.search(&email, &found, caveat, &searched.work);
-                    answers.insert(email, search);
+        let mut answers = in_batches(
+            emails,
+            connector.capabilities().by_email,
+            |emails| async move {
+                let caveat = connector.capabilities().email_caveat;
+                let mut answers = HashMap::new();
+                for searched in connector.search(context, &emails, expand).await {
+                    let found = searched.found;
+                    let found = self.note_result(found, "by_email");
+                    for email in searched.emails {
+                        let search = self.search(&email, &found, caveat, &searched.work);
+                        answers.insert(email, search);
+                    }
                 }
-            }
-            answers
-        })
+                answers
+            },
+        )
         .await;
         let mut given = HashMap::new();
         for (email, spellings) in joined {
@@ -108,17 +112,19 @@ impl Directory {
             }
         };
         let users = found.users.iter().filter(|user| user.has_email(email));
-        let users = in_order(users.cloned().map(Arc::new).collect());
+        let users = sort_and_dedup(users.cloned().map(Arc::new).collect());
         let (notice, error) = match &found.incomplete {
             Some(incomplete) => (Some(incomplete.notice.clone()), incomplete.error.clone()),
             None => (None, None),
         };
         let error = error.map(|error| error.with_operation(self.account, "by_email"));
         let report = match error {
-            Some(error) if users.is_empty() && error.kind() != ErrorKind::Late => Report {
-                notices: notice.into_iter().collect(),
-                ..Report::failed(self.account, error, calls)
-            },
+            Some(error) if users.is_empty() && error.kind() != ErrorKind::DeadlineExceeded => {
+                Report {
+                    notices: notice.into_iter().collect(),
+                    ..Report::failed(self.account, error, calls)
+                }
+            }
             error => Report::answered(self.account, error, calls)
                 .with_incomplete(notice)
                 .with_caveat(caveat.map(search_notice)),
@@ -133,7 +139,7 @@ impl Directory {
         &self,
         connector: &dyn Connector,
         context: &RequestContext,
-        selection: &Selection,
+        selection: &ListQuery,
         range: &ListRange,
     ) -> Result<ListedUsers> {
         let Some(email) = &selection.filter.email else {
@@ -144,16 +150,16 @@ impl Directory {
         };
         let of_list = |error: Error| error.with_operation(self.account, "list");
         let emails = std::slice::from_ref(email);
-        let scans = spelled_scans(connector, context, selection, email).await;
+        let scans = scan_spellings(connector, context, selection, email).await;
         let scans = without_invalid_spellings(emails, scans);
         let lists = scans.iter().map(|scan| scan.rows.clone()).collect();
-        let users = &merged(lists, selection.filter.sort);
+        let users = &merge_lists(lists, selection.filter.sort);
         let found =
             SearchResult::from_scans(scans, "the list of this address", "1,000 users a spelling");
         let found = found.map_err(of_list)?;
         let is_whole = found.incomplete.is_none();
-        let window = window(&JOINED, range, None, |request| async move {
-            Ok(cut_out(users, &request))
+        let window = read_window(&JOINED, range, None, |request| async move {
+            Ok(slice_page(users, &request))
         })
         .await;
         let mut window = window.map_err(of_list)?;
@@ -166,7 +172,7 @@ impl Directory {
             .await;
         let report = Report::answered(self.account, error, context.calls())
             .with_incomplete(notice)
-            .with_caveat(connector.profile().email_caveat.map(search_notice));
+            .with_caveat(connector.capabilities().email_caveat.map(search_notice));
         Ok(ListedUsers {
             window,
             report: report.with_work(context),
@@ -175,24 +181,24 @@ impl Directory {
 }
 
 /// Reads the list of each spelling of an address that is asked for.
-async fn spelled_scans(
+async fn scan_spellings(
     connector: &dyn Connector,
     context: &RequestContext,
-    selection: &Selection,
+    selection: &ListQuery,
     email: &Email,
 ) -> Vec<(Email, Scan<User>)> {
-    let listing = connector.profile().listing;
+    let listing = connector.capabilities().pagination;
     let limits = ScanLimits {
         pages: SPELLED_PAGES,
         until: context.deadline(),
     };
-    let post_filtered = connector.profile().post_filtered;
+    let post_filtered = connector.capabilities().post_filtered;
     let scans = connector.spellings(email).into_iter().map(|spelling| {
         let filter = Filter {
             email: Some(spelling.clone()),
             ..selection.filter.clone()
         };
-        let selection = Selection {
+        let selection = ListQuery {
             filter,
             expand: selection.expand,
         };
@@ -216,17 +222,17 @@ async fn spelled_scans(
 const SPELLED_PAGES: u32 = 10;
 
 /// A list that is held in memory, as a provider would page it.
-const JOINED: Listing = Listing {
-    paging: Paging::Offset { first: 0 },
-    at: "",
-    size: "",
-    min: 1,
-    max: u32::MAX,
+const JOINED: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Offset { first: 0 },
+    position_param: "",
+    size_param: "",
+    min_page_size: 1,
+    max_page_size: u32::MAX,
     max_rows: None,
     is_counted: true,
 };
 
-fn cut_out(users: &[User], request: &PageRequest) -> Page<User> {
+fn slice_page(users: &[User], request: &PageRequest) -> Page<User> {
     let from = match request.address {
         PageAddress::Offset(from) => usize::try_from(from).unwrap_or(usize::MAX),
         PageAddress::Page(_) | PageAddress::Key(_) | PageAddress::Token(_) => 0,
@@ -237,11 +243,11 @@ fn cut_out(users: &[User], request: &PageRequest) -> Page<User> {
 
 /// Merges lists of one order, each user once; without an order it appends them. A user without a
 /// known moment stays behind the one before it.
-fn merged(lists: Vec<Vec<User>>, sort: Option<(SortField, SortDirection)>) -> Vec<User> {
+fn merge_lists(lists: Vec<Vec<User>>, sort: Option<(SortField, SortDirection)>) -> Vec<User> {
     let mut lists: Vec<VecDeque<User>> = lists.into_iter().map(VecDeque::from).collect();
     let mut seen = HashSet::new();
     let mut merged = Vec::new();
-    while let Some(user) = first_of(&mut lists, sort) {
+    while let Some(user) = pop_first(&mut lists, sort) {
         if seen.insert(user.remote_id.clone()) {
             merged.push(user);
         }
@@ -250,7 +256,7 @@ fn merged(lists: Vec<Vec<User>>, sort: Option<(SortField, SortDirection)>) -> Ve
 }
 
 /// Takes the first of the first users of several lists.
-fn first_of(
+fn pop_first(
     lists: &mut [VecDeque<User>],
     sort: Option<(SortField, SortDirection)>,
 ) -> Option<User> {
@@ -270,7 +276,7 @@ fn first_of(
 }
 
 /// Each user once, by the remote ids: the order in which joined lists are paged.
-pub(super) fn in_order(mut users: Vec<Arc<User>>) -> Vec<Arc<User>> {
+pub(super) fn sort_and_dedup(mut users: Vec<Arc<User>>) -> Vec<Arc<User>> {
     users.sort_by(|one, other| one.remote_id.cmp(&other.remote_id));
     users.dedup_by(|one, other| one.remote_id == other.remote_id);
     users

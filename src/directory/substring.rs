@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Directory, EmailSearchResult, Report, search::in_order, search_notice};
+use super::{Directory, EmailSearchResult, Report, search::sort_and_dedup, search_notice};
 use crate::{
     client::RequestContext,
-    connectors::{Connector, Expand, Filter, Selection, rows},
+    connectors::{Connector, Expand, Filter, ListQuery, rows},
     error::{Error, Result},
     notice::{Notice, NoticeCode},
     pagination::{IncompleteReason, ListRange, Window},
-    user::{Email, User, email::part::EmailPart},
+    user::{Email, User, email::pattern::EmailPattern},
 };
 
 /// The notice on a part that may be within a label of a domain.
@@ -25,15 +25,15 @@ impl Directory {
     pub async fn containing(
         &self,
         context: &RequestContext,
-        part: &EmailPart,
+        part: &EmailPattern,
         count: u32,
         expand: Expand,
     ) -> Option<EmailSearchResult> {
         let connector = self.connector().ok()?;
-        if !connector.profile().finds_substrings {
+        if !connector.capabilities().finds_substrings {
             return None;
         }
-        let context = &context.fresh();
+        let context = &context.with_new_usage();
         let forms = part.forms();
         let windows = forms
             .iter()
@@ -56,7 +56,7 @@ impl Directory {
         let rows = found.into_iter().flat_map(|window| window.rows);
         let users = rows.map(|row| row.node).filter(|user| has_part(user, part));
         Some(EmailSearchResult {
-            users: in_order(users.map(Arc::new).collect()),
+            users: sort_and_dedup(users.map(Arc::new).collect()),
             report,
         })
     }
@@ -95,7 +95,7 @@ async fn window_of(
     count: u32,
     expand: Expand,
 ) -> Result<Window<User>> {
-    let selection = &Selection {
+    let selection = &ListQuery {
         filter: Filter {
             email: Some(Email::fragment(text)),
             ..Filter::default()
@@ -106,13 +106,13 @@ async fn window_of(
         count,
         ..ListRange::default()
     };
-    let listing = &connector.profile().listing;
-    rows::window(context, listing, &range, None, |request| async move {
+    let listing = &connector.capabilities().pagination;
+    rows::read_window(context, listing, &range, None, |request| async move {
         connector.list(context, &request, selection).await
     })
     .await
 }
 
-fn has_part(user: &User, part: &EmailPart) -> bool {
+fn has_part(user: &User, part: &EmailPattern) -> bool {
     user.all_emails().any(|email| part.is_in(email))
 }

@@ -24,7 +24,7 @@ impl Directory {
         if !is_whole || !window.rows.is_empty() || window.failure.is_some() {
             return;
         }
-        match connector.unknown(context, filter).await {
+        match connector.unknown_filter_values(context, filter).await {
             Ok(fields) => {
                 for field in fields {
                     if let Some(id) = filter.id(field) {
@@ -32,11 +32,11 @@ impl Directory {
                     }
                 }
             }
-            Err(_) => self.note_untold(context, filter),
+            Err(_) => self.note_unverified_filter(context, filter),
         }
     }
 
-    fn note_untold(&self, context: &RequestContext, filter: &Filter) {
+    fn note_unverified_filter(&self, context: &RequestContext, filter: &Filter) {
         for field in [
             FilterField::TagId,
             FilterField::SegmentId,
@@ -46,7 +46,7 @@ impl Directory {
                 let title = self.account.title();
                 let message = format!(
                     "whether {title} has a {} with the id `{id:.60}` could not be told",
-                    field.what()
+                    field.noun()
                 );
                 context
                     .add_incomplete_notice(Notice::new(NoticeCode::FilterValueUnverified, message));

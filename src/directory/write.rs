@@ -3,8 +3,8 @@
 //! first made. A blind create is never repeated: where its answer is lost, the record is looked
 //! for.
 
+mod result;
 mod target;
-mod written;
 
 use std::{
     collections::BTreeSet,
@@ -23,14 +23,14 @@ use tracing::Instrument;
 use super::{Directory, lease::Leases};
 use crate::{
     audit::{AuditLog, RequestId},
-    client::{Freshness, RequestContext, WriteProgress},
+    client::{MaxAge, RequestContext, WriteProgress},
     connectors::{Connector, ConnectorWrite},
     error::{Error, ErrorKind, FailureStage, Result},
-    recent_writes::{KnownWrites, Pending, RecentWrites, WriteKey},
+    recent_writes::{KnownWrites, PendingCreate, RecentWrites, WriteKey},
     user::{FieldChange, Identity, PatchField, User, UserKind, UserPatch, WriteOutcome},
 };
+pub use result::{WriteError, WriteResult};
 use target::Target;
-pub use written::{WriteError, WriteResult};
 
 /// How long a write that has sent something goes on after its deadline.
 const GRACE: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ const SKEW: SignedDuration = SignedDuration::from_secs(300);
 
 /// The parts that the writes to one account share.
 #[derive(Clone)]
-pub struct Writing {
+pub struct WriteContext {
     /// The recent writes.
     pub recent: RecentWrites,
     /// The leases on the users that are being written.
@@ -53,9 +53,9 @@ pub struct Writing {
 }
 
 /// A caller that waits for a write. When it leaves, a write that has sent nothing is abandoned.
-struct Waiting<'a>(&'a WriteProgress);
+struct AbandonGuard<'a>(&'a WriteProgress);
 
-impl Drop for Waiting<'_> {
+impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
         self.0.abandon();
     }
@@ -63,14 +63,14 @@ impl Drop for Waiting<'_> {
 
 /// A write under way.
 #[derive(Clone, Copy)]
-struct Write<'a> {
+struct WriteOperation<'a> {
     connector: &'a dyn Connector,
     context: &'a RequestContext,
     patch: &'a UserPatch,
     identity: Identity,
     keys: &'a BTreeSet<WriteKey>,
     /// The recent writes under these keys.
-    known: &'a KnownWrites,
+    recent_writes: &'a KnownWrites,
     /// Whether a create was noted as pending.
     is_noted: &'a AtomicBool,
 }
@@ -88,28 +88,31 @@ impl Directory {
         request: Option<RequestId>,
     ) -> WriteResult {
         if let Some(refused) = self.refusal(&patch) {
-            self.conclude(&refused, request).await;
+            self.write_audit_entry(&refused, request).await;
             return refused;
         }
         let progress = Arc::new(WriteProgress::new(GRACE));
         // A write must not decide by cached data.
-        let fresh = context.with_freshness(Freshness::Now).fresh();
+        let fresh = context.with_max_age(MaxAge::Now).with_new_usage();
         let fresh = fresh.writing(Arc::clone(&progress));
         let this = Arc::clone(self);
-        let cut_off = WriteResult::cut_off(Arc::clone(&progress), self.account, request.clone());
+        let cut_off =
+            WriteResult::interrupted_entry(Arc::clone(&progress), self.account, request.clone());
         let write = async move {
-            let end = this.writing.audit.expect(cut_off);
+            let end = this.write_context.audit.guard(cut_off);
             let written = this.finish(&fresh, &patch, request).await;
-            end.is_recorded();
+            end.disarm();
             written
         };
-        let mut write = self.writing.tasks.spawn(write.in_current_span());
-        let _waiting = Waiting(&progress);
+        let mut write = self.write_context.tasks.spawn(write.in_current_span());
+        let _waiting = AbandonGuard(&progress);
         let fault = |_| WriteResult::unknown(&internal()).for_client();
         match timeout_at(context.deadline(), &mut write).await {
             Ok(written) => written.unwrap_or_else(fault),
-            Err(_) if progress.abandon() => WriteResult::prevented(&Error::late()).for_client(),
-            Err(_) => WriteResult::unknown(&Error::late()).for_client(),
+            Err(_) if progress.abandon() => {
+                WriteResult::not_sent(&Error::deadline_exceeded()).for_client()
+            }
+            Err(_) => WriteResult::unknown(&Error::deadline_exceeded()).for_client(),
         }
     }
 
@@ -118,22 +121,22 @@ impl Directory {
         let Ok(connector) = self.connector() else {
             return Some(WriteResult::skipped(Vec::new()));
         };
-        let problems = self.problems(connector, patch);
+        let problems = self.validate(connector, patch);
         if !problems.is_empty() {
             return Some(WriteResult::skipped(problems).for_client());
         }
         let error = connector.check(patch).err()?;
-        Some(WriteResult::prevented(&error).for_client())
+        Some(WriteResult::not_sent(&error).for_client())
     }
 
-    fn problems(&self, connector: &dyn Connector, patch: &UserPatch) -> Vec<WriteError> {
-        let writes = connector.profile().writes;
+    fn validate(&self, connector: &dyn Connector, patch: &UserPatch) -> Vec<WriteError> {
+        let writes = connector.capabilities().writes;
         let unwritable = patch
             .fields()
             .into_iter()
             .filter(|field| !writes.contains(field));
         let mut problems: Vec<_> = unwritable
-            .map(|field| WriteError::input(field.name(), self.unwritable(field, writes)))
+            .map(|field| WriteError::input(field.name(), self.unwritable_message(field, writes)))
             .collect();
         if patch.identity().is_none() {
             let message =
@@ -144,7 +147,7 @@ impl Directory {
     }
 
     /// The message for a field that cannot be written: it names the fields that can.
-    fn unwritable(&self, field: PatchField, writes: &[PatchField]) -> String {
+    fn unwritable_message(&self, field: PatchField, writes: &[PatchField]) -> String {
         let instead: &[PatchField] = match field {
             PatchField::Name => &[PatchField::FirstName, PatchField::LastName],
             PatchField::FirstName | PatchField::LastName => &[PatchField::Name],
@@ -170,23 +173,30 @@ impl Directory {
         patch: &UserPatch,
         request: Option<RequestId>,
     ) -> WriteResult {
-        let keys = keys(patch);
-        let written = match self.writing.leases.take(&keys, context.deadline()).await {
+        let keys = write_keys(patch);
+        let written = match self
+            .write_context
+            .leases
+            .take(&keys, context.deadline())
+            .await
+        {
             Some(lease) => {
                 let written = self.write(context, patch, &keys).await;
-                written.guarded(lease.release().await)
+                written.with_lease_warning(lease.release().await)
             }
-            None => WriteResult::prevented(&Error::late().at_stage(FailureStage::Nowhere)),
+            None => {
+                WriteResult::not_sent(&Error::deadline_exceeded().at_stage(FailureStage::NotSent))
+            }
         };
         let written = written.for_client();
-        self.conclude(&written, request).await;
+        self.write_audit_entry(&written, request).await;
         written
     }
 
     /// The end of every write, also of one that nobody waits for: it is noted in the audit log.
-    async fn conclude(&self, written: &WriteResult, request: Option<RequestId>) {
+    async fn write_audit_entry(&self, written: &WriteResult, request: Option<RequestId>) {
         let entry = written.audit_entry(self.account, request);
-        self.writing.audit.record(entry).await;
+        self.write_context.audit.record(entry).await;
     }
 
     async fn write(
@@ -198,15 +208,15 @@ impl Directory {
         let (Ok(connector), Some(identity)) = (self.connector(), patch.identity()) else {
             return WriteResult::skipped(Vec::new());
         };
-        let recent = &self.writing.recent;
+        let recent = &self.write_context.recent;
         let known = &recent.look_up(recent_keys(patch, keys)).await;
-        let write = Write {
+        let write = WriteOperation {
             connector,
             context,
             patch,
             identity,
             keys,
-            known,
+            recent_writes: known,
             is_noted: &AtomicBool::default(),
         };
         let written = self.find_and_write(write).await;
@@ -224,40 +234,44 @@ impl Directory {
         written
     }
 
-    async fn find_and_write(&self, write: Write<'_>) -> Result<WriteResult> {
-        let Write { patch, known, .. } = write;
+    async fn find_and_write(&self, write: WriteOperation<'_>) -> Result<WriteResult> {
+        let WriteOperation {
+            patch,
+            recent_writes: known,
+            ..
+        } = write;
         let email = patch.email.set();
         let is_adopting = email.is_some_and(|email| !known.with_email(email.folded()).is_empty());
-        if write.is_native() && !is_adopting {
+        if write.uses_native_upsert() && !is_adopting {
             return self.create(write).await;
         }
-        let target = match self.target_of(write).await {
+        let target = match self.find_target(write).await {
             Ok(target) => target,
             // Nothing was sent yet but reads.
-            Err(error) => return Ok(WriteResult::prevented(&error)),
+            Err(error) => return Ok(WriteResult::not_sent(&error)),
         };
         match target {
-            Target::One(user) => Ok(write.doubted(self.change(write, &user).await?)),
-            Target::Nobody if write.identity == Identity::RemoteId => Ok(missing()),
-            Target::Nobody => self.create(write).await,
-            Target::Unclear(message) => Ok(WriteResult::skipped(vec![WriteError::input(
+            Target::Found(user) => Ok(write.correct_outcome(self.change(write, &user).await?)),
+            Target::NotFound if write.identity == Identity::RemoteId => Ok(not_found()),
+            Target::NotFound => self.create(write).await,
+            Target::Ambiguous(message) => Ok(WriteResult::skipped(vec![WriteError::input(
                 "email", message,
             )])),
         }
     }
 
-    async fn target_of(&self, write: Write<'_>) -> Result<Target> {
+    async fn find_target(&self, write: WriteOperation<'_>) -> Result<Target> {
         let what = (write.patch, write.identity);
-        self.target(write.connector, write.context, what, write.known)
+        self.resolve_target(write.connector, write.context, what, write.recent_writes)
             .await
     }
 
     /// Changes a record that is there, where anything of it is to change.
-    async fn change(&self, write: Write<'_>, user: &User) -> Result<WriteResult> {
-        let Write {
+    async fn change(&self, write: WriteOperation<'_>, user: &User) -> Result<WriteResult> {
+        let WriteOperation {
             connector, patch, ..
         } = write;
-        if user.kind == UserKind::Lead && !connector.profile().writes_leads {
+        if user.kind == UserKind::Lead && !connector.capabilities().writes_leads {
             let message = "this is a lead, which cannot be changed here: only users can";
             return Ok(WriteResult::skipped(vec![WriteError::input(
                 "remoteId", message,
@@ -269,7 +283,7 @@ impl Directory {
             let problem = WriteError::input("externalId", message);
             return Ok(WriteResult::skipped(vec![problem]));
         }
-        let mut patch = patch.keeping(user);
+        let mut patch = patch.without_unchanged(user);
         if write.identity == Identity::ExternalId && user.external_id.is_some() {
             patch.external_id = FieldChange::Keep;
         }
@@ -278,12 +292,12 @@ impl Directory {
             return Ok(WriteResult::done(matched));
         }
         let updated = connector.update(write.context, user, &patch).await?;
-        Ok(updated.map_or_else(missing, WriteResult::done))
+        Ok(updated.map_or_else(not_found, WriteResult::done))
     }
 
     /// Creates a record where none was found.
-    async fn create(&self, write: Write<'_>) -> Result<WriteResult> {
-        let Write {
+    async fn create(&self, write: WriteOperation<'_>) -> Result<WriteResult> {
+        let WriteOperation {
             connector,
             context,
             patch,
@@ -291,38 +305,50 @@ impl Directory {
         } = write;
         let began = Timestamp::now();
         // Noted before it is sent: this process may end before the answer comes.
-        let pending = match write.is_native() {
-            true => Pending::Unknown,
-            false => Pending::Absent,
+        let pending = match write.uses_native_upsert() {
+            true => PendingCreate::Unknown,
+            false => PendingCreate::WasAbsent,
         };
-        self.writing.recent.note_pending(write.keys, pending).await;
+        self.write_context
+            .recent
+            .note_pending(write.keys, pending)
+            .await;
         write.is_noted.store(true, Ordering::Relaxed);
-        let created = match write.is_native() {
+        let created = match write.uses_native_upsert() {
             true => connector.upsert(context, patch).await,
             false => connector.create(context, patch).await,
         };
         match created {
-            Ok(upserted) => Ok(write.doubted(WriteResult::done(upserted))),
+            Ok(upserted) => Ok(write.correct_outcome(WriteResult::done(upserted))),
             // It is there after all.
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                match self.target_of(write).await {
-                    Ok(Target::One(user)) => Ok(write.doubted(self.change(write, &user).await?)),
+                match self.find_target(write).await {
+                    Ok(Target::Found(user)) => {
+                        Ok(write.correct_outcome(self.change(write, &user).await?))
+                    }
                     _ => Err(error),
                 }
             }
-            Err(error) if error.is_unsettled() => Ok(self.settle(write, &error, began).await),
+            Err(error) if error.is_unsettled() => {
+                Ok(self.resolve_lost_create(write, &error, began).await)
+            }
             Err(error) => Err(error),
         }
     }
 
     /// Settles a create whose answer was lost: it made the record if that exists now and did not
     /// before.
-    async fn settle(&self, write: Write<'_>, error: &Error, began: Timestamp) -> WriteResult {
-        if write.is_native() {
+    async fn resolve_lost_create(
+        &self,
+        write: WriteOperation<'_>,
+        error: &Error,
+        began: Timestamp,
+    ) -> WriteResult {
+        if write.uses_native_upsert() {
             return WriteResult::unknown(error);
         }
-        let user = match self.target_of(write).await {
-            Ok(Target::One(user)) if !is_old(&user, began) => user,
+        let user = match self.find_target(write).await {
+            Ok(Target::Found(user)) if !is_older_than(&user, began) => user,
             _ => return WriteResult::unknown(error),
         };
         let patch = write.patch;
@@ -334,7 +360,7 @@ impl Directory {
             false => self.change(write, &user).await,
         };
         let written = written.unwrap_or_else(|error| WriteResult {
-            problems: WriteError::from_error(&error),
+            errors: WriteError::from_error(&error),
             ..WriteResult::done(created(&user))
         });
         WriteResult {
@@ -344,25 +370,29 @@ impl Directory {
     }
 }
 
-impl Write<'_> {
+impl WriteOperation<'_> {
     /// Whether the provider itself finds or creates the record, and says which.
-    fn is_native(&self) -> bool {
-        let profile = self.connector.profile();
-        profile.upsert_tells_outcome && profile.upserts.contains(&self.identity)
+    fn uses_native_upsert(&self) -> bool {
+        let profile = self.connector.capabilities();
+        profile.upsert_reports_outcome && profile.upserts.contains(&self.identity)
     }
 
     /// Corrects the outcome of a write that follows a create whose answer was lost. That create
     /// made the record if it did not exist before; if nobody had looked, it may have made it.
-    fn doubted(&self, written: WriteResult) -> WriteResult {
+    fn correct_outcome(&self, written: WriteResult) -> WriteResult {
         let is_done = matches!(
             written.outcome,
             Some(WriteOutcome::Updated | WriteOutcome::Matched)
         );
-        let is_new = |user: &Arc<User>| !is_old(user, Timestamp::now());
+        let is_new = |user: &Arc<User>| !is_older_than(user, Timestamp::now());
         let may_be_made = is_done && written.user.as_ref().is_some_and(is_new);
-        let outcome = match self.known.pending(self.keys).filter(|_| may_be_made) {
-            Some(Pending::Absent) => Some(WriteOutcome::Created),
-            Some(Pending::Unknown) => None,
+        let outcome = match self
+            .recent_writes
+            .pending(self.keys)
+            .filter(|_| may_be_made)
+        {
+            Some(PendingCreate::WasAbsent) => Some(WriteOutcome::Created),
+            Some(PendingCreate::Unknown) => None,
             None => written.outcome,
         };
         WriteResult { outcome, ..written }
@@ -370,7 +400,7 @@ impl Write<'_> {
 
     /// Whether it is known now what became of all creates under these keys.
     fn is_settled_by(&self, written: &WriteResult) -> bool {
-        let was_pending = self.known.pending(self.keys).is_some();
+        let was_pending = self.recent_writes.pending(self.keys).is_some();
         let is_noted = self.is_noted.load(Ordering::Relaxed);
         let is_refused = written.outcome.is_some() && !was_pending;
         (was_pending || is_noted) && (written.user.is_some() || is_refused)
@@ -380,7 +410,7 @@ impl Write<'_> {
 /// The keys that name the user of a patch: a write by one of them waits for those by another. An id
 /// counts as one whosever it is, for at some providers yours is theirs; letter case does not count,
 /// for some providers drop it.
-fn keys(patch: &UserPatch) -> BTreeSet<WriteKey> {
+fn write_keys(patch: &UserPatch) -> BTreeSet<WriteKey> {
     let ids = patch.remote_id.iter().chain(patch.external_id.set());
     let ids = ids.map(|id| WriteKey::person("id", &id.trim().to_lowercase()));
     let email = patch.email.set();
@@ -398,7 +428,7 @@ fn recent_keys(patch: &UserPatch, keys: &BTreeSet<WriteKey>) -> Vec<WriteKey> {
 }
 
 /// Whether a record was there long before a moment.
-fn is_old(user: &User, moment: Timestamp) -> bool {
+fn is_older_than(user: &User, moment: Timestamp) -> bool {
     let created = user.created_at;
     created.is_some_and(|created| moment.duration_since(created) > SKEW)
 }
@@ -407,7 +437,7 @@ fn internal() -> Error {
     Error::new(ErrorKind::Internal, "the write failed inside the gateway")
 }
 
-fn missing() -> WriteResult {
+fn not_found() -> WriteResult {
     WriteResult::skipped(vec![WriteError::input(
         "remoteId",
         "there is no user with this id",

@@ -61,7 +61,7 @@ impl Accounts {
     ///
     /// # Errors
     /// `Invalid` where several could be meant, and for the name of no account, or of another provider's.
-    pub fn one(&self, provider: Provider, name: Option<&str>) -> Result<Account> {
+    pub fn resolve_one(&self, provider: Provider, name: Option<&str>) -> Result<Account> {
         let of_provider = self.all().map(|directory| directory.account());
         let of_provider: Vec<Account> = of_provider
             .filter(|account| account.provider() == provider)
@@ -94,7 +94,7 @@ impl Accounts {
     ///
     /// # Errors
     /// `Invalid` for an empty list, an unknown name, and where no account is left.
-    pub fn several(
+    pub fn resolve_many(
         &self,
         providers: Option<&[Provider]>,
         names: Option<&[String]>,

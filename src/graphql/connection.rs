@@ -6,7 +6,7 @@ use async_graphql::{ComplexObject, Context, SimpleObject};
 
 use super::{
     RequestLimits, cursor,
-    row::{HasRecord, RowObject},
+    row::{HasRecord, MeteredObject},
     source::SourceReport,
     subresources::sources,
 };
@@ -24,7 +24,7 @@ use crate::{
 #[graphql(complex)]
 pub struct UserConnection {
     /// The users with their cursors.
-    edges: Vec<RowObject<UserEdge>>,
+    edges: Vec<MeteredObject<UserEdge>>,
     /// Where this page stands in the list.
     page_info: PageInfo,
     /// How many users the whole list has; null where a provider does not say, or could not be read
@@ -72,10 +72,10 @@ impl UserConnection {
     }
 
     /// The users without their cursors.
-    async fn nodes(&self) -> Vec<RowObject<&Arc<User>>> {
+    async fn nodes(&self) -> Vec<MeteredObject<&Arc<User>>> {
         self.edges
             .iter()
-            .map(|edge| RowObject(&edge.0.node))
+            .map(|edge| MeteredObject(&edge.0.node))
             .collect()
     }
 }
@@ -94,7 +94,7 @@ impl UserConnection {
             end_cursor: edges.last().map(|edge| edge.cursor.clone()),
         };
         Self {
-            edges: edges.into_iter().map(RowObject).collect(),
+            edges: edges.into_iter().map(MeteredObject).collect(),
             page_info,
             total_count: None,
             reports,
@@ -102,10 +102,10 @@ impl UserConnection {
     }
 
     /// A page of a provider's list.
-    pub fn of_list(account: Account, filter: &Filter, listed: ListedUsers) -> Self {
+    pub fn from_list(account: Account, filter: &Filter, listed: ListedUsers) -> Self {
         let window = listed.window;
         let edges = window.rows.into_iter().map(|row| UserEdge {
-            cursor: cursor::of_position(account, filter, &row.position),
+            cursor: cursor::encode_position(account, filter, &row.position),
             node: Arc::new(row.node),
         });
         let total_count = window.total.map(Int::from);
@@ -122,7 +122,7 @@ impl UserConnection {
     }
 
     /// A page of what several providers found, in the order of accounts and remote ids, behind a record.
-    pub fn of_searches(
+    pub fn from_searches(
         key: &impl serde::Serialize,
         searches: Vec<EmailSearchResult>,
         first: usize,
@@ -146,7 +146,7 @@ impl UserConnection {
         let has_next = users.len() > first;
         users.truncate(first);
         let edges = users.into_iter().map(|user| UserEdge {
-            cursor: cursor::of_record(key, user.account, &user.remote_id),
+            cursor: cursor::encode_record(key, user.account, &user.remote_id),
             node: user,
         });
         let page = Self::new(edges.collect(), after.is_some(), has_next, reports);
@@ -193,7 +193,7 @@ impl ConnectionArguments {
     ///
     /// # Errors
     /// `Invalid` for numbers out of bounds, both `first` and `last`, and cursors of other lists.
-    pub fn span(
+    pub fn list_range(
         &self,
         account: Account,
         filter: &Filter,
@@ -214,7 +214,7 @@ impl ConnectionArguments {
         };
         let position = |argument: &str, text: &Option<String>| {
             let text = text.as_deref().filter(|text| !text.is_empty());
-            text.map(|text| cursor::to_position(account, filter, argument, text))
+            text.map(|text| cursor::decode_position(account, filter, argument, text))
                 .transpose()
         };
         Ok(ListRange {

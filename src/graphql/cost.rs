@@ -86,7 +86,7 @@ pub fn check_document(
     rules: &SchemaRules,
 ) -> Result<FixedCosts, CostError> {
     let none = (Variables::default(), FixedCosts::default());
-    let mut count = FieldCount::new((document, &none.0, &none.1), graph, rules);
+    let mut count = CostCalculator::new((document, &none.0, &none.1), graph, rules);
     let mut whole = 0_u64;
     for name in document.fragments.keys() {
         whole = whole.saturating_add(count.fragment(name, false)?.fields);
@@ -111,25 +111,25 @@ pub fn check_operation(
     graph: &Graph,
     rules: &SchemaRules,
 ) -> Result<u64, CostError> {
-    let mut count = FieldCount::new((document, variables, fixed), graph, rules);
+    let mut count = CostCalculator::new((document, variables, fixed), graph, rules);
     let cost = count.operation(operation)?;
     at_most(ROOTS, cost.top, "fields at its root")?;
     at_most(ROWS, cost.rows, "users in all its lists together")?;
     at_most(INPUTS, cost.inputs, "values in its arguments")?;
     at_most(VALUES, cost.values, "values in its answer")?;
     at_most(
-        graph.bounds.request_bytes,
+        graph.limits.request_bytes,
         cost.written(),
         "bytes in its answer",
     )?;
     at_most(
-        graph.bounds.request_bytes,
+        graph.limits.request_bytes,
         cost.uncounted,
         "bytes in its answer",
     )?;
     for (account, calls) in &cost.calls {
         let what = format!("pages of the list of {} (limits.calls)", account.name());
-        at_most(u64::from(graph.bounds.calls), *calls, &what)?;
+        at_most(u64::from(graph.limits.calls), *calls, &what)?;
     }
     Ok(cost.uncounted)
 }
@@ -141,7 +141,7 @@ fn at_most(most: u64, is: u64, what: &str) -> Result<(), CostError> {
     Err(format!("the query asks for too many {what}: {is}, at most {most}").into())
 }
 
-struct FieldCount<'a> {
+struct CostCalculator<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     graph: &'a Graph,
@@ -160,7 +160,7 @@ struct FieldCount<'a> {
     level: usize,
 }
 
-impl<'a> FieldCount<'a> {
+impl<'a> CostCalculator<'a> {
     fn new(
         (document, variables, fixed): (&'a ExecutableDocument, &'a Variables, &'a FixedCosts),
         graph: &'a Graph,
@@ -225,10 +225,10 @@ impl<'a> FieldCount<'a> {
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
                     let on = condition.map_or(parent, |on| on.node.on.node.as_str());
-                    spread(&self.set(on, is_average, &fragment.node.selection_set.node)?)
+                    fragment_cost(&self.set(on, is_average, &fragment.node.selection_set.node)?)
                 }
                 Selection::FragmentSpread(of) => {
-                    spread(&self.fragment(&of.node.fragment_name.node, is_average)?)
+                    fragment_cost(&self.fragment(&of.node.fragment_name.node, is_average)?)
                 }
             };
             total = total.and(&cost);
@@ -368,7 +368,7 @@ fn too_deep() -> CostError {
 }
 
 /// What is in a fragment, and that somebody must look at it.
-fn spread(cost: &Cost) -> Cost {
+fn fragment_cost(cost: &Cost) -> Cost {
     let mut cost = cost.clone();
     cost.fields = cost.fields.saturating_add(1);
     cost

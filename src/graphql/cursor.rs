@@ -59,13 +59,15 @@ fn fields<T: DeserializeOwned>(text: &str, what: &str) -> std::result::Result<T,
         Some(version) if version != u64::from(VERSION) => Err(format!(
             "this {what} has version {version}, and version {VERSION} is understood"
         )),
-        Some(_) => decode(text).ok_or_else(|| format!("this is not {} of this kind", a(what))),
-        None => Err(format!("this is not {} of this graph", a(what))),
+        Some(_) => {
+            decode(text).ok_or_else(|| format!("this is not {} of this kind", with_article(what)))
+        }
+        None => Err(format!("this is not {} of this graph", with_article(what))),
     }
 }
 
 /// A word with its article.
-fn a(what: &str) -> String {
+fn with_article(what: &str) -> String {
     let article = if what.starts_with(['a', 'i']) {
         "an"
     } else {
@@ -75,7 +77,7 @@ fn a(what: &str) -> String {
 }
 
 /// The cursor after a row of an account's list.
-pub fn of_position(account: Account, filter: &Filter, position: &Position) -> String {
+pub fn encode_position(account: Account, filter: &Filter, position: &Position) -> String {
     encode(&(VERSION, account, fingerprint(filter), position))
 }
 
@@ -83,7 +85,7 @@ pub fn of_position(account: Account, filter: &Filter, position: &Position) -> St
 ///
 /// # Errors
 /// `Invalid` when the cursor is damaged, of another version, another account or another filter.
-pub fn to_position(
+pub fn decode_position(
     account: Account,
     filter: &Filter,
     argument: &str,
@@ -118,7 +120,7 @@ pub fn to_position(
 }
 
 /// The cursor of a record in a list that is joined from several accounts.
-pub fn of_record(search: &impl Serialize, account: Account, remote_id: &str) -> String {
+pub fn encode_record(search: &impl Serialize, account: Account, remote_id: &str) -> String {
     encode(&(VERSION, "joined", fingerprint(search), account, remote_id))
 }
 
@@ -126,7 +128,7 @@ pub fn of_record(search: &impl Serialize, account: Account, remote_id: &str) -> 
 ///
 /// # Errors
 /// `Invalid` when the cursor is damaged, of another version or of another search.
-pub fn to_record(search: &impl Serialize, text: &str) -> Result<(String, String)> {
+pub fn decode_record(search: &impl Serialize, text: &str) -> Result<(String, String)> {
     let refused = |why: String| {
         Error::invalid(format!(
             "`after`: {why}; take a cursor from the list that it continues"
@@ -141,12 +143,12 @@ pub fn to_record(search: &impl Serialize, text: &str) -> Result<(String, String)
 }
 
 /// The global id of a user.
-pub fn of_user(account: Account, remote_id: &str) -> String {
+pub fn encode_user_id(account: Account, remote_id: &str) -> String {
     encode(&(VERSION, "user", account, remote_id))
 }
 
 /// The global id of a person.
-pub fn of_person(email: &Email) -> String {
+pub fn encode_person_id(email: &Email) -> String {
     encode(&(VERSION, "person", email.folded()))
 }
 
@@ -181,25 +183,25 @@ impl GlobalId {
 ///
 /// # Errors
 /// `Invalid` when the id is damaged, of another version, not ours or of something else.
-pub fn to_user(id: &str) -> Result<(String, String)> {
+pub fn decode_user_id(id: &str) -> Result<(String, String)> {
     match GlobalId::parse(id)? {
         GlobalId::User(account, remote_id) => Ok((account, remote_id)),
-        GlobalId::Person(_) => Err(not_of("a user", "User")),
+        GlobalId::Person(_) => Err(wrong_kind_error("a user", "User")),
     }
 }
 
 /// The email of the person that a global id names.
 ///
 /// # Errors
-/// As [`to_user()`].
-pub fn to_person(id: &str) -> Result<Email> {
+/// As [`decode_user_id()`].
+pub fn decode_person_id(id: &str) -> Result<Email> {
     match GlobalId::parse(id)? {
         GlobalId::Person(email) => Ok(email),
-        GlobalId::User(..) => Err(not_of("a person", "Person")),
+        GlobalId::User(..) => Err(wrong_kind_error("a person", "Person")),
     }
 }
 
-fn not_of(what: &str, of: &str) -> Error {
+fn wrong_kind_error(what: &str, of: &str) -> Error {
     Error::invalid(format!(
         "this is not an id of {what}: take one from `{of}.id`"
     ))
@@ -225,7 +227,10 @@ fn kind_and_fields(id: &str) -> std::result::Result<(String, Vec<String>), Strin
 mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-    use super::{GlobalId, of_person, of_position, of_user, to_person, to_position, to_user};
+    use super::{
+        GlobalId, decode_person_id, decode_position, decode_user_id, encode_person_id,
+        encode_position, encode_user_id,
+    };
     use crate::{
         account::{Account, Provider},
         connectors::Filter,
@@ -263,7 +268,7 @@ mod tests {
     const ADA: Provider = Provider::Ada;
 
     fn refusal(text: &str) -> String {
-        let read = to_position(Account::of(ADA), &Filter::default(), "after", text);
+        let read = decode_position(Account::default_for(ADA), &Filter::default(), "after", text);
         read.expect_err("a refusal").message().to_owned()
     }
 
@@ -276,21 +281,21 @@ mod tests {
             assert!(says.contains(&format!("version {version}")), "{says}");
         }
         let old = super::encode(&("user", "ada", "7"));
-        let error = to_user(&old).expect_err("an old id");
+        let error = decode_user_id(&old).expect_err("an old id");
         assert!(error.message().contains("version 1"), "{}", error.message());
     }
 
     #[test]
     fn an_id_of_a_person_is_no_id_of_a_user_and_holds_the_folded_email() {
-        let person = of_person(&Email::parse(" Ann@X.test ").expect("an email"));
+        let person = encode_person_id(&Email::parse(" Ann@X.test ").expect("an email"));
         assert_eq!(
             person,
-            of_person(&Email::parse("ann@x.test").expect("an email"))
+            encode_person_id(&Email::parse("ann@x.test").expect("an email"))
         );
-        let email = to_person(&person).expect("the email");
+        let email = decode_person_id(&person).expect("the email");
         assert_eq!(email.folded(), "ann@x.test");
-        assert!(to_user(&person).is_err());
-        assert!(to_person(&of_user(Account::of(ADA), "7")).is_err());
+        assert!(decode_user_id(&person).is_err());
+        assert!(decode_person_id(&encode_user_id(Account::default_for(ADA), "7")).is_err());
         for odd in [
             super::encode(&(3, "person")),
             super::encode(&(3, "person", "no address")),
@@ -313,20 +318,20 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_comes_back_as_the_position_it_was_made_of(position in position()) {
-            let text = of_position(Account::of(ADA), &Filter::default(), &position);
-            prop_assert_eq!(to_position(Account::of(ADA), &Filter::default(), "after", &text).ok(), Some(position));
+            let text = encode_position(Account::default_for(ADA), &Filter::default(), &position);
+            prop_assert_eq!(decode_position(Account::default_for(ADA), &Filter::default(), "after", &text).ok(), Some(position));
         }
 
         #[test]
         fn a_cursor_of_another_account_or_filter_is_refused(position in position()) {
-            let text = of_position(Account::of(ADA), &filter("a"), &position);
-            assert!(to_position(Account::new(ADA, "ada-eu"), &filter("a"), "after", &text).is_err());
-            assert!(to_position(Account::of(ADA), &filter("b"), "after", &text).is_err());
+            let text = encode_position(Account::default_for(ADA), &filter("a"), &position);
+            assert!(decode_position(Account::new(ADA, "ada-eu"), &filter("a"), "after", &text).is_err());
+            assert!(decode_position(Account::default_for(ADA), &filter("b"), "after", &text).is_err());
         }
 
         #[test]
         fn a_damaged_cursor_is_an_error_and_never_a_panic(text in ".{0,80}") {
-            assert!(to_position(Account::of(ADA), &Filter::default(), "after", &text).is_err());
+            assert!(decode_position(Account::default_for(ADA), &Filter::default(), "after", &text).is_err());
         }
 
         #[test]
@@ -337,7 +342,7 @@ mod tests {
         #[test]
         fn an_id_comes_back_as_the_user_it_was_made_of(id in "\\PC{1,60}") {
             let account = Account::new(ADA, "ada-eu");
-            prop_assert_eq!(to_user(&of_user(account, &id)).ok(), Some(("ada-eu".to_owned(), id)));
+            prop_assert_eq!(decode_user_id(&encode_user_id(account, &id)).ok(), Some(("ada-eu".to_owned(), id)));
         }
     }
 }

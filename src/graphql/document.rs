@@ -25,7 +25,7 @@ use super::{cost::Lists, error::refusal};
 use crate::error::ErrorCode;
 pub use checked::{CheckedDocument, CheckedOperation};
 use merge::{has_plain_root, merge_root_fields};
-use text::Positions;
+use text::PositionTracker;
 
 /// How deep brackets may be nested.
 pub const NESTING: usize = 128;
@@ -54,7 +54,7 @@ impl SchemaRules {
     pub fn new(sdl: &str, accounts: usize) -> Result<Self, String> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| invalid.errors.to_string())?;
-        let lists = Lists::of(&schema, accounts);
+        let lists = Lists::new(&schema, accounts);
         Ok(Self { schema, lists })
     }
 
@@ -105,7 +105,7 @@ impl ParsedDocument {
         }
         let ast = parsed
             .map_err(|invalid| errors(ErrorCode::GraphqlParseFailed, &invalid.errors, text))?;
-        let executable = convert::document(&ast, &mut Positions::new(text))?;
+        let executable = convert::document(&ast, &mut PositionTracker::new(text))?;
         Ok(Self {
             ast,
             executable,
@@ -132,7 +132,7 @@ fn errors(code: ErrorCode, found: &DiagnosticList, text: &str) -> Vec<ServerErro
         .collect();
     found.sort_by_key(|(offset, _)| *offset);
     found.truncate(MISTAKES);
-    let mut positions = Positions::new(text);
+    let mut positions = PositionTracker::new(text);
     let errors = found.into_iter().map(|(offset, mistake)| {
         let pos: Option<Pos> = offset.map(|offset| positions.at(offset));
         refusal(code, mistake.to_string(), pos)

@@ -9,20 +9,20 @@ use crate::error::{Error, ErrorCode, ErrorKind, Result};
 
 /// What a resolver of a nullable field that can fail answers. `Option<Result<T>>` nulls that field
 /// alone; `Result<Option<T>>` would null its parent and cancel its siblings.
-pub type Resolved<T> = Option<async_graphql::Result<T>>;
+pub type NullableResult<T> = Option<async_graphql::Result<T>>;
 
 /// A resolver's result as the engine wants it.
-pub fn answer<T>(result: Result<T>) -> Resolved<T> {
-    Some(result.map_err(|error| shown(&error)))
+pub fn nullable<T>(result: Result<T>) -> NullableResult<T> {
+    Some(result.map_err(|error| to_graphql_error(&error)))
 }
 
 /// A resolver's result that may be nothing.
-pub fn answer_option<T>(result: Result<Option<T>>) -> Resolved<T> {
-    result.map_err(|error| shown(&error)).transpose()
+pub fn nullable_option<T>(result: Result<Option<T>>) -> NullableResult<T> {
+    result.map_err(|error| to_graphql_error(&error)).transpose()
 }
 
 /// An error with its extensions.
-pub fn shown(error: &Error) -> async_graphql::Error {
+pub fn to_graphql_error(error: &Error) -> async_graphql::Error {
     if error.kind() == ErrorKind::Internal {
         tracing::error!(%error, "a resolver failed");
     }
@@ -33,7 +33,7 @@ pub fn shown(error: &Error) -> async_graphql::Error {
         extensions.set("provider", Value::from(account.provider()));
         extensions.set("account", account.name());
     }
-    if let Some(wait) = error.wait() {
+    if let Some(wait) = error.retry_after() {
         extensions.set("retryAfter", seconds(wait));
     }
     if let Some(id) = error.provider_request_id() {
@@ -82,7 +82,7 @@ pub fn shorten(message: &mut String) {
 /// Gives every error of the engine's own a code: an argument that a scalar of ours does not take. Of
 /// errors that are the request's own, such as that it needs too much memory, one for each root field is
 /// enough: there may be one for each row.
-pub fn coded(errors: &mut Vec<async_graphql::ServerError>) {
+pub fn add_missing_codes(errors: &mut Vec<async_graphql::ServerError>) {
     for error in errors.iter_mut() {
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {

@@ -16,17 +16,17 @@ use super::{
     description::describe,
     document::cache::DocumentCache,
     entities::EntityIndexes,
-    error::{coded, refusal, seconds, shown, without_what_is_too_large},
+    error::{add_missing_codes, refusal, seconds, to_graphql_error, without_what_is_too_large},
     outcomes::RequestOutcomes,
-    prepare::{Preparation, Prepared},
+    prepare::{Preparation, PreparedRequest},
     row::YieldBudget,
     schema_rules,
     subresources::SubresourceFields,
-    trace::{self, Trace},
+    trace::{self, RequestTrace},
 };
 use crate::{
     audit::RequestId,
-    client::{Meter, RequestContext},
+    client::{MemoryMeter, RequestContext},
     connectors::SubresourceLoader,
     error::{Error, ErrorCode, ErrorKind},
     loaders::Loaders,
@@ -99,7 +99,7 @@ pub struct Execution {
     /// How long the client may keep the response.
     pub fresh_for: Duration,
     /// The calls and the memory of the request.
-    pub trace: Trace,
+    pub trace: RequestTrace,
 }
 
 impl Execution {
@@ -110,7 +110,7 @@ impl Execution {
             response: Response::from_errors(errors),
             refusal: Some(refusal),
             fresh_for: Duration::ZERO,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         }
     }
 
@@ -119,11 +119,11 @@ impl Execution {
     pub fn failed(error: &Error) -> Self {
         let refusal = match error.kind() {
             ErrorKind::Overloaded => Refusal::Overloaded {
-                retry_after: error.wait().map_or(1, seconds),
+                retry_after: error.retry_after().map_or(1, seconds),
             },
             kind => Refusal::Request(kind.code()),
         };
-        let mut failed = shown(error).into_server_error(Default::default());
+        let mut failed = to_graphql_error(error).into_server_error(Default::default());
         failed.locations.clear();
         Self::refused(refusal, vec![failed])
     }
@@ -165,7 +165,7 @@ struct RunningOperation {
     name: Option<Name>,
     schema_keys: Vec<Name>,
     is_traced: bool,
-    trace: Trace,
+    trace: RequestTrace,
 }
 
 impl Executor {
@@ -254,7 +254,7 @@ impl Executor {
                 let refusal = Refusal::Request(code.unwrap_or(ErrorCode::Internal));
                 Box::new(Execution::refused(refusal, errors))
             })?;
-        let Prepared {
+        let PreparedRequest {
             request,
             kind,
             name,
@@ -267,7 +267,7 @@ impl Executor {
             kind,
             name,
             schema_keys,
-            is_traced: self.graph().audience.admits(token),
+            is_traced: self.graph().trace_access.admits(token),
             trace,
         };
         if let Some(refused) = refused_by_transport(kind, options.allowed) {
@@ -279,20 +279,23 @@ impl Executor {
     }
 
     /// Adds what the resolvers of one request share: its context, its loaders and its records.
-    fn with_context(&self, request: Request, options: &RequestOptions) -> (Request, Trace) {
+    fn with_context(&self, request: Request, options: &RequestOptions) -> (Request, RequestTrace) {
         let graph = self.graph();
-        let deadline = graph.bounds.deadline;
+        let deadline = graph.limits.deadline;
         let wait = options.wait.unwrap_or(deadline).min(deadline);
-        let meter = Arc::new(Meter::new(graph.memory.clone(), graph.bounds.request_bytes));
+        let meter = Arc::new(MemoryMeter::new(
+            graph.memory.clone(),
+            graph.limits.request_bytes,
+        ));
         let context = RequestContext::until(Instant::now() + wait)
-            .with_freshness(trace::freshness(options.max_age))
+            .with_max_age(trace::freshness(options.max_age))
             .with_meter(Arc::clone(&meter))
-            .with_call_limit(graph.bounds.calls);
+            .with_call_limit(graph.limits.calls);
         let outcomes = Arc::<RequestOutcomes>::default();
-        let trace = Trace {
+        let trace = RequestTrace {
             call_log: Arc::clone(context.call_log()),
             meter,
-            fates: Arc::clone(&outcomes),
+            outcomes: Arc::clone(&outcomes),
         };
         let loaders = Arc::new(Loaders::new(graph.accounts.all(), &context));
         let parts: Arc<dyn SubresourceLoader> = Arc::new(SubresourceFields(Arc::clone(&loaders)));
@@ -334,12 +337,12 @@ impl RunningOperation {
             return Execution::failed(&Error::overloaded()).of_operation(&self);
         }
         describe(&mut response, &self.schema_keys);
-        coded(&mut response.errors);
+        add_missing_codes(&mut response.errors);
         if self.kind != OperationType::Mutation {
             without_what_is_too_large(&mut response);
         }
         if self.is_traced {
-            let calls = self.trace.shown();
+            let calls = self.trace.to_json();
             response.extensions.insert("roster".to_owned(), calls);
         }
         let fresh_for = match is_query && response.errors.is_empty() {

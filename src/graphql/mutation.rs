@@ -6,13 +6,13 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, Simp
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Graph, outcomes::RequestOutcomes, row::RowObject};
+use super::{Graph, outcomes::RequestOutcomes, row::MeteredObject};
 use crate::{
     account::Provider,
     audit::RequestId,
     client::RequestContext,
     directory::{WriteError, WriteResult},
-    error::{Error, ErrorCode, Reason, Result},
+    error::{Error, ErrorCode, RejectionReason, Result},
     user::{CompanyPatch, Email, FieldChange, User, UserPatch, WriteOutcome, text},
 };
 
@@ -74,7 +74,7 @@ pub struct CompanyInput {
 pub struct UpsertUserPayload {
     /// The record as it is now; null when nothing was written, or when `userErrors` say why it cannot be
     /// shown.
-    user: Option<RowObject<Arc<User>>>,
+    user: Option<MeteredObject<Arc<User>>>,
     /// What was done; null when the provider failed and it cannot be known whether anything was.
     outcome: Option<WriteOutcome>,
     /// What stood in the way; empty when all was done.
@@ -109,9 +109,9 @@ impl From<WriteError> for UserError {
 
 impl From<WriteResult> for UpsertUserPayload {
     fn from(written: WriteResult) -> Self {
-        let user_errors = written.problems.into_iter().map(UserError::from).collect();
+        let user_errors = written.errors.into_iter().map(UserError::from).collect();
         Self {
-            user: written.user.map(RowObject),
+            user: written.user.map(MeteredObject),
             outcome: written.outcome,
             user_errors,
         }
@@ -119,12 +119,12 @@ impl From<WriteResult> for UpsertUserPayload {
 }
 
 /// A mistake in a field of the input.
-fn mistake(field: &str, message: String) -> Error {
-    let reason = Reason {
+fn input_error(field: &str, message: String) -> Error {
+    let reason = RejectionReason {
         field: Some(field.to_owned()),
         message: message.clone(),
     };
-    Error::invalid(message).reasons(vec![reason])
+    Error::invalid(message).with_reasons(vec![reason])
 }
 
 fn change<T, U>(
@@ -141,22 +141,23 @@ fn change<T, U>(
 /// A text of one line that is not empty: to clear a field there is null.
 fn text(name: &'static str) -> impl Fn(String) -> Result<String> {
     move |text| match text.trim() {
-        "" => Err(mistake(
+        "" => Err(input_error(
             name,
             format!("`{name}` is empty: null clears a field"),
         )),
-        _ => text::written(name, text).map_err(at(name)),
+        _ => text::written(name, text).map_err(in_field(name)),
     }
 }
 
 /// Names the field of the input in a mistake.
-fn at(name: &'static str) -> impl Fn(Error) -> Error {
-    move |error| mistake(name, error.message().to_owned())
+fn in_field(name: &'static str) -> impl Fn(Error) -> Error {
+    move |error| input_error(name, error.message().to_owned())
 }
 
 impl UpsertUserInput {
     fn patch(self) -> Result<UserPatch> {
-        let id = |name| move |id: ID| text::id(name, text(name)(id.into())?).map_err(at(name));
+        let id =
+            |name| move |id: ID| text::id(name, text(name)(id.into())?).map_err(in_field(name));
         let company = |company: CompanyInput| {
             Ok(CompanyPatch {
                 external_id: id("companies")(company.external_id)?,
@@ -168,7 +169,7 @@ impl UpsertUserInput {
             remote_id: self.remote_id.map(id("remoteId")).transpose()?,
             external_id: change(self.external_id, id("externalId"))?,
             email: change(self.email, |email| {
-                Email::parse(&email).map_err(at("email"))
+                Email::parse(&email).map_err(in_field("email"))
             })?,
             name: change(self.name, text("name"))?,
             first_name: change(self.first_name, text("firstName"))?,
@@ -178,11 +179,11 @@ impl UpsertUserInput {
             avatar_url: change(self.avatar_url, text("avatarUrl"))?,
             locale: change(self.locale, text("locale"))?,
             tags: change(self.tags, |tags| {
-                let tags = text::items("tags", tags).map_err(at("tags"))?;
+                let tags = text::items("tags", tags).map_err(in_field("tags"))?;
                 tags.into_iter().map(tag).collect()
             })?,
             companies: text::items("companies", self.companies.unwrap_or_default())
-                .map_err(at("companies"))?
+                .map_err(in_field("companies"))?
                 .into_iter()
                 .map(company)
                 .collect::<Result<_>>()?,
@@ -194,7 +195,7 @@ impl UpsertUserInput {
 }
 
 fn tag(tag: String) -> Result<String> {
-    text::id("tags", tag).map_err(at("tags"))
+    text::id("tags", tag).map_err(in_field("tags"))
 }
 
 /// Any value as the engine has it. In its way to JSON by serde one key would be taken for a command.
@@ -225,16 +226,16 @@ fn attributes(given: Option<Json<InputValue>>) -> Result<Map<String, Value>> {
                 let most = text::ATTRIBUTES / 1024;
                 let message =
                     format!("`attributes` takes more than {most} KB: write some of them at a time");
-                return Err(mistake("attributes", message));
+                return Err(input_error("attributes", message));
             }
             for (key, value) in &attributes {
                 let checked = text::line("attributes", key.as_str());
                 let checked = checked.and_then(|_| text::value("attributes", value));
-                checked.map_err(at("attributes"))?;
+                checked.map_err(in_field("attributes"))?;
             }
             Ok(attributes)
         }
-        Some(_) => Err(mistake(
+        Some(_) => Err(input_error(
             "attributes",
             "`attributes` must be an object".to_owned(),
         )),
@@ -258,8 +259,8 @@ impl Mutation {
         let (provider, account) = (input.provider, input.account.clone());
         let write = async {
             let patch = input.patch()?;
-            let accounts = &Graph::of(ctx).accounts;
-            let account = accounts.one(provider, account.as_deref())?;
+            let accounts = &Graph::from_context(ctx).accounts;
+            let account = accounts.resolve_one(provider, account.as_deref())?;
             let directory = Arc::clone(accounts.directory(account)?);
             let request = ctx.data_opt::<RequestId>().cloned();
             let context = ctx.data_unchecked::<RequestContext>();

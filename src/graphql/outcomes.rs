@@ -16,10 +16,10 @@ use crate::{
 
 /// What became of a request's sources and writes.
 #[derive(Debug, Default)]
-pub struct RequestOutcomes(Mutex<OutcomeNotes>);
+pub struct RequestOutcomes(Mutex<RequestOutcomesInner>);
 
 #[derive(Debug, Default)]
-struct OutcomeNotes {
+struct RequestOutcomesInner {
     /// By account and what it was asked for: a field that is read twice is one source.
     sources: BTreeMap<(Account, String), SourceOutcome>,
     writes: usize,
@@ -45,7 +45,7 @@ impl RequestOutcomes {
             let code = report.error.as_ref().map(|error| error.kind().code());
             let key = (report.account, asked.to_owned());
             let source = SourceOutcome { is_failed, code };
-            self.noted().sources.insert(key, source);
+            self.lock().sources.insert(key, source);
         }
     }
 
@@ -63,18 +63,18 @@ impl RequestOutcomes {
             return;
         };
         let is_done = !matches!(written.outcome, None | Some(WriteOutcome::Skipped));
-        let mut noted = fates.noted();
+        let mut noted = fates.lock();
         noted.writes += 1;
         // A write to a provider that is switched off is skipped, and nothing is wrong.
-        noted.failed_writes += usize::from(!is_done && !written.problems.is_empty());
-        let codes = written.problems.iter().map(|problem| problem.code);
+        noted.failed_writes += usize::from(!is_done && !written.errors.is_empty());
+        let codes = written.errors.iter().map(|problem| problem.code);
         noted.codes_of_writes.extend(codes);
     }
 
     /// How an answer without errors ended, in a word for the log and the metrics.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
-        let noted = self.noted();
+        let noted = self.lock();
         if noted.failed_writes > 0 && noted.failed_writes == noted.writes {
             return "write_failed";
         }
@@ -91,7 +91,7 @@ impl RequestOutcomes {
     /// How many sources failed.
     #[must_use]
     pub fn failed_sources(&self) -> usize {
-        let noted = self.noted();
+        let noted = self.lock();
         let failed = noted.sources.values().filter(|source| source.is_failed);
         failed.count()
     }
@@ -99,21 +99,21 @@ impl RequestOutcomes {
     /// How many writes were not done, or perhaps not.
     #[must_use]
     pub fn failed_writes(&self) -> usize {
-        self.noted().failed_writes
+        self.lock().failed_writes
     }
 
     /// The codes of all that failed, which stand in `sources` and `userErrors`.
     #[must_use]
     pub fn codes(&self) -> Vec<ErrorCode> {
-        self.noted().codes().collect()
+        self.lock().codes().collect()
     }
 
-    fn noted(&self) -> MutexGuard<'_, OutcomeNotes> {
+    fn lock(&self) -> MutexGuard<'_, RequestOutcomesInner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl OutcomeNotes {
+impl RequestOutcomesInner {
     fn codes(&self) -> impl Iterator<Item = ErrorCode> {
         let of_writes = self.codes_of_writes.iter().copied();
         of_writes.chain(self.sources.values().filter_map(|source| source.code))

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::{
     Graph, cursor,
-    error::{Resolved, answer},
+    error::{NullableResult, nullable},
     outcomes::RequestOutcomes,
-    row::RowObject,
+    row::MeteredObject,
     source::SourceReport,
     subresources::sources,
     user::expand_at,
@@ -80,7 +80,7 @@ impl Person {
     }
 
     async fn searches(&self, ctx: &Context<'_>) -> Vec<EmailSearchResult> {
-        let accounts = Graph::of(ctx).accounts.configured().iter();
+        let accounts = Graph::from_context(ctx).accounts.configured().iter();
         let accounts: Vec<_> = accounts.map(|directory| directory.account()).collect();
         search(ctx, &self.email, &accounts, self.expand).await
     }
@@ -103,9 +103,9 @@ impl Person {
 }
 
 /// A text of a record, charged to the request: each alias of a field copies it once more.
-fn charged(ctx: &Context<'_>, text: String) -> Resolved<String> {
+fn charged(ctx: &Context<'_>, text: String) -> NullableResult<String> {
     let meter = ctx.data_unchecked::<RequestContext>().meter();
-    answer(meter.charge(text.len()).map(|()| text))
+    nullable(meter.charge(text.len()).map(|()| text))
 }
 
 /// A person: everybody that the providers know by one email address.
@@ -113,7 +113,7 @@ fn charged(ctx: &Context<'_>, text: String) -> Resolved<String> {
 impl Person {
     /// The global id: opaque, stable, accepted by `node` and `nodes`.
     pub async fn id(&self) -> ID {
-        cursor::of_person(&self.email).into()
+        cursor::encode_person_id(&self.email).into()
     }
 
     /// The email address, trimmed and in lower case.
@@ -122,17 +122,21 @@ impl Person {
     }
 
     /// The records with this address, in the order of providers; leads are marked by `kind`.
-    async fn users(&self, ctx: &Context<'_>) -> Vec<RowObject<Arc<User>>> {
-        self.records(ctx).await.into_iter().map(RowObject).collect()
+    async fn users(&self, ctx: &Context<'_>) -> Vec<MeteredObject<Arc<User>>> {
+        self.records(ctx)
+            .await
+            .into_iter()
+            .map(MeteredObject)
+            .collect()
     }
 
     /// The whole name: of the record that changed or was seen last, users before leads.
-    async fn name(&self, ctx: &Context<'_>) -> Resolved<String> {
+    async fn name(&self, ctx: &Context<'_>) -> NullableResult<String> {
         charged(ctx, self.best(ctx, |user| user.name.clone()).await?)
     }
 
     /// The address of a picture: of the record that changed or was seen last, users before leads.
-    async fn avatar_url(&self, ctx: &Context<'_>) -> Resolved<String> {
+    async fn avatar_url(&self, ctx: &Context<'_>) -> NullableResult<String> {
         charged(ctx, self.best(ctx, |user| user.avatar_url.clone()).await?)
     }
 

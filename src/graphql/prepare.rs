@@ -12,7 +12,7 @@ use super::{
         cache::{ClientAddress, DocumentCache},
     },
     error::refusal,
-    moments, variables,
+    timestamps, variables,
 };
 use crate::error::ErrorCode;
 
@@ -28,7 +28,7 @@ pub(super) struct Preparation {
 }
 
 /// A request that can run.
-pub(super) struct Prepared {
+pub(super) struct PreparedRequest {
     /// The request, with its checked document and the defaults of its variables.
     pub(super) request: Request,
     /// The kind of its operation.
@@ -50,7 +50,7 @@ impl Preparation {
         &self,
         mut request: Request,
         client: ClientAddress,
-    ) -> Result<Prepared, Vec<ServerError>> {
+    ) -> Result<PreparedRequest, Vec<ServerError>> {
         let refused = |code, message: String| vec![refusal(code, message, None)];
         let document = self.documents.get_or_check(client, &request.query, || {
             CheckedDocument::new(&request.query, &self.graph, &self.rules)
@@ -68,14 +68,14 @@ impl Preparation {
         operation
             .check_conditions(&request.variables)
             .map_err(|null| vec![null])?;
-        moments::complete(definition, &mut request.variables, self.rules.schema());
+        timestamps::complete(definition, &mut request.variables, self.rules.schema());
         let runnable = document.runnable(chosen, &request.variables);
         let schema_keys = description::keys(&runnable);
         let (kind, name) = (operation.kind, operation.name.clone());
         // The document that runs has one operation, which needs no name.
         request.operation_name = None;
         request.set_parsed_query(runnable);
-        Ok(Prepared {
+        Ok(PreparedRequest {
             request,
             kind,
             name,

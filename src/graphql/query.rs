@@ -9,11 +9,11 @@ use super::{
     Graph,
     connection::{ConnectionArguments, UserConnection, count},
     cursor::{self, GlobalId},
-    error::{Resolved, answer, answer_option, shown},
+    error::{NullableResult, nullable, nullable_option, to_graphql_error},
     filter::{EmailMatch, UserFilter, UserKey},
     outcomes::RequestOutcomes,
     person::{Person, search},
-    row::RowObject,
+    row::MeteredObject,
     source::{ProviderAccount, accounts},
     sources_last::SourcesLast,
     user::{Node, NodeObject, expand, expand_at},
@@ -21,21 +21,21 @@ use super::{
 use crate::{
     account::{Account, Provider},
     client::RequestContext,
-    connectors::{Expand, Selection},
+    connectors::{Expand, ListQuery},
     directory::{EmailSearchResult, Report},
     error::{Error, Result},
     loaders::Loaders,
     user::{
         Email, User,
-        email::part::{EmailPart, PartPosition},
+        email::pattern::{EmailPattern, PatternPosition},
         text,
     },
 };
 
 /// What is searched for.
-enum Wanted {
+enum SearchTerm {
     Exact(Email),
-    Part(EmailPart),
+    Part(EmailPattern),
 }
 
 /// The fields at which a query starts.
@@ -72,48 +72,50 @@ impl Query {
         #[graphql(desc = "A cursor of the same search: the page starts behind it.")] after: Option<
             String,
         >,
-    ) -> Resolved<SourcesLast<UserConnection>> {
-        let graph = Graph::of(ctx);
+    ) -> NullableResult<SourcesLast<UserConnection>> {
+        let graph = Graph::from_context(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let find = async {
-            let first = first.map_or(Ok(graph.bounds.page), |first| {
-                count("first", first, &graph.bounds)
+            let first = first.map_or(Ok(graph.limits.page), |first| {
+                count("first", first, &graph.limits)
             })?;
             let accounts = graph
                 .accounts
-                .several(providers.as_deref(), accounts.as_deref())?;
+                .resolve_many(providers.as_deref(), accounts.as_deref())?;
             let wanted = match matching {
-                EmailMatch::Exact => Wanted::Exact(Email::parse(&email)?),
-                EmailMatch::Prefix => Wanted::Part(EmailPart::parse(&email, PartPosition::Start)?),
+                EmailMatch::Exact => SearchTerm::Exact(Email::parse(&email)?),
+                EmailMatch::Prefix => {
+                    SearchTerm::Part(EmailPattern::parse(&email, PatternPosition::Start)?)
+                }
                 EmailMatch::Substring => {
-                    Wanted::Part(EmailPart::parse(&email, PartPosition::Anywhere)?)
+                    SearchTerm::Part(EmailPattern::parse(&email, PatternPosition::Anywhere)?)
                 }
             };
             let text = match &wanted {
-                Wanted::Exact(email) => email.folded().to_owned(),
-                Wanted::Part(part) => part.folded(),
+                SearchTerm::Exact(email) => email.folded().to_owned(),
+                SearchTerm::Part(part) => part.folded(),
             };
             let key = (&text, matching, &accounts);
             let after = after
                 .filter(|after| !after.is_empty())
                 .map(|after| {
-                    let (account, id) = cursor::to_record(&key, &after)?;
+                    let (account, id) = cursor::decode_record(&key, &after)?;
                     Ok((account_named(ctx, &account)?, id))
                 })
                 .transpose()?;
             let searches = match &wanted {
                 _ if first == 0 => Vec::new(),
-                Wanted::Exact(email) => search(ctx, email, &accounts, expand).await,
-                Wanted::Part(part) => with_part(ctx, part, &accounts, expand).await?,
+                SearchTerm::Exact(email) => search(ctx, email, &accounts, expand).await,
+                SearchTerm::Part(part) => search_by_pattern(ctx, part, &accounts, expand).await?,
             };
-            Ok(UserConnection::of_searches(
+            Ok(UserConnection::from_searches(
                 &key,
                 searches,
                 first as usize,
                 after.as_ref(),
             ))
         };
-        answer(find.await.map(SourcesLast))
+        nullable(find.await.map(SourcesLast))
     }
 
     /// The users of one account, in its provider's own order, in pages.
@@ -138,11 +140,11 @@ impl Query {
         )]
         before: Option<String>,
         #[graphql(desc = "Which users, in which order.")] filter: Option<UserFilter>,
-    ) -> Resolved<SourcesLast<UserConnection>> {
-        let graph = Graph::of(ctx);
+    ) -> NullableResult<SourcesLast<UserConnection>> {
+        let graph = Graph::from_context(ctx);
         let expand = expand_at(ctx, &[&["nodes"], &["edges", "node"]]);
         let list = async {
-            let account = graph.accounts.one(provider, account.as_deref())?;
+            let account = graph.accounts.resolve_one(provider, account.as_deref())?;
             let filter = filter.unwrap_or_default().parse()?;
             let slice = ConnectionArguments {
                 first,
@@ -150,16 +152,20 @@ impl Query {
                 last,
                 before,
             };
-            let span = slice.span(account, &filter, &graph.bounds)?;
-            let selection = Selection { filter, expand };
+            let span = slice.list_range(account, &filter, &graph.limits)?;
+            let selection = ListQuery { filter, expand };
             let directory = graph.accounts.directory(account)?;
             let listed = directory
                 .list(ctx.data_unchecked::<RequestContext>(), &selection, &span)
                 .await?;
             RequestOutcomes::note_source_of_field(ctx, &listed.report);
-            Ok(UserConnection::of_list(account, &selection.filter, listed))
+            Ok(UserConnection::from_list(
+                account,
+                &selection.filter,
+                listed,
+            ))
         };
-        answer(list.await.map(SourcesLast))
+        nullable(list.await.map(SourcesLast))
     }
 
     /// One user of one account; null when there is none.
@@ -170,12 +176,12 @@ impl Query {
         #[graphql(desc = "The name of the account, where the provider has several.")]
         account: Option<String>,
         #[graphql(desc = "What names the user.")] by: UserKey,
-    ) -> Resolved<RowObject<Arc<User>>> {
+    ) -> NullableResult<MeteredObject<Arc<User>>> {
         let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let expand = expand_at(ctx, &[&[]]);
         let find = async {
-            let accounts = &Graph::of(ctx).accounts;
-            let account = accounts.one(provider, account.as_deref())?;
+            let accounts = &Graph::from_context(ctx).accounts;
+            let account = accounts.resolve_one(provider, account.as_deref())?;
             match by {
                 UserKey::RemoteId(id) => {
                     let id = text::id("remoteId", id)?;
@@ -187,7 +193,7 @@ impl Query {
                 }
             }
         };
-        answer_option(find.await.map(|user| user.map(RowObject)))
+        nullable_option(find.await.map(|user| user.map(MeteredObject)))
     }
 
     /// Everybody that the providers know by an email address, as one person. Null when every provider
@@ -198,9 +204,9 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The address; letter case and surrounding space do not matter.")]
         email: String,
-    ) -> Resolved<SourcesLast<Person>> {
+    ) -> NullableResult<SourcesLast<Person>> {
         let known = async { Ok(Person::known(ctx, Email::parse(&email)?).await) }.await;
-        answer_option(known.map(|person| person.map(SourcesLast)))
+        nullable_option(known.map(|person| person.map(SourcesLast)))
     }
 
     /// The thing with a global id; null when there is none.
@@ -208,8 +214,8 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "A global id.")] id: ID,
-    ) -> Resolved<NodeObject> {
-        answer_option(node(ctx, &id, expand_at(ctx, &[&[]])).await)
+    ) -> NullableResult<NodeObject> {
+        nullable_option(node(ctx, &id, expand_at(ctx, &[&[]])).await)
     }
 
     /// The things with these global ids, in their order; null for each that does not exist.
@@ -217,19 +223,19 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global ids: at most 500.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Resolved<NodeObject>>> {
-        let most = Graph::of(ctx).bounds.keys;
+    ) -> async_graphql::Result<Vec<NullableResult<NodeObject>>> {
+        let most = Graph::from_context(ctx).limits.keys;
         if ids.len() > most {
             let message = format!(
                 "`ids` holds {}: at most {most} are looked up at a time",
                 ids.len()
             );
-            return Err(shown(&Error::invalid(message)));
+            return Err(to_graphql_error(&Error::invalid(message)));
         }
         let expand = expand(&ctx.look_ahead());
         Ok(join_all(
             ids.iter()
-                .map(|id| async move { answer_option(node(ctx, id, expand).await) }),
+                .map(|id| async move { nullable_option(node(ctx, id, expand).await) }),
         )
         .await)
     }
@@ -244,17 +250,17 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         id: ID,
-    ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
+    ) -> async_graphql::Result<Option<MeteredObject<Arc<User>>>> {
         let find = async {
-            let (account, remote_id) = cursor::to_user(&id)?;
+            let (account, remote_id) = cursor::decode_user_id(&id)?;
             let account = account_named(ctx, &account)?;
             let loaders = ctx.data_unchecked::<Arc<Loaders>>();
             loaders
                 .by_id(account, remote_id, expand_at(ctx, &[&[]]))
                 .await
         };
-        let found = find.await.map_err(|error| shown(&error));
-        Ok(found?.map(RowObject))
+        let found = find.await.map_err(|error| to_graphql_error(&error));
+        Ok(found?.map(MeteredObject))
     }
 
     #[graphql(entity)]
@@ -263,15 +269,15 @@ impl Query {
         ctx: &Context<'_>,
         account: String,
         remote_id: ID,
-    ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
+    ) -> async_graphql::Result<Option<MeteredObject<Arc<User>>>> {
         let find = async {
             let account = account_named(ctx, &account)?;
             let id = text::id("remoteId", remote_id)?;
             let loaders = ctx.data_unchecked::<Arc<Loaders>>();
             loaders.by_id(account, id, expand_at(ctx, &[&[]])).await
         };
-        let found = find.await.map_err(|error| shown(&error));
-        Ok(found?.map(RowObject))
+        let found = find.await.map_err(|error| to_graphql_error(&error));
+        Ok(found?.map(MeteredObject))
     }
 
     #[graphql(entity)]
@@ -280,7 +286,7 @@ impl Query {
         ctx: &Context<'_>,
         account: String,
         external_id: ID,
-    ) -> async_graphql::Result<Option<RowObject<Arc<User>>>> {
+    ) -> async_graphql::Result<Option<MeteredObject<Arc<User>>>> {
         let find = async {
             let account = account_named(ctx, &account)?;
             let id = text::id("externalId", external_id)?;
@@ -288,8 +294,8 @@ impl Query {
             let expand = expand_at(ctx, &[&[]]);
             loaders.by_external_id(account, id, expand).await
         };
-        let found = find.await.map_err(|error| shown(&error));
-        Ok(found?.map(RowObject))
+        let found = find.await.map_err(|error| to_graphql_error(&error));
+        Ok(found?.map(MeteredObject))
     }
 
     #[graphql(entity)]
@@ -298,7 +304,7 @@ impl Query {
         ctx: &Context<'_>,
         email: String,
     ) -> async_graphql::Result<SourcesLast<Person>> {
-        let email = Email::parse(&email).map_err(|error| shown(&error))?;
+        let email = Email::parse(&email).map_err(|error| to_graphql_error(&error))?;
         let person = Person::new(email, expand_at(ctx, &[&["users"]]));
         Ok(SourcesLast(person))
     }
@@ -309,7 +315,7 @@ impl Query {
         ctx: &Context<'_>,
         id: ID,
     ) -> async_graphql::Result<SourcesLast<Person>> {
-        let email = cursor::to_person(&id).map_err(|error| shown(&error))?;
+        let email = cursor::decode_person_id(&id).map_err(|error| to_graphql_error(&error))?;
         let person = Person::new(email, expand_at(ctx, &[&["users"]]));
         Ok(SourcesLast(person))
     }
@@ -330,7 +336,7 @@ async fn node(ctx: &Context<'_>, id: &str, expand: Expand) -> Result<Option<Node
 
 /// The account of a name in an id, a cursor or a representation.
 fn account_named(ctx: &Context<'_>, name: &str) -> Result<Account> {
-    let accounts = &Graph::of(ctx).accounts;
+    let accounts = &Graph::from_context(ctx).accounts;
     accounts.named(name).ok_or_else(|| {
         Error::invalid(format!(
             "this gateway has no account with the name {name:.60?}: was it renamed?"
@@ -338,13 +344,13 @@ fn account_named(ctx: &Context<'_>, name: &str) -> Result<Account> {
     })
 }
 
-async fn with_part(
+async fn search_by_pattern(
     ctx: &Context<'_>,
-    part: &EmailPart,
+    part: &EmailPattern,
     accounts: &[Account],
     expand: Expand,
 ) -> Result<Vec<EmailSearchResult>> {
-    let graph = Graph::of(ctx);
+    let graph = Graph::from_context(ctx);
     let context = ctx.data_unchecked::<RequestContext>();
     let ask = |&account: &Account| async move {
         let directory = graph.accounts.directory(account)?;
@@ -352,11 +358,11 @@ async fn with_part(
             users: Vec::new(),
             report,
         };
-        if directory.profile().is_none() {
+        if directory.capabilities().is_none() {
             return Ok(nobody(Report::disabled(account)));
         }
         let found = directory
-            .containing(context, part, graph.bounds.page, expand)
+            .containing(context, part, graph.limits.page, expand)
             .await;
         let notice = "this provider finds whole addresses only";
         let found = found.unwrap_or_else(|| nobody(Report::skipped(account, notice)));

@@ -21,7 +21,7 @@ use async_graphql::{
 use async_graphql_value::RAW_VALUE_TOKEN;
 use tokio::time::Instant;
 
-use super::error::shown;
+use super::error::to_graphql_error;
 use crate::{client::RequestContext, error::Error, user::User};
 
 /// How long after the deadline rows may still be made: providers may take all the time until then, and
@@ -50,14 +50,14 @@ impl<T: HasRecord> HasRecord for &T {
 }
 
 /// A record, or an edge with its record.
-pub struct RowObject<T>(pub T);
+pub struct MeteredObject<T>(pub T);
 
 /// A record of more bytes is looked at before its fields are copied.
 const LARGE: usize = 4096;
 
 /// How often the fields that a set selects copy a text of a record, at most: how many of them, at
 /// whatever depth, have one name.
-fn copies(set: &SelectionSet, fragments: &Fragments) -> usize {
+fn max_copies(set: &SelectionSet, fragments: &Fragments) -> usize {
     let mut names: HashMap<&str, usize> = HashMap::new();
     let mut sets = vec![set];
     while let Some(set) = sets.pop() {
@@ -81,7 +81,7 @@ fn copies(set: &SelectionSet, fragments: &Fragments) -> usize {
 /// The fragments of a document, by their names.
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
+impl<T: OutputType + HasRecord> OutputType for MeteredObject<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -100,16 +100,18 @@ impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let context = ctx.data_unchecked::<RequestContext>();
-        let refused = |error: &Error| ctx.set_error_path(shown(error).into_server_error(field.pos));
+        let refused = |error: &Error| {
+            ctx.set_error_path(to_graphql_error(error).into_server_error(field.pos))
+        };
         if Instant::now() > context.deadline() + WRITING {
-            return Err(refused(&Error::late()));
+            return Err(refused(&Error::deadline_exceeded()));
         }
         // Where another row was refused, this one is not begun.
         let is_refused = context.meter().charge(0);
         is_refused.map_err(|error| refused(&error))?;
         let raw = self.0.record_bytes();
         if raw > LARGE {
-            let copies = copies(&field.node.selection_set.node, &ctx.query_env.fragments);
+            let copies = max_copies(&field.node.selection_set.node, &ctx.query_env.fragments);
             let charged = context.meter().charge(raw.saturating_mul(copies));
             charged.map_err(|error| refused(&error))?;
         }
@@ -117,7 +119,7 @@ impl<T: OutputType + HasRecord> OutputType for RowObject<T> {
         let bytes = size_of(&value);
         let charged = context.meter().charge(bytes);
         charged.map_err(|error| refused(&error))?;
-        ctx.data_unchecked::<YieldBudget>().made(bytes).await;
+        ctx.data_unchecked::<YieldBudget>().spend(bytes).await;
         Ok(value)
     }
 }
@@ -150,7 +152,7 @@ impl YieldBudget {
     const BYTES: usize = 256 * 1024;
 
     /// Notes that something was made.
-    async fn made(&self, bytes: usize) {
+    async fn spend(&self, bytes: usize) {
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         if before + bytes >= Self::BYTES {
             self.0.store(0, Ordering::Relaxed);

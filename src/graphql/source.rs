@@ -7,7 +7,7 @@ use super::{Graph, error::seconds, filter::EmailMatch};
 use crate::{
     account::Provider,
     client::breaker::CircuitState,
-    connectors::{EmailSearch, FilterField, Profile, SortField},
+    connectors::{ConnectorCapabilities, EmailSearch, FilterField, SortField},
     directory::{Directory, Report, SourceStatus},
     error::ErrorCode,
     notice::Notice,
@@ -53,7 +53,7 @@ impl SourceReport {
         self.0.error.as_ref().map(|error| SourceError {
             code: error.kind().code(),
             message: error.message().to_owned(),
-            retry_after: error.wait().map(seconds),
+            retry_after: error.retry_after().map(seconds),
             provider_request_id: error.provider_request_id().map(str::to_owned),
         })
     }
@@ -128,7 +128,7 @@ impl ProviderAccount<'_> {
 
     /// Whether the gateway asks it. Reads of a disabled provider answer DISABLED, writes SKIPPED.
     async fn enabled(&self) -> bool {
-        self.0.profile().is_some()
+        self.0.capabilities().is_some()
     }
 
     /// How it fares.
@@ -189,13 +189,13 @@ impl ProviderAccount<'_> {
 
     /// What it can do; null when it is disabled.
     async fn capabilities(&self) -> Option<Capabilities> {
-        let profile = self.0.profile()?;
+        let profile = self.0.capabilities()?;
         Some(Capabilities {
             filters: profile.filters.to_vec(),
             sorts: profile.sorts.to_vec(),
-            page_size: profile.listing.max,
-            pages_backwards: profile.listing.is_ordinal(),
-            reach: profile.listing.max_rows,
+            page_size: profile.pagination.max_page_size,
+            pages_backwards: profile.pagination.has_row_numbers(),
+            reach: profile.pagination.max_rows,
             external_id: profile.by_external_id.is_some(),
             email_search: profile.email_search,
             email_matches: email_matches(profile),
@@ -257,7 +257,7 @@ pub struct Capabilities {
     writes: Vec<String>,
 }
 
-fn email_matches(profile: &Profile) -> Vec<EmailMatch> {
+fn email_matches(profile: &ConnectorCapabilities) -> Vec<EmailMatch> {
     let mut matches = vec![EmailMatch::Exact];
     if profile.finds_substrings {
         matches.extend([EmailMatch::Prefix, EmailMatch::Substring]);
@@ -267,7 +267,7 @@ fn email_matches(profile: &Profile) -> Vec<EmailMatch> {
 
 /// The status of every account.
 pub fn accounts<'a>(ctx: &Context<'a>) -> Vec<ProviderAccount<'a>> {
-    let accounts = Graph::of(ctx).accounts.configured().iter();
+    let accounts = Graph::from_context(ctx).accounts.configured().iter();
     accounts
         .map(|directory| ProviderAccount(directory))
         .collect()

@@ -10,7 +10,7 @@ use std::{
 use async_graphql::{Context, PathSegment, Pos, ServerError};
 use async_trait::async_trait;
 
-use super::{error::shown, outcomes::RequestOutcomes, source::SourceReport};
+use super::{error::to_graphql_error, outcomes::RequestOutcomes, source::SourceReport};
 use crate::{
     account::Account,
     client::RequestContext,
@@ -32,10 +32,10 @@ type RecordKey = (Account, String);
 
 /// What the fields of one answer's rows cost and how they failed.
 #[derive(Default)]
-pub struct SubresourceLog(Mutex<Entries>);
+pub struct SubresourceLog(Mutex<SubresourceLogInner>);
 
 #[derive(Default)]
-struct Entries {
+struct SubresourceLogInner {
     /// The work for each subresource; fields that ask for the same share it.
     works: HashMap<(RecordKey, Subresource), RequestContext>,
     failures: BTreeMap<FieldKey, FailedField>,
@@ -61,7 +61,7 @@ struct FailedField {
 }
 
 impl SubresourceLog {
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    fn entries(&self) -> MutexGuard<'_, SubresourceLogInner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,7 +128,7 @@ impl SubresourceLog {
 impl FailedField {
     fn error(&self) -> ServerError {
         let (path, error) = &self.first;
-        let mut error = shown(error).into_server_error(self.pos);
+        let mut error = to_graphql_error(error).into_server_error(self.pos);
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("count", self.rows.len());
         error.path.clone_from(path);
@@ -169,7 +169,10 @@ pub fn sources(ctx: &Context<'_>, reports: impl IntoIterator<Item = Report>) -> 
             return report;
         };
         let was_well = report.error.is_none();
-        let report = log.complete(report, &ctx.data_unchecked::<RequestContext>().fresh());
+        let report = log.complete(
+            report,
+            &ctx.data_unchecked::<RequestContext>().with_new_usage(),
+        );
         if was_well && report.error.is_some() {
             RequestOutcomes::note_source_of_field(ctx, &report);
         }
@@ -202,7 +205,7 @@ pub fn failed<T>(
             log.add_failure(ctx, (account, id.to_owned()), name, error);
             Ok(None)
         }
-        _ => Err(shown(&error)),
+        _ => Err(to_graphql_error(&error)),
     }
 }
 
@@ -211,14 +214,14 @@ pub struct SubresourceFields(pub Arc<Loaders>);
 
 #[async_trait]
 impl SubresourceLoader for SubresourceFields {
-    async fn part(
+    async fn load(
         &self,
         ctx: &Context<'_>,
         account: Account,
         id: &str,
         part: Subresource,
     ) -> async_graphql::Result<Option<Arc<SubresourceData>>> {
-        let answer = self.0.part(account, id.to_owned(), part).await;
+        let answer = self.0.subresource(account, id.to_owned(), part).await;
         let data = answer.and_then(|answer| {
             if let Some(log) = ctx.data_opt::<SubresourceLog>() {
                 log.add_work((account, id.to_owned()), part, answer.work);

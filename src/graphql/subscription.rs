@@ -6,8 +6,9 @@ use async_graphql::{ComplexObject, Context, SimpleObject, Subscription as Subscr
 use futures_util::{Stream, stream::FuturesUnordered};
 
 use super::{
-    Graph, error::shown, outcomes::RequestOutcomes, person::search_account, row::RowObject,
-    source::SourceReport, sources_last::SourcesLast, subresources::sources, user::expand_at,
+    Graph, error::to_graphql_error, outcomes::RequestOutcomes, person::search_account,
+    row::MeteredObject, source::SourceReport, sources_last::SourcesLast, subresources::sources,
+    user::expand_at,
 };
 use crate::{
     account::Provider,
@@ -24,7 +25,7 @@ pub struct Subscription;
 #[graphql(complex)]
 pub struct UsersByEmailEvent {
     /// The users of the account with the address.
-    users: Vec<RowObject<Arc<User>>>,
+    users: Vec<MeteredObject<Arc<User>>>,
     #[graphql(skip)]
     report: Report,
 }
@@ -56,11 +57,11 @@ impl Subscription {
         )]
         accounts: Option<Vec<String>>,
     ) -> async_graphql::Result<impl Stream<Item = SourcesLast<UsersByEmailEvent>> + use<>> {
-        let email = Email::parse(&email).map_err(|error| shown(&error))?;
-        let accounts = Graph::of(ctx)
+        let email = Email::parse(&email).map_err(|error| to_graphql_error(&error))?;
+        let accounts = Graph::from_context(ctx)
             .accounts
-            .several(providers.as_deref(), accounts.as_deref())
-            .map_err(|error| shown(&error))?;
+            .resolve_many(providers.as_deref(), accounts.as_deref())
+            .map_err(|error| to_graphql_error(&error))?;
         let expand = expand_at(ctx, &[&["users"]]);
         let loaders = ctx.data_unchecked::<Arc<Loaders>>();
         let outcomes = ctx.data_unchecked::<Arc<RequestOutcomes>>();
@@ -70,7 +71,7 @@ impl Subscription {
             async move {
                 let found = search_account(&loaders, &outcomes, account, &email, expand).await;
                 SourcesLast(UsersByEmailEvent {
-                    users: found.users.into_iter().map(RowObject).collect(),
+                    users: found.users.into_iter().map(MeteredObject).collect(),
                     report: found.report,
                 })
             }

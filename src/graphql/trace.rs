@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::outcomes::RequestOutcomes;
 use crate::{
     client::{
-        Freshness, Meter,
+        MaxAge, MemoryMeter,
         context::{CallLog, CallRecord},
     },
     error::Result,
@@ -57,26 +57,26 @@ fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
 
 /// What became of a request's calls, and how many bytes it holds.
 #[derive(Clone, Debug, Default)]
-pub struct Trace {
+pub struct RequestTrace {
     pub(super) call_log: Arc<CallLog>,
-    pub(super) meter: Arc<Meter>,
-    pub(super) fates: Arc<RequestOutcomes>,
+    pub(super) meter: Arc<MemoryMeter>,
+    pub(super) outcomes: Arc<RequestOutcomes>,
 }
 
 /// How old an answer may be, as a client asks for it.
-pub(super) fn freshness(max_age: Option<Duration>) -> Freshness {
+pub(super) fn freshness(max_age: Option<Duration>) -> MaxAge {
     match max_age {
-        None => Freshness::Cached,
-        Some(Duration::ZERO) => Freshness::Now,
-        Some(age) => Freshness::Within(age),
+        None => MaxAge::Cached,
+        Some(Duration::ZERO) => MaxAge::Now,
+        Some(age) => MaxAge::Within(age),
     }
 }
 
-impl Trace {
+impl RequestTrace {
     /// What became of the request's sources and writes.
     #[must_use]
-    pub fn fates(&self) -> &RequestOutcomes {
-        &self.fates
+    pub fn outcomes(&self) -> &RequestOutcomes {
+        &self.outcomes
     }
 
     /// For how much longer the whole answer is fresh; nought when some of it failed or is not kept, and
@@ -92,7 +92,7 @@ impl Trace {
     /// Charges the request for bytes of its answer that nobody counts while they are built.
     ///
     /// # Errors
-    /// As [`Meter::charge`].
+    /// As [`MemoryMeter::charge`].
     pub fn charge(&self, bytes: u64) -> Result<()> {
         self.meter
             .charge(usize::try_from(bytes).unwrap_or(usize::MAX))
@@ -101,8 +101,8 @@ impl Trace {
     /// The meter of the answer once it is written, in place of all that it was made of.
     ///
     /// # Errors
-    /// As [`Meter::charge`].
-    pub fn written(self, bytes: usize) -> Result<Meter> {
+    /// As [`MemoryMeter::charge`].
+    pub fn written(self, bytes: usize) -> Result<MemoryMeter> {
         let meter = self.meter.of_same_pool();
         drop(self);
         meter.charge(bytes).map(|()| meter)
@@ -122,7 +122,7 @@ impl Trace {
 
     /// The calls, in the order in which they ended.
     #[must_use]
-    pub fn shown(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let calls: Vec<_> = self.call_log.entries().iter().map(shown).collect();
         Value::from_json(json!({ "calls": calls })).unwrap_or_default()
     }

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::{
     cursor,
-    error::{Resolved, shown},
+    error::{NullableResult, to_graphql_error},
     person::Person,
-    row::RowObject,
+    row::MeteredObject,
     sources_last::SourcesLast,
     subresources::failed,
 };
@@ -21,7 +21,7 @@ use crate::{
     client::RequestContext,
     connectors::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
     error::Result,
-    user::{Company, Email, RecordPart, User, UserKind},
+    user::{Company, Email, MaybeDeferred, User, UserKind},
 };
 
 /// Anything that has a global id.
@@ -60,7 +60,7 @@ impl OutputType for NodeObject {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         match &self.0 {
-            Node::User(user) => RowObject(user).resolve(ctx, field).await,
+            Node::User(user) => MeteredObject(user).resolve(ctx, field).await,
             Node::Person(person) => SourcesLast(person).resolve(ctx, field).await,
         }
     }
@@ -71,7 +71,7 @@ impl OutputType for NodeObject {
 impl User {
     /// The global id: opaque, stable, accepted by `node` and `nodes`.
     async fn id(&self) -> ID {
-        cursor::of_user(self.account, &self.remote_id).into()
+        cursor::encode_user_id(self.account, &self.remote_id).into()
     }
 
     /// The provider that holds the record.
@@ -151,7 +151,7 @@ impl User {
 
     /// Labels; null where the provider has no such thing. Intercom's contacts (2.x) are asked for their
     /// labels only when they are read, a call for each that has some.
-    async fn tags(&self, ctx: &Context<'_>) -> Resolved<Vec<String>> {
+    async fn tags(&self, ctx: &Context<'_>) -> NullableResult<Vec<String>> {
         let names = |held: &SubresourceData| {
             let labels = held.labels()?.iter().cloned();
             Some(labels.filter_map(|label| label.name.or(label.id)).collect())
@@ -159,7 +159,7 @@ impl User {
         let tags = portion(ctx, self, &self.tags, Subresource::Tags, names).await?;
         Some(tags.and_then(|tags: Vec<String>| {
             let bytes = tags.iter().map(|tag| ITEM + tag.len()).sum();
-            charge(ctx, bytes).map_err(|error| shown(&error))?;
+            charge(ctx, bytes).map_err(|error| to_graphql_error(&error))?;
             Ok(tags)
         }))
     }
@@ -167,7 +167,7 @@ impl User {
     /// The companies that the user belongs to; null where the provider has no such thing. Intercom's
     /// contacts (2.x) are asked for their companies only when they are read, a call for each that has
     /// some.
-    async fn companies(&self, ctx: &Context<'_>) -> Resolved<Vec<Company>> {
+    async fn companies(&self, ctx: &Context<'_>) -> NullableResult<Vec<Company>> {
         let companies = |held: &SubresourceData| held.companies().map(<[Company]>::to_vec);
         let companies = portion(
             ctx,
@@ -184,7 +184,7 @@ impl User {
                 ITEM + ids + text(&company.name)
             });
             let bytes = bytes.sum::<usize>().saturating_mul(leaves(ctx.field()));
-            charge(ctx, bytes).map_err(|error| shown(&error))?;
+            charge(ctx, bytes).map_err(|error| to_graphql_error(&error))?;
             Ok(companies)
         }))
     }
@@ -224,14 +224,14 @@ impl User {
 
     /// The provider's custom fields, an object; null where the record has none. DigitalChalk is asked
     /// for them only when they are read, a call for each user, and names them by the ids of its fields.
-    async fn attributes(&self, ctx: &Context<'_>) -> Resolved<RawJson> {
+    async fn attributes(&self, ctx: &Context<'_>) -> NullableResult<RawJson> {
         let object = |held: &SubresourceData| held.attributes().cloned();
         let object = portion(ctx, self, &self.attributes, Subresource::Attributes, object).await?;
         Some(object.map(RawJson))
     }
 
     /// Every documented field of the provider's own record, typed.
-    async fn details(&self, ctx: &Context<'_>) -> Resolved<Details> {
+    async fn details(&self, ctx: &Context<'_>) -> NullableResult<Details> {
         // Each alias of the field decodes the record once more, and each field below one of its lists
         // can be as large as the record.
         let field = ctx.field();
@@ -273,16 +273,16 @@ fn leaves(field: SelectionField<'_>) -> usize {
 async fn portion<T: Clone>(
     ctx: &Context<'_>,
     user: &User,
-    portion: &RecordPart<T>,
+    portion: &MaybeDeferred<T>,
     part: Subresource,
     read: impl Fn(&SubresourceData) -> Option<T>,
-) -> Resolved<T> {
+) -> NullableResult<T> {
     match portion {
-        RecordPart::None => None,
-        RecordPart::Here(value) => Some(Ok(value.clone())),
-        RecordPart::Apart => {
+        MaybeDeferred::None => None,
+        MaybeDeferred::Inline(value) => Some(Ok(value.clone())),
+        MaybeDeferred::Deferred => {
             let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
-            let held = parts.part(ctx, user.account, &user.remote_id, part).await;
+            let held = parts.load(ctx, user.account, &user.remote_id, part).await;
             held.map(|held| held.as_deref().and_then(read)).transpose()
         }
     }
@@ -306,5 +306,5 @@ pub fn expand_at(ctx: &Context<'_>, paths: &[&[&str]]) -> Expand {
     paths
         .iter()
         .map(|path| expand(&along(path)))
-        .fold(Expand::default(), Expand::or)
+        .fold(Expand::default(), Expand::union)
 }

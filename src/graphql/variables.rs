@@ -16,7 +16,7 @@ use async_graphql::{
     parser::types::{BaseType, OperationDefinition, Type, VariableDefinition},
 };
 
-use super::moments;
+use super::timestamps;
 
 /// Puts the defaults of variables in, where none is given: `@skip` and `@include` need them, and the
 /// engine reads the variables alone.
@@ -39,10 +39,10 @@ pub fn check(
     schema: &Schema,
 ) -> Result<(), String> {
     let mut definitions = operation.variable_definitions.iter();
-    definitions.try_for_each(|definition| one(&definition.node, variables, schema))
+    definitions.try_for_each(|definition| check_variable(&definition.node, variables, schema))
 }
 
-fn one(
+fn check_variable(
     definition: &VariableDefinition,
     variables: &Variables,
     schema: &Schema,
@@ -56,7 +56,7 @@ fn one(
             Err(format!("the variable `${name}` is missing: it is `{ty}`"))
         };
     };
-    match misfit(schema, ty, value) {
+    match coercion_error(schema, ty, value) {
         Some(misfit) => Err(format!(
             "the variable `${name}` does not fit: `${name}{}`: {}",
             misfit.path, misfit.problem
@@ -81,7 +81,7 @@ impl CoercionError {
         }
     }
 
-    fn below(self, step: &str) -> Self {
+    fn within_path(self, step: &str) -> Self {
         Self {
             path: format!("{step}{}", self.path),
             ..self
@@ -89,28 +89,29 @@ impl CoercionError {
     }
 }
 
-fn misfit(schema: &Schema, ty: &Type, value: &Value) -> Option<CoercionError> {
+fn coercion_error(schema: &Schema, ty: &Type, value: &Value) -> Option<CoercionError> {
     match (value, &ty.base) {
         (Value::Null, _) => {
             (!ty.nullable).then(|| CoercionError::new(format!("null where `{ty}` is expected")))
         }
-        (Value::List(items), BaseType::List(of)) => items
-            .iter()
-            .enumerate()
-            .find_map(|(at, item)| Some(misfit(schema, of, item)?.below(&format!("[{at}]")))),
+        (Value::List(items), BaseType::List(of)) => {
+            items.iter().enumerate().find_map(|(at, item)| {
+                Some(coercion_error(schema, of, item)?.within_path(&format!("[{at}]")))
+            })
+        }
         // One value stands for a list of one.
-        (_, BaseType::List(of)) => misfit(schema, of, value),
+        (_, BaseType::List(of)) => coercion_error(schema, of, value),
         (_, BaseType::Named(name)) => named(schema, name, value),
     }
 }
 
 fn named(schema: &Schema, name: &str, value: &Value) -> Option<CoercionError> {
     let fits = match (name, value) {
-        (moments::NAME, Value::String(text)) if moments::parse(text).is_some() => true,
-        (moments::NAME, Value::String(text)) => {
-            return Some(CoercionError::new(moments::refused(text)));
+        (timestamps::NAME, Value::String(text)) if timestamps::parse(text).is_some() => true,
+        (timestamps::NAME, Value::String(text)) => {
+            return Some(CoercionError::new(timestamps::refused(text)));
         }
-        (moments::NAME, _) => return Some(CoercionError::new(moments::EXPECTED)),
+        (timestamps::NAME, _) => return Some(CoercionError::new(timestamps::EXPECTED)),
         ("Int", Value::Number(number)) => number
             .as_i64()
             .is_some_and(|whole| i32::try_from(whole).is_ok()),
@@ -157,11 +158,11 @@ fn object(
     }
     of.fields.values().find_map(|field| {
         let misfit = match values.get(field.name.as_str()) {
-            Some(value) => misfit(schema, &type_of(&field.ty)?, value),
+            Some(value) => coercion_error(schema, &type_of(&field.ty)?, value),
             None if !field.is_required() => None,
             None => Some(CoercionError::new(format!("`{}` is missing", field.ty))),
         };
-        misfit.map(|misfit| misfit.below(&format!(".{}", field.name)))
+        misfit.map(|misfit| misfit.within_path(&format!(".{}", field.name)))
     })
 }
 

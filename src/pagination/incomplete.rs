@@ -13,12 +13,12 @@ pub enum IncompleteReason {
     /// The provider reports a total that differs from the number of rows it returned.
     Miscounted,
     /// The last page holds a row twice.
-    Doubled,
+    DuplicateRow,
     /// The provider named a next page after an empty one, and which rows that should have held is
     /// unknown.
     Empty,
     /// The deadline passed.
-    Late,
+    DeadlineReached,
 }
 
 impl IncompleteReason {
@@ -32,8 +32,8 @@ impl IncompleteReason {
         match self {
             Self::Shifted | Self::Repeats => NoticeCode::ListChanged,
             Self::Miscounted => NoticeCode::CountMismatch,
-            Self::Doubled | Self::Empty => NoticeCode::PagesInconsistent,
-            Self::Late => NoticeCode::DeadlineExceeded,
+            Self::DuplicateRow | Self::Empty => NoticeCode::PagesInconsistent,
+            Self::DeadlineReached => NoticeCode::DeadlineExceeded,
         }
     }
 
@@ -48,13 +48,13 @@ impl IncompleteReason {
             Self::Miscounted => format!(
                 "the provider counts another number of {rows} than it gave: some may be missing"
             ),
-            Self::Doubled => format!(
+            Self::DuplicateRow => format!(
                 "the provider's last page holds one of the {rows} twice: another may be missing in its place"
             ),
             Self::Empty => format!(
                 "the provider names a next page after one without {rows}: some may be missing"
             ),
-            Self::Late => {
+            Self::DeadlineReached => {
                 format!("the time was over before all of the list was read: there are more {rows}")
             }
         }

@@ -12,7 +12,7 @@ use std::collections::{HashSet, VecDeque};
 use tokio::time::Instant;
 
 use super::{
-    IncompleteReason, Listing, Page, PageAddress, PageRequest, Position, Row, RowCount,
+    IncompleteReason, Page, PageAddress, PageRequest, PaginationSpec, Position, Row, RowCount,
     unreadable::{UnreadableRows, count_unreadable},
 };
 use crate::error::{Error, Result};
@@ -45,12 +45,12 @@ pub(super) struct NewRows<T> {
 
 /// Reads a list page by page.
 pub(super) struct PageReader<T, F> {
-    listing: Listing,
+    pagination: PaginationSpec,
     fetch: F,
     /// Where the reader started.
     start: Position,
     /// Where it is now.
-    at: Position,
+    position: Position,
     /// Earlier positions to resume from, the best last, if the provider no longer knows the current
     /// one.
     fallbacks: Vec<Position>,
@@ -116,12 +116,12 @@ where
     R: Future<Output = Result<Page<T>>>,
 {
     /// A reader that starts at a position.
-    pub(super) fn new(listing: Listing, start: Position, fetch: F) -> Self {
+    pub(super) fn new(listing: PaginationSpec, start: Position, fetch: F) -> Self {
         let mut reader = Self {
-            listing,
+            pagination: listing,
             fetch,
             start,
-            at: Position::Start,
+            position: Position::Start,
             fallbacks: Vec::new(),
             page_starts: Vec::new(),
             is_first: true,
@@ -157,16 +157,16 @@ where
 
     /// Goes back to the start and forgets what was read.
     fn reset(&mut self) {
-        self.at = self.start.clone();
-        let anchor = self.at.anchor();
+        self.position = self.start.clone();
+        let anchor = self.position.anchor();
         self.last = anchor.map(|anchor| anchor.row().to_owned());
         let keys = anchor.into_iter().flat_map(super::Anchor::keys);
         self.seen = keys.map(str::to_owned).collect();
-        self.fallbacks = match &self.at {
+        self.fallbacks = match &self.position {
             Position::Key(anchor) => vec![advance::before(anchor)],
             at => at.without_next().into_iter().collect(),
         };
-        (self.row_count, self.totals) = match &self.at {
+        (self.row_count, self.totals) = match &self.position {
             Position::Token {
                 count: Some(RowCount(before, least, most)),
                 ..
@@ -197,10 +197,10 @@ where
         // After an empty page, the largest page reaches the next row soonest.
         let want = match self.empty_pages {
             0 => want,
-            _ => self.listing.max,
+            _ => self.pagination.max_page_size,
         };
         let (request, page) = self.next_page(want, ahead).await?;
-        if self.is_of_another_age(&page) {
+        if self.has_different_age(&page) {
             self.since = Some(self.started_at);
             self.first_cached_at = Some(None);
             self.reset();
@@ -210,9 +210,9 @@ where
         self.record_total(&page);
         self.learn_max_size(&request, &page);
         self.incomplete = self.incomplete.or(page.incomplete);
-        let from = self.first_new(&request, &page);
-        let unread = self.first_unread(&request, &page, from);
-        let is_new = self.has_new(&request, &page, from, unread);
+        let from = self.first_new_index(&request, &page);
+        let unread = self.first_unread_index(&request, &page, from);
+        let is_new = self.has_new_rows(&request, &page, from, unread);
         let has_new_row = self.has_new_row(&page, from);
         let mut more = request.more(&page);
         if !is_new && self.is_size_guessed {
@@ -223,7 +223,7 @@ where
         }
         let next = more.map(|_| self.following(&request, &page, has_new_row));
         self.count_fruitless_page(&page, has_new_row);
-        let is_doubled = more.is_none() && has_doubles(&page);
+        let is_doubled = more.is_none() && has_duplicates(&page);
         self.check_page(&request, &page);
         let rows = self.take_rows(&request, page, from, unread);
         if more.is_none() {
@@ -243,7 +243,7 @@ where
 
     /// Whether the provider refuses every page that could hold the next row.
     pub(super) fn is_beyond_max_rows(&self) -> bool {
-        self.listing.is_beyond_max_rows(&self.at)
+        self.pagination.is_beyond_max_rows(&self.position)
     }
 
     /// Whether a page holds a row that was read, within the requested size: then the page continues
@@ -255,7 +255,13 @@ where
 
     /// Whether a page has a wanted row that was not read: one with an unknown key, or an unreadable
     /// one after all rows that were read.
-    fn has_new(&self, request: &PageRequest, page: &Page<T>, from: usize, unread: usize) -> bool {
+    fn has_new_rows(
+        &self,
+        request: &PageRequest,
+        page: &Page<T>,
+        from: usize,
+        unread: usize,
+    ) -> bool {
         let rows = page.rows.iter().enumerate().skip(from);
         let mut rows = rows.map(|(index, row)| (index, row.is_unreadable()));
         let is_new = |(index, is_unreadable): (usize, bool)| {
@@ -277,15 +283,15 @@ where
     }
 
     /// The index of the first row of a page that may be wanted.
-    fn first_new(&mut self, request: &PageRequest, page: &Page<T>) -> usize {
+    fn first_new_index(&mut self, request: &PageRequest, page: &Page<T>) -> usize {
         if self.is_first {
             let from = request.rows_before_position(page);
-            self.first_ordinal = request.ordinal.saturating_add(from as u64);
+            self.first_ordinal = request.first_row.saturating_add(from as u64);
             return from;
         }
         // A page may start before the window. No row after a row that was read is before the
         // window.
-        let before = self.first_ordinal.saturating_sub(request.ordinal);
+        let before = self.first_ordinal.saturating_sub(request.first_row);
         let before = usize::try_from(before).unwrap_or(usize::MAX);
         let mut rows = page.rows.iter();
         let known = rows.position(|row| self.has_read(row));
@@ -301,7 +307,7 @@ where
 
     /// The index after the rows of a page that were read, as far as keys or ordinals show:
     /// unreadable rows from here on are new.
-    fn first_unread(&self, request: &PageRequest, page: &Page<T>, from: usize) -> usize {
+    fn first_unread_index(&self, request: &PageRequest, page: &Page<T>, from: usize) -> usize {
         if self.is_first {
             return from;
         }
@@ -314,7 +320,7 @@ where
             (Some(index), _) => index + 1,
             (None, PageAddress::Key(Some(key))) if is_last(key) => after_last(0),
             (None, PageAddress::Page(_) | PageAddress::Offset(_)) if !request.overlaps => {
-                usize::try_from(self.end.saturating_sub(request.ordinal)).unwrap_or(usize::MAX)
+                usize::try_from(self.end.saturating_sub(request.first_row)).unwrap_or(usize::MAX)
             }
             (None, _) => 0,
         }
@@ -342,7 +348,7 @@ where
         let before = self.last.clone();
         let totals = self.totals.filter(|_| self.is_counting());
         self.note_surplus(request, &page);
-        self.row_count += page.sent.saturating_sub(page.rows.len()) as u64;
+        self.row_count += page.row_count.saturating_sub(page.rows.len()) as u64;
         let mut positions = VecDeque::new();
         for (index, row) in page.rows.iter().enumerate().skip(from) {
             let is_new = match row.is_unreadable() {
@@ -357,7 +363,7 @@ where
                 self.unreadable.push(self.unreadable_numbers.number(text));
             }
             self.row_count += 1;
-            let position = request.after(&page, index, before.as_deref());
+            let position = request.position_after_row(&page, index, before.as_deref());
             positions.push_back((index, position.counted(self.row_count, totals)));
         }
         let listed = &page.rows[..request.listed_rows(&page)];
@@ -373,7 +379,7 @@ where
         }
         self.end = self
             .end
-            .max(request.ordinal.saturating_add(listed.len() as u64));
+            .max(request.first_row.saturating_add(listed.len() as u64));
         let rows = page.rows.into_iter().enumerate();
         let rows = rows.filter_map(|(index, row)| {
             let (_, position) = positions.pop_front_if(|(wanted, _)| *wanted == index)?;
@@ -396,7 +402,7 @@ where
 }
 
 /// Whether a page holds a row twice.
-fn has_doubles<T: Row>(page: &Page<T>) -> bool {
+fn has_duplicates<T: Row>(page: &Page<T>) -> bool {
     let mut seen = HashSet::new();
     let mut rows = page.rows.iter().filter(|row| !row.is_unreadable());
     !rows.all(|row| seen.insert(row.key()))

@@ -5,7 +5,7 @@ use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position, Row};
 
 impl PageRequest {
     /// Sets the rows before the position.
-    pub(super) fn anchored(self, anchor: Option<&Anchor>) -> Self {
+    pub(super) fn with_anchor(self, anchor: Option<&Anchor>) -> Self {
         let anchor = anchor.cloned();
         Self { anchor, ..self }
     }
@@ -17,9 +17,9 @@ impl PageRequest {
             PageAddress::Page(number) | PageAddress::Offset(number) => Some(number.to_string()),
             PageAddress::Key(key) | PageAddress::Token(key) => key.clone(),
         };
-        let at = at.map(|at| (self.listing.at, at));
+        let at = at.map(|at| (self.pagination.position_param, at));
         at.into_iter()
-            .chain([(self.listing.size, self.size.to_string())])
+            .chain([(self.pagination.size_param, self.size.to_string())])
             .collect()
     }
 
@@ -72,7 +72,12 @@ impl PageRequest {
     /// The position after the row at an index of the page; `before` is the key of the row before
     /// the page. It names readable rows only.
     #[must_use]
-    pub fn after<T: Row>(&self, page: &Page<T>, row: usize, before: Option<&str>) -> Position {
+    pub fn position_after_row<T: Row>(
+        &self,
+        page: &Page<T>,
+        row: usize,
+        before: Option<&str>,
+    ) -> Position {
         let rows = page.rows.iter().take((row + 1).min(self.listed_rows(page)));
         let rows = rows.rev();
         let readable = rows.filter(|row| !row.is_unreadable());
@@ -88,12 +93,12 @@ impl PageRequest {
                 // sent. A numbered page may lack rows: where pages cannot overlap, the next one
                 // starts at its end.
                 let is_numbered = matches!(self.address, PageAddress::Page(_));
-                let rows = if is_last && is_numbered && !self.listing.can_overlap() {
+                let rows = if is_last && is_numbered && !self.pagination.can_overlap() {
                     u64::from(self.size)
                 } else {
                     (row as u64 + 1).min(u64::from(self.size))
                 };
-                Position::Row(self.ordinal.saturating_add(rows), anchor)
+                Position::Row(self.first_row.saturating_add(rows), anchor)
             }
             PageAddress::Key(_) => Position::Key(anchor),
             PageAddress::Token(token) => {
@@ -117,7 +122,7 @@ impl PageRequest {
         let rows = row + 1;
         match (&self.address, &page.next) {
             (PageAddress::Page(_) | PageAddress::Offset(_), _) => {
-                Position::Nth(self.ordinal.saturating_add(rows as u64))
+                Position::Nth(self.first_row.saturating_add(rows as u64))
             }
             (PageAddress::Token(token), NextPage::Token { next, .. }) => Position::Token {
                 token: token.clone(),
@@ -134,13 +139,13 @@ impl PageRequest {
     /// at the end.
     #[must_use]
     pub fn more<T: Row>(&self, page: &Page<T>) -> Option<bool> {
-        let rows = page.sent as u64;
-        let end = self.ordinal.saturating_add(rows);
+        let rows = page.row_count as u64;
+        let end = self.first_row.saturating_add(rows);
         let (more, is_confirmed) = match &page.next {
             NextPage::More(more) => (*more, true),
             NextPage::Key(key) => (key.is_some(), true),
             NextPage::Token { next, .. } => (next.is_some(), true),
-            NextPage::Total(total) if self.listing.is_ordinal() => (end < *total, true),
+            NextPage::Total(total) if self.pagination.has_row_numbers() => (end < *total, true),
             NextPage::Counted { total, more } => (end < *total || *more, true),
             // A total says nothing where the number of rows before the position is unknown.
             NextPage::Total(_) | NextPage::Silent => {
@@ -152,7 +157,7 @@ impl PageRequest {
 
     /// The position after the page; `None` where the page does not say where the next one is.
     #[must_use]
-    pub fn next<T: Row>(&self, page: &Page<T>, before: Option<&str>) -> Option<Position> {
+    pub fn next_position<T: Row>(&self, page: &Page<T>, before: Option<&str>) -> Option<Position> {
         // Where rows are counted, the next page starts with a readable row.
         let last = match self.address {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
@@ -163,7 +168,7 @@ impl PageRequest {
         };
         match (&self.address, last) {
             (PageAddress::Key(_), Some(_)) if before.is_none() && page.is_unreadable() => None,
-            (_, Some(last)) => Some(self.after(page, last, before)),
+            (_, Some(last)) => Some(self.position_after_row(page, last, before)),
             (PageAddress::Page(_) | PageAddress::Offset(_), None) => {
                 Some(Position::Nth(self.end()))
             }
@@ -188,11 +193,11 @@ impl PageRequest {
             page.next,
             NextPage::More(true) | NextPage::Counted { more: true, .. }
         );
-        self.listing.is_ordinal() && page.sent == 0 && names_more
+        self.pagination.has_row_numbers() && page.row_count == 0 && names_more
     }
 
     /// The ordinal after the page, where rows are counted.
     pub(super) fn end(&self) -> u64 {
-        self.ordinal.saturating_add(u64::from(self.size))
+        self.first_row.saturating_add(u64::from(self.size))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    IncompleteReason, Listing, Page, PageRequest, Position, Row,
+    IncompleteReason, Page, PageRequest, PaginationSpec, Position, Row,
     reader::{PageReader, ReadStep},
 };
 use crate::error::{Error, ErrorKind, FailureStage, Result};
@@ -25,12 +25,12 @@ pub struct ScanLimits {
 #[derive(Clone, Debug)]
 pub enum Truncation {
     /// The limit on pages was reached.
-    Limit {
+    PageLimit {
         /// How many pages were read.
         pages: u32,
     },
     /// The deadline passed.
-    Late {
+    DeadlineReached {
         /// How many pages were read.
         pages: u32,
     },
@@ -67,7 +67,7 @@ impl<T> Default for Scan<T> {
 
 /// Reads a list from its start and keeps the wanted rows.
 pub async fn scan<T, F, R>(
-    listing: &Listing,
+    listing: &PaginationSpec,
     limits: ScanLimits,
     wanted: impl Fn(&T) -> bool,
     fetch: F,
@@ -83,21 +83,21 @@ where
         let pages = found.pages;
         let is_over = Instant::now() >= limits.until;
         if is_over && pages == 0 {
-            let late = Error::late().at_stage(FailureStage::Nowhere);
+            let late = Error::deadline_exceeded().at_stage(FailureStage::NotSent);
             found.truncation = Some(Truncation::Failed(late));
             break;
         }
         if is_over {
-            found.truncation = Some(Truncation::Late { pages });
+            found.truncation = Some(Truncation::DeadlineReached { pages });
             break;
         }
         if reader.pages >= limits.pages {
-            found.truncation = Some(Truncation::Limit { pages });
+            found.truncation = Some(Truncation::PageLimit { pages });
             break;
         }
-        let step = reader.step(listing.max, 1);
+        let step = reader.step(listing.max_page_size, 1);
         let step = tokio::time::timeout_at(limits.until, step).await;
-        match step.unwrap_or_else(|_| Err(Error::late())) {
+        match step.unwrap_or_else(|_| Err(Error::deadline_exceeded())) {
             Ok(ReadStep::Page(new)) => {
                 found.pages += 1;
                 let rows = new.rows.into_iter().map(|(row, _)| row);
@@ -109,7 +109,7 @@ where
             }
             Ok(ReadStep::Restart) => found.rows.clear(),
             Ok(ReadStep::MaxRows) => {
-                found.truncation = Some(Truncation::Limit { pages });
+                found.truncation = Some(Truncation::PageLimit { pages });
                 break;
             }
             Err(error) => {
@@ -128,10 +128,12 @@ const SLACK: Duration = Duration::from_millis(50);
 /// A page that misses the deadline ends the scan. If it is the first one, the scan has failed:
 /// nothing was read.
 fn truncated_by(error: Error, pages: u32, limits: ScanLimits) -> Truncation {
-    let is_over = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Late)
-        && Instant::now() + SLACK >= limits.until;
+    let is_over = matches!(
+        error.kind(),
+        ErrorKind::TimedOut | ErrorKind::DeadlineExceeded
+    ) && Instant::now() + SLACK >= limits.until;
     if is_over && pages > 0 {
-        Truncation::Late { pages }
+        Truncation::DeadlineReached { pages }
     } else {
         Truncation::Failed(error)
     }

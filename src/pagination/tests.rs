@@ -16,7 +16,7 @@ mod segments;
 
 use futures_util::FutureExt;
 
-use super::{Accept, ListRange, Page, PageRequest, Position, Window, window};
+use super::{ListRange, Page, PageRequest, Position, RowFilter, Window, read_window};
 use crate::error::Result;
 use provider::{FakeProvider, FakeRecord};
 
@@ -37,11 +37,11 @@ fn read(
     answer: impl Fn(&PageRequest) -> Result<Page<FakeRecord>>,
 ) -> Result<Window<FakeRecord>> {
     let listing = provider.listing();
-    let accept = accept.map(|belongs| Accept {
-        belongs,
+    let accept = accept.map(|belongs| RowFilter {
+        matches: belongs,
         is_exact: false,
     });
-    let window = window(&listing, range, accept, |request| {
+    let window = read_window(&listing, range, accept, |request| {
         std::future::ready(answer(&request))
     });
     window.now_or_never().expect("the provider answers at once")

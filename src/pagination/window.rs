@@ -1,7 +1,7 @@
 //! A window: the slice of a list that a Relay connection asks for, made of as few pages as can be.
 
 use super::{
-    IncompleteReason, Listing, Page, PageRequest, Position, Row,
+    IncompleteReason, Page, PageRequest, PaginationSpec, Position, Row,
     reader::{PageReader, ReadStep},
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -57,20 +57,20 @@ pub struct ListRange {
 }
 
 /// Which rows of a list belong to a window.
-pub struct Accept<'a, T> {
+pub struct RowFilter<'a, T> {
     /// Whether a row does.
-    pub belongs: &'a (dyn Fn(&T) -> bool + Sync),
+    pub matches: &'a (dyn Fn(&T) -> bool + Sync),
     /// Whether the provider claims to return no others. It is trusted until it returns one.
     pub is_exact: bool,
 }
 
-impl<T> Clone for Accept<'_, T> {
+impl<T> Clone for RowFilter<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Accept<'_, T> {}
+impl<T> Copy for RowFilter<'_, T> {}
 
 /// Reads one window of a list. `accept` decides which rows belong to it; without it every row does.
 /// If the provider returns no others, only the rows needed are read. A window of no rows reads one
@@ -79,10 +79,10 @@ impl<T> Copy for Accept<'_, T> {}
 /// # Errors
 /// What `fetch` answers; `Invalid` for a position of another paging; `Unsupported` when the list is
 /// to be read backwards and cannot be; `Malformed` when the list runs in a circle.
-pub async fn window<T, F, R>(
-    listing: &Listing,
+pub async fn read_window<T, F, R>(
+    listing: &PaginationSpec,
     range: &ListRange,
-    accept: Option<Accept<'_, T>>,
+    accept: Option<RowFilter<'_, T>>,
     fetch: F,
 ) -> Result<Window<T>>
 where
@@ -92,7 +92,8 @@ where
 {
     if range.before.is_none() && !range.from_end {
         let position = range.after.clone().unwrap_or(Position::Start);
-        let mut window = forward(listing, position, range.count.max(1), accept, &fetch).await?;
+        let mut window =
+            read_forward(listing, position, range.count.max(1), accept, &fetch).await?;
         window.has_previous = range.after.is_some();
         if range.count == 0 {
             window.has_next |= !window.rows.is_empty();
@@ -100,23 +101,27 @@ where
         }
         return Ok(window);
     }
-    if accept.is_some_and(|accept| !accept.is_exact) || !listing.is_ordinal() {
+    if accept.is_some_and(|accept| !accept.is_exact) || !listing.has_row_numbers() {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "this list cannot be read backwards: use `first` and `after`",
         ));
     }
-    let mut window = ending_at(listing, range, &fetch).await?;
+    let mut window = read_backward_to(listing, range, &fetch).await?;
     let rows = window.rows.len();
     window
         .rows
-        .retain(|row| accept.is_none_or(|accept| (accept.belongs)(&row.node)));
+        .retain(|row| accept.is_none_or(|accept| (accept.matches)(&row.node)));
     window.total = window.total.filter(|_| window.rows.len() == rows);
     Ok(window)
 }
 
 /// A window that ends at a position or at the end of the list.
-async fn ending_at<T, F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window<T>>
+async fn read_backward_to<T, F, R>(
+    listing: &PaginationSpec,
+    range: &ListRange,
+    fetch: F,
+) -> Result<Window<T>>
 where
     T: Row,
     F: Fn(PageRequest) -> R,
@@ -124,13 +129,13 @@ where
 {
     // At the end of a counted list the total suffices; elsewhere one row is read.
     if range.count > 0 || range.before.is_none() {
-        return backward(listing, range, &fetch).await;
+        return read_backward(listing, range, &fetch).await;
     }
     let one = ListRange {
         count: 1,
         ..range.clone()
     };
-    let mut window = backward(listing, &one, &fetch).await?;
+    let mut window = read_backward(listing, &one, &fetch).await?;
     window.has_next = true;
     if range.from_end {
         window.has_previous |= !window.rows.is_empty();
@@ -141,11 +146,11 @@ where
 
 /// The rows after a position. Reads past them only where the provider does not confirm that more
 /// follow.
-async fn forward<T, F, R>(
-    listing: &Listing,
+async fn read_forward<T, F, R>(
+    listing: &PaginationSpec,
     from: Position,
     count: u32,
-    accept: Option<Accept<'_, T>>,
+    accept: Option<RowFilter<'_, T>>,
     fetch: F,
 ) -> Result<Window<T>>
 where
@@ -175,7 +180,7 @@ where
             }
             Err(error) if is_late(&error) && !window.rows.is_empty() => {
                 (window.has_next, window.failure) = (true, Some(error));
-                reader.incomplete = Some(IncompleteReason::Late);
+                reader.incomplete = Some(IncompleteReason::DeadlineReached);
                 break;
             }
             Err(error) => return Err(error),
@@ -183,7 +188,7 @@ where
         for (row, position) in new.rows {
             let index = next_index;
             next_index += 1;
-            let belongs = accept.is_none_or(|accept| (accept.belongs)(&row));
+            let belongs = accept.is_none_or(|accept| (accept.matches)(&row));
             is_filter_trusted &= belongs || row.is_unreadable();
             let row = WindowRow {
                 node: row,
@@ -206,7 +211,7 @@ where
         want = if is_filter_trusted {
             missing_rows(count, &window)
         } else {
-            listing.max
+            listing.max_page_size
         };
     }
     window.total = reader.total.filter(|_| is_filter_trusted);
@@ -251,14 +256,21 @@ fn missing_rows<T>(count: u32, window: &Window<T>) -> u32 {
 
 /// Whether the deadline passed.
 fn is_late(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut)
+    matches!(
+        error.kind(),
+        ErrorKind::DeadlineExceeded | ErrorKind::TimedOut
+    )
 }
 
 /// How often the row that `before` names is searched for after it has moved.
 const RELOCATIONS: u32 = 2;
 
 /// The rows between two positions, from one end or the other, where rows are counted.
-async fn backward<T, F, R>(listing: &Listing, range: &ListRange, fetch: F) -> Result<Window<T>>
+async fn read_backward<T, F, R>(
+    listing: &PaginationSpec,
+    range: &ListRange,
+    fetch: F,
+) -> Result<Window<T>>
 where
     T: Row,
     F: Fn(PageRequest) -> R,
@@ -269,9 +281,9 @@ where
         Some(position) => ordinal_of(position, "after")?,
     };
     let (mut end, total) = match &range.before {
-        None if !listing.is_counted => return Err(uncounted::<T>()),
+        None if !listing.is_counted => return Err(uncounted_error::<T>()),
         None => {
-            let total = count(listing, &fetch).await?;
+            let total = count_rows(listing, &fetch).await?;
             (total, Some(total))
         }
         Some(position) => (ordinal_of(position, "before")?.saturating_sub(1), None),
@@ -295,7 +307,7 @@ where
                 ..Window::default()
             });
         }
-        let mut window = forward(listing, position, rows_to_read, None, &fetch).await?;
+        let mut window = read_forward(listing, position, rows_to_read, None, &fetch).await?;
         (window.has_previous, window.total) = (from > 0, window.total);
         window.has_next |= range.before.is_some();
         let Some(end_anchor) = end_anchor else {
@@ -315,7 +327,7 @@ where
             // It has moved towards the start.
             Some(at) if !is_last => end = from + at,
             // It has moved towards the end, by no more than a page if it is found at all.
-            None if !is_last => end = end.saturating_add(u64::from(listing.max)),
+            None if !is_last => end = end.saturating_add(u64::from(listing.max_page_size)),
             Some(_) | None => {
                 window.rows.retain(|row| row.index < wanted);
                 window.incomplete = window.incomplete.or(Some(IncompleteReason::Shifted));
@@ -339,17 +351,17 @@ fn ordinal_of(position: &Position, argument: &str) -> Result<u64> {
 }
 
 /// The total that the provider reports on its smallest page.
-async fn count<T, F, R>(listing: &Listing, fetch: F) -> Result<u64>
+async fn count_rows<T, F, R>(listing: &PaginationSpec, fetch: F) -> Result<u64>
 where
     T: Row,
     F: Fn(PageRequest) -> R,
     R: Future<Output = Result<Page<T>>>,
 {
     let page = fetch(listing.request(&Position::Start, 1)?).await?;
-    page.next.total().ok_or_else(uncounted::<T>)
+    page.next.total().ok_or_else(uncounted_error::<T>)
 }
 
-fn uncounted<T: Row>() -> Error {
+fn uncounted_error<T: Row>() -> Error {
     let rows = T::PLURAL;
     let message = format!("this provider does not count its {rows}: `last` needs `before`");
     Error::new(ErrorKind::Unsupported, message)

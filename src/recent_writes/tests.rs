@@ -29,7 +29,7 @@ fn user(id: &str, changed: Option<i64>, raw: &str) -> User {
         email: Some("One@x.test".to_owned()),
         updated_at: changed,
         ..User::new(
-            Account::of(Provider::Intercom),
+            Account::default_for(Provider::Intercom),
             id.to_owned(),
             Arc::from(raw),
         )
@@ -74,7 +74,7 @@ async fn a_record_is_outdated_until_it_is_as_it_was_written() {
 
 #[tokio::test]
 async fn nothing_is_remembered_where_nothing_lags() {
-    let recent = RecentWrites::new(None).lasting(Duration::ZERO);
+    let recent = RecentWrites::new(None).with_lag(Duration::ZERO);
     recent.remember(&user("a", None, "{}")).await;
 
     let known = recent.look_up([WriteKey::email("one@x.test")]).await;

@@ -26,13 +26,14 @@ use tokio_util::{
 };
 
 use super::{
-    Readiness, answer,
+    Readiness,
+    activity::{ConnectionActivity, InFlightRequest},
     body::{BodyLimits, BodyReader, ReceivingBody},
     connection_pool::ConnectionPool,
     hosts::LocalAddress,
-    pace::LeastRate,
+    response,
+    slow_client::MinTransferRate,
     stream::{ClientStream, Linger},
-    traffic::{ConnectionActivity, InFlightRequest},
 };
 
 /// Limits on connections.
@@ -44,7 +45,7 @@ pub struct ConnectionLimits {
     /// response.
     pub idle: Duration,
     /// The lowest rate at which a client must read its responses.
-    pub rate: LeastRate,
+    pub rate: MinTransferRate,
     /// The time within which every response must be read: a response larger than `rate` allows in
     /// this time must be read faster.
     pub answer_time: Duration,
@@ -81,7 +82,7 @@ impl Default for ConnectionLimits {
             head: Duration::from_secs(10),
             // Longer than the 60 s of most load balancers, so that the load balancer closes first.
             idle: Duration::from_secs(75),
-            rate: LeastRate::default(),
+            rate: MinTransferRate::default(),
             answer_time: Duration::from_secs(300),
             streams: 64,
             body: BodyLimits::default(),
@@ -122,7 +123,7 @@ impl ConnectionLimits {
         let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
         let mut stop = pin!(async {
             stop.await;
-            readiness.withdraw();
+            readiness.start_draining();
             tokio::time::sleep(readiness.shutdown_delay()).await;
         });
         loop {
@@ -158,7 +159,7 @@ impl ConnectionLimits {
         connections.close();
         let ended = async {
             connections.wait().await;
-            readiness.writes_end().await;
+            readiness.wait_for_writes().await;
         };
         if timeout(self.drain, ended).await.is_err() {
             tracing::warn!("some requests did not end in time and were cut off");
@@ -348,7 +349,7 @@ async fn track_request(
     request.extensions_mut().insert(arrived);
     request.extensions_mut().insert(upgrade);
     request.extensions_mut().insert(peer);
-    answer::track(next.run(request).await, in_flight)
+    response::track(next.run(request).await, in_flight)
 }
 
 /// Counts a body as being received until it has arrived.

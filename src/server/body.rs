@@ -22,8 +22,8 @@ use tokio::{
 };
 
 use super::{
-    pace::{LeastRate, SlowClientTimer},
-    traffic::ConnectionActivity,
+    activity::ConnectionActivity,
+    slow_client::{MinTransferRate, SlowClientTimer},
 };
 
 /// Limits on the bodies of requests.
@@ -34,7 +34,7 @@ pub struct BodyLimits {
     /// The bytes of all bodies being received at the same time.
     pub total_bytes: usize,
     /// The lowest rate at which a client must send.
-    pub rate: LeastRate,
+    pub rate: MinTransferRate,
     /// The longest time for a whole body.
     pub time: Duration,
 }
@@ -44,7 +44,7 @@ impl Default for BodyLimits {
         Self {
             bytes: 256 * 1024,
             total_bytes: 64 * 1024 * 1024,
-            rate: LeastRate::default(),
+            rate: MinTransferRate::default(),
             time: Duration::from_secs(60),
         }
     }
@@ -208,8 +208,8 @@ impl BodyReader {
             if received.bytes.len() + data.len() > bytes {
                 return Err(BodyError::TooLarge { bytes });
             }
-            timer.waited(asked.elapsed());
-            timer.moved(data.len());
+            timer.add_wait(asked.elapsed());
+            timer.add_bytes(data.len());
             received.add(&data, &self.memory)?;
         }
     }

@@ -19,7 +19,7 @@ const USUAL: u64 = 1024;
 ///
 /// If that is less than `wanted`, a warning says what to do.
 #[must_use]
-pub fn fit(wanted: usize, others: usize) -> usize {
+pub fn raise_fd_limit(wanted: usize, others: usize) -> usize {
     let raised = rlimit::increase_nofile_limit(u64::MAX);
     let limit = open_files(raised, || {
         rlimit::getrlimit(Resource::NOFILE).map(|(soft, _)| soft)

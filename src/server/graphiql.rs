@@ -78,7 +78,8 @@ async fn page(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Re
     let text = PAGE
         .replace("{own}", &format!("graphiql/assets/{own}"))
         .replace("{manifest}", &manifest(is_here).replace('<', "\\u003c"));
-    let mut response = fresh(&headers, "text/html; charset=utf-8", ASK, Bytes::from(text));
+    let mut response =
+        cacheable_response(&headers, "text/html; charset=utf-8", ASK, Bytes::from(text));
     if let Ok(policy) = policy(is_here).parse() {
         response
             .headers_mut()
@@ -139,7 +140,7 @@ async fn asset(
             .map(|(_, bytes)| bytes.clone())
     };
     match own.or_else(locked) {
-        Some(bytes) => fresh(&headers, content_type(&name), FOREVER, bytes),
+        Some(bytes) => cacheable_response(&headers, content_type(&name), FOREVER, bytes),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -159,7 +160,7 @@ async fn credits(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) ->
             text += &String::from_utf8_lossy(bytes);
         }
     }
-    fresh(
+    cacheable_response(
         &headers,
         "text/plain; charset=utf-8",
         ASK,
@@ -168,7 +169,12 @@ async fn credits(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) ->
 }
 
 /// A response that a browser may cache, or 304 if its copy is current.
-fn fresh(asked: &HeaderMap, kind: &'static str, keep: &'static str, body: Bytes) -> Response {
+fn cacheable_response(
+    asked: &HeaderMap,
+    kind: &'static str,
+    keep: &'static str,
+    body: Bytes,
+) -> Response {
     let tag = format!("\"{}\"", files::short(&Sha256::digest(&body).into()));
     let is_known = asked
         .get_all(IF_NONE_MATCH)

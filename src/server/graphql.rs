@@ -5,9 +5,9 @@
 //! over POST and queries over GET, and answers what the client accepts. What a request may do is the
 //! executor's affair.
 
-mod accept;
-mod ending;
 mod integers;
+mod negotiation;
+mod outcome;
 mod read;
 mod recorder;
 mod refusal;
@@ -35,7 +35,7 @@ use crate::{
     },
     metrics,
 };
-use accept::Media;
+use negotiation::Media;
 use read::read;
 use recorder::OperationRecorder;
 use refusal::RequestRefusal;
@@ -79,7 +79,7 @@ async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response 
     if is_upgrade(headers) {
         return endpoint.upgrade(request).await;
     }
-    let is_explorer = request.uri().query().is_none() && accept::is_a_browser(headers);
+    let is_explorer = request.uri().query().is_none() && negotiation::is_a_browser(headers);
     if request.method() == Method::GET && is_explorer {
         return Redirect::temporary("/graphiql").into_response();
     }
@@ -94,7 +94,7 @@ async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response 
         Err(never) => match never {},
     };
     let body_error = body.as_ref().err().copied();
-    let media = accept::negotiate(&headers);
+    let media = negotiation::negotiate(&headers);
     let request = media.ok_or_else(not_acceptable).and_then(|media| {
         let request = read(&method, query.as_deref(), &headers, body)?;
         Ok((request, media))
@@ -109,9 +109,9 @@ async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response 
     if let Some(error) = body_error {
         response.extensions_mut().insert(error);
     }
-    let deadline = endpoint.executor.graph().bounds.deadline;
-    let wait = accept::wait(&headers).map(|wait| wait.min(deadline));
-    if let Some(applied) = wait.and_then(accept::preference_applied) {
+    let deadline = endpoint.executor.graph().limits.deadline;
+    let wait = negotiation::wait(&headers).map(|wait| wait.min(deadline));
+    if let Some(applied) = wait.and_then(negotiation::preference_applied) {
         response.headers_mut().insert("preference-applied", applied);
     }
     response
@@ -198,14 +198,14 @@ fn options(method: &Method, parts: &Parts) -> RequestOptions {
     let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
     let trace_token = headers.get(&TRACE).map(HeaderValue::as_bytes);
     RequestOptions {
-        wait: accept::wait(headers),
-        max_age: accept::max_age(headers),
+        wait: negotiation::wait(headers),
+        max_age: negotiation::max_age(headers),
         request_id: id.unwrap_or_default().to_owned(),
         client: peer.and_then(|peer| peer.0),
         trace_token: trace_token.map(<[u8]>::to_vec),
         allowed: AllowedOperations {
             mutations: *method == Method::POST,
-            subscriptions: accept::takes_events(headers),
+            subscriptions: negotiation::takes_events(headers),
         },
     }
 }

@@ -47,14 +47,14 @@ pub async fn keep_metrics() {
 
 /// Answers a scrape.
 pub(super) async fn scrape(State(executor): State<Executor>) -> Response {
-    look_up(executor.graph());
+    update_gauges(executor.graph());
     Collector::default().collect();
     let content_type = [(header::CONTENT_TYPE, CONTENT_TYPE)];
     (content_type, recorder().render()).into_response()
 }
 
 /// Sets the gauges that change with the clock and not only with calls.
-fn look_up(graph: &Graph) {
+fn update_gauges(graph: &Graph) {
     for directory in graph.accounts.configured() {
         let account = directory.account();
         for window in directory.budget() {

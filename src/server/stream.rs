@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::traffic::ConnectionActivity;
+use super::activity::ConnectionActivity;
 
 /// The unsent bytes that the system buffers for a connection. With a larger buffer it would take
 /// minutes to see that a slow client reads on.
@@ -62,8 +62,8 @@ impl ClientStream {
     /// Notes whether the socket took bytes.
     fn record_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Pending => self.activity.blocked(),
-            Poll::Ready(Ok(bytes)) => self.activity.wrote(*bytes),
+            Poll::Pending => self.activity.note_blocked(),
+            Poll::Ready(Ok(bytes)) => self.activity.note_written(*bytes),
             Poll::Ready(Err(_)) => {}
         }
         written

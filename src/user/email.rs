@@ -1,6 +1,6 @@
 //! An email address as it was asked for, and the form in which addresses are compared.
 
-pub mod part;
+pub mod pattern;
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,12 +9,12 @@ use unicode_normalization::UnicodeNormalization;
 use crate::error::{Error, Result};
 
 /// An address that has been checked once. Two spellings of one address are not equal as values: a
-/// provider may tell them apart. [`Email::is`] says whether they are the same address.
+/// provider may tell them apart. [`Email::matches`] says whether they are the same address.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Email {
     given: String,
     /// Other spellings in which the address was given.
-    also: Vec<String>,
+    other_spellings: Vec<String>,
     folded: String,
 }
 
@@ -51,7 +51,7 @@ impl Email {
         }
         match given.rsplit_once('@') {
             Some((local, domain)) if !local.is_empty() && !domain.is_empty() => {
-                Ok(Self::spelt(given))
+                Ok(Self::from_spelling(given))
             }
             _ => refused("is not an address"),
         }
@@ -60,26 +60,26 @@ impl Email {
     /// Part of an address as it is, for providers whose search finds parts.
     #[must_use]
     pub fn fragment(text: &str) -> Self {
-        Self::spelt(text.to_owned())
+        Self::from_spelling(text.to_owned())
     }
 
-    fn spelt(given: String) -> Self {
+    fn from_spelling(given: String) -> Self {
         Self {
             folded: fold(&given),
-            also: Vec::new(),
+            other_spellings: Vec::new(),
             given,
         }
     }
 
     /// Addresses with all the spellings in which each was given, as one: it is asked for once.
     #[must_use]
-    pub fn joined(emails: Vec<Self>) -> Vec<(Self, Vec<Self>)> {
+    pub fn group_spellings(emails: Vec<Self>) -> Vec<(Self, Vec<Self>)> {
         let mut joined: Vec<(Self, Vec<Self>)> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for email in emails {
             if let Some(&place) = places.get(&email.folded) {
                 let (one, all) = &mut joined[place];
-                one.also.push(email.given.clone());
+                one.other_spellings.push(email.given.clone());
                 all.push(email);
             } else {
                 places.insert(email.folded.clone(), joined.len());
@@ -101,7 +101,9 @@ impl Email {
     /// in either form of IDNA.
     #[must_use]
     pub fn forms(&self) -> Vec<Self> {
-        let given = [&self.given, &self.folded].into_iter().chain(&self.also);
+        let given = [&self.given, &self.folded]
+            .into_iter()
+            .chain(&self.other_spellings);
         let forms = given.flat_map(|given| forms(given));
         self.with(forms, str::to_ascii_lowercase)
     }
@@ -110,7 +112,9 @@ impl Email {
     /// where that differs.
     #[must_use]
     pub fn spellings(&self) -> Vec<Self> {
-        let given = [&self.given, &self.folded].into_iter().chain(&self.also);
+        let given = [&self.given, &self.folded]
+            .into_iter()
+            .chain(&self.other_spellings);
         self.with(given.flat_map(|given| forms(given)), str::to_owned)
     }
 
@@ -124,7 +128,7 @@ impl Email {
         let spellings = spellings.filter(|given| known.insert(form(given)));
         let all = spellings.map(|given| Self {
             given,
-            also: Vec::new(),
+            other_spellings: Vec::new(),
             folded: self.folded.clone(),
         });
         all.collect()
@@ -146,14 +150,16 @@ impl Email {
     #[must_use]
     pub fn has_ascii_domain(&self) -> bool {
         let domain = |text: &str| text.rsplit_once('@').map(|(_, domain)| domain.is_ascii());
-        let mut spellings = [&self.given, &self.folded].into_iter().chain(&self.also);
+        let mut spellings = [&self.given, &self.folded]
+            .into_iter()
+            .chain(&self.other_spellings);
         spellings.all(|text| domain(text).unwrap_or_default())
     }
 
     /// Whether a client gave the address in this very spelling.
     #[must_use]
     pub fn is_given_as(&self, spelling: &Self) -> bool {
-        self.given == spelling.given || self.also.contains(&spelling.given)
+        self.given == spelling.given || self.other_spellings.contains(&spelling.given)
     }
 
     /// What follows the `@`, in the form that is compared.
@@ -171,7 +177,7 @@ impl Email {
 
     /// Whether a provider's spelling is this address.
     #[must_use]
-    pub fn is(&self, spelling: &str) -> bool {
+    pub fn matches(&self, spelling: &str) -> bool {
         fold(spelling) == self.folded
     }
 }
@@ -276,8 +282,8 @@ mod tests {
         let email = Email::parse("  ZO\u{cb}@Example.Test ").expect("an address");
 
         assert_eq!(email.given(), "ZO\u{cb}@Example.Test");
-        assert!(email.is("zoe\u{308}@example.test"));
-        assert!(!email.is("zoe@example.test"));
+        assert!(email.matches("zoe\u{308}@example.test"));
+        assert!(!email.matches("zoe@example.test"));
     }
 
     #[test]
@@ -290,10 +296,10 @@ mod tests {
             "JO@MU\u{308}LLER.test",
             "jo@XN--MLLER-KVA.TEST",
         ] {
-            assert!(email.is(same), "{same}");
+            assert!(email.matches(same), "{same}");
         }
-        assert!(!email.is("jo@muller.test"));
-        assert!(!email.is("xn--mller-kva@muller.test"));
+        assert!(!email.matches("jo@muller.test"));
+        assert!(!email.matches("xn--mller-kva@muller.test"));
         assert_eq!(fold_domain("xn--a.test"), "xn--a.test", "no such label");
     }
 
@@ -329,7 +335,7 @@ mod tests {
         let emails = ["ANN@x.test", "bob@x.test", "Ann@x.test"];
         let emails = emails.map(|text| Email::parse(text).expect("an address"));
 
-        let joined = Email::joined(emails.to_vec());
+        let joined = Email::group_spellings(emails.to_vec());
 
         assert_eq!(joined.len(), 2);
         let spellings = joined[0].0.spellings();

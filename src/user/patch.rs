@@ -175,7 +175,7 @@ impl UserPatch {
 
     /// Whether a user is the one that the patch says is meant.
     #[must_use]
-    pub fn means(&self, user: &User) -> bool {
+    pub fn matches_identity(&self, user: &User) -> bool {
         match (&self.remote_id, self.external_id.set(), self.email.set()) {
             (Some(id), _, _) => user.remote_id == *id,
             (None, Some(id), _) => user.external_id.as_ref() == Some(id),
@@ -193,7 +193,7 @@ impl UserPatch {
     /// Whether a user without an external id is the one that the patch gives one to: it has the
     /// patch's address.
     #[must_use]
-    pub fn adopts(&self, user: &User) -> bool {
+    pub fn matches_unclaimed(&self, user: &User) -> bool {
         let is_free = user.kind == UserKind::User && user.external_id.is_none();
         is_free && self.remote_id.is_none() && self.has_email_of(user)
     }
@@ -201,9 +201,13 @@ impl UserPatch {
     /// The patch without what a user has already: a record keeps its own spelling of its address. A
     /// further address is kept where the user is meant by it; elsewhere it becomes the first.
     #[must_use]
-    pub fn keeping(&self, user: &User) -> Self {
+    pub fn without_unchanged(&self, user: &User) -> Self {
         let mut patch = self.clone();
-        let is_first = |email: &Email| user.email.as_deref().is_some_and(|first| email.is(first));
+        let is_first = |email: &Email| {
+            user.email
+                .as_deref()
+                .is_some_and(|first| email.matches(first))
+        };
         let is_kept = match self.identity() {
             Some(Identity::Email) => patch.has_email_of(user),
             _ => patch.email.set().is_some_and(is_first),
@@ -275,7 +279,7 @@ mod tests {
 
     /// A user with two addresses.
     fn user() -> User {
-        let account = Account::of(Provider::Ada);
+        let account = Account::default_for(Provider::Ada);
         User {
             email: Some("One@x.test".to_owned()),
             other_emails: vec!["Two@x.test".to_owned()],
@@ -303,10 +307,14 @@ mod tests {
         ] {
             let (user, patch) = (user(), patch(text));
             assert_eq!(user.has_email(&email(text)), is_its, "{text}");
-            assert_eq!(patch.means(&user), is_its, "{text}");
+            assert_eq!(patch.matches_identity(&user), is_its, "{text}");
             assert_eq!(patch.has_email_of(&user), is_its, "{text}");
-            assert_eq!(patch.adopts(&user), is_its, "{text}");
-            assert_eq!(patch.keeping(&user).email.is_change(), !is_its, "{text}");
+            assert_eq!(patch.matches_unclaimed(&user), is_its, "{text}");
+            assert_eq!(
+                patch.without_unchanged(&user).email.is_change(),
+                !is_its,
+                "{text}"
+            );
         }
         let emails: Vec<_> = user().all_emails().map(str::to_owned).collect();
         assert_eq!(emails, ["One@x.test", "Two@x.test"]);
@@ -318,7 +326,17 @@ mod tests {
             remote_id: Some("a".to_owned()),
             ..patch(text)
         };
-        assert!(!by_id("one@x.test").keeping(&user()).email.is_change());
-        assert!(by_id("two@x.test").keeping(&user()).email.is_change());
+        assert!(
+            !by_id("one@x.test")
+                .without_unchanged(&user())
+                .email
+                .is_change()
+        );
+        assert!(
+            by_id("two@x.test")
+                .without_unchanged(&user())
+                .email
+                .is_change()
+        );
     }
 }

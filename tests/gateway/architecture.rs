@@ -15,9 +15,9 @@ const MAX_LINES: usize = 450;
 /// quotes. An empty quotation allows the whole file.
 const FORBIDDEN: &str = concat!("ven", "dor");
 const QUOTATIONS: &[(&str, &str)] = &[
-    ("src/config/text/words.rs", concat!("[ven", "dor.NAME]")),
+    ("src/config/text/messages.rs", concat!("[ven", "dor.NAME]")),
     (
-        "src/config/text/words.rs",
+        "src/config/text/messages.rs",
         concat!("unknown field `ven", "dor`"),
     ),
     ("tests/gateway/accounts/written.rs", concat!("[ven", "dor.")),

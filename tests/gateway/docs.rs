@@ -4,14 +4,14 @@ use std::{fs, path::Path};
 
 const LIMITS: &str = include_str!("../../docs/limits.md");
 
-/// The text of every test of the gateway.
+/// The text of every file in a folder.
 fn tests(folder: &Path) -> String {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths
         .map(|path| match path.is_dir() {
             true => tests(&path),
-            false => fs::read_to_string(path).expect("a file"),
+            false => String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned(),
         })
         .collect()
 }
@@ -19,7 +19,7 @@ fn tests(folder: &Path) -> String {
 #[test]
 fn every_limit_names_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = tests(&root.join("tests/gateway"));
+    let text = tests(&root.join("tests/gateway")) + &tests(&root.join("src"));
     let rows = LIMITS.lines().filter(|line| line.starts_with("| "));
     let rows = rows.filter(|line| !line.starts_with("| limit |"));
     let mut number = 0;

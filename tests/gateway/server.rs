@@ -11,7 +11,8 @@ use axum::{Router, routing::get};
 use roster::{
     config::Settings,
     server::{
-        AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits, accept::ConnectionLimits,
+        AllowedHosts, MainListenerSettings, Origins, Readiness, SocketLimits,
+        accept::ConnectionLimits,
     },
 };
 use tokio::{
@@ -57,7 +58,7 @@ const MEDIUM: usize = 1 << 20;
 async fn gateway(limits: ConnectionLimits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let front = FrontSettings {
+    let front = MainListenerSettings {
         readiness: Readiness::default(),
         origins: Origins::default(),
         hosts: AllowedHosts::of(&[], address).expect("hosts"),

@@ -16,7 +16,8 @@ use roster::{
     demo,
     graphql::Executor,
     server::{
-        AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits, accept::ConnectionLimits,
+        AllowedHosts, MainListenerSettings, Origins, Readiness, SocketLimits,
+        accept::ConnectionLimits,
     },
 };
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ impl StreamGateway {
         let executor = app::open(&settings).expect("settings without mistakes");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let front = FrontSettings {
+        let front = MainListenerSettings {
             readiness: Readiness::default(),
             origins: Origins {
                 listed: vec!["https://app.example".to_owned()],

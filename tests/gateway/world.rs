@@ -9,7 +9,8 @@ use roster::{
     demo,
     graphql::Executor,
     server::{
-        AllowedHosts, FrontSettings, Origins, Readiness, SocketLimits, accept::ConnectionLimits,
+        AllowedHosts, MainListenerSettings, Origins, Readiness, SocketLimits,
+        accept::ConnectionLimits,
     },
 };
 use roster_sandbox::{Options, known};
@@ -132,7 +133,7 @@ impl World {
         let readiness = Readiness::default().sharing(store);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let front = FrontSettings {
+        let front = MainListenerSettings {
             readiness: readiness.clone(),
             origins: Origins {
                 listed: settings.server.cors_origins.clone(),

@@ -44,13 +44,13 @@ pub enum CircuitState {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CallOutcome {
     /// The provider responded, even if with a refusal.
-    Answers,
+    Success,
     /// The provider failed.
-    Fails,
+    Failure,
     /// The provider failed for an input that failed before, and has answered nothing since.
-    FailsAgain,
+    RepeatedFailure,
     /// The call proves nothing.
-    Nothing,
+    Inconclusive,
 }
 
 /// The permit for one call, to be returned with the call's outcome.
@@ -67,14 +67,14 @@ pub struct Circuit {
     generation: u64,
     /// The number of cool-downs in a row without a healthy period between them.
     streak: u32,
-    closed: Option<Instant>,
+    closed_at: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Phase {
     Closed(FailureWindow),
     Open { until: Instant },
-    Trying { is_under_way: bool },
+    HalfOpen { is_under_way: bool },
 }
 
 impl Circuit {
@@ -86,7 +86,7 @@ impl Circuit {
             state: Phase::Closed(FailureWindow::default()),
             generation: 0,
             streak: 0,
-            closed: None,
+            closed_at: None,
         }
     }
 
@@ -96,7 +96,7 @@ impl Circuit {
         match self.state {
             Phase::Closed(_) => CircuitState::Closed,
             Phase::Open { until } if now < until => CircuitState::Open,
-            Phase::Open { .. } | Phase::Trying { .. } => CircuitState::HalfOpen,
+            Phase::Open { .. } | Phase::HalfOpen { .. } => CircuitState::HalfOpen,
         }
     }
 
@@ -107,7 +107,7 @@ impl Circuit {
         match self.state {
             Phase::Closed(_) => CircuitState::Closed,
             Phase::Open { .. } => CircuitState::Open,
-            Phase::Trying { .. } => CircuitState::HalfOpen,
+            Phase::HalfOpen { .. } => CircuitState::HalfOpen,
         }
     }
 
@@ -115,19 +115,19 @@ impl Circuit {
     ///
     /// # Errors
     /// The time until the next call may go through.
-    pub fn ask(&mut self, now: Instant) -> Result<CircuitPermit, Duration> {
+    pub fn try_acquire(&mut self, now: Instant) -> Result<CircuitPermit, Duration> {
         match &mut self.state {
             Phase::Closed(_) => return Ok(CircuitPermit(self.generation)),
             Phase::Open { until } if now < *until => return Err(*until - now),
-            Phase::Trying { is_under_way: true } => return Err(TRIAL_RETRY),
-            Phase::Open { .. } | Phase::Trying { .. } => {}
+            Phase::HalfOpen { is_under_way: true } => return Err(TRIAL_RETRY),
+            Phase::Open { .. } | Phase::HalfOpen { .. } => {}
         }
-        self.enter(Phase::Trying { is_under_way: true });
+        self.transition(Phase::HalfOpen { is_under_way: true });
         Ok(CircuitPermit(self.generation))
     }
 
     /// Takes back a permit with the outcome of its call. `chance`, from 0 to 1, spreads cool-downs.
-    pub fn settle(
+    pub fn record(
         &mut self,
         permit: &CircuitPermit,
         outcome: CallOutcome,
@@ -139,15 +139,15 @@ impl Circuit {
         }
         match (&mut self.state, outcome) {
             // No permit has the generation of an open circuit.
-            (Phase::Closed(_), CallOutcome::Nothing) | (Phase::Open { .. }, _) => {}
+            (Phase::Closed(_), CallOutcome::Inconclusive) | (Phase::Open { .. }, _) => {}
             (
                 Phase::Closed(window),
-                CallOutcome::Answers | CallOutcome::Fails | CallOutcome::FailsAgain,
+                CallOutcome::Success | CallOutcome::Failure | CallOutcome::RepeatedFailure,
             ) => {
                 window.add(outcome, now, self.rules.window);
-                if outcome != CallOutcome::Answers && window.is_ill(&self.rules) {
+                if outcome != CallOutcome::Success && window.should_open(&self.rules) {
                     // A provider that fails again so soon had not recovered.
-                    let is_soon = self.closed.is_some_and(|closed| {
+                    let is_soon = self.closed_at.is_some_and(|closed| {
                         now.saturating_duration_since(closed) <= self.rules.window
                     });
                     self.streak = if is_soon {
@@ -158,15 +158,15 @@ impl Circuit {
                     self.open(now, chance);
                 }
             }
-            (Phase::Trying { .. }, CallOutcome::Answers) => {
-                self.closed = Some(now);
-                self.enter(Phase::Closed(FailureWindow::default()));
+            (Phase::HalfOpen { .. }, CallOutcome::Success) => {
+                self.closed_at = Some(now);
+                self.transition(Phase::Closed(FailureWindow::default()));
             }
-            (Phase::Trying { .. }, CallOutcome::Fails | CallOutcome::FailsAgain) => {
+            (Phase::HalfOpen { .. }, CallOutcome::Failure | CallOutcome::RepeatedFailure) => {
                 self.streak = self.streak.saturating_add(1);
                 self.open(now, chance);
             }
-            (Phase::Trying { is_under_way }, CallOutcome::Nothing) => *is_under_way = false,
+            (Phase::HalfOpen { is_under_way }, CallOutcome::Inconclusive) => *is_under_way = false,
         }
     }
 
@@ -177,12 +177,12 @@ impl Circuit {
             .saturating_mul(1 << self.streak.min(16))
             .min(self.rules.max_cooldown);
         let spread = MIN_COOLDOWN_FRACTION + (1.0 - MIN_COOLDOWN_FRACTION) * chance.clamp(0.0, 1.0);
-        self.enter(Phase::Open {
+        self.transition(Phase::Open {
             until: now + doubled.mul_f64(spread),
         });
     }
 
-    fn enter(&mut self, state: Phase) {
+    fn transition(&mut self, state: Phase) {
         self.state = state;
         self.generation += 1;
     }
@@ -207,9 +207,9 @@ struct WindowSlice {
 impl FailureWindow {
     fn add(&mut self, outcome: CallOutcome, now: Instant, window: Duration) {
         self.consecutive_failures = match outcome {
-            CallOutcome::Answers => 0,
-            CallOutcome::Fails => self.consecutive_failures.saturating_add(1),
-            CallOutcome::FailsAgain | CallOutcome::Nothing => self.consecutive_failures,
+            CallOutcome::Success => 0,
+            CallOutcome::Failure => self.consecutive_failures.saturating_add(1),
+            CallOutcome::RepeatedFailure | CallOutcome::Inconclusive => self.consecutive_failures,
         };
         let began = *self.began.get_or_insert(now);
         let length = (window.as_micros() / u128::from(PARTS)).max(1);
@@ -223,10 +223,10 @@ impl FailureWindow {
         let part = &mut self.parts[(number % PARTS) as usize];
         part.number = number;
         part.calls += 1;
-        part.failures += u32::from(outcome != CallOutcome::Answers);
+        part.failures += u32::from(outcome != CallOutcome::Success);
     }
 
-    fn is_ill(&self, rules: &CircuitRules) -> bool {
+    fn should_open(&self, rules: &CircuitRules) -> bool {
         let sum = |of: fn(&WindowSlice) -> u32| self.parts.iter().map(of).sum::<u32>();
         let (calls, failures) = (sum(|part| part.calls), sum(|part| part.failures));
         let most = failures.max(self.consecutive_failures);

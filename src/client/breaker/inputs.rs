@@ -18,7 +18,7 @@ const MOST: usize = 1024;
 
 /// Identifies a call by its method, path, query and body, without credentials, and its request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct CallInput {
+pub(super) struct CallFingerprint {
     call: u64,
     request: u64,
 }
@@ -35,7 +35,7 @@ pub(super) struct FailedInputs {
 
 impl FailedInputs {
     /// No failed inputs yet.
-    pub(super) fn within(window: Duration) -> Self {
+    pub(super) fn new(window: Duration) -> Self {
         Self {
             window,
             failed: HashMap::new(),
@@ -45,7 +45,7 @@ impl FailedInputs {
     }
 
     /// Identifies a call.
-    pub(super) fn input(&self, call: &Request) -> CallInput {
+    pub(super) fn fingerprint(&self, call: &Request) -> CallFingerprint {
         let mut hash = self.hasher.build_hasher();
         call.method.hash(&mut hash);
         call.path.hash(&mut hash);
@@ -55,7 +55,7 @@ impl FailedInputs {
             Arc::as_ptr(call.context.call_log()).addr(),
             call.context.deadline(),
         );
-        CallInput {
+        CallFingerprint {
             call: hash.finish(),
             request: self.hasher.hash_one(request),
         }
@@ -63,14 +63,14 @@ impl FailedInputs {
 
     /// Notes that an input failed. False if it, or another input of its request, already failed
     /// within the window.
-    pub(super) fn add(&mut self, input: CallInput, now: Instant) -> bool {
+    pub(super) fn add(&mut self, input: CallFingerprint, now: Instant) -> bool {
         let is_new_call = self.remember(input.call, now);
         self.remember(input.request, now) && is_new_call
     }
 
     /// Notes that an input failed. False if it, or another input of its request, already failed
     /// since the provider last responded.
-    pub(super) fn add_since_answer(&mut self, input: CallInput) -> bool {
+    pub(super) fn add_since_answer(&mut self, input: CallFingerprint) -> bool {
         if self.since_answer.len() >= MOST {
             return true;
         }
@@ -106,14 +106,14 @@ mod tests {
     use serde_json::json;
     use tokio::time::Instant;
 
-    use super::{CallInput, FailedInputs, MOST};
+    use super::{CallFingerprint, FailedInputs, MOST};
     use crate::client::{Operation, Request};
 
     const WINDOW: Duration = Duration::from_secs(10);
 
     /// An input of a request that sends nothing else.
-    fn alone(number: u64) -> CallInput {
-        CallInput {
+    fn alone(number: u64) -> CallFingerprint {
+        CallFingerprint {
             call: number,
             request: !number,
         }
@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn a_request_is_news_once_however_many_inputs_fail() {
-        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
-        let of_one = |call| CallInput { call, request: 7 };
+        let (mut failed, now) = (FailedInputs::new(WINDOW), Instant::now());
+        let of_one = |call| CallFingerprint { call, request: 7 };
 
         assert!(failed.add(of_one(1), now));
         assert!(!failed.add(of_one(2), now));
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_input_that_fails_again_is_news_after_a_window_only() {
-        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
+        let (mut failed, now) = (FailedInputs::new(WINDOW), Instant::now());
 
         assert!(failed.add(alone(1), now));
         assert!(!failed.add(alone(1), now + WINDOW / 2));
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn an_input_counts_once_between_two_answers() {
-        let mut failed = FailedInputs::within(WINDOW);
-        let of_one = |call| CallInput { call, request: 7 };
+        let mut failed = FailedInputs::new(WINDOW);
+        let of_one = |call| CallFingerprint { call, request: 7 };
 
         assert!(failed.add_since_answer(of_one(1)));
         assert!(!failed.add_since_answer(of_one(2)), "the same request");
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn inputs_differ_by_method_path_query_and_body() {
-        let failed = FailedInputs::within(WINDOW);
+        let failed = FailedInputs::new(WINDOW);
         let get = |path| Request::get(Operation::ById, &[path]);
         let post = |body| Request::post(Operation::Create, &["a"], body);
         let calls = [
@@ -169,17 +169,17 @@ mod tests {
             Request::put(Operation::Update, &["a"], json!({ "a": 1 })),
         ];
 
-        let inputs: Vec<_> = calls.iter().map(|call| failed.input(call)).collect();
+        let inputs: Vec<_> = calls.iter().map(|call| failed.fingerprint(call)).collect();
 
         for (at, input) in inputs.iter().enumerate() {
             assert!(!inputs[at + 1..].contains(input), "{at}");
-            assert_eq!(*input, failed.input(&calls[at]));
+            assert_eq!(*input, failed.fingerprint(&calls[at]));
         }
     }
 
     #[test]
     fn no_more_inputs_are_remembered_than_fit() {
-        let (mut failed, now) = (FailedInputs::within(WINDOW), Instant::now());
+        let (mut failed, now) = (FailedInputs::new(WINDOW), Instant::now());
 
         for number in 0..2 * MOST as u64 {
             assert!(failed.add(alone(number), now));

@@ -6,26 +6,30 @@ use super::{CallOutcome, Error, ErrorKind, FailureStage, outcome, refusal};
 fn only_the_providers_own_failures_count_against_it() {
     let of = |kind, failure_stage| outcome(Some(&Error::new(kind, "").at_stage(failure_stage)));
 
-    for kind in [ErrorKind::TimedOut, ErrorKind::Late, ErrorKind::Unavailable] {
+    for kind in [
+        ErrorKind::TimedOut,
+        ErrorKind::DeadlineExceeded,
+        ErrorKind::Unavailable,
+    ] {
         assert_eq!(
             of(kind, FailureStage::Provider),
-            CallOutcome::Fails,
+            CallOutcome::Failure,
             "{kind:?}"
         );
         assert_eq!(
-            of(kind, FailureStage::Nowhere),
-            CallOutcome::Nothing,
+            of(kind, FailureStage::NotSent),
+            CallOutcome::Inconclusive,
             "{kind:?}"
         );
         assert_eq!(
-            of(kind, FailureStage::Hurried),
-            CallOutcome::Nothing,
+            of(kind, FailureStage::CancelledEarly),
+            CallOutcome::Inconclusive,
             "{kind:?}"
         );
     }
     assert_eq!(
-        of(ErrorKind::Malformed, FailureStage::CutShort),
-        CallOutcome::Fails
+        of(ErrorKind::Malformed, FailureStage::ResponseInterrupted),
+        CallOutcome::Failure
     );
     for kind in [
         ErrorKind::Throttled,
@@ -36,7 +40,7 @@ fn only_the_providers_own_failures_count_against_it() {
     ] {
         assert_eq!(
             of(kind, FailureStage::Provider),
-            CallOutcome::Answers,
+            CallOutcome::Success,
             "{kind:?}"
         );
     }
@@ -48,11 +52,11 @@ fn only_the_providers_own_failures_count_against_it() {
     ] {
         assert_eq!(
             of(kind, FailureStage::Provider),
-            CallOutcome::Nothing,
+            CallOutcome::Inconclusive,
             "{kind:?}"
         );
     }
-    assert_eq!(outcome(None), CallOutcome::Answers);
+    assert_eq!(outcome(None), CallOutcome::Success);
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn a_refusal_says_when_and_that_nothing_was_sent() {
     let refusal = refusal(Duration::from_millis(2_100));
 
     assert_eq!(
-        (refusal.kind(), refusal.wait()),
+        (refusal.kind(), refusal.retry_after()),
         (ErrorKind::Unavailable, Some(Duration::from_millis(2_100)))
     );
     assert!(!refusal.is_unsettled());

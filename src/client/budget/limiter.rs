@@ -43,11 +43,11 @@ struct Waiters {
     /// Whether the store is unavailable, and only a share of the budget is ours.
     is_store_away: bool,
     /// The number of ended calls that the store does not know.
-    owed: u32,
+    unreported_calls: u32,
     /// For each class, when the store has budget again, and when it said so.
     not_before: [Option<(Instant, Instant)>; 2],
     /// What the store reported as left of each window, and when.
-    left: Option<(Instant, Vec<u32>)>,
+    remaining: Option<(Instant, Vec<u32>)>,
 }
 
 struct Waiter {
@@ -70,7 +70,7 @@ impl Waiters {
     }
 
     /// The number of calls ahead of one.
-    fn ahead(&self, class: Priority, number: u64) -> u32 {
+    fn queue_position(&self, class: Priority, number: u64) -> u32 {
         let queue = &self.queues[class as usize];
         let place = queue.partition_point(|waiter| waiter.number < number);
         let before = match class {
@@ -93,16 +93,16 @@ impl Waiters {
     }
 
     fn next_admission(&mut self, class: Priority, number: u64, deadline: Instant) -> Admission {
-        let (now, ahead) = (Instant::now(), self.ahead(class, number));
+        let (now, ahead) = (Instant::now(), self.queue_position(class, number));
         // The store is asked again soon: replicas return leases, and stores are cleared.
         let not_before = self.not_before[class as usize]
             .filter(|(moment, said)| *moment > now && now - *said < BELIEVED)
             .map(|(moment, _)| moment);
         let moment = match ahead {
             0 if not_before.is_some() => not_before,
-            0 => match self.budget.take(now, class) {
+            0 => match self.budget.try_acquire(now, class) {
                 Ok(call) => return Admission::Go(call),
-                Err(WaitReason::Turn) => Some(now),
+                Err(WaitReason::ConcurrencyFull) => Some(now),
                 Err(WaitReason::Until(moment)) => moment,
             },
             _ => self.budget.earliest(now, ahead + 1, class),
@@ -114,7 +114,7 @@ impl Waiters {
             }
             // Other calls took the time.
             Some(moment) if moment <= now => {
-                Admission::Fail(Error::late().at_stage(FailureStage::Nowhere))
+                Admission::Fail(Error::deadline_exceeded().at_stage(FailureStage::NotSent))
             }
             moment => Admission::Fail(used_up(moment, now)),
         }
@@ -126,15 +126,15 @@ fn used_up(moment: Option<Instant>, now: Instant) -> Error {
     let Some(moment) = moment else {
         let message =
             "the gateway's budget for this provider leaves nothing for work in the background";
-        return Error::new(ErrorKind::Throttled, message).at_stage(FailureStage::Nowhere);
+        return Error::new(ErrorKind::Throttled, message).at_stage(FailureStage::NotSent);
     };
     let wait = moment.saturating_duration_since(now);
     let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
     let until = until.round(jiff::Unit::Second).unwrap_or(until);
     let message = format!("the gateway's budget for this provider is used up until {until}");
     Error::new(ErrorKind::Throttled, message)
-        .retry_after(Some(wait))
-        .at_stage(FailureStage::Nowhere)
+        .with_retry_after(Some(wait))
+        .at_stage(FailureStage::NotSent)
 }
 
 /// A place in the queue. Dropping it wakes the next call.
@@ -163,9 +163,9 @@ impl RateLimiter {
             queues: Default::default(),
             next: 0,
             is_store_away: false,
-            owed: 0,
+            unreported_calls: 0,
             not_before: [None; 2],
-            left: None,
+            remaining: None,
         };
         Self {
             state: Mutex::new(state),
@@ -177,7 +177,7 @@ impl RateLimiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn join(&self, class: Priority) -> WaiterGuard<'_> {
+    fn enqueue(&self, class: Priority) -> WaiterGuard<'_> {
         let wakeup = Arc::new(Notify::new());
         let mut state = self.state();
         let number = state.next;
@@ -202,7 +202,7 @@ impl RateLimiter {
         class: Priority,
         deadline: Instant,
     ) -> Result<RatePermit> {
-        let place = self.join(class);
+        let place = self.enqueue(class);
         loop {
             let admission = self.state().next_admission(class, place.number, deadline);
             match admission {
@@ -245,7 +245,7 @@ impl RateLimiter {
         let lives = deadline.saturating_duration_since(Instant::now());
         match redis.take(lease, class, lives).await {
             StoreAnswer::Granted(left) => {
-                self.state().left = Some((Instant::now(), left));
+                self.state().remaining = Some((Instant::now(), left));
                 true
             }
             StoreAnswer::Refused(wait) => {
@@ -254,7 +254,7 @@ impl RateLimiter {
                 self.state().not_before[class as usize] = Some((now + wait, now));
                 false
             }
-            StoreAnswer::Away => {
+            StoreAnswer::Unavailable => {
                 // The lease may exist nevertheless; then it expires.
                 permit.lease = None;
                 self.use_own_share(redis);
@@ -270,9 +270,9 @@ impl RateLimiter {
         if std::mem::replace(&mut state.is_store_away, true) {
             return;
         }
-        state.budget.share(redis.store().replicas());
+        state.budget.divide_by(redis.store().replicas());
         state.not_before = [None; 2];
-        state.left = None;
+        state.remaining = None;
         drop(state);
         let (limiter, redis) = (Arc::clone(self), redis.clone());
         tokio::spawn(async move {
@@ -293,7 +293,7 @@ impl RateLimiter {
         }
         let mut state = self.state();
         state.is_store_away = false;
-        state.budget.share(1);
+        state.budget.divide_by(1);
         state.wake_all();
         true
     }
@@ -306,14 +306,14 @@ impl RateLimiter {
         let now = Instant::now();
         let (owed, (remembered, in_flight), closed) = {
             let mut state = self.state();
-            let owed = std::mem::take(&mut state.owed);
+            let owed = std::mem::take(&mut state.unreported_calls);
             let closed = state.budget.closed(now);
-            (owed, state.budget.remembered(now), closed)
+            (owed, state.budget.serialize(now), closed)
         };
         let closes = closed.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         let is_told = redis.merge(owed + in_flight, &remembered, closes).await;
         if !is_told {
-            self.state().owed += owed;
+            self.state().unreported_calls += owed;
         }
         is_told
     }
@@ -326,9 +326,9 @@ impl RateLimiter {
             let closed = state.budget.closed(now).filter(|_| is_closed);
             let closes = closed.map_or(Duration::ZERO, |until| until.duration_since(now));
             match lease {
-                Some(lease) if !state.is_store_away => redis.give(lease, end, closes),
+                Some(lease) if !state.is_store_away => redis.release(lease, end, closes),
                 // The lease, if it exists, expires.
-                _ if end != CallEnd::Unsent => state.owed += 1,
+                _ if end != CallEnd::Unsent => state.unreported_calls += 1,
                 _ => {}
             }
         }
@@ -346,7 +346,7 @@ impl RateLimiter {
         let mut state = self.state();
         let mut windows = state.budget.windows(now);
         // The other replicas spend too; an answer older than the window's span proves nothing.
-        if let Some((at, left)) = &state.left {
+        if let Some((at, left)) = &state.remaining {
             for (window, left) in windows.iter_mut().zip(left) {
                 let span = Duration::from_secs(u64::from(window.seconds.unwrap_or(0)));
                 if *at + span > now {

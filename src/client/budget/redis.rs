@@ -42,7 +42,7 @@ pub(super) enum StoreAnswer {
     /// The call must wait this long.
     Refused(Duration),
     /// The store is unavailable.
-    Away,
+    Unavailable,
 }
 
 impl RedisRateLimiter {
@@ -86,13 +86,13 @@ impl RedisRateLimiter {
         let work = async |mut manager: ConnectionManager| -> RedisResult<Vec<i64>> {
             invocation.invoke_async(&mut manager).await
         };
-        self.0.store.ask(work).await
+        self.0.store.run(work).await
     }
 
     /// Takes a lease that lives for `lives` at most.
     pub(super) async fn take(&self, lease: u64, class: Priority, lives: Duration) -> StoreAnswer {
         if !self.0.is_known.load(Ordering::Relaxed) && !self.merge(0, "", Duration::ZERO).await {
-            return StoreAnswer::Away;
+            return StoreAnswer::Unavailable;
         }
         let arguments = [
             self.lease(lease),
@@ -109,7 +109,7 @@ impl RedisRateLimiter {
             Some([_, wait]) => StoreAnswer::Refused(Duration::from_millis(
                 u64::try_from(*wait).unwrap_or_default(),
             )),
-            _ => StoreAnswer::Away,
+            _ => StoreAnswer::Unavailable,
         }
     }
 
@@ -119,7 +119,7 @@ impl RedisRateLimiter {
 
     /// Returns a lease, and reports the provider's rate limit; nobody waits for it. A lease that is
     /// not returned expires.
-    pub(super) fn give(&self, lease: u64, end: CallEnd, closes: Duration) {
+    pub(super) fn release(&self, lease: u64, end: CallEnd, closes: Duration) {
         let (lingers, said) = match end {
             CallEnd::Unsent => ("-1".to_owned(), None),
             CallEnd::Lost => (milliseconds(LINGER), None),

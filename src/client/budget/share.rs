@@ -64,8 +64,8 @@ pub(super) fn refusal(refused: CallRefused) -> Error {
         }
     };
     Error::new(ErrorKind::CallLimit, message)
-        .retry_after(wait)
-        .at_stage(FailureStage::Nowhere)
+        .with_retry_after(wait)
+        .at_stage(FailureStage::NotSent)
 }
 
 #[cfg(test)]

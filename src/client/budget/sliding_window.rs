@@ -56,7 +56,7 @@ impl SlidingWindow {
         self.total
     }
 
-    fn leaves(&self, part: u64) -> Instant {
+    fn expires_at(&self, part: u64) -> Instant {
         self.origin + Duration::from_nanos(part.saturating_mul(self.grain)) + self.span()
     }
 
@@ -77,9 +77,9 @@ impl SlidingWindow {
     }
 
     /// Removes calls that have left the window.
-    pub(super) fn forget(&mut self, now: Instant) {
+    pub(super) fn expire(&mut self, now: Instant) {
         while let Some(&(part, calls)) = self.ended.front()
-            && self.leaves(part) <= now
+            && self.expires_at(part) <= now
         {
             self.ended.pop_front();
             self.total -= calls;
@@ -87,10 +87,10 @@ impl SlidingWindow {
     }
 
     /// Writes the window's content for the shared store: span, milliseconds left in it, calls.
-    pub(super) fn remembered(&self, now: Instant, text: &mut String) {
+    pub(super) fn serialize(&self, now: Instant, text: &mut String) {
         let span = self.span().as_millis();
         for (part, calls) in &self.ended {
-            let left = self.leaves(*part).saturating_duration_since(now);
+            let left = self.expires_at(*part).saturating_duration_since(now);
             text.push_str(&format!("{span}:{}:{calls} ", left.as_millis() + 1));
         }
     }
@@ -103,7 +103,7 @@ impl SlidingWindow {
             left += u64::from(*count);
             left >= calls
         });
-        enough.map(|(part, _)| self.leaves(*part))
+        enough.map(|(part, _)| self.expires_at(*part))
     }
 
     /// The earliest moment at which the window can have room for the `turn`-th of the waiting

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::sliding_window::{QuotaWindow, SlidingWindow};
-use crate::client::{Priority, request::Quota};
+use crate::client::{Priority, request::RateLimitHeaders};
 
 /// How long a cancelled call may still arrive, because some buffer may hold it.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -38,16 +38,16 @@ pub(super) enum CallEnd {
     /// It was sent, and cancelled before a response.
     Lost,
     /// The provider responded, perhaps with its rate limit.
-    Answered(Option<Quota>),
+    Answered(Option<RateLimitHeaders>),
     /// The provider refused it for its rate limit, perhaps with its rate limit and a wait.
-    Throttled(Option<Quota>, Option<Duration>),
+    Throttled(Option<RateLimitHeaders>, Option<Duration>),
 }
 
 /// Why a call has to wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum WaitReason {
     /// The maximum number of calls is in flight.
-    Turn,
+    ConcurrencyFull,
     /// The budget is used up until this moment; `None` means forever.
     Until(Option<Instant>),
 }
@@ -55,7 +55,7 @@ pub(super) enum WaitReason {
 /// The provider's own report of its window.
 #[derive(Clone, Copy, Debug)]
 struct ReportedQuota {
-    quota: Quota,
+    quota: RateLimitHeaders,
     /// When the window ends.
     reset: Instant,
     /// Calls that ended without a report: nobody knows whether the provider counts them.
@@ -67,12 +67,12 @@ struct ReportedQuota {
 pub(super) struct LimiterState {
     windows: Vec<SlidingWindow>,
     /// Whether an operator configured the windows: then the provider's report may only narrow them.
-    is_chosen: bool,
+    is_configured: bool,
     /// The number of calls that may be in flight.
     slots: u32,
     in_flight: u32,
     reported: Option<ReportedQuota>,
-    closed: Option<Instant>,
+    paused_until: Option<Instant>,
     throttles: u32,
     throttled_at: Option<Instant>,
     /// The number of replicas that share each window; 1 unless the shared store is unavailable and
@@ -94,17 +94,22 @@ pub struct WindowStatus {
 }
 
 impl LimiterState {
-    pub(super) fn new(windows: &[QuotaWindow], is_chosen: bool, slots: u32, now: Instant) -> Self {
+    pub(super) fn new(
+        windows: &[QuotaWindow],
+        is_configured: bool,
+        slots: u32,
+        now: Instant,
+    ) -> Self {
         let windows = windows
             .iter()
             .map(|window| SlidingWindow::new(*window, now));
         Self {
             windows: windows.collect(),
-            is_chosen,
+            is_configured,
             slots: slots.max(1),
             in_flight: 0,
             reported: None,
-            closed: None,
+            paused_until: None,
             throttles: 0,
             throttled_at: None,
             share: 1,
@@ -112,7 +117,7 @@ impl LimiterState {
     }
 
     /// Lets one call through, or returns why it has to wait.
-    pub(super) fn take(
+    pub(super) fn try_acquire(
         &mut self,
         now: Instant,
         class: Priority,
@@ -120,7 +125,7 @@ impl LimiterState {
         match self.earliest(now, 1, class) {
             Some(moment) if moment <= now => {
                 if self.in_flight >= usable(self.slots, class) {
-                    return Err(WaitReason::Turn);
+                    return Err(WaitReason::ConcurrencyFull);
                 }
                 self.in_flight += 1;
                 Ok(AdmittedCall { at: now })
@@ -132,8 +137,8 @@ impl LimiterState {
     /// The earliest moment at which the `turn`-th of the waiting calls can go through; `None` when
     /// it never can.
     pub(super) fn earliest(&mut self, now: Instant, turn: u32, class: Priority) -> Option<Instant> {
-        self.forget(now);
-        let mut earliest = self.closed.unwrap_or(now);
+        self.expire(now);
+        let mut earliest = self.paused_until.unwrap_or(now);
         for window in &self.windows {
             let limit = usable((window.calls / self.share).max(1), class);
             earliest = earliest.max(window.earliest(now, (turn, self.in_flight, limit))?);
@@ -148,12 +153,12 @@ impl LimiterState {
         Some(earliest)
     }
 
-    fn forget(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) {
         for window in &mut self.windows {
-            window.forget(now);
+            window.expire(now);
         }
         self.reported = self.reported.filter(|reported| reported.reset > now);
-        self.closed = self.closed.filter(|until| *until > now);
+        self.paused_until = self.paused_until.filter(|until| *until > now);
     }
 
     /// Notes the end of a call. True when calls must pause from now on.
@@ -214,21 +219,21 @@ impl LimiterState {
 
     /// Pauses all calls until a moment.
     pub(super) fn close(&mut self, until: Instant) {
-        self.closed = Some(self.closed.map_or(until, |closed| closed.max(until)));
+        self.paused_until = Some(self.paused_until.map_or(until, |closed| closed.max(until)));
     }
 
     /// When the current pause ends.
     pub(super) fn closed(&mut self, now: Instant) -> Option<Instant> {
-        self.forget(now);
-        self.closed
+        self.expire(now);
+        self.paused_until
     }
 
     /// Notes the provider's report of its window. Responses overtake each other: within one window
     /// the smallest remaining count is used.
-    pub(super) fn note_reported(&mut self, quota: Quota, now: Instant) {
-        self.forget(now);
+    pub(super) fn note_reported(&mut self, quota: RateLimitHeaders, now: Instant) {
+        self.expire(now);
         if let [window] = self.windows.as_mut_slice() {
-            let chosen = self.is_chosen.then_some(window.window.calls);
+            let chosen = self.is_configured.then_some(window.window.calls);
             window.calls = quota.limit.min(chosen.unwrap_or(u32::MAX));
         }
         if quota.resets_in.is_zero() {
@@ -255,24 +260,24 @@ impl LimiterState {
     }
 
     /// Uses only one of `among` parts of each window.
-    pub(super) fn share(&mut self, among: u32) {
+    pub(super) fn divide_by(&mut self, among: u32) {
         self.share = among.max(1);
     }
 
     /// Writes all calls of all windows for the shared store; calls in flight as if they ended now.
-    pub(super) fn remembered(&mut self, now: Instant) -> (String, u32) {
-        self.forget(now);
+    pub(super) fn serialize(&mut self, now: Instant) -> (String, u32) {
+        self.expire(now);
         let mut text = String::new();
         for window in &self.windows {
-            window.remembered(now, &mut text);
+            window.serialize(now, &mut text);
         }
         (text, self.in_flight)
     }
 
     /// The status of every window, or the provider's own report when no window is configured.
     pub(super) fn windows(&mut self, now: Instant) -> Vec<WindowStatus> {
-        self.forget(now);
-        let (in_flight, closed) = (self.in_flight, self.closed);
+        self.expire(now);
+        let (in_flight, closed) = (self.in_flight, self.paused_until);
         let reported = self.reported.map(|reported| {
             let left = reported
                 .quota

@@ -10,7 +10,7 @@ use super::{
     sliding_window::QuotaWindow,
     state::{CallEnd, LimiterState, WaitReason},
 };
-use crate::client::{Priority, request::Quota};
+use crate::client::{Priority, request::RateLimitHeaders};
 use tokio::time::Instant;
 
 const NOW: Priority = Priority::Interactive;
@@ -23,8 +23,8 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn quota(limit: u32, remaining: u32, resets_at: u64, resets_in: Duration) -> Quota {
-    Quota {
+fn quota(limit: u32, remaining: u32, resets_at: u64, resets_in: Duration) -> RateLimitHeaders {
+    RateLimitHeaders {
         limit,
         remaining,
         resets_at,
@@ -33,8 +33,8 @@ fn quota(limit: u32, remaining: u32, resets_at: u64, resets_in: Duration) -> Quo
 }
 
 /// Takes a call that is answered at once.
-fn spend(state: &mut LimiterState, at: Instant, said: Option<Quota>) {
-    let call = state.take(at, NOW).expect("room");
+fn spend(state: &mut LimiterState, at: Instant, said: Option<RateLimitHeaders>) {
+    let call = state.try_acquire(at, NOW).expect("room");
     state.end(call, CallEnd::Answered(said), at);
 }
 
@@ -46,12 +46,14 @@ fn a_permit_counts_in_all_windows_or_in_none() {
         spend(&mut state, start, None);
     }
     assert_eq!(
-        state.take(start, NOW).expect_err("no room"),
+        state.try_acquire(start, NOW).expect_err("no room"),
         WaitReason::Until(Some(start + ms(1_000)))
     );
 
     spend(&mut state, start + ms(1_000), None);
-    let refused = state.take(start + ms(1_001), NOW).expect_err("no room");
+    let refused = state
+        .try_acquire(start + ms(1_001), NOW)
+        .expect_err("no room");
 
     assert_eq!(refused, WaitReason::Until(Some(start + ms(60_000))));
     let left: Vec<_> = state
@@ -66,12 +68,12 @@ fn a_permit_counts_in_all_windows_or_in_none() {
 fn a_call_that_was_never_sent_costs_nothing() {
     let start = Instant::now();
     let mut state = LimiterState::new(&[window(1, 60)], true, 9, start);
-    let call = state.take(start, NOW).expect("room");
-    assert!(state.take(start, NOW).is_err());
+    let call = state.try_acquire(start, NOW).expect("room");
+    assert!(state.try_acquire(start, NOW).is_err());
 
     state.end(call, CallEnd::Unsent, start);
 
-    assert!(state.take(start, NOW).is_ok());
+    assert!(state.try_acquire(start, NOW).is_ok());
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn a_429_pauses_everybody_and_repeated_ones_pause_longer() {
     let start = Instant::now();
     let mut state = LimiterState::new(&[], false, 9, start);
     let calls: Vec<_> = (0..3)
-        .map(|_| state.take(start, NOW).expect("room"))
+        .map(|_| state.try_acquire(start, NOW).expect("room"))
         .collect();
     // Three calls in flight together count as one 429, with or without a moment in the past.
     for call in calls {
@@ -89,7 +91,7 @@ fn a_429_pauses_everybody_and_repeated_ones_pause_longer() {
 
     let (mut at, mut waits) = (start + ms(250), Vec::new());
     for _ in 0..9 {
-        let call = state.take(at, NOW).expect("open again");
+        let call = state.try_acquire(at, NOW).expect("open again");
         state.end(call, CallEnd::Throttled(None, None), at);
         let until = state.closed(at).expect("closed");
         waits.push((until - at).as_millis());
@@ -101,11 +103,11 @@ fn a_429_pauses_everybody_and_repeated_ones_pause_longer() {
     );
 
     spend(&mut state, at, None);
-    let call = state.take(at + ms(1), NOW).expect("open");
+    let call = state.try_acquire(at + ms(1), NOW).expect("open");
     state.end(call, CallEnd::Throttled(None, Some(ms(7_000))), at + ms(1));
     assert_eq!(state.closed(at + ms(1)), Some(at + ms(7_001)));
     let pass_in_a_thousand_years = Some(Duration::from_secs(1 << 34));
-    let call = state.take(at + ms(8_000), NOW).expect("open");
+    let call = state.try_acquire(at + ms(8_000), NOW).expect("open");
     state.end(
         call,
         CallEnd::Throttled(None, pass_in_a_thousand_years),
@@ -129,16 +131,16 @@ fn the_providers_report_applies_until_its_window_ends() {
     spend(&mut state, start, Some(quota(50, 50, 990, ms(0))));
 
     assert_eq!(state.windows(start)[0].remaining, 2);
-    let first = state.take(start, NOW).expect("one");
-    let _second = state.take(start, NOW).expect("two");
+    let first = state.try_acquire(start, NOW).expect("one");
+    let _second = state.try_acquire(start, NOW).expect("two");
     assert_eq!(
-        state.take(start, NOW).expect_err("used up"),
+        state.try_acquire(start, NOW).expect_err("used up"),
         WaitReason::Until(Some(start + ms(6_050)))
     );
     // Nobody knows whether the provider counts a lost call.
     state.end(first, CallEnd::Lost, start);
-    assert!(state.take(start + ms(1), NOW).is_err());
-    assert!(state.take(start + ms(6_050), NOW).is_ok());
+    assert!(state.try_acquire(start + ms(1), NOW).is_err());
+    assert!(state.try_acquire(start + ms(6_050), NOW).is_ok());
 }
 
 #[test]
@@ -185,11 +187,11 @@ fn background_work_leaves_the_last_tenth() {
     for (calls, taken) in [(1, 1), (2, 1), (10, 9), (11, 9), (100, 90)] {
         let mut state = LimiterState::new(&[window(calls, 10)], true, 1_000, start);
         let mut got = 0;
-        while state.take(start, Priority::Background).is_ok() {
+        while state.try_acquire(start, Priority::Background).is_ok() {
             got += 1;
         }
         assert_eq!(got, taken, "of {calls}");
-        assert_eq!(state.take(start, NOW).is_ok(), calls > taken);
+        assert_eq!(state.try_acquire(start, NOW).is_ok(), calls > taken);
     }
 }
 
@@ -197,7 +199,7 @@ fn background_work_leaves_the_last_tenth() {
 fn a_share_divides_every_window() {
     let start = Instant::now();
     let mut state = LimiterState::new(&[window(10, 10), window(2, 1)], true, 9, start);
-    state.share(4);
+    state.divide_by(4);
     assert_eq!(
         state
             .windows(start)
@@ -206,8 +208,8 @@ fn a_share_divides_every_window() {
             .collect::<Vec<_>>(),
         [2, 1]
     );
-    assert!(state.take(start, NOW).is_ok());
-    assert!(state.take(start, NOW).is_err());
-    state.share(1);
-    assert!(state.take(start, NOW).is_ok());
+    assert!(state.try_acquire(start, NOW).is_ok());
+    assert!(state.try_acquire(start, NOW).is_err());
+    state.divide_by(1);
+    assert!(state.try_acquire(start, NOW).is_ok());
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    client::{Freshness, Response},
+    client::{MaxAge, Response},
     error::Result,
 };
 
@@ -41,11 +41,11 @@ impl CachePolicy {
 #[derive(Debug)]
 pub(in crate::client) struct CachedResponse<T = Result<Response>> {
     pub(super) answer: T,
-    pub(super) at: Timestamp,
+    pub(super) read_at: Timestamp,
     pub(super) read: Instant,
     pub(super) fresh_until: Instant,
     pub(super) stale_until: Instant,
-    pub(super) gone: Instant,
+    pub(super) expires_at: Instant,
 }
 
 /// Whether a cached response may be used.
@@ -57,18 +57,18 @@ pub(super) enum Validity {
 }
 
 impl<T> CachedResponse<T> {
-    pub(super) fn validity(&self, now: Instant, freshness: Freshness) -> Validity {
+    pub(super) fn validity(&self, now: Instant, freshness: MaxAge) -> Validity {
         let within = match freshness {
-            Freshness::Cached => self.fresh_until,
-            Freshness::Within(age) => {
+            MaxAge::Cached => self.fresh_until,
+            MaxAge::Within(age) => {
                 let until = self.read.checked_add(age);
                 until.map_or(self.fresh_until, |until| until.min(self.fresh_until))
             }
-            Freshness::Now => return Validity::Old,
+            MaxAge::Now => return Validity::Old,
         };
         if now < within {
             Validity::Fresh
-        } else if now < self.stale_until && freshness == Freshness::Cached {
+        } else if now < self.stale_until && freshness == MaxAge::Cached {
             Validity::Stale
         } else {
             Validity::Old

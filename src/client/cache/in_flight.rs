@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use super::{CachedResponse, WriteEpoch};
 use crate::{
-    client::{Freshness, Priority},
+    client::{MaxAge, Priority},
     error::{Error, ErrorKind, Result},
 };
 
@@ -43,17 +43,17 @@ pub(super) struct JoinPolicy {
     /// The caller's priority.
     pub(super) priority: Priority,
     /// The largest acceptable age of the response.
-    pub(super) freshness: Freshness,
+    pub(super) max_age: MaxAge,
 }
 
 impl JoinPolicy {
     /// Whether the caller may join a read: it started recently enough, and its priority is not
     /// lower.
     pub(super) fn accepts(&self, since: Instant, priority: Priority) -> bool {
-        let is_late_enough = match self.freshness {
-            Freshness::Cached => true,
-            Freshness::Within(age) => since.elapsed() <= age,
-            Freshness::Now => false,
+        let is_late_enough = match self.max_age {
+            MaxAge::Cached => true,
+            MaxAge::Within(age) => since.elapsed() <= age,
+            MaxAge::Now => false,
         };
         let is_in_line = priority == Priority::Interactive || self.priority == Priority::Background;
         is_late_enough && is_in_line

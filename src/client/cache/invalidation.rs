@@ -11,7 +11,7 @@ impl InvalidationGuard {
     /// Invalidates here and at the other replicas, before the write's caller gets a response.
     pub(super) async fn invalidate(mut self) {
         if let Some(inner) = self.0.take() {
-            inner.forget().await;
+            inner.invalidate_account().await;
         }
     }
 
@@ -24,16 +24,16 @@ impl InvalidationGuard {
 impl Drop for InvalidationGuard {
     fn drop(&mut self) {
         if let Some(inner) = self.0.take() {
-            tokio::spawn(async move { inner.forget().await });
+            tokio::spawn(async move { inner.invalidate_account().await });
         }
     }
 }
 
 impl ResponseCacheInner {
-    async fn forget(&self) {
+    async fn invalidate_account(&self) {
         self.writes.fetch_add(1, Ordering::SeqCst);
         if let Some(redis) = &self.redis {
-            redis.forget().await;
+            redis.invalidate().await;
         }
     }
 }

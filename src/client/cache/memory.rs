@@ -42,9 +42,9 @@ impl CacheEntry {
     }
 
     /// When it expires.
-    fn gone(&self) -> Instant {
+    fn expires_at(&self) -> Instant {
         match self {
-            Self::Answer(cached) => cached.gone,
+            Self::Answer(cached) => cached.expires_at,
             Self::Snapshot { gone, .. } => *gone,
         }
     }
@@ -60,7 +60,11 @@ impl Expiry<WriteEpoch, CacheEntry> for EntryExpiry {
         stored: &CacheEntry,
         _: StdInstant,
     ) -> Option<Duration> {
-        Some(stored.gone().saturating_duration_since(Instant::now()))
+        Some(
+            stored
+                .expires_at()
+                .saturating_duration_since(Instant::now()),
+        )
     }
 
     fn expire_after_update(
@@ -133,7 +137,7 @@ impl MemoryCache {
         bytes: usize,
     ) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let gone = cached.gone;
+        let gone = cached.expires_at;
         let snapshot = CacheEntry::Snapshot {
             value: cached,
             bytes,

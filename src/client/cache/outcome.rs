@@ -32,18 +32,18 @@ impl ResponseCache {
         let stale_until = fresh_until + policy.stale;
         CachedResponse {
             answer,
-            at: Timestamp::now()
+            read_at: Timestamp::now()
                 .checked_sub(ago)
                 .unwrap_or(Timestamp::UNIX_EPOCH),
             read,
             fresh_until,
             stale_until,
-            gone: stale_until + policy.error,
+            expires_at: stale_until + policy.error,
         }
     }
 
     /// Whether an answer may be cached, and if so whether its result is empty.
-    pub(super) fn negativity(&self, answer: &Result<Response>) -> Option<bool> {
+    pub(super) fn cacheability(&self, answer: &Result<Response>) -> Option<bool> {
         match answer {
             Ok(response) => match self.body_kind(&response.body) {
                 BodyKind::Data => Some(false),
@@ -72,7 +72,7 @@ impl ResponseCache {
 pub(super) fn is_from_callers_deadline(cached: &CachedResponse, until: Instant) -> bool {
     match cached.answer.as_ref().err().map(Error::kind) {
         Some(ErrorKind::TimedOut) => cached.read + MARGIN >= until,
-        Some(ErrorKind::Throttled | ErrorKind::Late) => true,
+        Some(ErrorKind::Throttled | ErrorKind::DeadlineExceeded) => true,
         _ => false,
     }
 }
@@ -88,7 +88,7 @@ pub(super) fn is_from_callers_limit(cached: &CachedResponse) -> bool {
 
 /// Whether a failed write was never sent, in any of its attempts.
 pub(super) fn is_unsent(error: &Error) -> bool {
-    error.failure_stage() == FailureStage::Nowhere && !error.is_unsettled()
+    error.failure_stage() == FailureStage::NotSent && !error.is_unsettled()
 }
 
 /// Whether an old response is better than this error.
@@ -96,6 +96,9 @@ pub(super) fn is_worse_than_old(error: &Error) -> bool {
     error.kind().is_transient()
         || matches!(
             error.kind(),
-            ErrorKind::Malformed | ErrorKind::Late | ErrorKind::Overloaded | ErrorKind::CallLimit
+            ErrorKind::Malformed
+                | ErrorKind::DeadlineExceeded
+                | ErrorKind::Overloaded
+                | ErrorKind::CallLimit
         )
 }

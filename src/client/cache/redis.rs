@@ -143,7 +143,7 @@ impl RedisCache {
         let (clock, (writes, answer)): ((i64, i64), (StoredBytes, StoredBytes)) = self
             .0
             .store
-            .ask(|mut manager| async move {
+            .run(|mut manager| async move {
                 let mut both = redis::pipe();
                 both.cmd("TIME").cmd("MGET").arg(&keys[..]);
                 both.query_async(&mut manager).await
@@ -169,7 +169,7 @@ impl RedisCache {
     }
 
     async fn delete(&self, key: String) -> Option<()> {
-        let deleted = self.0.store.ask(|mut manager| async move {
+        let deleted = self.0.store.run(|mut manager| async move {
             let mut command = Cmd::new();
             command.arg("DEL").arg(key);
             command.query_async::<()>(&mut manager).await
@@ -184,13 +184,13 @@ impl RedisCache {
             self.remove(key).await;
             return;
         };
-        let left = cached.gone.saturating_duration_since(Instant::now());
+        let left = cached.expires_at.saturating_duration_since(Instant::now());
         let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         let key = self.answer_key(key);
         let _: Option<()> = self
             .0
             .store
-            .ask(|mut manager| async move {
+            .run(|mut manager| async move {
                 let mut command = Cmd::new();
                 command.arg("SET").arg(key).arg(answer).arg("PX").arg(left);
                 command.query_async(&mut manager).await
@@ -200,15 +200,15 @@ impl RedisCache {
 
     /// Counts a write, which invalidates the account's responses for all replicas. While the store
     /// is unavailable it is not used here, and the write is counted as soon as it is back.
-    pub(super) async fn forget(&self) {
+    pub(super) async fn invalidate(&self) {
         self.0.invalidation_pending.store(true, Ordering::Release);
-        if self.is_forgotten().await {
+        if self.try_invalidate().await {
             self.0.invalidation_pending.store(false, Ordering::Release);
             return;
         }
         let this = self.clone();
         tokio::spawn(async move {
-            while !this.is_forgotten().await {
+            while !this.try_invalidate().await {
                 sleep(RETRY_INTERVAL).await;
             }
             this.0.invalidation_pending.store(false, Ordering::Release);
@@ -217,7 +217,7 @@ impl RedisCache {
 
     /// Invalidates the responses for all replicas. A full store cannot count, but it can still
     /// delete the counter, which has the same effect.
-    async fn is_forgotten(&self) -> bool {
+    async fn try_invalidate(&self) -> bool {
         self.count_write().await.is_some() || self.delete(self.writes_key()).await.is_some()
     }
 
@@ -240,7 +240,7 @@ impl RedisCache {
         let (writes,): (u64,) = self
             .0
             .store
-            .ask(|mut manager| async move {
+            .run(|mut manager| async move {
                 let mut all = redis::pipe();
                 all.atomic();
                 all.cmd("SET").arg(&key).arg(first).arg("NX").ignore();
@@ -266,7 +266,7 @@ impl RedisCache {
             writes,
             status,
             read: self.store_time(cached.read),
-            at: cached.at.as_millisecond(),
+            at: cached.read_at.as_millisecond(),
             sum: checksum(&body),
         };
         let mut answer = serde_json::to_vec(&metadata).ok()?;
@@ -287,7 +287,7 @@ impl RedisCache {
         let now = Instant::now();
         let read = now.checked_sub(self.since(metadata.read)).unwrap_or(now);
         let response = match metadata.status {
-            404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").answered(404)),
+            404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").with_status(404)),
             status => Ok(Response {
                 account: self.0.account,
                 status: StatusCode::from_u16(status).ok()?,
@@ -338,14 +338,18 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         let store = Store::new("redis://127.0.0.1:1", None, options).expect("an address");
-        RedisCache::new(Account::of(Provider::Ada), store, "account".to_owned())
+        RedisCache::new(
+            Account::default_for(Provider::Ada),
+            store,
+            "account".to_owned(),
+        )
     }
 
     fn cached(now: Instant, body: &'static [u8]) -> CachedResponse {
         let minute = Duration::from_secs(60);
         CachedResponse {
             answer: Ok(Response {
-                account: Account::of(Provider::Ada),
+                account: Account::default_for(Provider::Ada),
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(body),
@@ -353,11 +357,11 @@ mod tests {
                 cached_at: None,
                 is_repeated: false,
             }),
-            at: Timestamp::now(),
+            read_at: Timestamp::now(),
             read: now,
             fresh_until: now + minute,
             stale_until: now + 2 * minute,
-            gone: now + 3 * minute,
+            expires_at: now + 3 * minute,
         }
     }
 

@@ -6,7 +6,7 @@
 //! build, and it ends when nobody waits. A caller that reaches its deadline takes what has been
 //! read so far.
 
-mod growing;
+mod builder;
 
 use std::{
     collections::HashMap,
@@ -23,20 +23,20 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-pub use growing::{BuildEnd, GrowingSnapshot, SnapshotContent};
+pub use builder::{BuildOutcome, SnapshotBuilder, SnapshotContent};
 
-use self::growing::{SLACK, SharedSnapshot, SnapshotRead, lock};
+use self::builder::{SLACK, SharedSnapshot, SnapshotRead, lock};
 use super::{
     CacheKey, CachedResponse, JOIN_ATTEMPTS, REFRESH_TIMEOUT, Validity, WriteEpoch,
     in_flight::JoinPolicy, is_worse_than_old,
 };
 use crate::{
-    client::{Client, Freshness, Priority, RequestContext, context::AnswerOrigin},
+    client::{Client, MaxAge, Priority, RequestContext, context::ResponseOrigin},
     error::{Error, ErrorKind},
 };
 
 /// Builds a snapshot.
-type BuildFn<T> = Arc<dyn Fn(GrowingSnapshot<T>) -> BoxFuture<'static, BuildEnd> + Send + Sync>;
+type BuildFn<T> = Arc<dyn Fn(SnapshotBuilder<T>) -> BoxFuture<'static, BuildOutcome> + Send + Sync>;
 
 /// The snapshots of one kind of an account.
 pub struct Snapshots<T: SnapshotContent>(Arc<SnapshotsInner<T>>);
@@ -44,7 +44,7 @@ pub struct Snapshots<T: SnapshotContent>(Arc<SnapshotsInner<T>>);
 struct SnapshotsInner<T: SnapshotContent> {
     http: Client,
     key: CacheKey,
-    longest: Duration,
+    max_wait: Duration,
     build: BuildFn<T>,
     running: Mutex<HashMap<WriteEpoch, OngoingBuild<T>>>,
     /// The epoch of the last cached snapshot.
@@ -69,23 +69,23 @@ struct BuildHandle<T> {
 type CachedSnapshot<T> = Arc<CachedResponse<Arc<SharedSnapshot<T>>>>;
 
 /// A snapshot as one caller takes it.
-pub struct SnapshotUse<T> {
+pub struct SnapshotView<T> {
     shared: Arc<SharedSnapshot<T>>,
     /// How its build ended; `None` when the caller's deadline came first.
-    pub ending: Option<BuildEnd>,
+    pub outcome: Option<BuildOutcome>,
 }
 
-impl<T> SnapshotUse<T> {
+impl<T> SnapshotView<T> {
     /// Reads the content.
     pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&lock(&self.shared.content))
     }
 
     fn failure(&self) -> Option<Error> {
-        match &self.ending {
-            Some(BuildEnd::Failed(error)) => Some(error.clone()),
-            Some(BuildEnd::Whole | BuildEnd::CutShort) => None,
-            None => Some(Error::late()),
+        match &self.outcome {
+            Some(BuildOutcome::Failed(error)) => Some(error.clone()),
+            Some(BuildOutcome::Complete | BuildOutcome::DeadlineReached) => None,
+            None => Some(Error::deadline_exceeded()),
         }
     }
 }
@@ -123,7 +123,7 @@ impl<T: SnapshotContent> Snapshots<T> {
         http: Client,
         name: &str,
         longest: Duration,
-        build: impl Fn(GrowingSnapshot<T>) -> BoxFuture<'static, BuildEnd> + Send + Sync + 'static,
+        build: impl Fn(SnapshotBuilder<T>) -> BoxFuture<'static, BuildOutcome> + Send + Sync + 'static,
     ) -> Self {
         let hash = Sha256::new()
             .chain_update(b"snapshot\0")
@@ -136,7 +136,7 @@ impl<T: SnapshotContent> Snapshots<T> {
         Self(Arc::new(SnapshotsInner {
             http,
             key,
-            longest,
+            max_wait: longest,
             build: Arc::new(build),
             running: Mutex::default(),
             last: Mutex::default(),
@@ -146,30 +146,30 @@ impl<T: SnapshotContent> Snapshots<T> {
 
     /// Returns a snapshot as fresh as the caller wants: a cached one, one in flight, or a new one.
     /// The caller waits until `until` at most, and takes what has been read by then.
-    pub async fn take(&self, context: &RequestContext, until: Instant) -> SnapshotUse<T> {
+    pub async fn take(&self, context: &RequestContext, until: Instant) -> SnapshotView<T> {
         let came = Instant::now();
-        let until = until.min(came + self.0.longest);
+        let until = until.min(came + self.0.max_wait);
         let (epoch, _) = self.0.http.cache.look_up(self.0.key, "").await;
         // Cached data would hide that the provider refuses our credentials.
         let is_denied = self.0.http.cache.0.is_denied.load(Ordering::SeqCst);
         let cached = self.0.cached(&epoch).filter(|_| !is_denied);
         let validity = cached
             .as_ref()
-            .map(|cached| cached.validity(came, context.freshness()));
+            .map(|cached| cached.validity(came, context.max_age()));
         match (cached, validity) {
             (Some(cached), Some(Validity::Fresh)) => {
-                respond_from_cache(context, &cached, AnswerOrigin::CacheHit)
+                respond_from_cache(context, &cached, ResponseOrigin::CacheHit)
             }
             (Some(cached), Some(Validity::Stale)) => {
                 self.0.refresh(epoch);
-                respond_from_cache(context, &cached, AnswerOrigin::Stale)
+                respond_from_cache(context, &cached, ResponseOrigin::Stale)
             }
-            (Some(old), _) if context.freshness() != Freshness::Now => {
+            (Some(old), _) if context.max_age() != MaxAge::Now => {
                 let taken = self.0.join_or_build(epoch, context, came, until).await;
                 match taken.failure().filter(is_worse_than_old) {
                     Some(error) => {
-                        context.fell_back(error);
-                        respond_from_cache(context, &old, AnswerOrigin::Stale)
+                        context.note_stale_fallback(error);
+                        respond_from_cache(context, &old, ResponseOrigin::Stale)
                     }
                     None => taken,
                 }
@@ -183,15 +183,15 @@ impl<T: SnapshotContent> Snapshots<T> {
 fn respond_from_cache<T>(
     context: &RequestContext,
     cached: &CachedResponse<Arc<SharedSnapshot<T>>>,
-    origin: AnswerOrigin,
-) -> SnapshotUse<T> {
+    origin: ResponseOrigin,
+) -> SnapshotView<T> {
     let shared = Arc::clone(&cached.answer);
     context.add_reads(&shared.context);
-    context.read(cached.at, origin == AnswerOrigin::Stale);
+    context.note_read(cached.read_at, origin == ResponseOrigin::Stale);
     shared.log_reads(context, origin, Instant::now());
-    SnapshotUse {
+    SnapshotView {
         shared,
-        ending: Some(BuildEnd::Whole),
+        outcome: Some(BuildOutcome::Complete),
     }
 }
 
@@ -199,25 +199,25 @@ fn respond_from_cache<T>(
 fn use_build<T>(
     run: &BuildHandle<T>,
     context: &RequestContext,
-    ending: Option<BuildEnd>,
-) -> SnapshotUse<T> {
+    ending: Option<BuildOutcome>,
+) -> SnapshotView<T> {
     context.add_reads(&run.shared.context);
-    if !matches!(ending, Some(BuildEnd::Whole)) {
-        context.call_log().is_fresh_until(Instant::now());
+    if !matches!(ending, Some(BuildOutcome::Complete)) {
+        context.call_log().note_fresh_until(Instant::now());
     }
-    SnapshotUse {
+    SnapshotView {
         shared: Arc::clone(&run.shared),
-        ending,
+        outcome: ending,
     }
 }
 
 /// Returns an empty snapshot, for a caller that reached its deadline before anything was read.
-fn empty_snapshot<T: SnapshotContent>(context: &RequestContext, until: Instant) -> SnapshotUse<T> {
-    context.call_log().is_fresh_until(Instant::now());
+fn empty_snapshot<T: SnapshotContent>(context: &RequestContext, until: Instant) -> SnapshotView<T> {
+    context.call_log().note_fresh_until(Instant::now());
     let (shared, _) = SharedSnapshot::new(context, until);
-    SnapshotUse {
+    SnapshotView {
         shared,
-        ending: None,
+        outcome: None,
     }
 }
 
@@ -233,7 +233,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         context: &RequestContext,
         came: Instant,
         until: Instant,
-    ) -> SnapshotUse<T> {
+    ) -> SnapshotView<T> {
         for _ in 0..JOIN_ATTEMPTS {
             if let Some(taken) = self.take_shared(epoch, context, came, until).await {
                 return taken;
@@ -254,11 +254,13 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         context: &RequestContext,
         came: Instant,
         until: Instant,
-    ) -> Option<SnapshotUse<T>> {
+    ) -> Option<SnapshotView<T>> {
         match self.join_or_start(epoch, context) {
-            SnapshotSource::Cached(cached) => {
-                Some(respond_from_cache(context, &cached, AnswerOrigin::CacheHit))
-            }
+            SnapshotSource::Cached(cached) => Some(respond_from_cache(
+                context,
+                &cached,
+                ResponseOrigin::CacheHit,
+            )),
             SnapshotSource::Started(run) => {
                 Some(self.wait_for_own_build(&run, context, until).await)
             }
@@ -266,14 +268,15 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
                 let ending = run.shared.wait(until).await;
                 // Other callers reached their deadlines, or their limits on calls.
                 let is_of_others = match &ending {
-                    Some(BuildEnd::CutShort) => Instant::now() + SLACK < until,
-                    Some(BuildEnd::Failed(error)) => error.kind() == ErrorKind::CallLimit,
-                    Some(BuildEnd::Whole) | None => false,
+                    Some(BuildOutcome::DeadlineReached) => Instant::now() + SLACK < until,
+                    Some(BuildOutcome::Failed(error)) => error.kind() == ErrorKind::CallLimit,
+                    Some(BuildOutcome::Complete) | None => false,
                 };
-                if is_of_others || !run.shared.is_within(context.freshness(), came) {
+                if is_of_others || !run.shared.is_within(context.max_age(), came) {
                     return None;
                 }
-                run.shared.log_reads(context, AnswerOrigin::Coalesced, came);
+                run.shared
+                    .log_reads(context, ResponseOrigin::Coalesced, came);
                 Some(use_build(&run, context, ending))
             }
         }
@@ -285,7 +288,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         run: &BuildHandle<T>,
         context: &RequestContext,
         until: Instant,
-    ) -> SnapshotUse<T> {
+    ) -> SnapshotView<T> {
         let ending = run.shared.wait(until).await;
         context.add_calls(&run.shared.context);
         use_build(run, context, ending)
@@ -299,21 +302,21 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         let join_policy = JoinPolicy {
             until: context.deadline(),
             priority: context.priority(),
-            freshness: context.freshness(),
+            max_age: context.max_age(),
         };
         let mut running = lock(&self.running);
         let run = running.get(&epoch).and_then(|known| known.run.upgrade());
         // A build ends however often it is joined, and is not much older than what one caller could
         // read.
-        let is_open = |run: &Arc<BuildHandle<T>>| run.since.elapsed() <= self.longest;
+        let is_open = |run: &Arc<BuildHandle<T>>| run.since.elapsed() <= self.max_wait;
         let run = run.filter(is_open);
         if let Some(run) = run.filter(|run| join_policy.accepts(run.since, run.priority)) {
-            run.shared.extend(Instant::now() + self.longest);
+            run.shared.extend(Instant::now() + self.max_wait);
             return SnapshotSource::Joined(run);
         }
         // A build that ended since the caller looked is cached before it leaves the list.
         let fresh = |cached: &CachedSnapshot<T>| {
-            cached.validity(Instant::now(), context.freshness()) == Validity::Fresh
+            cached.validity(Instant::now(), context.max_age()) == Validity::Fresh
         };
         match self.cached(&epoch).filter(fresh) {
             Some(cached) => SnapshotSource::Cached(cached),
@@ -328,9 +331,9 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         context: &RequestContext,
     ) -> Arc<BuildHandle<T>> {
         let since = Instant::now();
-        let (shared, sender) = SharedSnapshot::new(context, since + self.longest);
+        let (shared, sender) = SharedSnapshot::new(context, since + self.max_wait);
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let building = GrowingSnapshot {
+        let building = SnapshotBuilder {
             http: self.http.clone(),
             shared: Arc::clone(&shared),
         };
@@ -354,9 +357,9 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
     /// anybody is notified: the next caller finds it in the cache or starts again.
     async fn run(
         self: Arc<Self>,
-        building: GrowingSnapshot<T>,
+        building: SnapshotBuilder<T>,
         (epoch, number): (WriteEpoch, u64),
-        sender: watch::Sender<Option<BuildEnd>>,
+        sender: watch::Sender<Option<BuildOutcome>>,
     ) {
         // Created here, because the caller holds the list's lock: a runtime that shuts down drops a
         // task at once.
@@ -367,7 +370,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         };
         let shared = Arc::clone(&building.shared);
         let ending = (self.build)(building).await;
-        if matches!(ending, BuildEnd::Whole) {
+        if matches!(ending, BuildOutcome::Complete) {
             self.store(epoch, &shared);
         }
         drop(registered);
@@ -377,7 +380,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
     /// Caches a snapshot as long as its reads and in their place, unless a write came in between.
     fn store(&self, epoch: WriteEpoch, shared: &Arc<SharedSnapshot<T>>) {
         let cache = &self.http.cache.0;
-        let is_forgotten = cache.writes.load(Ordering::SeqCst) != epoch.here;
+        let is_forgotten = cache.writes.load(Ordering::SeqCst) != epoch.local_writes;
         let Some(cached) = self.with_policy(shared).filter(|_| !is_forgotten) else {
             return;
         };
@@ -414,11 +417,11 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         let stale_until = fresh_until + policy.stale;
         Some(Arc::new(CachedResponse {
             answer: Arc::clone(shared),
-            at,
+            read_at: at,
             read,
             fresh_until,
             stale_until,
-            gone: stale_until + policy.error,
+            expires_at: stale_until + policy.error,
         }))
     }
 
@@ -434,7 +437,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         // A stale response is not good enough here.
         let context = RequestContext::until(until)
             .with_priority(Priority::Background)
-            .with_freshness(Freshness::Within(Duration::MAX));
+            .with_max_age(MaxAge::Within(Duration::MAX));
         let this = Arc::clone(self);
         tokio::spawn(async move {
             this.join_or_build(epoch, &context, Instant::now(), until)

@@ -14,26 +14,26 @@ const LEFT: f64 = 0.7;
 
 /// The number of calls that may be in flight.
 #[derive(Debug)]
-pub(super) struct ConcurrencyLimit {
-    most: f64,
-    now: f64,
+pub(super) struct AimdLimit {
+    max: f64,
+    current: f64,
     shrunk: Option<Instant>,
 }
 
-impl ConcurrencyLimit {
+impl AimdLimit {
     /// Starts at `most` calls, the configured number, and never exceeds it.
     pub(super) fn with_max(most: usize) -> Self {
-        let most = most.max(1) as f64;
+        let max = most.max(1) as f64;
         Self {
-            most,
-            now: most,
+            max,
+            current: max,
             shrunk: None,
         }
     }
 
     /// The number of calls that may be in flight, at least one.
     pub(super) fn calls(&self) -> usize {
-        self.now as usize
+        self.current as usize
     }
 
     /// Notes a response that came while `in_flight` calls were in flight, itself included. A limit
@@ -41,7 +41,7 @@ impl ConcurrencyLimit {
     /// allows are answered.
     pub(super) fn answered(&mut self, in_flight: usize) {
         if in_flight >= self.calls() {
-            self.now = (self.now + 1.0 / self.now).min(self.most);
+            self.current = (self.current + 1.0 / self.current).min(self.max);
         }
     }
 
@@ -49,7 +49,7 @@ impl ConcurrencyLimit {
     /// to it.
     pub(super) fn overloaded(&mut self, began: Instant, now: Instant) {
         if self.shrunk.is_none_or(|shrunk| began > shrunk) {
-            self.now = (self.now * LEFT).max(1.0);
+            self.current = (self.current * LEFT).max(1.0);
             self.shrunk = Some(now);
         }
     }
@@ -62,13 +62,13 @@ mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
     use tokio::time::Instant;
 
-    use super::ConcurrencyLimit;
+    use super::AimdLimit;
 
     const MOMENT: Duration = Duration::from_millis(1);
 
     #[test]
     fn a_provider_that_responds_keeps_the_configured_limit() {
-        let mut limit = ConcurrencyLimit::with_max(8);
+        let mut limit = AimdLimit::with_max(8);
 
         for in_flight in (1..=8).cycle().take(10_000) {
             limit.answered(in_flight);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn calls_that_were_in_flight_together_shrink_it_once() {
-        let (mut limit, began) = (ConcurrencyLimit::with_max(8), Instant::now());
+        let (mut limit, began) = (AimdLimit::with_max(8), Instant::now());
 
         for n in 1..=8 {
             limit.overloaded(began, began + n * MOMENT);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn it_grows_only_when_it_is_used_up_and_back_to_where_it_was() {
-        let (mut limit, mut now) = (ConcurrencyLimit::with_max(8), Instant::now());
+        let (mut limit, mut now) = (AimdLimit::with_max(8), Instant::now());
         for _ in 0..20 {
             now += 2 * MOMENT;
             limit.overloaded(now - MOMENT, now);
@@ -116,7 +116,7 @@ mod tests {
             most in 0_usize..100,
             ends in proptest::collection::vec((any::<bool>(), 0_usize..100), 0..200),
         ) {
-            let (mut limit, mut now) = (ConcurrencyLimit::with_max(most), Instant::now());
+            let (mut limit, mut now) = (AimdLimit::with_max(most), Instant::now());
             for (is_answer, in_flight) in ends {
                 now += MOMENT;
                 if is_answer {

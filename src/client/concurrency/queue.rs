@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::limit::ConcurrencyLimit;
+use super::limit::AimdLimit;
 use crate::{
     account::Account,
     {client::Priority, metrics},
@@ -31,7 +31,7 @@ pub(super) struct ConcurrencyQueue {
 }
 
 struct QueueState {
-    limit: ConcurrencyLimit,
+    limit: AimdLimit,
     in_flight: usize,
     interactive: VecDeque<oneshot::Sender<ConcurrencyPermit>>,
     background: VecDeque<oneshot::Sender<ConcurrencyPermit>>,
@@ -47,7 +47,7 @@ pub(super) struct ConcurrencyPermit {
 
 impl Drop for ConcurrencyPermit {
     fn drop(&mut self) {
-        self.queue.leave(self.began, self.end);
+        self.queue.release(self.began, self.end);
     }
 }
 
@@ -57,7 +57,7 @@ impl ConcurrencyQueue {
         Arc::new(Self {
             account,
             state: Mutex::new(QueueState {
-                limit: ConcurrencyLimit::with_max(most),
+                limit: AimdLimit::with_max(most),
                 in_flight: 0,
                 interactive: VecDeque::new(),
                 background: VecDeque::new(),
@@ -75,7 +75,7 @@ impl ConcurrencyQueue {
             let mut state = self.state();
             if state.is_next(priority) {
                 state.in_flight += 1;
-                self.show(&state);
+                self.record_metrics(&state);
                 None
             } else {
                 let (sender, receiver) = oneshot::channel();
@@ -97,7 +97,7 @@ impl ConcurrencyQueue {
         }
     }
 
-    fn leave(self: &Arc<Self>, began: Instant, end: LoadSignal) {
+    fn release(self: &Arc<Self>, began: Instant, end: LoadSignal) {
         let next = {
             let mut state = self.state();
             let in_flight = state.in_flight;
@@ -108,7 +108,7 @@ impl ConcurrencyQueue {
             }
             state.in_flight -= 1;
             let next = state.admit();
-            self.show(&state);
+            self.record_metrics(&state);
             next
         };
         // Outside the lock: dropping a permit that nobody takes any more locks the queue again.
@@ -117,7 +117,7 @@ impl ConcurrencyQueue {
         }
     }
 
-    fn show(&self, state: &QueueState) {
+    fn record_metrics(&self, state: &QueueState) {
         metrics::concurrency(self.account, state.limit.calls(), state.in_flight);
     }
 }
@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn first_come_first_served_and_interactive_before_background() {
-        let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), 2);
+        let queue = ConcurrencyQueue::new(Account::default_for(Provider::Ada), 2);
         let first = ask(&queue, Priority::Interactive).ok().expect("a permit");
         let mut behind = ask(&queue, Priority::Background)
             .err()
@@ -217,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn background_work_may_use_a_single_slot() {
-        let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), 1);
+        let queue = ConcurrencyQueue::new(Account::default_for(Provider::Ada), 1);
 
         assert!(ask(&queue, Priority::Background).is_ok());
         assert!(ask(&queue, Priority::Background).is_ok());
@@ -250,7 +250,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_permit_is_lost_and_none_is_issued_twice(most in 1_usize..6, events in events()) {
-            let queue = ConcurrencyQueue::new(Account::of(Provider::Ada), most);
+            let queue = ConcurrencyQueue::new(Account::default_for(Provider::Ada), most);
             let (mut permits, mut waiting) = (Vec::new(), Vec::new());
             for event in events {
                 match event {

@@ -27,7 +27,7 @@ pub(in crate::client) enum CallRefused {
 
 /// The calls of one request, by account.
 #[derive(Debug)]
-pub struct CallLimit {
+pub struct CallLimiter {
     calls: u32,
     accounts: Mutex<HashMap<Account, AccountCalls>>,
 }
@@ -39,14 +39,14 @@ struct AccountCalls {
     share: Option<CallShare>,
 }
 
-impl Default for CallLimit {
+impl Default for CallLimiter {
     /// No limit, for work that belongs to no request.
     fn default() -> Self {
         Self::with_max(u32::MAX)
     }
 }
 
-impl CallLimit {
+impl CallLimiter {
     /// At most `calls` calls to each account.
     #[must_use]
     pub fn with_max(calls: u32) -> Self {
@@ -97,7 +97,7 @@ impl CallLimit {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallLimit, CallRefused, CallShare};
+    use super::{CallLimiter, CallRefused, CallShare};
     use crate::account::{Account, Provider};
 
     fn account(name: &str) -> Account {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_request_makes_as_many_calls_at_each_account_as_it_may() {
-        let limit = CallLimit::with_max(2);
+        let limit = CallLimiter::with_max(2);
 
         for account in ["a", "b"].map(account) {
             assert_eq!(limit.take(account, || None), Ok(()));
@@ -127,7 +127,7 @@ mod tests {
             calls,
             refills_in: Some(7),
         };
-        let limit = CallLimit::with_max(100);
+        let limit = CallLimiter::with_max(100);
 
         assert_eq!(limit.take(account("a"), || Some(share(1))), Ok(()));
         let refused = limit.take(account("a"), || Some(share(50)));
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn work_that_belongs_to_no_request_has_no_limit() {
-        let limit = CallLimit::default();
+        let limit = CallLimiter::default();
 
         for _ in 0..1_000 {
             assert_eq!(

@@ -21,7 +21,7 @@ pub struct CallLog {
 
 /// The origin of a response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AnswerOrigin {
+pub enum ResponseOrigin {
     /// The provider.
     Provider,
     /// The cache.
@@ -32,7 +32,7 @@ pub enum AnswerOrigin {
     Coalesced,
 }
 
-impl AnswerOrigin {
+impl ResponseOrigin {
     /// All origins.
     pub(in crate::client) const ALL: [Self; 4] =
         [Self::Provider, Self::CacheHit, Self::Stale, Self::Coalesced];
@@ -71,7 +71,7 @@ pub struct CallRecord {
     /// How long it waited for a permit and for budget.
     pub waited: Duration,
     /// The origin of the response.
-    pub origin: AnswerOrigin,
+    pub origin: ResponseOrigin,
 }
 
 impl CallRecord {
@@ -131,7 +131,7 @@ impl CallLog {
     }
 
     /// Notes when a response stops being fresh.
-    pub(in crate::client) fn is_fresh_until(&self, instant: Instant) {
+    pub(in crate::client) fn note_fresh_until(&self, instant: Instant) {
         let mut first = lock(&self.fresh_until);
         *first = Some(first.map_or(instant, |first| first.min(instant)));
     }

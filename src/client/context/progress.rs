@@ -42,7 +42,7 @@ impl WriteProgress {
     }
 
     /// Whether part of it was sent and nobody waits for its end any more.
-    pub(super) fn is_left(&self) -> bool {
+    pub(super) fn is_detached(&self) -> bool {
         self.state.load(Ordering::SeqCst) == LEFT
     }
 
@@ -58,7 +58,7 @@ impl WriteProgress {
     }
 
     /// The time added to the deadline.
-    pub(super) fn extra(&self) -> Duration {
+    pub(super) fn grace_period(&self) -> Duration {
         if self.is_sent() {
             self.grace
         } else {

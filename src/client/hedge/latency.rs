@@ -43,7 +43,7 @@ impl LatencyHistory {
     }
 
     /// The 95th percentile of the latency; `None` until enough calls are known.
-    pub(super) fn most(&self) -> Option<Duration> {
+    pub(super) fn p95(&self) -> Option<Duration> {
         if self.calls < ENOUGH {
             return None;
         }
@@ -73,10 +73,10 @@ mod tests {
         for _ in 1..ENOUGH {
             usual.add(Duration::from_millis(20));
         }
-        assert_eq!(usual.most(), None);
+        assert_eq!(usual.p95(), None);
         usual.add(Duration::from_millis(20));
 
-        assert!(usual.most().is_some());
+        assert!(usual.p95().is_some());
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
             usual.add(Duration::from_millis(10));
         }
 
-        let most = usual.most().expect("enough calls");
+        let most = usual.p95().expect("enough calls");
 
         assert!(most < Duration::from_millis(13), "{most:?}");
     }
@@ -106,7 +106,7 @@ mod tests {
             micros.sort_unstable();
             let exact = micros[micros.len() - micros.len() / 20 - 1] as f64;
 
-            let most = usual.most().expect("enough calls").as_micros() as f64;
+            let most = usual.p95().expect("enough calls").as_micros() as f64;
 
             prop_assert!(most >= exact && most <= exact * 1.2 + 2.0, "{most} for {exact}");
         }

@@ -28,7 +28,7 @@ pub struct ProviderLog {
 
 #[derive(Debug, Default)]
 struct ProviderLogState {
-    told: HashMap<&'static str, Instant>,
+    logged_at: HashMap<&'static str, Instant>,
     /// The codes that were logged and have not recovered.
     failing: BTreeSet<&'static str>,
 }
@@ -93,11 +93,11 @@ impl ProviderLog {
     fn is_news(&self, code: &'static str) -> bool {
         let now = Instant::now();
         let mut state = self.state();
-        let told = state.told.get(code);
+        let told = state.logged_at.get(code);
         if told.is_some_and(|at| now.saturating_duration_since(*at) < SILENCE) {
             return false;
         }
-        state.told.insert(code, now);
+        state.logged_at.insert(code, now);
         state.failing.insert(code);
         true
     }

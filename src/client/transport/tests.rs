@@ -2,7 +2,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use reqwest::dns::{Name, Resolve, Resolving};
 
-use super::{ErrorKind, FailureStage, unsent};
+use super::{ErrorKind, FailureStage, send_error};
 
 /// A resolver that fails as a machine does.
 struct Failing(fn() -> io::Error);
@@ -23,13 +23,13 @@ async fn ends_with(error: fn() -> io::Error) -> (ErrorKind, FailureStage) {
         .dns_resolver(Arc::new(Failing(error)));
     let client = client.build().expect("a client");
     let sent = client.get("http://provider.test/").send().await;
-    let error = unsent(&sent.expect_err("no address"));
+    let error = send_error(&sent.expect_err("no address"));
     (error.kind(), error.failure_stage())
 }
 
 #[tokio::test]
 async fn a_lack_of_resources_here_is_no_providers_fault() {
-    let ours = (ErrorKind::Overloaded, FailureStage::Nowhere);
+    let ours = (ErrorKind::Overloaded, FailureStage::NotSent);
     assert_eq!(ends_with(|| io::Error::from_raw_os_error(24)).await, ours);
     assert_eq!(ends_with(|| io::Error::from_raw_os_error(23)).await, ours);
     assert_eq!(ends_with(|| io::ErrorKind::OutOfMemory.into()).await, ours);

@@ -10,7 +10,7 @@ use toml::{
 
 /// A key with its value, or a table with its header.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Statement {
+pub(super) struct TomlEntry {
     /// The whole name of the setting or table: `server.listen`.
     pub(super) path: String,
     pub(super) range: Range<usize>,
@@ -18,7 +18,7 @@ pub(super) struct Statement {
     pub(super) value: Option<Range<usize>>,
 }
 
-impl Statement {
+impl TomlEntry {
     /// The statement that contains a byte of a valid text.
     pub(super) fn containing(text: &str, table: &DeTable<'_>, at: usize) -> Self {
         let mut path = Vec::new();
@@ -129,7 +129,7 @@ fn plain(key: &str) -> String {
 mod tests {
     use toml::de::DeTable;
 
-    use super::Statement;
+    use super::TomlEntry;
 
     const TEXT: &str = "[server]\nlisten = 7 # here\n[accounts.ada]\nbudget = [\n  { calls = 1 },\n]\n\
                         cache.seconds = true\n[accounts.\"usertour\"]\noptions = { a = { b = 1 } }\n";
@@ -137,7 +137,7 @@ mod tests {
     fn at(words: &str) -> (String, &'static str) {
         let table = DeTable::parse(TEXT).expect("TOML");
         let at = TEXT.find(words).expect("a place");
-        let statement = Statement::containing(TEXT, table.get_ref(), at);
+        let statement = TomlEntry::containing(TEXT, table.get_ref(), at);
         (statement.path, &TEXT[statement.range])
     }
 
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_toml_has_a_path_too() {
         let text = "[accounts.ada]\nattempts = 1\ntoken =\n[server\nlisten = 1\n";
-        let path = |words: &str| Statement::on_line(text, text.find(words).expect("a place")).path;
+        let path = |words: &str| TomlEntry::on_line(text, text.find(words).expect("a place")).path;
 
         assert_eq!(path("token"), "accounts.ada.token");
         assert_eq!(path("[server"), "server");

@@ -88,7 +88,7 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     };
     let email = decode::address(profile.email, &raw, &["profile", "email"]);
     Ok(User {
-        external_id: decode::askable(record.external_id),
+        external_id: decode::valid_id(record.external_id),
         name: profile.display_name.clone().or_else(whole),
         is_email_unreadable: email.is_err(),
         email: email.unwrap_or_default(),

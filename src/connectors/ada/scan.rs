@@ -6,11 +6,11 @@ use std::{collections::HashMap, time::Duration};
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::{AdaOptions, LISTING, page_call, page_in};
+use super::{AdaOptions, PAGINATION, page_call, page_in};
 use crate::{
     client::{
         Client, Operation, RequestContext, Snapshots,
-        cache::{BuildEnd, GrowingSnapshot, SnapshotContent, SnapshotUse},
+        cache::{BuildOutcome, SnapshotBuilder, SnapshotContent, SnapshotView},
     },
     connectors::{SearchResult, rows},
     error::{Error, ErrorKind, FailureStage, Result},
@@ -26,7 +26,7 @@ const FOREVER: Duration = Duration::from_secs(86_400);
 
 /// The rows of Ada's list by address, as far as it has been read.
 #[derive(Default)]
-pub(super) struct AdaRows {
+pub(super) struct AdaUserIndex {
     by_email: HashMap<String, Vec<User>>,
     bytes: usize,
     pages: u32,
@@ -36,13 +36,13 @@ pub(super) struct AdaRows {
     incomplete: Option<IncompleteReason>,
 }
 
-impl SnapshotContent for AdaRows {
+impl SnapshotContent for AdaUserIndex {
     fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-impl AdaRows {
+impl AdaUserIndex {
     fn add(&mut self, page: &Page<User>) {
         self.pages += 1;
         for user in &page.rows {
@@ -82,14 +82,14 @@ impl AdaRows {
     /// Why a caller whose time is over does not see the whole list.
     fn cut_by_caller(&self) -> Truncation {
         match self.pages {
-            0 => Truncation::Failed(Error::late().at_stage(FailureStage::Nowhere)),
-            pages => Truncation::Limit { pages },
+            0 => Truncation::Failed(Error::deadline_exceeded().at_stage(FailureStage::NotSent)),
+            pages => Truncation::PageLimit { pages },
         }
     }
 }
 
 /// The scans of Ada's list within a connector's options.
-pub(super) fn scans(http: Client, options: &AdaOptions) -> Snapshots<AdaRows> {
+pub(super) fn scans(http: Client, options: &AdaOptions) -> Snapshots<AdaUserIndex> {
     let pages = options.scan_pages;
     let longest = Duration::from_secs(options.scan_seconds);
     Snapshots::new(http, "list by email", longest, move |building| {
@@ -97,7 +97,7 @@ pub(super) fn scans(http: Client, options: &AdaOptions) -> Snapshots<AdaRows> {
     })
 }
 
-async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
+async fn scan(building: SnapshotBuilder<AdaUserIndex>, pages: u32) -> BuildOutcome {
     let limits = ScanLimits {
         pages,
         // The building itself knows how much time there is: more, when somebody joins.
@@ -112,12 +112,12 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
         ..
     } = rows::scan(
         building.context(),
-        &LISTING,
+        &PAGINATION,
         limits,
         nobody,
         |request| async move {
-            if building.is_over() {
-                return Err(Error::late().at_stage(FailureStage::Nowhere));
+            if building.has_passed_deadline() {
+                return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
             }
             // Pages that were kept do not go together with others: the list is read from its start
             // again.
@@ -130,7 +130,7 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
             rows::note_unreadable_emails(building.context(), &page.rows);
             building.change(|rows| {
                 if is_read_again {
-                    *rows = AdaRows::default();
+                    *rows = AdaUserIndex::default();
                 }
                 rows.add(&page);
             });
@@ -139,19 +139,23 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
     )
     .await;
     let is_late = |error: &Error| {
-        matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut) && building.is_over()
+        matches!(
+            error.kind(),
+            ErrorKind::DeadlineExceeded | ErrorKind::TimedOut
+        ) && building.has_passed_deadline()
     };
     let (truncation, ending) = match truncation {
         // The next scan ends at its bound too.
-        None | Some(Truncation::Limit { .. } | Truncation::Late { .. }) => {
-            (truncation, BuildEnd::Whole)
+        None | Some(Truncation::PageLimit { .. } | Truncation::DeadlineReached { .. }) => {
+            (truncation, BuildOutcome::Complete)
         }
-        Some(Truncation::Failed(error)) if read > 0 && is_late(&error) => {
-            (Some(Truncation::Limit { pages: read }), BuildEnd::CutShort)
-        }
+        Some(Truncation::Failed(error)) if read > 0 && is_late(&error) => (
+            Some(Truncation::PageLimit { pages: read }),
+            BuildOutcome::DeadlineReached,
+        ),
         Some(Truncation::Failed(error)) => (
             Some(Truncation::Failed(error.clone())),
-            BuildEnd::Failed(error),
+            BuildOutcome::Failed(error),
         ),
     };
     building.change(|rows| (rows.truncation, rows.incomplete) = (truncation, incomplete));
@@ -163,7 +167,7 @@ async fn scan(building: GrowingSnapshot<AdaRows>, pages: u32) -> BuildEnd {
 /// # Errors
 /// Why the scan failed, while none of them was found.
 pub(super) async fn find(
-    scans: &Snapshots<AdaRows>,
+    scans: &Snapshots<AdaUserIndex>,
     context: &RequestContext,
     emails: &[Email],
 ) -> Result<SearchResult> {
@@ -179,18 +183,18 @@ pub(super) async fn find(
 }
 
 /// The scan as a caller sees it, whose time may be over.
-fn found(taken: &SnapshotUse<AdaRows>, emails: &[Email], is_late: bool) -> Scan<User> {
-    let is_ended = taken.ending.is_some();
+fn found(taken: &SnapshotView<AdaUserIndex>, emails: &[Email], is_late: bool) -> Scan<User> {
+    let is_ended = taken.outcome.is_some();
     let mut found = taken.read(|rows| rows.find(emails, is_ended));
-    let is_bounded = matches!(taken.ending, Some(BuildEnd::Whole));
-    if let Some(Truncation::Limit { pages }) = found.truncation
+    let is_bounded = matches!(taken.outcome, Some(BuildOutcome::Complete));
+    if let Some(Truncation::PageLimit { pages }) = found.truncation
         && is_late
         && !is_bounded
     {
-        found.truncation = Some(Truncation::Late { pages });
+        found.truncation = Some(Truncation::DeadlineReached { pages });
     }
     // A scan that ended in a fault of the gateway has not set a truncation.
-    if let Some(BuildEnd::Failed(error)) = &taken.ending {
+    if let Some(BuildOutcome::Failed(error)) = &taken.outcome {
         found.truncation = Some(Truncation::Failed(error.clone()));
     }
     found

@@ -13,7 +13,7 @@ use crate::{
 
 /// How old a record is, seen from a call that was sent more than once.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Age {
+pub(super) enum RecordAge {
     /// Made while the call was under way.
     New,
     /// Made before it.
@@ -28,7 +28,7 @@ const ROUNDING: Duration = Duration::from_secs(2);
 const CERTAIN: Duration = Duration::from_secs(60);
 
 /// How old a record is, by Ada's own clock as far as it tells it.
-pub(super) fn age(user: &User, response: &Response, took: Duration) -> Age {
+pub(super) fn age(user: &User, response: &Response, took: Duration) -> RecordAge {
     let date = response
         .headers
         .get(DATE)
@@ -36,15 +36,15 @@ pub(super) fn age(user: &User, response: &Response, took: Duration) -> Age {
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
     let Some(created) = user.created_at else {
-        return Age::Unknown;
+        return RecordAge::Unknown;
     };
     let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
     if age <= took + ROUNDING {
-        Age::New
+        RecordAge::New
     } else if age > took + CERTAIN {
-        Age::Old
+        RecordAge::Old
     } else {
-        Age::Unknown
+        RecordAge::Unknown
     }
 }
 

@@ -61,8 +61,8 @@ fn to_json(members: &IndexMap<String, &RawValue>) -> serde_json::Result<String> 
 
 impl<'de> Deserialize<'de> for ObjectMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldRead;
-        impl<'de> Visitor<'de> for FieldRead {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = ObjectMembers<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -88,6 +88,6 @@ impl<'de> Deserialize<'de> for ObjectMembers<'de> {
                 Ok(ObjectMembers(members))
             }
         }
-        deserializer.deserialize_map(FieldRead)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }

@@ -28,7 +28,7 @@ enum DomainSize {
 impl DomainSize {
     /// How many pages to read of a domain for `emails` of its addresses, fewer than a search for each
     /// would read; `None` when that is not to be hoped for.
-    fn worth(size: Option<Self>, emails: u32) -> Option<u32> {
+    fn pages_worth_reading(size: Option<Self>, emails: u32) -> Option<u32> {
         match size {
             _ if emails < 2 => None,
             None => Some(1),
@@ -55,17 +55,17 @@ impl Default for DomainSizes {
 impl DomainSizes {
     /// How many pages to read of a domain for so many of its addresses; `None` when each is to be searched
     /// for by itself. Letter case beyond ASCII is the provider's own affair: such a domain is not shared.
-    pub(super) fn worth(&self, domain: &str, emails: usize) -> Option<u32> {
+    pub(super) fn pages_worth_reading(&self, domain: &str, emails: usize) -> Option<u32> {
         let emails = u32::try_from(emails).unwrap_or(u32::MAX);
         let is_plain = domain.is_ascii() && !domain.is_empty();
-        DomainSize::worth(self.0.get(domain), emails).filter(|_| is_plain)
+        DomainSize::pages_worth_reading(self.0.get(domain), emails).filter(|_| is_plain)
     }
 
     /// Learns from a scan through a domain. One that failed says nothing.
-    pub(super) fn learn(&self, domain: &str, scan: &Scan<User>) {
+    pub(super) fn record_scan(&self, domain: &str, scan: &Scan<User>) {
         let size = match &scan.truncation {
             None => DomainSize::Pages(scan.pages.max(1)),
-            Some(Truncation::Limit { pages } | Truncation::Late { pages }) => {
+            Some(Truncation::PageLimit { pages } | Truncation::DeadlineReached { pages }) => {
                 DomainSize::MoreThan((*pages).max(1))
             }
             Some(Truncation::Failed(_)) => return,
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_domain_is_read_while_that_is_less_than_a_search_for_each_address() {
-        let worth = |size, emails| DomainSize::worth(size, emails);
+        let worth = |size, emails| DomainSize::pages_worth_reading(size, emails);
 
         assert_eq!(worth(None, 1), None);
         assert_eq!(worth(None, 2), Some(1));
@@ -98,7 +98,7 @@ mod tests {
         for emails in 2..200 {
             for pages in 0..200 {
                 for size in [None, Some(Pages(pages)), Some(MoreThan(pages))] {
-                    let worth = DomainSize::worth(size, emails);
+                    let worth = DomainSize::pages_worth_reading(size, emails);
                     assert!(
                         worth.is_none_or(|worth| worth <= emails),
                         "{size:?} {emails}"

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, value::RawValue};
 use crate::{
     client::ErrorDetails,
     connectors::decode,
-    error::{Error, ErrorKind, Reason},
+    error::{Error, ErrorKind, RejectionReason},
     user::UserPatch,
 };
 
 /// DigitalChalk's errors: `errors` and `fieldErrors` when a value is refused, `error_description` when
 /// the token is, `message` elsewhere; there is no code.
-pub(super) fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
+pub(super) fn read_error(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct DigitalChalkErrorBody {
@@ -27,7 +27,7 @@ pub(super) fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDe
     let is_foreign = status == StatusCode::NOT_FOUND && !is_own_404(body);
     let body: DigitalChalkErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let whole = body.errors.into_iter().flatten().chain(body.message);
-    let whole = whole.map(|message| Reason {
+    let whole = whole.map(|message| RejectionReason {
         field: None,
         message,
     });
@@ -36,7 +36,7 @@ pub(super) fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDe
         .into_iter()
         .flatten()
         .filter_map(|(field, message)| {
-            Some(Reason {
+            Some(RejectionReason {
                 field: Some(field),
                 message: message.as_str()?.to_owned(),
             })
@@ -65,7 +65,7 @@ fn is_own_404(body: &[u8]) -> bool {
 }
 
 /// Whether a reason says that another user has the address. There is no code: its words alone tell.
-fn is_taken(reason: &Reason) -> bool {
+fn is_taken(reason: &RejectionReason) -> bool {
     let is_of_email = match &reason.field {
         Some(field) => field == "email",
         None => reason.message.to_lowercase().contains("email"),
@@ -82,11 +82,11 @@ fn says_taken(message: &str) -> bool {
 
 /// Where no login name is given it is the address: that it is taken says that the user exists.
 pub(super) fn taken_as_username(error: Error, patch: &UserPatch) -> Error {
-    let is_username = |reason: &Reason| reason.field.as_deref() == Some("username");
-    let is_taken = |reason: &Reason| is_username(reason) && says_taken(&reason.message);
+    let is_username = |reason: &RejectionReason| reason.field.as_deref() == Some("username");
+    let is_taken = |reason: &RejectionReason| is_username(reason) && says_taken(&reason.message);
     let is_given = patch.username.is_change();
-    if is_given || error.kind() != ErrorKind::Rejected || !error.why().iter().any(is_taken) {
+    if is_given || error.kind() != ErrorKind::Rejected || !error.reasons().iter().any(is_taken) {
         return error;
     }
-    Error::new(ErrorKind::Conflict, error.message()).reasons(error.why().to_vec())
+    Error::new(ErrorKind::Conflict, error.message()).with_reasons(error.reasons().to_vec())
 }

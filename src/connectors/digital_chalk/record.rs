@@ -12,7 +12,7 @@ use crate::{
     client::Response,
     connectors::{ProviderRecord, decode},
     error::Result,
-    user::{RecordPart, User},
+    user::{MaybeDeferred, User},
 };
 
 /// A user at DigitalChalk, field by field.
@@ -66,10 +66,10 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
         last_name: record.last_name,
         username: record.username,
         locale: record.locale,
-        tags: RecordPart::Here(record.tags.unwrap_or_default()),
+        tags: MaybeDeferred::Inline(record.tags.unwrap_or_default()),
         created_at: record.created_date,
         last_seen_at: record.last_login_date,
-        attributes: RecordPart::Apart,
+        attributes: MaybeDeferred::Deferred,
         ..User::new(account, record.id, raw)
     })
 }

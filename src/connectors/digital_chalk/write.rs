@@ -7,7 +7,7 @@ use super::DigitalChalk;
 use crate::{
     client::{Operation, Request, RequestContext},
     connectors::ConnectorWrite,
-    error::{Error, ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, RejectionReason, Result},
     user::{User, UserPatch, WriteOutcome, text},
 };
 
@@ -20,18 +20,21 @@ impl DigitalChalk {
         patch: &UserPatch,
     ) -> ConnectorWrite {
         let user = self.get(context, Operation::ById, id).await;
-        let is_other = |user: &Option<User>| user.as_ref().is_some_and(|user| !patch.means(user));
+        let is_other = |user: &Option<User>| {
+            user.as_ref()
+                .is_some_and(|user| !patch.matches_identity(user))
+        };
         if user.as_ref().is_ok_and(is_other) {
             let message =
                 "the user was created, but the provider named another one: look it up by email";
             return ConnectorWrite {
                 user: None,
                 outcome: Some(WriteOutcome::Created),
-                remarks: vec![Error::malformed(message)],
+                warnings: vec![Error::malformed(message)],
             };
         }
         let refused = self.write_attributes(context, id, patch).await;
-        done(user, refused, WriteOutcome::Created)
+        completed_write(user, refused, WriteOutcome::Created)
     }
 
     /// Completes an update: writes the custom fields, then reads the record.
@@ -43,7 +46,7 @@ impl DigitalChalk {
     ) -> ConnectorWrite {
         let refused = self.write_attributes(context, id, patch).await;
         let user = self.get(context, Operation::ById, id).await;
-        done(user, refused, WriteOutcome::Updated)
+        completed_write(user, refused, WriteOutcome::Updated)
     }
 
     async fn write_attributes(
@@ -66,25 +69,25 @@ impl DigitalChalk {
 }
 
 /// A write that is done: what failed after it is a remark on it.
-fn done(
+fn completed_write(
     user: Result<Option<User>>,
     attributes: Result<()>,
     outcome: WriteOutcome,
 ) -> ConnectorWrite {
     let refused = attributes.err();
     let refused =
-        refused.map(|error| remark(&error, Some("attributes"), "its custom fields were not"));
+        refused.map(|error| warning(&error, Some("attributes"), "its custom fields were not"));
     let (user, unread) = match user {
         Ok(user) => (user, None),
         Err(error) => (
             None,
-            Some(remark(&error, None, "it could not be read afterwards")),
+            Some(warning(&error, None, "it could not be read afterwards")),
         ),
     };
     ConnectorWrite {
         user,
         outcome: Some(outcome),
-        remarks: refused.into_iter().chain(unread).collect(),
+        warnings: refused.into_iter().chain(unread).collect(),
     }
 }
 
@@ -98,19 +101,19 @@ pub(super) fn id_in(location: &str) -> Option<String> {
     (is_user && is_segment && text::is_id(&id)).then(|| id.into_owned())
 }
 
-fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
-    let why = match (error.kind(), error.why()) {
+fn warning(error: &Error, field: Option<&str>, what: &str) -> Error {
+    let why = match (error.kind(), error.reasons()) {
         (ErrorKind::Rejected | ErrorKind::Conflict, [reason, ..]) => &reason.message,
         _ => error.message(),
     };
     let message = format!("the user was written, but {what}: {why}");
-    let reason = Reason {
+    let reason = RejectionReason {
         field: field.map(str::to_owned),
         message: message.clone(),
     };
     Error::new(error.kind(), message)
-        .retry_after(error.wait())
-        .reasons(vec![reason])
+        .with_retry_after(error.retry_after())
+        .with_reasons(vec![reason])
 }
 
 /// Only what changes: whether a `null` clears a field or is refused is not documented.

@@ -18,6 +18,7 @@
 //! a search compares days, not moments.
 
 mod addresses;
+mod capabilities;
 mod company;
 mod lookups;
 mod query;
@@ -32,7 +33,11 @@ use moka::sync::Cache;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use self::{addresses::doubtful_ids, subresources::SubresourceNext};
+use self::{
+    addresses::stale_ids,
+    capabilities::{BY_DAYS, CAPABILITIES, PAGINATION},
+    subresources::SubresourceNext,
+};
 use super::{
     IntercomApi, check, labels,
     pages::{PageNumbers, loose},
@@ -41,85 +46,14 @@ use super::{
 use crate::{
     client::{Operation, Request, RequestContext, Response},
     connectors::{
-        BatchSize, Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups,
-        Profile, SearchBatch, SearchResult, Selection, SortField, Subresource, SubresourceData,
+        BatchSize, Connector, ConnectorCapabilities, ConnectorWrite, Expand, Filter, FilterField,
+        ListQuery, LookupResults, SearchBatch, SearchResult, Subresource, SubresourceData,
         check_identity, decode, fail_all, look_up_each, rows,
     },
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageAddress, PageRequest, Paging},
+    pagination::{NextPage, Page, PageAddress, PageRequest},
     recent_writes::RecentWrites,
-    user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
-};
-
-const LISTING: Listing = Listing {
-    paging: Paging::Token,
-    at: "starting_after",
-    size: "per_page",
-    min: 1,
-    max: 150,
-    max_rows: None,
-    is_counted: true,
-};
-
-const FILTERS: &[FilterField] = &[
-    FilterField::Email,
-    FilterField::SegmentId,
-    FilterField::CompanyId,
-    FilterField::TagId,
-    FilterField::EmailDomain,
-    FilterField::Kind,
-    FilterField::CreatedSince,
-    FilterField::CreatedBefore,
-    FilterField::UpdatedSince,
-    FilterField::UpdatedBefore,
-    FilterField::LastSeenSince,
-    FilterField::LastSeenBefore,
-];
-
-/// The filters by which a search that compares days finds too many.
-const BY_DAYS: &[FilterField] = &[
-    FilterField::Email,
-    FilterField::CreatedSince,
-    FilterField::CreatedBefore,
-    FilterField::UpdatedSince,
-    FilterField::UpdatedBefore,
-    FilterField::LastSeenSince,
-    FilterField::LastSeenBefore,
-];
-
-const PROFILE: Profile = Profile {
-    listing: LISTING,
-    filters: FILTERS,
-    post_filtered: &[FilterField::Email],
-    sorts: &[
-        SortField::CreatedAt,
-        SortField::UpdatedAt,
-        SortField::LastSeenAt,
-        SortField::SignedUpAt,
-    ],
-    by_id: BatchSize { max: 50 },
-    by_external_id: Some(BatchSize { max: 50 }),
-    by_email: BatchSize { max: 50 },
-    finds_substrings: false,
-    email_search: EmailSearch::Exact,
-    email_caveat: None,
-    email_misses_users: false,
-    segment_caveat: None,
-    upserts: &[],
-    upsert_tells_outcome: false,
-    writes: &[
-        PatchField::ExternalId,
-        PatchField::Email,
-        PatchField::Name,
-        PatchField::Phone,
-        PatchField::AvatarUrl,
-        PatchField::Companies,
-        PatchField::SignedUpAt,
-        PatchField::UnsubscribedFromEmails,
-        PatchField::Attributes,
-    ],
-    writes_leads: true,
-    eventually_consistent_by: &[Identity::Email],
+    user::{Email, Identity, User, UserPatch, WriteOutcome},
 };
 
 /// How many pages of 150 one batch of addresses is read through.
@@ -136,8 +70,8 @@ pub(super) struct Contacts {
     api: IntercomApi,
     recent: RecentWrites,
     /// Intercom's ids of companies, by yours.
-    companies: Cache<String, company::KnownCompany>,
-    profile: Profile,
+    companies: Cache<String, company::CachedCompanyId>,
+    profile: ConnectorCapabilities,
 }
 
 #[derive(Deserialize)]
@@ -214,9 +148,9 @@ fn page_in(
 
 /// `…/contacts/search-contacts`: a read, though by POST.
 fn search(operation: Operation, query: &Value, filter: &Filter, request: &PageRequest) -> Request {
-    let mut pagination = json!({ LISTING.size: request.size });
+    let mut pagination = json!({ PAGINATION.size_param: request.size });
     if let PageAddress::Token(Some(token)) = &request.address {
-        pagination[LISTING.at] = token.clone().into();
+        pagination[PAGINATION.position_param] = token.clone().into();
     }
     let mut body = json!({ "query": query, "pagination": pagination });
     if let Some(sort) = filter.sort {
@@ -234,7 +168,7 @@ async fn confirmed<'a, R>(
     found: Result<Vec<User>>,
     key_of: impl Fn(&User) -> Option<&str>,
     confirm: impl Fn(&'a str) -> R,
-) -> Lookups
+) -> LookupResults
 where
     R: Future<Output = Result<Option<User>>>,
 {
@@ -265,26 +199,26 @@ impl Contacts {
             max: api.search_batch,
         };
         let post_filtered = if query::is_exact(api.version) {
-            PROFILE.post_filtered
+            CAPABILITIES.post_filtered
         } else {
             BY_DAYS
         };
         let eventually_consistent_by: &[Identity] = if api.version.is_from(FINDS_EXTERNAL_IDS_FROM)
         {
-            PROFILE.eventually_consistent_by
+            CAPABILITIES.eventually_consistent_by
         } else {
             &[Identity::ExternalId, Identity::Email]
         };
         Self {
-            recent: recent.lasting(api.index_lag),
+            recent: recent.with_lag(api.index_lag),
             companies: company::ids(),
-            profile: Profile {
+            profile: ConnectorCapabilities {
                 post_filtered,
                 eventually_consistent_by,
                 by_id: batch,
                 by_external_id: Some(batch),
                 by_email: batch,
-                ..PROFILE
+                ..CAPABILITIES
             },
             api,
         }
@@ -303,11 +237,15 @@ impl Contacts {
 
 #[async_trait]
 impl Connector for Contacts {
-    fn profile(&self) -> &Profile {
+    fn capabilities(&self) -> &ConnectorCapabilities {
         &self.profile
     }
 
-    async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown_filter_values(
+        &self,
+        context: &RequestContext,
+        filter: &Filter,
+    ) -> Result<Vec<FilterField>> {
         labels::unknown(&self.api, context, filter).await
     }
 
@@ -316,7 +254,7 @@ impl Connector for Contacts {
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        selection: &Selection,
+        selection: &ListQuery,
     ) -> Result<Page<User>> {
         let filter = &selection.filter;
         if filter.fields().is_empty() && filter.sort.is_none() {
@@ -327,7 +265,7 @@ impl Connector for Contacts {
             return self.page(context, request, call).await;
         }
         if let Some(company) = &filter.company_id {
-            return self.of_company(context, request, filter, company).await;
+            return self.list_company(context, request, filter, company).await;
         }
         let query = query::narrowed(filter, self.api.version);
         let call = search(Operation::List, &query, filter, request);
@@ -338,23 +276,30 @@ impl Connector for Contacts {
         Ok(page)
     }
 
-    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> LookupResults {
         let get = |id| self.get(context, id);
         if ids.len() == 1 {
             return look_up_each(ids, get).await;
         }
-        let found = self.named(context, Operation::ById, "id", ids).await;
+        let found = self
+            .search_by_keys(context, Operation::ById, "id", ids)
+            .await;
         confirmed(ids, found, |user| Some(&user.remote_id), get).await
     }
 
     /// Of a user only: a lead's external id is made up by Intercom.
-    async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+        _: Expand,
+    ) -> LookupResults {
         let find = |id| self.with_external_id(context, id);
         if ids.len() == 1 {
             return look_up_each(ids, find).await;
         }
         let found = self
-            .named(context, Operation::ByExternalId, "external_id", ids)
+            .search_by_keys(context, Operation::ByExternalId, "external_id", ids)
             .await;
         confirmed(ids, found, |user| user.external_id.as_deref(), find).await
     }
@@ -366,11 +311,11 @@ impl Connector for Contacts {
         _: Expand,
     ) -> Result<SearchResult> {
         let found = self.search_by_emails(context, emails).await?;
-        let written = self.written_among(&found, emails).await;
+        let written = self.recent_writes_for(&found, emails).await;
         let doubtful = emails.iter();
-        let doubtful = doubtful.flat_map(|email| doubtful_ids(&found, email, &written));
+        let doubtful = doubtful.flat_map(|email| stale_ids(&found, email, &written));
         let doubtful = doubtful.collect();
-        Ok(self.settled(context, found, &doubtful).await)
+        Ok(self.reread_contacts(context, found, &doubtful).await)
     }
 
     /// One search for as many addresses as it takes. All spellings of an address are in the same
@@ -381,10 +326,10 @@ impl Connector for Contacts {
         emails: &[Email],
         _: Expand,
     ) -> Vec<SearchBatch> {
-        self.searched(context, emails).await
+        self.search_in_batches(context, emails).await
     }
 
-    async fn part(
+    async fn subresource(
         &self,
         context: &RequestContext,
         id: &str,
@@ -400,12 +345,14 @@ impl Connector for Contacts {
     /// `…/contacts/create-contact`. A 409 names the contact that is there: when it is the one that
     /// is meant, it is changed instead.
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
-        let call = Request::post(Operation::Create, &["contacts"], write::created(patch)?);
+        let call = Request::post(Operation::Create, &["contacts"], write::create_body(patch)?);
         match self.api.send(context, call).await {
             Ok(response) => {
-                let user = check_identity(super::user_in(&response)?, |user| patch.means(user))?;
+                let user = check_identity(super::user_in(&response)?, |user| {
+                    patch.matches_identity(user)
+                })?;
                 Ok(self
-                    .written(context, user, patch, WriteOutcome::Created)
+                    .finish_write(context, user, patch, WriteOutcome::Created)
                     .await)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
@@ -423,16 +370,22 @@ impl Connector for Contacts {
         patch: &UserPatch,
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
-        let call = Request::put(Operation::Update, &["contacts", id], write::updated(patch)?);
-        match self.api.user_of(context, call, id).await {
+        let call = Request::put(
+            Operation::Update,
+            &["contacts", id],
+            write::update_body(patch)?,
+        );
+        match self.api.fetch_user(context, call, id).await {
             Ok(Some(user)) => {
                 let written = self
-                    .written(context, user, patch, WriteOutcome::Updated)
+                    .finish_write(context, user, patch, WriteOutcome::Updated)
                     .await;
                 Ok(Some(written))
             }
             Ok(None) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::Conflict => Err(write::taken(patch, &error)),
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                Err(write::conflict_error(patch, &error))
+            }
             Err(error) => Err(error),
         }
     }

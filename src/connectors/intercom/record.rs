@@ -25,7 +25,7 @@ use crate::{
         json::RawJson,
     },
     error::Result,
-    user::{Company, Label, RecordPart, User, UserKind},
+    user::{Company, Label, MaybeDeferred, User, UserKind},
 };
 
 /// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
@@ -85,7 +85,7 @@ pub struct IntercomUser {
     app_id: Option<String>,
     #[serde(default, deserialize_with = "listed")]
     #[graphql(skip)]
-    companies: RecordPart<Vec<IntercomCompany>>,
+    companies: MaybeDeferred<Vec<IntercomCompany>>,
     /// 2.x: where the person was last seen.
     #[serde(default, deserialize_with = "decode::record")]
     location: Option<IntercomContactLocation>,
@@ -223,10 +223,10 @@ pub struct IntercomUser {
     social_profiles: Option<Vec<IntercomSocialProfile>>,
     #[serde(default, deserialize_with = "listed")]
     #[graphql(skip)]
-    tags: RecordPart<Vec<IntercomTag>>,
+    tags: MaybeDeferred<Vec<IntercomTag>>,
     #[serde(default, deserialize_with = "listed")]
     #[graphql(skip)]
-    segments: RecordPart<Vec<IntercomSegment>>,
+    segments: MaybeDeferred<Vec<IntercomSegment>>,
     /// Custom fields: flat.
     custom_attributes: Option<RawJson>,
 }
@@ -259,7 +259,7 @@ fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 /// A list in a record. 1.x sends the whole list under its own name: `{"type":"tag.list",
 /// "tags":[…]}`. 2.x sends the first ten ids in `data`, which only say that there are some.
-fn listed<'de, D, T>(deserializer: D) -> Result<RecordPart<Vec<T>>, D::Error>
+fn listed<'de, D, T>(deserializer: D) -> Result<MaybeDeferred<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
@@ -271,9 +271,9 @@ where
     let count = member("total_count").and_then(|count| count.parse::<u64>().ok());
     let is_more = member("has_more") == Some("true") || count > Some(0);
     Ok(match decode::items_within(list) {
-        None => RecordPart::None,
-        Some(items) if is_of_contact && (is_more || !items.is_empty()) => RecordPart::Apart,
-        Some(items) => RecordPart::Here(read(items)),
+        None => MaybeDeferred::None,
+        Some(items) if is_of_contact && (is_more || !items.is_empty()) => MaybeDeferred::Deferred,
+        Some(items) => MaybeDeferred::Inline(read(items)),
     })
 }
 
@@ -316,17 +316,17 @@ impl IntercomUser {
     async fn list<T: Clone>(
         &self,
         ctx: &Context<'_>,
-        list: &RecordPart<Vec<T>>,
+        list: &MaybeDeferred<Vec<T>>,
         part: Subresource,
         read: impl Fn(&SubresourceData) -> Option<Vec<T>>,
     ) -> Option<async_graphql::Result<Vec<T>>> {
         match list {
-            RecordPart::Here(items) => Some(Ok(items.clone())),
-            RecordPart::None if !self.is_contact() => None,
-            RecordPart::None | RecordPart::Apart => {
+            MaybeDeferred::Inline(items) => Some(Ok(items.clone())),
+            MaybeDeferred::None if !self.is_contact() => None,
+            MaybeDeferred::None | MaybeDeferred::Deferred => {
                 let account = self.account?;
                 let parts = ctx.data_unchecked::<Arc<dyn SubresourceLoader>>();
-                let held = parts.part(ctx, account, &self.id, part).await;
+                let held = parts.load(ctx, account, &self.id, part).await;
                 held.map(|held| held.as_deref().and_then(read)).transpose()
             }
         }
@@ -398,7 +398,7 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
             name: company.name,
         })
     };
-    let external_id = decode::askable(record.external_id.or(record.user_id));
+    let external_id = decode::valid_id(record.external_id.or(record.user_id));
     let email = decode::address(record.email, &raw, &["email"]);
     Ok(User {
         // A lead's is made up by Intercom, and finds nobody.
@@ -427,10 +427,10 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
 }
 
 /// A list that the record does not mention: none at a user of 1.x, kept apart at a contact.
-fn known<T>(list: RecordPart<Vec<T>>, is_contact: bool) -> RecordPart<Vec<T>> {
+fn known<T>(list: MaybeDeferred<Vec<T>>, is_contact: bool) -> MaybeDeferred<Vec<T>> {
     match list {
-        RecordPart::None if is_contact => RecordPart::Apart,
-        RecordPart::None => RecordPart::Here(Vec::new()),
+        MaybeDeferred::None if is_contact => MaybeDeferred::Deferred,
+        MaybeDeferred::None => MaybeDeferred::Inline(Vec::new()),
         list => list,
     }
 }

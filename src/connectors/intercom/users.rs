@@ -29,27 +29,27 @@ use super::{
 use crate::{
     client::{Operation, Request, RequestContext, Response},
     connectors::{
-        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
-        SINGLE, SearchResult, Selection, SortField, check_identity, decode, filter::unknown_notice,
-        look_up_each, rows, without_invalid_spellings,
+        Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
+        ListQuery, LookupResults, SINGLE, SearchResult, SortField, check_identity, decode,
+        filter::unknown_notice, look_up_each, rows, without_invalid_spellings,
     },
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageRequest, Paging, ScanLimits},
+    pagination::{NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy, ScanLimits},
     user::{CompanyPatch, Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
-const LISTING: Listing = Listing {
-    paging: Paging::Page { first: 1 },
-    at: "page",
-    size: "per_page",
-    min: 1,
-    max: 60,
+const PAGINATION: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Page { first: 1 },
+    position_param: "page",
+    size_param: "per_page",
+    min_page_size: 1,
+    max_page_size: 60,
     max_rows: Some(10_000),
     is_counted: true,
 };
 
-const PROFILE: Profile = Profile {
-    listing: LISTING,
+const CAPABILITIES: ConnectorCapabilities = ConnectorCapabilities {
+    pagination: PAGINATION,
     filters: &[
         FilterField::Email,
         FilterField::SegmentId,
@@ -73,7 +73,7 @@ const PROFILE: Profile = Profile {
     email_misses_users: false,
     segment_caveat: None,
     upserts: &[Identity::ExternalId, Identity::Email],
-    upsert_tells_outcome: false,
+    upsert_reports_outcome: false,
     writes: &[
         PatchField::ExternalId,
         PatchField::Email,
@@ -99,7 +99,7 @@ const SEARCH_PAGES: u32 = 10;
 /// The connector.
 pub(super) struct Users {
     api: IntercomApi,
-    profile: Profile,
+    profile: ConnectorCapabilities,
 }
 
 #[derive(Deserialize)]
@@ -209,9 +209,9 @@ impl Users {
         let email_caveat = (api.version.minor > 1).then_some(NO_LEADS);
         Self {
             api,
-            profile: Profile {
+            profile: ConnectorCapabilities {
                 email_caveat,
-                ..PROFILE
+                ..CAPABILITIES
             },
         }
     }
@@ -234,7 +234,10 @@ impl Users {
             ..call
         };
         let is_by_email = call.query.iter().any(|(name, _)| *name == "email");
-        let number = call.query.iter().find(|(name, _)| *name == LISTING.at);
+        let number = call
+            .query
+            .iter()
+            .find(|(name, _)| *name == PAGINATION.position_param);
         let number = number.and_then(|(_, number)| number.parse().ok());
         match self.api.send(context, call).await {
             Ok(response) => {
@@ -263,11 +266,15 @@ impl Users {
 
 #[async_trait]
 impl Connector for Users {
-    fn profile(&self) -> &Profile {
+    fn capabilities(&self) -> &ConnectorCapabilities {
         &self.profile
     }
 
-    async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown_filter_values(
+        &self,
+        context: &RequestContext,
+        filter: &Filter,
+    ) -> Result<Vec<FilterField>> {
         labels::unknown(&self.api, context, filter).await
     }
 
@@ -281,7 +288,7 @@ impl Connector for Users {
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        selection: &Selection,
+        selection: &ListQuery,
     ) -> Result<Page<User>> {
         let filter = &selection.filter;
         let path = if filter.company_id.is_some() {
@@ -298,19 +305,24 @@ impl Connector for Users {
     }
 
     /// `…/1.1/rest-api/users/view-a-user`; who is no user may be a lead.
-    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> LookupResults {
         look_up_each(ids, |id| async move {
             let user = Request::get(Operation::ById, &["users", id]);
             let lead = Request::get(Operation::ById, &["contacts", id]);
-            match self.api.user_of(context, user, id).await? {
+            match self.api.fetch_user(context, user, id).await? {
                 Some(user) => Ok(Some(user)),
-                None => self.api.user_of(context, lead, id).await,
+                None => self.api.fetch_user(context, lead, id).await,
             }
         })
         .await
     }
 
-    async fn by_external_id(&self, context: &RequestContext, ids: &[String], _: Expand) -> Lookups {
+    async fn by_external_id(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+        _: Expand,
+    ) -> LookupResults {
         look_up_each(ids, |id| self.with_user_id(context, id)).await
     }
 
@@ -330,7 +342,7 @@ impl Connector for Users {
         let searches = spellings.iter().map(|email| async move {
             let scan = rows::scan(
                 context,
-                &LISTING,
+                &PAGINATION,
                 limits,
                 |_| true,
                 move |request| async move {
@@ -362,7 +374,7 @@ impl Connector for Users {
         let user = user_in(&self.api.send(context, call).await?)?;
         let user = check_identity(user, |user| match patch.external_id.set() {
             Some(id) => has_external_id(user, id),
-            None => patch.means(user),
+            None => patch.matches_identity(user),
         })?;
         Ok(ConnectorWrite::complete(user, WriteOutcome::Created))
     }
@@ -376,7 +388,7 @@ impl Connector for Users {
         let id = user.remote_id.as_str();
         let call = Request::post(Operation::Update, &["users"], written(Some(id), patch)?)
             .repeatable(true);
-        let user = self.api.user_of(context, call, id).await?;
+        let user = self.api.fetch_user(context, call, id).await?;
         Ok(user.map(|user| ConnectorWrite::complete(user, WriteOutcome::Updated)))
     }
 }

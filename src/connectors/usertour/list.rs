@@ -11,17 +11,17 @@ use crate::{
     connectors::{Expand, Filter, SortDirection, decode, rows},
     error::{Error, Result},
     notice::{Notice, NoticeCode},
-    pagination::{Listing, NextPage, Page, Paging},
+    pagination::{NextPage, Page, PaginationSpec, PaginationStrategy},
     user::{Email, User},
 };
 
 /// How both versions are paged.
-pub(super) const LISTING: Listing = Listing {
-    paging: Paging::Token,
-    at: "cursor",
-    size: "limit",
-    min: 1,
-    max: 100,
+pub(super) const PAGINATION: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Token,
+    position_param: "cursor",
+    size_param: "limit",
+    min_page_size: 1,
+    max_page_size: 100,
     max_rows: None,
     is_counted: false,
 };
@@ -97,7 +97,7 @@ pub(super) fn expansions(expand: Expand) -> impl Iterator<Item = (&'static str, 
 }
 
 /// The parameters that narrow and sort a list.
-pub(super) fn narrowing(filter: &Filter, expand: Expand) -> ListParameters {
+pub(super) fn filter_params(filter: &Filter, expand: Expand) -> ListParameters {
     let order = match filter.sort {
         Some((_, SortDirection::Descending)) => Some("-createdAt"),
         Some((_, SortDirection::Ascending)) => Some("createdAt"),

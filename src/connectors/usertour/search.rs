@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
-use super::list::LISTING;
+use super::list::PAGINATION;
 use crate::{
     client::{Operation, RequestContext},
-    connectors::{Expand, Filter, SearchResult, Selection, rows},
+    connectors::{Expand, Filter, ListQuery, SearchResult, rows},
     error::Result,
     notice::{Notice, NoticeCode},
     pagination::{Page, PageRequest, Scan, ScanLimits},
@@ -30,7 +30,7 @@ pub(super) trait UserList: Sync {
         &self,
         context: &RequestContext,
         operation: Operation,
-        selection: &Selection,
+        selection: &ListQuery,
         request: &PageRequest,
     ) -> Result<Page<User>>;
 }
@@ -62,13 +62,13 @@ async fn scan(
         pages: SEARCH_PAGES,
         until: context.deadline(),
     };
-    let selection = &Selection {
+    let selection = &ListQuery {
         filter: Filter::email(&spelling),
         expand,
     };
     let scan = rows::scan(
         context,
-        &LISTING,
+        &PAGINATION,
         limits,
         |_| true,
         |request| async move {
@@ -89,7 +89,7 @@ pub(super) fn result(scans: Vec<Scan<User>>) -> Result<SearchResult> {
 }
 
 /// Notes that an address has more forms than those that are asked for.
-pub(super) fn note_forms(context: &RequestContext, selection: &Selection) {
+pub(super) fn note_forms(context: &RequestContext, selection: &ListQuery) {
     let email = selection.filter.email.as_ref();
     if email.is_some_and(Email::has_forms) {
         context.add_caveat(Notice::new(NoticeCode::SearchIncomplete, FORMS));
@@ -97,7 +97,7 @@ pub(super) fn note_forms(context: &RequestContext, selection: &Selection) {
 }
 
 /// Notes the users of an address whose own address cannot be read.
-pub(super) fn note_unreadable(context: &RequestContext, selection: &Selection, page: &Page<User>) {
+pub(super) fn note_unreadable(context: &RequestContext, selection: &ListQuery, page: &Page<User>) {
     if selection.filter.email.is_some() {
         rows::note_unreadable_emails(context, &page.rows);
     }

@@ -26,15 +26,16 @@ use self::{
 };
 use super::{
     EMAIL_CAVEAT, find,
-    list::{self, LISTING, is_descending, narrowing},
+    list::{self, PAGINATION, filter_params, is_descending},
     search::{self, UserList},
     user_in, write,
 };
 use crate::{
     client::{Client, Operation, Request, RequestContext},
     connectors::{
-        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Lookups, Profile,
-        SINGLE, SearchResult, Selection, SortField, look_up_each, without_invalid_spellings,
+        Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
+        ListQuery, LookupResults, SINGLE, SearchResult, SortField, look_up_each,
+        without_invalid_spellings,
     },
     error::Result,
     notice::{Notice, NoticeCode},
@@ -42,8 +43,8 @@ use crate::{
     user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
-const PROFILE: Profile = Profile {
-    listing: LISTING,
+const CAPABILITIES: ConnectorCapabilities = ConnectorCapabilities {
+    pagination: PAGINATION,
     filters: &[
         FilterField::Email,
         FilterField::SegmentId,
@@ -60,7 +61,7 @@ const PROFILE: Profile = Profile {
     email_misses_users: true,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
-    upsert_tells_outcome: false,
+    upsert_reports_outcome: false,
     writes: &[
         PatchField::ExternalId,
         PatchField::Email,
@@ -88,36 +89,38 @@ impl UsertourV1 {
     }
 
     /// One page as the provider sends it.
-    async fn sent(
+    async fn fetch_page(
         &self,
         context: &RequestContext,
         operation: Operation,
         query: &[(&'static str, String)],
         (cursor, size, since): (Option<String>, u32, Option<Instant>),
     ) -> Result<Page<User>> {
-        let nobody = self.segments.nobody(query);
+        let nobody = self.segments.empty_segment_param(query);
         let is_ours = nobody.is_some();
         let call = |nobody| {
             let place = PageAddress::Token(cursor.clone());
-            let at = cursor.clone().map(|cursor| (LISTING.at, cursor));
+            let at = cursor
+                .clone()
+                .map(|cursor| (PAGINATION.position_param, cursor));
             Request::get(operation, &["v1", "users"])
                 .query(query.iter().cloned())
                 .query(nobody)
                 .query(at)
-                .query([(LISTING.size, size.to_string())])
+                .query([(PAGINATION.size_param, size.to_string())])
                 .page(&place)
                 .no_older_than(since)
         };
-        match self.sent_once(context, call(nobody)).await {
+        match self.fetch_page_once(context, call(nobody)).await {
             Err(error) if is_ours && self.segments.is_refused(&error) => {
-                self.sent_once(context, call(None)).await
+                self.fetch_page_once(context, call(None)).await
             }
             page => page,
         }
     }
 
     /// `docs.usertour.io/api-reference/users/list`
-    async fn sent_once(&self, context: &RequestContext, call: Request) -> Result<Page<User>> {
+    async fn fetch_page_once(&self, context: &RequestContext, call: Request) -> Result<Page<User>> {
         let response = self.http.send(context, call).await?;
         list::page_in(context, &response)
     }
@@ -134,7 +137,7 @@ impl UsertourV1 {
         let call = Request::post(operation, &["v1", "users"], body.clone()).repeatable(true);
         let user = user_in(&self.http.send(context, call).await?)?;
         let id = body["id"].as_str().unwrap_or_default();
-        write::written(user, (id, &body["attributes"]), outcome)
+        write::write_result(user, (id, &body["attributes"]), outcome)
     }
 }
 
@@ -145,10 +148,10 @@ impl UserList for UsertourV1 {
         &self,
         context: &RequestContext,
         operation: Operation,
-        selection: &Selection,
+        selection: &ListQuery,
         request: &PageRequest,
     ) -> Result<Page<User>> {
-        let query = narrowing(&selection.filter, selection.expand);
+        let query = filter_params(&selection.filter, selection.expand);
         // A page that is made of several is as old as the oldest of them.
         let kept = Mutex::new(None);
         let (query, kept_since) = (&query, &kept);
@@ -156,7 +159,8 @@ impl UserList for UsertourV1 {
             is_descending: is_descending(&selection.filter),
             want: request.size,
             fetch: |cursor, size| async move {
-                let sent = self.sent(context, operation, query, (cursor, size, request.since));
+                let sent =
+                    self.fetch_page(context, operation, query, (cursor, size, request.since));
                 let page = sent.await?;
                 let mut kept = kept_since.lock().unwrap_or_else(PoisonError::into_inner);
                 *kept = kept.into_iter().chain(page.cached_at).min();
@@ -198,7 +202,11 @@ fn body(id: &str, patch: &UserPatch) -> Result<Value> {
 impl Connector for UsertourV1 {
     /// `docs.usertour.io/api-reference/companies/get`. An unknown segment is refused before its
     /// list.
-    async fn unknown(&self, context: &RequestContext, filter: &Filter) -> Result<Vec<FilterField>> {
+    async fn unknown_filter_values(
+        &self,
+        context: &RequestContext,
+        filter: &Filter,
+    ) -> Result<Vec<FilterField>> {
         let Some(id) = &filter.company_id else {
             return Ok(Vec::new());
         };
@@ -210,24 +218,29 @@ impl Connector for UsertourV1 {
         })
     }
 
-    fn profile(&self) -> &Profile {
-        &PROFILE
+    fn capabilities(&self) -> &ConnectorCapabilities {
+        &CAPABILITIES
     }
 
     async fn list(
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        selection: &Selection,
+        selection: &ListQuery,
     ) -> Result<Page<User>> {
         if let Some(segment) = &selection.filter.segment_id {
-            self.know_segment(context, segment).await?;
+            self.verify_segment(context, segment).await?;
         }
         self.page(context, Operation::List, selection, request)
             .await
     }
 
-    async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
+    async fn by_id(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+        expand: Expand,
+    ) -> LookupResults {
         look_up_each(ids, |id| async move {
             find(&self.http, context, &["v1", "users", id], (id, expand)).await
         })
@@ -239,7 +252,7 @@ impl Connector for UsertourV1 {
         context: &RequestContext,
         ids: &[String],
         expand: Expand,
-    ) -> Lookups {
+    ) -> LookupResults {
         self.by_id(context, ids, expand).await
     }
 

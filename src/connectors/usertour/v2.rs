@@ -10,40 +10,40 @@
 //!
 //! # Quirks
 //! An unknown segment or company is 404, and no segment at all may filter by somebody else's
-//! (`everybody.rs`). Some addresses that users have are refused as a filter: those with letters
+//! (`empty_segment.rs`). Some addresses that users have are refused as a filter: those with letters
 //! beyond ASCII, for example. `createdAfter` and `createdBefore` are inclusive, and `PUT` takes
 //! attributes and no companies.
 
-mod everybody;
+mod empty_segment;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::everybody::EmptySegment;
+use self::empty_segment::EmptySegmentParam;
 use super::{
     EMAIL_CAVEAT,
-    explain::{COMPANY, SEGMENT},
+    errors::{COMPANY, SEGMENT},
     find,
-    list::{self, LISTING, ListParameters, narrowing},
+    list::{self, ListParameters, PAGINATION, filter_params},
     search::{self, UserList},
     user_in, write,
 };
 use crate::{
     client::{Client, Operation, Request, RequestContext},
     connectors::{
-        Connector, ConnectorWrite, EmailSearch, Expand, Filter, FilterField, Incomplete, Lookups,
-        Profile, SINGLE, SearchResult, Selection, SortField, TimeRange, filter::unknown_notice,
-        look_up_each,
+        Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
+        Incomplete, ListQuery, LookupResults, SINGLE, SearchResult, SortField, TimeRange,
+        filter::unknown_notice, look_up_each,
     },
-    error::{Error, ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, RejectionReason, Result},
     notice::{Notice, NoticeCode},
     pagination::{NextPage, Page, PageAddress, PageRequest, Scan, Truncation},
     user::{Email, Identity, PatchField, User, UserPatch, WriteOutcome},
 };
 
-const PROFILE: Profile = Profile {
-    listing: LISTING,
+const CAPABILITIES: ConnectorCapabilities = ConnectorCapabilities {
+    pagination: PAGINATION,
     filters: &[
         FilterField::Email,
         FilterField::SegmentId,
@@ -63,7 +63,7 @@ const PROFILE: Profile = Profile {
     email_misses_users: true,
     segment_caveat: None,
     upserts: &[Identity::ExternalId],
-    upsert_tells_outcome: false,
+    upsert_reports_outcome: false,
     writes: &[
         PatchField::ExternalId,
         PatchField::Email,
@@ -87,7 +87,7 @@ pub(super) struct UsertourV2 {
     http: Client,
     project: String,
     environment: String,
-    empty_segment: EmptySegment,
+    empty_segment: EmptySegmentParam,
 }
 
 impl UsertourV2 {
@@ -97,7 +97,7 @@ impl UsertourV2 {
             http,
             project,
             environment,
-            empty_segment: EmptySegment::default(),
+            empty_segment: EmptySegmentParam::default(),
         }
     }
 
@@ -120,16 +120,16 @@ impl UsertourV2 {
     }
 
     /// The call for a page.
-    fn call(&self, operation: Operation, selection: &Selection, request: &PageRequest) -> Request {
+    fn call(&self, operation: Operation, selection: &ListQuery, request: &PageRequest) -> Request {
         let cursor = match &request.address {
             PageAddress::Token(cursor) => cursor.clone(),
             PageAddress::Page(_) | PageAddress::Offset(_) | PageAddress::Key(_) => None,
         };
         Request::get(operation, &self.users())
-            .query(narrowing(&selection.filter, selection.expand))
-            .query(bounds(&selection.filter.created))
-            .query(cursor.map(|cursor| (LISTING.at, cursor)))
-            .query([(LISTING.size, request.size.to_string())])
+            .query(filter_params(&selection.filter, selection.expand))
+            .query(creation_params(&selection.filter.created))
+            .query(cursor.map(|cursor| (PAGINATION.position_param, cursor)))
+            .query([(PAGINATION.size_param, request.size.to_string())])
             .page(&request.address)
             .no_older_than(request.since)
     }
@@ -148,7 +148,7 @@ impl UsertourV2 {
         let body = json!({ "attributes": attributes });
         let call = Request::put(operation, &self.user(id), body).repeatable(true);
         let user = user_in(&self.http.send(context, call).await?)?;
-        write::written(user, (id, &attributes), outcome)
+        write::write_result(user, (id, &attributes), outcome)
     }
 }
 
@@ -158,7 +158,7 @@ impl UserList for UsertourV2 {
         &self,
         context: &RequestContext,
         operation: Operation,
-        selection: &Selection,
+        selection: &ListQuery,
         request: &PageRequest,
     ) -> Result<Page<User>> {
         search::note_forms(context, selection);
@@ -174,7 +174,7 @@ impl UserList for UsertourV2 {
         let page = list::page_in(context, &response?)?;
         let is_behind_cursor = matches!(request.address, PageAddress::Token(Some(_)));
         if is_behind_cursor && is_empty_end(&page) {
-            return Err(lost_place());
+            return Err(expired_cursor_error());
         }
         search::note_unreadable(context, selection, &page);
         note_unknown_creation(context, &selection.filter, &page);
@@ -184,12 +184,12 @@ impl UserList for UsertourV2 {
 
 /// Whether a page has nobody and says that nobody follows.
 fn is_empty_end(page: &Page<User>) -> bool {
-    page.sent == 0 && matches!(page.next, NextPage::Token { next: None, .. })
+    page.row_count == 0 && matches!(page.next, NextPage::Token { next: None, .. })
 }
 
 /// The provider named the cursor because somebody followed. If nobody does, the user that the
 /// cursor names was deleted or left the list, or everybody behind: only an earlier page tells.
-fn lost_place() -> Error {
+fn expired_cursor_error() -> Error {
     Error::new(
         ErrorKind::Expired,
         "the provider no longer knows the place that this cursor names: read the list from its start",
@@ -198,19 +198,19 @@ fn lost_place() -> Error {
 
 /// The bounds of a list by creation. The provider compares milliseconds and includes both bounds,
 /// so the later one may bring users of that very millisecond, whom the caller leaves out.
-fn bounds(created: &TimeRange) -> ListParameters {
+fn creation_params(created: &TimeRange) -> ListParameters {
     let bounds = [
         ("createdAfter", created.since),
         ("createdBefore", created.before),
     ];
     let bounds = bounds
         .into_iter()
-        .filter_map(|(name, moment)| Some((name, written(moment?))));
+        .filter_map(|(name, moment)| Some((name, format_timestamp(moment?))));
     bounds.collect()
 }
 
 /// A moment in milliseconds, rounded up: users are shown with milliseconds, rounded down.
-fn written(moment: Timestamp) -> String {
+fn format_timestamp(moment: Timestamp) -> String {
     let milliseconds = moment.as_nanosecond().div_euclid(1_000_000);
     let is_exact = moment.as_nanosecond().rem_euclid(1_000_000) == 0;
     let rounded_up = i64::try_from(milliseconds + i128::from(!is_exact)).ok();
@@ -230,7 +230,10 @@ fn note_unknown_creation(context: &RequestContext, filter: &Filter, page: &Page<
 
 /// The field of a filter whose segment or company the provider does not have, by its error.
 fn unknown_field(error: &Error) -> Option<FilterField> {
-    let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
+    let mut fields = error
+        .reasons()
+        .iter()
+        .filter_map(|why| why.field.as_deref());
     let field = fields.find_map(|field| match field {
         SEGMENT => Some(FilterField::SegmentId),
         COMPANY => Some(FilterField::CompanyId),
@@ -242,12 +245,13 @@ fn unknown_field(error: &Error) -> Option<FilterField> {
 /// Whether the provider refuses to search for an address. Users may have it all the same.
 fn is_refused_email(error: &Error) -> bool {
     let is_refused = error.kind() == ErrorKind::Rejected && error.status() == Some(400);
-    let is_of_email =
-        |why: &Reason| why.field.as_deref() == Some("email") || why.message.starts_with("email");
-    is_refused && error.why().iter().any(is_of_email)
+    let is_of_email = |why: &RejectionReason| {
+        why.field.as_deref() == Some("email") || why.message.starts_with("email")
+    };
+    is_refused && error.reasons().iter().any(is_of_email)
 }
 
-fn nobody() -> Page<User> {
+fn empty_page() -> Page<User> {
     let next = NextPage::Token {
         next: None,
         total: None,
@@ -257,15 +261,15 @@ fn nobody() -> Page<User> {
 
 #[async_trait]
 impl Connector for UsertourV2 {
-    fn profile(&self) -> &Profile {
-        &PROFILE
+    fn capabilities(&self) -> &ConnectorCapabilities {
+        &CAPABILITIES
     }
 
     async fn list(
         &self,
         context: &RequestContext,
         request: &PageRequest,
-        selection: &Selection,
+        selection: &ListQuery,
     ) -> Result<Page<User>> {
         let error = match self
             .page(context, Operation::List, selection, request)
@@ -278,16 +282,21 @@ impl Connector for UsertourV2 {
         let unknown = unknown_field(&error).and_then(|field| Some((field, filter.id(field)?)));
         if let Some((field, id)) = unknown {
             context.add_incomplete_notice(unknown_notice(self.http.account(), field, id));
-            return Ok(nobody());
+            return Ok(empty_page());
         }
         if filter.email.is_some() && is_refused_email(&error) {
             context.add_incomplete_notice(Notice::new(NoticeCode::SearchIncomplete, REFUSED_EMAIL));
-            return Ok(nobody());
+            return Ok(empty_page());
         }
         Err(error)
     }
 
-    async fn by_id(&self, context: &RequestContext, ids: &[String], expand: Expand) -> Lookups {
+    async fn by_id(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+        expand: Expand,
+    ) -> LookupResults {
         look_up_each(ids, |id| async move {
             find(&self.http, context, &self.user(id), (id, expand)).await
         })
@@ -299,7 +308,7 @@ impl Connector for UsertourV2 {
         context: &RequestContext,
         ids: &[String],
         expand: Expand,
-    ) -> Lookups {
+    ) -> LookupResults {
         self.by_id(context, ids, expand).await
     }
 
@@ -349,13 +358,13 @@ impl Connector for UsertourV2 {
 fn is_refused(scan: &Scan<User>) -> bool {
     match &scan.truncation {
         Some(Truncation::Failed(error)) => is_refused_email(error),
-        Some(Truncation::Limit { .. } | Truncation::Late { .. }) | None => false,
+        Some(Truncation::PageLimit { .. } | Truncation::DeadlineReached { .. }) | None => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::written;
+    use super::format_timestamp;
 
     #[test]
     fn a_bound_is_sent_in_milliseconds_rounded_up() {
@@ -366,7 +375,7 @@ mod tests {
             ("1969-12-31T23:59:59.9995Z", "1970-01-01T00:00:00.000Z"),
         ] {
             let moment = moment.parse().expect("a moment");
-            assert_eq!(written(moment), expected);
+            assert_eq!(format_timestamp(moment), expected);
         }
     }
 }

@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     connectors::{ConnectorWrite, check_identity, decode},
-    error::{Error, ErrorKind, Reason, Result},
-    user::{RecordPart, User, UserPatch, WriteOutcome},
+    error::{Error, ErrorKind, RejectionReason, Result},
+    user::{MaybeDeferred, User, UserPatch, WriteOutcome},
 };
 
 /// Refuses what the API would ignore silently.
 fn rejected_field(field: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Rejected, why).reasons(vec![Reason {
+    Error::new(ErrorKind::Rejected, why).with_reasons(vec![RejectionReason {
         field: Some(field.to_owned()),
         message: why.to_owned(),
     }])
@@ -90,26 +90,26 @@ pub(super) fn companies(patch: &UserPatch) -> Result<Option<Value>> {
 ///
 /// # Errors
 /// `Malformed` when another user was answered.
-pub(super) fn written(
+pub(super) fn write_result(
     user: User,
     (id, sent): (&str, &Value),
     outcome: WriteOutcome,
 ) -> Result<ConnectorWrite> {
     let user = check_identity(user, |user| user.remote_id == id)?;
-    let remarks = dropped(sent, &user.attributes);
+    let remarks = dropped_attributes(sent, &user.attributes);
     Ok(ConnectorWrite {
         user: Some(user),
         outcome: Some(outcome),
-        remarks,
+        warnings: remarks,
     })
 }
 
 /// The attributes that were sent and are not there afterwards: version 1 drops a value whose type
 /// is not that of the attribute's definition, and answers 201 all the same.
-fn dropped(sent: &Value, kept: &RecordPart<Arc<RawValue>>) -> Vec<Error> {
+fn dropped_attributes(sent: &Value, kept: &MaybeDeferred<Arc<RawValue>>) -> Vec<Error> {
     let kept = match kept {
-        RecordPart::Here(bag) => Some(bag),
-        RecordPart::None | RecordPart::Apart => None,
+        MaybeDeferred::Inline(bag) => Some(bag),
+        MaybeDeferred::None | MaybeDeferred::Deferred => None,
     };
     let sent = sent
         .as_object()
@@ -124,11 +124,11 @@ fn dropped(sent: &Value, kept: &RecordPart<Arc<RawValue>>) -> Vec<Error> {
     lost.map(|(name, _)| {
         let message =
             format!("the provider did not take `{name}`: it holds values of another type");
-        let reason = Reason {
+        let reason = RejectionReason {
             field: Some("attributes".to_owned()),
             message: message.clone(),
         };
-        Error::new(ErrorKind::Rejected, message).reasons(vec![reason])
+        Error::new(ErrorKind::Rejected, message).with_reasons(vec![reason])
     })
     .collect()
 }

@@ -3,7 +3,7 @@
 use super::Directory;
 use crate::{
     client::RequestContext,
-    connectors::{Connector, Expand, Lookups, Profile},
+    connectors::{Connector, ConnectorCapabilities, Expand, LookupResults},
     error::Result,
     recent_writes::KnownWrites,
     user::{Identity, User, UserKind, UserPatch},
@@ -11,9 +11,9 @@ use crate::{
 
 /// The record that a patch means.
 pub(super) enum Target {
-    Nobody,
-    One(Box<User>),
-    Unclear(String),
+    NotFound,
+    Found(Box<User>),
+    Ambiguous(String),
 }
 
 /// Why we do not write a record that may exist already.
@@ -29,29 +29,32 @@ enum Candidates {
 
 impl Directory {
     /// The record that a patch means.
-    pub(super) async fn target(
+    pub(super) async fn resolve_target(
         &self,
         connector: &dyn Connector,
         context: &RequestContext,
         (patch, identity): (&UserPatch, Identity),
         known: &KnownWrites,
     ) -> Result<Target> {
-        let profile = connector.profile();
+        let profile = connector.capabilities();
         let (mut users, incomplete) =
             match find_candidates(connector, context, (patch, identity)).await? {
                 Candidates::All(users) => (users, None),
                 Candidates::Some(users, why) => (users, Some(why)),
-                Candidates::NotAll(why) => return Ok(Target::Unclear(why)),
+                Candidates::NotAll(why) => return Ok(Target::Ambiguous(why)),
             };
         if profile.eventually_consistent_by.contains(&identity) {
             let ids: Vec<_> = users.into_iter().map(|user| user.remote_id).collect();
-            users = as_they_are(connector, context, ids).await?;
-            users.retain(|user| patch.means(user));
+            users = reread_users(connector, context, ids).await?;
+            users.retain(|user| patch.matches_identity(user));
         }
-        let mut ids = written_lately(patch, identity, known);
+        let mut ids = recently_written_ids(patch, identity, known);
         ids.retain(|id| users.iter().all(|user| user.remote_id != *id));
-        let written = as_they_are(connector, context, ids).await?;
-        for user in written.into_iter().filter(|user| patch.means(user)) {
+        let written = reread_users(connector, context, ids).await?;
+        for user in written
+            .into_iter()
+            .filter(|user| patch.matches_identity(user))
+        {
             // One may have become another.
             if users.iter().all(|known| known.remote_id != user.remote_id) {
                 users.push(user);
@@ -69,9 +72,11 @@ impl Directory {
             users.retain(is_user);
         }
         Ok(match <[User; 1]>::try_from(users) {
-            Ok([user]) => Target::One(Box::new(user)),
-            Err(users) if users.is_empty() => incomplete.map_or(Target::Nobody, Target::Unclear),
-            Err(users) => Target::Unclear(format!(
+            Ok([user]) => Target::Found(Box::new(user)),
+            Err(users) if users.is_empty() => {
+                incomplete.map_or(Target::NotFound, Target::Ambiguous)
+            }
+            Err(users) => Target::Ambiguous(format!(
                 "{} users have this email: say with `remoteId` which one is meant",
                 users.len()
             )),
@@ -102,7 +107,7 @@ async fn find_candidates(
         return Ok(Candidates::All(Vec::new()));
     };
     // A fresh context counts only the unreadable rows of this search.
-    let context = &context.fresh();
+    let context = &context.with_new_usage();
     let emails = std::slice::from_ref(email);
     let mut found = connector.by_email(context, emails, expand).await?;
     if let Some(incomplete) = found.incomplete {
@@ -122,14 +127,16 @@ async fn find_candidates(
     let answered = found.users.len();
     found.users.retain(|user| patch.has_email_of(user));
     let strangers = answered - found.users.len();
-    Ok(match doubt_about_absence(connector.profile(), strangers) {
-        Some(why) => Candidates::Some(found.users, existence_unknown(why)),
-        None => Candidates::All(found.users),
-    })
+    Ok(
+        match doubt_about_absence(connector.capabilities(), strangers) {
+            Some(why) => Candidates::Some(found.users, existence_unknown(why)),
+            None => Candidates::All(found.users),
+        },
+    )
 }
 
 /// Why a user may have the address though a complete search found nobody. Then we create nobody.
-fn doubt_about_absence(profile: &Profile, strangers: usize) -> Option<&'static str> {
+fn doubt_about_absence(profile: &ConnectorCapabilities, strangers: usize) -> Option<&'static str> {
     if strangers > 0 && profile.finds_shown_emails_only() {
         return Some("the provider answers users who show another address");
     }
@@ -145,7 +152,7 @@ fn existence_unknown(why: &str) -> String {
 
 /// The ids of recently written users that the patch may mean: the provider's search may not find
 /// them yet.
-fn written_lately(patch: &UserPatch, identity: Identity, known: &KnownWrites) -> Vec<String> {
+fn recently_written_ids(patch: &UserPatch, identity: Identity, known: &KnownWrites) -> Vec<String> {
     match (identity, patch.external_id.set(), patch.email.set()) {
         (Identity::ExternalId, Some(id), _) => known.with_external_id(id),
         (Identity::Email, _, Some(email)) => known.with_email(email.folded()),
@@ -163,13 +170,13 @@ async fn adoptable(
 ) -> Result<Vec<User>> {
     let email = patch.email.set();
     let ids = email.map(|email| known.with_email(email.folded()));
-    let mut users = as_they_are(connector, context, ids.unwrap_or_default()).await?;
-    users.retain(|user| patch.adopts(user));
+    let mut users = reread_users(connector, context, ids.unwrap_or_default()).await?;
+    users.retain(|user| patch.matches_unclaimed(user));
     Ok(users)
 }
 
 /// Reads users again, each once: one may have become another, or be gone.
-async fn as_they_are(
+async fn reread_users(
     connector: &dyn Connector,
     context: &RequestContext,
     ids: Vec<String>,
@@ -186,7 +193,7 @@ async fn as_they_are(
 }
 
 /// The users that a lookup found.
-fn found_users(lookups: Lookups) -> Result<Vec<User>> {
+fn found_users(lookups: LookupResults) -> Result<Vec<User>> {
     let found = lookups.into_values().filter_map(Result::transpose);
     found.collect()
 }

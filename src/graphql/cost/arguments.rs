@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use async_graphql::{Name, Value, parser::types::Field};
 use async_graphql_value::Value as Literal;
 
-use super::{CostError, FieldCount};
+use super::{CostCalculator, CostError};
 use crate::account::{Account, Provider};
 
-impl<'a> FieldCount<'a> {
+impl<'a> CostCalculator<'a> {
     /// How many keys an argument holds.
     pub(super) fn keys(&self, field: &Field, argument: &str) -> Result<u64, CostError> {
         let keys = match self.argument(field, argument) {
-            Some(GivenArgument::Items(items)) => items,
+            Some(ArgumentValue::Items(items)) => items,
             Some(_) => 1,
             None => 0,
         };
-        let (name, most) = (field.name.node.as_str(), self.graph.bounds.keys);
+        let (name, most) = (field.name.node.as_str(), self.graph.limits.keys);
         if keys > most {
             let message = format!("`{name}` is asked for too many things: {keys}, at most {most}");
             return Err(message.into());
@@ -26,7 +26,7 @@ impl<'a> FieldCount<'a> {
 
     pub(super) fn is_exact(&self, field: &Field) -> bool {
         match self.argument(field, "match") {
-            Some(GivenArgument::Name(name)) => name == "EXACT",
+            Some(ArgumentValue::Name(name)) => name == "EXACT",
             _ => true,
         }
     }
@@ -35,13 +35,13 @@ impl<'a> FieldCount<'a> {
     /// nothing.
     pub(super) fn page(&self, field: &Field, unless_given: u64) -> u64 {
         let asked = |name| match self.argument(field, name)? {
-            GivenArgument::Number(number) => Some(number),
+            ArgumentValue::Number(number) => Some(number),
             _ => None,
         };
         let asked = asked("first").or_else(|| asked("last"));
         asked
             .unwrap_or(unless_given)
-            .min(u64::from(self.graph.bounds.page))
+            .min(u64::from(self.graph.limits.page))
     }
 
     /// The calls that a list needs at its account, which no other field shares.
@@ -52,18 +52,18 @@ impl<'a> FieldCount<'a> {
     }
 
     pub(super) fn calls_of_list(&self, field: &Field) -> Option<(Account, u64)> {
-        let Some(GivenArgument::Name(name)) = self.argument(field, "provider") else {
+        let Some(ArgumentValue::Name(name)) = self.argument(field, "provider") else {
             return None;
         };
         let mut providers = Provider::ALL.into_iter();
         let provider = providers.find(|of| Value::from(*of) == Value::Enum(Name::new(name)))?;
         let account = match self.argument(field, "account") {
-            Some(GivenArgument::Name(account)) => Some(account),
+            Some(ArgumentValue::Name(account)) => Some(account),
             _ => None,
         };
-        let account = self.graph.accounts.one(provider, account).ok()?;
+        let account = self.graph.accounts.resolve_one(provider, account).ok()?;
         let directory = self.graph.accounts.directory(account).ok()?;
-        let size = u64::from(directory.profile()?.listing.max.max(1));
+        let size = u64::from(directory.capabilities()?.pagination.max_page_size.max(1));
         Some((account, self.page(field, 20).div_ceil(size).max(1)))
     }
 
@@ -92,23 +92,23 @@ impl<'a> FieldCount<'a> {
         &'v self,
         field: &'v Field,
         name: &str,
-    ) -> Option<GivenArgument<'v>> {
+    ) -> Option<ArgumentValue<'v>> {
         match &field.get_argument(name)?.node {
             Literal::Variable(name) => {
                 self.has_variable.set(true);
                 match self.variables.get(name)? {
-                    Value::Number(number) => number.as_u64().map(GivenArgument::Number),
-                    Value::Enum(name) => Some(GivenArgument::Name(name)),
-                    Value::String(name) => Some(GivenArgument::Name(name)),
-                    Value::List(items) => Some(GivenArgument::Items(items.len())),
-                    _ => Some(GivenArgument::Other),
+                    Value::Number(number) => number.as_u64().map(ArgumentValue::Number),
+                    Value::Enum(name) => Some(ArgumentValue::Name(name)),
+                    Value::String(name) => Some(ArgumentValue::Name(name)),
+                    Value::List(items) => Some(ArgumentValue::Items(items.len())),
+                    _ => Some(ArgumentValue::Other),
                 }
             }
-            Literal::Number(number) => number.as_u64().map(GivenArgument::Number),
-            Literal::Enum(name) => Some(GivenArgument::Name(name)),
-            Literal::String(name) => Some(GivenArgument::Name(name)),
-            Literal::List(items) => Some(GivenArgument::Items(items.len())),
-            _ => Some(GivenArgument::Other),
+            Literal::Number(number) => number.as_u64().map(ArgumentValue::Number),
+            Literal::Enum(name) => Some(ArgumentValue::Name(name)),
+            Literal::String(name) => Some(ArgumentValue::Name(name)),
+            Literal::List(items) => Some(ArgumentValue::Items(items.len())),
+            _ => Some(ArgumentValue::Other),
         }
     }
 }
@@ -123,7 +123,7 @@ fn values(value: &Value) -> u64 {
 }
 
 /// What the cost must know of an argument.
-pub(super) enum GivenArgument<'a> {
+pub(super) enum ArgumentValue<'a> {
     Number(u64),
     Name(&'a str),
     Items(usize),

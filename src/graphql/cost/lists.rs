@@ -28,7 +28,7 @@ pub(in crate::graphql) struct Lists {
 impl Lists {
     /// The sizes for a schema, over so many accounts.
     #[must_use]
-    pub(in crate::graphql) fn of(schema: &Schema, accounts: usize) -> Self {
+    pub(in crate::graphql) fn new(schema: &Schema, accounts: usize) -> Self {
         let types = || schema.types.values();
         let fields: Vec<_> = types().flat_map(fields).collect();
         let largest =

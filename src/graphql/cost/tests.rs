@@ -10,14 +10,14 @@ use crate::{
     account::Provider,
     audit::AuditLog,
     client::{MemoryPool, cache::MemoryCache},
-    directory::{Directory, Writing, lease::Leases},
+    directory::{Directory, WriteContext, lease::Leases},
     graphql::RequestLimits,
     recent_writes::RecentWrites,
 };
 
 /// What stands for a provider without an account.
 fn absent(provider: Provider) -> Directory {
-    let writing = Writing {
+    let writing = WriteContext {
         recent: RecentWrites::new(None),
         leases: Leases::new(None),
         tasks: TaskTracker::new(),
@@ -31,11 +31,11 @@ fn refused(query: &str) -> Option<String> {
     let graph = Graph {
         accounts: Accounts::new(Vec::new(), absent),
         writes: TaskTracker::new(),
-        bounds: RequestLimits {
+        limits: RequestLimits {
             deadline: Duration::from_secs(1),
             ..RequestLimits::default()
         },
-        audience: TraceAccess::Nobody,
+        trace_access: TraceAccess::Nobody,
         memory: MemoryPool::default(),
         cache: MemoryCache::with_max_bytes(0),
         audit: AuditLog::default(),

@@ -18,7 +18,7 @@ use crate::{
         Graph, cost,
         cost::{CostError, FixedCosts},
         error::refusal,
-        moments,
+        timestamps,
     },
 };
 
@@ -59,7 +59,7 @@ impl CheckedDocument {
         let fixed_costs = cost::check_document(&document.executable, graph, rules)
             .map_err(|CostError { code, message }| vec![refusal(code, message, None)])?;
         rules.check(&document)?;
-        moments::complete_document(&mut document.executable, rules.schema())?;
+        timestamps::complete_document(&mut document.executable, rules.schema())?;
         let executable = document.executable;
         let operations = executable.operations.iter();
         let operations = operations.map(|(name, operation)| CheckedOperation {

@@ -16,7 +16,7 @@ use async_graphql::{
 
 use async_graphql_value::Value;
 
-use super::text::Positions;
+use super::text::PositionTracker;
 use crate::{
     error::ErrorCode,
     graphql::error::{INTEGERS, refusal},
@@ -33,7 +33,7 @@ type ConversionResult<T> = Result<T, Vec<ServerError>>;
 /// Two definitions or input fields of one name, no operation, a definition that cannot be executed.
 pub(super) fn document(
     ast: &ast::Document,
-    positions: &mut Positions<'_>,
+    positions: &mut PositionTracker<'_>,
 ) -> ConversionResult<ExecutableDocument> {
     let mut converter = Converter {
         positions,
@@ -59,7 +59,7 @@ fn names(text: &str) -> usize {
 }
 
 struct Converter<'p, 't> {
-    positions: &'p mut Positions<'t>,
+    positions: &'p mut PositionTracker<'t>,
     /// How many names of the text are in the document so far.
     names: usize,
     /// Whether the value at hand is part of any JSON, which has numbers and no ids.

@@ -43,7 +43,7 @@ pub(super) fn merge_root_fields(document: &mut ExecutableDocument, variables: &V
         return;
     };
     let set = &mut operation.node.selection_set.node;
-    let mut collected = Collected {
+    let mut collected = CollectedFields {
         fragments: &document.fragments,
         variables,
         fields: IndexMap::new(),
@@ -58,7 +58,7 @@ pub(super) fn merge_root_fields(document: &mut ExecutableDocument, variables: &V
     set.items = items.collect();
 }
 
-struct Collected<'a> {
+struct CollectedFields<'a> {
     fragments: &'a FragmentDefinitions,
     variables: &'a Variables,
     fields: IndexMap<Name, Positioned<Field>>,
@@ -66,7 +66,7 @@ struct Collected<'a> {
     spread: HashSet<Name>,
 }
 
-impl Collected<'_> {
+impl CollectedFields<'_> {
     fn add(&mut self, set: SelectionSet) {
         for selection in set.items {
             if is_left_out(selection.node.directives(), self.variables) {

@@ -5,7 +5,7 @@ use async_graphql::Pos;
 
 /// Turns byte offsets into lines and columns, as the specification counts them: a line ends with a
 /// line feed, a carriage return, or both; columns count characters. Offsets that ascend are cheap.
-pub(super) struct Positions<'a> {
+pub(super) struct PositionTracker<'a> {
     text: &'a str,
     offset: usize,
     pos: Pos,
@@ -13,7 +13,7 @@ pub(super) struct Positions<'a> {
 
 const START: Pos = Pos { line: 1, column: 1 };
 
-impl<'a> Positions<'a> {
+impl<'a> PositionTracker<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
@@ -67,10 +67,10 @@ impl<'a> Positions<'a> {
 mod tests {
     use async_graphql::Pos;
 
-    use super::Positions;
+    use super::PositionTracker;
 
     fn at(text: &str, offset: usize) -> (usize, usize) {
-        let Pos { line, column } = Positions::new(text).at(offset);
+        let Pos { line, column } = PositionTracker::new(text).at(offset);
         (line, column)
     }
 
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn offsets_may_go_back() {
         let text = "a\r\nb\nc";
-        let mut positions = Positions::new(text);
+        let mut positions = PositionTracker::new(text);
         let found: Vec<_> = [5, 0, 3, 5, 1]
             .map(|offset| positions.at(offset))
             .map(|pos| (pos.line, pos.column))

@@ -25,7 +25,7 @@ where
         page: &Page<T>,
         has_new_row: bool,
     ) -> Result<Position> {
-        let next = request.next(page, self.last.as_deref());
+        let next = request.next_position(page, self.last.as_deref());
         let following = match &request.address {
             PageAddress::Page(_) | PageAddress::Offset(_) => {
                 next.map(|next| self.following_ordinal(request, page, next, has_new_row))
@@ -46,14 +46,14 @@ where
         has_new_row: bool,
     ) -> Position {
         let rows = request.listed_rows(page) as u64;
-        let end = request.ordinal.saturating_add(rows);
+        let end = request.first_row.saturating_add(rows);
         let ends_unreadable = page.rows.last().is_some_and(Row::is_unreadable);
-        if !has_new_row && ends_unreadable && end > self.at.ordinal() {
+        if !has_new_row && ends_unreadable && end > self.position.ordinal() {
             // There is no readable row for the next page to overlap with.
             return Position::Nth(end);
         }
-        let is_stuck = !has_new_row && next.ordinal() <= self.at.ordinal();
-        match (is_stuck, self.at.anchor()) {
+        let is_stuck = !has_new_row && next.ordinal() <= self.position.ordinal();
+        match (is_stuck, self.position.anchor()) {
             // The page had nothing new: the next one starts at its end.
             (true, Some(anchor)) => Position::Row(request.end(), anchor.clone()),
             (true, None) => Position::Nth(request.end()),
@@ -108,9 +108,9 @@ where
     /// # Errors
     /// `Malformed` when the list runs in a circle: the position was visited, or pages repeat.
     pub(super) fn advance(&mut self, next: Position) -> Result<bool> {
-        let is_ordinal = self.listing.is_ordinal();
-        let is_known =
-            next.request_key() == self.at.request_key() || !self.visited.insert(next.request_key());
+        let is_ordinal = self.pagination.has_row_numbers();
+        let is_known = next.request_key() == self.position.request_key()
+            || !self.visited.insert(next.request_key());
         if (is_known && !is_ordinal) || self.repeated_pages > REPEATED_PAGES {
             let rows = T::PLURAL;
             let message = match is_ordinal {
@@ -125,7 +125,7 @@ where
             self.incomplete = Some(IncompleteReason::Empty);
             return Ok(false);
         }
-        self.at = next;
+        self.position = next;
         Ok(true)
     }
 }

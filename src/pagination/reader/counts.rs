@@ -29,19 +29,19 @@ where
             page.next,
             NextPage::Total(_) | NextPage::Counted { more: false, .. }
         );
-        let should_hold = request.more(page).is_some() && request.end() > self.at.ordinal();
-        let is_short = page.sent < request.size as usize;
-        self.listing.is_ordinal() && is_unnamed && should_hold && is_short
+        let should_hold = request.more(page).is_some() && request.end() > self.position.ordinal();
+        let is_short = page.row_count < request.size as usize;
+        self.pagination.has_row_numbers() && is_unnamed && should_hold && is_short
     }
 
     /// Compares a page with the total: a page past it is empty, and a page before it is not.
     pub(super) fn check_page(&mut self, request: &PageRequest, page: &Page<T>) {
-        let end = request.ordinal.saturating_add(page.sent as u64);
-        let is_off = |total| match page.sent {
-            0 => request.ordinal < total,
+        let end = request.first_row.saturating_add(page.row_count as u64);
+        let is_off = |total| match page.row_count {
+            0 => request.first_row < total,
             _ => end > total,
         };
-        if self.listing.is_ordinal() && page.next.total().is_some_and(is_off) {
+        if self.pagination.has_row_numbers() && page.next.total().is_some_and(is_off) {
             self.incomplete = self.incomplete.or(Some(IncompleteReason::Miscounted));
         }
     }
@@ -52,7 +52,7 @@ where
         let totals = self.totals.filter(|_| self.is_counting());
         let incomplete = match totals {
             Some(totals) => is_off(totals).then_some(IncompleteReason::Miscounted),
-            None => is_doubled.then_some(IncompleteReason::Doubled),
+            None => is_doubled.then_some(IncompleteReason::DuplicateRow),
         };
         self.incomplete = self.incomplete.or(incomplete);
     }

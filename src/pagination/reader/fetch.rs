@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use futures_util::{StreamExt, stream};
 
 use super::{
-    super::{NextPage, Page, PageAddress, PageRequest, Paging, Position, Row},
+    super::{NextPage, Page, PageAddress, PageRequest, PaginationStrategy, Position, Row},
     IncompleteReason, PageReader,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -29,9 +29,9 @@ where
     ) -> Result<(PageRequest, Page<T>)> {
         if let Some((request, page)) = self.prefetched.pop_front() {
             let page = page?;
-            let begins_before = request.ordinal < self.at.ordinal();
+            let begins_before = request.first_row < self.position.ordinal();
             if begins_before
-                && request.end() > self.at.ordinal()
+                && request.end() > self.position.ordinal()
                 && self.holds_read_row(&request, &page)
             {
                 return Ok((request, page));
@@ -39,7 +39,7 @@ where
             self.prefetched.clear();
             self.has_shifted = true;
         }
-        let mut requests = self.plan(want, ahead)?;
+        let mut requests = self.plan_requests(want, ahead)?;
         if requests.len() > 1 {
             let first = requests.remove(0);
             let fetched = self.fetch_all(first, requests, ahead).await;
@@ -49,7 +49,7 @@ where
                 return Ok((request, page?));
             }
         }
-        let mut at = self.at.clone();
+        let mut at = self.position.clone();
         loop {
             let mut request = self.request(&at, want)?;
             let error = match self.fetch(&request).await {
@@ -65,7 +65,11 @@ where
                 },
                 Err(error) => error,
             };
-            match self.fallbacks.pop().filter(|_| self.is_stale(&error)) {
+            match self
+                .fallbacks
+                .pop()
+                .filter(|_| self.is_position_expired(&error))
+            {
                 Some(fallback) => at = fallback,
                 None => return Err(error),
             }
@@ -75,12 +79,13 @@ where
     /// The request for the page at a position. Where a list of keys is read from its start again,
     /// because the provider knows no row, the rows up to the current position are not wanted.
     pub(super) fn request(&self, at: &Position, want: u32) -> Result<PageRequest> {
-        let request = self.listing.request(at, want)?;
-        let is_restart = self.listing.paging == Paging::Key && *at == Position::Start;
-        Ok(match self.at.anchor().filter(|_| is_restart) {
+        let request = self.pagination.request(at, want)?;
+        let is_restart =
+            self.pagination.strategy == PaginationStrategy::Key && *at == Position::Start;
+        Ok(match self.position.anchor().filter(|_| is_restart) {
             Some(anchor) => PageRequest {
                 overlaps: true,
-                ..request.anchored(Some(anchor))
+                ..request.with_anchor(Some(anchor))
             },
             None => request,
         })
@@ -91,7 +96,8 @@ where
     /// Returns whether the page is the requested one.
     pub(super) fn adopt_page_size(&mut self, request: &mut PageRequest, page: &Page<T>) -> bool {
         let is_less = |size: &u32| {
-            (self.listing.min..request.size).contains(size) && page.sent <= *size as usize
+            (self.pagination.min_page_size..request.size).contains(size)
+                && page.row_count <= *size as usize
         };
         let is_by_number = matches!(request.address, PageAddress::Page(_));
         let is_guess = page.next == NextPage::Silent;
@@ -100,22 +106,22 @@ where
         let Some(size) = size.filter(|_| is_by_number) else {
             return true;
         };
-        self.listing.max = size;
+        self.pagination.max_page_size = size;
         self.is_size_guessed = is_guess;
-        (request.listing, request.size) = (self.listing, size);
-        request.ordinal == 0
+        (request.pagination, request.size) = (self.pagination, size);
+        request.first_row == 0
     }
 
     /// Learns the largest page size of a list of offsets: two pages in sequence are equally short,
     /// and the provider confirms that there are more rows. A single short page may just lack rows.
     pub(super) fn learn_max_size(&mut self, request: &PageRequest, page: &Page<T>) {
-        let sent = u32::try_from(page.sent).unwrap_or(u32::MAX);
+        let sent = u32::try_from(page.row_count).unwrap_or(u32::MAX);
         let is_by_row = matches!(request.address, PageAddress::Offset(_));
-        let is_short = (self.listing.min.max(2)..request.size).contains(&sent);
+        let is_short = (self.pagination.min_page_size.max(2)..request.size).contains(&sent);
         let is_promised = request.more(page) == Some(true);
         let short = Some(sent).filter(|_| is_by_row && is_short && is_promised);
         if short.is_some() && short == self.short_size {
-            self.listing.max = sent;
+            self.pagination.max_page_size = sent;
         }
         self.short_size = short;
     }
@@ -129,7 +135,7 @@ where
             ..request.clone()
         })
         .await?
-        .checked()
+        .validate_token()
     }
 
     /// Fetches pages in parallel and returns them in order, up to the first error.
@@ -146,7 +152,7 @@ where
                 since,
                 ..request.clone()
             };
-            let page = fetch(asked).await.and_then(Page::checked);
+            let page = fetch(asked).await.and_then(Page::validate_token);
             (request, page)
         });
         let mut pages = stream::iter(pages).buffered(ahead);
@@ -163,27 +169,31 @@ where
 
     /// The requests for the pages after the position: one, or as many as hold the rows wanted,
     /// where the total is known.
-    pub(super) fn plan(&self, want: u32, ahead: usize) -> Result<Vec<PageRequest>> {
-        let mut requests = vec![self.listing.request(&self.at, want)?];
+    pub(super) fn plan_requests(&self, want: u32, ahead: usize) -> Result<Vec<PageRequest>> {
+        let mut requests = vec![self.pagination.request(&self.position, want)?];
         let Some(total) = self
             .total
-            .filter(|_| ahead > 1 && !self.has_shifted && self.listing.is_ordinal())
+            .filter(|_| ahead > 1 && !self.has_shifted && self.pagination.has_row_numbers())
             // The start of the next page depends on the size of this one.
             .filter(|_| self.short_size.is_none())
         else {
             return Ok(requests);
         };
-        let end = self.at.ordinal().saturating_add(u64::from(want)).min(total);
+        let end = self
+            .position
+            .ordinal()
+            .saturating_add(u64::from(want))
+            .min(total);
         while let Some(from) = requests
             .last()
             .map(PageRequest::end)
             .filter(|&from| from < end)
         {
             let left = u32::try_from(end - from).unwrap_or(u32::MAX);
-            if self.listing.is_beyond_max_rows(&Position::Nth(from)) {
+            if self.pagination.is_beyond_max_rows(&Position::Nth(from)) {
                 break;
             }
-            match self.listing.overlapping(from, left) {
+            match self.pagination.overlapping_request(from, left) {
                 Some(request) => requests.push(request),
                 None => break,
             }
@@ -195,7 +205,7 @@ where
     /// providers answer it so, others with an error.
     pub(super) fn is_doubtful_end(&self, page: &Page<T>) -> bool {
         let is_end = page.next == NextPage::Key(None);
-        is_end && page.sent == 0 && !self.fallbacks.is_empty()
+        is_end && page.row_count == 0 && !self.fallbacks.is_empty()
     }
 
     /// The page after an earlier row, if there is one.
@@ -203,7 +213,7 @@ where
         while let Some(fallback) = self.fallbacks.pop() {
             let request = self.request(&fallback, want).ok()?;
             match self.fetch(&request).await {
-                Ok(page) if page.sent > 0 => return Some((request, page)),
+                Ok(page) if page.row_count > 0 => return Some((request, page)),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -211,12 +221,12 @@ where
     }
 
     /// Whether an error means that the provider no longer knows the token or the key.
-    pub(super) fn is_stale(&self, error: &Error) -> bool {
+    pub(super) fn is_position_expired(&self, error: &Error) -> bool {
         matches!(
-            (self.listing.paging, error.kind()),
-            (Paging::Token, ErrorKind::Expired)
+            (self.pagination.strategy, error.kind()),
+            (PaginationStrategy::Token, ErrorKind::Expired)
                 | (
-                    Paging::Key,
+                    PaginationStrategy::Key,
                     ErrorKind::Expired | ErrorKind::Rejected | ErrorKind::Missing
                 )
         )
@@ -224,7 +234,7 @@ where
 
     /// Whether a page differs in age from those before it: some came from the cache and others did
     /// not, or they were cached at different times.
-    pub(super) fn is_of_another_age(&mut self, page: &Page<T>) -> bool {
+    pub(super) fn has_different_age(&mut self, page: &Page<T>) -> bool {
         let kept = page.cached_at.filter(|at| *at < self.started_at);
         let Some(first) = self.first_cached_at else {
             self.first_cached_at = Some(kept);

@@ -48,7 +48,10 @@ where
         page: Page<T>,
     ) -> Result<(PageRequest, Page<T>)> {
         self.prefetched.clear();
-        let (ordinal, step) = (self.at.ordinal(), u64::from(self.listing.max));
+        let (ordinal, step) = (
+            self.position.ordinal(),
+            u64::from(self.pagination.max_page_size),
+        );
         let is_more = request.more(&page).is_some();
         let directions = if self.is_first { 2 } else { 1 };
         for distance in 1..=SEARCHES_PER_POSITION / directions {
@@ -60,18 +63,20 @@ where
                 (is_more && self.is_first).then_some(ahead),
             ];
             for from in starts.into_iter().flatten() {
-                let asked = self.listing.counted(from, self.listing.max);
+                let asked = self
+                    .pagination
+                    .request_for_row(from, self.pagination.max_page_size);
                 let is_within_max_rows = self
-                    .listing
+                    .pagination
                     .max_rows
                     .is_none_or(|max_rows| asked.end() <= max_rows);
                 if self.searches_left == 0 || !is_within_max_rows {
                     continue;
                 }
                 self.searches_left -= 1;
-                let asked = asked.anchored(request.anchor.as_ref());
+                let asked = asked.with_anchor(request.anchor.as_ref());
                 let other = self.fetch(&asked).await?;
-                let is_whole = asked.ordinal == 0 && self.start == Position::Start;
+                let is_whole = asked.first_row == 0 && self.start == Position::Start;
                 let is_aligned = self.holds_read_row(&asked, &other) || is_whole;
                 if is_aligned && self.makes_progress(&asked, &other) {
                     return Ok((asked, other));
@@ -85,10 +90,12 @@ where
     /// Whether a page that was found has a new row, or leads to another position than the current
     /// one.
     fn makes_progress(&self, asked: &PageRequest, page: &Page<T>) -> bool {
-        let ordinal = self.at.ordinal();
-        let next = asked.next(page, None).map_or(0, |next| next.ordinal());
+        let ordinal = self.position.ordinal();
+        let next = asked
+            .next_position(page, None)
+            .map_or(0, |next| next.ordinal());
         let next = if next > ordinal { next } else { asked.end() };
-        page.sent == 0 || next != ordinal || self.has_new_row(page, 0)
+        page.row_count == 0 || next != ordinal || self.has_new_row(page, 0)
     }
 
     /// Searches the following pages for the last row read, which the page should have held.
@@ -99,12 +106,12 @@ where
         want: u32,
     ) -> Result<(PageRequest, Page<T>)> {
         let mut at = request
-            .next(&page, None)
+            .next_position(&page, None)
             .filter(|_| request.more(&page).is_some());
         while let Some(position) = at.filter(|_| self.searches_left > 0) {
             self.searches_left -= 1;
-            let other = self.listing.request(&position, want)?;
-            let other = other.anchored(request.anchor.as_ref());
+            let other = self.pagination.request(&position, want)?;
+            let other = other.with_anchor(request.anchor.as_ref());
             let Ok(found) = self.fetch(&other).await else {
                 break;
             };
@@ -112,7 +119,7 @@ where
                 return Ok((other, found));
             }
             at = other
-                .next(&found, None)
+                .next_position(&found, None)
                 .filter(|_| other.more(&found).is_some());
         }
         self.incomplete = Some(IncompleteReason::Repeats);

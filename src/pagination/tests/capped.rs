@@ -72,7 +72,7 @@ fn one_short_page_does_not_set_the_page_size() {
         let mut page = provider.answer(request)?;
         if request.address == PageAddress::Offset(0) {
             page.rows.truncate(3);
-            page.sent = 3;
+            page.row_count = 3;
         }
         Ok(page)
     };

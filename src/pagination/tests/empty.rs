@@ -49,7 +49,7 @@ fn an_empty_page_that_names_a_next_one_does_not_end_the_list() {
                 false,
                 provider
                     .listing()
-                    .is_ordinal()
+                    .has_row_numbers()
                     .then_some(IncompleteReason::Empty),
                 2
             ),

@@ -9,7 +9,7 @@ use super::{
     provider::{EndStyle, FakeCall, FakePaging, FakeProvider, id},
     range, read, window_of,
 };
-use crate::pagination::{PageAddress, PageRequest, Position, window};
+use crate::pagination::{PageAddress, PageRequest, Position, read_window};
 
 /// Every window that a client can come to: from the start and from every edge of every window so
 /// found, with every `first` from 1 to 9.
@@ -68,7 +68,7 @@ fn check_calls(provider: &FakeProvider, from: usize, after: Option<&Position>, f
     let is_open = is_silent && last.rows == last.size && last.start + last.rows <= from + first;
     let context = || format!("{calls:?} for {first} after {after:?} of {provider:?}");
     assert_eq!(calls.len(), fewest + usize::from(is_open), "{}", context());
-    if provider.end_style == EndStyle::Total && provider.listing().is_ordinal() {
+    if provider.end_style == EndStyle::Total && provider.listing().has_row_numbers() {
         let is_inside = |call: &FakeCall| call.start < provider.ids().len();
         assert!(calls[1..].iter().all(is_inside), "{}", context());
     }
@@ -310,7 +310,7 @@ async fn pages_are_read_in_parallel_once_the_total_is_known() {
         let traffic = Traffic::default();
 
         let (listing, everything) = (provider.listing(), range(None, 50));
-        let window = window(&listing, &everything, None, async |request| {
+        let window = read_window(&listing, &everything, None, async |request| {
             traffic.pass().await;
             provider.answer(&request)
         });

@@ -49,7 +49,7 @@ fn a_position_of_another_paging_is_refused_without_a_call() {
                 from_end: true,
                 ..forward.clone()
             };
-            let ranges = if provider.listing().is_ordinal() {
+            let ranges = if provider.listing().has_row_numbers() {
                 vec![forward, before, last]
             } else {
                 vec![forward]

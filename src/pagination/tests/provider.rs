@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageRequest, Paging, Row},
+    pagination::{NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy, Row},
 };
 
 /// How the provider addresses pages.
@@ -124,18 +124,18 @@ impl FakeProvider {
         Self { cap, ..self }
     }
 
-    pub(super) fn listing(&self) -> Listing {
-        Listing {
-            paging: match self.paging {
-                FakePaging::Page(first) => Paging::Page { first },
-                FakePaging::Offset(first) => Paging::Offset { first },
-                FakePaging::KeyInclusive | FakePaging::KeyExclusive => Paging::Key,
-                FakePaging::Token => Paging::Token,
+    pub(super) fn listing(&self) -> PaginationSpec {
+        PaginationSpec {
+            strategy: match self.paging {
+                FakePaging::Page(first) => PaginationStrategy::Page { first },
+                FakePaging::Offset(first) => PaginationStrategy::Offset { first },
+                FakePaging::KeyInclusive | FakePaging::KeyExclusive => PaginationStrategy::Key,
+                FakePaging::Token => PaginationStrategy::Token,
             },
-            at: "at",
-            size: "size",
-            min: self.min,
-            max: self.max,
+            position_param: "at",
+            size_param: "size",
+            min_page_size: self.min,
+            max_page_size: self.max,
             max_rows: self.max_rows,
             is_counted: self.end_style == EndStyle::Total,
         }

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     pagination::{
-        IncompleteReason, Listing, NextPage, Page, PageAddress, PageRequest, Paging, Position,
-        window,
+        IncompleteReason, NextPage, Page, PageAddress, PageRequest, PaginationSpec,
+        PaginationStrategy, Position, read_window,
     },
 };
 
@@ -153,18 +153,18 @@ impl RandomList {
     }
 }
 
-fn listing(paging: RandomPaging, max: u32) -> Listing {
-    Listing {
-        paging: match paging {
-            RandomPaging::Counted => Paging::Page { first: 1 },
-            RandomPaging::Offset => Paging::Offset { first: 0 },
-            RandomPaging::KeyInclusive | RandomPaging::KeyExclusive => Paging::Key,
-            RandomPaging::Token { .. } => Paging::Token,
+fn listing(paging: RandomPaging, max: u32) -> PaginationSpec {
+    PaginationSpec {
+        strategy: match paging {
+            RandomPaging::Counted => PaginationStrategy::Page { first: 1 },
+            RandomPaging::Offset => PaginationStrategy::Offset { first: 0 },
+            RandomPaging::KeyInclusive | RandomPaging::KeyExclusive => PaginationStrategy::Key,
+            RandomPaging::Token { .. } => PaginationStrategy::Token,
         },
-        at: "at",
-        size: "size",
-        min: 1,
-        max,
+        position_param: "at",
+        size_param: "size",
+        min_page_size: 1,
+        max_page_size: max,
         max_rows: None,
         is_counted: matches!(paging, RandomPaging::Counted),
     }
@@ -204,7 +204,11 @@ fn list_of(dice: &mut Dice, paging: RandomPaging) -> RandomList {
 
 /// Walks a list by windows of any size, each after the last edge of the one before or any other;
 /// `None` where it ends in an error.
-fn scanned(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Option<ScannedList> {
+fn scanned(
+    dice: &mut Dice,
+    list: &RefCell<RandomList>,
+    listing: &PaginationSpec,
+) -> Option<ScannedList> {
     let mut scanned = ScannedList {
         rows: Vec::new(),
         incomplete: None,
@@ -214,7 +218,7 @@ fn scanned(dice: &mut Dice, list: &RefCell<RandomList>, listing: &Listing) -> Op
     loop {
         let first = 1 + u32::try_from(dice.below(30)).unwrap();
         let range = range(after.as_ref(), first);
-        let read = window(listing, &range, None, |request| {
+        let read = read_window(listing, &range, None, |request| {
             std::future::ready(list.borrow_mut().answer(&request))
         });
         let read = read.now_or_never().unwrap().ok()?;

@@ -103,7 +103,7 @@ async fn a_scan_stops_at_its_limit_of_pages_and_says_so() {
             let scan = scan_of(&provider, limits(pages), |request| provider.answer(request)).await;
 
             assert!(
-                matches!(scan.truncation, Some(Truncation::Limit { pages: read }) if read == pages)
+                matches!(scan.truncation, Some(Truncation::PageLimit { pages: read }) if read == pages)
             );
             assert_eq!(ids(&scan), provider.ids()[..scan.rows.len()]);
             assert_eq!(provider.calls().len(), pages as usize);
@@ -123,7 +123,7 @@ async fn a_scan_stops_at_its_deadline() {
 
     // Nothing was read: that is no part of an answer.
     assert!(
-        matches!(late.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Late)
+        matches!(late.truncation, Some(Truncation::Failed(error)) if error.kind() == ErrorKind::DeadlineExceeded)
     );
     assert_eq!(provider.calls(), []);
 
@@ -147,7 +147,7 @@ async fn a_scan_stops_at_its_deadline() {
 
     assert!(matches!(
         slow.truncation,
-        Some(Truncation::Late { pages: 2 })
+        Some(Truncation::DeadlineReached { pages: 2 })
     ));
     assert_eq!(ids(&slow), provider.ids()[..7]);
 }
@@ -196,7 +196,7 @@ async fn a_scan_stops_where_the_provider_refuses_to_go_on() {
                 assert_eq!(scan.truncation.is_some(), found < length, "{provider:?}");
                 assert!(matches!(
                     scan.truncation,
-                    None | Some(Truncation::Limit { .. })
+                    None | Some(Truncation::PageLimit { .. })
                 ));
             }
         }

@@ -9,8 +9,8 @@ use super::range;
 use crate::{
     error::Result,
     pagination::{
-        IncompleteReason, Listing, NextPage, Page, PageAddress, PageRequest, Paging, Position, Row,
-        ScanLimits, Window, scan, window,
+        IncompleteReason, NextPage, Page, PageAddress, PageRequest, PaginationSpec,
+        PaginationStrategy, Position, Row, ScanLimits, Window, read_window, scan,
     },
 };
 
@@ -34,12 +34,12 @@ impl Row for FakeSegment {
     }
 }
 
-const LISTING: Listing = Listing {
-    paging: Paging::Token,
-    at: "cursor",
-    size: "limit",
-    min: 1,
-    max: 4,
+const PAGINATION: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Token,
+    position_param: "cursor",
+    size_param: "limit",
+    min_page_size: 1,
+    max_page_size: 4,
     max_rows: None,
     is_counted: false,
 };
@@ -66,7 +66,7 @@ fn answer(request: &PageRequest) -> Result<Page<FakeSegment>> {
 
 fn segments(after: Option<&Position>, first: u32) -> Window<FakeSegment> {
     let range = range(after, first);
-    let window = window(&LISTING, &range, None, |request| ready(answer(&request)));
+    let window = read_window(&PAGINATION, &range, None, |request| ready(answer(&request)));
     window.now_or_never().expect("at once").expect("a window")
 }
 
@@ -98,7 +98,10 @@ async fn a_scan_of_segments_keeps_the_wanted_ones() {
     };
     let is_even = |segment: &FakeSegment| segment.id.is_multiple_of(2);
 
-    let scan = scan(&LISTING, limits, is_even, |request| ready(answer(&request))).await;
+    let scan = scan(&PAGINATION, limits, is_even, |request| {
+        ready(answer(&request))
+    })
+    .await;
 
     let names: Vec<_> = scan
         .rows
@@ -112,7 +115,7 @@ async fn a_scan_of_segments_keeps_the_wanted_ones() {
 
 #[test]
 fn a_notice_names_the_rows_of_its_list() {
-    let notice = IncompleteReason::Late.notice::<FakeSegment>();
+    let notice = IncompleteReason::DeadlineReached.notice::<FakeSegment>();
 
     assert_eq!(
         notice.message,

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
 };
 
-use super::{accept, integers, refusal::RequestRefusal};
+use super::{integers, negotiation, refusal::RequestRefusal};
 use crate::{graphql::error::INTEGERS, server::body::BodyError};
 
 /// Reads the request of an HTTP request, or why it is refused.
@@ -18,7 +18,9 @@ pub(super) fn read(
 ) -> Result<Request, RequestRefusal> {
     match *method {
         // A content type that any page may send without a preflight is refused, even for reads.
-        Method::GET | Method::HEAD if accept::is_simple_content_type(headers) => Err(not_json()),
+        Method::GET | Method::HEAD if negotiation::is_simple_content_type(headers) => {
+            Err(not_json())
+        }
         Method::GET | Method::HEAD => read_query(query.unwrap_or_default()),
         Method::POST => {
             let body = body.map_err(RequestRefusal::from_body_error)?;
@@ -53,7 +55,7 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Request, RequestRefusal
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    if !accept::is_json(media) {
+    if !negotiation::is_json(media) {
         return Err(not_json());
     }
     let bad = |message: &str| RequestRefusal::new(StatusCode::BAD_REQUEST, message);

@@ -4,9 +4,9 @@ use async_graphql::{Name, Response as Answer, parser::types::OperationType};
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::time::Instant;
 
-use super::{ending::Ending, render::kind_name};
+use super::{outcome::OperationOutcome, render::kind_name};
 use crate::{
-    graphql::{executor::Execution, trace::Trace},
+    graphql::{executor::Execution, trace::RequestTrace},
     metrics,
     server::log::operation_name,
 };
@@ -19,10 +19,10 @@ pub(super) struct OperationRecorder {
     kind: Option<OperationType>,
     name: Option<Name>,
     events: usize,
-    ending: Option<Ending>,
+    ending: Option<OperationOutcome>,
     is_complete: bool,
     /// The calls and the memory of the last execution, until its response is sent.
-    sending: Option<Trace>,
+    sending: Option<RequestTrace>,
 }
 
 impl OperationRecorder {
@@ -45,10 +45,10 @@ impl OperationRecorder {
         self.name.clone_from(&execution.name);
         self.events += 1;
         self.is_complete |= execution.refusal.is_some();
-        let ending = Ending::of(
+        let ending = OperationOutcome::of(
             &execution.response,
             execution.refusal.is_some(),
-            execution.trace.fates(),
+            execution.trace.outcomes(),
         );
         match &mut self.ending {
             Some(earlier) => earlier.add(ending),
@@ -94,7 +94,7 @@ impl Drop for OperationRecorder {
         };
         let kind = kind_name(self.kind);
         metrics::request(kind, outcome, self.started.elapsed());
-        let ending = ending.unwrap_or_else(Ending::empty);
+        let ending = ending.unwrap_or_else(OperationOutcome::empty);
         for code in &ending.codes {
             metrics::graphql_error(code.as_str());
         }

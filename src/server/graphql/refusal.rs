@@ -3,7 +3,7 @@
 use async_graphql::ServerError;
 use axum::http::StatusCode;
 
-use super::accept::Media;
+use super::negotiation::Media;
 use crate::{
     error::ErrorCode,
     graphql::{

@@ -12,18 +12,18 @@ use serde_json::json;
 
 use super::{
     VARY,
-    accept::Media,
-    ending::Ending,
+    negotiation::Media,
+    outcome::OperationOutcome,
     refusal::{RequestRefusal, status_of},
 };
 use crate::{
-    client::Meter,
+    client::MemoryMeter,
     error::{Error, ErrorKind},
     graphql::executor::{Execution, Refusal},
     metrics,
     server::{
-        answer::UncompressedBytes,
         log::{OperationLog, operation_name},
+        response::UncompressedBytes,
     },
 };
 
@@ -31,7 +31,7 @@ use crate::{
 pub(super) struct HttpReply {
     operation: &'static str,
     name: Option<Name>,
-    ending: Ending,
+    ending: OperationOutcome,
     response: Response,
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn render(execution: Execution, media: Media) -> HttpReply {
         trace,
     } = execution;
     let is_mutation = kind == Some(OperationType::Mutation);
-    let ending = Ending::of(&answer, refusal.is_some(), trace.fates());
+    let ending = OperationOutcome::of(&answer, refusal.is_some(), trace.outcomes());
     let is_large = trace.bytes() > LARGE;
     let Ok(body) = encode(answer, refusal.is_some(), is_large).await else {
         tracing::error!("an answer cannot be written as JSON");
@@ -91,7 +91,7 @@ pub(super) async fn render(execution: Execution, media: Media) -> HttpReply {
     };
     let meter = match trace.written(body.len()) {
         // A mutation's result must be returned.
-        Err(_) if is_mutation => Meter::default(),
+        Err(_) if is_mutation => MemoryMeter::default(),
         Err(error) => return failed(&error, media),
         Ok(meter) => meter,
     };
@@ -120,7 +120,7 @@ fn failed(error: &Error, media: Media) -> HttpReply {
     HttpReply {
         operation: kind_name(None),
         name: None,
-        ending: Ending::refused(error.kind().code()),
+        ending: OperationOutcome::refused(error.kind().code()),
         response,
     }
 }
@@ -157,7 +157,7 @@ pub(super) fn refused(refusal: &RequestRefusal, media: Media) -> HttpReply {
     HttpReply {
         operation: kind_name(None),
         name: None,
-        ending: Ending::refused(refusal.code),
+        ending: OperationOutcome::refused(refusal.code),
         response,
     }
 }
@@ -188,7 +188,7 @@ pub(super) async fn encode(
 /// A response that waits to be sent, with its share of the gateway's memory.
 struct EncodedAnswer {
     body: Vec<u8>,
-    _meter: Meter,
+    _meter: MemoryMeter,
 }
 
 impl AsRef<[u8]> for EncodedAnswer {

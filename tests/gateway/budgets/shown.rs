@@ -79,7 +79,7 @@ fn an_invalid_budget_is_refused_with_its_place() {
         usertour.token = Some("t".to_owned().into());
 
         let mistakes = usertour
-            .setup(Account::of(Provider::Usertour))
+            .setup(Account::default_for(Provider::Usertour))
             .expect_err("mistakes");
 
         assert!(mistakes.to_string().contains(says), "{mistakes}");

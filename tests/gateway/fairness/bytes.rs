@@ -5,7 +5,7 @@ use std::time::Duration;
 use roster::{
     account::Provider,
     app,
-    client::{MemoryPool, Meter},
+    client::{MemoryMeter, MemoryPool},
     config::Settings,
     graphql::Executor,
 };
@@ -142,7 +142,7 @@ async fn a_request_that_finds_no_memory_gets_retry_after() {
         (settings.limits.request_bytes, settings.limits.total_bytes) = (1 << 20, 1 << 20);
     })
     .await;
-    let other = Meter::new(memory(&executor).clone(), 1 << 20);
+    let other = MemoryMeter::new(memory(&executor).clone(), 1 << 20);
     other.charge((1 << 20) - 1_000).expect("room");
 
     let answer = world.answer(LIST).await;

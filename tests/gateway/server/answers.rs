@@ -1,6 +1,6 @@
 //! Clients that read their answers slowly, or not at all.
 
-use roster::server::pace::LeastRate;
+use roster::server::slow_client::MinTransferRate;
 use tokio::{
     net::TcpSocket,
     time::{Instant, MissedTickBehavior, interval},
@@ -12,9 +12,9 @@ use super::{
 };
 
 /// A rate that a test can fall behind.
-const RATE: LeastRate = LeastRate {
+const RATE: MinTransferRate = MinTransferRate {
     bytes_per_second: 1024,
-    behind: Duration::from_millis(200),
+    max_lag: Duration::from_millis(200),
 };
 
 fn one_place() -> ConnectionLimits {
@@ -77,9 +77,9 @@ const NO_WINDOW: &[u8] = &[0, 4, 0, 0, 0, 0];
 
 #[tokio::test]
 async fn an_answer_that_is_read_slowly_is_not_cut() {
-    let rate = LeastRate {
+    let rate = MinTransferRate {
         bytes_per_second: 128 * 1024,
-        behind: Duration::from_millis(200),
+        max_lag: Duration::from_millis(200),
     };
     let limits = ConnectionLimits {
         rate,

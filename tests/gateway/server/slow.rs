@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use roster::server::{body::BodyLimits, pace::LeastRate};
+use roster::server::{body::BodyLimits, slow_client::MinTransferRate};
 use tokio::time::Instant;
 
 use super::{
@@ -12,9 +12,9 @@ use super::{
 };
 
 /// A rate that a test can fall behind.
-const RATE: LeastRate = LeastRate {
+const RATE: MinTransferRate = MinTransferRate {
     bytes_per_second: 1024,
-    behind: Duration::from_millis(200),
+    max_lag: Duration::from_millis(200),
 };
 
 fn one_place() -> ConnectionLimits {

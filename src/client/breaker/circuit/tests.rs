@@ -19,8 +19,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Makes one call that ends at the moment it starts.
 fn call(circuit: &mut Circuit, outcome: CallOutcome, now: Instant) {
-    let permit = circuit.ask(now).expect("a permit");
-    circuit.settle(&permit, outcome, now, 1.0);
+    let permit = circuit.try_acquire(now).expect("a permit");
+    circuit.record(&permit, outcome, now, 1.0);
 }
 
 fn calls(circuit: &mut Circuit, outcome: CallOutcome, number: u32, now: Instant) {
@@ -32,7 +32,7 @@ fn calls(circuit: &mut Circuit, outcome: CallOutcome, number: u32, now: Instant)
 /// A circuit that has just opened, with the longest cool-down that chance allows.
 fn opened(now: Instant) -> Circuit {
     let mut circuit = Circuit::new(RULES);
-    calls(&mut circuit, CallOutcome::Fails, 5, now);
+    calls(&mut circuit, CallOutcome::Failure, 5, now);
     assert_eq!(circuit.state(now), CircuitState::Open);
     circuit
 }
@@ -42,28 +42,28 @@ fn it_opens_at_the_fifth_failure_and_not_before() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
 
-    calls(&mut circuit, CallOutcome::Fails, 4, now);
+    calls(&mut circuit, CallOutcome::Failure, 4, now);
     assert_eq!(circuit.state(now), CircuitState::Closed);
-    call(&mut circuit, CallOutcome::Fails, now);
+    call(&mut circuit, CallOutcome::Failure, now);
 
     assert_eq!(circuit.state(now), CircuitState::Open);
-    assert_eq!(circuit.ask(now + SECOND).err(), Some(4 * SECOND));
+    assert_eq!(circuit.try_acquire(now + SECOND).err(), Some(4 * SECOND));
 }
 
 #[test]
 fn failures_below_the_rate_or_older_than_the_window_do_not_open_it() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
-    calls(&mut circuit, CallOutcome::Answers, 20, now);
-    calls(&mut circuit, CallOutcome::Fails, 19, now);
+    calls(&mut circuit, CallOutcome::Success, 20, now);
+    calls(&mut circuit, CallOutcome::Failure, 19, now);
     assert_eq!(circuit.state(now), CircuitState::Closed);
 
     let later = now + RULES.window + SECOND;
-    call(&mut circuit, CallOutcome::Answers, later);
-    calls(&mut circuit, CallOutcome::Fails, 4, later);
+    call(&mut circuit, CallOutcome::Success, later);
+    calls(&mut circuit, CallOutcome::Failure, 4, later);
 
     assert_eq!(circuit.state(later), CircuitState::Closed);
-    call(&mut circuit, CallOutcome::Fails, later);
+    call(&mut circuit, CallOutcome::Failure, later);
     assert_eq!(circuit.state(later), CircuitState::Open);
 }
 
@@ -74,11 +74,11 @@ fn failures_one_after_another_open_it_over_any_time() {
     let at = |number: u32| now + (RULES.window + SECOND) * number;
 
     for number in 1..=4 {
-        call(&mut circuit, CallOutcome::Fails, at(number));
-        call(&mut circuit, CallOutcome::FailsAgain, at(number));
+        call(&mut circuit, CallOutcome::Failure, at(number));
+        call(&mut circuit, CallOutcome::RepeatedFailure, at(number));
     }
     assert_eq!(circuit.state(at(4)), CircuitState::Closed);
-    call(&mut circuit, CallOutcome::Fails, at(5));
+    call(&mut circuit, CallOutcome::Failure, at(5));
     assert_eq!(circuit.state(at(5)), CircuitState::Open);
 }
 
@@ -87,13 +87,13 @@ fn a_response_restarts_the_count_and_the_failure_rate_still_applies() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
     let later = now + RULES.window * 2;
-    calls(&mut circuit, CallOutcome::Fails, 4, now);
-    calls(&mut circuit, CallOutcome::Answers, 20, later);
-    calls(&mut circuit, CallOutcome::Fails, 8, later + SECOND);
+    calls(&mut circuit, CallOutcome::Failure, 4, now);
+    calls(&mut circuit, CallOutcome::Success, 20, later);
+    calls(&mut circuit, CallOutcome::Failure, 8, later + SECOND);
 
     // Enough calls were answered a moment ago.
     assert_eq!(circuit.state(later + SECOND), CircuitState::Closed);
-    call(&mut circuit, CallOutcome::Fails, later + RULES.window * 2);
+    call(&mut circuit, CallOutcome::Failure, later + RULES.window * 2);
     assert_eq!(circuit.state(later + RULES.window * 2), CircuitState::Open);
 }
 
@@ -104,12 +104,12 @@ fn one_call_at_a_time_tries_and_its_answer_closes_the_circuit() {
 
     let then = now + RULES.cooldown;
     assert_eq!(circuit.state(then), CircuitState::HalfOpen);
-    let permit = circuit.ask(then).expect("the trial");
-    assert_eq!(circuit.ask(then).err(), Some(SECOND));
-    circuit.settle(&permit, CallOutcome::Answers, then, 1.0);
+    let permit = circuit.try_acquire(then).expect("the trial");
+    assert_eq!(circuit.try_acquire(then).err(), Some(SECOND));
+    circuit.record(&permit, CallOutcome::Success, then, 1.0);
 
     assert_eq!(circuit.state(then), CircuitState::Closed);
-    assert!(circuit.ask(then).is_ok());
+    assert!(circuit.try_acquire(then).is_ok());
 }
 
 #[test]
@@ -119,22 +119,22 @@ fn cool_downs_double_up_to_the_longest_and_restart_after_health() {
 
     for seconds in [10, 20, 40, 60, 60] {
         now += RULES.max_cooldown;
-        call(&mut circuit, CallOutcome::Fails, now);
-        assert_eq!(circuit.ask(now).err(), Some(seconds * SECOND));
+        call(&mut circuit, CallOutcome::Failure, now);
+        assert_eq!(circuit.try_acquire(now).err(), Some(seconds * SECOND));
     }
     now += RULES.max_cooldown;
-    call(&mut circuit, CallOutcome::Answers, now);
-    calls(&mut circuit, CallOutcome::Fails, 5, now);
+    call(&mut circuit, CallOutcome::Success, now);
+    calls(&mut circuit, CallOutcome::Failure, 5, now);
     assert_eq!(
-        circuit.ask(now).err(),
+        circuit.try_acquire(now).err(),
         Some(60 * SECOND),
         "it had not recovered"
     );
     now += RULES.max_cooldown;
-    call(&mut circuit, CallOutcome::Answers, now);
+    call(&mut circuit, CallOutcome::Success, now);
     now += RULES.window + SECOND;
-    calls(&mut circuit, CallOutcome::Fails, 5, now);
-    assert_eq!(circuit.ask(now).err(), Some(5 * SECOND));
+    calls(&mut circuit, CallOutcome::Failure, 5, now);
+    assert_eq!(circuit.try_acquire(now).err(), Some(5 * SECOND));
 }
 
 #[test]
@@ -144,11 +144,11 @@ fn a_trial_without_an_outcome_makes_room_for_the_next() {
     let then = now + RULES.cooldown;
 
     for _ in 0..3 {
-        call(&mut circuit, CallOutcome::Nothing, then);
+        call(&mut circuit, CallOutcome::Inconclusive, then);
     }
 
     assert_eq!(circuit.state(then), CircuitState::HalfOpen);
-    call(&mut circuit, CallOutcome::Answers, then);
+    call(&mut circuit, CallOutcome::Success, then);
     assert_eq!(circuit.state(then), CircuitState::Closed);
 }
 
@@ -157,18 +157,18 @@ fn a_call_from_before_the_circuit_opened_neither_closes_nor_prolongs_it() {
     let now = Instant::now();
     let mut circuit = Circuit::new(RULES);
     let late: Vec<CircuitPermit> = (0..2)
-        .map(|_| circuit.ask(now).expect("a permit"))
+        .map(|_| circuit.try_acquire(now).expect("a permit"))
         .collect();
-    calls(&mut circuit, CallOutcome::Fails, 5, now);
+    calls(&mut circuit, CallOutcome::Failure, 5, now);
     let then = now + RULES.cooldown;
-    let trial = circuit.ask(then).expect("the trial");
+    let trial = circuit.try_acquire(then).expect("the trial");
 
-    circuit.settle(&late[0], CallOutcome::Answers, then, 1.0);
-    circuit.settle(&late[1], CallOutcome::Fails, then, 1.0);
+    circuit.record(&late[0], CallOutcome::Success, then, 1.0);
+    circuit.record(&late[1], CallOutcome::Failure, then, 1.0);
 
     assert_eq!(circuit.state(then), CircuitState::HalfOpen);
-    assert!(circuit.ask(then).is_err(), "the trial is in flight");
-    circuit.settle(&trial, CallOutcome::Answers, then, 1.0);
+    assert!(circuit.try_acquire(then).is_err(), "the trial is in flight");
+    circuit.record(&trial, CallOutcome::Success, then, 1.0);
     assert_eq!(circuit.state(then), CircuitState::Closed);
 }
 
@@ -182,10 +182,10 @@ enum Event {
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let outcome = prop_oneof![
-        Just(CallOutcome::Answers),
-        Just(CallOutcome::Fails),
-        Just(CallOutcome::FailsAgain),
-        Just(CallOutcome::Nothing),
+        Just(CallOutcome::Success),
+        Just(CallOutcome::Failure),
+        Just(CallOutcome::RepeatedFailure),
+        Just(CallOutcome::Inconclusive),
     ];
     let event = prop_oneof![
         (0_u64..8_000).prop_map(Event::Passes),
@@ -208,14 +208,14 @@ proptest! {
             let before = circuit.phase();
             match event {
                 Event::Passes(millis) => now += Duration::from_millis(millis),
-                Event::Asks => match circuit.ask(now) {
+                Event::Asks => match circuit.try_acquire(now) {
                     Ok(permit) => in_flight.push((permit, before != CircuitState::Closed)),
                     Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= RULES.max_cooldown),
                 },
                 Event::Ends(which, outcome, chance) if !in_flight.is_empty() => {
                     let (permit, is_trial) = in_flight.swap_remove(which % in_flight.len());
-                    circuit.settle(&permit, outcome, now, chance);
-                    if matches!(outcome, CallOutcome::Fails | CallOutcome::FailsAgain) && !is_trial {
+                    circuit.record(&permit, outcome, now, chance);
+                    if matches!(outcome, CallOutcome::Failure | CallOutcome::RepeatedFailure) && !is_trial {
                         failures += 1;
                     }
                     let opened = before == CircuitState::Closed && circuit.phase() == CircuitState::Open;
@@ -224,11 +224,11 @@ proptest! {
                         failures = 0;
                     }
                     if is_trial {
-                        let left = circuit.ask(now + LEAST_OF_ALL);
+                        let left = circuit.try_acquire(now + LEAST_OF_ALL);
                         match outcome {
-                            CallOutcome::Answers => prop_assert_eq!(circuit.phase(), CircuitState::Closed),
-                            CallOutcome::Fails | CallOutcome::FailsAgain => prop_assert_eq!(circuit.phase(), CircuitState::Open),
-                            CallOutcome::Nothing => prop_assert!(left.is_ok(), "a trial was lost"),
+                            CallOutcome::Success => prop_assert_eq!(circuit.phase(), CircuitState::Closed),
+                            CallOutcome::Failure | CallOutcome::RepeatedFailure => prop_assert_eq!(circuit.phase(), CircuitState::Open),
+                            CallOutcome::Inconclusive => prop_assert!(left.is_ok(), "a trial was lost"),
                         }
                         if let Ok(permit) = left {
                             let is_trial = circuit.phase() != CircuitState::Closed;
@@ -243,10 +243,10 @@ proptest! {
         }
         // Every caller leaves; after the longest cool-down one response is enough.
         for (permit, _) in in_flight {
-            circuit.settle(&permit, CallOutcome::Nothing, now, 0.0);
+            circuit.record(&permit, CallOutcome::Inconclusive, now, 0.0);
         }
         now += RULES.max_cooldown;
-        call(&mut circuit, CallOutcome::Answers, now);
+        call(&mut circuit, CallOutcome::Success, now);
         prop_assert_eq!(circuit.state(now), CircuitState::Closed);
     }
 
@@ -254,11 +254,11 @@ proptest! {
     fn chance_only_shortens_a_cool_down_and_not_by_much(chance in 0.0..=1.0_f64) {
         let now = Instant::now();
         let mut circuit = Circuit::new(RULES);
-        calls(&mut circuit, CallOutcome::Fails, 4, now);
-        let permit = circuit.ask(now).expect("a permit");
-        circuit.settle(&permit, CallOutcome::Fails, now, chance);
+        calls(&mut circuit, CallOutcome::Failure, 4, now);
+        let permit = circuit.try_acquire(now).expect("a permit");
+        circuit.record(&permit, CallOutcome::Failure, now, chance);
 
-        let wait = circuit.ask(now).expect_err("it is open");
+        let wait = circuit.try_acquire(now).expect_err("it is open");
 
         prop_assert!(wait <= RULES.cooldown && wait >= RULES.cooldown.mul_f64(MIN_COOLDOWN_FRACTION));
     }

@@ -102,7 +102,7 @@ impl PromiseWorld<'_> {
 
     fn launch(&mut self, in_flight: &mut AttemptsInFlight, of: usize, at: Duration) {
         let attempt = &self.attempts[of];
-        let Ok(call) = self.state.take(self.start + at, attempt.class) else {
+        let Ok(call) = self.state.try_acquire(self.start + at, attempt.class) else {
             return;
         };
         self.calls_in_flight[of] = Some(call);
@@ -180,7 +180,7 @@ proptest! {
         let (mut now, mut arrivals) = (start, Vec::new());
         for (latency, is_late) in calls {
             now = now.max(state.earliest(now, 1, Priority::Interactive).expect("a moment"));
-            let call = state.take(now, Priority::Interactive).expect("room");
+            let call = state.try_acquire(now, Priority::Interactive).expect("room");
             let end = now + Duration::from_micros(latency);
             arrivals.push(if is_late { end } else { now });
             state.end(call, CallEnd::Answered(None), end);
@@ -204,7 +204,7 @@ proptest! {
         let mut now = start;
         for (gap, latency) in gaps {
             now += ms(gap);
-            if let Ok(call) = state.take(now, Priority::Interactive) {
+            if let Ok(call) = state.try_acquire(now, Priority::Interactive) {
                 now += ms(latency);
                 state.end(call, CallEnd::Answered(None), now);
             }
@@ -212,7 +212,7 @@ proptest! {
         let said = state.earliest(now, turn, Priority::Interactive).expect("a moment");
         for _ in 0..turn {
             now = now.max(state.earliest(now, 1, Priority::Interactive).expect("a moment"));
-            let call = state.take(now, Priority::Interactive).expect("room");
+            let call = state.try_acquire(now, Priority::Interactive).expect("room");
             state.end(call, CallEnd::Answered(None), now);
         }
         prop_assert!(said <= now, "{:?} too late", said - now);

@@ -69,7 +69,7 @@ fn wait(reported: &StoreAnswer) -> Duration {
     match reported {
         StoreAnswer::Granted(_) => Duration::ZERO,
         StoreAnswer::Refused(wait) => *wait,
-        StoreAnswer::Away => panic!("the store is available"),
+        StoreAnswer::Unavailable => panic!("the store is available"),
     }
 }
 
@@ -106,7 +106,7 @@ async fn accounts_are_separate_and_an_unsent_call_is_returned() {
     assert!(wait(&a.take(4, NOW, ms(1_000)).await) > ms(50_000));
     assert_eq!(wait(&b.take(5, NOW, ms(1_000)).await), ms(0));
 
-    a.give(3, CallEnd::Unsent, ms(0));
+    a.release(3, CallEnd::Unsent, ms(0));
 
     let mut tries = 0;
     while wait(&a.take(6, NOW, ms(1_000)).await) > ms(0) {
@@ -125,7 +125,7 @@ async fn a_report_to_one_replica_applies_to_all() {
     for (lease, remaining) in [(1, 3), (2, 50)] {
         assert_eq!(wait(&a.take(lease, NOW, ms(1_000)).await), ms(0));
         let said = quota(80, remaining, 1_000, ms(30_000));
-        a.give(lease, CallEnd::Answered(Some(said)), ms(0));
+        a.release(lease, CallEnd::Answered(Some(said)), ms(0));
         sleep(ms(200)).await;
     }
 
@@ -134,7 +134,7 @@ async fn a_report_to_one_replica_applies_to_all() {
     }
     let left = wait(&b.take(6, NOW, ms(1_000)).await);
     assert!((ms(20_000)..=ms(30_100)).contains(&left), "{left:?}");
-    a.give(99, CallEnd::Unsent, ms(45_000));
+    a.release(99, CallEnd::Unsent, ms(45_000));
     sleep(ms(200)).await;
     let closed = wait(&b.take(7, NOW, ms(1_000)).await);
     assert!(closed > ms(40_000), "{closed:?}");

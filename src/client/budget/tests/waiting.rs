@@ -22,8 +22,8 @@ fn limiter(calls: u32, seconds: u32, slots: u32) -> Arc<RateLimiter> {
 
 /// Sends the call and answers it, as the transport does.
 fn answered(permit: RatePermit) {
-    permit.progress().send();
-    permit.progress().answer(None);
+    permit.progress().mark_sent();
+    permit.progress().mark_answered(None);
     permit.end(None);
 }
 
@@ -62,7 +62,7 @@ async fn a_call_that_would_miss_its_deadline_fails_at_once_with_a_wait() {
     let error = refused.err().expect("a refusal");
 
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert_eq!(error.wait(), Some(ms(20_000)));
+    assert_eq!(error.retry_after(), Some(ms(20_000)));
     assert!(error.message().contains("is used up until"), "{error}");
     assert_eq!(Instant::now(), started, "nobody waited");
 }
@@ -85,7 +85,7 @@ async fn a_cancelled_call_takes_no_budget() {
         .await
         .expect("a permit");
     // Cancelled in flight, it may have arrived, or may still arrive.
-    next.progress().send();
+    next.progress().mark_sent();
     drop(next);
     let next = limiter.admit(Interactive, soon()).await.expect("a permit");
     let since = started.elapsed();
@@ -102,8 +102,8 @@ async fn a_429_fails_the_calls_that_cannot_wait_for_its_end_and_only_those() {
     let long = limiter.admit(Interactive, started + ms(40_000));
     let throttled = async {
         sleep(ms(1_000)).await;
-        in_flight.progress().send();
-        in_flight.progress().answer(None);
+        in_flight.progress().mark_sent();
+        in_flight.progress().mark_answered(None);
         in_flight.end(Some(Some(ms(30_000))));
         started.elapsed()
     };
@@ -114,7 +114,7 @@ async fn a_429_fails_the_calls_that_cannot_wait_for_its_end_and_only_those() {
     let (error, at) = short;
     let error: Error = error.expect("a refusal");
     assert_eq!(
-        (error.kind(), error.wait()),
+        (error.kind(), error.retry_after()),
         (ErrorKind::Throttled, Some(ms(30_000)))
     );
     assert_eq!(at, ms(1_000));
@@ -153,7 +153,10 @@ async fn a_full_set_of_calls_in_flight_is_no_used_up_budget() {
 
     let late = limiter.admit(Interactive, Instant::now() + ms(500)).await;
 
-    assert_eq!(late.err().map(|error| error.kind()), Some(ErrorKind::Late));
+    assert_eq!(
+        late.err().map(|error| error.kind()),
+        Some(ErrorKind::DeadlineExceeded)
+    );
     let next = limiter.admit(Interactive, soon());
     let (next, ()) = tokio::join!(next, async {
         advance(ms(10)).await;

@@ -8,7 +8,7 @@ use futures_util::{
     future::{BoxFuture, join_all},
 };
 
-use super::{Contacts, LISTING, query};
+use super::{Contacts, capabilities::PAGINATION, query};
 use crate::{
     client::{Operation, RequestContext},
     connectors::{Incomplete, SearchBatch, SearchResult},
@@ -20,7 +20,7 @@ use crate::{
 
 impl Contacts {
     /// The contacts of each of some addresses.
-    pub(super) async fn searched(
+    pub(super) async fn search_in_batches(
         &self,
         context: &RequestContext,
         emails: &[Email],
@@ -38,7 +38,7 @@ impl Contacts {
         }
         let searches = groups
             .into_iter()
-            .map(|(_, group)| self.together(context, context.fresh(), group));
+            .map(|(_, group)| self.search_batch(context, context.with_new_usage(), group));
         join_all(searches).await.into_iter().flatten().collect()
     }
 
@@ -53,8 +53,14 @@ impl Contacts {
             let (operation, field) = (Operation::ByEmail, "email");
             async move {
                 match emails {
-                    [_] => self.all_in_halves(context, operation, field, values).await,
-                    _ => self.all(context, operation, field, values).await,
+                    [_] => {
+                        self.search_bisecting(context, operation, field, values)
+                            .await
+                    }
+                    _ => {
+                        self.search_all_pages(context, operation, field, values)
+                            .await
+                    }
                 }
             }
         });
@@ -63,7 +69,7 @@ impl Contacts {
 
     /// The contacts of addresses of which one search names all. What it cannot answer for all of
     /// them is asked for in parts: none of the addresses suffers from another one.
-    fn together<'a>(
+    fn search_batch<'a>(
         &'a self,
         context: &'a RequestContext,
         work: RequestContext,
@@ -71,22 +77,22 @@ impl Contacts {
     ) -> BoxFuture<'a, Vec<SearchBatch>> {
         async move {
             let found = self.search_by_emails(&work, &emails).await;
-            let parts = parts_of(&emails, &found);
+            let parts = split_batch(&emails, &found);
             if parts.len() < 2 {
-                return self.readable(context, work, emails, found).await;
+                return self.bisect_unreadable(context, work, emails, found).await;
             }
             let parts = parts
                 .into_iter()
-                .map(|part| self.together(context, context.instead_of(&work), part));
+                .map(|part| self.search_batch(context, context.with_calls_of(&work), part));
             let answers = join_all(parts).await.into_iter().flatten().collect();
-            or_as_before(answers, context, &work, &found)
+            fall_back_to(answers, context, &work, &found)
         }
         .boxed()
     }
 
     /// The answers to addresses that were searched for together. Where a record among them cannot
     /// be read, the address that it is of is looked for by halves, unless both halves have one.
-    fn readable<'a>(
+    fn bisect_unreadable<'a>(
         &'a self,
         context: &'a RequestContext,
         work: RequestContext,
@@ -95,10 +101,10 @@ impl Contacts {
     ) -> BoxFuture<'a, Vec<SearchBatch>> {
         async move {
             if emails.len() < 2 || work.unreadable() == 0 {
-                return self.answers(context, work, emails, found).await;
+                return self.batch_results(context, work, emails, found).await;
             }
             let halves = emails.chunks(emails.len().div_ceil(2)).map(|half| {
-                let work = context.instead_of(&work);
+                let work = context.with_calls_of(&work);
                 async move { (self.search_by_emails(&work, half).await, work) }
             });
             let halves = join_all(halves).await;
@@ -106,20 +112,26 @@ impl Contacts {
             let halves = emails.chunks(emails.len().div_ceil(2)).zip(halves).map(
                 |(half, (found, work))| async move {
                     match is_everywhere {
-                        true => self.answers(context, work, half.to_vec(), found).await,
-                        false => self.readable(context, work, half.to_vec(), found).await,
+                        true => {
+                            self.batch_results(context, work, half.to_vec(), found)
+                                .await
+                        }
+                        false => {
+                            self.bisect_unreadable(context, work, half.to_vec(), found)
+                                .await
+                        }
                     }
                 },
             );
             let answers = join_all(halves).await.into_iter().flatten().collect();
-            or_as_before(answers, context, &work, &found)
+            fall_back_to(answers, context, &work, &found)
         }
         .boxed()
     }
 
     /// The answers to addresses that were searched for together: those of which somebody was just
     /// written are settled one by one.
-    async fn answers(
+    async fn batch_results(
         &self,
         context: &RequestContext,
         shared: RequestContext,
@@ -136,16 +148,16 @@ impl Contacts {
                 }];
             }
         };
-        let written = self.written_among(&found, &emails).await;
+        let written = self.recent_writes_for(&found, &emails).await;
         let doubts = emails
             .iter()
-            .map(|email| (email, doubtful_ids(&found, email, &written)));
+            .map(|email| (email, stale_ids(&found, email, &written)));
         let (plain, doubts): (Vec<_>, Vec<_>) = doubts.partition(|(_, ids)| ids.is_empty());
         let settled = doubts.into_iter().map(|(email, ids)| {
             let (found, shared) = (found.clone(), &shared);
             async move {
-                let work = context.following(shared);
-                let found = self.settled(&work, found, &ids).await;
+                let work = context.with_usage_of(shared);
+                let found = self.reread_contacts(&work, found, &ids).await;
                 SearchBatch {
                     emails: vec![email.clone()],
                     found: Ok(found),
@@ -165,7 +177,7 @@ impl Contacts {
     }
 
     /// The contacts of one address, with those in doubt as they are.
-    pub(super) async fn settled(
+    pub(super) async fn reread_contacts(
         &self,
         context: &RequestContext,
         mut found: SearchResult,
@@ -199,7 +211,7 @@ impl Contacts {
 
 /// The contacts of an address that search does not show as they are: it shows them as they were
 /// before a recent write, or does not find them.
-pub(super) fn doubtful_ids(
+pub(super) fn stale_ids(
     found: &SearchResult,
     email: &Email,
     written: &KnownWrites,
@@ -216,7 +228,7 @@ pub(super) fn doubtful_ids(
 }
 
 /// Answers, where one failed with what an earlier search had found.
-fn or_as_before(
+fn fall_back_to(
     answers: Vec<SearchBatch>,
     context: &RequestContext,
     work: &RequestContext,
@@ -226,7 +238,7 @@ fn or_as_before(
     let answers = answers.map(|answer| match (&answer.found, found) {
         (Err(_), Ok(found)) => SearchBatch {
             found: Ok(found.clone()),
-            work: context.following(work),
+            work: context.with_usage_of(work),
             ..answer
         },
         _ => answer,
@@ -236,7 +248,7 @@ fn or_as_before(
 
 /// In which parts addresses are searched for again that one search was not enough for: an address
 /// that many share goes by itself. One part, or none, when the answer stands.
-fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
+fn split_batch(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
     let is_short = match found {
         Ok(found) => found
             .incomplete
@@ -253,7 +265,8 @@ fn parts_of(emails: &[Email], found: &Result<SearchResult>) -> Vec<Vec<Email>> {
             *shares.entry(address).or_default() += 1;
         }
     }
-    let is_shared = |email: &Email| shares.get(email.folded()) > Some(&(LISTING.max as usize));
+    let is_shared =
+        |email: &Email| shares.get(email.folded()) > Some(&(PAGINATION.max_page_size as usize));
     let (many, rest): (Vec<_>, Vec<_>) = emails.iter().cloned().partition(is_shared);
     if many.is_empty() {
         return rest

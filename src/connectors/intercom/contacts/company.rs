@@ -14,7 +14,7 @@ use super::{
     subresources::{ATTACHED, SubresourceNext, param},
 };
 use crate::{
-    client::{Freshness, Operation, Request, RequestContext, Response},
+    client::{MaxAge, Operation, Request, RequestContext, Response},
     connectors::{Filter, FilterField, decode, filter::unknown_notice, intercom::IntercomApi},
     error::{Error, ErrorKind, Result},
     pagination::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
@@ -30,25 +30,25 @@ const MOST: u64 = 10_000;
 
 /// Intercom's id of a company, and when it was looked up.
 #[derive(Clone)]
-pub(super) struct KnownCompany {
+pub(super) struct CachedCompanyId {
     id: String,
     at: Instant,
 }
 
-impl KnownCompany {
+impl CachedCompanyId {
     /// Whether it is as new as a page must be. A later page goes on where the first was.
-    fn will_do(&self, freshness: Freshness, address: &PageAddress) -> bool {
+    fn is_fresh_enough(&self, freshness: MaxAge, address: &PageAddress) -> bool {
         let is_first = matches!(address, PageAddress::Token(None));
         match freshness {
-            Freshness::Cached => true,
-            Freshness::Within(age) => !is_first || self.at.elapsed() <= age,
-            Freshness::Now => !is_first,
+            MaxAge::Cached => true,
+            MaxAge::Within(age) => !is_first || self.at.elapsed() <= age,
+            MaxAge::Now => !is_first,
         }
     }
 }
 
 /// Remembers ids of companies.
-pub(super) fn ids() -> Cache<String, KnownCompany> {
+pub(super) fn ids() -> Cache<String, CachedCompanyId> {
     let ids = Cache::builder().max_capacity(MOST);
     ids.time_to_live(KNOWN_FOR).build()
 }
@@ -63,7 +63,7 @@ struct CompanyRecord {
 
 /// The provider's text says that a lookup answers one company, its schema that it answers a list.
 #[derive(Deserialize)]
-struct Answer {
+struct CompanyLookupBody {
     #[serde(default)]
     data: Option<Vec<Box<RawValue>>>,
 }
@@ -71,7 +71,7 @@ struct Answer {
 /// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a
 /// company that shows the id that was asked for is taken.
 fn first_in(response: &Response, asked: &str) -> Result<Option<String>> {
-    let answer: Answer = response.object()?;
+    let answer: CompanyLookupBody = response.object()?;
     let companies = match answer.data {
         Some(listed) if listed.is_empty() => return Ok(None),
         Some(listed) => listed,
@@ -94,7 +94,7 @@ pub(super) fn id_in(response: &Response, asked: &str) -> Result<String> {
 }
 
 /// Intercom's id of a company, by the id that your systems gave it.
-pub(super) async fn found(
+pub(super) async fn find_company_id(
     api: &IntercomApi,
     context: &RequestContext,
     operation: Operation,
@@ -111,7 +111,7 @@ pub(super) async fn found(
 
 /// The same page; where it is one of numbered pages, it is said to be: rows shift under them, and
 /// only a total that stays the same says that none did.
-fn numbered(page: Page<User>, address: &PageAddress) -> Page<User> {
+fn mark_numbered(page: Page<User>, address: &PageAddress) -> Page<User> {
     let is_later =
         matches!(address, PageAddress::Token(Some(token)) if SubresourceNext::is_number(token));
     let names_number = matches!(&page.next, NextPage::Token { next: Some(next), .. } if SubresourceNext::is_number(next));
@@ -127,7 +127,7 @@ fn numbered(page: Page<User>, address: &PageAddress) -> Page<User> {
 
 impl Contacts {
     /// One page of a company's contacts; none where there is no such company.
-    pub(super) async fn of_company(
+    pub(super) async fn list_company(
         &self,
         context: &RequestContext,
         request: &PageRequest,
@@ -141,10 +141,11 @@ impl Contacts {
             ));
         }
         let known = self.companies.get(company);
-        let known = known.filter(|known| known.will_do(context.freshness(), &request.address));
+        let known =
+            known.filter(|known| known.is_fresh_enough(context.max_age(), &request.address));
         let known = known.map(|known| known.id);
         let page = match &known {
-            Some(id) => self.of_id(context, request, id).await?,
+            Some(id) => self.list_by_company_id(context, request, id).await?,
             None => None,
         };
         if let Some(page) = page {
@@ -152,13 +153,13 @@ impl Contacts {
         }
         self.companies.invalidate(company);
         // The company may have been deleted, and made again.
-        if let Some(id) = found(&self.api, context, Operation::List, company).await?
+        if let Some(id) = find_company_id(&self.api, context, Operation::List, company).await?
             && known.as_ref() != Some(&id)
-            && let Some(page) = self.of_id(context, request, &id).await?
+            && let Some(page) = self.list_by_company_id(context, request, &id).await?
         {
             let at = Instant::now();
             self.companies
-                .insert(company.to_owned(), KnownCompany { id, at });
+                .insert(company.to_owned(), CachedCompanyId { id, at });
             return Ok(page);
         }
         let field = FilterField::CompanyId;
@@ -172,14 +173,14 @@ impl Contacts {
 
     /// One page of the contacts of a company of Intercom's id; `None` when there is no such
     /// company.
-    async fn of_id(
+    async fn list_by_company_id(
         &self,
         context: &RequestContext,
         request: &PageRequest,
         id: &str,
     ) -> Result<Option<Page<User>>> {
         let call = Request::get(Operation::List, &["companies", id, "contacts"])
-            .query([(ATTACHED.size, ATTACHED.max.to_string())])
+            .query([(ATTACHED.size_param, ATTACHED.max_page_size.to_string())])
             .query(param(&request.address))
             .page(&request.address)
             .no_older_than(request.since);
@@ -188,7 +189,7 @@ impl Contacts {
             let page = super::page_in(context, &response, &request.address, |next| {
                 Some(next.text())
             });
-            page.map(|page| numbered(page, &request.address))
+            page.map(|page| mark_numbered(page, &request.address))
         });
         page.transpose()
     }

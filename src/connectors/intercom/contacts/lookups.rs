@@ -6,7 +6,9 @@ use futures_util::{
 };
 use percent_encoding::percent_decode_str;
 
-use super::{Contacts, FINDS_EXTERNAL_IDS_FROM, HOPS, LISTING, SEARCH_PAGES, query, search};
+use super::{
+    Contacts, FINDS_EXTERNAL_IDS_FROM, HOPS, SEARCH_PAGES, capabilities::PAGINATION, query, search,
+};
 use crate::{
     client::{Operation, Request, RequestContext},
     connectors::{Filter, SearchResult, decode, rows},
@@ -22,11 +24,13 @@ impl Contacts {
         let mut id = id.to_owned();
         for _ in 0..=HOPS {
             let call = Request::get(Operation::ById, &["contacts", &id]);
-            match self.api.user_of(context, call, &id).await {
-                Err(error) if error.kind() == ErrorKind::Moved => match self.became(&error)? {
-                    Some(other) => id = other,
-                    None => return Ok(None),
-                },
+            match self.api.fetch_user(context, call, &id).await {
+                Err(error) if error.kind() == ErrorKind::Moved => {
+                    match self.merged_into_id(&error)? {
+                        Some(other) => id = other,
+                        None => return Ok(None),
+                    }
+                }
                 answer => return answer,
             }
         }
@@ -36,8 +40,8 @@ impl Contacts {
     }
 
     /// The id of the contact that a merged one became; `None` when the provider does not say.
-    fn became(&self, error: &Error) -> Result<Option<String>> {
-        let Some(link) = error.moved() else {
+    fn merged_into_id(&self, error: &Error) -> Result<Option<String>> {
+        let Some(link) = error.moved_to() else {
             return Ok(None);
         };
         let elsewhere = "the provider leads from a merged contact to something that is no contact";
@@ -52,7 +56,7 @@ impl Contacts {
     }
 
     /// Every page of a search for one of many values.
-    pub(super) async fn all(
+    pub(super) async fn search_all_pages(
         &self,
         context: &RequestContext,
         operation: Operation,
@@ -66,7 +70,7 @@ impl Contacts {
         };
         let found = rows::scan(
             context,
-            &LISTING,
+            &PAGINATION,
             limits,
             |_| true,
             |request| async move {
@@ -87,7 +91,7 @@ impl Contacts {
 
     /// Every page of a search for one of many values. What the provider refuses whole it may take
     /// in halves: how many values it takes is not documented, nor what it thinks of each.
-    pub(super) fn all_in_halves<'a>(
+    pub(super) fn search_bisecting<'a>(
         &'a self,
         context: &'a RequestContext,
         operation: Operation,
@@ -95,11 +99,14 @@ impl Contacts {
         values: &'a [String],
     ) -> BoxFuture<'a, Result<SearchResult>> {
         async move {
-            match self.all(context, operation, field, values).await {
+            match self
+                .search_all_pages(context, operation, field, values)
+                .await
+            {
                 Err(error) if error.kind() == ErrorKind::Rejected && values.len() > 1 => {
                     let (some, others) = values.split_at(values.len() / 2);
-                    let some = self.all_in_halves(context, operation, field, some);
-                    let others = self.all_in_halves(context, operation, field, others);
+                    let some = self.search_bisecting(context, operation, field, some);
+                    let others = self.search_bisecting(context, operation, field, others);
                     let (some, others) = join(some, others).await;
                     SearchResult::join([some, others])
                 }
@@ -111,22 +118,24 @@ impl Contacts {
 
     /// The contacts that a search by keys finds, without those whose last write it does not show
     /// yet.
-    pub(super) async fn named(
+    pub(super) async fn search_by_keys(
         &self,
         context: &RequestContext,
         operation: Operation,
         field: &'static str,
         keys: &[String],
     ) -> Result<Vec<User>> {
-        let found = self.all_in_halves(context, operation, field, keys).await?;
-        let written = self.written_among(&found, &[]).await;
+        let found = self
+            .search_bisecting(context, operation, field, keys)
+            .await?;
+        let written = self.recent_writes_for(&found, &[]).await;
         let mut users = found.users;
         users.retain(|user| !written.is_outdated(user));
         Ok(users)
     }
 
     /// The recent writes of the contacts that a search found, and of those with some addresses.
-    pub(super) async fn written_among(
+    pub(super) async fn recent_writes_for(
         &self,
         found: &SearchResult,
         emails: &[Email],
@@ -157,17 +166,17 @@ impl Contacts {
             }
         }
         let ids = vec![id.to_owned()];
-        let work = context.fresh();
+        let work = context.with_new_usage();
         let found = self
-            .all(&work, Operation::ByExternalId, "external_id", &ids)
+            .search_all_pages(&work, Operation::ByExternalId, "external_id", &ids)
             .await?;
         let is_unclear = found.incomplete.is_some()
             || work.unreadable() > 0
             || found.users.iter().any(has_unreadable_external_id);
-        let written = self.written_among(&found, &[]).await;
+        let written = self.recent_writes_for(&found, &[]).await;
         let outdated = found.users.iter().filter(|user| written.is_outdated(user));
         let outdated = outdated.map(|user| user.remote_id.clone()).collect();
-        let found = self.settled(context, found, &outdated).await;
+        let found = self.reread_contacts(context, found, &outdated).await;
         match found.users.into_iter().find(has_it) {
             None if is_unclear => Err(Error::malformed(
                 "the provider's answer does not tell whether there is a contact with this external id",

@@ -9,18 +9,21 @@ use crate::{
     client::{Operation, Request, RequestContext, Response},
     connectors::{Subresource, SubresourceData, decode, intercom::IntercomApi, rows},
     error::{Error, ErrorKind, Result},
-    pagination::{Listing, NextPage, Page, PageAddress, Paging, Row, ScanLimits, Truncation},
+    pagination::{
+        NextPage, Page, PageAddress, PaginationSpec, PaginationStrategy, Row, ScanLimits,
+        Truncation,
+    },
     user::{Company, Label},
 };
 
 /// How the lists of a contact and of a company are paged. The provider's documents disagree whether
 /// pages have tokens or numbers, so all pages have one size.
-pub(super) const ATTACHED: Listing = Listing {
-    paging: Paging::Token,
-    at: "starting_after",
-    size: "per_page",
-    min: 60,
-    max: 60,
+pub(super) const ATTACHED: PaginationSpec = PaginationSpec {
+    strategy: PaginationStrategy::Token,
+    position_param: "starting_after",
+    size_param: "per_page",
+    min_page_size: 60,
+    max_page_size: 60,
     max_rows: None,
     is_counted: false,
 };
@@ -101,7 +104,7 @@ impl SubresourceNext {
 pub(super) fn param(address: &PageAddress) -> Option<(&'static str, String)> {
     match address {
         PageAddress::Token(Some(token)) => Some(match SubresourceNext::from_text(token) {
-            SubresourceNext::Token(token) => (ATTACHED.at, token),
+            SubresourceNext::Token(token) => (ATTACHED.position_param, token),
             SubresourceNext::Page(page) => ("page", page),
         }),
         PageAddress::Token(None)
@@ -162,7 +165,7 @@ pub(super) async fn part(
     let call = match part {
         Subresource::Companies => {
             Request::get(Operation::Companies, &["contacts", id, "companies"])
-                .query([(ATTACHED.size, ATTACHED.max.to_string())])
+                .query([(ATTACHED.size_param, ATTACHED.max_page_size.to_string())])
         }
         // Segments and tags are answered whole: no size can be asked for.
         Subresource::Segments => Request::get(Operation::Segments, &["contacts", id, "segments"]),
@@ -196,8 +199,8 @@ pub(super) async fn part(
         None => Ok(Some(data_of(scan.rows, part))),
         Some(Truncation::Failed(error)) if error.kind() == ErrorKind::Missing => Ok(None),
         Some(Truncation::Failed(error)) => Err(error),
-        Some(Truncation::Late { .. }) => Err(Error::late()),
-        Some(Truncation::Limit { .. }) => Err(Error::malformed(format!(
+        Some(Truncation::DeadlineReached { .. }) => Err(Error::deadline_exceeded()),
+        Some(Truncation::PageLimit { .. }) => Err(Error::malformed(format!(
             "the provider's list of {} has more than {PAGES} pages",
             part.name()
         ))),

@@ -12,19 +12,19 @@ use crate::{
         ConnectorWrite,
         intercom::{attributes, body, check, seconds},
     },
-    error::{Error, ErrorKind, Reason, Result},
+    error::{Error, ErrorKind, RejectionReason, Result},
     user::{CompanyPatch, User, UserPatch, WriteOutcome},
 };
 
 /// The body that creates a contact.
-pub(super) fn created(patch: &UserPatch) -> Result<Value> {
-    let mut body = updated(patch)?;
+pub(super) fn create_body(patch: &UserPatch) -> Result<Value> {
+    let mut body = update_body(patch)?;
     body["role"] = "user".into();
     Ok(body)
 }
 
 /// The body that changes a contact: what it does not name stays.
-pub(super) fn updated(patch: &UserPatch) -> Result<Value> {
+pub(super) fn update_body(patch: &UserPatch) -> Result<Value> {
     check(patch)?;
     let unsubscribed = patch.unsubscribed_from_emails.json();
     Ok(body([
@@ -59,15 +59,15 @@ impl ExistingContact {
 }
 
 fn rejected(field: &str, message: String) -> Error {
-    let reason = Reason {
+    let reason = RejectionReason {
         field: Some(field.to_owned()),
         message: message.clone(),
     };
-    Error::new(ErrorKind::Rejected, message).reasons(vec![reason])
+    Error::new(ErrorKind::Rejected, message).with_reasons(vec![reason])
 }
 
 /// The field that another contact may have, as a client names it.
-fn contested(patch: &UserPatch) -> &'static str {
+fn conflicting_field(patch: &UserPatch) -> &'static str {
     if patch.email.is_change() {
         "email"
     } else {
@@ -76,12 +76,12 @@ fn contested(patch: &UserPatch) -> &'static str {
 }
 
 /// A refusal to give a contact what another one has.
-pub(super) fn taken(patch: &UserPatch, error: &Error) -> Error {
-    let mut messages = error.why().iter().map(|reason| reason.message.as_str());
+pub(super) fn conflict_error(patch: &UserPatch, error: &Error) -> Error {
+    let mut messages = error.reasons().iter().map(|reason| reason.message.as_str());
     let other = messages.find_map(ExistingContact::in_message);
     let other = other.map_or_else(String::new, |other| format!(" ({})", other.id));
     rejected(
-        contested(patch),
+        conflicting_field(patch),
         format!("another contact{other} has this email or external id: change one of the two"),
     )
 }
@@ -95,12 +95,12 @@ impl Contacts {
         patch: &UserPatch,
         error: Error,
     ) -> Result<ConnectorWrite> {
-        let mut messages = error.why().iter().map(|reason| reason.message.as_str());
+        let mut messages = error.reasons().iter().map(|reason| reason.message.as_str());
         let Some(existing) = messages.find_map(ExistingContact::in_message) else {
             return Err(error);
         };
         let id = existing.id;
-        let field = contested(patch);
+        let field = conflicting_field(patch);
         if existing.is_archived {
             return Err(rejected(
                 field,
@@ -112,7 +112,7 @@ impl Contacts {
         let Some(user) = self.get(context, &id).await? else {
             return Err(error);
         };
-        if !patch.means(&user) && !patch.adopts(&user) {
+        if !patch.matches_identity(&user) && !patch.matches_unclaimed(&user) {
             return Err(rejected(
                 field,
                 format!(
@@ -120,7 +120,7 @@ impl Contacts {
                 ),
             ));
         }
-        let patch = &patch.keeping(&user);
+        let patch = &patch.without_unchanged(&user);
         if patch.fields().is_empty() {
             self.recent.remember(&user).await;
             return Ok(ConnectorWrite::complete(user, WriteOutcome::Matched));
@@ -131,7 +131,7 @@ impl Contacts {
 
     /// Completes a write: writes the companies, then reads the contact. The write is done, so a
     /// failure here is a remark on it.
-    pub(super) async fn written(
+    pub(super) async fn finish_write(
         &self,
         context: &RequestContext,
         user: User,
@@ -147,7 +147,7 @@ impl Contacts {
         for company in &patch.companies {
             if let Err(error) = self.write_membership(context, &id, company).await {
                 let what = format!("joining or leaving company {}", company.external_id);
-                remarks.push(remark(&error, Some("companies"), &what));
+                remarks.push(warning(&error, Some("companies"), &what));
             }
         }
         let user = self
@@ -155,7 +155,7 @@ impl Contacts {
             .await
             .and_then(|user| user.ok_or_else(|| Error::malformed("it is gone")));
         let user = user
-            .map_err(|error| remarks.push(remark(&error, None, "reading it afterwards")))
+            .map_err(|error| remarks.push(warning(&error, None, "reading it afterwards")))
             .ok();
         if let Some(user) = &user {
             self.recent.remember(user).await;
@@ -163,7 +163,7 @@ impl Contacts {
         ConnectorWrite {
             user,
             outcome: Some(outcome),
-            remarks,
+            warnings: remarks,
         }
     }
 
@@ -176,7 +176,8 @@ impl Contacts {
     ) -> Result<()> {
         let operation = Operation::Companies;
         if patch.leave {
-            let company = company::found(&self.api, context, operation, &patch.external_id).await?;
+            let company =
+                company::find_company_id(&self.api, context, operation, &patch.external_id).await?;
             let Some(company) = company else {
                 return Ok(());
             };
@@ -201,19 +202,19 @@ impl Contacts {
     }
 }
 
-fn remark(error: &Error, field: Option<&str>, what: &str) -> Error {
-    let why = match (error.kind(), error.why()) {
+fn warning(error: &Error, field: Option<&str>, what: &str) -> Error {
+    let why = match (error.kind(), error.reasons()) {
         (ErrorKind::Rejected | ErrorKind::Conflict, [reason, ..]) => &reason.message,
         _ => error.message(),
     };
     let message = format!("the contact was written; this was not done: {what}: {why}");
-    let reason = Reason {
+    let reason = RejectionReason {
         field: field.map(str::to_owned),
         message: message.clone(),
     };
     Error::new(error.kind(), message)
-        .retry_after(error.wait())
-        .reasons(vec![reason])
+        .with_retry_after(error.retry_after())
+        .with_reasons(vec![reason])
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use std::{
 use moka::sync::Cache;
 use tokio::time::Instant;
 
-use super::{super::explain::SEGMENT, UsertourV1, ties};
+use super::{super::errors::SEGMENT, UsertourV1, ties};
 use crate::{
-    client::{Freshness, Operation, RequestContext},
+    client::{MaxAge, Operation, RequestContext},
     error::{Error, ErrorKind, Result},
     pagination::Page,
     user::User,
@@ -51,7 +51,7 @@ impl Default for SegmentCache {
 
 impl SegmentCache {
     /// The parameter that keeps a list without a segment from being narrowed by one.
-    pub(super) fn nobody(
+    pub(super) fn empty_segment_param(
         &self,
         query: &[(&'static str, String)],
     ) -> Option<(&'static str, String)> {
@@ -63,7 +63,10 @@ impl SegmentCache {
     /// Whether the server refuses that parameter. Then it is not sent again.
     pub(super) fn is_refused(&self, error: &Error) -> bool {
         let is_refusal = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Missing);
-        let mut fields = error.why().iter().filter_map(|why| why.field.as_deref());
+        let mut fields = error
+            .reasons()
+            .iter()
+            .filter_map(|why| why.field.as_deref());
         let is_refused = is_refusal && fields.any(|field| field == SEGMENT);
         if is_refused {
             self.is_strict.store(true, Ordering::Relaxed);
@@ -71,11 +74,11 @@ impl SegmentCache {
         is_refused
     }
 
-    fn is_known(&self, segment: &str, freshness: Freshness) -> bool {
+    fn is_known(&self, segment: &str, freshness: MaxAge) -> bool {
         self.known.get(segment).is_some_and(|at| match freshness {
-            Freshness::Cached => true,
-            Freshness::Within(age) => at.elapsed() <= age,
-            Freshness::Now => false,
+            MaxAge::Cached => true,
+            MaxAge::Within(age) => at.elapsed() <= age,
+            MaxAge::Now => false,
         })
     }
 }
@@ -85,16 +88,22 @@ impl UsertourV1 {
     ///
     /// # Errors
     /// `Invalid` when it cannot be told from everybody, and what the provider answers.
-    pub(super) async fn know_segment(&self, context: &RequestContext, segment: &str) -> Result<()> {
+    pub(super) async fn verify_segment(
+        &self,
+        context: &RequestContext,
+        segment: &str,
+    ) -> Result<()> {
         let is_strict = self.segments.is_strict.load(Ordering::Relaxed);
-        if is_strict || self.segments.is_known(segment, context.freshness()) {
+        if is_strict || self.segments.is_known(segment, context.max_age()) {
             return Ok(());
         }
         for is_descending in [false, true] {
             // A user who signs up in between is in the second list only, and belongs to the
             // segment.
-            let all = self.ends(context, None, is_descending).await?;
-            let some = self.ends(context, Some(segment), is_descending).await?;
+            let all = self.fetch_end(context, None, is_descending).await?;
+            let some = self
+                .fetch_end(context, Some(segment), is_descending)
+                .await?;
             if all.rows.is_empty() {
                 return Ok(());
             }
@@ -112,7 +121,7 @@ impl UsertourV1 {
     }
 
     /// One end of the list, with a segment or without.
-    async fn ends(
+    async fn fetch_end(
         &self,
         context: &RequestContext,
         segment: Option<&str>,
@@ -128,7 +137,7 @@ impl UsertourV1 {
             .into_iter()
             .chain([("orderBy", order.to_owned())])
             .collect();
-        self.sent(context, Operation::List, &query, (None, MAX, None))
+        self.fetch_page(context, Operation::List, &query, (None, MAX, None))
             .await
     }
 }

@@ -17,7 +17,7 @@
 //! A user whose moment cannot be read may share that of his neighbours: nobody is cut off or
 //! resumed at beside him without saying so (`timeless.rs`).
 //!
-//! No [`crate::pagination::Listing`] expresses this: pagination trusts that rows that stay keep their
+//! No [`crate::pagination::PaginationSpec`] expresses this: pagination trusts that rows that stay keep their
 //! order, and here rows of one moment do not. So this reader makes pages that do, for pagination to read.
 //!
 //! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
@@ -35,7 +35,7 @@ pub(super) use timeless::is_place_unsure;
 use self::{
     group::TieGroup,
     moments::{digest, has_ties, is_tied, last_of_moment, moment, next_of},
-    start::{GivenUpTo, SafeStart},
+    start::{PagePrefix, Watermark},
     timeless::{has_timeless, has_unsure_end, sorted},
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) struct TiedPage {
 }
 
 /// A cursor of the provider's, and the moment before which nobody comes behind it.
-type NamedCursor = (Option<String>, Option<i64>);
+type BoundedCursor = (Option<String>, Option<i64>);
 
 /// Reads pages of one list. `fetch` asks the provider for what follows its cursor.
 pub(super) struct TieReader<F> {
@@ -86,9 +86,15 @@ where
     /// # Errors
     /// The future that `fetch` returns.
     pub(super) async fn read(&self, start: Start) -> Result<TiedPage> {
-        let floor = start.floor.as_ref();
-        let incomplete = floor.filter(|floor| floor.is_doubtful);
-        let why = incomplete.map(|floor| if floor.is_bare() { TIMELESS } else { NOTICE });
+        let floor = start.watermark.as_ref();
+        let incomplete = floor.filter(|floor| floor.may_be_incomplete);
+        let why = incomplete.map(|floor| {
+            if floor.has_no_members() {
+                TIMELESS
+            } else {
+                NOTICE
+            }
+        });
         let read = self.read_from(start).await?;
         let incomplete = read.incomplete.or(why);
         Ok(TiedPage { incomplete, ..read })
@@ -97,16 +103,18 @@ where
     async fn read_from(&self, start: Start) -> Result<TiedPage> {
         let Start {
             cursor,
-            back,
-            floor,
+            reread: back,
+            watermark: floor,
         } = start;
         let Some(back) = back else {
             // A caller that got a part of a moment gets the rest from the same page.
             let size = if floor.is_some() { MAX } else { self.want };
             let page = self.fetch(cursor.clone(), size).await?;
-            let bare = floor.as_ref().filter(|floor| floor.is_bare());
+            let bare = floor.as_ref().filter(|floor| floor.has_no_members());
             let lowest = bare.map(|floor| floor.moment);
-            return self.settle(cursor, (page, size), floor, lowest).await;
+            return self
+                .complete_page(cursor, (page, size), floor, lowest)
+                .await;
         };
         if cursor.is_some() {
             let page = self.fetch(cursor.clone(), self.want).await?;
@@ -116,7 +124,9 @@ where
             let is_same =
                 first.is_some_and(|first| moment(first).is_none_or(|at| known == Some(at)));
             if !is_same && !has_ties(&page.rows) {
-                return self.settle(cursor, (page, self.want), None, None).await;
+                return self
+                    .complete_page(cursor, (page, self.want), None, None)
+                    .await;
             }
         }
         self.resume(back, floor, cursor.is_some()).await
@@ -126,15 +136,15 @@ where
     /// given whole, or in doubt and to be read whole.
     async fn resume(
         &self,
-        back: SafeStart,
-        floor: Option<GivenUpTo>,
+        back: PagePrefix,
+        floor: Option<Watermark>,
         is_doubtful: bool,
     ) -> Result<TiedPage> {
         let bound = floor.as_ref().map(|floor| (floor.moment, is_doubtful));
-        match self.name(back, bound).await? {
+        match self.find_cursor(back, bound).await? {
             Some((cursor, lowest)) => {
                 let page = self.fetch(cursor.clone(), MAX).await?;
-                self.settle(cursor, (page, MAX), floor, lowest).await
+                self.complete_page(cursor, (page, MAX), floor, lowest).await
             }
             None => Ok(last_page(Vec::new())),
         }
@@ -142,11 +152,11 @@ where
 
     /// The provider's cursor at the end of a page that is read again: of its last user whose moment
     /// is within the bound, and that moment. `None` when the list ends there.
-    async fn name(
+    async fn find_cursor(
         &self,
-        SafeStart(from, mut rows): SafeStart,
+        PagePrefix(from, mut rows): PagePrefix,
         bound: Option<(i64, bool)>,
-    ) -> Result<Option<NamedCursor>> {
+    ) -> Result<Option<BoundedCursor>> {
         for _ in 0..TRIES {
             if rows == 0 {
                 break;
@@ -180,26 +190,26 @@ where
 
     /// Makes a page that ends between two moments, or within one that is known whole, of what was
     /// answered for a cursor. Nobody on it comes before the lowest moment.
-    async fn settle(
+    async fn complete_page(
         &self,
         mut cursor: Option<String>,
         (mut page, mut size): (Page<User>, u32),
-        floor: Option<GivenUpTo>,
+        floor: Option<Watermark>,
         mut lowest: Option<i64>,
     ) -> Result<TiedPage> {
         let mut crowd = TieGroup::default();
         for tries in 0.. {
             let Some(next) = next_of(&page) else {
-                return Ok(self.last(cursor, page.rows, floor.as_ref(), lowest));
+                return Ok(self.final_page(cursor, page.rows, floor.as_ref(), lowest));
             };
             let is_ordered = self.is_by_moment(&page.rows, lowest);
             let is_plain = !has_ties(&page.rows);
             let is_unsure = is_ordered && has_unsure_end(&page.rows);
             if is_plain && !is_unsure && (is_ordered || floor.is_none()) {
-                return Ok(self.plain(cursor, page.rows, &next, floor.as_ref()));
+                return Ok(self.page_without_ties(cursor, page.rows, &next, floor.as_ref()));
             }
             if is_unsure || !is_ordered || has_timeless(&page.rows) {
-                return Ok(self.unclear(page.rows, &next, floor.as_ref(), lowest));
+                return Ok(self.page_with_unknown_times(page.rows, &next, floor.as_ref(), lowest));
             }
             if size < MAX {
                 size = MAX;
@@ -210,17 +220,19 @@ where
             let truncation = rows.split_off(rows.len() - last_of_moment(&rows));
             let whole = rows.len();
             let bound = rows.last().and_then(moment).map(|moment| (moment, false));
-            let end = SafeStart(cursor.clone(), bounded(whole));
-            let given = self.given(rows, floor.as_ref());
+            let end = PagePrefix(cursor.clone(), bounded(whole));
+            let given = self.not_yet_returned(rows, floor.as_ref());
             if !given.is_empty() {
-                return Ok(self.truncation(given, cursor, Some(end), floor.as_ref()));
+                return Ok(self.truncated_page(given, cursor, Some(end), floor.as_ref()));
             }
             crowd.add(truncation);
             let is_known = floor.as_ref().is_some_and(|floor| crowd.is_doubtful(floor));
             if whole == 0 || tries >= TRIES || crowd.is_too_large() || is_known {
-                return self.crowded(crowd, cursor, next, floor.as_ref()).await;
+                return self
+                    .read_large_group(crowd, cursor, next, floor.as_ref())
+                    .await;
             }
-            match self.name(end, bound).await? {
+            match self.find_cursor(end, bound).await? {
                 Some(named) => (cursor, lowest) = named,
                 None => return Ok(self::last_page(Vec::new())),
             }
@@ -230,45 +242,49 @@ where
     }
 
     /// A page on which no two users share a moment.
-    fn plain(
+    fn page_without_ties(
         &self,
         cursor: Option<String>,
         rows: Vec<User>,
         next: &str,
-        floor: Option<&GivenUpTo>,
+        floor: Option<&Watermark>,
     ) -> TiedPage {
-        let start = in_doubt(&rows, next, cursor.clone());
-        let given = self.given(rows, floor);
-        if self.is_to_be_cut(&given, floor) {
-            return self.truncation(given, cursor, None, floor);
+        let start = tentative_start(&rows, next, cursor.clone());
+        let given = self.not_yet_returned(rows, floor);
+        if self.needs_truncation(&given, floor) {
+            return self.truncated_page(given, cursor, None, floor);
         }
-        on(given, &start)
+        page_with_next(given, &start)
     }
 
     /// A page on which nobody knows where a moment ends: its users are read as they come.
-    fn unclear(
+    fn page_with_unknown_times(
         &self,
         rows: Vec<User>,
         next: &str,
-        floor: Option<&GivenUpTo>,
+        floor: Option<&Watermark>,
         lowest: Option<i64>,
     ) -> TiedPage {
-        let end = rows.iter().rev().find_map(moment).map(GivenUpTo::bare);
+        let end = rows
+            .iter()
+            .rev()
+            .find_map(moment)
+            .map(Watermark::without_members);
         let start = Start {
-            floor: end,
+            watermark: end,
             ..Start::behind(next)
         };
         TiedPage {
             incomplete: Some(TIMELESS),
-            ..on(self.not_given(rows, floor, lowest), &start)
+            ..page_with_next(self.not_yet_returned_unsorted(rows, floor, lowest), &start)
         }
     }
 
     /// The users that were not given yet, as they come.
-    fn not_given(
+    fn not_yet_returned_unsorted(
         &self,
         rows: Vec<User>,
-        floor: Option<&GivenUpTo>,
+        floor: Option<&Watermark>,
         lowest: Option<i64>,
     ) -> Vec<User> {
         let is_out_of_order = |user: &User| {
@@ -278,84 +294,84 @@ where
             })
         };
         let is_given = |user: &User| {
-            let is_under = floor.is_some_and(|floor| floor.holds(user, self.is_descending));
+            let is_under = floor.is_some_and(|floor| floor.covers(user, self.is_descending));
             is_under && !is_out_of_order(user)
         };
         rows.into_iter().filter(|user| !is_given(user)).collect()
     }
 
     /// The last page: behind it there is nobody.
-    fn last(
+    fn final_page(
         &self,
         cursor: Option<String>,
         rows: Vec<User>,
-        floor: Option<&GivenUpTo>,
+        floor: Option<&Watermark>,
         lowest: Option<i64>,
     ) -> TiedPage {
         if !self.is_by_moment(&rows, lowest) {
             return TiedPage {
                 incomplete: floor.map(|_| TIMELESS),
-                ..last_page(self.not_given(rows, floor, lowest))
+                ..last_page(self.not_yet_returned_unsorted(rows, floor, lowest))
             };
         }
-        let given = self.given(rows, floor);
-        if self.is_to_be_cut(&given, floor) {
-            return self.truncation(given, cursor, None, floor);
+        let given = self.not_yet_returned(rows, floor);
+        if self.needs_truncation(&given, floor) {
+            return self.truncated_page(given, cursor, None, floor);
         }
         last_page(given)
     }
 
     /// Whether there are more users than a page is to have. Behind one whose moment is not known no
     /// page can be cut.
-    fn is_to_be_cut(&self, given: &[User], floor: Option<&GivenUpTo>) -> bool {
-        given.len() > self.most(floor) && !has_timeless(given)
+    fn needs_truncation(&self, given: &[User], floor: Option<&Watermark>) -> bool {
+        given.len() > self.page_limit(floor) && !has_timeless(given)
     }
 
     /// How many users a page is to have. Where nobody knows who was given, all that there are: the
     /// first of them may all have been given, and pages that bring nobody new look like a list
     /// without an end.
-    fn most(&self, floor: Option<&GivenUpTo>) -> usize {
+    fn page_limit(&self, floor: Option<&Watermark>) -> usize {
         match floor {
-            Some(floor) if floor.is_bare() => usize::MAX,
+            Some(floor) if floor.has_no_members() => usize::MAX,
             _ => self.want as usize,
         }
     }
 
     /// The first users of those that are known, and the place behind them: the end of the page
     /// where they are all of it, else the same page again.
-    fn truncation(
+    fn truncated_page(
         &self,
         mut given: Vec<User>,
         cursor: Option<String>,
-        end: Option<SafeStart>,
-        floor: Option<&GivenUpTo>,
+        end: Option<PagePrefix>,
+        floor: Option<&Watermark>,
     ) -> TiedPage {
-        let most = self.most(floor);
+        let most = self.page_limit(floor);
         let is_all = given.len() <= most;
         given.truncate(most);
-        let floor = GivenUpTo::under(&given, floor);
+        let floor = Watermark::after_rows(&given, floor);
         let start = match end.filter(|_| is_all) {
             Some(end) => Start {
                 cursor: None,
-                back: Some(end),
-                floor,
+                reread: Some(end),
+                watermark: floor,
             },
             None => Start {
                 cursor,
-                back: None,
-                floor,
+                reread: None,
+                watermark: floor,
             },
         };
-        on(given, &start)
+        page_with_next(given, &start)
     }
 
     /// The users that were not given yet, those of one moment in our order.
-    fn given(&self, mut rows: Vec<User>, floor: Option<&GivenUpTo>) -> Vec<User> {
+    fn not_yet_returned(&self, mut rows: Vec<User>, floor: Option<&Watermark>) -> Vec<User> {
         if has_ties(&rows) {
             rows = sorted(rows);
         }
         if let Some(floor) = floor {
-            rows.retain(|user| !floor.holds(user, self.is_descending));
+            rows.retain(|user| !floor.covers(user, self.is_descending));
         }
         rows
     }
@@ -375,22 +391,22 @@ where
 
 /// The place behind a page without ties: the provider's own, in doubt until the next page begins
 /// with another moment.
-fn in_doubt(rows: &[User], next: &str, cursor: Option<String>) -> Start {
+fn tentative_start(rows: &[User], next: &str, cursor: Option<String>) -> Start {
     // Behind it there may be users whose moments are not known.
     let last = rows.iter().rev().find(|user| moment(user).is_some());
     let floor = last.and_then(|last| {
-        Some(GivenUpTo {
+        Some(Watermark {
             moment: moment(last)?,
-            upto: None,
-            also: Some(digest(last)),
-            is_doubtful: false,
+            last_digest: None,
+            early_digest: Some(digest(last)),
+            may_be_incomplete: false,
         })
     });
     let before = bounded(rows.len().saturating_sub(1));
     let start = Start {
-        back: Some(SafeStart(cursor, before)),
+        reread: Some(PagePrefix(cursor, before)),
         cursor: Some(next.to_owned()),
-        floor,
+        watermark: floor,
     };
     // Both cursors travel in one token: two long ones would not come back.
     if start.token().len() > LONGEST {
@@ -408,7 +424,7 @@ fn bounded(rows: usize) -> u32 {
 /// The longest token that is made of more than the provider's cursor, in bytes.
 const LONGEST: usize = 900;
 
-fn on(users: Vec<User>, start: &Start) -> TiedPage {
+fn page_with_next(users: Vec<User>, start: &Start) -> TiedPage {
     let next = NextPage::Token {
         next: Some(start.token()),
         total: None,

@@ -148,7 +148,7 @@ impl Reader {
                 Value::String(token) => token.clone().into_bytes(),
                 _ => return Err(Close::forbidden()),
             };
-            let access = &self.socket.executor.graph().audience;
+            let access = &self.socket.executor.graph().trace_access;
             if !access.admits(Some(&token)) {
                 return Err(Close::forbidden());
             }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    GivenUpTo, MAX, NOTICE, Start, TieReader, TiedPage, digest, last_page, moment, next_of, on,
+    MAX, NOTICE, Start, TieReader, TiedPage, Watermark, digest, last_page, moment, next_of,
+    page_with_next,
 };
 use crate::{error::Result, pagination::Page, user::User};
 
@@ -35,8 +36,8 @@ impl TieGroup {
     }
 
     /// Whether they could not be read whole before.
-    pub(super) fn is_doubtful(&self, floor: &GivenUpTo) -> bool {
-        floor.is_doubtful && Some(floor.moment) == self.moment
+    pub(super) fn is_doubtful(&self, floor: &Watermark) -> bool {
+        floor.may_be_incomplete && Some(floor.moment) == self.moment
     }
 }
 
@@ -47,12 +48,12 @@ where
 {
     /// The users of a moment that a few pages show, from a cursor on and from the next one. The
     /// place behind them is within their moment, at a page that shows its end.
-    pub(super) async fn crowded(
+    pub(super) async fn read_large_group(
         &self,
         mut crowd: TieGroup,
         cursor: Option<String>,
         next: String,
-        floor: Option<&GivenUpTo>,
+        floor: Option<&Watermark>,
     ) -> Result<TiedPage> {
         let mut end = next;
         let mut is_last = false;
@@ -70,23 +71,23 @@ where
                 None => break,
             }
         }
-        let mut given = self.given(crowd.users.into_values().collect(), floor);
-        let most = self.most(floor);
+        let mut given = self.not_yet_returned(crowd.users.into_values().collect(), floor);
+        let most = self.page_limit(floor);
         let is_truncated = given.len() > most;
         given.truncate(most);
-        let floor = GivenUpTo::under(&given, floor).or_else(|| floor.cloned());
-        let floor = floor.map(|floor| GivenUpTo {
-            is_doubtful: true,
+        let floor = Watermark::after_rows(&given, floor).or_else(|| floor.cloned());
+        let floor = floor.map(|floor| Watermark {
+            may_be_incomplete: true,
             ..floor
         });
         let start = Start {
             cursor: if is_truncated { cursor } else { Some(end) },
-            back: None,
-            floor,
+            reread: None,
+            watermark: floor,
         };
         let read = match is_last && !is_truncated {
             true => last_page(given),
-            false => on(given, &start),
+            false => page_with_next(given, &start),
         };
         Ok(TiedPage {
             incomplete: Some(NOTICE),

@@ -20,51 +20,51 @@ pub(in super::super) struct Start {
     pub(super) cursor: Option<String>,
     /// Where the provider's cursor is to be had: the last row of a page that is read again.
     #[serde(default, rename = "b", skip_serializing_if = "Option::is_none")]
-    pub(super) back: Option<SafeStart>,
+    pub(super) reread: Option<PagePrefix>,
     /// Up to where users have been given.
     #[serde(default, rename = "f", skip_serializing_if = "Option::is_none")]
-    pub(super) floor: Option<GivenUpTo>,
+    pub(super) watermark: Option<Watermark>,
 }
 
 /// The end of a page that starts at a place which is sure.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct SafeStart(pub(super) Option<String>, pub(super) u32);
+pub(super) struct PagePrefix(pub(super) Option<String>, pub(super) u32);
 
 /// Up to where users have been given, in the order of moments and digests.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct GivenUpTo {
+pub(super) struct Watermark {
     /// Microseconds since 1970.
     #[serde(rename = "m")]
     pub(super) moment: i64,
     /// The digest of the last user of this moment that was given in its turn.
     #[serde(default, rename = "u", skip_serializing_if = "Option::is_none")]
-    pub(super) upto: Option<String>,
+    pub(super) last_digest: Option<String>,
     /// The digest of one that was given before its turn.
     #[serde(default, rename = "a", skip_serializing_if = "Option::is_none")]
-    pub(super) also: Option<String>,
+    pub(super) early_digest: Option<String>,
     /// Whether users of this moment may be missing.
     #[serde(default, rename = "d", skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_doubtful: bool,
+    pub(super) may_be_incomplete: bool,
 }
 
-impl GivenUpTo {
+impl Watermark {
     /// A moment of which nobody knows who was given, and who comes behind.
-    pub(super) fn bare(moment: i64) -> Self {
+    pub(super) fn without_members(moment: i64) -> Self {
         Self {
             moment,
-            upto: None,
-            also: None,
-            is_doubtful: true,
+            last_digest: None,
+            early_digest: None,
+            may_be_incomplete: true,
         }
     }
 
     /// Whether nothing is known of who was given.
-    pub(super) fn is_bare(&self) -> bool {
-        self.upto.is_none() && self.also.is_none()
+    pub(super) fn has_no_members(&self) -> bool {
+        self.last_digest.is_none() && self.early_digest.is_none()
     }
 
     /// Whether a user has been given.
-    pub(super) fn holds(&self, user: &User, is_descending: bool) -> bool {
+    pub(super) fn covers(&self, user: &User, is_descending: bool) -> bool {
         let Some(moment) = moment(user) else {
             return false;
         };
@@ -72,20 +72,23 @@ impl GivenUpTo {
             return (moment < self.moment) != is_descending;
         }
         let digest = digest(user);
-        let is_upto = self.upto.as_ref().is_some_and(|upto| digest <= *upto);
-        is_upto || self.also.as_ref() == Some(&digest)
+        let is_upto = self
+            .last_digest
+            .as_ref()
+            .is_some_and(|upto| digest <= *upto);
+        is_upto || self.early_digest.as_ref() == Some(&digest)
     }
 
     /// The floor under the last of some users.
-    pub(super) fn under(rows: &[User], earlier: Option<&Self>) -> Option<Self> {
+    pub(super) fn after_rows(rows: &[User], earlier: Option<&Self>) -> Option<Self> {
         let last = rows.last()?;
         let moment = moment(last)?;
         let also = earlier.filter(|earlier| earlier.moment == moment);
         Some(Self {
             moment,
-            upto: Some(digest(last)),
-            is_doubtful: also.is_some_and(|earlier| earlier.is_doubtful),
-            also: also.and_then(|earlier| earlier.also.clone()),
+            last_digest: Some(digest(last)),
+            may_be_incomplete: also.is_some_and(|earlier| earlier.may_be_incomplete),
+            early_digest: also.and_then(|earlier| earlier.early_digest.clone()),
         })
     }
 }
@@ -104,13 +107,13 @@ impl Start {
         }
         let start: Option<Self> = serde_json::from_str(token).ok();
         let is_sound = |start: &Self| {
-            let back = start.back.as_ref();
+            let back = start.reread.as_ref();
             let mut sent = start
                 .cursor
                 .iter()
                 .chain(back.and_then(|back| back.0.as_ref()));
             sent.all(|cursor| !cursor.contains(char::is_control))
-                && back.is_none_or(|SafeStart(_, rows)| *rows <= MAX)
+                && back.is_none_or(|PagePrefix(_, rows)| *rows <= MAX)
         };
         let invalid = || Error::invalid("the cursor does not belong to this list");
         start.filter(is_sound).ok_or_else(invalid)
@@ -128,8 +131,8 @@ impl Start {
         match self {
             Self {
                 cursor: Some(cursor),
-                back: None,
-                floor: None,
+                reread: None,
+                watermark: None,
             } if !cursor.starts_with(OURS) => cursor.clone(),
             _ => serde_json::to_string(self).unwrap_or_default(),
         }
@@ -138,15 +141,15 @@ impl Start {
 
 #[cfg(test)]
 mod tests {
-    use super::{GivenUpTo, SafeStart, Start};
+    use super::{PagePrefix, Start, Watermark};
 
     #[test]
     fn a_token_is_read_back_as_it_was_and_the_providers_own_as_a_cursor() {
-        let floor = GivenUpTo {
+        let floor = Watermark {
             moment: 1_770_091_506_007_000,
-            upto: Some("00ff".to_owned()),
-            also: None,
-            is_doubtful: true,
+            last_digest: Some("00ff".to_owned()),
+            early_digest: None,
+            may_be_incomplete: true,
         };
         for start in [
             Start::behind("cm9f6x"),
@@ -154,8 +157,8 @@ mod tests {
             Start::behind("[]"),
             Start {
                 cursor: None,
-                back: Some(SafeStart(Some("cm1".to_owned()), 99)),
-                floor: Some(floor),
+                reread: Some(PagePrefix(Some("cm1".to_owned()), 99)),
+                watermark: Some(floor),
             },
         ] {
             let token = start.token();

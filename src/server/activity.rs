@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     accept::ConnectionLimits,
     connection_pool::{ConnectionPool, ConnectionState, EvictionKey},
-    pace::SlowClientTimer,
+    slow_client::SlowClientTimer,
 };
 
 /// The activity of one connection.
@@ -42,7 +42,7 @@ struct ActivityRecord {
     /// Those of them whose bodies have not fully arrived.
     receiving: usize,
     /// The responses that the socket has not fully taken.
-    answers: BTreeMap<u64, OutgoingAnswer>,
+    answers: BTreeMap<u64, OutgoingResponse>,
     next_id: u64,
     /// True while the socket takes no more until the client has read some of its buffer.
     is_blocked: bool,
@@ -57,7 +57,7 @@ struct ActivityRecord {
 }
 
 #[derive(Debug)]
-struct OutgoingAnswer {
+struct OutgoingResponse {
     bytes: u64,
     /// True while the next part is ready and not taken.
     is_waiting: bool,
@@ -104,19 +104,19 @@ impl ConnectionActivity {
     }
 
     /// Notes that the socket took bytes.
-    pub(super) fn wrote(&self, bytes: usize) {
+    pub(super) fn note_written(&self, bytes: usize) {
         self.change(|record| {
             // Otherwise it may be an answer to a ping.
             if record.is_blocked {
                 record.progress_at = record.counted_until;
             }
             record.is_blocked = false;
-            record.timer.moved(bytes);
+            record.timer.add_bytes(bytes);
         });
     }
 
     /// Notes that the socket takes no more for now.
-    pub(super) fn blocked(&self) {
+    pub(super) fn note_blocked(&self) {
         self.change(|record| record.is_blocked = true);
     }
 
@@ -159,7 +159,7 @@ impl ConnectionActivity {
         } = self.limits;
         // Nothing wakes this task when the activity changes, so it looks often enough to be at most
         // half of the shortest limit late.
-        let interval = head.min(idle).min(rate.behind) / 2;
+        let interval = head.min(idle).min(rate.max_lag) / 2;
         loop {
             let left = self.change(|record| record.time_left(&self.limits));
             if left.is_zero() {
@@ -215,7 +215,7 @@ impl ActivityRecord {
                 false => ConnectionState::New,
             })
         } else if self.is_waiting() {
-            let is_stalled = without_progress >= limits.rate.behind;
+            let is_stalled = without_progress >= limits.rate.max_lag;
             is_stalled.then_some(ConnectionState::Stalled)
         } else {
             (self.requests == self.receiving).then_some(ConnectionState::Receiving)
@@ -241,7 +241,7 @@ impl ActivityRecord {
     fn count_waiting(&mut self) {
         let now = Instant::now();
         if self.is_waiting() {
-            self.timer.waited(now - self.counted_until);
+            self.timer.add_wait(now - self.counted_until);
         }
         self.counted_until = now;
     }
@@ -258,7 +258,7 @@ impl ActivityRecord {
             let bytes: u64 = self.answers.values().map(|answer| answer.bytes).sum();
             let in_time = bytes as f64 / limits.answer_time.as_secs_f64().max(0.001);
             let least = f64::from(limits.rate.bytes_per_second);
-            self.timer.require(least.max(in_time));
+            self.timer.set_min_rate(least.max(in_time));
         }
     }
 }
@@ -274,7 +274,7 @@ impl InFlightRequest {
     /// Notes that a response of this many bytes is ready. The client may take none of it at first:
     /// an HTTP/2 client decides how much may be sent.
     pub(super) fn begin_answer(&self, bytes: u64) {
-        let answer = OutgoingAnswer {
+        let answer = OutgoingResponse {
             bytes,
             is_waiting: true,
         };

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How a request ended.
-pub(super) struct Ending {
+pub(super) struct OperationOutcome {
     pub(super) outcome: &'static str,
     /// The codes of the response's errors, and then of the failed sources and writes.
     pub(super) codes: Vec<ErrorCode>,
@@ -17,7 +17,7 @@ pub(super) struct Ending {
     pub(super) failed_writes: usize,
 }
 
-impl Ending {
+impl OperationOutcome {
     /// The end of a request that ran, or that could not run at all.
     pub(super) fn of(answer: &Answer, is_request_error: bool, fates: &RequestOutcomes) -> Self {
         let outcome = match answer.errors.as_slice() {

@@ -58,23 +58,25 @@ impl WriteError {
             field,
             message,
             code: error.kind().code(),
-            retry_after: error.wait().map(|wait| wait.as_secs_f64().ceil() as u64),
+            retry_after: error
+                .retry_after()
+                .map(|wait| wait.as_secs_f64().ceil() as u64),
         };
         // Only a refusal's reasons are about the input; what else a provider says stays here.
         let is_about_input = matches!(
             error.kind(),
             ErrorKind::Rejected | ErrorKind::Conflict | ErrorKind::Invalid
         );
-        match error.why() {
+        match error.reasons() {
             reasons @ [_, ..] if is_about_input => reasons
                 .iter()
-                .map(|reason| problem(reason.field.clone(), presentable(&reason.message)))
+                .map(|reason| problem(reason.field.clone(), sanitize_message(&reason.message)))
                 .collect(),
             _ => vec![problem(None, error.message().to_owned())],
         }
     }
 
-    fn bounded(mut self) -> Self {
+    fn truncate(mut self) -> Self {
         self.message = self.message.chars().take(MESSAGE).collect();
         self.field = self.field.map(|field| {
             let harmless = field.chars().filter(|c| !c.is_control());
@@ -85,7 +87,7 @@ impl WriteError {
 }
 
 /// A provider's words without links, control characters or excess.
-fn presentable(words: &str) -> String {
+fn sanitize_message(words: &str) -> String {
     let words = words
         .split_whitespace()
         .filter(|word| !word.contains("://"));
@@ -101,14 +103,14 @@ pub struct WriteResult {
     /// The outcome; `None` when it cannot be known.
     pub outcome: Option<WriteOutcome>,
     /// The problems.
-    pub problems: Vec<WriteError>,
+    pub errors: Vec<WriteError>,
 }
 
 impl WriteResult {
     /// The audit entry of a write.
     pub(super) fn audit_entry(&self, account: Account, request: Option<RequestId>) -> AuditEntry {
         let outcome = self.outcome.map(|outcome| format!("{outcome:?}"));
-        let code = self.problems.first().map(|problem| problem.code.as_str());
+        let code = self.errors.first().map(|problem| problem.code.as_str());
         AuditEntry {
             provider: account.provider().name(),
             account: account.name(),
@@ -121,7 +123,7 @@ impl WriteResult {
     }
 
     /// The audit entry of a write that is cut off.
-    pub(super) fn cut_off(
+    pub(super) fn interrupted_entry(
         progress: Arc<WriteProgress>,
         account: Account,
         request: Option<RequestId>,
@@ -134,11 +136,11 @@ impl WriteResult {
         }
     }
 
-    pub(super) fn skipped(problems: Vec<WriteError>) -> Self {
+    pub(super) fn skipped(errors: Vec<WriteError>) -> Self {
         Self {
             user: None,
             outcome: Some(WriteOutcome::Skipped),
-            problems,
+            errors,
         }
     }
 
@@ -146,8 +148,8 @@ impl WriteResult {
         Self {
             user: upserted.user.map(Arc::new),
             outcome: upserted.outcome,
-            problems: upserted
-                .remarks
+            errors: upserted
+                .warnings
                 .iter()
                 .flat_map(WriteError::from_error)
                 .collect(),
@@ -160,12 +162,12 @@ impl WriteResult {
         Self {
             user: None,
             outcome: (!error.is_unsettled()).then_some(WriteOutcome::Skipped),
-            problems: WriteError::from_error(error),
+            errors: WriteError::from_error(error),
         }
     }
 
     /// A failure before anything was sent but reads.
-    pub(super) fn prevented(error: &Error) -> Self {
+    pub(super) fn not_sent(error: &Error) -> Self {
         Self {
             outcome: Some(WriteOutcome::Skipped),
             ..Self::failed(error)
@@ -181,11 +183,11 @@ impl WriteResult {
     }
 
     /// The same, with a warning where other gateways may have written beside it.
-    pub(super) fn guarded(mut self, is_guarded: bool) -> Self {
+    pub(super) fn with_lease_warning(mut self, is_guarded: bool) -> Self {
         if !is_guarded && self.outcome != Some(WriteOutcome::Skipped) {
             let message = "the store that the gateways share was away, or lost the lease on this user: an equal write \
                            through another gateway at the same time may have made a second record";
-            self.problems
+            self.errors
                 .push(WriteError::without_field(ErrorCode::Unguarded, message));
         }
         self
@@ -196,29 +198,29 @@ impl WriteResult {
         if self.outcome.is_none() {
             let message = "whether the user was written, or what was done to it, is not known: look the user up before \
                            you write again";
-            self.problems.push(WriteError::without_field(
+            self.errors.push(WriteError::without_field(
                 ErrorCode::OutcomeUnknown,
                 message,
             ));
         }
         let is_skipped = self.outcome == Some(WriteOutcome::Skipped);
-        if self.user.is_none() && self.problems.is_empty() && !is_skipped {
+        if self.user.is_none() && self.errors.is_empty() && !is_skipped {
             let message = "the user was written, but it could not be read afterwards";
-            self.problems.push(WriteError::without_field(
+            self.errors.push(WriteError::without_field(
                 ErrorCode::ProviderBadResponse,
                 message,
             ));
         }
-        let more = self.problems.len().saturating_sub(PROBLEMS);
+        let more = self.errors.len().saturating_sub(PROBLEMS);
         if more > 0 {
-            let code = self.problems[PROBLEMS - 1].code;
-            self.problems.truncate(PROBLEMS - 1);
+            let code = self.errors[PROBLEMS - 1].code;
+            self.errors.truncate(PROBLEMS - 1);
             let message = format!("{} more problems are not told", more + 1);
-            self.problems.push(WriteError::without_field(code, message));
+            self.errors.push(WriteError::without_field(code, message));
         }
-        let problems = self.problems.into_iter();
+        let problems = self.errors.into_iter();
         Self {
-            problems: problems.map(WriteError::bounded).collect(),
+            errors: problems.map(WriteError::truncate).collect(),
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! Explains errors of a statement in TOML's words.
 
-use super::Statement;
+use super::TomlEntry;
 
 /// The error of a token in the file.
 const TOKEN: &str = "a token is never in this file: name an environment variable by `token_env`, or a file by `token_file`";
@@ -10,7 +10,7 @@ const OLD_TABLE: &str = "a table is named after an account now: write [accounts.
      with another name than its provider's says `provider = \"intercom\"`, for one";
 
 /// Explains a statement that is not TOML.
-pub(super) fn syntax(statement: &Statement, text: &str, message: &str) -> String {
+pub(super) fn explain_syntax_error(statement: &TomlEntry, text: &str, message: &str) -> String {
     let value = statement.value.clone().map(|value| text[value].trim());
     let has_no_value = value.is_some_and(|value| value.is_empty() || value.starts_with('#'));
     match (is_token(&statement.path), has_no_value) {
@@ -22,7 +22,7 @@ pub(super) fn syntax(statement: &Statement, text: &str, message: &str) -> String
 }
 
 /// Explains a statement that is TOML and does not fit.
-pub(super) fn form(statement: &Statement, text: &str, message: &str) -> String {
+pub(super) fn explain_type_error(statement: &TomlEntry, text: &str, message: &str) -> String {
     if is_token(&statement.path) {
         return TOKEN.to_owned();
     }

@@ -12,7 +12,7 @@ use axum::{
 };
 use http_body::{Frame, SizeHint};
 
-use super::traffic::InFlightRequest;
+use super::activity::InFlightRequest;
 
 /// The largest piece that is sent at once. At the lowest rate, the client reads it before it is too
 /// late.
@@ -27,7 +27,7 @@ const COMPRESSION_RATIO: u64 = 8;
 pub(super) struct UncompressedBytes(pub(super) usize);
 
 /// The body of a response. Its request is in flight until the socket has taken the last piece.
-pub(super) struct AnswerBody {
+pub(super) struct ResponseBody {
     body: Body,
     /// The rest of a frame of the body.
     rest: Bytes,
@@ -35,7 +35,7 @@ pub(super) struct AnswerBody {
 }
 
 /// A piece of a response; it is dropped when the socket has taken it.
-struct AnswerChunk {
+struct ResponseChunk {
     bytes: Bytes,
     request: Arc<InFlightRequest>,
 }
@@ -44,7 +44,7 @@ struct AnswerChunk {
 pub(super) fn track(answer: Response, request: InFlightRequest) -> Response {
     request.begin_answer(expected_bytes(&answer));
     answer.map(|body| {
-        Body::new(AnswerBody {
+        Body::new(ResponseBody {
             body,
             rest: Bytes::new(),
             request: Arc::new(request),
@@ -60,29 +60,29 @@ fn expected_bytes(answer: &Response) -> u64 {
     exact.or_else(compressed).unwrap_or(0)
 }
 
-impl AnswerBody {
+impl ResponseBody {
     fn next_piece(&mut self) -> Bytes {
         let bytes = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
-        Bytes::from_owner(AnswerChunk {
+        Bytes::from_owner(ResponseChunk {
             bytes,
             request: Arc::clone(&self.request),
         })
     }
 }
 
-impl AsRef<[u8]> for AnswerChunk {
+impl AsRef<[u8]> for ResponseChunk {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for AnswerChunk {
+impl Drop for ResponseChunk {
     fn drop(&mut self) {
         self.request.piece_taken();
     }
 }
 
-impl HttpBody for AnswerBody {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     client::ErrorDetails,
     connectors::decode,
-    error::{ErrorKind, Reason},
+    error::{ErrorKind, RejectionReason},
 };
 
 /// The parameter that names a segment.
@@ -48,7 +48,7 @@ struct UsertourIssue {
 
 /// Reads an error. A 404 without a code is of the web framework, and E1033 is version 2's word for it:
 /// there is no such route, so `base_url` is wrong. It does not say that a user is missing.
-pub(super) fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
+pub(super) fn read_error(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDetails {
     let body: UsertourErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let error = body.error.unwrap_or_default();
     let kind = match (status.as_u16(), error.code.as_deref()) {
@@ -64,11 +64,11 @@ pub(super) fn explain(status: StatusCode, _: &HeaderMap, body: &[u8]) -> ErrorDe
     }
 }
 
-fn reasons(error: UsertourErrorItem) -> Vec<Reason> {
+fn reasons(error: UsertourErrorItem) -> Vec<RejectionReason> {
     let issues = error.issues.unwrap_or_default().into_iter();
     let issues: Vec<_> = issues
         .filter_map(|issue| {
-            Some(Reason {
+            Some(RejectionReason {
                 field: issue.path,
                 message: issue.message?,
             })
@@ -78,7 +78,7 @@ fn reasons(error: UsertourErrorItem) -> Vec<Reason> {
         return issues;
     }
     let code = error.code.as_deref();
-    let reason = error.message.map(|message| Reason {
+    let reason = error.message.map(|message| RejectionReason {
         field: field(code, &message).map(str::to_owned),
         message,
     });

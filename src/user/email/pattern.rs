@@ -16,7 +16,7 @@ const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
 /// Where in an address a part of it stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum PartPosition {
+pub enum PatternPosition {
     /// At its beginning.
     Start,
     /// Anywhere.
@@ -25,8 +25,8 @@ pub enum PartPosition {
 
 /// A part of an address that has been checked once.
 #[derive(Clone, Debug)]
-pub struct EmailPart {
-    position: PartPosition,
+pub struct EmailPattern {
+    position: PatternPosition,
     /// As it was given, without surrounding space.
     given: String,
     /// The name with its `@`, in the form that is compared; empty where the part holds no `@`.
@@ -35,12 +35,12 @@ pub struct EmailPart {
     domain: String,
 }
 
-impl EmailPart {
+impl EmailPattern {
     /// Reads a part of an address.
     ///
     /// # Errors
     /// `Invalid` when it is too short or too long, or holds white space, control or invisible characters.
-    pub fn parse(text: &str, position: PartPosition) -> Result<Self> {
+    pub fn parse(text: &str, position: PatternPosition) -> Result<Self> {
         let given = text.trim().to_owned();
         let (local, domain) = split(&given);
         let part = Self {
@@ -99,15 +99,15 @@ impl EmailPart {
 
     /// Whether the part is the beginning of what stands before the `@`, and no more.
     fn is_start_of_name(&self) -> bool {
-        self.position == PartPosition::Start && self.local.is_empty()
+        self.position == PatternPosition::Start && self.local.is_empty()
     }
 
     /// Whether an address has the part in its place, in whichever form either is spelt.
     #[must_use]
     pub fn is_in(&self, address: &str) -> bool {
         match self.position {
-            PartPosition::Start => self.begins(address),
-            PartPosition::Anywhere => self.is_within(address),
+            PatternPosition::Start => self.begins(address),
+            PatternPosition::Anywhere => self.is_within(address),
         }
     }
 
@@ -193,14 +193,14 @@ fn normal_forms(texts: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EmailPart, PartPosition};
+    use super::{EmailPattern, PatternPosition};
 
-    fn part(text: &str) -> EmailPart {
-        EmailPart::parse(text, PartPosition::Anywhere).expect("a part")
+    fn part(text: &str) -> EmailPattern {
+        EmailPattern::parse(text, PatternPosition::Anywhere).expect("a part")
     }
 
-    fn start(text: &str) -> EmailPart {
-        EmailPart::parse(text, PartPosition::Start).expect("a part")
+    fn start(text: &str) -> EmailPattern {
+        EmailPattern::parse(text, PatternPosition::Start).expect("a part")
     }
 
     #[test]

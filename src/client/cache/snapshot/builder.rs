@@ -13,8 +13,8 @@ use tokio::{
 use super::super::{CacheKey, entry};
 use crate::{
     client::{
-        Client, Freshness, Request, RequestContext, Response,
-        context::{AnswerOrigin, CallRecord},
+        Client, MaxAge, Request, RequestContext, Response,
+        context::{CallRecord, ResponseOrigin},
     },
     error::{Error, ErrorKind, Result},
     metrics,
@@ -28,17 +28,17 @@ pub trait SnapshotContent: Default + Send + 'static {
 
 /// How a build ended.
 #[derive(Clone, Debug)]
-pub enum BuildEnd {
+pub enum BuildOutcome {
     /// It read everything it may read: another build would read the same.
-    Whole,
+    Complete,
     /// All waiting callers reached their deadlines: another build may read more.
-    CutShort,
+    DeadlineReached,
     /// A read failed.
     Failed(Error),
 }
 
 /// A snapshot during its build.
-pub struct GrowingSnapshot<T> {
+pub struct SnapshotBuilder<T> {
     pub(super) http: Client,
     pub(super) shared: Arc<SharedSnapshot<T>>,
 }
@@ -53,10 +53,10 @@ pub(super) const SLACK: Duration = Duration::from_millis(50);
 /// Longer than any build can take.
 const NO_DEADLINE: Duration = Duration::from_secs(86_400);
 
-impl<T: SnapshotContent> GrowingSnapshot<T> {
+impl<T: SnapshotContent> SnapshotBuilder<T> {
     /// Whether all waiting callers have reached their deadlines.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn has_passed_deadline(&self) -> bool {
         Instant::now() + SLACK >= self.shared.until()
     }
 
@@ -67,29 +67,29 @@ impl<T: SnapshotContent> GrowingSnapshot<T> {
     pub async fn send(&self, request: Request) -> Result<Response> {
         let cache = &self.http.cache;
         let (key, mut entry) = (cache.key(&request), entry(cache.0.account, &request));
-        let answer = self.ask(request).await;
+        let answer = self.send_within_deadline(request).await;
         entry.end(answer.as_ref());
         lock(&self.shared.reads).push(SnapshotRead {
             entry,
             key,
             sent: answer.as_ref().ok().map(|response| response.sent),
-            landed: Instant::now(),
+            finished_at: Instant::now(),
         });
         answer
     }
 
     /// Sends a read within the time of all waiting callers, and once more if a caller with more
     /// time joined.
-    async fn ask(&self, request: Request) -> Result<Response> {
+    async fn send_within_deadline(&self, request: Request) -> Result<Response> {
         loop {
             let until = self.shared.until();
             let context = &self.shared.context;
             let context =
-                context.no_later_than(until.checked_sub(LAST_READ_MARGIN).unwrap_or(until));
+                context.with_deadline_cap(until.checked_sub(LAST_READ_MARGIN).unwrap_or(until));
             let answer = self.http.send(&context, request.clone()).await;
-            let is_late = matches!(&answer, Err(error) if matches!(error.kind(), ErrorKind::Late | ErrorKind::TimedOut))
+            let is_late = matches!(&answer, Err(error) if matches!(error.kind(), ErrorKind::DeadlineExceeded | ErrorKind::TimedOut))
                 && Instant::now() + SLACK >= until;
-            if !is_late || self.is_over() {
+            if !is_late || self.has_passed_deadline() {
                 return answer;
             }
         }
@@ -115,7 +115,7 @@ pub(super) struct SharedSnapshot<T> {
     pub(super) context: RequestContext,
     /// The latest deadline of the waiting callers.
     until: Mutex<Instant>,
-    ending: watch::Receiver<Option<BuildEnd>>,
+    ending: watch::Receiver<Option<BuildOutcome>>,
 }
 
 /// A read that went into a snapshot.
@@ -125,7 +125,7 @@ pub(super) struct SnapshotRead {
     pub(super) key: CacheKey,
     /// When its request was sent; `None` when it failed.
     sent: Option<Instant>,
-    landed: Instant,
+    finished_at: Instant,
 }
 
 impl<T> SharedSnapshot<T> {
@@ -133,7 +133,7 @@ impl<T> SharedSnapshot<T> {
     pub(super) fn new(
         context: &RequestContext,
         until: Instant,
-    ) -> (Arc<Self>, watch::Sender<Option<BuildEnd>>)
+    ) -> (Arc<Self>, watch::Sender<Option<BuildOutcome>>)
     where
         T: Default,
     {
@@ -164,35 +164,43 @@ impl<T> SharedSnapshot<T> {
     }
 
     /// Whether all of it was read recently enough for a caller that came at `came`.
-    pub(super) fn is_within(&self, freshness: Freshness, came: Instant) -> bool {
+    pub(super) fn is_within(&self, freshness: MaxAge, came: Instant) -> bool {
         let age = self
             .oldest()
             .map(|oldest| came.saturating_duration_since(oldest));
         match (freshness, age) {
-            (Freshness::Within(most), Some(age)) => age <= most,
-            (Freshness::Within(_), None) | (Freshness::Cached | Freshness::Now, _) => true,
+            (MaxAge::Within(most), Some(age)) => age <= most,
+            (MaxAge::Within(_), None) | (MaxAge::Cached | MaxAge::Now, _) => true,
         }
     }
 
     /// Waits for the end of the build; `None` when `until` comes first.
-    pub(super) async fn wait(&self, until: Instant) -> Option<BuildEnd> {
+    pub(super) async fn wait(&self, until: Instant) -> Option<BuildOutcome> {
         let mut ending = self.ending.clone();
         match timeout_at(until, ending.wait_for(Option::is_some)).await {
             Ok(Ok(ending)) => ending.clone(),
             Ok(Err(_)) => {
                 let message = "a scan failed inside the gateway";
-                Some(BuildEnd::Failed(Error::new(ErrorKind::Internal, message)))
+                Some(BuildOutcome::Failed(Error::new(
+                    ErrorKind::Internal,
+                    message,
+                )))
             }
             Err(_) => None,
         }
     }
 
     /// Records these reads in the log of a caller that got them without a call since `since`.
-    pub(super) fn log_reads(&self, context: &RequestContext, origin: AnswerOrigin, since: Instant) {
+    pub(super) fn log_reads(
+        &self,
+        context: &RequestContext,
+        origin: ResponseOrigin,
+        since: Instant,
+    ) {
         let mut waited_until = since;
         for read in lock(&self.reads).iter() {
-            let took = read.landed.saturating_duration_since(waited_until);
-            waited_until = waited_until.max(read.landed);
+            let took = read.finished_at.saturating_duration_since(waited_until);
+            waited_until = waited_until.max(read.finished_at);
             let entry = CallRecord {
                 origin,
                 took,

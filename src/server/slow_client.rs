@@ -4,18 +4,18 @@ use std::time::Duration;
 
 /// A lowest rate, and how far a client may fall behind it.
 #[derive(Clone, Copy, Debug)]
-pub struct LeastRate {
+pub struct MinTransferRate {
     /// The bytes that a client must send or read per second.
     pub bytes_per_second: u32,
     /// The time that a client may fall behind this rate.
-    pub behind: Duration,
+    pub max_lag: Duration,
 }
 
-impl Default for LeastRate {
+impl Default for MinTransferRate {
     fn default() -> Self {
         Self {
             bytes_per_second: 1024,
-            behind: Duration::from_secs(10),
+            max_lag: Duration::from_secs(10),
         }
     }
 }
@@ -38,11 +38,11 @@ pub(super) struct SlowClientTimer {
 
 impl SlowClientTimer {
     /// A timer with credit for at most `max_credit` at the lowest rate.
-    pub(super) fn new(rate: LeastRate, max_credit: Duration) -> Self {
+    pub(super) fn new(rate: MinTransferRate, max_credit: Duration) -> Self {
         Self {
             bytes_per_second: f64::from(rate.bytes_per_second.max(1)),
-            behind: rate.behind,
-            grace: rate.behind,
+            behind: rate.max_lag,
+            grace: rate.max_lag,
             credit: 0.0,
             max_credit,
         }
@@ -50,13 +50,13 @@ impl SlowClientTimer {
 
     /// Changes the lowest rate. The client keeps its credit in bytes, so a higher rate uses it up
     /// sooner.
-    pub(super) fn require(&mut self, bytes_per_second: f64) {
+    pub(super) fn set_min_rate(&mut self, bytes_per_second: f64) {
         self.bytes_per_second = bytes_per_second.max(1.0);
         self.cap_credit();
     }
 
     /// Notes that the gateway waited for the client.
-    pub(super) fn waited(&mut self, time: Duration) {
+    pub(super) fn add_wait(&mut self, time: Duration) {
         let credit = self.credit_time();
         if time <= credit {
             self.credit -= time.as_secs_f64() * self.bytes_per_second;
@@ -67,12 +67,12 @@ impl SlowClientTimer {
     }
 
     /// Notes that the client sent or read bytes.
-    pub(super) fn moved(&mut self, bytes: usize) {
+    pub(super) fn add_bytes(&mut self, bytes: usize) {
         let bytes = bytes as f64;
         let behind = self.behind.saturating_sub(self.grace);
         let needed = behind.as_secs_f64() * self.bytes_per_second;
         if bytes < needed {
-            self.grace += self.worth(bytes);
+            self.grace += self.time_for(bytes);
         } else {
             self.grace = self.behind;
             self.credit += bytes - needed;
@@ -86,10 +86,10 @@ impl SlowClientTimer {
     }
 
     fn credit_time(&self) -> Duration {
-        self.worth(self.credit)
+        self.time_for(self.credit)
     }
 
-    fn worth(&self, bytes: f64) -> Duration {
+    fn time_for(&self, bytes: f64) -> Duration {
         Duration::try_from_secs_f64(bytes.max(0.0) / self.bytes_per_second)
             .unwrap_or(self.max_credit)
     }
@@ -108,12 +108,12 @@ mod tests {
 
     /// A timer as request bodies use it.
     fn strict() -> SlowClientTimer {
-        SlowClientTimer::new(LeastRate::default(), Duration::ZERO)
+        SlowClientTimer::new(MinTransferRate::default(), Duration::ZERO)
     }
 
     /// A timer as responses use it.
     fn with_credit() -> SlowClientTimer {
-        SlowClientTimer::new(LeastRate::default(), 300 * SECOND)
+        SlowClientTimer::new(MinTransferRate::default(), 300 * SECOND)
     }
 
     /// The time after which a client that moves `bytes` bytes per interval is too slow; an hour at
@@ -124,9 +124,9 @@ mod tests {
             if timer.remaining() <= every {
                 return Some(passed + timer.remaining());
             }
-            timer.waited(every);
+            timer.add_wait(every);
             passed += every;
-            timer.moved(bytes);
+            timer.add_bytes(bytes);
         }
         None
     }
@@ -163,7 +163,7 @@ mod tests {
     fn bytes_that_move_at_once_are_no_credit_without_a_maximum_for_it() {
         let mut timer = strict();
 
-        timer.moved(100 * 1024 * 1024);
+        timer.add_bytes(100 * 1024 * 1024);
 
         assert_eq!(timer.remaining(), 10 * SECOND);
     }
@@ -172,7 +172,7 @@ mod tests {
     fn a_client_that_moves_at_the_least_rate_but_in_large_steps_is_never_too_slow() {
         for step in [64, 128, 256] {
             let mut timer = with_credit();
-            timer.moved(step * 1024);
+            timer.add_bytes(step * 1024);
             let every = u32::try_from(step).expect("a small number") * SECOND;
 
             assert_eq!(cut(timer, step * 1024, every), None, "{step} KiB");
@@ -183,7 +183,7 @@ mod tests {
     fn credit_is_for_five_minutes_at_most() {
         let mut timer = with_credit();
 
-        timer.moved(100 * 1024 * 1024);
+        timer.add_bytes(100 * 1024 * 1024);
 
         assert_eq!(timer.remaining(), 310 * SECOND);
     }
@@ -191,9 +191,9 @@ mod tests {
     #[test]
     fn a_higher_rate_uses_up_the_same_credit_sooner() {
         let mut timer = with_credit();
-        timer.moved(200 * 1024);
+        timer.add_bytes(200 * 1024);
 
-        timer.require(100.0 * 1024.0);
+        timer.set_min_rate(100.0 * 1024.0);
 
         assert_eq!(timer.remaining(), 12 * SECOND);
     }
