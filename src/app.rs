@@ -11,7 +11,7 @@ use crate::{
     account::Account,
     audit::AuditLog,
     client::{
-        AccountStatus, Client, Layer, MemoryPool, Transport,
+        AccountStatus, Client, Layer, Transport,
         attempt::AttemptLog,
         auth::{AuthLayer, Credentials},
         breaker::{BreakerLayer, CircuitBreaker},
@@ -25,6 +25,7 @@ use crate::{
     },
     config::{AccountSettings, AccountSetup, ConfigErrors, Settings, explain_toml_error},
     connectors::{ConnectContext, connector_spec},
+    context::MemoryPool,
     directory::{Directory, WriteContext, lease::Leases},
     error::{Error, Result},
     graphql::{Accounts, Executor, Graph},

@@ -9,11 +9,9 @@ pub mod breaker;
 pub mod budget;
 pub mod cache;
 pub mod concurrency;
-pub mod context;
 pub mod hedge;
 mod http_spec;
 pub mod json;
-pub mod meter;
 pub mod metrics_layer;
 pub mod quota;
 pub mod request;
@@ -29,15 +27,14 @@ use futures_util::FutureExt;
 
 pub use auth::AuthScheme;
 pub use cache::{ResponseCache, Snapshots};
-pub use context::{MaxAge, Priority, RequestContext, WriteProgress};
 pub use http_spec::{BodyKind, BodyMembers, ClassifyBodyFn, HttpSpec};
-pub use meter::{MemoryMeter, MemoryPool};
 pub use quota::{QuotaHeaders, ResetKind};
 pub use request::{Operation, Request, Response};
 pub use transport::{ErrorDetails, Transport};
 
 use crate::{
     account::Account,
+    context::RequestContext,
     error::{ErrorKind, Result},
 };
 

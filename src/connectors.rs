@@ -32,7 +32,7 @@ pub use subresource::{Subresource, SubresourceData, SubresourceLoader};
 
 use crate::{
     account::{Account, Provider, for_each_provider},
-    client::RequestContext,
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{Page, PageRequest},
     user::{Email, User, UserPatch, WriteOutcome},

@@ -19,7 +19,7 @@ pub use write::{WriteContext, WriteError, WriteResult};
 use crate::{
     account::{Account, Provider},
     client::{
-        AccountStatus, RequestContext,
+        AccountStatus,
         breaker::{CircuitBreaker, CircuitState},
         budget::{RateLimitLayer, WindowStatus},
         metrics_layer::{AccountHealth, health},
@@ -28,6 +28,7 @@ use crate::{
         BatchSize, Connector, ConnectorCapabilities, Expand, Filter, ListQuery, LookupResults,
         SINGLE, Subresource, SubresourceData, rows,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     metrics,
     notice::{Notice, NoticeCode},

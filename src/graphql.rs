@@ -33,10 +33,7 @@ use async_graphql::{Context, ID, Json, SDLExportOptions, SchemaBuilder, Validati
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
-use crate::{
-    audit::AuditLog,
-    client::{MemoryPool, cache::MemoryCache},
-};
+use crate::{audit::AuditLog, client::cache::MemoryCache, context::MemoryPool};
 pub use accounts::Accounts;
 pub use client_schema::client_sdl;
 use document::SchemaRules;

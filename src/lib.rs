@@ -6,6 +6,7 @@ pub mod audit;
 pub mod client;
 pub mod config;
 pub mod connectors;
+pub mod context;
 pub mod demo;
 pub mod directory;
 pub mod error;

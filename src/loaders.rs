@@ -23,8 +23,8 @@ use tracing::Instrument;
 
 use crate::{
     account::Account,
-    client::RequestContext,
     connectors::{Expand, Subresource},
+    context::RequestContext,
     directory::{Directory, EmailSearchResult, SubresourceResult},
     error::{Error, ErrorKind, Result},
     user::{Email, User},

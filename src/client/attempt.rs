@@ -13,11 +13,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-use super::{
-    Layer, NextLayer, Request, RequestContext, Response,
-    context::{CallRecord, ResponseOrigin},
+use super::{Layer, NextLayer, Request, Response};
+use crate::{
+    account::Account,
+    context::{CallRecord, RequestContext, ResponseOrigin},
+    error::Result,
 };
-use crate::{account::Account, error::Result};
 
 /// The code of an attempt that was cancelled because nobody waits for it any more.
 const CANCELLED: &str = "CANCELLED";
@@ -78,7 +79,9 @@ impl Layer for AttemptLog {
             entry,
         };
         let answer = next.run(request).instrument(attempt.span.clone()).await;
-        attempt.entry.end(answer.as_ref());
+        attempt
+            .entry
+            .end(answer.as_ref().map(Response::status_code));
         answer
     }
 }

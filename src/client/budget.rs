@@ -15,9 +15,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Layer, NextLayer, Request, Response, context::CallLimiter, request::AttemptProgress};
+use super::{Layer, NextLayer, Request, Response, request::AttemptProgress};
 use crate::{
     account::Account,
+    context::CallLimiter,
     error::{ErrorKind, Result},
     metrics,
     shared::Store,

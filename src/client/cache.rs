@@ -41,13 +41,10 @@ use self::{
     outcome::{is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old},
     redis::{RedisCache, StoredResponse},
 };
-use super::{
-    MaxAge, Operation, Priority, Request, RequestContext, Response,
-    context::{CallRecord, ResponseOrigin},
-    http_spec::ClassifyBodyFn,
-};
+use super::{Operation, Request, Response, http_spec::ClassifyBodyFn};
 use crate::{
     account::Account,
+    context::{CallRecord, MaxAge, Priority, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind, Result},
     metrics,
     shared::Store,
@@ -258,7 +255,7 @@ impl ResponseCache {
         context.note_read(cached.read_at, origin == ResponseOrigin::Stale);
         context.call_log().note_fresh_until(cached.fresh_until);
         let mut entry = CallRecord { origin, ..entry };
-        entry.end(cached.answer.as_ref());
+        entry.end(cached.answer.as_ref().map(Response::status_code));
         entry.record_in(&entry.span());
         context.call_log().add(entry);
         let since = matches!(origin, ResponseOrigin::CacheHit | ResponseOrigin::Stale)

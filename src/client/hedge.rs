@@ -17,11 +17,8 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout};
 
-use super::{Layer, NextLayer, Operation, Priority, Request, Response};
-use crate::{
-    account::Account,
-    {error::Result, metrics},
-};
+use super::{Layer, NextLayer, Operation, Request, Response};
+use crate::{account::Account, context::Priority, error::Result, metrics};
 use latency::LatencyHistory;
 
 /// The share of an account's reads that may be sent twice.

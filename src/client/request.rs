@@ -19,9 +19,10 @@ use serde_json::Value;
 
 use tokio::time::Instant;
 
-use super::{RequestContext, json};
+use super::json;
 use crate::{
     account::Account,
+    context::RequestContext,
     error::{Error, Result},
 };
 
@@ -334,6 +335,12 @@ pub struct Response {
 }
 
 impl Response {
+    /// The status as a number.
+    #[must_use]
+    pub fn status_code(&self) -> u16 {
+        self.status.as_u16()
+    }
+
     /// Reads the body as a JSON object. A list is an error, though serde would accept one for a
     /// struct.
     ///

@@ -14,9 +14,10 @@ use reqwest::{
 
 use tokio::time::Instant;
 
-use super::{HttpSpec, MemoryMeter, Request, Response, quota, sanitize};
+use super::{HttpSpec, Request, Response, quota, sanitize};
 use crate::{
     account::Account,
+    context::MemoryMeter,
     error::{Error, ErrorKind, FailureStage, RejectionReason, Result},
 };
 

@@ -46,8 +46,9 @@ use super::{
 use crate::{
     client::{
         AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, Operation, QuotaHeaders, Request,
-        RequestContext, ResetKind, Response, Snapshots,
+        ResetKind, Response, Snapshots,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
     pagination::{NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy},
     user::{Email, FieldChange, Identity, PatchField, User, UserPatch, WriteOutcome},

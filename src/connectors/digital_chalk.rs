@@ -47,7 +47,8 @@ use super::{
     decode, look_up_each, rows, unsupported_error, without_invalid_spellings,
 };
 use crate::{
-    client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request, RequestContext},
+    client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request},
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{
         NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy, ScanLimits, Truncation,

@@ -44,9 +44,10 @@ use super::{
 };
 use crate::{
     client::{
-        AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, QuotaHeaders, Request,
-        RequestContext, ResetKind, Response,
+        AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, QuotaHeaders, Request, ResetKind,
+        Response,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
     user::{FieldChange, User, UserPatch},
 };

@@ -13,10 +13,8 @@ use serde_json::value::RawValue;
 
 use super::decode;
 use crate::{
-    client::{
-        RequestContext,
-        json::{LEVELS, sanitize},
-    },
+    client::json::{LEVELS, sanitize},
+    context::RequestContext,
     error,
 };
 

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     account::Account,
-    client::RequestContext,
     connectors::{connector_spec, decode},
+    context::RequestContext,
     error::{Error, Result},
     pagination::{
         self, ListRange, Page, PageRequest, PaginationSpec, Row, RowFilter, Scan, ScanLimits,

@@ -1,7 +1,7 @@
 //! The results of searches by address, and what they may have missed.
 
 use crate::{
-    client::RequestContext,
+    context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
     notice::{Notice, NoticeCode},
     pagination::{Scan, Truncation},

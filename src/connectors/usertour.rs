@@ -36,9 +36,10 @@ use self::{v1::UsertourV1, v2::UsertourV2};
 use super::{ConnectContext, Connector, ConnectorSpec, Expand, RecordKeys, check_identity};
 use crate::{
     client::{
-        AuthScheme, BodyMembers, Client, HttpSpec, Operation, QuotaHeaders, Request,
-        RequestContext, ResetKind, Response,
+        AuthScheme, BodyMembers, Client, HttpSpec, Operation, QuotaHeaders, Request, ResetKind,
+        Response,
     },
+    context::RequestContext,
     error::{Error, Result},
     user::User,
 };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     account::Account,
-    client::RequestContext,
+    context::RequestContext,
     error::Error,
     metrics,
     notice::{Notice, NoticeCode},

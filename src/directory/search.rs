@@ -10,11 +10,11 @@ use futures_util::future::join_all;
 
 use super::{Directory, ListedUsers, Report, in_batches, search_notice};
 use crate::{
-    client::RequestContext,
     connectors::{
         Connector, Expand, Filter, ListQuery, SearchResult, SortDirection, SortField, rows,
         without_invalid_spellings,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{
         ListRange, NextPage, Page, PageAddress, PageRequest, PaginationSpec, PaginationStrategy,

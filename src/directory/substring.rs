@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 
 use super::{Directory, EmailSearchResult, Report, search::sort_and_dedup, search_notice};
 use crate::{
-    client::RequestContext,
     connectors::{Connector, Expand, Filter, ListQuery, rows},
+    context::RequestContext,
     error::{Error, Result},
     notice::{Notice, NoticeCode},
     pagination::{IncompleteReason, ListRange, Window},

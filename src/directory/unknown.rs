@@ -3,8 +3,8 @@
 
 use super::Directory;
 use crate::{
-    client::RequestContext,
     connectors::{Connector, Filter, FilterField, filter::unknown_notice},
+    context::RequestContext,
     notice::{Notice, NoticeCode},
     pagination::{ListRange, Window},
     user::User,

@@ -23,8 +23,8 @@ use tracing::Instrument;
 use super::{Directory, lease::Leases};
 use crate::{
     audit::{AuditLog, RequestId},
-    client::{MaxAge, RequestContext, WriteProgress},
     connectors::{Connector, ConnectorWrite},
+    context::{MaxAge, RequestContext, WriteProgress},
     error::{Error, ErrorKind, FailureStage, Result},
     recent_writes::{KnownWrites, PendingCreate, RecentWrites, WriteKey},
     user::{FieldChange, Identity, PatchField, User, UserKind, UserPatch, WriteOutcome},

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     audit::RequestId,
-    client::{MemoryMeter, RequestContext},
     connectors::SubresourceLoader,
+    context::{MemoryMeter, RequestContext},
     error::{Error, ErrorCode, ErrorKind},
     loaders::Loaders,
 };

@@ -10,7 +10,7 @@ use super::{Graph, outcomes::RequestOutcomes, row::MeteredObject};
 use crate::{
     account::Provider,
     audit::RequestId,
-    client::RequestContext,
+    context::RequestContext,
     directory::{WriteError, WriteResult},
     error::{Error, ErrorCode, RejectionReason, Result},
     user::{CompanyPatch, Email, FieldChange, User, UserPatch, WriteOutcome, text},

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     account::Account,
-    client::RequestContext,
     connectors::Expand,
+    context::RequestContext,
     directory::{EmailSearchResult, Report, SourceStatus},
     loaders::Loaders,
     user::{Email, User, UserKind},

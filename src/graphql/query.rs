@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     account::{Account, Provider},
-    client::RequestContext,
     connectors::{Expand, ListQuery},
+    context::RequestContext,
     directory::{EmailSearchResult, Report},
     error::{Error, Result},
     loaders::Loaders,

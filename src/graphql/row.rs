@@ -22,7 +22,7 @@ use async_graphql_value::RAW_VALUE_TOKEN;
 use tokio::time::Instant;
 
 use super::error::to_graphql_error;
-use crate::{client::RequestContext, error::Error, user::User};
+use crate::{context::RequestContext, error::Error, user::User};
 
 /// How long after the deadline rows may still be made: providers may take all the time until then, and
 /// what they answered must be written.

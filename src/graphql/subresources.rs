@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use super::{error::to_graphql_error, outcomes::RequestOutcomes, source::SourceReport};
 use crate::{
     account::Account,
-    client::RequestContext,
     connectors::{Subresource, SubresourceData, SubresourceLoader},
+    context::RequestContext,
     directory::Report,
     error::{Error, ErrorKind},
     loaders::Loaders,

@@ -10,10 +10,7 @@ use tokio::time::Instant;
 
 use super::outcomes::RequestOutcomes;
 use crate::{
-    client::{
-        MaxAge, MemoryMeter,
-        context::{CallLog, CallRecord},
-    },
+    context::{CallLog, CallRecord, MaxAge, MemoryMeter},
     error::Result,
 };
 

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     account::Provider,
-    client::RequestContext,
     connectors::{Details, Expand, Subresource, SubresourceData, SubresourceLoader, json::RawJson},
+    context::RequestContext,
     error::Result,
     user::{Company, Email, MaybeDeferred, User, UserKind},
 };

@@ -30,6 +30,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("error", &["account"]),
     ("metrics", &["account"]),
     ("notice", &[]),
+    ("context", &["account", "error", "notice"]),
     ("shared", &["metrics"]),
     ("audit", &["account", "metrics"]),
     ("user", &["account", "error"]),
@@ -37,12 +38,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("pagination", &["notice", "error"]),
     (
         "client",
-        &["account", "error", "metrics", "notice", "shared"],
+        &["account", "context", "error", "metrics", "notice", "shared"],
     ),
     (
         "connectors",
         &[
             "account",
+            "context",
             "notice",
             "pagination",
             "client",
@@ -55,6 +57,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "directory",
         &[
             "account",
+            "context",
             "audit",
             "connectors",
             "pagination",
@@ -71,6 +74,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "loaders",
         &[
             "account",
+            "context",
             "directory",
             "connectors",
             "client",
@@ -82,6 +86,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "graphql",
         &[
             "account",
+            "context",
             "audit",
             "loaders",
             "directory",
@@ -97,6 +102,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "config",
         &[
             "account",
+            "context",
             "audit",
             "graphql",
             "connectors",
@@ -109,6 +115,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "app",
         &[
             "account",
+            "context",
             "audit",
             "config",
             "graphql",
@@ -125,7 +132,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "account", "audit", "graphql", "client", "metrics", "shared", "error",
+            "context", "account", "audit", "graphql", "client", "metrics", "shared", "error",
         ],
     ),
     (

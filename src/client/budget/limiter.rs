@@ -18,7 +18,8 @@ use super::{
     state::{AdmittedCall, CallEnd, LimiterState, WaitReason, WindowStatus},
 };
 use crate::{
-    client::{Priority, request::AttemptProgress},
+    client::request::AttemptProgress,
+    context::Priority,
     error::{Error, ErrorKind, FailureStage, Result},
 };
 

@@ -15,7 +15,7 @@ use super::{
     sliding_window::QuotaWindow,
     state::{CallEnd, LINGER},
 };
-use crate::{client::Priority, shared::Store};
+use crate::{context::Priority, shared::Store};
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spend.lua")));
 

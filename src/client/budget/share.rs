@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::WindowStatus;
 use crate::{
-    client::context::{CallRefused, CallShare},
+    context::{CallRefused, CallShare},
     error::{Error, ErrorKind, FailureStage},
 };
 

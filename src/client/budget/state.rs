@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::sliding_window::{QuotaWindow, SlidingWindow};
-use crate::client::{Priority, request::RateLimitHeaders};
+use crate::{client::request::RateLimitHeaders, context::Priority};
 
 /// How long a cancelled call may still arrive, because some buffer may hold it.
 pub(super) const LINGER: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use super::{
     sliding_window::QuotaWindow,
     state::{CallEnd, LimiterState, WaitReason},
 };
-use crate::client::{Priority, request::RateLimitHeaders};
+use crate::{client::request::RateLimitHeaders, context::Priority};
 use tokio::time::Instant;
 
 const NOW: Priority = Priority::Interactive;

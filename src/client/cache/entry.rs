@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{
-    client::{MaxAge, Response},
-    error::Result,
-};
+use crate::{client::Response, context::MaxAge, error::Result};
 
 /// How long responses are cached.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use super::{CachedResponse, WriteEpoch};
 use crate::{
-    client::{MaxAge, Priority},
+    context::{MaxAge, Priority},
     error::{Error, ErrorKind, Result},
 };
 

@@ -31,7 +31,8 @@ use super::{
     in_flight::JoinPolicy, is_worse_than_old,
 };
 use crate::{
-    client::{Client, MaxAge, Priority, RequestContext, context::ResponseOrigin},
+    client::Client,
+    context::{MaxAge, Priority, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind},
 };
 

@@ -8,10 +8,7 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::limit::AimdLimit;
-use crate::{
-    account::Account,
-    {client::Priority, metrics},
-};
+use crate::{account::Account, context::Priority, metrics};
 
 /// The provider's load, as the end of a call shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use super::{AdaOptions, PAGINATION, page_call, page_in};
 use crate::{
     client::{
-        Client, Operation, RequestContext, Snapshots,
+        Client, Operation, Snapshots,
         cache::{BuildOutcome, SnapshotBuilder, SnapshotContent, SnapshotView},
     },
     connectors::{SearchResult, rows},
+    context::RequestContext,
     error::{Error, ErrorKind, FailureStage, Result},
     pagination::{IncompleteReason, Page, PageAddress, Scan, ScanLimits, Truncation},
     user::{Email, User, email::fold},

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use super::DigitalChalk;
 use crate::{
-    client::{Operation, Request, RequestContext},
+    client::{Operation, Request},
     connectors::ConnectorWrite,
+    context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
     user::{User, UserPatch, WriteOutcome, text},
 };

@@ -44,12 +44,13 @@ use super::{
     record, refused_under_200,
 };
 use crate::{
-    client::{Operation, Request, RequestContext, Response},
+    client::{Operation, Request, Response},
     connectors::{
         BatchSize, Connector, ConnectorCapabilities, ConnectorWrite, Expand, Filter, FilterField,
         ListQuery, LookupResults, SearchBatch, SearchResult, Subresource, SubresourceData,
         check_identity, decode, fail_all, look_up_each, rows,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{NextPage, Page, PageAddress, PageRequest},
     recent_writes::RecentWrites,

@@ -5,8 +5,9 @@
 use serde::Deserialize;
 
 use crate::{
-    client::{Operation, Request, RequestContext},
+    client::{Operation, Request},
     connectors::{Filter, FilterField, decode, intercom::IntercomApi},
+    context::RequestContext,
     error::{Error, Result},
 };
 

@@ -27,12 +27,13 @@ use super::{
     record, refused_under_200, seconds, user_in,
 };
 use crate::{
-    client::{Operation, Request, RequestContext, Response},
+    client::{Operation, Request, Response},
     connectors::{
         Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
         ListQuery, LookupResults, SINGLE, SearchResult, SortField, check_identity, decode,
         filter::unknown_notice, look_up_each, rows, without_invalid_spellings,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy, ScanLimits},
     user::{CompanyPatch, Email, Identity, PatchField, User, UserPatch, WriteOutcome},

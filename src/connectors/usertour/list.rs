@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use super::record;
 use crate::{
-    client::{RequestContext, Response},
+    client::Response,
     connectors::{Expand, Filter, SortDirection, decode, rows},
+    context::RequestContext,
     error::{Error, Result},
     notice::{Notice, NoticeCode},
     pagination::{NextPage, Page, PaginationSpec, PaginationStrategy},

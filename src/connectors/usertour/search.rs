@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 
 use super::list::PAGINATION;
 use crate::{
-    client::{Operation, RequestContext},
+    client::Operation,
     connectors::{Expand, Filter, ListQuery, SearchResult, rows},
+    context::RequestContext,
     error::Result,
     notice::{Notice, NoticeCode},
     pagination::{Page, PageRequest, Scan, ScanLimits},

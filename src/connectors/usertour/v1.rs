@@ -31,12 +31,13 @@ use super::{
     user_in, write,
 };
 use crate::{
-    client::{Client, Operation, Request, RequestContext},
+    client::{Client, Operation, Request},
     connectors::{
         Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
         ListQuery, LookupResults, SINGLE, SearchResult, SortField, look_up_each,
         without_invalid_spellings,
     },
+    context::RequestContext,
     error::Result,
     notice::{Notice, NoticeCode},
     pagination::{Page, PageAddress, PageRequest},

@@ -30,12 +30,13 @@ use super::{
     user_in, write,
 };
 use crate::{
-    client::{Client, Operation, Request, RequestContext},
+    client::{Client, Operation, Request},
     connectors::{
         Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
         Incomplete, ListQuery, LookupResults, SINGLE, SearchResult, SortField, TimeRange,
         filter::unknown_notice, look_up_each,
     },
+    context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
     notice::{Notice, NoticeCode},
     pagination::{NextPage, Page, PageAddress, PageRequest, Scan, Truncation},

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::{
     account::Account,
     audit::{AuditEntry, RequestId},
-    client::WriteProgress,
     connectors::ConnectorWrite,
+    context::WriteProgress,
     error::{Error, ErrorCode, ErrorKind},
     user::{User, WriteOutcome},
 };

@@ -2,8 +2,8 @@
 
 use super::Directory;
 use crate::{
-    client::RequestContext,
     connectors::{Connector, ConnectorCapabilities, Expand, LookupResults},
+    context::RequestContext,
     error::Result,
     recent_writes::KnownWrites,
     user::{Identity, User, UserKind, UserPatch},

@@ -9,7 +9,8 @@ use super::super::{
 use crate::{
     account::Provider,
     audit::AuditLog,
-    client::{MemoryPool, cache::MemoryCache},
+    client::cache::MemoryCache,
+    context::MemoryPool,
     directory::{Directory, WriteContext, lease::Leases},
     graphql::RequestLimits,
     recent_writes::RecentWrites,

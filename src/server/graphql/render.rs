@@ -17,7 +17,7 @@ use super::{
     refusal::{RequestRefusal, status_of},
 };
 use crate::{
-    client::MemoryMeter,
+    context::MemoryMeter,
     error::{Error, ErrorKind},
     graphql::executor::{Execution, Refusal},
     metrics,

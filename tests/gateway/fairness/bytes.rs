@@ -5,8 +5,8 @@ use std::time::Duration;
 use roster::{
     account::Provider,
     app,
-    client::{MemoryMeter, MemoryPool},
     config::Settings,
+    context::{MemoryMeter, MemoryPool},
     graphql::Executor,
 };
 use serde_json::{Value, json};

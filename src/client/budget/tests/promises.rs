@@ -11,7 +11,7 @@ use super::super::{
     state::{AdmittedCall, CallEnd, LINGER, LimiterState},
 };
 use super::ms;
-use crate::client::Priority;
+use crate::context::Priority;
 
 /// A planned call.
 #[derive(Clone, Debug)]

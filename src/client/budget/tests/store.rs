@@ -16,7 +16,7 @@ use super::{
     NOW, ms, quota, window,
 };
 use crate::{
-    client::Priority::Background,
+    context::Priority::Background,
     shared::{Store, StoreOptions},
 };
 

@@ -11,7 +11,7 @@ use super::super::{
 };
 use super::{ms, window};
 use crate::{
-    client::Priority::{Background, Interactive},
+    context::Priority::{Background, Interactive},
     error::{Error, ErrorKind},
 };
 

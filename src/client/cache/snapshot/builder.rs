@@ -12,10 +12,8 @@ use tokio::{
 
 use super::super::{CacheKey, entry};
 use crate::{
-    client::{
-        Client, MaxAge, Request, RequestContext, Response,
-        context::{CallRecord, ResponseOrigin},
-    },
+    client::{Client, Request, Response},
+    context::{CallRecord, MaxAge, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind, Result},
     metrics,
 };
@@ -68,7 +66,7 @@ impl<T: SnapshotContent> SnapshotBuilder<T> {
         let cache = &self.http.cache;
         let (key, mut entry) = (cache.key(&request), entry(cache.0.account, &request));
         let answer = self.send_within_deadline(request).await;
-        entry.end(answer.as_ref());
+        entry.end(answer.as_ref().map(Response::status_code));
         lock(&self.shared.reads).push(SnapshotRead {
             entry,
             key,

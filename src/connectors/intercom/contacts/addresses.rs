@@ -10,8 +10,9 @@ use futures_util::{
 
 use super::{Contacts, capabilities::PAGINATION, query};
 use crate::{
-    client::{Operation, RequestContext},
+    client::Operation,
     connectors::{Incomplete, SearchBatch, SearchResult},
+    context::RequestContext,
     error::{ErrorKind, Result},
     notice::{Notice, NoticeCode},
     recent_writes::KnownWrites,

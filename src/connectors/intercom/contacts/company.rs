@@ -14,8 +14,9 @@ use super::{
     subresources::{ATTACHED, SubresourceNext, param},
 };
 use crate::{
-    client::{MaxAge, Operation, Request, RequestContext, Response},
+    client::{Operation, Request, Response},
     connectors::{Filter, FilterField, decode, filter::unknown_notice, intercom::IntercomApi},
+    context::{MaxAge, RequestContext},
     error::{Error, ErrorKind, Result},
     pagination::{IncompleteReason, NextPage, Page, PageAddress, PageRequest},
     user::User,

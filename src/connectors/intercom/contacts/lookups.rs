@@ -10,8 +10,9 @@ use super::{
     Contacts, FINDS_EXTERNAL_IDS_FROM, HOPS, SEARCH_PAGES, capabilities::PAGINATION, query, search,
 };
 use crate::{
-    client::{Operation, Request, RequestContext},
+    client::{Operation, Request},
     connectors::{Filter, SearchResult, decode, rows},
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::ScanLimits,
     recent_writes::{KnownWrites, WriteKey},

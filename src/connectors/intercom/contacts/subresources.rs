@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    client::{Operation, Request, RequestContext, Response},
+    client::{Operation, Request, Response},
     connectors::{Subresource, SubresourceData, decode, intercom::IntercomApi, rows},
+    context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{
         NextPage, Page, PageAddress, PaginationSpec, PaginationStrategy, Row, ScanLimits,

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::{Contacts, company};
 use crate::{
-    client::{Operation, Request, RequestContext},
+    client::{Operation, Request},
     connectors::{
         ConnectorWrite,
         intercom::{attributes, body, check, seconds},
     },
+    context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
     user::{CompanyPatch, User, UserPatch, WriteOutcome},
 };

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::{super::errors::SEGMENT, UsertourV1, ties};
 use crate::{
-    client::{MaxAge, Operation, RequestContext},
+    client::Operation,
+    context::{MaxAge, RequestContext},
     error::{Error, ErrorKind, Result},
     pagination::Page,
     user::User,

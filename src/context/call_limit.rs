@@ -9,16 +9,16 @@ use crate::account::Account;
 
 /// The share of an account's budget that one request may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::client) struct CallShare {
+pub(crate) struct CallShare {
     /// The number of calls that the request may make.
-    pub(in crate::client) calls: u32,
+    pub(crate) calls: u32,
     /// The number of whole seconds until the account's window is full again.
-    pub(in crate::client) refills_in: Option<u64>,
+    pub(crate) refills_in: Option<u64>,
 }
 
 /// Why a request may not make another call to an account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::client) enum CallRefused {
+pub(crate) enum CallRefused {
     /// It has made as many calls as any request may.
     Limit(u32),
     /// It has used its share of the account's budget.
@@ -62,7 +62,7 @@ impl CallLimiter {
 
     /// Counts a call to an account. `share` returns the account's share for the request; it is
     /// called at the first call.
-    pub(in crate::client) fn take(
+    pub(crate) fn take(
         &self,
         account: Account,
         share: impl FnOnce() -> Option<CallShare>,
@@ -88,7 +88,7 @@ impl CallLimiter {
     }
 
     /// Takes back a call that was not sent.
-    pub(in crate::client) fn give_back(&self, account: Account) {
+    pub(crate) fn give_back(&self, account: Account) {
         if let Some(account) = self.accounts().get_mut(&account) {
             account.made = account.made.saturating_sub(1);
         }

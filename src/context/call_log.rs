@@ -8,7 +8,6 @@ use tracing::{Span, field::Empty};
 use super::lock;
 use crate::{
     account::Account,
-    client::Response,
     error::{Error, ErrorKind},
 };
 
@@ -34,7 +33,7 @@ pub enum ResponseOrigin {
 
 impl ResponseOrigin {
     /// All origins.
-    pub(in crate::client) const ALL: [Self; 4] =
+    pub(crate) const ALL: [Self; 4] =
         [Self::Provider, Self::CacheHit, Self::Stale, Self::Coalesced];
 
     /// Its name in metrics and for clients.
@@ -76,7 +75,7 @@ pub struct CallRecord {
 
 impl CallRecord {
     /// The tracing span of this record.
-    pub(in crate::client) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         tracing::debug_span!(
             "provider_call",
             provider.name = self.account.provider().name(),
@@ -92,10 +91,10 @@ impl CallRecord {
         )
     }
 
-    /// Records the end. A missing record is no failure.
-    pub(in crate::client) fn end(&mut self, answer: Result<&Response, &Error>) {
+    /// Records the end: the status of a response, or the error. A missing record is no failure.
+    pub(crate) fn end(&mut self, answer: Result<u16, &Error>) {
         (self.status, self.code) = match answer {
-            Ok(response) => (Some(response.status.as_u16()), None),
+            Ok(status) => (Some(status), None),
             Err(error) if self.may_be_missing && error.kind() == ErrorKind::Missing => {
                 (error.status(), None)
             }
@@ -104,7 +103,7 @@ impl CallRecord {
     }
 
     /// Records the end in the span.
-    pub(in crate::client) fn record_in(&self, span: &Span) {
+    pub(crate) fn record_in(&self, span: &Span) {
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
         if let Some(status) = self.status {
             span.record("status", status);
@@ -131,18 +130,18 @@ impl CallLog {
     }
 
     /// Notes when a response stops being fresh.
-    pub(in crate::client) fn note_fresh_until(&self, instant: Instant) {
+    pub(crate) fn note_fresh_until(&self, instant: Instant) {
         let mut first = lock(&self.fresh_until);
         *first = Some(first.map_or(instant, |first| first.min(instant)));
     }
 
     /// Adds records.
-    pub(in crate::client) fn extend(&self, entries: Vec<CallRecord>) {
+    pub(crate) fn extend(&self, entries: Vec<CallRecord>) {
         lock(&self.entries).extend(entries);
     }
 
     /// Adds a record.
-    pub(in crate::client) fn add(&self, entry: CallRecord) {
+    pub(crate) fn add(&self, entry: CallRecord) {
         lock(&self.entries).push(entry);
     }
 }

@@ -3,6 +3,7 @@
 
 mod call_limit;
 mod call_log;
+mod meter;
 mod progress;
 
 use std::{
@@ -17,12 +18,12 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::MemoryMeter;
 use crate::{error::Error, notice::Notice};
 
 pub use call_limit::CallLimiter;
-pub(super) use call_limit::{CallRefused, CallShare};
+pub(crate) use call_limit::{CallRefused, CallShare};
 pub use call_log::{CallLog, CallRecord, ResponseOrigin};
+pub use meter::{MemoryMeter, MemoryPool};
 pub use progress::WriteProgress;
 
 /// Whose work goes first when there is not enough for all.
@@ -175,7 +176,7 @@ impl RequestContext {
     }
 
     /// The limit on the calls of the whole request.
-    pub(super) fn call_limit(&self) -> &Arc<CallLimiter> {
+    pub(crate) fn call_limit(&self) -> &Arc<CallLimiter> {
         &self.call_limit
     }
 
@@ -202,7 +203,7 @@ impl RequestContext {
 
     /// Notes that a request that changes something is about to be sent. False when its write was
     /// cancelled before.
-    pub(super) fn begin_write(&self) -> bool {
+    pub(crate) fn begin_write(&self) -> bool {
         self.write.as_ref().is_none_or(|write| write.begin())
     }
 
@@ -314,7 +315,7 @@ impl RequestContext {
     /// A context for work that several callers share: it starts with this freshness and priority,
     /// ends at its own deadline, and has its own usage. Its calls count for the request that
     /// started it. Its bytes count for nobody, because they belong to all callers.
-    pub(super) fn detached(&self, deadline: Instant) -> Self {
+    pub(crate) fn detached(&self, deadline: Instant) -> Self {
         Self {
             deadline,
             usage: Arc::default(),
@@ -325,7 +326,7 @@ impl RequestContext {
     }
 
     /// Adds the calls of detached work, and their records, to the caller that started it.
-    pub(super) fn add_calls(&self, detached: &Self) {
+    pub(crate) fn add_calls(&self, detached: &Self) {
         self.usage
             .calls
             .fetch_add(detached.calls(), Ordering::Relaxed);
@@ -333,7 +334,7 @@ impl RequestContext {
     }
 
     /// Adds what detached work has read: its age, and whether old responses were used.
-    pub(super) fn add_reads(&self, detached: &Self) {
+    pub(crate) fn add_reads(&self, detached: &Self) {
         if let Some(at) = detached.as_of() {
             self.note_read(at, detached.is_stale());
         }
@@ -356,17 +357,17 @@ impl RequestContext {
     }
 
     /// Counts a request to a provider.
-    pub(super) fn count_call(&self) {
+    pub(crate) fn count_call(&self) {
         self.usage.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes that the provider failed and a cached response was used.
-    pub(super) fn note_stale_fallback(&self, error: Error) {
+    pub(crate) fn note_stale_fallback(&self, error: Error) {
         *lock(&self.usage.failure) = Some(error);
     }
 
     /// Notes a response that was read from its provider at a moment.
-    pub(super) fn note_read(&self, at: Timestamp, is_stale: bool) {
+    pub(crate) fn note_read(&self, at: Timestamp, is_stale: bool) {
         let mut as_of = lock(&self.usage.as_of);
         *as_of = Some(as_of.map_or(at, |oldest| oldest.min(at)));
         if is_stale {
