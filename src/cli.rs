@@ -251,11 +251,10 @@ impl Listeners {
 }
 
 /// The settings of the main listener.
-fn front_settings(
+fn listener_settings(
     settings: &Settings,
     readiness: Readiness,
     hosts: AllowedHosts,
-    has_admin: bool,
 ) -> MainListenerSettings {
     MainListenerSettings {
         readiness,
@@ -264,7 +263,7 @@ fn front_settings(
             allows_loopback: settings.server.loopback_origins,
         },
         hosts,
-        has_admin,
+        has_admin: false,
         sockets: SocketLimits::default(),
     }
 }
@@ -287,9 +286,19 @@ async fn serve(
         let hosts = AllowedHosts::of(&settings.server.hosts, of);
         hosts.map_err(ConfigErrors)
     };
-    let (hosts_of_front, has_admin) = (hosts(address)?, admin.is_some());
-    let app = front_settings(settings, readiness.clone(), hosts_of_front, has_admin);
-    let app = app.router(executor.clone())?;
+    let (limits, admin_limits) = (ConnectionLimits::default(), ConnectionLimits::admin());
+    let beside = beside + admin.as_ref().map_or(0, |_| admin_limits.connections);
+    let limits = ConnectionLimits {
+        connections: server::descriptors::raise_fd_limit(limits.connections, beside),
+        drain: Duration::from_secs(settings.server.drain_seconds),
+        ..limits
+    };
+    let front_settings = MainListenerSettings {
+        has_admin: admin.is_some(),
+        sockets: SocketLimits::among(limits.connections),
+        ..listener_settings(settings, readiness.clone(), hosts(address)?)
+    };
+    let app = front_settings.router(executor.clone())?;
     let admin = match admin {
         Some(admin) => {
             let app = server::admin(
@@ -300,13 +309,6 @@ async fn serve(
             Some((admin, app))
         }
         None => None,
-    };
-    let (limits, admin_limits) = (ConnectionLimits::default(), ConnectionLimits::admin());
-    let beside = beside + admin.as_ref().map_or(0, |_| admin_limits.connections);
-    let limits = ConnectionLimits {
-        connections: server::descriptors::raise_fd_limit(limits.connections, beside),
-        drain: Duration::from_secs(settings.server.drain_seconds),
-        ..limits
     };
     let admin = async {
         match admin {

@@ -15,6 +15,7 @@ mod response;
 mod scrape;
 pub mod slow_client;
 pub mod stream;
+mod upgrade;
 
 use std::{
     sync::{

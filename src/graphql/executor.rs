@@ -128,6 +128,13 @@ impl Execution {
         Self::refused(refusal, vec![failed])
     }
 
+    /// A request that a transport refuses with an error of its own, which has a code.
+    #[must_use]
+    pub fn refused_with(error: ServerError) -> Self {
+        let code = code_of(&error).unwrap_or(ErrorCode::Internal);
+        Self::refused(Refusal::Request(code), vec![error])
+    }
+
     /// Whether the request itself is wrong: its document, its variables, its cost.
     #[must_use]
     pub fn is_mistake(&self) -> bool {
@@ -147,6 +154,8 @@ impl Execution {
 pub struct ExecutionStream {
     /// The kind of the operation.
     pub kind: OperationType,
+    /// The name of the operation, if it has one.
+    pub name: Option<Name>,
     /// The responses: one, or for a subscription one for each event.
     pub executions: BoxStream<'static, Execution>,
 }
@@ -227,7 +236,7 @@ impl Executor {
         options: &RequestOptions,
     ) -> Result<ExecutionStream, Box<Execution>> {
         let (request, operation) = self.start(request, options)?;
-        let kind = operation.kind;
+        let (kind, name) = (operation.kind, operation.name.clone());
         let executions = if kind == OperationType::Subscription {
             let responses = self.schema.execute_stream(request);
             let executions = responses.map(move |response| operation.clone().finish(response));
@@ -237,7 +246,11 @@ impl Executor {
             let execution = async move { operation.finish(schema.execute(request).await) };
             stream::once(execution).boxed()
         };
-        Ok(ExecutionStream { kind, executions })
+        Ok(ExecutionStream {
+            kind,
+            name,
+            executions,
+        })
     }
 
     /// Prepares a request and gives it its context.
@@ -261,7 +274,11 @@ impl Executor {
             uncounted,
             schema_keys,
         } = prepared;
-        let (request, trace) = self.with_context(request, options);
+        let refused = refused_by_transport(kind, options.allowed);
+        let (request, trace) = match refused {
+            Some(_) => (request, RequestTrace::default()),
+            None => self.with_context(request, options),
+        };
         let token = options.trace_token.as_deref();
         let operation = RunningOperation {
             kind,
@@ -270,7 +287,7 @@ impl Executor {
             is_traced: self.graph().trace_access.admits(token),
             trace,
         };
-        if let Some(refused) = refused_by_transport(kind, options.allowed) {
+        if let Some(refused) = refused {
             return Err(Box::new(refused.of_operation(&operation)));
         }
         let charged = operation.trace.charge(uncounted);

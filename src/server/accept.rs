@@ -20,20 +20,18 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_util::{
-    sync::CancellationToken,
-    task::{TaskTracker, task_tracker::TaskTrackerToken},
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Readiness,
-    activity::{ConnectionActivity, InFlightRequest},
+    activity::ConnectionActivity,
     body::{BodyLimits, BodyReader, ReceivingBody},
     connection_pool::ConnectionPool,
     hosts::LocalAddress,
     response,
     slow_client::MinTransferRate,
     stream::{ClientStream, Linger},
+    upgrade::UpgradeHandle,
 };
 
 /// Limits on connections.
@@ -205,8 +203,10 @@ impl ConnectionLimits {
         let (stream, returned) = ClientStream::new(stream, Arc::clone(&activity));
         let end = serve_connection(builder, stream, app, &activity, stopping).await;
         if end == ConnectionEnd::Complete {
-            upgrade.wait().await;
-            self.linger.close(&returned).await;
+            let was_evicted = upgrade.wait().await;
+            if !was_evicted {
+                self.linger.close(&returned).await;
+            }
         }
         activity.end();
     }
@@ -267,53 +267,6 @@ enum ConnectionEnd {
     Complete,
     /// The gateway closed it.
     Forced,
-}
-
-/// What a request needs to keep its connection for another protocol: a WebSocket.
-#[derive(Clone, Debug)]
-pub(super) struct UpgradeHandle {
-    activity: Arc<ConnectionActivity>,
-    upgraded: TaskTracker,
-    stopping: CancellationToken,
-}
-
-/// Keeps a connection, and its place among all connections, while it exists.
-pub(super) struct HeldConnection {
-    stopping: CancellationToken,
-    _in_flight: InFlightRequest,
-    _token: TaskTrackerToken,
-}
-
-impl UpgradeHandle {
-    fn new(activity: Arc<ConnectionActivity>, stopping: CancellationToken) -> Self {
-        Self {
-            activity,
-            upgraded: TaskTracker::new(),
-            stopping,
-        }
-    }
-
-    /// Keeps the connection.
-    pub(super) fn hold(&self) -> HeldConnection {
-        HeldConnection {
-            stopping: self.stopping.clone(),
-            _in_flight: self.activity.begin_request(),
-            _token: self.upgraded.token(),
-        }
-    }
-
-    /// Waits until nobody holds the connection.
-    async fn wait(&self) {
-        self.upgraded.close();
-        self.upgraded.wait().await;
-    }
-}
-
-impl HeldConnection {
-    /// Waits until the gateway stops.
-    pub(super) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.stopping.clone().cancelled_owned()
-    }
 }
 
 /// The parts of a connection that its requests use.

@@ -22,6 +22,7 @@ use super::{
     accept::ConnectionLimits,
     connection_pool::{ConnectionPool, ConnectionState, EvictionKey},
     slow_client::SlowClientTimer,
+    upgrade::{PartialLimits, PartialMessages},
 };
 
 /// The activity of one connection.
@@ -30,6 +31,7 @@ pub(super) struct ConnectionActivity {
     pub(super) limits: ConnectionLimits,
     pool: Arc<ConnectionPool>,
     eviction: Arc<Notify>,
+    messages: PartialMessages,
     record: Mutex<ActivityRecord>,
 }
 
@@ -67,10 +69,15 @@ impl ConnectionActivity {
     /// The activity of a connection that has just been accepted.
     pub(super) fn new(limits: ConnectionLimits, pool: Arc<ConnectionPool>) -> Arc<Self> {
         let now = Instant::now();
+        let partial = PartialLimits {
+            total_bytes: limits.body.total_bytes as u64,
+            time: limits.body.time,
+        };
         let activity = Self {
             limits,
-            pool,
             eviction: Arc::default(),
+            messages: PartialMessages::new(partial, pool.partial_bytes()),
+            pool,
             record: Mutex::new(ActivityRecord {
                 was_used: false,
                 requests: 0,
@@ -87,6 +94,11 @@ impl ConnectionActivity {
         };
         activity.change(|_| ());
         Arc::new(activity)
+    }
+
+    /// The messages of the connection that have not arrived whole, once it speaks another protocol.
+    pub(super) fn messages(&self) -> &PartialMessages {
+        &self.messages
     }
 
     /// Notes the start of a request.
@@ -280,6 +292,15 @@ impl InFlightRequest {
         };
         self.activity
             .change(|record| record.answers.insert(self.id, answer));
+    }
+
+    /// Notes that the client must take this many bytes at once, which nobody knew before.
+    pub(super) fn expect_bytes(&self, bytes: u64) {
+        self.activity.change(|record| {
+            if let Some(answer) = record.answers.get_mut(&self.id) {
+                answer.bytes = answer.bytes.max(bytes);
+            }
+        });
     }
 
     /// Notes whether the next part of the response is ready: only then does the gateway wait for

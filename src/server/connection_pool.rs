@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -53,6 +53,8 @@ pub(super) type EvictionKey = (ConnectionState, u64);
 #[derive(Debug)]
 pub(super) struct ConnectionPool {
     slots: Arc<Semaphore>,
+    /// The bytes of messages on WebSockets that have not arrived whole.
+    partial_bytes: Arc<AtomicU64>,
     evictable: Mutex<Evictable>,
 }
 
@@ -67,8 +69,14 @@ impl ConnectionPool {
     pub(super) fn new(connections: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(connections)),
+            partial_bytes: Arc::default(),
             evictable: Mutex::default(),
         }
+    }
+
+    /// The counter of the bytes of messages that have not arrived whole.
+    pub(super) fn partial_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.partial_bytes)
     }
 
     /// Accepts the next connection and takes a slot for it. If all slots are taken, one connection

@@ -19,7 +19,7 @@ use async_graphql::parser::types::OperationType;
 use axum::{
     Router,
     extract::{FromRequest, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::any,
 };
@@ -76,7 +76,7 @@ pub(super) fn router(
 
 async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Response {
     let headers = request.headers();
-    if is_upgrade(headers) {
+    if is_upgrade(&request) {
         return endpoint.upgrade(request).await;
     }
     let is_explorer = request.uri().query().is_none() && negotiation::is_a_browser(headers);
@@ -144,7 +144,7 @@ impl Endpoint {
         let is_subscription = operation.kind == OperationType::Subscription;
         if is_subscription || media == Media::EventStream {
             let recorder = OperationRecorder::new("sse");
-            return sse::respond(recorder.responses(operation.executions));
+            return sse::respond(recorder.executions(operation));
         }
         match operation.executions.next().await {
             Some(execution) => reply(execution).await,
@@ -181,9 +181,19 @@ impl Endpoint {
 }
 
 /// Whether a client asks for a WebSocket.
-fn is_upgrade(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(header::UPGRADE);
-    upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+fn is_upgrade(request: &Request) -> bool {
+    let headers = request.headers();
+    let names = |header: HeaderName, name: &str| {
+        let values = headers.get_all(header).iter();
+        let mut values = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        values.any(|value| value.trim().eq_ignore_ascii_case(name))
+    };
+    // A header without the other is to be ignored (RFC 9110, section 7.8), and so is one of a POST.
+    request.method() == Method::GET
+        && names(header::UPGRADE, "websocket")
+        && names(header::CONNECTION, "upgrade")
 }
 
 fn not_acceptable() -> RequestRefusal {

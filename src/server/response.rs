@@ -95,7 +95,11 @@ impl HttpBody for ResponseBody {
             self.request.waits_for_client(frame.is_ready());
             match frame {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => self.rest = data,
+                    Ok(data) => {
+                        // A stream of events has no size before they are there.
+                        self.request.expect_bytes(data.len() as u64);
+                        self.rest = data;
+                    }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 end_or_pending => return end_or_pending,

@@ -82,7 +82,13 @@ impl AsyncRead for ClientStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.with_socket(|socket| socket.poll_read(context, buffer))
+        let before = buffer.filled().len();
+        let read = self.with_socket(|socket| socket.poll_read(context, buffer));
+        let bytes = buffer.filled().len() - before;
+        match self.activity.messages().received(bytes) {
+            Ok(()) => read,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 }
 

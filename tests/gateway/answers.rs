@@ -2,6 +2,7 @@
 
 mod ages;
 mod common;
+mod documents;
 mod forgotten;
 mod headers;
 mod kept;

@@ -50,6 +50,16 @@ impl StreamGateway {
         sockets: SocketLimits,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::among(world, sockets, ConnectionLimits::default(), change).await
+    }
+
+    /// A gateway with limits of its own on all connections, too.
+    async fn among(
+        world: &World,
+        sockets: SocketLimits,
+        limits: ConnectionLimits,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = demo::settings(world.sandbox);
         settings.cache.seconds = 0.0;
         settings.server.show_calls = false;
@@ -69,7 +79,6 @@ impl StreamGateway {
         };
         let app = front.router(executor.clone()).expect("routes");
         let (stop, stopped) = oneshot::channel();
-        let limits = ConnectionLimits::default();
         tokio::spawn(limits.serve(listener, app, Readiness::default(), async {
             let _ = stopped.await;
         }));

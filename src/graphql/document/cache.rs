@@ -4,15 +4,13 @@
 //! kept. Everybody's requests find a kept document; its bytes count for the client that sent it first.
 //! When the cache is full, a document of the client with the most bytes goes, so a client that sends many
 //! different texts displaces its own. (A cache that goes by frequency alone, such as moka's, was tried:
-//! 20,000 texts, each sent twice, displaced all that others used.)
+//! 20,000 texts, each sent twice, displaced all that others used.) A client is an address: behind one
+//! proxy all are one client.
 
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::CheckedDocument;
@@ -43,7 +41,7 @@ struct KeptDocuments {
 struct KeptDocument {
     document: Arc<CheckedDocument>,
     /// Whether it was asked for since it was last spared.
-    was_used: AtomicBool,
+    was_used: bool,
 }
 
 /// The texts that one client sent first, the oldest first.
@@ -79,8 +77,8 @@ impl DocumentCache {
         text: &str,
         check: impl FnOnce() -> Result<CheckedDocument, E>,
     ) -> Result<Arc<CheckedDocument>, E> {
-        if let Some(kept) = self.kept().documents.get(text) {
-            kept.was_used.store(true, Ordering::Relaxed);
+        if let Some(kept) = self.kept().documents.get_mut(text) {
+            kept.was_used = true;
             return Ok(Arc::clone(&kept.document));
         }
         let document = Arc::new(check()?);
@@ -107,7 +105,7 @@ impl KeptDocuments {
         let bytes = document.bytes();
         let kept = KeptDocument {
             document,
-            was_used: AtomicBool::new(false),
+            was_used: false,
         };
         // Two requests may have checked the same text at the same time.
         if self.documents.contains_key(&text) {
@@ -132,8 +130,8 @@ impl KeptDocuments {
             return false;
         };
         while let Some(text) = of.texts.pop_front() {
-            let kept = self.documents.get(&text);
-            if kept.is_some_and(|kept| kept.was_used.swap(false, Ordering::Relaxed)) {
+            let kept = self.documents.get_mut(&text);
+            if kept.is_some_and(|kept| std::mem::take(&mut kept.was_used)) {
                 of.texts.push_back(text);
                 continue;
             }

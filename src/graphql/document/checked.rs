@@ -104,22 +104,28 @@ impl CheckedDocument {
         &self,
         name: Option<&str>,
     ) -> Result<(&CheckedOperation, &Positioned<OperationDefinition>), String> {
-        let definitions = self.executable.operations.iter();
-        let definitions = definitions.map(|(_, operation)| operation);
-        let mut operations = self.operations.iter().zip(definitions);
-        let is_named = |operation: &CheckedOperation| operation.name.as_deref() == name;
-        match name {
-            Some(asked) => operations
-                .find(|(operation, _)| is_named(operation))
-                .ok_or_else(|| format!("there is no operation `{asked:.40}`")),
-            None if self.operations.len() > 1 => Err(
-                "the document has several operations: say with `operationName` which one"
-                    .to_owned(),
-            ),
-            None => operations
-                .next()
-                .ok_or_else(|| "the document has no operation".to_owned()),
-        }
+        let found = match name {
+            Some(name) => self
+                .operations
+                .iter()
+                .find(|of| of.name.as_deref() == Some(name)),
+            None if self.operations.len() > 1 => {
+                let message =
+                    "the document has several operations: say with `operationName` which one";
+                return Err(message.to_owned());
+            }
+            None => self.operations.first(),
+        };
+        let definition = |operation: &CheckedOperation| {
+            let mut definitions = self.executable.operations.iter();
+            let definition = definitions.find(|(name, _)| *name == operation.name.as_ref())?;
+            Some(definition.1)
+        };
+        let found = found.and_then(|operation| Some((operation, definition(operation)?)));
+        found.ok_or_else(|| match name {
+            Some(name) => format!("there is no operation `{name:.40}`"),
+            None => "the document has no operation".to_owned(),
+        })
     }
 
     /// Counts what an operation asks for with its variables. Returns how many bytes of its answer nobody
@@ -188,7 +194,12 @@ fn conditions(document: &ExecutableDocument, operation: &OperationDefinition) ->
             sets.extend(super::merge::selections_of(&selection.node));
         }
     }
-    conditions.into_iter().cloned().collect()
+    let definitions = operation.variable_definitions.iter();
+    let declared: HashSet<_> = definitions.map(|of| &of.node.name.node).collect();
+    conditions
+        .intersection(&declared)
+        .map(|name| (*name).clone())
+        .collect()
 }
 
 /// The variable that is the condition of a directive.

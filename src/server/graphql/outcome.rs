@@ -54,11 +54,7 @@ impl OperationOutcome {
         if later.outcome != "ok" {
             self.outcome = later.outcome;
         }
-        for code in later.codes {
-            if !self.codes.contains(&code) {
-                self.codes.push(code);
-            }
-        }
+        self.codes.extend(later.codes);
         self.errors += later.errors;
         self.failed_sources = later.failed_sources;
         self.failed_writes = later.failed_writes;

@@ -1,12 +1,13 @@
 //! The log line and the metrics of an operation whose responses come as a stream.
 
-use async_graphql::{Name, Response as Answer, parser::types::OperationType};
+use async_graphql::{Name, parser::types::OperationType};
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::{outcome::OperationOutcome, render::kind_name};
 use crate::{
-    graphql::{executor::Execution, trace::RequestTrace},
+    graphql::executor::{Execution, ExecutionStream},
     metrics,
     server::log::operation_name,
 };
@@ -21,8 +22,7 @@ pub(super) struct OperationRecorder {
     events: usize,
     ending: Option<OperationOutcome>,
     is_complete: bool,
-    /// The calls and the memory of the last execution, until its response is sent.
-    sending: Option<RequestTrace>,
+    span: Span,
 }
 
 impl OperationRecorder {
@@ -35,7 +35,7 @@ impl OperationRecorder {
             events: 0,
             ending: None,
             is_complete: false,
-            sending: None,
+            span: Span::current(),
         }
     }
 
@@ -61,23 +61,22 @@ impl OperationRecorder {
         self.is_complete = true;
     }
 
-    /// The responses of the operation. The memory of each is held until the next is asked for: then it has
-    /// been sent.
-    pub(super) fn responses(
-        self,
-        executions: BoxStream<'static, Execution>,
-    ) -> BoxStream<'static, Answer> {
+    /// The executions of an operation, each noted as it comes.
+    pub(super) fn executions(
+        mut self,
+        operation: ExecutionStream,
+    ) -> BoxStream<'static, Execution> {
+        self.kind = Some(operation.kind);
+        self.name = operation.name;
         let recorded = futures_util::stream::unfold(
-            (self, executions),
+            (self, operation.executions),
             |(mut recorder, mut executions)| async move {
-                recorder.sending = None;
                 let Some(execution) = executions.next().await else {
                     recorder.complete();
                     return None;
                 };
                 recorder.note(&execution);
-                recorder.sending = Some(execution.trace);
-                Some((execution.response, (recorder, executions)))
+                Some((execution, (recorder, executions)))
             },
         );
         recorded.boxed()
@@ -86,6 +85,7 @@ impl OperationRecorder {
 
 impl Drop for OperationRecorder {
     fn drop(&mut self) {
+        let _in_span = self.span.enter();
         let ending = self.ending.take();
         let outcome = match &ending {
             _ if !self.is_complete => "client_left",
@@ -109,7 +109,7 @@ impl Drop for OperationRecorder {
             failed_writes = Some(ending.failed_writes).filter(|failed| *failed > 0),
             code = ending.codes.first().map(|code| code.as_str()),
             duration_ms = self.started.elapsed().as_millis() as u64,
-            "answered"
+            "operation ended"
         );
     }
 }

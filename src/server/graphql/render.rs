@@ -163,7 +163,7 @@ pub(super) fn refused(refusal: &RequestRefusal, media: Media) -> HttpReply {
 }
 
 /// A response that holds more bytes than this is encoded off the threads that serve requests.
-const LARGE: u64 = 256 * 1024;
+pub(super) const LARGE: u64 = 256 * 1024;
 
 /// Encodes a response as JSON.
 pub(super) async fn encode(

@@ -12,9 +12,17 @@ use axum::{
     },
 };
 use futures_util::{StreamExt, stream, stream::BoxStream};
+use serde_json::json;
 
-use super::{VARY, recorder::OperationRecorder, render::encode};
-use crate::graphql::executor::Execution;
+use super::{
+    VARY,
+    recorder::OperationRecorder,
+    render::{LARGE, encode},
+};
+use crate::{
+    error::Error,
+    graphql::{executor::Execution, trace::RequestTrace},
+};
 
 /// How often a comment keeps a quiet connection alive: more often than proxies close one.
 const HEARTBEAT: Duration = Duration::from_secs(12);
@@ -25,25 +33,41 @@ static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-bufferin
 /// The response to a request that cannot run. `graphql-sse` takes every status but 200 for a failure of
 /// the network, which it tries again; so the errors come as an event.
 pub(super) fn refused(refused: Execution) -> Response {
-    let mut recorder = OperationRecorder::new("sse");
-    recorder.note(&refused);
-    let response = refused.response;
-    events(stream::once(async move { event(response, true).await }).boxed())
+    OperationRecorder::new("sse").note(&refused);
+    respond(stream::once(async move { refused }).boxed())
 }
 
-/// The response that carries the responses of an operation as events.
-pub(super) fn respond(responses: BoxStream<'static, Answer>) -> Response {
-    events(responses.then(|answer| event(answer, false)).boxed())
+/// The response that carries the responses of an operation as events. The memory of each is held until the
+/// next is asked for: then the socket has taken it.
+pub(super) fn respond(executions: BoxStream<'static, Execution>) -> Response {
+    let next = stream::unfold((executions, None), |(mut executions, sent)| async move {
+        drop::<Option<RequestTrace>>(sent);
+        let Execution {
+            response,
+            refusal,
+            trace,
+            ..
+        } = executions.next().await?;
+        let event = event(response, refusal.is_some(), &trace).await;
+        Some((event, (executions, Some(trace))))
+    });
+    events(next.boxed())
 }
 
-/// An event with a response, or with the errors of a request that cannot run.
-async fn event(answer: Answer, is_refusal: bool) -> Result<Event, Infallible> {
-    let text = encode(answer, is_refusal, false).await.ok();
-    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-    Ok(match text {
-        Some(text) => Event::default().event("next").data(text),
-        None => Event::default().comment("a response cannot be written as JSON"),
-    })
+/// An event with a response, or with the errors of a request that did not run.
+async fn event(
+    response: Answer,
+    is_refusal: bool,
+    trace: &RequestTrace,
+) -> Result<Event, Infallible> {
+    let text = encode(response, is_refusal, trace.bytes() > LARGE).await;
+    let text = text.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.unwrap_or_else(|| {
+        tracing::error!("an answer cannot be written as JSON");
+        let failed = Execution::failed(&Error::internal("the gateway failed; its log says why"));
+        json!({ "errors": failed.response.errors }).to_string()
+    });
+    Ok(Event::default().event("next").data(text))
 }
 
 fn events(next: BoxStream<'static, Result<Event, Infallible>>) -> Response {

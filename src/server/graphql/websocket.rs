@@ -19,10 +19,10 @@ use axum::{
         FromRequestParts,
         ws::{Message, WebSocket, WebSocketUpgrade},
     },
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::PollSender;
 use tracing::Instrument;
@@ -33,15 +33,18 @@ use self::{
 use super::refusal::RequestRefusal;
 use crate::{
     error::ErrorCode,
-    graphql::{Executor, executor::RequestOptions},
+    graphql::{
+        Executor,
+        executor::{AllowedOperations, RequestOptions},
+    },
     metrics,
-    server::accept::UpgradeHandle,
+    server::upgrade::{HeldConnection, UpgradeHandle},
 };
 
 /// The limits of sockets.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
-    /// How many sockets there may be; other connections keep their places.
+    /// How many sockets there may be.
     pub sockets: usize,
     /// How many operations of one socket may run at a time.
     pub operations: usize,
@@ -53,8 +56,6 @@ pub struct SocketLimits {
     pub ping: Duration,
     /// How long a client may send nothing at all, not even an answer to a ping.
     pub silence: Duration,
-    /// How long a client may take to read a message.
-    pub write: Duration,
 }
 
 impl Default for SocketLimits {
@@ -66,7 +67,18 @@ impl Default for SocketLimits {
             init: Duration::from_secs(10),
             ping: Duration::from_secs(25),
             silence: Duration::from_secs(60),
-            write: Duration::from_secs(10),
+        }
+    }
+}
+
+impl SocketLimits {
+    /// The limits among so many connections: a quarter of them is left for other requests.
+    #[must_use]
+    pub fn among(connections: usize) -> Self {
+        let limits = Self::default();
+        Self {
+            sockets: limits.sockets.min(connections / 4 * 3).max(1),
+            ..limits
         }
     }
 }
@@ -76,7 +88,7 @@ impl Default for SocketLimits {
 const READ_BUFFER: usize = 4 * 1024;
 
 /// How many messages wait between the socket and the library. With one, a client that does not read stops
-/// its own operations.
+/// its own operations, and the library has started an operation before it gets the next message.
 const QUEUE: usize = 1;
 
 /// What all sockets share.
@@ -114,9 +126,9 @@ impl Sockets {
         parts: &mut Parts,
         options: RequestOptions,
     ) -> Result<Response, RequestRefusal> {
-        let protocol = GraphQLProtocol::from_request_parts(parts, &())
-            .await
-            .map_err(|_| unknown_protocol())?;
+        let name = choose_protocol(&mut parts.headers).ok_or_else(unknown_protocol)?;
+        let protocol = GraphQLProtocol::from_request_parts(parts, &()).await;
+        let protocol = protocol.map_err(|_| unknown_protocol())?;
         let Some(handle) = parts.extensions.get::<UpgradeHandle>().cloned() else {
             return Err(not_upgradable("this connection cannot be upgraded"));
         };
@@ -131,25 +143,45 @@ impl Sockets {
         let socket = SocketContext {
             executor: self.executor.clone(),
             limits: self.limits,
-            options,
+            options: RequestOptions {
+                allowed: AllowedOperations {
+                    mutations: true,
+                    subscriptions: true,
+                },
+                ..options
+            },
         };
-        let name = protocol_name(&parts.headers);
         let held = handle.hold();
         let span = tracing::Span::current();
         let response = upgrade
             .read_buffer_size(READ_BUFFER)
             .max_message_size(self.limits.message_bytes)
             .max_frame_size(self.limits.message_bytes)
-            .protocols(["graphql-transport-ws", "graphql-ws"])
+            .protocols([name])
             .on_upgrade(move |stream| {
-                let stopping = held.stopping();
-                async move {
-                    socket.serve(stream, protocol, name, stopping).await;
-                    drop((slot, held));
-                }
-                .instrument(span)
+                let served = async move {
+                    socket.serve(stream, (protocol, name), held).await;
+                    drop(slot);
+                };
+                served.instrument(span)
             });
         Ok(response.into_response())
+    }
+}
+
+/// Counts a socket while it is open.
+struct OpenSocket(&'static str);
+
+impl OpenSocket {
+    fn new(protocol: &'static str) -> Self {
+        metrics::socket_opened(protocol);
+        Self(protocol)
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        metrics::socket_closed(self.0);
     }
 }
 
@@ -158,53 +190,66 @@ impl SocketContext {
     async fn serve(
         self,
         socket: WebSocket,
-        protocol: GraphQLProtocol,
-        name: &'static str,
-        stopping: impl Future<Output = ()>,
+        (protocol, name): (GraphQLProtocol, &'static str),
+        held: HeldConnection,
     ) {
-        metrics::socket_opened(name);
+        let _open = OpenSocket::new(name);
         let (sink, stream) = socket.split();
         let (to_library, mut for_library) = mpsc::channel::<Message>(QUEUE);
         let (from_library, outgoing) = mpsc::channel::<Message>(QUEUE);
         let state = Arc::new(SocketState::new(name == LEGACY));
         let executor = SocketExecutor::new(self.executor.clone(), Arc::clone(&state));
-        let messages: std::pin::Pin<Box<dyn Stream<Item = _> + Send>> =
-            Box::pin(stream::poll_fn(move |cx| {
-                for_library.poll_recv(cx).map(|message| message.map(Ok))
-            }));
+        let messages = stream::poll_fn(move |cx| {
+            let message = for_library.poll_recv(cx);
+            message.map(|message| message.map(Ok))
+        });
         let library = GraphQLWebSocket::new_with_pair(
             PollSender::new(from_library),
             messages,
             executor,
             protocol,
         );
-        let reader = Reader::new(self.clone(), stream, to_library, Arc::clone(&state));
-        let mut writer = Writer::new(sink, outgoing, state, self.limits);
-        let close = tokio::select! {
-            close = reader.run(stopping) => Some(close),
-            () = library.serve() => Some(Close::INTERNAL),
-            close = writer.run() => close,
+        let activity = held.activity();
+        let mut writer = Writer::new(
+            sink,
+            outgoing,
+            Arc::clone(&state),
+            (Arc::clone(&activity), self.limits),
+        );
+        let reader = Reader::new(self, stream, to_library, (state, activity));
+        // The connection is kept until the socket is closed.
+        let (close, _held) = tokio::select! {
+            (close, held) = reader.run(held) => (close, Some(held)),
+            () = library.serve() => (Some(Close::INTERNAL), None),
+            is_open = writer.run() => match is_open {
+                true => (Some(Close::INTERNAL), None),
+                false => return,
+            },
         };
-        if let Some(close) = close {
-            writer.close(close).await;
-        }
-        metrics::socket_closed(name);
+        writer.close(close).await;
     }
 }
 
 /// The older protocol, of `subscriptions-transport-ws`.
 const LEGACY: &str = "graphql-ws";
 
-/// The protocol that the library chooses: the first of those that the client names.
-fn protocol_name(headers: &HeaderMap) -> &'static str {
-    let named = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
-    let named = named.and_then(|value| value.to_str().ok()).unwrap_or("");
-    let known = named.split(',').map(str::trim).find_map(|name| {
-        ["graphql-transport-ws", LEGACY]
-            .into_iter()
-            .find(|known| name.eq_ignore_ascii_case(known))
-    });
-    known.unwrap_or("graphql-transport-ws")
+/// The protocols that are spoken here.
+const PROTOCOLS: [&str; 2] = ["graphql-transport-ws", LEGACY];
+
+/// Chooses the first protocol of the client's that is spoken here, and leaves no other in the headers: the
+/// library and the upgrade choose by rules of their own.
+fn choose_protocol(headers: &mut HeaderMap) -> Option<&'static str> {
+    let named = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut named = named
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let chosen =
+        named.find_map(|name| PROTOCOLS.into_iter().find(|known| *known == name.trim()))?;
+    headers.insert(
+        header::SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(chosen),
+    );
+    Some(chosen)
 }
 
 fn unknown_protocol() -> RequestRefusal {

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use roster::{account::Provider, server::SocketLimits};
 use serde_json::json;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 use super::{PATIENCE, StreamGateway, connect};
 use crate::world::World;
@@ -207,6 +207,19 @@ async fn binary_messages_are_refused() {
 }
 
 #[tokio::test]
+async fn the_payload_of_a_ping_does_no_harm() {
+    let (_world, gateway) = gateway(SocketLimits::default()).await;
+    let mut socket = gateway.socket().await;
+    let payload = json!({ "$serde_json::private::RawValue": "{broken" });
+
+    socket
+        .send(json!({ "type": "ping", "payload": payload }))
+        .await;
+
+    assert_eq!(socket.next().await, json!({ "type": "pong" }));
+}
+
+#[tokio::test]
 async fn a_ping_of_the_protocol_is_answered() {
     let (_world, gateway) = gateway(SocketLimits::default()).await;
     let mut socket = gateway.socket().await;
@@ -239,7 +252,40 @@ async fn the_gateway_pings_and_closes_a_client_that_answers_nothing() {
     // One that does not read answers none.
     let mut silent = gateway.socket().await;
     tokio::time::sleep(Duration::from_millis(1_000)).await;
-    assert_eq!(silent.closed().await.0, 4408);
+    assert_eq!(silent.closed().await.0, 1008);
+}
+
+#[tokio::test]
+async fn the_close_of_a_client_is_answered() {
+    let (_world, gateway) = gateway(SocketLimits::default()).await;
+    for code in [1000, 4999] {
+        let mut socket = gateway.socket().await;
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "bye".into(),
+        };
+        let close = Message::Close(Some(frame));
+        socket.0.send(close).await.expect("an open socket");
+
+        assert_eq!(socket.closed().await.0, code);
+    }
+}
+
+#[tokio::test]
+async fn of_two_protocols_the_first_of_the_client_is_named_and_spoken() {
+    let (_world, gateway) = gateway(SocketLimits::default()).await;
+    for (offered, spoken) in [
+        ("graphql-ws, graphql-transport-ws", "data"),
+        ("graphql-transport-ws, graphql-ws", "next"),
+        ("mqtt, graphql-transport-ws", "next"),
+    ] {
+        let socket = connect(gateway.address, offered, &[]).await;
+        let mut socket = socket.expect("an upgrade");
+        socket.send(json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.next().await["type"], "connection_ack");
+        socket.subscribe("1", NAMES).await;
+        assert_eq!(socket.messages("1").await[0]["type"], spoken, "{offered}");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use roster::server::SocketLimits;
+use roster::server::{SocketLimits, accept::ConnectionLimits, slow_client::MinTransferRate};
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -14,32 +14,36 @@ use crate::world::World;
 #[tokio::test]
 async fn a_socket_that_never_reads_is_closed_and_its_memory_released() {
     let world = World::with(500, |_| {}).await;
-    let limits = SocketLimits {
-        write: Duration::from_millis(300),
-        ..SocketLimits::default()
+    let limits = ConnectionLimits {
+        rate: MinTransferRate {
+            max_lag: Duration::from_millis(300),
+            ..MinTransferRate::default()
+        },
+        answer_time: Duration::from_millis(500),
+        ..ConnectionLimits::default()
     };
-    let gateway = StreamGateway::over(&world, limits).await;
+    let gateway = StreamGateway::among(&world, SocketLimits::default(), limits, |_| {}).await;
     let mut socket = gateway.socket().await;
+    let memory = gateway.executor.graph().memory.clone();
     let query = "{ users(provider: INTERCOM, first: 500) { nodes { raw attributes details { __typename } } } }";
 
     // Each response has some hundred thousand bytes: in the end no buffer takes the next one.
+    let mut most = 0;
     let fill = async {
         for n in 0.. {
             let message =
                 json!({ "type": "subscribe", "id": n.to_string(), "payload": { "query": query } });
-            let sent = socket
-                .0
-                .send(Message::Text(message.to_string().into()))
-                .await;
-            if sent.is_err() {
+            let sent = socket.0.send(Message::Text(message.to_string().into()));
+            if sent.await.is_err() {
                 return;
             }
+            most = most.max(memory.used());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, fill).await.expect("a closed socket");
+    timeout(2 * PATIENCE, fill).await.expect("a closed socket");
+    assert!(most > 0, "what waits to be sent is not counted");
 
-    let memory = gateway.executor.graph().memory.clone();
     let released = async {
         while memory.used() > 0 {
             tokio::task::yield_now().await;

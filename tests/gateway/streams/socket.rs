@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use roster::{account::Provider, server::SocketLimits};
+use roster::{
+    account::Provider,
+    context::MemoryMeter,
+    server::{SocketLimits, accept::ConnectionLimits},
+};
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{PATIENCE, StreamGateway, connect};
+use super::{PATIENCE, StreamGateway, connect, events, post_for_events};
 use crate::world::World;
 
 const NAMES: &str = "{ accounts { name } }";
@@ -129,6 +133,90 @@ async fn a_gateway_that_stops_says_goodbye_to_idle_sockets() {
     gateway.stop();
 
     assert_eq!(socket.closed().await.0, 1001);
+}
+
+#[tokio::test]
+async fn idle_sockets_give_their_places_to_new_connections() {
+    let world = World::with(0, |_| {}).await;
+    let limits = ConnectionLimits {
+        connections: 4,
+        ..ConnectionLimits::default()
+    };
+    let gateway = StreamGateway::among(&world, SocketLimits::default(), limits, |_| {}).await;
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        sockets.push(gateway.socket().await);
+    }
+
+    let beside = world.beside(gateway.address);
+    let over_http = beside.data(NAMES);
+    let data = timeout(PATIENCE, over_http).await.expect("an answer");
+
+    assert_eq!(data["accounts"][0]["name"], "ada");
+    let closed = sockets[0].closed();
+    assert_eq!(timeout(PATIENCE, closed).await.expect("a close").0, 1013);
+    sockets[3].subscribe("1", NAMES).await;
+    assert_eq!(sockets[3].messages("1").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_takes_no_more_operations() {
+    let world = World::with(5, |_| {}).await;
+    let latency = json!({ "kind": "latency", "milliseconds": 1_000 });
+    world.fault(Provider::Ada, latency).await;
+    let mut gateway = StreamGateway::over(&world, SocketLimits::default()).await;
+    let mut socket = gateway.socket().await;
+    world.forget_calls().await;
+    let query = "{ users(provider: ADA) { nodes { id } } }";
+    socket.subscribe("1", query).await;
+    while world.calls(Provider::Ada).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+
+    gateway.stop();
+    let refused = async {
+        for n in 0.. {
+            let id = format!("more-{n}");
+            socket.subscribe(&id, NAMES).await;
+            let message = socket.messages(&id).await.remove(0);
+            if message["type"] == "error" {
+                return message;
+            }
+        }
+        unreachable!("an endless loop");
+    };
+    let refused = timeout(PATIENCE, refused).await.expect("a refusal");
+
+    let code = &refused["payload"][0]["extensions"]["code"];
+    assert_eq!(code, "OVERLOADED");
+    assert_eq!(socket.messages("1").await[0]["type"], "next");
+    assert_eq!(socket.closed().await.0, 1001);
+}
+
+#[tokio::test]
+async fn a_request_that_finds_no_memory_is_refused_over_a_socket_and_as_an_event() {
+    let world = World::with(200, |_| {}).await;
+    let gateway = StreamGateway::with(&world, SocketLimits::default(), |settings| {
+        (settings.limits.request_bytes, settings.limits.total_bytes) = (1 << 20, 1 << 20);
+    })
+    .await;
+    let memory = gateway.executor.graph().memory.clone();
+    let other = MemoryMeter::new(memory, 1 << 20);
+    other.charge((1 << 20) - 1_000).expect("room");
+    let query = "{ users(provider: USERTOUR, first: 100) { nodes { id } } }";
+
+    let mut socket = gateway.socket().await;
+    socket.subscribe("1", query).await;
+    let messages = socket.messages("1").await;
+    assert_eq!(messages[0]["type"], "error", "{messages:?}");
+    let code = &messages[0]["payload"][0]["extensions"]["code"];
+    assert_eq!(code, "OVERLOADED");
+
+    let response = post_for_events(gateway.address, &json!({ "query": query })).await;
+    let events = events(response).await;
+    assert_eq!(events[0].1.get("data"), None, "{events:?}");
+    let code = &events[0].1["errors"][0]["extensions"]["code"];
+    assert_eq!(code, "OVERLOADED");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ pub(super) struct Close {
 }
 
 impl Close {
-    /// The client ended the connection.
+    /// The older protocol's end of a connection.
     pub(super) const NORMAL: Self = Self::new(1000);
     /// The gateway stops.
     pub(super) const GOING_AWAY: Self = Self::new(1001);
@@ -66,9 +66,24 @@ impl Close {
         Self::because(1009, "Message too large")
     }
 
+    /// Frames that WebSocket does not allow.
+    pub(super) fn protocol_error() -> Self {
+        Self::because(1002, "Protocol error")
+    }
+
+    /// A text that is not UTF-8.
+    pub(super) fn not_utf8() -> Self {
+        Self::because(1007, "Texts are UTF-8")
+    }
+
     /// A client that sends nothing, not even an answer to a ping.
     pub(super) fn silent() -> Self {
-        Self::because(4408, "No answer to a ping")
+        Self::because(1008, "No answer to a ping")
+    }
+
+    /// The place of a connection without operations is needed for a new one.
+    pub(super) fn evicted() -> Self {
+        Self::because(1013, "Try again later")
     }
 
     /// The frame. A reason has at most 123 bytes.

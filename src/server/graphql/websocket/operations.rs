@@ -8,9 +8,9 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-use super::state::SocketState;
+use super::state::{OperationStart, SocketState};
 use crate::{
-    graphql::{Executor, executor::RequestOptions},
+    graphql::{Executor, executor::Execution},
     server::graphql::recorder::OperationRecorder,
 };
 
@@ -29,28 +29,46 @@ impl SocketExecutor {
 
     /// The responses of an operation; none when its request is refused.
     fn responses(&self, id: &str) -> BoxStream<'static, Response> {
-        let Some(mut request) = self.state.take_request(id) else {
-            return stream::empty().boxed();
+        let (request, options) = match self.state.take_start(id) {
+            Some(OperationStart::Run(request, options)) => (request, options),
+            Some(OperationStart::Refused(refused)) => return self.refuse(id, *refused),
+            // The client has ended it before it began.
+            None => return stream::empty().boxed(),
         };
-        let options = options_of(&mut request);
-        let mut recorder = OperationRecorder::new("websocket");
-        match self.executor.stream(request, &options) {
-            Ok(operation) => recorder.responses(operation.executions),
-            Err(refused) => {
-                recorder.note(&refused);
-                self.state.refuse(id, refused.response.errors);
-                stream::empty().boxed()
-            }
-        }
+        let operation = match self.executor.stream(*request, &options) {
+            Ok(operation) => operation,
+            Err(refused) => return self.refuse(id, *refused),
+        };
+        let executions = OperationRecorder::new("websocket").executions(operation);
+        let (state, id) = (Arc::clone(&self.state), id.to_owned());
+        let responses = executions.filter_map(move |execution| {
+            let Execution {
+                refusal,
+                response,
+                trace,
+                ..
+            } = execution;
+            let response = match refusal {
+                // The gateway had no room for the response.
+                Some(_) => {
+                    state.refuse(&id, response.errors);
+                    None
+                }
+                None => {
+                    state.hold(trace);
+                    Some(response)
+                }
+            };
+            async move { response }
+        });
+        responses.boxed()
     }
-}
 
-/// The options that the reader has put into a request.
-fn options_of(request: &mut Request) -> RequestOptions {
-    let data = std::mem::take(&mut request.data);
-    let options = data.get(&std::any::TypeId::of::<RequestOptions>());
-    let options = options.and_then(|options| options.downcast_ref::<RequestOptions>());
-    options.cloned().unwrap_or_default()
+    fn refuse(&self, id: &str, refused: Execution) -> BoxStream<'static, Response> {
+        OperationRecorder::new("websocket").note(&refused);
+        self.state.refuse(id, refused.response.errors);
+        stream::empty().boxed()
+    }
 }
 
 impl async_graphql::Executor for SocketExecutor {

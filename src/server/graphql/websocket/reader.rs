@@ -2,27 +2,35 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Value, indexmap::IndexMap};
+use async_graphql::{ServerError, Value, indexmap::IndexMap};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{StreamExt, stream::SplitStream};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{SocketContext, close::Close, state::SocketState};
+use super::{
+    SocketContext,
+    close::Close,
+    state::{OperationStart, SocketState},
+};
 use crate::{
     error::ErrorCode,
     graphql::{
         error::{INTEGERS, refusal},
-        executor::{AllowedOperations, RequestOptions},
+        executor::{Execution, RequestOptions},
     },
-    server::graphql::{TRACE, integers, read::parse_body},
+    server::{
+        activity::ConnectionActivity,
+        graphql::{TRACE, integers, read::parse_body},
+        upgrade::HeldConnection,
+    },
 };
 
 /// The longest id of an operation, in bytes.
 const MAX_ID: usize = 256;
 
-/// A message of a client. The library reads it again, without what the gateway reads itself.
+/// A message of a client. The library gets another in its place, without what is read here.
 #[derive(Deserialize)]
 struct ClientMessage {
     #[serde(rename = "type")]
@@ -33,12 +41,9 @@ struct ClientMessage {
     payload: Value,
 }
 
-/// How far the handshake of the protocol is.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Handshake {
-    Open,
-    Done,
-}
+/// Why a socket is not read any more: the close that the client gets; `None` when it closed the socket
+/// itself, or is gone.
+type End = Option<Close>;
 
 /// Reads one socket.
 pub(super) struct Reader {
@@ -46,8 +51,10 @@ pub(super) struct Reader {
     stream: SplitStream<WebSocket>,
     library: mpsc::Sender<Message>,
     state: Arc<SocketState>,
-    handshake: Handshake,
-    options: RequestOptions,
+    activity: Arc<ConnectionActivity>,
+    /// What every operation runs with; `None` before the handshake.
+    options: Option<RequestOptions>,
+    is_stopping: bool,
 }
 
 impl Reader {
@@ -55,180 +62,173 @@ impl Reader {
         socket: SocketContext,
         stream: SplitStream<WebSocket>,
         library: mpsc::Sender<Message>,
-        state: Arc<SocketState>,
+        (state, activity): (Arc<SocketState>, Arc<ConnectionActivity>),
     ) -> Self {
-        let options = RequestOptions {
-            allowed: AllowedOperations {
-                mutations: true,
-                subscriptions: true,
-            },
-            ..socket.options.clone()
-        };
         Self {
             socket,
             stream,
             library,
             state,
-            handshake: Handshake::Open,
-            options,
+            activity,
+            options: None,
+            is_stopping: false,
         }
     }
 
-    /// Reads until the socket is to be closed. When the gateway stops, operations under way are finished.
-    pub(super) async fn run(mut self, stopping: impl Future<Output = ()>) -> Close {
+    /// Reads until the socket is to be closed. When the gateway stops, operations under way are finished
+    /// and no more are taken. A socket without operations gives its place to a new connection.
+    pub(super) async fn run(mut self, mut held: HeldConnection) -> (End, HeldConnection) {
+        let stopping = held.stopping();
         let state = Arc::clone(&self.state);
-        let stopped = async {
-            stopping.await;
-            state.until_idle().await;
-        };
-        tokio::select! {
-            close = self.read_all() => close,
-            () = stopped => Close::GOING_AWAY,
-        }
-    }
-
-    async fn read_all(&mut self) -> Close {
-        let limits = self.socket.limits;
-        let init_until = Instant::now() + limits.init;
+        let mut init_until = Some(Instant::now() + self.socket.limits.init);
         loop {
-            let silence = Instant::now() + limits.silence;
-            let until = match self.handshake {
-                Handshake::Open => init_until,
-                Handshake::Done => silence,
-            };
-            let message = match tokio::time::timeout_at(until, self.stream.next()).await {
-                Ok(Some(Ok(message))) => message,
-                Ok(Some(Err(error))) if is_too_large(&error) => return Close::too_large(),
-                Ok(Some(Err(_)) | None) => return Close::NORMAL,
-                Err(_) if self.handshake == Handshake::Open => return Close::no_init(),
-                Err(_) => return Close::silent(),
-            };
-            if let Err(close) = self.handle(message).await {
-                return close;
+            let is_active = state.active() > 0;
+            held.set_busy(is_active || init_until.is_some());
+            if self.is_stopping && !is_active {
+                return (Some(Close::GOING_AWAY), held);
             }
+            let until = init_until.unwrap_or_else(|| Instant::now() + self.socket.limits.silence);
+            let end = tokio::select! {
+                message = tokio::time::timeout_at(until, self.stream.next()) => match message {
+                    Ok(Some(Ok(message))) => self.handle(message).await.err(),
+                    Ok(Some(Err(error))) => Some(close_of(&error)),
+                    Ok(None) => Some(None),
+                    Err(_) if init_until.is_some() => Some(Some(Close::no_init())),
+                    Err(_) => Some(Some(Close::silent())),
+                },
+                () = stopping.cancelled(), if !self.is_stopping => {
+                    self.is_stopping = true;
+                    None
+                }
+                () = held.wait_for_eviction(), if !is_active => Some(Some(Close::evicted())),
+                () = state.until_active(!is_active) => None,
+            };
+            if let Some(end) = end {
+                return (end, held);
+            }
+            init_until = init_until.filter(|_| self.options.is_none());
         }
     }
 
-    async fn handle(&mut self, message: Message) -> Result<(), Close> {
+    async fn handle(&mut self, message: Message) -> Result<(), End> {
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Close::bad_message("Messages are text")),
-            Message::Close(_) => return Err(Close::NORMAL),
-            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Binary(_) => return Err(Some(Close::bad_message("Messages are text"))),
+            Message::Close(_) => return Err(None),
+            Message::Ping(bytes) | Message::Pong(bytes) => {
+                self.activity.messages().complete(Some(bytes.len()));
+                return Ok(());
+            }
         };
+        self.activity.messages().complete(None);
         let message: ClientMessage = serde_json::from_str(&text)
-            .map_err(|_| Close::bad_message("Not a message of the protocol"))?;
+            .map_err(|_| Some(Close::bad_message("Not a message of the protocol")))?;
         match message.kind.as_str() {
             "connection_init" => self.init(message.payload).await,
             "subscribe" | "start" => self.start(&text, message.id, message.payload).await,
             "complete" | "stop" => self.stop(message.id).await,
-            "ping" | "pong" => self.forward(text.to_string()).await,
-            "connection_terminate" => Err(Close::NORMAL),
-            _ => Err(Close::bad_message("Unknown type of message")),
+            // Its payload is the client's affair, and the library would read it again.
+            "ping" => self.forward(&json!({ "type": "ping" })).await,
+            "pong" => Ok(()),
+            "connection_terminate" => Err(Some(Close::NORMAL)),
+            _ => Err(Some(Close::bad_message("Unknown type of message"))),
         }
     }
 
     /// Takes the handshake. A client that sends a secret which is wrong is refused: it expects to see what
     /// the secret shows.
-    async fn init(&mut self, payload: Value) -> Result<(), Close> {
-        if self.handshake == Handshake::Done {
-            return Err(Close::second_init());
+    async fn init(&mut self, payload: Value) -> Result<(), End> {
+        if self.options.is_some() {
+            return Err(Some(Close::second_init()));
         }
         let payload = match payload {
             Value::Null => IndexMap::new(),
             Value::Object(payload) => payload,
             _ => {
-                return Err(Close::bad_message(
-                    "The payload of connection_init is no object",
-                ));
+                let reason = "The payload of connection_init is no object";
+                return Err(Some(Close::bad_message(reason)));
             }
         };
+        let mut options = self.socket.options.clone();
         if let Some(token) = payload.get(TRACE.as_str()) {
-            let token = match token {
-                Value::String(token) => token.clone().into_bytes(),
-                _ => return Err(Close::forbidden()),
+            let Value::String(token) = token else {
+                return Err(Some(Close::forbidden()));
             };
             let access = &self.socket.executor.graph().trace_access;
-            if !access.admits(Some(&token)) {
-                return Err(Close::forbidden());
+            if !access.admits(Some(token.as_bytes())) {
+                return Err(Some(Close::forbidden()));
             }
-            self.options.trace_token = Some(token);
+            options.trace_token = Some(token.clone().into_bytes());
         }
-        self.handshake = Handshake::Done;
-        self.forward(json!({ "type": "connection_init" }).to_string())
-            .await
+        self.options = Some(options);
+        self.forward(&json!({ "type": "connection_init" })).await
     }
 
     /// Starts an operation, or sends why its request is refused.
-    async fn start(&mut self, text: &str, id: Option<String>, payload: Value) -> Result<(), Close> {
-        if self.handshake == Handshake::Open {
-            return Err(Close::unauthorized());
-        }
-        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID);
-        let id =
-            id.ok_or_else(|| Close::bad_message("An operation needs an id of 1 to 256 bytes"))?;
-        if self.state.is_active(&id) {
-            return Err(Close::duplicate(&id));
-        }
-        let refused = if self.state.active() >= self.socket.limits.operations {
-            Some(self.too_many())
-        } else if integers::has_too_large(text.as_bytes()) {
-            Some(refusal(ErrorCode::BadUserInput, INTEGERS, None))
-        } else {
-            None
+    async fn start(&mut self, text: &str, id: Option<String>, payload: Value) -> Result<(), End> {
+        let Some(options) = self.options.clone() else {
+            return Err(Some(Close::unauthorized()));
         };
-        let request = match refused {
+        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID);
+        let Some(id) = id else {
+            let reason = "An operation needs an id of 1 to 256 bytes";
+            return Err(Some(Close::bad_message(reason)));
+        };
+        let request = match self.refusal(text) {
             Some(error) => Err(error),
             None => parse_body(payload).map_err(|refusal| refusal.error()),
         };
-        match request {
-            Ok(request) => {
-                self.state.start(&id, request.data(self.options.clone()));
-                let start = json!({ "type": "subscribe", "id": id, "payload": { "query": id } });
-                self.forward(start.to_string()).await
-            }
-            Err(error) => self.refuse(&id, error).await,
+        let start = match request {
+            Ok(request) => OperationStart::Run(Box::new(request), options),
+            Err(error) => OperationStart::Refused(Box::new(Execution::refused_with(error))),
+        };
+        if !self.state.start(&id, start) {
+            return Err(Some(Close::duplicate(&id)));
         }
+        let message = json!({ "type": "subscribe", "id": id, "payload": { "query": id } });
+        self.forward(&message).await
     }
 
-    fn too_many(&self) -> async_graphql::ServerError {
+    /// Why no request is taken now, or not this one.
+    fn refusal(&self, text: &str) -> Option<ServerError> {
         let most = self.socket.limits.operations;
-        let message = format!("a WebSocket runs at most {most} operations at a time");
-        refusal(ErrorCode::RateLimited, message, None)
+        if self.is_stopping {
+            let message = "the gateway stops; send the request to another one";
+            return Some(refusal(ErrorCode::Overloaded, message, None));
+        }
+        if self.state.active() >= most {
+            let message = format!("a WebSocket runs at most {most} operations at a time");
+            return Some(refusal(ErrorCode::RateLimited, message, None));
+        }
+        let is_too_large = integers::has_too_large(text.as_bytes());
+        is_too_large.then(|| refusal(ErrorCode::BadUserInput, INTEGERS, None))
     }
 
-    /// Refuses a request: it takes the same way as one that the executor refuses.
-    async fn refuse(&mut self, id: &str, error: async_graphql::ServerError) -> Result<(), Close> {
-        let stub = async_graphql::Request::new(String::new());
-        self.state.start(id, stub);
-        self.state.take_request(id);
-        self.state.refuse(id, vec![error]);
-        let start = json!({ "type": "subscribe", "id": id, "payload": { "query": id } });
-        self.forward(start.to_string()).await
-    }
-
-    async fn stop(&mut self, id: Option<String>) -> Result<(), Close> {
+    async fn stop(&mut self, id: Option<String>) -> Result<(), End> {
         let Some(id) = id else {
-            return Err(Close::bad_message("The end of an operation needs its id"));
+            let reason = "The end of an operation needs its id";
+            return Err(Some(Close::bad_message(reason)));
         };
         if !self.state.stop(&id) {
             return Ok(());
         }
-        self.forward(json!({ "type": "complete", "id": id }).to_string())
-            .await
+        self.forward(&json!({ "type": "complete", "id": id })).await
     }
 
-    async fn forward(&mut self, text: String) -> Result<(), Close> {
-        let sent = self.library.send(Message::Text(text.into())).await;
-        sent.map_err(|_| Close::INTERNAL)
+    /// Hands a message to the library.
+    async fn forward(&mut self, message: &serde_json::Value) -> Result<(), End> {
+        let sent = self.library.send(Message::Text(message.to_string().into()));
+        sent.await.map_err(|_| Some(Close::INTERNAL))
     }
 }
 
-/// Whether a message or a frame was refused for its size.
-fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+/// How a socket is closed whose frames cannot be read; `None` when the connection is gone.
+fn close_of(error: &(dyn std::error::Error + 'static)) -> End {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| {
-        let cause = cause.downcast_ref::<tungstenite::Error>();
-        matches!(cause, Some(tungstenite::Error::Capacity(_)))
+    causes.find_map(|cause| match cause.downcast_ref::<tungstenite::Error>()? {
+        tungstenite::Error::Capacity(_) => Some(Close::too_large()),
+        tungstenite::Error::Utf8(_) => Some(Close::not_utf8()),
+        tungstenite::Error::Protocol(_) => Some(Close::protocol_error()),
+        _ => None,
     })
 }

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, stream::SplitSink};
 use serde::Deserialize;
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
 use super::{
@@ -15,24 +15,26 @@ use super::{
     close::Close,
     state::{Completion, SocketState},
 };
+use crate::server::activity::ConnectionActivity;
 
 /// The end of an operation, as the library reports it.
 #[derive(Deserialize)]
-struct CompleteMessage<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
+struct CompleteMessage {
     id: String,
 }
 
 /// Every message by which the library ends an operation begins with this.
 const COMPLETE: &str = r#"{"type":"complete""#;
 
+/// Every message with a response begins with one of these.
+const RESPONSES: [&str; 2] = [r#"{"type":"next""#, r#"{"type":"data""#];
+
 /// Writes one socket.
 pub(super) struct Writer {
     sink: SplitSink<WebSocket, Message>,
     outgoing: mpsc::Receiver<Message>,
     state: Arc<SocketState>,
-    limits: SocketLimits,
+    activity: Arc<ConnectionActivity>,
     pings: Interval,
 }
 
@@ -41,7 +43,7 @@ impl Writer {
         sink: SplitSink<WebSocket, Message>,
         outgoing: mpsc::Receiver<Message>,
         state: Arc<SocketState>,
-        limits: SocketLimits,
+        (activity, limits): (Arc<ConnectionActivity>, SocketLimits),
     ) -> Self {
         let mut pings = interval_at(Instant::now() + limits.ping, limits.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -49,66 +51,92 @@ impl Writer {
             sink,
             outgoing,
             state,
-            limits,
+            activity,
             pings,
         }
     }
 
-    /// Writes until the library ends (with the code to close with) or the client no longer reads.
-    pub(super) async fn run(&mut self) -> Option<Close> {
+    /// Writes until the library ends, or the client is gone or reads too slowly. True when the socket can
+    /// still be closed politely.
+    pub(super) async fn run(&mut self) -> bool {
         loop {
             let message = tokio::select! {
                 biased;
                 message = self.outgoing.recv() => match message {
-                    Some(Message::Close(_)) | None => return Some(Close::INTERNAL),
-                    Some(message) => self.translated(message),
+                    Some(Message::Close(_)) | None => return true,
+                    Some(message) => message,
                 },
-                _ = self.pings.tick() => Some(Message::Ping(Default::default())),
+                _ = self.pings.tick() => Message::Ping(Default::default()),
             };
-            if let Some(message) = message
-                && !self.send(message).await
-            {
-                return None;
+            if !self.write(message).await {
+                return false;
             }
         }
     }
 
-    /// The message in the place of one of the library's; `None` where the client needs none.
-    fn translated(&self, message: Message) -> Option<Message> {
+    /// Writes a message of the library, or what stands in its place.
+    async fn write(&mut self, message: Message) -> bool {
         let Message::Text(text) = &message else {
-            return Some(message);
+            return self.send(message).await;
         };
-        if !text.starts_with(COMPLETE) {
-            return Some(message);
+        if text.starts_with(COMPLETE)
+            && let Ok(complete) = serde_json::from_str::<CompleteMessage>(text)
+        {
+            return match self.state.complete(&complete.id) {
+                Completion::Complete => self.send(message).await,
+                Completion::Refused(error) => self.send(Message::Text(error.into())).await,
+                Completion::Known => true,
+            };
         }
-        let Ok(complete) = serde_json::from_str::<CompleteMessage<'_>>(text) else {
-            return Some(message);
-        };
-        debug_assert_eq!(complete.kind, "complete");
-        match self.state.complete(&complete.id) {
-            Completion::Complete => Some(message),
-            Completion::Refused(error) => Some(Message::Text(error.into())),
-            Completion::Known => None,
+        let is_response = RESPONSES.iter().any(|start| text.starts_with(start));
+        let sent = self.send(message).await;
+        if is_response {
+            self.state.release();
         }
+        sent
     }
 
-    /// Sends a message. False when the client is gone or does not read.
+    /// Sends a message by the rules for every response: false when the client is gone or reads it too
+    /// slowly.
     async fn send(&mut self, message: Message) -> bool {
-        let sent = timeout(self.limits.write, self.sink.send(message)).await;
-        matches!(sent, Ok(Ok(())))
+        let sending = self.activity.begin_request();
+        sending.begin_answer(length(&message));
+        let sent = tokio::select! {
+            sent = self.sink.send(message) => sent.is_ok(),
+            () = self.activity.wait_for_timeout() => false,
+        };
+        drop(sending);
+        sent
     }
 
-    /// Sends what is still to be sent, and the close frame.
-    pub(super) async fn close(mut self, close: Close) {
+    /// Sends what is still to be sent, and the close frame; without a frame it answers the client's.
+    pub(super) async fn close(mut self, close: Option<Close>) {
         while let Ok(message) = self.outgoing.try_recv() {
-            if let Some(message) = self.translated(message)
-                && !self.send(message).await
-            {
+            if matches!(message, Message::Close(_)) {
+                break;
+            }
+            if close.is_some() && !self.write(message).await {
                 return;
             }
         }
-        if self.send(close.frame()).await {
-            let _ = timeout(self.limits.write, self.sink.close()).await;
+        if let Some(close) = close
+            && !self.send(close.frame()).await
+        {
+            return;
         }
+        let closing = self.activity.begin_request();
+        closing.begin_answer(0);
+        tokio::select! {
+            _ = self.sink.close() => {}
+            () = self.activity.wait_for_timeout() => {}
+        }
+    }
+}
+
+fn length(message: &Message) -> u64 {
+    match message {
+        Message::Text(text) => text.len() as u64,
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len() as u64,
+        Message::Close(_) => 0,
     }
 }
