@@ -94,21 +94,29 @@ pub(super) fn is_simple_content_type(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The media type that the client prefers; `None` when it accepts neither.
-pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
-    let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();
-    if accepted.peek().is_none() {
-        return Some(Media::Json);
-    }
-    let ranges = accepted
+/// The media ranges that the client accepts, in lower case, with their weights above zero.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = (String, f32)> {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let ranges = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    let liked = ranges.filter_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next()?.to_ascii_lowercase();
-        let weight = parts
-            .find_map(|part| part.strip_prefix("q="))
-            .map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+    ranges.filter_map(|range| {
+        let mut parts = range
+            .split(';')
+            .map(|part| part.trim().to_ascii_lowercase());
+        let name = parts.next()?;
+        let weight = parts.find_map(|part| Some(part.strip_prefix("q=")?.to_owned()));
+        let weight = weight.map_or(Some(1.0), |weight| weight.parse().ok())?;
+        (weight > 0.0).then_some((name, weight))
+    })
+}
+
+/// The media type that the client prefers; `None` when it accepts none of ours.
+pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
+    if !headers.contains_key(header::ACCEPT) {
+        return Some(Media::Json);
+    }
+    let liked = accepted(headers).filter_map(|(name, weight)| {
         // Between equal preferences, an exact name comes first, and then the newer media type.
         let (media, rank) = match name.as_str() {
             "application/graphql-response+json" => (Media::GraphqlResponse, 3),
@@ -117,7 +125,7 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
             "application/*" | "*/*" => (Media::Json, 0),
             _ => return None,
         };
-        (weight > 0.0).then_some((weight, rank, media))
+        Some((weight, rank, media))
     });
     liked
         .max_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)))
@@ -129,14 +137,7 @@ const EVENTS: &str = "text/event-stream";
 
 /// Whether the client takes a stream of responses.
 pub(super) fn takes_events(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter();
-    let mut ranges = accepted
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    ranges.any(|range| {
-        let name = range.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case(EVENTS)
-    })
+    accepted(headers).any(|(name, _)| name == EVENTS)
 }
 
 /// Whether a browser shows the response to a person, who wants the explorer and not an error.
@@ -167,7 +168,7 @@ pub(super) fn is_json(media: &str) -> bool {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::{Media, is_json, negotiate};
+    use super::{Media, is_json, negotiate, takes_events};
 
     fn accepting(value: &'static str) -> Option<Media> {
         let mut headers = HeaderMap::new();
@@ -195,8 +196,26 @@ mod tests {
             accepting("text/event-stream, application/json"),
             Some(Media::Json)
         );
+        assert_eq!(
+            accepting("application/json;Q=0.2, application/graphql-response+json;q=0.1"),
+            Some(Media::Json)
+        );
         assert_eq!(accepting("text/html"), None);
         assert_eq!(accepting("application/json;q=0"), None);
+    }
+
+    #[test]
+    fn a_client_takes_events_if_it_names_them_and_gives_them_a_weight() {
+        for (value, is_taken) in [
+            ("text/event-stream", true),
+            ("application/json, TEXT/event-stream;q=0.1", true),
+            ("application/json, text/event-stream;q=0", false),
+            ("*/*", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(value));
+            assert_eq!(takes_events(&headers), is_taken, "{value}");
+        }
     }
 
     #[test]

@@ -126,6 +126,11 @@ impl Sockets {
         parts: &mut Parts,
         options: RequestOptions,
     ) -> Result<Response, RequestRefusal> {
+        let length = parts.headers.get(header::CONTENT_LENGTH);
+        let is_empty = length.is_none_or(|length| length.as_bytes() == b"0");
+        if !is_empty || parts.headers.contains_key(header::TRANSFER_ENCODING) {
+            return Err(not_upgradable("an upgrade has no body"));
+        }
         let name = choose_protocol(&mut parts.headers).ok_or_else(unknown_protocol)?;
         let protocol = GraphQLProtocol::from_request_parts(parts, &()).await;
         let protocol = protocol.map_err(|_| unknown_protocol())?;

@@ -204,6 +204,36 @@ async fn each_request_is_one_line_with_its_status_and_operation() {
 }
 
 #[tokio::test]
+async fn an_operation_with_events_has_a_line_of_its_own_when_it_ends() {
+    let world = World::with(5, |_| {}).await;
+    let gateway = Setup::over(world.sandbox, "events").start().await;
+    let query = "subscription Live { usersByEmail(email: \"ann@x.test\") { source { status } } }";
+    let sent = gateway
+        .client
+        .post(format!("{}/graphql", gateway.address))
+        .header("x-request-id", "live")
+        .header("accept", "text/event-stream")
+        .json(&json!({ "query": query }));
+    let events = sent.send().await.expect("an answer").text().await;
+    assert_eq!(events.expect("a text").matches("event: next").count(), 4);
+
+    let is_end = |line: &Value| line["fields"]["message"] == "operation ended";
+    let line = gateway
+        .line(|line| request(line) == Some("live") && is_end(line))
+        .await;
+
+    assert_eq!(line["level"], "INFO", "{line}");
+    assert_eq!(field(&line, "transport"), "sse");
+    assert_eq!(field(&line, "operation.type"), "subscription");
+    assert_eq!(field(&line, "operation.name"), "Live");
+    assert_eq!(line["fields"]["events"], 4, "{line}");
+    assert!(
+        ["ok", "partial"].contains(&field(&line, "outcome")),
+        "{line}"
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_is_one_line_too() {
     let world = World::with(5, |_| {}).await;
     let gateway = Setup::over(world.sandbox, "leaves").start().await;

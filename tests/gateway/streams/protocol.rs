@@ -327,6 +327,15 @@ async fn a_socket_needs_a_protocol_that_is_spoken_here() {
 }
 
 #[tokio::test]
+async fn an_upgrade_with_a_body_is_refused() {
+    let (_world, gateway) = gateway(SocketLimits::default()).await;
+    for header in [("content-length", "5"), ("transfer-encoding", "chunked")] {
+        let refused = connect(gateway.address, "graphql-transport-ws", &[header]).await;
+        assert_eq!(refused.err(), Some(400), "{header:?}");
+    }
+}
+
+#[tokio::test]
 async fn pages_of_other_origins_and_other_hosts_get_no_socket() {
     let (_world, gateway) = gateway(SocketLimits::default()).await;
     let own = format!("http://{}", gateway.address);
