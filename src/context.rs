@@ -18,7 +18,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{error::Error, notice::Notice};
+use crate::{account::Account, error::Error, notice::Notice};
 
 pub use call_limit::CallLimiter;
 pub(crate) use call_limit::{CallRefused, CallShare};
@@ -69,8 +69,8 @@ struct UsageStats {
     as_of: Mutex<Option<Timestamp>>,
     failure: Mutex<Option<Error>>,
     unreadable: Mutex<HashSet<u64>>,
-    /// For each id that may be a number or a string: whether it was a string.
-    kinds_of_ids: Mutex<HashMap<String, bool>>,
+    /// For each id of an account that may be a number or a string: whether it was a string.
+    kinds_of_ids: Mutex<HashMap<(Account, String), bool>>,
     incomplete_notices: Mutex<BTreeSet<Notice>>,
     caveats: Mutex<BTreeSet<Notice>>,
 }
@@ -273,11 +273,11 @@ impl RequestContext {
         lock(&self.usage.unreadable).len()
     }
 
-    /// Whether an id was always a string, or always a number, in the data so far.
+    /// Whether an id was always a string, or always a number, in the account's data so far.
     #[must_use]
-    pub fn is_same_kind(&self, id: &str, is_text: bool) -> bool {
+    pub fn is_same_kind(&self, account: Account, id: &str, is_text: bool) -> bool {
         let mut kinds = lock(&self.usage.kinds_of_ids);
-        *kinds.entry(id.to_owned()).or_insert(is_text) == is_text
+        *kinds.entry((account, id.to_owned())).or_insert(is_text) == is_text
     }
 
     /// Notes why a result may be incomplete.

@@ -131,5 +131,5 @@ fn has_ambiguous_id(context: &RequestContext, user: &User) -> bool {
     let id = connector_spec(user.account.provider()).record_keys.id;
     let id = decode::member(&user.raw, id);
     let is_text = id.is_none_or(|id| id.get().starts_with('"'));
-    !context.is_same_kind(&user.remote_id, is_text)
+    !context.is_same_kind(user.account, &user.remote_id, is_text)
 }

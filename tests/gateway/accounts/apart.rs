@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ACCOUNTS, account_of, answer, named, settings, world};
 use crate::{
-    stand_in::{Said, StandIn},
+    stand_in::{Asked, Said, StandIn, list},
     world::World,
 };
 
@@ -196,4 +196,51 @@ async fn a_router_gets_records_of_both() {
         ]
     );
     assert_eq!(stand_in.take().len(), 4, "equal keys are one call");
+}
+
+#[tokio::test]
+async fn an_id_may_be_a_number_in_one_account_and_a_text_in_another() {
+    let stand_in = StandIn::of(|asked: &Asked| {
+        let quote = match account_of(asked) {
+            "intercom-old" => "",
+            _ => "\"",
+        };
+        let rows = [11, 12].map(|id| {
+            format!(
+                r#"{{"type":"contact","id":{quote}{id}{quote},"role":"user","email":"ann@people.test"}}"#
+            )
+        });
+        list("/intercom", &rows)
+    })
+    .await;
+    let address = stand_in.address();
+    let world = World::over(address, |all| {
+        settings(address, all);
+        for name in ["intercom-new", "intercom-old"] {
+            let account = all.accounts.get_mut(name).expect("an account");
+            let version = "2.17".into();
+            account.options.insert("version".to_owned(), version);
+        }
+    })
+    .await;
+    let fields = ["intercom-new", "intercom-old"].map(|name| {
+        let label = name.replace("intercom-", "");
+        [11, 12].map(|id| {
+            format!(
+                "{label}{id}: user({}, by: {{ remoteId: \"{id}\" }}) {{ account remoteId }}",
+                named(name)
+            )
+        })
+    });
+    let query = format!("{{ {} }}", fields.concat().join(" "));
+
+    let answer = world.answer(&query).await;
+
+    assert_eq!(answer["errors"], Value::Null, "{answer}");
+    for name in ["new", "old"] {
+        for id in ["11", "12"] {
+            let user = json!({ "account": format!("intercom-{name}"), "remoteId": id });
+            assert_eq!(answer["data"][format!("{name}{id}")], user, "{answer}");
+        }
+    }
 }
