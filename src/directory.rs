@@ -185,9 +185,11 @@ impl Directory {
                 Ok(ListedUsers { window, report })
             }
             Err(error) => {
-                // A mistake of the caller is no failure of the source.
-                if error.kind() != ErrorKind::Invalid && error.kind() != ErrorKind::Unsupported {
-                    Report::failed(self.account, error.clone(), 0).record_metric();
+                match error.kind() {
+                    // A mistake of the caller is no failure of the source.
+                    ErrorKind::Invalid | ErrorKind::Unsupported => {}
+                    ErrorKind::Disabled => drop(Report::disabled(self.account).record_metric()),
+                    _ => drop(Report::failed(self.account, error.clone(), 0).record_metric()),
                 }
                 Err(error)
             }

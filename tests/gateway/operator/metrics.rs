@@ -178,3 +178,20 @@ async fn the_cache_reports_its_size_and_its_evictions() {
     assert_eq!(gateway.metric("roster_cache_entries", &[]).await, Some(1.0));
     assert!(gateway.metric("roster_cache_bytes", &[]).await > Some(100.0));
 }
+
+#[tokio::test]
+async fn a_disabled_account_is_counted_as_disabled() {
+    let world = World::with(1, |_| {}).await;
+    let mut setup = Setup::over(world.sandbox, "metrics-disabled");
+    setup.account += "enabled = false\n";
+    let gateway = setup.start().await;
+    gateway.list("ADA", 1).await;
+
+    let metrics = gateway.metrics().await;
+
+    for (status, count) in [("disabled", 1.0), ("failed", 0.0)] {
+        let labels = [("provider", "ada"), ("status", status)];
+        let counted = series(&metrics, "roster_sources_total", &labels);
+        assert_eq!(counted, Some(count), "{status}");
+    }
+}
