@@ -160,6 +160,15 @@ impl Account {
     }
 }
 
+/// A name from outside, for a message. What no account can be called is not repeated: it may be long.
+#[must_use]
+pub fn shown_name(name: &str) -> String {
+    match Account::is_name(name) {
+        true => format!("`{name}`"),
+        false => "this name".to_owned(),
+    }
+}
+
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.provider.name(), self.name)

@@ -34,6 +34,8 @@ pub enum NoticeCode {
     SubresourceFailed,
     /// The provider cannot answer this, and was not asked.
     Unsupported,
+    /// The query wants no rows (`first: 0`), and the provider was not asked: nothing is known of it.
+    NoRowsAsked,
 }
 
 /// Why an answer may lack somebody, or hold too many.

@@ -25,7 +25,7 @@ pub enum SourceStatus {
     Failed,
     /// The provider is switched off in this gateway's configuration.
     Disabled,
-    /// The provider was not asked, because it cannot answer this; `notices` say why.
+    /// The provider was not asked: it cannot answer this, or no rows are wanted. `notices` say which.
     Skipped,
 }
 
@@ -113,6 +113,16 @@ impl Report {
         }
     }
 
+    /// A source that was not asked, for no rows are wanted: nothing is known of it.
+    #[must_use]
+    pub fn no_rows_asked(account: Account) -> Self {
+        let why = "`first` is 0, so that the provider was not asked: whether it has such users is not known";
+        Self {
+            notices: vec![Notice::new(NoticeCode::NoRowsAsked, why)],
+            ..Self::new(account, SourceStatus::Skipped, 0)
+        }
+    }
+
     /// A source that did not answer.
     #[must_use]
     pub fn failed(account: Account, error: Error, calls: u32) -> Self {
@@ -134,7 +144,11 @@ impl Report {
     pub fn is_countable(&self) -> bool {
         match self.status {
             SourceStatus::Complete | SourceStatus::Partial => self.is_whole,
-            SourceStatus::Disabled | SourceStatus::Skipped => true,
+            SourceStatus::Disabled => true,
+            SourceStatus::Skipped => self
+                .notices
+                .iter()
+                .all(|notice| notice.code != NoticeCode::NoRowsAsked),
             SourceStatus::Failed => false,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    account::{Account, Provider},
+    account::{Account, Provider, shown_name},
     directory::Directory,
     error::{Error, Result},
 };
@@ -47,6 +47,11 @@ impl Accounts {
         accounts.find(|account| account.name() == name)
     }
 
+    fn has_account_of(&self, provider: Provider) -> bool {
+        let mut accounts = self.configured.iter().map(|directory| directory.account());
+        accounts.any(|account| account.provider() == provider)
+    }
+
     /// The users of an account.
     ///
     /// # Errors
@@ -77,11 +82,15 @@ impl Accounts {
                 "{title} has several accounts: name one with `account`: {}",
                 names()
             ))),
+            (Some(_), _) if !self.has_account_of(provider) => Err(Error::invalid(format!(
+                "`account`: this gateway has no account of {title}"
+            ))),
             (Some(name), accounts) => {
                 let found = accounts.iter().find(|account| account.name() == name);
                 found.copied().ok_or_else(|| {
                     Error::invalid(format!(
-                        "`account`: {name:.60?} is no account of {title}; there is: {}",
+                        "`account`: {} is no account of {title}; there is: {}",
+                        shown_name(name),
                         names()
                     ))
                 })
@@ -111,14 +120,13 @@ impl Accounts {
             return Err(is_empty("accounts"));
         }
         let mut unknown = names.into_iter().flatten();
-        if let Some(name) = unknown.find(|name| self.named(name).is_none()) {
-            let known = self
-                .configured
-                .iter()
-                .map(|directory| directory.account().name());
+        let known = self.configured.iter();
+        let known: Vec<_> = known.map(|directory| directory.account().name()).collect();
+        if let Some(name) = unknown.find(|name| !known.contains(&name.as_str())) {
             return Err(Error::invalid(format!(
-                "`accounts`: {name:.60?} is no account of this gateway; there is: {}",
-                known.collect::<Vec<_>>().join(", ")
+                "`accounts`: {} is no account of this gateway; there is: {}",
+                shown_name(name),
+                known.join(", ")
             )));
         }
         let is_meant = |account: &Account| {

@@ -260,7 +260,8 @@ impl Mutation {
         let write = async {
             let patch = input.patch()?;
             let accounts = &Graph::from_context(ctx).accounts;
-            let account = accounts.resolve_one(provider, account.as_deref())?;
+            let account = accounts.resolve_one(provider, account.as_deref());
+            let account = account.map_err(in_field("account"))?;
             let directory = Arc::clone(accounts.directory(account)?);
             let request = ctx.data_opt::<RequestId>().cloned();
             let context = ctx.data_unchecked::<RequestContext>();

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
 use super::{
-    Graph,
+    Accounts, Graph,
     connection::{ConnectionArguments, UserConnection, count},
     cursor::{self, GlobalId},
     error::{NullableResult, nullable, nullable_option, to_graphql_error},
@@ -19,7 +19,7 @@ use super::{
     user::{Node, NodeObject, expand, expand_at},
 };
 use crate::{
-    account::{Account, Provider},
+    account::{Account, Provider, shown_name},
     connectors::{Expand, ListQuery},
     context::RequestContext,
     directory::{EmailSearchResult, Report},
@@ -104,7 +104,7 @@ impl Query {
                 })
                 .transpose()?;
             let searches = match &wanted {
-                _ if first == 0 => Vec::new(),
+                _ if first == 0 => not_asked(&graph.accounts, &accounts)?,
                 SearchTerm::Exact(email) => search(ctx, email, &accounts, expand).await,
                 SearchTerm::Part(part) => search_by_pattern(ctx, part, &accounts, expand).await?,
             };
@@ -339,9 +339,26 @@ fn account_named(ctx: &Context<'_>, name: &str) -> Result<Account> {
     let accounts = &Graph::from_context(ctx).accounts;
     accounts.named(name).ok_or_else(|| {
         Error::invalid(format!(
-            "this gateway has no account with the name {name:.60?}: was it renamed?"
+            "{} is no account of this gateway: was it renamed?",
+            shown_name(name)
         ))
     })
+}
+
+/// What stands for a search for no rows. Nobody is asked, so that nothing is known.
+fn not_asked(all: &Accounts, accounts: &[Account]) -> Result<Vec<EmailSearchResult>> {
+    let results = accounts.iter().map(|&account| {
+        let is_enabled = all.directory(account)?.capabilities().is_some();
+        let report = match is_enabled {
+            true => Report::no_rows_asked(account),
+            false => Report::disabled(account),
+        };
+        Ok(EmailSearchResult {
+            users: Vec::new(),
+            report,
+        })
+    });
+    results.collect()
 }
 
 async fn search_by_pattern(

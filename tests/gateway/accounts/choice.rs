@@ -1,5 +1,6 @@
 //! Which account a field means.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{ACCOUNTS, world};
@@ -82,6 +83,8 @@ async fn providers_and_accounts_must_both_hold() {
     for arguments in [
         "accounts: []",
         "accounts: [\"nobody\"]",
+        "accounts: [\"digitalchalk\"]",
+        "accounts: [\"ada\", \"usertour\"]",
         "providers: [INTERCOM], accounts: [\"ada\"]",
     ] {
         let answer = world.answer(&query(arguments)).await;
@@ -131,4 +134,122 @@ async fn an_id_of_an_account_that_is_gone_says_so() {
     let (code, message) = refusal(&answer);
     assert_eq!(code, "BAD_USER_INPUT");
     assert!(message.contains("ada-eu"), "{message}");
+}
+
+#[tokio::test]
+async fn a_name_that_no_account_can_have_is_not_repeated() {
+    let (world, stand_in) = world(|_| {}).await;
+    let long = "x".repeat(240_000);
+    let ask = |name: &str| {
+        let fields = (0..20).map(|index| {
+            format!(
+                "a{index}: users(provider: ADA, account: $name) {{ totalCount }}
+                 b{index}: usersByEmail(email: \"a@b.test\", accounts: [$name]) {{ totalCount }}"
+            )
+        });
+        let fields: Vec<_> = fields.collect();
+        let query = format!("query($name: String!) {{ {} }}", fields.join(" "));
+        (query, json!({ "name": name }))
+    };
+    for (name, shown) in [
+        (long.as_str(), false),
+        ("two\nlines", false),
+        ("ada-us", true),
+    ] {
+        let (query, variables) = ask(name);
+        let answer = world.answer_with(&query, variables).await;
+
+        let (code, message) = refusal(&answer);
+        assert_eq!(code, "BAD_USER_INPUT");
+        assert_eq!(message.contains("ada-us"), shown, "{message:.200}");
+        assert!(message.contains("ada-eu"), "it says which there are");
+        assert!(answer.to_string().len() < 20_000);
+    }
+    assert!(stand_in.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_long_name_in_an_id_is_not_repeated() {
+    let (world, _stand_in) = world(|_| {}).await;
+    let id = URL_SAFE_NO_PAD.encode(json!([3, "user", "x".repeat(20_000), "1"]).to_string());
+    let answer = world
+        .answer(&format!("{{ node(id: \"{id}\") {{ id }} }}"))
+        .await;
+
+    let (code, message) = refusal(&answer);
+    assert_eq!(code, "BAD_USER_INPUT");
+    assert!(message.len() < 200, "{message}");
+}
+
+#[tokio::test]
+async fn a_name_at_a_provider_without_accounts_says_that_there_is_none() {
+    let (world, _stand_in) = world(|_| {}).await;
+    for name in ["crm", "usertour"] {
+        let query =
+            format!("{{ users(provider: USERTOUR, account: \"{name}\") {{ nodes {{ id }} }} }}");
+        let answer = world.answer(&query).await;
+
+        let (code, message) = refusal(&answer);
+        assert_eq!(code, "BAD_USER_INPUT");
+        assert!(
+            message.contains("this gateway has no account of Usertour"),
+            "{message}"
+        );
+        assert!(!message.contains("there is:"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_account_of_a_write_names_its_field() {
+    let (world, stand_in) = world(|_| {}).await;
+    for account in ["", "account: \"nobody\","] {
+        let write = format!(
+            "mutation {{ upsertUser(input: {{ provider: ADA, {account} email: \"a@b.test\" }}) {{ userErrors {{ code field }} }} }}"
+        );
+        let written = world.data(&write).await;
+
+        let error = json!([{ "code": "BAD_USER_INPUT", "field": ["input", "account"] }]);
+        assert_eq!(written["upsertUser"]["userErrors"], error, "{account}");
+    }
+    assert!(stand_in.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_search_for_no_users_says_of_each_account_that_it_was_not_asked() {
+    let (world, stand_in) = world(|all| {
+        if let Some(account) = all.accounts.get_mut("ada-eu") {
+            account.enabled = false;
+        }
+    })
+    .await;
+    for matching in ["EXACT", "PREFIX"] {
+        let query = format!(
+            "{{ usersByEmail(email: \"ann@people.test\", match: {matching}, first: 0) {{ totalCount nodes {{ id }}
+                sources {{ account status notices {{ code message }} }} }} }}"
+        );
+        let data = world.data(&query).await;
+
+        let search = &data["usersByEmail"];
+        assert_eq!(search["totalCount"], Value::Null, "{search}");
+        for (source, (name, _, _)) in search["sources"]
+            .as_array()
+            .expect("sources")
+            .iter()
+            .zip(ACCOUNTS)
+        {
+            assert_eq!(source["account"], name);
+            let notice = &source["notices"][0];
+            match name {
+                "ada-eu" => assert_eq!(source["status"], "DISABLED"),
+                _ => {
+                    assert_eq!(source["status"], "SKIPPED");
+                    assert_eq!(notice["code"], "NO_ROWS_ASKED");
+                    let message = notice["message"].as_str().unwrap_or_default();
+                    assert!(message.contains("`first` is 0"), "{message}");
+                }
+            }
+        }
+        assert_eq!(search["sources"].as_array().map(Vec::len), Some(4));
+    }
+    assert!(stand_in.take().is_empty());
 }
