@@ -61,11 +61,8 @@ pub fn open(settings: &Settings) -> Result<Executor, ConfigErrors> {
         errors.extend(wrong.0);
         None
     });
-    let accounts = settings.accounts();
-    let accounts = accounts.unwrap_or_else(|wrong| {
-        errors.extend(wrong.0);
-        Vec::new()
-    });
+    let (accounts, wrong) = settings.accounts_and_errors();
+    errors.extend(wrong);
     let shared = SharedParts {
         cache: MemoryCache::with_max_bytes(settings.cache.max_bytes),
         store,
@@ -133,13 +130,11 @@ fn directory(
             writing,
         ));
     }
-    let setup = settings.setup(account)?;
     let place = format!("accounts.{}", account.name());
+    let policy = all.cache.policy(&format!("{place}.cache"), &settings.cache);
+    let (setup, policy) = both(settings.setup(account), policy)?;
     let shared = parts.store.clone();
     let shared = shared.map(|store| (store, pseudonym(account, &setup)));
-    let policy = all
-        .cache
-        .policy(&format!("{place}.cache"), &settings.cache)?;
     let spec = connector_spec(account.provider());
     let cache = ResponseCache::new(
         account,
@@ -183,6 +178,20 @@ fn directory(
     };
     let connector = (spec.connect)(context).map_err(errors_at(format!("{place}.options")))?;
     Ok(Directory::new(account, Some(connector), status, writing))
+}
+
+/// Two values, or the errors of both.
+fn both<T, U>(
+    one: Result<T, ConfigErrors>,
+    other: Result<U, ConfigErrors>,
+) -> Result<(T, U), ConfigErrors> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => {
+            let errors = one.err().into_iter().chain(other.err());
+            Err(ConfigErrors(errors.flat_map(|errors| errors.0).collect()))
+        }
+    }
 }
 
 /// Turns an error into that of a setting.

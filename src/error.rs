@@ -1,9 +1,13 @@
 //! The closed set of failures: [`ErrorKind`] decides whether a call is repeated, which code a
 //! client sees, and where the message comes from. "Not found" is not an error: absence is `None`.
 
+mod shown;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_graphql::resolver_utils::EnumType;
+
+pub use shown::{is_harmless, shown_value};
 
 use crate::account::Account;
 

@@ -19,6 +19,7 @@ use crate::{
     account::{Account, Provider},
     client::{auth::TokenSource, breaker::CircuitRules},
     connectors::{ConnectorSpec, QuotaWindow, connector_spec},
+    error::{is_harmless, shown_value},
 };
 
 /// The allowed limits on the size of a response: fewer bytes hold no record, and all of them are
@@ -123,6 +124,16 @@ impl Settings {
     /// # Errors
     /// Invalid names, names without a provider, and two accounts that read the same token.
     pub fn accounts(&self) -> Result<Vec<(Account, &AccountSettings)>, ConfigErrors> {
+        match self.accounts_and_errors() {
+            (accounts, errors) if errors.is_empty() => Ok(accounts),
+            (_, errors) => Err(ConfigErrors(errors)),
+        }
+    }
+
+    /// The accounts whose names can be, in the order in which answers are joined, and the errors of
+    /// [`Settings::accounts`].
+    #[must_use]
+    pub fn accounts_and_errors(&self) -> (Vec<(Account, &AccountSettings)>, Vec<String>) {
         let mut errors = Vec::new();
         let mut accounts = Vec::new();
         for (name, settings) in &self.accounts {
@@ -132,11 +143,9 @@ impl Settings {
             }
         }
         accounts.sort_by_key(|(account, _)| *account);
-        errors.extend(shared_tokens(&accounts));
-        match errors.is_empty() {
-            true => Ok(accounts),
-            false => Err(ConfigErrors(errors)),
-        }
+        let secret = self.server.show_calls_token_env.as_deref();
+        errors.extend(shared_tokens(&accounts, secret));
+        (accounts, errors)
     }
 }
 
@@ -145,7 +154,7 @@ fn account(name: &str, given: Option<Provider>) -> Result<Account, String> {
     if !Account::is_name(name) {
         // The name is not shown: it may be anything, even a misplaced secret.
         return Err(
-            "accounts: an account has a name that cannot be: expected up to 31 lower-case letters, digits and \
+            "accounts: an account has a name that is not allowed: expected up to 31 lower-case letters, digits and \
              hyphens, the first a letter, such as `intercom-eu`"
                 .to_owned(),
         );
@@ -164,18 +173,27 @@ fn account(name: &str, given: Option<Provider>) -> Result<Account, String> {
     }
 }
 
-/// Finds environment variables that more than one account reads.
-fn shared_tokens(accounts: &[(Account, &AccountSettings)]) -> Vec<String> {
+/// Finds environment variables that more than one account reads, or an account and the server.
+fn shared_tokens(
+    accounts: &[(Account, &AccountSettings)],
+    show_calls: Option<&str>,
+) -> Vec<String> {
     let variables = accounts.iter().filter(|(_, settings)| {
         settings.enabled && settings.token.is_none() && settings.token_file.is_none()
     });
-    let mut readers: Vec<(String, &str)> = variables
-        .map(|(account, settings)| (settings.token_variable(account.name()), account.name()))
-        .collect();
+    let of_accounts = variables.map(|(account, settings)| {
+        let name = account.name();
+        (settings.token_variable(name), format!("accounts.{name}"))
+    });
+    let of_server = show_calls.map(|variable| {
+        let place = "server.show_calls_token_env";
+        (variable.to_owned(), place.to_owned())
+    });
+    let mut readers: Vec<(String, String)> = of_accounts.chain(of_server).collect();
     readers.sort();
     let shared = readers.chunk_by(|one, other| one.0 == other.0);
     let shared = shared.filter(|readers| readers.len() > 1).map(|readers| {
-        let names: Vec<_> = readers.iter().map(|(_, name)| format!("accounts.{name}")).collect();
+        let names: Vec<_> = readers.iter().map(|(_, place)| place.as_str()).collect();
         format!(
             "{} read their tokens from one environment variable: give each another `token_env`, or a `token_file`",
             names.join(" and ")
@@ -272,7 +290,8 @@ impl AccountSettings {
                 Err(format!("{at}: this provider has no regions: drop it"))
             }
             None => Err(format!(
-                "{at} is {region:?}: expected one of {}",
+                "{at} is {}: expected one of {}",
+                shown_value(region),
                 regions.collect::<Vec<_>>().join(", ")
             )),
         }
@@ -343,7 +362,8 @@ impl AccountSettings {
 }
 
 fn read_token_file(at: &str, file: &Path) -> Result<SecretString, String> {
-    let of_file = |why: String| format!("{at}.token_file: {}: {why}", file.display());
+    let shown = text::shown_path(file);
+    let of_file = |why: String| format!("{at}.token_file: {shown}: {why}");
     // Opening a pipe would block, and it could not be read again.
     if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(of_file("this is no regular file".to_owned()));
@@ -362,7 +382,7 @@ fn check_token(at: &str, token: &str) -> Result<SecretString, String> {
         Err(format!(
             "{at}: the token begins with `Bearer `: give the token alone, the word is put before it"
         ))
-    } else if HeaderValue::from_str(token).is_err() {
+    } else if !token.is_ascii() || HeaderValue::from_str(token).is_err() {
         Err(format!(
             "{at}: the token holds a character that no header can carry: expected ASCII, on one line"
         ))
@@ -373,35 +393,33 @@ fn check_token(at: &str, token: &str) -> Result<SecretString, String> {
 
 /// Whether a text looks like the name of an environment variable. Otherwise it may be the token
 /// itself, and is not shown.
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
     !name.is_empty() && name.len() <= 100 && starts_well && name.chars().all(is_plain)
 }
 
-/// Adds the missing scheme to an address such as `localhost:8080`.
-fn with_scheme(text: &str) -> Option<String> {
+/// The scheme that an address such as `localhost:8080` lacks.
+fn missing_scheme(text: &str) -> Option<&'static str> {
     let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
     if text.is_empty() || text.contains("://") || !text.chars().all(is_host) {
         return None;
     }
     let local = ["localhost", "127.0.0.1", "[::1]"];
     let is_local = local.iter().any(|host| text.starts_with(host));
-    Some(format!(
-        "{}://{text}",
-        if is_local { "http" } else { "https" }
-    ))
+    Some(if is_local { "http://" } else { "https://" })
 }
 
 fn address(text: &str, at: &str, allow_http: bool) -> Result<Url, String> {
-    if let Some(meant) = with_scheme(text) {
-        return Err(format!(
-            "{at} is {text:?}, which lacks its scheme: say {meant:?}"
-        ));
+    if let Some(scheme) = missing_scheme(text) {
+        return Err(match is_harmless(text) {
+            true => format!("{at} is {text:?}, which lacks its scheme: say \"{scheme}{text}\""),
+            false => format!("{at} lacks its scheme: put {scheme} before it"),
+        });
     }
     if text.contains(PLACEHOLDER) {
         return Err(format!(
-            "{at} is {text:?}: put the name of your account in the place of {PLACEHOLDER}"
+            "{at} is an example: put the name of your account in the place of {PLACEHOLDER}"
         ));
     }
     let url = Url::parse(text).map_err(|error| format!("{at} is not an address: {error}"))?;

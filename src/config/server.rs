@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::Deserialize;
 
-use super::{ConfigErrors, Settings, variable_named};
+use super::{ConfigErrors, Settings, accounts::is_variable, variable_named};
 use crate::{connectors::connector_spec, graphql::trace::TraceAccess};
 
 /// The settings of the HTTP server.
@@ -76,9 +76,12 @@ impl ServerSettings {
             None => Ok(TraceAccess::Nobody),
             Some(variable) => match variable_named(variable).filter(|secret| !secret.is_empty()) {
                 Some(secret) => Ok(TraceAccess::WithToken(secret.into())),
-                None => Err(ConfigErrors(vec![format!(
+                None if is_variable(variable) => Err(ConfigErrors(vec![format!(
                     "server.show_calls_token_env: the environment variable {variable} is not set"
                 )])),
+                None => Err(ConfigErrors(vec![
+                    "server.show_calls_token_env is not the name of an environment variable".to_owned(),
+                ])),
             },
         }
     }

@@ -6,7 +6,8 @@ use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{ConfigErrors, variable_named};
+use super::{ConfigErrors, accounts::is_variable, text::shown_path, variable_named};
+use crate::error::shown_value;
 use crate::shared::{Store, StoreOptions};
 
 /// The store that replicas share; without an address each replica works alone.
@@ -65,8 +66,8 @@ impl SharedSettings {
         let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '{' | '}');
         if !(1..=64).contains(&self.prefix.len()) || !self.prefix.chars().all(is_plain) {
             errors.push(format!(
-                "shared.prefix is {:?}: expected 1 to 64 ASCII characters, no spaces and no braces",
-                self.prefix
+                "shared.prefix is {}: expected 1 to 64 ASCII characters, no spaces and no braces",
+                shown_value(&self.prefix)
             ));
         }
         if !(0.001..=5.0).contains(&self.timeout_seconds) {
@@ -98,10 +99,15 @@ impl SharedSettings {
                 return Err(both.to_owned());
             }
             (Some(file), None) => fs::read_to_string(file)
-                .map_err(|error| format!("shared.password_file: {}: {error}", file.display()))?,
-            (None, Some(variable)) => variable_named(variable).ok_or_else(|| {
-                format!("shared: no password: set the environment variable {variable}")
-            })?,
+                .map_err(|error| format!("shared.password_file: {}: {error}", shown_path(file)))?,
+            (None, Some(variable)) => {
+                variable_named(variable).ok_or_else(|| match is_variable(variable) {
+                    true => format!("shared: no password: set the environment variable {variable}"),
+                    false => {
+                        "shared.password_env is not the name of an environment variable".to_owned()
+                    }
+                })?
+            }
             (None, None) => return Ok(None),
         };
         match text.trim() {

@@ -1,6 +1,6 @@
 //! Reads a configuration's text and reports all errors of form at once, each with its line and its
-//! setting, in TOML's words. An error shows no text of the file, which may be a misplaced secret;
-//! the only exception is an address to listen on.
+//! setting, in TOML's words. An error shows no text of the file that may be a misplaced secret: only short, plain
+//! names, and an address to listen on.
 
 mod messages;
 mod statement;
@@ -10,6 +10,7 @@ use std::{fs, io, ops::Range, path::Path};
 use toml::de::DeTable;
 
 use super::{ConfigErrors, Settings};
+use crate::error::is_harmless;
 pub use messages::explain_toml_error;
 use statement::TomlEntry;
 
@@ -104,6 +105,7 @@ impl ConfigDraft {
                 path,
                 message,
             } = error;
+            let path = shown_setting(path);
             let colon = if path.is_empty() { "" } else { ": " };
             format!("{}line {line}: {path}{colon}{message}", self.prefix)
         });
@@ -120,6 +122,22 @@ impl ConfigDraft {
         let of_meaning = of_meaning.into_iter().filter(|said| !follows(said));
         self.errors().into_iter().chain(of_meaning).collect()
     }
+}
+
+/// The path of a file for an error, unless it looks like the content of one.
+pub(super) fn shown_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    match text.contains(['/', '\\', '.']) || is_harmless(&text) {
+        true => text.into_owned(),
+        false => "a path that is not shown here".to_owned(),
+    }
+}
+
+/// The path of a setting for an error, with `?` for each part that may be a secret.
+fn shown_setting(path: &str) -> String {
+    let parts = path.split('.');
+    let parts = parts.map(|part| if is_harmless(part) { part } else { "?" });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// Explains why a text file cannot be read.

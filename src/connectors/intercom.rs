@@ -48,7 +48,7 @@ use crate::{
         Response,
     },
     context::RequestContext,
-    error::{Error, ErrorKind, RejectionReason, Result},
+    error::{Error, ErrorKind, RejectionReason, Result, shown_value},
     user::{FieldChange, User, UserPatch},
 };
 
@@ -160,7 +160,8 @@ impl FromStr for ApiVersion {
         });
         known.ok_or_else(|| {
             Error::invalid(format!(
-                "`version` is {text:?}; expected 1.0 to 1.4 (users) or 2.0 to 2.17 (contacts), in quotes"
+                "`version` is {}; expected 1.0 to 1.4 (users) or 2.0 to 2.17 (contacts), in quotes",
+                shown_value(text)
             ))
         })
     }

@@ -40,7 +40,7 @@ use crate::{
         Response,
     },
     context::RequestContext,
-    error::{Error, Result},
+    error::{Error, Result, shown_value},
     user::User,
 };
 
@@ -149,7 +149,8 @@ fn version(given: Option<&str>, context: &ConnectContext) -> Result<UsertourVers
         Some("v2") => UsertourVersion::V2,
         Some(other) => {
             return Err(Error::invalid(format!(
-                "`version` is {other:?}: expected \"v1\" or \"v2\""
+                "`version` is {}: expected \"v1\" or \"v2\"",
+                shown_value(other)
             )));
         }
     };

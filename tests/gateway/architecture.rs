@@ -109,6 +109,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "client",
             "shared",
             "user",
+            "error",
         ],
     ),
     (

@@ -1,13 +1,14 @@
 //! Explains errors of a statement in TOML's words.
 
 use super::TomlEntry;
+use crate::error::is_harmless;
 
 /// The error of a token in the file.
 const TOKEN: &str = "a token is never in this file: name an environment variable by `token_env`, or a file by `token_file`";
 
 /// The error of a table from before accounts.
 const OLD_TABLE: &str = "a table is named after an account now: write [accounts.NAME] in place of [vendor.NAME]; an account \
-     with another name than its provider's says `provider = \"intercom\"`, for one";
+     with another name than its provider's needs its provider, such as `provider = \"intercom\"`";
 
 /// Explains a statement that is not TOML.
 pub(super) fn explain_syntax_error(statement: &TomlEntry, text: &str, message: &str) -> String {
@@ -92,13 +93,17 @@ pub fn explain_toml_error(message: &str) -> String {
         let known = known
             .replace("expected one of ", "")
             .replace("expected ", "");
-        return format!(
-            "there is no {name} here: expected one of {}",
-            known.replace('`', "")
-        );
+        let name = match is_harmless(name.trim_matches('`')) {
+            true => format!("there is no {name} here"),
+            false => "there is no such name here".to_owned(),
+        };
+        return format!("{name}: expected one of {}", known.replace('`', ""));
     }
     if let Some(name) = message.strip_prefix("missing field ") {
         return format!("{name} is missing: it is expected here");
+    }
+    if message == "wanted string or table" {
+        return "expected a text in quotes".to_owned();
     }
     message.to_owned()
 }
