@@ -362,7 +362,7 @@ impl ServeArgs {
             print_line(format_args!("Metrics    http://{admin}/metrics"));
         }
         let admin = admin.map(tracing::field::display);
-        tracing::info!(version = VERSION, address = %address, admin, providers = accounts(&settings), "serving");
+        tracing::info!(version = VERSION, address = %address, admin, accounts = accounts(&settings), "serving");
         // Polls only the first step, which loads cached files: a service runs no npm and downloads
         // nothing.
         let _is_done = server::graphiql::prepare().now_or_never();

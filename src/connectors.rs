@@ -3,13 +3,13 @@
 //! GraphQL. The table of the providers is in [`crate::account`].
 
 pub mod ada;
+mod capabilities;
 pub mod decode;
 pub mod digital_chalk;
 pub mod filter;
 pub mod int;
 pub mod intercom;
 pub mod json;
-mod profile;
 pub mod rows;
 mod search;
 mod spec;
@@ -24,8 +24,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 pub use crate::client::budget::QuotaWindow;
+pub use capabilities::{BatchSize, ConnectorCapabilities, EmailSearch, Expand, ListQuery, SINGLE};
 pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
-pub use profile::{BatchSize, ConnectorCapabilities, EmailSearch, Expand, ListQuery, SINGLE};
 pub use search::{Incomplete, SearchBatch, SearchResult, without_invalid_spellings};
 pub use spec::{ConnectContext, ConnectorSpec, RecordKeys, check_range};
 pub use subresource::{Subresource, SubresourceData, SubresourceLoader};

@@ -256,15 +256,15 @@ impl RequestContext {
         lock(&self.usage.failure).clone()
     }
 
-    /// Notes a row that cannot be read. `mark` identifies the row, because a page may be read
+    /// Notes a row that cannot be read. `row` identifies the row, because a page may be read
     /// twice.
-    pub fn note_unreadable(&self, mark: u64) {
-        lock(&self.usage.unreadable).insert(mark);
+    pub fn note_unreadable(&self, row: u64) {
+        lock(&self.usage.unreadable).insert(row);
     }
 
     fn note_all_unreadable(&self, usage: &UsageStats) {
-        let marks = lock(&usage.unreadable).clone();
-        lock(&self.usage.unreadable).extend(marks);
+        let rows = lock(&usage.unreadable).clone();
+        lock(&self.usage.unreadable).extend(rows);
     }
 
     /// The number of rows that could not be read.

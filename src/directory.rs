@@ -1,4 +1,4 @@
-//! An account's users as callers see them. The directory refuses what a profile does not declare,
+//! An account's users as callers see them. The directory refuses what the capabilities do not declare,
 //! cuts keys into batches, checks every email filter again, and reports how far to trust an answer.
 
 pub mod lease;
@@ -203,8 +203,8 @@ impl Directory {
         range: &ListRange,
     ) -> Result<ListedUsers> {
         let connector = self.connector()?;
-        let profile = connector.capabilities();
-        self.check(profile, &selection.filter)?;
+        let capabilities = connector.capabilities();
+        self.check(capabilities, &selection.filter)?;
         let context = &context.with_new_usage();
         let email = selection.filter.email.as_ref();
         if email.is_some_and(|email| connector.lists_by_spelling(email)) {
@@ -215,15 +215,15 @@ impl Directory {
         let fields = selection.filter.fields();
         let is_rechecked = fields
             .iter()
-            .any(|field| profile.post_filtered.contains(field));
-        let belongs = |user: &User| selection.filter.accepts(user, profile.post_filtered);
+            .any(|field| capabilities.post_filtered.contains(field));
+        let belongs = |user: &User| selection.filter.accepts(user, capabilities.post_filtered);
         let accept = (!fields.is_empty()).then_some(RowFilter {
             matches: &belongs,
             is_exact: !is_rechecked,
         });
         let window = rows::read_window(
             context,
-            &profile.pagination,
+            &capabilities.pagination,
             range,
             accept,
             |request| async move { connector.list(context, &request, selection).await },
@@ -233,12 +233,12 @@ impl Directory {
         let filter = &selection.filter;
         self.note_unknown(connector, context, filter, (range, &window))
             .await;
-        let email_caveat = filter.email.as_ref().and(profile.email_caveat);
-        let segment_caveat = filter.segment_id.as_ref().and(profile.segment_caveat);
+        let email_caveat = filter.email.as_ref().and(capabilities.email_caveat);
+        let segment_caveat = filter.segment_id.as_ref().and(capabilities.segment_caveat);
         let caveats = email_caveat.into_iter().chain(segment_caveat);
         let incomplete = window.incomplete.map(IncompleteReason::notice::<User>);
         let truncation = window.is_truncated.then(|| {
-            let max_rows = profile.pagination.max_rows.unwrap_or_default();
+            let max_rows = capabilities.pagination.max_rows.unwrap_or_default();
             let message = format!("this provider refuses to page past {max_rows} users: there are more, narrow the list with a filter");
             Notice::new(NoticeCode::LimitReached, message)
         });
@@ -253,7 +253,7 @@ impl Directory {
         })
     }
 
-    fn check(&self, profile: &ConnectorCapabilities, filter: &Filter) -> Result<()> {
+    fn check(&self, capabilities: &ConnectorCapabilities, filter: &Filter) -> Result<()> {
         let (name, title) = (self.account, self.account.title());
         let refused = |what: &str, having: Vec<&str>| {
             let can = if having.is_empty() {
@@ -268,14 +268,22 @@ impl Directory {
         if let Some(field) = filter
             .fields()
             .into_iter()
-            .find(|field| !profile.filters.contains(field))
+            .find(|field| !capabilities.filters.contains(field))
         {
-            let having = profile.filters.iter().map(|field| field.name()).collect();
+            let having = capabilities
+                .filters
+                .iter()
+                .map(|field| field.name())
+                .collect();
             return refused(&format!("narrow its list by `{}`", field.name()), having);
         }
         match filter.sort {
-            Some((field, _)) if !profile.sorts.contains(&field) => {
-                let having = profile.sorts.iter().map(|field| field.name()).collect();
+            Some((field, _)) if !capabilities.sorts.contains(&field) => {
+                let having = capabilities
+                    .sorts
+                    .iter()
+                    .map(|field| field.name())
+                    .collect();
                 refused(&format!("sort its list by {}", field.name()), having)
             }
             _ => Ok(()),

@@ -92,7 +92,7 @@ pub enum ErrorCode {
     Unauthenticated,
     /// The client may not do this.
     Forbidden,
-    /// The provider is switched off in this gateway's configuration.
+    /// The account is disabled in this gateway's configuration.
     AccountDisabled,
     /// The provider refused the gateway's credentials; its operator must look at them.
     ProviderAuth,

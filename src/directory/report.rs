@@ -23,7 +23,7 @@ pub enum SourceStatus {
     Partial,
     /// No answer; `error` says why.
     Failed,
-    /// The provider is switched off in this gateway's configuration.
+    /// The account is disabled in this gateway's configuration.
     Disabled,
     /// The provider was not asked: it cannot answer this, or no rows are wanted. `notices` say which.
     Skipped,
@@ -98,7 +98,7 @@ impl Report {
         }
     }
 
-    /// A source that is switched off.
+    /// A source that is disabled.
     #[must_use]
     pub fn disabled(account: Account) -> Self {
         Self::new(account, SourceStatus::Disabled, 0)

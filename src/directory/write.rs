@@ -373,8 +373,8 @@ impl Directory {
 impl WriteOperation<'_> {
     /// Whether the provider itself finds or creates the record, and says which.
     fn uses_native_upsert(&self) -> bool {
-        let profile = self.connector.capabilities();
-        profile.upsert_reports_outcome && profile.upserts.contains(&self.identity)
+        let capabilities = self.connector.capabilities();
+        capabilities.upsert_reports_outcome && capabilities.upserts.contains(&self.identity)
     }
 
     /// Corrects the outcome of a write that follows a create whose answer was lost. That create

@@ -10,14 +10,14 @@ use crate::{
 
 /// The users of all accounts.
 pub struct Accounts {
-    /// Those that are configured, in the order in which answers are joined.
+    /// The configured accounts, in the order in which answers are joined.
     configured: Vec<Arc<Directory>>,
-    /// What stands for each provider that has none: it is asked for nothing.
+    /// A disabled account for each provider without a configured one.
     absent: Vec<Arc<Directory>>,
 }
 
 impl Accounts {
-    /// The accounts of a configuration. `absent` makes what stands for a provider without one.
+    /// The accounts of a configuration. `absent` makes the disabled account of a provider without one.
     #[must_use]
     pub fn new(configured: Vec<Arc<Directory>>, absent: impl Fn(Provider) -> Directory) -> Self {
         let has_none = |provider: &Provider| {
@@ -29,13 +29,13 @@ impl Accounts {
         Self { configured, absent }
     }
 
-    /// Those that are configured.
+    /// The configured accounts.
     #[must_use]
     pub fn configured(&self) -> &[Arc<Directory>] {
         &self.configured
     }
 
-    /// All of them, with what stands for providers that have none.
+    /// The configured accounts, then the disabled ones of providers without any.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Directory>> {
         self.configured.iter().chain(&self.absent)
     }
@@ -62,7 +62,7 @@ impl Accounts {
         found.ok_or_else(|| Error::internal("there is no directory for this account"))
     }
 
-    /// The account that a field means which asks one: the one that is named, or the only one.
+    /// The account that a field about one account means: the named one, or the only one.
     ///
     /// # Errors
     /// `Invalid` where several could be meant, and for the name of no account, or of another provider's.
@@ -98,8 +98,8 @@ impl Accounts {
         }
     }
 
-    /// The accounts that a field asks which asks several, in the order in which answers are joined: those
-    /// of the providers that are named and with the names that are given; all where neither is.
+    /// The accounts that a field about several means, in the order in which answers are joined: those
+    /// that both `providers` and `names` include. `None` includes all.
     ///
     /// # Errors
     /// `Invalid` for an empty list, an unknown name, and where no account is left.

@@ -81,7 +81,7 @@ pub fn encode_position(account: Account, filter: &Filter, position: &Position) -
     encode(&(VERSION, account, fingerprint(filter), position))
 }
 
-/// The mark that a cursor of `argument` holds.
+/// The position that a cursor of `argument` holds.
 ///
 /// # Errors
 /// `Invalid` when the cursor is damaged, of another version, another account or another filter.

@@ -59,13 +59,13 @@ impl RequestOutcomes {
 
     /// Notes what became of a write.
     pub(super) fn note_write(ctx: &Context<'_>, written: &WriteResult) {
-        let Some(fates) = ctx.data_opt::<std::sync::Arc<Self>>() else {
+        let Some(outcomes) = ctx.data_opt::<std::sync::Arc<Self>>() else {
             return;
         };
         let is_done = !matches!(written.outcome, None | Some(WriteOutcome::Skipped));
-        let mut noted = fates.lock();
+        let mut noted = outcomes.lock();
         noted.writes += 1;
-        // A write to a provider that is switched off is skipped, and nothing is wrong.
+        // A write to a disabled account is skipped, and nothing is wrong.
         noted.failed_writes += usize::from(!is_done && !written.errors.is_empty());
         let codes = written.errors.iter().map(|problem| problem.code);
         noted.codes_of_writes.extend(codes);

@@ -158,7 +158,7 @@ impl Person {
             .max()
     }
 
-    /// What each provider did for this answer, the fields of its rows included. An empty `users` means
+    /// What each account did for this answer, the fields of its rows included. An empty `users` means
     /// that nobody has this address only when no source failed or was cut short.
     async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceReport> {
         let searches = self.searches(ctx).await.into_iter();

@@ -87,18 +87,18 @@ impl SourceReport {
     }
 }
 
-/// How a provider fares, by the calls made since the gateway started.
+/// How an account fares, by the calls made since the gateway started.
 #[derive(Clone, Copy, Enum, Eq, PartialEq)]
 pub enum ProviderHealth {
     /// The last call got an answer.
     Healthy,
     /// The last call failed by the provider's fault.
     Failing,
-    /// No call was made yet, or the provider is disabled.
+    /// No call was made yet, or the account is disabled.
     Unknown,
 }
 
-/// Whether a provider is asked. One that keeps failing is left alone for a while: what would ask it fails
+/// Whether an account is asked. One that keeps failing is left alone for a while: what would ask it fails
 /// at once with PROVIDER_UNAVAILABLE.
 #[derive(Clone, Copy, Enum, Eq, PartialEq)]
 pub enum ProviderCircuit {
@@ -126,7 +126,7 @@ impl ProviderAccount<'_> {
         self.0.account().name()
     }
 
-    /// Whether the gateway asks it. Reads of a disabled provider answer DISABLED, writes SKIPPED.
+    /// Whether the gateway asks it. Reads of a disabled account answer DISABLED, writes SKIPPED.
     async fn enabled(&self) -> bool {
         self.0.capabilities().is_some()
     }
@@ -171,8 +171,8 @@ impl ProviderAccount<'_> {
         i32::try_from(self.0.health().calls).unwrap_or(i32::MAX)
     }
 
-    /// How many calls the gateway grants itself at the provider, by the windows in which they are counted;
-    /// empty when the provider is disabled, or nothing bounds them.
+    /// How many calls the gateway grants itself at the account, by the windows in which they are counted;
+    /// empty when the account is disabled, or nothing bounds them.
     async fn budget(&self) -> Vec<BudgetWindow> {
         let now = tokio::time::Instant::now();
         let stands = self.0.budget().into_iter().map(|stand| BudgetWindow {
@@ -189,19 +189,19 @@ impl ProviderAccount<'_> {
 
     /// What it can do; null when it is disabled.
     async fn capabilities(&self) -> Option<Capabilities> {
-        let profile = self.0.capabilities()?;
+        let capabilities = self.0.capabilities()?;
         Some(Capabilities {
-            filters: profile.filters.to_vec(),
-            sorts: profile.sorts.to_vec(),
-            page_size: profile.pagination.max_page_size,
-            pages_backwards: profile.pagination.has_row_numbers(),
-            reach: profile.pagination.max_rows,
-            external_id: profile.by_external_id.is_some(),
-            email_search: profile.email_search,
-            email_matches: email_matches(profile),
-            email_caveat: profile.email_caveat.map(str::to_owned),
-            native_upsert: profile.upserts.contains(&Identity::ExternalId),
-            writes: profile
+            filters: capabilities.filters.to_vec(),
+            sorts: capabilities.sorts.to_vec(),
+            page_size: capabilities.pagination.max_page_size,
+            pages_backwards: capabilities.pagination.has_row_numbers(),
+            reach: capabilities.pagination.max_rows,
+            external_id: capabilities.by_external_id.is_some(),
+            email_search: capabilities.email_search,
+            email_matches: email_matches(capabilities),
+            email_caveat: capabilities.email_caveat.map(str::to_owned),
+            native_upsert: capabilities.upserts.contains(&Identity::ExternalId),
+            writes: capabilities
                 .writes
                 .iter()
                 .map(|field| field.name().to_owned())
@@ -210,7 +210,7 @@ impl ProviderAccount<'_> {
     }
 }
 
-/// A window in which calls to a provider are counted, by the gateway, or by the provider itself where its
+/// A window in which calls to an account are counted, by the gateway, or by the provider itself where its
 /// answers say so.
 #[derive(SimpleObject)]
 #[graphql(name = "ProviderBudget")]
@@ -229,7 +229,7 @@ fn whole(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// What a provider can do.
+/// What an account can do.
 #[derive(SimpleObject)]
 #[graphql(name = "ProviderCapabilities")]
 pub struct Capabilities {
@@ -257,9 +257,9 @@ pub struct Capabilities {
     writes: Vec<String>,
 }
 
-fn email_matches(profile: &ConnectorCapabilities) -> Vec<EmailMatch> {
+fn email_matches(capabilities: &ConnectorCapabilities) -> Vec<EmailMatch> {
     let mut matches = vec![EmailMatch::Exact];
-    if profile.finds_substrings {
+    if capabilities.finds_substrings {
         matches.extend([EmailMatch::Prefix, EmailMatch::Substring]);
     }
     matches

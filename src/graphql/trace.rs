@@ -76,7 +76,7 @@ impl RequestTrace {
         &self.outcomes
     }
 
-    /// For how much longer the whole answer is fresh; nought when some of it failed or is not kept, and
+    /// For how much longer the whole answer is fresh; zero when some of it failed or is not kept, and
     /// when no provider has a part in it.
     #[must_use]
     pub fn fresh_for(&self) -> Duration {

@@ -72,7 +72,7 @@ pub(super) struct Contacts {
     recent: RecentWrites,
     /// Intercom's ids of companies, by yours.
     companies: Cache<String, company::CachedCompanyId>,
-    profile: ConnectorCapabilities,
+    capabilities: ConnectorCapabilities,
 }
 
 #[derive(Deserialize)]
@@ -213,7 +213,7 @@ impl Contacts {
         Self {
             recent: recent.with_lag(api.index_lag),
             companies: company::ids(),
-            profile: ConnectorCapabilities {
+            capabilities: ConnectorCapabilities {
                 post_filtered,
                 eventually_consistent_by,
                 by_id: batch,
@@ -239,7 +239,7 @@ impl Contacts {
 #[async_trait]
 impl Connector for Contacts {
     fn capabilities(&self) -> &ConnectorCapabilities {
-        &self.profile
+        &self.capabilities
     }
 
     async fn unknown_filter_values(

@@ -100,7 +100,7 @@ const SEARCH_PAGES: u32 = 10;
 /// The connector.
 pub(super) struct Users {
     api: IntercomApi,
-    profile: ConnectorCapabilities,
+    capabilities: ConnectorCapabilities,
 }
 
 #[derive(Deserialize)]
@@ -210,7 +210,7 @@ impl Users {
         let email_caveat = (api.version.minor > 1).then_some(NO_LEADS);
         Self {
             api,
-            profile: ConnectorCapabilities {
+            capabilities: ConnectorCapabilities {
                 email_caveat,
                 ..CAPABILITIES
             },
@@ -268,7 +268,7 @@ impl Users {
 #[async_trait]
 impl Connector for Users {
     fn capabilities(&self) -> &ConnectorCapabilities {
-        &self.profile
+        &self.capabilities
     }
 
     async fn unknown_filter_values(

@@ -36,14 +36,14 @@ impl Directory {
         (patch, identity): (&UserPatch, Identity),
         known: &KnownWrites,
     ) -> Result<Target> {
-        let profile = connector.capabilities();
+        let capabilities = connector.capabilities();
         let (mut users, incomplete) =
             match find_candidates(connector, context, (patch, identity)).await? {
                 Candidates::All(users) => (users, None),
                 Candidates::Some(users, why) => (users, Some(why)),
                 Candidates::NotAll(why) => return Ok(Target::Ambiguous(why)),
             };
-        if profile.eventually_consistent_by.contains(&identity) {
+        if capabilities.eventually_consistent_by.contains(&identity) {
             let ids: Vec<_> = users.into_iter().map(|user| user.remote_id).collect();
             users = reread_users(connector, context, ids).await?;
             users.retain(|user| patch.matches_identity(user));
@@ -67,8 +67,8 @@ impl Directory {
         // count.
         let is_user = |user: &User| user.kind == UserKind::User;
         let is_searched = identity == Identity::Email;
-        let are_leads_apart = is_searched && !profile.writes_leads;
-        if are_leads_apart || profile.writes_leads && users.iter().any(is_user) {
+        let are_leads_apart = is_searched && !capabilities.writes_leads;
+        if are_leads_apart || capabilities.writes_leads && users.iter().any(is_user) {
             users.retain(is_user);
         }
         Ok(match <[User; 1]>::try_from(users) {
@@ -136,12 +136,17 @@ async fn find_candidates(
 }
 
 /// Why a user may have the address though a complete search found nobody. Then we create nobody.
-fn doubt_about_absence(profile: &ConnectorCapabilities, strangers: usize) -> Option<&'static str> {
-    if strangers > 0 && profile.finds_shown_emails_only() {
+fn doubt_about_absence(
+    capabilities: &ConnectorCapabilities,
+    strangers: usize,
+) -> Option<&'static str> {
+    if strangers > 0 && capabilities.finds_shown_emails_only() {
         return Some("the provider answers users who show another address");
     }
-    let caveat = profile.email_caveat.unwrap_or("its search may miss users");
-    profile.email_misses_users.then_some(caveat)
+    let caveat = capabilities
+        .email_caveat
+        .unwrap_or("its search may miss users");
+    capabilities.email_misses_users.then_some(caveat)
 }
 
 fn existence_unknown(why: &str) -> String {
