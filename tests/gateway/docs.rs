@@ -1,8 +1,14 @@
-//! The tests that the documents name exist.
+//! What the documents name exists: tests, types, settings of a connector, providers.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
+use roster::account::Provider;
+
+use crate::program::{ran, roster, stdout};
+
+const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 const LIMITS: &str = include_str!("../../docs/limits.md");
+const SCHEMA: &str = include_str!("../../schema.graphql");
 
 /// The text of every file in a folder.
 fn tests(folder: &Path) -> String {
@@ -32,4 +38,39 @@ fn every_limit_names_a_test_that_exists() {
         }
     }
     assert!(number > 30, "{number}");
+}
+
+#[test]
+fn contributing_names_only_what_the_code_has() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = tests(&root.join("src")) + &tests(&root.join("tests/gateway"));
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let known: BTreeSet<&str> = text.split(|c| !is_part(c)).collect();
+    let quoted = CONTRIBUTING.split('`').skip(1).step_by(2);
+    // Headings of the changelog.
+    let quoted = quoted.filter(|quoted| !quoted.contains(['#', '[']));
+    let words = quoted.flat_map(|quoted| quoted.split(|c| !is_part(c)));
+    let is_name = |word: &&str| {
+        let has_upper = word.starts_with(|c: char| c.is_ascii_uppercase());
+        let has_lower = word.contains(|c: char| c.is_ascii_lowercase());
+        // The guide's own example is a provider called Hub.
+        has_lower && (has_upper || word.contains('_')) && !word.starts_with("Hub")
+    };
+    let names: Vec<_> = words.filter(is_name).collect();
+
+    let unknown = names.iter().filter(|name| !known.contains(**name));
+    assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert!(names.len() > 20, "{names:?}");
+}
+
+#[tokio::test]
+async fn texts_that_list_the_providers_list_all_of_them() {
+    let help = stdout(&ran(roster(&["--help"])).await);
+    let schema = SCHEMA.split("schema").next().unwrap_or_default();
+    for provider in Provider::ALL {
+        assert!(help.contains(provider.title()), "{help}");
+    }
+    for provider in Provider::ALL {
+        assert!(schema.contains(provider.title()), "{schema}");
+    }
 }
