@@ -8,6 +8,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use url::{Host, Url};
 
 use super::REQUEST_ID;
+use crate::error::shown_value;
 
 /// How long a browser caches the answer to a preflight: the longest that Chromium allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -96,7 +97,8 @@ fn parse(text: &str) -> Result<HeaderValue, String> {
     let value = HeaderValue::from_str(text).ok();
     let value = value.filter(|_| origin(text).is_some());
     value.ok_or_else(|| {
-        format!("server.cors_origins: {text:?} is no origin: expected https://host[:port]")
+        let shown = shown_value(text);
+        format!("server.cors_origins: {shown} is no origin: expected https://host[:port]")
     })
 }
 

@@ -16,7 +16,7 @@ use axum::{
 };
 
 use super::refused;
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, shown_value};
 
 /// The address on which a request's connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,9 @@ impl AllowedHosts {
             match HostName::parse(entry) {
                 Some(host) => drop(hosts.insert(host)),
                 None => wrong.push(format!(
-                    "server.hosts: {entry:?} is no host: expected a name or an address alone, such as \
-                     roster.example or [::1], without https://, port and path"
+                    "server.hosts: {} is no host: expected a name or an address alone, such as \
+                     roster.example or [::1], without https://, port and path",
+                    shown_value(entry)
                 )),
             }
         }
