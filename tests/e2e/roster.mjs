@@ -122,3 +122,18 @@ export async function ask(address, query, variables) {
   }
   return data;
 }
+
+/** Asks for events and returns the `data` of each; errors are failures. */
+export async function askForEvents(address, query, variables) {
+  const response = await fetch(address, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    body: JSON.stringify({ query, variables }),
+  });
+  const events = (await response.text()).split("\n\n").filter((event) => event.startsWith("event: next"));
+  const results = events.map((event) => JSON.parse(event.slice(event.indexOf("data: ") + 6)));
+  if (results.length === 0 || results.some(({ errors }) => errors)) {
+    throw new Error(JSON.stringify(results, null, 2));
+  }
+  return results.map(({ data }) => data);
+}
