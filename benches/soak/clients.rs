@@ -147,7 +147,9 @@ impl Client {
         let started = Instant::now();
         let answer = self.http.post(&self.url).json(&body).send().await;
         let answer = match answer {
-            Ok(answer) if answer.status() == 200 => answer.json::<Value>().await,
+            Ok(answer) if [200, 294].contains(&answer.status().as_u16()) => {
+                answer.json::<Value>().await
+            }
             Ok(answer) => {
                 let status = answer.status();
                 self.account.wrong.push(format!("{name}: HTTP {status}"));

@@ -65,7 +65,7 @@ impl Verdict {
             times.get(place).copied().unwrap_or_default()
         };
         let numbers = format!(
-            "{} of HTTP 200, JSON and documented codes; median {:?}, 99 % within {:?}, all within {:?} ({DEADLINE:?} and {SLACK:?} of slack)",
+            "{} of HTTP 200 or 294, JSON and documented codes; median {:?}, 99 % within {:?}, all within {:?} ({DEADLINE:?} and {SLACK:?} of slack)",
             times.len(),
             at(0.5),
             at(0.99),
