@@ -122,7 +122,7 @@ pub(crate) struct SandboxArgs {
     /// How many users each provider holds.
     #[arg(long, default_value_t = 500)]
     users: usize,
-    /// What the seeded people are drawn from: the same seed, the same people.
+    /// The seed of the people: the same seed, the same people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many milliseconds each provider takes to answer.

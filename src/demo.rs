@@ -8,7 +8,7 @@ use crate::{
     connectors::{QuotaWindow, connector_spec},
 };
 
-/// What each sandbox grants, unless its `rate` is switched on. The providers' own windows would make a scan
+/// The calls that each sandbox grants, unless its `rate` is switched on. The providers' own windows would make a scan
 /// crawl.
 const BUDGET: QuotaWindow = QuotaWindow {
     calls: 20_000,

@@ -46,7 +46,7 @@ use trace::TraceAccess;
 /// The schema with its resolvers.
 pub type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
 
-/// What one request may ask for.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLimits {
     /// The largest `first` and `last`.
@@ -73,15 +73,15 @@ impl Default for RequestLimits {
     }
 }
 
-/// What the resolvers stand on.
+/// The parts that the resolvers use.
 pub struct Graph {
     /// The users of all accounts.
     pub accounts: Accounts,
     /// The writes under way: they are finished before the gateway stops.
     pub writes: TaskTracker,
-    /// What one request may ask for.
+    /// The limits of one request.
     pub limits: RequestLimits,
-    /// Who is shown the calls that a request made.
+    /// The clients that see the calls of their requests.
     pub trace_access: TraceAccess,
     /// The bytes that all requests may hold together.
     pub memory: MemoryPool,

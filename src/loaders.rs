@@ -120,7 +120,7 @@ pub struct Loaders {
 /// The approximate number of bytes that a waiting field takes: there may be one per row and alias.
 const WAITING: usize = 2048;
 
-/// What batches are read from.
+/// The source that batches read from.
 #[derive(Clone)]
 struct BatchSource {
     directory: Arc<Directory>,

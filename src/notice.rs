@@ -1,6 +1,6 @@
 //! Why an answer may lack somebody, or hold too many: a code for programs, a message for people.
 
-/// What a notice of a source is about. A code says what kind of gap the answer has, `message` says
+/// The kind of gap that a notice tells of. A code says what kind of gap the answer has, `message` says
 /// which one.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum NoticeCode {
@@ -41,9 +41,9 @@ pub enum NoticeCode {
 /// Why an answer may lack somebody, or hold too many.
 #[derive(async_graphql::SimpleObject, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Notice {
-    /// What it is about, for programs.
+    /// The kind of gap, for programs.
     pub code: NoticeCode,
-    /// What may be wrong and why, for people.
+    /// A sentence for people: the gap and its cause.
     pub message: String,
 }
 

@@ -87,7 +87,7 @@ pub struct PaginationSpec {
     pub is_counted: bool,
 }
 
-/// What a provider says about the rest of the list.
+/// The provider's word on the rest of the list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum NextPage {
     /// Whether there is more.
@@ -131,7 +131,7 @@ impl NextPage {
 pub struct Page<T> {
     /// The rows in the provider's order.
     pub rows: Vec<T>,
-    /// What the provider said about the rest.
+    /// The provider's word on the rest.
     pub next: NextPage,
     /// How many rows the provider sent, unreadable ones included.
     pub row_count: usize,

@@ -15,7 +15,7 @@ use crate::account::Account;
 pub use email::Email;
 pub use patch::{CompanyPatch, FieldChange, Identity, PatchField, UserPatch, WriteOutcome};
 
-/// What a provider takes a person for.
+/// The kind of a record: how its provider sees the person.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub enum UserKind {
     /// A known user.
@@ -186,7 +186,7 @@ impl User {
         domains.any(|(_, of)| email::fold_domain(of) == domain)
     }
 
-    /// What stands for a row that cannot be read. It has a position in its page, and no identity.
+    /// The placeholder of a row that cannot be read. It has a position in its page, and no identity.
     #[must_use]
     pub fn unreadable(account: Account, raw: Arc<RawValue>) -> Self {
         Self {

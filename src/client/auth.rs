@@ -233,3 +233,40 @@ impl Layer for AuthLayer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::AuthScheme;
+
+    #[test]
+    fn each_scheme_carries_the_token_in_its_header_and_finds_it_there() {
+        for (scheme, name, value) in [
+            (AuthScheme::Bearer, "authorization", "Bearer secret"),
+            (AuthScheme::Header("x-api-key"), "x-api-key", "secret"),
+        ] {
+            let header = scheme.header_value(&"secret".to_owned().into());
+            let header = header.expect("a header");
+            assert_eq!(
+                (scheme.header_name(), header.as_bytes()),
+                (name, value.as_bytes())
+            );
+            assert!(header.is_sensitive());
+
+            let mut headers = HeaderMap::new();
+            headers.insert(name, header);
+            assert_eq!(scheme.token_in(&headers).as_deref(), Some("secret"));
+            headers.insert(name, HeaderValue::from_static(""));
+            assert_ne!(scheme.token_in(&headers).as_deref(), Some("secret"));
+        }
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused_without_being_shown() {
+        for scheme in [AuthScheme::Bearer, AuthScheme::Header("x-api-key")] {
+            let refused = scheme.header_value(&"sec\nret".to_owned().into());
+            assert!(!refused.expect_err("a line end").to_string().contains("ret"));
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub struct HttpSpec {
 /// Says what the body of a successful response is.
 pub type ClassifyBodyFn = fn(&[u8]) -> BodyKind;
 
-/// What the body of a successful response is.
+/// The kind of the body of a successful response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BodyKind {
     /// A record, or a list with rows.

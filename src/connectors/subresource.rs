@@ -77,12 +77,12 @@ impl SubresourceData {
     }
 }
 
-/// Where the typed records of this module get the parts that are kept apart from them: in the data
-/// of a GraphQL request.
+/// Gives typed records the subresources that need calls of their own. It is in the data of a GraphQL
+/// request.
 #[async_trait]
 pub trait SubresourceLoader: Send + Sync {
-    /// A part of the user of a remote id, for the field that is resolved; the error is fit for the
-    /// client. A part that fails may be `None` here, and told of elsewhere in the answer.
+    /// Loads a subresource of a user for the field that is resolved; clients may see the error. A
+    /// subresource that fails may be `None`: then the answer reports the failure elsewhere.
     async fn load(
         &self,
         ctx: &Context<'_>,

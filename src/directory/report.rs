@@ -1,4 +1,4 @@
-//! What a source did for an answer, and how far the answer can be trusted.
+//! The report of a source on an answer: how far the answer can be trusted.
 
 use jiff::Timestamp;
 
@@ -17,9 +17,9 @@ const OUTDATED: &str =
 /// How far an answer can be trusted.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SourceStatus {
-    /// The whole answer: who is not in it does not exist there.
+    /// The whole answer: a user who is not in it does not exist there.
     Complete,
-    /// An answer that may lack somebody, or hold too many: `notices` say whom and why.
+    /// An answer that may lack users, or hold too many: `notices` say which and why.
     Partial,
     /// No answer; `error` says why.
     Failed,
@@ -60,7 +60,7 @@ pub struct Report {
     pub status: SourceStatus,
     /// The failure.
     pub error: Option<Error>,
-    /// What may be wrong with the answer.
+    /// The gaps of the answer.
     pub notices: Vec<Notice>,
     /// When the data was read; `None` when none was.
     pub as_of: Option<Timestamp>,

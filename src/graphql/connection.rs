@@ -65,7 +65,7 @@ impl HasRecord for UserEdge {
 
 #[ComplexObject]
 impl UserConnection {
-    /// What each provider did for this answer, the fields of its rows included, and how far it can be
+    /// The reports of all accounts on this answer, the fields of its rows included: how far it can be
     /// trusted.
     async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceReport> {
         sources(ctx, self.reports.iter().cloned())
@@ -132,7 +132,7 @@ impl UserConnection {
             .iter()
             .map(|search| search.report.clone())
             .collect();
-        // Who may be missing cannot be counted.
+        // A total would be wrong where users may be missing.
         let searches_are_short =
             searches.is_empty() || !searches.iter().all(|search| search.report.is_countable());
         let mut users: Vec<Arc<User>> = searches

@@ -1,4 +1,4 @@
-//! What a query costs, counted before it is validated and run: over the document as it expands, every
+//! The cost of a query, counted before it is validated and run: over the document as it expands, every
 //! fragment once.
 //!
 //! The engine counts neither selections in fragments that spread each other (628 bytes can keep a core
@@ -79,7 +79,7 @@ pub type FixedCosts = HashMap<(Pos, bool), Cost>;
 /// part of it runs. Returns the costs that no variable changes.
 ///
 /// # Errors
-/// What is too much.
+/// The limit that it exceeds.
 pub fn check_document(
     document: &ExecutableDocument,
     graph: &Graph,
@@ -103,7 +103,7 @@ pub fn check_document(
 /// answer nobody counts while they are built.
 ///
 /// # Errors
-/// What is too much.
+/// The limit that it exceeds.
 pub fn check_operation(
     (document, fixed): (&ExecutableDocument, &FixedCosts),
     operation: &OperationDefinition,
@@ -367,7 +367,7 @@ fn too_deep() -> CostError {
     message.into()
 }
 
-/// What is in a fragment, and that somebody must look at it.
+/// The cost of a spread: that of its fragment, and one field more.
 fn fragment_cost(cost: &Cost) -> Cost {
     let mut cost = cost.clone();
     cost.fields = cost.fields.saturating_add(1);

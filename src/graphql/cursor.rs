@@ -34,7 +34,7 @@ fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// What a list was narrowed and sorted by, as a few letters: a cursor of another list is told by it.
+/// A hash of a list's filter and order: it tells a cursor of another list.
 fn fingerprint(parts: &impl Serialize) -> String {
     let json = serde_json::to_vec(parts).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(&Sha256::digest(json)[..6])
@@ -152,7 +152,7 @@ pub fn encode_person_id(email: &Email) -> String {
     encode(&(VERSION, "person", email.folded()))
 }
 
-/// What a global id names.
+/// The object that a global id names.
 pub enum GlobalId {
     /// A user, by the name of the account and the provider's own id.
     User(String, String),

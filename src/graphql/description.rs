@@ -6,7 +6,7 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Selection},
 };
 
-/// What the schema is, for who reads it.
+/// The description of the schema, for its readers.
 pub const DESCRIPTION: &str = "The people in a company's SaaS tools: their records at Intercom, Ada, Usertour and \
     DigitalChalk, found by email, listed in pages, and written. `sources` tells how far an answer can be trusted.";
 

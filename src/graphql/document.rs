@@ -50,7 +50,7 @@ impl SchemaRules {
     /// The rules of a schema, given in the schema language without the parts of federation.
     ///
     /// # Errors
-    /// What is wrong with the schema.
+    /// The mistakes in the schema.
     pub fn new(sdl: &str, accounts: usize) -> Result<Self, String> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| invalid.errors.to_string())?;

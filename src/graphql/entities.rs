@@ -74,7 +74,7 @@ const JSON: &str = "https://datatracker.ietf.org/doc/html/rfc8259";
 /// The type is unknown, or its keys are absent or of another type.
 const NO_ENTITY: &str = "there is no such entity: a `User` is named by `id`, or by `account` and `remoteId` or `externalId`, a `Person` by `email` or `id`";
 
-/// What a representation is of, for the error that names it.
+/// Names a representation in an error.
 fn named(representation: &Value) -> String {
     let Value::Object(fields) = representation else {
         return "a representation that is no object".to_owned();

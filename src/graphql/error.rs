@@ -7,7 +7,7 @@ use async_graphql::{ErrorExtensionValues, PathSegment, Pos, Value};
 
 use crate::error::{Error, ErrorCode, ErrorKind, Result};
 
-/// What a resolver of a nullable field that can fail answers. `Option<Result<T>>` nulls that field
+/// The result of a resolver of a nullable field that can fail. `Option<Result<T>>` nulls that field
 /// alone; `Result<Option<T>>` would null its parent and cancel its siblings.
 pub type NullableResult<T> = Option<async_graphql::Result<T>>;
 
@@ -64,7 +64,7 @@ pub fn refusal(
     error
 }
 
-/// What is said of a whole number that would not stay as it is.
+/// The message about an integer beyond 64 bits.
 pub const INTEGERS: &str = "a whole number here is beyond 64 bits: numbers from -9223372036854775808 to \
                             18446744073709551615 are taken; give a larger one as a text";
 

@@ -32,7 +32,7 @@ use crate::{
     loaders::Loaders,
 };
 
-/// What a transport knows of a request beside its document.
+/// The options of a request beside its document, from its transport.
 #[derive(Clone, Debug, Default)]
 pub struct RequestOptions {
     /// How long the client waits, if it says so; never longer than the gateway's own deadline.
@@ -43,7 +43,7 @@ pub struct RequestOptions {
     pub request_id: String,
     /// The address of the client's connection, if it is known.
     pub client: Option<IpAddr>,
-    /// What the client sent to see the calls of its request.
+    /// The secret that the client sent to see the calls of its request.
     pub trace_token: Option<Vec<u8>>,
     /// Which operations the transport can carry beside queries.
     pub allowed: AllowedOperations,
@@ -167,7 +167,7 @@ pub struct Executor {
     preparation: Preparation,
 }
 
-/// What is known of an operation while it runs.
+/// An operation that runs.
 #[derive(Clone)]
 struct RunningOperation {
     kind: OperationType,

@@ -1,4 +1,4 @@
-//! What a query narrows lists by, and names users by.
+//! The filters of lists, and the keys of users.
 
 use async_graphql::{Enum, ID, InputObject, OneofObject};
 use jiff::Timestamp;
@@ -71,7 +71,7 @@ pub struct UserFilter {
 /// The order of a list.
 #[derive(InputObject)]
 pub struct UserSort {
-    /// What counts.
+    /// The field that is compared.
     field: SortField,
     /// Which way.
     #[graphql(default_with = "SortDirection::Ascending")]

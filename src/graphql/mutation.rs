@@ -69,25 +69,25 @@ pub struct CompanyInput {
     leave: bool,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(SimpleObject)]
 pub struct UpsertUserPayload {
     /// The record as it is now; null when nothing was written, or when `userErrors` say why it cannot be
     /// shown.
     user: Option<MeteredObject<Arc<User>>>,
-    /// What was done; null when the provider failed and it cannot be known whether anything was.
+    /// The effect; null when the provider failed and the effect cannot be known.
     outcome: Option<WriteOutcome>,
-    /// What stood in the way; empty when all was done.
+    /// The obstacles; empty when all was done.
     user_errors: Vec<UserError>,
 }
 
-/// What stood in the way of a write.
+/// An obstacle to a write.
 #[derive(SimpleObject)]
 #[graphql(name = "UpsertUserError")]
 pub struct UserError {
     /// The way to the field of the input at fault, or the provider's name of a field.
     field: Option<Vec<String>>,
-    /// What is wrong and what to do.
+    /// The mistake, and how to mend it.
     message: String,
     /// The kind of failure.
     code: ErrorCode,

@@ -1,4 +1,4 @@
-//! What became of a request beside its errors: of each source that it asked, and of each write.
+//! The results of a request beside its errors: of each source that it asked, and of each write.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{
     user::WriteOutcome,
 };
 
-/// What became of a request's sources and writes.
+/// The results of a request's sources and writes.
 #[derive(Debug, Default)]
 pub struct RequestOutcomes(Mutex<RequestOutcomesInner>);
 

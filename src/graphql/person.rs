@@ -90,7 +90,7 @@ impl Person {
         searches.flat_map(|search| search.users).collect()
     }
 
-    /// What the record says that is most likely right: users before leads, then who changed last.
+    /// The value of the best record: users come before leads, then the latest change.
     async fn best<T>(&self, ctx: &Context<'_>, field: impl Fn(&User) -> Option<T>) -> Option<T> {
         let records = self.records(ctx).await;
         let valued = records.iter().filter_map(|user| Some((user, field(user)?)));
@@ -158,7 +158,7 @@ impl Person {
             .max()
     }
 
-    /// What each account did for this answer, the fields of its rows included. An empty `users` means
+    /// The reports of all accounts on this answer, the fields of its rows included. An empty `users` means
     /// that nobody has this address only when no source failed or was cut short.
     async fn sources(&self, ctx: &Context<'_>) -> Vec<SourceReport> {
         let searches = self.searches(ctx).await.into_iter();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::error::ErrorCode;
 
-/// What every request is prepared with.
+/// Prepares requests. Clones share everything.
 #[derive(Clone)]
 pub(super) struct Preparation {
     /// The graph and its limits.

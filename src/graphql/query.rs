@@ -32,7 +32,7 @@ use crate::{
     },
 };
 
-/// What is searched for.
+/// The term of a search.
 enum SearchTerm {
     Exact(Email),
     Part(EmailPattern),
@@ -345,7 +345,7 @@ fn account_named(ctx: &Context<'_>, name: &str) -> Result<Account> {
     })
 }
 
-/// What stands for a search for no rows. Nobody is asked, so that nothing is known.
+/// The result of a search for no rows: no account is asked, so nothing is known.
 fn not_asked(all: &Accounts, accounts: &[Account]) -> Result<Vec<EmailSearchResult>> {
     let results = accounts.iter().map(|&account| {
         let is_enabled = all.directory(account)?.capabilities().is_some();

@@ -31,7 +31,7 @@ const WRITING: Duration = Duration::from_secs(1);
 /// How many bytes a value takes in memory, about, beside its text.
 const VALUE: usize = 128;
 
-/// What holds a provider's record.
+/// A value that holds a provider's record.
 pub trait HasRecord {
     /// How many bytes it has, as the provider sent it.
     fn record_bytes(&self) -> usize;

@@ -1,4 +1,4 @@
-//! What a source did for an answer, and how every source fares.
+//! The report of a source on an answer, and the state of every account.
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::{
     user::Identity,
 };
 
-/// What one account did for an answer, and how far the answer can be trusted.
+/// The report of one account on an answer: how far the answer can be trusted, and its cost.
 pub struct SourceReport(pub Report);
 
 /// Why a source did not answer, or not wholly.
@@ -22,7 +22,7 @@ pub struct SourceReport(pub Report);
 pub struct SourceError {
     /// The kind of failure.
     code: ErrorCode,
-    /// What happened, and what to do.
+    /// The failure, and how to act on it.
     message: String,
     /// After how many seconds another attempt may succeed, where that is known.
     retry_after: Option<i32>,
@@ -30,7 +30,7 @@ pub struct SourceError {
     provider_request_id: Option<String>,
 }
 
-/// What one account did for an answer, and how far the answer can be trusted.
+/// The report of one account on an answer: how far the answer can be trusted, and its cost.
 #[Object]
 impl SourceReport {
     /// The provider.
@@ -48,7 +48,7 @@ impl SourceReport {
         self.0.status
     }
 
-    /// What went wrong; null when nothing did.
+    /// The failure; null when there was none.
     async fn error(&self) -> Option<SourceError> {
         self.0.error.as_ref().map(|error| SourceError {
             code: error.kind().code(),
@@ -58,7 +58,7 @@ impl SourceReport {
         })
     }
 
-    /// What may be wrong with the answer and why; empty when nothing is. A field of rows that could not
+    /// The gaps of the answer and their causes; empty when there is none. A field of rows that could not
     /// be read is null in them, and `SUBRESOURCE_FAILED` stands here with the rows.
     async fn notices(&self) -> &[Notice] {
         &self.0.notices
@@ -187,7 +187,7 @@ impl ProviderAccount<'_> {
         stands.collect()
     }
 
-    /// What it can do; null when it is disabled.
+    /// Its capabilities; null when it is disabled.
     async fn capabilities(&self) -> Option<Capabilities> {
         let capabilities = self.0.capabilities()?;
         Some(Capabilities {
@@ -229,7 +229,7 @@ fn whole(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// What an account can do.
+/// The capabilities of an account.
 #[derive(SimpleObject)]
 #[graphql(name = "ProviderCapabilities")]
 pub struct Capabilities {
@@ -249,7 +249,7 @@ pub struct Capabilities {
     email_search: EmailSearch,
     /// Which values of `match` `usersByEmail` takes here; the account is skipped for others.
     email_matches: Vec<EmailMatch>,
-    /// Whom a search by email may miss; null when nobody.
+    /// The users that a search by email may miss; null when it misses none.
     email_caveat: Option<String>,
     /// Whether the provider itself finds or creates a user by external id, so that a write may be repeated.
     native_upsert: bool,

@@ -30,7 +30,7 @@ const NAMED: usize = 20;
 /// A row, by the provider's id of it.
 type RecordKey = (Account, String);
 
-/// What the fields of one answer's rows cost and how they failed.
+/// The cost and the failures of the fields of one answer's rows.
 #[derive(Default)]
 pub struct SubresourceLog(Mutex<SubresourceLogInner>);
 
@@ -136,7 +136,7 @@ impl FailedField {
     }
 }
 
-/// What is said of fields that failed: for each its rows, each once.
+/// The notices of fields that failed: for each field its rows, each once.
 fn notices(failures: &[&FailedField]) -> Vec<Notice> {
     let mut fields: BTreeMap<&str, BTreeMap<&Vec<usize>, &str>> = BTreeMap::new();
     for failed in failures {
@@ -185,8 +185,8 @@ pub fn sources(ctx: &Context<'_>, reports: impl IntoIterator<Item = Report>) -> 
         .collect()
 }
 
-/// The error of a field of a row. Where there are sources to tell of it, it is null for now, and one error
-/// of all rows that fail alike.
+/// Handles the error of a field of a row. Where the answer has sources, the field is null, and one error
+/// stands for all rows that fail alike.
 ///
 /// # Errors
 /// Where no sources tell of it, or the request needs more than it may.

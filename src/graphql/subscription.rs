@@ -20,7 +20,7 @@ use crate::{
 /// The operations whose answer comes in several events.
 pub struct Subscription;
 
-/// What one account knows of an email address.
+/// The answer of one account to a search by email.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct UsersByEmailEvent {
@@ -32,7 +32,7 @@ pub struct UsersByEmailEvent {
 
 #[ComplexObject]
 impl UsersByEmailEvent {
-    /// What the account did for this event, the fields of its users included, and how far it can be
+    /// The report of the account on this event, the fields of its users included: how far it can be
     /// trusted.
     async fn source(&self, ctx: &Context<'_>) -> async_graphql::Result<SourceReport> {
         let source = sources(ctx, [self.report.clone()]).pop();

@@ -21,13 +21,13 @@ use crate::error::ErrorCode;
 /// The name of the scalar.
 pub const NAME: &str = "DateTime";
 
-/// What is said of a value that is none.
+/// The message about a value that is no moment.
 pub const EXPECTED: &str = "a moment is expected, in ISO 8601 with its zone, such as `2026-02-03T04:05:06Z`, or a date such as `2026-02-03`";
 
-/// What is said of a moment behind the last that can be told in every time zone.
+/// The message about a moment that some time zone cannot express.
 const TOO_LATE: &str = "the latest moment is `9999-12-30T22:00:00Z`, in ISO 8601: leave it out where there is no bound";
 
-/// What is said of a text that is no moment.
+/// The message about a text that is no moment.
 #[must_use]
 pub fn refused(text: &str) -> &'static str {
     let (date, rest) = text.split_at_checked(DATE).unwrap_or_default();
@@ -63,7 +63,7 @@ pub fn complete(operation: &OperationDefinition, variables: &mut Variables, sche
             continue;
         }
         let mut value = std::mem::take(given).into_value();
-        // What is no moment has been refused before.
+        // A text that is no moment was refused before.
         value_of(schema, &of, &mut value).ok();
         *given = value.into_const().unwrap_or_default();
     }
@@ -120,7 +120,7 @@ fn set(
 }
 
 fn field(schema: &Schema, of: &str, field: &mut Field) -> Result<(), Vec<ServerError>> {
-    // What is not declared is introspection, which takes no moments.
+    // A field without a declaration is introspection, which takes no moments.
     let Some(definition) = declared(schema, of, field.name.node.as_str()) else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! What became of a request's calls to providers: how fresh its answer is, and, for who may see it, each
+//! The calls of a request to providers: how fresh the answer is, and, for clients that may see it, each
 //! call in `extensions.roster`.
 
 use std::{sync::Arc, time::Duration};
@@ -14,7 +14,7 @@ use crate::{
     error::Result,
 };
 
-/// Who is shown the calls that a request made.
+/// The clients that see the calls of their requests.
 #[derive(Clone, Debug, Default)]
 pub enum TraceAccess {
     /// Nobody.
@@ -22,7 +22,7 @@ pub enum TraceAccess {
     Nobody,
     /// Everybody: for demos and tests.
     Everybody,
-    /// Who sends this in the header `x-roster-trace`.
+    /// Clients that send this secret in the header `x-roster-trace`.
     WithToken(SecretString),
 }
 
@@ -52,7 +52,7 @@ fn is_equal(secret: &[u8], guess: &[u8]) -> bool {
     differing == 0
 }
 
-/// What became of a request's calls, and how many bytes it holds.
+/// The calls of a request, and the bytes that it holds.
 #[derive(Clone, Debug, Default)]
 pub struct RequestTrace {
     pub(super) call_log: Arc<CallLog>,
@@ -70,7 +70,7 @@ pub(super) fn freshness(max_age: Option<Duration>) -> MaxAge {
 }
 
 impl RequestTrace {
-    /// What became of the request's sources and writes.
+    /// The results of the request's sources and writes.
     #[must_use]
     pub fn outcomes(&self) -> &RequestOutcomes {
         &self.outcomes

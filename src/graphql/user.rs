@@ -297,7 +297,7 @@ pub fn expand(user: &Lookahead<'_>) -> Expand {
     }
 }
 
-/// What the field being resolved reads of its users, found by a path of fields below it.
+/// Finds the parts of users that the field being resolved reads, along paths of fields below it.
 pub fn expand_at(ctx: &Context<'_>, paths: &[&[&str]]) -> Expand {
     let along = |path: &&[&str]| {
         path.iter()

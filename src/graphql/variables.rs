@@ -69,7 +69,7 @@ fn check_variable(
 struct CoercionError {
     /// Where in the value, such as `.companies[0].name`.
     path: String,
-    /// What is wrong, without the value.
+    /// The problem, without the value.
     problem: String,
 }
 

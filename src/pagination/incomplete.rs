@@ -22,7 +22,7 @@ pub enum IncompleteReason {
 }
 
 impl IncompleteReason {
-    /// What to tell a client about a list of such rows.
+    /// The notice for a client about a list of such rows.
     #[must_use]
     pub fn notice<T: Row>(self) -> Notice {
         Notice::new(self.code(), self.message(T::PLURAL))

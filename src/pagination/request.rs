@@ -1,4 +1,4 @@
-//! What a requested page shows: its position in the list, which of its rows are new, and where the
+//! Reading a requested page: its position in the list, which of its rows are new, and where the
 //! list continues.
 
 use super::{Anchor, NextPage, Page, PageAddress, PageRequest, Position, Row};

@@ -1,8 +1,8 @@
-//! What is paged.
+//! The rows that pages hold.
 
 /// A row of a list: a record with a key, by which it is known again on another page.
 pub trait Row {
-    /// What the rows are called in messages: `users`.
+    /// The name of the rows in messages: `users`.
     const PLURAL: &'static str;
 
     /// The key: rows of equal keys are the same row. That of a row that cannot be read is never

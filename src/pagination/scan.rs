@@ -38,7 +38,7 @@ pub enum Truncation {
     Failed(Error),
 }
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Clone, Debug)]
 pub struct Scan<T> {
     /// The wanted rows, each once.

@@ -77,7 +77,7 @@ impl<T> Copy for RowFilter<'_, T> {}
 /// row, to learn whether there is any.
 ///
 /// # Errors
-/// What `fetch` answers; `Invalid` for a position of another paging; `Unsupported` when the list is
+/// The error of `fetch`; `Invalid` for a position of another paging; `Unsupported` when the list is
 /// to be read backwards and cannot be; `Malformed` when the list runs in a circle.
 pub async fn read_window<T, F, R>(
     listing: &PaginationSpec,

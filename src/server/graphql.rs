@@ -47,10 +47,10 @@ pub use websocket::SocketLimits;
 /// The header with the secret that lets its sender see the calls of a request.
 static TRACE: HeaderName = HeaderName::from_static("x-roster-trace");
 
-/// What a response depends on beside the URL.
+/// The request headers on which a response depends.
 const VARY: &str = "accept, authorization, cookie";
 
-/// What every request to `/graphql` is answered with.
+/// The parts that every request to `/graphql` needs.
 #[derive(Clone)]
 struct Endpoint {
     executor: Executor,
@@ -201,7 +201,7 @@ fn not_acceptable() -> RequestRefusal {
     RequestRefusal::new(StatusCode::NOT_ACCEPTABLE, message)
 }
 
-/// What the headers of a request say beside its document.
+/// Reads the options of a request from its headers.
 fn options(method: &Method, parts: &Parts) -> RequestOptions {
     let headers = &parts.headers;
     let peer = parts.extensions.get::<PeerAddress>();

@@ -18,7 +18,7 @@ use tokio_util::{
 
 use super::activity::{ConnectionActivity, InFlightRequest};
 
-/// What a request needs to keep its connection for another protocol.
+/// Lets a request keep its connection for another protocol.
 #[derive(Clone, Debug)]
 pub(super) struct UpgradeHandle {
     activity: Arc<ConnectionActivity>,
@@ -73,7 +73,7 @@ impl HeldConnection {
         self.stopping.clone()
     }
 
-    /// What the writer of messages needs.
+    /// The activity of the connection, for the writer of messages.
     pub(super) fn activity(&self) -> Arc<ConnectionActivity> {
         Arc::clone(&self.activity)
     }

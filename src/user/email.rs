@@ -162,7 +162,7 @@ impl Email {
         self.given == spelling.given || self.other_spellings.contains(&spelling.given)
     }
 
-    /// What follows the `@`, in the form that is compared.
+    /// The part behind the `@`, in the form that is compared.
     #[must_use]
     pub fn domain(&self) -> &str {
         let parts = self.folded.rsplit_once('@');

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Email, User, UserKind};
 
-/// What happens to one field.
+/// The change of one field.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum FieldChange<T> {
     /// The field stays as it is.
@@ -147,7 +147,7 @@ impl PatchField {
     }
 }
 
-/// What says which record a patch means.
+/// The key by which a patch names its record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Identity {
     /// The provider's own id.
@@ -159,7 +159,7 @@ pub enum Identity {
 }
 
 impl UserPatch {
-    /// What says which record is meant; `None` when nothing does.
+    /// The key by which the patch names its record; `None` when it names none.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         if self.remote_id.is_some() {
@@ -250,7 +250,7 @@ impl UserPatch {
     }
 }
 
-/// What a write did.
+/// The effect of a write.
 #[derive(async_graphql::Enum, Clone, Copy, Debug, Eq, PartialEq)]
 #[graphql(name = "UpsertOutcome")]
 pub enum WriteOutcome {

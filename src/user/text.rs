@@ -1,4 +1,4 @@
-//! What texts of clients may hold, in one place: whatever names something, narrows a list or is
+//! The rules for texts of clients, in one place: whatever names something, narrows a list or is
 //! written passes here before a provider hears of it.
 
 use serde_json::Value;

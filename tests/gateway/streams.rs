@@ -7,7 +7,7 @@ mod reading;
 mod socket;
 mod subscription;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use roster::{
@@ -129,14 +129,21 @@ async fn connect(
         sent.insert(*name, value.parse().expect("a header"));
     }
     match tokio_tungstenite::connect_async(request).await {
-        Ok((socket, _)) => Ok(Socket(socket)),
+        Ok((socket, _)) => Ok(Socket {
+            stream: socket,
+            unread: VecDeque::new(),
+        }),
         Err(tungstenite::Error::Http(refused)) => Err(refused.status().as_u16()),
         Err(error) => panic!("{error}"),
     }
 }
 
 /// A client of its own.
-struct Socket(WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
+struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
+    /// The messages of other operations that came while a test waited for those of one.
+    unread: VecDeque<Value>,
+}
 
 impl Socket {
     async fn send(&mut self, message: Value) {
@@ -144,7 +151,10 @@ impl Socket {
     }
 
     async fn send_text(&mut self, text: &str) {
-        let sent = self.0.send(Message::Text(text.to_owned().into())).await;
+        let sent = self
+            .stream
+            .send(Message::Text(text.to_owned().into()))
+            .await;
         sent.expect("an open socket");
     }
 
@@ -156,7 +166,9 @@ impl Socket {
     /// The next message that is no ping of WebSocket itself.
     async fn next_message(&mut self) -> Message {
         loop {
-            let next = timeout(PATIENCE, self.0.next()).await.expect("a message");
+            let next = timeout(PATIENCE, self.stream.next())
+                .await
+                .expect("a message");
             match next.expect("an open socket").expect("a message") {
                 Message::Ping(_) | Message::Pong(_) => {}
                 message => return message,
@@ -184,14 +196,20 @@ impl Socket {
     /// The messages of an operation, until it ends.
     async fn messages(&mut self, id: &str) -> Vec<Value> {
         let mut messages = Vec::new();
+        let mut earlier = std::mem::take(&mut self.unread);
         loop {
-            let message = self.next().await;
+            let message = match earlier.pop_front() {
+                Some(message) => message,
+                None => self.next().await,
+            };
             if message["id"] != id {
+                self.unread.push_back(message);
                 continue;
             }
             let is_last = ["complete", "error"].contains(&message["type"].as_str().unwrap_or(""));
             messages.push(message);
             if is_last {
+                self.unread.append(&mut earlier);
                 return messages;
             }
         }

@@ -47,7 +47,7 @@ struct Waiters {
     unreported_calls: u32,
     /// For each class, when the store has budget again, and when it said so.
     not_before: [Option<(Instant, Instant)>; 2],
-    /// What the store reported as left of each window, and when.
+    /// The calls left of each window, as the store reported them, and when it did.
     remaining: Option<(Instant, Vec<u32>)>,
 }
 

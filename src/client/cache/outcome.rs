@@ -1,4 +1,4 @@
-//! What a response or an error means for the cache.
+//! The meaning of a response or an error for the cache.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl ResponseCache {
         }
     }
 
-    /// What a body is. A long one is data: errors and empty lists are short.
+    /// The kind of a body. A long one is data: errors and empty lists are short.
     fn body_kind(&self, body: &[u8]) -> BodyKind {
         if body.len() <= MAX_NEGATIVE_BODY {
             return (self.0.classify_body)(body);

@@ -25,7 +25,7 @@ pub struct AdaEndUser {
     /// The id that your systems gave, trimmed and lower-cased by Ada; at most 36 characters.
     #[serde(default, deserialize_with = "decode::text")]
     external_id: Option<String>,
-    /// What is known of the person.
+    /// The profile of the person.
     #[serde(default, deserialize_with = "decode::record")]
     profile: Option<AdaProfile>,
     /// When the end user was made.
@@ -59,7 +59,7 @@ pub struct AdaProfile {
     language: Option<String>,
     /// Custom fields: texts, whole numbers and truth values.
     metadata: Option<RawJson>,
-    /// What Ada itself keeps of the end user; its keys depend on the configuration there.
+    /// The values that Ada itself keeps of the end user; their keys depend on the configuration there.
     system_properties: Option<RawJson>,
 }
 

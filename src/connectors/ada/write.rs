@@ -1,4 +1,4 @@
-//! What is written to Ada, and whether a record was made by the write.
+//! The bodies of writes to Ada, and whether a write made its record.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What both versions' lists have in common: their parameters, and how a page is read.
+//! The lists of both versions: their parameters, and how a page is read.
 
 use std::sync::Arc;
 

@@ -55,7 +55,7 @@ pub struct UsertourMembership {
     /// Usertour's internal id of the membership.
     #[serde(deserialize_with = "decode::id")]
     id: String,
-    /// What is known of the membership, a role for example.
+    /// The attributes of the membership, a role for example.
     attributes: Option<RawJson>,
     /// When the membership was made.
     #[serde(default, deserialize_with = "decode::moment")]

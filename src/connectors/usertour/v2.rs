@@ -197,8 +197,8 @@ fn expired_cursor_error() -> Error {
     )
 }
 
-/// The bounds of a list by creation. The provider compares milliseconds and includes both bounds,
-/// so the later one may bring users of that very millisecond, whom the caller leaves out.
+/// The bounds of a list by creation. The provider compares milliseconds and includes both bounds, so
+/// the later one may bring users of its own millisecond. The caller leaves these out.
 fn creation_params(created: &TimeRange) -> ListParameters {
     let bounds = [
         ("createdAfter", created.since),

@@ -1,4 +1,4 @@
-//! What the arguments of a field say of its cost.
+//! The arguments of a field that decide its cost.
 
 use std::collections::BTreeMap;
 
@@ -87,7 +87,7 @@ impl<'a> CostCalculator<'a> {
         }
     }
 
-    /// What an argument says, read in place: a value may be large, and stand behind many arguments.
+    /// The value of an argument, read in place: a value may be large, and stand behind many arguments.
     pub(super) fn argument<'v>(
         &'v self,
         field: &'v Field,
@@ -122,7 +122,7 @@ fn values(value: &Value) -> u64 {
     }
 }
 
-/// What the cost must know of an argument.
+/// The part of an argument that decides the cost.
 pub(super) enum ArgumentValue<'a> {
     Number(u64),
     Name(&'a str),

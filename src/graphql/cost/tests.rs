@@ -16,7 +16,7 @@ use crate::{
     recent_writes::RecentWrites,
 };
 
-/// What stands for a provider without an account.
+/// The directory of a provider without an account.
 fn absent(provider: Provider) -> Directory {
     let writing = WriteContext {
         recent: RecentWrites::new(None),

@@ -21,7 +21,7 @@ const CAPACITY: usize = 16 * 1024 * 1024;
 /// The largest part of the cache that one document may take.
 const MAX_SHARE: usize = 16;
 
-/// Who sent a document: the address of a connection, if it is known.
+/// The client that sent a document: the address of its connection, if it is known.
 pub type ClientAddress = Option<IpAddr>;
 
 /// The checked documents. Clones share them.

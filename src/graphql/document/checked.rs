@@ -43,7 +43,7 @@ pub struct CheckedDocument {
     bytes: usize,
 }
 
-/// What is known of an operation before it runs.
+/// The facts about an operation that need no variables.
 pub struct CheckedOperation {
     /// Its name, if it has one.
     pub name: Option<Name>,
@@ -141,7 +141,7 @@ impl CheckedDocument {
     /// counts while they are built.
     ///
     /// # Errors
-    /// What is too much.
+    /// The limit that it exceeds.
     pub fn check_cost(
         &self,
         operation: &OperationDefinition,

@@ -202,7 +202,7 @@ fn a_window_can_start_at_any_edge_of_a_list_of_tokens() {
     check_lists(FakePaging::Token, &[EndStyle::Token]);
 }
 
-/// What each word can be combined with.
+/// The ends with which each strategy can be combined.
 fn dialects() -> impl Strategy<Value = (FakePaging, EndStyle)> {
     let pagings = [
         FakePaging::Page(0),

@@ -73,7 +73,7 @@ pub(super) fn id(number: usize) -> String {
     format!("u{:02}", number * 37 % 101)
 }
 
-/// What the provider lists.
+/// The rows that the provider lists.
 #[derive(Clone, Debug)]
 pub(super) struct FakeRecord {
     pub(super) key: String,

@@ -170,7 +170,7 @@ fn listing(paging: RandomPaging, max: u32) -> PaginationSpec {
     }
 }
 
-/// What became of the cases of one paging.
+/// The results of the cases of one strategy.
 #[derive(Debug, Default)]
 struct ScanOutcome {
     complete: usize,
@@ -181,7 +181,7 @@ struct ScanOutcome {
     repeated_over_windows: usize,
 }
 
-/// What a scan to the end found.
+/// The result of a scan to the end.
 struct ScannedList {
     rows: Vec<usize>,
     incomplete: Option<IncompleteReason>,

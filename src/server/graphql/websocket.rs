@@ -91,7 +91,7 @@ const READ_BUFFER: usize = 4 * 1024;
 /// its own operations, and the library has started an operation before it gets the next message.
 const QUEUE: usize = 1;
 
-/// What all sockets share.
+/// The state that all sockets share.
 #[derive(Clone)]
 pub(super) struct Sockets {
     executor: Executor,
@@ -99,12 +99,12 @@ pub(super) struct Sockets {
     free: Arc<Semaphore>,
 }
 
-/// What one socket is served with.
+/// The parts that one socket needs.
 #[derive(Clone)]
 struct SocketContext {
     executor: Executor,
     limits: SocketLimits,
-    /// What the upgrade request said of every operation.
+    /// The options of every operation, from the upgrade request.
     options: RequestOptions,
 }
 
@@ -120,7 +120,7 @@ impl Sockets {
     /// Answers a request for an upgrade.
     ///
     /// # Errors
-    /// What is wrong with the request, or that there are too many sockets.
+    /// The mistake in the request, or that there are too many sockets.
     pub(super) async fn upgrade(
         &self,
         parts: &mut Parts,

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// The shortest part of an address that is searched for: less would match nearly everybody.
 const SHORTEST: usize = 3;
 
-/// What separates the labels of a domain (IDNA).
+/// The characters that separate the labels of a domain (IDNA).
 const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
 /// Where in an address a part of it stands.

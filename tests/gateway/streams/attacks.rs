@@ -187,6 +187,20 @@ async fn a_hostile_request_is_refused_alike_over_every_transport() {
     assert_eq!(world.tally().await, [0; 4], "a provider was asked");
 }
 
+/// Asserts that a query fails with a code over every transport.
+async fn assert_code_everywhere(gateway: &StreamGateway, query: &str, code: &str) {
+    let mut socket = gateway.socket().await;
+    for transport in TRANSPORTS {
+        let body = json!({ "query": query });
+        let found = errors(gateway, &mut socket, transport, &body).await;
+
+        assert_eq!(
+            found[0]["extensions"]["code"], code,
+            "{transport:?}: {found}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_bytes_of_a_request_are_metered_over_every_transport() {
     let world = World::with(500, |_| {}).await;
@@ -194,14 +208,9 @@ async fn the_bytes_of_a_request_are_metered_over_every_transport() {
         settings.limits.request_bytes = 100_000;
     })
     .await;
-    let mut socket = gateway.socket().await;
-    let list = json!({ "query": "{ users(provider: ADA, first: 500) { nodes { id raw } } }" });
-    for transport in TRANSPORTS {
-        let found = errors(&gateway, &mut socket, transport, &list).await;
 
-        let code = &found[0]["extensions"]["code"];
-        assert_eq!(code, "QUERY_TOO_COMPLEX", "{transport:?}: {found}");
-    }
+    let list = "{ users(provider: ADA, first: 500) { nodes { id raw } } }";
+    assert_code_everywhere(&gateway, list, "QUERY_TOO_COMPLEX").await;
 }
 
 #[tokio::test]
@@ -212,14 +221,9 @@ async fn the_deadline_holds_over_every_transport() {
         settings.limits.deadline_seconds = 0.3;
     })
     .await;
-    let mut socket = gateway.socket().await;
-    let list = json!({ "query": "{ users(provider: ADA) { nodes { id } } }" });
-    for transport in TRANSPORTS {
-        let found = errors(&gateway, &mut socket, transport, &list).await;
 
-        let code = &found[0]["extensions"]["code"];
-        assert_eq!(code, "DEADLINE_EXCEEDED", "{transport:?}: {found}");
-    }
+    let list = "{ users(provider: ADA) { nodes { id } } }";
+    assert_code_everywhere(&gateway, list, "DEADLINE_EXCEEDED").await;
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ async fn binary_messages_are_refused() {
     let mut socket = gateway.socket().await;
     let message = Message::Binary(b"{\"type\":\"ping\"}".to_vec().into());
 
-    socket.0.send(message).await.expect("an open socket");
+    socket.stream.send(message).await.expect("an open socket");
 
     assert_eq!(socket.closed().await.0, 4400);
 }
@@ -243,7 +243,7 @@ async fn the_gateway_pings_and_closes_a_client_that_answers_nothing() {
     let pings = async {
         let mut pings = 0;
         while pings < 20 {
-            let message = answers.0.next().await.expect("an open socket");
+            let message = answers.stream.next().await.expect("an open socket");
             pings += usize::from(message.expect("a message").is_ping());
         }
     };
@@ -265,7 +265,7 @@ async fn the_close_of_a_client_is_answered() {
             reason: "bye".into(),
         };
         let close = Message::Close(Some(frame));
-        socket.0.send(close).await.expect("an open socket");
+        socket.stream.send(close).await.expect("an open socket");
 
         assert_eq!(socket.closed().await.0, code);
     }

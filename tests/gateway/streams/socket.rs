@@ -55,7 +55,7 @@ async fn a_message_that_is_too_large_closes_with_1009() {
 
     // The gateway may close before all of it is sent.
     let _ = socket
-        .0
+        .stream
         .send(Message::Text(message.to_string().into()))
         .await;
 
@@ -160,7 +160,7 @@ async fn idle_sockets_give_their_places_to_new_connections() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_stops_takes_no_more_operations() {
+async fn a_gateway_that_stops_finishes_the_operations_of_a_socket_and_takes_no_more() {
     let world = World::with(5, |_| {}).await;
     let latency = json!({ "kind": "latency", "milliseconds": 1_000 });
     world.fault(Provider::Ada, latency).await;
@@ -217,25 +217,4 @@ async fn a_request_that_finds_no_memory_is_refused_over_a_socket_and_as_an_event
     assert_eq!(events[0].1.get("data"), None, "{events:?}");
     let code = &events[0].1["errors"][0]["extensions"]["code"];
     assert_eq!(code, "OVERLOADED");
-}
-
-#[tokio::test]
-async fn a_gateway_that_stops_finishes_the_operations_of_a_socket() {
-    let world = World::with(5, |_| {}).await;
-    let delay = json!({ "kind": "latency", "milliseconds": 500 });
-    world.fault(Provider::Ada, delay).await;
-    let mut gateway = StreamGateway::over(&world, SocketLimits::default()).await;
-    let mut socket = gateway.socket().await;
-    world.forget_calls().await;
-    let query = "{ users(provider: ADA) { nodes { id } } }";
-    socket.subscribe("1", query).await;
-    while world.calls(Provider::Ada).await.is_empty() {
-        tokio::task::yield_now().await;
-    }
-
-    gateway.stop();
-
-    let messages = socket.messages("1").await;
-    assert_eq!(messages[0]["type"], "next", "{messages:?}");
-    assert_eq!(socket.closed().await.0, 1001);
 }

@@ -1,4 +1,4 @@
-//! What the contacts of Intercom can do.
+//! The capabilities of Intercom's contacts.
 
 use crate::{
     connectors::{BatchSize, ConnectorCapabilities, EmailSearch, FilterField, SortField},

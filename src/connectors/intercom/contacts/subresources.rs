@@ -143,7 +143,7 @@ struct SubresourceItem {
     company_id: Option<String>,
     #[serde(default, deserialize_with = "decode::text")]
     name: Option<String>,
-    /// What tells the item from the others of its list.
+    /// The key of the item in its list.
     #[serde(skip)]
     key: String,
 }

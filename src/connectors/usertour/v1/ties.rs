@@ -20,7 +20,7 @@
 //! No [`crate::pagination::PaginationSpec`] expresses this: pagination trusts that rows that stay keep their
 //! order, and here rows of one moment do not. So this reader makes pages that do, for pagination to read.
 //!
-//! What cannot be seen: one user at a page's end whose only neighbours of the same moment come behind
+//! One case cannot be seen: a user at a page's end whose only neighbours of the same moment come behind
 //! it in this answer and before it in the next, on pages that show no other tie.
 
 mod group;

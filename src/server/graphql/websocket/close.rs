@@ -41,7 +41,7 @@ impl Close {
         Self::because(4401, "Unauthorized")
     }
 
-    /// What `connection_init` says is refused.
+    /// The payload of `connection_init` is refused.
     pub(super) fn forbidden() -> Self {
         Self::because(4403, "Forbidden")
     }

@@ -52,7 +52,7 @@ pub(super) struct Reader {
     library: mpsc::Sender<Message>,
     state: Arc<SocketState>,
     activity: Arc<ConnectionActivity>,
-    /// What every operation runs with; `None` before the handshake.
+    /// The options of every operation; `None` before the handshake.
     options: Option<RequestOptions>,
     is_stopping: bool,
 }

@@ -1,4 +1,4 @@
-//! What the reader, the library and the writer of one socket share.
+//! The state that the reader, the library and the writer of one socket share.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -14,7 +14,7 @@ use crate::graphql::{
     trace::RequestTrace,
 };
 
-/// What an operation starts with.
+/// The start of an operation.
 pub(super) enum OperationStart {
     /// A request for the executor.
     Run(Box<Request>, RequestOptions),
@@ -34,7 +34,7 @@ pub(super) struct SocketState {
 struct Operations {
     /// The operations that run, by their ids.
     active: HashSet<String>,
-    /// What the library has not started yet. The reader hands one message at a time to the library, so
+    /// The operations that the library has not started yet. The reader hands one message at a time to the library, so
     /// there is at most one for an id.
     starts: HashMap<String, OperationStart>,
     /// How many ends of operations that the client has ended the library still reports.
@@ -45,7 +45,7 @@ struct Operations {
     unsent: VecDeque<RequestTrace>,
 }
 
-/// What becomes of the message by which the library says that an operation is complete.
+/// How the writer treats the library's message that an operation is complete.
 pub(super) enum Completion {
     /// It is sent.
     Complete,
@@ -106,7 +106,7 @@ impl SocketState {
         was_active
     }
 
-    /// What an operation starts with, for the library.
+    /// Returns the start of an operation to the library, once.
     pub(super) fn take_start(&self, id: &str) -> Option<OperationStart> {
         self.operations().starts.remove(id)
     }
