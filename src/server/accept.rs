@@ -203,8 +203,8 @@ impl ConnectionLimits {
         let (stream, returned) = ClientStream::new(stream, Arc::clone(&activity));
         let end = serve_connection(builder, stream, app, &activity, stopping).await;
         if end == ConnectionEnd::Complete {
-            let was_evicted = upgrade.wait().await;
-            if !was_evicted {
+            upgrade.wait().await;
+            if !activity.is_forced() {
                 self.linger.close(&returned).await;
             }
         }

@@ -9,7 +9,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,7 @@ pub(super) struct ConnectionActivity {
     pool: Arc<ConnectionPool>,
     eviction: Arc<Notify>,
     messages: PartialMessages,
+    is_forced: AtomicBool,
     record: Mutex<ActivityRecord>,
 }
 
@@ -77,6 +81,7 @@ impl ConnectionActivity {
             limits,
             eviction: Arc::default(),
             messages: PartialMessages::new(partial, pool.partial_bytes()),
+            is_forced: AtomicBool::new(false),
             pool,
             record: Mutex::new(ActivityRecord {
                 was_used: false,
@@ -99,6 +104,17 @@ impl ConnectionActivity {
     /// The messages of the connection that have not arrived whole, once it speaks another protocol.
     pub(super) fn messages(&self) -> &PartialMessages {
         &self.messages
+    }
+
+    /// Notes that the gateway closes the connection for another one, or because its client reads too
+    /// slowly: then nothing is read from it any more.
+    pub(super) fn force_close(&self) {
+        self.is_forced.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true after [`Self::force_close`].
+    pub(super) fn is_forced(&self) -> bool {
+        self.is_forced.load(Ordering::Relaxed)
     }
 
     /// Notes the start of a request.

@@ -24,7 +24,6 @@ pub(super) struct UpgradeHandle {
     activity: Arc<ConnectionActivity>,
     upgraded: TaskTracker,
     stopping: CancellationToken,
-    was_evicted: Arc<AtomicBool>,
 }
 
 impl UpgradeHandle {
@@ -33,7 +32,6 @@ impl UpgradeHandle {
             activity,
             upgraded: TaskTracker::new(),
             stopping,
-            was_evicted: Arc::default(),
         }
     }
 
@@ -44,16 +42,14 @@ impl UpgradeHandle {
             busy: Some(self.activity.begin_request()),
             activity: Arc::clone(&self.activity),
             stopping: self.stopping.clone(),
-            was_evicted: Arc::clone(&self.was_evicted),
             _token: self.upgraded.token(),
         }
     }
 
-    /// Waits until nobody holds the connection. True when its place is needed at once.
-    pub(super) async fn wait(&self) -> bool {
+    /// Waits until nobody holds the connection.
+    pub(super) async fn wait(&self) {
         self.upgraded.close();
         self.upgraded.wait().await;
-        self.was_evicted.load(Ordering::Relaxed)
     }
 }
 
@@ -63,7 +59,6 @@ pub(super) struct HeldConnection {
     /// While it is there, the connection is not closed for another one.
     busy: Option<InFlightRequest>,
     stopping: CancellationToken,
-    was_evicted: Arc<AtomicBool>,
     _token: TaskTrackerToken,
 }
 
@@ -90,7 +85,7 @@ impl HeldConnection {
     /// Waits until a new connection needs the place of this one.
     pub(super) async fn wait_for_eviction(&self) {
         self.activity.wait_for_eviction().await;
-        self.was_evicted.store(true, Ordering::Relaxed);
+        self.activity.force_close();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod events;
+mod executor;
 mod protocol;
 mod reading;
 mod socket;

@@ -103,7 +103,10 @@ impl Writer {
         sending.begin_answer(length(&message));
         let sent = tokio::select! {
             sent = self.sink.send(message) => sent.is_ok(),
-            () = self.activity.wait_for_timeout() => false,
+            () = self.activity.wait_for_timeout() => {
+                self.activity.force_close();
+                false
+            }
         };
         drop(sending);
         sent
