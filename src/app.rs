@@ -11,22 +11,18 @@ use crate::{
     account::Account,
     audit::AuditLog,
     client::{
-        AccountStatus, Client, Layer, Transport,
-        attempt::AttemptLog,
-        auth::{AuthLayer, Credentials},
-        breaker::{BreakerLayer, CircuitBreaker},
-        budget::{RateLimitLayer, RateLimits},
-        cache::{MemoryCache, ResponseCache},
-        concurrency::ConcurrencyLayer,
-        hedge::HedgeLayer,
-        metrics_layer::{MetricsLayer, ProviderLog},
-        retry::RetryLayer,
-        timeout::TimeoutLayer,
+        Client, ResponseCache, Upstream,
+        admission::{Admission, RateLimits},
+        breaker::CircuitBreaker,
+        cache::MemoryCache,
+        observer::CallObserver,
+        retry::RetryPolicy,
+        transport::{AttemptTimeout, Transport, credentials::Credentials},
     },
     config::{AccountSettings, AccountSetup, ConfigErrors, Settings, explain_toml_error},
     connectors::{ConnectContext, connector_spec},
     context::MemoryPool,
-    directory::{Directory, WriteContext, lease::Leases},
+    directory::{Connection, Directory, WriteContext, lease::Leases},
     error::{Error, Result},
     graphql::{Accounts, Executor, Graph},
     recent_writes::RecentWrites,
@@ -122,62 +118,61 @@ fn directory(
     parts: &SharedParts,
 ) -> Result<Directory, ConfigErrors> {
     if !settings.enabled {
-        let writing = parts.writing(None);
-        return Ok(Directory::new(
-            account,
-            None,
-            AccountStatus::default(),
-            writing,
-        ));
+        return Ok(Directory::new(account, None, parts.writing(None)));
     }
     let place = format!("accounts.{}", account.name());
     let policy = all.cache.policy(&format!("{place}.cache"), &settings.cache);
     let (setup, policy) = both(settings.setup(account), policy)?;
     let shared = parts.store.clone();
     let shared = shared.map(|store| (store, pseudonym(account, &setup)));
-    let spec = connector_spec(account.provider());
-    let cache = ResponseCache::new(
-        account,
-        policy,
-        spec.http.classify_body,
-        parts.cache.clone(),
-        shared.clone(),
-    );
-    let writing = parts.writing(Some(account));
-    let credentials = Credentials::new(
-        account,
-        spec.http.auth,
-        (&setup.token, setup.token_source.clone()),
-    );
-    let credentials = credentials.map_err(errors_at(place.clone()))?;
-    let limits = RateLimits {
-        shared,
-        windows: setup.budget.clone(),
-        is_configured: settings.budget.is_some(),
-        concurrency: setup.concurrency,
-    };
-    let status = AccountStatus {
-        credentials: Some(credentials),
-        log: Some(Arc::new(ProviderLog::new(account, &*setup.token_origin))),
-        circuit_breaker: setup
-            .breaker
-            .map(|rules| CircuitBreaker::new(account, rules)),
-        budget: Some(RateLimitLayer::new(account, &limits)),
-        ..AccountStatus::default()
-    };
-    let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
-    let timeout = TimeoutLayer::new(setup.timeout, deadline.unwrap_or(setup.timeout));
     let token = setup.token.clone();
-    let http = build_client(account, (settings, setup, timeout), &status, cache)
-        .map_err(errors_at(place.clone()))?;
+    let cache = ResponseCache::new(account, policy, parts.cache.clone(), shared.clone());
+    let deadline = Duration::try_from_secs_f64(all.limits.deadline_seconds);
+    let upstream = upstream(account, (settings, setup), deadline.ok(), shared);
+    let client = Client::new(cache, upstream.map_err(errors_at(place.clone()))?);
+    let writing = parts.writing(Some(account));
     let context = ConnectContext {
-        http,
+        http: client.clone(),
         options: settings.options.clone(),
         token_starts_with: Box::new(move |prefix| token.expose_secret().starts_with(prefix)),
         recent: writing.recent.clone(),
     };
-    let connector = (spec.connect)(context).map_err(errors_at(format!("{place}.options")))?;
-    Ok(Directory::new(account, Some(connector), status, writing))
+    let connect = connector_spec(account.provider()).connect;
+    let connector = connect(context).map_err(errors_at(format!("{place}.options")))?;
+    let connection = Connection { client, connector };
+    Ok(Directory::new(account, Some(connection), writing))
+}
+
+/// The steps from a request to an account's provider.
+fn upstream(
+    account: Account,
+    (settings, setup): (&AccountSettings, AccountSetup),
+    deadline: Option<Duration>,
+    shared: Option<(Store, String)>,
+) -> Result<Upstream> {
+    let spec = connector_spec(account.provider()).http;
+    let source = setup.token_source;
+    let credentials = Credentials::new(account, spec.auth, (&setup.token, source))?;
+    let timeout = AttemptTimeout::new(setup.timeout, deadline.unwrap_or(setup.timeout));
+    let target = (setup.base, settings.max_answer_bytes);
+    let limits = RateLimits {
+        shared,
+        windows: setup.budget,
+        is_configured: settings.budget.is_some(),
+        concurrency: setup.concurrency,
+    };
+    Ok(Upstream {
+        observer: CallObserver::new(account, &setup.token_origin),
+        retry: RetryPolicy {
+            attempts: settings.attempts,
+            ..RetryPolicy::default()
+        },
+        breaker: setup
+            .breaker
+            .map(|rules| CircuitBreaker::new(account, rules)),
+        admission: Admission::new(account, &limits),
+        transport: Transport::new(account, target, spec, credentials, timeout)?,
+    })
 }
 
 /// Two values, or the errors of both.
@@ -211,51 +206,4 @@ fn pseudonym(account: Account, setup: &AccountSetup) -> String {
         .finalize();
     let digest = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
     format!("{}:{}", account.name(), digest.collect::<String>())
-}
-
-/// The client of an account, with its layers in the order in which a call passes through them.
-fn build_client(
-    account: Account,
-    (settings, setup, timeout): (&AccountSettings, AccountSetup, TimeoutLayer),
-    status: &AccountStatus,
-    cache: ResponseCache,
-) -> Result<Client> {
-    let spec = connector_spec(account.provider());
-    let transport = Transport::new(account, setup.base, settings.max_answer_bytes, spec.http)?;
-    let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-    if let Some(log) = &status.log {
-        // Records one observation per call, however often it is repeated.
-        let health = Arc::clone(&status.health);
-        layers.push(Box::new(MetricsLayer::new(
-            account,
-            health,
-            Arc::clone(log),
-        )));
-    }
-    layers.push(Box::new(RetryLayer {
-        attempts: settings.attempts,
-        ..RetryLayer::default()
-    }));
-    // Both attempts are recorded, and each takes budget and a permit.
-    if settings.hedge {
-        layers.push(Box::new(HedgeLayer::new(account)));
-    }
-    // Records each attempt.
-    layers.push(Box::new(AttemptLog::new(account)));
-    // A refused attempt takes neither budget nor a permit.
-    if let Some(breaker) = &status.circuit_breaker {
-        layers.push(Box::new(BreakerLayer::new(breaker.clone())));
-    }
-    if let Some(budget) = &status.budget {
-        layers.push(Box::new(budget.clone()));
-    }
-    // Every attempt takes a permit; none is held while waiting for the next attempt.
-    layers.push(Box::new(ConcurrencyLayer::new(account, setup.concurrency)));
-    // The next attempt uses a renewed token.
-    if let Some(credentials) = &status.credentials {
-        layers.push(Box::new(AuthLayer(credentials.clone())));
-    }
-    // Ends an attempt, and not the retry loop.
-    layers.push(Box::new(timeout));
-    Ok(Client::new(transport, layers, cache))
 }

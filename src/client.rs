@@ -1,36 +1,48 @@
-//! The outbound HTTP client: a [`Request`] passes through the layers to the transport, and a
-//! [`Response`] comes back.
+//! The outbound HTTP client. A call passes these steps, in this order:
 //!
+//! | step | what it does |
+//! |---|---|
+//! | [`cache`] | returns a cached response, or joins an equal read in flight |
+//! | [`retry`] | makes attempts until one succeeds or another is pointless |
+//! | [`breaker`] | refuses an attempt at once while the provider keeps failing |
+//! | [`admission`] | waits until the provider can take the attempt, within its rate limits |
+//! | [`transport`] | sends it with the account's credentials, within its time |
+//!
+//! [`Client::send`] and [`Upstream`] are the only places that know the order: no step names another.
 //! Everything here needs only a request and its response; nothing here knows about users.
 
-pub mod attempt;
-pub mod auth;
+pub mod admission;
+mod attempt;
 pub mod breaker;
-pub mod budget;
 pub mod cache;
-pub mod concurrency;
-pub mod hedge;
 mod http_spec;
 pub mod json;
-pub mod metrics_layer;
-pub mod quota;
+pub mod observer;
+mod operation;
 pub mod request;
 pub mod retry;
-mod sanitize;
-pub mod timeout;
 pub mod transport;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use futures_util::FutureExt;
+use tokio::time::Instant;
+use tracing::Instrument;
 
-pub use auth::AuthScheme;
+use admission::{Admission, WindowStatus};
+use attempt::Attempt;
+use breaker::{CircuitBreaker, CircuitState};
+use cache::Fetch;
 pub use cache::{ResponseCache, Snapshots};
-pub use http_spec::{BodyKind, BodyMembers, ClassifyBodyFn, HttpSpec};
-pub use quota::{QuotaHeaders, ResetKind};
-pub use request::{Operation, Request, Response};
-pub use transport::{ErrorDetails, Transport};
+pub use http_spec::HttpSpec;
+use observer::{AccountHealth, CallObserver};
+pub use operation::Operation;
+pub use request::{Decoded, DecodedBody, Request, Response};
+use retry::RetryPolicy;
+pub use transport::{
+    ErrorDetails, Transport,
+    credentials::AuthScheme,
+    quota::{QuotaHeaders, ResetKind},
+};
 
 use crate::{
     account::Account,
@@ -38,136 +50,127 @@ use crate::{
     error::{ErrorKind, Result},
 };
 
-/// The parts of an account's client that report its status.
-#[derive(Clone, Default)]
-pub struct AccountStatus {
-    /// The results of its calls.
-    pub health: metrics_layer::HealthRecorder,
-    /// Logs its failures; `None` where the account is disabled.
-    pub log: Option<Arc<metrics_layer::ProviderLog>>,
-    /// Its token; `None` where it is disabled.
-    pub credentials: Option<auth::Credentials>,
-    /// Its circuit breaker; `None` when calls always go through.
-    pub circuit_breaker: Option<breaker::CircuitBreaker>,
-    /// Its rate budget; `None` when no limit is known.
-    pub budget: Option<budget::RateLimitLayer>,
+/// A client of one account. Clones share everything.
+#[derive(Clone)]
+pub struct Client {
+    cache: Arc<ResponseCache>,
+    upstream: Arc<Upstream>,
 }
 
-/// One step that every call passes through.
-#[async_trait]
-pub trait Layer: Send + Sync {
-    /// Handles a call, with or without `next.run`.
-    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response>;
+/// The steps from a request that no cache answers to the provider.
+pub struct Upstream {
+    /// Records the calls and their attempts.
+    pub observer: CallObserver,
+    /// When an attempt is repeated.
+    pub retry: RetryPolicy,
+    /// The circuit breaker; `None` when calls always go through.
+    pub breaker: Option<CircuitBreaker>,
+    /// The rate limits and the limit on calls in flight.
+    pub admission: Admission,
+    /// The connection to the provider.
+    pub transport: Transport,
 }
 
-/// The remaining layers and the transport. It is `Copy`, so that a layer may run it several times.
-#[derive(Clone, Copy)]
-pub struct NextLayer<'a> {
-    layers: &'a [Box<dyn Layer>],
-    transport: &'a Transport,
-}
-
-impl NextLayer<'_> {
-    /// Sends the request through the remaining layers.
-    ///
-    /// # Errors
-    /// The error of a layer or of the transport.
-    pub async fn run(self, request: Request) -> Result<Response> {
-        match self.layers.split_first() {
-            Some((layer, layers)) => {
-                layer
-                    .call(
-                        request,
-                        NextLayer {
-                            layers,
-                            transport: self.transport,
-                        },
-                    )
-                    .await
-            }
-            None => self.transport.send(request).await,
-        }
+impl Fetch for Arc<Upstream> {
+    fn fetch(&self, request: Request) -> impl Future<Output = Result<Response>> + Send + 'static {
+        Self::clone(self).call(request)
     }
 }
 
-/// A provider's API behind its layers.
-#[derive(Clone)]
-pub struct Client {
-    transport: Arc<Transport>,
-    cache: Arc<ResponseCache>,
-    /// Runs the layers and the transport.
-    fetch: cache::FetchFn,
+impl Upstream {
+    /// Makes a call, in as many attempts as it takes, and decodes the response.
+    async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
+        let started = Instant::now();
+        let attempts = self
+            .retry
+            .run(&request, |number| self.attempt(&request, number));
+        let answer = attempts.await;
+        let answer = answer.and_then(|response| request.decode(response));
+        self.observer.record(&request, &answer, started.elapsed());
+        answer
+    }
+
+    /// Makes one attempt, and records it.
+    async fn attempt(&self, request: &Request, number: u32) -> Result<Response> {
+        let attempt = Attempt::new(request, number);
+        let record = self.observer.begin_attempt(&attempt);
+        let answer = self.exchange(&attempt).instrument(record.span()).await;
+        record.end(&answer);
+        answer
+    }
+
+    /// Sends an attempt when it may be sent. Dropping a permit without an end means that the
+    /// attempt was refused further on, or cancelled.
+    async fn exchange(&self, attempt: &Attempt<'_>) -> Result<Response> {
+        let circuit = self.breaker.as_ref().map(CircuitBreaker::try_acquire);
+        let circuit = circuit.transpose()?;
+        let admitted = self.admission.admit(attempt).await?;
+        let answer = self.transport.send(attempt).await;
+        admitted.end(&answer);
+        if let Some(circuit) = circuit {
+            circuit.end(attempt.request, &answer);
+        }
+        answer
+    }
 }
 
 impl Client {
-    /// The account that is called.
+    /// A client with a cache before the other steps.
     #[must_use]
-    pub fn account(&self) -> Account {
-        self.transport.account()
-    }
-
-    /// Builds a client over `transport` and `layers`, the outermost layer first, with `cache`
-    /// before them.
-    #[must_use]
-    pub fn new(transport: Transport, layers: Vec<Box<dyn Layer>>, cache: ResponseCache) -> Self {
-        let transport = Arc::new(transport);
-        let (layers, last): (Arc<[_]>, _) = (layers.into(), Arc::clone(&transport));
-        let onward = move |request: Request| {
-            let (layers, transport) = (Arc::clone(&layers), Arc::clone(&last));
-            let answer = async move {
-                let next = NextLayer {
-                    layers: &layers,
-                    transport: &transport,
-                };
-                next.run(request).await
-            };
-            answer.boxed()
-        };
+    pub fn new(cache: ResponseCache, upstream: Upstream) -> Self {
         Self {
-            transport,
             cache: Arc::new(cache),
-            fetch: Arc::new(onward),
+            upstream: Arc::new(upstream),
         }
     }
 
-    /// Sends a request.
+    /// The account that is called.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.upstream.transport.account()
+    }
+
+    /// Sends a request and decodes the response.
     ///
     /// # Errors
     /// Any failure, with the account and the operation; a 404 is [`ErrorKind::Missing`].
-    pub async fn send(&self, context: &RequestContext, request: Request) -> Result<Response> {
+    pub async fn send<T: DecodedBody>(
+        &self,
+        context: &RequestContext,
+        request: Request,
+    ) -> Result<Decoded<T>> {
         let operation = request.operation;
         let context = match request.since {
             Some(since) => context.no_older_than(since),
             None => context.clone(),
         };
-        let request = request.with_context(context);
-        let answer = self.cache.serve(request, Arc::clone(&self.fetch)).await;
-        answer.map_err(|error| error.with_operation(self.transport.account(), operation.name()))
+        let request = request.decode_as::<T>().with_context(context);
+        let answer = self.cache.serve(request, &self.upstream).await;
+        let answer = answer.and_then(Decoded::new);
+        answer.map_err(|error| error.with_operation(self.account(), operation.name()))
     }
 
-    /// Returns the path of a link that the provider sent if it leads to the provider's own host.
-    /// Follow a link only by this path.
-    #[must_use]
-    pub fn own_path(&self, link: &str) -> Option<String> {
-        self.transport.own_path(link)
+    /// Sends a write, whose response the caller reads.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn write(&self, context: &RequestContext, request: Request) -> Result<Response> {
+        let written = self.send::<()>(context, request).await?;
+        Ok(written.response)
     }
 
     /// Sends a request for which a 404 means that the record does not exist.
     ///
     /// # Errors
     /// As [`Client::send`], but for 404.
-    pub async fn find(
+    pub async fn find<T: DecodedBody>(
         &self,
         context: &RequestContext,
         request: Request,
-    ) -> Result<Option<Response>> {
-        let request = Request {
-            may_be_missing: true,
-            ..request
-        };
+    ) -> Result<Option<Decoded<T>>> {
         let is_read = request.is_read;
-        match self.send(context, request).await {
-            Ok(response) => Ok(Some(response)),
+        match self.send(context, request.may_be_missing(true)).await {
+            Ok(read) => Ok(Some(read)),
             // An earlier attempt may have carried out this write, so a 404 proves nothing.
             Err(error)
                 if error.kind() == ErrorKind::Missing && (is_read || !error.is_unsettled()) =>
@@ -175,6 +178,48 @@ impl Client {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the path of a link that the provider sent if it leads to the provider's own host.
+    /// Follow a link only by this path.
+    #[must_use]
+    pub fn own_path(&self, link: &str) -> Option<String> {
+        self.upstream.transport.own_path(link)
+    }
+
+    /// The health of the account, from its calls so far.
+    #[must_use]
+    pub fn health(&self) -> AccountHealth {
+        self.upstream.observer.health()
+    }
+
+    /// The state of the circuit; `None` without a circuit breaker.
+    #[must_use]
+    pub fn circuit_state(&self) -> Option<CircuitState> {
+        self.upstream.breaker.as_ref().map(CircuitBreaker::state)
+    }
+
+    /// The windows of the account's budget; none when none is known.
+    #[must_use]
+    pub fn budget(&self) -> Vec<WindowStatus> {
+        self.upstream.admission.windows()
+    }
+
+    /// Reads the account's token again if it comes from a file.
+    pub async fn reload_token(&self) {
+        self.upstream.transport.credentials().reload().await;
+    }
+
+    /// Notes whether a connector could read a response: here an unreadable one is a success.
+    pub fn note_reading<T>(&self, operation: &'static str, reading: &Result<T>) {
+        let log = self.upstream.observer.log();
+        match reading {
+            Ok(_) => log.readable(),
+            Err(error) if error.kind() == ErrorKind::Malformed => {
+                log.failed(error.operation().unwrap_or(operation), error);
+            }
+            Err(_) => {}
         }
     }
 }

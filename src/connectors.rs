@@ -23,7 +23,7 @@ use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-pub use crate::client::budget::QuotaWindow;
+pub use crate::client::admission::QuotaWindow;
 pub use capabilities::{BatchSize, ConnectorCapabilities, EmailSearch, Expand, ListQuery, SINGLE};
 pub use filter::{Filter, FilterField, SortDirection, SortField, TimeRange};
 pub use search::{Incomplete, SearchBatch, SearchResult, without_invalid_spellings};

@@ -8,7 +8,7 @@ mod substring;
 mod unknown;
 mod write;
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
@@ -18,15 +18,10 @@ pub use write::{WriteContext, WriteError, WriteResult};
 
 use crate::{
     account::{Account, Provider},
-    client::{
-        AccountStatus,
-        breaker::{CircuitBreaker, CircuitState},
-        budget::{RateLimitLayer, WindowStatus},
-        metrics_layer::{AccountHealth, health},
-    },
+    client::{Client, admission::WindowStatus, breaker::CircuitState, observer::AccountHealth},
     connectors::{
         BatchSize, Connector, ConnectorCapabilities, Expand, Filter, ListQuery, LookupResults,
-        SINGLE, Subresource, SubresourceData, rows,
+        Subresource, SubresourceData, rows,
     },
     context::RequestContext,
     error::{Error, ErrorKind, Result},
@@ -57,31 +52,39 @@ pub struct SubresourceResult {
     pub work: RequestContext,
 }
 
+/// The result of a lookup by key: `None` where there is no such user.
+pub type FoundUser = Result<Option<Arc<User>>>;
+
 /// A provider's users.
 pub struct Directory {
     account: Account,
-    connector: Option<Box<dyn Connector>>,
+    connection: Option<Connection>,
     is_configured: bool,
-    status: AccountStatus,
     write_context: WriteContext,
 }
 
+/// The client of an account and the connector over it.
+pub struct Connection {
+    /// The client.
+    pub client: Client,
+    /// The connector.
+    pub connector: Box<dyn Connector>,
+}
+
 impl Directory {
-    /// The users behind a connector; without one the account is disabled.
+    /// The users of an account; without a connection it is disabled.
     #[must_use]
     pub fn new(
         account: Account,
-        connector: Option<Box<dyn Connector>>,
-        status: AccountStatus,
+        connection: Option<Connection>,
         write_context: WriteContext,
     ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);
         metrics::init_sources(account, statuses);
         Self {
             account,
-            connector,
+            connection,
             is_configured: true,
-            status,
             write_context,
         }
     }
@@ -92,24 +95,24 @@ impl Directory {
         let account = Account::default_for(provider);
         Self {
             is_configured: false,
-            ..Self::new(account, None, AccountStatus::default(), writing)
+            ..Self::new(account, None, writing)
         }
     }
 
     /// The windows of the account's budget; none when it is disabled, or has no budget.
     #[must_use]
     pub fn budget(&self) -> Vec<WindowStatus> {
-        self.status
-            .budget
-            .as_ref()
-            .map(RateLimitLayer::windows)
-            .unwrap_or_default()
+        self.client().map(Client::budget).unwrap_or_default()
+    }
+
+    fn client(&self) -> Option<&Client> {
+        Some(&self.connection.as_ref()?.client)
     }
 
     /// Reads the account's token again if it comes from a file.
     pub async fn reload_token(&self) {
-        if let Some(credentials) = &self.status.credentials {
-            credentials.reload().await;
+        if let Some(client) = self.client() {
+            client.reload_token().await;
         }
     }
 
@@ -122,40 +125,35 @@ impl Directory {
     /// The provider's capabilities; `None` when the account is disabled.
     #[must_use]
     pub fn capabilities(&self) -> Option<&ConnectorCapabilities> {
-        self.connector.as_deref().map(Connector::capabilities)
+        self.connector().ok().map(Connector::capabilities)
     }
 
     /// The health of the account.
     #[must_use]
     pub fn health(&self) -> AccountHealth {
-        health(&self.status.health)
+        self.client().map(Client::health).unwrap_or_default()
     }
 
     /// The state of the circuit; `None` when the account has no circuit breaker.
     #[must_use]
     pub fn circuit_state(&self) -> Option<CircuitState> {
-        self.status
-            .circuit_breaker
-            .as_ref()
-            .map(CircuitBreaker::state)
+        self.client().and_then(Client::circuit_state)
     }
 
     /// Names the account and the operation in an error, and logs answers that we cannot read: the
     /// HTTP client takes those for successes.
     fn note_result<T>(&self, result: Result<T>, operation: &'static str) -> Result<T> {
         let result = result.map_err(|error| error.with_operation(self.account, operation));
-        match (&self.status.log, &result) {
-            (Some(log), Err(error)) if error.kind() == ErrorKind::Malformed => {
-                log.failed(error.operation().unwrap_or(operation), error);
-            }
-            (Some(log), Ok(_)) => log.readable(),
-            _ => {}
+        if let Some(client) = self.client() {
+            client.note_reading(operation, &result);
         }
         result
     }
 
     fn connector(&self) -> Result<&dyn Connector> {
-        self.connector.as_deref().ok_or_else(|| {
+        let connector = self.connection.as_ref();
+        let connector = connector.map(|connection| &*connection.connector);
+        connector.ok_or_else(|| {
             let (name, title) = (self.account.name(), self.account.title());
             let message = match self.is_configured {
                 true => format!(
@@ -163,7 +161,7 @@ impl Directory {
                 ),
                 false => format!("this gateway's configuration has no account of {title}"),
             };
-            Error::new(ErrorKind::Disabled, message).with_operation(self.account, "any")
+            Error::new(ErrorKind::Disabled, message)
         })
     }
 
@@ -179,21 +177,17 @@ impl Directory {
         range: &ListRange,
     ) -> Result<ListedUsers> {
         let listed = self.read_list(context, selection, range).await;
-        match listed {
-            Ok(ListedUsers { window, report }) => {
-                let report = report.record_metric();
-                Ok(ListedUsers { window, report })
-            }
-            Err(error) => {
-                match error.kind() {
-                    // A mistake of the caller is no failure of the source.
-                    ErrorKind::Invalid | ErrorKind::Unsupported => {}
-                    ErrorKind::Disabled => drop(Report::disabled(self.account).record_metric()),
-                    _ => drop(Report::failed(self.account, error.clone(), 0).record_metric()),
-                }
-                Err(error)
-            }
+        let listed = self.note_result(listed, "list");
+        match &listed {
+            Ok(listed) => listed.report.record_metric(),
+            Err(error) => match error.kind() {
+                // A mistake of the caller is no failure of the source.
+                ErrorKind::Invalid | ErrorKind::Unsupported => {}
+                ErrorKind::Disabled => Report::disabled(self.account).record_metric(),
+                _ => Report::failed(self.account, error.clone(), 0).record_metric(),
+            },
         }
+        listed
     }
 
     async fn read_list(
@@ -228,8 +222,7 @@ impl Directory {
             accept,
             |request| async move { connector.list(context, &request, selection).await },
         )
-        .await;
-        let window = self.note_result(window, "list")?;
+        .await?;
         let filter = &selection.filter;
         self.note_unknown(connector, context, filter, (range, &window))
             .await;
@@ -242,9 +235,7 @@ impl Directory {
             let message = format!("this provider refuses to page past {max_rows} users: there are more, narrow the list with a filter");
             Notice::new(NoticeCode::LimitReached, message)
         });
-        let failure = window.failure.clone();
-        let failure = failure.map(|error| error.with_operation(self.account, "list"));
-        let report = Report::answered(self.account, failure, context.calls())
+        let report = Report::answered(self.account, window.failure.clone(), context.calls())
             .with_incomplete(truncation.into_iter().chain(incomplete))
             .with_caveat(caveats.map(search_notice));
         Ok(ListedUsers {
@@ -254,7 +245,7 @@ impl Directory {
     }
 
     fn check(&self, capabilities: &ConnectorCapabilities, filter: &Filter) -> Result<()> {
-        let (name, title) = (self.account, self.account.title());
+        let title = self.account.title();
         let refused = |what: &str, having: Vec<&str>| {
             let can = if having.is_empty() {
                 "it has no choice there".to_owned()
@@ -263,7 +254,7 @@ impl Directory {
             };
             let message =
                 format!("{title} cannot {what}; {can} (see `accounts {{ capabilities }}`)");
-            Err(Error::new(ErrorKind::Unsupported, message).with_operation(name, "list"))
+            Err(Error::new(ErrorKind::Unsupported, message))
         };
         if let Some(field) = filter
             .fields()
@@ -290,83 +281,88 @@ impl Directory {
         }
     }
 
-    /// Users by the provider's own ids. One failing batch fails its own keys only.
+    /// Users by the provider's own ids, a result for each of `ids` in their order. One failing batch
+    /// fails its own keys only.
     pub async fn by_id(
         &self,
         context: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
-    ) -> HashMap<String, Result<Option<Arc<User>>>> {
+    ) -> Vec<FoundUser> {
         let connector = match self.connector() {
             Ok(connector) => connector,
-            Err(error) => return fail_all(ids, &error),
+            Err(error) => return self.fail_all(&ids, &error, "by_id"),
         };
-        let batch = connector.capabilities().by_id;
-        in_batches(ids, batch, |ids| async move {
-            let answers = connector.by_id(context, &ids, expand).await;
-            self.answer_each(ids, answers, "by_id")
+        let size = connector.capabilities().by_id;
+        in_batches(ids, size, |ids| async move {
+            let results = connector.by_id(context, &ids, expand).await;
+            self.results_in_order(&ids, results, "by_id")
         })
         .await
     }
 
-    /// Users by the ids that your systems gave. One failing batch fails its own keys only.
+    /// Users by the ids that your systems gave, a result for each of `ids` in their order. One
+    /// failing batch fails its own keys only.
     pub async fn by_external_id(
         &self,
         context: &RequestContext,
         ids: Vec<String>,
         expand: Expand,
-    ) -> HashMap<String, Result<Option<Arc<User>>>> {
-        let connector = match self.connector() {
-            Ok(connector) => connector,
-            Err(error) => return fail_all(ids, &error),
-        };
-        let name = self.account;
-        let Some(batch) = connector.capabilities().by_external_id else {
-            let title = self.account.title();
+    ) -> Vec<FoundUser> {
+        let title = self.account.title();
+        let unsupported = || {
             let message =
                 format!("{title} keeps no ids of yours: look users up by `remoteId` or by email");
-            return fail_all(
-                ids,
-                &Error::new(ErrorKind::Unsupported, message).with_operation(name, "by_external_id"),
-            );
+            Error::new(ErrorKind::Unsupported, message)
         };
-        in_batches(ids, batch, |ids| async move {
-            let answers = connector.by_external_id(context, &ids, expand).await;
-            self.answer_each(ids, answers, "by_external_id")
+        let connector = self.connector().and_then(|connector| {
+            let size = connector.capabilities().by_external_id;
+            Ok((connector, size.ok_or_else(unsupported)?))
+        });
+        let (connector, size) = match connector {
+            Ok(connector) => connector,
+            Err(error) => return self.fail_all(&ids, &error, "by_external_id"),
+        };
+        in_batches(ids, size, |ids| async move {
+            let results = connector.by_external_id(context, &ids, expand).await;
+            self.results_in_order(&ids, results, "by_external_id")
         })
         .await
     }
 
-    /// Gives every key its answer.
-    fn answer_each(
+    /// The result for each key, in the order of the keys.
+    fn results_in_order(
         &self,
-        keys: Vec<String>,
-        mut answers: LookupResults,
+        keys: &[String],
+        mut results: LookupResults,
         operation: &'static str,
-    ) -> HashMap<String, Result<Option<Arc<User>>>> {
-        let answers = keys.into_iter().map(|key| {
-            let answer = answers.remove(&key).unwrap_or(Ok(None));
-            let answer = self.note_result(answer, operation);
-            (key, answer.map(|user| user.map(Arc::new)))
+    ) -> Vec<FoundUser> {
+        let results = keys.iter().map(|key| {
+            let result = results.remove(key).unwrap_or(Ok(None));
+            let result = self.note_result(result, operation);
+            result.map(|user| user.map(Arc::new))
         });
-        answers.collect()
+        results.collect()
     }
 
-    /// Parts of users that take further calls, by the provider's ids of the users.
+    /// The same failure for every key.
+    fn fail_all(&self, keys: &[String], error: &Error, operation: &'static str) -> Vec<FoundUser> {
+        let failure = self.note_result(Err(error.clone()), operation);
+        vec![failure; keys.len()]
+    }
+
+    /// Parts of users that take further calls, by the provider's ids of the users: a result for each
+    /// of `keys` in their order.
     pub async fn subresources(
         &self,
         context: &RequestContext,
         keys: Vec<(String, Subresource)>,
-    ) -> HashMap<(String, Subresource), SubresourceResult> {
-        in_batches(keys, SINGLE, |keys| async move {
-            let mut answers = HashMap::new();
-            for (id, part) in keys {
-                let answer = self.subresource(context.with_new_usage(), &id, part).await;
-                answers.insert((id, part), answer);
-            }
-            answers
-        })
-        .await
+    ) -> Vec<SubresourceResult> {
+        let results = keys.into_iter().map(|(id, part)| async move {
+            let work = context.with_new_usage();
+            self.subresource(work, &id, part).await
+        });
+        stream::iter(results).buffered(BATCHES).collect().await
     }
 
     async fn subresource(
@@ -392,29 +388,13 @@ fn search_notice(caveat: &str) -> Notice {
     Notice::new(NoticeCode::SearchIncomplete, caveat)
 }
 
-/// The same answer for every key.
-fn fail_all<K: Eq + Hash, V>(keys: Vec<K>, error: &Error) -> HashMap<K, Result<V>> {
-    keys.into_iter()
-        .map(|key| (key, Err(error.clone())))
-        .collect()
-}
-
-/// Cuts keys into batches and answers them side by side.
-async fn in_batches<K, V, R>(
-    keys: Vec<K>,
-    batch: BatchSize,
-    answer: impl Fn(Vec<K>) -> R,
-) -> HashMap<K, V>
+/// Cuts keys into batches and looks them up side by side: the results in the order of the batches.
+async fn in_batches<K, V, R>(keys: Vec<K>, size: BatchSize, look_up: impl Fn(Vec<K>) -> R) -> Vec<V>
 where
-    K: Clone + Eq + Hash,
-    R: Future<Output = HashMap<K, V>>,
+    K: Clone,
+    R: Future<Output = Vec<V>>,
 {
-    let batches: Vec<Vec<K>> = keys.chunks(batch.max.max(1)).map(<[K]>::to_vec).collect();
-    let answers = stream::iter(batches).map(answer).buffer_unordered(BATCHES);
-    answers
-        .fold(HashMap::new(), |mut all, batch| async move {
-            all.extend(batch);
-            all
-        })
-        .await
+    let batches: Vec<Vec<K>> = keys.chunks(size.max.max(1)).map(<[K]>::to_vec).collect();
+    let results = stream::iter(batches).map(look_up).buffered(BATCHES);
+    results.concat().await
 }

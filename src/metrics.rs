@@ -26,7 +26,6 @@ const CACHE_EVICTIONS: &str = "roster_cache_evictions_total";
 const AUDIT_FAILURES: &str = "roster_audit_failures_total";
 const BUILD_INFO: &str = "roster_build_info";
 const SHARED_STORE: &str = "roster_shared_store_up";
-const HEDGES: &str = "roster_provider_hedges_total";
 const REQUESTS: &str = "roster_graphql_requests_total";
 const GRAPHQL_ERRORS: &str = "roster_graphql_errors_total";
 const SOCKETS: &str = "roster_websockets";
@@ -94,7 +93,7 @@ fn describe_providers() {
     );
     describe_histogram!(
         BUDGET_SECONDS,
-        "Seconds that an attempt waited for budget or a permit"
+        "Seconds that an attempt waited to be admitted"
     );
     describe_counter!(
         BUDGET_REFUSED,
@@ -121,10 +120,6 @@ fn describe_providers() {
         "The current limit on calls in flight to a provider; at most the configured one"
     );
     describe_gauge!(IN_FLIGHT, "Calls to a provider in flight");
-    describe_counter!(
-        HEDGES,
-        "Reads that were sent twice because the first answer took long, by provider, operation and which attempt answered"
-    );
 }
 
 /// Label values are in lower case, however clients see them.
@@ -168,11 +163,11 @@ pub fn circuit_change(account: Account, to: &'static str) {
 }
 
 /// Sets the limit on an account's calls in flight, and their number.
-pub fn concurrency(account: Account, limit: usize, in_flight: usize) {
+pub fn concurrency(account: Account, limit: u32, in_flight: u32) {
     gauge!(CONCURRENCY, "provider" => account.provider().name(), "account" => account.name())
-        .set(limit as f64);
+        .set(limit);
     gauge!(IN_FLIGHT, "provider" => account.provider().name(), "account" => account.name())
-        .set(in_flight as f64);
+        .set(in_flight);
 }
 
 /// Sets the limit of a window of an account's budget, and the calls left in it.
@@ -196,13 +191,6 @@ pub fn budget_refused(account: Account) {
 /// Sets whether the shared store is available.
 pub fn shared_store(is_up: bool) {
     gauge!(SHARED_STORE).set(u8::from(is_up));
-}
-
-/// Counts a read that was sent twice because the first response took long.
-pub fn hedge(account: Account, operation: &'static str, is_second: bool) {
-    let answered = if is_second { "second" } else { "first" };
-    counter!(HEDGES, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "answered" => answered)
-        .increment(1);
 }
 
 /// Counts a GraphQL request.
@@ -273,14 +261,6 @@ pub fn init_answers(
 ) {
     for origin in origins {
         counter!(ANSWERS, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "origin" => lower(origin))
-            .increment(0);
-    }
-}
-
-/// Starts the series of reads that are sent twice.
-pub fn init_hedges(account: Account, operation: &'static str) {
-    for answered in ["first", "second"] {
-        counter!(HEDGES, "provider" => account.provider().name(), "account" => account.name(), "operation" => operation, "answered" => answered)
             .increment(0);
     }
 }

@@ -8,45 +8,27 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, LazyLock, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use moka::sync::Cache;
-use redis::{RedisResult, Script, aio::ConnectionManager};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    shared::Store,
+    shared::{
+        Store,
+        writes::{MAX_IDS, SharedWrites},
+    },
     user::{User, email::fold, text},
 };
 
 /// The largest number of entries; the least used ones leave first.
 const ENTRIES: u64 = 30_000;
 
-/// The largest number of users per address or external id; the newest stay.
-const USERS: usize = 8;
-
 /// How long a write is remembered, unless a connector knows how long its provider's search lags.
 const LAG: Duration = Duration::from_secs(60);
-
-/// Stores a record's version under the first key, and adds the user's id to the lists under the
-/// others.
-static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
-         for at = 2, #KEYS do
-           local ids = {}
-           for id in string.gmatch(redis.call('GET', KEYS[at]) or '', '[^\\n]+') do
-             if id ~= ARGV[3] then table.insert(ids, id) end
-           end
-           table.insert(ids, ARGV[3])
-           while #ids > tonumber(ARGV[4]) do table.remove(ids, 1) end
-           redis.call('SET', KEYS[at], table.concat(ids, '\\n'), 'PX', ARGV[1])
-         end",
-    )
-});
 
 /// The key of a write: a kind, and a hash of the value.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -111,8 +93,8 @@ fn version(user: &User) -> String {
 pub struct RecentWrites(Arc<RecentWritesInner>);
 
 struct RecentWritesInner {
-    /// The store, and a name of the account that reveals nothing about it.
-    shared: Option<(Store, String)>,
+    /// The writes of all gateways.
+    shared: Option<SharedWrites>,
     memory: OnceLock<LocalWrites>,
 }
 
@@ -126,8 +108,10 @@ impl RecentWrites {
     /// of the account.
     #[must_use]
     pub fn new(shared: Option<(Store, String)>) -> Self {
-        let memory = OnceLock::new();
-        Self(Arc::new(RecentWritesInner { shared, memory }))
+        Self(Arc::new(RecentWritesInner {
+            shared: shared.map(|(store, account)| SharedWrites::new(store, account)),
+            memory: OnceLock::new(),
+        }))
     }
 
     /// Remembers each write for as long as the provider's search lags. Only the first call counts,
@@ -159,24 +143,13 @@ impl RecentWrites {
             memory.add(list, &user.remote_id);
         }
         memory.entries.insert(id.clone(), version.as_str().into());
-        self.share(&id, &version, &lists, &user.remote_id).await;
-    }
-
-    /// Reports a write to the other gateways.
-    async fn share(&self, id: &WriteKey, version: &str, lists: &[WriteKey], user: &str) {
-        let Some((store, account)) = &self.0.shared else {
-            return;
-        };
-        let mut script = REMEMBER.prepare_invoke();
-        for key in std::iter::once(id).chain(lists) {
-            script.key(name(store, account, key));
+        if let Some(shared) = &self.0.shared {
+            let lists = lists.iter().map(WriteKey::name);
+            let lag = memory.lag;
+            shared
+                .remember(id.name(), lists, (&version, &user.remote_id), lag)
+                .await;
         }
-        script.arg(milliseconds(self.memory().lag)).arg(version);
-        script.arg(user).arg(USERS);
-        let work = async |mut manager: ConnectionManager| -> RedisResult<()> {
-            script.invoke_async(&mut manager).await
-        };
-        let _: Option<()> = store.run(work).await;
     }
 
     /// Notes that a create by some keys is unsettled: the record may appear soon.
@@ -189,19 +162,11 @@ impl RecentWrites {
             let entry = (key.pending(), Arc::from(pending.text()));
             memory.entries.insert(entry.0, entry.1);
         }
-        let (Some((store, account)), lag) = (&self.0.shared, memory.lag) else {
-            return;
-        };
-        let names = keys.iter().map(|key| name(store, account, &key.pending()));
-        let mut commands = redis::pipe();
-        for name in names {
-            let set = commands.cmd("SET").arg(name).arg(pending.text());
-            set.arg("PX").arg(milliseconds(lag)).ignore();
+        if let Some(shared) = &self.0.shared {
+            let keys: Vec<_> = keys.iter().map(WriteKey::pending).collect();
+            let names = keys.iter().map(WriteKey::name);
+            shared.set(names, pending.text(), memory.lag).await;
         }
-        let work = |mut manager: ConnectionManager| async move {
-            commands.query_async(&mut manager).await
-        };
-        let _: Option<()> = store.run(work).await;
     }
 
     /// Notes that the outcome of the creates by some keys is known.
@@ -209,16 +174,10 @@ impl RecentWrites {
         for key in keys {
             self.memory().entries.invalidate(&key.pending());
         }
-        let Some((store, account)) = &self.0.shared else {
-            return;
-        };
-        let mut command = redis::cmd("DEL");
-        for key in keys {
-            command.arg(name(store, account, &key.pending()));
+        if let Some(shared) = &self.0.shared {
+            let keys: Vec<_> = keys.iter().map(WriteKey::pending).collect();
+            shared.delete(keys.iter().map(WriteKey::name)).await;
         }
-        let work =
-            |mut manager: ConnectionManager| async move { command.query_async(&mut manager).await };
-        let _: Option<()> = store.run(work).await;
     }
 
     /// Looks up the recent writes under some keys, with one call to the store.
@@ -244,25 +203,11 @@ impl RecentWrites {
 
     /// The values of some keys in the store; none when it is unavailable.
     async fn shared(&self, keys: &[WriteKey]) -> Vec<Option<String>> {
-        let Some((store, account)) = &self.0.shared else {
-            return Vec::new();
-        };
-        let names = keys.iter().map(|key| name(store, account, key));
-        let names: Vec<_> = names.collect();
-        let asked = store.run(|mut manager| async move {
-            let mut command = redis::cmd("MGET");
-            command.arg(names).query_async(&mut manager).await
-        });
-        asked.await.unwrap_or_default()
+        match &self.0.shared {
+            Some(shared) => shared.values(keys.iter().map(WriteKey::name)).await,
+            None => Vec::new(),
+        }
     }
-}
-
-fn name(store: &Store, account: &str, key: &WriteKey) -> String {
-    store.key(&format!("written:{{{account}}}:{}", key.0))
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl LocalWrites {
@@ -280,7 +225,7 @@ impl LocalWrites {
             let known = known.map(moka::Entry::into_value).unwrap_or_default();
             let others = known.lines().filter(|known| *known != id);
             let ids: Vec<_> = others.chain([id]).collect();
-            let oldest = ids.len().saturating_sub(USERS);
+            let oldest = ids.len().saturating_sub(MAX_IDS);
             ids[oldest..].join("\n").into()
         });
     }

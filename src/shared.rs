@@ -9,6 +9,11 @@
 //! | `READONLY`, `NOREPLICAS`, `MISCONF` | it is away: nobody could tell the others of a write |
 //! | another error | this operation is refused: a key of another type, no memory, no permission |
 
+pub mod budget;
+pub mod leases;
+pub mod responses;
+pub mod writes;
+
 use std::{
     fmt,
     sync::{

@@ -1,87 +1,99 @@
-//! Records each attempt of a call and how long it waited. It sits inside the retry, and outside
-//! everything that an attempt may wait for.
+//! One attempt of a call, and how far it got.
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use async_trait::async_trait;
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
 
-use super::{Layer, NextLayer, Request, Response};
-use crate::{
-    account::Account,
-    context::{CallRecord, RequestContext, ResponseOrigin},
-    error::Result,
-};
+use super::Request;
 
-/// The code of an attempt that was cancelled because nobody waits for it any more.
-const CANCELLED: &str = "CANCELLED";
-
-/// Writes one record per attempt to the request's call log.
-pub struct AttemptLog {
-    account: Account,
+/// One attempt of a call.
+pub(super) struct Attempt<'a> {
+    /// The request.
+    pub(super) request: &'a Request,
+    /// The number of the attempt, counted from one.
+    pub(super) number: u32,
+    /// How far it got.
+    pub(super) progress: Arc<AttemptProgress>,
 }
 
-impl AttemptLog {
-    /// Records the attempts of an account's calls.
-    #[must_use]
-    pub fn new(account: Account) -> Self {
-        Self { account }
+impl<'a> Attempt<'a> {
+    pub(super) fn new(request: &'a Request, number: u32) -> Self {
+        Self {
+            request,
+            number,
+            progress: Arc::default(),
+        }
     }
 }
 
-/// An attempt in flight. Dropping it writes the record, so that a cancelled attempt is recorded
-/// too.
-struct OngoingAttempt {
-    context: RequestContext,
-    started: Instant,
-    waited: Arc<AtomicU64>,
-    entry: CallRecord,
-    span: Span,
+/// How far an attempt got. The transport reports it, and every other step can read it, even if the
+/// attempt is cancelled.
+#[derive(Debug, Default)]
+pub(super) struct AttemptProgress {
+    waited: OnceLock<Duration>,
+    sent: OnceLock<Instant>,
+    is_answered: AtomicBool,
+    quota: OnceLock<RateLimitHeaders>,
 }
 
-impl Drop for OngoingAttempt {
-    fn drop(&mut self) {
-        self.entry.took = self.started.elapsed();
-        self.entry.waited = Duration::from_micros(self.waited.load(Ordering::Relaxed));
-        self.entry.record_in(&self.span);
-        self.context.call_log().add(self.entry.clone());
+impl AttemptProgress {
+    /// Reports how long the attempt waited to be admitted.
+    pub(super) fn mark_admitted(&self, waited: Duration) {
+        // An attempt is admitted only once.
+        let _ = self.waited.set(waited);
+    }
+
+    /// How long the attempt waited to be admitted.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited.get().copied().unwrap_or_default()
+    }
+
+    /// Reports that the request is being sent.
+    pub(super) fn mark_sent(&self) {
+        // An attempt is sent only once.
+        let _ = self.sent.set(Instant::now());
+    }
+
+    /// Reports that the response's head has arrived, with its rate limit headers.
+    pub(super) fn mark_answered(&self, quota: Option<RateLimitHeaders>) {
+        if let Some(quota) = quota {
+            // An attempt has only one response.
+            let _ = self.quota.set(quota);
+        }
+        self.is_answered.store(true, Ordering::Release);
+    }
+
+    /// Whether the request was sent, or may have been.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sent.get().is_some()
+    }
+
+    /// Whether the provider responded.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Acquire)
+    }
+
+    /// The rate limit that the provider reported.
+    pub(super) fn quota(&self) -> Option<RateLimitHeaders> {
+        self.quota.get().copied()
     }
 }
 
-#[async_trait]
-impl Layer for AttemptLog {
-    async fn call(&self, mut request: Request, next: NextLayer<'_>) -> Result<Response> {
-        (request.waited, request.progress) = (Arc::default(), Arc::default());
-        let entry = CallRecord {
-            account: self.account,
-            operation: request.operation.name(),
-            page: request.page.clone(),
-            attempt: request.attempt,
-            status: None,
-            code: Some(CANCELLED),
-            may_be_missing: request.may_be_missing,
-            took: Duration::ZERO,
-            waited: Duration::ZERO,
-            origin: ResponseOrigin::Provider,
-        };
-        let mut attempt = OngoingAttempt {
-            context: request.context.clone(),
-            started: Instant::now(),
-            waited: Arc::clone(&request.waited),
-            span: entry.span(),
-            entry,
-        };
-        let answer = next.run(request).instrument(attempt.span.clone()).await;
-        attempt
-            .entry
-            .end(answer.as_ref().map(Response::status_code));
-        answer
-    }
+/// A rate limit, as a response's headers report it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct RateLimitHeaders {
+    /// The calls of one window.
+    pub(super) limit: u32,
+    /// The calls left in the window after this one.
+    pub(super) remaining: u32,
+    /// When the window ends, in unix seconds; this identifies the window.
+    pub(super) resets_at: u64,
+    /// The time from now until the window ends.
+    pub(super) resets_in: Duration,
 }

@@ -1,8 +1,7 @@
 //! Stops calling a provider that keeps failing: a call is refused at once instead of being sent to
 //! fail, and from time to time one call goes through as a trial.
 //!
-//! It sits inside the retry, so that each attempt counts, and outside everything that an attempt
-//! may wait for, so that a refused attempt takes neither budget nor a permit.
+//! Every attempt counts. A refused attempt waits for nothing and takes nothing.
 
 pub mod circuit;
 mod inputs;
@@ -12,15 +11,14 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use tokio::time::Instant;
 
 use circuit::{CallOutcome, CircuitPermit};
 pub use circuit::{Circuit, CircuitRules, CircuitState};
 
-use inputs::{CallFingerprint, FailedInputs};
+use inputs::FailedInputs;
 
-use super::{Layer, NextLayer, Request, Response};
+use super::{Request, Response};
 use crate::{
     account::Account,
     error::{Error, ErrorKind, FailureStage, Result},
@@ -53,15 +51,25 @@ impl CircuitBreaker {
         self.circuit().state(Instant::now())
     }
 
-    fn input(&self, request: &Request) -> CallFingerprint {
-        self.failed().fingerprint(request)
+    /// Asks for a permit for an attempt.
+    ///
+    /// # Errors
+    /// `Unavailable` while the circuit is open.
+    pub(super) fn try_acquire(&self) -> Result<BreakerPermit<'_>> {
+        let permit = self.change(Circuit::try_acquire).map_err(refusal)?;
+        Ok(BreakerPermit {
+            circuit_breaker: self,
+            permit,
+            outcome: CallOutcome::Inconclusive,
+        })
     }
 
     /// Rates a failure that its input may have caused: an input that fails repeatedly may itself be
     /// at fault. During a trial every call counts.
-    fn judge_input(&self, input: CallFingerprint) -> CallOutcome {
+    fn judge_input(&self, request: &Request) -> CallOutcome {
         let is_closed = self.circuit().phase() == CircuitState::Closed;
         let mut failed = self.failed();
+        let input = failed.fingerprint(request);
         let is_new = failed.add(input, Instant::now());
         match failed.add_since_answer(input) {
             _ if !is_new && is_closed => CallOutcome::Inconclusive,
@@ -85,8 +93,8 @@ impl CircuitBreaker {
         let done = change(&mut circuit, Instant::now());
         let after = circuit.phase();
         drop(circuit);
-        metrics::circuit(self.account, after.level());
         if before != after {
+            metrics::circuit(self.account, after.level());
             self.log_change(after);
         }
         done
@@ -133,53 +141,35 @@ impl CircuitState {
     }
 }
 
-/// Lets calls through while the circuit allows, and records how they end.
-pub struct BreakerLayer(CircuitBreaker);
-
-impl BreakerLayer {
-    /// A breaker on an account's circuit.
-    #[must_use]
-    pub fn new(circuit_breaker: CircuitBreaker) -> Self {
-        Self(circuit_breaker)
-    }
-}
-
-/// A call that was let through. Dropped without an outcome, it counts as nothing and its trial
-/// ends: a caller that leaves may only have been impatient.
-struct GuardedCall<'a> {
+/// The permit for one attempt. Dropped without an end, it counts as nothing and its trial ends: a
+/// caller that leaves may only have been impatient.
+pub(super) struct BreakerPermit<'a> {
     circuit_breaker: &'a CircuitBreaker,
     permit: CircuitPermit,
     outcome: CallOutcome,
 }
 
-impl Drop for GuardedCall<'_> {
+impl BreakerPermit<'_> {
+    /// Records how the attempt ended.
+    pub(super) fn end(mut self, request: &Request, answer: &Result<Response>) {
+        let error = answer.as_ref().err();
+        self.outcome = match outcome(error) {
+            CallOutcome::Failure if may_be_caused_by_input(error) => {
+                self.circuit_breaker.judge_input(request)
+            }
+            outcome => outcome,
+        };
+        if self.outcome == CallOutcome::Success {
+            self.circuit_breaker.failed().answered();
+        }
+    }
+}
+
+impl Drop for BreakerPermit<'_> {
     fn drop(&mut self) {
         let (permit, outcome) = (&self.permit, self.outcome);
         self.circuit_breaker
             .change(|circuit, now| circuit.record(permit, outcome, now, fastrand::f64()));
-    }
-}
-
-#[async_trait]
-impl Layer for BreakerLayer {
-    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
-        let permit = self.0.change(Circuit::try_acquire).map_err(refusal)?;
-        let mut guarded = GuardedCall {
-            circuit_breaker: &self.0,
-            permit,
-            outcome: CallOutcome::Inconclusive,
-        };
-        let input = self.0.input(&request);
-        let answer = next.run(request).await;
-        let error = answer.as_ref().err();
-        guarded.outcome = match outcome(error) {
-            CallOutcome::Failure if may_be_caused_by_input(error) => self.0.judge_input(input),
-            outcome => outcome,
-        };
-        if guarded.outcome == CallOutcome::Success {
-            self.0.failed().answered();
-        }
-        answer
     }
 }
 

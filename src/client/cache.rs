@@ -8,15 +8,15 @@
 //! | stale | it is returned, and read again in the background |
 //! | old | the provider is called; if that fails, the old response is returned |
 //!
-//! It comes before all layers: a cache hit takes no call, no budget and no permit.
+//! A cache hit takes no call and no budget, and waits for nothing.
 
 mod entry;
 mod in_flight;
 mod invalidation;
 mod memory;
 mod outcome;
-mod redis;
 mod snapshot;
+mod stored;
 
 use std::{
     sync::{
@@ -26,7 +26,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
@@ -39,19 +38,21 @@ use self::{
     in_flight::{InFlight, JoinPolicy, Joined},
     invalidation::InvalidationGuard,
     outcome::{is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old},
-    redis::{RedisCache, StoredResponse},
 };
-use super::{Operation, Request, Response, http_spec::ClassifyBodyFn};
+use super::{Operation, Request, Response};
 use crate::{
     account::Account,
     context::{CallRecord, MaxAge, Priority, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind, Result},
     metrics,
-    shared::Store,
+    shared::{
+        Store,
+        responses::{ResponseKey, SharedResponses, StoredResponse},
+    },
 };
 
-/// Identifies a read by a hash, so that search terms are not stored in the clear.
-type CacheKey = [u8; 16];
+/// Identifies a read.
+type CacheKey = ResponseKey;
 
 /// A read and the number of writes before it: a write invalidates earlier reads.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -63,9 +64,11 @@ struct WriteEpoch {
     shared_writes: Option<u64>,
 }
 
-/// Sends a request through the layers to the provider. It can be called several times.
-pub(super) type FetchFn =
-    Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
+/// What the cache reads from.
+pub(super) trait Fetch: Clone + Send + Sync + 'static {
+    /// Sends a request to the provider.
+    fn fetch(&self, request: Request) -> impl Future<Output = Result<Response>> + Send + 'static;
+}
 
 /// An account's response cache.
 pub struct ResponseCache(Arc<ResponseCacheInner>);
@@ -73,9 +76,8 @@ pub struct ResponseCache(Arc<ResponseCacheInner>);
 struct ResponseCacheInner {
     account: Account,
     policy: CachePolicy,
-    classify_body: ClassifyBodyFn,
     memory: MemoryCache,
-    redis: Option<RedisCache>,
+    shared: Option<SharedResponses>,
     in_flight: InFlight,
     /// The number of writes: a write invalidates earlier reads.
     writes: AtomicU64,
@@ -89,9 +91,6 @@ const MARGIN: Duration = Duration::from_millis(50);
 /// How many reads of others a caller joins in vain before it gives up.
 const JOIN_ATTEMPTS: usize = 4;
 
-/// The largest body, in bytes, of an empty result or of an error under a success status.
-const MAX_NEGATIVE_BODY: usize = 4096;
-
 /// The longest time of a read in the background.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -102,7 +101,6 @@ impl ResponseCache {
     pub fn new(
         account: Account,
         policy: CachePolicy,
-        classify_body: ClassifyBodyFn,
         memory: MemoryCache,
         shared: Option<(Store, String)>,
     ) -> Self {
@@ -113,23 +111,22 @@ impl ResponseCache {
         Self(Arc::new(ResponseCacheInner {
             account,
             policy,
-            classify_body,
             memory,
-            redis: shared.map(|(store, name)| RedisCache::new(account, store, name)),
+            shared: shared.map(|(store, name)| SharedResponses::new(store, name)),
             in_flight: InFlight::default(),
             writes: AtomicU64::default(),
             is_denied: AtomicBool::default(),
         }))
     }
 
-    /// Answers a request: from the cache, from a read in flight, or by `fetch`.
+    /// Answers a request: from the cache, from a read in flight, or from the source.
     ///
     /// # Errors
     /// The provider's error.
-    pub(super) async fn serve(&self, request: Request, fetch: FetchFn) -> Result<Response> {
+    pub(super) async fn serve(&self, request: Request, source: &impl Fetch) -> Result<Response> {
         if !request.is_read {
             let forget = InvalidationGuard(Some(Arc::clone(&self.0)));
-            let answer = fetch(request).await;
+            let answer = source.fetch(request).await;
             if answer.as_ref().is_err_and(is_unsent) {
                 forget.cancel();
             } else {
@@ -139,7 +136,9 @@ impl ResponseCache {
         }
         let (started, context) = (Instant::now(), request.context.clone());
         let (epoch, cached) = self
-            .look_up(self.key(&request), request.operation.name())
+            .look_up(self.key(&request), |found| {
+                self.under_own_policy(&request, &found)
+            })
             .await;
         let cached = cached.filter(|_| !self.0.is_denied.load(Ordering::SeqCst));
         let validity = cached
@@ -151,14 +150,14 @@ impl ResponseCache {
                 self.respond_from_cache(&context, &cached, entry, ResponseOrigin::CacheHit)
             }
             (Some(cached), Some(Validity::Stale)) => {
-                self.refresh(epoch, request, fetch);
+                self.refresh(epoch, request, source);
                 self.respond_from_cache(&context, &cached, entry, ResponseOrigin::Stale)
             }
             (Some(old), _) if context.max_age() != MaxAge::Now => {
                 let sooner = context.deadline().checked_sub(MARGIN);
                 let sooner = context.with_deadline_cap(sooner.unwrap_or(started));
                 match self
-                    .join_or_fetch(epoch, request.with_context(sooner), &fetch)
+                    .join_or_fetch(epoch, request.with_context(sooner), source)
                     .await
                 {
                     Err(error) if is_worse_than_old(&error) => {
@@ -168,47 +167,28 @@ impl ResponseCache {
                     answer => answer,
                 }
             }
-            _ => self.join_or_fetch(epoch, request, &fetch).await,
+            _ => self.join_or_fetch(epoch, request, source).await,
         }
     }
 
-    /// Returns a read's epoch and its cached response.
+    /// Returns a read's epoch and its cached response. `read` reads one that another replica stored.
     async fn look_up(
         &self,
         key: CacheKey,
-        operation: &str,
+        read: impl FnOnce(StoredResponse) -> Option<CachedResponse>,
     ) -> (WriteEpoch, Option<Arc<CachedResponse>>) {
         let mut epoch = WriteEpoch {
             key,
             local_writes: self.0.writes.load(Ordering::SeqCst),
             shared_writes: None,
         };
-        if let Some(redis) = &self.0.redis
-            && let Some((writes, found)) = redis.look_up(&key).await
+        if let Some(shared) = &self.0.shared
+            && let Some((writes, found)) = shared.look_up(&key).await
         {
             epoch.shared_writes = Some(writes);
-            let cached = found.and_then(|found| self.under_own_policy(operation, found));
-            return (epoch, cached.map(Arc::new));
+            return (epoch, found.and_then(read).map(Arc::new));
         }
         (epoch, self.0.memory.get(&epoch))
-    }
-
-    /// Applies this replica's policy to a response that another replica stored. `None` when the
-    /// policy does not cache it.
-    fn under_own_policy(&self, operation: &str, found: StoredResponse) -> Option<CachedResponse> {
-        let policy = &self.0.policy;
-        let is_negative = self.cacheability(&found.answer) == Some(true);
-        let fresh_until = found.read + policy.fresh(operation, is_negative);
-        let stale_until = fresh_until + policy.stale;
-        let cached = CachedResponse {
-            answer: found.answer,
-            read_at: found.at,
-            read: found.read,
-            fresh_until,
-            stale_until,
-            expires_at: stale_until + policy.error,
-        };
-        (cached.is_cacheable() && cached.expires_at > Instant::now()).then_some(cached)
     }
 
     /// Removes the response of an epoch because a newer one exists that is not cached. Nobody waits
@@ -220,8 +200,8 @@ impl ResponseCache {
         }
         let this = Arc::clone(&self.0);
         tokio::spawn(async move {
-            if let Some(redis) = &this.redis {
-                redis.remove(&epoch.key).await;
+            if let Some(shared) = &this.shared {
+                shared.remove(&epoch.key).await;
             }
         });
     }
@@ -234,8 +214,14 @@ impl ResponseCache {
         };
         let (this, cached) = (Arc::clone(&self.0), Arc::clone(cached));
         tokio::spawn(async move {
-            if let Some(redis) = &this.redis {
-                redis.put(&epoch.key, writes, &cached).await;
+            if let Some(shared) = &this.shared {
+                match stored::to_store(&cached) {
+                    Some(stored) => {
+                        let until = cached.expires_at;
+                        shared.put(&epoch.key, writes, (&stored, until)).await;
+                    }
+                    None => shared.remove(&epoch.key).await,
+                }
             }
         });
     }
@@ -271,7 +257,7 @@ impl ResponseCache {
         &self,
         epoch: WriteEpoch,
         request: Request,
-        fetch: &FetchFn,
+        source: &impl Fetch,
     ) -> Result<Response> {
         let (context, started) = (request.context.clone(), Instant::now());
         let join_policy = JoinPolicy {
@@ -281,9 +267,9 @@ impl ResponseCache {
         };
         for _ in 0..JOIN_ATTEMPTS {
             let read = || {
-                Self(Arc::clone(&self.0)).fetch_and_store(epoch, request.clone(), Arc::clone(fetch))
+                Self(Arc::clone(&self.0)).fetch_and_store(epoch, request.clone(), source.clone())
             };
-            // The layers enforce the deadline; this is a backstop a little later.
+            // Each attempt ends at the deadline; this is a backstop a little later.
             let late = |_| Err(Error::deadline_exceeded());
             match self.0.in_flight.join_or_start(epoch, &join_policy, read) {
                 Joined::Joined(shared_read, until) => {
@@ -330,12 +316,12 @@ impl ResponseCache {
         self,
         epoch: WriteEpoch,
         request: Request,
-        fetch: FetchFn,
+        source: impl Fetch,
     ) -> Arc<CachedResponse> {
         let operation = request.operation.name();
-        let answer = fetch(request).await;
+        let answer = source.fetch(request).await;
         self.note_denial(&answer);
-        let negativity = self.cacheability(&answer);
+        let negativity = Self::cacheability(&answer);
         let is_denial = matches!(&answer, Err(error) if error.kind() == ErrorKind::Denied);
         let is_answer = negativity.is_some() || is_denial;
         let cached = Arc::new(self.with_expiry(operation, answer, negativity));
@@ -358,15 +344,15 @@ impl ResponseCache {
     }
 
     /// Reads a stale response again, unless such a read is in flight.
-    fn refresh(&self, epoch: WriteEpoch, request: Request, fetch: FetchFn) {
+    fn refresh(&self, epoch: WriteEpoch, request: Request, source: &impl Fetch) {
         if self.0.in_flight.is_under_way(&epoch) {
             return;
         }
         let context = RequestContext::until(Instant::now() + REFRESH_TIMEOUT)
             .with_priority(Priority::Background);
-        let this = Self(Arc::clone(&self.0));
+        let (this, source) = (Self(Arc::clone(&self.0)), source.clone());
         tokio::spawn(async move {
-            this.join_or_fetch(epoch, request.with_context(context), &fetch)
+            this.join_or_fetch(epoch, request.with_context(context), &source)
                 .await
         });
     }
@@ -391,7 +377,7 @@ impl ResponseCache {
             add(value.as_bytes());
         }
         if let Some(body) = &request.body {
-            add(body.to_string().as_bytes());
+            add(body);
         }
         let hash = hash.finalize();
         let mut key = CacheKey::default();

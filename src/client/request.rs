@@ -1,13 +1,6 @@
 //! A request to a provider and its response.
 
-use std::{
-    fmt::Display,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{any::Any, fmt::Display, sync::Arc};
 
 use bytes::Bytes;
 use reqwest::{
@@ -16,146 +9,14 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
 use tokio::time::Instant;
 
-use super::json;
+use super::{Operation, json};
 use crate::{
     account::Account,
     context::RequestContext,
     error::{Error, Result},
 };
-
-/// The purpose of a call: its name in metrics, logs and errors.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Operation {
-    /// Reads a page of the list.
-    List,
-    /// Reads one user by the provider's id.
-    ById,
-    /// Reads one user by your systems' id.
-    ByExternalId,
-    /// Finds users by email address.
-    ByEmail,
-    /// Finds or creates a user in one call.
-    Upsert,
-    /// Creates a user.
-    Create,
-    /// Changes a user.
-    Update,
-    /// Reads a user's custom fields, where they need their own call.
-    Attributes,
-    /// Reads a user's companies, where they need their own call.
-    Companies,
-    /// Reads a user's segments, where they need their own call.
-    Segments,
-    /// Reads a user's labels, where they need their own call.
-    Tags,
-}
-
-impl Operation {
-    /// The operations that change nothing.
-    pub const READS: [Self; 8] = [
-        Self::List,
-        Self::ById,
-        Self::ByExternalId,
-        Self::ByEmail,
-        Self::Attributes,
-        Self::Companies,
-        Self::Segments,
-        Self::Tags,
-    ];
-
-    /// All operations.
-    pub(super) const ALL: [Self; 11] = [
-        Self::List,
-        Self::ById,
-        Self::ByExternalId,
-        Self::ByEmail,
-        Self::Upsert,
-        Self::Create,
-        Self::Update,
-        Self::Attributes,
-        Self::Companies,
-        Self::Segments,
-        Self::Tags,
-    ];
-
-    /// The operation's name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::ById => "by_id",
-            Self::ByExternalId => "by_external_id",
-            Self::ByEmail => "by_email",
-            Self::Upsert => "upsert",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Attributes => "attributes",
-            Self::Companies => "companies",
-            Self::Segments => "segments",
-            Self::Tags => "tags",
-        }
-    }
-}
-
-/// The progress of one attempt, which the transport reports to the layers even if nobody waits for
-/// its end.
-#[derive(Debug, Default)]
-pub struct AttemptProgress {
-    sent: OnceLock<Instant>,
-    is_answered: AtomicBool,
-    quota: OnceLock<RateLimitHeaders>,
-}
-
-impl AttemptProgress {
-    /// Reports that the request is being sent.
-    pub(super) fn mark_sent(&self) {
-        // An attempt is sent only once.
-        let _ = self.sent.set(Instant::now());
-    }
-
-    /// Reports that the response's head has arrived, with its rate limit headers.
-    pub(super) fn mark_answered(&self, quota: Option<RateLimitHeaders>) {
-        if let Some(quota) = quota {
-            // An attempt has only one response.
-            let _ = self.quota.set(quota);
-        }
-        self.is_answered.store(true, Ordering::Release);
-    }
-
-    /// Whether the request was sent, or may have been.
-    #[must_use]
-    pub fn is_sent(&self) -> bool {
-        self.sent.get().is_some()
-    }
-
-    /// Whether the provider responded.
-    #[must_use]
-    pub fn is_answered(&self) -> bool {
-        self.is_answered.load(Ordering::Acquire)
-    }
-
-    /// The rate limit that the provider reported.
-    #[must_use]
-    pub fn quota(&self) -> Option<RateLimitHeaders> {
-        self.quota.get().copied()
-    }
-}
-
-/// A rate limit, as a response's headers report it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct RateLimitHeaders {
-    /// The calls of one window.
-    pub limit: u32,
-    /// The calls left in the window after this one.
-    pub remaining: u32,
-    /// When the window ends, in unix seconds; this identifies the window.
-    pub resets_at: u64,
-    /// The time from now until the window ends.
-    pub resets_in: Duration,
-}
 
 /// A request to a provider: everything except the host and the credentials.
 #[derive(Clone, Debug)]
@@ -170,7 +31,7 @@ pub struct Request {
     /// The query, not encoded.
     pub query: Vec<(&'static str, String)>,
     /// The JSON body.
-    pub body: Option<Value>,
+    pub body: Option<Bytes>,
     /// Further headers.
     pub headers: HeaderMap,
     /// Whether sending it twice has the same effect as sending it once.
@@ -184,12 +45,8 @@ pub struct Request {
     pub page: Option<String>,
     /// The oldest acceptable moment at which the response was read.
     pub since: Option<Instant>,
-    /// The number of the attempt, counted from one.
-    pub attempt: u32,
-    /// How many microseconds the attempt has waited for a permit and for budget.
-    pub waited: Arc<AtomicU64>,
-    /// The progress of the attempt, however it ends.
-    pub progress: Arc<AttemptProgress>,
+    /// Decodes the body of the response.
+    pub(super) decode: DecodeFn,
     /// The context of the request that it belongs to: deadline, usage and call log.
     pub context: RequestContext,
 }
@@ -209,10 +66,8 @@ impl Request {
             may_be_missing: false,
             page: None,
             since: None,
-            attempt: 1,
-            waited: Arc::default(),
-            progress: Arc::default(),
-            context: RequestContext::until(tokio::time::Instant::now()),
+            decode: <() as DecodedBody>::decode_any,
+            context: RequestContext::until(Instant::now()),
         }
     }
 
@@ -224,9 +79,9 @@ impl Request {
 
     /// A read whose query is a body.
     #[must_use]
-    pub fn search(operation: Operation, path: &[&str], body: Value) -> Self {
+    pub fn search(operation: Operation, path: &[&str], body: impl Into<JsonBody>) -> Self {
         Self {
-            body: Some(body),
+            body: Some(body.into().0),
             is_repeatable: true,
             is_read: true,
             ..Self::new(operation, Method::POST, path)
@@ -235,27 +90,27 @@ impl Request {
 
     /// A write that may be sent only once, unless [`Request::repeatable`] says otherwise.
     #[must_use]
-    pub fn post(operation: Operation, path: &[&str], body: Value) -> Self {
+    pub fn post(operation: Operation, path: &[&str], body: impl Into<JsonBody>) -> Self {
         Self {
-            body: Some(body),
+            body: Some(body.into().0),
             ..Self::new(operation, Method::POST, path)
         }
     }
 
     /// A write that sets the fields it names: it may be repeated.
     #[must_use]
-    pub fn put(operation: Operation, path: &[&str], body: Value) -> Self {
+    pub fn put(operation: Operation, path: &[&str], body: impl Into<JsonBody>) -> Self {
         Self {
-            body: Some(body),
+            body: Some(body.into().0),
             ..Self::new(operation, Method::PUT, path)
         }
     }
 
     /// A write that sets the fields it names: it may be repeated.
     #[must_use]
-    pub fn patch(operation: Operation, path: &[&str], body: Value) -> Self {
+    pub fn patch(operation: Operation, path: &[&str], body: impl Into<JsonBody>) -> Self {
         Self {
-            body: Some(body),
+            body: Some(body.into().0),
             is_repeatable: true,
             ..Self::new(operation, Method::PATCH, path)
         }
@@ -303,15 +158,110 @@ impl Request {
         self
     }
 
-    /// Adds time that the attempt has waited.
-    pub(super) fn add_wait(&self, waited: Duration) {
-        let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-        self.waited.fetch_add(waited, Ordering::Relaxed);
+    /// Sets whether a 404 is a valid response.
+    #[must_use]
+    pub fn may_be_missing(mut self, may_be_missing: bool) -> Self {
+        self.may_be_missing = may_be_missing;
+        self
     }
 
     pub(super) fn with_context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
+    }
+
+    /// Sets the type of the response's body.
+    pub(super) fn decode_as<T: DecodedBody>(mut self) -> Self {
+        self.decode = T::decode_any;
+        self
+    }
+
+    /// Decodes the body of a response, unless that is done.
+    pub(super) fn decode(&self, response: Response) -> Result<Response> {
+        match response.decoded {
+            Some(_) => Ok(response),
+            None => Ok(Response {
+                decoded: Some((self.decode)(&response)?),
+                ..response
+            }),
+        }
+    }
+}
+
+/// The body of a response as a connector reads it.
+pub trait DecodedBody: Sized + Send + Sync + 'static {
+    /// Decodes the body of a successful response.
+    ///
+    /// # Errors
+    /// `Malformed` when it is not what the provider documents. Such a response is not cached.
+    fn decode(response: &Response) -> Result<Self>;
+
+    /// Whether it is a list without rows, which is cached for a shorter time.
+    fn is_empty_list(&self) -> bool {
+        false
+    }
+
+    /// Decodes the body without its type.
+    ///
+    /// # Errors
+    /// As [`DecodedBody::decode`].
+    fn decode_any(response: &Response) -> Result<AnyBody> {
+        let body = Self::decode(response)?;
+        Ok(AnyBody {
+            is_empty_list: body.is_empty_list(),
+            value: Arc::new(body),
+        })
+    }
+}
+
+/// A response whose body nobody reads.
+impl DecodedBody for () {
+    fn decode(_: &Response) -> Result<Self> {
+        Ok(())
+    }
+}
+
+/// A decoded body without its type.
+#[derive(Clone, Debug)]
+pub struct AnyBody {
+    value: Arc<dyn Any + Send + Sync>,
+    /// Whether it is a list without rows.
+    pub(super) is_empty_list: bool,
+}
+
+type DecodeFn = fn(&Response) -> Result<AnyBody>;
+
+/// A response with its decoded body.
+#[derive(Debug)]
+pub struct Decoded<T> {
+    /// The body.
+    pub body: Arc<T>,
+    /// The response.
+    pub response: Response,
+}
+
+impl<T: DecodedBody> Decoded<T> {
+    /// Takes the body of a response, which was decoded as this type.
+    pub(super) fn new(response: Response) -> Result<Self> {
+        let decoded = response
+            .decoded
+            .as_ref()
+            .map(|body| Arc::clone(&body.value));
+        let body = match decoded.map(Arc::downcast::<T>) {
+            Some(Ok(body)) => body,
+            // Another connector's method reads the same response as another type.
+            Some(Err(_)) | None => Arc::new(T::decode(&response)?),
+        };
+        Ok(Self { body, response })
+    }
+}
+
+/// The JSON body of a request, as it is sent.
+pub struct JsonBody(Bytes);
+
+impl From<Value> for JsonBody {
+    fn from(body: Value) -> Self {
+        Self(body.to_string().into())
     }
 }
 
@@ -332,9 +282,20 @@ pub struct Response {
     pub cached_at: Option<Instant>,
     /// Whether an earlier attempt of the same call may have been carried out.
     pub is_repeated: bool,
+    /// The body, decoded once for all that share the response.
+    pub(super) decoded: Option<AnyBody>,
 }
 
 impl Response {
+    /// The same response, to a request that was sent before.
+    #[must_use]
+    pub fn repeated(self) -> Self {
+        Self {
+            is_repeated: true,
+            ..self
+        }
+    }
+
     /// The status as a number.
     #[must_use]
     pub fn status_code(&self) -> u16 {

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::{Layer, NextLayer, Request, Response};
+use super::{Request, Response};
 use crate::error::{Error, ErrorKind, FailureStage, Result};
 
 /// Full jitter over a doubling backoff. A wait that the provider asks for replaces it.
 #[derive(Clone, Copy, Debug)]
-pub struct RetryLayer {
+pub struct RetryPolicy {
     /// The largest number of attempts.
     pub attempts: u32,
     /// The longest wait before the second attempt; it doubles.
@@ -19,7 +18,7 @@ pub struct RetryLayer {
     pub cap: Duration,
 }
 
-impl Default for RetryLayer {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             attempts: 3,
@@ -29,7 +28,47 @@ impl Default for RetryLayer {
     }
 }
 
-impl RetryLayer {
+impl RetryPolicy {
+    /// Makes attempts until one succeeds or another is pointless. `attempt` gets the number of the
+    /// attempt, counted from one.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub(super) async fn run<F>(
+        &self,
+        request: &Request,
+        attempt: impl Fn(u32) -> F,
+    ) -> Result<Response>
+    where
+        F: Future<Output = Result<Response>>,
+    {
+        let (mut is_unsettled, mut was_renewed) = (false, false);
+        let mut number = 1;
+        loop {
+            let error = match attempt(number).await {
+                Ok(response) => {
+                    return Ok(Response {
+                        is_repeated: is_unsettled,
+                        ..response
+                    });
+                }
+                Err(error) => error.with_unsettled(is_unsettled),
+            };
+            is_unsettled = error.is_unsettled();
+            // A call with a refused token had no effect, so it is sent once more with the new
+            // token.
+            if error.has_renewed_credentials() && !was_renewed {
+                was_renewed = true;
+            } else {
+                match self.wait(&error, number, request.context.remaining()) {
+                    Some(wait) if request.is_repeatable => sleep(wait).await,
+                    _ => return Err(error),
+                }
+            }
+            number += 1;
+        }
+    }
+
     /// The wait after a failed attempt (counted from one); `None` when another attempt is
     /// pointless.
     fn wait(&self, error: &Error, attempt: u32, left: Duration) -> Option<Duration> {
@@ -51,55 +90,11 @@ impl RetryLayer {
     }
 }
 
-#[async_trait]
-impl Layer for RetryLayer {
-    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
-        let (mut is_unsettled, mut was_renewed) = (false, false);
-        for attempt in 1.. {
-            let this = Request {
-                attempt,
-                ..request.clone()
-            };
-            let error = match next.run(this).await {
-                Ok(response) => {
-                    return Ok(Response {
-                        is_repeated: is_unsettled,
-                        ..response
-                    });
-                }
-                Err(error) => error.with_unsettled(is_unsettled),
-            };
-            is_unsettled = error.is_unsettled();
-            // A call with a refused token had no effect, so it is sent once more with the new
-            // token.
-            if error.has_renewed_credentials() && !was_renewed {
-                was_renewed = true;
-                continue;
-            }
-            let left = request
-                .context
-                .deadline()
-                .saturating_duration_since(Instant::now());
-            match self
-                .wait(&error, attempt, left)
-                .filter(|_| request.is_repeatable)
-            {
-                Some(wait) => sleep(wait).await,
-                None => return Err(error),
-            }
-        }
-        Err(Error::new(
-            ErrorKind::Internal,
-            "the retry ran out of attempts",
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Error, ErrorKind, FailureStage, RetryLayer};
+    use super::{Error, ErrorKind, FailureStage, RetryPolicy};
 
     const LEFT: Duration = Duration::from_secs(10);
 
@@ -110,14 +105,14 @@ mod tests {
                 .with_retry_after(Some(Duration::from_secs(seconds)))
         };
 
-        let wait = RetryLayer::default()
+        let wait = RetryPolicy::default()
             .wait(&throttled(3), 1, LEFT)
             .expect("a wait");
         assert!(
             (Duration::from_secs(3)..Duration::from_millis(3_201)).contains(&wait),
             "{wait:?}"
         );
-        assert_eq!(RetryLayer::default().wait(&throttled(60), 1, LEFT), None);
+        assert_eq!(RetryPolicy::default().wait(&throttled(60), 1, LEFT), None);
     }
 
     #[test]
@@ -130,7 +125,7 @@ mod tests {
             ErrorKind::Expired,
         ] {
             assert_eq!(
-                RetryLayer::default().wait(&Error::new(kind, ""), 1, LEFT),
+                RetryPolicy::default().wait(&Error::new(kind, ""), 1, LEFT),
                 None,
                 "{kind:?}"
             );
@@ -143,14 +138,14 @@ mod tests {
             .with_retry_after(Some(Duration::from_millis(1)))
             .at_stage(FailureStage::NotSent);
 
-        assert_eq!(RetryLayer::default().wait(&refusal, 1, LEFT), None);
+        assert_eq!(RetryPolicy::default().wait(&refusal, 1, LEFT), None);
     }
 
     #[test]
     fn the_last_attempt_is_the_last() {
         let error = Error::new(ErrorKind::Unavailable, "");
 
-        assert!(RetryLayer::default().wait(&error, 2, LEFT).is_some());
-        assert_eq!(RetryLayer::default().wait(&error, 3, LEFT), None);
+        assert!(RetryPolicy::default().wait(&error, 2, LEFT).is_some());
+        assert_eq!(RetryPolicy::default().wait(&error, 3, LEFT), None);
     }
 }

@@ -1,25 +1,31 @@
-//! Sends a request over TCP, reads the response within a size limit, and maps its status to a kind
-//! of error. The layers above work with kinds of errors, not with statuses.
+//! Sends an attempt with the account's credentials, within its time, reads the response within a
+//! size limit, and maps its status to a kind of error. The steps before it work with kinds of
+//! errors, not with statuses.
 
-use std::{
-    io,
-    time::{Duration, SystemTime},
-};
+pub mod credentials;
+mod failure;
+pub mod quota;
+mod sanitize;
+mod timeout;
+
+use std::time::{Duration, SystemTime};
 
 use reqwest::{
     Client, StatusCode, Url,
-    header::{ACCEPT, HeaderMap, HeaderName},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
-
 use tokio::time::Instant;
 
-use super::{HttpSpec, Request, Response, quota, sanitize};
+use super::{HttpSpec, Request, Response, attempt::Attempt};
 use crate::{
     account::Account,
     context::MemoryMeter,
     error::{Error, ErrorKind, FailureStage, RejectionReason, Result},
 };
+use credentials::Credentials;
+use failure::{error_kind, message_for, send_error};
+pub use timeout::AttemptTimeout;
 
 /// The details that a provider's error body adds to its status.
 #[derive(Debug, Default)]
@@ -45,6 +51,8 @@ pub struct Transport {
     base: Url,
     max_body: usize,
     spec: HttpSpec,
+    credentials: Credentials,
+    timeout: AttemptTimeout,
 }
 
 /// The longest wait that we accept from a provider; after it the provider is called again.
@@ -61,7 +69,13 @@ impl Transport {
     ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
-    pub fn new(account: Account, base: Url, max_body: usize, spec: HttpSpec) -> Result<Self> {
+    pub fn new(
+        account: Account,
+        (base, max_body): (Url, usize),
+        spec: HttpSpec,
+        credentials: Credentials,
+        timeout: AttemptTimeout,
+    ) -> Result<Self> {
         let builder = Client::builder();
         // A proxy from the environment cannot reach a service on this machine.
         let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -86,6 +100,8 @@ impl Transport {
             base,
             max_body,
             spec,
+            credentials,
+            timeout,
         })
     }
 
@@ -133,34 +149,53 @@ impl Transport {
         (url.origin() == self.base.origin()).then(|| url.path().to_owned())
     }
 
-    /// Sends a request and reads the response.
+    /// The account's token.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Sends an attempt and reads the response. When the provider refuses the token and a new one
+    /// is there, the error says so: the next attempt uses it.
+    pub(super) async fn send(&self, attempt: &Attempt<'_>) -> Result<Response> {
+        let token = self.credentials.header();
+        let exchange = self.exchange(attempt, &token);
+        match self.timeout.limit(attempt.request, exchange).await {
+            Err(error)
+                if error.kind() == ErrorKind::Denied && self.credentials.renew(&token).await =>
+            {
+                Err(error.with_renewed_credentials())
+            }
+            answer => answer,
+        }
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place where requests are sent"
     )]
-    pub(super) async fn send(&self, request: Request) -> Result<Response> {
-        let token = self.spec.auth.token_in(&request.headers);
-        let url = self.url(&request)?;
+    async fn exchange(&self, attempt: &Attempt<'_>, token: &HeaderValue) -> Result<Response> {
+        let request = attempt.request;
         let mut outgoing = self
             .client
-            .request(request.method.clone(), url)
+            .request(request.method.clone(), self.url(request)?)
             .header(ACCEPT, "application/json")
-            .headers(request.headers);
+            .headers(request.headers.clone())
+            .header(self.credentials.name(), token);
         if let Some(body) = &request.body {
-            outgoing = outgoing.json(body);
+            outgoing = outgoing
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
         }
         request.context.count_call();
         let sent = Instant::now();
-        request.progress.mark_sent();
+        attempt.progress.mark_sent();
         let response = outgoing.send().await.map_err(|error| send_error(&error))?;
-        let status = response.status();
-        let headers = response.headers().clone();
+        let (status, headers) = (response.status(), response.headers().clone());
         let quota_headers = self.spec.quota_headers;
         let quota = quota_headers.and_then(|names| names.read(&headers, SystemTime::now()));
-        request.progress.mark_answered(quota);
+        attempt.progress.mark_answered(quota);
         let body = self.read(response, request.context.meter()).await;
-        let body = body.and_then(|body| whole_body(status, body));
-        match body {
+        match body.and_then(|body| whole_body(status, body)) {
             Ok(body) if status.is_success() => Ok(Response {
                 account: self.account,
                 status,
@@ -169,16 +204,13 @@ impl Transport {
                 sent,
                 cached_at: None,
                 is_repeated: false,
+                decoded: None,
             }),
+            Err(error) if status.is_success() => Err(error),
             // The status alone decides, even if the body is unreadable.
             body => {
-                let said = body.as_deref().unwrap_or_default();
-                match self.error_for_status(status, &headers, said, token.as_deref()) {
-                    Some(refusal) => Err(refusal),
-                    None => Err(body.err().unwrap_or_else(|| {
-                        Error::malformed("the provider's answer cannot be read")
-                    })),
-                }
+                let body = body.unwrap_or_default();
+                Err(self.error_for_status(status, &headers, &body, token))
             }
         }
     }
@@ -218,11 +250,9 @@ impl Transport {
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
-        token: Option<&str>,
-    ) -> Option<Error> {
-        if status.is_success() {
-            return None;
-        }
+        token: &HeaderValue,
+    ) -> Error {
+        let token = self.spec.auth.token_of(token);
         let refusal = (self.spec.read_error)(status, headers, body);
         let kind = refusal.kind.unwrap_or_else(|| error_kind(status));
         let header_id = || headers.get(&REQUEST_ID)?.to_str().ok().map(str::to_owned);
@@ -235,13 +265,12 @@ impl Transport {
         } else {
             None
         };
-        let error = Error::new(kind, message_for(kind, status))
+        Error::new(kind, message_for(kind, status))
             .with_retry_after(wait)
             .with_request_id(request_id)
             .with_reasons(sanitize::reasons(refusal.reasons, token))
             .with_moved_to(refusal.moved_to)
-            .with_status(status.as_u16());
-        Some(error)
+            .with_status(status.as_u16())
     }
 }
 
@@ -253,90 +282,3 @@ fn whole_body(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>> {
     }
     Ok(body)
 }
-
-/// The kind of error for a status, unless the provider's body says otherwise.
-fn error_kind(status: StatusCode) -> ErrorKind {
-    match status.as_u16() {
-        401 | 403 => ErrorKind::Denied,
-        404 => ErrorKind::Missing,
-        408 => ErrorKind::TimedOut,
-        409 => ErrorKind::Conflict,
-        429 => ErrorKind::Throttled,
-        400..=499 => ErrorKind::Rejected,
-        500.. => ErrorKind::Unavailable,
-        // A 1xx never gets here, and redirects are not followed.
-        _ => ErrorKind::Malformed,
-    }
-}
-
-fn message_for(kind: ErrorKind, status: StatusCode) -> String {
-    let code = status.as_u16();
-    match kind {
-        ErrorKind::Denied => format!(
-            "the provider refused the gateway's credentials ({code}); the gateway's operator must check the token and its rights"
-        ),
-        ErrorKind::Missing | ErrorKind::Malformed if status == StatusCode::NOT_FOUND => {
-            format!("the provider answered {code}; the gateway's operator must check `base_url`")
-        }
-        ErrorKind::Throttled => "the provider's rate limit is used up".to_owned(),
-        ErrorKind::TimedOut => format!("the provider gave up waiting ({code})"),
-        ErrorKind::Unavailable => format!("the provider is unavailable ({code})"),
-        ErrorKind::Moved => format!("the provider says that the record became another one ({code})"),
-        ErrorKind::Conflict | ErrorKind::Rejected => format!("the provider refused the request ({code})"),
-        ErrorKind::Expired => "the provider no longer knows the place that this cursor names: read the list from its start".to_owned(),
-        ErrorKind::Missing
-        | ErrorKind::Malformed
-        | ErrorKind::Invalid
-        | ErrorKind::Unsupported
-        | ErrorKind::Disabled
-        | ErrorKind::DeadlineExceeded
-        | ErrorKind::TooLarge
-        | ErrorKind::Overloaded
-        | ErrorKind::CallLimit
-        | ErrorKind::Internal => {
-            format!("the provider answered {code}, which its API does not promise")
-        }
-    }
-}
-
-/// The error of a request without a response.
-fn send_error(error: &reqwest::Error) -> Error {
-    if is_for_lack_of_resources(error) {
-        tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
-        return Error::overloaded().at_stage(FailureStage::NotSent);
-    }
-    connect_error(error)
-}
-
-/// Whether this machine could not open a connection because it has no descriptors, ports or memory
-/// left.
-fn is_for_lack_of_resources(error: &(dyn std::error::Error + 'static)) -> bool {
-    /// `ENFILE` and `EMFILE`, on every Unix.
-    const DESCRIPTORS: [i32; 2] = [23, 24];
-    let lacks = |error: &io::Error| {
-        let kind = error.kind();
-        let code = error.raw_os_error();
-        code.is_some_and(|code| cfg!(unix) && DESCRIPTORS.contains(&code))
-            || matches!(
-                kind,
-                io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable
-            )
-    };
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(lacks))
-}
-
-fn connect_error(error: &reqwest::Error) -> Error {
-    if error.is_timeout() {
-        return Error::timed_out();
-    }
-    let what = if error.is_connect() {
-        "cannot be reached"
-    } else {
-        "closed the connection"
-    };
-    Error::new(ErrorKind::Unavailable, format!("the provider {what}"))
-}
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     account::{Account, Provider},
-    client::{auth::TokenSource, breaker::CircuitRules},
+    client::{breaker::CircuitRules, transport::credentials::TokenSource},
     connectors::{ConnectorSpec, QuotaWindow, connector_spec},
     error::{is_harmless, shown_value},
 };
@@ -61,8 +61,6 @@ pub struct AccountSettings {
     /// The rate limits, as calls per span; an empty list means none. By default, those that the
     /// provider documents.
     pub budget: Option<Vec<QuotaWindow>>,
-    /// Whether an unusually slow read is sent a second time.
-    pub hedge: bool,
     /// The largest response that is read, in bytes.
     pub max_answer_bytes: usize,
     /// How long the account's responses are cached, where that differs from `[cache]`.
@@ -88,7 +86,6 @@ impl Default for AccountSettings {
             attempts: 3,
             concurrency: None,
             budget: None,
-            hedge: false,
             max_answer_bytes: 16 * 1024 * 1024,
             cache: CacheOverrides::default(),
             breaker: BreakerSettings::default(),

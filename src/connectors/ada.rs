@@ -33,7 +33,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use self::{
-    record::{has_external_id, user, user_in},
+    record::{AdaRecord, has_external_id, user, user_in},
     write::{RecordAge, age, body},
 };
 pub use record::{AdaEndUser, AdaProfile};
@@ -45,8 +45,8 @@ use super::{
 };
 use crate::{
     client::{
-        AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, Operation, QuotaHeaders, Request,
-        ResetKind, Response, Snapshots,
+        AuthScheme, Client, Decoded, DecodedBody, ErrorDetails, HttpSpec, Operation, QuotaHeaders,
+        Request, ResetKind, Response, Snapshots,
     },
     context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result},
@@ -63,7 +63,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         // Documented for bulk deletion only: read where they are sent.
         quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::UnixSeconds).sent_sometimes()),
         read_error,
-        classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
     record_keys: KEYS,
@@ -92,12 +91,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
 const KEYS: RecordKeys = RecordKeys {
     id: "end_user_id",
     deciding: &["email", "external_id", "profile"],
-};
-
-/// The members that tell what a successful body is.
-const BODY: BodyMembers = BodyMembers {
-    id: KEYS.id,
-    errors: &["errors"],
 };
 
 const PAGINATION: PaginationSpec = PaginationSpec {
@@ -212,10 +205,9 @@ impl Ada {
         call: Request,
         is_it: impl FnOnce(&User) -> bool,
     ) -> Result<Option<User>> {
-        let Some(response) = self.http.find(context, call).await? else {
-            return Ok(None);
-        };
-        check_identity(user_in(&response)?, is_it).map(Some)
+        let found = self.http.find::<AdaRecord>(context, call).await?;
+        let user = found.map(|found| Arc::unwrap_or_clone(found.body).0);
+        user.map(|user| check_identity(user, is_it)).transpose()
     }
 
     /// Confirms that a user has the external id that a call named. Some of Ada's examples leave
@@ -249,21 +241,31 @@ fn page_call(operation: Operation, request: &PageRequest) -> Request {
         .no_older_than(request.since)
 }
 
-fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> {
-    let list: AdaList = response.object()?;
-    let next = list.meta.and_then(|meta| meta.next_page_url);
+impl DecodedBody for AdaList {
+    fn decode(response: &Response) -> Result<Self> {
+        response.object()
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.data.is_empty()
+    }
+}
+
+fn page_in(context: &RequestContext, read: &Decoded<AdaList>) -> Page<User> {
+    let (list, response) = (&read.body, &read.response);
+    let next = list.meta.as_ref();
+    let next = next.and_then(|meta| meta.next_page_url.as_deref());
     // Ada does not document how it marks the last page; an empty text is one way.
     let next = next.filter(|next| !next.trim().is_empty());
-    let next = match next.as_deref().map(cursor) {
+    let next = match next.map(cursor) {
         None => NextPage::Key(None),
         Some(Some(key)) => NextPage::Key(Some(key)),
         Some(None) => NextPage::More(true),
     };
-    let sent = list.data.len();
-    let users = rows::users(context, response.account, list.data, user);
-    Ok(Page::new(users, next)
-        .with_sent(sent)
-        .cached_at(response.cached_at))
+    let users = rows::users(context, response.account, &list.data, user);
+    Page::new(users, next)
+        .with_sent(list.data.len())
+        .cached_at(response.cached_at)
 }
 
 #[async_trait]
@@ -278,11 +280,9 @@ impl Connector for Ada {
         request: &PageRequest,
         _: &ListQuery,
     ) -> Result<Page<User>> {
-        let response = self
-            .http
-            .send(context, page_call(Operation::List, request))
-            .await;
-        page_in(context, &response?)
+        let call = page_call(Operation::List, request);
+        let read = self.http.send(context, call).await?;
+        Ok(page_in(context, &read))
     }
 
     /// <https://docs.ada.cx/reference/end-users/get-end-user-by-id>
@@ -330,12 +330,11 @@ impl Connector for Ada {
         let call = Request::post(Operation::Upsert, &["v2", "end-users", ""], body(patch))
             .repeatable(true);
         let began = Instant::now();
-        let response = match self.http.send(context, call.clone()).await {
-            // Ada may have done it. It may be repeated, though the layers do not repeat it.
-            Err(error) if error.kind() == ErrorKind::Malformed => Response {
-                is_repeated: true,
-                ..self.http.send(context, call).await?
-            },
+        let response = match self.http.write(context, call.clone()).await {
+            // Ada may have done it. It may be repeated, though the client does not repeat it.
+            Err(error) if error.kind() == ErrorKind::Malformed => {
+                self.http.write(context, call).await?.repeated()
+            }
             response => response?,
         };
         let user = match patch.external_id.set() {
@@ -373,7 +372,7 @@ impl Connector for Ada {
 
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call = Request::post(Operation::Create, &["v2", "end-users", ""], body(patch));
-        let user = user_in(&self.http.send(context, call).await?)?;
+        let user = user_in(&self.http.write(context, call).await?)?;
         let user = check_identity(user, |user| {
             user.email.is_none() || patch.matches_identity(user)
         })?;

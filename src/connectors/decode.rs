@@ -68,8 +68,9 @@ fn describe_error(error: &serde_json::Error) -> String {
 /// A JSON string's text; what cannot be read of it is U+FFFD.
 #[must_use]
 pub fn string(raw: &RawValue) -> Option<String> {
-    if !raw.get().starts_with('"') {
-        return None;
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(inner.to_owned());
     }
     let text = serde_json::from_str(raw.get());
     text.or_else(|_| serde_json::from_str(&sanitize(raw.get(), LEVELS)))
@@ -307,6 +308,18 @@ where
 pub fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<RawValue>>, D::Error> {
     let rows = Vec::<Box<RawValue>>::deserialize(deserializer)?;
     Ok(rows.into_iter().map(Arc::from).collect())
+}
+
+/// The rows of a list that an answer may not have; `None` where they are absent or `null`.
+pub fn rows_if_any<'de, D>(deserializer: D) -> Result<Option<Vec<Arc<RawValue>>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+    if is_null(raw) {
+        return Ok(None);
+    }
+    self::rows(raw).map(Some).map_err(de::Error::custom)
 }
 
 /// The rows of a list of a provider whose documents say that it may be `null`.

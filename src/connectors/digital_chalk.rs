@@ -37,7 +37,7 @@ use serde_json::value::RawValue;
 use self::{
     domains::DomainSizes,
     errors::{read_error, taken_as_username},
-    record::{user, user_in},
+    record::{DigitalChalkRecord, FieldValues, user},
     write::{body, id_in},
 };
 use super::{
@@ -47,13 +47,13 @@ use super::{
     decode, look_up_each, rows, unsupported_error, without_invalid_spellings,
 };
 use crate::{
-    client::{AuthScheme, BodyMembers, Client, HttpSpec, Operation, Request},
+    client::{AuthScheme, Client, DecodedBody, HttpSpec, Operation, Request, Response},
     context::RequestContext,
     error::{Error, ErrorKind, Result},
     pagination::{
         NextPage, Page, PageRequest, PaginationSpec, PaginationStrategy, ScanLimits, Truncation,
     },
-    user::{Email, PatchField, User, UserPatch, WriteOutcome, email::fold},
+    user::{Email, PatchField, User, UserPatch, WriteOutcome},
 };
 pub use record::DigitalChalkUser;
 
@@ -65,7 +65,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         auth: AuthScheme::Bearer,
         quota_headers: None,
         read_error,
-        classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
     record_keys: KEYS,
@@ -83,12 +82,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
 const KEYS: RecordKeys = RecordKeys {
     id: "id",
     deciding: &["email"],
-};
-
-/// The members that tell what a successful body is.
-const BODY: BodyMembers = BodyMembers {
-    id: KEYS.id,
-    errors: &["errors", "fieldErrors", "message"],
 };
 
 const PAGINATION: PaginationSpec = PaginationSpec {
@@ -158,6 +151,22 @@ struct DigitalChalkList {
     next: Option<String>,
 }
 
+impl DecodedBody for DigitalChalkList {
+    fn decode(response: &Response) -> Result<Self> {
+        let list: Self = response.object()?;
+        match list.next.as_deref().map(str::trim) {
+            Some("") => Err(Error::malformed(
+                "the provider's link to the next page is empty",
+            )),
+            Some(_) | None => Ok(list),
+        }
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.results.is_empty()
+    }
+}
+
 impl DigitalChalk {
     /// The connector on a connection.
     ///
@@ -190,25 +199,15 @@ impl DigitalChalk {
             .query(request.params())
             .page(&request.address)
             .no_older_than(request.since);
-        let response = self.http.send(context, call).await?;
-        let list: DigitalChalkList = response.object()?;
-        if list
-            .next
-            .as_ref()
-            .is_some_and(|next| next.trim().is_empty())
-        {
-            return Err(Error::malformed(
-                "the provider's link to the next page is empty",
-            ));
-        }
-        let sent = list.results.len();
-        let users = rows::users(context, response.account, list.results, user);
+        let read = self.http.send::<DigitalChalkList>(context, call).await?;
+        let (list, response) = (&read.body, &read.response);
+        let users = rows::users(context, response.account, &list.results, user);
         if filter.email.is_some() {
             rows::note_unreadable_emails(context, &users);
         }
         let next = NextPage::More(list.next.is_some());
         Ok(Page::new(users, next)
-            .with_sent(sent)
+            .with_sent(list.results.len())
             .cached_at(response.cached_at))
     }
 
@@ -219,10 +218,10 @@ impl DigitalChalk {
         id: &str,
     ) -> Result<Option<User>> {
         let call = Request::get(operation, &["users", id]);
-        let Some(response) = self.http.find(context, call).await? else {
-            return Ok(None);
-        };
-        check_identity(user_in(&response)?, |user| user.remote_id == id).map(Some)
+        let found = self.http.find::<DigitalChalkRecord>(context, call).await?;
+        let user = found.map(|found| Arc::unwrap_or_clone(found.body).0);
+        user.map(|user| check_identity(user, |user| user.remote_id == id))
+            .transpose()
     }
 }
 
@@ -265,7 +264,7 @@ impl Connector for DigitalChalk {
                 context,
                 &PAGINATION,
                 limits,
-                |user| filter.accepts(user, CAPABILITIES.post_filtered),
+                |_| true,
                 |request| async move {
                     self.page(context, Operation::ByEmail, &request, filter)
                         .await
@@ -306,7 +305,7 @@ impl Connector for DigitalChalk {
     /// `…/rest-api-v5/users/post-users`: 201 without a body; `Location` names the user.
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call = Request::post(Operation::Create, &["users"], body(patch));
-        let response = self.http.send(context, call).await;
+        let response = self.http.write(context, call).await;
         let response = response.map_err(|error| taken_as_username(error, patch))?;
         let location = response.headers.get(LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
@@ -334,7 +333,7 @@ impl Connector for DigitalChalk {
     ) -> Result<Option<ConnectorWrite>> {
         let id = user.remote_id.as_str();
         let call = Request::put(Operation::Update, &["users", id], body(patch));
-        match self.http.find(context, call).await? {
+        match self.http.find::<()>(context, call).await? {
             Some(_) => Ok(Some(self.finish_updated(context, id, patch).await)),
             None => Ok(None),
         }
@@ -351,11 +350,8 @@ impl Connector for DigitalChalk {
             return Err(unsupported_error("answer this part of a user"));
         }
         let call = Request::get(Operation::Attributes, &["users", id, "userfieldvalues"]);
-        let response = self.http.find(context, call).await?;
-        let values = response
-            .map(|response| response.json::<Box<RawValue>>())
-            .transpose()?;
-        Ok(values.map(|values| SubresourceData::Attributes(values.into())))
+        let found = self.http.find::<FieldValues>(context, call).await?;
+        Ok(found.map(|found| SubresourceData::Attributes(Arc::clone(&found.body.0))))
     }
 }
 
@@ -381,7 +377,7 @@ impl DigitalChalk {
                 context,
                 &PAGINATION,
                 limits,
-                |user| has_one_of(user, &emails),
+                |_| true,
                 |request| async move {
                     self.page(context, Operation::ByEmail, &request, filter)
                         .await
@@ -422,9 +418,4 @@ impl DigitalChalk {
         });
         join_all(alone).await
     }
-}
-
-fn has_one_of(user: &User, emails: &[Email]) -> bool {
-    let is_asked_for = |spelling: String| emails.iter().any(|email| email.folded() == spelling);
-    user.all_emails().map(fold).any(is_asked_for)
 }

@@ -23,7 +23,7 @@ mod pages;
 mod record;
 mod users;
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -44,8 +44,8 @@ use super::{
 };
 use crate::{
     client::{
-        AuthScheme, BodyMembers, Client, ErrorDetails, HttpSpec, QuotaHeaders, Request, ResetKind,
-        Response,
+        AuthScheme, Client, Decoded, DecodedBody, ErrorDetails, HttpSpec, QuotaHeaders, Request,
+        ResetKind, Response,
     },
     context::RequestContext,
     error::{Error, ErrorKind, RejectionReason, Result, shown_value},
@@ -64,7 +64,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         auth: AuthScheme::Bearer,
         quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::UnixSeconds)),
         read_error,
-        classify_body: |body| BODY.classify(body),
         idle: Duration::from_secs(4),
     },
     record_keys: KEYS,
@@ -89,12 +88,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
 const KEYS: RecordKeys = RecordKeys {
     id: "id",
     deciding: &["company_id", "email", "external_id", "user_id"],
-};
-
-/// The members that tell what a successful body is.
-const BODY: BodyMembers = BodyMembers {
-    id: KEYS.id,
-    errors: &["errors"],
 };
 
 /// Options of this provider.
@@ -207,12 +200,24 @@ impl IntercomApi {
         call.header(VERSION.clone(), self.header.clone())
     }
 
-    async fn send(&self, context: &RequestContext, call: Request) -> Result<Response> {
+    async fn send<T: DecodedBody>(
+        &self,
+        context: &RequestContext,
+        call: Request,
+    ) -> Result<Decoded<T>> {
         self.http.send(context, self.versioned(call)).await
     }
 
-    async fn find(&self, context: &RequestContext, call: Request) -> Result<Option<Response>> {
+    async fn find<T: DecodedBody>(
+        &self,
+        context: &RequestContext,
+        call: Request,
+    ) -> Result<Option<Decoded<T>>> {
         self.http.find(context, self.versioned(call)).await
+    }
+
+    async fn write(&self, context: &RequestContext, call: Request) -> Result<Response> {
+        self.http.write(context, self.versioned(call)).await
     }
 
     /// The user that a call asks for.
@@ -222,10 +227,9 @@ impl IntercomApi {
         call: Request,
         is_it: impl FnOnce(&User) -> bool,
     ) -> Result<Option<User>> {
-        let Some(response) = self.find(context, call).await? else {
-            return Ok(None);
-        };
-        check_identity(user_in(&response)?, is_it).map(Some)
+        let found = self.find::<IntercomRecord>(context, call).await?;
+        let user = found.map(|found| Arc::unwrap_or_clone(found.body).0);
+        user.map(|user| check_identity(user, is_it)).transpose()
     }
 
     /// The user of Intercom's id that a call asks for.
@@ -236,6 +240,16 @@ impl IntercomApi {
         id: &str,
     ) -> Result<Option<User>> {
         self.user(context, call, |user| user.remote_id == id).await
+    }
+}
+
+/// A response with one user.
+#[derive(Clone)]
+struct IntercomRecord(User);
+
+impl DecodedBody for IntercomRecord {
+    fn decode(response: &Response) -> Result<Self> {
+        user_in(response).map(Self)
     }
 }
 

@@ -37,11 +37,11 @@ impl Row for User {
 pub fn users(
     context: &RequestContext,
     account: Account,
-    rows: Vec<Arc<RawValue>>,
+    rows: &[Arc<RawValue>],
     read: impl Fn(Account, Arc<RawValue>) -> Result<User>,
 ) -> Vec<User> {
-    let rows = rows.into_iter().map(|row| {
-        let user = read(account, Arc::clone(&row)).and_then(|user| {
+    let rows = rows.iter().map(|row| {
+        let user = read(account, Arc::clone(row)).and_then(|user| {
             match has_ambiguous_id(context, &user) {
                 false => Ok(user),
                 true => Err(Error::malformed(
@@ -61,7 +61,7 @@ pub fn users(
     let users = rows.into_iter().map(|(row, user)| {
         user.unwrap_or_else(|_| {
             context.note_unreadable(unreadable.number(row.get()));
-            User::unreadable(account, row)
+            User::unreadable(account, Arc::clone(row))
         })
     });
     users.collect()

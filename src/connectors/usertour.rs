@@ -25,7 +25,7 @@ mod v1;
 mod v2;
 mod write;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -36,7 +36,7 @@ use self::{v1::UsertourV1, v2::UsertourV2};
 use super::{ConnectContext, Connector, ConnectorSpec, Expand, RecordKeys, check_identity};
 use crate::{
     client::{
-        AuthScheme, BodyMembers, Client, HttpSpec, Operation, QuotaHeaders, Request, ResetKind,
+        AuthScheme, Client, DecodedBody, HttpSpec, Operation, QuotaHeaders, Request, ResetKind,
         Response,
     },
     context::RequestContext,
@@ -53,7 +53,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
         // Version 1 sends none.
         quota_headers: Some(QuotaHeaders::x_rate_limit(ResetKind::SecondsLeft).sent_sometimes()),
         read_error: errors::read_error,
-        classify_body: |body| BODY.classify(body),
         // Its server closes a connection after five seconds; measured, its documents do not say so.
         idle: Duration::from_secs(4),
     },
@@ -69,12 +68,6 @@ pub const SPEC: ConnectorSpec = ConnectorSpec {
 const KEYS: RecordKeys = RecordKeys {
     id: "id",
     deciding: &["attributes", "email"],
-};
-
-/// The members that tell what a successful body is.
-const BODY: BodyMembers = BodyMembers {
-    id: KEYS.id,
-    errors: &["error"],
 };
 
 const EMAIL_CAVEAT: &str = "Usertour compares letter case: records that spell the address in other letter case may be missing";
@@ -166,6 +159,16 @@ fn version(given: Option<&str>, context: &ConnectContext) -> Result<UsertourVers
     }
 }
 
+/// A response with one user.
+#[derive(Clone)]
+struct UsertourRecord(User);
+
+impl DecodedBody for UsertourRecord {
+    fn decode(response: &Response) -> Result<Self> {
+        user_in(response).map(Self)
+    }
+}
+
 fn user_in(response: &Response) -> Result<User> {
     record::user(response.account, response.json::<Box<RawValue>>()?.into())
 }
@@ -178,8 +181,8 @@ async fn find(
     (id, expand): (&str, Expand),
 ) -> Result<Option<User>> {
     let call = Request::get(Operation::ById, path).query(list::expansions(expand));
-    let response = http.find(context, call).await?;
-    let user = response.map(|response| user_in(&response)).transpose()?;
+    let found = http.find::<UsertourRecord>(context, call).await?;
+    let user = found.map(|found| Arc::unwrap_or_clone(found.body).0);
     user.map(|user| check_identity(user, |user| user.remote_id == id))
         .transpose()
 }

@@ -76,9 +76,8 @@ pub struct Report {
 
 impl Report {
     /// Counts the report among the sources of answers.
-    pub(super) fn record_metric(self) -> Self {
+    pub(super) fn record_metric(&self) {
         metrics::source(self.account, self.status.name());
-        self
     }
 
     pub(super) fn new(account: Account, status: SourceStatus, calls: u32) -> Self {

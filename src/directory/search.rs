@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use super::{Directory, ListedUsers, Report, in_batches, search_notice};
 use crate::{
     connectors::{
-        Connector, Expand, Filter, ListQuery, SearchResult, SortDirection, SortField, rows,
-        without_invalid_spellings,
+        Connector, Expand, Filter, Incomplete, ListQuery, SearchBatch, SearchResult, SortDirection,
+        SortField, rows, without_invalid_spellings,
     },
     context::RequestContext,
     error::{Error, ErrorKind, Result},
@@ -20,7 +20,7 @@ use crate::{
         ListRange, NextPage, Page, PageAddress, PageRequest, PaginationSpec, PaginationStrategy,
         Scan, ScanLimits, read_window,
     },
-    user::{Email, User},
+    user::{Email, User, email::fold},
 };
 
 /// The users of one address, and how far to trust the result.
@@ -32,105 +32,101 @@ pub struct EmailSearchResult {
     pub report: Report,
 }
 
+impl EmailSearchResult {
+    /// The result of a search that found nobody.
+    #[must_use]
+    pub fn nobody(report: Report) -> Self {
+        Self {
+            users: Vec::new(),
+            report,
+        }
+    }
+}
+
 impl Directory {
-    /// Users by address. A provider that fails is a report, not an error.
+    /// Users by address, a result for each of `emails` in their order. A provider that fails is a
+    /// report, not an error.
     pub async fn by_email(
         &self,
         context: &RequestContext,
         emails: Vec<Email>,
         expand: Expand,
-    ) -> HashMap<Email, EmailSearchResult> {
-        let counted = self.search_all(context, emails, expand).await.into_iter();
-        let counted = counted.map(|(email, search)| {
-            let report = search.report.record_metric();
-            (email, EmailSearchResult { report, ..search })
-        });
-        counted.collect()
-    }
-
-    async fn search_all(
-        &self,
-        context: &RequestContext,
-        emails: Vec<Email>,
-        expand: Expand,
-    ) -> HashMap<Email, EmailSearchResult> {
+    ) -> Vec<EmailSearchResult> {
         let Ok(connector) = self.connector() else {
-            let report = Report::disabled(self.account);
-            let nobody = EmailSearchResult {
-                users: Vec::new(),
-                report,
-            };
-            return emails
-                .into_iter()
-                .map(|email| (email, nobody.clone()))
-                .collect();
+            let nobody = EmailSearchResult::nobody(Report::disabled(self.account));
+            return vec![nobody; emails.len()];
         };
-        let joined = Email::group_spellings(emails);
-        let emails = joined.iter().map(|(email, _)| email.clone()).collect();
-        let mut answers = in_batches(
-            emails,
-            connector.capabilities().by_email,
-            |emails| async move {
-                let caveat = connector.capabilities().email_caveat;
-                let mut answers = HashMap::new();
-                for searched in connector.search(context, &emails, expand).await {
-                    let found = searched.found;
-                    let found = self.note_result(found, "by_email");
-                    for email in searched.emails {
-                        let search = self.search(&email, &found, caveat, &searched.work);
-                        answers.insert(email, search);
-                    }
-                }
-                answers
-            },
-        )
-        .await;
-        let mut given = HashMap::new();
-        for (email, spellings) in joined {
-            if let Some(answer) = answers.remove(&email) {
-                given.extend(spellings.into_iter().map(|email| (email, answer.clone())));
-            }
+        let spellings = Email::group_spellings(&emails);
+        let size = connector.capabilities().by_email;
+        let batches = in_batches(spellings, size, |emails| async move {
+            connector.search(context, &emails, expand).await
+        });
+        let mut results = HashMap::new();
+        for batch in batches.await {
+            results.extend(self.results_of(batch, connector.capabilities().email_caveat));
         }
-        given
+        let lost = Error::internal("a search has no result for an address");
+        let lost = EmailSearchResult::nobody(Report::failed(self.account, lost, 0));
+        let results = emails.iter().map(|email| {
+            let result = results.get(email.folded()).unwrap_or(&lost).clone();
+            result.report.record_metric();
+            result
+        });
+        results.collect()
     }
 
-    fn search(
+    /// The result of each address of a batch, by its folded form. This is where the addresses of
+    /// the users that a provider found are compared with what was asked.
+    fn results_of(
         &self,
-        email: &Email,
-        found: &Result<SearchResult>,
+        batch: SearchBatch,
         caveat: Option<&str>,
+    ) -> Vec<(String, EmailSearchResult)> {
+        let (mut users, report) = match self.note_result(batch.found, "by_email") {
+            Ok(found) => {
+                let users = users_by_email(found.users);
+                (users, Ok((found.incomplete, caveat)))
+            }
+            Err(error) => (HashMap::new(), Err(error)),
+        };
+        let results = batch.emails.into_iter().map(|email| {
+            let users = users.remove(email.folded()).unwrap_or_default();
+            let users = sort_and_dedup(users);
+            let report = match &report {
+                Ok(found) => self.search_report(!users.is_empty(), found, &batch.work),
+                Err(error) => Report::failed(self.account, error.clone(), batch.work.calls()),
+            };
+            (
+                email.folded().to_owned(),
+                EmailSearchResult { users, report },
+            )
+        });
+        results.collect()
+    }
+
+    /// The report on a search that a provider answered, perhaps not wholly.
+    fn search_report(
+        &self,
+        has_users: bool,
+        (incomplete, caveat): &(Option<Incomplete>, Option<&str>),
         work: &RequestContext,
-    ) -> EmailSearchResult {
-        let calls = work.calls();
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                return EmailSearchResult {
-                    users: Vec::new(),
-                    report: Report::failed(self.account, error.clone(), calls),
-                };
-            }
-        };
-        let users = found.users.iter().filter(|user| user.has_email(email));
-        let users = sort_and_dedup(users.cloned().map(Arc::new).collect());
-        let (notice, error) = match &found.incomplete {
-            Some(incomplete) => (Some(incomplete.notice.clone()), incomplete.error.clone()),
-            None => (None, None),
-        };
-        let error = error.map(|error| error.with_operation(self.account, "by_email"));
+    ) -> Report {
+        let notice = incomplete
+            .as_ref()
+            .map(|incomplete| incomplete.notice.clone());
+        let error = incomplete
+            .as_ref()
+            .and_then(|incomplete| incomplete.error.clone());
         let report = match error {
-            Some(error) if users.is_empty() && error.kind() != ErrorKind::DeadlineExceeded => {
-                Report {
-                    notices: notice.into_iter().collect(),
-                    ..Report::failed(self.account, error, calls)
-                }
-            }
-            error => Report::answered(self.account, error, calls)
+            Some(error) if !has_users && error.kind() != ErrorKind::DeadlineExceeded => Report {
+                notices: notice.into_iter().collect(),
+                ..Report::failed(self.account, error, work.calls())
+            },
+            error => Report::answered(self.account, error, work.calls())
                 .with_incomplete(notice)
                 .with_caveat(caveat.map(search_notice)),
         };
-        let report = report.with_work(work);
-        EmailSearchResult { users, report }
+        report.with_work(work)
     }
 
     /// The list of one address at a provider that compares spellings: reads the list of each
@@ -148,24 +144,21 @@ impl Directory {
                 "there is no address to spell",
             ));
         };
-        let of_list = |error: Error| error.with_operation(self.account, "list");
         let emails = std::slice::from_ref(email);
         let scans = scan_spellings(connector, context, selection, email).await;
         let scans = without_invalid_spellings(emails, scans);
         let lists = scans.iter().map(|scan| scan.rows.clone()).collect();
         let users = &merge_lists(lists, selection.filter.sort);
         let found =
-            SearchResult::from_scans(scans, "the list of this address", "1,000 users a spelling");
-        let found = found.map_err(of_list)?;
+            SearchResult::from_scans(scans, "the list of this address", "1,000 users a spelling")?;
         let is_whole = found.incomplete.is_none();
-        let window = read_window(&JOINED, range, None, |request| async move {
+        let mut window = read_window(&JOINED, range, None, |request| async move {
             Ok(slice_page(users, &request))
         })
-        .await;
-        let mut window = window.map_err(of_list)?;
+        .await?;
         window.total = window.total.filter(|_| is_whole);
         let (notice, error) = match found.incomplete {
-            Some(incomplete) => (Some(incomplete.notice), incomplete.error.map(of_list)),
+            Some(incomplete) => (Some(incomplete.notice), incomplete.error),
             None => (None, None),
         };
         self.note_unknown(connector, context, &selection.filter, (range, &window))
@@ -273,6 +266,17 @@ fn pop_first(
         }),
     }?;
     lists[list].pop_front()
+}
+
+/// Users by their folded addresses, of which each is folded once.
+fn users_by_email(users: Vec<User>) -> HashMap<String, Vec<Arc<User>>> {
+    let mut by_email: HashMap<String, Vec<Arc<User>>> = HashMap::new();
+    for user in users.into_iter().map(Arc::new) {
+        for address in user.all_emails().map(fold) {
+            by_email.entry(address).or_default().push(Arc::clone(&user));
+        }
+    }
+    by_email
 }
 
 /// Each user once, by the remote ids: the order in which joined lists are paged.

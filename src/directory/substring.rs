@@ -42,7 +42,7 @@ impl Directory {
         for window in join_all(windows).await {
             match window {
                 Ok(window) => found.push(window),
-                Err(error) => failure = Some(error.with_operation(self.account, "list")),
+                Err(error) => failure = Some(error),
             }
         }
         let report = match failure {
@@ -70,7 +70,6 @@ impl Directory {
         count: u32,
     ) -> Report {
         let late = windows.iter().find_map(|window| window.failure.clone());
-        let late = late.map(|error| error.with_operation(self.account, "list"));
         let incomplete = windows.iter().find_map(|window| window.incomplete);
         let incomplete = incomplete.map(IncompleteReason::notice::<User>);
         let failed = "a form of this part could not be searched for: users may be missing";

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{Duration, RecentWrites, Timestamp, USERS, User, WriteKey};
+use super::{Duration, MAX_IDS, RecentWrites, Timestamp, User, WriteKey};
 use crate::account::{Account, Provider};
 
 #[tokio::test]
@@ -39,13 +39,13 @@ fn user(id: &str, changed: Option<i64>, raw: &str) -> User {
 #[tokio::test]
 async fn an_address_has_the_users_that_were_written_last() {
     let recent = RecentWrites::new(None);
-    for at in 0..USERS + 3 {
+    for at in 0..MAX_IDS + 3 {
         recent.remember(&user(&at.to_string(), None, "{}")).await;
     }
 
     let known = recent.look_up([WriteKey::email("one@x.test")]).await;
 
-    let last = (3..USERS + 3).map(|at| at.to_string());
+    let last = (3..MAX_IDS + 3).map(|at| at.to_string());
     assert_eq!(known.with_email("one@x.test"), last.collect::<Vec<_>>());
     assert_eq!(known.with_email("other@x.test"), Vec::<String>::new());
 }

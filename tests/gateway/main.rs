@@ -13,7 +13,6 @@ mod deadlines;
 mod fairness;
 mod faults;
 mod frontends;
-mod hedge;
 mod matrix;
 mod operator;
 mod program;

@@ -1,7 +1,9 @@
-//! The reads in flight, so that equal reads are coalesced. A read ends when nobody waits for it.
+//! The reads in flight, so that equal reads are coalesced. A read runs in the tasks of those that
+//! wait for it, and ends when nobody does.
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +15,6 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{CachedResponse, WriteEpoch};
@@ -105,8 +106,11 @@ impl InFlight {
 
     /// Whether a read of an epoch is in flight.
     pub(super) fn is_under_way(&self, epoch: &WriteEpoch) -> bool {
-        let reads = self.lock();
-        let read = reads.get(epoch).and_then(|ongoing| ongoing.read.upgrade());
+        let read = {
+            let reads = self.lock();
+            reads.get(epoch).and_then(|ongoing| ongoing.read.upgrade())
+        };
+        // Dropped here, because the end of a read takes the list's lock.
         read.is_some()
     }
 
@@ -138,21 +142,19 @@ impl InFlight {
         read: impl Future<Output = Arc<CachedResponse>> + Send + 'static,
     ) -> SharedRead {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let in_flight = self.clone();
-        let task = async move {
-            // Created here, because the caller holds the list's lock: a runtime that shuts down
-            // drops a task at once.
-            let _guard = InFlightGuard {
-                in_flight,
-                epoch,
-                number,
-            };
+        let guard = InFlightGuard {
+            in_flight: self.clone(),
+            epoch,
+            number,
+        };
+        let read = async move {
+            let _guard = guard;
             read.await
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));
-        let read = task.map(|ended| {
-            ended.map_err(|failure| {
-                tracing::error!(%failure, "a read ended early");
+        let read = AssertUnwindSafe(read.in_current_span()).catch_unwind();
+        let read = read.map(|ended| {
+            ended.map_err(|_| {
+                tracing::error!("a read ended with a panic");
                 Error::new(ErrorKind::Internal, "a read failed inside the gateway")
             })
         });

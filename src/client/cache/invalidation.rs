@@ -32,8 +32,8 @@ impl Drop for InvalidationGuard {
 impl ResponseCacheInner {
     async fn invalidate_account(&self) {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        if let Some(redis) = &self.redis {
-            redis.invalidate().await;
+        if let Some(shared) = &self.shared {
+            shared.invalidate().await;
         }
     }
 }

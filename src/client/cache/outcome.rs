@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{CachedResponse, MARGIN, MAX_NEGATIVE_BODY, ResponseCache};
+use super::{CachedResponse, MARGIN, ResponseCache};
 use crate::{
-    client::{BodyKind, Response},
+    client::Response,
     error::{Error, ErrorKind, FailureStage, Result},
 };
 
@@ -43,26 +43,10 @@ impl ResponseCache {
     }
 
     /// Whether an answer may be cached, and if so whether its result is empty.
-    pub(super) fn cacheability(&self, answer: &Result<Response>) -> Option<bool> {
+    pub(super) fn cacheability(answer: &Result<Response>) -> Option<bool> {
         match answer {
-            Ok(response) => match self.body_kind(&response.body) {
-                BodyKind::Data => Some(false),
-                BodyKind::EmptyList => Some(true),
-                BodyKind::Error | BodyKind::Unreadable => None,
-            },
+            Ok(response) => response.decoded.as_ref().map(|body| body.is_empty_list),
             Err(error) => (error.kind() == ErrorKind::Missing).then_some(true),
-        }
-    }
-
-    /// The kind of a body. A long one is data: errors and empty lists are short.
-    fn body_kind(&self, body: &[u8]) -> BodyKind {
-        if body.len() <= MAX_NEGATIVE_BODY {
-            return (self.0.classify_body)(body);
-        }
-        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-        match body.starts_with(b"{") && is_json() {
-            true => BodyKind::Data,
-            false => BodyKind::Unreadable,
         }
     }
 }

@@ -150,7 +150,7 @@ impl<T: SnapshotContent> Snapshots<T> {
     pub async fn take(&self, context: &RequestContext, until: Instant) -> SnapshotView<T> {
         let came = Instant::now();
         let until = until.min(came + self.0.max_wait);
-        let (epoch, _) = self.0.http.cache.look_up(self.0.key, "").await;
+        let (epoch, _) = self.0.http.cache.look_up(self.0.key, |_| None).await;
         // Cached data would hide that the provider refuses our credentials.
         let is_denied = self.0.http.cache.0.is_denied.load(Ordering::SeqCst);
         let cached = self.0.cached(&epoch).filter(|_| !is_denied);

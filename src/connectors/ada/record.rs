@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     account::Account,
-    client::Response,
+    client::{DecodedBody, Response},
     connectors::{ProviderRecord, decode, json::RawJson},
     error::Result,
     user::User,
@@ -63,14 +63,35 @@ pub struct AdaProfile {
     system_properties: Option<RawJson>,
 }
 
+/// The fields of an end user that every provider has.
 #[derive(Deserialize)]
-struct AdaAttributes {
+struct AdaFields {
+    #[serde(deserialize_with = "decode::id")]
+    end_user_id: String,
+    #[serde(default, deserialize_with = "decode::text")]
+    external_id: Option<String>,
     #[serde(default, deserialize_with = "decode::record")]
-    profile: Option<AdaMetadata>,
+    profile: Option<AdaProfileFields>,
+    #[serde(default, deserialize_with = "decode::moment")]
+    created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "decode::moment")]
+    updated_at: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct AdaMetadata {
+#[derive(Default, Deserialize)]
+struct AdaProfileFields {
+    #[serde(default, deserialize_with = "decode::text")]
+    first_name: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    last_name: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    display_name: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    avatar: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "decode::text")]
+    language: Option<String>,
     #[serde(default, deserialize_with = "decode::object")]
     metadata: Option<Arc<RawValue>>,
 }
@@ -79,8 +100,7 @@ impl ProviderRecord for AdaEndUser {}
 
 /// A user from the object that Ada sent.
 pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
-    let record: AdaEndUser = decode::read(&raw)?;
-    let attributes: AdaAttributes = decode::read(&raw)?;
+    let record: AdaFields = decode::read(&raw)?;
     let profile = record.profile.unwrap_or_default();
     let whole = || match (&profile.first_name, &profile.last_name) {
         (Some(first), Some(last)) => Some(format!("{first} {last}")),
@@ -98,12 +118,19 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
         locale: profile.language,
         created_at: record.created_at,
         updated_at: record.updated_at,
-        attributes: attributes
-            .profile
-            .and_then(|profile| profile.metadata)
-            .into(),
+        attributes: profile.metadata.into(),
         ..User::new(account, record.end_user_id, raw)
     })
+}
+
+/// A response with one user.
+#[derive(Clone)]
+pub(super) struct AdaRecord(pub(super) User);
+
+impl DecodedBody for AdaRecord {
+    fn decode(response: &Response) -> Result<Self> {
+        user_in(response).map(Self)
+    }
 }
 
 pub(super) fn user_in(response: &Response) -> Result<User> {

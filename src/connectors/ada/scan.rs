@@ -124,10 +124,8 @@ async fn scan(building: SnapshotBuilder<AdaUserIndex>, pages: u32) -> BuildOutco
             // again.
             let is_read_again =
                 request.since.is_some() && request.address == PageAddress::Key(None);
-            let response = building
-                .send(page_call(Operation::ByEmail, &request))
-                .await?;
-            let page = page_in(building.context(), &response)?;
+            let read = building.send(page_call(Operation::ByEmail, &request));
+            let page = page_in(building.context(), &read.await?);
             rows::note_unreadable_emails(building.context(), &page.rows);
             building.change(|rows| {
                 if is_read_again {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     account::Account,
-    client::Response,
+    client::{DecodedBody, Response},
     connectors::{ProviderRecord, decode},
     error::Result,
     user::{MaybeDeferred, User},
@@ -74,6 +74,23 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
     })
 }
 
-pub(super) fn user_in(response: &Response) -> Result<User> {
-    user(response.account, response.json::<Box<RawValue>>()?.into())
+/// A response with one user.
+#[derive(Clone)]
+pub(super) struct DigitalChalkRecord(pub(super) User);
+
+impl DecodedBody for DigitalChalkRecord {
+    fn decode(response: &Response) -> Result<Self> {
+        let raw: Box<RawValue> = response.json()?;
+        user(response.account, raw.into()).map(Self)
+    }
+}
+
+/// A response with the values of a user's custom fields.
+pub(super) struct FieldValues(pub(super) Arc<RawValue>);
+
+impl DecodedBody for FieldValues {
+    fn decode(response: &Response) -> Result<Self> {
+        let raw: Box<RawValue> = response.json()?;
+        Ok(Self(raw.into()))
+    }
 }

@@ -65,7 +65,7 @@ impl DigitalChalk {
             &["users", id, "userfieldvalues"],
             values,
         );
-        self.http.send(context, call).await.map(|_| ())
+        self.http.write(context, call).await.map(|_| ())
     }
 }
 

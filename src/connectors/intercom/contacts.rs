@@ -44,7 +44,7 @@ use super::{
     record, refused_under_200,
 };
 use crate::{
-    client::{Operation, Request, Response},
+    client::{Decoded, DecodedBody, Operation, Request, Response},
     connectors::{
         BatchSize, Connector, ConnectorCapabilities, ConnectorWrite, Expand, Filter, FilterField,
         ListQuery, LookupResults, SearchBatch, SearchResult, Subresource, SubresourceData,
@@ -77,8 +77,8 @@ pub(super) struct Contacts {
 
 #[derive(Deserialize)]
 struct ContactList {
-    #[serde(default)]
-    data: Option<Vec<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "decode::rows_if_any")]
+    data: Option<Vec<Arc<RawValue>>>,
     #[serde(default, deserialize_with = "decode::count")]
     total_count: Option<u64>,
     #[serde(default, deserialize_with = "decode::present")]
@@ -107,27 +107,38 @@ impl ContactPages {
     }
 }
 
-/// A page that was asked for by a place. `token` says how that of the next one is named.
+impl DecodedBody for ContactList {
+    fn decode(response: &Response) -> Result<Self> {
+        let list: Self = response.object()?;
+        if list.data.is_none() {
+            let bare = || Error::malformed("the provider answered a list without contacts");
+            return Err(refused_under_200(response).unwrap_or_else(bare));
+        }
+        if list.pages.is_none() {
+            return Err(Error::malformed(
+                "the provider's list does not say whether there is more: it has no `pages`",
+            ));
+        }
+        Ok(list)
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.data.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// The page of an answer. `token` says how the next page is named.
 fn page_in(
     context: &RequestContext,
-    response: &Response,
+    read: &Decoded<ContactList>,
     address: &PageAddress,
     token: fn(SubresourceNext) -> Option<String>,
 ) -> Result<Page<User>> {
-    let list: ContactList = response.object()?;
-    let Some(data) = list.data else {
-        let bare = || Error::malformed("the provider answered a list without contacts");
-        return Err(refused_under_200(response).unwrap_or_else(bare));
-    };
-    let pages = list.pages.ok_or_else(|| {
-        Error::malformed(
-            "the provider's list does not say whether there is more: it has no `pages`",
-        )
-    })?;
-    let numbers = pages.as_ref().map(ContactPages::numbers);
-    let next = match pages.map(|pages| pages.next) {
+    let (list, response) = (&read.body, &read.response);
+    let pages = list.pages.as_ref().and_then(Option::as_ref);
+    let next = match pages.map(|pages| &pages.next) {
         None | Some(Value::Null) => None,
-        Some(next) => Some(SubresourceNext::of(&next).and_then(token).ok_or_else(|| {
+        Some(next) => Some(SubresourceNext::of(next).and_then(token).ok_or_else(|| {
             Error::malformed("the provider says that there is more, and not where")
         })?),
     };
@@ -135,14 +146,14 @@ fn page_in(
         next,
         total: list.total_count,
     };
-    let data: Vec<_> = data.into_iter().map(Arc::from).collect();
-    let sent = data.len();
-    let users = rows::users(context, response.account, data, record::user);
+    let rows = list.data.as_deref().unwrap_or_default();
+    let users = rows::users(context, response.account, rows, record::user);
     let first = matches!(address, PageAddress::Token(None)).then_some(1);
+    let numbers = pages.map(ContactPages::numbers).unwrap_or_default();
     Ok(Page {
-        incomplete: numbers.unwrap_or_default().incomplete(&next, first),
+        incomplete: numbers.incomplete(&next, first),
         ..Page::new(users, next)
-            .with_sent(sent)
+            .with_sent(rows.len())
             .cached_at(response.cached_at)
     })
 }
@@ -231,8 +242,8 @@ impl Contacts {
         request: &PageRequest,
         call: Request,
     ) -> Result<Page<User>> {
-        let response = self.api.send(context, call).await?;
-        page_in(context, &response, &request.address, SubresourceNext::token)
+        let read = self.api.send(context, call).await?;
+        page_in(context, &read, &request.address, SubresourceNext::token)
     }
 }
 
@@ -347,7 +358,7 @@ impl Connector for Contacts {
     /// is meant, it is changed instead.
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call = Request::post(Operation::Create, &["contacts"], write::create_body(patch)?);
-        match self.api.send(context, call).await {
+        match self.api.write(context, call).await {
             Ok(response) => {
                 let user = check_identity(super::user_in(&response)?, |user| {
                     patch.matches_identity(user)

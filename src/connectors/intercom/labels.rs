@@ -5,21 +5,34 @@
 use serde::Deserialize;
 
 use crate::{
-    client::{Operation, Request},
+    client::{DecodedBody, Operation, Request, Response},
     connectors::{Filter, FilterField, decode, intercom::IntercomApi},
     context::RequestContext,
     error::{Error, Result},
 };
 
-#[derive(Deserialize)]
-struct IntercomLabelList {
-    #[serde(
-        default,
-        alias = "segments",
-        alias = "tags",
-        deserialize_with = "decode::records"
-    )]
-    data: Option<Vec<IntercomLabel>>,
+struct IntercomLabelList(Vec<IntercomLabel>);
+
+impl DecodedBody for IntercomLabelList {
+    fn decode(response: &Response) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct LabelPage {
+            #[serde(
+                default,
+                alias = "segments",
+                alias = "tags",
+                deserialize_with = "decode::records"
+            )]
+            data: Option<Vec<IntercomLabel>>,
+        }
+        let labels = response.object::<LabelPage>()?.data;
+        let none = || Error::malformed("the provider answered a list without items");
+        labels.ok_or_else(none).map(Self)
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[derive(Deserialize)]
@@ -55,11 +68,10 @@ pub(super) async fn unknown(
 }
 
 async fn has(api: &IntercomApi, context: &RequestContext, call: Request, id: &str) -> Result<bool> {
-    let list: IntercomLabelList = api.send(context, call).await?.object()?;
-    let Some(labels) = list.data else {
-        return Err(Error::malformed(
-            "the provider answered a list without items",
-        ));
-    };
-    Ok(labels.iter().any(|label| label.id.as_deref() == Some(id)))
+    let list = api.send::<IntercomLabelList>(context, call).await?;
+    Ok(list
+        .body
+        .0
+        .iter()
+        .any(|label| label.id.as_deref() == Some(id)))
 }

@@ -1,18 +1,18 @@
 //! The user object of versions 1.x and the contact object of versions 2.x, field by field, and the
 //! [`User`] that they become.
 
+mod fields;
 mod parts;
 
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, SimpleObject};
 use jiff::Timestamp;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, DeserializeOwned},
-};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+pub(super) use fields::user;
+use fields::{avatar, listed, role};
 pub use parts::{
     IntercomCompany, IntercomContactLocation, IntercomLocation, IntercomSegment,
     IntercomSocialProfile, IntercomTag,
@@ -25,7 +25,7 @@ use crate::{
         json::RawJson,
     },
     error::Result,
-    user::{Company, Label, MaybeDeferred, User, UserKind},
+    user::{Company, Label, MaybeDeferred},
 };
 
 /// A user, lead or contact at Intercom, field by field. What only versions 1.x or 2.x know says so; it
@@ -231,52 +231,6 @@ pub struct IntercomUser {
     custom_attributes: Option<RawJson>,
 }
 
-#[derive(Deserialize)]
-struct IntercomAttributes {
-    #[serde(default, deserialize_with = "decode::object")]
-    custom_attributes: Option<Arc<RawValue>>,
-}
-
-/// A picture: an object with its address, or the address alone.
-fn avatar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let avatar: &RawValue = Deserialize::deserialize(deserializer)?;
-    let url = decode::string(avatar)
-        .or_else(|| decode::member(avatar, "image_url").and_then(decode::string));
-    Ok(url.filter(|url| !url.trim().is_empty()))
-}
-
-/// The role, which decides whether a contact is a user or a lead. A role that is present and not a text
-/// is an error.
-fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let role: &RawValue = Deserialize::deserialize(deserializer)?;
-    if decode::is_null(role) {
-        return Ok(None);
-    }
-    let no_text = || de::Error::custom("the role is no text");
-    let role = decode::string(role).ok_or_else(no_text)?;
-    Ok(Some(role).filter(|role| !role.trim().is_empty()))
-}
-
-/// A list in a record. 1.x sends the whole list under its own name: `{"type":"tag.list",
-/// "tags":[…]}`. 2.x sends the first ten ids in `data`, which only say that there are some.
-fn listed<'de, D, T>(deserializer: D) -> Result<MaybeDeferred<Vec<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    let list: &RawValue = Deserialize::deserialize(deserializer)?;
-    let members = decode::members(list).unwrap_or_default();
-    let member = |name| members.get(name).map(|member| member.get());
-    let is_of_contact = member("data").is_some();
-    let count = member("total_count").and_then(|count| count.parse::<u64>().ok());
-    let is_more = member("has_more") == Some("true") || count > Some(0);
-    Ok(match decode::items_within(list) {
-        None => MaybeDeferred::None,
-        Some(items) if is_of_contact && (is_more || !items.is_empty()) => MaybeDeferred::Deferred,
-        Some(items) => MaybeDeferred::Inline(read(items)),
-    })
-}
-
 fn profiles<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<IntercomSocialProfile>>, D::Error> {
@@ -303,13 +257,6 @@ impl IntercomUser {
     /// Whether the record is a contact of 2.x, whose lists are kept apart from it.
     fn is_contact(&self) -> bool {
         self.role.is_some()
-    }
-
-    fn is_lead(&self) -> bool {
-        match self.role.as_deref() {
-            Some(role) => role == "lead",
-            None => self.anonymous == Some(true) || self.record_type.as_deref() == Some("contact"),
-        }
     }
 
     /// A list of the record, or the one that is kept apart from it.
@@ -383,54 +330,5 @@ impl IntercomUser {
         };
         self.list(ctx, &self.segments, Subresource::Segments, read)
             .await
-    }
-}
-
-/// A user from the object that Intercom sent.
-pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
-    let record: IntercomUser = decode::read(&raw)?;
-    let attributes: IntercomAttributes = decode::read(&raw)?;
-    let (is_lead, is_contact) = (record.is_lead(), record.is_contact());
-    let company = |company: IntercomCompany| {
-        Some(Company {
-            remote_id: company.id,
-            external_id: company.company_id,
-            name: company.name,
-        })
-    };
-    let external_id = decode::valid_id(record.external_id.or(record.user_id));
-    let email = decode::address(record.email, &raw, &["email"]);
-    Ok(User {
-        // A lead's is made up by Intercom, and finds nobody.
-        external_id: external_id.filter(|_| !is_lead),
-        is_email_unreadable: email.is_err(),
-        email: email.unwrap_or_default(),
-        phone: record.phone,
-        name: record.name,
-        avatar_url: record.avatar_url,
-        locale: record.language_override.or(record.browser_language),
-        timezone: record.location_data.and_then(|location| location.timezone),
-        kind: if is_lead {
-            UserKind::Lead
-        } else {
-            UserKind::User
-        },
-        tags: known(record.tags.map_items(|tag| tag.name.or(tag.id)), is_contact),
-        companies: known(record.companies.map_items(company), is_contact),
-        created_at: record.created_at,
-        updated_at: record.updated_at,
-        signed_up_at: record.signed_up_at.or(record.remote_created_at),
-        last_seen_at: record.last_seen_at.or(record.last_request_at),
-        attributes: attributes.custom_attributes.into(),
-        ..User::new(account, record.id, raw)
-    })
-}
-
-/// A list that the record does not mention: none at a user of 1.x, kept apart at a contact.
-fn known<T>(list: MaybeDeferred<Vec<T>>, is_contact: bool) -> MaybeDeferred<Vec<T>> {
-    match list {
-        MaybeDeferred::None if is_contact => MaybeDeferred::Deferred,
-        MaybeDeferred::None => MaybeDeferred::Inline(Vec::new()),
-        list => list,
     }
 }

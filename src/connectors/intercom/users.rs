@@ -27,7 +27,7 @@ use super::{
     record, refused_under_200, seconds, user_in,
 };
 use crate::{
-    client::{Operation, Request, Response},
+    client::{Decoded, DecodedBody, Operation, Request, Response},
     connectors::{
         Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
         ListQuery, LookupResults, SINGLE, SearchResult, SortField, check_identity, decode,
@@ -107,8 +107,11 @@ pub(super) struct Users {
 struct IntercomUserList {
     #[serde(default, rename = "type", deserialize_with = "decode::text")]
     kind: Option<String>,
-    #[serde(default)]
-    users: Option<Vec<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "decode::rows_if_any")]
+    users: Option<Vec<Arc<RawValue>>>,
+    /// The user, where the answer is one and no list.
+    #[serde(skip)]
+    bare: Option<User>,
     #[serde(default, deserialize_with = "decode::count")]
     total_count: Option<u64>,
     #[serde(default, deserialize_with = "decode::deciding")]
@@ -153,55 +156,64 @@ impl IntercomUserPages {
     }
 }
 
-/// A lookup answers a list, or in version 1.0 a bare user. `number` is that of the page that was
-/// asked for.
-fn page_in(
-    context: &RequestContext,
-    response: &Response,
-    number: Option<u64>,
-) -> Result<Page<User>> {
-    let list: IntercomUserList = response.object()?;
-    match list.kind.as_deref() {
-        Some("user" | "contact") => {
-            let users = vec![user_in(response)?];
-            Ok(Page::new(users, NextPage::Total(1)).cached_at(response.cached_at))
-        }
-        Some("error.list") => Err(refused_under_200(response).unwrap_or_else(|| {
-            Error::malformed("the provider answered an error under status 200")
-        })),
-        _ => {
-            let more = list.pages.as_ref().and_then(|pages| pages.more(number));
-            let numbers = list
-                .pages
-                .as_ref()
-                .map(IntercomUserPages::numbers)
-                .unwrap_or_default();
-            let next = match (list.total_count, more) {
-                (Some(total), Some(more)) => NextPage::Counted { total, more },
-                (Some(total), None) => NextPage::Total(total),
-                (None, Some(more)) => NextPage::More(more),
-                (None, None) => NextPage::Silent,
-            };
-            let Some(users) = list.users else {
+/// A lookup answers a list, or in version 1.0 a bare user.
+impl DecodedBody for IntercomUserList {
+    fn decode(response: &Response) -> Result<Self> {
+        let list: Self = response.object()?;
+        let bare = match list.kind.as_deref() {
+            Some("user" | "contact") => Some(user_in(response)?),
+            Some("error.list") => {
+                let bare = "the provider answered an error under status 200";
+                return Err(refused_under_200(response).unwrap_or_else(|| Error::malformed(bare)));
+            }
+            _ if list.users.is_none() => {
                 return Err(Error::malformed(
                     "the provider answered a list without users",
                 ));
-            };
-            let users: Vec<_> = users.into_iter().map(Arc::from).collect();
-            let sent = users.len();
-            let users = rows::users(context, response.account, users, record::user);
-            // Where nothing says how many users there are, a short page may be one of a smaller
-            // size than it was asked for.
-            let short = u32::try_from(sent).ok();
-            let short = short.filter(|_| next == NextPage::Silent);
-            Ok(Page {
-                size: short.or(numbers.size()),
-                incomplete: numbers.incomplete(&next, number),
-                ..Page::new(users, next)
-                    .with_sent(sent)
-                    .cached_at(response.cached_at)
-            })
-        }
+            }
+            _ => None,
+        };
+        Ok(Self { bare, ..list })
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.users.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// The users of an answer. `number` is that of the page that was
+/// asked for.
+fn page_in(
+    context: &RequestContext,
+    read: &Decoded<IntercomUserList>,
+    number: Option<u64>,
+) -> Page<User> {
+    let (list, response) = (&read.body, &read.response);
+    if let Some(user) = &list.bare {
+        let users = vec![user.clone()];
+        return Page::new(users, NextPage::Total(1)).cached_at(response.cached_at);
+    }
+    let more = list.pages.as_ref().and_then(|pages| pages.more(number));
+    let numbers = list.pages.as_ref().map(IntercomUserPages::numbers);
+    let numbers = numbers.unwrap_or_default();
+    let next = match (list.total_count, more) {
+        (Some(total), Some(more)) => NextPage::Counted { total, more },
+        (Some(total), None) => NextPage::Total(total),
+        (None, Some(more)) => NextPage::More(more),
+        (None, None) => NextPage::Silent,
+    };
+    let rows = list.users.as_deref().unwrap_or_default();
+    let users = rows::users(context, response.account, rows, record::user);
+    // Where nothing says how many users there are, a short page may be one of a smaller size than
+    // it was asked for.
+    let short = u32::try_from(rows.len()).ok();
+    let short = short.filter(|_| next == NextPage::Silent);
+    Page {
+        size: short.or(numbers.size()),
+        incomplete: numbers.incomplete(&next, number),
+        ..Page::new(users, next)
+            .with_sent(rows.len())
+            .cached_at(response.cached_at)
     }
 }
 
@@ -230,10 +242,7 @@ impl Users {
             "email" => self.api.version.minor == 0,
             _ => false,
         });
-        let call = Request {
-            may_be_missing,
-            ..call
-        };
+        let call = call.may_be_missing(may_be_missing);
         let is_by_email = call.query.iter().any(|(name, _)| *name == "email");
         let number = call
             .query
@@ -241,8 +250,8 @@ impl Users {
             .find(|(name, _)| *name == PAGINATION.position_param);
         let number = number.and_then(|(_, number)| number.parse().ok());
         match self.api.send(context, call).await {
-            Ok(response) => {
-                let page = page_in(context, &response, number)?;
+            Ok(read) => {
+                let page = page_in(context, &read, number);
                 if is_by_email {
                     rows::note_unreadable_emails(context, &page.rows);
                 }
@@ -372,7 +381,7 @@ impl Connector for Users {
     async fn create(&self, context: &RequestContext, patch: &UserPatch) -> Result<ConnectorWrite> {
         let call =
             Request::post(Operation::Upsert, &["users"], written(None, patch)?).repeatable(true);
-        let user = user_in(&self.api.send(context, call).await?)?;
+        let user = user_in(&self.api.write(context, call).await?)?;
         let user = check_identity(user, |user| match patch.external_id.set() {
             Some(id) => has_external_id(user, id),
             None => patch.matches_identity(user),

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::record;
 use crate::{
-    client::Response,
+    client::{Decoded, DecodedBody, Response},
     connectors::{Expand, Filter, SortDirection, decode, rows},
     context::RequestContext,
     error::{Error, Result},
@@ -30,12 +30,23 @@ pub(super) const PAGINATION: PaginationSpec = PaginationSpec {
 /// Parameters of a list.
 pub(super) type ListParameters = Vec<(&'static str, String)>;
 
+/// A list of users.
 #[derive(Deserialize)]
-struct UsertourList {
+pub(super) struct UsertourList {
     #[serde(deserialize_with = "decode::rows")]
     results: Vec<Arc<RawValue>>,
     #[serde(default, deserialize_with = "decode::link")]
     next: Option<String>,
+}
+
+impl DecodedBody for UsertourList {
+    fn decode(response: &Response) -> Result<Self> {
+        response.object()
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.results.is_empty()
+    }
 }
 
 /// The notice on a list with users that nothing tells apart.
@@ -55,8 +66,11 @@ fn is_nameless(raw: &RawValue) -> bool {
 ///
 /// # Errors
 /// `Malformed` when it is not what the provider documents.
-pub(super) fn page_in(context: &RequestContext, response: &Response) -> Result<Page<User>> {
-    let list: UsertourList = response.object()?;
+pub(super) fn page_in(
+    context: &RequestContext,
+    read: &Decoded<UsertourList>,
+) -> Result<Page<User>> {
+    let (list, response) = (&read.body, &read.response);
     // Taken for the last page, a list would end too soon, and nobody would know.
     let nowhere = || Error::malformed("the provider says that there is more, and not where");
     let next = list.next.as_deref();
@@ -65,15 +79,14 @@ pub(super) fn page_in(context: &RequestContext, response: &Response) -> Result<P
         next: next.transpose()?,
         total: None,
     };
-    let sent = list.results.len();
-    let (nameless, rows): (Vec<_>, Vec<_>) =
-        list.results.into_iter().partition(|raw| is_nameless(raw));
-    if !nameless.is_empty() {
+    let named = list.results.iter().filter(|raw| !is_nameless(raw));
+    let named: Vec<_> = named.cloned().collect();
+    if named.len() < list.results.len() {
         context.add_incomplete_notice(Notice::new(NoticeCode::RowsUnreadable, NAMELESS));
     }
-    let users = rows::users(context, response.account, rows, record::user);
+    let users = rows::users(context, response.account, &named, record::user);
     Ok(Page::new(users, next)
-        .with_sent(sent)
+        .with_sent(list.results.len())
         .cached_at(response.cached_at))
 }
 

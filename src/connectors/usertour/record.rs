@@ -71,12 +71,21 @@ pub struct UsertourMembership {
     company: Option<UsertourCompany>,
 }
 
+/// The fields of a user that every provider has.
 #[derive(Deserialize)]
-struct AttributeBag {
+#[serde(rename_all = "camelCase")]
+struct UsertourFields {
+    #[serde(deserialize_with = "decode::id")]
+    id: String,
     #[serde(default, deserialize_with = "decode::object")]
     attributes: Option<Arc<RawValue>>,
+    #[serde(default, deserialize_with = "decode::moment")]
+    created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "decode::records")]
+    companies: Option<Vec<UsertourCompany>>,
 }
 
+/// The attributes whose names are conventions.
 #[derive(Default, Deserialize)]
 struct AttributeNames {
     #[serde(default, deserialize_with = "decode::text")]
@@ -95,9 +104,8 @@ fn conventions(attributes: Option<&RawValue>) -> AttributeNames {
 
 /// A user from the object that Usertour sent.
 pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
-    let record: UsertourUser = decode::read(&raw)?;
-    let bag: AttributeBag = decode::read(&raw)?;
-    let known = conventions(bag.attributes.as_deref());
+    let record: UsertourFields = decode::read(&raw)?;
+    let known = conventions(record.attributes.as_deref());
     let companies = record
         .companies
         .map(|companies| companies.into_iter().map(company).collect());
@@ -110,7 +118,7 @@ pub(super) fn user(account: Account, raw: Arc<RawValue>) -> Result<User> {
         companies: companies.into(),
         created_at: record.created_at,
         last_seen_at: known.last_seen_at,
-        attributes: bag.attributes.into(),
+        attributes: record.attributes.into(),
         ..User::new(account, record.id, raw)
     })
 }

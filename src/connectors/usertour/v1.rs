@@ -17,6 +17,7 @@ mod ties;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,7 +32,7 @@ use super::{
     user_in, write,
 };
 use crate::{
-    client::{Client, Operation, Request},
+    client::{Client, DecodedBody, Operation, Request, Response},
     connectors::{
         Connector, ConnectorCapabilities, ConnectorWrite, EmailSearch, Expand, Filter, FilterField,
         ListQuery, LookupResults, SINGLE, SearchResult, SortField, look_up_each,
@@ -122,8 +123,8 @@ impl UsertourV1 {
 
     /// `docs.usertour.io/api-reference/users/list`
     async fn fetch_page_once(&self, context: &RequestContext, call: Request) -> Result<Page<User>> {
-        let response = self.http.send(context, call).await?;
-        list::page_in(context, &response)
+        let read = self.http.send(context, call).await?;
+        list::page_in(context, &read)
     }
 
     /// `docs.usertour.io/api-reference/users/upsert`: always 201, whether it made or changed the
@@ -136,9 +137,18 @@ impl UsertourV1 {
         outcome: WriteOutcome,
     ) -> Result<ConnectorWrite> {
         let call = Request::post(operation, &["v1", "users"], body.clone()).repeatable(true);
-        let user = user_in(&self.http.send(context, call).await?)?;
+        let user = user_in(&self.http.write(context, call).await?)?;
         let id = body["id"].as_str().unwrap_or_default();
         write::write_result(user, (id, &body["attributes"]), outcome)
+    }
+}
+
+/// A response with a company, whichever it is.
+struct AnyCompany;
+
+impl DecodedBody for AnyCompany {
+    fn decode(response: &Response) -> Result<Self> {
+        response.object::<IgnoredAny>().map(|_| Self)
     }
 }
 
@@ -212,7 +222,7 @@ impl Connector for UsertourV1 {
             return Ok(Vec::new());
         };
         let call = Request::get(Operation::Companies, &["v1", "companies", id]);
-        let company = self.http.find(context, call).await?;
+        let company = self.http.find::<AnyCompany>(context, call).await?;
         Ok(match company {
             Some(_) => Vec::new(),
             None => vec![FilterField::CompanyId],

@@ -148,7 +148,7 @@ impl UsertourV2 {
         let attributes = Value::Object(write::attributes(patch));
         let body = json!({ "attributes": attributes });
         let call = Request::put(operation, &self.user(id), body).repeatable(true);
-        let user = user_in(&self.http.send(context, call).await?)?;
+        let user = user_in(&self.http.write(context, call).await?)?;
         write::write_result(user, (id, &attributes), outcome)
     }
 }
@@ -166,13 +166,13 @@ impl UserList for UsertourV2 {
         let empty = self.empty_segment.parameter(&selection.filter);
         let is_ours = empty.is_some();
         let call = |empty| self.call(operation, selection, request).query(empty);
-        let response = match self.http.send(context, call(empty)).await {
+        let read = match self.http.send(context, call(empty)).await {
             Err(error) if is_ours && self.empty_segment.is_refused(&error) => {
                 self.http.send(context, call(None)).await
             }
-            response => response,
+            read => read,
         };
-        let page = list::page_in(context, &response?)?;
+        let page = list::page_in(context, &read?)?;
         let is_behind_cursor = matches!(request.address, PageAddress::Token(Some(_)));
         if is_behind_cursor && is_empty_end(&page) {
             return Err(expired_cursor_error());

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::super::{CacheKey, entry};
 use crate::{
-    client::{Client, Request, Response},
+    client::{Client, Decoded, DecodedBody, Request},
     context::{CallRecord, MaxAge, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind, Result},
     metrics,
@@ -62,15 +62,15 @@ impl<T: SnapshotContent> SnapshotBuilder<T> {
     ///
     /// # Errors
     /// As [`Client::send`].
-    pub async fn send(&self, request: Request) -> Result<Response> {
+    pub async fn send<B: DecodedBody>(&self, request: Request) -> Result<Decoded<B>> {
         let cache = &self.http.cache;
         let (key, mut entry) = (cache.key(&request), entry(cache.0.account, &request));
         let answer = self.send_within_deadline(request).await;
-        entry.end(answer.as_ref().map(Response::status_code));
+        entry.end(answer.as_ref().map(|read| read.response.status_code()));
         lock(&self.shared.reads).push(SnapshotRead {
             entry,
             key,
-            sent: answer.as_ref().ok().map(|response| response.sent),
+            sent: answer.as_ref().ok().map(|read| read.response.sent),
             finished_at: Instant::now(),
         });
         answer
@@ -78,7 +78,7 @@ impl<T: SnapshotContent> SnapshotBuilder<T> {
 
     /// Sends a read within the time of all waiting callers, and once more if a caller with more
     /// time joined.
-    async fn send_within_deadline(&self, request: Request) -> Result<Response> {
+    async fn send_within_deadline<B: DecodedBody>(&self, request: Request) -> Result<Decoded<B>> {
         loop {
             let until = self.shared.until();
             let context = &self.shared.context;

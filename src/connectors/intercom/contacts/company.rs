@@ -2,7 +2,7 @@
 //! id of the company, which is looked up by yours, anew as far as the request asks for what is now
 //! (`developers.intercom.com/docs/references/2.17/rest-api/companies/list-attached-contacts`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use moka::sync::Cache;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use super::{
     subresources::{ATTACHED, SubresourceNext, param},
 };
 use crate::{
-    client::{Operation, Request, Response},
+    client::{DecodedBody, Operation, Request, Response},
     connectors::{Filter, FilterField, decode, filter::unknown_notice, intercom::IntercomApi},
     context::{MaxAge, RequestContext},
     error::{Error, ErrorKind, Result},
@@ -62,36 +62,52 @@ struct CompanyRecord {
     company_id: Option<String>,
 }
 
-/// The provider's text says that a lookup answers one company, its schema that it answers a list.
-#[derive(Deserialize)]
-struct CompanyLookupBody {
-    #[serde(default)]
-    data: Option<Vec<Box<RawValue>>>,
+/// The companies that a lookup answers. The provider's text says that it is one company, its schema
+/// that it is a list.
+pub(super) struct CompanyLookupBody(Vec<Option<CompanyRecord>>);
+
+impl DecodedBody for CompanyLookupBody {
+    fn decode(response: &Response) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct CompanyPage {
+            #[serde(default, deserialize_with = "decode::rows_if_any")]
+            data: Option<Vec<Arc<RawValue>>>,
+        }
+        let companies = match response.object::<CompanyPage>()?.data {
+            Some(listed) => listed,
+            None => vec![response.json::<Box<RawValue>>()?.into()],
+        };
+        let companies = companies.iter().map(|raw| decode::record_of(raw));
+        Ok(Self(companies.collect()))
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-/// Intercom's id of the company that an answer holds; `None` when it is a list of none. Only a
-/// company that shows the id that was asked for is taken.
-fn first_in(response: &Response, asked: &str) -> Result<Option<String>> {
-    let answer: CompanyLookupBody = response.object()?;
-    let companies = match answer.data {
-        Some(listed) if listed.is_empty() => return Ok(None),
-        Some(listed) => listed,
-        None => vec![response.json()?],
-    };
-    let companies = companies.iter().map(|raw| &**raw);
-    let mut companies = companies.filter_map(decode::record_of::<CompanyRecord>);
-    let is_asked = |company: &CompanyRecord| company.company_id.as_deref() == Some(asked);
-    let company = companies.find(is_asked).ok_or_else(|| {
-        Error::malformed("the provider answered another company than the one that was asked for")
-    })?;
-    let bare = || Error::malformed("the provider answered a company without an id");
-    company.id.ok_or_else(bare).map(Some)
-}
+impl CompanyLookupBody {
+    /// Intercom's id of the company; `None` when there is none. Only a company that shows the id
+    /// that was asked for is taken.
+    fn first_id(&self, asked: &str) -> Result<Option<String>> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let is_asked = |company: &&CompanyRecord| company.company_id.as_deref() == Some(asked);
+        let company = self.0.iter().flatten().find(is_asked).ok_or_else(|| {
+            Error::malformed(
+                "the provider answered another company than the one that was asked for",
+            )
+        })?;
+        let bare = || Error::malformed("the provider answered a company without an id");
+        company.id.clone().ok_or_else(bare).map(Some)
+    }
 
-/// Intercom's id of the company that an answer holds, which was asked for by your id.
-pub(super) fn id_in(response: &Response, asked: &str) -> Result<String> {
-    let id = first_in(response, asked)?;
-    id.ok_or_else(|| Error::malformed("the provider answered no company"))
+    /// Intercom's id of the company that a write made or found.
+    pub(super) fn id(&self, asked: &str) -> Result<String> {
+        let none = || Error::malformed("the provider answered no company");
+        self.first_id(asked)?.ok_or_else(none)
+    }
 }
 
 /// Intercom's id of a company, by the id that your systems gave it.
@@ -103,9 +119,8 @@ pub(super) async fn find_company_id(
 ) -> Result<Option<String>> {
     let call = Request::get(operation, &["companies"]);
     let call = call.query([("company_id", company.to_owned())]);
-    let response = api.find(context, call).await?;
-    match response {
-        Some(response) => first_in(&response, company),
+    match api.find::<CompanyLookupBody>(context, call).await? {
+        Some(found) => found.body.first_id(company),
         None => Ok(None),
     }
 }
@@ -185,11 +200,9 @@ impl Contacts {
             .query(param(&request.address))
             .page(&request.address)
             .no_older_than(request.since);
-        let response = self.api.find(context, call).await?;
-        let page = response.map(|response| {
-            let page = super::page_in(context, &response, &request.address, |next| {
-                Some(next.text())
-            });
+        let found = self.api.find(context, call).await?;
+        let page = found.map(|read| {
+            let page = super::page_in(context, &read, &request.address, |next| Some(next.text()));
             page.map(|page| mark_numbered(page, &request.address))
         });
         page.transpose()

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    client::{Operation, Request, Response},
+    client::{Decoded, DecodedBody, Operation, Request, Response},
     connectors::{Subresource, SubresourceData, decode, intercom::IntercomApi, rows},
     context::RequestContext,
     error::{Error, ErrorKind, Result},
@@ -135,7 +135,7 @@ struct SubresourcePages {
     next: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct SubresourceItem {
     #[serde(default, deserialize_with = "decode::text")]
     id: Option<String>,
@@ -188,8 +188,8 @@ pub(super) async fn part(
         |_| true,
         |request| async move {
             let call = call.clone().query(param(&request.address));
-            let response = api.find(context, call.no_older_than(request.since)).await?;
-            page_in(&response.ok_or_else(no_contact)?, &request.address)
+            let found = api.find(context, call.no_older_than(request.since)).await?;
+            page_in(&found.ok_or_else(no_contact)?, &request.address)
         },
     );
     let scan = scan.await;
@@ -213,21 +213,35 @@ fn no_contact() -> Error {
     Error::new(ErrorKind::Missing, "there is no such contact")
 }
 
-fn page_in(response: &Response, address: &PageAddress) -> Result<Page<SubresourceItem>> {
-    let list: SubresourceList = response.object()?;
-    let Some(mut items) = list.data else {
-        return Err(Error::malformed(
-            "the provider answered a list without items",
-        ));
-    };
+impl DecodedBody for SubresourceList {
+    fn decode(response: &Response) -> Result<Self> {
+        let list: Self = response.object()?;
+        match list.data {
+            Some(_) => Ok(list),
+            None => Err(Error::malformed(
+                "the provider answered a list without items",
+            )),
+        }
+    }
+
+    fn is_empty_list(&self) -> bool {
+        self.data.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+fn page_in(
+    read: &Decoded<SubresourceList>,
+    address: &PageAddress,
+) -> Result<Page<SubresourceItem>> {
+    let mut items = read.body.data.clone().unwrap_or_default();
     for (index, item) in items.iter_mut().enumerate() {
         // Nothing tells whether an item without an id has come before: it is a row of its own.
         let unique = || format!("{address:?} {index}");
         item.key = item.id.clone().unwrap_or_else(unique);
     }
-    let next = list.pages.map(|pages| pages.next);
+    let next = read.body.pages.as_ref().map(|pages| &pages.next);
     let next = match next.filter(|next| !next.is_null()) {
-        Some(next) => Some(SubresourceNext::of(&next).ok_or_else(|| {
+        Some(next) => Some(SubresourceNext::of(next).ok_or_else(|| {
             Error::malformed("the provider says that there is more, and not where")
         })?),
         None => None,
@@ -236,7 +250,7 @@ fn page_in(response: &Response, address: &PageAddress) -> Result<Page<Subresourc
         next: next.map(SubresourceNext::text),
         total: None,
     };
-    Ok(Page::new(items, next).cached_at(response.cached_at))
+    Ok(Page::new(items, next).cached_at(read.response.cached_at))
 }
 
 fn data_of(items: Vec<SubresourceItem>, part: Subresource) -> SubresourceData {

@@ -186,7 +186,7 @@ impl Contacts {
             // A contact that is not in the company has already left it.
             let left = self
                 .api
-                .find(context, Request::delete(operation, &path))
+                .find::<()>(context, Request::delete(operation, &path))
                 .await;
             return left.map(|_| ());
         }
@@ -196,10 +196,11 @@ impl Contacts {
         }
         // Finds or makes, by the id that is given.
         let call = Request::post(operation, &["companies"], company).repeatable(true);
-        let company = company::id_in(&self.api.send(context, call).await?, &patch.external_id)?;
+        let found = self.api.send::<company::CompanyLookupBody>(context, call);
+        let company = found.await?.body.id(&patch.external_id)?;
         let path = ["contacts", contact, "companies"];
         let call = Request::post(operation, &path, json!({ "id": company })).repeatable(true);
-        self.api.send(context, call).await.map(|_| ())
+        self.api.write(context, call).await.map(|_| ())
     }
 }
 

@@ -2,28 +2,46 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Layer, NextLayer, Request, Response};
+use crate::client::{Request, Response};
 use crate::error::{Error, FailureStage, Result};
 
 /// The fraction of an attempt's time that a provider must have had before a late answer counts as
 /// its failure: our own deadline is no fault of a provider that is slow and healthy.
 const WHOLE: f64 = 0.9;
 
-/// Limits the duration of each attempt. It sits inside the retry, so that it ends an attempt and
-/// not the loop.
-pub struct TimeoutLayer {
+/// Limits the duration of each attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptTimeout {
     attempt: Duration,
     request: Duration,
 }
 
-impl TimeoutLayer {
+impl AttemptTimeout {
     /// Limits each attempt to `attempt`; a whole request takes at most `request`.
     #[must_use]
     pub fn new(attempt: Duration, request: Duration) -> Self {
         Self { attempt, request }
+    }
+
+    /// Ends an exchange at the end of the attempt's time or at the request's deadline.
+    ///
+    /// # Errors
+    /// `TimedOut` or `DeadlineExceeded`, and the exchange's own error.
+    pub(super) async fn limit(
+        &self,
+        request: &Request,
+        exchange: impl Future<Output = Result<Response>>,
+    ) -> Result<Response> {
+        let began = Instant::now();
+        let may_send = request.is_read || request.context.begin_write();
+        let until = request.context.deadline().min(began + self.attempt);
+        if !may_send || until <= began {
+            return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
+        }
+        let answer = timeout_at(until, exchange).await;
+        answer.unwrap_or_else(|_| Err(self.ended(until - began)))
     }
 
     /// The error of an attempt without a response. A provider that had the full time of an attempt
@@ -40,21 +58,5 @@ impl TimeoutLayer {
         } else {
             Error::timed_out().at_stage(failure_stage)
         }
-    }
-}
-
-#[async_trait]
-impl Layer for TimeoutLayer {
-    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
-        let began = Instant::now();
-        if !request.is_read && !request.context.begin_write() {
-            return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
-        }
-        let until = request.context.deadline().min(began + self.attempt);
-        if until <= began {
-            return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
-        }
-        let answer = timeout_at(until, next.run(request)).await;
-        answer.unwrap_or_else(|_| Err(self.ended(until - began)))
     }
 }

@@ -11,11 +11,8 @@ use std::{
 use redis::{RedisResult, Script, aio::ConnectionManager};
 use tokio::runtime::Handle;
 
-use super::{
-    sliding_window::QuotaWindow,
-    state::{CallEnd, LINGER},
-};
-use crate::{context::Priority, shared::Store};
+use super::Store;
+use crate::context::Priority;
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spend.lua")));
 
@@ -24,9 +21,9 @@ const SPARE: Duration = Duration::from_secs(2);
 
 /// One account's budget in the store.
 #[derive(Clone)]
-pub(super) struct RedisRateLimiter(Arc<RedisRateLimiterInner>);
+pub struct SharedBudget(Arc<SharedBudgetInner>);
 
-struct RedisRateLimiterInner {
+struct SharedBudgetInner {
     store: Store,
     keys: [String; 3],
     /// Whether an operator configured the windows, and then the windows: calls and milliseconds.
@@ -35,8 +32,32 @@ struct RedisRateLimiterInner {
     is_known: AtomicBool,
 }
 
+/// How a call ended, for the store.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseEnd {
+    /// How long the call may still arrive at the provider; `None` when it was never sent.
+    pub lingers: Option<Duration>,
+    /// How long all calls pause from now on; zero when they do not.
+    pub closes: Duration,
+    /// The rate limit that the provider reported.
+    pub quota: Option<ReportedLimit>,
+}
+
+/// A rate limit that a provider reported.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportedLimit {
+    /// When the window ends, in unix seconds; this identifies the window.
+    pub resets_at: u64,
+    /// The time from now until the window ends.
+    pub resets_in: Duration,
+    /// The calls of one window.
+    pub limit: u32,
+    /// The calls left in it.
+    pub remaining: u32,
+}
+
 /// The store's response to a call.
-pub(super) enum StoreAnswer {
+pub enum StoreAnswer {
     /// The call may be made; this many are left in each window.
     Granted(Vec<u32>),
     /// The call must wait this long.
@@ -45,19 +66,17 @@ pub(super) enum StoreAnswer {
     Unavailable,
 }
 
-impl RedisRateLimiter {
-    pub(super) fn new(
-        store: Store,
-        account: &str,
-        windows: &[QuotaWindow],
-        is_chosen: bool,
-    ) -> Self {
+impl SharedBudget {
+    /// The budget of an account under a name: calls and seconds of each window, and whether an
+    /// operator configured them.
+    #[must_use]
+    pub fn new(store: Store, account: &str, windows: &[(u32, u32)], is_configured: bool) -> Self {
         let key = |part: &str| store.key(&format!("budget:{{{account}}}:{part}"));
         let pairs = windows
             .iter()
-            .flat_map(|window| [u64::from(window.calls), u64::from(window.seconds) * 1_000]);
-        let limits = std::iter::once(u64::from(is_chosen)).chain(pairs);
-        Self(Arc::new(RedisRateLimiterInner {
+            .flat_map(|(calls, seconds)| [u64::from(*calls), u64::from(*seconds) * 1_000]);
+        let limits = std::iter::once(u64::from(is_configured)).chain(pairs);
+        Self(Arc::new(SharedBudgetInner {
             keys: [key("leases"), key("ended"), key("state")],
             limits: limits.collect(),
             replica: format!("known:{:016x}", fastrand::u64(..)),
@@ -66,7 +85,9 @@ impl RedisRateLimiter {
         }))
     }
 
-    pub(super) fn store(&self) -> &Store {
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
         &self.0.store
     }
 
@@ -90,7 +111,7 @@ impl RedisRateLimiter {
     }
 
     /// Takes a lease that lives for `lives` at most.
-    pub(super) async fn take(&self, lease: u64, class: Priority, lives: Duration) -> StoreAnswer {
+    pub async fn take(&self, lease: u64, class: Priority, lives: Duration) -> StoreAnswer {
         if !self.0.is_known.load(Ordering::Relaxed) && !self.merge(0, "", Duration::ZERO).await {
             return StoreAnswer::Unavailable;
         }
@@ -119,33 +140,28 @@ impl RedisRateLimiter {
 
     /// Returns a lease, and reports the provider's rate limit; nobody waits for it. A lease that is
     /// not returned expires.
-    pub(super) fn release(&self, lease: u64, end: CallEnd, closes: Duration) {
-        let (lingers, said) = match end {
-            CallEnd::Unsent => ("-1".to_owned(), None),
-            CallEnd::Lost => (milliseconds(LINGER), None),
-            CallEnd::Answered(said) | CallEnd::Throttled(said, _) => ("0".to_owned(), said),
-        };
-        let said = said.map(|quota| {
+    pub fn release(&self, lease: u64, end: LeaseEnd) {
+        let quota = end.quota.map(|quota| {
             let within = quota.resets_in.as_millis();
             let (at, limit, remaining) = (quota.resets_at, quota.limit, quota.remaining);
             format!("{at} {within} {limit} {remaining}")
         });
         let arguments = [
             self.lease(lease),
-            lingers,
-            milliseconds(closes),
-            said.unwrap_or_default(),
+            end.lingers.map_or_else(|| "-1".to_owned(), milliseconds),
+            milliseconds(end.closes),
+            quota.unwrap_or_default(),
         ];
-        let redis = self.clone();
+        let budget = self.clone();
         // Without a runtime the process is ending, and the lease expires.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { redis.run("give", &arguments).await });
+            runtime.spawn(async move { budget.run("give", &arguments).await });
         }
     }
 
     /// Reports to the store the calls since it went away and, if it lost our history, everything we
     /// remember. False when it is unavailable.
-    pub(super) async fn merge(&self, owed: u32, remembered: &str, closes: Duration) -> bool {
+    pub async fn merge(&self, owed: u32, remembered: &str, closes: Duration) -> bool {
         let arguments = [
             self.0.replica.clone(),
             owed.to_string(),
@@ -163,3 +179,6 @@ impl RedisRateLimiter {
 fn milliseconds(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,25 +6,37 @@ use futures_util::{FutureExt, future::join_all};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::super::{
+    concurrency::LoadSignal,
     limiter::{RateLimiter, RatePermit},
     state::LimiterState,
 };
 use super::{ms, window};
 use crate::{
-    context::Priority::{Background, Interactive},
-    error::{Error, ErrorKind},
+    account::{Account, Provider},
+    context::Priority::{self, Background, Interactive},
+    error::{Error, ErrorKind, Result},
 };
 
 fn limiter(calls: u32, seconds: u32, slots: u32) -> Arc<RateLimiter> {
     let state = LimiterState::new(&[window(calls, seconds)], true, slots, Instant::now());
-    Arc::new(RateLimiter::new(state, None))
+    let account = Account::default_for(Provider::Ada);
+    Arc::new(RateLimiter::new(account, state, None))
+}
+
+/// Asks for a permit for a call.
+async fn admit(
+    limiter: &Arc<RateLimiter>,
+    class: Priority,
+    deadline: Instant,
+) -> Result<RatePermit> {
+    limiter.admit(class, deadline, Arc::default()).await
 }
 
 /// Sends the call and answers it, as the transport does.
 fn answered(permit: RatePermit) {
     permit.progress().mark_sent();
     permit.progress().mark_answered(None);
-    permit.end(None);
+    permit.end(None, LoadSignal::Answered);
 }
 
 fn soon() -> Instant {
@@ -37,7 +49,11 @@ async fn calls_go_through_in_the_order_in_which_they_came() {
     let calls = (0..6).map(|number| {
         let limiter = Arc::clone(&limiter);
         async move {
-            answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
+            answered(
+                admit(&limiter, Interactive, soon())
+                    .await
+                    .expect("a permit"),
+            );
             (number, started.elapsed().as_secs())
         }
     });
@@ -51,14 +67,20 @@ async fn calls_go_through_in_the_order_in_which_they_came() {
 async fn a_call_that_would_miss_its_deadline_fails_at_once_with_a_wait() {
     let (limiter, started) = (limiter(2, 10, 9), Instant::now());
     for _ in 0..2 {
-        answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
+        answered(
+            admit(&limiter, Interactive, soon())
+                .await
+                .expect("a permit"),
+        );
     }
-    let queue: Vec<_> = (0..2).map(|_| limiter.admit(Interactive, soon())).collect();
+    let queue: Vec<_> = (0..2)
+        .map(|_| admit(&limiter, Interactive, soon()))
+        .collect();
     let mut line = join_all(queue);
     assert!((&mut line).now_or_never().is_none());
 
     // Two are ahead of it: its moment is in twenty seconds.
-    let refused = limiter.admit(Interactive, started + ms(19_000)).await;
+    let refused = admit(&limiter, Interactive, started + ms(19_000)).await;
     let error = refused.err().expect("a refusal");
 
     assert_eq!(error.kind(), ErrorKind::Throttled);
@@ -70,9 +92,13 @@ async fn a_call_that_would_miss_its_deadline_fails_at_once_with_a_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_takes_no_budget() {
     let (limiter, started) = (limiter(1, 10, 9), Instant::now());
-    answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
-    let impatient = timeout(ms(3_000), limiter.admit(Interactive, soon()));
-    let patient = limiter.admit(Interactive, soon());
+    answered(
+        admit(&limiter, Interactive, soon())
+            .await
+            .expect("a permit"),
+    );
+    let impatient = timeout(ms(3_000), admit(&limiter, Interactive, soon()));
+    let patient = admit(&limiter, Interactive, soon());
 
     let (impatient, patient) = tokio::join!(impatient, patient);
 
@@ -80,14 +106,15 @@ async fn a_cancelled_call_takes_no_budget() {
     assert_eq!(started.elapsed(), ms(10_000));
     // Cancelled before it was sent, it cost nothing.
     drop(patient.expect("a permit"));
-    let next = limiter
-        .admit(Interactive, Instant::now())
+    let next = admit(&limiter, Interactive, Instant::now())
         .await
         .expect("a permit");
     // Cancelled in flight, it may have arrived, or may still arrive.
     next.progress().mark_sent();
     drop(next);
-    let next = limiter.admit(Interactive, soon()).await.expect("a permit");
+    let next = admit(&limiter, Interactive, soon())
+        .await
+        .expect("a permit");
     let since = started.elapsed();
     assert!((ms(21_000)..ms(21_200)).contains(&since), "{since:?}");
     drop(next);
@@ -96,15 +123,17 @@ async fn a_cancelled_call_takes_no_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_429_fails_the_calls_that_cannot_wait_for_its_end_and_only_those() {
     let limiter = limiter(1, 10, 9);
-    let in_flight = limiter.admit(Interactive, soon()).await.expect("a permit");
+    let in_flight = admit(&limiter, Interactive, soon())
+        .await
+        .expect("a permit");
     let started = Instant::now();
-    let short = limiter.admit(Interactive, started + ms(20_000));
-    let long = limiter.admit(Interactive, started + ms(40_000));
+    let short = admit(&limiter, Interactive, started + ms(20_000));
+    let long = admit(&limiter, Interactive, started + ms(40_000));
     let throttled = async {
         sleep(ms(1_000)).await;
         in_flight.progress().mark_sent();
         in_flight.progress().mark_answered(None);
-        in_flight.end(Some(Some(ms(30_000))));
+        in_flight.end(Some(Some(ms(30_000))), LoadSignal::Overloaded);
         started.elapsed()
     };
     let short = async { (short.await.err(), started.elapsed()) };
@@ -126,12 +155,16 @@ async fn a_429_fails_the_calls_that_cannot_wait_for_its_end_and_only_those() {
 async fn background_work_goes_after_all_interactive_calls() {
     let (limiter, started) = (limiter(2, 1, 9), Instant::now());
     for _ in 0..2 {
-        answered(limiter.admit(Interactive, soon()).await.expect("a permit"));
+        answered(
+            admit(&limiter, Interactive, soon())
+                .await
+                .expect("a permit"),
+        );
     }
     let call = |class| {
         let limiter = Arc::clone(&limiter);
         async move {
-            answered(limiter.admit(class, soon()).await.expect("a permit"));
+            answered(admit(&limiter, class, soon()).await.expect("a permit"));
             started.elapsed().as_secs()
         }
     };
@@ -149,15 +182,17 @@ async fn background_work_goes_after_all_interactive_calls() {
 #[tokio::test(start_paused = true)]
 async fn a_full_set_of_calls_in_flight_is_no_used_up_budget() {
     let limiter = limiter(100, 1, 1);
-    let in_flight = limiter.admit(Interactive, soon()).await.expect("a permit");
+    let in_flight = admit(&limiter, Interactive, soon())
+        .await
+        .expect("a permit");
 
-    let late = limiter.admit(Interactive, Instant::now() + ms(500)).await;
+    let late = admit(&limiter, Interactive, Instant::now() + ms(500)).await;
 
     assert_eq!(
         late.err().map(|error| error.kind()),
         Some(ErrorKind::DeadlineExceeded)
     );
-    let next = limiter.admit(Interactive, soon());
+    let next = admit(&limiter, Interactive, soon());
     let (next, ()) = tokio::join!(next, async {
         advance(ms(10)).await;
         answered(in_flight);

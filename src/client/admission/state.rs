@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::sliding_window::{QuotaWindow, SlidingWindow};
-use crate::{client::request::RateLimitHeaders, context::Priority};
+use super::{
+    concurrency::{AimdLimit, LoadSignal},
+    sliding_window::{QuotaWindow, SlidingWindow},
+};
+use crate::{client::attempt::RateLimitHeaders, context::Priority};
 
 /// How long a cancelled call may still arrive, because some buffer may hold it.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -68,8 +71,7 @@ pub(super) struct LimiterState {
     windows: Vec<SlidingWindow>,
     /// Whether an operator configured the windows: then the provider's report may only narrow them.
     is_configured: bool,
-    /// The number of calls that may be in flight.
-    slots: u32,
+    concurrency: AimdLimit,
     in_flight: u32,
     reported: Option<ReportedQuota>,
     paused_until: Option<Instant>,
@@ -106,7 +108,7 @@ impl LimiterState {
         Self {
             windows: windows.collect(),
             is_configured,
-            slots: slots.max(1),
+            concurrency: AimdLimit::with_max(slots),
             in_flight: 0,
             reported: None,
             paused_until: None,
@@ -124,7 +126,7 @@ impl LimiterState {
     ) -> Result<AdmittedCall, WaitReason> {
         match self.earliest(now, 1, class) {
             Some(moment) if moment <= now => {
-                if self.in_flight >= usable(self.slots, class) {
+                if self.in_flight >= self.concurrency.slots(class) {
                     return Err(WaitReason::ConcurrencyFull);
                 }
                 self.in_flight += 1;
@@ -159,6 +161,17 @@ impl LimiterState {
         }
         self.reported = self.reported.filter(|reported| reported.reset > now);
         self.paused_until = self.paused_until.filter(|until| *until > now);
+    }
+
+    /// The number of calls that may be in flight now, and of those that are.
+    pub(super) fn concurrency(&self) -> (u32, u32) {
+        (self.concurrency.calls(), self.in_flight)
+    }
+
+    /// Notes what the end of a call that is still in flight shows of the provider's load.
+    pub(super) fn record_load(&mut self, call: AdmittedCall, signal: LoadSignal, now: Instant) {
+        self.concurrency
+            .record(signal, self.in_flight, (call.at, now));
     }
 
     /// Notes the end of a call. True when calls must pause from now on.

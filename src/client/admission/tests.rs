@@ -1,7 +1,7 @@
-//! The budget's state over made-up moments.
+//! The limits over made-up moments.
 
+mod permits;
 mod promises;
-mod store;
 mod waiting;
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{
     sliding_window::QuotaWindow,
     state::{CallEnd, LimiterState, WaitReason},
 };
-use crate::{client::request::RateLimitHeaders, context::Priority};
+use crate::{client::attempt::RateLimitHeaders, context::Priority};
 use tokio::time::Instant;
 
 const NOW: Priority = Priority::Interactive;

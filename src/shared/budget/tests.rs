@@ -8,17 +8,26 @@ use std::{
 
 use tokio::{net::TcpStream, time::sleep};
 
-use super::{
-    super::{
-        redis::{RedisRateLimiter, StoreAnswer},
-        state::CallEnd,
-    },
-    NOW, ms, quota, window,
-};
+use super::{LeaseEnd, ReportedLimit, SharedBudget, StoreAnswer};
 use crate::{
-    context::Priority::Background,
+    context::Priority::{self, Background},
     shared::{Store, StoreOptions},
 };
+
+const NOW: Priority = Priority::Interactive;
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// The end of a call that was never sent, after which all calls pause for a time.
+fn unsent(closes: Duration) -> LeaseEnd {
+    LeaseEnd {
+        lingers: None,
+        closes,
+        quota: None,
+    }
+}
 
 struct Redis(Child);
 
@@ -54,14 +63,14 @@ async fn redis() -> Option<(Redis, String)> {
 }
 
 /// A replica that shares a budget of `calls` calls in `seconds` seconds.
-fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> RedisRateLimiter {
+fn replica(url: &str, account: &str, calls: u32, seconds: u32) -> SharedBudget {
     let limits = StoreOptions {
         prefix: "test".to_owned(),
         replicas: 2,
         timeout: Duration::from_secs(2),
     };
     let store = Store::new(url, None, limits).expect("a store");
-    RedisRateLimiter::new(store, account, &[window(calls, seconds)], true)
+    SharedBudget::new(store, account, &[(calls, seconds)], true)
 }
 
 /// How long a call must wait; zero when it is granted.
@@ -106,7 +115,7 @@ async fn accounts_are_separate_and_an_unsent_call_is_returned() {
     assert!(wait(&a.take(4, NOW, ms(1_000)).await) > ms(50_000));
     assert_eq!(wait(&b.take(5, NOW, ms(1_000)).await), ms(0));
 
-    a.release(3, CallEnd::Unsent, ms(0));
+    a.release(3, unsent(ms(0)));
 
     let mut tries = 0;
     while wait(&a.take(6, NOW, ms(1_000)).await) > ms(0) {
@@ -124,8 +133,18 @@ async fn a_report_to_one_replica_applies_to_all() {
     let (a, b) = (replica(&url, "a", 100, 60), replica(&url, "a", 100, 60));
     for (lease, remaining) in [(1, 3), (2, 50)] {
         assert_eq!(wait(&a.take(lease, NOW, ms(1_000)).await), ms(0));
-        let said = quota(80, remaining, 1_000, ms(30_000));
-        a.release(lease, CallEnd::Answered(Some(said)), ms(0));
+        let quota = ReportedLimit {
+            resets_at: 1_000,
+            resets_in: ms(30_000),
+            limit: 80,
+            remaining,
+        };
+        let end = LeaseEnd {
+            lingers: Some(ms(0)),
+            closes: ms(0),
+            quota: Some(quota),
+        };
+        a.release(lease, end);
         sleep(ms(200)).await;
     }
 
@@ -134,7 +153,7 @@ async fn a_report_to_one_replica_applies_to_all() {
     }
     let left = wait(&b.take(6, NOW, ms(1_000)).await);
     assert!((ms(20_000)..=ms(30_100)).contains(&left), "{left:?}");
-    a.release(99, CallEnd::Unsent, ms(45_000));
+    a.release(99, unsent(ms(45_000)));
     sleep(ms(200)).await;
     let closed = wait(&b.take(7, NOW, ms(1_000)).await);
     assert!(closed > ms(40_000), "{closed:?}");

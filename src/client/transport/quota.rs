@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use super::request::RateLimitHeaders;
+use crate::client::attempt::RateLimitHeaders;
 
 /// The names of the headers with a rate limit, and how the end of its window is written.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
-//! The queue for a provider's budget: first come, first served within a class, and interactive work
-//! before background work.
+//! The queue of attempts that wait to be admitted: first come, first served within a class, and
+//! interactive work before background work.
 
 use std::{
     collections::VecDeque,
@@ -10,17 +10,21 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use super::{
-    redis::{RedisRateLimiter, StoreAnswer},
+    concurrency::LoadSignal,
+    replicas,
     state::{AdmittedCall, CallEnd, LimiterState, WaitReason, WindowStatus},
 };
 use crate::{
-    client::request::AttemptProgress,
+    account::Account,
+    client::attempt::AttemptProgress,
     context::Priority,
     error::{Error, ErrorKind, FailureStage, Result},
+    metrics,
+    shared::budget::SharedBudget,
 };
 
 /// How long the store's answer on when there is budget again is used.
@@ -28,27 +32,25 @@ const BELIEVED: Duration = Duration::from_secs(5);
 
 /// An account's budget and the calls that wait for it.
 pub(super) struct RateLimiter {
+    account: Account,
     state: Mutex<Waiters>,
     /// The budget that all replicas share; `None` when this gateway runs alone.
-    redis: Option<RedisRateLimiter>,
+    pub(super) shared: Option<SharedBudget>,
 }
 
-/// How long all replicas have to report their calls to a store that is available again.
-const SETTLE: Duration = Duration::from_secs(1);
-
-struct Waiters {
-    budget: LimiterState,
+pub(super) struct Waiters {
+    pub(super) budget: LimiterState,
     /// The waiting calls, by class.
     queues: [VecDeque<Waiter>; 2],
     next: u64,
     /// Whether the store is unavailable, and only a share of the budget is ours.
-    is_store_away: bool,
+    pub(super) is_store_away: bool,
     /// The number of ended calls that the store does not know.
-    unreported_calls: u32,
+    pub(super) unreported_calls: u32,
     /// For each class, when the store has budget again, and when it said so.
-    not_before: [Option<(Instant, Instant)>; 2],
+    pub(super) not_before: [Option<(Instant, Instant)>; 2],
     /// The calls left of each window, as the store reported them, and when it did.
-    remaining: Option<(Instant, Vec<u32>)>,
+    pub(super) remaining: Option<(Instant, Vec<u32>)>,
 }
 
 struct Waiter {
@@ -57,7 +59,7 @@ struct Waiter {
 }
 
 /// The next step of a waiting call.
-enum Admission {
+enum AdmissionStep {
     Go(AdmittedCall),
     /// Look again at this moment at the latest.
     Wait(Instant),
@@ -88,12 +90,12 @@ impl Waiters {
         }
     }
 
-    fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         let all = self.queues.iter().flatten();
         all.for_each(|waiter| waiter.wakeup.notify_one());
     }
 
-    fn next_admission(&mut self, class: Priority, number: u64, deadline: Instant) -> Admission {
+    fn next_admission(&mut self, class: Priority, number: u64, deadline: Instant) -> AdmissionStep {
         let (now, ahead) = (Instant::now(), self.queue_position(class, number));
         // The store is asked again soon: replicas return leases, and stores are cleared.
         let not_before = self.not_before[class as usize]
@@ -102,7 +104,7 @@ impl Waiters {
         let moment = match ahead {
             0 if not_before.is_some() => not_before,
             0 => match self.budget.try_acquire(now, class) {
-                Ok(call) => return Admission::Go(call),
+                Ok(call) => return AdmissionStep::Go(call),
                 Err(WaitReason::ConcurrencyFull) => Some(now),
                 Err(WaitReason::Until(moment)) => moment,
             },
@@ -111,13 +113,13 @@ impl Waiters {
         match moment {
             Some(moment) if moment <= deadline && now < deadline => {
                 let is_next = ahead == 0 && moment > now;
-                Admission::Wait(if is_next { moment } else { deadline })
+                AdmissionStep::Wait(if is_next { moment } else { deadline })
             }
             // Other calls took the time.
             Some(moment) if moment <= now => {
-                Admission::Fail(Error::deadline_exceeded().at_stage(FailureStage::NotSent))
+                AdmissionStep::Fail(Error::deadline_exceeded().at_stage(FailureStage::NotSent))
             }
-            moment => Admission::Fail(used_up(moment, now)),
+            moment => AdmissionStep::Fail(used_up(moment, now)),
         }
     }
 }
@@ -158,7 +160,11 @@ impl Drop for WaiterGuard<'_> {
 }
 
 impl RateLimiter {
-    pub(super) fn new(budget: LimiterState, redis: Option<RedisRateLimiter>) -> Self {
+    pub(super) fn new(
+        account: Account,
+        budget: LimiterState,
+        shared: Option<SharedBudget>,
+    ) -> Self {
         let state = Waiters {
             budget,
             queues: Default::default(),
@@ -168,13 +174,27 @@ impl RateLimiter {
             not_before: [None; 2],
             remaining: None,
         };
-        Self {
+        let limiter = Self {
+            account,
             state: Mutex::new(state),
-            redis,
-        }
+            shared,
+        };
+        limiter.record_metrics(&limiter.state());
+        limiter
     }
 
-    fn state(&self) -> MutexGuard<'_, Waiters> {
+    /// The number of calls that may be in flight now, and of those that are.
+    #[cfg(test)]
+    pub(super) fn concurrency(&self) -> (u32, u32) {
+        self.state().budget.concurrency()
+    }
+
+    fn record_metrics(&self, state: &Waiters) {
+        let (limit, in_flight) = state.budget.concurrency();
+        metrics::concurrency(self.account, limit, in_flight);
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, Waiters> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -202,24 +222,32 @@ impl RateLimiter {
         self: &Arc<Self>,
         class: Priority,
         deadline: Instant,
+        progress: Arc<AttemptProgress>,
     ) -> Result<RatePermit> {
         let place = self.enqueue(class);
         loop {
-            let admission = self.state().next_admission(class, place.number, deadline);
+            let admission = {
+                let mut state = self.state();
+                let admission = state.next_admission(class, place.number, deadline);
+                if matches!(admission, AdmissionStep::Go(_)) {
+                    self.record_metrics(&state);
+                }
+                admission
+            };
             match admission {
-                Admission::Go(call) => {
+                AdmissionStep::Go(call) => {
                     let mut permit = RatePermit {
                         limiter: Arc::clone(self),
                         call: Some(call),
-                        progress: Arc::default(),
+                        progress: Arc::clone(&progress),
                         lease: None,
                     };
                     if self.reserve(&mut permit, class, deadline).await {
                         return Ok(permit);
                     }
                 }
-                Admission::Fail(error) => return Err(error),
-                Admission::Wait(until) => tokio::select! {
+                AdmissionStep::Fail(error) => return Err(error),
+                AdmissionStep::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
                     () = place.wakeup.notified() => {}
                 },
@@ -227,107 +255,19 @@ impl RateLimiter {
         }
     }
 
-    /// Asks the shared store, if there is one, whether the replicas together may make the call.
-    async fn reserve(
-        self: &Arc<Self>,
-        permit: &mut RatePermit,
-        class: Priority,
-        deadline: Instant,
-    ) -> bool {
-        let Some(redis) = &self.redis else {
-            return true;
-        };
-        if self.state().is_store_away {
-            return true;
-        }
-        let lease = fastrand::u64(..);
-        // From now on the lease may exist: dropping the permit returns it.
-        permit.lease = Some(lease);
-        let lives = deadline.saturating_duration_since(Instant::now());
-        match redis.take(lease, class, lives).await {
-            StoreAnswer::Granted(left) => {
-                self.state().remaining = Some((Instant::now(), left));
-                true
-            }
-            StoreAnswer::Refused(wait) => {
-                permit.lease = None;
-                let now = Instant::now();
-                self.state().not_before[class as usize] = Some((now + wait, now));
-                false
-            }
-            StoreAnswer::Unavailable => {
-                // The lease may exist nevertheless; then it expires.
-                permit.lease = None;
-                self.use_own_share(redis);
-                false
-            }
-        }
-    }
-
-    /// Uses only this replica's share while the store is unavailable, until it is back and knows
-    /// what was spent without it.
-    fn use_own_share(self: &Arc<Self>, redis: &RedisRateLimiter) {
-        let mut state = self.state();
-        if std::mem::replace(&mut state.is_store_away, true) {
-            return;
-        }
-        state.budget.divide_by(redis.store().replicas());
-        state.not_before = [None; 2];
-        state.remaining = None;
-        drop(state);
-        let (limiter, redis) = (Arc::clone(self), redis.clone());
-        tokio::spawn(async move {
-            while !limiter.try_rejoin(&redis).await {
-                sleep(SETTLE / 4).await;
-            }
-        });
-    }
-
-    async fn try_rejoin(&self, redis: &RedisRateLimiter) -> bool {
-        if !self.settle(redis).await {
-            return false;
-        }
-        // The other replicas report too, before anybody relies on the count.
-        sleep(SETTLE).await;
-        if !self.settle(redis).await {
-            return false;
-        }
-        let mut state = self.state();
-        state.is_store_away = false;
-        state.budget.divide_by(1);
-        state.wake_all();
-        true
-    }
-
-    /// Reports to the store what was spent without it.
-    async fn settle(&self, redis: &RedisRateLimiter) -> bool {
-        if !redis.store().is_up() {
-            return false;
-        }
-        let now = Instant::now();
-        let (owed, (remembered, in_flight), closed) = {
-            let mut state = self.state();
-            let owed = std::mem::take(&mut state.unreported_calls);
-            let closed = state.budget.closed(now);
-            (owed, state.budget.serialize(now), closed)
-        };
-        let closes = closed.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        let is_told = redis.merge(owed + in_flight, &remembered, closes).await;
-        if !is_told {
-            self.state().unreported_calls += owed;
-        }
-        is_told
-    }
-
-    fn end(&self, call: AdmittedCall, end: CallEnd, lease: Option<u64>) {
+    fn end(&self, call: AdmittedCall, (end, load): (CallEnd, LoadSignal), lease: Option<u64>) {
         let now = Instant::now();
         let mut state = self.state();
+        state.budget.record_load(call, load, now);
         let is_closed = state.budget.end(call, end, now);
-        if let Some(redis) = &self.redis {
+        self.record_metrics(&state);
+        if let Some(shared) = &self.shared {
             let closed = state.budget.closed(now).filter(|_| is_closed);
             let closes = closed.map_or(Duration::ZERO, |until| until.duration_since(now));
             match lease {
-                Some(lease) if !state.is_store_away => redis.release(lease, end, closes),
+                Some(lease) if !state.is_store_away => {
+                    shared.release(lease, replicas::lease_end(end, closes))
+                }
                 // The lease, if it exists, expires.
                 _ if end != CallEnd::Unsent => state.unreported_calls += 1,
                 _ => {}
@@ -365,7 +305,7 @@ pub(super) struct RatePermit {
     limiter: Arc<RateLimiter>,
     call: Option<AdmittedCall>,
     progress: Arc<AttemptProgress>,
-    lease: Option<u64>,
+    pub(super) lease: Option<u64>,
 }
 
 impl RatePermit {
@@ -375,20 +315,15 @@ impl RatePermit {
         Arc::clone(&self.progress)
     }
 
-    /// Follows the progress of a call.
-    pub(super) fn follow(&mut self, progress: Arc<AttemptProgress>) {
-        self.progress = progress;
-    }
-
     /// Notes the end of the call. `throttled` holds the wait that a 429 asked for.
-    pub(super) fn end(mut self, throttled: Option<Option<Duration>>) {
+    pub(super) fn end(mut self, throttled: Option<Option<Duration>>, load: LoadSignal) {
         let quota = self.progress.quota();
         let end = match throttled {
             Some(wait) if self.progress.is_answered() => CallEnd::Throttled(quota, wait),
             _ => self.call_end(),
         };
         if let Some(call) = self.call.take() {
-            self.limiter.end(call, end, self.lease);
+            self.limiter.end(call, (end, load), self.lease);
         }
     }
 
@@ -406,7 +341,8 @@ impl RatePermit {
 impl Drop for RatePermit {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            self.limiter.end(call, self.call_end(), self.lease);
+            let end = (self.call_end(), LoadSignal::Unknown);
+            self.limiter.end(call, end, self.lease);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The cache that all replicas share, in Redis. A response is stored with the number of writes
+//! The responses that all replicas share. A response is stored with the number of writes
 //! before its read; one more write invalidates it.
 //!
 //! Its age follows the store's clock, so that replicas need not agree on the time. The reader's
@@ -15,18 +15,14 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use redis::Cmd;
-use reqwest::{StatusCode, header::HeaderMap};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use super::{CacheKey, CachedResponse};
-use crate::{
-    account::Account,
-    client::Response,
-    error::{Error, ErrorKind, Result},
-    shared::Store,
-};
+use super::Store;
+
+/// Identifies a read by a hash, so that search terms are not stored in the clear.
+pub type ResponseKey = [u8; 16];
 
 /// How long the write counter is kept after the last write: longer than any response.
 const COUNTER_TTL: Duration = Duration::from_secs(7 * 86_400);
@@ -39,10 +35,9 @@ const MAX_SHARED_BYTES: usize = 4 * 1024 * 1024;
 
 /// The cache of one account in the shared store.
 #[derive(Clone)]
-pub(super) struct RedisCache(Arc<RedisCacheInner>);
+pub struct SharedResponses(Arc<SharedResponsesInner>);
 
-struct RedisCacheInner {
-    account: Account,
+struct SharedResponsesInner {
     store: Store,
     /// A name of the account that reveals neither its address nor its token.
     name: String,
@@ -58,12 +53,16 @@ struct RedisCacheInner {
 type StoredBytes = Option<Vec<u8>>;
 
 /// A response as stored.
-pub(super) struct StoredResponse {
-    pub(super) answer: Result<Response>,
+#[derive(Debug)]
+pub struct StoredResponse {
+    /// The status; 404 means that the record does not exist.
+    pub status: u16,
+    /// The body.
+    pub body: Bytes,
     /// When it was read, by the clock of its reader unless that clock is wrong.
-    pub(super) at: Timestamp,
+    pub at: Timestamp,
     /// When it was read, by the store's clock.
-    pub(super) read: Instant,
+    pub read: Instant,
 }
 
 /// The metadata stored with a body.
@@ -87,11 +86,13 @@ const FORM: u8 = 3;
 /// The largest difference between a reader's clock and the store's at which the reader's is used.
 const MAX_CLOCK_SKEW: i64 = 2_000;
 
-impl RedisCache {
-    pub(super) fn new(account: Account, store: Store, name: String) -> Self {
+impl SharedResponses {
+    /// The responses of an account under a name, which must reveal neither its address nor its
+    /// token.
+    #[must_use]
+    pub fn new(store: Store, name: String) -> Self {
         let invalidation_pending = AtomicBool::new(false);
-        Self(Arc::new(RedisCacheInner {
-            account,
+        Self(Arc::new(SharedResponsesInner {
             store,
             name,
             invalidation_pending,
@@ -128,14 +129,14 @@ impl RedisCache {
         self.0.store.key(&name)
     }
 
-    fn answer_key(&self, key: &CacheKey) -> String {
+    fn answer_key(&self, key: &ResponseKey) -> String {
         let hash: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let name = format!("answer:{{{}}}:{hash}", self.0.name);
         self.0.store.key(&name)
     }
 
     /// Returns the number of writes and the stored response; `None` when the store is unavailable.
-    pub(super) async fn look_up(&self, key: &CacheKey) -> Option<(u64, Option<StoredResponse>)> {
+    pub async fn look_up(&self, key: &ResponseKey) -> Option<(u64, Option<StoredResponse>)> {
         let keys = [self.writes_key(), self.answer_key(key)];
         if self.0.invalidation_pending.load(Ordering::Acquire) {
             return None;
@@ -164,7 +165,7 @@ impl RedisCache {
     }
 
     /// Removes a response.
-    pub(super) async fn remove(&self, key: &CacheKey) {
+    pub async fn remove(&self, key: &ResponseKey) {
         self.delete(self.answer_key(key)).await;
     }
 
@@ -177,14 +178,19 @@ impl RedisCache {
         deleted.await
     }
 
-    /// Stores a response whose request was sent after `writes` writes.
-    pub(super) async fn put(&self, key: &CacheKey, writes: u64, cached: &CachedResponse) {
-        let Some(answer) = self.encode(cached, writes) else {
+    /// Stores a response whose request was sent after `writes` writes, until it expires.
+    pub async fn put(
+        &self,
+        key: &ResponseKey,
+        writes: u64,
+        (response, expires_at): (&StoredResponse, Instant),
+    ) {
+        let Some(answer) = self.encode(response, writes) else {
             // The stored response is older.
             self.remove(key).await;
             return;
         };
-        let left = cached.expires_at.saturating_duration_since(Instant::now());
+        let left = expires_at.saturating_duration_since(Instant::now());
         let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         let key = self.answer_key(key);
         let _: Option<()> = self
@@ -200,7 +206,7 @@ impl RedisCache {
 
     /// Counts a write, which invalidates the account's responses for all replicas. While the store
     /// is unavailable it is not used here, and the write is counted as soon as it is back.
-    pub(super) async fn invalidate(&self) {
+    pub async fn invalidate(&self) {
         self.0.invalidation_pending.store(true, Ordering::Release);
         if self.try_invalidate().await {
             self.0.invalidation_pending.store(false, Ordering::Release);
@@ -254,24 +260,20 @@ impl RedisCache {
     }
 }
 
-impl RedisCache {
-    fn encode(&self, cached: &CachedResponse, writes: u64) -> Option<Vec<u8>> {
-        let (status, body) = match &cached.answer {
-            Ok(response) => (response.status.as_u16(), response.body.clone()),
-            Err(error) if error.kind() == ErrorKind::Missing => (404, Bytes::new()),
-            Err(_) => return None,
-        };
+impl SharedResponses {
+    /// Encodes a response; `None` when it is too large to be shared.
+    fn encode(&self, response: &StoredResponse, writes: u64) -> Option<Vec<u8>> {
         let metadata = StoredMetadata {
             form: FORM,
             writes,
-            status,
-            read: self.store_time(cached.read),
-            at: cached.read_at.as_millisecond(),
-            sum: checksum(&body),
+            status: response.status,
+            read: self.store_time(response.read),
+            at: response.at.as_millisecond(),
+            sum: checksum(&response.body),
         };
         let mut answer = serde_json::to_vec(&metadata).ok()?;
         answer.push(b'\n');
-        answer.extend_from_slice(&body);
+        answer.extend_from_slice(&response.body);
         (answer.len() <= MAX_SHARED_BYTES).then_some(answer)
     }
 
@@ -286,22 +288,11 @@ impl RedisCache {
         }
         let now = Instant::now();
         let read = now.checked_sub(self.since(metadata.read)).unwrap_or(now);
-        let response = match metadata.status {
-            404 => Err(Error::new(ErrorKind::Missing, "there is no such thing").with_status(404)),
-            status => Ok(Response {
-                account: self.0.account,
-                status: StatusCode::from_u16(status).ok()?,
-                headers: HeaderMap::new(),
-                body,
-                sent: read,
-                cached_at: None,
-                is_repeated: false,
-            }),
-        };
         let is_right = metadata.at.abs_diff(metadata.read) <= MAX_CLOCK_SKEW.unsigned_abs();
         let at = if is_right { metadata.at } else { metadata.read };
         Some(StoredResponse {
-            answer: response,
+            status: metadata.status,
+            body,
             at: Timestamp::from_millisecond(at).ok()?,
             read,
         })
@@ -323,73 +314,52 @@ fn milliseconds(span: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Bytes, CachedResponse, HeaderMap, Instant, RedisCache, Response, StatusCode, Timestamp,
-    };
-    use crate::account::{Account, Provider};
-    use crate::shared::{Store, StoreOptions};
     use std::time::Duration;
 
-    /// A cache whose store is never called.
-    fn account_cache() -> RedisCache {
+    use super::{Bytes, Instant, SharedResponses, StoredResponse, Timestamp};
+    use crate::shared::{Store, StoreOptions};
+
+    /// Responses whose store is never called.
+    fn responses() -> SharedResponses {
         let options = StoreOptions {
             prefix: "test".to_owned(),
             replicas: 2,
             timeout: Duration::from_secs(1),
         };
         let store = Store::new("redis://127.0.0.1:1", None, options).expect("an address");
-        RedisCache::new(
-            Account::default_for(Provider::Ada),
-            store,
-            "account".to_owned(),
-        )
+        SharedResponses::new(store, "account".to_owned())
     }
 
-    fn cached(now: Instant, body: &'static [u8]) -> CachedResponse {
-        let minute = Duration::from_secs(60);
-        CachedResponse {
-            answer: Ok(Response {
-                account: Account::default_for(Provider::Ada),
-                status: StatusCode::OK,
-                headers: HeaderMap::new(),
-                body: Bytes::from_static(body),
-                sent: now,
-                cached_at: None,
-                is_repeated: false,
-            }),
-            read_at: Timestamp::now(),
-            read: now,
-            fresh_until: now + minute,
-            stale_until: now + 2 * minute,
-            expires_at: now + 3 * minute,
+    fn response(body: &'static [u8]) -> StoredResponse {
+        StoredResponse {
+            status: 200,
+            body: Bytes::from_static(body),
+            at: Timestamp::now(),
+            read: Instant::now(),
         }
     }
 
     #[test]
     fn a_stored_response_is_read_unchanged_until_a_write() {
-        let account_cache = account_cache();
-        let cached = cached(Instant::now(), b"{\n \"data\": []\n}");
-        let answer = account_cache.encode(&cached, 7).expect("short enough");
+        let (responses, response) = (responses(), response(b"{\n \"data\": []\n}"));
+        let stored = responses.encode(&response, 7).expect("short enough");
 
-        let again = account_cache.decode(answer.clone(), 7).expect("the same");
+        let again = responses.decode(stored.clone(), 7).expect("the same");
 
-        let body = |answer: crate::error::Result<Response>| answer.expect("an answer").body;
-        assert_eq!(body(again.answer), body(cached.answer));
-        assert!(account_cache.decode(answer, 8).is_none());
+        assert_eq!((again.status, again.body), (200, response.body));
+        assert!(responses.decode(stored, 8).is_none());
     }
 
     #[test]
     fn age_follows_the_clock_of_the_store_whatever_ours_shows() {
-        let [writer, reader] = [account_cache(), account_cache()];
+        let [writer, reader] = [responses(), responses()];
         let now = Timestamp::now().as_second();
         // The store's clock is an hour behind for both, and the writer's own clock is not used.
         writer.set_clock((now - 3600, 0));
-        let answer = writer
-            .encode(&cached(Instant::now(), b"{}"), 1)
-            .expect("short");
+        let stored = writer.encode(&response(b"{}"), 1).expect("short");
         reader.set_clock((now - 3600 + 240, 0));
 
-        let found = reader.decode(answer, 1).expect("the same");
+        let found = reader.decode(stored, 1).expect("the same");
 
         let age = found.read.elapsed().as_secs();
         assert!((239..=241).contains(&age), "{age}");

@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// Logs one account's failures and recoveries.
 #[derive(Debug)]
-pub struct ProviderLog {
+pub(in crate::client) struct ProviderLog {
     account: Account,
     /// The source of the token, and what to do when the provider refuses it.
     token: String,
@@ -35,8 +35,7 @@ struct ProviderLogState {
 
 impl ProviderLog {
     /// A log for an account whose token comes from `token`.
-    #[must_use]
-    pub fn new(account: Account, token: impl Into<String>) -> Self {
+    pub(super) fn new(account: Account, token: impl Into<String>) -> Self {
         Self {
             account,
             token: token.into(),
@@ -45,7 +44,7 @@ impl ProviderLog {
     }
 
     /// Logs a failure that an operator must know.
-    pub fn failed(&self, operation: &'static str, error: &Error) {
+    pub(in crate::client) fn failed(&self, operation: &'static str, error: &Error) {
         let code = error.kind().code().as_str();
         if !self.is_news(code) {
             return;
@@ -72,7 +71,7 @@ impl ProviderLog {
     }
 
     /// Notes that a response was readable.
-    pub fn readable(&self) {
+    pub(in crate::client) fn readable(&self) {
         self.recovered(|code| code == ErrorCode::ProviderBadResponse.as_str());
     }
 

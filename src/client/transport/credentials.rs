@@ -1,5 +1,5 @@
-//! Adds the credentials to a request. It sits inside the retry, so that the next attempt uses a
-//! renewed token: when the provider refuses a token that comes from a file, the file is read again.
+//! An account's token. When the provider refuses a token that comes from a file, the file is read
+//! again, and the next attempt uses the new token.
 
 use std::{
     fmt,
@@ -7,15 +7,13 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     task::spawn_blocking,
     time::{Instant, timeout},
 };
 
-use super::{Layer, NextLayer, Request, Response};
 use crate::{
     account::Account,
     error::{Error, ErrorKind, Result},
@@ -83,14 +81,13 @@ impl AuthScheme {
         Ok(value)
     }
 
-    /// The token that a request carries.
-    pub(super) fn token_in(self, headers: &HeaderMap) -> Option<String> {
-        let text = headers.get(self.header_name())?.to_str().ok()?;
-        let token = match self {
-            Self::Bearer => text.strip_prefix("Bearer ")?,
-            Self::Header(_) => text,
-        };
-        Some(token.to_owned())
+    /// The token in a header value.
+    pub(super) fn token_of(self, value: &HeaderValue) -> Option<&str> {
+        let text = value.to_str().ok()?;
+        match self {
+            Self::Bearer => text.strip_prefix("Bearer "),
+            Self::Header(_) => Some(text),
+        }
     }
 }
 
@@ -130,14 +127,20 @@ impl Credentials {
         })))
     }
 
-    fn header(&self) -> HeaderValue {
+    /// The name of the header that carries the token.
+    pub(super) fn name(&self) -> &HeaderName {
+        &self.0.name
+    }
+
+    /// The header value with the current token.
+    pub(super) fn header(&self) -> HeaderValue {
         let header = self.0.header.lock();
         header.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the token again after the provider refused it. True when a different token is now in
     /// use.
-    async fn renew(&self, refused: &HeaderValue) -> bool {
+    pub(super) async fn renew(&self, refused: &HeaderValue) -> bool {
         let TokenSource::File(read) = &self.0.source else {
             return false;
         };
@@ -217,26 +220,9 @@ impl Credentials {
     }
 }
 
-/// Sends an account's token with every call.
-pub struct AuthLayer(pub Credentials);
-
-#[async_trait]
-impl Layer for AuthLayer {
-    async fn call(&self, request: Request, next: NextLayer<'_>) -> Result<Response> {
-        let (name, token) = (self.0.0.name.clone(), self.0.header());
-        let answer = next.run(request.header(name, token.clone())).await;
-        match answer {
-            Err(error) if error.kind() == ErrorKind::Denied && self.0.renew(&token).await => {
-                Err(error.with_renewed_credentials())
-            }
-            answer => answer,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use reqwest::header::{HeaderMap, HeaderValue};
+    use reqwest::header::HeaderValue;
 
     use super::AuthScheme;
 
@@ -254,11 +240,9 @@ mod tests {
             );
             assert!(header.is_sensitive());
 
-            let mut headers = HeaderMap::new();
-            headers.insert(name, header);
-            assert_eq!(scheme.token_in(&headers).as_deref(), Some("secret"));
-            headers.insert(name, HeaderValue::from_static(""));
-            assert_ne!(scheme.token_in(&headers).as_deref(), Some("secret"));
+            assert_eq!(scheme.token_of(&header), Some("secret"));
+            let empty = HeaderValue::from_static("");
+            assert_ne!(scheme.token_of(&empty), Some("secret"));
         }
     }
 
