@@ -1,4 +1,13 @@
-//! What the documents name exists: tests, types, settings of a connector, providers.
+//! The documents are true: their examples run, and the tests, types, settings, metrics, codes and pages
+//! that they name exist.
+
+mod examples;
+mod links;
+mod page;
+mod providers;
+mod sandbox;
+mod settings;
+mod words;
 
 use std::{collections::BTreeSet, fs, path::Path};
 

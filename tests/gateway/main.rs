@@ -32,5 +32,4 @@ mod conformance;
 mod docs;
 mod listing;
 mod lookup;
-mod readme;
 mod schema;

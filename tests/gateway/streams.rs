@@ -218,7 +218,7 @@ impl Socket {
 }
 
 /// The events of a response to a request that takes events.
-async fn events(response: reqwest::Response) -> Vec<(String, Value)> {
+pub(crate) async fn events(response: reqwest::Response) -> Vec<(String, Value)> {
     let text = response.text().await.expect("a text");
     let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
     let events = blocks.filter_map(|block| {
@@ -234,7 +234,7 @@ async fn events(response: reqwest::Response) -> Vec<(String, Value)> {
 }
 
 /// Sends a request that takes events.
-async fn post_for_events(address: SocketAddr, body: &Value) -> reqwest::Response {
+pub(crate) async fn post_for_events(address: SocketAddr, body: &Value) -> reqwest::Response {
     let request = reqwest::Client::new().post(format!("http://{address}/graphql"));
     let request = request.header("accept", "text/event-stream").json(body);
     request.send().await.expect("an answer")
