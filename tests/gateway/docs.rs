@@ -3,7 +3,7 @@
 
 mod examples;
 mod links;
-mod page;
+pub(crate) mod page;
 mod providers;
 mod sandbox;
 mod settings;

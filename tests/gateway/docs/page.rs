@@ -3,30 +3,30 @@
 use std::{fs, path::Path};
 
 /// A page, with its path below the root of the repository.
-pub(super) struct Page {
-    pub(super) name: String,
-    pub(super) text: String,
+pub(crate) struct Page {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// A block of code.
 #[derive(Clone)]
-pub(super) struct Block {
-    pub(super) language: String,
+pub(crate) struct Block {
+    pub(crate) language: String,
     /// The page and the line, for messages.
-    pub(super) place: String,
-    pub(super) text: String,
+    pub(crate) place: String,
+    pub(crate) text: String,
 }
 
 /// The rows of a table under a heading, cell by cell.
-pub(super) type Rows = Vec<Vec<String>>;
+pub(crate) type Rows = Vec<Vec<String>>;
 
 /// The root of the repository.
-pub(super) fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// One page.
-pub(super) fn page(name: &str) -> Page {
+pub(crate) fn page(name: &str) -> Page {
     let text = fs::read_to_string(root().join(name));
     let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
     let name = name.to_owned();
@@ -45,14 +45,14 @@ fn pages_in(folder: &str) -> Vec<Page> {
 }
 
 /// The README and the pages of `docs`.
-pub(super) fn guide() -> Vec<Page> {
+pub(crate) fn guide() -> Vec<Page> {
     let mut pages = vec![page("README.md")];
     pages.extend(pages_in("docs"));
     pages
 }
 
 /// All pages of the repository, but for those of tests.
-pub(super) fn pages() -> Vec<Page> {
+pub(crate) fn pages() -> Vec<Page> {
     let mut pages = guide();
     pages.extend(["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(page));
     pages.extend(pages_in("docs/adr"));
@@ -72,7 +72,8 @@ impl Page {
         let mut lines = Vec::new();
         for (at, line) in self.text.lines().enumerate() {
             match (line.strip_prefix("```"), language) {
-                (Some(name), None) => language = Some(name),
+                // Behind the language a block may name a file.
+                (Some(name), None) => language = name.split_whitespace().next().or(Some("")),
                 (Some(_), Some(_)) => language = None,
                 (None, _) => lines.push((at + 1, line, language)),
             }
@@ -82,7 +83,7 @@ impl Page {
     }
 
     /// The blocks of code, in order.
-    pub(super) fn blocks(&self) -> Vec<Block> {
+    pub(crate) fn blocks(&self) -> Vec<Block> {
         let mut blocks: Vec<(usize, Block)> = Vec::new();
         for (at, line, language) in self.lines() {
             let Some(language) = language else { continue };
@@ -106,20 +107,20 @@ impl Page {
     }
 
     /// The lines outside of blocks, with their numbers.
-    pub(super) fn prose(&self) -> Vec<(usize, &str)> {
+    pub(crate) fn prose(&self) -> Vec<(usize, &str)> {
         let lines = self.lines().into_iter();
         let lines = lines.filter(|(_, _, language)| language.is_none());
         lines.map(|(at, line, _)| (at, line)).collect()
     }
 
     /// The headings.
-    pub(super) fn headings(&self) -> Vec<&str> {
+    pub(crate) fn headings(&self) -> Vec<&str> {
         let prose = self.prose().into_iter();
         prose.filter_map(|(_, line)| heading(line)).collect()
     }
 
     /// The code within the text: `like this`.
-    pub(super) fn code(&self) -> Vec<&str> {
+    pub(crate) fn code(&self) -> Vec<&str> {
         let prose = self.prose().into_iter();
         prose
             .flat_map(|(_, line)| line.split('`').skip(1).step_by(2))
@@ -127,7 +128,7 @@ impl Page {
     }
 
     /// The rows of all tables, each with the heading that it stands under.
-    pub(super) fn tables(&self) -> Vec<(&str, Vec<String>)> {
+    pub(crate) fn tables(&self) -> Vec<(&str, Vec<String>)> {
         let (mut title, mut is_body) = ("", false);
         let mut rows = Vec::new();
         for (_, line) in self.prose() {
@@ -146,7 +147,7 @@ impl Page {
     }
 
     /// The rows of the tables under a heading.
-    pub(super) fn rows(&self, title: &str) -> Rows {
+    pub(crate) fn rows(&self, title: &str) -> Rows {
         let tables = self.tables().into_iter();
         let rows: Rows = tables
             .filter_map(|(of, row)| (of == title).then_some(row))
@@ -163,12 +164,12 @@ fn cells(row: &str) -> Vec<String> {
 }
 
 /// The texts in backticks.
-pub(super) fn quoted(cell: &str) -> Vec<&str> {
+pub(crate) fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
 /// The one text in backticks that a cell starts with.
-pub(super) fn name(cell: &str) -> &str {
+pub(crate) fn name(cell: &str) -> &str {
     let names = quoted(cell);
     let name = names.first().copied();
     name.unwrap_or_else(|| panic!("{cell:?} names nothing in backticks"))

@@ -1,5 +1,7 @@
 //! The page of the sandboxes has every fault and every switch of their behaviour, with what it takes.
 
+mod pipeline;
+
 use roster_sandbox::Provider;
 use serde_json::{Value, json};
 
@@ -126,4 +128,19 @@ async fn every_command_of_the_page_that_sets_something_is_taken() {
         number += 1;
     }
     assert_eq!(number, 2);
+}
+
+#[tokio::test]
+async fn the_people_of_the_page_are_at_the_providers() {
+    let world = World::start().await;
+    for row in page(PAGE).rows("People to test with") {
+        let address = name(&row[0]);
+        let query = format!("{{ usersByEmail(email: \"{address}\") {{ nodes {{ provider }} }} }}");
+        let data = world.data(&query).await;
+        let nodes = data["usersByEmail"]["nodes"].as_array().expect("a list");
+        assert_eq!(nodes.is_empty(), row[1] == "at no provider", "{address}");
+        if row[1].contains("at every provider") {
+            assert!(nodes.len() >= Provider::ALL.len(), "{address}: {nodes:?}");
+        }
+    }
 }

@@ -244,3 +244,39 @@ fn the_defaults_of_each_provider_are_those_of_its_connector() {
 
     assert_eq!(rows, Provider::ALL.map(defaults));
 }
+
+/// The lines of the full example that have no remark, by table: settings with their values.
+fn full_example() -> BTreeMap<String, Vec<(String, String)>> {
+    let mut blocks = page(PAGE).blocks().into_iter();
+    let block = blocks.rfind(|block| block.language == "toml");
+    let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut table = String::new();
+    for line in block.expect("an example").text.lines() {
+        if let Some(title) = line.strip_prefix('[') {
+            table = title.trim_end_matches(']').replace("intercom", "NAME");
+        } else if let Some((setting, value)) = line.split_once(" = ")
+            && !line.contains('#')
+        {
+            let entry = (setting.to_owned(), value.to_owned());
+            tables.entry(table.clone()).or_default().push(entry);
+        }
+    }
+    tables
+}
+
+#[test]
+fn the_full_example_has_the_defaults_of_the_tables() {
+    let example = full_example();
+    let mut number = 0;
+    for row in rows() {
+        let lines = example.get(&row.table).into_iter().flatten();
+        for (_, value) in lines.filter(|(setting, _)| *setting == row.setting) {
+            if !row.default.starts_with('`') || row.setting == "options" {
+                continue;
+            }
+            assert_eq!(value, name(&row.default), "{}.{}", row.table, row.setting);
+            number += 1;
+        }
+    }
+    assert!(number >= 25, "{number}");
+}

@@ -1,10 +1,15 @@
 //! `/metrics` of a gateway before and after its first request.
 
+use std::collections::BTreeSet;
+
 use roster::account::Provider;
 use serde_json::json;
 
 use super::{Setup, series};
-use crate::world::World;
+use crate::{
+    docs::page::{name, page, quoted},
+    world::World,
+};
 
 /// Series that are zero before the first request: a name and labels per line.
 const ZERO: &str = "\
@@ -194,4 +199,53 @@ async fn a_disabled_account_is_counted_as_disabled() {
         let counted = series(&metrics, "roster_sources_total", &labels);
         assert_eq!(counted, Some(count), "{status}");
     }
+}
+
+/// The names of a series' labels, without the bound of a histogram's bucket.
+fn labels(series: &str) -> BTreeSet<&str> {
+    let (_, labels) = series.split_once('{').unwrap_or_default();
+    let (labels, _) = labels.split_once('}').unwrap_or_default();
+    let names = labels
+        .split("\",")
+        .filter_map(|label| label.split('=').next());
+    names
+        .filter(|name| !name.is_empty() && *name != "le")
+        .collect()
+}
+
+#[tokio::test]
+async fn every_metric_has_the_type_and_the_labels_of_the_operations_page() {
+    let world = World::with(5, |_| {}).await;
+    let mut setup = Setup::over(world.sandbox, "metrics-page");
+    setup.account = "budget = [{ calls = 1000, seconds = 60 }]\n".to_owned();
+    let metrics = setup.start().await.metrics().await;
+
+    let mut number = 0;
+    for row in page("docs/operations.md").rows("All metrics") {
+        let metric = name(&row[0]);
+        let of_series = |line: &&str| {
+            let rest = line.strip_prefix(metric).map(|rest| {
+                let ends = ["_bucket", "_sum", "_count"];
+                let end = ends.iter().find_map(|end| rest.strip_prefix(end));
+                end.unwrap_or(rest)
+            });
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        };
+        let Some(series) = metrics.lines().find(of_series) else {
+            continue;
+        };
+        let is_of_account = ["roster_provider_", "roster_answers_", "roster_sources_"];
+        let is_of_account = is_of_account.iter().any(|start| metric.starts_with(start));
+        let mut expected: BTreeSet<_> = quoted(&row[2]).into_iter().collect();
+        expected.extend(
+            ["provider", "account"]
+                .into_iter()
+                .filter(|_| is_of_account),
+        );
+        assert_eq!(labels(series), expected, "{series}");
+        let kind = format!("# TYPE {metric} {}", row[1]);
+        assert!(metrics.lines().any(|line| line == kind), "{kind}");
+        number += 1;
+    }
+    assert!(number >= 21, "{number}");
 }
