@@ -391,6 +391,8 @@ fn a_company_is_called_provider_everywhere() {
         "benches",
         "schema.graphql",
         "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "docs",
     ];
     let mut wrong = Vec::new();
