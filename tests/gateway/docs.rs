@@ -2,6 +2,7 @@
 //! that they name exist.
 
 mod examples;
+mod http;
 mod links;
 pub(crate) mod page;
 mod providers;
