@@ -15,9 +15,9 @@ const GRAPHIQL = /http:\/\/127\.0\.0\.1:\d+\/graphiql/;
 const SANDBOX = /Sandboxes\s+(http:\/\/127\.0\.0\.1:\d+)/;
 const ORIGIN = /http:\/\/127\.0\.0\.1:\d+/;
 
-/** Starts the demo; `emails` are the ones that it prints as worth trying. */
-export async function startRoster() {
-  const options = ["demo", "--listen", FREE, "--sandbox-listen", FREE];
+/** Starts the demo with more options; `emails` are the ones that it prints as worth trying. */
+export async function startRoster(...more) {
+  const options = ["demo", "--listen", FREE, "--sandbox-listen", FREE, ...more];
   const { text, stop, terminate } = await start(options, (text) => mailsIn(text).length >= 3);
   const graphiql = text.match(GRAPHIQL)[0];
   const graphql = graphqlOf(graphiql);
@@ -26,13 +26,17 @@ export async function startRoster() {
 }
 
 /** Makes every call to a provider's sandbox take longer; lifts that again without `milliseconds`. */
-export async function delay({ sandbox }, provider, milliseconds) {
+export function delay(roster, provider, milliseconds) {
+  return fault(roster, milliseconds === undefined ? undefined : { provider, kind: "latency", milliseconds });
+}
+
+/** Makes a provider's sandbox ill (`{ provider, kind, ... }`); heals all of them without a fault. */
+export async function fault({ sandbox }, fault) {
   const address = `${sandbox}/_sandbox/faults`;
-  const fault = JSON.stringify({ provider, kind: "latency", milliseconds });
   const headers = { "content-type": "application/json" };
-  const { ok, status } = await (milliseconds === undefined
+  const { ok, status } = await (fault === undefined
     ? fetch(address, { method: "DELETE" })
-    : fetch(address, { method: "POST", headers, body: fault }));
+    : fetch(address, { method: "POST", headers, body: JSON.stringify(fault) }));
   if (!ok) {
     throw new Error(`the sandbox answers ${status}`);
   }

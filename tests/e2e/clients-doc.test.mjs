@@ -1,0 +1,357 @@
+// What `docs/clients.md` says and shows, run as it stands there. What it shows for a browser runs in one: see
+// `clients-doc-browser.test.mjs`.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, afterEach, before, test } from "node:test";
+
+import { buildSchema, getNamedType, isAbstractType, isObjectType } from "graphql";
+import WebSocket from "ws";
+
+import { blocks, clientSchema, compiled } from "./document.mjs";
+import { delay, fault, startRoster } from "./roster.mjs";
+
+const ALL = ["ada", "digitalchalk", "intercom", "usertour"];
+const PAGE_SIZE = 20;
+
+// Node has it since 22; browsers always had.
+globalThis.WebSocket ??= WebSocket;
+
+let roster, schema, project;
+let cleanups = [];
+
+before(async () => {
+  roster = await startRoster();
+  schema = await clientSchema();
+  project = await compiled(roster);
+});
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) {
+    await cleanup();
+  }
+});
+
+after(async () => {
+  await project?.remove();
+  await roster?.stop();
+});
+
+/** A gateway that a test may make ill, with the page's project for it. */
+async function apart() {
+  const gateway = await startRoster();
+  cleanups.push(gateway.stop);
+  const project = await compiled(gateway);
+  cleanups.push(project.remove);
+  return { gateway, project };
+}
+
+/** The client of the page's project in a process without a browser. */
+async function apollo(project) {
+  const { client } = await project.load("apollo/client.js");
+  cleanups.push(() => client.stop());
+  return { client, ...(await project.load("apollo/documents.js")) };
+}
+
+test("every block is short, and a file that is run or a command", async () => {
+  for (const { language, file, text } of await blocks()) {
+    assert.ok(file || language === "sh", `what is this block for?\n${text}`);
+    assert.ok(text.trimEnd().split("\n").length <= 30, `${file} has more than 30 lines`);
+    const longest = Math.max(...text.split("\n").map((line) => line.length));
+    assert.ok(longest <= 130, `${file} has a line of ${longest} characters`);
+  }
+});
+
+test("every package that the page installs is one that the tests install", async () => {
+  const { devDependencies } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+  const commands = (await blocks()).filter(({ language }) => language === "sh").map(({ text }) => text);
+  const named = commands.flatMap((text) => [...text.matchAll(/^npm install (?:--save-dev )?(.*)$/gm)]);
+  const packages = named.flatMap(([, names]) => names.split(" "));
+  assert.ok(packages.length > 10);
+  assert.deepEqual(
+    packages.filter((name) => !devDependencies[name]),
+    [],
+  );
+});
+
+test("types.js names every union, and every type without a global id", async () => {
+  const { possibleTypes, embedded } = await project.load("types.js");
+  const described = buildSchema(schema);
+  const types = Object.values(described.getTypeMap()).filter(({ name }) => !name.startsWith("__"));
+  const names = (list) => list.map(({ name }) => name).sort();
+
+  const abstract = types.filter(isAbstractType).map((type) => [type.name, names(described.getPossibleTypes(type))]);
+  assert.deepEqual(possibleTypes, Object.fromEntries(abstract));
+
+  const keyed = ["Person", "User"];
+  const ofLists = ["UserConnection", "UserEdge", "PageInfo"];
+  const roots = ["Query", "Mutation", "Subscription"];
+  const others = types.filter((type) => isObjectType(type) && ![...keyed, ...ofLists, ...roots].includes(type.name));
+  assert.deepEqual([...embedded].sort(), names(others));
+});
+
+test("the table of scalars and the table of codes are the schema's", async () => {
+  const page = await readFile(new URL("../../docs/clients.md", import.meta.url), "utf8");
+  const described = buildSchema(schema);
+  const scalars = Object.values(described.getTypeMap()).filter(
+    ({ astNode }) => astNode?.kind === "ScalarTypeDefinition",
+  );
+  const codes = described.getType("RosterErrorCode").getValues();
+  for (const { name } of [...scalars, ...codes]) {
+    assert.match(page, new RegExp(`^\\| .*\`${name}\`.* \\|$`, "m"), name);
+  }
+  assert.equal(getNamedType(described.getType("User").getFields().createdAt.type).name, "DateTime");
+});
+
+test("the partial answer is the one that the page shows, with the status 294", async () => {
+  const response = await fetch(roster.graphql, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ query: await project.read("partial.graphql") }),
+  });
+  const { extensions: _, ...answer } = await response.json();
+
+  assert.equal(response.status, 294);
+  assert.equal(response.ok, true);
+  assert.deepEqual(answer, JSON.parse(await project.read("partial.json")));
+});
+
+test("secondsToRetry waits for the longest, and never for what does not pass", async () => {
+  const { secondsToRetry } = await project.load("answers.js");
+  const limited = { code: "PROVIDER_RATE_LIMITED", retryAfter: 7 };
+  assert.equal(secondsToRetry([limited, { code: "OVERLOADED" }]), 7);
+  assert.equal(secondsToRetry([limited, { code: "BAD_USER_INPUT" }]), null);
+  assert.equal(secondsToRetry([]), null);
+});
+
+test("Apollo Client keeps data that comes with errors", async () => {
+  const { client } = await apollo(project);
+  const { gql } = await import("@apollo/client");
+
+  const { data, error } = await client.query({ query: gql(await project.read("partial.graphql")) });
+
+  assert.equal(data.users, null);
+  assert.deepEqual(
+    data.accounts.map(({ name }) => name),
+    ALL,
+  );
+  assert.equal(error.errors[0].extensions.code, "BAD_USER_INPUT");
+});
+
+test("Apollo Client's cache joins pages with their sources, until the list is read from its start", async () => {
+  const { client, USERS } = await apollo(project);
+  const variables = { provider: "ADA" };
+  const first = await client.query({ query: USERS, variables, fetchPolicy: "network-only" });
+  const { endCursor } = first.data.users.pageInfo;
+
+  await client.query({ query: USERS, variables: { ...variables, after: endCursor }, fetchPolicy: "network-only" });
+
+  const { users } = client.readQuery({ query: USERS, variables });
+  assert.equal(users.edges.length, 2 * PAGE_SIZE);
+  assert.deepEqual(
+    users.sources.map(({ status }) => status),
+    ["COMPLETE", "COMPLETE"],
+  );
+  await client.query({ query: USERS, variables, fetchPolicy: "network-only" });
+  assert.equal(client.readQuery({ query: USERS, variables }).users.sources.length, 1);
+});
+
+test("Apollo Client's cache keeps details inside their user, and joins what two queries read of them", async () => {
+  const { client } = await apollo(project);
+  const { gql } = await import("@apollo/client");
+  const queries = ["id", "createdAt"].map(
+    (field) =>
+      gql`{ user(provider: USERTOUR, by: { externalId: "crm-ann" }) { id details { ... on UsertourUser { ${field} } } } }`,
+  );
+
+  for (const query of queries) {
+    await client.query({ query });
+  }
+
+  const [{ user: ofId }, { user: ofMoment }] = queries.map((query) => client.readQuery({ query }));
+  assert.equal(ofId.details.id, "crm-ann");
+  assert.ok(ofMoment.details.createdAt);
+  const keys = Object.keys(client.cache.extract());
+  assert.ok(keys.includes(`User:${ofId.id}`), keys.join());
+  assert.deepEqual(
+    keys.filter((key) => key.startsWith("UsertourUser")),
+    [],
+  );
+});
+
+const CALLS = `query Calls { usersByEmail(email: "ann@x.test", accounts: ["intercom"]) { sources { calls } } }`;
+
+test("a fresh answer asks the provider again", async () => {
+  const { gql } = await import("@apollo/client");
+  const { fresh } = await project.load("apollo/options.js");
+  const urql = await project.load("urql/options.js");
+  const { client } = await apollo(project);
+  const { client: other } = await project.load("urql/client.js");
+  const query = gql(CALLS);
+  await client.query({ query, ...fresh });
+
+  const kept = await client.query({ query, fetchPolicy: "network-only" });
+  const again = await client.query({ query, ...fresh });
+  const urqlKept = await other.query(CALLS, {}, { requestPolicy: "network-only" });
+  const urqlAgain = await other.query(CALLS, {}, urql.fresh);
+
+  const calls = ({ data }) => data.usersByEmail.sources[0].calls;
+  assert.deepEqual([kept, again, urqlKept, urqlAgain].map(calls), [0, 1, 0, 1]);
+});
+
+test("a quick answer leaves out the account that is late", async () => {
+  const { gateway, project } = await apart();
+  const { client, SEARCH } = await apollo(project);
+  const { client: other } = await project.load("urql/client.js");
+  const { quick } = await project.load("apollo/options.js");
+  const urql = await project.load("urql/options.js");
+  await delay(gateway, "intercom", 20_000);
+  const variables = { text: "ann@x.test", match: "EXACT" };
+
+  const answers = await Promise.all([
+    client.query({ query: SEARCH, variables, ...quick }),
+    other.query('{ usersByEmail(email: "joann@x.test") { sources { account error { code } } } }', {}, urql.quick),
+  ]);
+
+  for (const { data, error } of answers) {
+    assert.equal(error, undefined);
+    const late = data.usersByEmail.sources.filter(({ error }) => error);
+    assert.deepEqual(
+      late.map(({ account, error }) => [account, error.code]),
+      [["intercom", "DEADLINE_EXCEEDED"]],
+    );
+  }
+});
+
+test("a request ends when its signal says so", async () => {
+  const { gateway, project } = await apart();
+  const { client, SEARCH } = await apollo(project);
+  const { until } = await project.load("apollo/options.js");
+  await delay(gateway, "intercom", 20_000);
+  const abort = new AbortController();
+
+  const answer = client.query({
+    query: SEARCH,
+    variables: { text: "ann@x.test", match: "EXACT" },
+    ...until(abort.signal),
+  });
+  abort.abort();
+
+  const { error } = await answer.catch((error) => ({ error }));
+  assert.equal(error.name, "AbortError");
+});
+
+test("a query is tried again after an error that passes, and after no other", async () => {
+  const { gateway, project } = await apart();
+  const { client, USERS } = await apollo(project);
+  const { queryPatiently } = await project.load("apollo/patiently.js");
+  const { wait } = await project.load("urql/options.js");
+  const { client: other } = await project.load("urql/client.js");
+  const variables = { provider: "DIGITAL_CHALK" };
+  await fault(gateway, { provider: "digitalchalk", kind: "status", status: 503, count: 3 });
+
+  const { data, error } = await queryPatiently(client, { query: USERS, variables });
+
+  assert.equal(error, undefined);
+  assert.equal(data.users.edges.length, PAGE_SIZE);
+  await fault(gateway, { provider: "intercom", kind: "rate_limit", retry_after: 60 });
+  const limited = await other.query("{ users(provider: INTERCOM) { nodes { id } } }", {});
+  assert.ok(wait(limited) > 50 && wait(limited) <= 60, String(wait(limited)));
+  const refused = await queryPatiently(client, { query: USERS, variables: { ...variables, after: "nothing" } });
+  assert.equal(refused.error.errors[0].extensions.code, "BAD_USER_INPUT");
+});
+
+test("a user is renamed, and everybody who shows him is told", async () => {
+  const { gateway, project } = await apart();
+  const { client } = await apollo(project);
+  const { gql } = await import("@apollo/client");
+  const { rename } = await project.load("apollo/rename.js");
+  const { quick } = await project.load("apollo/options.js");
+  const query = gql`
+    {
+      usersByEmail(email: "ann@x.test", providers: [INTERCOM]) {
+        nodes {
+          id
+          name
+          provider
+          account
+          remoteId
+        }
+      }
+    }
+  `;
+  const found = await client.query({ query });
+  const [user] = found.data.usersByEmail.nodes;
+
+  assert.equal(await rename(client, user, "Ann Again"), "Done: UPDATED");
+  assert.equal(client.readQuery({ query }).usersByEmail.nodes[0].name, "Ann Again");
+  assert.match(await rename(client, { ...user, account: "nobody" }, "A"), /`nobody` is no account of Intercom/);
+  assert.match(await rename(client, user, "A".repeat(5000)), /4,?096/);
+
+  const hasty = { mutate: (options) => client.mutate({ ...options, ...quick }) };
+  await fault(gateway, { provider: "intercom", kind: "hang", method: "PUT" });
+  assert.match(await rename(hasty, user, "Ann Lost"), /not known/);
+});
+
+test("urql keeps data that comes with errors", async () => {
+  const { client } = await project.load("urql/client.js");
+
+  const { data, error } = await client.query(await project.read("partial.graphql"), {});
+
+  assert.equal(data.users, null);
+  assert.equal(data.accounts.length, 4);
+  assert.equal(error.graphQLErrors[0].extensions.code, "BAD_USER_INPUT");
+});
+
+test("graphql-codegen makes the possible types, and types that hold", async () => {
+  await project.write(
+    "tsconfig.json",
+    JSON.stringify({
+      compilerOptions: {
+        ...{ strict: true, noEmit: true, skipLibCheck: true, types: [] },
+        ...{ module: "esnext", moduleResolution: "bundler", target: "es2022" },
+      },
+      files: ["typed/roles.ts", "typed/wrong.ts"],
+    }),
+  );
+  await project.write(
+    "typed/wrong.ts",
+    `import type { ApolloClient } from "@apollo/client";
+     import { roles } from "./roles.js";
+     // @ts-expect-error the address is a text
+     export const wrong = (client: ApolloClient) => roles(client, 1);`,
+  );
+
+  await project.tool("graphql-codegen", "--config", "codegen.ts");
+  await project.tool("tsc", "--project", ".");
+
+  const made = JSON.parse(await project.read("possible-types.json"));
+  assert.deepEqual(made.possibleTypes, (await project.load("types.js")).possibleTypes);
+  await project.tool("esbuild", "typed/roles.ts", "--bundle", "--format=esm", "--outfile=typed/roles.js");
+  const { roles } = await project.load("typed/roles.js");
+  const { client } = await apollo(project);
+  assert.deepEqual(await roles(client, "ann@x.test"), ["user"]);
+});
+
+/** What a browser is told before it sends JSON from a page of an origin. */
+async function preflight({ graphql }, origin) {
+  const headers = { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type" };
+  const answer = await fetch(graphql, { method: "OPTIONS", headers });
+  return ["allow-origin", "max-age"].map((name) => answer.headers.get(`access-control-${name}`));
+}
+
+test("pages of listed origins may call the demo, and those of this machine", async () => {
+  const gateway = await startRoster("--cors-origin", "https://app.example");
+  cleanups.push(gateway.stop);
+
+  assert.deepEqual(await preflight(gateway, "https://app.example"), ["https://app.example", "7200"]);
+  assert.deepEqual(await preflight(gateway, "http://localhost:5173"), ["http://localhost:5173", "7200"]);
+  const [allowed] = await preflight(gateway, "https://other.example");
+  assert.equal(allowed, null);
+});
+
+test("a mutation takes POST alone", async () => {
+  const query = 'mutation { upsertUser(input: { provider: ADA, email: "a@x.test" }) { outcome } }';
+  const { status } = await fetch(`${roster.graphql}?query=${encodeURIComponent(query)}`);
+  assert.equal(status, 405);
+});
