@@ -59,7 +59,8 @@ async function apart(name) {
 }
 
 async function open(site, name) {
-  const context = await browser.newContext({ viewport: { width: 800, height: 900 } });
+  // So low that one page of a list fills it: the next one is asked for by scrolling alone.
+  const context = await browser.newContext({ viewport: { width: 800, height: 300 } });
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(error.message));
@@ -103,7 +104,7 @@ for (const name of CLIENTS) {
   test(`${name}: a search as you type finds parts, and says who was not asked`, async () => {
     const { complaints, part, rows } = await open(site, name);
 
-    await part("Search").getByRole("searchbox").pressSequentially("ann@", { delay: 20 });
+    await part("Search").getByRole("searchbox").fill("ann@");
 
     await part("Search").getByText("ada: this provider finds whole addresses only").waitFor();
     assert.deepEqual(await rows("Search").allTextContents(), await search(roster, "ann@", "SUBSTRING"));
@@ -143,7 +144,6 @@ for (const name of CLIENTS) {
     await rows("All users")
       .nth(PAGE_SIZE - 1)
       .waitFor();
-    // The list has filled the window, so that nothing is asked meanwhile.
     await part("All users").getByText("Loading…").waitFor();
     await fault(gateway, { provider: "usertour", kind: "status", status: 503 });
     await page.mouse.wheel(0, 100_000);

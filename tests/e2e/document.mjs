@@ -12,7 +12,8 @@ import { promisify } from "node:util";
 
 import { PROGRAM } from "./roster.mjs";
 
-const PAGE = new URL("../../docs/clients.md", import.meta.url);
+/** The page. */
+export const PAGE = new URL("../../docs/clients.md", import.meta.url);
 const PACKAGES = fileURLToPath(new URL("node_modules", import.meta.url));
 /** The one thing that is replaced: where the page says that the gateway is. */
 const GATEWAY = "127.0.0.1:8080";
