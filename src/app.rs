@@ -22,7 +22,7 @@ use crate::{
     config::{AccountSettings, AccountSetup, ConfigErrors, Settings, explain_toml_error},
     connectors::{ConnectContext, connector_spec},
     context::MemoryPool,
-    directory::{Connection, Directory, WriteContext, lease::Leases},
+    directory::{ConnectedAccount, Directory, WriteContext, lease::Leases},
     error::{Error, Result},
     graphql::{Accounts, Executor, Graph},
     recent_writes::RecentWrites,
@@ -139,7 +139,7 @@ fn directory(
     };
     let connect = connector_spec(account.provider()).connect;
     let connector = connect(context).map_err(errors_at(format!("{place}.options")))?;
-    let connection = Connection { client, connector };
+    let connection = ConnectedAccount { client, connector };
     Ok(Directory::new(account, Some(connection), writing))
 }
 
@@ -154,7 +154,8 @@ fn upstream(
     let source = setup.token_source;
     let credentials = Credentials::new(account, spec.auth, (&setup.token, source))?;
     let timeout = AttemptTimeout::new(setup.timeout, deadline.unwrap_or(setup.timeout));
-    let target = (setup.base, settings.max_answer_bytes);
+    let target = (setup.base, &setup.connection);
+    let max_body = settings.max_answer_bytes;
     let limits = RateLimits {
         shared,
         windows: setup.budget,
@@ -171,7 +172,7 @@ fn upstream(
             .breaker
             .map(|rules| CircuitBreaker::new(account, rules)),
         admission: Admission::new(account, &limits),
-        transport: Transport::new(account, target, spec, credentials, timeout)?,
+        transport: Transport::new(account, target, max_body, spec, credentials, timeout)?,
     })
 }
 

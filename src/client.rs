@@ -39,9 +39,10 @@ pub use operation::Operation;
 pub use request::{Decoded, DecodedBody, Request, Response};
 use retry::RetryPolicy;
 pub use transport::{
-    ErrorDetails, Transport,
+    ConnectionOptions, EgressProxy, ErrorDetails, ProxyChoice, Transport,
     credentials::AuthScheme,
     quota::{QuotaHeaders, ResetKind},
+    read_certificates,
 };
 
 use crate::{

@@ -5,11 +5,14 @@
 //! cached, and the system's proxy variables how providers are reached.
 
 mod accounts;
+mod address;
 mod breaker;
 mod budget;
 mod cache;
 mod check;
+mod connection;
 mod log;
+mod password;
 mod server;
 mod shared;
 mod text;

@@ -58,13 +58,13 @@ pub type FoundUser = Result<Option<Arc<User>>>;
 /// A provider's users.
 pub struct Directory {
     account: Account,
-    connection: Option<Connection>,
+    connection: Option<ConnectedAccount>,
     is_configured: bool,
     write_context: WriteContext,
 }
 
 /// The client of an account and the connector over it.
-pub struct Connection {
+pub struct ConnectedAccount {
     /// The client.
     pub client: Client,
     /// The connector.
@@ -76,7 +76,7 @@ impl Directory {
     #[must_use]
     pub fn new(
         account: Account,
-        connection: Option<Connection>,
+        connection: Option<ConnectedAccount>,
         write_context: WriteContext,
     ) -> Self {
         let statuses = SourceStatus::ALL.map(SourceStatus::name);

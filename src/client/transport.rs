@@ -2,6 +2,7 @@
 //! size limit, and maps its status to a kind of error. The steps before it work with kinds of
 //! errors, not with statuses.
 
+mod connection;
 pub mod credentials;
 mod failure;
 pub mod quota;
@@ -11,12 +12,13 @@ mod timeout;
 use std::time::{Duration, SystemTime};
 
 use reqwest::{
-    Client, StatusCode, Url,
+    StatusCode, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-    redirect,
 };
 use tokio::time::Instant;
 
+use self::connection::Connection;
+pub use self::connection::{ConnectionOptions, EgressProxy, ProxyChoice, read_certificates};
 use super::{HttpSpec, Request, Response, attempt::Attempt};
 use crate::{
     account::Account,
@@ -47,7 +49,7 @@ pub type ReadErrorFn = fn(StatusCode, &HeaderMap, &[u8]) -> ErrorDetails;
 /// The connection to a provider's host.
 pub struct Transport {
     account: Account,
-    client: Client,
+    connection: Connection,
     base: Url,
     max_body: usize,
     spec: HttpSpec,
@@ -64,39 +66,20 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 impl Transport {
     /// Builds a connection pool for one provider.
     ///
-    /// Redirects are not followed, so that credentials reach only the configured host. Idle
-    /// connections are dropped before the provider closes them.
-    ///
     /// # Errors
     /// `Internal` when the TLS roots of this machine cannot be loaded.
     pub fn new(
         account: Account,
-        (base, max_body): (Url, usize),
+        (base, options): (Url, &ConnectionOptions),
+        max_body: usize,
         spec: HttpSpec,
         credentials: Credentials,
         timeout: AttemptTimeout,
     ) -> Result<Self> {
-        let builder = Client::builder();
-        // A proxy from the environment cannot reach a service on this machine.
-        let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let builder = if is_local {
-            builder.no_proxy()
-        } else {
-            builder
-        };
-        let client = builder
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(spec.idle)
-            .user_agent(concat!("roster/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Internal, format!("cannot set up HTTPS: {error}"))
-            })?;
+        let connection = Connection::new(&base, spec.idle, options)?;
         Ok(Self {
             account,
-            client,
+            connection,
             base,
             max_body,
             spec,
@@ -176,6 +159,7 @@ impl Transport {
     async fn exchange(&self, attempt: &Attempt<'_>, token: &HeaderValue) -> Result<Response> {
         let request = attempt.request;
         let mut outgoing = self
+            .connection
             .client
             .request(request.method.clone(), self.url(request)?)
             .header(ACCEPT, "application/json")
@@ -189,7 +173,8 @@ impl Transport {
         request.context.count_call();
         let sent = Instant::now();
         attempt.progress.mark_sent();
-        let response = outgoing.send().await.map_err(|error| send_error(&error))?;
+        let response = outgoing.send().await;
+        let response = response.map_err(|error| send_error(&self.connection, &error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let quota_headers = self.spec.quota_headers;
         let quota = quota_headers.and_then(|names| names.read(&headers, SystemTime::now()));
@@ -265,7 +250,9 @@ impl Transport {
         } else {
             None
         };
-        Error::new(kind, message_for(kind, status))
+        let message = self.connection.blame(status);
+        let message = message.unwrap_or_else(|| message_for(kind, status));
+        Error::new(kind, message)
             .with_retry_after(wait)
             .with_request_id(request_id)
             .with_reasons(sanitize::reasons(refusal.reasons, token))

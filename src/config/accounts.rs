@@ -1,7 +1,6 @@
 //! The accounts of a configuration: how to reach each of them, and the limits on its calls.
 
 use std::{
-    fs,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,21 +12,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{
-    BreakerSettings, CacheOverrides, ConfigErrors, Settings, seconds, text, variable_named,
+    BreakerSettings, CacheOverrides, ConfigErrors, Settings, address::provider_address, seconds,
+    text, variable_named,
 };
 use crate::{
     account::{Account, Provider},
-    client::{breaker::CircuitRules, transport::credentials::TokenSource},
+    client::{ConnectionOptions, breaker::CircuitRules, transport::credentials::TokenSource},
     connectors::{ConnectorSpec, QuotaWindow, connector_spec},
-    error::{is_harmless, shown_value},
+    error::shown_value,
 };
 
 /// The allowed limits on the size of a response: fewer bytes hold no record, and all of them are
 /// read into memory.
 const ANSWER_BYTES: RangeInclusive<usize> = 1024..=1024 * 1024 * 1024;
-
-/// The placeholder for an account's name in example addresses.
-const PLACEHOLDER: &str = "HANDLE";
 
 /// An account of a provider.
 #[derive(Debug, Deserialize)]
@@ -52,6 +49,19 @@ pub struct AccountSettings {
     /// The token itself, for programs that build their settings in code: no file can contain it.
     #[serde(skip)]
     pub token: Option<SecretString>,
+    /// The proxy through which the provider is called: `http://`, `https://`, `socks5://` (names are
+    /// resolved here) or `socks5h://` (by the proxy); `none` for no proxy. By default, the
+    /// environment's (`HTTPS_PROXY`, `NO_PROXY`), and none for a provider on this machine.
+    pub proxy: Option<String>,
+    /// The user name at the proxy.
+    pub proxy_user: Option<String>,
+    /// The environment variable that holds the password at the proxy.
+    pub proxy_password_env: Option<String>,
+    /// The file that holds the password at the proxy; it is read at start.
+    pub proxy_password_file: Option<PathBuf>,
+    /// A PEM file with certificates of authorities that are trusted in addition to the system's; it
+    /// is read at start.
+    pub ca_file: Option<PathBuf>,
     /// How many seconds one attempt may take.
     pub timeout_seconds: Option<f64>,
     /// The largest number of attempts of a repeatable call.
@@ -82,6 +92,11 @@ impl Default for AccountSettings {
             token_env: None,
             token_file: None,
             token: None,
+            proxy: None,
+            proxy_user: None,
+            proxy_password_env: None,
+            proxy_password_file: None,
+            ca_file: None,
             timeout_seconds: None,
             attempts: 3,
             concurrency: None,
@@ -105,6 +120,8 @@ pub struct AccountSetup {
     pub token_source: TokenSource,
     /// The source of the token in words, and what to do when the provider refuses it.
     pub token_origin: String,
+    /// The proxy and the trusted certificates.
+    pub connection: ConnectionOptions,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// The largest number of calls in flight.
@@ -213,7 +230,7 @@ impl AccountSettings {
             .map_err(|error| errors.push(error));
         let base = base.ok().flatten().and_then(|base| {
             let at = format!("accounts.{name}.base_url");
-            address(base, &at, self.allow_http)
+            provider_address(base, &at, self.allow_http)
                 .map_err(|error| errors.push(error))
                 .ok()
         });
@@ -223,6 +240,7 @@ impl AccountSettings {
             ));
         }
         let token = self.token(name).map_err(|error| errors.push(error)).ok();
+        let connection = self.connection(name, &mut errors);
         let given = self.timeout_seconds.unwrap_or(spec.timeout.as_secs_f64());
         let timeout = seconds(
             &format!("accounts.{name}.timeout_seconds"),
@@ -244,6 +262,7 @@ impl AccountSettings {
                 token,
                 token_source: self.token_source(name),
                 token_origin: self.token_origin(name),
+                connection,
                 timeout,
                 concurrency,
                 breaker,
@@ -361,12 +380,7 @@ impl AccountSettings {
 fn read_token_file(at: &str, file: &Path) -> Result<SecretString, String> {
     let shown = text::shown_path(file);
     let of_file = |why: String| format!("{at}.token_file: {shown}: {why}");
-    // Opening a pipe would block, and it could not be read again.
-    if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(of_file("this is no regular file".to_owned()));
-    }
-    let token = fs::read_to_string(file);
-    let token = token.map_err(|error| of_file(text::read_error(&error)))?;
+    let token = text::read_regular_file(file).map_err(of_file)?;
     check_token(at, token.trim())
 }
 
@@ -394,44 +408,4 @@ pub(super) fn is_variable(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
     !name.is_empty() && name.len() <= 100 && starts_well && name.chars().all(is_plain)
-}
-
-/// The scheme that an address such as `localhost:8080` lacks.
-fn missing_scheme(text: &str) -> Option<&'static str> {
-    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
-    if text.is_empty() || text.contains("://") || !text.chars().all(is_host) {
-        return None;
-    }
-    let local = ["localhost", "127.0.0.1", "[::1]"];
-    let is_local = local.iter().any(|host| text.starts_with(host));
-    Some(if is_local { "http://" } else { "https://" })
-}
-
-fn address(text: &str, at: &str, allow_http: bool) -> Result<Url, String> {
-    if let Some(scheme) = missing_scheme(text) {
-        return Err(match is_harmless(text) {
-            true => format!("{at} is {text:?}, which lacks its scheme: say \"{scheme}{text}\""),
-            false => format!("{at} lacks its scheme: put {scheme} before it"),
-        });
-    }
-    if text.contains(PLACEHOLDER) {
-        return Err(format!(
-            "{at} is an example: put the name of your account in the place of {PLACEHOLDER}"
-        ));
-    }
-    let url = Url::parse(text).map_err(|error| format!("{at} is not an address: {error}"))?;
-    let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let error = if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
-        "must begin with https://"
-    } else if url.scheme() == "http" && !is_local && !allow_http {
-        "must begin with https://: a token would travel in the clear; for a sandbox on another host, \
-         say `allow_http = true` beside it"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "must not hold a user name or a password: the token is configured apart"
-    } else if url.query().is_some() || url.fragment().is_some() {
-        "must end with its path: no query, no fragment"
-    } else {
-        return Ok(url);
-    };
-    Err(format!("{at} {error}"))
 }

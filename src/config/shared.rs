@@ -1,12 +1,12 @@
 //! The settings of the store that replicas share.
 
-use std::{fs, path::PathBuf, sync::OnceLock, time::Duration};
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{ConfigErrors, accounts::is_variable, text::shown_path, variable_named};
+use super::{ConfigErrors, password::PasswordSettings};
 use crate::error::shown_value;
 use crate::shared::{Store, StoreOptions};
 
@@ -92,28 +92,14 @@ impl SharedSettings {
     }
 
     fn password(&self) -> Result<Option<SecretString>, String> {
-        let text = match (&self.password_file, &self.password_env) {
-            (Some(_), Some(_)) => {
-                let both =
-                    "shared: `password_file` and `password_env` exclude each other: drop one";
-                return Err(both.to_owned());
-            }
-            (Some(file), None) => fs::read_to_string(file)
-                .map_err(|error| format!("shared.password_file: {}: {error}", shown_path(file)))?,
-            (None, Some(variable)) => {
-                variable_named(variable).ok_or_else(|| match is_variable(variable) {
-                    true => format!("shared: no password: set the environment variable {variable}"),
-                    false => {
-                        "shared.password_env is not the name of an environment variable".to_owned()
-                    }
-                })?
-            }
-            (None, None) => return Ok(None),
+        let password = PasswordSettings {
+            at: "shared",
+            prefix: "",
+            variable: self.password_env.as_deref(),
+            file: self.password_file.as_deref(),
+            max_bytes: 4096,
         };
-        match text.trim() {
-            "" => Err("shared: the password is empty".to_owned()),
-            password => Ok(Some(password.to_owned().into())),
-        }
+        password.read()
     }
 }
 

@@ -17,6 +17,8 @@ use statement::TomlEntry;
 /// The largest number of errors of form that are collected.
 const MOST: usize = 100;
 
+const NO_UTF8: &str = "its text is not UTF-8";
+
 /// The readable part of a configuration, and its errors of form.
 #[derive(Debug, Default)]
 pub struct ConfigDraft {
@@ -140,10 +142,25 @@ fn shown_setting(path: &str) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
+/// Reads a text file; the error says why it cannot be read, without its path.
+pub(super) fn read_regular_file(file: &Path) -> Result<String, String> {
+    let bytes = read_regular_bytes(file)?;
+    String::from_utf8(bytes).map_err(|_| NO_UTF8.to_owned())
+}
+
+/// Reads a file; the error says why it cannot be read, without its path.
+pub(super) fn read_regular_bytes(file: &Path) -> Result<Vec<u8>, String> {
+    // Opening a pipe would block.
+    if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err("this is no regular file".to_owned());
+    }
+    fs::read(file).map_err(|error| error.to_string())
+}
+
 /// Explains why a text file cannot be read.
-pub(super) fn read_error(error: &io::Error) -> String {
+fn read_error(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::InvalidData => "its text is not UTF-8".to_owned(),
+        io::ErrorKind::InvalidData => NO_UTF8.to_owned(),
         _ => error.to_string(),
     }
 }

@@ -8,6 +8,7 @@ mod answers;
 mod bad_input;
 mod breaker;
 mod budgets;
+mod connections;
 mod contacts;
 mod deadlines;
 mod fairness;

@@ -1,6 +1,7 @@
 //! The gateway as an operator sees it: its log, its metrics and its answers.
 
 mod audit;
+mod connection;
 mod day;
 mod log;
 mod metrics;

@@ -4,6 +4,7 @@ use std::io;
 
 use reqwest::StatusCode;
 
+use super::connection::Connection;
 use crate::error::{Error, ErrorKind, FailureStage};
 
 /// The kind of error for a status, unless the provider's body says otherwise.
@@ -14,8 +15,9 @@ pub(super) fn error_kind(status: StatusCode) -> ErrorKind {
         408 => ErrorKind::TimedOut,
         409 => ErrorKind::Conflict,
         429 => ErrorKind::Throttled,
+        // A proxy answers 407, never a provider.
+        407 | 500.. => ErrorKind::Unavailable,
         400..=499 => ErrorKind::Rejected,
-        500.. => ErrorKind::Unavailable,
         // A 1xx never gets here, and redirects are not followed.
         _ => ErrorKind::Malformed,
     }
@@ -52,12 +54,12 @@ pub(super) fn message_for(kind: ErrorKind, status: StatusCode) -> String {
 }
 
 /// The error of a request without a response.
-pub(super) fn send_error(error: &reqwest::Error) -> Error {
+pub(super) fn send_error(connection: &Connection, error: &reqwest::Error) -> Error {
     if is_for_lack_of_resources(error) {
         tracing::error!(%error, "the gateway has no file descriptors or memory left for a call");
         return Error::overloaded().at_stage(FailureStage::NotSent);
     }
-    connect_error(error)
+    connection.error(error)
 }
 
 /// Whether this machine could not open a connection because it has no descriptors, ports or memory
@@ -76,18 +78,6 @@ fn is_for_lack_of_resources(error: &(dyn std::error::Error + 'static)) -> bool {
     };
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(lacks))
-}
-
-fn connect_error(error: &reqwest::Error) -> Error {
-    if error.is_timeout() {
-        return Error::timed_out();
-    }
-    let what = if error.is_connect() {
-        "cannot be reached"
-    } else {
-        "closed the connection"
-    };
-    Error::new(ErrorKind::Unavailable, format!("the provider {what}"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `check` and `serve` on configurations: errors name their place, and never show a token.
 
+mod connections;
 mod mistakes;
 
 use self::mistakes::MISTAKES;

@@ -2,7 +2,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use reqwest::dns::{Name, Resolve, Resolving};
 
-use super::{ErrorKind, FailureStage, send_error};
+use super::{Connection, ErrorKind, FailureStage, send_error};
 
 /// A resolver that fails as a machine does.
 struct Failing(fn() -> io::Error);
@@ -21,9 +21,13 @@ async fn ends_with(error: fn() -> io::Error) -> (ErrorKind, FailureStage) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .dns_resolver(Arc::new(Failing(error)));
-    let client = client.build().expect("a client");
-    let sent = client.get("http://provider.test/").send().await;
-    let error = send_error(&sent.expect_err("no address"));
+    let connection = Connection {
+        client: client.build().expect("a client"),
+        has_proxy: false,
+        is_forwarded: false,
+    };
+    let sent = connection.client.get("http://provider.test/").send().await;
+    let error = send_error(&connection, &sent.expect_err("no address"));
     (error.kind(), error.failure_stage())
 }
 
