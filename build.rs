@@ -2,7 +2,7 @@
 //!
 //! It writes the lock file as a table for `src/server/graphiql/files.rs`, each file with its bytes when
 //! all of them are in `assets/graphiql`. It only looks: no network, and a build without them is a good
-//! build. Whether the bytes are the right ones is checked at run time, in one place for all sources.
+//! build. Whether the bytes are the right ones is checked at run time.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ impl File {
     }
 }
 
-/// The source text of an array of `File`s, which `files.rs` includes.
+/// The source text of an array of `PackageFile`s, which `files.rs` includes.
 fn table(files: &[File], folder: Option<&PathBuf>) -> String {
     let mut table = "[\n".to_owned();
     for file in files {

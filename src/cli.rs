@@ -13,7 +13,6 @@ use std::{
 };
 
 use clap::{Args, Parser, ValueEnum};
-use futures_util::FutureExt;
 use roster::{
     app,
     config::{ConfigErrors, Settings},
@@ -363,9 +362,6 @@ impl ServeArgs {
         }
         let admin = admin.map(tracing::field::display);
         tracing::info!(version = VERSION, address = %address, admin, accounts = accounts(&settings), "serving");
-        // Polls only the first step, which loads cached files: a service runs no npm and downloads
-        // nothing.
-        let _is_done = server::graphiql::prepare().now_or_never();
         let beside = settings.provider_connections();
         serve(listeners, executor, &settings, signals, beside).await
     }
@@ -405,7 +401,6 @@ impl DemoArgs {
                 "Try        usersByEmail(email: \"{email}\")    # {why}"
             ));
         }
-        tokio::spawn(server::graphiql::prepare());
         // The other ends of these connections are in the same process.
         let beside = 2 * settings.provider_connections();
         serve(listeners, executor, &settings, signals, beside).await

@@ -1,8 +1,8 @@
 //! The configuration: a TOML file, and secrets from the environment or from files.
 //!
-//! All settings come from there. The environment affects three more things, none of which changes
-//! an answer: `RUST_LOG` sets how much is logged, `XDG_CACHE_HOME` and `HOME` where GraphiQL is
-//! cached, and the system's proxy variables how providers are reached.
+//! All settings come from there. The environment affects two more things, neither of which changes an
+//! answer: `RUST_LOG` sets how much is logged, and the system's proxy variables how providers are
+//! reached by accounts without a `proxy`.
 
 mod accounts;
 mod address;

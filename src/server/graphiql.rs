@@ -1,14 +1,12 @@
-//! The page at `/graphiql`: GraphiQL over `/graphql`, complete without internet.
+//! The page at `/graphiql`: GraphiQL over `/graphql`.
 //!
-//! Ours are the page, its start script and a plain query box; GraphiQL and React are files that a
-//! lock file names, and this program serves them if it contains them. Otherwise the page loads them
-//! from a public CDN, and if that fails too, it shows the query box. All addresses in the page are
-//! relative, so that a proxy may add a path before them.
+//! GraphiQL and React are files that a lock file names. The page loads them from this program if
+//! `scripts/graphiql` ran before the build, otherwise from a public CDN by their hashes. If that fails,
+//! it shows a plain query box. All addresses in the page are relative, so that a proxy may add a path.
 
-mod fetch;
 mod files;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,7 +28,7 @@ const PAGE: &str = include_str!("graphiql/index.html");
 
 /// Our own files. They import each other by name, so all of them share one digest in their
 /// addresses.
-const OWN: &[(&str, &[u8])] = &[
+const OWN_FILES: &[(&str, &[u8])] = &[
     ("bootstrap.js", include_bytes!("graphiql/bootstrap.js")),
     ("events.js", include_bytes!("graphiql/events.js")),
     ("examples.js", include_bytes!("graphiql/examples.js")),
@@ -40,27 +38,20 @@ const OWN: &[(&str, &[u8])] = &[
 ];
 
 /// Browsers always revalidate the page, and never the files with a digest in their address.
-const ASK: &str = "no-cache";
-const FOREVER: &str = "public, max-age=31536000, immutable";
+const REVALIDATE: &str = "no-cache";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// The hash of the one `style` element that GraphiQL writes: it stops scrolling behind a dialog.
 const DIALOG: &str = "'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='";
 
-static SHELF: LazyLock<Arc<EmbeddedFiles>> = LazyLock::new(|| Arc::new(EmbeddedFiles::embedded()));
+static EMBEDDED: LazyLock<EmbeddedFiles> = LazyLock::new(EmbeddedFiles::of_program);
 
 /// Serves the page and its files.
 pub fn router() -> Router {
-    routes(Arc::clone(&SHELF))
+    routes(EMBEDDED.clone())
 }
 
-/// Downloads GraphiQL to this machine, for a program that was built without it.
-///
-/// It takes as long as a download may, and cannot fail: spawn it and do not wait for it.
-pub async fn prepare() {
-    fetch::fill(&SHELF).await;
-}
-
-fn routes(files: Arc<EmbeddedFiles>) -> Router {
+fn routes(files: EmbeddedFiles) -> Router {
     Router::new()
         .route("/graphiql", get(page))
         .route(
@@ -72,15 +63,19 @@ fn routes(files: Arc<EmbeddedFiles>) -> Router {
         .with_state(files)
 }
 
-async fn page(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
-    let is_here = files.is_full();
+async fn page(State(files): State<EmbeddedFiles>, headers: HeaderMap) -> Response {
+    let is_embedded = files.exist();
     let own = own_digest();
     let text = PAGE
         .replace("{own}", &format!("graphiql/assets/{own}"))
-        .replace("{manifest}", &manifest(is_here).replace('<', "\\u003c"));
-    let mut response =
-        cacheable_response(&headers, "text/html; charset=utf-8", ASK, Bytes::from(text));
-    if let Ok(policy) = policy(is_here).parse() {
+        .replace("{manifest}", &manifest(is_embedded).replace('<', "\\u003c"));
+    let mut response = cacheable_response(
+        &headers,
+        "text/html; charset=utf-8",
+        REVALIDATE,
+        Bytes::from(text),
+    );
+    if let Ok(policy) = policy(is_embedded).parse() {
         response
             .headers_mut()
             .insert(CONTENT_SECURITY_POLICY, policy);
@@ -89,22 +84,22 @@ async fn page(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Re
 }
 
 /// The files that the start script loads, in order, with their addresses.
-fn manifest(is_here: bool) -> String {
-    let address = |file: &PackageFile| match is_here {
+fn manifest(is_embedded: bool) -> String {
+    let address = |file: &PackageFile| match is_embedded {
         true => file.address(),
         false => file.cdn_address(),
     };
     let files: Vec<_> = loaded()
         .map(|file| json!({ "address": address(file), "integrity": file.integrity() }))
         .collect();
-    json!({ "isHere": is_here, "files": files }).to_string()
+    json!({ "isEmbedded": is_embedded, "files": files }).to_string()
 }
 
 /// Allows only this server and, if needed, exactly these files of the CDN.
 ///
 /// GraphiQL's style sheet contains its fonts and images as `data:` addresses.
-fn policy(is_here: bool) -> String {
-    let of = |end: &str| match is_here {
+fn policy(is_embedded: bool) -> String {
+    let of = |end: &str| match is_embedded {
         true => String::new(),
         false => loaded()
             .filter(|file| file.member.ends_with(end))
@@ -125,11 +120,11 @@ fn loaded() -> impl Iterator<Item = &'static PackageFile> {
 }
 
 async fn asset(
-    State(files): State<Arc<EmbeddedFiles>>,
+    State(files): State<EmbeddedFiles>,
     Path((digest, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let own = OWN
+    let own = OWN_FILES
         .iter()
         .find(|(own, _)| *own == name && digest == own_digest())
         .map(|(_, bytes)| Bytes::from_static(bytes));
@@ -140,13 +135,13 @@ async fn asset(
             .map(|(_, bytes)| bytes.clone())
     };
     match own.or_else(locked) {
-        Some(bytes) => cacheable_response(&headers, content_type(&name), FOREVER, bytes),
+        Some(bytes) => cacheable_response(&headers, content_type(&name), IMMUTABLE, bytes),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 /// The credits, with the licences of the files that this program serves.
-async fn credits(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) -> Response {
+async fn credits(State(files): State<EmbeddedFiles>, headers: HeaderMap) -> Response {
     let mut text = "The page at /graphiql is built on these works.\n".to_owned();
     for file in FILES.iter().filter(|file| file.name() == "LICENSE") {
         text += &format!("\n{} {}, MIT License\n", file.package, file.version);
@@ -163,7 +158,7 @@ async fn credits(State(files): State<Arc<EmbeddedFiles>>, headers: HeaderMap) ->
     cacheable_response(
         &headers,
         "text/plain; charset=utf-8",
-        ASK,
+        REVALIDATE,
         Bytes::from(text),
     )
 }
@@ -175,7 +170,7 @@ fn cacheable_response(
     keep: &'static str,
     body: Bytes,
 ) -> Response {
-    let tag = format!("\"{}\"", files::short(&Sha256::digest(&body).into()));
+    let tag = format!("\"{}\"", files::short_digest(&Sha256::digest(&body).into()));
     let is_known = asked
         .get_all(IF_NONE_MATCH)
         .iter()
@@ -206,10 +201,10 @@ fn content_type(name: &str) -> &'static str {
 
 fn own_digest() -> &'static str {
     static DIGEST: LazyLock<String> = LazyLock::new(|| {
-        let all = OWN
+        let all = OWN_FILES
             .iter()
             .fold(Sha256::new(), |all, (_, bytes)| all.chain_update(bytes));
-        files::short(&all.finalize().into())
+        files::short_digest(&all.finalize().into())
     });
     &DIGEST
 }

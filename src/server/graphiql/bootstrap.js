@@ -26,9 +26,9 @@ try {
 
 function reason(problem) {
   const what = `GraphiQL could not be loaded (${problem.message}).`;
-  const why = page.isHere
+  const why = page.isEmbedded
     ? "Reload the page to try again."
-    : "This program does not hold its files, so the page loads them from the internet (cdn.jsdelivr.net). Without internet: run roster demo once on this machine with npm installed, then start this again, or build it after scripts/graphiql.";
+    : "This program does not contain its files, so the page loads them from the internet (cdn.jsdelivr.net). For a GraphiQL without internet, run scripts/graphiql and build the program again.";
   return `${what} ${why} Until then, this box runs your queries.`;
 }
 

@@ -1,18 +1,14 @@
-//! The third-party files of the page: their names, the check of their bytes, and their addresses.
-//!
-//! The lock file names them. Their bytes may be in the program, in the user's cache folder, or only
-//! on a public CDN; a file with another SHA-256 is never served or run.
+//! The third-party files of the page, as the lock file names them. The program contains their bytes if
+//! `scripts/graphiql` ran before the build; a file with another SHA-256 is never served or run.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// The source of files that this program does not contain.
+/// The source of the files where the program does not contain them.
 const CDN: &str = "https://cdn.jsdelivr.net/npm";
 
 /// All files, in the order of the lock file, which is the order in which the page loads them.
@@ -50,70 +46,46 @@ impl PackageFile {
 
     /// The part of its address that changes with its content.
     pub(super) fn digest(&self) -> String {
-        short(&self.sha256)
+        short_digest(&self.sha256)
     }
 
-    /// Its path below a folder of such files, the same for `assets/graphiql` and the cache.
-    pub(super) fn path(&self) -> PathBuf {
-        Path::new(&self.folder()).join(self.member)
-    }
-
-    /// The folder of its package.
-    pub(super) fn folder(&self) -> String {
-        format!("{}-{}", self.package, self.version)
-    }
-
-    fn is(&self, bytes: &[u8]) -> bool {
-        Sha256::digest(bytes).as_slice() == self.sha256
+    /// Its bytes, if they are embedded and are the locked ones.
+    fn bytes(&self) -> Option<Bytes> {
+        let is_locked = |bytes: &&[u8]| Sha256::digest(bytes).as_slice() == self.sha256;
+        self.embedded.filter(is_locked).map(Bytes::from_static)
     }
 }
 
 /// A digest short enough for an address: 72 bits of it.
-pub(super) fn short(sha256: &[u8; 32]) -> String {
+pub(super) fn short_digest(sha256: &[u8; 32]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&sha256[..9])
 }
 
-/// The bytes of all [`FILES`] in their order, once they are available.
-#[derive(Default)]
-pub(super) struct EmbeddedFiles(OnceLock<Vec<Bytes>>);
+/// The bytes of all [`FILES`] in their order, or none.
+#[derive(Clone, Default)]
+pub(super) struct EmbeddedFiles(Option<Arc<[Bytes]>>);
 
 impl EmbeddedFiles {
-    /// The files that were compiled in, or none.
-    pub(super) fn embedded() -> Self {
-        let memory = Self::default();
-        memory.fill(|file| file.embedded.map(Bytes::from_static));
-        memory
+    /// The files that this program contains.
+    pub(super) fn of_program() -> Self {
+        Self(FILES.iter().map(PackageFile::bytes).collect())
     }
 
     /// The given bytes, right or wrong.
     #[cfg(test)]
     pub(super) fn holding(bytes: Vec<Bytes>) -> Self {
-        Self(OnceLock::from(bytes))
+        Self(Some(bytes.into()))
     }
 
-    /// Loads the files from a folder if all are there and correct. Returns whether all files are
-    /// available now.
-    pub(super) fn fill_from(&self, folder: &Path) -> bool {
-        self.fill(|file| fs::read(folder.join(file.path())).ok().map(Bytes::from));
-        self.is_full()
+    /// Whether the program contains the files.
+    pub(super) fn exist(&self) -> bool {
+        self.0.is_some()
     }
 
-    /// Whether all files are available.
-    pub(super) fn is_full(&self) -> bool {
-        self.0.get().is_some()
-    }
-
-    /// The files with their bytes, if they are available.
+    /// The files with their bytes, if the program contains them.
     pub(super) fn files(&self) -> Option<impl Iterator<Item = (&'static PackageFile, &Bytes)>> {
-        self.0.get().map(|all| FILES.iter().zip(all))
-    }
-
-    fn fill(&self, read: impl Fn(&PackageFile) -> Option<Bytes>) {
-        let right = |file: &PackageFile| read(file).filter(|bytes| file.is(bytes));
-        if let Some(all) = FILES.iter().map(right).collect() {
-            // Another task set the same bytes first.
-            let _ = self.0.set(all);
-        }
+        let all = self.0.as_deref()?;
+        Some(FILES.iter().zip(all))
     }
 }
 
@@ -151,22 +123,19 @@ mod tests {
     fn embedded_files_are_all_or_none_and_right() {
         let embedded = FILES.iter().filter(|file| file.embedded.is_some()).count();
         assert!(embedded == 0 || embedded == FILES.len());
-        assert_eq!(EmbeddedFiles::embedded().is_full(), embedded > 0);
+        assert_eq!(EmbeddedFiles::of_program().exist(), embedded > 0);
     }
 
     #[test]
-    fn a_folder_with_one_wrong_file_is_refused() {
-        let folder = std::env::temp_dir().join(format!("roster-files-{}", std::process::id()));
-        for file in FILES {
-            let path = folder.join(file.path());
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "alert('not what was locked')").unwrap();
-        }
+    fn a_file_with_other_bytes_than_the_locked_ones_is_not_used() {
+        let file = PackageFile {
+            package: "graphiql",
+            version: "4.1.2",
+            member: "graphiql.min.js",
+            sha256: FILES[5].sha256,
+            embedded: Some(b"alert('not what was locked')"),
+        };
 
-        let memory = EmbeddedFiles::default();
-        let is_full = memory.fill_from(&folder);
-
-        assert!(!is_full && memory.files().is_none());
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(file.bytes(), None);
     }
 }

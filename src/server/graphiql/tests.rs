@@ -5,7 +5,7 @@ use super::*;
 async fn start(files: EmbeddedFiles) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(listener, routes(Arc::new(files))).into_future());
+    tokio::spawn(axum::serve(listener, routes(files)).into_future());
     format!("http://{address}")
 }
 
@@ -50,7 +50,7 @@ async fn with_its_files_the_page_names_no_other_server() {
 async fn every_address_in_the_page_is_served_for_good() {
     let server = start(full()).await;
 
-    let own = OWN
+    let own = OWN_FILES
         .iter()
         .map(|(name, _)| format!("graphiql/assets/{}/{name}", own_digest()));
     for address in loaded().map(PackageFile::address).chain(own) {
@@ -93,7 +93,7 @@ async fn without_its_files_the_page_allows_exactly_the_locked_ones_of_the_cdn() 
 }
 
 #[tokio::test]
-async fn what_is_not_held_is_not_found() {
+async fn a_file_that_the_program_does_not_contain_is_not_found() {
     let server = start(EmbeddedFiles::default()).await;
 
     for address in [

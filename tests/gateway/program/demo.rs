@@ -33,8 +33,7 @@ impl Demo {
             "127.0.0.1:0",
         ];
         let mut program = roster(&[&ports, more].concat());
-        // GraphiQL can be neither downloaded nor cached: no test needs it.
-        program.env("RUST_LOG", "debug").env("HOME", "/nonexistent");
+        program.env("RUST_LOG", "debug");
         program.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = tokio::process::Command::from(program)
             .kill_on_drop(true)

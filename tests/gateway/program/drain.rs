@@ -1,6 +1,6 @@
 //! A write in flight when the program is stopped.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use roster::account::Provider::DigitalChalk;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn a_write_whose_client_has_left_is_finished_before_the_program_ends() {
         token.path()
     );
     let file = File::holding("drain", &config);
-    let gateway = Gateway::start(&file, Path::new("/nonexistent")).await;
+    let gateway = Gateway::start(&file).await;
     let url = format!("http://{}/digitalchalk/dc/api/v5/userfields", world.sandbox);
     let fields = world.client.get(url).bearer_auth(roster_sandbox::TOKEN);
     let fields: Value = fields

@@ -1,7 +1,5 @@
 //! Responses that are too large, on the wire or once unpacked, are not held in memory.
 
-use std::path::Path;
-
 use roster_sandbox::known::EVERYWHERE;
 use serde_json::json;
 
@@ -35,7 +33,7 @@ pub(super) fn settings(world: &World, name: &str, server: &str) -> (File, Vec<Fi
 /// A gateway over the sandboxes of a world.
 async fn gateway(world: &World, name: &str) -> Gateway {
     let (file, _tokens) = settings(world, name, "");
-    Gateway::start(&file, Path::new("/nonexistent")).await
+    Gateway::start(&file).await
 }
 
 /// The largest memory that a process ever held.

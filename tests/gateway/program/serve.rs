@@ -1,6 +1,6 @@
 //! `serve`: from its first line to its end.
 
-use std::{os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+use std::process::Stdio;
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -20,10 +20,8 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// Ready when it has printed its address.
-    pub(super) async fn start(file: &File, folder: &Path) -> Self {
-        let mut program = roster(&["serve", "--config", file.path()]);
-        program.env("HOME", folder).env("PATH", folder);
-        Self::of(program, false).await
+    pub(super) async fn start(file: &File) -> Self {
+        Self::of(roster(&["serve", "--config", file.path()]), false).await
     }
 
     /// A gateway with an admin address, in a shell that ran some commands before.
@@ -76,7 +74,7 @@ async fn load_balancers_see_the_stop_and_a_second_signal_ends_it() {
         "notice",
         "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 3600\n",
     );
-    let gateway = Gateway::start(&file, Path::new("/nonexistent")).await;
+    let gateway = Gateway::start(&file).await;
     assert_eq!(gateway.readiness().await, 200);
 
     terminate(&gateway.child).await;
@@ -88,27 +86,4 @@ async fn load_balancers_see_the_stop_and_a_second_signal_ends_it() {
     noticed.await.expect("it says that it stops");
     terminate(&gateway.child).await;
     assert_eq!(gateway.end().await, Some(0));
-}
-
-#[tokio::test]
-async fn a_service_starts_no_npm() {
-    let folder = std::env::temp_dir().join(format!("roster-{}-npm", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let npm = folder.join("npm");
-    let script = format!("#!/bin/sh\n: > {}\n", folder.join("started").display());
-    std::fs::write(&npm, script).expect("a file");
-    std::fs::set_permissions(&npm, PermissionsExt::from_mode(0o755)).expect("a program");
-    let file = File::holding(
-        "npm",
-        "[server]\nlisten = \"127.0.0.1:0\"\nshutdown_delay_seconds = 0\n",
-    );
-
-    let gateway = Gateway::start(&file, &folder).await;
-    assert_eq!(gateway.readiness().await, 200);
-    terminate(&gateway.child).await;
-
-    let ended = gateway.end().await;
-    let is_started = folder.join("started").exists() || folder.join(".cache").exists();
-    std::fs::remove_dir_all(&folder).expect("a folder");
-    assert_eq!((ended, is_started), (Some(0), false));
 }
