@@ -16,12 +16,11 @@
 //!
 //! # Quirks
 //! `email` is a substring search: all its pages are read and compared. Creating answers no body,
-//! the id is in `Location`. Several addresses of one small domain are one search. How letters
-//! beyond ASCII compare is not documented: each form of an address, or of a part of one, is asked
+//! the id is in `Location`. Many addresses of one domain are one search if its users fit in a few
+//! pages (docs/adr/0014). How letters beyond ASCII compare is not documented: each form of an address, or of a part of one, is asked
 //! for. `PUT` changes what it names and replaces `tags`. Empty fields are absent. Custom fields are
 //! a resource of their own, `userfieldvalues`, read and written apart.
 
-mod domains;
 mod errors;
 mod record;
 mod write;
@@ -35,7 +34,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::{
-    domains::DomainSizes,
     errors::{read_error, taken_as_username},
     record::{DigitalChalkRecord, FieldValues, user},
     write::{body, id_in},
@@ -122,6 +120,10 @@ const CAPABILITIES: ConnectorCapabilities = ConnectorCapabilities {
     eventually_consistent_by: &[],
 };
 
+/// Of how many addresses of one domain a page of its users may take the place, while nobody knows
+/// how large the domain is: a search in vain costs a fifth more calls (docs/adr/0014).
+const ADDRESSES_PER_PAGE: usize = 5;
+
 /// Options of this provider.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -140,7 +142,6 @@ impl Default for DigitalChalkOptions {
 pub struct DigitalChalk {
     http: Client,
     options: DigitalChalkOptions,
-    domains: DomainSizes,
 }
 
 #[derive(Deserialize)]
@@ -178,7 +179,6 @@ impl DigitalChalk {
         Ok(Self {
             http: connection.http.clone(),
             options,
-            domains: DomainSizes::default(),
         })
     }
 
@@ -279,8 +279,8 @@ impl Connector for DigitalChalk {
         )
     }
 
-    /// Addresses of one domain are searched for by what they share, where that is less than a
-    /// search for each (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its
+    /// Many addresses of one domain are searched for by what they share, if the domain is small
+    /// (`…/rest-api-v5/users/get-users-filter-email` searches for `@domain` in its
     /// example).
     async fn search(
         &self,
@@ -288,13 +288,11 @@ impl Connector for DigitalChalk {
         emails: &[Email],
         expand: Expand,
     ) -> Vec<SearchBatch> {
-        let mut groups: BTreeMap<&str, Vec<Email>> = BTreeMap::new();
+        let mut groups: BTreeMap<Option<&str>, Vec<Email>> = BTreeMap::new();
         for email in emails {
-            // A domain that texts spell in several ways is shared by nobody.
-            let is_plain = email.has_ascii_domain();
-            let domain = Some(email.domain()).filter(|_| is_plain);
-            let group = groups.entry(domain.unwrap_or_default());
-            group.or_default().push(email.clone());
+            // A domain with several spellings has no common part to search for.
+            let domain = Some(email.domain()).filter(|_| email.has_ascii_domain());
+            groups.entry(domain).or_default().push(email.clone());
         }
         let groups = groups
             .into_iter()
@@ -356,16 +354,18 @@ impl Connector for DigitalChalk {
 }
 
 impl DigitalChalk {
-    /// The addresses of one domain: by one search when the domain is small enough, else one by one.
+    /// The addresses of one domain: by one search if there are many and the domain is small, else
+    /// one by one.
     async fn search_domain(
         &self,
         context: &RequestContext,
-        domain: &str,
+        domain: Option<&str>,
         emails: Vec<Email>,
         expand: Expand,
     ) -> Vec<SearchBatch> {
         let mut before = context.with_new_usage();
-        if let Some(pages) = self.domains.pages_worth_reading(domain, emails.len()) {
+        let pages = u32::try_from(emails.len() / ADDRESSES_PER_PAGE).unwrap_or(u32::MAX);
+        if let Some(domain) = domain.filter(|_| pages > 0) {
             let shared = context.with_new_usage();
             let limits = ScanLimits {
                 pages: pages.min(self.options.search_pages),
@@ -384,7 +384,6 @@ impl DigitalChalk {
                 },
             );
             let found = found.await;
-            self.domains.record_scan(domain, &found);
             let is_given_up = match &found.truncation {
                 Some(Truncation::PageLimit { pages }) => *pages >= limits.pages,
                 Some(Truncation::Failed(error)) => error.kind() == ErrorKind::Rejected,

@@ -1,5 +1,5 @@
-//! DigitalChalk finds parts of addresses: several addresses of one small domain are one search, and of
-//! a large domain no more pages are read than there are addresses.
+//! DigitalChalk finds parts of addresses: five addresses of one small domain are one search. A page of the
+//! domain is read for each five addresses; of a larger domain each is searched for by itself.
 
 use std::collections::BTreeMap;
 
@@ -44,82 +44,84 @@ async fn domain(world: &World, least: usize, most: usize) -> Vec<String> {
     domains.into_values().find(fits).expect("such a domain")
 }
 
+/// Five addresses: these, and more of the first one's domain, which nobody has.
+fn with_strangers(emails: &[&str]) -> Vec<String> {
+    let (_, domain) = emails[0].rsplit_once('@').expect("an address");
+    let strangers = (emails.len()..5).map(|at| format!("nobody{at}@{domain}"));
+    let emails = emails.iter().map(|&email| email.to_owned());
+    emails.chain(strangers).collect()
+}
+
 #[tokio::test]
-async fn addresses_of_a_small_domain_are_one_search_and_only_those_are_answered() {
+async fn five_addresses_of_a_small_domain_are_one_search_and_only_those_are_answered() {
     let world = World::with(known::ENOUGH, |_| {}).await;
-    let emails = [known::PREFIX, "c@b.test", "d@b.test"].map(str::to_owned);
+    let emails = with_strangers(&[known::PREFIX]);
 
     let (users, sources, calls) = asked(&world, &emails).await;
 
     // `a@b.test.example` is in the provider's answer too.
-    assert_eq!(users, [vec![known::PREFIX.to_owned()], vec![], vec![]]);
+    assert_eq!(users[0], [known::PREFIX]);
+    assert!(users[1..].iter().all(Vec::is_empty), "{users:?}");
     let shared = json!({ "status": "COMPLETE", "calls": 1 });
-    assert_eq!(sources, [shared.clone(), shared.clone(), shared]);
+    assert_eq!(sources, vec![shared; 5]);
     assert_eq!(calls, 1);
+}
+
+#[tokio::test]
+async fn four_addresses_of_a_domain_are_searched_for_one_by_one() {
+    let world = World::with(known::ENOUGH, |_| {}).await;
+
+    let (_, sources, calls) = asked(&world, &with_strangers(&[known::PREFIX])[..4]).await;
+
+    let alone = json!({ "status": "COMPLETE", "calls": 1 });
+    assert_eq!((sources, calls), (vec![alone; 4], 4));
 }
 
 #[tokio::test]
 async fn addresses_of_several_domains_are_one_search_for_each_domain() {
     let world = World::with(known::ENOUGH, |_| {}).await;
-    let emails = [
-        known::PREFIX,
-        known::EVERYWHERE,
-        known::JOANN,
-        known::SHARED,
-        "c@b.test",
-    ];
+    let mut emails = with_strangers(&[known::EVERYWHERE, known::JOANN]);
+    emails.extend(with_strangers(&[known::PREFIX]));
+    emails.push(known::SHARED.to_owned());
 
-    let (users, _, calls) = asked(&world, &emails.map(str::to_owned)).await;
+    let (users, _, calls) = asked(&world, &emails).await;
 
     let count: Vec<_> = users.iter().map(Vec::len).collect();
-    assert_eq!(count, [1, 1, 1, 2, 0]);
+    assert_eq!(count, [1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 2]);
     assert_eq!(calls, 3);
 }
 
 #[tokio::test]
-async fn a_large_domain_is_tried_once_and_then_each_address_alone() {
+async fn a_large_domain_is_tried_for_each_five_addresses_and_then_each_is_searched_for() {
     let world = World::with(3000, |_| {}).await;
     let emails = domain(&world, 201, 3000).await;
-    let expected = |many: usize| -> Vec<_> {
-        emails
-            .iter()
-            .take(many)
-            .map(|one| vec![one.clone()])
-            .collect()
-    };
 
-    let (users, sources, calls) = asked(&world, &emails[..2]).await;
-    assert_eq!(users, expected(2));
-    assert_eq!(calls, 3, "a page of the domain, and two searches");
-    assert!(
-        sources.iter().all(|source| source["calls"] == 2),
-        "{sources:?}"
-    );
+    for (many, tried) in [(2, 0), (4, 0), (5, 1), (9, 1), (10, 2)] {
+        let (users, sources, calls) = asked(&world, &emails[..many]).await;
 
-    let (users, _, calls) = asked(&world, &emails[..2]).await;
-    assert_eq!((users, calls), (expected(2), 2), "now it is known");
-
-    for many in [3, 4, 5, 9] {
-        let (users, _, calls) = asked(&world, &emails[..many]).await;
-        assert_eq!(users, expected(many));
-        assert!(calls <= 2 * many, "{many}: {calls}");
+        assert_eq!(calls, tried + many, "{many}");
+        for (email, users) in emails.iter().zip(users) {
+            assert_eq!(users, std::slice::from_ref(email));
+        }
+        let each = json!({ "status": "COMPLETE", "calls": tried + 1 });
+        assert_eq!(sources, vec![each; many]);
     }
 }
 
 #[tokio::test]
-async fn a_domain_of_two_pages_pays_from_three_addresses_on() {
+async fn a_domain_of_two_pages_is_read_for_ten_addresses() {
     let world = World::with(1200, |_| {}).await;
     let emails = domain(&world, 101, 200).await;
-    asked(&world, &emails[..2]).await;
 
-    let (users, _, calls) = asked(&world, &emails[..20]).await;
+    let (users, sources, calls) = asked(&world, &emails[..10]).await;
 
     assert_eq!(calls, 2);
     for (email, users) in emails.iter().zip(users) {
         assert_eq!(users, std::slice::from_ref(email));
     }
-    assert_eq!(asked(&world, &emails[..3]).await.2, 2);
-    assert_eq!(asked(&world, &emails[..2]).await.2, 2);
+    let shared = json!({ "status": "COMPLETE", "calls": 2 });
+    assert_eq!(sources, vec![shared; 10]);
+    assert_eq!(asked(&world, &emails[..9]).await.2, 10);
 }
 
 #[tokio::test]
@@ -139,17 +141,16 @@ async fn one_address_is_searched_for_as_it_is() {
 #[tokio::test]
 async fn a_search_of_a_domain_that_fails_is_said_of_each_of_its_addresses_and_of_no_other() {
     let world = World::with(known::ENOUGH, |_| {}).await;
-    let emails = [known::EVERYWHERE, known::JOANN, known::PREFIX].map(str::to_owned);
+    let mut emails = with_strangers(&[known::EVERYWHERE, known::JOANN]);
+    emails.extend(with_strangers(&[known::PREFIX]));
     let fault = json!({ "kind": "status", "status": 403, "count": 1 });
     world.fault(DigitalChalk, fault).await;
 
     let (_, sources, _) = asked(&world, &emails).await;
 
-    let mut failed: Vec<_> = sources
-        .iter()
-        .map(|source| source["status"].clone())
-        .collect();
-    assert!(failed[0] == failed[1], "they share their search");
+    let status = |at: usize| sources[at]["status"].clone();
+    let mut failed: Vec<_> = (0..10).map(status).collect();
     failed.dedup();
-    assert_eq!(failed.len(), 2, "{sources:?}");
+    assert_eq!(failed.len(), 2, "each five share their search: {sources:?}");
+    assert!(status(0) != status(9), "{sources:?}");
 }

@@ -29,7 +29,7 @@ pub(super) const EXPECTED: Expected = Expected {
         other_case: 1,
         // The search finds parts of addresses: the second page has it.
         position_101: 2,
-        three_emails: 1,
+        three_emails: 3,
         two_unknown_ids: 2,
         three_ids: 3,
         company_lookup: 0,
