@@ -155,7 +155,7 @@ fn upstream(
     let credentials = Credentials::new(account, spec.auth, (&setup.token, source))?;
     let timeout = AttemptTimeout::new(setup.timeout, deadline.unwrap_or(setup.timeout));
     let target = (setup.base, &setup.connection);
-    let max_body = settings.max_answer_bytes;
+    let limits_of_attempt = (settings.max_answer_bytes, timeout);
     let limits = RateLimits {
         shared,
         windows: setup.budget,
@@ -172,7 +172,7 @@ fn upstream(
             .breaker
             .map(|rules| CircuitBreaker::new(account, rules)),
         admission: Admission::new(account, &limits),
-        transport: Transport::new(account, target, max_body, spec, credentials, timeout)?,
+        transport: Transport::new(account, target, limits_of_attempt, spec, credentials)?,
     })
 }
 

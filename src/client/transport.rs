@@ -71,10 +71,9 @@ impl Transport {
     pub fn new(
         account: Account,
         (base, options): (Url, &ConnectionOptions),
-        max_body: usize,
+        (max_body, timeout): (usize, AttemptTimeout),
         spec: HttpSpec,
         credentials: Credentials,
-        timeout: AttemptTimeout,
     ) -> Result<Self> {
         let connection = Connection::new(&base, spec.idle, options)?;
         Ok(Self {
