@@ -207,6 +207,12 @@ impl Client {
         self.upstream.admission.windows()
     }
 
+    /// The number of calls that may be in flight now, and of those that are.
+    #[must_use]
+    pub fn concurrency(&self) -> (u32, u32) {
+        self.upstream.admission.concurrency()
+    }
+
     /// Reads the account's token again if it comes from a file.
     pub async fn reload_token(&self) {
         self.upstream.transport.credentials().reload().await;

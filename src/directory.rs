@@ -105,6 +105,13 @@ impl Directory {
         self.client().map(Client::budget).unwrap_or_default()
     }
 
+    /// The number of calls that may be in flight now, and of those that are; `None` when the account
+    /// is disabled.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<(u32, u32)> {
+        self.client().map(Client::concurrency)
+    }
+
     fn client(&self) -> Option<&Client> {
         Some(&self.connection.as_ref()?.client)
     }

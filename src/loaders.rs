@@ -2,7 +2,12 @@
 
 mod batch;
 
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    hash::Hash,
+    sync::{Arc, OnceLock},
+};
 
 use batch::Loader;
 
@@ -20,11 +25,58 @@ type LoadKey<K> = (K, Expand);
 type ById = Loader<LoadKey<String>, FoundUser>;
 type ByEmail = Loader<LoadKey<Email>, EmailSearchResult>;
 
+/// The loaders of one account, each made when it is first used.
 struct AccountLoaders {
-    by_id: ById,
-    by_external_id: ById,
-    by_email: ByEmail,
-    parts: Loader<(String, Subresource), SubresourceResult>,
+    source: BatchSource,
+    by_id: OnceLock<ById>,
+    by_external_id: OnceLock<ById>,
+    by_email: OnceLock<ByEmail>,
+    subresources: OnceLock<Loader<(String, Subresource), SubresourceResult>>,
+}
+
+impl AccountLoaders {
+    fn new(source: BatchSource) -> Self {
+        Self {
+            source,
+            by_id: OnceLock::new(),
+            by_external_id: OnceLock::new(),
+            by_email: OnceLock::new(),
+            subresources: OnceLock::new(),
+        }
+    }
+
+    fn by_id(&self) -> &ById {
+        self.by_id.get_or_init(|| {
+            user_loader(&self.source, |from, ids, expand| async move {
+                from.directory.by_id(&from.context, ids, expand).await
+            })
+        })
+    }
+
+    fn by_external_id(&self) -> &ById {
+        self.by_external_id.get_or_init(|| {
+            user_loader(&self.source, |from, ids, expand| async move {
+                let directory = from.directory;
+                directory.by_external_id(&from.context, ids, expand).await
+            })
+        })
+    }
+
+    fn by_email(&self) -> &ByEmail {
+        self.by_email.get_or_init(|| {
+            user_loader(&self.source, |from, emails, expand| async move {
+                from.directory.by_email(&from.context, emails, expand).await
+            })
+        })
+    }
+
+    fn subresources(&self) -> &Loader<(String, Subresource), SubresourceResult> {
+        self.subresources.get_or_init(|| {
+            directory_loader(&self.source, |from, keys| async move {
+                from.directory.subresources(&from.context, keys).await
+            })
+        })
+    }
 }
 
 /// All loaders of one GraphQL request.
@@ -100,21 +152,7 @@ impl Loaders {
                 directory: Arc::clone(directory),
                 context: context.clone(),
             };
-            let loaders = AccountLoaders {
-                by_id: user_loader(&source, |from, ids, expand| async move {
-                    from.directory.by_id(&from.context, ids, expand).await
-                }),
-                by_external_id: user_loader(&source, |from, ids, expand| async move {
-                    let directory = from.directory;
-                    directory.by_external_id(&from.context, ids, expand).await
-                }),
-                by_email: user_loader(&source, |from, emails, expand| async move {
-                    from.directory.by_email(&from.context, emails, expand).await
-                }),
-                parts: directory_loader(&source, |from, keys| async move {
-                    from.directory.subresources(&from.context, keys).await
-                }),
-            };
+            let loaders = AccountLoaders::new(source);
             (directory.account(), loaders)
         });
         Self {
@@ -136,7 +174,7 @@ impl Loaders {
     /// # Errors
     /// The provider's error; `None` means that there is no such user.
     pub async fn by_id(&self, account: Account, id: String, expand: Expand) -> FoundUser {
-        self.user(account, |loaders| &loaders.by_id, (id, expand))
+        self.user(account, AccountLoaders::by_id, (id, expand))
             .await
     }
 
@@ -145,7 +183,7 @@ impl Loaders {
     /// # Errors
     /// The provider's error; `None` means that there is no such user.
     pub async fn by_external_id(&self, account: Account, id: String, expand: Expand) -> FoundUser {
-        self.user(account, |loaders| &loaders.by_external_id, (id, expand))
+        self.user(account, AccountLoaders::by_external_id, (id, expand))
             .await
     }
 
@@ -173,7 +211,7 @@ impl Loaders {
         expand: Expand,
     ) -> Result<EmailSearchResult> {
         self.account_loaders(account)?
-            .by_email
+            .by_email()
             .load((email, expand))
             .await
     }
@@ -188,6 +226,7 @@ impl Loaders {
         id: String,
         part: Subresource,
     ) -> Result<SubresourceResult> {
-        self.account_loaders(account)?.parts.load((id, part)).await
+        let loaders = self.account_loaders(account)?;
+        loaders.subresources().load((id, part)).await
     }
 }

@@ -8,7 +8,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -78,7 +81,9 @@ impl WriteKey {
 
 fn hash(value: &str) -> String {
     let digest = Sha256::digest(value);
-    digest.iter().take(16).map(|b| format!("{b:02x}")).collect()
+    let nibbles = digest.iter().take(16).flat_map(|b| [b >> 4, b & 0xf]);
+    let digits = nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16));
+    digits.collect()
 }
 
 /// The version of a record: when it changed, in milliseconds since 1970, and a hash of its text.
@@ -96,6 +101,8 @@ struct RecentWritesInner {
     /// The writes of all gateways.
     shared: Option<SharedWrites>,
     memory: OnceLock<LocalWrites>,
+    /// Whether anything was ever remembered here.
+    is_used: AtomicBool,
 }
 
 struct LocalWrites {
@@ -111,6 +118,7 @@ impl RecentWrites {
         Self(Arc::new(RecentWritesInner {
             shared: shared.map(|(store, account)| SharedWrites::new(store, account)),
             memory: OnceLock::new(),
+            is_used: AtomicBool::new(false),
         }))
     }
 
@@ -132,6 +140,7 @@ impl RecentWrites {
         if memory.lag.is_zero() || !text::is_id(&user.remote_id) {
             return;
         }
+        self.0.is_used.store(true, Ordering::Release);
         let (id, version) = (WriteKey::id(&user.remote_id), version(user));
         if memory.entries.get(&id).as_deref() == Some(version.as_str()) {
             return;
@@ -158,6 +167,7 @@ impl RecentWrites {
         if memory.lag.is_zero() {
             return;
         }
+        self.0.is_used.store(true, Ordering::Release);
         for key in keys {
             let entry = (key.pending(), Arc::from(pending.text()));
             memory.entries.insert(entry.0, entry.1);
@@ -183,6 +193,9 @@ impl RecentWrites {
     /// Looks up the recent writes under some keys, with one call to the store.
     pub async fn look_up(&self, keys: impl IntoIterator<Item = WriteKey>) -> KnownWrites {
         let memory = self.memory();
+        if self.0.shared.is_none() && !self.0.is_used.load(Ordering::Acquire) {
+            return KnownWrites::default();
+        }
         let mut keys: Vec<WriteKey> = keys.into_iter().collect();
         if keys.is_empty() || memory.lag.is_zero() {
             return KnownWrites::default();

@@ -70,7 +70,7 @@ impl Admission {
         });
         Self {
             account,
-            limiter: Arc::new(RateLimiter::new(account, state, shared)),
+            limiter: Arc::new(RateLimiter::new(state, shared)),
         }
     }
 
@@ -78,6 +78,12 @@ impl Admission {
     #[must_use]
     pub fn windows(&self) -> Vec<WindowStatus> {
         self.limiter.windows()
+    }
+
+    /// The number of calls that may be in flight now, and of those that are.
+    #[must_use]
+    pub fn concurrency(&self) -> (u32, u32) {
+        self.limiter.concurrency()
     }
 
     /// Waits until an attempt may be sent.

@@ -122,6 +122,10 @@ where
     }
 }
 
+/// How often a caller lets the others of its request run before it starts their batch. Fields that
+/// are resolved together ask within one turn; each further turn costs every request some time.
+const YIELDS: usize = 2;
+
 /// Loads values by key: equal keys once, and keys that are requested together in one batch.
 pub(super) struct Loader<K, V>(cached::Loader<K, LoadHandle<K, V>, LoadBatch<K, V>>)
 where
@@ -140,7 +144,11 @@ where
         R: Future<Output = Vec<V>> + Send + 'static,
     {
         let run: LoadFn<K, V> = Arc::new(move |keys| run(keys).boxed());
-        Self(cached::Loader::new(LoadBatch(run)).with_max_batch_size(usize::MAX))
+        Self(
+            cached::Loader::new(LoadBatch(run))
+                .with_max_batch_size(usize::MAX)
+                .with_yield_count(YIELDS),
+        )
     }
 
     /// Loads the value of a key.

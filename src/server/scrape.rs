@@ -60,6 +60,9 @@ fn update_gauges(graph: &Graph) {
         for window in directory.budget() {
             metrics::budget(account, window.seconds, window.limit, window.remaining);
         }
+        if let Some((limit, in_flight)) = directory.concurrency() {
+            metrics::concurrency(account, limit, in_flight);
+        }
         if let Some(state) = directory.circuit_state() {
             metrics::circuit(account, state.level());
         }

@@ -193,6 +193,9 @@ pub fn is_invisible(c: char) -> bool {
 
 /// The forms in which texts spell an address: one, unless it goes beyond ASCII.
 fn forms(address: &str) -> Vec<String> {
+    if address.is_ascii() && !may_be_encoded(address) {
+        return vec![address.to_owned()];
+    }
     let Some((local, domain)) = address.rsplit_once('@') else {
         return vec![address.to_owned()];
     };

@@ -19,11 +19,9 @@ use super::{
     state::{AdmittedCall, CallEnd, LimiterState, WaitReason, WindowStatus},
 };
 use crate::{
-    account::Account,
     client::attempt::AttemptProgress,
     context::Priority,
     error::{Error, ErrorKind, FailureStage, Result},
-    metrics,
     shared::budget::SharedBudget,
 };
 
@@ -32,7 +30,6 @@ const BELIEVED: Duration = Duration::from_secs(5);
 
 /// An account's budget and the calls that wait for it.
 pub(super) struct RateLimiter {
-    account: Account,
     state: Mutex<Waiters>,
     /// The budget that all replicas share; `None` when this gateway runs alone.
     pub(super) shared: Option<SharedBudget>,
@@ -160,11 +157,7 @@ impl Drop for WaiterGuard<'_> {
 }
 
 impl RateLimiter {
-    pub(super) fn new(
-        account: Account,
-        budget: LimiterState,
-        shared: Option<SharedBudget>,
-    ) -> Self {
+    pub(super) fn new(budget: LimiterState, shared: Option<SharedBudget>) -> Self {
         let state = Waiters {
             budget,
             queues: Default::default(),
@@ -174,24 +167,15 @@ impl RateLimiter {
             not_before: [None; 2],
             remaining: None,
         };
-        let limiter = Self {
-            account,
+        Self {
             state: Mutex::new(state),
             shared,
-        };
-        limiter.record_metrics(&limiter.state());
-        limiter
+        }
     }
 
     /// The number of calls that may be in flight now, and of those that are.
-    #[cfg(test)]
     pub(super) fn concurrency(&self) -> (u32, u32) {
         self.state().budget.concurrency()
-    }
-
-    fn record_metrics(&self, state: &Waiters) {
-        let (limit, in_flight) = state.budget.concurrency();
-        metrics::concurrency(self.account, limit, in_flight);
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, Waiters> {
@@ -226,14 +210,7 @@ impl RateLimiter {
     ) -> Result<RatePermit> {
         let place = self.enqueue(class);
         loop {
-            let admission = {
-                let mut state = self.state();
-                let admission = state.next_admission(class, place.number, deadline);
-                if matches!(admission, AdmissionStep::Go(_)) {
-                    self.record_metrics(&state);
-                }
-                admission
-            };
+            let admission = self.state().next_admission(class, place.number, deadline);
             match admission {
                 AdmissionStep::Go(call) => {
                     let mut permit = RatePermit {
@@ -260,7 +237,6 @@ impl RateLimiter {
         let mut state = self.state();
         state.budget.record_load(call, load, now);
         let is_closed = state.budget.end(call, end, now);
-        self.record_metrics(&state);
         if let Some(shared) = &self.shared {
             let closed = state.budget.closed(now).filter(|_| is_closed);
             let closes = closed.map_or(Duration::ZERO, |until| until.duration_since(now));

@@ -1,9 +1,8 @@
-//! The reads in flight, so that equal reads are coalesced. A read runs in the tasks of those that
-//! wait for it, and ends when nobody does.
+//! The reads in flight, so that equal reads are coalesced. A read is a task, which ends when nobody
+//! waits for it: a request wakes up once for each of its reads, and not for each part of a response.
 
 use std::{
     collections::HashMap,
-    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,6 +14,7 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{CachedResponse, WriteEpoch};
@@ -142,19 +142,21 @@ impl InFlight {
         read: impl Future<Output = Arc<CachedResponse>> + Send + 'static,
     ) -> SharedRead {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let guard = InFlightGuard {
-            in_flight: self.clone(),
-            epoch,
-            number,
-        };
-        let read = async move {
-            let _guard = guard;
+        let in_flight = self.clone();
+        let task = async move {
+            // Created here, because the caller holds the list's lock: a runtime that shuts down
+            // drops a task at once.
+            let _guard = InFlightGuard {
+                in_flight,
+                epoch,
+                number,
+            };
             read.await
         };
-        let read = AssertUnwindSafe(read.in_current_span()).catch_unwind();
-        let read = read.map(|ended| {
-            ended.map_err(|_| {
-                tracing::error!("a read ended with a panic");
+        let task = AbortOnDropHandle::new(tokio::spawn(task.in_current_span()));
+        let read = task.map(|ended| {
+            ended.map_err(|failure| {
+                tracing::error!(%failure, "a read ended early");
                 Error::new(ErrorKind::Internal, "a read failed inside the gateway")
             })
         });

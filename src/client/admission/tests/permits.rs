@@ -11,19 +11,14 @@ use super::super::{
     limiter::{RateLimiter, RatePermit},
     state::LimiterState,
 };
-use crate::{
-    account::{Account, Provider},
-    context::Priority,
-    error::Result,
-};
+use crate::{context::Priority, error::Result};
 
 type Waiting = Pin<Box<BoxFuture<'static, Result<RatePermit>>>>;
 
 /// A limiter that only limits how many calls are in flight.
 fn limiter(slots: u32) -> Arc<RateLimiter> {
     let state = LimiterState::new(&[], true, slots, Instant::now());
-    let account = Account::default_for(Provider::Ada);
-    Arc::new(RateLimiter::new(account, state, None))
+    Arc::new(RateLimiter::new(state, None))
 }
 
 /// Asks for a permit: returns it, or the future that waits for it.

@@ -12,15 +12,13 @@ use super::super::{
 };
 use super::{ms, window};
 use crate::{
-    account::{Account, Provider},
     context::Priority::{self, Background, Interactive},
     error::{Error, ErrorKind, Result},
 };
 
 fn limiter(calls: u32, seconds: u32, slots: u32) -> Arc<RateLimiter> {
     let state = LimiterState::new(&[window(calls, seconds)], true, slots, Instant::now());
-    let account = Account::default_for(Provider::Ada);
-    Arc::new(RateLimiter::new(account, state, None))
+    Arc::new(RateLimiter::new(state, None))
 }
 
 /// Asks for a permit for a call.
