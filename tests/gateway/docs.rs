@@ -8,6 +8,7 @@ pub(crate) mod page;
 mod providers;
 mod sandbox;
 mod settings;
+mod way;
 mod words;
 
 use std::{collections::BTreeSet, fs, path::Path};
