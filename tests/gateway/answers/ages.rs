@@ -78,6 +78,31 @@ async fn an_old_response_is_returned_when_the_provider_fails_and_says_so() {
 }
 
 #[tokio::test]
+async fn an_old_response_is_returned_when_the_new_one_cannot_be_read_and_stays_cached() {
+    for (of, kind) in FOUR.into_iter().zip(["not_json", "error_list", "error_list", "not_json"]) {
+        let world = keeping(|settings| {
+            settings.cache.seconds = AN_INSTANT;
+            settings.cache.stale_seconds = 0.0;
+        })
+        .await;
+        let (known, fresh) = ann(&world, of).await;
+        world.fault(of, json!({ "kind": kind })).await;
+
+        for _ in 0..2 {
+            let (user, source) = ann(&world, of).await;
+
+            assert_eq!(user, known, "{of:?}");
+            assert_eq!(source["status"], "PARTIAL", "{of:?}");
+            assert_eq!(
+                (&source["stale"], &source["asOf"]),
+                (&json!(true), &fresh["asOf"])
+            );
+            assert_eq!(source["error"]["code"], "PROVIDER_BAD_RESPONSE", "{of:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_old_answer_of_a_provider_that_hangs_comes_within_the_deadline() {
     let world = keeping(|settings| {
         settings.cache.seconds = AN_INSTANT;
