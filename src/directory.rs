@@ -369,7 +369,7 @@ impl Directory {
             let work = context.with_new_usage();
             self.subresource(work, &id, part).await
         });
-        stream::iter(results).buffered(BATCHES).collect().await
+        side_by_side(results).await
     }
 
     async fn subresource(
@@ -401,7 +401,21 @@ where
     K: Clone,
     R: Future<Output = Vec<V>>,
 {
-    let batches: Vec<Vec<K>> = keys.chunks(size.max.max(1)).map(<[K]>::to_vec).collect();
-    let results = stream::iter(batches).map(look_up).buffered(BATCHES);
-    results.concat().await
+    let batches = keys.chunks(size.max.max(1)).map(<[K]>::to_vec);
+    let results = side_by_side(batches.map(look_up)).await;
+    results.into_iter().flatten().collect()
+}
+
+/// The results of some work in the order of the work. A slow one holds no other up.
+async fn side_by_side<R: Future>(work: impl Iterator<Item = R>) -> Vec<R::Output> {
+    let numbered = work
+        .enumerate()
+        .map(|(number, result)| async move { (number, result.await) });
+    let numbered: Vec<_> = numbered.collect();
+    let mut results: Vec<_> = stream::iter(numbered)
+        .buffer_unordered(BATCHES)
+        .collect()
+        .await;
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }

@@ -78,7 +78,7 @@ impl<T> CachedResponse<T> {
 }
 
 impl CachedResponse {
-    /// The approximate number of bytes it takes.
+    /// The approximate number of bytes it takes: the decoded body holds its rows once more.
     pub(super) fn weight(&self) -> u32 {
         /// The approximate size of a response without a body.
         const BARE: usize = 1024;
@@ -86,6 +86,7 @@ impl CachedResponse {
             .answer
             .as_ref()
             .map_or(0, |response| response.body.len());
-        u32::try_from(body.saturating_add(BARE)).unwrap_or(u32::MAX)
+        let bytes = body.saturating_mul(2).saturating_add(BARE);
+        u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }
