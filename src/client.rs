@@ -103,9 +103,11 @@ impl Upstream {
     /// Sends an attempt when it may be sent. Dropping a permit without an end means that the
     /// attempt was refused further on, or cancelled.
     async fn exchange(&self, attempt: &Attempt<'_>) -> Result<Response> {
-        let circuit = self.breaker.as_ref().map(CircuitBreaker::try_acquire);
-        let circuit = circuit.transpose()?;
+        let breaker = self.breaker.as_ref();
+        breaker.map_or(Ok(()), CircuitBreaker::check)?;
         let admitted = self.admission.admit(attempt).await?;
+        // The circuit may have opened while the attempt waited.
+        let circuit = breaker.map(CircuitBreaker::try_acquire).transpose()?;
         let answer = self.transport.send(attempt).await;
         admitted.end(&answer);
         if let Some(circuit) = circuit {

@@ -51,6 +51,17 @@ impl CircuitBreaker {
         self.circuit().state(Instant::now())
     }
 
+    /// Refuses an attempt that would not get a permit now, before it waits for anything.
+    ///
+    /// # Errors
+    /// `Unavailable` while the circuit is open.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.circuit().wait(Instant::now()) {
+            Some(wait) => Err(refusal(wait)),
+            None => Ok(()),
+        }
+    }
+
     /// Asks for a permit for an attempt.
     ///
     /// # Errors

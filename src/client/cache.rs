@@ -88,7 +88,7 @@ struct ResponseCacheInner {
 /// How long before its deadline a call gives up, so that an old response can still be returned.
 const MARGIN: Duration = Duration::from_millis(50);
 
-/// How many reads of others a caller joins in vain before it gives up.
+/// How many reads of others a caller joins in vain before it starts its own.
 const JOIN_ATTEMPTS: usize = 4;
 
 /// The longest time of a read in the background.
@@ -238,7 +238,9 @@ impl ResponseCache {
             context.meter().charge(response.body.len())?;
         }
         metrics::answer(self.0.account, entry.operation, origin.name());
-        context.note_read(cached.read_at, origin == ResponseOrigin::Stale);
+        if is_reading(&cached.answer) {
+            context.note_read(cached.read_at, origin == ResponseOrigin::Stale);
+        }
         context.call_log().note_fresh_until(cached.fresh_until);
         let mut entry = CallRecord { origin, ..entry };
         entry.end(cached.answer.as_ref().map(Response::status_code));
@@ -260,12 +262,15 @@ impl ResponseCache {
         source: &impl Fetch,
     ) -> Result<Response> {
         let (context, started) = (request.context.clone(), Instant::now());
-        let join_policy = JoinPolicy {
-            until: context.deadline(),
-            priority: context.priority(),
-            max_age: context.max_age(),
-        };
-        for _ in 0..JOIN_ATTEMPTS {
+        for attempt in 0..=JOIN_ATTEMPTS {
+            let join_policy = JoinPolicy {
+                until: context.deadline(),
+                priority: context.priority(),
+                max_age: match attempt {
+                    JOIN_ATTEMPTS => MaxAge::Now,
+                    _ => context.max_age(),
+                },
+            };
             let read = || {
                 Self(Arc::clone(&self.0)).fetch_and_store(epoch, request.clone(), source.clone())
             };
@@ -302,7 +307,7 @@ impl ResponseCache {
                     let own = timeout_at(context.deadline() + MARGIN, shared_read).await;
                     let cached = own.unwrap_or_else(late)?;
                     context.call_log().note_fresh_until(cached.fresh_until);
-                    if !matches!(&cached.answer, Err(error) if error.kind() != ErrorKind::Missing) {
+                    if is_reading(&cached.answer) {
                         context.note_read(cached.read_at, false);
                     }
                     return cached.answer.clone();
@@ -383,6 +388,14 @@ impl ResponseCache {
         let mut key = CacheKey::default();
         key.copy_from_slice(&hash[..16]);
         key
+    }
+}
+
+/// Whether an answer tells what the provider has: a record, a list, or that a record is missing.
+fn is_reading(answer: &Result<Response>) -> bool {
+    match answer {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::Missing,
     }
 }
 

@@ -60,6 +60,9 @@ pub struct Transport {
 /// The longest wait that we accept from a provider; after it the provider is called again.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
+/// The largest number of bytes that are reserved because a response says how long it is.
+const READ_AHEAD: usize = 1024 * 1024;
+
 /// The header in which Intercom sends its id of the request.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -212,7 +215,9 @@ impl Transport {
         {
             return Err(too_large());
         }
-        let mut body = Vec::new();
+        let length = response.content_length().unwrap_or_default();
+        let mut body =
+            Vec::with_capacity(usize::try_from(length).map_or(0, |all| all.min(READ_AHEAD)));
         let cut_short = |_| {
             Error::malformed("the provider's answer is cut short")
                 .at_stage(FailureStage::ResponseInterrupted)
@@ -224,6 +229,8 @@ impl Transport {
             meter.charge(chunk.len())?;
             body.extend_from_slice(&chunk);
         }
+        // It may be cached: a body that grew has room that nobody needs.
+        body.shrink_to_fit();
         Ok(body)
     }
 

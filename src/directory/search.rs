@@ -149,8 +149,9 @@ impl Directory {
         let scans = without_invalid_spellings(emails, scans);
         let lists = scans.iter().map(|scan| scan.rows.clone()).collect();
         let users = &merge_lists(lists, selection.filter.sort);
-        let found =
-            SearchResult::from_scans(scans, "the list of this address", "1,000 users a spelling")?;
+        let most = SPELLED_PAGES * connector.capabilities().pagination.max_page_size;
+        let bounds = format!("{most} users a spelling");
+        let found = SearchResult::from_scans(scans, "the list of this address", &bounds)?;
         let is_whole = found.incomplete.is_none();
         let mut window = read_window(&JOINED, range, None, |request| async move {
             Ok(slice_page(users, &request))

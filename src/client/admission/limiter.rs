@@ -96,10 +96,10 @@ impl Waiters {
         let (now, ahead) = (Instant::now(), self.queue_position(class, number));
         // The store is asked again soon: replicas return leases, and stores are cleared.
         let not_before = self.not_before[class as usize]
-            .filter(|(moment, said)| *moment > now && now - *said < BELIEVED)
-            .map(|(moment, _)| moment);
+            .filter(|(moment, said)| *moment > now && now - *said < BELIEVED);
+        let ask_again = not_before.map(|(moment, said)| moment.min(said + BELIEVED));
         let moment = match ahead {
-            0 if not_before.is_some() => not_before,
+            0 if not_before.is_some() => not_before.map(|(moment, _)| moment),
             0 => match self.budget.try_acquire(now, class) {
                 Ok(call) => return AdmissionStep::Go(call),
                 Err(WaitReason::ConcurrencyFull) => Some(now),
@@ -110,7 +110,8 @@ impl Waiters {
         match moment {
             Some(moment) if moment <= deadline && now < deadline => {
                 let is_next = ahead == 0 && moment > now;
-                AdmissionStep::Wait(if is_next { moment } else { deadline })
+                let until = if is_next { moment } else { deadline };
+                AdmissionStep::Wait(ask_again.map_or(until, |at| until.min(at)))
             }
             // Other calls took the time.
             Some(moment) if moment <= now => {

@@ -111,18 +111,28 @@ impl Circuit {
         }
     }
 
+    /// How long the next call must wait; `None` when it may go through now. Unlike
+    /// [`Circuit::try_acquire`] this starts no trial.
+    #[must_use]
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        match self.state {
+            Phase::Open { until } if now < until => Some(until - now),
+            Phase::HalfOpen { is_under_way: true } => Some(TRIAL_RETRY),
+            Phase::Closed(_) | Phase::Open { .. } | Phase::HalfOpen { .. } => None,
+        }
+    }
+
     /// Asks for a permit to call the provider now.
     ///
     /// # Errors
     /// The time until the next call may go through.
     pub fn try_acquire(&mut self, now: Instant) -> Result<CircuitPermit, Duration> {
-        match &mut self.state {
-            Phase::Closed(_) => return Ok(CircuitPermit(self.generation)),
-            Phase::Open { until } if now < *until => return Err(*until - now),
-            Phase::HalfOpen { is_under_way: true } => return Err(TRIAL_RETRY),
-            Phase::Open { .. } | Phase::HalfOpen { .. } => {}
+        if let Some(wait) = self.wait(now) {
+            return Err(wait);
         }
-        self.transition(Phase::HalfOpen { is_under_way: true });
+        if !matches!(self.state, Phase::Closed(_)) {
+            self.transition(Phase::HalfOpen { is_under_way: true });
+        }
         Ok(CircuitPermit(self.generation))
     }
 

@@ -78,15 +78,17 @@ impl<T> CachedResponse<T> {
 }
 
 impl CachedResponse {
-    /// The approximate number of bytes it takes: the decoded body holds its rows once more.
+    /// The approximate number of bytes it takes: its body, what was decoded from it, and its
+    /// headers.
     pub(super) fn weight(&self) -> u32 {
         /// The approximate size of a response without a body.
-        const BARE: usize = 1024;
-        let body = self
-            .answer
-            .as_ref()
-            .map_or(0, |response| response.body.len());
-        let bytes = body.saturating_mul(2).saturating_add(BARE);
+        const EMPTY: usize = 2048;
+        /// How many times the bytes of a body are held: as they came, as the text of each record,
+        /// and as the record's fields.
+        const COPIES: usize = 3;
+        let body = self.answer.as_ref();
+        let body = body.map_or(0, |response| response.body.len());
+        let bytes = body.saturating_mul(COPIES).saturating_add(EMPTY);
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }

@@ -10,9 +10,10 @@ pub(super) struct InvalidationGuard(pub(super) Option<Arc<ResponseCacheInner>>);
 impl InvalidationGuard {
     /// Invalidates here and at the other replicas, before the write's caller gets a response.
     pub(super) async fn invalidate(mut self) {
-        if let Some(inner) = self.0.take() {
+        if let Some(inner) = &self.0 {
             inner.invalidate_account().await;
         }
+        self.0 = None;
     }
 
     /// The write was never sent.

@@ -305,15 +305,19 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
             priority: context.priority(),
             max_age: context.max_age(),
         };
+        // Dropped after the list's lock, which the end of a build takes.
+        let run;
         let mut running = lock(&self.running);
-        let run = running.get(&epoch).and_then(|known| known.run.upgrade());
+        run = running.get(&epoch).and_then(|known| known.run.upgrade());
         // A build ends however often it is joined, and is not much older than what one caller could
         // read.
-        let is_open = |run: &Arc<BuildHandle<T>>| run.since.elapsed() <= self.max_wait;
-        let run = run.filter(is_open);
-        if let Some(run) = run.filter(|run| join_policy.accepts(run.since, run.priority)) {
+        let may_join = |run: &&Arc<BuildHandle<T>>| {
+            let is_open = run.since.elapsed() <= self.max_wait;
+            is_open && join_policy.accepts(run.since, run.priority)
+        };
+        if let Some(run) = run.as_ref().filter(may_join) {
             run.shared.extend(Instant::now() + self.max_wait);
-            return SnapshotSource::Joined(run);
+            return SnapshotSource::Joined(Arc::clone(run));
         }
         // A build that ended since the caller looked is cached before it leaves the list.
         let fresh = |cached: &CachedSnapshot<T>| {

@@ -35,11 +35,11 @@ impl AttemptTimeout {
         exchange: impl Future<Output = Result<Response>>,
     ) -> Result<Response> {
         let began = Instant::now();
-        let may_send = request.is_read || request.context.begin_write();
-        let until = request.context.deadline().min(began + self.attempt);
-        if !may_send || until <= began {
+        let is_late = request.context.deadline() <= began;
+        if is_late || !(request.is_read || request.context.begin_write()) {
             return Err(Error::deadline_exceeded().at_stage(FailureStage::NotSent));
         }
+        let until = request.context.deadline().min(began + self.attempt);
         let answer = timeout_at(until, exchange).await;
         answer.unwrap_or_else(|_| Err(self.ended(until - began)))
     }

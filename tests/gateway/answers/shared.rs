@@ -118,3 +118,42 @@ async fn a_provider_that_hangs_fails_all_callers_with_one_call() {
         "{calls}: who came late may have missed the first"
     );
 }
+
+#[tokio::test]
+async fn a_caller_with_time_is_answered_however_many_reads_of_hasty_ones_it_joined() {
+    let world = Arc::new(World::with(60, |_| {}).await);
+    let slow = json!({ "kind": "latency", "milliseconds": 1_500 });
+    world.fault(Intercom, slow).await;
+    let ask = &|wait: &'static str| {
+        let request = reqwest::Client::new().post(format!("http://{}/graphql", world.gateway));
+        let query = "{ usersByEmail(email: \"ann@x.test\", providers: [INTERCOM]) { sources { status error { code } } } }";
+        let request = request.header("prefer", wait);
+        let request = request.json(&json!({ "query": query }));
+        async move {
+            let answer = request.send().await.expect("an answer");
+            answer.json::<serde_json::Value>().await.expect("JSON")
+        }
+    };
+    let waits = [
+        "wait=0.1",
+        "wait=0.13",
+        "wait=0.16",
+        "wait=0.19",
+        "wait=0.23",
+        "wait=0.29",
+    ];
+    let hasty = join_all(waits.map(|wait| async move {
+        for _ in 0..8 {
+            ask(wait).await;
+        }
+    }));
+    let patient = async {
+        until_called(&world, 1).await;
+        ask("wait=14").await
+    };
+
+    let (_, answer) = tokio::join!(hasty, patient);
+
+    let source = &answer["data"]["usersByEmail"]["sources"][0];
+    assert_eq!(source["status"], "COMPLETE", "{source}");
+}

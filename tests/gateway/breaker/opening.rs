@@ -288,3 +288,36 @@ async fn metrics_show_circuits() {
         assert!(text.contains(line), "{line}: {text}");
     }
 }
+
+#[tokio::test]
+async fn calls_that_wait_when_the_circuit_opens_are_not_sent() {
+    let world = World::with(200, |settings| {
+        let usertour = account(settings, Provider::Usertour);
+        (usertour.attempts, usertour.concurrency) = (1, Some(1));
+        usertour.breaker = BreakerSettings {
+            failures: 2,
+            cooldown_seconds: LONG,
+            max_cooldown_seconds: LONG,
+            ..BreakerSettings::default()
+        };
+    })
+    .await;
+    let ill = json!({ "kind": "status", "status": 503 });
+    world.fault(Provider::Usertour, ill).await;
+    let slow = json!({ "kind": "latency", "milliseconds": 100 });
+    world.fault(Provider::Usertour, slow).await;
+
+    let asked = (0..12).map(|of| {
+        let query =
+            format!("{{ user(provider: USERTOUR, by: {{ remoteId: \"{of}\" }}) {{ id }} }}");
+        let world = &world;
+        async move { world.answer(&query).await }
+    });
+    let answers = join_all(asked).await;
+
+    assert_eq!(world.calls(Provider::Usertour).await.len(), 2);
+    for answer in answers {
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(*code, "PROVIDER_UNAVAILABLE", "{answer}");
+    }
+}
