@@ -86,7 +86,7 @@ pub struct Loaders {
 }
 
 /// The approximate number of bytes that a waiting field takes: there may be one per row and alias.
-const WAITING: usize = 2048;
+const BYTES_PER_WAITER: usize = 2048;
 
 /// The source that batches read from.
 #[derive(Clone)]
@@ -163,7 +163,7 @@ impl Loaders {
 
     /// The loaders of an account, for a field that will wait for a key.
     fn account_loaders(&self, account: Account) -> Result<&AccountLoaders> {
-        self.context.meter().charge(WAITING)?;
+        self.context.meter().charge(BYTES_PER_WAITER)?;
         self.loaders
             .get(&account)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no loader for this account"))

@@ -33,14 +33,14 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::metrics;
 
 /// How long reconnecting to the store may take; nobody waits for it.
-const REACH: Duration = Duration::from_millis(500);
+const RECONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// The interval at which an unavailable store is checked.
-const PROBE: Duration = Duration::from_millis(250);
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a response proves that the store is available.
-const FRESH: Duration = Duration::from_secs(1);
+const PROOF_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The shortest time between two log lines about refusals of the store.
-const SILENCE: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How the store is used.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ impl Store {
             .refusal_logged_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|at| at.elapsed() > SILENCE) {
+        if said.is_none_or(|at| at.elapsed() > LOG_INTERVAL) {
             *said = Some(Instant::now());
             tracing::warn!(why, "the shared store refuses an operation");
         }
@@ -161,7 +161,7 @@ impl Store {
     /// Checks whether the store is available now.
     pub async fn check(&self) -> bool {
         let answered = self.answered();
-        if self.is_up() && answered.is_none_or(|at| at.elapsed() > FRESH) {
+        if self.is_up() && answered.is_none_or(|at| at.elapsed() > PROOF_LIFETIME) {
             self.run(ping).await.is_some()
         } else {
             self.is_up()
@@ -189,9 +189,9 @@ impl Store {
             None => {
                 let config = ConnectionManagerConfig::new()
                     .set_number_of_retries(1)
-                    .set_max_delay(PROBE)
-                    .set_connection_timeout(Some(REACH))
-                    .set_response_timeout(Some(REACH.max(limit)));
+                    .set_max_delay(PROBE_INTERVAL)
+                    .set_connection_timeout(Some(RECONNECT_TIMEOUT))
+                    .set_response_timeout(Some(RECONNECT_TIMEOUT.max(limit)));
                 let client = self.0.client.clone();
                 let made = ConnectionManager::new_lazy_with_config(client, config);
                 let made = made.map_err(|error| {
@@ -227,9 +227,9 @@ impl Store {
         tokio::spawn(async move {
             let (mut why, mut logged) = (why, Instant::now());
             loop {
-                sleep(PROBE).await;
+                sleep(PROBE_INTERVAL).await;
                 let still = match store
-                    .within(REACH, |manager| probe(manager, key.clone()))
+                    .within(RECONNECT_TIMEOUT, |manager| probe(manager, key.clone()))
                     .await
                 {
                     Err(StoreFailure::Unavailable(still)) => still,
@@ -237,7 +237,7 @@ impl Store {
                 };
                 // Only an operator can correct a password.
                 let is_news = still.is_password && !why.is_password;
-                if is_news || still.is_password && logged.elapsed() > SILENCE {
+                if is_news || still.is_password && logged.elapsed() > LOG_INTERVAL {
                     still.log();
                     logged = Instant::now();
                 }
@@ -302,7 +302,7 @@ impl UnavailableReason {
 }
 
 /// The errors of a store that does nothing for us now, or accepts no writes.
-const USELESS: [&str; 9] = [
+const UNAVAILABLE_CODES: [&str; 9] = [
     "LOADING",
     "MASTERDOWN",
     "CLUSTERDOWN",
@@ -318,7 +318,9 @@ const USELESS: [&str; 9] = [
 /// operation.
 fn is_unavailable(error: &RedisError) -> bool {
     match error_codes(error) {
-        Some(codes) => codes.iter().any(|code| USELESS.contains(&code.as_str())),
+        Some(codes) => codes
+            .iter()
+            .any(|code| UNAVAILABLE_CODES.contains(&code.as_str())),
         None => error.kind() != ErrorKind::UnexpectedReturnType,
     }
 }

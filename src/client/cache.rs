@@ -35,7 +35,7 @@ pub use snapshot::{BuildOutcome, SnapshotBuilder, SnapshotContent, SnapshotView,
 
 use self::{
     entry::{CachedResponse, Validity},
-    in_flight::{InFlight, JoinPolicy, Joined},
+    in_flight::{InFlight, JoinPolicy, Joined, SharedRead},
     invalidation::InvalidationGuard,
     outcome::{is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old},
 };
@@ -64,7 +64,7 @@ struct WriteEpoch {
     shared_writes: Option<u64>,
 }
 
-/// What the cache reads from.
+/// The source of responses that are not cached.
 pub(super) trait Fetch: Clone + Send + Sync + 'static {
     /// Sends a request to the provider.
     fn fetch(&self, request: Request) -> impl Future<Output = Result<Response>> + Send + 'static;
@@ -125,14 +125,7 @@ impl ResponseCache {
     /// The provider's error.
     pub(super) async fn serve(&self, request: Request, source: &impl Fetch) -> Result<Response> {
         if !request.is_read {
-            let forget = InvalidationGuard(Some(Arc::clone(&self.0)));
-            let answer = source.fetch(request).await;
-            if answer.as_ref().is_err_and(is_unsent) {
-                forget.cancel();
-            } else {
-                forget.invalidate().await;
-            }
-            return answer;
+            return self.write(request, source).await;
         }
         let (started, context) = (Instant::now(), request.context.clone());
         let (epoch, cached) = self
@@ -171,7 +164,20 @@ impl ResponseCache {
         }
     }
 
-    /// Returns a read's epoch and its cached response. `read` reads one that another replica stored.
+    /// Sends a write, which invalidates the account's responses unless it was never sent.
+    async fn write(&self, request: Request, source: &impl Fetch) -> Result<Response> {
+        let guard = InvalidationGuard(Some(Arc::clone(&self.0)));
+        let answer = source.fetch(request).await;
+        if answer.as_ref().is_err_and(is_unsent) {
+            guard.cancel();
+        } else {
+            guard.invalidate().await;
+        }
+        answer
+    }
+
+    /// Returns a read's epoch and its cached response. `read` reads one that another replica
+    /// stored.
     async fn look_up(
         &self,
         key: CacheKey,
@@ -261,60 +267,75 @@ impl ResponseCache {
         request: Request,
         source: &impl Fetch,
     ) -> Result<Response> {
-        let (context, started) = (request.context.clone(), Instant::now());
-        for attempt in 0..=JOIN_ATTEMPTS {
+        let context = request.context.clone();
+        let mut max_age = context.max_age();
+        let mut joined = 0;
+        loop {
             let join_policy = JoinPolicy {
                 until: context.deadline(),
                 priority: context.priority(),
-                max_age: match attempt {
-                    JOIN_ATTEMPTS => MaxAge::Now,
-                    _ => context.max_age(),
-                },
+                max_age,
             };
             let read = || {
                 Self(Arc::clone(&self.0)).fetch_and_store(epoch, request.clone(), source.clone())
             };
-            // Each attempt ends at the deadline; this is a backstop a little later.
-            let late = |_| Err(Error::deadline_exceeded());
             match self.0.in_flight.join_or_start(epoch, &join_policy, read) {
                 Joined::Joined(shared_read, until) => {
-                    let shared = timeout_at(context.deadline(), shared_read).await;
-                    let cached = shared.unwrap_or_else(late)?;
-                    // The read's starter had less time than this caller, or reached one of its
-                    // limits.
-                    if is_from_callers_deadline(&cached, until) && until < context.deadline()
-                        || is_from_callers_limit(&cached)
-                    {
-                        continue;
+                    if let Some(answer) = self.wait_for_other(&request, shared_read, until).await {
+                        return answer;
                     }
-                    let entry = CallRecord {
-                        took: started.elapsed(),
-                        ..entry(self.0.account, &request)
-                    };
-                    return self.respond_from_cache(
-                        &context,
-                        &cached,
-                        entry,
-                        ResponseOrigin::Coalesced,
-                    );
+                    joined += 1;
+                    if joined == JOIN_ATTEMPTS {
+                        // Joins no read any more.
+                        max_age = MaxAge::Now;
+                    }
                 }
                 Joined::Started(shared_read) => {
-                    metrics::answer(
-                        self.0.account,
-                        request.operation.name(),
-                        ResponseOrigin::Provider.name(),
-                    );
-                    let own = timeout_at(context.deadline() + MARGIN, shared_read).await;
-                    let cached = own.unwrap_or_else(late)?;
-                    context.call_log().note_fresh_until(cached.fresh_until);
-                    if is_reading(&cached.answer) {
-                        context.note_read(cached.read_at, false);
-                    }
-                    return cached.answer.clone();
+                    return self.wait_for_own(&request, shared_read).await;
                 }
             }
         }
-        Err(Error::deadline_exceeded())
+    }
+
+    /// Waits for a read of another caller. `None` when it failed for a reason that is not this
+    /// caller's: its starter had less time, or reached one of its limits.
+    async fn wait_for_other(
+        &self,
+        request: &Request,
+        shared_read: SharedRead,
+        until: Instant,
+    ) -> Option<Result<Response>> {
+        let (context, started) = (&request.context, Instant::now());
+        let shared = timeout_at(context.deadline(), shared_read).await;
+        let cached = match shared {
+            Ok(Ok(cached)) => cached,
+            Ok(Err(error)) => return Some(Err(error)),
+            Err(_) => return Some(Err(Error::deadline_exceeded())),
+        };
+        let is_of_other = is_from_callers_deadline(&cached, until) && until < context.deadline();
+        if is_of_other || is_from_callers_limit(&cached) {
+            return None;
+        }
+        let entry = CallRecord {
+            took: started.elapsed(),
+            ..entry(self.0.account, request)
+        };
+        Some(self.respond_from_cache(context, &cached, entry, ResponseOrigin::Coalesced))
+    }
+
+    /// Waits for the read that this caller started.
+    async fn wait_for_own(&self, request: &Request, shared_read: SharedRead) -> Result<Response> {
+        let context = &request.context;
+        let origin = ResponseOrigin::Provider.name();
+        metrics::answer(self.0.account, request.operation.name(), origin);
+        // Each attempt ends at the deadline; this is a backstop a little later.
+        let own = timeout_at(context.deadline() + MARGIN, shared_read).await;
+        let cached = own.unwrap_or_else(|_| Err(Error::deadline_exceeded()))?;
+        context.call_log().note_fresh_until(cached.fresh_until);
+        if is_reading(&cached.answer) {
+            context.note_read(cached.read_at, false);
+        }
+        cached.answer.clone()
     }
 
     async fn fetch_and_store(

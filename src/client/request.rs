@@ -336,7 +336,7 @@ impl Response {
         })
     }
 
-    /// Reads the body after removing what strict readers refuse: one odd value loses only itself.
+    /// Reads the body after removing the values that a strict reader refuses.
     fn parse_lenient<T: DeserializeOwned>(&self) -> Option<T> {
         let text = String::from_utf8_lossy(&self.body);
         serde_json::from_str(&json::sanitize(&text, usize::MAX)).ok()

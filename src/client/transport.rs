@@ -12,7 +12,7 @@ mod timeout;
 use std::time::{Duration, SystemTime};
 
 use reqwest::{
-    StatusCode, Url,
+    RequestBuilder, StatusCode, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::Instant;
@@ -63,7 +63,7 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// The largest number of bytes that are reserved because a response says how long it is.
 const READ_AHEAD: usize = 1024 * 1024;
 
-/// The header in which Intercom sends its id of the request.
+/// The usual header with the provider's id of a request.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Transport {
@@ -160,18 +160,7 @@ impl Transport {
     )]
     async fn exchange(&self, attempt: &Attempt<'_>, token: &HeaderValue) -> Result<Response> {
         let request = attempt.request;
-        let mut outgoing = self
-            .connection
-            .client
-            .request(request.method.clone(), self.url(request)?)
-            .header(ACCEPT, "application/json")
-            .headers(request.headers.clone())
-            .header(self.credentials.name(), token);
-        if let Some(body) = &request.body {
-            outgoing = outgoing
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone());
-        }
+        let outgoing = self.outgoing(request, token)?;
         request.context.count_call();
         let sent = Instant::now();
         attempt.progress.mark_sent();
@@ -200,6 +189,23 @@ impl Transport {
                 Err(self.error_for_status(status, &headers, &body, token))
             }
         }
+    }
+
+    /// The HTTP request with its token.
+    fn outgoing(&self, request: &Request, token: &HeaderValue) -> Result<RequestBuilder> {
+        let outgoing = self
+            .connection
+            .client
+            .request(request.method.clone(), self.url(request)?)
+            .header(ACCEPT, "application/json")
+            .headers(request.headers.clone())
+            .header(self.credentials.name(), token);
+        Ok(match &request.body {
+            Some(body) => outgoing
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone()),
+            None => outgoing,
+        })
     }
 
     async fn read(&self, mut response: reqwest::Response, meter: &MemoryMeter) -> Result<Vec<u8>> {

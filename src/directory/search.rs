@@ -149,11 +149,11 @@ impl Directory {
         let scans = without_invalid_spellings(emails, scans);
         let lists = scans.iter().map(|scan| scan.rows.clone()).collect();
         let users = &merge_lists(lists, selection.filter.sort);
-        let most = SPELLED_PAGES * connector.capabilities().pagination.max_page_size;
+        let most = PAGES_PER_SPELLING * connector.capabilities().pagination.max_page_size;
         let bounds = format!("{most} users a spelling");
         let found = SearchResult::from_scans(scans, "the list of this address", &bounds)?;
         let is_whole = found.incomplete.is_none();
-        let mut window = read_window(&JOINED, range, None, |request| async move {
+        let mut window = read_window(&LIST_IN_MEMORY, range, None, |request| async move {
             Ok(slice_page(users, &request))
         })
         .await?;
@@ -183,7 +183,7 @@ async fn scan_spellings(
 ) -> Vec<(Email, Scan<User>)> {
     let listing = connector.capabilities().pagination;
     let limits = ScanLimits {
-        pages: SPELLED_PAGES,
+        pages: PAGES_PER_SPELLING,
         until: context.deadline(),
     };
     let post_filtered = connector.capabilities().post_filtered;
@@ -213,10 +213,10 @@ async fn scan_spellings(
 }
 
 /// How many pages of a list of one spelling are read.
-const SPELLED_PAGES: u32 = 10;
+const PAGES_PER_SPELLING: u32 = 10;
 
 /// A list that is held in memory, as a provider would page it.
-const JOINED: PaginationSpec = PaginationSpec {
+const LIST_IN_MEMORY: PaginationSpec = PaginationSpec {
     strategy: PaginationStrategy::Offset { first: 0 },
     position_param: "",
     size_param: "",

@@ -251,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_nobody_waits_for_is_dropped_and_starts_again() {
-        /// What a batch holds while it runs.
+        /// A resource that a batch holds while it runs.
         struct Held(Arc<AtomicUsize>);
 
         impl Drop for Held {

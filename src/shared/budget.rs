@@ -17,7 +17,7 @@ use crate::context::Priority;
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("spend.lua")));
 
 /// How much longer than its call a lease lives.
-const SPARE: Duration = Duration::from_secs(2);
+const LEASE_GRACE: Duration = Duration::from_secs(2);
 
 /// One account's budget in the store.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ impl SharedBudget {
         }
         let arguments = [
             self.lease(lease),
-            milliseconds(lives + SPARE),
+            milliseconds(lives + LEASE_GRACE),
             u8::from(class == Priority::Background).to_string(),
         ];
         match self.run("take", &arguments).await.as_deref() {

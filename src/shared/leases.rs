@@ -15,16 +15,16 @@ use tokio::{
 use super::Store;
 
 /// The time after which the store frees a lease whose gateway died.
-const LIFE: Duration = Duration::from_secs(10);
+const LEASE_LIFETIME: Duration = Duration::from_secs(10);
 
 /// The time between renewals: two may fail.
-const RENEWAL: Duration = Duration::from_secs(3);
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The longest wait before a lease that another gateway holds is asked for again.
-const PATIENCE: Duration = Duration::from_millis(40);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(40);
 
 /// The longest wait for another gateway's write whose end the store cannot tell any more.
-const LAST_WAIT: Duration = Duration::from_secs(2);
+const MAX_BLIND_WAIT: Duration = Duration::from_secs(2);
 
 /// Takes all keys or none, so that no two gateways wait for each other; or renews what is ours.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
@@ -62,7 +62,7 @@ pub struct SharedLease {
     renewal: JoinHandle<()>,
 }
 
-/// The keys of a lease in the store, and what says whose it is.
+/// The keys of a lease in the store, and the token of its holder.
 struct LeaseKeys {
     store: Store,
     names: Vec<String>,
@@ -76,7 +76,9 @@ impl LeaseKeys {
         for name in &self.names {
             script.key(name);
         }
-        script.arg(&self.token).arg(LIFE.as_millis() as u64);
+        script
+            .arg(&self.token)
+            .arg(LEASE_LIFETIME.as_millis() as u64);
         let work = async |mut manager: ConnectionManager| -> RedisResult<bool> {
             script.invoke_async(&mut manager).await
         };
@@ -112,7 +114,7 @@ impl SharedLease {
             match keys.take().await {
                 Some(false) => {
                     is_held = true;
-                    let wait = PATIENCE.mul_f64(0.5 + fastrand::f64() / 2.0);
+                    let wait = MAX_POLL_INTERVAL.mul_f64(0.5 + fastrand::f64() / 2.0);
                     if Instant::now() + wait >= until {
                         return None;
                     }
@@ -121,9 +123,9 @@ impl SharedLease {
                 Some(true) => return Some(Self::start_renewal(keys, false)),
                 None => {
                     if is_held {
-                        // Somebody writes: his record is better found than made again.
+                        // Another gateway is writing: wait, so that its record is found and not created again.
                         let left = until.saturating_duration_since(Instant::now());
-                        sleep(LAST_WAIT.min(left / 2)).await;
+                        sleep(MAX_BLIND_WAIT.min(left / 2)).await;
                     }
                     return Some(Self::start_renewal(keys, true));
                 }
@@ -136,7 +138,7 @@ impl SharedLease {
         let (renewed, lost) = (Arc::clone(&keys), Arc::clone(&is_lost));
         let renewal = tokio::spawn(async move {
             loop {
-                sleep(RENEWAL).await;
+                sleep(RENEWAL_INTERVAL).await;
                 if renewed.take().await != Some(true) {
                     *lost.lock().unwrap_or_else(PoisonError::into_inner) = true;
                 }

@@ -45,7 +45,7 @@ impl LoadSignal {
 }
 
 /// The fraction of the limit that remains after an overload (as in CUBIC).
-const LEFT: f64 = 0.7;
+const DECREASE_FACTOR: f64 = 0.7;
 
 /// The number of calls that may be in flight.
 #[derive(Debug)]
@@ -95,8 +95,8 @@ impl AimdLimit {
         }
     }
 
-    /// Notes a response. A limit that was not reached was not tested. It grows by one in the time in which all calls that it
-    /// allows are answered.
+    /// Notes a response. A limit that was not reached was not tested. It grows by one in the time in
+    /// which all calls that it allows are answered.
     fn answered(&mut self, in_flight: u32) {
         if in_flight >= self.calls() {
             self.current = (self.current + 1.0 / self.current).min(self.max);
@@ -107,7 +107,7 @@ impl AimdLimit {
     /// to it.
     fn overloaded(&mut self, began: Instant, now: Instant) {
         if self.shrunk.is_none_or(|shrunk| began > shrunk) {
-            self.current = (self.current * LEFT).max(1.0);
+            self.current = (self.current * DECREASE_FACTOR).max(1.0);
             self.shrunk = Some(now);
         }
     }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long the store's answer on when there is budget again is used.
-const BELIEVED: Duration = Duration::from_secs(5);
+const ANSWER_LIFETIME: Duration = Duration::from_secs(5);
 
 /// An account's budget and the calls that wait for it.
 pub(super) struct RateLimiter {
@@ -96,8 +96,8 @@ impl Waiters {
         let (now, ahead) = (Instant::now(), self.queue_position(class, number));
         // The store is asked again soon: replicas return leases, and stores are cleared.
         let not_before = self.not_before[class as usize]
-            .filter(|(moment, said)| *moment > now && now - *said < BELIEVED);
-        let ask_again = not_before.map(|(moment, said)| moment.min(said + BELIEVED));
+            .filter(|(moment, said)| *moment > now && now - *said < ANSWER_LIFETIME);
+        let ask_again = not_before.map(|(moment, said)| moment.min(said + ANSWER_LIFETIME));
         let moment = match ahead {
             0 if not_before.is_some() => not_before.map(|(moment, _)| moment),
             0 => match self.budget.try_acquire(now, class) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long all replicas have to report their calls to a store that is available again.
-const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 impl RateLimiter {
     /// Asks the shared store, if there is one, whether the replicas together may make the call.
@@ -69,7 +69,7 @@ impl RateLimiter {
         let (limiter, shared) = (Arc::clone(self), shared.clone());
         tokio::spawn(async move {
             while !limiter.try_rejoin(&shared).await {
-                sleep(SETTLE / 4).await;
+                sleep(SETTLE_TIME / 4).await;
             }
         });
     }
@@ -79,7 +79,7 @@ impl RateLimiter {
             return false;
         }
         // The other replicas report too, before anybody relies on the count.
-        sleep(SETTLE).await;
+        sleep(SETTLE_TIME).await;
         if !self.settle(shared).await {
             return false;
         }

@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// A window of at least this span does not refill during a request.
-const LONG: Duration = Duration::from_secs(60);
+const LONG_WINDOW: Duration = Duration::from_secs(60);
 
 /// The calls that a request may always make: a search or a write needs fewer.
-const LEAST: u32 = 10;
+const MIN_CALLS: u32 = 10;
 
 /// Half of what is left of the smallest long window. Windows that refill during a request are no
 /// reason to refuse it: their calls wait.
@@ -24,7 +24,7 @@ pub(super) fn call_share(
     deadline: Instant,
 ) -> Option<CallShare> {
     let is_long = |status: &&WindowStatus| match status.seconds {
-        Some(seconds) => Duration::from_secs(u64::from(seconds)) >= LONG,
+        Some(seconds) => Duration::from_secs(u64::from(seconds)) >= LONG_WINDOW,
         None => status.resets_at.is_some_and(|moment| moment > deadline),
     };
     let smallest = windows.iter().filter(is_long).min_by_key(|s| s.remaining)?;
@@ -33,7 +33,7 @@ pub(super) fn call_share(
         |moment| Some(whole_seconds(moment.saturating_duration_since(now))),
     );
     Some(CallShare {
-        calls: smallest.remaining.div_ceil(2).max(LEAST),
+        calls: smallest.remaining.div_ceil(2).max(MIN_CALLS),
         refills_in,
     })
 }

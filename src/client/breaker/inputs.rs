@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::client::Request;
 
 /// The largest number of inputs that are remembered. One more counts as new.
-const MOST: usize = 1024;
+const MAX_INPUTS: usize = 1024;
 
 /// Identifies a call by its method, path, query and body, without credentials, and its request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -71,7 +71,7 @@ impl FailedInputs {
     /// Notes that an input failed. False if it, or another input of its request, already failed
     /// since the provider last responded.
     pub(super) fn add_since_answer(&mut self, input: CallFingerprint) -> bool {
-        if self.since_answer.len() >= MOST {
+        if self.since_answer.len() >= MAX_INPUTS {
             return true;
         }
         let is_new_call = self.since_answer.insert(input.call);
@@ -89,10 +89,10 @@ impl FailedInputs {
         if self.failed.get(&key).is_some_and(is_recent) {
             return false;
         }
-        if self.failed.len() >= MOST {
+        if self.failed.len() >= MAX_INPUTS {
             self.failed.retain(|_, at| is_recent(at));
         }
-        if self.failed.len() < MOST {
+        if self.failed.len() < MAX_INPUTS {
             self.failed.insert(key, now);
         }
         true
@@ -106,7 +106,7 @@ mod tests {
     use serde_json::json;
     use tokio::time::Instant;
 
-    use super::{CallFingerprint, FailedInputs, MOST};
+    use super::{CallFingerprint, FailedInputs, MAX_INPUTS};
     use crate::client::{Operation, Request};
 
     const WINDOW: Duration = Duration::from_secs(10);
@@ -181,10 +181,10 @@ mod tests {
     fn no_more_inputs_are_remembered_than_fit() {
         let (mut failed, now) = (FailedInputs::new(WINDOW), Instant::now());
 
-        for number in 0..2 * MOST as u64 {
+        for number in 0..2 * MAX_INPUTS as u64 {
             assert!(failed.add(alone(number), now));
         }
-        assert_eq!(failed.failed.len(), MOST);
+        assert_eq!(failed.failed.len(), MAX_INPUTS);
         assert!(failed.add(alone(u64::MAX), now + WINDOW));
         assert_eq!(failed.failed.len(), 2);
     }

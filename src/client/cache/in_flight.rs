@@ -1,5 +1,6 @@
 //! The reads in flight, so that equal reads are coalesced. A read is a task, which ends when nobody
-//! waits for it: a request wakes up once for each of its reads, and not for each part of a response.
+//! waits for it: a request wakes up once for each of its reads, and not for each part of a
+//! response.
 
 use std::{
     collections::HashMap,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The shortest time between two log lines about the same kind of failure.
-const SILENCE: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Logs one account's failures and recoveries.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl ProviderLog {
         let now = Instant::now();
         let mut state = self.state();
         let told = state.logged_at.get(code);
-        if told.is_some_and(|at| now.saturating_duration_since(*at) < SILENCE) {
+        if told.is_some_and(|at| now.saturating_duration_since(*at) < LOG_INTERVAL) {
             return false;
         }
         state.logged_at.insert(code, now);

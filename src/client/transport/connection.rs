@@ -20,7 +20,7 @@ pub struct ConnectionOptions {
 /// The proxy of an account.
 #[derive(Debug, Default)]
 pub enum ProxyChoice {
-    /// That of the environment, as in `HTTPS_PROXY`; none for a provider on this machine.
+    /// The proxy of the environment, as in `HTTPS_PROXY`; none for a provider on this machine.
     #[default]
     Environment,
     /// None.
@@ -97,7 +97,7 @@ impl Connection {
         Error::new(ErrorKind::Unavailable, message)
     }
 
-    /// What is at fault if not the provider, or not surely: for a response with a bad status.
+    /// The message for a bad status that may be the fault of the proxy and not of the provider.
     pub(super) fn blame(&self, status: StatusCode) -> Option<String> {
         let code = status.as_u16();
         match status {
@@ -147,7 +147,7 @@ impl EgressProxy {
 /// Reads the certificates of a PEM file.
 ///
 /// # Errors
-/// What is wrong with the file.
+/// The reason why the file cannot be used.
 pub fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate>, &'static str> {
     let certificates = Certificate::from_pem_bundle(pem).map_err(|_| "its PEM cannot be read")?;
     if certificates.is_empty() {

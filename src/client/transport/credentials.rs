@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// The shortest time between two reads of a token file because of refusals.
-const PAUSE: Duration = Duration::from_secs(5);
+const MIN_READ_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The longest time that calls wait for a token file to be read.
-const READ: Duration = Duration::from_secs(1);
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads a token from its source. The error says why that fails and never contains the token.
 pub type ReadToken = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
@@ -148,7 +148,7 @@ impl Credentials {
         if self.header() != *refused {
             return true;
         }
-        if last.is_some_and(|at| at.elapsed() < PAUSE) {
+        if last.is_some_and(|at| at.elapsed() < MIN_READ_INTERVAL) {
             return false;
         }
         *last = Some(Instant::now());
@@ -181,7 +181,7 @@ impl Credentials {
     /// Whether the file holds a new token; `None` when it cannot be read.
     async fn read(&self, read: &ReadToken) -> Option<bool> {
         let read = Arc::clone(read);
-        let token = match timeout(READ, spawn_blocking(move || read())).await {
+        let token = match timeout(READ_TIMEOUT, spawn_blocking(move || read())).await {
             Ok(Ok(token)) => token,
             Ok(Err(_)) | Err(_) => Err("it takes too long".to_owned()),
         };

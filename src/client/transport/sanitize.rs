@@ -55,12 +55,12 @@ fn text(words: &str, token: Option<&str>) -> String {
     let looked_at = end.and_then(|end| words.get(..end)).unwrap_or(words);
     let is_shown = |c: &char| c.is_whitespace() || !(c.is_control() || is_invisible(*c));
     let plain: String = looked_at.chars().filter(is_shown).collect();
-    let mut cached: Vec<&str> = plain.split_whitespace().collect();
+    let mut shown: Vec<&str> = plain.split_whitespace().collect();
     if end.is_some() {
         // The last word may be cut off.
-        cached.pop();
+        shown.pop();
     }
-    let cleaned = cached.into_iter().map(|word| cleaned(word, token));
+    let cleaned = shown.into_iter().map(|word| cleaned(word, token));
     let text = cleaned.collect::<Vec<_>>().join(" ");
     let text: String = text.chars().take(MESSAGE).collect();
     text.trim_end().to_owned()

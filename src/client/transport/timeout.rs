@@ -9,7 +9,7 @@ use crate::error::{Error, FailureStage, Result};
 
 /// The fraction of an attempt's time that a provider must have had before a late answer counts as
 /// its failure: our own deadline is no fault of a provider that is slow and healthy.
-const WHOLE: f64 = 0.9;
+const FAIR_FRACTION: f64 = 0.9;
 
 /// Limits the duration of each attempt.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ impl AttemptTimeout {
     /// The error of an attempt without a response. A provider that had the full time of an attempt
     /// is at fault; if our deadline came first, it is not.
     fn ended(&self, had: Duration) -> Error {
-        let whole = self.attempt.min(self.request).mul_f64(WHOLE);
+        let whole = self.attempt.min(self.request).mul_f64(FAIR_FRACTION);
         let failure_stage = if had < whole {
             FailureStage::CancelledEarly
         } else {
