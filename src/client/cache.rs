@@ -10,18 +10,21 @@
 //!
 //! A cache hit takes no call and no budget, and waits for nothing.
 
+mod denied;
 mod entry;
 mod in_flight;
 mod invalidation;
 mod memory;
 mod outcome;
+mod refresh;
 mod snapshot;
 mod stored;
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -34,10 +37,12 @@ pub use memory::MemoryCache;
 pub use snapshot::{BuildOutcome, SnapshotBuilder, SnapshotContent, SnapshotView, Snapshots};
 
 use self::{
+    denied::DeniedOperations,
     entry::{CachedResponse, Validity},
     in_flight::{InFlight, JoinPolicy, Joined, SharedRead},
     invalidation::InvalidationGuard,
     outcome::{is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old},
+    refresh::RefreshGuard,
 };
 use super::{Operation, Request, Response};
 use crate::{
@@ -81,8 +86,11 @@ struct ResponseCacheInner {
     in_flight: InFlight,
     /// The number of writes: a write invalidates earlier reads.
     writes: AtomicU64,
-    /// Whether the provider last refused our credentials: cached responses would hide that.
-    is_denied: AtomicBool,
+    /// The operations for which the provider last refused our credentials: cached responses would
+    /// hide that.
+    denied: DeniedOperations,
+    /// The stale responses that are being read again.
+    refreshing: Mutex<HashSet<WriteEpoch>>,
 }
 
 /// How long before its deadline a call gives up, so that an old response can still be returned.
@@ -115,7 +123,8 @@ impl ResponseCache {
             shared: shared.map(|(store, name)| SharedResponses::new(store, name)),
             in_flight: InFlight::default(),
             writes: AtomicU64::default(),
-            is_denied: AtomicBool::default(),
+            denied: DeniedOperations::default(),
+            refreshing: Mutex::default(),
         }))
     }
 
@@ -133,7 +142,7 @@ impl ResponseCache {
                 self.under_own_policy(&request, &found)
             })
             .await;
-        let cached = cached.filter(|_| !self.0.is_denied.load(Ordering::SeqCst));
+        let cached = cached.filter(|_| !self.0.denied.contains(request.operation));
         let validity = cached
             .as_ref()
             .map(|cached| cached.validity(started, context.max_age()));
@@ -345,9 +354,9 @@ impl ResponseCache {
         source: impl Fetch,
     ) -> Arc<CachedResponse> {
         let operation = request.operation.name();
-        let answer = source.fetch(request).await;
-        self.note_denial(&answer);
-        let negativity = Self::cacheability(&answer);
+        let answer = source.fetch(request.clone()).await;
+        self.note_denial(request.operation, &answer);
+        let negativity = Self::cacheability(&request, &answer);
         let is_denial = matches!(&answer, Err(error) if error.kind() == ErrorKind::Denied);
         let is_answer = negativity.is_some() || is_denial;
         let cached = Arc::new(self.with_expiry(operation, answer, negativity));
@@ -360,17 +369,24 @@ impl ResponseCache {
     }
 
     /// Notes whether the provider accepts our credentials.
-    fn note_denial(&self, answer: &Result<Response>) {
-        let is_denied = match answer {
-            Ok(_) => false,
-            Err(error) if error.kind() == ErrorKind::Denied => true,
-            Err(_) => return,
-        };
-        self.0.is_denied.store(is_denied, Ordering::SeqCst);
+    fn note_denial(&self, operation: Operation, answer: &Result<Response>) {
+        let denied = &self.0.denied;
+        match answer {
+            Ok(_) => denied.accepted(operation),
+            // A token without the right to one thing may have the right to another.
+            Err(error) if error.kind() == ErrorKind::Denied && error.status() == Some(403) => {
+                denied.refused(operation);
+            }
+            Err(error) if error.kind() == ErrorKind::Denied => denied.refused_all(),
+            Err(_) => {}
+        }
     }
 
-    /// Reads a stale response again, unless such a read is in flight.
+    /// Reads a stale response again, unless that is under way.
     fn refresh(&self, epoch: WriteEpoch, request: Request, source: &impl Fetch) {
+        let Some(refresh) = RefreshGuard::new(&self.0, epoch) else {
+            return;
+        };
         if self.0.in_flight.is_under_way(&epoch) {
             return;
         }
@@ -378,6 +394,7 @@ impl ResponseCache {
             .with_priority(Priority::Background);
         let (this, source) = (Self(Arc::clone(&self.0)), source.clone());
         tokio::spawn(async move {
+            let _refresh = refresh;
             this.join_or_fetch(epoch, request.with_context(context), &source)
                 .await
         });

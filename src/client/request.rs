@@ -196,9 +196,10 @@ pub trait DecodedBody: Sized + Send + Sync + 'static {
     /// `Malformed` when it is not what the provider documents. Such a response is not cached.
     fn decode(response: &Response) -> Result<Self>;
 
-    /// Whether it is a list without rows, which is cached for a shorter time.
-    fn is_empty_list(&self) -> bool {
-        false
+    /// The number of rows of a list; 1 for a record. A list without rows is cached for a shorter
+    /// time.
+    fn row_count(&self) -> usize {
+        1
     }
 
     /// Decodes the body without its type.
@@ -208,7 +209,7 @@ pub trait DecodedBody: Sized + Send + Sync + 'static {
     fn decode_any(response: &Response) -> Result<AnyBody> {
         let body = Self::decode(response)?;
         Ok(AnyBody {
-            is_empty_list: body.is_empty_list(),
+            row_count: body.row_count(),
             value: Arc::new(body),
         })
     }
@@ -225,8 +226,8 @@ impl DecodedBody for () {
 #[derive(Clone, Debug)]
 pub struct AnyBody {
     value: Arc<dyn Any + Send + Sync>,
-    /// Whether it is a list without rows.
-    pub(super) is_empty_list: bool,
+    /// The number of its rows.
+    pub(super) row_count: usize,
 }
 
 type DecodeFn = fn(&Response) -> Result<AnyBody>;

@@ -246,8 +246,8 @@ impl DecodedBody for AdaList {
         response.object()
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.data.is_empty()
+    fn row_count(&self) -> usize {
+        self.data.len()
     }
 }
 

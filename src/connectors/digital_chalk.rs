@@ -163,8 +163,8 @@ impl DecodedBody for DigitalChalkList {
         }
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.results.is_empty()
+    fn row_count(&self) -> usize {
+        self.results.len()
     }
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, SimpleObject, Subscription as SubscriptionObject};
-use futures_util::{Stream, stream::FuturesUnordered};
+use futures_util::{FutureExt, Stream, stream::FuturesUnordered};
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::{
     Graph, error::to_graphql_error, outcomes::RequestOutcomes, person::search_account,
@@ -11,8 +14,9 @@ use super::{
     user::expand_at,
 };
 use crate::{
-    account::Provider,
-    directory::Report,
+    account::{Account, Provider},
+    directory::{EmailSearchResult, Report},
+    error::Error,
     loaders::Loaders,
     user::{Email, User},
 };
@@ -68,14 +72,28 @@ impl Subscription {
         let searches = accounts.into_iter().map(|account| {
             let (loaders, outcomes) = (Arc::clone(loaders), Arc::clone(outcomes));
             let email = email.clone();
-            async move {
-                let found = search_account(&loaders, &outcomes, account, &email, expand).await;
-                SourcesLast(UsersByEmailEvent {
-                    users: found.users.into_iter().map(MeteredObject).collect(),
-                    report: found.report,
-                })
-            }
+            // A task of its own: nobody polls this stream while the fields of an event are resolved.
+            let search =
+                async move { search_account(&loaders, &outcomes, account, &email, expand).await };
+            let search = AbortOnDropHandle::new(tokio::spawn(search.in_current_span()));
+            search.map(move |found| event(account, found))
         });
         Ok(searches.collect::<FuturesUnordered<_>>())
     }
+}
+
+/// The event of an account.
+fn event(
+    account: Account,
+    found: Result<EmailSearchResult, JoinError>,
+) -> SourcesLast<UsersByEmailEvent> {
+    let found = found.unwrap_or_else(|failure| {
+        tracing::error!(%failure, "a search ended early");
+        let error = Error::internal("a search failed inside the gateway");
+        EmailSearchResult::nobody(Report::failed(account, error, 0))
+    });
+    SourcesLast(UsersByEmailEvent {
+        users: found.users.into_iter().map(MeteredObject).collect(),
+        report: found.report,
+    })
 }

@@ -86,9 +86,14 @@ impl CachedResponse {
         /// How many times the bytes of a body are held: as they came, as the text of each record,
         /// and as the record's fields.
         const COPIES: usize = 3;
-        let body = self.answer.as_ref();
-        let body = body.map_or(0, |response| response.body.len());
-        let bytes = body.saturating_mul(COPIES).saturating_add(EMPTY);
+        /// The approximate size of a row without its text.
+        const ROW: usize = 96;
+        let bytes = self.answer.as_ref().map_or(0, |response| {
+            let rows = response.decoded.as_ref().map_or(0, |body| body.row_count);
+            let body = response.body.len().saturating_mul(COPIES);
+            body.saturating_add(rows.saturating_mul(ROW))
+        });
+        let bytes = bytes.saturating_add(EMPTY);
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }

@@ -112,8 +112,12 @@ impl MemoryCache {
         }
     }
 
-    /// Caches a response, unless it alone exceeds the cache's size.
+    /// Caches a response, unless it alone exceeds the cache's size or a newer one is cached.
     pub(super) fn put(&self, epoch: WriteEpoch, cached: Arc<CachedResponse>) {
+        let is_newer = |known: Arc<CachedResponse>| known.read > cached.read;
+        if self.get(&epoch).is_some_and(is_newer) {
+            return;
+        }
         self.insert(epoch, CacheEntry::Answer(cached));
     }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{CachedResponse, MARGIN, ResponseCache};
 use crate::{
-    client::Response,
+    client::{Request, Response},
     error::{Error, ErrorKind, FailureStage, Result},
 };
 
@@ -43,10 +43,14 @@ impl ResponseCache {
     }
 
     /// Whether an answer may be cached, and if so whether its result is empty.
-    pub(super) fn cacheability(answer: &Result<Response>) -> Option<bool> {
+    pub(super) fn cacheability(request: &Request, answer: &Result<Response>) -> Option<bool> {
         match answer {
-            Ok(response) => response.decoded.as_ref().map(|body| body.is_empty_list),
-            Err(error) => (error.kind() == ErrorKind::Missing).then_some(true),
+            Ok(response) => response.decoded.as_ref().map(|body| body.row_count == 0),
+            // A list that is missing is a failure.
+            Err(error) => {
+                let is_missing = error.kind() == ErrorKind::Missing;
+                (is_missing && request.may_be_missing).then_some(true)
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ use super::{
     in_flight::JoinPolicy, is_worse_than_old,
 };
 use crate::{
-    client::Client,
+    client::{Client, Operation},
     context::{MaxAge, Priority, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind},
 };
@@ -152,7 +152,8 @@ impl<T: SnapshotContent> Snapshots<T> {
         let until = until.min(came + self.0.max_wait);
         let (epoch, _) = self.0.http.cache.look_up(self.0.key, |_| None).await;
         // Cached data would hide that the provider refuses our credentials.
-        let is_denied = self.0.http.cache.0.is_denied.load(Ordering::SeqCst);
+        let denied = &self.0.http.cache.0.denied;
+        let is_denied = denied.contains(Operation::ByEmail);
         let cached = self.0.cached(&epoch).filter(|_| !is_denied);
         let validity = cached
             .as_ref()

@@ -25,7 +25,7 @@ impl ResponseCache {
             Ok(response) => Ok(request.decode(response).ok()?),
             missing => missing,
         };
-        let is_empty = Self::cacheability(&answer)?;
+        let is_empty = Self::cacheability(request, &answer)?;
         let fresh_until = found.read + policy.fresh(request.operation.name(), is_empty);
         let stale_until = fresh_until + policy.stale;
         let cached = CachedResponse {

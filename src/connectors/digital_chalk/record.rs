@@ -90,7 +90,7 @@ pub(super) struct FieldValues(pub(super) Arc<RawValue>);
 
 impl DecodedBody for FieldValues {
     fn decode(response: &Response) -> Result<Self> {
-        let raw: Box<RawValue> = response.json()?;
+        let raw: Box<RawValue> = response.object()?;
         Ok(Self(raw.into()))
     }
 }

@@ -97,7 +97,20 @@ struct ContactPages {
     total_pages: Option<u64>,
 }
 
+/// The error of a list with more pages of which the next is not named.
+fn nowhere() -> Error {
+    Error::malformed("the provider says that there is more, and not where")
+}
+
 impl ContactPages {
+    /// The next page, if there is one.
+    fn next(&self) -> Result<Option<SubresourceNext>> {
+        match &self.next {
+            Value::Null => Ok(None),
+            next => SubresourceNext::of(next).map(Some).ok_or_else(nowhere),
+        }
+    }
+
     fn numbers(&self) -> PageNumbers {
         PageNumbers {
             page: self.page,
@@ -114,16 +127,17 @@ impl DecodedBody for ContactList {
             let bare = || Error::malformed("the provider answered a list without contacts");
             return Err(refused_under_200(response).unwrap_or_else(bare));
         }
-        if list.pages.is_none() {
+        let Some(pages) = &list.pages else {
             return Err(Error::malformed(
                 "the provider's list does not say whether there is more: it has no `pages`",
             ));
-        }
+        };
+        pages.as_ref().map_or(Ok(None), ContactPages::next)?;
         Ok(list)
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.data.as_ref().is_some_and(Vec::is_empty)
+    fn row_count(&self) -> usize {
+        self.data.as_ref().map_or(0, Vec::len)
     }
 }
 
@@ -136,11 +150,9 @@ fn page_in(
 ) -> Result<Page<User>> {
     let (list, response) = (&read.body, &read.response);
     let pages = list.pages.as_ref().and_then(Option::as_ref);
-    let next = match pages.map(|pages| &pages.next) {
-        None | Some(Value::Null) => None,
-        Some(next) => Some(SubresourceNext::of(next).and_then(token).ok_or_else(|| {
-            Error::malformed("the provider says that there is more, and not where")
-        })?),
+    let next = match pages.map_or(Ok(None), ContactPages::next)? {
+        None => None,
+        Some(next) => Some(token(next).ok_or_else(nowhere)?),
     };
     let next = NextPage::Token {
         next,

@@ -30,8 +30,8 @@ impl DecodedBody for IntercomLabelList {
         labels.ok_or_else(none).map(Self)
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.0.is_empty()
+    fn row_count(&self) -> usize {
+        self.0.len()
     }
 }
 

@@ -176,8 +176,8 @@ impl DecodedBody for IntercomUserList {
         Ok(Self { bare, ..list })
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.users.as_ref().is_some_and(Vec::is_empty)
+    fn row_count(&self) -> usize {
+        self.users.as_ref().map_or(1, Vec::len)
     }
 }
 

@@ -41,11 +41,24 @@ pub(super) struct UsertourList {
 
 impl DecodedBody for UsertourList {
     fn decode(response: &Response) -> Result<Self> {
-        response.object()
+        let list: Self = response.object()?;
+        list.next_cursor()?;
+        Ok(list)
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.results.is_empty()
+    fn row_count(&self) -> usize {
+        self.results.len()
+    }
+}
+
+impl UsertourList {
+    /// The cursor of the next page. Taken for the last page, a list would end too soon, and nobody
+    /// would know.
+    fn next_cursor(&self) -> Result<Option<String>> {
+        let nowhere = || Error::malformed("the provider says that there is more, and not where");
+        let next = self.next.as_deref();
+        let next = next.map(|next| cursor(next).ok_or_else(nowhere));
+        next.transpose()
     }
 }
 
@@ -71,12 +84,8 @@ pub(super) fn page_in(
     read: &Decoded<UsertourList>,
 ) -> Result<Page<User>> {
     let (list, response) = (&read.body, &read.response);
-    // Taken for the last page, a list would end too soon, and nobody would know.
-    let nowhere = || Error::malformed("the provider says that there is more, and not where");
-    let next = list.next.as_deref();
-    let next = next.map(|next| cursor(next).ok_or_else(nowhere));
     let next = NextPage::Token {
-        next: next.transpose()?,
+        next: list.next_cursor()?,
         total: None,
     };
     let named = list.results.iter().filter(|raw| !is_nameless(raw));

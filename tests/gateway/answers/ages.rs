@@ -1,13 +1,19 @@
 //! Old responses: they are returned while the provider is read again, or because it fails, and
 //! always say so.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use roster::account::Provider::Intercom;
 use serde_json::{Value, json};
 
 use super::{World, ann, elsewhere, keeping, rename};
-use crate::world::{FOUR, account};
+use crate::{
+    stand_in::{Asked, StandIn},
+    world::{FOUR, account},
+};
 
 /// Shorter than any request takes.
 const AN_INSTANT: f64 = 0.000_001;
@@ -156,4 +162,51 @@ async fn refused_credentials_are_never_hidden_by_old_responses() {
 
     assert_eq!(source["error"]["code"], "PROVIDER_AUTH");
     assert_eq!(source["status"], "FAILED");
+}
+
+/// Provider, its good list, and a list of which the next page is not named.
+const NOWHERE: [(&str, &str, &str); 2] = [
+    (
+        "USERTOUR",
+        r#"{"results":[{"id":"u1","attributes":{"name":"Ann"}}],"next":null}"#,
+        r#"{"results":[{"id":"u2"}],"next":"https://x.test/v1/users?limit=1"}"#,
+    ),
+    (
+        "INTERCOM",
+        r#"{"data":[{"id":"i1","role":"user","name":"Ann"}],"total_count":1,"pages":{"next":null}}"#,
+        r#"{"data":[{"id":"i2","role":"user"}],"total_count":2,"pages":{"next":5}}"#,
+    ),
+];
+
+#[tokio::test]
+async fn a_list_that_cannot_be_followed_is_not_cached_in_place_of_a_good_one() {
+    for (provider, good, bad) in NOWHERE {
+        let sent = Arc::new(Mutex::new(good));
+        let answer = Arc::clone(&sent);
+        let providers = StandIn::of(move |_: &Asked| {
+            let answer = answer.lock().expect("no panic");
+            (*answer).to_owned()
+        })
+        .await;
+        let world = providers
+            .world(|settings| {
+                settings.cache.seconds = AN_INSTANT;
+                (settings.cache.stale_seconds, settings.cache.error_seconds) = (0.0, 300.0);
+            })
+            .await;
+        let query = format!(
+            "{{ users(provider: {provider}, first: 1) {{ nodes {{ name }} sources {{ status stale error {{ code }} }} }} }}"
+        );
+        world.data(&query).await;
+        *sent.lock().expect("no panic") = bad;
+
+        let kept = world.data(&query).await;
+
+        let users = &kept["users"];
+        assert_eq!(users["nodes"], json!([{ "name": "Ann" }]), "{provider}");
+        let expected = json!({
+            "status": "PARTIAL", "stale": true, "error": { "code": "PROVIDER_BAD_RESPONSE" },
+        });
+        assert_eq!(users["sources"][0], expected, "{provider}");
+    }
 }

@@ -162,3 +162,29 @@ async fn a_client_that_leaves_stops_the_work() {
     let calls = world.calls(Provider::Ada).await.len();
     assert!(calls < 10, "{calls} calls for a client that has left");
 }
+
+/// An account whose fields are slow holds its own event up, and not the search of another account.
+#[tokio::test]
+async fn a_slow_field_of_one_accounts_users_leaves_the_search_of_another_whole() {
+    let world = World::with(300, |settings| {
+        settings.limits.deadline_seconds = 3.0;
+        let intercom = crate::world::account(settings, Provider::Intercom);
+        (intercom.attempts, intercom.timeout_seconds) = (1, Some(2.5));
+    })
+    .await;
+    let hangs = json!({ "kind": "hang", "path": "/tags" });
+    world.fault(Provider::Intercom, hangs).await;
+    let slow = json!({ "kind": "latency", "milliseconds": 400 });
+    world.fault(Provider::DigitalChalk, slow).await;
+    let gateway = StreamGateway::over(&world, SocketLimits::default()).await;
+    let search = "subscription { usersByEmail(email: \"ann@x.test\", providers: [INTERCOM, DIGITAL_CHALK]) { \
+        users { id tags } source { account status error { code } } } }";
+
+    let body = json!({ "query": search });
+    let events = events(post_for_events(gateway.address, &body).await).await;
+
+    let mut events = events.iter().map(|(_, event)| event);
+    let chalk = events.find(|event| account(event) == "digitalchalk");
+    let source = &chalk.expect("an event")["data"]["usersByEmail"]["source"];
+    assert_eq!(source["status"], "COMPLETE", "{source}");
+}

@@ -81,8 +81,8 @@ impl DecodedBody for CompanyLookupBody {
         Ok(Self(companies.collect()))
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.0.is_empty()
+    fn row_count(&self) -> usize {
+        self.0.len()
     }
 }
 

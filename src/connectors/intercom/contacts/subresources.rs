@@ -224,8 +224,8 @@ impl DecodedBody for SubresourceList {
         }
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.data.as_ref().is_some_and(Vec::is_empty)
+    fn row_count(&self) -> usize {
+        self.data.as_ref().map_or(0, Vec::len)
     }
 }
 
