@@ -42,12 +42,11 @@ use self::{
     in_flight::{InFlight, JoinPolicy, Joined, SharedRead},
     invalidation::InvalidationGuard,
     outcome::{is_from_callers_deadline, is_from_callers_limit, is_unsent, is_worse_than_old},
-    refresh::RefreshGuard,
 };
 use super::{Operation, Request, Response};
 use crate::{
     account::Account,
-    context::{CallRecord, MaxAge, Priority, RequestContext, ResponseOrigin},
+    context::{CallRecord, MaxAge, RequestContext, ResponseOrigin},
     error::{Error, ErrorKind, Result},
     metrics,
     shared::{
@@ -98,9 +97,6 @@ const MARGIN: Duration = Duration::from_millis(50);
 
 /// How many reads of others a caller joins in vain before it starts its own.
 const JOIN_ATTEMPTS: usize = 4;
-
-/// The longest time of a read in the background.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ResponseCache {
     /// Caches an account's responses in memory that accounts may share, or in a store that replicas
@@ -380,24 +376,6 @@ impl ResponseCache {
             Err(error) if error.kind() == ErrorKind::Denied => denied.refused_all(),
             Err(_) => {}
         }
-    }
-
-    /// Reads a stale response again, unless that is under way.
-    fn refresh(&self, epoch: WriteEpoch, request: Request, source: &impl Fetch) {
-        let Some(refresh) = RefreshGuard::new(&self.0, epoch) else {
-            return;
-        };
-        if self.0.in_flight.is_under_way(&epoch) {
-            return;
-        }
-        let context = RequestContext::until(Instant::now() + REFRESH_TIMEOUT)
-            .with_priority(Priority::Background);
-        let (this, source) = (Self(Arc::clone(&self.0)), source.clone());
-        tokio::spawn(async move {
-            let _refresh = refresh;
-            this.join_or_fetch(epoch, request.with_context(context), &source)
-                .await
-        });
     }
 
     fn key(&self, request: &Request) -> CacheKey {

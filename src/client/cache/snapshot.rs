@@ -7,6 +7,7 @@
 //! read so far.
 
 mod builder;
+mod view;
 
 use std::{
     collections::HashMap,
@@ -24,16 +25,17 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 pub use builder::{BuildOutcome, SnapshotBuilder, SnapshotContent};
+pub use view::SnapshotView;
 
 use self::builder::{SLACK, SharedSnapshot, SnapshotRead, lock};
 use super::{
-    CacheKey, CachedResponse, JOIN_ATTEMPTS, REFRESH_TIMEOUT, Validity, WriteEpoch,
-    in_flight::JoinPolicy, is_worse_than_old,
+    CacheKey, CachedResponse, JOIN_ATTEMPTS, Validity, WriteEpoch, in_flight::JoinPolicy,
+    is_worse_than_old, refresh::REFRESH_TIMEOUT,
 };
 use crate::{
     client::{Client, Operation},
     context::{MaxAge, Priority, RequestContext, ResponseOrigin},
-    error::{Error, ErrorKind},
+    error::ErrorKind,
 };
 
 /// Builds a snapshot.
@@ -68,28 +70,6 @@ struct BuildHandle<T> {
 }
 
 type CachedSnapshot<T> = Arc<CachedResponse<Arc<SharedSnapshot<T>>>>;
-
-/// A snapshot as one caller takes it.
-pub struct SnapshotView<T> {
-    shared: Arc<SharedSnapshot<T>>,
-    /// How its build ended; `None` when the caller's deadline came first.
-    pub outcome: Option<BuildOutcome>,
-}
-
-impl<T> SnapshotView<T> {
-    /// Reads the content.
-    pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        look(&lock(&self.shared.content))
-    }
-
-    fn failure(&self) -> Option<Error> {
-        match &self.outcome {
-            Some(BuildOutcome::Failed(error)) => Some(error.clone()),
-            Some(BuildOutcome::Complete | BuildOutcome::DeadlineReached) => None,
-            None => Some(Error::deadline_exceeded()),
-        }
-    }
-}
 
 /// Removes a build from the list when it ends, however it ends.
 struct BuildGuard<T: SnapshotContent> {
@@ -160,66 +140,24 @@ impl<T: SnapshotContent> Snapshots<T> {
             .map(|cached| cached.validity(came, context.max_age()));
         match (cached, validity) {
             (Some(cached), Some(Validity::Fresh)) => {
-                respond_from_cache(context, &cached, ResponseOrigin::CacheHit)
+                SnapshotView::of_cached(context, &cached, ResponseOrigin::CacheHit)
             }
             (Some(cached), Some(Validity::Stale)) => {
                 self.0.refresh(epoch);
-                respond_from_cache(context, &cached, ResponseOrigin::Stale)
+                SnapshotView::of_cached(context, &cached, ResponseOrigin::Stale)
             }
             (Some(old), _) if context.max_age() != MaxAge::Now => {
                 let taken = self.0.join_or_build(epoch, context, came, until).await;
                 match taken.failure().filter(is_worse_than_old) {
                     Some(error) => {
                         context.note_stale_fallback(error);
-                        respond_from_cache(context, &old, ResponseOrigin::Stale)
+                        SnapshotView::of_cached(context, &old, ResponseOrigin::Stale)
                     }
                     None => taken,
                 }
             }
             _ => self.0.join_or_build(epoch, context, came, until).await,
         }
-    }
-}
-
-/// Returns a cached snapshot.
-fn respond_from_cache<T>(
-    context: &RequestContext,
-    cached: &CachedResponse<Arc<SharedSnapshot<T>>>,
-    origin: ResponseOrigin,
-) -> SnapshotView<T> {
-    let shared = Arc::clone(&cached.answer);
-    context.add_reads(&shared.context);
-    context.note_read(cached.read_at, origin == ResponseOrigin::Stale);
-    shared.log_reads(context, origin, Instant::now());
-    SnapshotView {
-        shared,
-        outcome: Some(BuildOutcome::Complete),
-    }
-}
-
-/// Takes the content of a build. An incomplete one must not be cached by the caller's clients.
-fn use_build<T>(
-    run: &BuildHandle<T>,
-    context: &RequestContext,
-    ending: Option<BuildOutcome>,
-) -> SnapshotView<T> {
-    context.add_reads(&run.shared.context);
-    if !matches!(ending, Some(BuildOutcome::Complete)) {
-        context.call_log().note_fresh_until(Instant::now());
-    }
-    SnapshotView {
-        shared: Arc::clone(&run.shared),
-        outcome: ending,
-    }
-}
-
-/// Returns an empty snapshot, for a caller that reached its deadline before anything was read.
-fn empty_snapshot<T: SnapshotContent>(context: &RequestContext, until: Instant) -> SnapshotView<T> {
-    context.call_log().note_fresh_until(Instant::now());
-    let (shared, _) = SharedSnapshot::new(context, until);
-    SnapshotView {
-        shared,
-        outcome: None,
     }
 }
 
@@ -241,7 +179,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
                 return taken;
             }
             if Instant::now() >= until {
-                return empty_snapshot(context, until);
+                return SnapshotView::empty(context, until);
             }
         }
         let run = self.start(&mut lock(&self.running), epoch, context);
@@ -258,7 +196,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
         until: Instant,
     ) -> Option<SnapshotView<T>> {
         match self.join_or_start(epoch, context) {
-            SnapshotSource::Cached(cached) => Some(respond_from_cache(
+            SnapshotSource::Cached(cached) => Some(SnapshotView::of_cached(
                 context,
                 &cached,
                 ResponseOrigin::CacheHit,
@@ -279,7 +217,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
                 }
                 run.shared
                     .log_reads(context, ResponseOrigin::Coalesced, came);
-                Some(use_build(&run, context, ending))
+                Some(SnapshotView::of_build(&run.shared, context, ending))
             }
         }
     }
@@ -293,7 +231,7 @@ impl<T: SnapshotContent> SnapshotsInner<T> {
     ) -> SnapshotView<T> {
         let ending = run.shared.wait(until).await;
         context.add_calls(&run.shared.context);
-        use_build(run, context, ending)
+        SnapshotView::of_build(&run.shared, context, ending)
     }
 
     fn join_or_start(
