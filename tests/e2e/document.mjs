@@ -62,6 +62,9 @@ async function writeProject({ graphql }, changed = {}) {
   };
 }
 
+/** Runs a command of the page. */
+export const shell = (command) => run("sh", ["-c", command]);
+
 /** Runs a program in a folder; what it says is the failure when it fails. */
 async function run(program, options, cwd) {
   try {

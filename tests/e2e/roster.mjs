@@ -17,7 +17,8 @@ const ORIGIN = /http:\/\/127\.0\.0\.1:\d+/;
 
 /** Starts the demo with more options; `emails` are the ones that it prints as worth trying. */
 export async function startRoster(...more) {
-  const options = ["demo", "--listen", FREE, "--sandbox-listen", FREE, ...more];
+  const listen = more.includes("--listen") ? [] : ["--listen", FREE];
+  const options = ["demo", ...listen, "--sandbox-listen", FREE, ...more];
   const { text, stop, terminate } = await start(options, (text) => mailsIn(text).length >= 3);
   const graphiql = text.match(GRAPHIQL)[0];
   const graphql = graphqlOf(graphiql);
