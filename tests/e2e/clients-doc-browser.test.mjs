@@ -203,7 +203,7 @@ for (const name of CLIENTS) {
     await box.fill("joann@");
     await rows("Search").getByText("joann@x.test").waitFor();
     await box.fill("ann@");
-    await rows("Search").getByText(" ann@x.test").waitFor();
+    await rows("Search").getByText(/^Ann Archer/).waitFor();
     assert.deepEqual(await rows("Search").allTextContents(), expected);
     assert.equal(await gap.count(), 0);
   });
@@ -225,7 +225,7 @@ for (const name of CLIENTS) {
     await box.fill("mixed.");
     await rows("Search").first().waitFor();
     await box.fill("ann@");
-    await rows("Search").getByText(" ann@x.test").waitFor();
+    await rows("Search").getByText(/^Ann Archer/).waitFor();
     assert.equal(await alert.count(), 0);
 
     await page.route(roster.graphql, refuse);
@@ -239,7 +239,7 @@ for (const name of CLIENTS) {
 
   test(`${name}: a whole address is found at every provider, within three seconds or not at all`, async () => {
     const { page, part, rows } = await open(site, name);
-    const asked = page.waitForRequest(({ headers }) => headers().prefer === "wait=3");
+    const asked = page.waitForRequest((request) => request.headers().prefer === "wait=3");
 
     await part("Search").getByRole("searchbox").fill("ann@x.test");
 
@@ -303,20 +303,24 @@ for (const name of CLIENTS) {
   });
 
   test(`${name}: a page that fails is asked for once`, async () => {
-    const { gateway, site } = await apart(name);
     const { page, part, rows } = await open(site, name);
-    await rows("All users").nth(PAGE_SIZE - 1).waitFor();
-    await part("All users").getByText("Loading…").waitFor();
-    await fault(gateway, { provider: "usertour", kind: "status", status: 503 });
-    const asked = [];
-    page.on("request", (request) => isLaterPage(request) && asked.push(request.postDataJSON().variables));
+    await rows("All users")
+      .nth(PAGE_SIZE - 1)
+      .waitFor();
+    let asked = 0;
+    await page.route(roster.graphql, (route) => {
+      asked += isLaterPage(route.request());
+      return isLaterPage(route.request()) ? route.abort() : route.fallback();
+    });
 
-    await page.mouse.wheel(0, 100_000);
-    await part("All users").getByRole("alert").waitFor();
-    await page.waitForLoadState("networkidle");
-
-    const cursors = asked.map((variables) => Object.values(variables).find(isCursor));
-    assert.deepEqual(cursors, [...new Set(cursors)]);
+    for (let expected = 1; expected <= 5; expected += 1) {
+      await (expected === 1
+        ? page.mouse.wheel(0, 100_000)
+        : part("All users").getByRole("button", { name: "Try again" }).click());
+      await page.waitForLoadState("networkidle");
+      await part("All users").getByRole("alert").waitFor();
+      assert.equal(asked, expected);
+    }
   });
 
   test(`${name}: a live search says that the gateway is down, and comes back with it`, async () => {
