@@ -58,13 +58,14 @@ async function apart(name) {
   return { gateway, site };
 }
 
-async function open(site, name) {
+async function open(site, name, prepare = async () => {}) {
   // So low that one page of a list fills it: the next one is asked for by scrolling alone.
   const context = await browser.newContext({ viewport: { width: 800, height: 300 } });
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+  await prepare(page);
   await page.goto(`${site.origin}/${name}/`);
   const part = (label) => page.getByRole("region", { name: label });
   cleanups.push(() => context.close());
@@ -181,6 +182,16 @@ async function spoilLaterPages(page, { graphql }) {
 const isLaterPage = (request) =>
   request.method() === "POST" && Object.values(request.postDataJSON().variables).some(isCursor);
 const isCursor = (value) => typeof value === "string" && value.startsWith("Wz");
+
+/** Makes a browser tell that the end of a list is in view as early as it may. */
+function seeAtOnce() {
+  globalThis.IntersectionObserver = class {
+    constructor(onSeen) {
+      this.observe = () => onSeen([{ isIntersecting: true }]);
+      this.disconnect = () => {};
+    }
+  };
+}
 
 for (const name of CLIENTS) {
   test(`${name}: a search that lacks an account is asked again, by a button and when it is typed again`, async () => {
@@ -303,23 +314,22 @@ for (const name of CLIENTS) {
   });
 
   test(`${name}: a page that fails is asked for once`, async () => {
-    const { page, part, rows } = await open(site, name);
-    await rows("All users")
-      .nth(PAGE_SIZE - 1)
-      .waitFor();
     let asked = 0;
-    await page.route(roster.graphql, (route) => {
-      asked += isLaterPage(route.request());
-      return isLaterPage(route.request()) ? route.abort() : route.fallback();
+    const { page, part } = await open(site, name, async (page) => {
+      await page.addInitScript(seeAtOnce);
+      await page.route(roster.graphql, (route) => {
+        asked += isLaterPage(route.request());
+        return isLaterPage(route.request()) ? route.abort() : route.fallback();
+      });
     });
 
-    for (let expected = 1; expected <= 5; expected += 1) {
-      await (expected === 1
-        ? page.mouse.wheel(0, 100_000)
-        : part("All users").getByRole("button", { name: "Try again" }).click());
-      await page.waitForLoadState("networkidle");
+    for (let expected = 1; expected <= 3; expected += 1) {
       await part("All users").getByRole("alert").waitFor();
+      await page.waitForLoadState("networkidle");
       assert.equal(asked, expected);
+      const again = page.waitForRequest(isLaterPage);
+      await part("All users").getByRole("button", { name: "Try again" }).click();
+      await again;
     }
   });
 
