@@ -179,6 +179,8 @@ async function spoilLaterPages(page, { graphql }) {
   });
 }
 
+const scrollToEnd = (part) => part("All users").getByText("Loading…").scrollIntoViewIfNeeded();
+
 const isLaterPage = (request) =>
   request.method() === "POST" && Object.values(request.postDataJSON().variables).some(isCursor);
 const isCursor = (value) => typeof value === "string" && value.startsWith("Wz");
@@ -196,26 +198,28 @@ function seeAtOnce() {
 for (const name of CLIENTS) {
   test(`${name}: a search that lacks an account is asked again, by a button and when it is typed again`, async () => {
     const { gateway, site } = await apart(name);
-    const { part, rows } = await open(site, name);
+    const { page, part, rows } = await open(site, name);
     const box = part("Search").getByRole("searchbox");
     const gap = part("Search").getByText("digitalchalk: not reachable now");
-    const expected = await search(gateway, "ann@", "SUBSTRING");
     await fault(gateway, { provider: "digitalchalk", kind: "status", status: 503 });
 
     await box.fill("joann@");
     await gap.waitFor();
+    const answer = page.waitForResponse((response) => response.request().postData()?.includes('"mixed."'));
     await box.fill("mixed.");
+    await answer;
+    await fault(gateway);
+    await box.fill("joann@");
+    await rows("Search").getByText(/^Joann Known/).waitFor();
+    assert.equal(await gap.count(), 0);
+
+    await fault(gateway, { provider: "digitalchalk", kind: "status", status: 503 });
+    await box.fill("ann@");
     await gap.waitFor();
     await fault(gateway);
     await part("Search").getByRole("button", { name: "Ask again" }).click();
-    await rows("Search").first().waitFor();
-    assert.equal(await gap.count(), 0);
-
-    await box.fill("joann@");
-    await rows("Search").getByText("joann@x.test").waitFor();
-    await box.fill("ann@");
     await rows("Search").getByText(/^Ann Archer/).waitFor();
-    assert.deepEqual(await rows("Search").allTextContents(), expected);
+    assert.deepEqual(await rows("Search").allTextContents(), await search(gateway, "ann@", "SUBSTRING"));
     assert.equal(await gap.count(), 0);
   });
 
@@ -274,7 +278,7 @@ for (const name of CLIENTS) {
     const list = rows("All users");
     const choose = (option) => page.getByRole("combobox", { name: "List" }).selectOption(option);
     const secondPage = async () => {
-      await page.mouse.wheel(0, 100_000);
+      await scrollToEnd(part);
       await list.nth(2 * PAGE_SIZE - 1).waitFor();
       await part("All users").getByText(`usertour: ${GAP}`).first().waitFor();
     };
@@ -298,7 +302,7 @@ for (const name of CLIENTS) {
     const { page, part, rows } = await open(site, name);
     await spoilLaterPages(page, roster);
     await rows("All users").nth(PAGE_SIZE - 1).waitFor();
-    await page.mouse.wheel(0, 100_000);
+    await scrollToEnd(part);
     const gap = part("All users").getByText(GAP);
     await gap.first().waitFor();
     await page.unrouteAll();
@@ -309,8 +313,8 @@ for (const name of CLIENTS) {
       await page.waitForLoadState("networkidle");
     }
 
+    await rows("All users").nth(PAGE_SIZE - 1).waitFor();
     assert.equal(await gap.count(), 0);
-    assert.ok((await rows("All users").count()) >= PAGE_SIZE);
   });
 
   test(`${name}: a page that fails is asked for once`, async () => {

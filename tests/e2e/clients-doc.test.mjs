@@ -146,6 +146,8 @@ test("gaps tell of old data in an answer that lacks nobody, and never what is me
 
   assert.match(gaps([old]).join(), /^ada: as of .*2026/);
   assert.deepEqual(gaps([report("COMPLETE"), report("DISABLED")]), []);
+  const limited = report("FAILED", { error: { code: "PROVIDER_RATE_LIMITED", retryAfter: 7 } });
+  assert.equal(gaps([limited]).at(-1), "ada: ask again in 7 seconds");
   assert.doesNotMatch(gaps([old, spelling, failing]).join(), /operators|503/);
   assert.deepEqual([spelling, failing, report("PARTIAL", notices("DEADLINE_EXCEEDED"))].map((one) => mayPass([one])), [
     false,
