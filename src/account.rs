@@ -28,6 +28,9 @@ macro_rules! for_each_provider {
             "Intercom, the messenger: its users and leads."
             Intercom, "intercom", "Intercom", intercom, IntercomUser, "The record at Intercom.";
 
+            "SCIM 2.0: the users of any server that speaks it."
+            Scim, "scim", "SCIM", scim, ScimUser, "The record at a SCIM server.";
+
             "Usertour, the product tours: its users."
             Usertour, "usertour", "Usertour", usertour, UsertourUser, "The record at Usertour.";
         }

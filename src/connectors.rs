@@ -11,6 +11,7 @@ pub mod int;
 pub mod intercom;
 pub mod json;
 pub mod rows;
+pub mod scim;
 mod search;
 mod spec;
 mod subresource;

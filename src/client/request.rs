@@ -8,7 +8,7 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio::time::Instant;
 
 use super::{Operation, json};
@@ -259,6 +259,13 @@ impl<T: DecodedBody> Decoded<T> {
 
 /// The JSON body of a request, as it is sent.
 pub struct JsonBody(Bytes);
+
+/// JSON whose numbers keep the digits in which they were read.
+impl From<Box<RawValue>> for JsonBody {
+    fn from(body: Box<RawValue>) -> Self {
+        Self(String::from(Box::<str>::from(body)).into())
+    }
+}
 
 impl From<Value> for JsonBody {
     fn from(body: Value) -> Self {
