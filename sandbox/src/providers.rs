@@ -10,6 +10,7 @@
 mod ada;
 mod digitalchalk;
 mod intercom;
+mod scim;
 mod usertour;
 
 use std::fmt;
@@ -72,6 +73,13 @@ providers! {
         api_path: "",
         token_prefixes: &[""],
         emulation: &intercom::EMULATION,
+    },
+    /// A SCIM 2.0 service provider.
+    Scim => ProviderSpec {
+        name: "scim",
+        api_path: "/scim/v2",
+        token_prefixes: &[""],
+        emulation: &scim::EMULATION,
     },
     /// Usertour, REST v1 with keys `ak_...` and v2 with tokens `utp_...`.
     Usertour => ProviderSpec {
