@@ -18,7 +18,7 @@
 //! - `patch`: answers the changed user; `no_content`; `off`: 501
 //! - `short`: pages are full; `pages`: every page has one resource fewer; `last`: the last resource
 //!   is in no page
-//! - `sort`: ignored; `on`
+//! - `sort`: applied; `ignored`
 //! - `start_index`: as asked; `absent` in answers; `one` in answers; `ignored`: the first page
 //!   comes again
 //! - `total_results`: a number; `absent`; `string`
@@ -72,7 +72,7 @@ const SWITCHES: &[Switch] = &[
     Switch::one_of("or_refusal", &["413"]),
     Switch::one_of("patch", &["no_content", "off"]),
     Switch::one_of("short", &["pages", "last"]),
-    Switch::one_of("sort", &["on"]),
+    Switch::one_of("sort", &["ignored"]),
     Switch::one_of("start_index", &["absent", "one", "ignored"]),
     Switch::one_of("total_results", &["absent", "string"]),
     Switch::one_of("user_name", &["handle"]),

@@ -7,6 +7,7 @@ mod faults;
 mod guard;
 mod in_process;
 mod intercom;
+mod scim;
 mod server;
 mod usertour;
 mod usertour_v2;

@@ -29,7 +29,7 @@ pub(super) async fn service_provider(State(scim): ScimState, origin: Origin) -> 
         "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": filters, "maxResults": scim.cap()},
         "changePassword": supported(false),
-        "sort": supported(scim.behaviour.is("sort", "on")),
+        "sort": supported(!scim.behaviour.is("sort", "ignored")),
         "etag": supported(scim.has_etags()),
         "authenticationSchemes": [{
             "type": "oauthbearertoken",

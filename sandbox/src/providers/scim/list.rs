@@ -216,7 +216,7 @@ fn read_sort(
     by: &str,
     order: &str,
 ) -> Result<Option<(AttributePath, bool)>, ScimError> {
-    if by.is_empty() || !scim.behaviour.is("sort", "on") {
+    if by.is_empty() || scim.behaviour.is("sort", "ignored") {
         return Ok(None);
     }
     let path = AttributePath::parse(by);
