@@ -82,6 +82,19 @@ async fn a_user_has_every_attribute_of_the_core_and_of_the_extensions() {
     assert_eq!(reply.json(), ann(&id));
 }
 
+fn address() -> Value {
+    json!({
+            "formatted": "1 Quay Street\nLondon E1 6AN\nUK",
+            "streetAddress": "1 Quay Street",
+            "locality": "London",
+            "region": "London",
+            "postalCode": "E1 6AN",
+            "country": "GB",
+            "type": "work",
+            "primary": true,
+    })
+}
+
 /// The user who has every attribute.
 fn ann(id: &str) -> Value {
     let custom = "urn:example:sandbox:2.0:User";
@@ -125,16 +138,7 @@ fn ann(id: &str) -> Value {
         "title": "Pilot",
         "userType": "Employee",
         "ims": [{"value": "ann.archer", "type": "xmpp"}],
-        "addresses": [{
-            "formatted": "1 Quay Street\nLondon E1 6AN\nUK",
-            "streetAddress": "1 Quay Street",
-            "locality": "London",
-            "region": "London",
-            "postalCode": "E1 6AN",
-            "country": "GB",
-            "type": "work",
-            "primary": true,
-        }],
+        "addresses": [address()],
         "entitlements": [{"value": "parking", "display": "Parking"}],
         "x509Certificates": [{"value": "MIIDQzCCAqygAwIBAgICEAAwDQYJKoZIhvcNAQEFBQAw"}],
         "groups": [group(1, "known"), group(2, "vip")],
