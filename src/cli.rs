@@ -36,7 +36,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 type CommandResult<T = ()> = Result<T, Box<dyn Error>>;
 
-/// One GraphQL graph over the people in Intercom, Ada, Usertour and DigitalChalk.
+/// One GraphQL graph over the people in Intercom, Ada, Usertour, DigitalChalk and SCIM servers.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) enum Command {

@@ -7,8 +7,8 @@ use async_graphql::{
 };
 
 /// The description of the schema, for its readers.
-pub const DESCRIPTION: &str = "The people in a company's SaaS tools: their records at Intercom, Ada, Usertour and \
-    DigitalChalk, found by email, listed in pages, and written. `sources` tells how far an answer can be trusted.";
+pub const DESCRIPTION: &str = "The people in a company's SaaS tools: their records at Intercom, Ada, Usertour, \
+    DigitalChalk and SCIM servers, found by email, listed in pages, and written. `sources` tells how far an answer can be trusted.";
 
 /// How the engine describes every schema.
 const ENGINES: &str = "A GraphQL Schema defines the capabilities of a GraphQL server. It exposes all available types and directives on the server, as well as the entry points for query, mutation, and subscription operations.";

@@ -4,6 +4,7 @@
 mod ada;
 mod digital_chalk;
 mod intercom;
+mod scim;
 mod usertour;
 
 use roster::{account::Provider, config::Settings};
@@ -23,6 +24,7 @@ macro_rules! for_each_subject {
             Subject::IntercomContacts { version: "2.17" }
         );
         $make!(intercom_users, Subject::IntercomUsers { version: "1.1" });
+        $make!(scim, Subject::Scim);
         $make!(usertour, Subject::Usertour);
         $make!(usertour_v2, Subject::UsertourV2);
     };
@@ -41,6 +43,7 @@ pub(crate) enum Subject {
     IntercomContacts {
         version: &'static str,
     },
+    Scim,
     /// Usertour, version 1.
     Usertour,
     /// Usertour, version 2.
@@ -74,6 +77,7 @@ impl Subject {
             Self::IntercomUsers { .. } => &intercom::USERS,
             Self::IntercomContacts { version: "2.17" } => &intercom::CONTACTS,
             Self::IntercomContacts { .. } => &intercom::CONTACTS_BY_DAYS,
+            Self::Scim => &scim::EXPECTED,
             Self::Usertour => &usertour::V1,
             Self::UsertourV2 => &usertour::V2,
         }
@@ -96,6 +100,11 @@ impl Subject {
     /// How many pages hold a number of rows; an empty list is a page, too.
     pub(crate) fn pages(self, rows: usize) -> usize {
         rows.div_ceil(self.page()).max(1)
+    }
+
+    /// How many calls go before the first sorted list: a SCIM server tells whether it can sort.
+    pub(crate) fn sort_lookups(self) -> usize {
+        usize::from(self == Self::Scim)
     }
 
     /// A world whose gateway speaks the subject's version.
