@@ -47,7 +47,7 @@ pub(super) fn read_error(status: StatusCode, _: &HeaderMap, body: &[u8]) -> Erro
         404 if !body.is_of_scim() => Some(ErrorKind::Malformed),
         400 if body.has_type("uniqueness") => Some(ErrorKind::Conflict),
         // Another attempt changes nothing: the server does not have this.
-        501 => Some(ErrorKind::Unsupported),
+        501 => Some(ErrorKind::Rejected),
         412 => Some(ErrorKind::Conflict),
         _ => None,
     };
@@ -74,7 +74,7 @@ pub(super) fn is_refused_filter(error: &Error) -> bool {
 
 /// The error of a list whose filter the server refused.
 pub(super) fn unsupported_filter(error: Error) -> Error {
-    if !is_refused_filter(&error) && error.kind() != ErrorKind::Unsupported {
+    if !is_refused_filter(&error) && error.status() != Some(501) {
         return error;
     }
     let why = error.reasons().first();
@@ -114,7 +114,7 @@ mod tests {
             ),
             (400, "{\"scimType\":\"invalidFilter\"}".to_owned(), None),
             (412, String::new(), Some(ErrorKind::Conflict)),
-            (501, String::new(), Some(ErrorKind::Unsupported)),
+            (501, String::new(), Some(ErrorKind::Rejected)),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
             let details = read_error(status, &HeaderMap::new(), body.as_bytes());

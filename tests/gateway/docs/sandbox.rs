@@ -132,7 +132,7 @@ async fn every_command_of_the_page_that_sets_something_is_taken() {
 
 #[tokio::test]
 async fn the_people_of_the_page_are_at_the_providers() {
-    let world = World::start().await;
+    let world = World::with_providers(&roster::account::Provider::ALL, 500, |_| {}).await;
     for row in page(PAGE).rows("People to test with") {
         let address = name(&row[0]);
         let query = format!("{{ usersByEmail(email: \"{address}\") {{ nodes {{ provider }} }} }}");
