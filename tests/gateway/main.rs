@@ -19,6 +19,7 @@ mod operator;
 mod program;
 mod random;
 mod rows;
+mod scim;
 mod server;
 mod stand_in;
 mod streams;
