@@ -26,7 +26,8 @@ const REFUSED_TERMS: &str = "this SCIM server does not search everything that ma
 /// The comparisons that find one key, of which one must hold.
 pub(super) type Terms = Vec<String>;
 
-/// How many keys a filter names: fewer, once the server has refused as many.
+/// How many keys a filter names: fewer, once the server has refused as many. None, where it takes one
+/// comparison at a time.
 pub(super) struct BatchLimit(AtomicUsize);
 
 impl BatchLimit {
@@ -39,7 +40,7 @@ impl BatchLimit {
     }
 
     fn lower_to(&self, keys: usize) {
-        self.0.fetch_min(keys.max(1), Ordering::Relaxed);
+        self.0.fetch_min(keys, Ordering::Relaxed);
     }
 }
 
@@ -61,7 +62,7 @@ impl Scim {
             operation,
             is_wanted,
         };
-        let parts = keys.chunks(self.batch_limit.get());
+        let parts = keys.chunks(self.batch_limit.get().max(1));
         let parts = parts.map(|keys| search.bisect(keys));
         SearchResult::join(join_all(parts).await)
     }
@@ -82,12 +83,18 @@ impl<'a> KeySearch<'a> {
     /// length matter, and is the next filter shorter.
     fn bisect(self, keys: &'a [Terms]) -> BoxFuture<'a, Result<SearchResult>> {
         async move {
+            if let ([terms], 0) = (keys, self.scim.batch_limit.get()) {
+                return self.apart(terms).await;
+            }
             let error = match self.scan(any_of(keys.iter().flatten())).await {
                 Err(error) if is_refused_filter(&error) => error,
                 found => return found,
             };
             if let [terms] = keys {
-                return self.apart(terms, error).await;
+                return match terms.len() {
+                    0 | 1 => Err(error),
+                    _ => self.apart(terms).await,
+                };
             }
             let half = keys.len().div_ceil(2);
             let (first, second) = keys.split_at(half);
@@ -102,19 +109,19 @@ impl<'a> KeySearch<'a> {
 
     /// The comparisons of one key, each by itself: some servers take a single one, of some attributes
     /// only.
-    async fn apart(self, terms: &'a Terms, error: Error) -> Result<SearchResult> {
-        if terms.len() < 2 {
-            return Err(error);
-        }
+    async fn apart(self, terms: &'a Terms) -> Result<SearchResult> {
         let found = terms.iter().map(|term| self.scan(term.clone()));
         let found = join_all(found).await;
         let is_refused =
             |found: &Result<SearchResult>| found.as_ref().is_err_and(is_refused_filter);
         let (refused, found): (Vec<_>, Vec<_>) = found.into_iter().partition(is_refused);
         if found.is_empty() {
-            return Err(error);
+            return SearchResult::join(refused);
         }
         let mut found = SearchResult::join(found)?;
+        if terms.len() > 1 {
+            self.scim.batch_limit.lower_to(0);
+        }
         if !refused.is_empty() && found.incomplete.is_none() {
             found.incomplete = Some(Incomplete {
                 notice: Notice::new(NoticeCode::SearchIncomplete, REFUSED_TERMS),
