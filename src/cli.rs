@@ -40,7 +40,7 @@ type CommandResult<T = ()> = Result<T, Box<dyn Error>>;
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) enum Command {
-    /// Serve the whole product on loopback, over sandboxes of the four providers: no accounts, no files.
+    /// Serve the whole product on loopback, over sandboxes of all providers: no accounts, no files.
     Demo(DemoArgs),
     /// Serve the graph over the providers of a configuration.
     Serve(ServeArgs),
@@ -56,7 +56,7 @@ pub(crate) enum Command {
         #[arg(long)]
         api: bool,
     },
-    /// Serve the sandboxes of the four providers alone.
+    /// Serve the sandboxes of all providers alone.
     Sandbox {
         /// The address to listen on; port 0 picks one.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
@@ -387,7 +387,7 @@ impl DemoArgs {
         print_line(format_args!("GraphQL    http://{address}/graphql"));
         print_line(format_args!("Sandboxes  http://{providers}"));
         for (email, why) in [
-            (known::EVERYWHERE, "a person at all four providers"),
+            (known::EVERYWHERE, "a person at every provider"),
             (
                 known::SHARED,
                 "several records at one provider, and a near miss",

@@ -11,7 +11,7 @@ import WebSocket from "ws";
 import { PAGE, blocks, clientSchema, compiled, shell } from "./document.mjs";
 import { ask, delay, fault, startRoster } from "./roster.mjs";
 
-const ALL = ["ada", "digitalchalk", "intercom", "usertour"];
+const ALL = ["ada", "digitalchalk", "intercom", "scim", "usertour"];
 const PAGE_SIZE = 20;
 
 // Node has it since 22; browsers always had.

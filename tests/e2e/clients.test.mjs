@@ -15,7 +15,7 @@ import WebSocket from "ws";
 
 import { startRoster } from "./roster.mjs";
 
-const ALL = ["ada", "digitalchalk", "intercom", "usertour"];
+const ALL = ["ada", "digitalchalk", "intercom", "scim", "usertour"];
 const BY_EMAIL = `query ByEmail($email: String!) {
   usersByEmail(email: $email) { nodes { id email } sources { account status } }
 }`;

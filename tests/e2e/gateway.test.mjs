@@ -6,7 +6,7 @@ import { startOrders } from "./orders.mjs";
 import { ask, startRoster } from "./roster.mjs";
 import { compose } from "./supergraph.mjs";
 
-const ALL = ["ADA", "DIGITAL_CHALK", "INTERCOM", "USERTOUR"];
+const ALL = ["ADA", "DIGITAL_CHALK", "INTERCOM", "SCIM", "USERTOUR"];
 const BUYERS = 100;
 
 let roster, orders, gateway, emails;

@@ -11,7 +11,7 @@ import WebSocket from "ws";
 
 import { ask, delay, startRoster } from "./roster.mjs";
 
-const ALL = ["ada", "digitalchalk", "intercom", "usertour"];
+const ALL = ["ada", "digitalchalk", "intercom", "scim", "usertour"];
 const SEARCH = `subscription ($email: String!, $accounts: [String!]) {
   usersByEmail(email: $email, accounts: $accounts) { source { account status } users { id email } }
 }`;
