@@ -279,6 +279,7 @@ async fn errors_under_200_have_the_body_of_the_provider() {
         ("ada", USERS, "/errors/0/type"),
         ("digitalchalk", "/digitalchalk/api/v5/users", "/errors/0"),
         ("intercom", "/intercom/contacts", "/errors/0/code"),
+        ("scim", "/scim/scim/v2/Users", "/detail"),
         ("usertour", "/usertour/v1/users", "/error/code"),
     ] {
         server
@@ -308,6 +309,7 @@ async fn a_window_may_have_ended_in_the_past() {
         ("ada", USERS),
         ("digitalchalk", "/digitalchalk/api/v5/users"),
         ("intercom", "/intercom/contacts"),
+        ("scim", "/scim/scim/v2/Users"),
         ("usertour", "/usertour/v1/users"),
     ] {
         server
