@@ -20,6 +20,7 @@ mod program;
 mod random;
 mod rows;
 mod scim;
+mod scim_server;
 mod server;
 mod stand_in;
 mod streams;

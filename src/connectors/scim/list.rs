@@ -49,8 +49,8 @@ impl DecodedBody for UserPage {
         }
     }
 
-    fn is_empty_list(&self) -> bool {
-        self.resources.as_ref().is_none_or(Vec::is_empty)
+    fn row_count(&self) -> usize {
+        self.resources.as_ref().map_or(0, Vec::len)
     }
 }
 
