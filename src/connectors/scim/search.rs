@@ -13,7 +13,7 @@ use crate::{
     client::Operation,
     connectors::{Incomplete, SearchResult, rows},
     context::RequestContext,
-    error::{Error, Result},
+    error::Result,
     notice::{Notice, NoticeCode},
     pagination::ScanLimits,
     user::User,

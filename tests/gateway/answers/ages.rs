@@ -85,7 +85,10 @@ async fn an_old_response_is_returned_when_the_provider_fails_and_says_so() {
 
 #[tokio::test]
 async fn an_old_response_is_returned_when_the_new_one_cannot_be_read_and_stays_cached() {
-    for (of, kind) in FOUR.into_iter().zip(["not_json", "error_list", "error_list", "not_json"]) {
+    for (of, kind) in FOUR
+        .into_iter()
+        .zip(["not_json", "error_list", "error_list", "not_json"])
+    {
         let world = keeping(|settings| {
             settings.cache.seconds = AN_INSTANT;
             settings.cache.stale_seconds = 0.0;
