@@ -51,11 +51,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// With 500 users at each provider.
-    pub(crate) async fn start() -> Self {
-        Self::with(500, |_| {}).await
-    }
-
     /// With a number of users at each provider, and settings that differ from the demo's.
     pub(crate) async fn with(users: usize, change: impl FnOnce(&mut Settings)) -> Self {
         Self::with_providers(&FOUR, users, change).await
