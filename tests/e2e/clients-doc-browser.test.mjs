@@ -72,6 +72,9 @@ async function open(site, name, prepare = async () => {}) {
   return { page, complaints, part, rows: (label) => part(label).getByRole("listitem") };
 }
 
+/** Scrolls to the end of the list, as soon as it has one: a turn of the wheel before that would be lost. */
+const scrollToEnd = (part) => part("All users").getByText("Loading…").scrollIntoViewIfNeeded();
+
 const shown = ({ name, email, account }) => `${name ?? ""} ${email ?? ""} ${account}`;
 
 /** What the list at Usertour, or another one, shows from its start. */
@@ -92,7 +95,7 @@ for (const name of CLIENTS) {
     await list.nth(PAGE_SIZE - 1).waitFor();
 
     for (let last = PAGE_SIZE; last < 5 * PAGE_SIZE; last += PAGE_SIZE) {
-      await page.mouse.wheel(0, 100_000);
+      await scrollToEnd(part);
       await list.nth(last + PAGE_SIZE - 1).waitFor();
     }
 
@@ -147,7 +150,7 @@ for (const name of CLIENTS) {
       .waitFor();
     await part("All users").getByText("Loading…").waitFor();
     await fault(gateway, { provider: "usertour", kind: "status", status: 503 });
-    await page.mouse.wheel(0, 100_000);
+    await scrollToEnd(part);
     await again.waitFor();
     const before = await rows("All users").count();
     assert.ok(before >= PAGE_SIZE);
@@ -184,8 +187,6 @@ async function spoilSecondPage(page, { graphql }) {
     await route.fulfill({ response, json: answer });
   });
 }
-
-const scrollToEnd = (part) => part("All users").getByText("Loading…").scrollIntoViewIfNeeded();
 
 const isLaterPage = (request) =>
   request.method() === "POST" && Object.values(request.postDataJSON().variables).some(isCursor);
