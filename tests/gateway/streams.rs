@@ -14,7 +14,6 @@ use futures_util::{SinkExt, StreamExt};
 use roster::{
     app,
     config::Settings,
-    demo,
     graphql::Executor,
     server::{
         AllowedHosts, MainListenerSettings, Origins, Readiness, SocketLimits,
@@ -28,7 +27,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest},
 };
 
-use crate::world::World;
+use crate::world::{World, settings};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +60,7 @@ impl StreamGateway {
         limits: ConnectionLimits,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let mut settings = demo::settings(world.sandbox);
+        let mut settings = settings(world.sandbox);
         settings.cache.seconds = 0.0;
         settings.server.show_calls = false;
         change(&mut settings);
