@@ -118,7 +118,7 @@ for (const name of CLIENTS) {
   test(`${name}: a subscription shows everybody over WebSocket`, async () => {
     const { rows } = await open(site, name);
 
-    await rows("Live").nth(3).waitFor();
+    await rows("Live").nth(4).waitFor();
 
     const expected = await search(roster, "ann@x.test", "EXACT");
     assert.deepEqual((await rows("Live").allTextContents()).sort(), expected.sort());
@@ -129,7 +129,7 @@ for (const name of CLIENTS) {
     const sockets = [];
     page.on("websocket", (socket) => sockets.push(socket.url()));
 
-    await rows("Live").nth(3).waitFor();
+    await rows("Live").nth(4).waitFor();
 
     const expected = await search(roster, "ann@x.test", "EXACT");
     assert.deepEqual((await rows("Live").allTextContents()).sort(), expected.sort());
@@ -265,7 +265,7 @@ for (const name of CLIENTS) {
 
     await part("Search").getByRole("searchbox").fill("ann@x.test");
 
-    await rows("Search").nth(3).waitFor();
+    await rows("Search").nth(4).waitFor();
     assert.deepEqual(await rows("Search").allTextContents(), await search(roster, "ann@x.test", "EXACT"));
     await asked;
   });
@@ -354,7 +354,7 @@ for (const name of CLIENTS) {
       cleanups.push(again.stop);
       await part("Live").getByRole("button", { name: "Try again" }).click();
 
-      await rows("Live").nth(3).waitFor();
+      await rows("Live").nth(4).waitFor();
       const expected = await search(again, "ann@x.test", "EXACT");
       assert.deepEqual((await rows("Live").allTextContents()).sort(), expected.sort());
       await part("Live").getByRole("alert").waitFor({ state: "detached" });

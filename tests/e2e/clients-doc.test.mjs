@@ -246,10 +246,11 @@ test("the faults of the page make the codes that it tells of, and are healed", a
     ada: "PROVIDER_RATE_LIMITED",
     digitalchalk: "PROVIDER_UNAVAILABLE",
     intercom: "DEADLINE_EXCEEDED",
+    scim: null,
     usertour: null,
   });
   const { ada, ...others } = await search();
-  assert.deepEqual([ada, ...Object.values(others)], ["PROVIDER_RATE_LIMITED", null, null, null]);
+  assert.deepEqual([ada, ...Object.values(others)], ["PROVIDER_RATE_LIMITED", null, null, null, null]);
 });
 
 test("the partial answer is the one that the page shows, with the status 294", async () => {

@@ -2,13 +2,18 @@
 
 /** A fetcher that takes subscriptions as server-sent events, and leaves the rest to another. */
 export function withEvents(endpoint, fetcher) {
-  return (request, options) => (isSubscription(request, options) ? subscribe(endpoint, request, options) : fetcher(request, options));
+  return (request, options) => (isSubscription(request) ? subscribe(endpoint, request, options) : fetcher(request, options));
 }
 
-function isSubscription({ operationName }, options) {
-  const operations = (options?.documentAST?.definitions ?? []).filter(({ kind }) => kind === "OperationDefinition");
-  const named = operations.find(({ name }) => operationName && name?.value === operationName);
-  return (named ?? operations[0])?.operation === "subscription";
+// The text decides: GraphiQL's own tree of it is that of the tab before, until a moment after a tab was opened.
+function isSubscription({ query, operationName }) {
+  let text = query.replace(/"""[^]*?"""|"(\\.|[^"\\])*"|#.*/g, "");
+  for (let outside; (outside = text.replace(/\{[^{}]*\}/g, ";")) !== text; ) {
+    text = outside;
+  }
+  const operations = [...text.matchAll(/\b(query|mutation|subscription)\b\s*(\w*)/g)];
+  const named = operations.find(([, , name]) => operationName && name === operationName);
+  return (named ?? operations[0])?.[1] === "subscription";
 }
 
 function subscribe(endpoint, request, options) {
